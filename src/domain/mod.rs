@@ -1,0 +1,19 @@
+//! The words of the system as types. Pure: imports nothing of ours, touches no clock, socket or database.
+
+mod delivery;
+mod event;
+mod identity;
+mod names;
+mod outcome;
+mod pattern;
+mod retry;
+mod text;
+
+pub use delivery::{Delivery, DeliveryId};
+pub use event::{Event, EventId, Origin};
+pub use identity::{Fingerprint, IdempotencyKey, Identity};
+pub use names::{EventType, HandlerName, InvalidName, SourceName};
+pub use outcome::{Outcome, Report};
+pub use pattern::{InvalidPattern, TypePattern};
+pub use retry::{InvalidRetry, RetryPolicy};
+pub use text::StorableText;

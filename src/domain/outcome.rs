@@ -1,0 +1,57 @@
+//! How an attempt ended.
+
+use std::time::Duration;
+
+/// A handler's answer. It is data, never an error: what to do next is decided by it and by the policy.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done: never again.
+    Delivered,
+    /// Not done: again later, by the handler's retry policy.
+    Retry {
+        /// What went wrong, for people.
+        error: String,
+        /// Not before this much time has passed, whatever the policy says.
+        after: Option<Duration>,
+    },
+    /// Refused for good: a dead letter at once.
+    Dead {
+        /// Why, for people.
+        error: String,
+    },
+    /// The receiver says that it is gone for ever. The handler is paused, and the delivery waits without
+    /// using up a try: a bad deploy must not kill a backlog.
+    Gone {
+        /// What it answered, for people.
+        error: String,
+    },
+}
+
+impl Outcome {
+    /// Again later, by the policy.
+    pub fn retry(error: impl Into<String>) -> Self {
+        Self::Retry { error: error.into(), after: None }
+    }
+
+    /// Refused for good.
+    pub fn dead(error: impl Into<String>) -> Self {
+        Self::Dead { error: error.into() }
+    }
+}
+
+/// An outcome with what the attempt's row says about it.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+}
+
+impl From<Outcome> for Report {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, status: None }
+    }
+}

@@ -1,0 +1,13 @@
+//! Who processes: the traits a program implements, and the kinds that come with Hookfast.
+
+use crate::domain::{Delivery, Report};
+use std::{future::Future, pin::Pin};
+
+/// A boxed future, for the kinds the worker keeps side by side.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the worker runs: one attempt, ended by a report. Time-outs and panics are the worker's business.
+pub(crate) trait Attempt: Send + Sync + 'static {
+    /// Runs one attempt.
+    fn attempt<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Report>;
+}

@@ -1,0 +1,3 @@
+//! The `hookfast` command.
+
+fn main() {}

@@ -1,0 +1,5 @@
+//! Signatures, in and out. Pure: bytes, secrets and the time are arguments.
+
+mod secret;
+
+pub use secret::{Secret, WeakSecret};

@@ -1,0 +1,56 @@
+//! A request that passed verification: the only thing the ingress may store as an event.
+
+use super::{Rejection, SourceKind};
+use crate::domain::{EventType, Identity, StorableText};
+use crate::signing::Secret;
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use std::time::SystemTime;
+
+/// The longest topic kept, in bytes.
+const LONGEST_TOPIC: usize = 200;
+
+/// A verified, classified and identified request. It can only come out of [`VerifiedRequest::verify`].
+#[derive(Clone, Debug)]
+pub struct VerifiedRequest {
+    /// What happened.
+    pub event_type: EventType,
+    /// Which event it is.
+    pub identity: Identity,
+    /// The last part of the URL.
+    pub topic: Option<StorableText>,
+    /// The label of the secret that verified it.
+    pub verified_by: StorableText,
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The body's exact bytes.
+    pub body: Bytes,
+    _earned: (),
+}
+
+impl VerifiedRequest {
+    /// Verifies, then (and only then) looks into the body.
+    ///
+    /// # Errors
+    /// [`Rejection`] where no live secret made the signature.
+    pub fn verify(
+        kind: &dyn SourceKind,
+        secrets: &[Secret],
+        now: SystemTime,
+        topic: Option<&str>,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Self, Rejection> {
+        let secret = kind.verify(headers, body, secrets, now)?;
+        let description = kind.describe(topic, body);
+        Ok(Self {
+            event_type: description.event_type,
+            identity: description.identity,
+            topic: topic.map(|t| StorableText::new(t, LONGEST_TOPIC)),
+            verified_by: StorableText::new(secret.label(), LONGEST_TOPIC),
+            headers: headers.clone(),
+            body: body.clone(),
+            _earned: (),
+        })
+    }
+}
