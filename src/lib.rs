@@ -2,6 +2,10 @@
 
 pub mod domain;
 pub mod handlers;
+pub mod health;
 pub mod ingress;
+pub mod metrics;
 pub mod signing;
 pub mod sources;
+pub mod store;
+pub mod worker;

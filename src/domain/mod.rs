@@ -6,6 +6,7 @@ mod identity;
 mod names;
 mod outcome;
 mod pattern;
+mod receipt;
 mod retry;
 mod text;
 
@@ -15,5 +16,6 @@ pub use identity::{Fingerprint, IdempotencyKey, Identity};
 pub use names::{EventType, HandlerName, InvalidName, SourceName};
 pub use outcome::{Outcome, Report};
 pub use pattern::{InvalidPattern, TypePattern};
+pub use receipt::{Receipt, Verdict};
 pub use retry::{InvalidRetry, RetryPolicy};
 pub use text::StorableText;

@@ -1,5 +1,10 @@
 //! Who processes: the traits a program implements, and the kinds that come with Hookfast.
 
+mod transactional;
+
+pub(crate) use transactional::TransactionalAttempt;
+pub use transactional::{Failed, TransactionalHandler};
+
 use crate::domain::{Delivery, Report};
 use std::{future::Future, pin::Pin};
 

@@ -1,0 +1,46 @@
+-- What happened, and what makes two requests the same event.
+
+CREATE TABLE hookfast_data.events (
+    id uuid NOT NULL,
+    source_id smallint NOT NULL,
+    registry_version integer NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    conflicts_with uuid,
+    type text NOT NULL CHECK (type ~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$'),
+    origin text NOT NULL CHECK (origin IN ('webhook', 'enqueue', 'api', 'quarantine', 'hookfast')),
+    idempotency_key text COLLATE "C" NOT NULL,
+    topic text,
+    verified_by text,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    PRIMARY KEY (id)
+) PARTITION BY RANGE (id);
+COMMENT ON TABLE hookfast_data.events IS 'One row for each thing that happened: appended, never updated';
+COMMENT ON COLUMN hookfast_data.events.id IS 'UUID v7 by the database''s clock: primary key and partition key, so a day is a range of ids';
+COMMENT ON COLUMN hookfast_data.events.source_id IS 'Who sent it';
+COMMENT ON COLUMN hookfast_data.events.registry_version IS 'The version of the registry that routed it';
+COMMENT ON COLUMN hookfast_data.events.received_at IS 'When it was stored, by the database''s clock';
+COMMENT ON COLUMN hookfast_data.events.conflicts_with IS 'The event that has the same key and other content';
+COMMENT ON COLUMN hookfast_data.events.type IS 'What it is, as the source classified it';
+COMMENT ON COLUMN hookfast_data.events.origin IS 'How it came: webhook, enqueue, api, quarantine, hookfast';
+COMMENT ON COLUMN hookfast_data.events.idempotency_key IS 'What makes two requests the same event';
+COMMENT ON COLUMN hookfast_data.events.topic IS 'The last part of the URL: a hint';
+COMMENT ON COLUMN hookfast_data.events.verified_by IS 'The label of the secret that verified it';
+COMMENT ON COLUMN hookfast_data.events.headers IS 'The request''s headers; a value that is not UTF-8 is base64:…';
+COMMENT ON COLUMN hookfast_data.events.body IS 'The body exactly as received';
+
+-- Narrow and unpartitioned, so that dedupe outlives the payload.
+CREATE TABLE hookfast_data.idempotency_keys (
+    source_id smallint NOT NULL,
+    key text COLLATE "C" NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 500),
+    event_id uuid NOT NULL,
+    fingerprint text COLLATE "C",
+    expires_at timestamptz,
+    PRIMARY KEY (source_id, key)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE hookfast_data.idempotency_keys IS 'One row an event: what it is known by';
+COMMENT ON COLUMN hookfast_data.idempotency_keys.source_id IS 'Whose key it is';
+COMMENT ON COLUMN hookfast_data.idempotency_keys.key IS 'Readable text; a conflict''s ends in #conflict:{fingerprint}';
+COMMENT ON COLUMN hookfast_data.idempotency_keys.event_id IS 'The event that took it';
+COMMENT ON COLUMN hookfast_data.idempotency_keys.fingerprint IS 'What the content comes down to; null where a repeat is always a duplicate';
+COMMENT ON COLUMN hookfast_data.idempotency_keys.expires_at IS 'Until when it holds; null is for ever';

@@ -1,0 +1,116 @@
+//! Counts and times, once: what `/metrics` shows and what `rollups` adds up are the same words.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// What a count belongs to, and what was counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    kind: &'static str,
+    name: String,
+    counter: &'static str,
+}
+
+/// What a time was taken of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TimeLabels {
+    kind: &'static str,
+    name: String,
+}
+
+/// Counts that wait to be added to `rollups`: subject, counter, how many.
+pub type Pending = Vec<(String, &'static str, i64)>;
+
+/// All counters and histograms of the process. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    counts: Family<Labels, Counter>,
+    seconds: Family<TimeLabels, Histogram, fn() -> Histogram>,
+    pending: Arc<Mutex<HashMap<Labels, u64>>>,
+    registry: Arc<Registry>,
+}
+
+fn buckets() -> Histogram {
+    // 0.5 ms to some 16 s.
+    Histogram::new(exponential_buckets(0.0005, 2.0, 16))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let counts = Family::<Labels, Counter>::default();
+        let seconds = Family::<TimeLabels, Histogram, fn() -> Histogram>::new_with_constructor(buckets);
+        let mut registry = Registry::with_prefix("hookfast");
+        registry.register("count", "What was counted, by subject", counts.clone());
+        registry.register(
+            "seconds",
+            "From a request's arrival to its answer, and from an attempt's start to its end",
+            seconds.clone(),
+        );
+        Self { counts, seconds, pending: Arc::default(), registry: Arc::new(registry) }
+    }
+}
+
+impl Metrics {
+    /// Adds to a counter. `kind` and `name` are the subject, as `source` and `airalo`.
+    pub fn count(&self, kind: &'static str, name: &str, counter: &'static str, n: u64) {
+        let labels = Labels { kind, name: name.to_owned(), counter };
+        self.counts.get_or_create(&labels).inc_by(n);
+        *self.pending().entry(labels).or_default() += n;
+    }
+
+    /// Notes how long something took.
+    pub fn took(&self, kind: &'static str, name: &str, duration: Duration) {
+        self.seconds.get_or_create(&TimeLabels { kind, name: name.to_owned() }).observe(duration.as_secs_f64());
+    }
+
+    /// Takes what has been counted since the last time.
+    pub fn take_pending(&self) -> Pending {
+        let pending = std::mem::take(&mut *self.pending());
+        pending
+            .into_iter()
+            .map(|(l, n)| (format!("{}:{}", l.kind, l.name), l.counter, n.try_into().unwrap_or(i64::MAX)))
+            .collect()
+    }
+
+    /// The text of `/metrics`.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<Labels, u64>> {
+        self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metrics;
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_counted_is_shown_and_handed_over_once() {
+        let metrics = Metrics::default();
+        metrics.count("source", "airalo", "stored", 2);
+        metrics.count("source", "airalo", "stored", 1);
+        metrics.took("source", "airalo", Duration::from_millis(3));
+        let text = metrics.text();
+        assert!(text.contains(r#"hookfast_count_total{kind="source",name="airalo",counter="stored"} 3"#), "{text}");
+        assert_eq!(metrics.take_pending(), vec![("source:airalo".to_owned(), "stored", 3)]);
+        assert_eq!(metrics.take_pending(), vec![]);
+    }
+}

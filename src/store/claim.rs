@@ -1,0 +1,210 @@
+//! Claiming: a batch of one handler's deliveries, under a lease.
+
+use super::{Connection, Floors, HandlerId, LeaseId, StoreError, floor::Seen};
+use crate::domain::{Delivery, DeliveryId, Event, EventId, HandlerName};
+use bytes::Bytes;
+use sqlx::{Row, postgres::PgRow};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+use uuid::Uuid;
+
+const CLAIM: &str = include_str!("sql/claim.sql");
+const CLAIMED_EVENTS: &str = include_str!("sql/claimed_events.sql");
+const EVENT_BODY: &str = include_str!("sql/event_body.sql");
+
+/// A body up to this many bytes comes with its claim; a longer one is fetched when its attempt begins, so that a
+/// claim of many does not hold many of the longest in memory.
+const SHORT_BODY: i32 = 16 * 1024;
+
+/// What one claim may take.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimLimits {
+    /// Deliveries straight from ingest.
+    pub fresh: usize,
+    /// Deliveries with a due time that has come: retries and everything late.
+    pub due: usize,
+}
+
+/// The token of one attempt: what a settlement must show to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Claim {
+    /// The handler.
+    pub handler: HandlerId,
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The attempt's number.
+    pub attempt: i32,
+    /// The lease it is held under.
+    pub lease: LeaseId,
+}
+
+/// A claimed delivery.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Its token.
+    pub claim: Claim,
+    /// How many more tries may fail, this one included.
+    pub tries_left: i16,
+    /// How often it was lost with its worker.
+    pub lost: i16,
+    /// Its event's id.
+    pub event_id: EventId,
+    /// What the handler gets; `None` where the event is gone.
+    pub delivery: Option<Delivery>,
+    /// Whether the body was too long to bring along, and has to be fetched.
+    pub body_missing: bool,
+}
+
+/// What a claim found.
+#[derive(Debug)]
+pub struct Batch {
+    /// The deliveries, now held under the lease.
+    pub claimed: Vec<Claimed>,
+    /// Whether a lane was cut off by its limit, so that there may be more at once.
+    pub more: bool,
+}
+
+struct Row0 {
+    claim: Claim,
+    tries_left: i16,
+    lost: i16,
+    event_id: EventId,
+    due_at: Option<i64>,
+}
+
+impl Connection {
+    /// Claims as many deliveries of `handler` as `limits` allow and are there.
+    ///
+    /// # Errors
+    /// Where the statement failed; nothing is held then, or it is held by a lease that does not know it, and
+    /// comes back by the sweep.
+    pub async fn claim(
+        &mut self,
+        handler: (HandlerId, &HandlerName),
+        lease: LeaseId,
+        limits: ClaimLimits,
+        floors: &mut Floors,
+    ) -> Result<Batch, StoreError> {
+        let now = Instant::now();
+        let (fresh_floor, due_floor) = floors.for_claim(now);
+        let rows = sqlx::query(CLAIM)
+            .bind(lease.0)
+            .bind(handler.0.0)
+            .bind(fresh_floor)
+            .bind(i64::try_from(limits.fresh).unwrap_or(i64::MAX))
+            .bind(due_floor)
+            .bind(i64::try_from(limits.due).unwrap_or(i64::MAX))
+            .fetch_all(&mut self.inner)
+            .await
+            .map_err(StoreError::new("claim"))?;
+        let mut taken = Vec::with_capacity(rows.len());
+        let mut snapshot = (0, 0);
+        for row in &rows {
+            let read = read_claimed(row, handler.0, lease).map_err(StoreError::new("claim"))?;
+            snapshot = read.0;
+            taken.extend(read.1);
+        }
+        let fresh = || taken.iter().filter(|t| t.due_at.is_none());
+        let due = || taken.iter().filter_map(|t| t.due_at);
+        let cut = fresh().count() >= limits.fresh;
+        let highest = fresh().map(|t| t.claim.delivery.0).max();
+        floors.saw_fresh(now, Seen { xmin: snapshot.0, xmax: snapshot.1, highest, cut });
+        if let Some(latest) = due().max() {
+            floors.saw_due(latest);
+        }
+        let more = (cut && limits.fresh > 0) || (limits.due > 0 && due().count() >= limits.due);
+        let claimed = self.with_events(taken, handler.1).await?;
+        Ok(Batch { claimed, more })
+    }
+
+    async fn with_events(&mut self, taken: Vec<Row0>, handler: &HandlerName) -> Result<Vec<Claimed>, StoreError> {
+        let ids: Vec<Uuid> = taken.iter().map(|t| t.event_id.0).collect();
+        let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
+        let rows = sqlx::query(CLAIMED_EVENTS)
+            .bind(&ids)
+            .bind(first)
+            .bind(last)
+            .bind(SHORT_BODY)
+            // Planned for these bounds each time: that is what keeps it from opening every partition.
+            .persistent(false)
+            .fetch_all(&mut self.inner)
+            .await
+            .map_err(StoreError::new("claimed events"))?;
+        let mut events = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let (event, body_missing) = read_event(row).map_err(StoreError::new("claimed events"))?;
+            events.insert(event.id, (Arc::new(event), body_missing));
+        }
+        Ok(taken
+            .into_iter()
+            .map(|t| {
+                let found = events.get(&t.event_id);
+                Claimed {
+                    claim: t.claim,
+                    tries_left: t.tries_left,
+                    lost: t.lost,
+                    event_id: t.event_id,
+                    body_missing: found.is_some_and(|(_, missing)| *missing),
+                    delivery: found.map(|(event, _)| Delivery {
+                        id: t.claim.delivery,
+                        attempt: t.claim.attempt,
+                        handler: handler.clone(),
+                        event: event.clone(),
+                    }),
+                }
+            })
+            .collect())
+    }
+}
+
+/// Fetches one long body; `None` where the event is gone.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn event_body(pool: &sqlx::PgPool, event: EventId) -> Result<Option<Bytes>, StoreError> {
+    let body: Option<Vec<u8>> = sqlx::query_scalar(EVENT_BODY)
+        .bind(event.0)
+        .fetch_optional(pool)
+        .await
+        .map_err(StoreError::new("event body"))?;
+    Ok(body.map(Bytes::from))
+}
+
+type Read = ((i64, i64), Option<Row0>);
+
+fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read, sqlx::Error> {
+    let snapshot = (row.try_get("xmin")?, row.try_get("xmax")?);
+    let Some(id) = row.try_get::<Option<i64>, _>("id")? else { return Ok((snapshot, None)) };
+    let claim = Claim { handler, delivery: DeliveryId(id), attempt: row.try_get("attempt")?, lease };
+    let claimed = Row0 {
+        claim,
+        tries_left: row.try_get("tries_left")?,
+        lost: row.try_get("lost")?,
+        event_id: EventId(row.try_get("event_id")?),
+        due_at: row.try_get("due_at")?,
+    };
+    Ok((snapshot, Some(claimed)))
+}
+
+fn read_event(row: &PgRow) -> Result<(Event, bool), sqlx::Error> {
+    let name = |column: &str| row.try_get::<&str, _>(column);
+    let invalid = |e: crate::domain::InvalidName| sqlx::Error::Decode(Box::new(e));
+    let micros: i64 = row.try_get("received_at")?;
+    let body: Option<Vec<u8>> = row.try_get("body")?;
+    let body_missing = body.is_none();
+    let event = Event {
+        id: EventId(row.try_get("id")?),
+        source: name("source")?.parse().map_err(invalid)?,
+        event_type: name("type")?.parse().map_err(invalid)?,
+        topic: row.try_get("topic")?,
+        idempotency_key: row.try_get("idempotency_key")?,
+        conflicts_with: row.try_get::<Option<Uuid>, _>("conflicts_with")?.map(EventId),
+        received_at: SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs()),
+        headers: Arc::new(row.try_get("headers")?),
+        body: body.map(Bytes::from).unwrap_or_default(),
+    };
+    Ok((event, body_missing))
+}

@@ -1,0 +1,158 @@
+//! Where a claim's scan may begin, so that it never walks the dead index entries of settled rows.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+/// After this long a floor is taken although some idle transaction holds the snapshots back.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A claim without floors is made this often: the net under everything.
+const FULL_SCAN_EVERY: Duration = Duration::from_secs(60);
+
+/// Candidates nearer together than this are one; it bounds how many there are.
+const GRAIN: Duration = Duration::from_millis(50);
+
+/// The due floor stays this far behind the latest due time that was claimed, in microseconds: whatever sets a due
+/// time in the past sets it to the clock's time, and commits within that.
+const DUE_LAG: i64 = 30_000_000;
+
+/// What one claim saw of the fresh lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Every transaction below this had ended.
+    pub xmin: i64,
+    /// No transaction from this on had begun.
+    pub xmax: i64,
+    /// The highest delivery id claimed.
+    pub highest: Option<i64>,
+    /// Whether the limit cut the claim off: then nothing is known above `highest`.
+    pub cut: bool,
+}
+
+/// The floors of one handler's two lanes.
+///
+/// The fresh one is exact. The highest id seen, h, becomes the floor at a later claim whose snapshot no longer has
+/// any transaction open that could have been open when h was seen: every writer takes its transaction id before it
+/// takes delivery ids, so nothing below h can still appear. That claim must itself have looked at everything below
+/// h, that is, its limit must not have cut it off below.
+#[derive(Debug)]
+pub struct Floors {
+    fresh: i64,
+    due: i64,
+    highest: i64,
+    candidates: VecDeque<Candidate>,
+    full_scan_at: Instant,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    id: i64,
+    xmax: i64,
+    at: Instant,
+}
+
+impl Floors {
+    /// No floor yet: the first claim is a full scan.
+    pub fn new(now: Instant) -> Self {
+        Self { fresh: 0, due: i64::MIN / 4, highest: 0, candidates: VecDeque::new(), full_scan_at: now }
+    }
+
+    /// The floors for a claim made now: the highest id, and the due time in microseconds, that it need not look at.
+    pub fn for_claim(&mut self, now: Instant) -> (i64, i64) {
+        if now < self.full_scan_at {
+            return (self.fresh, self.due);
+        }
+        // Up to a fifth later each time, so that many workers do not scan at once.
+        self.full_scan_at = now + FULL_SCAN_EVERY.mul_f64(1.0 + 0.2 * rand::random::<f64>());
+        (0, i64::MIN / 4)
+    }
+
+    /// Learns from a claim's fresh lane.
+    pub fn saw_fresh(&mut self, now: Instant, seen: Seen) {
+        while let Some(first) = self.candidates.front() {
+            let settled = seen.xmin >= first.xmax || now.duration_since(first.at) >= PATIENCE;
+            let looked_at = !seen.cut || seen.highest.is_some_and(|h| first.id <= h);
+            if !(settled && looked_at) {
+                break;
+            }
+            self.fresh = self.fresh.max(first.id);
+            self.candidates.pop_front();
+        }
+        let Some(highest) = seen.highest else { return };
+        if highest <= self.highest {
+            return;
+        }
+        self.highest = highest;
+        if self.candidates.back().is_none_or(|last| now.duration_since(last.at) >= GRAIN) {
+            self.candidates.push_back(Candidate { id: highest, xmax: seen.xmax, at: now });
+        }
+    }
+
+    /// Learns from a claim's due lane: the latest due time claimed, in microseconds.
+    pub fn saw_due(&mut self, latest: i64) {
+        self.due = self.due.max(latest - DUE_LAG);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(xmin: i64, xmax: i64, highest: i64, cut: bool) -> Seen {
+        Seen { xmin, xmax, highest: Some(highest), cut }
+    }
+
+    fn later(start: Instant, ms: u64) -> Instant {
+        start + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn an_id_becomes_the_floor_when_nothing_below_it_can_still_appear() {
+        let start = Instant::now();
+        let mut floors = Floors::new(start);
+        assert_eq!(floors.for_claim(start).0, 0);
+        floors.saw_fresh(later(start, 1), seen(90, 100, 1000, false));
+        assert_eq!(floors.for_claim(later(start, 2)).0, 0);
+        floors.saw_fresh(later(start, 3), Seen { xmin: 99, xmax: 120, highest: None, cut: false });
+        assert_eq!(floors.for_claim(later(start, 4)).0, 0, "transaction 99 may still commit an id below 1000");
+        floors.saw_fresh(later(start, 5), Seen { xmin: 100, xmax: 130, highest: None, cut: false });
+        assert_eq!(floors.for_claim(later(start, 6)).0, 1000);
+    }
+
+    #[test]
+    fn a_claim_that_its_limit_cut_off_below_proves_nothing() {
+        let start = Instant::now();
+        let mut floors = Floors::new(start);
+        let _ = floors.for_claim(start);
+        floors.saw_fresh(start, seen(90, 100, 1000, false));
+        floors.saw_fresh(later(start, 100), seen(100, 140, 600, true));
+        assert_eq!(floors.for_claim(later(start, 101)).0, 0, "601 to 999 have not been looked at");
+        floors.saw_fresh(later(start, 200), seen(140, 150, 1200, true));
+        assert_eq!(floors.for_claim(later(start, 201)).0, 1000);
+    }
+
+    #[test]
+    fn an_idle_writer_holds_it_back_for_half_a_minute_only() {
+        let start = Instant::now();
+        let mut floors = Floors::new(start);
+        let _ = floors.for_claim(start);
+        floors.saw_fresh(start, seen(5, 100, 1000, false));
+        floors.saw_fresh(later(start, 29_000), seen(5, 9000, 2000, false));
+        assert_eq!(floors.for_claim(later(start, 29_001)).0, 0);
+        floors.saw_fresh(later(start, 31_000), seen(5, 9100, 3000, false));
+        assert_eq!(floors.for_claim(later(start, 31_001)).0, 1000);
+    }
+
+    #[test]
+    fn every_minute_or_so_there_is_no_floor_and_the_due_floor_keeps_its_distance() {
+        let start = Instant::now();
+        let mut floors = Floors::new(start);
+        let _ = floors.for_claim(start);
+        floors.saw_due(100_000_000);
+        assert_eq!(floors.for_claim(later(start, 10)).1, 70_000_000);
+        assert_eq!(floors.for_claim(later(start, 73_000)), (0, i64::MIN / 4));
+        assert_eq!(floors.for_claim(later(start, 73_010)).1, 70_000_000, "kept for the claims in between");
+    }
+}

@@ -1,0 +1,116 @@
+//! Group commit: strangers' requests in one statement, each with an answer of its own.
+
+use super::{Connection, Fault, SourceId, StoreError, parts::Group};
+use crate::domain::{EventId, EventType, Fingerprint, IdempotencyKey, Origin, Receipt, StorableText, Verdict};
+use bytes::Bytes;
+use sqlx::{Row, postgres::PgRow};
+use std::{ops::Range, time::Duration};
+
+const INGEST: &str = include_str!("sql/ingest.sql");
+
+/// A verified request as the store takes it. Every text in it is of a type that Postgres can store.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its id if it turns out to be a new event.
+    pub id: EventId,
+    /// Whose it is.
+    pub source: SourceId,
+    /// What makes it the same as another.
+    pub key: IdempotencyKey,
+    /// What its content comes down to.
+    pub fingerprint: Option<Fingerprint>,
+    /// How long the key holds; `None` is for ever.
+    pub window: Option<Duration>,
+    /// What happened.
+    pub event_type: EventType,
+    /// The last part of the URL.
+    pub topic: Option<StorableText>,
+    /// The label of the secret that verified it.
+    pub verified_by: Option<StorableText>,
+    /// The headers as a JSON object.
+    pub headers: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Why one request of a group was not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IngestError {
+    /// The connection is gone; whether the request was committed is not known.
+    Lost,
+    /// Somebody's open transaction holds its key, or kept running into ours.
+    KeyHeld,
+    /// The database refuses this one request's data.
+    Refused,
+}
+
+impl Connection {
+    /// Stores a group of requests, answering each by itself, in their order: one that cannot be stored costs nobody
+    /// else anything. After [`IngestError::Lost`] the connection is of no more use.
+    pub async fn ingest(&mut self, events: &[NewEvent], origin: Origin) -> Vec<Result<Receipt, IngestError>> {
+        let answers = self.in_parts(&Requests { events, origin }).await;
+        answers.into_iter().map(|answer| answer.unwrap_or(Err(IngestError::Lost))).collect()
+    }
+}
+
+struct Requests<'a> {
+    events: &'a [NewEvent],
+    origin: Origin,
+}
+
+impl Group for Requests<'_> {
+    type Answer = Result<Receipt, IngestError>;
+
+    fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    async fn run(&self, connection: &mut Connection, part: Range<usize>) -> Result<Vec<Self::Answer>, StoreError> {
+        let group = &self.events[part];
+        let column = |f: fn(&NewEvent) -> Option<&str>| group.iter().map(f).collect::<Vec<_>>();
+        let rows = sqlx::query(INGEST)
+            .bind(group.iter().map(|e| e.id.0).collect::<Vec<_>>())
+            .bind(group.iter().map(|e| e.source.0).collect::<Vec<_>>())
+            .bind(column(|e| Some(e.key.as_str())))
+            .bind(column(|e| e.fingerprint.as_ref().map(Fingerprint::as_str)))
+            .bind(group.iter().map(|e| e.window.map(millis)).collect::<Vec<_>>())
+            .bind(column(|e| Some(e.event_type.as_str())))
+            .bind(column(|e| e.topic.as_ref().map(StorableText::as_str)))
+            .bind(column(|e| e.verified_by.as_ref().map(StorableText::as_str)))
+            .bind(column(|e| Some(e.headers.as_str())))
+            .bind(group.iter().map(|e| &e.body[..]).collect::<Vec<_>>())
+            .bind(self.origin.as_str())
+            .fetch_all(&mut connection.inner)
+            .await
+            .map_err(StoreError::new("ingest"))?;
+        let receipts = receipts(&rows, group.len()).map_err(StoreError::new("ingest"))?;
+        Ok(receipts.into_iter().map(Ok).collect())
+    }
+
+    fn alone(&self, row: usize, error: &StoreError) -> Self::Answer {
+        let event = &self.events[row];
+        tracing::error!(%error, source = event.source.0, key = event.key.as_str(), "a request cannot be stored");
+        Err(if error.fault() == Fault::Data { IngestError::Refused } else { IngestError::KeyHeld })
+    }
+}
+
+fn receipts(rows: &[PgRow], expected: usize) -> Result<Vec<Receipt>, sqlx::Error> {
+    let mut receipts = vec![None; expected];
+    for row in rows {
+        let ordinal: i64 = row.try_get(0)?;
+        let verdict = match row.try_get::<&str, _>(1)? {
+            "stored" => Verdict::Stored,
+            "conflict" => Verdict::Conflict,
+            _ => Verdict::Duplicate,
+        };
+        let slot = usize::try_from(ordinal - 1).ok().and_then(|i| receipts.get_mut(i));
+        *slot.ok_or_else(|| sqlx::Error::Decode("an ordinal out of range".into()))? =
+            Some(Receipt { verdict, event_id: EventId(row.try_get(2)?) });
+    }
+    let complete: Option<Vec<_>> = receipts.into_iter().collect();
+    complete.ok_or_else(|| sqlx::Error::Decode("a request without a verdict".into()))
+}
+
+fn millis(window: Duration) -> i64 {
+    i64::try_from(window.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,49 @@
+//! Leases: the right of one worker to hold deliveries, renewed while it lives.
+
+use super::{Connection, HandlerId, StoreError};
+use std::time::Duration;
+
+/// A lease's id: what `outbox.locked_by` names. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeaseId(pub i64);
+
+impl Connection {
+    /// Registers a worker.
+    ///
+    /// # Errors
+    /// Where the statement failed.
+    pub async fn register_lease(
+        &mut self,
+        holder: &str,
+        handlers: &[HandlerId],
+        lasts: Duration,
+    ) -> Result<LeaseId, StoreError> {
+        sqlx::query_scalar(
+            "INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) \
+             VALUES ('worker', $1, $2, clock_timestamp() + $3 * interval '1 millisecond') RETURNING id",
+        )
+        .bind(holder)
+        .bind(handlers.iter().map(|h| h.0).collect::<Vec<_>>())
+        .bind(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
+        .fetch_one(&mut self.inner)
+        .await
+        .map(LeaseId)
+        .map_err(StoreError::new("register a lease"))
+    }
+
+    /// Renews a lease; `false` where it is gone. One that has expired but that nobody has rescued is renewed.
+    ///
+    /// # Errors
+    /// Where the statement failed.
+    pub async fn renew_lease(&mut self, lease: LeaseId, lasts: Duration) -> Result<bool, StoreError> {
+        sqlx::query(
+            "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() + $2 * interval '1 millisecond' WHERE id = $1",
+        )
+        .bind(lease.0)
+        .bind(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
+        .execute(&mut self.inner)
+        .await
+        .map(|done| done.rows_affected() == 1)
+        .map_err(StoreError::new("renew a lease"))
+    }
+}

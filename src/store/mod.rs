@@ -1,0 +1,35 @@
+//! The only place with SQL: what is stored, owed, tried and held, in Postgres.
+//!
+//! One file a subject; the hot statements are files of their own under `sql/`, each beginning with a comment that
+//! names it, so that `pg_stat_statements` can be read. Nothing here decides anything that is not in a statement.
+
+mod claim;
+mod clock;
+mod connect;
+mod error;
+mod floor;
+mod ingest;
+mod lease;
+mod migrate;
+mod notify;
+mod partitions;
+mod parts;
+mod registry;
+mod rescue;
+mod settle;
+mod transaction;
+
+pub use claim::{Batch, Claim, ClaimLimits, Claimed, event_body};
+pub use clock::DatabaseClock;
+pub use connect::{Connection, Database, InvalidUrl, Role};
+pub use error::{Fault, StoreError};
+pub use floor::Floors;
+pub use ingest::{IngestError, NewEvent};
+pub use lease::LeaseId;
+pub use migrate::{MigrateError, check_schema, migrate};
+pub use notify::Listener;
+pub use partitions::ensure_partitions;
+pub use registry::{HandlerId, HandlerRegistration, SourceId, pause_handler, register_handlers, register_sources};
+pub use rescue::{Rescued, rescue_expired, sweep_orphans};
+pub use settle::{SettleOutcome, Settled, Settlement};
+pub use transaction::SettlingTransaction;

@@ -1,0 +1,52 @@
+//! The wake-up between processes.
+
+use super::{Connection, Database, Role, StoreError};
+use sqlx::postgres::PgListener;
+
+const CHANNEL: &str = "hookfast_wake";
+
+impl Connection {
+    /// Wakes the workers of other processes.
+    ///
+    /// # Errors
+    /// Where the statement failed: they find the work by polling.
+    pub async fn notify(&mut self) -> Result<(), StoreError> {
+        sqlx::query("SELECT pg_notify($1, '')")
+            .bind(CHANNEL)
+            .execute(&mut self.inner)
+            .await
+            .map(drop)
+            .map_err(StoreError::new("notify"))
+    }
+}
+
+/// Hears the wake-ups of other processes.
+pub struct Listener(PgListener);
+
+impl Listener {
+    /// Listens on a connection of its own.
+    ///
+    /// # Errors
+    /// Where the database cannot be asked.
+    pub async fn connect(database: &Database) -> Result<Self, StoreError> {
+        let run = async {
+            let mut listener = PgListener::connect_with(&database.pool(Role::General, 1)).await?;
+            listener.listen(CHANNEL).await?;
+            Ok(Self(listener))
+        };
+        run.await.map_err(StoreError::new("listen"))
+    }
+
+    /// Waits for a wake-up.
+    ///
+    /// # Errors
+    /// Where the connection broke.
+    pub async fn heard(&mut self) -> Result<(), StoreError> {
+        // `try_recv` says None where the connection was lost, and would silently connect anew.
+        match self.0.try_recv().await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(StoreError::new("listen")(sqlx::Error::WorkerCrashed)),
+            Err(error) => Err(StoreError::new("listen")(error)),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The days of `events` and `attempts`: partitions by ranges of event ids, made ahead.
+
+use super::StoreError;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row};
+use std::time::Duration;
+
+/// How many days ahead there are partitions.
+pub const DAYS_AHEAD: i32 = 14;
+
+/// DDL of the running program may be late, but may not queue in front of ingest.
+const LOCK_TIMEOUT: &str = "100ms";
+
+/// How often, and how long apart, a partition is tried before it is left for the next round.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Every wanted day that is not attached, for each of the two tables, with its bounds. From yesterday on, since
+/// a moment's id may be of the day before.
+const MISSING: &str = "\
+    SELECT t.name AS parent, t.name || '_' || to_char(d.day, 'YYYYMMDD') AS partition, \
+        hookfast_data.id_at(d.day AT TIME ZONE 'UTC')::text AS lower, \
+        hookfast_data.id_at((d.day + interval '1 day') AT TIME ZONE 'UTC')::text AS upper \
+    FROM generate_series(date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') - interval '1 day', \
+            date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') + $1 * interval '1 day', interval '1 day') AS d (day) \
+        CROSS JOIN (VALUES ('events'), ('attempts')) AS t (name) \
+    WHERE NOT EXISTS ( \
+        SELECT FROM pg_catalog.pg_inherits i \
+        JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'hookfast_data' \
+        WHERE c.relname = t.name || '_' || to_char(d.day, 'YYYYMMDD')) \
+    ORDER BY d.day, t.name";
+
+/// Makes what is missing up to two weeks ahead; answers with how many partitions it made.
+///
+/// The table first, then ATTACH, which locks out no reader and no writer; CREATE … PARTITION OF would make all
+/// ingest wait behind the oldest reader. Several processes may do this at once.
+///
+/// # Errors
+/// Where the database cannot be asked, or a lock was not had in ten seconds; what was made stays.
+pub async fn ensure_partitions(pool: &PgPool) -> Result<usize, StoreError> {
+    let run = async {
+        let mut connection = pool.acquire().await?;
+        let missing = sqlx::query(MISSING).bind(DAYS_AHEAD).fetch_all(&mut *connection).await?;
+        for row in &missing {
+            let column = |name: &str| row.try_get::<String, _>(name);
+            let (parent, partition) = (column("parent")?, column("partition")?);
+            make(&mut connection, &parent, &partition, &column("lower")?, &column("upper")?).await?;
+        }
+        Ok(missing.len())
+    };
+    run.await.map_err(StoreError::new("make partitions"))
+}
+
+async fn make(
+    connection: &mut PgConnection,
+    parent: &str,
+    partition: &str,
+    lower: &str,
+    upper: &str,
+) -> Result<(), sqlx::Error> {
+    let statements = format!(
+        "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; \
+         CREATE TABLE IF NOT EXISTS hookfast_data.{partition} (LIKE hookfast_data.{parent} INCLUDING ALL); \
+         ALTER TABLE hookfast_data.{parent} ATTACH PARTITION hookfast_data.{partition} \
+             FOR VALUES FROM ('{lower}') TO ('{upper}')"
+    );
+    let mut tries = 0;
+    loop {
+        let mut transaction = connection.begin().await?;
+        let made = match sqlx::raw_sql(AssertSqlSafe(statements.as_str())).execute(&mut *transaction).await {
+            Ok(_) => transaction.commit().await,
+            Err(error) => {
+                transaction.rollback().await?;
+                Err(error)
+            }
+        };
+        let Err(error) = made else { return Ok(()) };
+        match code(&error).as_deref() {
+            // Another process was first: it is a partition already, or its name was just taken.
+            Some("42809" | "42P07" | "42P17" | "23505") => return Ok(()),
+            Some("55P03" | "40P01") if tries < TRIES => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(|c| c.into_owned())
+}

@@ -1,0 +1,105 @@
+//! Sources and handlers: who is known, and what is subscribed to.
+
+use super::StoreError;
+use crate::domain::{HandlerName, SourceName, TypePattern};
+use sqlx::{PgPool, Row};
+use std::collections::HashMap;
+
+/// A source's small id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(pub i16);
+
+/// A handler's small id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandlerId(pub i16);
+
+/// A handler as its process declares it.
+#[derive(Clone, Debug)]
+pub struct HandlerRegistration {
+    /// Its name.
+    pub name: HandlerName,
+    /// Its kind's word.
+    pub kind: &'static str,
+    /// What it subscribes to.
+    pub types: Vec<TypePattern>,
+    /// From which sources; `None` is all.
+    pub sources: Option<Vec<SourceName>>,
+    /// How many tries a delivery gets.
+    pub tries: u16,
+}
+
+const UPSERT_HANDLER: &str = include_str!("sql/register_handler.sql");
+
+/// Makes the sources known, and answers with their ids.
+///
+/// # Errors
+/// Where the database cannot be asked, or knows one of the names as another kind.
+pub async fn register_sources(
+    pool: &PgPool,
+    sources: &[(SourceName, &'static str)],
+) -> Result<HashMap<SourceName, SourceId>, StoreError> {
+    let mut ids = HashMap::new();
+    for (name, kind) in sources {
+        let id: i16 = sqlx::query_scalar(
+            "INSERT INTO hookfast_data.sources AS s (name, kind) VALUES ($1, $2) \
+             ON CONFLICT (name) DO UPDATE SET kind = excluded.kind RETURNING s.id",
+        )
+        .bind(name.as_str())
+        .bind(*kind)
+        .fetch_one(pool)
+        .await
+        .map_err(StoreError::new("register a source"))?;
+        ids.insert(name.clone(), SourceId(id));
+    }
+    Ok(ids)
+}
+
+/// Makes the handlers' subscriptions known, and answers with their ids.
+///
+/// A subscription holds for every ingest statement that begins after this commits. Each change raises the
+/// registry's version and is a line in `operator_log`. One whose configuration is of an older version than the
+/// registered one changes nothing, so that in a rolling deployment the old process does not undo the new one.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn register_handlers(
+    pool: &PgPool,
+    handlers: &[HandlerRegistration],
+    config_version: i64,
+) -> Result<HashMap<HandlerName, HandlerId>, StoreError> {
+    let mut ids = HashMap::new();
+    for handler in handlers {
+        let row = sqlx::query(UPSERT_HANDLER)
+            .bind(handler.name.as_str())
+            .bind(handler.kind)
+            .bind(handler.types.iter().map(TypePattern::as_str).collect::<Vec<_>>())
+            .bind(handler.sources.as_ref().map(|s| s.iter().map(SourceName::as_str).collect::<Vec<_>>()))
+            .bind(i16::try_from(handler.tries).unwrap_or(i16::MAX))
+            .bind(config_version)
+            .fetch_one(pool)
+            .await
+            .map_err(StoreError::new("register a handler"))?;
+        let read = |row: &sqlx::postgres::PgRow| Ok((row.try_get::<i16, _>(0)?, row.try_get::<bool, _>(1)?));
+        let (id, outdated) = read(&row).map_err(StoreError::new("register a handler"))?;
+        if outdated {
+            tracing::warn!(handler = %handler.name, config_version,
+                "the registry has this handler from a newer configuration: its subscription was left as it is");
+        }
+        ids.insert(handler.name.clone(), HandlerId(id));
+    }
+    Ok(ids)
+}
+
+/// Stops dispatch to a handler; its deliveries wait.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn pause_handler(pool: &PgPool, handler: &HandlerName, why: &str) -> Result<(), StoreError> {
+    sqlx::query("SELECT hookfast.pause($1, $2)")
+        .bind(handler.as_str())
+        .bind(why)
+        .execute(pool)
+        .await
+        .map(drop)
+        .map_err(StoreError::new("pause a handler"))
+}

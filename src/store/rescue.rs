@@ -1,0 +1,132 @@
+//! Taking deliveries from the dead.
+
+use super::{Connection, HandlerId, LeaseId, StoreError};
+use sqlx::{PgPool, Row};
+
+const RESCUE: &str = include_str!("sql/rescue.sql");
+const ABANDON: &str = include_str!("sql/abandon.sql");
+
+/// How many deliveries one statement takes, so that none of them is long.
+const BATCH: i64 = 1000;
+
+/// A delivery lost this often is dead.
+const MOST_LOST: i32 = 5;
+
+/// Deliveries taken from a dead lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rescued {
+    /// The handler they are owed to.
+    pub handler: HandlerId,
+    /// How many.
+    pub rescued: i64,
+    /// How many of these had been lost too often, and are dead letters now.
+    pub dead: i64,
+}
+
+/// Takes the deliveries of every worker's lease that has expired, and removes the lease once nothing is held by it.
+///
+/// Only a worker whose own lease has been renewed without interruption for a full period may call this: a database
+/// that was away must not cost every delivery in flight an attempt.
+///
+/// # Errors
+/// Where a statement failed; what was taken before it stays taken.
+pub async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
+    let expired: Vec<i64> =
+        sqlx::query_scalar("SELECT id FROM hookfast_data.leases WHERE expires_at < clock_timestamp() ORDER BY id")
+            .fetch_all(pool)
+            .await
+            .map_err(StoreError::new("find expired leases"))?;
+    let mut rescued = Vec::new();
+    for lease in expired {
+        while let Some(batch) = rescue_batch(pool, LeaseId(lease)).await? {
+            let taken: i64 = batch.iter().map(|r| r.rescued).sum();
+            rescued.extend(batch);
+            if taken < BATCH {
+                break;
+            }
+        }
+        sqlx::query(
+            "DELETE FROM hookfast_data.leases l WHERE l.id = $1 AND l.expires_at < clock_timestamp() \
+             AND NOT EXISTS (SELECT FROM hookfast_data.outbox o WHERE o.locked_by = l.id)",
+        )
+        .bind(lease)
+        .execute(pool)
+        .await
+        .map_err(StoreError::new("remove a lease"))?;
+    }
+    Ok(rescued)
+}
+
+/// One bounded batch, with the lease row locked first so that its worker cannot claim meanwhile; `None` where the
+/// lease was renewed, or another worker is at it.
+async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescued>>, StoreError> {
+    let run = async {
+        let mut transaction = pool.begin().await?;
+        let locked: Option<i64> = sqlx::query_scalar(
+            "SELECT id FROM hookfast_data.leases WHERE id = $1 AND expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED",
+        )
+        .bind(lease.0)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if locked.is_none() {
+            return Ok(None);
+        }
+        let rows = sqlx::query(RESCUE).bind(lease.0).bind(BATCH).bind(MOST_LOST).fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        rows.iter().map(read).collect::<Result<Vec<_>, _>>().map(Some)
+    };
+    run.await.map_err(StoreError::new("rescue"))
+}
+
+/// The net: takes deliveries whose lease does not exist any more. Nothing should ever leave one.
+///
+/// # Errors
+/// Where a statement failed.
+pub async fn sweep_orphans(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
+    let orphans: Vec<i64> = sqlx::query_scalar(
+        "SELECT DISTINCT o.locked_by FROM hookfast_data.outbox o WHERE o.locked_by IS NOT NULL \
+         AND NOT EXISTS (SELECT FROM hookfast_data.leases l WHERE l.id = o.locked_by)",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::new("sweep"))?;
+    let mut rescued = Vec::new();
+    for lease in orphans {
+        let rows = sqlx::query(RESCUE)
+            .bind(lease)
+            .bind(BATCH)
+            .bind(MOST_LOST)
+            .fetch_all(pool)
+            .await
+            .map_err(StoreError::new("sweep"))?;
+        for row in &rows {
+            rescued.push(read(row).map_err(StoreError::new("sweep"))?);
+        }
+    }
+    Ok(rescued)
+}
+
+impl Connection {
+    /// Frees what a worker holds under its own lease, without counting anything as lost, and removes the lease.
+    ///
+    /// # Errors
+    /// Where a statement failed; then the lease expires, and others rescue what is left.
+    pub async fn abandon_lease(&mut self, lease: LeaseId) -> Result<u64, StoreError> {
+        let run = async {
+            let freed = sqlx::query(ABANDON).bind(lease.0).execute(&mut self.inner).await?.rows_affected();
+            sqlx::query(
+                "DELETE FROM hookfast_data.leases l WHERE l.id = $1 \
+                 AND NOT EXISTS (SELECT FROM hookfast_data.outbox o WHERE o.locked_by = l.id)",
+            )
+            .bind(lease.0)
+            .execute(&mut self.inner)
+            .await?;
+            Ok(freed)
+        };
+        run.await.map_err(StoreError::new("abandon"))
+    }
+}
+
+fn read(row: &sqlx::postgres::PgRow) -> Result<Rescued, sqlx::Error> {
+    Ok(Rescued { handler: HandlerId(row.try_get(0)?), rescued: row.try_get(1)?, dead: row.try_get(2)? })
+}

@@ -1,0 +1,95 @@
+//! The settling transaction: a handler's effects and the end of its delivery, committed together or not at all.
+
+use super::{Claim, Fault, StoreError, settle::milliseconds};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
+use std::time::{Duration, Instant};
+
+/// An open transaction that holds one delivery behind its fence.
+///
+/// Whatever the handler writes through [`SettlingTransaction::connection`] happens exactly once per delivery: it
+/// commits together with the delivery's end, and only if no other worker has taken over.
+pub struct SettlingTransaction {
+    inner: Transaction<'static, Postgres>,
+    claim: Claim,
+    begun: Instant,
+}
+
+/// Locks the delivery only where the claim still holds it.
+const FENCE: &str = "SELECT true FROM hookfast_data.outbox \
+    WHERE handler_id = $1 AND id = $2 AND attempt = $3 AND locked_by = $4 FOR UPDATE";
+
+/// Ends the delivery behind the same fence, with its attempt's row.
+const END: &str = "WITH gone AS (\
+        DELETE FROM hookfast_data.outbox WHERE handler_id = $1 AND id = $2 AND attempt = $3 AND locked_by = $4 \
+        RETURNING event_id) \
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, lease_id) \
+    SELECT event_id, $2, $3, $1, 'delivered', $5, $4 FROM gone";
+
+impl SettlingTransaction {
+    /// Begins, and locks the delivery; `None` where another has taken it over: nothing of the handler may run then.
+    ///
+    /// # Errors
+    /// Where the database cannot be asked.
+    pub(crate) async fn begin(pool: &PgPool, claim: Claim, limit: Duration) -> Result<Option<Self>, StoreError> {
+        let run = async {
+            let mut inner = pool.begin().await?;
+            let millis = limit.as_millis().max(1);
+            sqlx::raw_sql(AssertSqlSafe(format!(
+                "SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}; \
+                 SET LOCAL plan_cache_mode = force_custom_plan"
+            )))
+            .execute(&mut *inner)
+            .await?;
+            let held: Option<bool> = sqlx::query_scalar(FENCE)
+                .bind(claim.handler.0)
+                .bind(claim.delivery.0)
+                .bind(claim.attempt)
+                .bind(claim.lease.0)
+                .fetch_optional(&mut *inner)
+                .await?;
+            Ok(held.map(|_| Self { inner, claim, begun: Instant::now() }))
+        };
+        run.await.map_err(StoreError::new("begin a settling transaction"))
+    }
+
+    /// The connection inside the transaction, for the handler's own SQL. Neither commit nor roll back on it.
+    pub fn connection(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Ends the delivery and commits; `false` where the fence was lost, and everything is rolled back.
+    ///
+    /// # Errors
+    /// Where a statement failed. With [`Fault::Lost`] it is not known whether the commit took place; an outcome
+    /// settled with the same claim afterwards is stale if it did.
+    pub(crate) async fn commit(mut self) -> Result<bool, StoreError> {
+        let run = async {
+            let ended = sqlx::query(END)
+                .bind(self.claim.handler.0)
+                .bind(self.claim.delivery.0)
+                .bind(self.claim.attempt)
+                .bind(self.claim.lease.0)
+                .bind(milliseconds(self.begun.elapsed()))
+                .execute(&mut *self.inner)
+                .await?
+                .rows_affected();
+            if ended == 0 {
+                self.inner.rollback().await?;
+                return Ok(false);
+            }
+            self.inner.commit().await?;
+            Ok(true)
+        };
+        run.await.map_err(StoreError::new("commit a settling transaction"))
+    }
+
+    /// Gives up everything the handler did.
+    pub(crate) async fn roll_back(self) {
+        let rolled_back = self.inner.rollback().await.map_err(StoreError::new("roll back a settling transaction"));
+        if let Err(error) = rolled_back
+            && error.fault() != Fault::Lost
+        {
+            tracing::warn!(%error, "a settling transaction could not be rolled back; the server does it");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Claims one handler's deliveries whenever there are free places, and hands each to a task of its own.
+
+use super::{Shared, keeper::Tenures, lane::Lane, runner, tenure::Tenure, wake::Wake};
+use crate::health::Heartbeat;
+use crate::store::{Batch, ClaimLimits, Connection, Database, Floors, Role, StoreError};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, watch};
+
+/// Without a wake-up it looks this often, with up to a fifth more.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Claims are no nearer together than this: a few deliveries in one claim cost little more than one.
+const PACE: Duration = Duration::from_millis(1);
+
+/// How long to wait before the database is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// A claim connection, shared by some of the handlers.
+pub(super) type ClaimLine = Arc<Mutex<Option<Connection>>>;
+
+pub(super) struct Claimer {
+    pub(super) lane: Arc<Lane>,
+    pub(super) shared: Shared,
+    pub(super) tenures: Tenures,
+    pub(super) line: ClaimLine,
+    pub(super) database: Database,
+    pub(super) wake: Wake,
+    pub(super) heartbeat: Heartbeat,
+}
+
+impl Claimer {
+    /// Runs until the worker is told to stop taking.
+    pub(super) async fn run(mut self) {
+        let mut wake = self.wake.subscribe();
+        let mut floors = Floors::new(Instant::now());
+        let mut odd = false;
+        let stop = self.shared.stop.clone();
+        stop.run_until_cancelled(async {
+            loop {
+                // Registered before the claim: what comes during it wakes the next.
+                wake.mark_unchanged();
+                self.heartbeat.tick();
+                odd = !odd;
+                let Some(places) = self.places(&mut wake).await else { continue };
+                match self.claim(places, &mut floors, odd).await {
+                    Ok(true) => tokio::time::sleep(PACE).await,
+                    Ok(false) => self.idle(&mut wake).await,
+                    Err(error) => {
+                        tracing::warn!(%error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
+                        tokio::time::sleep(RETRY).await;
+                    }
+                }
+            }
+        })
+        .await;
+        self.heartbeat.retire();
+    }
+
+    /// All places that are free, and at least one; `None` after waiting a while for it.
+    async fn places(&self, _wake: &mut watch::Receiver<()>) -> Option<OwnedSemaphorePermit> {
+        let held = self.lane.held.clone();
+        let mut places = tokio::time::timeout(POLL, held.clone().acquire_owned()).await.ok()?.ok()?;
+        if let Ok(more) = u32::try_from(held.available_permits())
+            && let Ok(more) = held.try_acquire_many_owned(more)
+        {
+            places.merge(more);
+        }
+        Some(places)
+    }
+
+    async fn idle(&self, wake: &mut watch::Receiver<()>) {
+        let poll = POLL.mul_f64(1.0 + 0.2 * rand::random::<f64>());
+        let _ = tokio::time::timeout(poll, wake.changed()).await;
+        // What is committed together with what woke us comes along.
+        tokio::time::sleep(PACE).await;
+    }
+
+    /// Claims into the free places; answers whether there may be more at once.
+    async fn claim(
+        &mut self,
+        mut places: OwnedSemaphorePermit,
+        floors: &mut Floors,
+        odd: bool,
+    ) -> Result<bool, StoreError> {
+        let Some(tenure) = self.tenures.borrow_and_update().clone() else {
+            let _ = tokio::time::timeout(POLL, self.tenures.changed()).await;
+            return Ok(true);
+        };
+        if !tenure.may_start(Instant::now()) {
+            tokio::time::sleep(RETRY).await;
+            return Ok(true);
+        }
+        let limits = share(places.num_permits(), odd);
+        let batch = self.claim_on_line(&tenure, limits, floors).await?;
+        let more = batch.more;
+        for claimed in batch.claimed {
+            let Some(place) = places.split(1) else { break };
+            let attempt = runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, place);
+            self.shared.attempts.spawn(attempt);
+        }
+        Ok(more)
+    }
+
+    async fn claim_on_line(
+        &self,
+        tenure: &Arc<Tenure>,
+        limits: ClaimLimits,
+        floors: &mut Floors,
+    ) -> Result<Batch, StoreError> {
+        let mut line = self.line.lock().await;
+        let mut connection = match line.take() {
+            Some(open) => open,
+            None => self.database.connect(Role::Claim).await?,
+        };
+        // A connection to a later run of the server may claim only under a lease of that run.
+        if connection.epoch() != Some(tenure.epoch) {
+            tokio::time::sleep(RETRY).await;
+            return Ok(Batch { claimed: Vec::new(), more: true });
+        }
+        let batch = connection.claim((self.lane.id, &self.lane.name), tenure.lease, limits, floors).await?;
+        *line = Some(connection);
+        Ok(batch)
+    }
+}
+
+/// Half of the places for each lane, so that neither starves the other; the odd one by turns.
+fn share(places: usize, odd: bool) -> ClaimLimits {
+    let due = (places + usize::from(odd)) / 2;
+    ClaimLimits { due, fresh: places - due }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn both_lanes_get_their_turn_of_a_single_place() {
+        for places in 1..10 {
+            let (one, other) = (share(places, true), share(places, false));
+            assert_eq!((one.due + one.fresh, other.due + other.fresh), (places, places));
+            assert!(one.due + other.due > 0 && one.fresh + other.fresh > 0);
+        }
+    }
+}

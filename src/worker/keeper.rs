@@ -1,0 +1,116 @@
+//! Keeps this process's lease, on a thread and a connection of its own, where no handler can block it.
+
+use super::tenure::{LEASE, RENEW_EVERY, Tenure};
+use crate::health::Heartbeat;
+use crate::store::{Connection, Database, HandlerId, Role, StoreError};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How long to wait before the database is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What the keeper publishes: the tenure of now, or none.
+pub(super) type Tenures = watch::Receiver<Option<Arc<Tenure>>>;
+
+pub(super) struct Keeper {
+    pub(super) database: Database,
+    pub(super) holder: String,
+    pub(super) handlers: Vec<HandlerId>,
+    pub(super) heartbeat: Heartbeat,
+    /// Cancelled after the last delivery is settled or released.
+    pub(super) stop: CancellationToken,
+}
+
+impl Keeper {
+    /// Starts the thread; it ends when `stop` is cancelled, and gives the lease back.
+    pub(super) fn start(self) -> std::io::Result<(Tenures, std::thread::JoinHandle<()>)> {
+        let (publish, tenures) = watch::channel(None);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread =
+            std::thread::Builder::new().name("lease".into()).spawn(move || runtime.block_on(self.run(&publish)))?;
+        Ok((tenures, thread))
+    }
+
+    async fn run(self, publish: &watch::Sender<Option<Arc<Tenure>>>) {
+        while !self.stop.is_cancelled() {
+            let connected = tokio::select! {
+                connected = self.database.connect(Role::Lease) => connected,
+                () = self.stop.cancelled() => break,
+            };
+            let kept = match connected {
+                Ok(connection) => self.keep(connection, publish).await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = kept else { break };
+            self.heartbeat.tick();
+            tracing::warn!(%error, "the lease cannot be renewed for now; nothing new is started once it may have expired");
+            tokio::select! { () = tokio::time::sleep(RETRY) => {}, () = self.stop.cancelled() => {} }
+        }
+        end(publish);
+    }
+
+    /// Renews until told to stop (`Ok`), or until the connection breaks.
+    async fn keep(
+        &self,
+        mut connection: Connection,
+        publish: &watch::Sender<Option<Arc<Tenure>>>,
+    ) -> Result<(), StoreError> {
+        let epoch = connection.epoch().unwrap_or_default();
+        loop {
+            let held = publish.borrow().clone();
+            let sent = Instant::now();
+            match held {
+                Some(tenure) if tenure.epoch == epoch => {
+                    if connection.renew_lease(tenure.lease, LEASE).await? {
+                        tenure.renewed(sent);
+                    } else {
+                        tracing::warn!(
+                            lease = tenure.lease.0,
+                            "this worker's lease is gone: others have taken over what it held"
+                        );
+                        end(publish);
+                        continue;
+                    }
+                }
+                Some(tenure) => {
+                    // The server crashed. What was claimed before may be unclaimed again, under the same numbers.
+                    tracing::warn!(
+                        lease = tenure.lease.0,
+                        "the database crashed: this worker drops its claims and begins anew"
+                    );
+                    end(publish);
+                    connection.abandon_lease(tenure.lease).await?;
+                    continue;
+                }
+                None => {
+                    let lease = connection.register_lease(&self.holder, &self.handlers, LEASE).await?;
+                    tracing::info!(lease = lease.0, holder = self.holder, "lease registered");
+                    publish.send_replace(Some(Arc::new(Tenure::new(lease, epoch, sent))));
+                }
+            }
+            self.heartbeat.tick();
+            tokio::select! {
+                () = tokio::time::sleep(RENEW_EVERY) => {}
+                () = self.stop.cancelled() => {
+                    let held = publish.borrow().clone();
+                    end(publish);
+                    if let Some(tenure) = held {
+                        connection.abandon_lease(tenure.lease).await?;
+                    }
+                    connection.close().await;
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+fn end(publish: &watch::Sender<Option<Arc<Tenure>>>) {
+    if let Some(tenure) = publish.send_replace(None) {
+        tenure.ended.cancel();
+    }
+}

@@ -1,0 +1,62 @@
+//! One handler in one worker: its policy, its places, and what runs an attempt.
+
+use crate::domain::{HandlerName, RetryPolicy};
+use crate::handlers::{Attempt, TransactionalAttempt};
+use crate::store::HandlerId;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+
+/// What runs an attempt.
+#[derive(Clone)]
+pub(crate) enum Runs {
+    /// At least once: the outcome is settled afterwards.
+    Plain(Arc<dyn Attempt>),
+    /// Exactly once: inside the settling transaction.
+    Transactional(Arc<dyn TransactionalAttempt>),
+}
+
+/// How a handler is run.
+#[derive(Clone, Debug)]
+pub struct HandlerPolicy {
+    /// When a failed delivery is tried again.
+    pub retry: RetryPolicy,
+    /// How long an attempt may take.
+    pub timeout: Duration,
+    /// How many attempts run at once in one process.
+    pub concurrency: usize,
+}
+
+impl Default for HandlerPolicy {
+    /// The default retry policy, 30 s, 32 at once.
+    fn default() -> Self {
+        Self { retry: RetryPolicy::default(), timeout: Duration::from_secs(30), concurrency: 32 }
+    }
+}
+
+/// One handler as the worker serves it.
+pub(super) struct Lane {
+    pub(super) id: HandlerId,
+    pub(super) name: HandlerName,
+    pub(super) label: Arc<str>,
+    pub(super) policy: HandlerPolicy,
+    pub(super) runs: Runs,
+    /// Attempts that run.
+    pub(super) running: Semaphore,
+    /// Deliveries that are held: as many again as may run, so that the next are there when one ends.
+    pub(super) held: Arc<Semaphore>,
+}
+
+impl Lane {
+    pub(super) fn new(id: HandlerId, name: HandlerName, policy: HandlerPolicy, runs: Runs) -> Self {
+        let concurrency = policy.concurrency.max(1);
+        Self {
+            id,
+            label: name.as_str().into(),
+            name,
+            policy,
+            runs,
+            running: Semaphore::new(concurrency),
+            held: Arc::new(Semaphore::new(2 * concurrency)),
+        }
+    }
+}

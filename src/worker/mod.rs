@@ -1,0 +1,163 @@
+//! Claims what is owed, runs the handlers, settles the outcomes.
+//!
+//! A `keeper` holds this process's lease; for each handler a `claimer` claims into free places; a `runner` runs each
+//! attempt in a task of its own; a `settler` commits outcomes together; a `rescuer` takes over from the dead.
+
+mod claimer;
+mod keeper;
+mod lane;
+mod rescuer;
+mod runner;
+mod settler;
+mod tenure;
+mod wake;
+
+pub use lane::HandlerPolicy;
+pub(crate) use lane::Runs;
+pub use wake::{Announcer, Wake};
+
+use crate::domain::HandlerName;
+use crate::health::Heartbeats;
+use crate::metrics::Metrics;
+use crate::store::{Database, HandlerId, Role};
+use claimer::{ClaimLine, Claimer};
+use keeper::Keeper;
+use lane::Lane;
+use rescuer::Rescuer;
+use settler::{Ended, Settler};
+use sqlx::PgPool;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Mutex, RwLock, Semaphore, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Outcomes that wait for the settler; past them the attempts wait, and nothing new is claimed.
+const WAITING_OUTCOMES: usize = 1024;
+
+/// How many settlers commit side by side.
+const SETTLERS: usize = 2;
+
+/// How many connections claim.
+const CLAIM_LINES: usize = 2;
+
+/// How many settling transactions are open at once in one process.
+const TRANSACTIONS: u32 = 16;
+
+/// A loop that has not come round for this long is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// What a handler needs to be served.
+pub(crate) struct Served {
+    pub(crate) id: HandlerId,
+    pub(crate) name: HandlerName,
+    pub(crate) policy: HandlerPolicy,
+    pub(crate) runs: Runs,
+}
+
+/// What every attempt shares.
+#[derive(Clone)]
+struct Shared {
+    /// Cancelled when nothing more may be started.
+    stop: CancellationToken,
+    attempts: TaskTracker,
+    settle: mpsc::Sender<Ended>,
+    /// Held for reading by every attempt, for writing by one that has to run alone.
+    neighbours: Arc<RwLock<()>>,
+    long_bodies: Arc<Semaphore>,
+    pool: PgPool,
+    transactions: PgPool,
+    metrics: Metrics,
+}
+
+/// What a worker is made of.
+pub(crate) struct WorkerSettings {
+    pub(crate) database: Database,
+    /// For what is not hot.
+    pub(crate) pool: PgPool,
+    pub(crate) holder: String,
+    pub(crate) handlers: Vec<Served>,
+    pub(crate) metrics: Metrics,
+    pub(crate) heartbeats: Heartbeats,
+    pub(crate) wake: Wake,
+    /// How long what is in flight may take to finish after the stop.
+    pub(crate) grace: Duration,
+}
+
+/// Runs a worker until `stop` is cancelled and everything it holds is settled or released.
+///
+/// # Errors
+/// Where the thread of the lease cannot be started.
+pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> std::io::Result<()> {
+    let WorkerSettings { database, pool, holder, handlers, metrics, heartbeats, wake, grace } = settings;
+    let keeper_stop = CancellationToken::new();
+    let keeper = Keeper {
+        database: database.clone(),
+        holder,
+        handlers: handlers.iter().map(|h| h.id).collect(),
+        heartbeat: heartbeats.register("lease", STUCK),
+        stop: keeper_stop.clone(),
+    };
+    let (tenures, lease_thread) = keeper.start()?;
+    let (settle, outcomes) = mpsc::channel(WAITING_OUTCOMES);
+    let shared = Shared {
+        stop: stop.clone(),
+        attempts: TaskTracker::new(),
+        settle,
+        neighbours: Arc::default(),
+        long_bodies: Arc::new(Semaphore::new(runner::LONG_BODIES)),
+        pool: pool.clone(),
+        transactions: database.pool(Role::Transaction, TRANSACTIONS),
+        metrics: metrics.clone(),
+    };
+    let outcomes = Arc::new(Mutex::new(outcomes));
+    let settlers = TaskTracker::new();
+    for _ in 0..SETTLERS {
+        let settler = Settler { queue: outcomes.clone(), database: database.clone(), metrics: metrics.clone() };
+        settlers.spawn(settler.run());
+    }
+    let rescuer = Rescuer {
+        pool,
+        tenures: tenures.clone(),
+        metrics,
+        wake: wake.clone(),
+        heartbeat: heartbeats.register("rescue", STUCK),
+    };
+    let rescuer = tokio::spawn(rescuer.run());
+    let listener = tokio::spawn(wake::listen(database.clone(), wake.clone()));
+    let lines: Vec<ClaimLine> = (0..CLAIM_LINES).map(|_| ClaimLine::default()).collect();
+    let claimers = TaskTracker::new();
+    for (i, served) in handlers.into_iter().enumerate() {
+        let heartbeat = heartbeats.register(format!("claim {}", served.name), STUCK);
+        let claimer = Claimer {
+            lane: Arc::new(Lane::new(served.id, served.name, served.policy, served.runs)),
+            shared: shared.clone(),
+            tenures: tenures.clone(),
+            line: lines[i % CLAIM_LINES].clone(),
+            database: database.clone(),
+            wake: wake.clone(),
+            heartbeat,
+        };
+        claimers.spawn(claimer.run());
+    }
+    claimers.close();
+    claimers.wait().await;
+    stop.cancelled().await;
+
+    // Nothing more is claimed. What runs may finish, what was not started releases itself.
+    shared.attempts.close();
+    let attempts = shared.attempts.clone();
+    if tokio::time::timeout(grace, attempts.wait()).await.is_err() {
+        tracing::warn!(
+            attempts = attempts.len(),
+            "attempts did not end within the grace time and are given up; they will be tried again"
+        );
+    }
+    drop(shared);
+    settlers.close();
+    // The settlers end when the last attempt has handed over its outcome; those given up are rescued by others.
+    let _ = tokio::time::timeout(Duration::from_secs(10), settlers.wait()).await;
+    rescuer.abort();
+    listener.abort();
+    keeper_stop.cancel();
+    let _ = tokio::task::spawn_blocking(move || lease_thread.join()).await;
+    Ok(())
+}

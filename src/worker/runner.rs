@@ -1,0 +1,209 @@
+//! One attempt, from the claim to its outcome on the way to the settler.
+
+use super::{
+    Shared,
+    lane::{Lane, Runs},
+    settler::Ended,
+    tenure::Tenure,
+};
+use crate::domain::{Delivery, Outcome, Report, StorableText};
+use crate::handlers::TransactionalAttempt;
+use crate::store::{Claim, Claimed, Fault, SettleOutcome, Settlement, SettlingTransaction, event_body};
+use futures_util::FutureExt;
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{OwnedSemaphorePermit, RwLockReadGuard, RwLockWriteGuard};
+
+/// The longest error text kept, in bytes.
+const LONGEST_ERROR: usize = 2000;
+
+/// A delivery that was lost this often runs alone in its process, so that a poison pill is found and not its
+/// neighbours.
+const LOST_RUNS_ALONE: i16 = 2;
+
+/// A handler that says it is gone is paused; its delivery is free again at once, and waits for the handler.
+const GONE_WAITS: Duration = Duration::ZERO;
+
+/// Bodies that are fetched one by one hold no more than this together, in bytes.
+pub(super) const LONG_BODIES: usize = 16 * 1024 * 1024;
+
+/// Runs one claimed delivery and hands its outcome to the settler. What was not started is released.
+pub(super) async fn run(
+    lane: Arc<Lane>,
+    shared: Shared,
+    tenure: Arc<Tenure>,
+    claimed: Claimed,
+    place: OwnedSemaphorePermit,
+) {
+    let claim = claimed.claim;
+    let (settlement, settled) = tokio::select! {
+        ended = attempt(&lane, &shared, &tenure, &claimed) => ended,
+        // The lease is gone: others have taken over, so whatever runs stops here.
+        () = tenure.ended.cancelled() => {
+            shared.metrics.count("handler", &lane.label, "stopped", 1);
+            return;
+        }
+    };
+    if settled {
+        return;
+    }
+    tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
+        duration = ?settlement.duration, "attempt ended");
+    let ended = Ended { settlement, handler: lane.label.clone(), tenure, slot: place };
+    // The settler outlives every attempt; were it gone, the delivery would be rescued.
+    let _ = shared.settle.send(ended).await;
+}
+
+/// The outcome, and whether it is settled already.
+async fn attempt(lane: &Lane, shared: &Shared, tenure: &Tenure, claimed: &Claimed) -> (Settlement, bool) {
+    let of = |outcome| Settlement { claim: claimed.claim, outcome, duration: None, status: None, error: None };
+    let released = || (of(SettleOutcome::Release(Duration::ZERO)), false);
+    let Some(delivery) = &claimed.delivery else {
+        let error = Some(StorableText::new("the event's payload is gone: its retention has passed", LONGEST_ERROR));
+        return (Settlement { error, ..of(SettleOutcome::EventMissing) }, false);
+    };
+    let started = tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => None,
+        started = start(lane, shared, claimed) => Some(started),
+    };
+    let Some(_started) = started else { return released() };
+    if !tenure.may_start(Instant::now()) {
+        return released();
+    }
+    let mut delivery = delivery.clone();
+    let mut _reserved = None;
+    if claimed.body_missing {
+        _reserved = shared.long_bodies.acquire_many(reservation(LONG_BODIES)).await.ok();
+        match event_body(&shared.pool, claimed.event_id).await {
+            Ok(Some(body)) => Arc::make_mut(&mut delivery.event).body = body,
+            Ok(None) => return (of(SettleOutcome::EventMissing), false),
+            Err(error) => {
+                tracing::warn!(%error, "a long body could not be fetched; its delivery is released");
+                return (of(SettleOutcome::Release(Duration::from_secs(1))), false);
+            }
+        }
+    }
+    let begun = Instant::now();
+    let limit = lane.policy.timeout;
+    let (report, settled) = match &lane.runs {
+        Runs::Plain(handler) => (guarded(handler.attempt(&delivery), limit).await, false),
+        Runs::Transactional(handler) => in_transaction(&**handler, &delivery, claimed.claim, lane, shared).await,
+    };
+    let took = begun.elapsed();
+    shared.metrics.took("handler", &lane.label, took);
+    if let Outcome::Gone { error } = &report.outcome {
+        pause(lane, shared, error).await;
+    }
+    let failures = lane.policy.retry.tries().saturating_sub(usize::try_from(claimed.tries_left).unwrap_or(0)) + 1;
+    let (outcome, error) = settle_outcome(report.outcome, lane, failures);
+    let error = error.map(|e| StorableText::new(&e, LONGEST_ERROR));
+    (
+        Settlement { outcome, duration: Some(took), status: report.status, error, ..of(SettleOutcome::Delivered) },
+        settled,
+    )
+}
+
+/// A place among the running; alone in the process for one that has been lost before.
+async fn start<'a>(
+    lane: &'a Lane,
+    shared: &'a Shared,
+    claimed: &Claimed,
+) -> (Neighbours<'a>, Option<tokio::sync::SemaphorePermit<'a>>) {
+    let running = lane.running.acquire().await.ok();
+    let neighbours = if claimed.lost >= LOST_RUNS_ALONE {
+        Neighbours::None(shared.neighbours.write().await)
+    } else {
+        Neighbours::Any(shared.neighbours.read().await)
+    };
+    (neighbours, running)
+}
+
+#[allow(dead_code, reason = "the guards are held, not read")]
+enum Neighbours<'a> {
+    Any(RwLockReadGuard<'a, ()>),
+    None(RwLockWriteGuard<'a, ()>),
+}
+
+fn reservation(bytes: usize) -> u32 {
+    // One long body at a time may hold the whole budget; it is at most the ingress's body limit.
+    u32::try_from(bytes / 16).unwrap_or(u32::MAX)
+}
+
+/// Within its time, and with a panic as a failed attempt.
+async fn guarded<T: From<Outcome>>(attempt: impl Future<Output = T>, limit: Duration) -> T {
+    match tokio::time::timeout(limit, AssertUnwindSafe(attempt).catch_unwind()).await {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(panic)) => Outcome::retry(format!("the handler panicked: {}", panic_text(&*panic))).into(),
+        Err(_) => Outcome::retry(format!("the handler did not end within {limit:?}")).into(),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// An attempt inside the settling transaction. Where it is delivered it is settled too.
+async fn in_transaction(
+    handler: &dyn TransactionalAttempt,
+    delivery: &Delivery,
+    claim: Claim,
+    lane: &Lane,
+    shared: &Shared,
+) -> (Report, bool) {
+    let limit = lane.policy.timeout;
+    let counted = |counter| {
+        shared.metrics.count("handler", &lane.label, counter, 1);
+        (Outcome::Delivered.into(), true)
+    };
+    let mut transaction = match SettlingTransaction::begin(&shared.transactions, claim, limit).await {
+        Ok(Some(transaction)) => transaction,
+        Ok(None) => return counted("stale"),
+        Err(error) => return (Outcome::retry(error.to_string()).into(), false),
+    };
+    let outcome: Outcome = guarded(handler.attempt(delivery, &mut transaction), limit).await;
+    if outcome != Outcome::Delivered {
+        transaction.roll_back().await;
+        return (outcome.into(), false);
+    }
+    match transaction.commit().await {
+        Ok(true) => counted("delivered"),
+        Ok(false) => counted("stale"),
+        Err(error) if error.fault() == Fault::Lost => {
+            // If it did commit, the settlement that follows finds nothing to settle.
+            (Outcome::retry(format!("it is not known whether the commit took place: {error}")).into(), false)
+        }
+        Err(error) => (Outcome::retry(format!("the commit failed: {error}")).into(), false),
+    }
+}
+
+fn settle_outcome(outcome: Outcome, lane: &Lane, failures: usize) -> (SettleOutcome, Option<String>) {
+    match outcome {
+        Outcome::Delivered => (SettleOutcome::Delivered, None),
+        Outcome::Dead { error } => (SettleOutcome::Refused, Some(error)),
+        Outcome::Gone { error } => (SettleOutcome::Waits(GONE_WAITS), Some(error)),
+        Outcome::Retry { error, after } => {
+            let delay = lane.policy.retry.delay(failures, rand::random());
+            (SettleOutcome::Retry(delay.max(after.unwrap_or_default())), Some(error))
+        }
+    }
+}
+
+async fn pause(lane: &Lane, shared: &Shared, why: &str) {
+    let why = StorableText::new(why, LONGEST_ERROR);
+    match crate::store::pause_handler(&shared.pool, &lane.name, why.as_str()).await {
+        Ok(()) => tracing::error!(handler = %lane.name, why = why.as_str(),
+            "the handler says it is gone, and is paused; its deliveries wait. When it is back: SELECT hookfast.resume('{}')", lane.name),
+        Err(error) => {
+            tracing::error!(%error, handler = %lane.name, "a handler that says it is gone could not be paused")
+        }
+    }
+}

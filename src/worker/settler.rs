@@ -1,0 +1,114 @@
+//! Outcomes gather while the last ones are being committed, and are settled together.
+
+use super::tenure::Tenure;
+use crate::metrics::Metrics;
+use crate::store::{Connection, Database, Role, SettleOutcome, Settled, Settlement};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
+
+/// How many outcomes one statement takes at most.
+const LARGEST_GROUP: usize = 500;
+
+/// How long to wait before the database is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// An outcome the database refuses leaves its delivery free again after this long.
+const REFUSED_WAITS: Duration = Duration::from_secs(60);
+
+/// An outcome, with the tenure it belongs to and the place in the process that it frees.
+pub(super) struct Ended {
+    pub(super) settlement: Settlement,
+    pub(super) handler: Arc<str>,
+    pub(super) tenure: Arc<Tenure>,
+    pub(super) slot: OwnedSemaphorePermit,
+}
+
+pub(super) struct Settler {
+    pub(super) queue: Arc<Mutex<mpsc::Receiver<Ended>>>,
+    pub(super) database: Database,
+    pub(super) metrics: Metrics,
+}
+
+impl Settler {
+    /// Runs until every sender of the queue is gone and everything is settled.
+    pub(super) async fn run(self) {
+        let mut connection = None;
+        loop {
+            let mut group = Vec::new();
+            if self.queue.lock().await.recv_many(&mut group, LARGEST_GROUP).await == 0 {
+                break;
+            }
+            while !group.is_empty() {
+                group = self.settle(&mut connection, group).await;
+            }
+        }
+        if let Some(connection) = connection {
+            connection.close().await;
+        }
+    }
+
+    /// Settles what it can, and answers with what has to be tried again.
+    async fn settle(&self, connection: &mut Option<Connection>, mut group: Vec<Ended>) -> Vec<Ended> {
+        // What is held under a lease that is gone is somebody else's by now.
+        group.retain(|ended| {
+            let gone = ended.tenure.ended.is_cancelled();
+            if gone {
+                self.metrics.count("handler", &ended.handler, "stale", 1);
+            }
+            !gone
+        });
+        let open = match connection.take() {
+            Some(open) => open,
+            None => match self.database.connect(Role::Settle).await {
+                Ok(open) => open,
+                Err(error) => {
+                    tracing::warn!(%error, outcomes = group.len(), "outcomes wait for the database");
+                    tokio::time::sleep(RETRY).await;
+                    return group;
+                }
+            },
+        };
+        let mut open = open;
+        // After a crash of the server a claim's token may come again: what belongs to the run before is stale.
+        if group.iter().any(|ended| Some(ended.tenure.epoch) != open.epoch()) {
+            open.close().await;
+            tokio::time::sleep(RETRY).await;
+            return group;
+        }
+        let settlements: Vec<Settlement> = group.iter().map(|ended| ended.settlement.clone()).collect();
+        let answers = open.settle(&settlements).await;
+        let mut again = Vec::new();
+        for (mut ended, answer) in group.into_iter().zip(answers.iter()) {
+            match answer {
+                Settled::Lost | Settled::Busy => again.push(ended),
+                Settled::Refused => {
+                    let release = SettleOutcome::Release(REFUSED_WAITS);
+                    if ended.settlement.outcome != release {
+                        ended.settlement.outcome = release;
+                        again.push(ended);
+                    }
+                }
+                Settled::Done => self.metrics.count("handler", &ended.handler, counter(&ended.settlement.outcome), 1),
+                Settled::Dead => self.metrics.count("handler", &ended.handler, "dead", 1),
+                Settled::Stale => {
+                    tracing::info!(delivery = %ended.settlement.claim.delivery, handler = %ended.handler,
+                        "a settlement came late: another worker has taken over, nothing was changed");
+                    self.metrics.count("handler", &ended.handler, "stale", 1);
+                }
+            }
+        }
+        if !answers.contains(&Settled::Lost) {
+            *connection = Some(open);
+        }
+        again
+    }
+}
+
+fn counter(outcome: &SettleOutcome) -> &'static str {
+    match outcome {
+        SettleOutcome::Delivered => "delivered",
+        SettleOutcome::Retry(_) | SettleOutcome::Waits(_) => "retry",
+        SettleOutcome::Refused | SettleOutcome::EventMissing => "dead",
+        SettleOutcome::Release(_) => "released",
+    }
+}

@@ -1,0 +1,96 @@
+//! One lease of this process, from its registration to its end.
+
+use crate::store::LeaseId;
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A lease is dead this long after its last renewal, by the database's clock.
+pub(super) const LEASE: Duration = Duration::from_secs(15);
+
+/// How often it is renewed.
+pub(super) const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// No handler is started within this time of the lease's end: a start takes a moment, and clocks drift.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// The right to hold deliveries, under one lease and in one run of the database server.
+#[derive(Debug)]
+pub(super) struct Tenure {
+    pub(super) lease: LeaseId,
+    /// The server's run. After a crash of the server, claims of before may be gone, and their tokens come again.
+    pub(super) epoch: Uuid,
+    /// Cancelled when the lease is gone: everything held under it stops.
+    pub(super) ended: CancellationToken,
+    renewals: Mutex<Renewals>,
+}
+
+#[derive(Debug)]
+struct Renewals {
+    last: Instant,
+    unbroken_since: Instant,
+}
+
+impl Tenure {
+    /// `sent` is when the registration was sent: the lease began no earlier.
+    pub(super) fn new(lease: LeaseId, epoch: Uuid, sent: Instant) -> Self {
+        let renewals = Mutex::new(Renewals { last: sent, unbroken_since: sent });
+        Self { lease, epoch, ended: CancellationToken::new(), renewals }
+    }
+
+    fn renewals(&self) -> std::sync::MutexGuard<'_, Renewals> {
+        self.renewals.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Notes a renewal that was sent at `sent`.
+    pub(super) fn renewed(&self, sent: Instant) {
+        let mut renewals = self.renewals();
+        if sent.duration_since(renewals.last) > LEASE {
+            renewals.unbroken_since = sent;
+        }
+        renewals.last = sent;
+    }
+
+    /// Whether a handler may be started now, by this process's own monotonic clock: one that was stopped for a
+    /// while, or cannot reach the database, must not start what others have taken over.
+    pub(super) fn may_start(&self, now: Instant) -> bool {
+        !self.ended.is_cancelled() && now.duration_since(self.renewals().last) < LEASE - MARGIN
+    }
+
+    /// Whether the lease has been renewed without interruption for a full period: only then may this worker judge
+    /// others, since a database that was away makes everybody look dead.
+    pub(super) fn may_judge(&self, now: Instant) -> bool {
+        let renewals = self.renewals();
+        !self.ended.is_cancelled()
+            && now.duration_since(renewals.last) < LEASE - MARGIN
+            && renewals.last.duration_since(renewals.unbroken_since) >= LEASE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_starts_near_the_end_of_a_lease_and_nobody_judges_after_a_gap() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let tenure = Tenure::new(LeaseId(1), Uuid::nil(), start);
+        assert!(tenure.may_start(at(12)) && !tenure.may_start(at(13)));
+        for seconds in [5, 10, 15] {
+            assert!(!tenure.may_judge(at(seconds)));
+            tenure.renewed(at(seconds));
+        }
+        assert!(tenure.may_judge(at(16)));
+        tenure.renewed(at(40));
+        assert!(tenure.may_start(at(41)) && !tenure.may_judge(at(41)), "the database was away, or we were");
+        tenure.renewed(at(50));
+        tenure.renewed(at(55));
+        assert!(tenure.may_judge(at(56)));
+        tenure.ended.cancel();
+        assert!(!tenure.may_start(at(56)) && !tenure.may_judge(at(56)));
+    }
+}
