@@ -69,22 +69,20 @@ fn order(root: &Fields<'_>) -> Option<Kind> {
     let data = payload::object(root.data);
     let request_id = payload::text(root.request_id).or_else(|| payload::text(data.request_id));
     // Beside an order in `data`, an id at the root would be another thing's.
-    let id = |at_root| payload::scalar(if at_root { root.id } else { None }).or_else(|| payload::scalar(data.id));
+    let id_in_data = payload::scalar(data.id);
+    let id_at_root = payload::scalar(root.id).or_else(|| id_in_data.clone());
+    let places = [(&data, id_in_data), (root, id_at_root)];
 
-    for (fields, at_root) in [(&data, false), (root, true)] {
+    for (fields, id) in &places {
         let sims = payload::array(fields.sims);
         if !sims.is_empty() {
-            let iccid = |sim| payload::scalar(payload::object(Some(sim)).iccid).unwrap_or_default();
-            let iccids = sims.into_iter().map(iccid).collect();
-            return Some(Kind::Completed { order: OrderRef { request_id, id: id(at_root) }, iccids });
+            let iccids = sims.into_iter().map(|sim| payload::scalar(payload::object(Some(sim)).iccid));
+            let iccids = iccids.map(Option::unwrap_or_default).collect();
+            return Some(Kind::Completed { order: OrderRef { request_id, id: id.clone() }, iccids });
         }
     }
-    for (fields, at_root) in [(&data, false), (root, true)] {
-        if payload::text(fields.reason).is_some() {
-            return Some(Kind::Failed { order: OrderRef { request_id, id: id(at_root) } });
-        }
-    }
-    None
+    let (_, id) = places.into_iter().find(|(fields, _)| payload::text(fields.reason).is_some())?;
+    Some(Kind::Failed { order: OrderRef { request_id, id } })
 }
 
 fn credit(root: &Fields<'_>) -> Option<Kind> {

@@ -88,7 +88,7 @@ fn is_too_deep(json: &str) -> bool {
 
 #[derive(serde::Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
-enum Name {
+enum Member {
     Data,
     Iccid,
     Id,
@@ -116,19 +116,19 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields<'de>, M::Error> {
                 let mut fields = Fields::default();
-                while let Some(name) = map.next_key()? {
-                    let field = match name {
-                        Name::Data => &mut fields.data,
-                        Name::Iccid => &mut fields.iccid,
-                        Name::Id => &mut fields.id,
-                        Name::Level => &mut fields.level,
-                        Name::Message => &mut fields.message,
-                        Name::PackageName => &mut fields.package_name,
-                        Name::Reason => &mut fields.reason,
-                        Name::Remaining => &mut fields.remaining,
-                        Name::RequestId => &mut fields.request_id,
-                        Name::Sims => &mut fields.sims,
-                        Name::Other => {
+                while let Some(member) = map.next_key()? {
+                    let field = match member {
+                        Member::Data => &mut fields.data,
+                        Member::Iccid => &mut fields.iccid,
+                        Member::Id => &mut fields.id,
+                        Member::Level => &mut fields.level,
+                        Member::Message => &mut fields.message,
+                        Member::PackageName => &mut fields.package_name,
+                        Member::Reason => &mut fields.reason,
+                        Member::Remaining => &mut fields.remaining,
+                        Member::RequestId => &mut fields.request_id,
+                        Member::Sims => &mut fields.sims,
+                        Member::Other => {
                             map.next_value::<IgnoredAny>()?;
                             continue;
                         }
