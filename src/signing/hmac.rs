@@ -90,4 +90,15 @@ mod tests {
             assert!(sha512_signer(&[], b"body", &mac).is_none());
         }
     }
+
+    #[test]
+    fn every_byte_of_the_mac_counts() {
+        let secret = secret("test", b"0123456789abcdef");
+        let right = decoded(&sha512_hex(&secret, b"body"));
+        for at in 0..SHA512_LENGTH {
+            let mut wrong = right;
+            wrong[at] ^= 1 << (at % 8);
+            assert!(!sha512_matches(&secret, b"body", &wrong), "byte {at}");
+        }
+    }
 }

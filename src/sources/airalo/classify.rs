@@ -51,7 +51,7 @@ impl Word {
     }
 }
 
-/// Reads a body of whatever bytes. The order of the questions matters: a message may also carry a reason.
+/// Reads a body of whatever bytes. The order of the questions matters where a body has the fields of two kinds.
 pub(super) fn classify(body: &[u8]) -> Kind {
     let known = payload::root(body).and_then(|root| low_data(&root).or_else(|| order(&root)).or_else(|| credit(&root)));
     known.unwrap_or(Kind::Unknown)

@@ -164,6 +164,22 @@ fn sims_outweigh_a_reason_and_ids_are_kept_as_written() {
 }
 
 #[test]
+fn what_could_be_two_kinds_is_the_first_of_low_data_order_credit() {
+    let (reason, request_id, message) = (json!("x"), json!("r"), json!("Surpassed 80% of it"));
+    for (body, expected) in [
+        (json!({"level": "75%", "iccid": "89", "request_id": request_id, "reason": reason}), "airalo.low_data.75"),
+        (json!({"level": "75%", "iccid": "89", "message": message, "remaining": 1}), "airalo.low_data.75"),
+        (
+            json!({"reason": reason, "request_id": request_id, "message": message, "remaining": 1}),
+            "airalo.order.failed",
+        ),
+        (json!({"request_id": request_id, "message": message, "remaining": 1}), "airalo.credit_limit.80"),
+    ] {
+        assert_eq!(of(&body).event_type.as_str(), expected, "{body}");
+    }
+}
+
+#[test]
 fn what_remains_is_part_of_the_key_as_it_was_written() {
     for (remaining, expected) in [
         ("225.35", "225.35"),
