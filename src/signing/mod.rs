@@ -1,5 +1,6 @@
 //! Signatures, in and out. Pure: bytes, secrets and the time are arguments.
 
+pub mod hmac;
 mod secret;
 
 pub use secret::{Secret, WeakSecret};

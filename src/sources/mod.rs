@@ -1,5 +1,6 @@
 //! Who sends: how a request is verified, classified and identified. Pure functions of headers, bytes, secrets and now.
 
+pub mod airalo;
 mod verified;
 
 pub use verified::VerifiedRequest;
@@ -7,7 +8,7 @@ pub use verified::VerifiedRequest;
 use crate::domain::{EventType, Identity};
 use crate::signing::Secret;
 use axum::http::HeaderMap;
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 /// Why a request was not verified: a bounded set, fit for a metric's label. The sender is never told which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,4 +60,28 @@ pub trait SourceKind: Send + Sync + 'static {
 
     /// What a verified body is. It never refuses: what is not known is stored as unknown.
     fn describe(&self, topic: Option<&str>, body: &[u8]) -> Description;
+}
+
+/// The words [`kind_named`] knows.
+pub const KIND_NAMES: &[&str] = &[airalo::Airalo::NAME];
+
+/// The kind of source a configuration calls by this word; the known ones are [`KIND_NAMES`].
+pub fn kind_named(word: &str) -> Option<Arc<dyn SourceKind>> {
+    match word {
+        airalo::Airalo::NAME => Some(Arc::new(airalo::Airalo)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KIND_NAMES, kind_named};
+
+    #[test]
+    fn every_listed_kind_is_found_by_its_word() {
+        for word in KIND_NAMES {
+            assert_eq!(kind_named(word).map(|kind| kind.name()), Some(*word));
+        }
+        assert!(kind_named("Airalo").is_none());
+    }
 }
