@@ -3,5 +3,6 @@
 pub mod domain;
 pub mod handlers;
 pub mod ingress;
+pub mod receiver;
 pub mod signing;
 pub mod sources;

@@ -1,5 +1,12 @@
 //! Who processes: the traits a program implements, and the kinds that come with Hookfast.
 
+pub(crate) mod http;
+mod rust;
+
+pub use http::{AddressRefused, HttpHandler, HttpHandlerSettings, InvalidHttpHandler};
+pub use rust::Handler;
+pub(crate) use rust::RustHandler;
+
 use crate::domain::{Delivery, Report};
 use std::{future::Future, pin::Pin};
 

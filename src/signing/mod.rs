@@ -1,5 +1,6 @@
 //! Signatures, in and out. Pure: bytes, secrets and the time are arguments.
 
 mod secret;
+pub mod standard_webhooks;
 
 pub use secret::{Secret, WeakSecret};
