@@ -1,1 +1,7 @@
 //! The integration tests, one binary.
+
+mod http_handler;
+mod http_handler_hostile;
+mod http_handler_tls;
+mod raw_server;
+mod receiver;

@@ -9,9 +9,6 @@ use tower::util::MapResponseLayer;
 /// Shorter than what usual servers keep an idle connection (Node and uvicorn: 5 s), so that they seldom close first.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// How many idle connections are kept for one host.
-const POOLED: usize = 64;
-
 /// How often a request goes out again because its pooled connection turned out to be closed.
 const RESENDS: usize = 3;
 
@@ -31,7 +28,6 @@ pub(super) fn build(url: &Url, allow_private: bool, connect_timeout: Duration) -
         .referer(false)
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(POOLED)
         .dns_resolver(GuardedResolver { allow_private })
         // A connect is polled by the attempt that needs it, and so finds that attempt's mark.
         .connector_layer(MapResponseLayer::new(|connection| {

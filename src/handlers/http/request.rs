@@ -3,7 +3,7 @@
 use super::rfc3339;
 use crate::domain::{Delivery, Event};
 use crate::signing::{Secret, standard_webhooks};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use std::{
     fmt::Display,
     time::{SystemTime, UNIX_EPOCH},
@@ -35,6 +35,8 @@ pub(super) fn headers(delivery: &Delivery, secrets: &[Secret], extra: &HeaderMap
     headers.insert(standard_webhooks::SIGNATURE, text(standard_webhooks::sign(secrets, &id, timestamp, &event.body)));
     headers.insert(standard_webhooks::ID, text(id));
     headers.insert(standard_webhooks::TIMESTAMP, text(timestamp));
+    // The client leaves it out where the body is empty, and some servers answer that with 411.
+    headers.insert(CONTENT_LENGTH, text(event.body.len()));
     headers.insert(DELIVERY, text(delivery.id));
     headers.insert(ATTEMPT, text(delivery.attempt));
     headers.insert(SOURCE, text(&event.source));

@@ -50,8 +50,8 @@ fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// rustls hides inside an `io::Error`, whose `source` is not the error it holds but that one's source.
+/// rustls hides inside an `io::Error` (or two), whose `source` is not the error it holds but that one's source.
 fn is_tls(cause: &(dyn Error + 'static)) -> bool {
     let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    cause.is::<rustls::Error>() || held.is_some_and(|held| held.is::<rustls::Error>())
+    cause.is::<rustls::Error>() || held.is_some_and(|held| is_tls(held))
 }
