@@ -5,6 +5,7 @@ pub mod handlers;
 pub mod health;
 pub mod ingress;
 pub mod metrics;
+pub mod receiver;
 pub mod signing;
 pub mod sources;
 pub mod store;

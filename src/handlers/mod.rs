@@ -4,6 +4,12 @@ mod transactional;
 
 pub(crate) use transactional::TransactionalAttempt;
 pub use transactional::{Failed, TransactionalHandler};
+pub(crate) mod http;
+mod rust;
+
+pub use http::{AddressRefused, HttpHandler, HttpHandlerSettings, InvalidHttpHandler};
+pub use rust::Handler;
+pub(crate) use rust::RustHandler;
 
 use crate::domain::{Delivery, Report};
 use std::{future::Future, pin::Pin};

@@ -2,5 +2,6 @@
 
 pub mod hmac;
 mod secret;
+pub mod standard_webhooks;
 
 pub use secret::{Secret, WeakSecret};

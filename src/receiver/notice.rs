@@ -1,0 +1,127 @@
+//! What the receiver tells of each request, and which webhooks it has accepted.
+
+use super::Mode;
+use crate::signing::standard_webhooks::Unverified;
+use axum::body::Bytes;
+use std::{
+    collections::{HashSet, VecDeque},
+    fmt,
+};
+
+/// How many accepted ids are remembered.
+const REMEMBERED: usize = 100_000;
+
+/// What came. Written with `{}` it is one line for people.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// A webhook with a good signature.
+    Received(Received),
+    /// A request that was answered 401.
+    Refused(Unverified),
+}
+
+/// A verified webhook.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The event's id, the same at every attempt.
+    pub id: String,
+    /// The delivery's id; empty where another than Hookfast sent it.
+    pub delivery: String,
+    /// Which attempt it is; 0 where the sender does not say.
+    pub attempt: u32,
+    /// The event's source; empty where the sender does not say.
+    pub source: String,
+    /// The event's type; empty where the sender does not say.
+    pub event_type: String,
+    /// The body's exact bytes.
+    pub body: Bytes,
+    /// Whether this id was accepted before: a receiver that works does nothing then.
+    pub repeat: bool,
+    /// What it is answered.
+    pub mode: Mode,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Received(received) => received.fmt(f),
+            Self::Refused(why) => write!(f, "401  {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mode {
+            Mode::Ok => f.write_str("200")?,
+            Mode::Fail(status) => write!(f, "{}", status.as_u16())?,
+            Mode::Hang => f.write_str("...")?,
+        }
+        let or = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+        write!(f, "  {}  {}  from {}  attempt {}", or(&self.event_type), self.id, or(&self.source), self.attempt)?;
+        write!(f, "  {} bytes", self.body.len())?;
+        if self.repeat { f.write_str("  repeat: already done, nothing to do") } else { Ok(()) }
+    }
+}
+
+/// The ids that were answered 200, the oldest forgotten first.
+#[derive(Default)]
+pub(super) struct Accepted {
+    known: HashSet<String>,
+    in_order: VecDeque<String>,
+}
+
+impl Accepted {
+    /// Whether the id is new.
+    pub(super) fn insert(&mut self, id: &str) -> bool {
+        if !self.known.insert(id.to_owned()) {
+            return false;
+        }
+        self.in_order.push_back(id.to_owned());
+        if self.in_order.len() > REMEMBERED
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.known.contains(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_new_once_and_memory_is_bounded() {
+        let mut accepted = Accepted::default();
+        assert!(accepted.insert("a") && !accepted.insert("a") && accepted.contains("a"));
+        for n in 0..REMEMBERED {
+            accepted.insert(&n.to_string());
+        }
+        assert_eq!((accepted.known.len(), accepted.in_order.len()), (REMEMBERED, REMEMBERED));
+        assert!(!accepted.contains("a") && accepted.contains("0"));
+    }
+
+    #[test]
+    fn a_notice_is_one_line() {
+        let mut received = Received {
+            id: "0197f2a0-0000-7000-8000-000000000001".into(),
+            delivery: "7".into(),
+            attempt: 2,
+            source: "airalo".into(),
+            event_type: "airalo.order.completed".into(),
+            body: "{}".into(),
+            repeat: false,
+            mode: Mode::Ok,
+        };
+        let line = "200  airalo.order.completed  0197f2a0-0000-7000-8000-000000000001  from airalo  attempt 2  2 bytes";
+        assert_eq!(Notice::Received(received.clone()).to_string(), line);
+        received.repeat = true;
+        assert!(received.to_string().ends_with("repeat: already done, nothing to do"));
+        assert!(Notice::Refused(Unverified::Wrong).to_string().starts_with("401"));
+    }
+}
