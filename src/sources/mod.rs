@@ -2,6 +2,7 @@
 
 mod verified;
 
+pub(crate) use verified::LONGEST_TOPIC;
 pub use verified::VerifiedRequest;
 
 use crate::domain::{EventType, Identity};
