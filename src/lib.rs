@@ -1,8 +1,10 @@
 //! Hookfast: a durable webhook processor on Postgres.
 
+pub mod admin;
 pub mod domain;
 pub mod handlers;
 pub mod health;
+mod http;
 pub mod ingress;
 pub mod metrics;
 pub mod receiver;

@@ -1,7 +1,7 @@
 //! Counts and times, once: what `/metrics` shows and what `rollups` adds up are the same words.
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
         family::Family,
@@ -84,12 +84,9 @@ impl Metrics {
             .collect()
     }
 
-    /// The text of `/metrics`.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = encode(&mut text, &self.registry);
-        text
+    /// What `/metrics` encodes.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.clone()
     }
 
     fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<Labels, u64>> {
@@ -108,7 +105,8 @@ mod tests {
         metrics.count("source", "airalo", "stored", 2);
         metrics.count("source", "airalo", "stored", 1);
         metrics.took("source", "airalo", Duration::from_millis(3));
-        let text = metrics.text();
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &metrics.registry()).expect("a String takes it");
         assert!(text.contains(r#"hookfast_count_total{kind="source",name="airalo",counter="stored"} 3"#), "{text}");
         assert_eq!(metrics.take_pending(), vec![("source:airalo".to_owned(), "stored", 3)]);
         assert_eq!(metrics.take_pending(), vec![]);

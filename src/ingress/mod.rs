@@ -1,9 +1,29 @@
 //! From a request on the wire to a committed event and a 200.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /webhooks/{source}[/{topic}]`, verified | 200 `{"status":"stored\|duplicate\|conflict","event_id":"…"}` after the commit |
+//! | the same with a wrong signature, where the operator keeps such requests | 200 `{"status":"quarantined","event_id":null}` after the commit |
+//! | `HEAD` of the same | 200, without signature and database |
+//! | anything else | problem+json: 401, 404, 405, 408, 413, or 503 with Retry-After for our own trouble |
 
+mod answer;
+mod body;
+mod evidence;
 mod group_commit;
 mod headers;
 mod intake;
+mod limits;
+mod observer;
+mod routes;
+mod serve;
+mod sources;
 
 pub use crate::domain::{Receipt, Verdict};
+pub use evidence::{Evidence, RejectedRequest};
 pub use group_commit::{GroupCommit, WriterContext, Writers, group_commit};
 pub use intake::{Intake, Refusal};
+pub use limits::Limits;
+pub use observer::Observer;
+pub use serve::Ingress;
+pub use sources::{NoSecret, OnInvalidSignature, Source, Sources};

@@ -3,6 +3,7 @@
 pub mod airalo;
 mod verified;
 
+pub(crate) use verified::LONGEST_TOPIC;
 pub use verified::VerifiedRequest;
 
 use crate::domain::{EventType, Identity};

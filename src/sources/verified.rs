@@ -8,7 +8,7 @@ use bytes::Bytes;
 use std::time::SystemTime;
 
 /// The longest topic kept, in bytes.
-const LONGEST_TOPIC: usize = 200;
+pub(crate) const LONGEST_TOPIC: usize = 200;
 
 /// A verified, classified and identified request. It can only come out of [`VerifiedRequest::verify`].
 #[derive(Clone, Debug)]

@@ -1,8 +1,11 @@
 //! The integration tests, one binary.
 
+mod admin_http;
 mod airalo_contract;
 mod http_handler;
 mod http_handler_hostile;
 mod http_handler_tls;
+mod ingress_http;
 mod raw_server;
 mod receiver;
+mod support;

@@ -1,0 +1,28 @@
+//! HTTP/1 towards the outside, for the ingress and for the admin server: connections, their limits, and problem answers.
+//!
+//! Imports nothing of ours. Where a peer does not speak HTTP, hyper answers by itself, with an empty body: 400 for
+//! what cannot be parsed, 414 for an address past 64 KiB, 431 for too large or too many headers. Everything else is
+//! a [`Problem`].
+
+mod accept;
+mod connection;
+mod farewell;
+mod problem;
+mod seldom;
+mod watch;
+
+pub(crate) use accept::serve;
+pub(crate) use connection::ConnectionLimits;
+pub(crate) use problem::Problem;
+pub(crate) use seldom::Seldom;
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+
+/// A 200 with a JSON body.
+pub(crate) fn json(body: &serde_json::Value) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, kind)], body.to_string()).into_response()
+}

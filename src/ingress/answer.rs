@@ -1,0 +1,252 @@
+//! Every answer of the ingress, in one place: what senders see, and the word for it in logs and metrics.
+//!
+//! 200 is the only success (Airalo counts some other 2xx as failures), our own trouble is always 503 with
+//! Retry-After, and nothing is ever a redirect.
+
+use super::{OnInvalidSignature, Receipt, Refusal, body::Unread};
+use crate::domain::EventId;
+use crate::http::{self, Problem};
+use crate::sources::Rejection;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use std::time::Duration;
+
+/// How soon a sender may repeat what we could not take. Short: most such trouble is a moment's.
+const SOON: Duration = Duration::from_secs(2);
+
+/// After trouble that no repeat will end soon.
+const LATER: Duration = Duration::from_secs(60);
+
+/// An answer with its verdict, a word from a bounded set.
+pub(super) struct Answer {
+    pub(super) verdict: &'static str,
+    kind: Kind,
+}
+
+enum Kind {
+    Kept(Option<EventId>),
+    Here,
+    Problem(Problem),
+}
+
+impl Answer {
+    /// The event is committed.
+    pub(super) fn committed(receipt: Receipt) -> Self {
+        Self { verdict: receipt.verdict.as_str(), kind: Kind::Kept(Some(receipt.event_id)) }
+    }
+
+    /// The request is committed to the quarantine.
+    pub(super) fn quarantined() -> Self {
+        Self { verdict: "quarantined", kind: Kind::Kept(None) }
+    }
+
+    /// The answer to HEAD.
+    pub(super) fn here() -> Self {
+        Self { verdict: "here", kind: Kind::Here }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        match &self.kind {
+            Kind::Kept(_) | Kind::Here => StatusCode::OK,
+            Kind::Problem(problem) => problem.status(),
+        }
+    }
+
+    fn problem(verdict: &'static str, problem: Problem) -> Self {
+        Self { verdict, kind: Kind::Problem(problem) }
+    }
+
+    /// 401, the same for every reason.
+    pub(super) fn unverified(reason: Rejection) -> Self {
+        let problem = Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "not-verified",
+            "The request could not be verified",
+            "No event was stored, and nothing else is affected. Sign the exact bytes of the body with the secret \
+             this source is configured with, and send it in the source's signature header.",
+        );
+        let scheme = HeaderValue::from_static("Signature realm=\"webhooks\"");
+        Self::problem(reason.as_str(), problem.header(header::WWW_AUTHENTICATE, scheme))
+    }
+
+    /// 404: no source of that name.
+    pub(super) fn unknown_source() -> Self {
+        let problem = Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown-source",
+            "There is no such source",
+            "Nothing was stored, and nothing else is affected. Send to /webhooks/{source}, with the name of a source \
+             from Hookfast's configuration.",
+        );
+        Self::problem("unknown_source", problem)
+    }
+
+    /// 404: not an address of ours.
+    pub(super) fn unknown_path() -> Self {
+        let problem = Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown-path",
+            "There is nothing here",
+            "Nothing was stored, and nothing else is affected. Webhooks are taken at /webhooks/{source} and \
+             /webhooks/{source}/{topic}, without a slash at the end.",
+        );
+        Self::problem("unknown_path", problem)
+    }
+
+    /// 405: neither POST nor HEAD.
+    pub(super) fn wrong_method() -> Self {
+        let problem = Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "wrong-method",
+            "Webhooks are sent by POST",
+            "Nothing was stored, and nothing else is affected. Send the webhook with POST; HEAD tells whether the \
+             address is right.",
+        );
+        Self::problem("wrong_method", problem.header(header::ALLOW, HeaderValue::from_static("POST, HEAD")))
+    }
+
+    /// The handling of this request panicked.
+    pub(super) fn panicked() -> Self {
+        Self::problem(
+            "panicked",
+            ours(
+                "internal",
+                "Hookfast failed at this request",
+                "This request was not acknowledged; others are not affected. Send it again: if it was stored after \
+                 all, the repeat is recognised. The operator finds the cause in Hookfast's log.",
+                SOON,
+            ),
+        )
+    }
+}
+
+/// 503: our own trouble.
+fn ours(name: &str, title: &str, detail: &str, retry_after: Duration) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, name, title, detail).retry_after(retry_after)
+}
+
+/// What a connection past the limit gets, without having been read.
+pub(super) fn no_connection_free() -> Problem {
+    ours(
+        "too-many-connections",
+        "Too many connections",
+        "As many connections as may be are open, and this request was not read. Nothing of it was stored; requests \
+         on open connections are not affected. Send it again a little later.",
+        SOON,
+    )
+}
+
+impl From<Unread> for Answer {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Self::problem(
+                "too_large",
+                Problem::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too-large",
+                    "The body is too large",
+                    "Nothing was stored, and nothing else is affected. Send a smaller body, or have the operator \
+                     raise the limit for bodies.",
+                )
+                .closing(),
+            ),
+            Unread::TooSlow => Self::problem(
+                "too_slow",
+                Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "too-slow",
+                    "The body did not come in time",
+                    "Nothing was stored, and nothing else is affected. Send the whole request again without pauses.",
+                )
+                .closing(),
+            ),
+            Unread::Broken => Self::problem(
+                "broken_body",
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "broken-body",
+                    "The body is not whole",
+                    "It ended before its declared length, or its chunks are malformed. Nothing was stored, and \
+                     nothing else is affected. Send the whole request again.",
+                )
+                .closing(),
+            ),
+            Unread::NoRoom => Self::problem(
+                "no_room",
+                ours(
+                    "no-room",
+                    "Too many bodies are in flight",
+                    "The requests being handled leave no room in memory for this one. Nothing of it was stored; the \
+                     others are not affected. Send it again a little later.",
+                    SOON,
+                )
+                .closing(),
+            ),
+        }
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Busy => Self::problem(
+                "busy",
+                ours(
+                    "busy",
+                    "Too many requests are waiting for the database",
+                    "Nothing of this request was stored; those that wait are not affected. Send it again a little \
+                     later.",
+                    SOON,
+                ),
+            ),
+            Refusal::Unavailable => Self::problem(
+                "unavailable",
+                ours(
+                    "unavailable",
+                    "The database cannot be reached",
+                    "This request could not be confirmed as stored; what was acknowledged before is not affected. \
+                     Send it again: if it was stored after all, the repeat is recognised.",
+                    SOON,
+                ),
+            ),
+            Refusal::KeyHeld => Self::problem(
+                "key_held",
+                ours(
+                    "key-held",
+                    "Another transaction is storing the same event",
+                    "Nothing of this request was stored yet; others are not affected. Send it again a little later.",
+                    SOON,
+                ),
+            ),
+            Refusal::Refused => Self::problem(
+                "refused",
+                ours(
+                    "refused",
+                    "The database refuses this request's data",
+                    "Nothing of this request was stored; others are not affected. The operator finds the cause in \
+                     Hookfast's log.",
+                    LATER,
+                ),
+            ),
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self.kind {
+            Kind::Kept(event_id) => http::json(&json!({ "status": self.verdict, "event_id": event_id })),
+            Kind::Here => StatusCode::OK.into_response(),
+            Kind::Problem(problem) => problem.into_response(),
+        }
+    }
+}
+
+/// Whether the request is kept and answered 200 although it was not verified: only where the operator said so, and
+/// never where the signature is missing or cannot be one.
+pub(super) fn is_kept(policy: OnInvalidSignature, reason: Rejection) -> bool {
+    policy == OnInvalidSignature::Quarantine && reason == Rejection::WrongSignature
+}

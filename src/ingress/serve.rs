@@ -1,0 +1,41 @@
+//! The ingress put together.
+
+use super::{
+    Evidence, Intake, Limits, Observer, Sources, answer,
+    limits::Room,
+    routes::{self, Shared},
+};
+use crate::http::{self, Seldom};
+use axum::Router;
+use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Takes webhooks over HTTP, and answers 200 only for what is committed.
+pub struct Ingress<I, E> {
+    shared: Arc<Shared<I, E>>,
+}
+
+impl<I: Intake, E: Evidence> Ingress<I, E> {
+    /// An ingress for `sources`: verified requests go to `intake`, others to `evidence`, every answer is told to
+    /// `observer` (`Arc::new(())` where nobody counts).
+    pub fn new(sources: Arc<Sources>, intake: I, evidence: E, observer: Arc<dyn Observer>, limits: Limits) -> Self {
+        let room = Room::new(limits.bodies_in_flight);
+        let complaints = Seldom::new(Duration::from_secs(10));
+        Self { shared: Arc::new(Shared { sources, intake, evidence, observer, limits, room, complaints }) }
+    }
+
+    /// The routes alone, for a program that serves them by itself. The limits for bodies hold; those for
+    /// connections and headers are then the program's business.
+    pub fn router(&self) -> Router {
+        routes::router(Arc::clone(&self.shared))
+    }
+
+    /// Serves until `shutdown` is cancelled: then no connection is accepted any more, requests in flight are
+    /// answered, and it returns. Bound that by a grace time: dropping the future ends all connections at once.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+        let (limits, full) = (self.shared.limits.of_connections(), answer::no_connection_free());
+        let observer = Arc::clone(&self.shared.observer);
+        http::serve(listener, self.router(), limits, full, || observer.turned_away(), shutdown).await;
+    }
+}

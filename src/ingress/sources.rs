@@ -1,0 +1,101 @@
+//! The sources this process takes requests for.
+
+use crate::domain::SourceName;
+use crate::signing::Secret;
+use crate::sources::SourceKind;
+use arc_swap::ArcSwap;
+use std::{collections::HashMap, fmt, sync::Arc};
+
+/// What a signature of the right form gets that no live secret made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnInvalidSignature {
+    /// 401 at once; the evidence is best effort.
+    #[default]
+    Reject,
+    /// 200 once the request is kept for an operator to decide, for senders whose reaction to a 401 costs money.
+    Quarantine,
+}
+
+/// A source without a secret: nobody could sign for it, or anybody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the source '{0}' has no secret, so nothing sent to it could be verified; other sources are not affected. Give it at least one secret"
+)]
+pub struct NoSecret(pub SourceName);
+
+/// A source as the ingress knows it. Its secrets can be exchanged while it runs.
+pub struct Source {
+    name: SourceName,
+    kind: Arc<dyn SourceKind>,
+    secrets: ArcSwap<Vec<Secret>>,
+    on_invalid_signature: OnInvalidSignature,
+}
+
+impl Source {
+    /// A source with its live secrets.
+    ///
+    /// # Errors
+    /// [`NoSecret`] where there is none.
+    pub fn new(
+        name: SourceName,
+        kind: Arc<dyn SourceKind>,
+        secrets: Vec<Secret>,
+        on_invalid_signature: OnInvalidSignature,
+    ) -> Result<Self, NoSecret> {
+        if secrets.is_empty() {
+            return Err(NoSecret(name));
+        }
+        Ok(Self { name, kind, secrets: ArcSwap::from_pointee(secrets), on_invalid_signature })
+    }
+
+    pub(super) fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    pub(super) fn kind(&self) -> &dyn SourceKind {
+        &*self.kind
+    }
+
+    pub(super) fn secrets(&self) -> Arc<Vec<Secret>> {
+        self.secrets.load_full()
+    }
+
+    pub(super) fn on_invalid_signature(&self) -> OnInvalidSignature {
+        self.on_invalid_signature
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).field("kind", &self.kind.name()).finish_non_exhaustive()
+    }
+}
+
+/// The sources by name.
+#[derive(Debug)]
+pub struct Sources(HashMap<String, Source>);
+
+impl Sources {
+    /// Those sources; of two with one name the last.
+    pub fn new(sources: impl IntoIterator<Item = Source>) -> Self {
+        Self(sources.into_iter().map(|source| (source.name.as_str().to_owned(), source)).collect())
+    }
+
+    /// The source of that name.
+    pub fn get(&self, name: &str) -> Option<&Source> {
+        self.0.get(name)
+    }
+
+    /// Exchanges a source's secrets: requests from now on are verified by these. Answers whether there is such a
+    /// source.
+    ///
+    /// # Errors
+    /// [`NoSecret`] for an empty list; the old secrets stay.
+    pub fn replace_secrets(&self, name: &SourceName, secrets: Vec<Secret>) -> Result<bool, NoSecret> {
+        if secrets.is_empty() {
+            return Err(NoSecret(name.clone()));
+        }
+        let source = self.get(name.as_str());
+        Ok(source.map(|source| source.secrets.store(Arc::new(secrets))).is_some())
+    }
+}

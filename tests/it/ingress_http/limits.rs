@@ -1,0 +1,151 @@
+//! Bodies: too large, too slow, too many at once.
+
+use super::fakes::{GOOD, Server};
+use crate::support::raw_http::{Client, request};
+use hookfast::ingress::Limits;
+use std::time::{Duration, Instant};
+
+fn small() -> Limits {
+    Limits { body_bytes: 10_000, ..Limits::default() }
+}
+
+fn head(declared: &str) -> String {
+    format!("POST /webhooks/fixed HTTP/1.1\r\nhost: h\r\nx-signature: good\r\n{declared}\r\n\r\n")
+}
+
+/// Asserts that an answer ended the connection.
+async fn ends(mut client: Client) {
+    assert_eq!(client.closed().await, b"");
+}
+
+#[tokio::test]
+async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_413() {
+    let server = Server::start(small()).await;
+    let mut client = server.connect().await;
+    client.send(request("POST", "/webhooks/fixed", &[GOOD], &[7; 10_000])).await;
+    assert_eq!(client.answer().await.status, 200);
+    assert_eq!(server.intake.stored()[0].body.len(), 10_000);
+    client.send(request("POST", "/webhooks/fixed", &[GOOD], &[7; 10_001])).await;
+    client.answer().await.problem(413, "too-large");
+    ends(client).await;
+}
+
+#[tokio::test]
+async fn a_huge_declared_length_is_413_before_a_byte_of_it() {
+    let server = Server::start(small()).await;
+    for length in ["10001", "99999999999999"] {
+        let mut client = server.connect().await;
+        client.send(head(&format!("content-length: {length}"))).await;
+        client.answer().await.problem(413, "too-large");
+        ends(client).await;
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_goes_on_sending_still_gets_to_read_its_413() {
+    let server = Server::start(small()).await;
+    let mut client = server.connect().await;
+    client.send(head("content-length: 4000000")).await;
+    for _ in 0..100 {
+        // The server may have stopped reading; what matters is that the answer is there.
+        if client.try_send(vec![0; 40_000]).await.is_err() {
+            break;
+        }
+    }
+    client.answer().await.problem(413, "too-large");
+}
+
+#[tokio::test]
+async fn chunks_are_counted_as_they_come() {
+    let server = Server::start(small()).await;
+    let mut client = server.connect().await;
+    client.send(head("transfer-encoding: chunked")).await;
+    client.send("5\r\nhello\r\n6; ext=1\r\n world\r\n0\r\ntrailer: x\r\n\r\n").await;
+    assert_eq!(client.answer().await.status, 200);
+    assert_eq!(&server.intake.stored()[0].body[..], b"hello world");
+
+    client.send(head("transfer-encoding: chunked")).await;
+    for _ in 0..3 {
+        client.send(format!("fa0\r\n{}\r\n", "x".repeat(4000))).await;
+    }
+    client.answer().await.problem(413, "too-large");
+    ends(client).await;
+}
+
+#[tokio::test]
+async fn malformed_chunks_and_bodies_that_end_early_are_400() {
+    let server = Server::start(small()).await;
+    for chunk in ["zz\r\n", "ffffffffffffffffff\r\n", "5\r\nhelloX\r\n"] {
+        let mut client = server.connect().await;
+        client.send(head("transfer-encoding: chunked")).await;
+        client.send(chunk).await;
+        client.answer().await.problem(400, "broken-body");
+    }
+    let mut client = server.connect().await;
+    client.send(head("content-length: 10")).await;
+    client.send("half").await;
+    client.finish().await;
+    client.answer().await.problem(400, "broken-body");
+    assert!(server.intake.stored().is_empty(), "half a body is never stored");
+}
+
+#[tokio::test]
+async fn a_slow_body_is_408_in_time() {
+    let body_time = Duration::from_millis(300);
+    let server = Server::start(Limits { body_time, ..small() }).await;
+    let mut client = server.connect().await;
+    let start = Instant::now();
+    client.send(head("content-length: 100")).await;
+    client.send("a few bytes").await;
+    client.answer().await.problem(408, "too-slow");
+    assert!(start.elapsed() >= body_time);
+    ends(client).await;
+    server.is_well().await;
+}
+
+#[tokio::test]
+async fn bodies_in_flight_have_a_common_bound_and_give_their_room_back() {
+    let server = Server::start(Limits { bodies_in_flight: 12_000, ..small() }).await;
+    server.intake.close_gate();
+    let mut first = server.connect().await;
+    first.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; 9000])).await;
+    server.intake.waiting(1).await;
+
+    let mut second = server.connect().await;
+    second.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; 4000])).await;
+    second.answer().await.problem(503, "no-room");
+    let mut third = server.connect().await;
+    third.send(request("POST", "/webhooks/fixed", &[GOOD], &[3; 2500])).await;
+    server.intake.waiting(2).await;
+
+    server.intake.open_gate();
+    assert_eq!((first.answer().await.status, third.answer().await.status), (200, 200));
+    server.intake.forget();
+    let mut again = server.connect().await;
+    again.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; 9500])).await;
+    assert_eq!(again.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_declared_length_takes_no_room_before_its_bytes_are_there() {
+    let server = Server::start(Limits { bodies_in_flight: 10_000, ..small() }).await;
+    let mut slow = server.connect().await;
+    slow.send(head("content-length: 10000")).await;
+    slow.send("begun").await;
+    let mut other = server.connect().await;
+    other.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; 5000])).await;
+    assert_eq!(other.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
+    let server = Server::start(small()).await;
+    let mut client = server.connect().await;
+    client.send(head("content-length: 5\r\nexpect: 100-continue")).await;
+    assert!(client.interim().await.starts_with("HTTP/1.1 100 "));
+    client.send("hello").await;
+    assert_eq!(client.answer().await.status, 200);
+
+    client.send(head("content-length: 50000\r\nexpect: 100-continue")).await;
+    client.answer().await.problem(413, "too-large");
+}

@@ -1,0 +1,8 @@
+//! The ingress over real sockets, with raw bytes and without a database.
+
+mod answers;
+mod connections;
+mod fakes;
+mod hostile;
+mod limits;
+mod shutdown;
