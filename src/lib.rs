@@ -1,11 +1,13 @@
 //! Hookfast: a durable webhook processor on Postgres.
 
 pub mod admin;
+pub mod app;
 pub mod domain;
 pub mod handlers;
 pub mod health;
 mod http;
 pub mod ingress;
+mod maintenance;
 pub mod metrics;
 pub mod receiver;
 pub mod signing;

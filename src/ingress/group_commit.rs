@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
 /// How many requests one statement takes at most.
 const LARGEST_GROUP: usize = 400;
@@ -94,8 +93,8 @@ impl Intake for GroupCommit {
 }
 
 impl Writers {
-    /// Runs `count` writers until every sender of the queue is gone, or `stop` is cancelled.
-    pub async fn run(self, count: usize, context: WriterContext, stop: CancellationToken) {
+    /// Runs `count` writers until every sender of the queue is gone and everything is answered.
+    pub async fn run(self, count: usize, context: WriterContext) {
         let mut running = tokio::task::JoinSet::new();
         for _ in 0..count {
             let writer = Writer {
@@ -104,7 +103,7 @@ impl Writers {
                 context: context.clone(),
                 connection: None,
             };
-            running.spawn(stop.clone().run_until_cancelled_owned(writer.run()));
+            running.spawn(writer.run());
         }
         while running.join_next().await.is_some() {}
     }
@@ -155,7 +154,9 @@ impl Writer {
             answers => answers,
         };
         let Some(answers) = answers else {
-            group.into_iter().for_each(|w| drop(w.answer.send(Err(Refusal::Unavailable))));
+            for waiting in group {
+                let _ = waiting.answer.send(Err(Refusal::Unavailable));
+            }
             return;
         };
         let stored = answers.iter().filter(|a| matches!(a, Ok(r) if r.verdict != Verdict::Duplicate)).count();

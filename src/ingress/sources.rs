@@ -86,6 +86,13 @@ impl Sources {
         self.0.get(name)
     }
 
+    /// Each source's name and kind, by name.
+    pub fn kinds(&self) -> Vec<(SourceName, &'static str)> {
+        let mut kinds: Vec<_> = self.0.values().map(|source| (source.name.clone(), source.kind.name())).collect();
+        kinds.sort();
+        kinds
+    }
+
     /// Exchanges a source's secrets: requests from now on are verified by these. Answers whether there is such a
     /// source.
     ///

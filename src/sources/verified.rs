@@ -12,6 +12,7 @@ pub(crate) const LONGEST_TOPIC: usize = 200;
 
 /// A verified, classified and identified request. It can only come out of [`VerifiedRequest::verify`].
 #[derive(Clone, Debug)]
+#[expect(clippy::manual_non_exhaustive, reason = "non_exhaustive would still let this crate make one unearned")]
 pub struct VerifiedRequest {
     /// What happened.
     pub event_type: EventType,

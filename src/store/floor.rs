@@ -56,7 +56,7 @@ struct Candidate {
 impl Floors {
     /// No floor yet: the first claim is a full scan.
     pub fn new(now: Instant) -> Self {
-        Self { fresh: 0, due: i64::MIN / 4, highest: 0, candidates: VecDeque::new(), full_scan_at: now }
+        Self { fresh: 0, due: 0, highest: 0, candidates: VecDeque::new(), full_scan_at: now }
     }
 
     /// The floors for a claim made now: the highest id, and the due time in microseconds, that it need not look at.
@@ -66,7 +66,7 @@ impl Floors {
         }
         // Up to a fifth later each time, so that many workers do not scan at once.
         self.full_scan_at = now + FULL_SCAN_EVERY.mul_f64(1.0 + 0.2 * rand::random::<f64>());
-        (0, i64::MIN / 4)
+        (0, 0)
     }
 
     /// Learns from a claim's fresh lane.
@@ -152,7 +152,7 @@ mod tests {
         let _ = floors.for_claim(start);
         floors.saw_due(100_000_000);
         assert_eq!(floors.for_claim(later(start, 10)).1, 70_000_000);
-        assert_eq!(floors.for_claim(later(start, 73_000)), (0, i64::MIN / 4));
+        assert_eq!(floors.for_claim(later(start, 73_000)), (0, 0));
         assert_eq!(floors.for_claim(later(start, 73_010)).1, 70_000_000, "kept for the claims in between");
     }
 }

@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row};
 use std::time::Duration;
 
 /// How many days ahead there are partitions.
-pub const DAYS_AHEAD: i32 = 14;
+const DAYS_AHEAD: i32 = 14;
 
 /// DDL of the running program may be late, but may not queue in front of ingest.
 const LOCK_TIMEOUT: &str = "100ms";

@@ -53,7 +53,7 @@ pub(super) async fn run(
     }
     tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
         duration = ?settlement.duration, "attempt ended");
-    let ended = Ended { settlement, handler: lane.label.clone(), tenure, slot: place };
+    let ended = Ended { settlement, handler: lane.label.clone(), tenure, _place: place };
     // The settler outlives every attempt; were it gone, the delivery would be rescued.
     let _ = shared.settle.send(ended).await;
 }

@@ -20,7 +20,8 @@ pub(super) struct Ended {
     pub(super) settlement: Settlement,
     pub(super) handler: Arc<str>,
     pub(super) tenure: Arc<Tenure>,
-    pub(super) slot: OwnedSemaphorePermit,
+    /// Held until it is settled, not read.
+    pub(super) _place: OwnedSemaphorePermit,
 }
 
 pub(super) struct Settler {

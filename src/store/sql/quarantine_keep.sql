@@ -7,13 +7,13 @@ WITH known AS (
     RETURNING id
 ),
 room AS (
-    SELECT $9::boolean OR (count(*) < $7::bigint AND coalesce(sum(octet_length(body)), 0) + octet_length($6::bytea) <= $8::bigint) AS any
+    SELECT $9::boolean OR (count(*) < $7::bigint AND coalesce(sum(octet_length(body)), 0) + octet_length($6::bytea) <= $8::bigint) AS enough
     FROM hookfast_data.quarantine WHERE source_id = $1::smallint
 ),
 added AS (
     INSERT INTO hookfast_data.quarantine AS q (source_id, digest, reason, topic, headers, body)
     SELECT $1::smallint, $2::bytea, $3::text, $4::text, $5::text::jsonb, $6::bytea
-    WHERE (SELECT any FROM room) AND NOT EXISTS (SELECT FROM known)
+    WHERE (SELECT enough FROM room) AND NOT EXISTS (SELECT FROM known)
     ON CONFLICT (source_id, digest) DO UPDATE SET count = q.count + 1, last_at = clock_timestamp()
     RETURNING id
 )

@@ -9,11 +9,11 @@ changes AS MATERIALIZED (
         OR EXISTS (
             SELECT FROM known k WHERE k.config_version < $6::bigint OR k.config_version = $6::bigint
                 AND (k.kind, k.types, k.sources, k.tries) IS DISTINCT FROM ($2::text, $3::text[], $4::text[], $5::smallint)
-        ) AS any
+        ) AS needed
 ),
 version AS (
     UPDATE hookfast_data.registry SET version = version + 1, changed_at = clock_timestamp()
-    WHERE (SELECT any FROM changes)
+    WHERE (SELECT needed FROM changes)
     RETURNING version
 ),
 written AS (

@@ -1,0 +1,188 @@
+//! What a program declares: sources, handlers, limits.
+
+use super::App;
+use crate::domain::{HandlerName, InvalidName, InvalidPattern, SourceName, TypePattern};
+use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
+use crate::ingress::{Limits, QuarantineLimits, Source};
+use crate::store::{Database, InvalidUrl};
+use crate::worker::{HandlerPolicy, Runs};
+use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+
+/// A handler's name, what it subscribes to, and how it is run.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// The handler's name.
+    pub name: HandlerName,
+    /// The types it subscribes to.
+    pub types: Vec<TypePattern>,
+    /// From which sources; `None` is all.
+    pub sources: Option<Vec<SourceName>>,
+    /// How it is run.
+    pub policy: HandlerPolicy,
+}
+
+/// A name or a pattern that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The name.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// A pattern.
+    #[error(transparent)]
+    Pattern(#[from] InvalidPattern),
+}
+
+impl Subscription {
+    /// A handler of that name for events of these types, from every source, with the default policy.
+    ///
+    /// # Errors
+    /// A name or a pattern that is none.
+    pub fn new(name: &str, types: &[&str]) -> Result<Self, BuildError> {
+        let types = types.iter().map(|pattern| pattern.parse()).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.parse()?, types, sources: None, policy: HandlerPolicy::default() })
+    }
+}
+
+pub(super) struct Declared {
+    pub(super) subscription: Subscription,
+    pub(super) kind: &'static str,
+    pub(super) runs: Runs,
+}
+
+/// Declares a Hookfast, then [runs](Builder::build) it.
+pub struct Builder {
+    pub(super) database: Database,
+    pub(super) sources: Vec<Source>,
+    pub(super) handlers: Vec<Declared>,
+    pub(super) ingress: Option<TcpListener>,
+    pub(super) admin: Option<TcpListener>,
+    pub(super) worker: bool,
+    pub(super) limits: Limits,
+    pub(super) waiting: usize,
+    pub(super) quarantine: QuarantineLimits,
+    pub(super) grace: Duration,
+    pub(super) migrate: bool,
+    pub(super) config_version: i64,
+}
+
+impl Builder {
+    /// A Hookfast on this database, with the role worker, and none of its parts yet.
+    ///
+    /// # Errors
+    /// A URL that is not one of Postgres.
+    pub fn new(database_url: &str) -> Result<Self, InvalidUrl> {
+        Ok(Self {
+            database: database_url.parse()?,
+            sources: Vec::new(),
+            handlers: Vec::new(),
+            ingress: None,
+            admin: None,
+            worker: true,
+            limits: Limits::default(),
+            waiting: 2000,
+            quarantine: QuarantineLimits::default(),
+            grace: Duration::from_secs(25),
+            migrate: true,
+            config_version: 0,
+        })
+    }
+
+    /// Takes webhooks of this source.
+    #[must_use]
+    pub fn source(mut self, source: Source) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Serves a handler in Rust: at least once.
+    #[must_use]
+    pub fn handler(self, subscription: Subscription, handler: impl Handler) -> Self {
+        self.declared(subscription, "rust", Runs::Plain(Arc::new(RustHandler(handler))))
+    }
+
+    /// Serves a handler in Rust whose effects commit together with the end of the delivery: exactly once.
+    #[must_use]
+    pub fn transactional_handler(self, subscription: Subscription, handler: impl TransactionalHandler) -> Self {
+        self.declared(subscription, "transactional", Runs::Transactional(Arc::new(handler)))
+    }
+
+    /// Serves a handler that is pushed to by HTTP: at least once.
+    #[must_use]
+    pub fn http_handler(self, subscription: Subscription, handler: Arc<HttpHandler>) -> Self {
+        self.declared(subscription, "http", Runs::Plain(handler))
+    }
+
+    fn declared(mut self, subscription: Subscription, kind: &'static str, runs: Runs) -> Self {
+        self.handlers.push(Declared { subscription, kind, runs });
+        self
+    }
+
+    /// Takes webhooks on this listener; without one this process has no ingress.
+    #[must_use]
+    pub fn ingress(mut self, listener: TcpListener) -> Self {
+        self.ingress = Some(listener);
+        self
+    }
+
+    /// Tells about itself on this listener, without authentication: keep it private.
+    #[must_use]
+    pub fn admin(mut self, listener: TcpListener) -> Self {
+        self.admin = Some(listener);
+        self
+    }
+
+    /// Whether this process handles deliveries. Default yes.
+    #[must_use]
+    pub fn worker(mut self, worker: bool) -> Self {
+        self.worker = worker;
+        self
+    }
+
+    /// What the ingress takes at most.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How many requests may wait for the database; past them 503. Default 2,000.
+    #[must_use]
+    pub fn waiting(mut self, waiting: usize) -> Self {
+        self.waiting = waiting.max(1);
+        self
+    }
+
+    /// What the quarantine takes at most.
+    #[must_use]
+    pub fn quarantine(mut self, limits: QuarantineLimits) -> Self {
+        self.quarantine = limits;
+        self
+    }
+
+    /// How long what is in flight may take to finish at the end. Default 25 s.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Whether pending migrations are applied at the start. Default yes.
+    #[must_use]
+    pub fn migrate(mut self, migrate: bool) -> Self {
+        self.migrate = migrate;
+        self
+    }
+
+    /// The version of this declaration: an older one does not undo the subscriptions of a newer one. Default 0.
+    #[must_use]
+    pub fn config_version(mut self, version: i64) -> Self {
+        self.config_version = version;
+        self
+    }
+
+    /// Ready to run.
+    pub fn build(self) -> App {
+        App::new(self)
+    }
+}

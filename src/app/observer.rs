@@ -1,0 +1,18 @@
+//! The ingress's answers, counted.
+
+use crate::ingress::Observer;
+use crate::metrics::Metrics;
+use std::time::Duration;
+
+pub(super) struct Counting(pub(super) Metrics);
+
+impl Observer for Counting {
+    fn request(&self, source: &str, _status: u16, verdict: &'static str, elapsed: Duration) {
+        self.0.count("source", source, verdict, 1);
+        self.0.took("source", source, elapsed);
+    }
+
+    fn turned_away(&self) {
+        self.0.count("source", "-", "turned_away", 1);
+    }
+}

@@ -1,0 +1,81 @@
+//! The database, opened: migrated, its partitions made, sources and handlers registered.
+
+use super::RunError;
+use crate::domain::{HandlerName, SourceName};
+use crate::store::{
+    Database, DatabaseClock, Fault, HandlerId, HandlerRegistration, MigrateError, Role, SourceId, StoreError,
+    check_schema, ensure_partitions, migrate, register_handlers, register_sources,
+};
+use sqlx::PgPool;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// How long to wait before the database is tried again: from, to.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Connections for what is not hot.
+const POOL: u32 = 6;
+
+/// What is registered when the database opens.
+pub(super) struct Registration {
+    pub(super) database: Database,
+    pub(super) migrate: bool,
+    pub(super) sources: Vec<(SourceName, &'static str)>,
+    pub(super) handlers: Vec<HandlerRegistration>,
+    pub(super) config_version: i64,
+}
+
+/// An open database.
+pub(super) struct Opened {
+    pub(super) pool: PgPool,
+    pub(super) clock: DatabaseClock,
+    pub(super) sources: Arc<HashMap<SourceName, SourceId>>,
+    pub(super) handlers: HashMap<HandlerName, HandlerId>,
+}
+
+/// Tries until the database is there.
+///
+/// # Errors
+/// Only what waiting does not mend: a schema this program may not run on, a migration that fails, or a statement the
+/// server refuses, as where a privilege is missing.
+pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError> {
+    let mut pause = RETRY.0;
+    loop {
+        let error = match try_open(registration).await {
+            Ok(opened) => return Ok(opened),
+            Err(MigrateError::Store(error)) if error.fault() != Fault::Other => error,
+            Err(MigrateError::Store(error)) => return Err(RunError::Database(error)),
+            Err(error) => return Err(RunError::Schema(error)),
+        };
+        tracing::warn!(%error, database = %registration.database,
+            "the database is not there; webhooks are answered 503, and this is tried again");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY.1);
+    }
+}
+
+async fn try_open(registration: &Registration) -> Result<Opened, MigrateError> {
+    let database = &registration.database;
+    if registration.migrate {
+        let applied = migrate(database).await?;
+        if applied > 0 {
+            tracing::info!(applied, "migrations applied");
+        }
+    }
+    check_schema(database).await?;
+    let pool = database.pool(Role::General, POOL);
+    let opened = async {
+        let made = ensure_partitions(&pool).await?;
+        if made > 0 {
+            tracing::info!(made, "partitions made");
+        }
+        let clock = DatabaseClock::default();
+        let mut connection = database.connect(Role::General).await?;
+        clock.measure(&mut connection).await?;
+        connection.close().await;
+        let sources = Arc::new(register_sources(&pool, &registration.sources).await?);
+        let handlers = register_handlers(&pool, &registration.handlers, registration.config_version).await?;
+        Ok::<_, StoreError>((clock, sources, handlers))
+    };
+    let (clock, sources, handlers) = opened.await?;
+    Ok(Opened { pool, clock, sources, handlers })
+}

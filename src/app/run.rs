@@ -1,0 +1,208 @@
+//! A running Hookfast: in which order its parts start and end.
+
+use super::{
+    Builder,
+    observer::Counting,
+    open::{Opened, Registration, open},
+};
+use crate::admin::Admin;
+use crate::health::{Heartbeats, Readiness};
+use crate::ingress::{
+    GroupCommit, Ingress, Quarantine, QuarantineKeeper, Sources, WriterContext, Writers, group_commit, quarantine,
+};
+use crate::maintenance::{DATABASE, Maintenance};
+use crate::metrics::Metrics;
+use crate::store::{Database, HandlerRegistration, MigrateError, StoreError};
+use crate::worker::{self, Announcer, Served, Wake, WorkerSettings};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How many writers commit side by side: one gathers while the other flushes.
+const WRITERS: usize = 2;
+
+/// Why a Hookfast could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The schema is not one this program may run on, or could not be brought up.
+    #[error(transparent)]
+    Schema(MigrateError),
+    /// The server refuses a statement that waiting does not mend.
+    #[error(
+        "the database refuses what this program needs ({0}); nothing was taken. Give its role the privileges it lacks (CREATE on the database, once), or run the program that fits this schema"
+    )]
+    Database(StoreError),
+    /// The thread of the lease could not be started.
+    #[error(
+        "the thread that keeps the lease could not be started ({0}); nothing was taken. Look at the limits of this process"
+    )]
+    Thread(std::io::Error),
+}
+
+/// A Hookfast that is ready to run.
+pub struct App {
+    builder: Builder,
+    sources: Arc<Sources>,
+    shared: Shared,
+}
+
+/// What all parts of a process report to.
+#[derive(Clone, Default)]
+struct Shared {
+    metrics: Metrics,
+    heartbeats: Heartbeats,
+    readiness: Readiness,
+    wake: Wake,
+    announcer: Announcer,
+}
+
+impl App {
+    pub(super) fn new(mut builder: Builder) -> Self {
+        let sources = Arc::new(Sources::new(std::mem::take(&mut builder.sources)));
+        Self { builder, sources, shared: Shared::default() }
+    }
+
+    /// The sources, to exchange their secrets while it runs.
+    pub fn sources(&self) -> Arc<Sources> {
+        self.sources.clone()
+    }
+
+    /// Runs until `stop` is cancelled, and then until what is in flight has ended or the grace time has passed.
+    ///
+    /// It listens at once; until the database is there, webhooks are answered 503.
+    ///
+    /// # Errors
+    /// [`RunError`]. A database that is away is no error: it is waited for.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let Self { mut builder, sources, shared } = self;
+        shared.readiness.set(DATABASE, Err("not connected yet; webhooks get 503 until it is".to_owned()));
+        let ended = CancellationToken::new();
+        let _ended = ended.clone().drop_guard();
+        if let Some(listener) = builder.admin.take() {
+            let (heartbeats, readiness) = (shared.heartbeats.clone(), shared.readiness.clone());
+            let admin = Admin { heartbeats, readiness, metrics: shared.metrics.registry() };
+            tokio::spawn(admin.serve(listener, ended.clone()));
+        }
+        let (intake, writers) = group_commit(builder.waiting);
+        let (evidence, keeper) = quarantine(builder.quarantine, shared.metrics.clone());
+        let registration = registration(&builder, &sources);
+        let grace = builder.grace;
+        // The ingress holds the only senders of both queues: when it has ended, so do the writers.
+        let ingress = ingress(&mut builder, sources, intake, evidence, &shared, &stop);
+
+        let opened = tokio::select! {
+            opened = open(&registration) => opened?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        tracing::info!(database = %registration.database, "ready");
+        shared.readiness.set(DATABASE, Ok(()));
+        let database = registration.database;
+        let writing = tokio::spawn(write(database.clone(), writers, keeper, &opened, &shared));
+        let maintenance = Maintenance {
+            database: database.clone(),
+            pool: opened.pool.clone(),
+            clock: opened.clock.clone(),
+            metrics: shared.metrics.clone(),
+            heartbeats: shared.heartbeats.clone(),
+            readiness: shared.readiness.clone(),
+        };
+        let maintenance = tokio::spawn(maintenance.run(ended.clone()));
+        let announcer = tokio::spawn(shared.announcer.clone().run(database.clone()));
+        if builder.worker {
+            let settings = worker_settings(builder, database, &opened, &shared);
+            worker::run(settings, stop.clone()).await.map_err(RunError::Thread)?;
+        }
+        stop.cancelled().await;
+        drain(ingress, grace).await;
+        drain(Some(writing), Duration::from_secs(10)).await;
+        announcer.abort();
+        ended.cancel();
+        drain(Some(maintenance), Duration::from_secs(5)).await;
+        Ok(())
+    }
+}
+
+fn registration(builder: &Builder, sources: &Sources) -> Registration {
+    let handlers = builder.handlers.iter().filter(|_| builder.worker).map(|declared| HandlerRegistration {
+        name: declared.subscription.name.clone(),
+        kind: declared.kind,
+        types: declared.subscription.types.clone(),
+        sources: declared.subscription.sources.clone(),
+        tries: u16::try_from(declared.subscription.policy.retry.tries()).unwrap_or(u16::MAX),
+    });
+    Registration {
+        database: builder.database.clone(),
+        migrate: builder.migrate,
+        sources: sources.kinds(),
+        handlers: handlers.collect(),
+        config_version: builder.config_version,
+    }
+}
+
+fn ingress(
+    builder: &mut Builder,
+    sources: Arc<Sources>,
+    intake: GroupCommit,
+    evidence: Quarantine,
+    shared: &Shared,
+    stop: &CancellationToken,
+) -> Option<JoinHandle<()>> {
+    let listener = builder.ingress.take()?;
+    let observer = Arc::new(Counting(shared.metrics.clone()));
+    let ingress = Ingress::new(sources, intake, evidence, observer, builder.limits);
+    Some(tokio::spawn(ingress.serve(listener, stop.clone())))
+}
+
+/// Everything that stores what the ingress takes; it ends after the ingress.
+fn write(
+    database: Database,
+    writers: Writers,
+    keeper: QuarantineKeeper,
+    opened: &Opened,
+    shared: &Shared,
+) -> impl Future<Output = ()> + use<> {
+    let (wake, announcer) = (shared.wake.clone(), shared.announcer.clone());
+    let context = WriterContext {
+        database: database.clone(),
+        clock: opened.clock.clone(),
+        sources: opened.sources.clone(),
+        stored: Arc::new(move |_| {
+            wake.wake();
+            announcer.announce();
+        }),
+    };
+    let sources = opened.sources.clone();
+    async move {
+        tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources));
+    }
+}
+
+fn worker_settings(builder: Builder, database: Database, opened: &Opened, shared: &Shared) -> WorkerSettings {
+    let served = builder.handlers.into_iter().filter_map(|declared| {
+        let (name, policy) = (declared.subscription.name, declared.subscription.policy);
+        Some(Served { id: *opened.handlers.get(&name)?, name, policy, runs: declared.runs })
+    });
+    WorkerSettings {
+        database,
+        pool: opened.pool.clone(),
+        holder: format!("{}:{}", hostname(), std::process::id()),
+        handlers: served.collect(),
+        metrics: shared.metrics.clone(),
+        heartbeats: shared.heartbeats.clone(),
+        wake: shared.wake.clone(),
+        grace: builder.grace,
+    }
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
+}
+
+async fn drain(part: Option<JoinHandle<()>>, limit: Duration) {
+    let Some(mut part) = part else { return };
+    if tokio::time::timeout(limit, &mut part).await.is_err() {
+        tracing::warn!(?limit, "a part did not end in time and is given up");
+        part.abort();
+    }
+}

@@ -1,0 +1,217 @@
+//! Evidence of requests that failed verification, on its own small queue and connection.
+
+use super::{Evidence, Refusal, RejectedRequest, headers};
+use crate::domain::SourceName;
+use crate::metrics::Metrics;
+use crate::store::{Connection, Database, EvidenceBound, NewEvidence, Role, SourceId, StoreError};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// How many requests wait to be kept; half of the places are for those whose 200 depends on it.
+const PLACES: usize = 64;
+
+/// How many bytes of bodies wait: they count as bodies in flight, and verified requests need that room.
+const WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a request whose 200 depends on it waits for its commit.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait before the database is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// What a source's quarantine may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuarantineLimits {
+    /// Rows per source. Default 1,000.
+    pub rows: u32,
+    /// Bytes of bodies per source. Default 16 MiB.
+    pub bytes: u64,
+    /// Best-effort evidence taken a second, per source. Default 10.
+    pub per_second: u32,
+}
+
+impl Default for QuarantineLimits {
+    fn default() -> Self {
+        Self { rows: 1000, bytes: 16 * 1024 * 1024, per_second: 10 }
+    }
+}
+
+struct Waiting {
+    request: RejectedRequest,
+    /// Where somebody's 200 depends on it; otherwise the oldest may leave for it.
+    answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+}
+
+/// The queue in front of the quarantine. Cheap to clone.
+#[derive(Clone)]
+pub struct Quarantine {
+    queue: mpsc::Sender<Waiting>,
+    bytes: Arc<AtomicUsize>,
+    taken: Arc<Mutex<HashMap<SourceName, Bucket>>>,
+    limits: QuarantineLimits,
+    metrics: Metrics,
+}
+
+/// The other end of the queue.
+pub struct QuarantineKeeper {
+    queue: mpsc::Receiver<Waiting>,
+    bytes: Arc<AtomicUsize>,
+    limits: QuarantineLimits,
+    metrics: Metrics,
+}
+
+/// A queue, and its other end.
+pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, QuarantineKeeper) {
+    let (sender, queue) = mpsc::channel(PLACES);
+    let bytes = Arc::new(AtomicUsize::new(0));
+    let keeper = QuarantineKeeper { queue, bytes: bytes.clone(), limits, metrics: metrics.clone() };
+    (Quarantine { queue: sender, bytes, taken: Arc::default(), limits, metrics }, keeper)
+}
+
+impl Quarantine {
+    fn queue(&self, waiting: Waiting) -> Result<(), Refusal> {
+        let size = waiting.request.body.len();
+        // A single body of any size is taken into an empty queue.
+        let before = self.bytes.fetch_add(size, Ordering::AcqRel);
+        if before > 0 && before + size > WAITING_BYTES || self.queue.try_send(waiting).is_err() {
+            self.bytes.fetch_sub(size, Ordering::AcqRel);
+            return Err(Refusal::Busy);
+        }
+        Ok(())
+    }
+
+    fn within_rate(&self, source: &SourceName) -> bool {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.entry(source.clone()).or_default().take(self.limits.per_second, Instant::now())
+    }
+}
+
+impl Evidence for Quarantine {
+    fn offer(&self, request: RejectedRequest) {
+        let source = request.source.clone();
+        let room = self.queue.capacity() > PLACES / 2;
+        if !(room && self.within_rate(&source) && self.queue(Waiting { request, answer: None }).is_ok()) {
+            self.metrics.count("source", source.as_str(), "evidence_dropped", 1);
+        }
+    }
+
+    async fn keep(&self, request: RejectedRequest) -> Result<(), Refusal> {
+        self.metrics.count("source", request.source.as_str(), request.reason.as_str(), 1);
+        let (answer, kept) = oneshot::channel();
+        self.queue(Waiting { request, answer: Some(answer) })?;
+        match tokio::time::timeout(PATIENCE, kept).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
+        }
+    }
+}
+
+/// A second's worth of tokens, filled again as time passes.
+#[derive(Default)]
+struct Bucket(Option<(f64, Instant)>);
+
+impl Bucket {
+    fn take(&mut self, per_second: u32, now: Instant) -> bool {
+        let full = f64::from(per_second);
+        let (tokens, at) = self.0.unwrap_or((full, now));
+        let tokens = (tokens + now.duration_since(at).as_secs_f64() * full).min(full);
+        let enough = tokens >= 1.0;
+        self.0 = Some((if enough { tokens - 1.0 } else { tokens }, now));
+        enough
+    }
+}
+
+impl QuarantineKeeper {
+    /// Keeps what comes until every sender is gone.
+    pub async fn run(mut self, database: Database, sources: Arc<HashMap<SourceName, SourceId>>) {
+        let mut connection = None;
+        while let Some(waiting) = self.queue.recv().await {
+            let size = waiting.request.body.len();
+            let kept = self.keep(&database, &mut connection, &sources, &waiting).await;
+            if let Err(error) = &kept {
+                tracing::warn!(%error, "a request that failed verification could not be kept as evidence");
+                connection = None;
+            }
+            if let Some(answer) = waiting.answer {
+                let _ = answer.send(match kept {
+                    Ok(true) => Ok(()),
+                    Ok(false) => {
+                        tracing::error!(source = %waiting.request.source,
+                            "the quarantine is full: requests with a wrong signature are answered 503 until there is room");
+                        self.metrics.count("source", waiting.request.source.as_str(), "quarantine_full", 1);
+                        Err(Refusal::Busy)
+                    }
+                    Err(_) => Err(Refusal::Unavailable),
+                });
+            } else if kept.is_err() {
+                tokio::time::sleep(RETRY).await;
+            }
+            self.bytes.fetch_sub(size, Ordering::AcqRel);
+        }
+    }
+
+    async fn keep(
+        &self,
+        database: &Database,
+        connection: &mut Option<Connection>,
+        sources: &HashMap<SourceName, SourceId>,
+        waiting: &Waiting,
+    ) -> Result<bool, StoreError> {
+        let request = &waiting.request;
+        let Some(&source) = sources.get(&request.source) else { return Ok(false) };
+        let connection = match connection {
+            Some(open) => open,
+            None => connection.insert(database.connect(Role::Quarantine).await?),
+        };
+        let evidence = NewEvidence {
+            source,
+            reason: request.reason.as_str(),
+            digest: digest(request),
+            topic: request.topic.clone(),
+            headers: headers::to_json(&request.headers),
+            body: request.body.clone(),
+        };
+        let bytes = i64::try_from(self.limits.bytes).unwrap_or(i64::MAX);
+        let bound = EvidenceBound { rows: self.limits.rows.into(), bytes };
+        connection.keep_evidence(&evidence, bound, waiting.answer.is_none()).await
+    }
+}
+
+/// Identical are two requests with the same body and the same signature. Without the signature a forger who knows a
+/// body could take the place of the genuine request, and its signature is what an operator needs later.
+fn digest(request: &RejectedRequest) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(request.reason.as_str());
+    for (name, value) in &request.headers {
+        if name.as_str().contains("signature") {
+            digest.update([0]);
+            digest.update(value.as_bytes());
+        }
+    }
+    digest.update([0]);
+    digest.update(&request.body);
+    digest.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bucket;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_bucket_gives_its_rate_and_no_more() {
+        let (mut bucket, start) = (Bucket::default(), Instant::now());
+        let taken = |bucket: &mut Bucket, at| (0..100).filter(|_| bucket.take(10, at)).count();
+        assert_eq!(taken(&mut bucket, start), 10);
+        assert_eq!(taken(&mut bucket, start + Duration::from_millis(500)), 5);
+        assert_eq!(taken(&mut bucket, start + Duration::from_secs(60)), 10);
+    }
+}

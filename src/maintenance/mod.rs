@@ -1,0 +1,77 @@
+//! What has to be done now and then: partitions ahead, counts into the rollups.
+
+use crate::health::{Heartbeats, Readiness};
+use crate::metrics::Metrics;
+use crate::store::{Database, DatabaseClock, Role, StoreError, add_rollups, ensure_partitions};
+use sqlx::PgPool;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How often counts are added to the rollups, and the database is looked at.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// How often the partitions are looked at: a day is made two weeks ahead.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
+
+/// How often the database's clock is measured.
+const CLOCK_EVERY: Duration = Duration::from_secs(30);
+
+/// A loop that has not come round for this long is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// The condition that the database answers.
+pub(crate) const DATABASE: &str = "database";
+
+/// What the maintenance works with.
+pub(crate) struct Maintenance {
+    pub(crate) database: Database,
+    pub(crate) pool: PgPool,
+    pub(crate) clock: DatabaseClock,
+    pub(crate) metrics: Metrics,
+    pub(crate) heartbeats: Heartbeats,
+    pub(crate) readiness: Readiness,
+}
+
+impl Maintenance {
+    /// Runs until `stop` is cancelled, and then adds the last counts.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let heartbeat = self.heartbeats.register("maintenance", STUCK);
+        let mut partitions_at = Instant::now() + PARTITIONS_EVERY;
+        let mut clock_at = Instant::now();
+        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+            heartbeat.tick();
+            self.add_counts().await;
+            if Instant::now() >= clock_at && self.measure_clock().await.is_ok() {
+                clock_at = Instant::now() + CLOCK_EVERY;
+            }
+            if Instant::now() >= partitions_at {
+                match ensure_partitions(&self.pool).await {
+                    Ok(_) => partitions_at = Instant::now() + PARTITIONS_EVERY,
+                    Err(error) => tracing::error!(%error, "partitions could not be made ahead; this is tried again"),
+                }
+            }
+        }
+        self.add_counts().await;
+        heartbeat.retire();
+    }
+
+    async fn measure_clock(&self) -> Result<(), StoreError> {
+        let mut connection = self.database.connect(Role::General).await?;
+        let measured = self.clock.measure(&mut connection).await;
+        connection.close().await;
+        measured
+    }
+
+    /// Adds what was counted. Counts of a failed statement are gone: they are for looking, not for accounting.
+    async fn add_counts(&self) {
+        let counts = self.metrics.take_pending();
+        match add_rollups(&self.pool, &counts).await {
+            Ok(()) => self.readiness.set(DATABASE, Ok(())),
+            Err(error) => {
+                tracing::warn!(%error, counts = counts.len(), "counts could not be added to the rollups and are left out");
+                self.readiness
+                    .set(DATABASE, Err("the database does not answer; requests get 503 until it does".to_owned()));
+            }
+        }
+    }
+}
