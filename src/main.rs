@@ -1,3 +1,8 @@
 //! The `hookfast` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    hookfast::cli::run().await
+}

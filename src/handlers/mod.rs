@@ -22,3 +22,11 @@ pub(crate) trait Attempt: Send + Sync + 'static {
     /// Runs one attempt.
     fn attempt<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Report>;
 }
+
+/// A client for our own commands: the same TLS, no proxies, no redirects, and any address.
+///
+/// # Errors
+/// Where the URL cannot be read, or the system's certificates cannot.
+pub(crate) fn plain_client(url: &str, connect_timeout: std::time::Duration) -> Result<reqwest::Client, InvalidHttpHandler> {
+    http::plain_client(url, connect_timeout)
+}

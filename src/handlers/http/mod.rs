@@ -27,6 +27,11 @@ use std::{
 };
 use tokio::time::{Instant, timeout_at};
 
+/// See [`super::plain_client`].
+pub(super) fn plain_client(url: &str, connect_timeout: Duration) -> Result<Client, InvalidHttpHandler> {
+    client::build(&url.parse()?, true, connect_timeout)
+}
+
 /// The longest wait for a connection; the attempt's own time-out may be shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -1,0 +1,58 @@
+//! `hookfast listen`.
+
+use super::{dev, process};
+use crate::receiver::{Mode, Receiver};
+use crate::signing::standard_webhooks;
+use anyhow::Context;
+use axum::http::StatusCode;
+use std::{net::SocketAddr, process::ExitCode};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// Receives webhooks, verifies their Standard Webhooks signature and prints them.
+#[derive(clap::Args)]
+pub(super) struct Listen {
+    /// Where it listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    address: SocketAddr,
+    /// Which secret must have signed: env:NAME or file:/path. Without it HOOKFAST_LISTEN_SECRET, or the one of
+    /// `hookfast dev` in this folder.
+    #[arg(long, value_name = "REFERENCE")]
+    secret: Option<String>,
+    /// Fails from the start: answers with this status until SIGUSR1.
+    #[arg(long, value_name = "STATUS")]
+    fail: Option<u16>,
+}
+
+impl Listen {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let text = match &self.secret {
+            Some(reference) => process::secret_text(reference)?,
+            None => process::variable(dev::LISTEN_SECRET).or_else(|| dev::remembered(dev::LISTEN_SECRET)).context(
+                "there is no secret to verify with; nothing was started. Set HOOKFAST_LISTEN_SECRET to a whsec_… secret, or start `hookfast dev` in this folder first",
+            )?,
+        };
+        let secret = standard_webhooks::parse_secret(dev::LISTEN_SECRET, &text)?;
+        let failing = Mode::Fail(StatusCode::from_u16(self.fail.unwrap_or(500)).context("--fail takes an HTTP status")?);
+        let receiver = Receiver::new(vec![secret], |notice| process::say(&notice.to_string()));
+        let mode = receiver.mode();
+        if self.fail.is_some() {
+            mode.set(failing);
+        }
+        let listener = TcpListener::bind(self.address)
+            .await
+            .with_context(|| format!("{} cannot be listened on; nothing was started", self.address))?;
+        process::say(&format!("listening on http://{}; `kill -USR1 {}` makes it fail, and work again", listener.local_addr()?, std::process::id()));
+        let mut toggle = signal(SignalKind::user_defined1())?;
+        tokio::spawn(async move {
+            while toggle.recv().await.is_some() {
+                let now = mode.toggle(failing);
+                process::say(&format!("from now on: {now:?}"));
+            }
+        });
+        receiver.serve(listener, process::stop_on_signal()?).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

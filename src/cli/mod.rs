@@ -1,0 +1,71 @@
+//! The commands. `main` calls [`run`] and nothing else.
+
+mod check;
+mod dev;
+mod listen;
+mod logging;
+mod migrate;
+mod process;
+mod send;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Catches webhooks and makes them fast: verifies each one, commits it to Postgres before it answers, and brings it
+/// to every handler that wants it until it is done.
+#[derive(Parser)]
+#[command(name = "hookfast", version, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// One line of JSON for each log line, for log collectors.
+    #[arg(long, global = true, env = "HOOKFAST_LOG_JSON")]
+    log_json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything in one process, for trying out: a private Postgres in .hookfast/ (or DATABASE_URL), ingress and
+    /// worker, a random secret, no configuration file needed. Loopback only.
+    Dev(dev::Dev),
+    /// Production: takes webhooks and handles them, on the Postgres of DATABASE_URL.
+    Serve(serve::Serve),
+    /// Brings the schema in DATABASE_URL up to this program.
+    Migrate,
+    /// Reads the configuration, tries the database, and says what is wrong and what to do.
+    Check(check::Check),
+    /// Signs a sample or a file as Airalo does, and posts it.
+    Send(send::Send),
+    /// Receives webhooks, verifies their signature and prints them; SIGUSR1 makes it fail, and work again.
+    Listen(listen::Listen),
+}
+
+/// The configuration file, where a command takes one.
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration file; every setting is in docs/hookfast.sample.toml.
+    #[arg(long, value_name = "PATH", env = "HOOKFAST_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// The commands end with 0 when they did what they were asked, 1 when they could not, 2 when it was not understood.
+pub async fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.log_json);
+    let done = match arguments.command {
+        Command::Dev(dev) => dev.run().await,
+        Command::Serve(serve) => serve.run().await,
+        Command::Migrate => migrate::run().await,
+        Command::Check(check) => check.run().await,
+        Command::Send(send) => send.run().await,
+        Command::Listen(listen) => listen.run().await,
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            process::complain(&format!("hookfast: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

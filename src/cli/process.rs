@@ -1,0 +1,59 @@
+//! What every command does with its process: its environment, its signals, its words.
+
+use anyhow::{Context, bail};
+use std::{env, io::Write};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What people read on standard output. A pipe that is closed is no failure.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// What people read on standard error.
+pub(super) fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// A variable of the environment that is set and not empty.
+pub(super) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// `DATABASE_URL`: from the environment only, since it holds a password.
+pub(super) fn database_url() -> anyhow::Result<String> {
+    variable("DATABASE_URL").context(
+        "DATABASE_URL is not set, so nothing was started. Set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE, or try `hookfast dev`, which needs none",
+    )
+}
+
+/// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
+pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        for second in [false, true] {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            if second {
+                complain("hookfast: second signal: ending at once. What was in flight will be tried again");
+                std::process::exit(130);
+            }
+            tracing::info!("stopping: what is in flight may finish; a second signal ends at once");
+            stopping.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// A secret named as `env:NAME` or `file:/path`. Never a literal: arguments are seen by every user of the machine.
+pub(super) fn secret_text(reference: &str) -> anyhow::Result<String> {
+    let text = if let Some(name) = reference.strip_prefix("env:") {
+        variable(name).with_context(|| format!("the environment has no {name}; nothing was sent. Set it, or name another secret"))?
+    } else if let Some(path) = reference.strip_prefix("file:") {
+        std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read; nothing was sent"))?
+    } else {
+        bail!("a secret is given as env:NAME or file:/path, never as itself; nothing was sent")
+    };
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}

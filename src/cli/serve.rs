@@ -1,0 +1,65 @@
+//! `hookfast serve`.
+
+use super::{
+    ConfigFile,
+    declare::{bind, config, declare},
+    process::{database_url, stop_on_signal},
+};
+use anyhow::bail;
+use std::{net::SocketAddr, process::ExitCode};
+
+/// Production: takes webhooks and handles them, on the Postgres of DATABASE_URL.
+#[derive(clap::Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// What this process does.
+    #[arg(long, value_delimiter = ',', default_value = "ingress,worker")]
+    roles: Vec<Role>,
+    /// Leaves pending migrations alone; without them it does not start.
+    #[arg(long)]
+    no_migrate: bool,
+    #[command(flatten)]
+    addresses: Addresses,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    /// Takes webhooks.
+    Ingress,
+    /// Handles deliveries.
+    Worker,
+}
+
+/// Where a process listens.
+#[derive(clap::Args)]
+pub(super) struct Addresses {
+    /// Where webhooks come in.
+    #[arg(long, value_name = "ADDRESS", env = "HOOKFAST_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(super) listen: SocketAddr,
+    /// Where the process tells about itself; it has no authentication, so keep it private.
+    #[arg(long, value_name = "ADDRESS", env = "HOOKFAST_ADMIN_LISTEN", default_value = "127.0.0.1:8081")]
+    pub(super) admin_listen: SocketAddr,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let config = config(self.file.config.as_deref())?;
+        let declared = declare(&database_url()?, &config)?;
+        if self.roles.is_empty() {
+            bail!("--roles names no role, so nothing was started; it takes ingress, worker or both");
+        }
+        let mut builder = declared
+            .builder
+            .migrate(!self.no_migrate)
+            .worker(self.roles.contains(&Role::Worker))
+            .admin(bind(self.addresses.admin_listen, "HOOKFAST_ADMIN_LISTEN").await?);
+        if self.roles.contains(&Role::Ingress) {
+            builder = builder.ingress(bind(self.addresses.listen, "HOOKFAST_LISTEN").await?);
+        }
+        let app = builder.build();
+        declared.secrets.watch(app.sources())?;
+        app.run(stop_on_signal()?).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
