@@ -1,5 +1,6 @@
 //! Hookfast: a durable webhook processor on Postgres.
 
+pub mod cluster;
 pub mod domain;
 pub mod handlers;
 pub mod ingress;

@@ -1,1 +1,5 @@
 //! The integration tests, one binary.
+
+mod cluster;
+mod harness;
+mod support;

@@ -1,0 +1,9 @@
+//! What the tests stand on: a real Postgres, a line to it that can be cut, and waiting.
+
+#![allow(dead_code, reason = "each part is there for whichever test needs it")]
+
+pub(crate) mod postgres;
+pub(crate) mod tcp_proxy;
+mod wait;
+
+pub(crate) use wait::{wait_until, wait_until_within};
