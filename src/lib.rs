@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod cluster;
 pub mod domain;
 pub mod handlers;
 pub mod health;

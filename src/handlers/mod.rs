@@ -27,6 +27,9 @@ pub(crate) trait Attempt: Send + Sync + 'static {
 ///
 /// # Errors
 /// Where the URL cannot be read, or the system's certificates cannot.
-pub(crate) fn plain_client(url: &str, connect_timeout: std::time::Duration) -> Result<reqwest::Client, InvalidHttpHandler> {
+pub(crate) fn plain_client(
+    url: &str,
+    connect_timeout: std::time::Duration,
+) -> Result<reqwest::Client, InvalidHttpHandler> {
     http::plain_client(url, connect_timeout)
 }

@@ -2,6 +2,8 @@
 
 mod admin_http;
 mod airalo_contract;
+mod cluster;
+mod harness;
 mod http_handler;
 mod http_handler_hostile;
 mod http_handler_tls;

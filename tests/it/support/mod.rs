@@ -1,3 +1,10 @@
-//! What tests share.
+//! What the tests stand on: a real Postgres, a line to it that can be cut, raw HTTP, and waiting.
 
+#![allow(dead_code, reason = "each part is there for whichever test needs it")]
+
+pub(crate) mod postgres;
 pub(crate) mod raw_http;
+pub(crate) mod tcp_proxy;
+mod wait;
+
+pub(crate) use wait::{wait_until, wait_until_within};

@@ -1,0 +1,226 @@
+//! A line to Postgres that tests can cut, stall, and break at the worst moment: after the server has got a statement
+//! and before the client has got the answer.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// The proxy. Its connections end with it.
+pub(crate) struct TcpProxy {
+    url: String,
+    shared: Arc<Shared>,
+    accepting: JoinHandle<()>,
+}
+
+/// Resolves when the break has happened and the server has ended the connection: whatever it did is done by then.
+pub(crate) type Broken = oneshot::Receiver<()>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Open,
+    Stalled,
+    Cut,
+}
+
+struct Shared {
+    server: SocketAddr,
+    line: watch::Sender<Line>,
+    plan: Mutex<Option<Plan>>,
+}
+
+/// When to break a connection, once.
+enum Plan {
+    AfterClientSent(Vec<u8>, oneshot::Sender<()>),
+    AfterServerSent(usize, oneshot::Sender<()>),
+}
+
+impl TcpProxy {
+    /// A proxy in front of the Postgres of `url`, which has to be an address and a port.
+    pub(crate) async fn start(url: &str) -> Self {
+        let mut url = url::Url::parse(url).expect("a URL");
+        let server = format!("{}:{}", url.host_str().expect("an address"), url.port().expect("a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        url.set_port(Some(listener.local_addr().expect("it is bound").port())).expect("a URL with a host");
+        let server = server.parse().expect("an address and a port");
+        let shared = Arc::new(Shared { server, line: watch::Sender::new(Line::Open), plan: Mutex::new(None) });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Self { url: url.into(), shared, accepting }
+    }
+
+    /// The URL with the proxy in the server's place.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Resets all connections, and each new one at once.
+    pub(crate) fn cut(&self) {
+        self.shared.line.send_replace(Line::Cut);
+    }
+
+    /// Keeps the connections and carries nothing, in either direction.
+    pub(crate) fn stall(&self) {
+        self.shared.line.send_replace(Line::Stalled);
+    }
+
+    /// Carries everything again, also what was held up by [`TcpProxy::stall`].
+    pub(crate) fn open(&self) {
+        self.shared.line.send_replace(Line::Open);
+    }
+
+    /// Breaks the next connection on which the client sends `bytes` in a message: the server gets that message, and
+    /// all up to the next point where it has to act (`Query` or `Sync`); the client gets not a byte of the answer.
+    pub(crate) fn lose_answer_to(&self, bytes: &[u8]) -> Broken {
+        self.plan(|broken| Plan::AfterClientSent(bytes.to_vec(), broken))
+    }
+
+    /// Breaks a connection after the server has sent `count` more bytes in all; the client gets exactly these.
+    pub(crate) fn cut_after_server_bytes(&self, count: usize) -> Broken {
+        self.plan(|broken| Plan::AfterServerSent(count, broken))
+    }
+
+    fn plan(&self, plan: impl FnOnce(oneshot::Sender<()>) -> Plan) -> Broken {
+        let (sender, receiver) = oneshot::channel();
+        *self.shared.plan.lock().expect("no holder panics") = Some(plan(sender));
+        receiver
+    }
+}
+
+impl Drop for TcpProxy {
+    fn drop(&mut self) {
+        self.cut();
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { carry(client, &shared).await });
+    }
+}
+
+/// Carries one connection to its end.
+async fn carry(mut client: TcpStream, shared: &Shared) {
+    let mut line = shared.line.subscribe();
+    let is_cut = async { line.wait_for(|line| *line == Line::Cut).await.is_err() };
+    let mut broken = None;
+    let carrying = async {
+        let Ok(mut server) = TcpStream::connect(shared.server).await else { return };
+        let _ = (server.set_nodelay(true), client.set_nodelay(true));
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        broken = tokio::select! {
+            biased;
+            broken = carry_messages(from_client, to_server, shared) => broken,
+            broken = carry_bytes(from_server, to_client, shared) => broken,
+        };
+        // The client hears nothing more. Closing the other side now could make the system throw away what the server
+        // has not read yet, so it is let finish first.
+        let _ = (client.shutdown().await, server.shutdown().await);
+        let mut unheard = [0; 4096];
+        let drain = async { while server.read(&mut unheard).await.is_ok_and(|count| count > 0) {} };
+        let _ = timeout(Duration::from_secs(10), drain).await;
+    };
+    tokio::select! {
+        _ = is_cut => { let _ = client.set_zero_linger(); }
+        () = carrying => {}
+    }
+    drop(client);
+    if let Some(broken) = broken {
+        let _ = broken.send(());
+    }
+}
+
+impl Shared {
+    /// Waits while the line is stalled.
+    async fn is_moving(&self) {
+        let _ = self.line.subscribe().wait_for(|line| *line != Line::Stalled).await;
+    }
+
+    fn take_plan_for_message(&self, message: &[u8]) -> Option<oneshot::Sender<()>> {
+        let mut plan = self.plan.lock().expect("no holder panics");
+        match plan.take() {
+            Some(Plan::AfterClientSent(bytes, broken)) if message.windows(bytes.len()).any(|part| part == bytes) => {
+                Some(broken)
+            }
+            other => {
+                *plan = other;
+                None
+            }
+        }
+    }
+
+    /// How much of the server's `chunk` goes on to the client, and whom to tell where that is the end.
+    fn take_plan_for_chunk(&self, chunk: usize) -> (usize, Option<oneshot::Sender<()>>) {
+        let mut plan = self.plan.lock().expect("no holder panics");
+        match plan.take() {
+            Some(Plan::AfterServerSent(count, broken)) if count <= chunk => (count, Some(broken)),
+            Some(Plan::AfterServerSent(count, broken)) => {
+                *plan = Some(Plan::AfterServerSent(count - chunk, broken));
+                (chunk, None)
+            }
+            other => {
+                *plan = other;
+                (chunk, None)
+            }
+        }
+    }
+}
+
+/// From the client to the server, in whole messages. Ends with the connection, or where it is to be broken.
+async fn carry_messages(
+    mut client: ReadHalf<'_>,
+    mut server: WriteHalf<'_>,
+    shared: &Shared,
+) -> Option<oneshot::Sender<()>> {
+    let (mut pending, mut is_started, mut broken) = (Vec::new(), false, None);
+    while client.read_buf(&mut pending).await.is_ok_and(|count| count > 0) {
+        shared.is_moving().await;
+        while let Some(length) = message_length(&pending, is_started) {
+            let message: Vec<u8> = pending.drain(..length).collect();
+            broken = broken.or_else(|| shared.take_plan_for_message(&message));
+            server.write_all(&message).await.ok()?;
+            if broken.is_some() && is_started && matches!(message[0], b'Q' | b'S') {
+                return broken;
+            }
+            // A request for encryption is not the start yet: that has the protocol's version, 3.
+            is_started = is_started || message[4..6] == [0, 3];
+        }
+    }
+    None
+}
+
+/// From the server to the client.
+async fn carry_bytes(
+    mut server: ReadHalf<'_>,
+    mut client: WriteHalf<'_>,
+    shared: &Shared,
+) -> Option<oneshot::Sender<()>> {
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        let count = server.read(&mut chunk).await.ok().filter(|count| *count > 0)?;
+        shared.is_moving().await;
+        let (count, broken) = shared.take_plan_for_chunk(count);
+        client.write_all(&chunk[..count]).await.ok()?;
+        if broken.is_some() {
+            return broken;
+        }
+    }
+}
+
+/// The length of the whole message that `bytes` begin with: a type (not before the start-up), then a length that
+/// counts itself.
+fn message_length(bytes: &[u8], is_started: bool) -> Option<usize> {
+    let type_length = usize::from(is_started);
+    let length = bytes.get(type_length..type_length + 4)?;
+    let length = u32::from_be_bytes(length.try_into().expect("four bytes"));
+    let shortest = if is_started { 4 } else { 8 };
+    let whole = type_length + usize::try_from(length.max(shortest)).expect("32 bits fit");
+    (bytes.len() >= whole).then_some(whole)
+}

@@ -1,0 +1,21 @@
+//! Waiting for a condition: never for a fixed time.
+
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Long enough for a loaded machine; a test that passes never waits for it.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` holds, and fails with `what` was waited for where it does not within 20 s.
+pub(crate) async fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool) {
+    wait_until_within(DEADLINE, what, condition).await;
+}
+
+/// The same with a deadline of its own.
+pub(crate) async fn wait_until_within(deadline: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < deadline, "waited {deadline:?} in vain for: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
