@@ -1,6 +1,7 @@
 //! The commands. `main` calls [`run`] and nothing else.
 
 mod check;
+mod declare;
 mod dev;
 mod listen;
 mod logging;

@@ -1,0 +1,126 @@
+//! From a configuration to a Hookfast that is ready to be built.
+
+use crate::app::{Builder, Subscription};
+use crate::config::{Config, HandlerConfig, SecretRefs, SourceConfig};
+use crate::domain::{HandlerName, SourceName};
+use crate::handlers::{HttpHandler, HttpHandlerSettings};
+use crate::ingress::{Source, Sources};
+use crate::signing::Secret;
+use crate::worker::HandlerPolicy;
+use anyhow::Context;
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// A declared Hookfast, and the secrets it reads again on SIGHUP.
+pub(super) struct Declared {
+    pub(super) builder: Builder,
+    pub(super) secrets: WatchedSecrets,
+}
+
+/// The configuration of that file; without one, the source `airalo` and no handler.
+pub(super) fn config(path: Option<&Path>) -> anyhow::Result<Config> {
+    match path {
+        Some(path) => Ok(Config::load(path)?),
+        None => Ok(Config::default_production()),
+    }
+}
+
+/// Reads the secrets and makes sources and handlers. Nothing connects, nothing is sent.
+pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
+    let mut builder = Builder::new(url)?
+        .config_version(config.config_version)
+        .limits(config.ingress.limits())
+        .waiting(config.ingress.waiting)
+        .quarantine(config.quarantine.limits())
+        .grace(config.worker.grace);
+    let mut secrets = WatchedSecrets::default();
+    for source in &config.sources {
+        builder = builder.source(make_source(source)?);
+        secrets.sources.push((source.name.clone(), source.secrets.clone()));
+    }
+    for handler in &config.handlers {
+        let (subscription, made) = make_handler(handler)?;
+        builder = builder.http_handler(subscription, made.clone());
+        secrets.handlers.push((handler.name.clone(), made, handler.http.secrets.clone()));
+    }
+    Ok(Declared { builder, secrets })
+}
+
+fn make_source(source: &SourceConfig) -> anyhow::Result<Source> {
+    let secrets = source.secrets.read()?;
+    Ok(Source::new(source.name.clone(), source.kind.clone(), secrets, source.on_invalid_signature)?)
+}
+
+fn make_handler(handler: &HandlerConfig) -> anyhow::Result<(Subscription, Arc<HttpHandler>)> {
+    let made = HttpHandler::new(handler.settings()?).with_context(|| format!("handler '{}'", handler.name))?;
+    let subscription = Subscription {
+        name: handler.name.clone(),
+        types: handler.types.clone(),
+        sources: handler.sources.clone(),
+        policy: HandlerPolicy {
+            retry: handler.retry.clone(),
+            timeout: handler.timeout,
+            concurrency: handler.concurrency,
+        },
+    };
+    Ok((subscription, Arc::new(made)))
+}
+
+/// The handler of `hookfast dev` without a configuration file: everything goes to `hookfast listen`.
+pub(super) fn default_handler(url: &str, secret: Secret) -> anyhow::Result<(Subscription, Arc<HttpHandler>)> {
+    let subscription = Subscription::new("listen", &["*"])?;
+    let settings = HttpHandlerSettings {
+        url: url.to_owned(),
+        secrets: vec![secret],
+        timeout: Duration::from_secs(30),
+        allow_private: true,
+        headers: Vec::new(),
+        dead_on: Vec::new(),
+    };
+    Ok((subscription, Arc::new(HttpHandler::new(settings)?)))
+}
+
+/// A listener, or what to do where there can be none.
+pub(super) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{address} cannot be listened on, so nothing was started. Stop what listens there, or set {variable}")
+    })
+}
+
+/// The secrets a process uses, by where they come from.
+#[derive(Default)]
+pub(super) struct WatchedSecrets {
+    sources: Vec<(SourceName, SecretRefs)>,
+    handlers: Vec<(HandlerName, Arc<HttpHandler>, SecretRefs)>,
+}
+
+impl WatchedSecrets {
+    /// Reads them again on every SIGHUP. One that cannot be read leaves the old ones in place.
+    pub(super) fn watch(self, sources: Arc<Sources>) -> anyhow::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                self.read_again(&sources);
+            }
+        });
+        Ok(())
+    }
+
+    fn read_again(&self, sources: &Sources) {
+        let again = |what: &str, done: anyhow::Result<()>| match done {
+            Ok(()) => tracing::info!(what, "secrets read again"),
+            Err(error) => tracing::error!(what, "secrets could not be read again, the old ones stay: {error:#}"),
+        };
+        for (name, refs) in &self.sources {
+            let read = || Ok(sources.replace_secrets(name, refs.read()?).map(drop)?);
+            again(name.as_str(), read());
+        }
+        for (name, handler, refs) in &self.handlers {
+            let read = || Ok(handler.replace_secrets(refs.read_standard_webhooks()?)?);
+            again(name.as_str(), read());
+        }
+    }
+}
