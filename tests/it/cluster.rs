@@ -4,6 +4,7 @@ use crate::support::postgres::durable_cluster;
 use crate::support::wait_until;
 use hookfast::cluster::{Cluster, ClusterError, ClusterOptions, Durability};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::statvfs::statvfs;
 use nix::unistd::{Pid, geteuid};
 use sqlx::{Connection, PgConnection};
 use std::fs::{self, Permissions};
@@ -24,7 +25,11 @@ fn open_folder() -> TempDir {
 }
 
 fn folder(mode: u32) -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Making a cluster is hundreds of small files, and no test here pulls the plug.
+    let memory = Path::new("/dev/shm");
+    let has_room = statvfs(memory).is_ok_and(|found| found.blocks_available() * found.fragment_size() >= 2 << 30);
+    let folder = if has_room { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    let folder = folder.expect("a temporary folder");
     fs::set_permissions(folder.path(), Permissions::from_mode(mode)).expect("a mode");
     folder
 }
