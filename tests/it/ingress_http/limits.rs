@@ -149,3 +149,22 @@ async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
     client.send(head("content-length: 50000\r\nexpect: 100-continue")).await;
     client.answer().await.problem(413, "too-large");
 }
+
+#[tokio::test]
+async fn headers_in_flight_have_a_bound_too() {
+    let server = Server::start(Limits { headers_in_flight: 5000, ..small() }).await;
+    server.intake.close_gate();
+    let large = "y".repeat(1800);
+    let mut first = server.connect().await;
+    first.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"1")).await;
+    server.intake.waiting(1).await;
+    let mut second = server.connect().await;
+    second.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"2")).await;
+    second.answer().await.problem(503, "no-room");
+
+    server.intake.open_gate();
+    assert_eq!(first.answer().await.status, 200);
+    let mut again = server.connect().await;
+    again.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"2")).await;
+    assert_eq!(again.answer().await.status, 200);
+}
