@@ -1,7 +1,7 @@
 //! Bodies: too large, too slow, too many at once.
 
 use super::fakes::{GOOD, Server};
-use crate::support::raw_http::{Client, request};
+use crate::support::raw_http::{Client, in_time, request};
 use hookfast::ingress::Limits;
 use std::time::{Duration, Instant};
 
@@ -135,6 +135,38 @@ async fn a_declared_length_takes_no_room_before_its_bytes_are_there() {
     let mut other = server.connect().await;
     other.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; 5000])).await;
     assert_eq!(other.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn what_has_come_of_an_unfinished_body_takes_room() {
+    let server = Server::start(Limits { bodies_in_flight: 12_000, ..small() }).await;
+    let mut slow = server.connect().await;
+    slow.send(head("content-length: 10000")).await;
+    slow.send(vec![1; 9000]).await;
+    in_time("the slow body leaves no room", async {
+        loop {
+            let mut other = server.connect().await;
+            other.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; 4000])).await;
+            let answer = other.answer().await;
+            if answer.status != 200 {
+                answer.problem(503, "no-room");
+                break;
+            }
+            server.intake.forget();
+        }
+    })
+    .await;
+    drop(slow);
+    in_time("its room is given back", async {
+        loop {
+            let mut other = server.connect().await;
+            other.send(request("POST", "/webhooks/fixed", &[GOOD], &[3; 9000])).await;
+            if other.answer().await.status == 200 {
+                break;
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
