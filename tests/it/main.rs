@@ -2,6 +2,7 @@
 
 mod admin_http;
 mod airalo_contract;
+mod app;
 mod cluster;
 mod harness;
 mod house;
