@@ -109,3 +109,28 @@ fn no_file_has_more_than_one_subject() {
         .collect();
     assert!(long.is_empty(), "past 600 lines a file has two subjects: {long:?}");
 }
+
+/// A promise names the test that holds it, and a page the pages it goes on to: all of them exist.
+#[test]
+fn what_the_documents_name_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut missing = Vec::new();
+    for page in ["README.md", "docs/ARCHITECTURE.md", "docs/adr/README.md", "docs/adr/0003-server-epoch.md"] {
+        let page = root.join(page);
+        let text = fs::read_to_string(&page).expect("a page");
+        let named = text.split(['`', '(', ')', ' ', '\n']).filter(|word| {
+            (word.starts_with("tests/") || word.starts_with("src/") || word.ends_with(".md") || word.ends_with(".toml"))
+                && word.contains(['/', '.'])
+                && !word.starts_with("http")
+        });
+        for name in named.map(|name| name.trim_end_matches([',', '.', ':'])) {
+            let beside = page.parent().expect("a folder").join(name);
+            // The reader's own file.
+            let module = root.join(format!("{name}.rs"));
+            if name != "hookfast.toml" && ![root.join(name), module, beside].iter().any(|path| path.exists()) {
+                missing.push(format!("{}: {name}", page.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
