@@ -3,7 +3,7 @@
 use super::{
     ConfigFile,
     declare::{config, declare},
-    process::{database_url, say},
+    process::{chain, database_url, say},
 };
 use crate::store::{Database, Inspection, MigrateError, check_schema, inspect};
 use std::process::ExitCode;
@@ -53,7 +53,7 @@ impl Check {
         // The database does not matter for this: nothing connects.
         match declare("postgres://localhost/none", &config) {
             Ok(_) => vec![Finding::Good(format!("configuration: {sources} sources, {handlers} handlers"))],
-            Err(error) => vec![Finding::Wrong(format!("configuration: {error:#}"))],
+            Err(error) => vec![Finding::Wrong(format!("configuration: {}", chain(&error)))],
         }
     }
 }

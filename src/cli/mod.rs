@@ -65,7 +65,7 @@ pub async fn run() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            process::complain(&format!("hookfast: {error:#}"));
+            process::complain(&format!("hookfast: {}", process::chain(&error)));
             ExitCode::FAILURE
         }
     }

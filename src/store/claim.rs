@@ -54,8 +54,8 @@ pub struct Claimed {
     pub event_id: EventId,
     /// What the handler gets; `None` where the event is gone.
     pub delivery: Option<Delivery>,
-    /// Whether the body was too long to bring along, and has to be fetched.
-    pub body_missing: bool,
+    /// The length in bytes of a body that was too long to bring along, and has to be fetched.
+    pub long_body: Option<u32>,
 }
 
 /// What a claim found.
@@ -135,8 +135,8 @@ impl Connection {
             .map_err(StoreError::new("claimed events"))?;
         let mut events = HashMap::with_capacity(rows.len());
         for row in &rows {
-            let (event, body_missing) = read_event(row).map_err(StoreError::new("claimed events"))?;
-            events.insert(event.id, (Arc::new(event), body_missing));
+            let (event, long_body) = read_event(row).map_err(StoreError::new("claimed events"))?;
+            events.insert(event.id, (Arc::new(event), long_body));
         }
         Ok(taken
             .into_iter()
@@ -147,7 +147,7 @@ impl Connection {
                     tries_left: t.tries_left,
                     lost: t.lost,
                     event_id: t.event_id,
-                    body_missing: found.is_some_and(|(_, missing)| *missing),
+                    long_body: found.and_then(|(_, length)| *length),
                     delivery: found.map(|(event, _)| Delivery {
                         id: t.claim.delivery,
                         attempt: t.claim.attempt,
@@ -189,12 +189,13 @@ fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read,
     Ok((snapshot, Some(claimed)))
 }
 
-fn read_event(row: &PgRow) -> Result<(Event, bool), sqlx::Error> {
+fn read_event(row: &PgRow) -> Result<(Event, Option<u32>), sqlx::Error> {
     let name = |column: &str| row.try_get::<&str, _>(column);
     let invalid = |e: crate::domain::InvalidName| sqlx::Error::Decode(Box::new(e));
     let micros: i64 = row.try_get("received_at")?;
     let body: Option<Vec<u8>> = row.try_get("body")?;
-    let body_missing = body.is_none();
+    let length: i32 = row.try_get("length")?;
+    let long_body = body.is_none().then(|| length.unsigned_abs());
     let event = Event {
         id: EventId(row.try_get("id")?),
         source: name("source")?.parse().map_err(invalid)?,
@@ -206,5 +207,5 @@ fn read_event(row: &PgRow) -> Result<(Event, bool), sqlx::Error> {
         headers: Arc::new(row.try_get("headers")?),
         body: body.map(Bytes::from).unwrap_or_default(),
     };
-    Ok((event, body_missing))
+    Ok((event, long_body))
 }

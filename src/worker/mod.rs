@@ -105,7 +105,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         attempts: TaskTracker::new(),
         settle,
         neighbours: Arc::default(),
-        long_bodies: Arc::new(Semaphore::new(runner::LONG_BODIES)),
+        long_bodies: Arc::new(Semaphore::new(runner::LONG_BODIES as usize)),
         pool: pool.clone(),
         transactions: database.pool(Role::Transaction, TRANSACTIONS),
         metrics: metrics.clone(),

@@ -29,7 +29,7 @@ const LOST_RUNS_ALONE: i16 = 2;
 const GONE_WAITS: Duration = Duration::ZERO;
 
 /// Bodies that are fetched one by one hold no more than this together, in bytes.
-pub(super) const LONG_BODIES: usize = 16 * 1024 * 1024;
+pub(super) const LONG_BODIES: u32 = 16 * 1024 * 1024;
 
 /// Runs one claimed delivery and hands its outcome to the settler. What was not started is released.
 pub(super) async fn run(
@@ -77,8 +77,9 @@ async fn attempt(lane: &Lane, shared: &Shared, tenure: &Tenure, claimed: &Claime
     }
     let mut delivery = delivery.clone();
     let mut _reserved = None;
-    if claimed.body_missing {
-        _reserved = shared.long_bodies.acquire_many(reservation(LONG_BODIES)).await.ok();
+    if let Some(length) = claimed.long_body {
+        // One that is longer than the whole budget has it to itself.
+        _reserved = shared.long_bodies.acquire_many(length.min(LONG_BODIES)).await.ok();
         match event_body(&shared.pool, claimed.event_id).await {
             Ok(Some(body)) => Arc::make_mut(&mut delivery.event).body = body,
             Ok(None) => return (of(SettleOutcome::EventMissing), false),
@@ -127,11 +128,6 @@ async fn start<'a>(
 enum Neighbours<'a> {
     Any(RwLockReadGuard<'a, ()>),
     None(RwLockWriteGuard<'a, ()>),
-}
-
-fn reservation(bytes: usize) -> u32 {
-    // One long body at a time may hold the whole budget; it is at most the ingress's body limit.
-    u32::try_from(bytes / 16).unwrap_or(u32::MAX)
 }
 
 /// Within its time, and with a panic as a failed attempt.

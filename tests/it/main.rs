@@ -3,6 +3,7 @@
 mod admin_http;
 mod airalo_contract;
 mod app;
+mod cli;
 mod cluster;
 mod harness;
 mod house;

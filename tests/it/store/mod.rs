@@ -1,6 +1,7 @@
 //! The store's statements, against a real Postgres.
 
 mod floor;
+mod migrations;
 mod partitions;
 mod plans;
 mod poison;
