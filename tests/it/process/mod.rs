@@ -1,5 +1,6 @@
 //! The guarantees, against real processes that are really signalled, stopped and killed.
 
+mod dev;
 mod gate;
 mod killed;
 mod outage;

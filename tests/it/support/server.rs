@@ -40,8 +40,18 @@ impl Server {
 
     /// Any command that ends up listening, on free ports.
     pub(crate) fn start(mut command: Command, config: Option<tempfile::TempDir>) -> Self {
+        command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET);
+        Self::spawn(command, config)
+    }
+
+    /// The same where it has to find a secret by itself.
+    pub(crate) fn start_without_secret(mut command: Command) -> Self {
+        command.env_remove("AIRALO_CLIENT_SECRET");
+        Self::spawn(command, None)
+    }
+
+    fn spawn(mut command: Command, config: Option<tempfile::TempDir>) -> Self {
         command
-            .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
             .env("HANDLER_SECRET", HANDLER_SECRET)
             .env("HOOKFAST_LISTEN", "127.0.0.1:0")
             .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
