@@ -1,0 +1,140 @@
+//! How many webhooks a second are acknowledged: Hookfast beside one INSERT a request, by turns.
+
+use crate::{
+    config,
+    database::{Database, Postgres},
+    figures::{Table, fine, median, say, whole},
+    load,
+    orders::Orders,
+    receiver,
+    server::Server,
+};
+use clap::Parser;
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+#[derive(Parser)]
+pub(crate) struct Ingest {
+    /// Keep-alive connections, each with one request at a time.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Seconds of each run.
+    #[arg(long, default_value_t = 6)]
+    seconds: u64,
+    /// Runs of each server.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Connections to the database of the server that does one INSERT a request.
+    #[arg(long, default_value_t = 20)]
+    pool: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Contestant {
+    /// Each event is owed to one handler: what the comparison does too.
+    Hookfast,
+    /// Nobody has subscribed.
+    WithoutHandler,
+    /// One INSERT a request.
+    Baseline,
+}
+
+struct Run {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+}
+
+impl Default for Ingest {
+    fn default() -> Self {
+        Self::parse_from(["ingest"])
+    }
+}
+
+impl Contestant {
+    const ALL: [Self; 3] = [Self::Hookfast, Self::WithoutHandler, Self::Baseline];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hookfast => "hookfast",
+            Self::WithoutHandler => "hookfast, no handler",
+            Self::Baseline => "one INSERT a request",
+        }
+    }
+}
+
+impl Ingest {
+    pub(crate) async fn run(&self, postgres: &Postgres) -> anyhow::Result<()> {
+        say(&format!(
+            "\ningest: {} connections, {} s a run after 1 s of warming up, by turns",
+            self.connections, self.seconds
+        ));
+        let mut runs: [Vec<Run>; 3] = Default::default();
+        let mut table = Table::of(&["", "round", "requests/s", "p50 ms", "p99 ms"]);
+        for round in 1..=self.rounds {
+            for (contestant, runs) in Contestant::ALL.into_iter().zip(&mut runs) {
+                let run = self.once(contestant, postgres).await?;
+                let cells = [round.to_string(), whole(run.rate), fine(run.p50), fine(run.p99)];
+                table.row([contestant.name().to_owned()].into_iter().chain(cells));
+                runs.push(run);
+            }
+        }
+        for (contestant, runs) in Contestant::ALL.into_iter().zip(&runs) {
+            let of = |figure: fn(&Run) -> f64| median(&runs.iter().map(figure).collect::<Vec<_>>());
+            let cells =
+                ["median".to_owned(), whole(of(|run| run.rate)), fine(of(|run| run.p50)), fine(of(|run| run.p99))];
+            table.row([contestant.name().to_owned()].into_iter().chain(cells));
+        }
+        table.print();
+        let [hookfast, without, baseline] = &runs;
+        self.compare("hookfast", hookfast, baseline);
+        self.compare("without a handler", without, baseline);
+        say("  aimed at: 2.5 times the requests of one INSERT a request, with a lower p99");
+        Ok(())
+    }
+
+    /// Each run against the one right after it: what else the machine does is much the same for both.
+    fn compare(&self, name: &str, ours: &[Run], theirs: &[Run]) {
+        let ratios = |figure: fn(&Run) -> f64| {
+            let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| figure(ours) / figure(theirs));
+            let ratios: Vec<f64> = pairs.collect();
+            let each: Vec<String> = ratios.iter().map(|ratio| fine(*ratio)).collect();
+            format!("{} (median; each: {})", fine(median(&ratios)), each.join(", "))
+        };
+        say(&format!("  {name}: requests × {}", ratios(|run| run.rate)));
+        say(&format!("  {name}: p99 × {}", ratios(|run| run.p99)));
+    }
+
+    async fn once(&self, contestant: Contestant, postgres: &Postgres) -> anyhow::Result<Run> {
+        let database = postgres.fresh().await?;
+        let server = match contestant {
+            Contestant::Baseline => {
+                Server::ourselves(&database.url, ["serve-baseline", "--pool", &self.pool.to_string()]).await?
+            }
+            Contestant::Hookfast => {
+                subscribe(&database).await?;
+                Server::hookfast(&database.url, "ingress", None).await?
+            }
+            Contestant::WithoutHandler => Server::hookfast(&database.url, "ingress", None).await?,
+        };
+        let times = (Duration::from_secs(1), Duration::from_secs(self.seconds));
+        let orders = Arc::new(Orders::new());
+        let counted = Arc::new(AtomicU64::new(0));
+        let mut brought = load::closed_loop(server.address, &orders, self.connections, times, &counted).await?;
+        if !brought.others.is_empty() {
+            say(&format!("  {}: not acknowledged: {}", contestant.name(), brought.others()));
+        }
+        server.stop().await?;
+        postgres.discard(database).await?;
+        let rate = brought.times.len() as f64 / times.1.as_secs_f64();
+        Ok(Run { rate, p50: brought.times.percentile(0.5), p99: brought.times.percentile(0.99) })
+    }
+}
+
+/// Registers a handler by letting its worker start once: from then on every event is owed to it.
+async fn subscribe(database: &Database) -> anyhow::Result<()> {
+    let config = config::one_handler(receiver::start(None)?, 32)?;
+    Server::hookfast(&database.url, "worker", Some(config.path())).await?.stop().await
+}
