@@ -21,6 +21,9 @@ pub(super) struct Send {
     /// Signs with a random secret instead, as a forger would.
     #[arg(long)]
     forged: bool,
+    /// Prints the body instead of sending it.
+    #[arg(long)]
+    print: bool,
 }
 
 impl Send {
@@ -35,6 +38,10 @@ impl Send {
                 format!("'{}' is neither a sample (`hookfast send list` names them) nor a file that can be read; nothing was sent", self.what)
             })?,
         };
+        if self.print {
+            process::say(&String::from_utf8_lossy(&body));
+            return Ok(ExitCode::SUCCESS);
+        }
         let (name, signature) = airalo::sign(&self.secret()?, &body);
         let client = crate::handlers::plain_client(&self.url, Duration::from_secs(5))?;
         let request = client.post(&self.url).header("content-type", "application/json").header(name, signature).body(body);

@@ -1,4 +1,4 @@
-//! Finding an installed Postgres. `scripts/lib/postgres.sh` looks in the same places.
+//! Finding an installed Postgres. `scripts/lib/setup.sh` looks in the same places.
 
 use super::ClusterError;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! A private Postgres cluster from the installed binaries: for `hookfast dev` and for tests.
 //!
-//! It runs as our child and ends with us, also when we are killed ([`watcher`]). Its files are private, its port is on
+//! It runs as our child and ends with us, also when we are killed (`watcher`). Its files are private, its port is on
 //! the loopback address, its password is generated. Where we are root, who Postgres refuses to be, it runs as
-//! `postgres` or `nobody` ([`account`]), if need be in another place than the one asked for ([`place`]). The next
-//! start takes over whatever a killed predecessor left ([`takeover`], [`initdb`]); of two processes at once the second
-//! gets an error ([`lock`]).
+//! `postgres` or `nobody` (`account`), if need be in another place than the one asked for (`place`). The next
+//! start takes over whatever a killed predecessor left (`takeover`, `initdb`); of two processes at once the second
+//! gets an error (`lock`).
 
 mod account;
 mod binaries;

@@ -24,7 +24,7 @@ const START: Duration = Duration::from_secs(120);
 const STOP: Duration = Duration::from_secs(10);
 
 /// Tries to start: a port can be lost in a race, and the orphans of a killed postmaster take a moment to end.
-const TRIES: u32 = 6;
+const TRIES: u32 = 5;
 
 /// A log larger than this is put aside at the next start, in bytes.
 const LARGEST_LOG: u64 = 16 << 20;
@@ -48,12 +48,12 @@ impl Server {
         fixed: Option<u16>,
     ) -> Result<Self, ClusterError> {
         let stale = takeover::end_predecessor(&place.data())?;
-        let mut tried = 0;
+        let (begun, mut tried) = (Instant::now(), 0);
         loop {
             place.make_sockets()?;
             let port = fixed.map_or_else(port::free, Ok).doing(|| "find a free port".to_owned())?;
             match Self::launch(place, binaries, options, port, stale) {
-                Err(ClusterError::DidNotStart { problem, .. }) if tried < TRIES => {
+                Err(ClusterError::DidNotStart { problem, .. }) if tried < TRIES && begun.elapsed() < START => {
                     tracing::debug!(%problem, "starting Postgres again");
                     sleep(Duration::from_millis(50 << tried));
                     tried += 1;
@@ -98,7 +98,7 @@ impl Server {
         let deadline = Instant::now() + START;
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(format!("it ended at once ({status})"));
+                return Err(format!("it ended ({status})"));
             }
             if PidFile::read(data).is_some_and(|file| file.ready && Ok(file.pid) == i32::try_from(self.child.id())) {
                 return Ok(());

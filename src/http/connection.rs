@@ -87,8 +87,8 @@ pub(super) async fn run(stream: TcpStream, router: Router, limits: ConnectionLim
     };
     // A peer that is told to go elsewhere is not waited for.
     if failed || !stopping {
-        let parts = Pin::into_inner(connection).into_parts();
-        linger(parts.io.into_inner().get_mut()).await;
+        let mut socket = Pin::into_inner(connection).into_parts().io.into_inner();
+        linger(socket.get_mut()).await;
     }
 }
 

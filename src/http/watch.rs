@@ -13,6 +13,10 @@ use tokio::{
     time::Instant,
 };
 
+/// hyper doubles its buffer of 8 KiB when a read has filled it, up to the limit for headers, and keeps it: a thousand
+/// connections that send large bodies slowly would hold 32 MiB and more in empty buffers. No read fills this one.
+const READ_AT_MOST: usize = 8 * 1024 - 1;
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     /// Between two requests; also while an answer is written, so that a peer that does not read it is let go.
@@ -94,9 +98,12 @@ impl Watched {
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
+        let most = buf.remaining().min(READ_AT_MOST);
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut part);
+        let came = part.filled().len();
+        buf.advance(came);
+        if came > 0 {
             self.watch.bytes_came();
         }
         read

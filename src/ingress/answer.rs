@@ -178,7 +178,7 @@ impl From<Unread> for Answer {
                 "no_room",
                 ours(
                     "no-room",
-                    "Too many bodies are in flight",
+                    "Too much is in flight",
                     "The requests being handled leave no room in memory for this one. Nothing of it was stored; the \
                      others are not affected. Send it again a little later.",
                     SOON,

@@ -1,6 +1,7 @@
 //! What senders may cost: the limits, and the room for bodies in flight.
 
 use crate::http::ConnectionLimits;
+use axum::http::HeaderMap;
 use std::{
     sync::{
         Arc,
@@ -11,8 +12,8 @@ use std::{
 
 /// What the ingress takes at most. Past a limit the answer is a clear problem, at once.
 ///
-/// With the defaults the ingress stays below some 140 MB in the worst case: 64 MiB of bodies, and for each
-/// connection up to 32 KiB of headers, their index, and a read buffer of up to 32 KiB.
+/// With the defaults the ingress takes some 125 MB at most, whatever comes: 64 MiB of bodies, 16 MiB of headers, and
+/// a read buffer of up to 32 KiB a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one body; more is 413. Default 1 MiB.
@@ -31,6 +32,9 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of all bodies in memory, until they are stored; past it 503. Default 64 MiB.
     pub bodies_in_flight: usize,
+    /// About as many bytes of memory the headers of all requests in flight may take; past it 503. Default 16 MiB:
+    /// four times what a thousand usual requests take.
+    pub headers_in_flight: usize,
 }
 
 impl Default for Limits {
@@ -43,6 +47,7 @@ impl Default for Limits {
             idle_time: Duration::from_secs(75),
             connections: 1024,
             bodies_in_flight: 64 * 1024 * 1024,
+            headers_in_flight: 16 * 1024 * 1024,
         }
     }
 }
@@ -58,7 +63,16 @@ impl Limits {
     }
 }
 
-/// The room for bodies in flight, in bytes.
+/// What a header takes beside its text, in the map's index.
+const INDEX_OF_HEADER: usize = 128;
+
+/// About how many bytes of memory these headers take: their text lies in a buffer that was doubled as it came. It
+/// is counted because a thousand connections could each hold 30 KiB of headers back with a slow body.
+pub(super) fn memory_of(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| (name.as_str().len() + value.len()) * 2 + INDEX_OF_HEADER).sum()
+}
+
+/// The room for what is in flight, in bytes.
 #[derive(Debug)]
 pub(super) struct Room {
     free: AtomicUsize,
@@ -79,7 +93,7 @@ impl Room {
     }
 }
 
-/// The part of the room that one body takes; given back when dropped.
+/// The part of the room that a body, or a request's headers, take; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Share {
     room: Arc<Room>,

@@ -3,8 +3,8 @@
 use super::{
     Evidence, Intake, Observer, RejectedRequest, Source, Sources,
     answer::{Answer, is_kept},
-    body,
-    limits::{Limits, Room},
+    body::{self, Unread},
+    limits::{Limits, Room, memory_of},
 };
 use crate::http::Seldom;
 use crate::sources::VerifiedRequest;
@@ -29,7 +29,8 @@ pub(super) struct Shared<I, E> {
     pub(super) evidence: E,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) limits: Limits,
-    pub(super) room: Arc<Room>,
+    pub(super) bodies: Arc<Room>,
+    pub(super) headers: Arc<Room>,
     pub(super) complaints: Seldom,
 }
 
@@ -82,7 +83,11 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     /// A webhook: read, verify, commit, and only then a 200.
     async fn take(&self, source: &Source, topic: Option<&str>, request: Request) -> Answer {
         let (parts, body) = request.into_parts();
-        let body = match body::read(body, &self.limits, &self.room).await {
+        let mut headers_share = self.headers.share();
+        if headers_share.resize(memory_of(&parts.headers)).is_err() {
+            return Unread::NoRoom.into();
+        }
+        let body = match body::read(body, &self.limits, &self.bodies).await {
             Ok(body) => body,
             Err(unread) => return unread.into(),
         };

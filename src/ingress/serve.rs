@@ -20,9 +20,9 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
     /// An ingress for `sources`: verified requests go to `intake`, others to `evidence`, every answer is told to
     /// `observer` (`Arc::new(())` where nobody counts).
     pub fn new(sources: Arc<Sources>, intake: I, evidence: E, observer: Arc<dyn Observer>, limits: Limits) -> Self {
-        let room = Room::new(limits.bodies_in_flight);
+        let (bodies, headers) = (Room::new(limits.bodies_in_flight), Room::new(limits.headers_in_flight));
         let complaints = Seldom::new(Duration::from_secs(10));
-        Self { shared: Arc::new(Shared { sources, intake, evidence, observer, limits, room, complaints }) }
+        Self { shared: Arc::new(Shared { sources, intake, evidence, observer, limits, bodies, headers, complaints }) }
     }
 
     /// The routes alone, for a program that serves them by itself. The limits for bodies hold; those for

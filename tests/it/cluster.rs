@@ -4,7 +4,8 @@ use crate::support::postgres::durable_cluster;
 use crate::support::wait_until;
 use hookfast::cluster::{Cluster, ClusterError, ClusterOptions, Durability};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::sys::statvfs::statvfs;
+use nix::unistd::{Pid, geteuid, getpgid};
 use sqlx::{Connection, PgConnection};
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
@@ -24,7 +25,11 @@ fn open_folder() -> TempDir {
 }
 
 fn folder(mode: u32) -> TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Making a cluster is hundreds of small files, and no test here pulls the plug.
+    let memory = Path::new("/dev/shm");
+    let has_room = statvfs(memory).is_ok_and(|found| found.blocks_available() * found.fragment_size() >= 2 << 30);
+    let folder = if has_room { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    let folder = folder.expect("a temporary folder");
     fs::set_permissions(folder.path(), Permissions::from_mode(mode)).expect("a mode");
     folder
 }
@@ -70,25 +75,25 @@ struct Owner {
 }
 
 impl Owner {
-    fn command(dir: &str) -> Command {
+    fn spawn(dir: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this binary"));
         command.args(["--exact", "cluster::owner", "--ignored", "--nocapture"]).env(OWNED, dir);
-        command.stdout(Stdio::piped()).stderr(Stdio::null());
-        command
+        let process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("this binary again");
+        Self { process, url: String::new(), data: PathBuf::new() }
     }
 
     async fn start(dir: &str) -> Self {
-        let mut process = Self::command(dir).spawn().expect("this binary again");
-        let output = process.stdout.take().expect("piped");
+        let mut owner = Self::spawn(dir);
+        let output = owner.process.stdout.take().expect("piped");
         let output = tokio::process::ChildStdout::from_std(output).expect("a pipe");
         let mut lines = BufReader::new(output).lines();
-        loop {
+        while owner.url.is_empty() {
             let line = lines.next_line().await.expect("a line").expect("the owner says when it is ready");
-            if let Some((_, ready)) = line.split_once("READY ") {
-                let (url, data) = ready.split_once(' ').expect("two words");
-                return Self { process, url: url.to_owned(), data: data.into() };
+            if let Some((url, data)) = line.split_once("READY ").and_then(|(_, ready)| ready.split_once(' ')) {
+                (owner.url, owner.data) = (url.to_owned(), data.into());
             }
         }
+        owner
     }
 
     fn kill(&mut self) {
@@ -131,6 +136,7 @@ async fn a_cluster_starts_answers_stops_and_is_there_again() {
     assert_eq!(ask(&url, settings).await, "on on on UTF8 UTC 200 127.0.0.1 hookfast hookfast");
     execute(&url, "CREATE TABLE kept AS SELECT 'still there'::text AS what").await;
     let pid = postmaster(&cluster.data_dir());
+    assert_eq!(getpgid(Some(pid)), Ok(pid), "a ctrl-C at the terminal reaches us and not Postgres");
 
     cluster.stop().await.expect("it stops");
     assert!(!runs(pid));
@@ -194,6 +200,7 @@ async fn postgres_ends_with_its_killed_owner_and_the_next_takes_over() {
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
 async fn a_postgres_that_nobody_watches_any_more_is_taken_over() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
@@ -208,26 +215,17 @@ async fn a_postgres_that_nobody_watches_any_more_is_taken_over() {
 }
 
 /// The process that runs `watcher.sh` for this data directory.
+#[cfg(target_os = "linux")]
 fn watcher_of(data: &Path) -> Pid {
-    let listed = Command::new("sh").args(["-c", "ps -eo pid=,args= 2>/dev/null"]).output().expect("ps");
-    let mut found: Vec<i32> = String::from_utf8_lossy(&listed.stdout)
-        .lines()
-        .filter(|line| line.contains("hookfast-watcher") && line.contains(data.to_str().expect("UTF-8")))
-        .filter_map(|line| line.split_whitespace().next()?.parse().ok())
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let found: Vec<i32> = processes
+        .filter_map(|process| {
+            let arguments = fs::read(process.path().join("cmdline")).ok()?;
+            let arguments = String::from_utf8_lossy(&arguments);
+            let is_it = arguments.contains("hookfast-watcher") && arguments.contains(data.to_str()?);
+            is_it.then(|| process.file_name().to_str()?.parse().ok()).flatten()
+        })
         .collect();
-    if found.is_empty() {
-        // A small system has no ps.
-        found = fs::read_dir("/proc")
-            .expect("/proc")
-            .flatten()
-            .filter_map(|entry| {
-                let arguments = fs::read(entry.path().join("cmdline")).ok()?;
-                let arguments = String::from_utf8_lossy(&arguments).into_owned();
-                let is_it = arguments.contains("hookfast-watcher") && arguments.contains(data.to_str()?);
-                is_it.then(|| entry.file_name().to_str()?.parse().ok()).flatten()
-            })
-            .collect();
-    }
     assert_eq!(found.len(), 1, "one watcher");
     Pid::from_raw(found[0])
 }
@@ -270,14 +268,13 @@ async fn a_crash_loses_nothing_and_the_port_stays() {
 async fn a_half_made_cluster_is_made_again() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
-    let mut process = Owner::command(dir.to_str().expect("UTF-8")).spawn().expect("this binary again");
+    let mut owner = Owner::spawn(dir.to_str().expect("UTF-8"));
     let unfinished = || {
         let entries = fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
         entries.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("init-")))
     };
     wait_until("initdb to have begun", async || unfinished().any(|path| path.join("pg/PG_VERSION").exists())).await;
-    process.kill().expect("SIGKILL");
-    process.wait().expect("it ends");
+    owner.kill();
     assert!(!dir.join("pg").exists(), "it was killed before the data was complete");
     let left = dir.join("init-left");
     fs::create_dir_all(left.join("pg")).expect("a directory");

@@ -4,6 +4,7 @@ mod admin_http;
 mod airalo_contract;
 mod cluster;
 mod harness;
+mod house;
 mod http_handler;
 mod http_handler_hostile;
 mod http_handler_tls;

@@ -1,7 +1,7 @@
 //! Bodies: too large, too slow, too many at once.
 
 use super::fakes::{GOOD, Server};
-use crate::support::raw_http::{Client, request};
+use crate::support::raw_http::{Client, in_time, request};
 use hookfast::ingress::Limits;
 use std::time::{Duration, Instant};
 
@@ -138,6 +138,38 @@ async fn a_declared_length_takes_no_room_before_its_bytes_are_there() {
 }
 
 #[tokio::test]
+async fn what_has_come_of_an_unfinished_body_takes_room() {
+    let server = Server::start(Limits { bodies_in_flight: 12_000, ..small() }).await;
+    let mut slow = server.connect().await;
+    slow.send(head("content-length: 10000")).await;
+    slow.send(vec![1; 9000]).await;
+    in_time("the slow body leaves no room", async {
+        loop {
+            let mut other = server.connect().await;
+            other.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; 4000])).await;
+            let answer = other.answer().await;
+            if answer.status != 200 {
+                answer.problem(503, "no-room");
+                break;
+            }
+            server.intake.forget();
+        }
+    })
+    .await;
+    drop(slow);
+    in_time("its room is given back", async {
+        loop {
+            let mut other = server.connect().await;
+            other.send(request("POST", "/webhooks/fixed", &[GOOD], &[3; 9000])).await;
+            if other.answer().await.status == 200 {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
     let server = Server::start(small()).await;
     let mut client = server.connect().await;
@@ -148,4 +180,23 @@ async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
 
     client.send(head("content-length: 50000\r\nexpect: 100-continue")).await;
     client.answer().await.problem(413, "too-large");
+}
+
+#[tokio::test]
+async fn headers_in_flight_have_a_bound_too() {
+    let server = Server::start(Limits { headers_in_flight: 5000, ..small() }).await;
+    server.intake.close_gate();
+    let large = "y".repeat(1800);
+    let mut first = server.connect().await;
+    first.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"1")).await;
+    server.intake.waiting(1).await;
+    let mut second = server.connect().await;
+    second.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"2")).await;
+    second.answer().await.problem(503, "no-room");
+
+    server.intake.open_gate();
+    assert_eq!(first.answer().await.status, 200);
+    let mut again = server.connect().await;
+    again.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"2")).await;
+    assert_eq!(again.answer().await.status, 200);
 }

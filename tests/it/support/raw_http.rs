@@ -145,6 +145,17 @@ impl Client {
         .await
     }
 
+    /// Asserts that the server, after its last answer, lets the rest of the request come instead of resetting the
+    /// connection, which can cost the answer. It need not do so for longer than a second.
+    pub(crate) async fn is_let_finish(&mut self, answered: Instant) {
+        assert_eq!(self.closed().await, b"", "nothing more");
+        for _ in 0..20 {
+            let sent = self.stream.write_all(b"the rest").await;
+            assert!(sent.is_ok() || answered.elapsed() > Duration::from_millis(900), "reset at once: {sent:?}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Whether the server leaves the connection open, and silent, for that long.
     pub(crate) async fn stays_open(&mut self, time: Duration) -> bool {
         timeout(time, self.stream.read_buf(&mut self.unread)).await.is_err()

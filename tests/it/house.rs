@@ -1,0 +1,111 @@
+//! The directions of the house: who may import whom, and that only one folder holds SQL.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Each room with what it may import of ours.
+const MAY_USE: [(&str, &[&str]); 16] = [
+    ("domain", &[]),
+    ("health", &[]),
+    ("metrics", &[]),
+    ("http", &[]),
+    ("signing", &[]),
+    ("cluster", &[]),
+    ("sources", &["domain", "signing"]),
+    ("store", &["domain"]),
+    ("handlers", &["domain", "signing", "store"]),
+    ("receiver", &["handlers", "signing"]),
+    ("ingress", &["domain", "http", "metrics", "signing", "sources", "store"]),
+    ("worker", &["domain", "handlers", "health", "metrics", "store"]),
+    ("maintenance", &["health", "metrics", "store"]),
+    ("admin", &["health", "http"]),
+    ("config", &["domain", "handlers", "ingress", "signing", "sources"]),
+    (
+        "app",
+        &["admin", "domain", "handlers", "health", "ingress", "maintenance", "metrics", "sources", "store", "worker"],
+    ),
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            found.extend(files(&entry));
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            found.push(entry);
+        }
+    }
+    found
+}
+
+/// The room of a file: the first part of its path below `src`.
+fn room(file: &Path) -> String {
+    let inside = file.strip_prefix(source()).expect("below src");
+    let first = inside.components().next().expect("a part").as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The rooms a file names as `crate::room`, outside its comments.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let named = code.split("crate::").skip(1);
+    named
+        .map(|rest| rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap_or("").to_owned())
+        .collect()
+}
+
+#[test]
+fn every_import_goes_the_way_the_architecture_says() {
+    let mut wrong = Vec::new();
+    for file in files(&source()) {
+        let room = room(&file);
+        let Some((_, may_use)) = MAY_USE.iter().find(|(name, _)| *name == room) else {
+            assert!(
+                ["cli", "main", "lib"].contains(&room.as_str()),
+                "{room} is a new room: say here what it may import"
+            );
+            continue;
+        };
+        let text = fs::read_to_string(&file).expect("a source file");
+        for import in imports(&text) {
+            if import != room && !may_use.contains(&import.as_str()) {
+                wrong.push(format!("{} imports {import}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_the_store_holds_sql() {
+    let mut wrong = Vec::new();
+    for file in files(&source()) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        // The private cluster makes its own database, and a handler's example may show its SQL.
+        if ["store", "cluster"].contains(&room(&file).as_str()) {
+            continue;
+        }
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        if code.contains("sqlx::query") || code.contains("sqlx::raw_sql") {
+            wrong.push(file.display().to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_file_has_more_than_one_subject() {
+    let long: Vec<_> = files(&source())
+        .into_iter()
+        .chain(files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")))
+        .filter(|file| fs::read_to_string(file).expect("a source file").lines().count() > 600)
+        .collect();
+    assert!(long.is_empty(), "past 600 lines a file has two subjects: {long:?}");
+}
