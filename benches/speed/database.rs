@@ -1,11 +1,14 @@
 //! The Postgres that is measured against, and a database of its own for each run.
 
-use crate::figures::say;
+use crate::{figures::say, usage};
 use anyhow::Context;
 use hookfast::cluster::{Cluster, ClusterOptions, Durability};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 pub(crate) struct Postgres {
     cluster: Option<Cluster>,
@@ -81,6 +84,12 @@ impl Postgres {
         let mut url = self.url.clone();
         url.set_path(&name);
         Ok(Database { url: url.into(), name })
+    }
+
+    /// Processor time of the private Postgres, whole; `None` of another, or where it cannot be seen.
+    pub(crate) fn processor(&self) -> Option<Duration> {
+        let file = std::fs::read_to_string(self.cluster.as_ref()?.data_dir().join("postmaster.pid")).ok()?;
+        usage::processor_of_family(file.lines().next()?.trim().parse().ok()?)
     }
 
     /// Removes it with whatever is still connected.

@@ -11,7 +11,10 @@ use crate::{
 };
 use clap::Parser;
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -41,10 +44,15 @@ enum Contestant {
     Baseline,
 }
 
+#[derive(Clone, Copy)]
 struct Run {
     rate: f64,
     p50: f64,
     p99: f64,
+    /// Microseconds of processor time a request: the server's, and that of Postgres. Least touched by what else the
+    /// machine does.
+    server: f64,
+    postgres: f64,
 }
 
 impl Default for Ingest {
@@ -65,6 +73,13 @@ impl Contestant {
     }
 }
 
+impl Run {
+    fn cells(self, name: &str, round: String) -> [String; 7] {
+        let Self { rate, p50, p99, server, postgres } = self;
+        [name.to_owned(), round, whole(rate), fine(p50), fine(p99), whole(server), whole(postgres)]
+    }
+}
+
 impl Ingest {
     pub(crate) async fn run(&self, postgres: &Postgres) -> anyhow::Result<()> {
         say(&format!(
@@ -72,12 +87,11 @@ impl Ingest {
             self.connections, self.seconds
         ));
         let mut runs: [Vec<Run>; 3] = Default::default();
-        let mut table = Table::of(&["", "round", "requests/s", "p50 ms", "p99 ms"]);
+        let mut table = Table::of(&["", "round", "requests/s", "p50 ms", "p99 ms", "server µs", "Postgres µs"]);
         for round in 1..=self.rounds {
             for (contestant, runs) in Contestant::ALL.into_iter().zip(&mut runs) {
                 let run = self.once(contestant, postgres).await?;
-                let cells = [round.to_string(), whole(run.rate), fine(run.p50), fine(run.p99)];
-                table.row([contestant.name().to_owned()].into_iter().chain(cells));
+                table.row(run.cells(contestant.name(), round.to_string()));
                 runs.push(run);
             }
         }
@@ -89,22 +103,10 @@ impl Ingest {
         }
         table.print();
         let [hookfast, without, baseline] = &runs;
-        self.compare("hookfast", hookfast, baseline);
-        self.compare("without a handler", without, baseline);
+        compare("hookfast", hookfast, baseline);
+        compare("without a handler", without, baseline);
         say("  aimed at: 2.5 times the requests of one INSERT a request, with a lower p99");
         Ok(())
-    }
-
-    /// Each run against the one right after it: what else the machine does is much the same for both.
-    fn compare(&self, name: &str, ours: &[Run], theirs: &[Run]) {
-        let ratios = |figure: fn(&Run) -> f64| {
-            let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| figure(ours) / figure(theirs));
-            let ratios: Vec<f64> = pairs.collect();
-            let each: Vec<String> = ratios.iter().map(|ratio| fine(*ratio)).collect();
-            format!("{} (median; each: {})", fine(median(&ratios)), each.join(", "))
-        };
-        say(&format!("  {name}: requests × {}", ratios(|run| run.rate)));
-        say(&format!("  {name}: p99 × {}", ratios(|run| run.p99)));
     }
 
     async fn once(&self, contestant: Contestant, postgres: &Postgres) -> anyhow::Result<Run> {
@@ -122,14 +124,21 @@ impl Ingest {
         let times = (Duration::from_secs(1), Duration::from_secs(self.seconds));
         let orders = Arc::new(Orders::new());
         let counted = Arc::new(AtomicU64::new(0));
+        let used = || anyhow::Ok((server.usage()?.processor, postgres.processor()));
+        let before = used()?;
         let mut brought = load::closed_loop(server.address, &orders, self.connections, times, &counted).await?;
         if !brought.others.is_empty() {
             say(&format!("  {}: not acknowledged: {}", contestant.name(), brought.others()));
         }
+        let after = used()?;
+        let a_request = |used: Duration| used.as_secs_f64() * 1e6 / counted.load(Ordering::Relaxed) as f64;
+        let ours = a_request(after.0 - before.0);
+        let theirs = after.1.zip(before.1).map_or(f64::NAN, |(after, before)| a_request(after - before));
         server.stop().await?;
         postgres.discard(database).await?;
         let rate = brought.times.len() as f64 / times.1.as_secs_f64();
-        Ok(Run { rate, p50: brought.times.percentile(0.5), p99: brought.times.percentile(0.99) })
+        let (p50, p99) = (brought.times.percentile(0.5), brought.times.percentile(0.99));
+        Ok(Run { rate, p50, p99, server: ours, postgres: theirs })
     }
 }
 
@@ -137,4 +146,16 @@ impl Ingest {
 async fn subscribe(database: &Database) -> anyhow::Result<()> {
     let config = config::one_handler(receiver::start(None)?, 32)?;
     Server::hookfast(&database.url, "worker", Some(config.path())).await?.stop().await
+}
+
+/// Each run against the one right after it: what else the machine does is much the same for both.
+fn compare(name: &str, ours: &[Run], theirs: &[Run]) {
+    let ratios = |figure: fn(&Run) -> f64| {
+        let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| figure(ours) / figure(theirs));
+        let ratios: Vec<f64> = pairs.collect();
+        let each: Vec<String> = ratios.iter().map(|ratio| fine(*ratio)).collect();
+        format!("{} (median; each: {})", fine(median(&ratios)), each.join(", "))
+    };
+    say(&format!("  {name}: requests × {}", ratios(|run| run.rate)));
+    say(&format!("  {name}: p99 × {}", ratios(|run| run.p99)));
 }

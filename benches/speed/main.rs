@@ -18,6 +18,7 @@ mod load;
 mod orders;
 mod receiver;
 mod server;
+mod usage;
 
 use clap::{Parser, Subcommand};
 

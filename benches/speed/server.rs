@@ -1,6 +1,10 @@
 //! The servers under load, each a process of its own.
 
-use crate::{client::Connection, orders::SECRET};
+use crate::{
+    client::Connection,
+    orders::SECRET,
+    usage::{self, Usage},
+};
 use anyhow::{Context, bail};
 use nix::{
     sys::signal::{Signal, kill},
@@ -26,17 +30,6 @@ pub(crate) struct Server {
     /// Where it takes webhooks.
     pub(crate) address: SocketAddr,
     admin: SocketAddr,
-}
-
-/// What a process has used.
-#[derive(Clone, Copy)]
-pub(crate) struct Usage {
-    /// Memory it holds now, in MiB.
-    pub(crate) resident: f64,
-    /// The most it has held, in MiB.
-    pub(crate) highest: f64,
-    /// Processor time.
-    pub(crate) processor: Duration,
 }
 
 impl Server {
@@ -111,20 +104,7 @@ impl Server {
 
     /// What it has used until now.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).context("this needs Linux")?;
-        let mebibytes = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            let kibibytes: f64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(f64::NAN);
-            kibibytes / 1024.0
-        };
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        // The second field, the name, may hold anything; utime and stime are the 14th and 15th, in hundredths of a
-        // second on every Linux.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 =
-            fields.get(11..13).unwrap_or_default().iter().filter_map(|field| field.parse::<u64>().ok()).sum();
-        let processor = Duration::from_millis(ticks * 10);
-        Ok(Usage { resident: mebibytes("VmRSS"), highest: mebibytes("VmHWM"), processor })
+        usage::of(self.pid)
     }
 
     /// How many deliveries it has settled as delivered, by its own metrics.
