@@ -26,7 +26,7 @@ impl TransactionalHandler for Ledger {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt::init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let secret = Secret::new("env:AIRALO_CLIENT_SECRET", env::var("AIRALO_CLIENT_SECRET")?.into_bytes())?;
     let source = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
     let listener = tokio::net::TcpListener::bind(env::var("LISTEN").unwrap_or("127.0.0.1:8080".into())).await?;

@@ -2,7 +2,9 @@
 
 pub mod admin;
 pub mod app;
+pub mod cli;
 pub mod cluster;
+pub mod config;
 pub mod domain;
 pub mod handlers;
 pub mod health;

@@ -8,7 +8,8 @@ use super::{
 use crate::admin::Admin;
 use crate::health::{Heartbeats, Readiness};
 use crate::ingress::{
-    GroupCommit, Ingress, Quarantine, QuarantineKeeper, Sources, WriterContext, Writers, group_commit, quarantine,
+    GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineKeeper, Sources, WriterContext, Writers,
+    group_commit, quarantine,
 };
 use crate::maintenance::{DATABASE, Maintenance};
 use crate::metrics::Metrics;
@@ -88,6 +89,9 @@ impl App {
         let registration = registration(&builder, &sources);
         let grace = builder.grace;
         // The ingress holds the only senders of both queues: when it has ended, so do the writers.
+        if builder.ingress.is_some() {
+            shared.readiness.set(INTAKE, Err(NOT_CONNECTED.to_owned()));
+        }
         let ingress = ingress(&mut builder, sources, intake, evidence, &shared, &stop);
 
         let opened = tokio::select! {
@@ -97,7 +101,8 @@ impl App {
         tracing::info!(database = %registration.database, "ready");
         shared.readiness.set(DATABASE, Ok(()));
         let database = registration.database;
-        let writing = tokio::spawn(write(database.clone(), writers, keeper, &opened, &shared));
+        let writing =
+            ingress.is_some().then(|| tokio::spawn(write(database.clone(), writers, keeper, &opened, &shared)));
         let maintenance = Maintenance {
             database: database.clone(),
             pool: opened.pool.clone(),
@@ -114,7 +119,7 @@ impl App {
         }
         stop.cancelled().await;
         drain(ingress, grace).await;
-        drain(Some(writing), Duration::from_secs(10)).await;
+        drain(writing, Duration::from_secs(10)).await;
         announcer.abort();
         ended.cancel();
         drain(Some(maintenance), Duration::from_secs(5)).await;
@@ -166,6 +171,7 @@ fn write(
         database: database.clone(),
         clock: opened.clock.clone(),
         sources: opened.sources.clone(),
+        readiness: shared.readiness.clone(),
         stored: Arc::new(move |_| {
             wake.wake();
             announcer.announce();
@@ -189,6 +195,7 @@ fn worker_settings(builder: Builder, database: Database, opened: &Opened, shared
         handlers: served.collect(),
         metrics: shared.metrics.clone(),
         heartbeats: shared.heartbeats.clone(),
+        readiness: shared.readiness.clone(),
         wake: shared.wake.clone(),
         grace: builder.grace,
     }

@@ -69,9 +69,9 @@ async fn database_findings(database: &Database) -> Vec<Finding> {
     };
     findings.push(match check_schema(database).await {
         Ok(()) => Finding::Good("schema: fits this program".into()),
-        Err(MigrateError::Pending) => {
-            Finding::Note("schema: migrations are pending; `hookfast migrate` applies them, and so does `hookfast serve`".into())
-        }
+        Err(MigrateError::Pending) => Finding::Note(
+            "schema: migrations are pending; `hookfast migrate` applies them, and so does `hookfast serve`".into(),
+        ),
         Err(error) => Finding::Wrong(format!("schema: {error}")),
     });
     findings
@@ -88,7 +88,9 @@ fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
         wrong("the server is a standby and only reads: point DATABASE_URL at the primary".into());
     }
     if !inspection.may_create {
-        wrong("the role may not create schemas: GRANT CREATE ON DATABASE … TO … (needed once, for the migrations)".into());
+        wrong(
+            "the role may not create schemas: GRANT CREATE ON DATABASE … TO … (needed once, for the migrations)".into(),
+        );
     }
     if !inspection.settings_arrive {
         wrong("our start-up settings do not arrive, so a pooler is in between: a 200 could then mean an asynchronous commit. Connect directly".into());

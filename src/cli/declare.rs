@@ -24,7 +24,7 @@ pub(super) struct Declared {
 pub(super) fn config(path: Option<&Path>) -> anyhow::Result<Config> {
     match path {
         Some(path) => Ok(Config::load(path)?),
-        None => Ok(Config::default_production()),
+        None => Ok(Config::without_file()?),
     }
 }
 
@@ -32,10 +32,10 @@ pub(super) fn config(path: Option<&Path>) -> anyhow::Result<Config> {
 pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
     let mut builder = Builder::new(url)?
         .config_version(config.config_version)
-        .limits(config.ingress.limits())
-        .waiting(config.ingress.waiting)
-        .quarantine(config.quarantine.limits())
-        .grace(config.worker.grace);
+        .limits(config.limits)
+        .waiting(config.waiting)
+        .quarantine(config.quarantine)
+        .grace(config.grace);
     let mut secrets = WatchedSecrets::default();
     for source in &config.sources {
         builder = builder.source(make_source(source)?);
@@ -44,7 +44,7 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
     for handler in &config.handlers {
         let (subscription, made) = make_handler(handler)?;
         builder = builder.http_handler(subscription, made.clone());
-        secrets.handlers.push((handler.name.clone(), made, handler.http.secrets.clone()));
+        secrets.handlers.push((handler.name.clone(), made, handler.secrets.clone()));
     }
     Ok(Declared { builder, secrets })
 }
@@ -85,9 +85,12 @@ pub(super) fn default_handler(url: &str, secret: Secret) -> anyhow::Result<(Subs
 
 /// A listener, or what to do where there can be none.
 pub(super) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
+    let listener = TcpListener::bind(address).await.with_context(|| {
         format!("{address} cannot be listened on, so nothing was started. Stop what listens there, or set {variable}")
-    })
+    })?;
+    // Port 0 asks for any that is free: this says which.
+    tracing::info!(address = %listener.local_addr()?, variable, "listening");
+    Ok(listener)
 }
 
 /// The secrets a process uses, by where they come from.

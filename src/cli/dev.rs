@@ -56,7 +56,9 @@ impl Dev {
         let given = variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
         let open = [self.addresses.listen, self.addresses.admin_listen].iter().any(|a| !a.ip().is_loopback());
         if open && !given {
-            bail!("`hookfast dev` listens beyond this machine only with a secret of yours, so nothing was started. Set {AIRALO_SECRET}, or leave the addresses alone");
+            bail!(
+                "`hookfast dev` listens beyond this machine only with a secret of yours, so nothing was started. Set {AIRALO_SECRET}, or leave the addresses alone"
+            );
         }
         let stop = stop_on_signal()?;
         let secrets = Secrets::remember(Path::new(FOLDER))?;
@@ -110,11 +112,16 @@ impl Dev {
     fn greet(&self, ingress: std::net::SocketAddr, private: bool) {
         let mut text = format!("hookfast takes webhooks on http://{ingress}/webhooks/airalo\n");
         if self.file.config.is_none() {
-            let _ = writeln!(text, "and pushes them to {} (in another terminal, in this folder: hookfast listen)", self.forward);
+            let _ = writeln!(
+                text,
+                "and pushes them to {} (in another terminal, in this folder: hookfast listen)",
+                self.forward
+            );
         }
         let _ = writeln!(text, "try it:  hookfast send order.completed");
         if private {
-            let _ = write!(text, "look:    psql \"$(cat {FOLDER}/database-url)\" -c 'SELECT * FROM hookfast.deliveries'");
+            let _ =
+                write!(text, "look:    psql \"$(cat {FOLDER}/database-url)\" -c 'SELECT * FROM hookfast.deliveries'");
         }
         say(text.trim_end());
     }
@@ -136,7 +143,8 @@ impl Secrets {
             listen: listen.unwrap_or_else(|| text(rand::random())),
         };
         let content = format!("{AIRALO_SECRET}={}\n{LISTEN_SECRET}={}\n", secrets.airalo, secrets.listen);
-        write_private(folder, &content).with_context(|| format!("{FOLDER}/{SECRETS} cannot be written, so nothing was started"))?;
+        write_private(folder, &content)
+            .with_context(|| format!("{FOLDER}/{SECRETS} cannot be written, so nothing was started"))?;
         Ok(secrets)
     }
 }
@@ -159,4 +167,3 @@ pub(super) fn remembered(name: &str) -> Option<String> {
     }
     value.map(str::to_owned).filter(|v| !v.is_empty())
 }
-

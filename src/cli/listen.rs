@@ -35,7 +35,8 @@ impl Listen {
             )?,
         };
         let secret = standard_webhooks::parse_secret(dev::LISTEN_SECRET, &text)?;
-        let failing = Mode::Fail(StatusCode::from_u16(self.fail.unwrap_or(500)).context("--fail takes an HTTP status")?);
+        let failing =
+            Mode::Fail(StatusCode::from_u16(self.fail.unwrap_or(500)).context("--fail takes an HTTP status")?);
         let receiver = Receiver::new(vec![secret], |notice| process::say(&notice.to_string()));
         let mode = receiver.mode();
         if self.fail.is_some() {
@@ -44,7 +45,11 @@ impl Listen {
         let listener = TcpListener::bind(self.address)
             .await
             .with_context(|| format!("{} cannot be listened on; nothing was started", self.address))?;
-        process::say(&format!("listening on http://{}; `kill -USR1 {}` makes it fail, and work again", listener.local_addr()?, std::process::id()));
+        process::say(&format!(
+            "listening on http://{}; `kill -USR1 {}` makes it fail, and work again",
+            listener.local_addr()?,
+            std::process::id()
+        ));
         let mut toggle = signal(SignalKind::user_defined1())?;
         tokio::spawn(async move {
             while toggle.recv().await.is_some() {

@@ -49,7 +49,9 @@ pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
 /// A secret named as `env:NAME` or `file:/path`. Never a literal: arguments are seen by every user of the machine.
 pub(super) fn secret_text(reference: &str) -> anyhow::Result<String> {
     let text = if let Some(name) = reference.strip_prefix("env:") {
-        variable(name).with_context(|| format!("the environment has no {name}; nothing was sent. Set it, or name another secret"))?
+        variable(name).with_context(|| {
+            format!("the environment has no {name}; nothing was sent. Set it, or name another secret")
+        })?
     } else if let Some(path) = reference.strip_prefix("file:") {
         std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read; nothing was sent"))?
     } else {

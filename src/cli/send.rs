@@ -44,8 +44,10 @@ impl Send {
         }
         let (name, signature) = airalo::sign(&self.secret()?, &body);
         let client = crate::handlers::plain_client(&self.url, Duration::from_secs(5))?;
-        let request = client.post(&self.url).header("content-type", "application/json").header(name, signature).body(body);
-        let answer = request.send().await.with_context(|| format!("{} could not be reached, or did not answer", self.url))?;
+        let request =
+            client.post(&self.url).header("content-type", "application/json").header(name, signature).body(body);
+        let answer =
+            request.send().await.with_context(|| format!("{} could not be reached, or did not answer", self.url))?;
         let status = answer.status();
         process::say(&format!("{} {}", status.as_u16(), answer.text().await.unwrap_or_default().trim()));
         Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -2,6 +2,7 @@
 
 use super::{Intake, Receipt, Refusal, headers};
 use crate::domain::{Origin, SourceName, Verdict};
+use crate::health::Readiness;
 use crate::sources::VerifiedRequest;
 use crate::store::{Connection, Database, DatabaseClock, IngestError, NewEvent, Role, SourceId, StoreError};
 use std::{
@@ -25,6 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a writer without a connection waits before it tries again: from, to.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
+
+/// The condition that requests can be stored.
+pub(crate) const INTAKE: &str = "intake";
+
+/// Why it does not hold.
+pub(crate) const NOT_CONNECTED: &str = "no connection for storing requests; webhooks get 503 until there is one";
 
 struct Waiting {
     source: SourceName,
@@ -55,6 +62,8 @@ pub struct WriterContext {
     pub clock: DatabaseClock,
     /// The sources' small ids.
     pub sources: Arc<HashMap<SourceName, SourceId>>,
+    /// Told whether any writer has a connection.
+    pub readiness: Readiness,
     /// Called after each commit that stored events, with how many.
     pub stored: Arc<dyn Fn(usize) + Send + Sync>,
 }
@@ -203,12 +212,13 @@ impl Writer {
         self.context.clock.measure(&mut connection).await?;
         self.connection = Some(connection);
         self.connected.fetch_add(1, Ordering::AcqRel);
+        self.context.readiness.set(INTAKE, Ok(()));
         Ok(())
     }
 
     fn disconnected(&mut self) {
-        if self.connection.is_some() {
-            self.connected.fetch_sub(1, Ordering::AcqRel);
+        if self.connection.is_some() && self.connected.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.context.readiness.set(INTAKE, Err(NOT_CONNECTED.to_owned()));
         }
     }
 

@@ -23,6 +23,7 @@ mod sources;
 pub use crate::domain::{Receipt, Verdict};
 pub use evidence::{Evidence, RejectedRequest};
 pub use group_commit::{GroupCommit, WriterContext, Writers, group_commit};
+pub(crate) use group_commit::{INTAKE, NOT_CONNECTED};
 pub use intake::{Intake, Refusal};
 pub use limits::Limits;
 pub use observer::Observer;

@@ -1,7 +1,7 @@
 //! Keeps this process's lease, on a thread and a connection of its own, where no handler can block it.
 
 use super::tenure::{LEASE, RENEW_EVERY, Tenure};
-use crate::health::Heartbeat;
+use crate::health::{Heartbeat, Readiness};
 use crate::store::{Connection, Database, HandlerId, Role, StoreError};
 use std::{
     sync::Arc,
@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// The condition that this worker may hold deliveries.
+pub(super) const CONDITION: &str = "worker";
+
 /// What the keeper publishes: the tenure of now, or none.
 pub(super) type Tenures = watch::Receiver<Option<Arc<Tenure>>>;
 
@@ -21,6 +24,7 @@ pub(super) struct Keeper {
     pub(super) holder: String,
     pub(super) handlers: Vec<HandlerId>,
     pub(super) heartbeat: Heartbeat,
+    pub(super) readiness: Readiness,
     /// Cancelled after the last delivery is settled or released.
     pub(super) stop: CancellationToken,
 }
@@ -28,6 +32,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Starts the thread; it ends when `stop` is cancelled, and gives the lease back.
     pub(super) fn start(self) -> std::io::Result<(Tenures, std::thread::JoinHandle<()>)> {
+        self.readiness.set(CONDITION, Err("this worker has no lease yet".to_owned()));
         let (publish, tenures) = watch::channel(None);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread =
@@ -47,6 +52,8 @@ impl Keeper {
             };
             let Err(error) = kept else { break };
             self.heartbeat.tick();
+            self.readiness
+                .set(CONDITION, Err("this worker's lease cannot be renewed; nothing new is started".to_owned()));
             tracing::warn!(%error, "the lease cannot be renewed for now; nothing new is started once it may have expired");
             tokio::select! { () = tokio::time::sleep(RETRY) => {}, () = self.stop.cancelled() => {} }
         }
@@ -93,6 +100,7 @@ impl Keeper {
                 }
             }
             self.heartbeat.tick();
+            self.readiness.set(CONDITION, Ok(()));
             tokio::select! {
                 () = tokio::time::sleep(RENEW_EVERY) => {}
                 () = self.stop.cancelled() => {

@@ -17,7 +17,7 @@ pub(crate) use lane::Runs;
 pub use wake::{Announcer, Wake};
 
 use crate::domain::HandlerName;
-use crate::health::Heartbeats;
+use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
 use crate::store::{Database, HandlerId, Role};
 use claimer::{ClaimLine, Claimer};
@@ -77,6 +77,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) handlers: Vec<Served>,
     pub(crate) metrics: Metrics,
     pub(crate) heartbeats: Heartbeats,
+    pub(crate) readiness: Readiness,
     pub(crate) wake: Wake,
     /// How long what is in flight may take to finish after the stop.
     pub(crate) grace: Duration,
@@ -87,13 +88,14 @@ pub(crate) struct WorkerSettings {
 /// # Errors
 /// Where the thread of the lease cannot be started.
 pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> std::io::Result<()> {
-    let WorkerSettings { database, pool, holder, handlers, metrics, heartbeats, wake, grace } = settings;
+    let WorkerSettings { database, pool, holder, handlers, metrics, heartbeats, readiness, wake, grace } = settings;
     let keeper_stop = CancellationToken::new();
     let keeper = Keeper {
         database: database.clone(),
         holder,
         handlers: handlers.iter().map(|h| h.id).collect(),
         heartbeat: heartbeats.register("lease", STUCK),
+        readiness,
         stop: keeper_stop.clone(),
     };
     let (tenures, lease_thread) = keeper.start()?;

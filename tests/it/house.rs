@@ -18,7 +18,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("store", &["domain"]),
     ("handlers", &["domain", "signing", "store"]),
     ("receiver", &["handlers", "signing"]),
-    ("ingress", &["domain", "http", "metrics", "signing", "sources", "store"]),
+    ("ingress", &["domain", "health", "http", "metrics", "signing", "sources", "store"]),
     ("worker", &["domain", "handlers", "health", "metrics", "store"]),
     ("maintenance", &["health", "metrics", "store"]),
     ("admin", &["health", "http"]),

@@ -2,6 +2,7 @@
 
 mod admin_http;
 mod airalo_contract;
+mod app;
 mod cluster;
 mod harness;
 mod house;
@@ -9,6 +10,7 @@ mod http_handler;
 mod http_handler_hostile;
 mod http_handler_tls;
 mod ingress_http;
+mod process;
 mod raw_server;
 mod receiver;
 mod support;

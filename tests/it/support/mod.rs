@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each part is there for whichever test needs it")]
 
+pub(crate) mod airalo;
 pub(crate) mod postgres;
 pub(crate) mod raw_http;
+pub(crate) mod server;
+pub(crate) mod sink;
 pub(crate) mod tcp_proxy;
 mod wait;
 

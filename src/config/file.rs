@@ -1,0 +1,276 @@
+//! The file as it is written, and the checks that turn it into a [`Config`].
+
+use super::{
+    Config, HandlerConfig, SourceConfig,
+    secrets::{SecretRefs, Value},
+    units,
+};
+use crate::domain::RetryPolicy;
+use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
+use crate::sources;
+use serde::Deserialize;
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+
+/// The same as `Builder`'s default.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Requests that may wait for the database.
+const WAITING: usize = 2000;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    config_version: i64,
+    sources: BTreeMap<String, Source>,
+    handlers: BTreeMap<String, Handler>,
+    ingress: Ingress,
+    quarantine: Quarantine,
+    worker: Worker,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    kind: String,
+    #[serde(default)]
+    secrets: Vec<String>,
+    #[serde(default)]
+    on_invalid_signature: OnInvalid,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnInvalid {
+    #[default]
+    Reject,
+    Quarantine,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Handler {
+    kind: String,
+    types: Vec<String>,
+    sources: Option<Vec<String>>,
+    url: String,
+    #[serde(default)]
+    secrets: Vec<String>,
+    #[serde(default)]
+    timeout: Option<String>,
+    #[serde(default)]
+    concurrency: Option<usize>,
+    #[serde(default)]
+    allow_private: bool,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    dead_on: Vec<u16>,
+    #[serde(default)]
+    retry: Option<Retry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum Retry {
+    Delays(Vec<String>),
+    Exponential { base: String, max: String, tries: u16 },
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Ingress {
+    body_bytes: Option<String>,
+    header_bytes: Option<String>,
+    header_time: Option<String>,
+    body_time: Option<String>,
+    idle_time: Option<String>,
+    connections: Option<usize>,
+    bodies_in_flight: Option<String>,
+    headers_in_flight: Option<String>,
+    waiting: Option<usize>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Quarantine {
+    rows: Option<u32>,
+    bytes: Option<String>,
+    per_second: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Worker {
+    grace: Option<String>,
+}
+
+/// Problems, each with where it is.
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn note<T, E: fmt::Display>(&mut self, place: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|problem| self.0.push(format!("{place}: {problem}"))).ok()
+    }
+
+    fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, place: &str, text: &str) -> Option<T> {
+        let parsed = text.parse();
+        self.note(place, parsed)
+    }
+
+    fn all<T: FromStr<Err: fmt::Display>>(&mut self, place: &str, texts: &[String]) -> Option<Vec<T>> {
+        // Each is looked at, also after one that is wrong.
+        let parsed: Vec<_> = texts.iter().map(|text| self.parsed(place, text)).collect();
+        parsed.into_iter().collect()
+    }
+
+    fn duration(&mut self, place: &str, text: Option<&str>, default: Duration) -> Duration {
+        text.and_then(|text| self.note(place, units::duration(text))).unwrap_or(default)
+    }
+
+    fn size(&mut self, place: &str, text: Option<&str>, default: usize) -> usize {
+        let size = text.and_then(|text| self.note(place, units::size(text)));
+        size.map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
+    }
+
+    fn positive(&mut self, place: &str, number: Option<usize>, default: usize) -> usize {
+        if number == Some(0) {
+            self.0.push(format!("{place}: it must be at least 1"));
+        }
+        number.unwrap_or(default)
+    }
+}
+
+/// Checks everything, and answers with every problem that was found.
+pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
+    let file: File = toml::from_str(text).map_err(|error| vec![error.to_string().trim_end().replace('\n', "\n  ")])?;
+    let mut problems = Problems(Vec::new());
+    let config = Config {
+        config_version: file.config_version,
+        sources: file.sources.iter().filter_map(|(name, s)| source(name, s, &mut problems)).collect(),
+        handlers: file.handlers.iter().filter_map(|(name, h)| handler(name, h, &file.sources, &mut problems)).collect(),
+        limits: limits(&file.ingress, &mut problems),
+        waiting: problems.positive("[ingress] waiting", file.ingress.waiting, WAITING),
+        quarantine: quarantine(&file.quarantine, &mut problems),
+        grace: problems.duration("[worker] grace", file.worker.grace.as_deref(), GRACE),
+    };
+    if problems.0.is_empty() { Ok(config) } else { Err(problems.0) }
+}
+
+fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
+    let place = format!("[sources.{name}]");
+    let parsed = problems.parsed(&place, name);
+    let known = sources::KIND_NAMES.join(", ");
+    let kind = sources::kind_named(&source.kind);
+    let kind = problems
+        .note(&place, kind.ok_or_else(|| format!("the kind '{}' is not known; known are: {known}", source.kind)));
+    let secrets = problems.note(&format!("{place} secrets"), SecretRefs::parse(&source.secrets));
+    let on_invalid_signature = match source.on_invalid_signature {
+        OnInvalid::Reject => OnInvalidSignature::Reject,
+        OnInvalid::Quarantine => OnInvalidSignature::Quarantine,
+    };
+    Some(SourceConfig { name: parsed?, kind: kind?, secrets: secrets?, on_invalid_signature })
+}
+
+fn handler(
+    name: &str,
+    handler: &Handler,
+    sources: &BTreeMap<String, Source>,
+    problems: &mut Problems,
+) -> Option<HandlerConfig> {
+    let place = format!("[handlers.{name}]");
+    let parsed = problems.parsed(&place, name);
+    if handler.kind != "http" {
+        problems.0.push(format!(
+            "{place}: the kind '{}' is not known; known is: http (handlers in Rust come with a program that embeds the library)",
+            handler.kind
+        ));
+    }
+    let types = problems.all(&format!("{place} types"), &handler.types);
+    if handler.types.is_empty() {
+        problems.0.push(format!("{place} types: it subscribes to nothing; write [\"*\"] for everything"));
+    }
+    let from = handler.sources.as_ref().map(|names| {
+        for unknown in names.iter().filter(|name| !sources.contains_key(*name)) {
+            problems.0.push(format!("{place} sources: there is no [sources.{unknown}]"));
+        }
+        if names.is_empty() {
+            problems.0.push(format!("{place} sources: it names none; leave it out for all"));
+        }
+        problems.all(&format!("{place} sources"), names)
+    });
+    let retry = retry(&format!("{place} retry"), handler.retry.as_ref(), problems);
+    let secrets = problems.note(&format!("{place} secrets"), SecretRefs::parse(&handler.secrets));
+    let timeout = problems.duration(&format!("{place} timeout"), handler.timeout.as_deref(), Duration::from_secs(30));
+    let concurrency = problems.positive(&format!("{place} concurrency"), handler.concurrency, 32);
+    Some(HandlerConfig {
+        name: parsed?,
+        types: types?,
+        sources: match from {
+            Some(names) => Some(names?),
+            None => None,
+        },
+        retry: retry?,
+        timeout,
+        concurrency,
+        secrets: secrets?,
+        url: handler.url.clone(),
+        allow_private: handler.allow_private,
+        headers: handler.headers.iter().map(|(name, value)| (name.clone(), Value::parse(value.clone()))).collect(),
+        dead_on: handler.dead_on.clone(),
+    })
+}
+
+fn retry(place: &str, retry: Option<&Retry>, problems: &mut Problems) -> Option<RetryPolicy> {
+    let policy = match retry {
+        None => RetryPolicy::default(),
+        Some(Retry::Delays(delays)) => {
+            let parsed: Vec<_> = delays.iter().map(|text| problems.note(place, units::duration(text))).collect();
+            RetryPolicy::Delays(parsed.into_iter().collect::<Option<_>>()?)
+        }
+        Some(Retry::Exponential { base, max, tries }) => {
+            let (base, max) = (problems.note(place, units::duration(base)), problems.note(place, units::duration(max)));
+            RetryPolicy::Exponential { base: base?, max: max?, tries: *tries }
+        }
+    };
+    problems.note(place, policy.check())
+}
+
+fn limits(ingress: &Ingress, problems: &mut Problems) -> Limits {
+    let default = Limits::default();
+    let place = |key: &str| format!("[ingress] {key}");
+    Limits {
+        body_bytes: problems.size(&place("body_bytes"), ingress.body_bytes.as_deref(), default.body_bytes),
+        header_bytes: problems.size(&place("header_bytes"), ingress.header_bytes.as_deref(), default.header_bytes),
+        header_time: problems.duration(&place("header_time"), ingress.header_time.as_deref(), default.header_time),
+        body_time: problems.duration(&place("body_time"), ingress.body_time.as_deref(), default.body_time),
+        idle_time: problems.duration(&place("idle_time"), ingress.idle_time.as_deref(), default.idle_time),
+        connections: problems.positive(&place("connections"), ingress.connections, default.connections),
+        bodies_in_flight: problems.size(
+            &place("bodies_in_flight"),
+            ingress.bodies_in_flight.as_deref(),
+            default.bodies_in_flight,
+        ),
+        headers_in_flight: problems.size(
+            &place("headers_in_flight"),
+            ingress.headers_in_flight.as_deref(),
+            default.headers_in_flight,
+        ),
+    }
+}
+
+fn quarantine(quarantine: &Quarantine, problems: &mut Problems) -> QuarantineLimits {
+    let default = QuarantineLimits::default();
+    let bytes = problems.size(
+        "[quarantine] bytes",
+        quarantine.bytes.as_deref(),
+        usize::try_from(default.bytes).unwrap_or(usize::MAX),
+    );
+    QuarantineLimits {
+        rows: quarantine.rows.unwrap_or(default.rows),
+        bytes: bytes as u64,
+        per_second: quarantine.per_second.unwrap_or(default.per_second),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! What a file may say, and what is said about one that may not.
+
+use super::super::Config;
+use proptest::prelude::*;
+use std::time::Duration;
+
+const SOURCE: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n";
+const HANDLER: &str =
+    "[handlers.shop]\nkind = 'http'\ntypes = ['*']\nurl = 'https://example.com/'\nsecrets = ['env:S']\n";
+
+fn sample() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/hookfast.sample.toml");
+    std::fs::read_to_string(path).expect("the sample is there")
+}
+
+/// The sample with every setting that is commented out: `#key = …`, without a blank, is one; prose has a blank.
+fn uncommented() -> String {
+    let setting = |line: &str| {
+        let bare = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ') && !rest.is_empty());
+        bare.unwrap_or(line).to_owned()
+    };
+    sample().lines().map(setting).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_sample_is_right_as_it_is_and_with_every_setting() {
+    let plain = Config::parse(&sample()).expect("the sample as it is");
+    assert_eq!((plain.sources.len(), plain.handlers.len()), (1, 1));
+    let full = Config::parse(&uncommented()).expect("the sample with every setting");
+    // What it shows as defaults are the defaults.
+    let default = Config::parse(SOURCE).expect("a source alone");
+    assert_eq!((full.limits, full.waiting, full.grace), (default.limits, default.waiting, default.grace));
+    assert_eq!(full.quarantine, default.quarantine);
+    let with_defaults = Config::parse(&format!("{SOURCE}{HANDLER}")).expect("a handler with its defaults");
+    let (shown, default) = (&full.handlers[0], &with_defaults.handlers[0]);
+    assert_eq!(
+        (shown.timeout, shown.concurrency, &shown.retry),
+        (default.timeout, default.concurrency, &default.retry)
+    );
+}
+
+#[test]
+fn the_sample_names_every_setting() {
+    // serde knows the keys: a file with a wrong one is answered with all of them.
+    let expected = |text: &str| -> Vec<String> {
+        let error = Config::parse(text).expect_err("an unknown key").to_string();
+        let (_, list) = error.split_once("expected one of ").or_else(|| error.split_once("expected ")).expect(&error);
+        list.lines().next().expect("a line").split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
+    };
+    let section = |name: &str| format!("{SOURCE}[{name}]\nwrong = 1\n");
+    let mut keys = expected("wrong = 1");
+    keys.extend(expected(&SOURCE.replace("kind", "wrong = 1\nkind")));
+    keys.extend(expected(&format!("{SOURCE}{}", HANDLER.replace("kind", "wrong = 1\nkind"))));
+    for name in ["ingress", "quarantine", "worker"] {
+        keys.extend(expected(&section(name)));
+    }
+    let sample = uncommented();
+    assert!(keys.len() > 25, "{keys:?}");
+    for key in keys {
+        let shown = sample.lines().any(|line| {
+            line.starts_with(&format!("{key} ="))
+                || line.starts_with(&format!("[{key}"))
+                || line.contains(&format!(".{key}]"))
+        });
+        assert!(shown, "the sample does not show '{key}'");
+    }
+}
+
+#[test]
+fn every_problem_is_named_with_its_place() {
+    let text = "\
+        [sources.Airalo]\nkind = 'stripe'\nsecrets = ['canary-literal-secret']\n\
+        [handlers.shop]\nkind = 'http'\ntypes = ['a.**', 'b']\nsources = ['nobody']\nurl = 'x'\nsecrets = []\ntimeout = '5'\nconcurrency = 0\n\
+        retry = { delays = ['soon'] }\n\
+        [ingress]\nbody_bytes = '1MB'\nwaiting = 0\n[worker]\ngrace = 'long'\n";
+    let error = Config::parse(text).expect_err("much is wrong").to_string();
+    for place in [
+        "[sources.Airalo]: 'Airalo' is not a source name",
+        "[sources.Airalo]: the kind 'stripe' is not known; known are: airalo",
+        "[sources.Airalo] secrets: a secret is written env:NAME or file:/path",
+        "[handlers.shop] types: 'a.**' is not a type pattern",
+        "[handlers.shop] sources: there is no [sources.nobody]",
+        "[handlers.shop] secrets: it needs at least one secret",
+        "[handlers.shop] timeout: '5' is not a duration",
+        "[handlers.shop] concurrency: it must be at least 1",
+        "[handlers.shop] retry: 'soon' is not a duration",
+        "[ingress] body_bytes: '1MB' is not a size",
+        "[ingress] waiting: it must be at least 1",
+        "[worker] grace: 'long' is not a duration",
+        "nothing was started",
+    ] {
+        assert!(error.contains(place), "{place} is not in:\n{error}");
+    }
+    assert!(!error.contains("canary"), "{error}");
+}
+
+#[test]
+fn an_unknown_key_or_kind_is_named() {
+    let unknown = Config::parse(&format!("{SOURCE}secret = 'x'\n")).expect_err("an unknown key").to_string();
+    assert!(unknown.contains("unknown field `secret`") && unknown.contains("line 4"), "{unknown}");
+    let kind = format!("{SOURCE}{}", HANDLER.replace("'http'", "'pull'"));
+    let kind = Config::parse(&kind).expect_err("an unknown kind").to_string();
+    assert!(kind.contains("the kind 'pull' is not known; known is: http"), "{kind}");
+    assert!(Config::parse("[sources.a]\nkind='airalo'\n[sources.a]\nkind='airalo'").is_err(), "the same name twice");
+}
+
+#[test]
+fn policies_are_read() {
+    let delays = format!("{SOURCE}{HANDLER}retry = {{ delays = ['1s', '2m'] }}\n");
+    let config = Config::parse(&delays).expect("delays");
+    assert_eq!(config.handlers[0].retry.delay(2, 0.0), Duration::from_secs(120));
+    let growing = format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', tries = 5 }} }}\n");
+    assert_eq!(Config::parse(&growing).expect("exponential").handlers[0].retry.tries(), 5);
+    let none = format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', tries = 0 }} }}\n");
+    assert!(Config::parse(&none).expect_err("no try at all").to_string().contains("[handlers.shop] retry"));
+    assert!(Config::without_file().is_ok_and(|config| config.sources.len() == 1 && config.handlers.is_empty()));
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text: String) {
+        let _ = Config::parse(&text);
+    }
+}

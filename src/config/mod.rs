@@ -1,0 +1,147 @@
+//! The configuration file `hookfast.toml`, checked whole before anything starts.
+//!
+//! Every setting is in `docs/hookfast.sample.toml`. An unknown key is an error that names it; a secret is a reference
+//! (`env:NAME` or `file:/path`), never the secret itself.
+
+mod file;
+mod secrets;
+mod units;
+
+pub use secrets::{SecretError, SecretRefs};
+
+use crate::domain::{HandlerName, RetryPolicy, SourceName, TypePattern};
+use crate::handlers::HttpHandlerSettings;
+use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
+use crate::sources::SourceKind;
+use secrets::Value;
+use std::{fmt, path::Path, sync::Arc, time::Duration};
+
+/// A configuration that is right as far as can be said without a database.
+#[derive(Debug)]
+pub struct Config {
+    /// The version the operator gave it: in a rolling deployment the older one does not undo the newer's subscriptions.
+    pub config_version: i64,
+    /// The sources, by name.
+    pub sources: Vec<SourceConfig>,
+    /// The handlers, by name.
+    pub handlers: Vec<HandlerConfig>,
+    /// What the ingress takes at most.
+    pub limits: Limits,
+    /// How many requests may wait for the database.
+    pub waiting: usize,
+    /// What the quarantine takes at most.
+    pub quarantine: QuarantineLimits,
+    /// How long what is in flight may take to finish at the end.
+    pub grace: Duration,
+}
+
+/// A source.
+pub struct SourceConfig {
+    /// Its name.
+    pub name: SourceName,
+    /// Its kind.
+    pub kind: Arc<dyn SourceKind>,
+    /// Where its secrets are.
+    pub secrets: SecretRefs,
+    /// What a wrong signature gets.
+    pub on_invalid_signature: OnInvalidSignature,
+}
+
+impl fmt::Debug for SourceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceConfig")
+            .field("name", &self.name)
+            .field("kind", &self.kind.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A handler of kind `http`.
+#[derive(Debug)]
+pub struct HandlerConfig {
+    /// Its name.
+    pub name: HandlerName,
+    /// The types it subscribes to.
+    pub types: Vec<TypePattern>,
+    /// From which sources; `None` is all.
+    pub sources: Option<Vec<SourceName>>,
+    /// When a failed delivery is tried again.
+    pub retry: RetryPolicy,
+    /// How long an attempt may take.
+    pub timeout: Duration,
+    /// How many attempts run at once in one process.
+    pub concurrency: usize,
+    /// Where the secrets are that sign.
+    pub secrets: SecretRefs,
+    url: String,
+    allow_private: bool,
+    headers: Vec<(String, Value)>,
+    dead_on: Vec<u16>,
+}
+
+/// What is wrong with a configuration: every problem that was found, one a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.lines())]
+pub struct ConfigError {
+    file: String,
+    problems: Vec<String>,
+}
+
+impl ConfigError {
+    fn lines(&self) -> String {
+        let mut text =
+            format!("{} cannot be used, so nothing was started or changed; mend it as said here:", self.file);
+        for problem in &self.problems {
+            text.push_str("\n  ");
+            text.push_str(problem);
+        }
+        text
+    }
+}
+
+impl Config {
+    /// Reads and checks a file. Secrets are not read yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem in it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let read = std::fs::read_to_string(path).map_err(|error| vec![format!("it cannot be read: {error}")]);
+        let parsed = read.and_then(|text| file::parse(&text));
+        parsed.map_err(|problems| ConfigError { file, problems })
+    }
+
+    /// The same for a text.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem in it.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        file::parse(text).map_err(|problems| ConfigError { file: "the configuration".to_owned(), problems })
+    }
+
+    /// Without a file: the source `airalo` with its secret from `AIRALO_CLIENT_SECRET`, and no handler.
+    ///
+    /// # Errors
+    /// None that the program's own text could have; a test parses it.
+    pub fn without_file() -> Result<Self, ConfigError> {
+        Self::parse("[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n")
+    }
+}
+
+impl HandlerConfig {
+    /// Reads the secrets, and makes the settings of the handler.
+    ///
+    /// # Errors
+    /// A secret that cannot be read, or is none.
+    pub fn settings(&self) -> Result<HttpHandlerSettings, SecretError> {
+        let header = |(name, value): &(String, Value)| Ok::<_, SecretError>((name.clone(), value.read()?));
+        Ok(HttpHandlerSettings {
+            url: self.url.clone(),
+            secrets: self.secrets.read_standard_webhooks()?,
+            timeout: self.timeout,
+            allow_private: self.allow_private,
+            headers: self.headers.iter().map(header).collect::<Result<_, _>>()?,
+            dead_on: self.dead_on.clone(),
+        })
+    }
+}

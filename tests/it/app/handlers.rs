@@ -1,0 +1,151 @@
+//! A handler that goes wrong costs itself, and nobody else.
+
+use super::{Running, source, subscription};
+use crate::support::{airalo::order, postgres::database};
+use hookfast::domain::{Delivery, Outcome};
+use hookfast::ingress::OnInvalidSignature::Reject;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+async fn good(_: Delivery) -> Outcome {
+    Outcome::Delivered
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_panics_hangs_fails_or_answers_garbage_waits_alone() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut hangs = subscription("hangs");
+        hangs.policy.timeout = Duration::from_millis(100);
+        builder
+            .source(source(Reject))
+            .handler(subscription("good"), good)
+            .handler(subscription("panics"), |_: Delivery| async { panic!("a \0 bug") })
+            .handler(hangs, |_: Delivery| std::future::pending::<Outcome>())
+            .handler(subscription("garbage"), |_: Delivery| async {
+                Outcome::retry(format!("\0{}", "é".repeat(5000)))
+            })
+            .handler(subscription("refuses"), |_: Delivery| async { Outcome::dead("never") })
+    })
+    .await;
+    for i in 0..20 {
+        assert_eq!(running.post(&order(&format!("order-{i:019}"), i)).await.0, 200);
+    }
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'good' AND state = 'delivered'", 21).await;
+    // Four tries each, and then they are dead letters.
+    running.until("SELECT count(*) FROM hookfast.dead_letters", 4 * 21).await;
+    let reasons = "SELECT string_agg(DISTINCT handler || ':' || reason || ':' || attempts, ' ' ORDER BY handler || ':' || reason || ':' || attempts) FROM hookfast.dead_letters";
+    assert_eq!(
+        running.text(reasons).await,
+        "garbage:tries_used:4 hangs:tries_used:4 panics:tries_used:4 refuses:refused:1"
+    );
+    let error = |handler: &'static str| {
+        sqlx::query_scalar::<_, String>("SELECT min(error) FROM hookfast.attempts WHERE handler = $1").bind(handler)
+    };
+    let panicked = error("panics").fetch_one(&running.pool).await.expect("an error");
+    assert_eq!(panicked, "the handler panicked: a \u{fffd} bug");
+    let hung = error("hangs").fetch_one(&running.pool).await.expect("an error");
+    assert_eq!(hung, "the handler did not end within 100ms");
+    let garbage = error("garbage").fetch_one(&running.pool).await.expect("an error");
+    assert!(garbage.starts_with('\u{fffd}') && garbage.len() <= 2000, "{} bytes", garbage.len());
+    assert_eq!(running.count("SELECT count(*) FROM hookfast_data.outbox").await, 0);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_any_length_arrive_as_they_came() {
+    let database = database().await;
+    let got: Arc<Mutex<Vec<Delivery>>> = Arc::default();
+    let noted = got.clone();
+    let running = Running::start(&database, |builder| {
+        builder.source(source(Reject)).handler(subscription("notes"), move |delivery: Delivery| {
+            noted.lock().expect("no holder panics").push(delivery);
+            async { Outcome::Delivered }
+        })
+    })
+    .await;
+    let mut sent: Vec<Vec<u8>> = [0, 1, 1000, 16 * 1024, 16 * 1024 + 1, 300_000, 1024 * 1024]
+        .map(|length: usize| (0..length).map(|i| (i * 31 % 256) as u8).collect())
+        .to_vec();
+    sent.push(br#"{"deep":"#.repeat(2000));
+    sent.push(br#"{"message":"Surpassed 50% of the credit limit balance","remaining":9007199254740993.000}"#.to_vec());
+    for body in &sent {
+        let (status, answer) = running.post(body).await;
+        assert_eq!((status, &answer["status"]), (200, &"stored".into()), "{} bytes", body.len());
+    }
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    let got = got.lock().expect("no holder panics").clone();
+    for body in &sent {
+        let found = got.iter().find(|delivery| delivery.event.body == body[..]).expect("it came as it was sent");
+        let stored: Vec<u8> = sqlx::query_scalar("SELECT body FROM hookfast.events WHERE event_id = $1")
+            .bind(found.event.id.0)
+            .fetch_one(&running.pool)
+            .await
+            .expect("a body");
+        assert_eq!(&stored, body);
+    }
+    let key = "SELECT idempotency_key FROM hookfast.events WHERE type = 'airalo.credit_limit.50'";
+    assert_eq!(running.text(key).await, "credit_limit:50:9007199254740993.000", "as written, past 2^53");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_handler_gets_nothing_until_it_is_resumed() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        builder.source(source(Reject)).handler(subscription("paused"), good).handler(subscription("other"), good)
+    })
+    .await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    sqlx::query("SELECT hookfast.pause('paused', 'a test')").execute(&running.pool).await.expect("paused");
+    assert_eq!(running.post(&order("while-paused", 7)).await.0, 200, "intake goes on");
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'other' AND state = 'delivered'", 2).await;
+    assert_eq!(
+        running.count("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'paused' AND state = 'paused'").await,
+        1
+    );
+    sqlx::query("SELECT hookfast.resume('paused')").execute(&running.pool).await.expect("resumed");
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'paused' AND state = 'delivered'", 2).await;
+    assert_eq!(
+        running
+            .count(
+                "SELECT count(*) FROM hookfast_data.operator_log WHERE what IN ('handler.paused', 'handler.resumed')"
+            )
+            .await,
+        2
+    );
+    let unknown =
+        sqlx::query("SELECT hookfast.pause('nobody', 'x')").execute(&running.pool).await.expect_err("no such handler");
+    assert!(unknown.to_string().contains("no handler is named nobody"), "{unknown}");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
+    let database = database().await;
+    let gone = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let says = gone.clone();
+    let running = Running::start(&database, |builder| {
+        builder.source(source(Reject)).handler(subscription("gone"), move |_: Delivery| {
+            let gone = says.load(std::sync::atomic::Ordering::Relaxed);
+            async move { if gone { Outcome::Gone { error: "status 410".into() } } else { Outcome::Delivered } }
+        })
+    })
+    .await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.handlers WHERE name = 'gone' AND paused_why = 'status 410'", 1)
+        .await;
+    running
+        .until(
+            "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'gone' AND state = 'paused' AND tries_left = 4",
+            1,
+        )
+        .await;
+    gone.store(false, std::sync::atomic::Ordering::Relaxed);
+    sqlx::query("SELECT hookfast.resume('gone')").execute(&running.pool).await.expect("resumed");
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    assert_eq!(running.count("SELECT count(*) FROM hookfast.dead_letters").await, 0);
+    running.end().await;
+}

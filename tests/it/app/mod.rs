@@ -1,0 +1,84 @@
+//! A whole Hookfast inside the test: ingress, worker and handlers in Rust, on a database of its own.
+
+mod handlers;
+mod ledger;
+mod transactional;
+mod wire;
+
+use crate::support::{postgres::Database, raw_http::Client, server::AIRALO_SECRET, wait_until};
+use hookfast::app::{Builder, Subscription};
+use hookfast::domain::RetryPolicy;
+use hookfast::ingress::{OnInvalidSignature, Source};
+use hookfast::signing::Secret;
+use hookfast::sources::airalo::Airalo;
+use sqlx::PgPool;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// A running Hookfast.
+struct Running {
+    ingress: SocketAddr,
+    pool: PgPool,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// The source `airalo`, with the tests' secret.
+fn source(on_invalid_signature: OnInvalidSignature) -> Source {
+    let secret = Secret::new("env:AIRALO_CLIENT_SECRET", AIRALO_SECRET.into()).expect("long enough");
+    Source::new("airalo".parse().expect("a name"), Arc::new(Airalo), vec![secret], on_invalid_signature)
+        .expect("a secret")
+}
+
+/// A subscription to everything that is tried again at once, a few times.
+fn subscription(name: &str) -> Subscription {
+    let mut subscription = Subscription::new(name, &["*"]).expect("a name");
+    subscription.policy.retry = RetryPolicy::Delays(vec![Duration::from_millis(1); 3]);
+    subscription
+}
+
+impl Running {
+    /// Starts what was declared, with the source `airalo` where it declares none, and waits until it takes webhooks.
+    async fn start(database: &Database, declare: impl FnOnce(Builder) -> Builder) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let ingress = listener.local_addr().expect("bound");
+        let builder = Builder::new(database.url()).expect("a URL").ingress(listener).grace(Duration::from_secs(5));
+        let app = declare(builder).build();
+        let stop = CancellationToken::new();
+        let stopping = stop.clone();
+        let task = tokio::spawn(async move { app.run(stopping).await.expect("it runs") });
+        // An unsigned request tells nothing of the database; a verified one that cannot be stored is 503.
+        wait_until("the ingress", async || {
+            let mut client = Client::connect(ingress).await;
+            client
+                .send(crate::support::airalo::request(br#"{"level":"90%","iccid":"start","package_name":"p"}"#))
+                .await;
+            client.answer().await.status == 200
+        })
+        .await;
+        Self { ingress, pool: database.pool().await, stop, task }
+    }
+
+    async fn post(&self, body: &[u8]) -> (u16, serde_json::Value) {
+        crate::support::airalo::post(self.ingress, body).await
+    }
+
+    async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a number")
+    }
+
+    async fn text(&self, query: &'static str) -> String {
+        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a text")
+    }
+
+    /// Waits until a query's number is what it should be.
+    async fn until(&self, query: &'static str, number: i64) {
+        wait_until(&format!("{query} = {number}"), async || self.count(query).await == number).await;
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.expect("it ends in good order");
+    }
+}

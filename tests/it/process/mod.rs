@@ -1,0 +1,38 @@
+//! The guarantees, against real processes that are really signalled, stopped and killed.
+
+mod gate;
+mod killed;
+mod outage;
+mod shutdown;
+mod stopped;
+
+use crate::support::wait_until_within;
+use sqlx::PgPool;
+use std::time::Duration;
+
+/// Long enough for a lease to expire, for a worker to have lived long enough to judge, and for a loaded machine.
+const TAKEN_OVER: Duration = Duration::from_secs(90);
+
+/// One number from the database.
+async fn count(pool: &PgPool, query: &'static str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(pool).await.expect("a number")
+}
+
+/// Waits until nothing is owed any more.
+async fn all_settled(pool: &PgPool) {
+    wait_until_within(TAKEN_OVER, "an empty outbox", async || {
+        count(pool, "SELECT count(*) FROM hookfast_data.outbox").await == 0
+    })
+    .await;
+}
+
+/// Asserts that each of the orders is one event, and each event one delivery that was delivered once.
+async fn each_delivered_once(pool: &PgPool, orders: i64) {
+    assert_eq!(count(pool, "SELECT count(*) FROM hookfast.events").await, orders);
+    assert_eq!(count(pool, "SELECT count(*) FROM hookfast.dead_letters").await, 0);
+    assert_eq!(count(pool, "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, orders);
+    assert_eq!(
+        count(pool, "SELECT count(DISTINCT event_id) FROM hookfast.attempts WHERE outcome = 'delivered'").await,
+        orders
+    );
+}

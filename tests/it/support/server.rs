@@ -1,0 +1,141 @@
+//! A real `hookfast` process, started, asked, signalled and killed.
+
+use super::{raw_http::Client, wait_until};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+/// What signs the webhooks that come in.
+pub(crate) const AIRALO_SECRET: &str = "test-client-secret-0123456789abcdef";
+
+/// What signs the webhooks that go out.
+pub(crate) const HANDLER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A running process; killed with the value.
+pub(crate) struct Server {
+    process: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    _config: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// `hookfast serve` on that database, with a configuration, on free ports.
+    pub(crate) fn serve(database_url: &str, config: &str, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file: PathBuf = folder.path().join("hookfast.toml");
+        std::fs::write(&file, config).expect("a file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+        command.arg("serve").args(arguments).arg("--config").arg(&file).env("DATABASE_URL", database_url);
+        Self::start(command, Some(folder))
+    }
+
+    /// Any command that ends up listening, on free ports.
+    pub(crate) fn start(mut command: Command, config: Option<tempfile::TempDir>) -> Self {
+        command
+            .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+            .env("HANDLER_SECRET", HANDLER_SECRET)
+            .env("HOOKFAST_LISTEN", "127.0.0.1:0")
+            .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
+            .env("RUST_LOG", "warn,hookfast=info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the process starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (lines, kept) = (BufReader::new(process.stderr.take().expect("piped")).lines(), log.clone());
+        thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| kept.lock().expect("no holder panics").push(line))
+        });
+        Self { process, log, _config: config }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("no holder panics").join("\n")
+    }
+
+    /// Waits for a line of its log.
+    pub(crate) async fn logged(&self, text: &str) {
+        wait_until(&format!("the log line {text:?}"), async || self.log().contains(text)).await;
+    }
+
+    async fn address(&self, variable: &str) -> SocketAddr {
+        let mark = format!("variable=\"{variable}\"");
+        self.logged(&mark).await;
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains(&mark)).expect("just seen");
+        let (_, rest) = line.split_once("address=").expect("the address is logged");
+        rest.split_whitespace().next().expect("a word").parse().expect("an address")
+    }
+
+    /// Where webhooks come in.
+    pub(crate) async fn ingress(&self) -> SocketAddr {
+        self.address("HOOKFAST_LISTEN").await
+    }
+
+    /// Where it tells about itself.
+    pub(crate) async fn admin(&self) -> SocketAddr {
+        self.address("HOOKFAST_ADMIN_LISTEN").await
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn ready(&self) {
+        let admin = self.admin().await;
+        wait_until("readiness", async || get(admin, "/readyz").await == 200).await;
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("the process is there");
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.process.id()).expect("a pid"))
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut ended = None;
+        wait_until("the end of the process", async || {
+            ended = self.process.try_wait().expect("it is ours");
+            ended.is_some()
+        })
+        .await;
+        ended.expect("just seen")
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.ended().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = (self.process.kill(), self.process.wait());
+        if thread::panicking() {
+            #[allow(clippy::print_stderr, reason = "a failed test shows what the process said")]
+            {
+                eprintln!("--- log of the process\n{}", self.log());
+            }
+        }
+    }
+}
+
+/// The status of a GET; 0 where nobody answers.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> u16 {
+    if tokio::net::TcpStream::connect(address).await.is_err() {
+        return 0;
+    }
+    let mut client = Client::connect(address).await;
+    client.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
+    client.answer().await.status
+}
