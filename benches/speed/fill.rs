@@ -6,6 +6,7 @@ use crate::{
     load,
     orders::Orders,
     server::Server,
+    usage::Meter,
 };
 use clap::Parser;
 use sqlx::{Connection, Executor, PgConnection};
@@ -110,6 +111,7 @@ impl Load {
         let database = postgres.fresh().await?;
         let concurrency = self.concurrency.to_string();
         let server = Server::ourselves(&database.url, ["serve-embedded", "--concurrency", &concurrency]).await?;
+        let meter = Meter::start(&server, postgres)?;
         let (orders, acknowledged) = (Arc::new(Orders::new()), Arc::new(AtomicU64::new(0)));
         let (address, connections, count) = (server.address, self.connections, acknowledged.clone());
         let times = (Duration::ZERO, Duration::from_secs(seconds));
@@ -118,6 +120,7 @@ impl Load {
         let windows = self.watch(&server, &acknowledged, &database, seconds, snapshot).await?;
         let mut brought = loading.await??;
         let (sent, drained) = drain(&server, &acknowledged).await?;
+        let cost = meter.read(sent)?;
 
         let mut table = Table::of(&["until s", "acknowledged/s", "handled/s", "waiting"]);
         for window in &windows {
@@ -132,7 +135,7 @@ impl Load {
             fine(p99),
             brought.others()
         ));
-        say(&format!("  acknowledged {sent}; {drained}"));
+        say(&format!("  acknowledged {sent}; {drained}\n  {cost}"));
         server.stop().await?;
         postgres.discard(database).await?;
         Ok(windows)

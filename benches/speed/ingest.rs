@@ -8,6 +8,7 @@ use crate::{
     orders::Orders,
     receiver,
     server::Server,
+    usage::{Cost, Meter},
 };
 use clap::Parser;
 use std::{
@@ -49,10 +50,7 @@ struct Run {
     rate: f64,
     p50: f64,
     p99: f64,
-    /// Microseconds of processor time a request: the server's, and that of Postgres. Least touched by what else the
-    /// machine does.
-    server: f64,
-    postgres: f64,
+    cost: Cost,
 }
 
 impl Default for Ingest {
@@ -75,7 +73,7 @@ impl Contestant {
 
 impl Run {
     fn cells(self, name: &str, round: String) -> [String; 7] {
-        let Self { rate, p50, p99, server, postgres } = self;
+        let Self { rate, p50, p99, cost: Cost { server, postgres } } = self;
         [name.to_owned(), round, whole(rate), fine(p50), fine(p99), whole(server), whole(postgres)]
     }
 }
@@ -97,9 +95,10 @@ impl Ingest {
         }
         for (contestant, runs) in Contestant::ALL.into_iter().zip(&runs) {
             let of = |figure: fn(&Run) -> f64| median(&runs.iter().map(figure).collect::<Vec<_>>());
-            let cells =
-                ["median".to_owned(), whole(of(|run| run.rate)), fine(of(|run| run.p50)), fine(of(|run| run.p99))];
-            table.row([contestant.name().to_owned()].into_iter().chain(cells));
+            let (rate, p50, p99) = (of(|run| run.rate), of(|run| run.p50), of(|run| run.p99));
+            let cost = Cost { server: of(|run| run.cost.server), postgres: of(|run| run.cost.postgres) };
+            let run = Run { rate, p50, p99, cost };
+            table.row(run.cells(contestant.name(), "median".to_owned()));
         }
         table.print();
         let [hookfast, without, baseline] = &runs;
@@ -124,21 +123,17 @@ impl Ingest {
         let times = (Duration::from_secs(1), Duration::from_secs(self.seconds));
         let orders = Arc::new(Orders::new());
         let counted = Arc::new(AtomicU64::new(0));
-        let used = || anyhow::Ok((server.usage()?.processor, postgres.processor()));
-        let before = used()?;
+        let meter = Meter::start(&server, postgres)?;
         let mut brought = load::closed_loop(server.address, &orders, self.connections, times, &counted).await?;
         if !brought.others.is_empty() {
             say(&format!("  {}: not acknowledged: {}", contestant.name(), brought.others()));
         }
-        let after = used()?;
-        let a_request = |used: Duration| used.as_secs_f64() * 1e6 / counted.load(Ordering::Relaxed) as f64;
-        let ours = a_request(after.0 - before.0);
-        let theirs = after.1.zip(before.1).map_or(f64::NAN, |(after, before)| a_request(after - before));
+        let cost = meter.read(counted.load(Ordering::Relaxed))?;
         server.stop().await?;
         postgres.discard(database).await?;
         let rate = brought.times.len() as f64 / times.1.as_secs_f64();
         let (p50, p99) = (brought.times.percentile(0.5), brought.times.percentile(0.99));
-        Ok(Run { rate, p50, p99, server: ours, postgres: theirs })
+        Ok(Run { rate, p50, p99, cost })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     orders::Orders,
     receiver::{self, Arrivals},
     server::Server,
+    usage::Meter,
 };
 use clap::Parser;
 use std::{
@@ -61,10 +62,12 @@ impl Latency {
         let arrivals = Arrivals::new(epoch, schedule.len());
         let config = config::one_handler(receiver::start(Some(arrivals.clone()))?, self.concurrency)?;
         let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
+        let meter = Meter::start(&server, postgres)?;
         let start = Instant::now();
         let (mut brought, late) =
             load::open_loop(server.address, &orders, self.connections, (start, WARM), &schedule).await?;
         wait_for(&arrivals, &brought.acknowledged).await;
+        let cost = meter.read(brought.acknowledged.len() as u64)?;
 
         let (mut handled, mut lost) = (Times::default(), 0);
         for &number in &brought.acknowledged {
@@ -94,6 +97,7 @@ impl Latency {
             "  the load itself was late by {} ms at worst, which is in the times",
             fine(late.as_secs_f64() * 1e3)
         ));
+        say(&format!("  {cost}"));
         server.stop().await?;
         postgres.discard(database).await
     }

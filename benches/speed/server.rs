@@ -2,10 +2,12 @@
 
 use crate::{
     client::Connection,
+    config::HANDLER_SECRET,
     orders::SECRET,
     usage::{self, Usage},
 };
 use anyhow::{Context, bail};
+use hookfast::signing::standard_webhooks;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -58,6 +60,7 @@ impl Server {
         command
             .env("DATABASE_URL", url)
             .env("AIRALO_CLIENT_SECRET", SECRET)
+            .env(HANDLER_SECRET, standard_webhooks::secret_text(*b"32 bytes that sign what is sent."))
             .env("HOOKFAST_LISTEN", address.to_string())
             .env("HOOKFAST_ADMIN_LISTEN", admin.to_string())
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned()))

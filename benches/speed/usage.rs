@@ -1,5 +1,6 @@
 //! What processes use, as Linux counts it.
 
+use crate::{database::Postgres, server::Server};
 use anyhow::Context;
 use std::{fs, time::Duration};
 
@@ -31,6 +32,41 @@ pub(crate) fn processor_of_family(parent: u32) -> Option<Duration> {
     let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let children = pids.filter_map(Stat::of).filter(|child| child.parent == parent).map(|child| child.own);
     Some(stat.own + stat.ended_children + children.sum::<Duration>())
+}
+
+/// Processor time from its making on, by the request: of all figures the one least touched by what else a machine does.
+pub(crate) struct Meter<'a> {
+    of: (&'a Server, &'a Postgres),
+    then: (Duration, Option<Duration>),
+}
+
+/// Microseconds of processor time a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Cost {
+    /// The server's.
+    pub(crate) server: f64,
+    /// All of Postgres'; NaN where it cannot be seen.
+    pub(crate) postgres: f64,
+}
+
+impl<'a> Meter<'a> {
+    pub(crate) fn start(server: &'a Server, postgres: &'a Postgres) -> anyhow::Result<Self> {
+        Ok(Self { of: (server, postgres), then: (server.usage()?.processor, postgres.processor()) })
+    }
+
+    /// For so many requests.
+    pub(crate) fn read(&self, requests: u64) -> anyhow::Result<Cost> {
+        let each = |used: Duration| used.as_secs_f64() * 1e6 / requests as f64;
+        let server = each(self.of.0.usage()?.processor - self.then.0);
+        let postgres = self.of.1.processor().zip(self.then.1).map_or(f64::NAN, |(now, then)| each(now - then));
+        Ok(Cost { server, postgres })
+    }
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "processor time a request: server {:.0} µs, Postgres {:.0} µs", self.server, self.postgres)
+    }
 }
 
 struct Stat {
