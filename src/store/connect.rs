@@ -107,7 +107,8 @@ impl FromStr for Database {
 }
 
 impl Database {
-    fn options(&self, role: Role) -> PgConnectOptions {
+    /// How a connection of that role is made.
+    pub fn options(&self, role: Role) -> PgConnectOptions {
         self.options.clone().application_name(role.name()).options(role.settings())
     }
 

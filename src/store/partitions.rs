@@ -7,6 +7,9 @@ use std::time::Duration;
 /// How many days ahead there are partitions.
 const DAYS_AHEAD: i32 = 14;
 
+/// "partitio" in ASCII: what the processes agree to lock while one of them makes partitions.
+const LOCK: i64 = 0x7061_7274_6974_696f;
+
 /// DDL of the running program may be late, but may not queue in front of ingest.
 const LOCK_TIMEOUT: &str = "100ms";
 
@@ -51,6 +54,7 @@ pub async fn ensure_partitions(pool: &PgPool) -> Result<usize, StoreError> {
     run.await.map_err(StoreError::new("make partitions"))
 }
 
+/// One process at a time, and only what is still missing: so it does not matter who comes first.
 async fn make(
     connection: &mut PgConnection,
     parent: &str,
@@ -58,26 +62,29 @@ async fn make(
     lower: &str,
     upper: &str,
 ) -> Result<(), sqlx::Error> {
-    let statements = format!(
-        "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; \
-         CREATE TABLE IF NOT EXISTS hookfast_data.{partition} (LIKE hookfast_data.{parent} INCLUDING ALL); \
+    let prepare = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SELECT pg_advisory_xact_lock({LOCK})");
+    let attach = format!(
+        "CREATE TABLE hookfast_data.{partition} (LIKE hookfast_data.{parent} INCLUDING ALL); \
          ALTER TABLE hookfast_data.{parent} ATTACH PARTITION hookfast_data.{partition} \
              FOR VALUES FROM ('{lower}') TO ('{upper}')"
     );
     let mut tries = 0;
     loop {
         let mut transaction = connection.begin().await?;
-        let made = match sqlx::raw_sql(AssertSqlSafe(statements.as_str())).execute(&mut *transaction).await {
-            Ok(_) => transaction.commit().await,
-            Err(error) => {
-                transaction.rollback().await?;
-                Err(error)
+        let making = async {
+            sqlx::raw_sql(AssertSqlSafe(prepare.as_str())).execute(&mut *transaction).await?;
+            let there: bool = sqlx::query_scalar("SELECT to_regclass('hookfast_data.' || $1) IS NOT NULL")
+                .bind(partition)
+                .fetch_one(&mut *transaction)
+                .await?;
+            if !there {
+                sqlx::raw_sql(AssertSqlSafe(attach.as_str())).execute(&mut *transaction).await?;
             }
+            Ok(())
         };
-        let Err(error) = made else { return Ok(()) };
+        let Err(error) = making.await else { return transaction.commit().await };
+        transaction.rollback().await?;
         match code(&error).as_deref() {
-            // Another process was first: it is a partition already, or its name was just taken.
-            Some("42809" | "42P07" | "42P17" | "23505") => return Ok(()),
             Some("55P03" | "40P01") if tries < TRIES => {
                 tries += 1;
                 tokio::time::sleep(PAUSE).await;

@@ -1,10 +1,14 @@
 //! Taking deliveries from the dead.
 
 use super::{Connection, HandlerId, LeaseId, StoreError};
-use sqlx::{PgPool, Row};
+use sqlx::{Connection as _, PgPool, Row};
 
 const RESCUE: &str = include_str!("sql/rescue.sql");
 const ABANDON: &str = include_str!("sql/abandon.sql");
+
+/// Removes a lease that nothing is held by.
+const REMOVE_LEASE: &str = "DELETE FROM hookfast_data.leases l WHERE l.id = $1 \
+    AND NOT EXISTS (SELECT FROM hookfast_data.outbox o WHERE o.locked_by = l.id)";
 
 /// How many deliveries one statement takes, so that none of them is long.
 const BATCH: i64 = 1000;
@@ -45,20 +49,12 @@ pub async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
                 break;
             }
         }
-        sqlx::query(
-            "DELETE FROM hookfast_data.leases l WHERE l.id = $1 AND l.expires_at < clock_timestamp() \
-             AND NOT EXISTS (SELECT FROM hookfast_data.outbox o WHERE o.locked_by = l.id)",
-        )
-        .bind(lease)
-        .execute(pool)
-        .await
-        .map_err(StoreError::new("remove a lease"))?;
     }
     Ok(rescued)
 }
 
-/// One bounded batch, with the lease row locked first so that its worker cannot claim meanwhile; `None` where the
-/// lease was renewed, or another worker is at it.
+/// One bounded batch, with the lease row locked first so that its worker cannot claim meanwhile, and removed once
+/// nothing is held by it; `None` where the lease was renewed, a claim under it is on its way, or another worker is at it.
 async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescued>>, StoreError> {
     let run = async {
         let mut transaction = pool.begin().await?;
@@ -72,6 +68,8 @@ async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescue
             return Ok(None);
         }
         let rows = sqlx::query(RESCUE).bind(lease.0).bind(BATCH).bind(MOST_LOST).fetch_all(&mut *transaction).await?;
+        // Under the same lock, and with a snapshot that sees every claim made before it.
+        sqlx::query(REMOVE_LEASE).bind(lease.0).execute(&mut *transaction).await?;
         transaction.commit().await?;
         rows.iter().map(read).collect::<Result<Vec<_>, _>>().map(Some)
     };
@@ -113,14 +111,15 @@ impl Connection {
     /// Where a statement failed; then the lease expires, and others rescue what is left.
     pub async fn abandon_lease(&mut self, lease: LeaseId) -> Result<u64, StoreError> {
         let run = async {
-            let freed = sqlx::query(ABANDON).bind(lease.0).execute(&mut self.inner).await?.rows_affected();
-            sqlx::query(
-                "DELETE FROM hookfast_data.leases l WHERE l.id = $1 \
-                 AND NOT EXISTS (SELECT FROM hookfast_data.outbox o WHERE o.locked_by = l.id)",
-            )
-            .bind(lease.0)
-            .execute(&mut self.inner)
-            .await?;
+            let mut transaction = self.inner.begin().await?;
+            // Waits for a claim of ours that is still on its way.
+            sqlx::query("SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPDATE")
+                .bind(lease.0)
+                .execute(&mut *transaction)
+                .await?;
+            let freed = sqlx::query(ABANDON).bind(lease.0).execute(&mut *transaction).await?.rows_affected();
+            sqlx::query(REMOVE_LEASE).bind(lease.0).execute(&mut *transaction).await?;
+            transaction.commit().await?;
             Ok(freed)
         };
         run.await.map_err(StoreError::new("abandon"))

@@ -13,4 +13,5 @@ mod ingress_http;
 mod process;
 mod raw_server;
 mod receiver;
+mod store;
 mod support;

@@ -24,11 +24,11 @@ impl TransactionalHandler for Books {
             1 if key.contains("panic") => panic!("in the middle"),
             1 if key.contains("hang") => std::future::pending().await,
             1 if key.contains("statement") => {
-                drop(sqlx::query("SELECT 1 / 0").execute(transaction.connection()).await?)
+                sqlx::query("SELECT 1 / 0").execute(transaction.connection()).await?;
             }
             // What fails only at the commit is found there.
             1 if key.contains("deferred") => {
-                drop(sqlx::query("INSERT INTO line VALUES (1)").execute(transaction.connection()).await?)
+                sqlx::query("INSERT INTO line VALUES (1)").execute(transaction.connection()).await.map(|_| ())?
             }
             _ if key.contains("refused") => return Err(Failed::dead("never")),
             _ => {}

@@ -103,7 +103,9 @@ async fn a_forged_request_is_401_evidence_and_takes_no_key() {
         let problem = send(&running, &forged).await.problem(401, "not-verified");
         assert!(!problem.to_string().contains("wrong"), "the reason is not told: {problem}");
     }
-    running.until("SELECT coalesce(sum(count), 0)::bigint FROM hookfast.quarantine WHERE reason = 'wrong_signature'", 3).await;
+    running
+        .until("SELECT coalesce(sum(count), 0)::bigint FROM hookfast.quarantine WHERE reason = 'wrong_signature'", 3)
+        .await;
     assert_eq!(running.count("SELECT count(*) FROM hookfast.quarantine").await, 1, "identical ones are one row");
     assert_eq!(running.post(&body).await.1["status"], "stored", "the genuine one is not suppressed");
     running.end().await;

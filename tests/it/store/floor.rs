@@ -1,0 +1,114 @@
+//! The id floor never hides a delivery that commits late.
+
+use super::Store;
+use hookfast::store::{Floors, Role, SettleOutcome, Settlement};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// A transaction that takes delivery ids now and commits later, as `enqueue` in somebody's own transaction does. It
+/// has its transaction id before it takes delivery ids, as every writer has.
+const TAKES_IDS: &str = "WITH key AS (INSERT INTO hookfast_data.idempotency_keys SELECT 1, gen_random_uuid()::text, gen_random_uuid() RETURNING 1) \
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) SELECT $1, hookfast_data.id_at(clock_timestamp()), 3 FROM key, generate_series(1, $2)";
+
+#[tokio::test]
+async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
+    for most in [500, 50] {
+        let store = Store::new().await;
+        let lease = store.lease().await;
+        let mut claimer = store.connection(Role::Claim).await;
+        let mut floors = Floors::new(Instant::now());
+        assert!(
+            store.claim(&mut claimer, lease, most, &mut floors).await.claimed.is_empty(),
+            "the full scan of the start is over"
+        );
+
+        let mut late = store.pool.begin().await.expect("a transaction");
+        sqlx::query(TAKES_IDS).bind(store.handler.0).bind(120).execute(&mut *late).await.expect("ids are taken");
+        let mut found = HashSet::new();
+        let mut claim_some = async |floors: &mut Floors, claims: usize| {
+            for _ in 0..claims {
+                let batch = store.claim(&mut claimer, lease, most, floors).await;
+                found.extend(batch.claimed.iter().map(|c| c.claim.delivery.0));
+            }
+            found.len()
+        };
+        // Others commit meanwhile, and are claimed: the floor would like to rise.
+        for i in 0..5 {
+            store.fill(&format!("{most}-{i}"), 100).await;
+            claim_some(&mut floors, 12).await;
+        }
+        assert_eq!(claim_some(&mut floors, 1).await, 500);
+        late.commit().await.expect("late");
+        store.fill(&format!("{most}-after"), 100).await;
+        assert_eq!(claim_some(&mut floors, 20).await, 720, "claims of {most}");
+        // And it does rise: a claim does not look at all of it again.
+        assert!(floors.for_claim(Instant::now()).0 > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
+    let store = Arc::new(Store::new().await);
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..6u64 {
+        let store = store.clone();
+        writers.spawn(async move {
+            for round in 0..15u64 {
+                let mut transaction = store.pool.begin().await.expect("a transaction");
+                sqlx::query(TAKES_IDS).bind(store.handler.0).bind(20).execute(&mut *transaction).await.expect("ids");
+                tokio::time::sleep(Duration::from_millis((writer * 37 + round * 53) % 300)).await;
+                // Some give up: their ids are never seen.
+                if (writer + round) % 7 == 0 {
+                    transaction.rollback().await.expect("gone");
+                } else {
+                    transaction.commit().await.expect("there");
+                }
+            }
+        });
+    }
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let mut claimers = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let (store, stop) = (store.clone(), stop.clone());
+        claimers.spawn(async move {
+            let lease = store.lease().await;
+            let (mut claim, mut settle) = (store.connection(Role::Claim).await, store.connection(Role::Settle).await);
+            let (mut floors, mut found, mut idle) = (Floors::new(Instant::now()), Vec::new(), 0);
+            while idle < 20 {
+                let batch = store.claim(&mut claim, lease, 7, &mut floors).await;
+                idle = if batch.claimed.is_empty() && stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    idle + 1
+                } else {
+                    0
+                };
+                let outcomes: Vec<_> = batch
+                    .claimed
+                    .iter()
+                    .map(|c| Settlement {
+                        claim: c.claim,
+                        outcome: SettleOutcome::EventMissing,
+                        duration: None,
+                        status: None,
+                        error: None,
+                    })
+                    .collect();
+                settle.settle(&outcomes).await;
+                found.extend(batch.claimed.iter().map(|c| c.claim.delivery.0));
+            }
+            found
+        });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer.expect("a writer");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let found: Vec<i64> = claimers.join_all().await.into_iter().flatten().collect();
+    let committed = store.count("SELECT count(*) FROM hookfast_data.dead_letters").await;
+    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox").await, 0, "none was missed");
+    assert_eq!(found.len() as i64, committed);
+    assert_eq!(found.iter().collect::<HashSet<_>>().len(), found.len(), "none was claimed twice");
+    assert!(found.len() > 1200, "{}", found.len());
+}

@@ -1,0 +1,79 @@
+//! Partitions are made ahead without anybody having to wait.
+
+use super::{Store, verdicts};
+use hookfast::domain::Origin::Webhook;
+use hookfast::store::{Role, ensure_partitions};
+use std::time::Duration;
+
+const PARTITIONS: &str = "SELECT count(*) FROM pg_inherits JOIN pg_class p ON p.oid = inhparent \
+    WHERE p.relnamespace = 'hookfast_data'::regnamespace AND p.relkind = 'p'";
+
+/// Takes away the last days, so that there is something to make.
+const DROP_SOME: &str = "DO $$ DECLARE name text; BEGIN \
+    FOR name IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'hookfast_data'::regnamespace AND c.relkind = 'r' \
+        AND c.relname ~ '_2[0-9]{7}$' AND right(c.relname, 8) > to_char(now() + interval '5 days', 'YYYYMMDD') \
+    LOOP EXECUTE 'DROP TABLE hookfast_data.' || name; END LOOP; END $$";
+
+#[tokio::test]
+async fn they_reach_two_weeks_ahead_and_are_made_once() {
+    let store = Store::new().await;
+    assert_eq!(store.count(PARTITIONS).await, 2 * 16, "yesterday, today, and two weeks, for events and attempts");
+    assert_eq!(ensure_partitions(&store.pool).await.expect("nothing to do"), 0);
+    let last = "SELECT count(*) FROM pg_class WHERE relkind = 'r' \
+        AND relname = 'events_' || to_char((clock_timestamp() AT TIME ZONE 'UTC')::date + 14, 'YYYYMMDD')";
+    assert_eq!(store.count(last).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_may_make_them_at_once() {
+    let store = Store::new().await;
+    store.execute(DROP_SOME).await;
+    let before = store.count(PARTITIONS).await;
+    assert!(before < 20);
+    let mut makers = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let pool = store.pool.clone();
+        makers.spawn(async move { ensure_partitions(&pool).await });
+    }
+    while let Some(maker) = makers.join_next().await {
+        maker.expect("no panic").expect("each of them succeeds");
+    }
+    assert_eq!(store.count(PARTITIONS).await, 2 * 16);
+}
+
+/// A reader's transaction and a writer's are open for as long as it takes: the partitions are made, and no ingest
+/// waits for a lock meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_and_a_writer_that_are_open_hold_up_nobody() {
+    let store = Store::new().await;
+    store.fill("before", 10).await;
+    store.execute(DROP_SOME).await;
+    let mut reader = store.pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT count(*) FROM hookfast.events JOIN hookfast.attempts USING (event_id)")
+        .execute(&mut *reader)
+        .await
+        .expect("read");
+    let mut writer = store.pool.begin().await.expect("a transaction");
+    sqlx::query("INSERT INTO hookfast_data.idempotency_keys VALUES (1, 'open', gen_random_uuid())")
+        .execute(&mut *writer)
+        .await
+        .expect("written");
+    sqlx::query("INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+        VALUES (hookfast_data.id_at(now()), 1, 0, 'x', 'enqueue', 'open', '{}', '')").execute(&mut *writer).await.expect("written");
+
+    let pool = store.pool.clone();
+    let making = tokio::spawn(async move { ensure_partitions(&pool).await });
+    // An ingest that had to wait for a lock would be refused after its lock time-out of a second, and say so.
+    let mut ingest = store.connection(Role::Ingest).await;
+    let mut stored = 0;
+    while !making.is_finished() || stored < 50 {
+        let answers = ingest.ingest(&[store.event(&format!("during-{stored}"), None)], Webhook).await;
+        assert_eq!(verdicts(&answers), ["stored"]);
+        stored += 1;
+    }
+    let made = tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time").expect("no panic");
+    assert!(made.expect("made, although both are still open") > 0);
+    assert_eq!(store.count(PARTITIONS).await, 2 * 16);
+    writer.commit().await.expect("the writer was not disturbed");
+    reader.commit().await.expect("nor the reader");
+}

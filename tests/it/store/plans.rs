@@ -1,0 +1,166 @@
+//! The plans of the hot statements stay what they are, however the tables were when they were made.
+
+use super::Store;
+use hookfast::store::Role;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+const CLAIM: &str = include_str!("../../../src/store/sql/claim.sql");
+const SETTLE: &str = include_str!("../../../src/store/sql/settle.sql");
+const INGEST: &str = include_str!("../../../src/store/sql/ingest.sql");
+const EVENTS: &str = include_str!("../../../src/store/sql/claimed_events.sql");
+
+/// A session with the settings of a role, and statements prepared in it.
+struct Session(PgConnection);
+
+impl Session {
+    async fn start(store: &Store, role: Role, name: &str, statement: &str) -> Self {
+        let mut session = Self(PgConnection::connect_with(&store.of.options(role)).await.expect("a connection"));
+        session.run(&format!("PREPARE {name} AS {statement}")).await;
+        session
+    }
+
+    async fn run(&mut self, statement: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.0).await.expect("a statement");
+    }
+
+    /// Often enough that the plan is the generic one from now on.
+    async fn settle_on_a_plan(&mut self, execute: &str) {
+        for _ in 0..8 {
+            self.run(execute).await;
+        }
+    }
+
+    /// Runs it, and answers with its plan and how many blocks it looked at.
+    async fn explain(&mut self, execute: &str) -> (Vec<Value>, i64) {
+        let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) {execute}");
+        let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_one(&mut self.0).await.expect("a plan");
+        let top = &plan[0]["Plan"];
+        let mut nodes = Vec::new();
+        flatten(top, &mut nodes);
+        let blocks = |key: &str| top[key].as_i64().unwrap_or(0);
+        (nodes, blocks("Shared Hit Blocks") + blocks("Shared Read Blocks"))
+    }
+}
+
+fn flatten(node: &Value, into: &mut Vec<Value>) {
+    into.push(node.clone());
+    for child in node["Plans"].as_array().into_iter().flatten() {
+        flatten(child, into);
+    }
+}
+
+/// Asserts that the outbox is only ever reached by its indexes and by ctid.
+fn assert_reaches_the_outbox_by_index(what: &str, nodes: &[Value]) {
+    let scans: Vec<_> = nodes
+        .iter()
+        .filter(|node| node["Relation Name"] == "outbox" && node["Node Type"] != "ModifyTable")
+        .map(|node| node["Node Type"].as_str().unwrap_or("?"))
+        .collect();
+    assert!(!scans.is_empty(), "{what}: {nodes:#?}");
+    assert!(scans.iter().all(|scan| ["Index Scan", "Tid Scan"].contains(scan)), "{what}: {scans:?}");
+}
+
+const FILL: &str = "INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) \
+    SELECT h.id, gen_random_uuid(), 3 FROM hookfast_data.handlers h, generate_series(1, 200000)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
+    for drained in [false, true] {
+        let store = Store::new().await;
+        if drained {
+            // What autovacuum does to every healthy queue.
+            store.execute(FILL).await;
+            store.execute("DELETE FROM hookfast_data.outbox").await;
+            store.execute("VACUUM ANALYZE hookfast_data.outbox").await;
+        }
+        let (lease, handler) = (store.lease().await.0, store.handler.0);
+        let claim = format!("EXECUTE claim({lease}, {handler}, 0, 250, 0, 250)");
+        let settle = |ids: &[i64]| {
+            let array = |value: &dyn Fn(&i64) -> String| {
+                format!("'{{{}}}'", ids.iter().map(value).collect::<Vec<_>>().join(","))
+            };
+            let same = |value: String| array(&|_| value.clone());
+            let (handlers, leases, zeros, nulls) =
+                (same(handler.to_string()), same(lease.to_string()), same("0".into()), same("NULL".into()));
+            let (deliveries, attempts, outcomes) = (array(&i64::to_string), same("1".into()), same("release".into()));
+            format!(
+                "EXECUTE settle({handlers}, {deliveries}, {attempts}, {leases}, {outcomes}, {zeros}, {zeros}, {nulls}, {nulls})"
+            )
+        };
+        let mut claims = Session::start(&store, Role::Claim, "claim", CLAIM).await;
+        let mut settles = Session::start(&store, Role::Settle, "settle", SETTLE).await;
+        claims.settle_on_a_plan(&claim).await;
+        settles.settle_on_a_plan(&settle(&[1, 2, 3])).await;
+        store.execute(FILL).await;
+
+        let (plan, blocks) = claims.explain(&claim).await;
+        assert_reaches_the_outbox_by_index("claim", &plan);
+        assert!(blocks < 10_000, "a claim of 250 of 200,000 (drained: {drained}) looked at {blocks} blocks");
+        assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await, 250);
+        let held: Vec<i64> = sqlx::query_scalar("SELECT id FROM hookfast_data.outbox WHERE locked_by IS NOT NULL")
+            .fetch_all(&store.pool)
+            .await
+            .expect("ids");
+        let (plan, blocks) = settles.explain(&settle(&held)).await;
+        assert_reaches_the_outbox_by_index("settle", &plan);
+        assert!(blocks < 15_000, "a settlement of 250 of 200,000 (drained: {drained}) looked at {blocks} blocks");
+        assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await, 0);
+        // The due lane, now that some are due.
+        let (plan, blocks) = claims.explain(&format!("EXECUTE claim({lease}, {handler}, 300000, 0, 0, 100)")).await;
+        assert_reaches_the_outbox_by_index("claim of due ones", &plan);
+        assert!(plan.iter().any(|node| node["Index Name"] == "outbox_due"));
+        assert!(blocks < 5_000, "{blocks} blocks");
+    }
+}
+
+#[tokio::test]
+async fn ingest_touches_only_the_rows_it_stores_and_claims_are_heap_only() {
+    let store = Store::new().await;
+    let one = "EXECUTE ingest(ARRAY[hookfast_data.id_at(clock_timestamp())], '{1}', ARRAY[gen_random_uuid()::text], '{NULL}', '{NULL}', '{x.y}', \
+        '{NULL}', '{NULL}', '{\"{}\"}', '{abc}', 'webhook')";
+    let mut ingest = Session::start(&store, Role::Ingest, "ingest", INGEST).await;
+    for _ in 0..8 {
+        ingest.run(one).await;
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    store.execute("INSERT INTO hookfast_data.idempotency_keys SELECT 1, 'k' || i, gen_random_uuid() FROM generate_series(1, 200000) i").await;
+    store.execute(FILL).await;
+    let (plan, blocks) = ingest.explain(one).await;
+    for table in ["idempotency_keys", "outbox"] {
+        assert!(
+            !plan.iter().any(|n| n["Node Type"] == "Seq Scan" && n["Relation Name"] == table),
+            "{table} is scanned"
+        );
+    }
+    assert!(blocks < 300, "one request among 200,000 keys looked at {blocks} blocks");
+
+    let lease = store.lease().await;
+    for _ in 0..20 {
+        assert_eq!(store.claim_all(lease, 500).await.len(), 500);
+    }
+    let hot = "SELECT (100 * n_tup_hot_upd / n_tup_upd)::bigint FROM pg_stat_user_tables WHERE relname = 'outbox' AND n_tup_upd > 0";
+    crate::support::wait_until("the statistics of the claims", async || {
+        store
+            .count("SELECT coalesce(sum(n_tup_upd), 0)::bigint FROM pg_stat_user_tables WHERE relname = 'outbox'")
+            .await
+            >= 10_000
+    })
+    .await;
+    assert!(store.count(hot).await >= 99, "{} % of the claims were heap-only", store.count(hot).await);
+}
+
+#[tokio::test]
+async fn the_payloads_of_a_claim_open_only_their_own_day() {
+    let store = Store::new().await;
+    store.fill("o", 50).await;
+    let mut session = Session::start(&store, Role::Claim, "events", EVENTS).await;
+    // As the program runs it: planned for its bounds each time.
+    session.run("SET plan_cache_mode = force_custom_plan").await;
+    let ids = store.text("SELECT format('ARRAY[%s]::uuid[], %L, %L', string_agg(quote_literal(event_id), ','), min(event_id::text), max(event_id::text)) FROM hookfast.events").await;
+    let (plan, blocks) = session.explain(&format!("EXECUTE events({ids}, 16384)")).await;
+    let days: Vec<_> =
+        plan.iter().filter_map(|n| n["Relation Name"].as_str()).filter(|name| name.starts_with("events_")).collect();
+    assert!((1..=2).contains(&days.len()), "{days:?}");
+    assert!(blocks < 1000, "{blocks} blocks");
+}

@@ -1,0 +1,81 @@
+//! Stored, duplicate or conflict: in one group, across groups, and after a window.
+
+use super::{Store, verdicts};
+use hookfast::{domain::Origin::Webhook, store::Role};
+use std::time::Duration;
+
+#[tokio::test]
+async fn in_one_group_each_request_gets_its_own_verdict() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    let group = [
+        store.event("k", Some("a")),
+        store.event("other", None),
+        store.event("k", Some("b")),
+        store.event("k", Some("a")),
+        store.event("k", Some("b")),
+        store.event("k", Some("c")),
+        store.event("k", None),
+    ];
+    let answers = ingest.ingest(&group, Webhook).await;
+    assert_eq!(verdicts(&answers), ["stored", "stored", "conflict", "duplicate", "duplicate", "conflict", "duplicate"]);
+    let ids: Vec<_> = answers.iter().map(|answer| answer.expect("answered").event_id).collect();
+    assert_eq!(ids[0], group[0].id);
+    assert_eq!((ids[3], ids[6]), (ids[0], ids[0]), "a duplicate answers with the first one's event");
+    assert_eq!(ids[4], ids[2], "also that of a conflict");
+    // The same again, in another order and another group.
+    let again = [store.event("k", Some("c")), store.event("k", Some("a")), store.event("k", Some("d"))];
+    let answers = ingest.ingest(&again, Webhook).await;
+    assert_eq!(verdicts(&answers), ["duplicate", "duplicate", "conflict"]);
+    assert_eq!(answers[0].expect("answered").event_id, ids[5]);
+
+    let events = "SELECT string_agg(idempotency_key || '=' || type || CASE WHEN conflicts_with IS NULL THEN '' ELSE '!' END, ' ' ORDER BY idempotency_key) FROM hookfast.events";
+    assert_eq!(
+        store.text(events).await,
+        "k=airalo.order.completed k#conflict:b=airalo.order.completed.conflict! k#conflict:c=airalo.order.completed.conflict! \
+         k#conflict:d=airalo.order.completed.conflict! other=airalo.order.completed"
+    );
+    let owed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast.events USING (event_id)";
+    assert_eq!(store.count(owed).await, 5, "each event, also a conflict, is owed to the handler");
+    let first = "SELECT count(*) FROM hookfast.events c JOIN hookfast.events f ON f.event_id = c.conflicts_with AND f.idempotency_key = 'k'";
+    assert_eq!(store.count(first).await, 3);
+}
+
+#[tokio::test]
+async fn a_key_whose_window_has_passed_is_taken_anew() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    let windowed = |fingerprint| {
+        let mut event = store.event("low_data", fingerprint);
+        event.window = Some(Duration::from_secs(6 * 3600));
+        event
+    };
+    let first = ingest.ingest(&[windowed(Some("a"))], Webhook).await[0].expect("stored");
+    assert_eq!(
+        verdicts(&ingest.ingest(&[windowed(Some("a")), windowed(Some("b"))], Webhook).await),
+        ["duplicate", "conflict"]
+    );
+    store.execute("UPDATE hookfast_data.idempotency_keys SET expires_at = clock_timestamp() - interval '1 ms'").await;
+    let answers = ingest.ingest(&[windowed(Some("b")), windowed(Some("b"))], Webhook).await;
+    assert_eq!(verdicts(&answers), ["stored", "duplicate"]);
+    assert_ne!(answers[0].expect("stored").event_id, first.event_id);
+    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.idempotency_keys WHERE fingerprint = 'b' AND expires_at > now() + interval '5 hours'").await, 1);
+}
+
+#[tokio::test]
+async fn subscriptions_are_by_pattern_and_source() {
+    let store = Store::new().await;
+    store.execute(
+        "DELETE FROM hookfast_data.handlers; \
+         INSERT INTO hookfast_data.sources (name, kind) VALUES ('other', 'airalo'); \
+         INSERT INTO hookfast_data.handlers (name, kind, types, sources, tries, registered_version) VALUES \
+            ('exact', 'rust', '{airalo.order.completed}', NULL, 3, 1), ('prefix', 'rust', '{x.*,airalo.order.*}', NULL, 3, 1), \
+            ('itself', 'rust', '{airalo.order.completed.*}', NULL, 3, 1), ('underscore', 'rust', '{airalo_order.*}', NULL, 3, 1), \
+            ('mine', 'rust', '{*}', '{airalo}', 3, 1), ('theirs', 'rust', '{*}', '{other}', 3, 1)",
+    )
+    .await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    assert!(ingest.ingest(&[store.event("k", None)], Webhook).await[0].is_ok());
+    let handlers = "SELECT string_agg(handler, ' ' ORDER BY handler) FROM hookfast.deliveries";
+    assert_eq!(store.text(handlers).await, "exact mine prefix");
+}
