@@ -1,0 +1,84 @@
+//! Percentiles, medians, and tables.
+
+use std::{fmt::Write as _, io::Write as _, time::Duration};
+
+/// What was measured, in microseconds.
+#[derive(Default)]
+pub(crate) struct Times(Vec<u32>);
+
+impl Times {
+    pub(crate) fn add(&mut self, time: Duration) {
+        self.0.push(u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The smallest time that `share` of all are not above, in milliseconds; NaN of none.
+    pub(crate) fn percentile(&mut self, share: f64) -> f64 {
+        if self.0.is_empty() {
+            return f64::NAN;
+        }
+        let rank = (self.0.len() as f64 * share).ceil() as usize;
+        let index = rank.clamp(1, self.0.len()) - 1;
+        let (_, time, _) = self.0.select_nth_unstable(index);
+        f64::from(*time) / 1000.0
+    }
+}
+
+/// The median; NaN of none.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    match (values.len(), values.len() / 2) {
+        (0, _) => f64::NAN,
+        (length, middle) if length % 2 == 1 => values[middle],
+        (_, middle) => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
+
+/// Rows of text in columns that line up: the first to the left, the others to the right.
+#[derive(Default)]
+pub(crate) struct Table(Vec<Vec<String>>);
+
+impl Table {
+    pub(crate) fn of(columns: &[&str]) -> Self {
+        Self(vec![columns.iter().map(|column| (*column).to_owned()).collect()])
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.0.push(cells.into_iter().collect());
+    }
+
+    pub(crate) fn print(&self) {
+        let mut text = String::new();
+        for row in &self.0 {
+            for (i, cell) in row.iter().enumerate() {
+                let width = self.0.iter().filter_map(|row| row.get(i)).map(|c| c.chars().count()).max().unwrap_or(0);
+                let _ = if i == 0 { write!(text, "  {cell:<width$}") } else { write!(text, "  {cell:>width$}") };
+            }
+            text.push('\n');
+        }
+        say(text.trim_end_matches('\n'));
+    }
+}
+
+/// A line for people.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Without decimals.
+pub(crate) fn whole(value: f64) -> String {
+    format!("{value:.0}")
+}
+
+/// With two decimals.
+pub(crate) fn fine(value: f64) -> String {
+    format!("{value:.2}")
+}

@@ -1,0 +1,52 @@
+//! What a Hookfast that has nothing to do costs.
+
+use crate::{
+    config,
+    database::Postgres,
+    figures::{Table, fine, say},
+    receiver,
+    server::Server,
+};
+use clap::Parser;
+use std::time::Duration;
+
+/// After the start, until it is quiet.
+const SETTLE: Duration = Duration::from_secs(5);
+
+#[derive(Parser)]
+pub(crate) struct Idle {
+    /// Seconds of doing nothing.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+}
+
+impl Default for Idle {
+    fn default() -> Self {
+        Self::parse_from(["idle"])
+    }
+}
+
+impl Idle {
+    pub(crate) async fn run(&self, postgres: &Postgres) -> anyhow::Result<()> {
+        say(&format!("\nidle: ingress and worker with one http handler, {} s with nothing to do", self.seconds));
+        let database = postgres.fresh().await?;
+        let config = config::one_handler(receiver::start(None)?, 32)?;
+        let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
+        tokio::time::sleep(SETTLE).await;
+        let (before, asked) = (server.usage()?, database.transactions().await?);
+        let length = Duration::from_secs(self.seconds);
+        tokio::time::sleep(length).await;
+        let (after, asked_then) = (server.usage()?, database.transactions().await?);
+        let busy = (after.processor - before.processor).as_secs_f64() / length.as_secs_f64();
+        let asked = (asked_then - asked) as f64 / length.as_secs_f64();
+
+        let mut table = Table::of(&["", "figure", "aimed at"]);
+        table.row(["memory now, MiB".to_owned(), fine(after.resident), "< 40".to_owned()]);
+        table.row(["memory at most, MiB".to_owned(), fine(after.highest), String::new()]);
+        table.row(["processor, % of one".to_owned(), fine(busy * 100.0), "next to none".to_owned()]);
+        table.row(["transactions/s".to_owned(), fine(asked), String::new()]);
+        table.print();
+        server.stop().await?;
+        postgres.discard(database).await
+    }
+}
