@@ -43,28 +43,34 @@ impl Role {
         }
     }
 
+    /// How long a statement waits for a row that somebody holds. A settlement comes again, a sender has to.
+    fn lock_timeout(self) -> Option<Duration> {
+        match self {
+            Self::Ingest | Self::Quarantine | Self::Claim => Some(Duration::from_secs(1)),
+            Self::Settle => Some(Duration::from_millis(200)),
+            Self::Lease | Self::Transaction | Self::General => None,
+        }
+    }
+
     /// Start-up settings. `jit = off` everywhere: the routing join otherwise costs 160–340 ms a statement.
     /// `synchronous_commit = on` is ours to say, since a 200 depends on it.
-    fn settings(self) -> Vec<(&'static str, &'static str)> {
+    fn settings(self) -> Vec<(&'static str, String)> {
+        let on = |on| if on { "on" } else { "off" };
         let mut settings = vec![
-            ("jit", "off"),
-            ("default_transaction_isolation", "read committed"),
-            ("synchronous_commit", if self == Self::Claim { "off" } else { "on" }),
-            ("client_min_messages", "warning"),
-            ("statement_timeout", if self == Self::Lease { "5s" } else { "30s" }),
-            ("idle_in_transaction_session_timeout", "60s"),
+            ("jit", "off".to_owned()),
+            ("default_transaction_isolation", "read committed".to_owned()),
+            ("synchronous_commit", on(self != Self::Claim).to_owned()),
+            ("client_min_messages", "warning".to_owned()),
+            ("statement_timeout", if self == Self::Lease { "5s" } else { "30s" }.to_owned()),
+            ("idle_in_transaction_session_timeout", "60s".to_owned()),
         ];
-        match self {
-            // With the ctid joins these keep the plans of claim and settle the same in every state of the tables.
-            Self::Claim | Self::Settle => settings.extend([
-                ("lock_timeout", "1s"),
-                ("enable_seqscan", "off"),
-                ("enable_bitmapscan", "off"),
-                ("enable_hashjoin", "off"),
-                ("enable_mergejoin", "off"),
-            ]),
-            Self::Ingest | Self::Quarantine => settings.push(("lock_timeout", "1s")),
-            _ => {}
+        if let Some(timeout) = self.lock_timeout() {
+            settings.push(("lock_timeout", timeout.as_millis().to_string()));
+        }
+        // With the ctid joins these keep the plans of claim and settle the same in every state of the tables.
+        if matches!(self, Self::Claim | Self::Settle) {
+            let planner = ["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"];
+            settings.extend(planner.map(|name| (name, "off".to_owned())));
         }
         settings
     }
@@ -123,7 +129,7 @@ impl Database {
                 Role::Claim | Role::Settle | Role::Lease | Role::Transaction => Some(server_epoch(&mut inner).await?),
                 _ => None,
             };
-            Ok(Connection { inner, epoch })
+            Ok(Connection { inner, epoch, role })
         };
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected.map_err(StoreError::new("connect")),
@@ -146,6 +152,7 @@ impl Database {
 pub struct Connection {
     pub(super) inner: PgConnection,
     epoch: Option<Uuid>,
+    role: Role,
 }
 
 impl Connection {
@@ -154,8 +161,9 @@ impl Connection {
         self.epoch
     }
 
-    /// Sets the time a statement waits for a lock.
-    pub(super) async fn set_lock_timeout(&mut self, to: Duration) -> Result<(), StoreError> {
+    /// Sets the time a statement waits for a lock; `None` is what the connection began with.
+    pub(super) async fn set_lock_timeout(&mut self, to: Option<Duration>) -> Result<(), StoreError> {
+        let to = to.or(self.role.lock_timeout()).unwrap_or_default();
         sqlx::query(AssertSqlSafe(format!("SET lock_timeout = {}", to.as_millis())))
             .persistent(false)
             .execute(&mut self.inner)

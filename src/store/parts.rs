@@ -6,9 +6,6 @@ use std::{collections::VecDeque, ops::Range, time::Duration};
 /// How often a part that met a deadlock is sent again before it is taken apart.
 const CONTENDED_TRIES: u32 = 5;
 
-/// What every connection that stores groups starts with (see [`super::Role`]).
-const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// While a group is taken apart because somebody holds one of its rows, each part waits no longer than this.
 const SHORT_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
@@ -62,7 +59,7 @@ impl Connection {
                 }
                 Fault::LockTimeout if !hurried && part.len() > 1 => {
                     hurried = true;
-                    if self.set_lock_timeout(SHORT_LOCK_TIMEOUT).await.is_err() {
+                    if self.set_lock_timeout(Some(SHORT_LOCK_TIMEOUT)).await.is_err() {
                         break;
                     }
                 }
@@ -76,7 +73,7 @@ impl Connection {
             parts.push_front((middle..part.end, 0));
             parts.push_front((part.start..middle, 0));
         }
-        if hurried && let Err(error) = self.set_lock_timeout(LOCK_TIMEOUT).await {
+        if hurried && let Err(error) = self.set_lock_timeout(None).await {
             tracing::warn!(%error, "a connection keeps its short lock time-out");
         }
         answers

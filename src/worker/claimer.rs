@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, watch};
 const POLL: Duration = Duration::from_secs(1);
 
 /// Claims are no nearer together than this: a few deliveries in one claim cost little more than one.
-const PACE: Duration = Duration::from_millis(1);
+const PACE: Duration = Duration::from_millis(2);
 
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(200);

@@ -30,8 +30,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, RwLock, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Outcomes that wait for the settler; past them the attempts wait, and nothing new is claimed.
-const WAITING_OUTCOMES: usize = 1024;
+/// Outcomes that wait for the settlers; past them the attempts wait, and nothing new is claimed.
+const WAITING_OUTCOMES: usize = 512;
 
 /// How many settlers commit side by side.
 const SETTLERS: usize = 2;

@@ -53,7 +53,9 @@ pub(super) async fn run(
     }
     tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
         duration = ?settlement.duration, "attempt ended");
-    let ended = Ended { settlement, handler: lane.label.clone(), tenure, _place: place };
+    let ended = Ended { settlement, handler: lane.label.clone(), tenure };
+    // Free for the next one: what waits to be settled is bounded by the settlers' queue.
+    drop(place);
     // The settler outlives every attempt; were it gone, the delivery would be rescued.
     let _ = shared.settle.send(ended).await;
 }

@@ -4,7 +4,7 @@ use super::tenure::Tenure;
 use crate::metrics::Metrics;
 use crate::store::{Connection, Database, Role, SettleOutcome, Settled, Settlement};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Mutex, mpsc};
 
 /// How many outcomes one statement takes at most.
 const LARGEST_GROUP: usize = 500;
@@ -15,13 +15,14 @@ const RETRY: Duration = Duration::from_millis(200);
 /// An outcome the database refuses leaves its delivery free again after this long.
 const REFUSED_WAITS: Duration = Duration::from_secs(60);
 
-/// An outcome, with the tenure it belongs to and the place in the process that it frees.
+/// A delivery whose row somebody holds for long is settled again after this long; the others go on meanwhile.
+const BUSY_WAITS: Duration = Duration::from_secs(2);
+
+/// An outcome, with the tenure it belongs to.
 pub(super) struct Ended {
     pub(super) settlement: Settlement,
     pub(super) handler: Arc<str>,
     pub(super) tenure: Arc<Tenure>,
-    /// Held until it is settled, not read.
-    pub(super) _place: OwnedSemaphorePermit,
 }
 
 pub(super) struct Settler {
@@ -34,13 +35,10 @@ impl Settler {
     /// Runs until every sender of the queue is gone and everything is settled.
     pub(super) async fn run(self) {
         let mut connection = None;
-        loop {
-            let mut group = Vec::new();
-            if self.queue.lock().await.recv_many(&mut group, LARGEST_GROUP).await == 0 {
-                break;
-            }
+        let mut busy = Vec::new();
+        while let Some(mut group) = self.next(&mut busy).await {
             while !group.is_empty() {
-                group = self.settle(&mut connection, group).await;
+                group = self.settle(&mut connection, group, &mut busy).await;
             }
         }
         if let Some(connection) = connection {
@@ -48,8 +46,31 @@ impl Settler {
         }
     }
 
-    /// Settles what it can, and answers with what has to be tried again.
-    async fn settle(&self, connection: &mut Option<Connection>, mut group: Vec<Ended>) -> Vec<Ended> {
+    /// What has gathered, or what was busy and has waited; `None` at the end of everything.
+    async fn next(&self, busy: &mut Vec<Ended>) -> Option<Vec<Ended>> {
+        let mut group = Vec::new();
+        let gathered = async { self.queue.lock().await.recv_many(&mut group, LARGEST_GROUP).await };
+        if busy.is_empty() {
+            return (gathered.await > 0).then_some(group);
+        }
+        match tokio::time::timeout(BUSY_WAITS, gathered).await {
+            Ok(1..) => Some(group),
+            Ok(0) => {
+                // The queue is closed: only these are left.
+                tokio::time::sleep(RETRY).await;
+                Some(std::mem::take(busy))
+            }
+            Err(_) => Some(std::mem::take(busy)),
+        }
+    }
+
+    /// Settles what it can, and answers with what has to be tried again at once.
+    async fn settle(
+        &self,
+        connection: &mut Option<Connection>,
+        mut group: Vec<Ended>,
+        busy: &mut Vec<Ended>,
+    ) -> Vec<Ended> {
         // What is held under a lease that is gone is somebody else's by now.
         group.retain(|ended| {
             let gone = ended.tenure.ended.is_cancelled();
@@ -81,7 +102,8 @@ impl Settler {
         let mut again = Vec::new();
         for (mut ended, answer) in group.into_iter().zip(answers.iter()) {
             match answer {
-                Settled::Lost | Settled::Busy => again.push(ended),
+                Settled::Lost => again.push(ended),
+                Settled::Busy => busy.push(ended),
                 Settled::Refused => {
                     let release = SettleOutcome::Release(REFUSED_WAITS);
                     if ended.settlement.outcome != release {
