@@ -35,7 +35,7 @@ pub use notify::Listener;
 pub use partitions::ensure_partitions;
 pub use quarantine::{EvidenceBound, NewEvidence};
 pub use registry::{HandlerId, HandlerRegistration, SourceId, pause_handler, register_handlers, register_sources};
-pub use rescue::{Rescued, rescue_expired, sweep_orphans};
+pub use rescue::{Rescued, release_unknown, rescue_expired, sweep_orphans};
 pub use rollups::add_rollups;
 pub use settle::{SettleOutcome, Settled, Settlement};
 pub use transaction::SettlingTransaction;

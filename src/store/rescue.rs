@@ -1,14 +1,19 @@
 //! Taking deliveries from the dead.
 
 use super::{Connection, HandlerId, LeaseId, StoreError};
+use crate::domain::DeliveryId;
 use sqlx::{Connection as _, PgPool, Row};
 
 const RESCUE: &str = include_str!("sql/rescue.sql");
+const RELEASE_UNKNOWN: &str = include_str!("sql/release_unknown.sql");
 const ABANDON: &str = include_str!("sql/abandon.sql");
 
 /// Removes a lease that nothing is held by.
 const REMOVE_LEASE: &str = "DELETE FROM hookfast_data.leases l WHERE l.id = $1 \
     AND NOT EXISTS (SELECT FROM hookfast_data.outbox o WHERE o.locked_by = l.id)";
+
+/// Keeps claims under a lease away, which lock it for sharing.
+const LOCK_LEASE: &str = "SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPDATE";
 
 /// How many deliveries one statement takes, so that none of them is long.
 const BATCH: i64 = 1000;
@@ -104,6 +109,30 @@ pub async fn sweep_orphans(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     Ok(rescued)
 }
 
+/// Frees what is held under `lease` for `handler` and is not among `known`, without counting anything; answers with how
+/// many. A claim whose answer was lost leaves such deliveries, and a lease that lives keeps them from being rescued.
+///
+/// # Errors
+/// Where a statement failed.
+pub async fn release_unknown(
+    pool: &PgPool,
+    lease: LeaseId,
+    handler: HandlerId,
+    known: &[DeliveryId],
+) -> Result<u64, StoreError> {
+    let run = async {
+        let mut transaction = pool.begin().await?;
+        // Waits for a claim that is still on its way.
+        sqlx::query(LOCK_LEASE).bind(lease.0).execute(&mut *transaction).await?;
+        let known: Vec<i64> = known.iter().map(|delivery| delivery.0).collect();
+        let freed =
+            sqlx::query(RELEASE_UNKNOWN).bind(lease.0).bind(handler.0).bind(known).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(freed.rows_affected())
+    };
+    run.await.map_err(StoreError::new("release unknown"))
+}
+
 impl Connection {
     /// Frees what a worker holds under its own lease, without counting anything as lost, and removes the lease.
     ///
@@ -113,10 +142,7 @@ impl Connection {
         let run = async {
             let mut transaction = self.inner.begin().await?;
             // Waits for a claim of ours that is still on its way.
-            sqlx::query("SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPDATE")
-                .bind(lease.0)
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(LOCK_LEASE).bind(lease.0).execute(&mut *transaction).await?;
             let freed = sqlx::query(ABANDON).bind(lease.0).execute(&mut *transaction).await?.rows_affected();
             sqlx::query(REMOVE_LEASE).bind(lease.0).execute(&mut *transaction).await?;
             transaction.commit().await?;

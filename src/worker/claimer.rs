@@ -2,7 +2,7 @@
 
 use super::{Shared, keeper::Tenures, lane::Lane, runner, tenure::Tenure, wake::Wake};
 use crate::health::Heartbeat;
-use crate::store::{Batch, ClaimLimits, Connection, Database, Floors, Role, StoreError};
+use crate::store::{Batch, ClaimLimits, Connection, Database, Floors, Role, StoreError, release_unknown};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -14,6 +14,9 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Claims are no nearer together than this: a few deliveries in one claim cost little more than one.
 const PACE: Duration = Duration::from_millis(2);
+
+/// How often what the table says we hold is compared with what we know: the net under claims that fail halfway.
+const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -37,6 +40,9 @@ impl Claimer {
         let mut wake = self.wake.subscribe();
         let mut floors = Floors::new(Instant::now());
         let mut odd = false;
+        // Whether a claim failed halfway: it may hold what nobody here knows of.
+        let mut uncertain = false;
+        let mut reconciled = Instant::now();
         let stop = self.shared.stop.clone();
         stop.run_until_cancelled(async {
             loop {
@@ -44,11 +50,16 @@ impl Claimer {
                 wake.mark_unchanged();
                 self.heartbeat.tick();
                 odd = !odd;
+                if uncertain || reconciled.elapsed() >= RECONCILE_EVERY {
+                    uncertain = self.reconcile().await.is_err();
+                    reconciled = Instant::now();
+                }
                 let Some(places) = self.places(&mut wake).await else { continue };
                 match self.claim(places, &mut floors, odd).await {
                     Ok(true) => tokio::time::sleep(PACE).await,
                     Ok(false) => self.idle(&mut wake).await,
                     Err(error) => {
+                        uncertain = true;
                         tracing::warn!(%error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
                         tokio::time::sleep(RETRY).await;
                     }
@@ -61,7 +72,7 @@ impl Claimer {
 
     /// All places that are free, and at least one; `None` after waiting a while for it.
     async fn places(&self, _wake: &mut watch::Receiver<()>) -> Option<OwnedSemaphorePermit> {
-        let held = self.lane.held.clone();
+        let held = self.lane.places.clone();
         let mut places = tokio::time::timeout(POLL, held.clone().acquire_owned()).await.ok()?.ok()?;
         if let Ok(more) = u32::try_from(held.available_permits())
             && let Ok(more) = held.try_acquire_many_owned(more)
@@ -76,6 +87,24 @@ impl Claimer {
         let _ = tokio::time::timeout(poll, wake.changed()).await;
         // What is committed together with what woke us comes along.
         tokio::time::sleep(PACE).await;
+    }
+
+    /// Frees what the table says we hold and we do not know of: the answer of its claim was lost.
+    async fn reconcile(&self) -> Result<(), StoreError> {
+        let Some(tenure) = self.tenures.borrow().clone() else { return Ok(()) };
+        let known = self.lane.holding.known();
+        match release_unknown(&self.shared.pool, tenure.lease, self.lane.id, &known).await {
+            Ok(0) => Ok(()),
+            Ok(freed) => {
+                tracing::warn!(freed, handler = %self.lane.name, "deliveries whose claim was not answered are free again");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, handler = %self.lane.name, "what is held cannot be compared for now; this is tried again");
+                tokio::time::sleep(RETRY).await;
+                Err(error)
+            }
+        }
     }
 
     /// Claims into the free places; answers whether there may be more at once.
@@ -98,7 +127,8 @@ impl Claimer {
         let more = batch.more;
         for claimed in batch.claimed {
             let Some(place) = places.split(1) else { break };
-            let attempt = runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, place);
+            let held = self.lane.holding.hold(claimed.claim.delivery);
+            let attempt = runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, place, held);
             self.shared.attempts.spawn(attempt);
         }
         Ok(more)

@@ -1,5 +1,6 @@
 //! One handler in one worker: its policy, its places, and what runs an attempt.
 
+use super::holding::Holding;
 use crate::domain::{HandlerName, RetryPolicy};
 use crate::handlers::{Attempt, TransactionalAttempt};
 use crate::store::HandlerId;
@@ -42,8 +43,10 @@ pub(super) struct Lane {
     pub(super) runs: Runs,
     /// Attempts that run.
     pub(super) running: Semaphore,
-    /// Deliveries that are held: as many again as may run, so that the next are there when one ends.
-    pub(super) held: Arc<Semaphore>,
+    /// Places for deliveries that run or wait to: as many again as may run, so that the next are there when one ends.
+    pub(super) places: Arc<Semaphore>,
+    /// The deliveries that this process knows it holds.
+    pub(super) holding: Holding,
 }
 
 impl Lane {
@@ -56,7 +59,8 @@ impl Lane {
             policy,
             runs,
             running: Semaphore::new(concurrency),
-            held: Arc::new(Semaphore::new(2 * concurrency)),
+            places: Arc::new(Semaphore::new(2 * concurrency)),
+            holding: Holding::default(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! attempt in a task of its own; a `settler` commits outcomes together; a `rescuer` takes over from the dead.
 
 mod claimer;
+mod holding;
 mod keeper;
 mod lane;
 mod rescuer;

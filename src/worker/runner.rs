@@ -2,6 +2,7 @@
 
 use super::{
     Shared,
+    holding::Held,
     lane::{Lane, Runs},
     settler::Ended,
     tenure::Tenure,
@@ -38,6 +39,7 @@ pub(super) async fn run(
     tenure: Arc<Tenure>,
     claimed: Claimed,
     place: OwnedSemaphorePermit,
+    held: Held,
 ) {
     let claim = claimed.claim;
     let (settlement, settled) = tokio::select! {
@@ -53,7 +55,7 @@ pub(super) async fn run(
     }
     tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
         duration = ?settlement.duration, "attempt ended");
-    let ended = Ended { settlement, handler: lane.label.clone(), tenure };
+    let ended = Ended { settlement, handler: lane.label.clone(), tenure, _held: held };
     // Free for the next one: what waits to be settled is bounded by the settlers' queue.
     drop(place);
     // The settler outlives every attempt; were it gone, the delivery would be rescued.

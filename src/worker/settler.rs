@@ -1,6 +1,6 @@
 //! Outcomes gather while the last ones are being committed, and are settled together.
 
-use super::tenure::Tenure;
+use super::{holding::Held, tenure::Tenure};
 use crate::metrics::Metrics;
 use crate::store::{Connection, Database, Role, SettleOutcome, Settled, Settlement};
 use std::{sync::Arc, time::Duration};
@@ -23,6 +23,8 @@ pub(super) struct Ended {
     pub(super) settlement: Settlement,
     pub(super) handler: Arc<str>,
     pub(super) tenure: Arc<Tenure>,
+    /// Let go when it is settled.
+    pub(super) _held: Held,
 }
 
 pub(super) struct Settler {

@@ -88,3 +88,20 @@ async fn a_commit_whose_answer_was_lost_is_one_event_and_one_delivery() {
     all_settled(&pool).await;
     each_delivered_once(&pool, 2).await;
 }
+
+/// The claim is committed and its worker never hears of it, while its lease lives on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_whose_answer_was_lost_is_free_again() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let line = TcpProxy::start(database.url()).await;
+    let server = Server::serve(line.url(), &sink.config(""), &[]);
+    server.ready().await;
+    let broken = line.lose_answer_to(b"hookfast: claimed events");
+    assert_eq!(post(server.ingress().await, &order("lost-claim", 1)).await.0, 200);
+    broken.await.expect("the line was cut after the claim");
+    let pool = database.pool().await;
+    all_settled(&pool).await;
+    each_delivered_once(&pool, 1).await;
+    assert_eq!(sink.requests(), 1);
+    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.attempts").await, 1, "and it cost nothing");
+}
