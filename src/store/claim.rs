@@ -111,7 +111,7 @@ impl Connection {
         let due = || taken.iter().filter_map(|t| t.due_at);
         let cut = fresh().count() >= limits.fresh;
         let highest = fresh().map(|t| t.claim.delivery.0).max();
-        floors.saw_fresh(now, Seen { xmin: snapshot.0, xmax: snapshot.1, highest, cut });
+        floors.saw_fresh(now, Seen { xmin: snapshot.0, own_xid: snapshot.1, highest, cut });
         if let Some(latest) = due().max() {
             floors.saw_due(latest);
         }
@@ -176,7 +176,7 @@ pub async fn event_body(pool: &sqlx::PgPool, event: EventId) -> Result<Option<By
 type Read = ((i64, i64), Option<Row0>);
 
 fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read, sqlx::Error> {
-    let snapshot = (row.try_get("xmin")?, row.try_get("xmax")?);
+    let snapshot = (row.try_get("xmin")?, row.try_get("own_xid")?);
     let Some(id) = row.try_get::<Option<i64>, _>("id")? else { return Ok((snapshot, None)) };
     let claim = Claim { handler, delivery: DeliveryId(id), attempt: row.try_get("attempt")?, lease };
     let claimed = Row0 {

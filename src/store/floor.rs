@@ -23,8 +23,8 @@ const DUE_LAG: i64 = 30_000_000;
 pub struct Seen {
     /// Every transaction below this had ended.
     pub xmin: i64,
-    /// No transaction from this on had begun.
-    pub xmax: i64,
+    /// The claim's own transaction id: every transaction that had taken delivery ids by then has a lower one.
+    pub own_xid: i64,
     /// The highest delivery id claimed.
     pub highest: Option<i64>,
     /// Whether the limit cut the claim off: then nothing is known above `highest`.
@@ -35,7 +35,7 @@ pub struct Seen {
 ///
 /// The fresh one is exact. The highest id seen, h, becomes the floor at a later claim whose snapshot no longer has
 /// any transaction open that could have been open when h was seen: every writer takes its transaction id before it
-/// takes delivery ids, so nothing below h can still appear. That claim must itself have looked at everything below
+/// takes delivery ids, and the claim took its own after h was there, so nothing below h can still appear. That claim must itself have looked at everything below
 /// h, that is, its limit must not have cut it off below.
 #[derive(Debug)]
 pub struct Floors {
@@ -49,7 +49,7 @@ pub struct Floors {
 #[derive(Debug)]
 struct Candidate {
     id: i64,
-    xmax: i64,
+    xid: i64,
     at: Instant,
 }
 
@@ -72,7 +72,7 @@ impl Floors {
     /// Learns from a claim's fresh lane.
     pub fn saw_fresh(&mut self, now: Instant, seen: Seen) {
         while let Some(first) = self.candidates.front() {
-            let settled = seen.xmin >= first.xmax || now.duration_since(first.at) >= PATIENCE;
+            let settled = seen.xmin >= first.xid || now.duration_since(first.at) >= PATIENCE;
             let looked_at = !seen.cut || seen.highest.is_some_and(|h| first.id <= h);
             if !(settled && looked_at) {
                 break;
@@ -86,7 +86,7 @@ impl Floors {
         }
         self.highest = highest;
         if self.candidates.back().is_none_or(|last| now.duration_since(last.at) >= GRAIN) {
-            self.candidates.push_back(Candidate { id: highest, xmax: seen.xmax, at: now });
+            self.candidates.push_back(Candidate { id: highest, xid: seen.own_xid, at: now });
         }
     }
 
@@ -100,8 +100,8 @@ impl Floors {
 mod tests {
     use super::*;
 
-    fn seen(xmin: i64, xmax: i64, highest: i64, cut: bool) -> Seen {
-        Seen { xmin, xmax, highest: Some(highest), cut }
+    fn seen(xmin: i64, own_xid: i64, highest: i64, cut: bool) -> Seen {
+        Seen { xmin, own_xid, highest: Some(highest), cut }
     }
 
     fn later(start: Instant, ms: u64) -> Instant {
@@ -115,9 +115,9 @@ mod tests {
         assert_eq!(floors.for_claim(start).0, 0);
         floors.saw_fresh(later(start, 1), seen(90, 100, 1000, false));
         assert_eq!(floors.for_claim(later(start, 2)).0, 0);
-        floors.saw_fresh(later(start, 3), Seen { xmin: 99, xmax: 120, highest: None, cut: false });
+        floors.saw_fresh(later(start, 3), Seen { xmin: 99, own_xid: 120, highest: None, cut: false });
         assert_eq!(floors.for_claim(later(start, 4)).0, 0, "transaction 99 may still commit an id below 1000");
-        floors.saw_fresh(later(start, 5), Seen { xmin: 100, xmax: 130, highest: None, cut: false });
+        floors.saw_fresh(later(start, 5), Seen { xmin: 100, own_xid: 130, highest: None, cut: false });
         assert_eq!(floors.for_claim(later(start, 6)).0, 1000);
     }
 

@@ -32,6 +32,8 @@ claimed AS (
     RETURNING o.id, o.event_id, o.attempt, o.tries_left, o.lost,
         floor(extract(epoch FROM o.due_at) * 1000000)::bigint AS due_at
 )
-SELECT pg_snapshot_xmin(s.snapshot)::text::bigint AS xmin, pg_snapshot_xmax(s.snapshot)::text::bigint AS xmax,
+-- The claim's own transaction id comes after that of whoever had taken delivery ids when its snapshot was taken. The
+-- snapshot's xmax does not: it comes after the latest transaction that ended, and a younger one may be open.
+SELECT pg_snapshot_xmin(s.snapshot)::text::bigint AS xmin, pg_current_xact_id()::text::bigint AS own_xid,
     c.id, c.event_id, c.attempt, c.tries_left, c.lost, c.due_at
 FROM (SELECT pg_current_snapshot() AS snapshot) s LEFT JOIN claimed c ON true

@@ -49,6 +49,32 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
     }
 }
 
+/// A snapshot's xmax comes after the latest transaction that ended, not after the latest that began: while the last to
+/// end is an older one, a younger one may be open that has lower delivery ids than it.
+#[tokio::test]
+async fn a_younger_transaction_with_lower_ids_is_waited_for() {
+    let store = Store::new().await;
+    let lease = store.lease().await;
+    let mut claimer = store.connection(Role::Claim).await;
+    let mut floors = Floors::new(Instant::now());
+    store.claim(&mut claimer, lease, 10, &mut floors).await;
+    // Other tests' transactions end in the same cluster; so a few times.
+    for round in 0..20 {
+        let (mut older, mut younger) =
+            (store.pool.begin().await.expect("a transaction"), store.pool.begin().await.expect("a transaction"));
+        sqlx::query("SELECT pg_current_xact_id()").execute(&mut *older).await.expect("the older one's id");
+        sqlx::query(TAKES_IDS).bind(store.handler.0).bind(3).execute(&mut *younger).await.expect("the lower ids");
+        sqlx::query(TAKES_IDS).bind(store.handler.0).bind(3).execute(&mut *older).await.expect("the higher ids");
+        older.commit().await.expect("the older one ends first");
+        for expected in [3, 0, 0] {
+            assert_eq!(store.claim(&mut claimer, lease, 10, &mut floors).await.claimed.len(), expected);
+        }
+        younger.commit().await.expect("the younger one ends");
+        let found = store.claim(&mut claimer, lease, 10, &mut floors).await.claimed.len();
+        assert_eq!(found, 3, "round {round}: they are below what was claimed before");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
     let store = Arc::new(Store::new().await);
