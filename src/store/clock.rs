@@ -48,6 +48,12 @@ impl DatabaseClock {
     }
 }
 
+/// A duration as milliseconds that can be added to any time Postgres knows: at most a hundred years.
+pub(super) fn interval_millis(duration: Duration) -> i64 {
+    const LONGEST: i64 = 100 * 365 * 24 * 3600 * 1000;
+    i64::try_from(duration.as_millis()).unwrap_or(LONGEST).min(LONGEST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

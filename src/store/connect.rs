@@ -118,10 +118,10 @@ impl Database {
         self.options.clone().application_name(role.name()).options(role.settings())
     }
 
-    /// One connection of its own, to a server that takes writes.
+    /// One connection of its own.
     ///
     /// # Errors
-    /// Where it cannot be had within 5 s, or the server is read-only .
+    /// Where it cannot be had within 5 s.
     pub async fn connect(&self, role: Role) -> Result<Connection, StoreError> {
         let connecting = async {
             let mut inner = self.options(role).connect().await?;

@@ -1,6 +1,6 @@
 //! Group commit: strangers' requests in one statement, each with an answer of its own.
 
-use super::{Connection, Fault, SourceId, StoreError, parts::Group};
+use super::{Connection, Fault, SourceId, StoreError, clock::interval_millis, parts::Group};
 use crate::domain::{EventId, EventType, Fingerprint, IdempotencyKey, Origin, Receipt, StorableText, Verdict};
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
@@ -73,7 +73,7 @@ impl Group for Requests<'_> {
             .bind(group.iter().map(|e| e.source.0).collect::<Vec<_>>())
             .bind(column(|e| Some(e.key.as_str())))
             .bind(column(|e| e.fingerprint.as_ref().map(Fingerprint::as_str)))
-            .bind(group.iter().map(|e| e.window.map(millis)).collect::<Vec<_>>())
+            .bind(group.iter().map(|e| e.window.map(interval_millis)).collect::<Vec<_>>())
             .bind(column(|e| Some(e.event_type.as_str())))
             .bind(column(|e| e.topic.as_ref().map(StorableText::as_str)))
             .bind(column(|e| e.verified_by.as_ref().map(StorableText::as_str)))
@@ -109,8 +109,4 @@ fn receipts(rows: &[PgRow], expected: usize) -> Result<Vec<Receipt>, sqlx::Error
     }
     let complete: Option<Vec<_>> = receipts.into_iter().collect();
     complete.ok_or_else(|| sqlx::Error::Decode("a request without a verdict".into()))
-}
-
-fn millis(window: Duration) -> i64 {
-    i64::try_from(window.as_millis()).unwrap_or(i64::MAX)
 }

@@ -33,6 +33,10 @@ const MISSING: &str = "\
         WHERE c.relname = t.name || '_' || to_char(d.day, 'YYYYMMDD')) \
     ORDER BY d.day, t.name";
 
+/// Whether a day is attached. That its table is there is not enough: somebody may have detached it.
+const ATTACHED: &str =
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = to_regclass('hookfast_data.' || $1))";
+
 /// Makes what is missing up to two weeks ahead; answers with how many partitions it made.
 ///
 /// The table first, then ATTACH, which locks out no reader and no writer; CREATE … PARTITION OF would make all
@@ -64,7 +68,7 @@ async fn make(
 ) -> Result<(), sqlx::Error> {
     let prepare = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SELECT pg_advisory_xact_lock({LOCK})");
     let attach = format!(
-        "CREATE TABLE hookfast_data.{partition} (LIKE hookfast_data.{parent} INCLUDING ALL); \
+        "CREATE TABLE IF NOT EXISTS hookfast_data.{partition} (LIKE hookfast_data.{parent} INCLUDING ALL); \
          ALTER TABLE hookfast_data.{parent} ATTACH PARTITION hookfast_data.{partition} \
              FOR VALUES FROM ('{lower}') TO ('{upper}')"
     );
@@ -73,11 +77,8 @@ async fn make(
         let mut transaction = connection.begin().await?;
         let making = async {
             sqlx::raw_sql(AssertSqlSafe(prepare.as_str())).execute(&mut *transaction).await?;
-            let there: bool = sqlx::query_scalar("SELECT to_regclass('hookfast_data.' || $1) IS NOT NULL")
-                .bind(partition)
-                .fetch_one(&mut *transaction)
-                .await?;
-            if !there {
+            let attached: bool = sqlx::query_scalar(ATTACHED).bind(partition).fetch_one(&mut *transaction).await?;
+            if !attached {
                 sqlx::raw_sql(AssertSqlSafe(attach.as_str())).execute(&mut *transaction).await?;
             }
             Ok(())

@@ -1,6 +1,6 @@
 //! Taking deliveries from the dead.
 
-use super::{Connection, HandlerId, LeaseId, StoreError};
+use super::{Connection, Fault, HandlerId, LeaseId, StoreError};
 use crate::domain::DeliveryId;
 use sqlx::{Connection as _, PgPool, Row};
 
@@ -47,15 +47,31 @@ pub async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
             .map_err(StoreError::new("find expired leases"))?;
     let mut rescued = Vec::new();
     for lease in expired {
-        while let Some(batch) = rescue_batch(pool, LeaseId(lease)).await? {
-            let taken: i64 = batch.iter().map(|r| r.rescued).sum();
-            rescued.extend(batch);
-            if taken < BATCH {
-                break;
-            }
-        }
+        by_itself(lease, rescue_lease(pool, LeaseId(lease), &mut rescued).await)?;
     }
     Ok(rescued)
+}
+
+/// A lease that cannot be rescued does not keep the others from it, unless it is the database that is away.
+fn by_itself(lease: i64, rescued: Result<(), StoreError>) -> Result<(), StoreError> {
+    match rescued {
+        Err(error) if error.fault() != Fault::Lost => {
+            tracing::error!(%error, lease, "the deliveries of a dead worker could not be taken over; this is tried again");
+            Ok(())
+        }
+        ended => ended,
+    }
+}
+
+async fn rescue_lease(pool: &PgPool, lease: LeaseId, rescued: &mut Vec<Rescued>) -> Result<(), StoreError> {
+    while let Some(batch) = rescue_batch(pool, lease).await? {
+        let taken: i64 = batch.iter().map(|r| r.rescued).sum();
+        rescued.extend(batch);
+        if taken < BATCH {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// One bounded batch, with the lease row locked first so that its worker cannot claim meanwhile, and removed once
@@ -95,16 +111,14 @@ pub async fn sweep_orphans(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     .map_err(StoreError::new("sweep"))?;
     let mut rescued = Vec::new();
     for lease in orphans {
-        let rows = sqlx::query(RESCUE)
-            .bind(lease)
-            .bind(BATCH)
-            .bind(MOST_LOST)
-            .fetch_all(pool)
-            .await
-            .map_err(StoreError::new("sweep"))?;
-        for row in &rows {
-            rescued.push(read(row).map_err(StoreError::new("sweep"))?);
-        }
+        let sweep = async {
+            let rows = sqlx::query(RESCUE).bind(lease).bind(BATCH).bind(MOST_LOST).fetch_all(pool).await?;
+            for row in &rows {
+                rescued.push(read(row)?);
+            }
+            Ok(())
+        };
+        by_itself(lease, sweep.await.map_err(StoreError::new("sweep")))?;
     }
     Ok(rescued)
 }

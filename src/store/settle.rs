@@ -1,6 +1,6 @@
 //! Settling: a group of outcomes in one statement, each behind its fence.
 
-use super::{Claim, Connection, Fault, StoreError, parts::Group};
+use super::{Claim, Connection, Fault, StoreError, clock::interval_millis, parts::Group};
 use sqlx::Row;
 use std::{ops::Range, time::Duration};
 
@@ -144,7 +144,7 @@ async fn statement(connection: &mut Connection, group: &[&Settlement]) -> Result
 }
 
 fn words(outcome: &SettleOutcome) -> (&'static str, i64) {
-    let delay = |d: &Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX / 1000);
+    let delay = |after: &Duration| interval_millis(*after);
     match outcome {
         SettleOutcome::Delivered => ("delivered", 0),
         SettleOutcome::Retry(after) => ("retry", delay(after)),

@@ -33,7 +33,7 @@ impl SettlingTransaction {
     pub(crate) async fn begin(pool: &PgPool, claim: Claim, limit: Duration) -> Result<Option<Self>, StoreError> {
         let run = async {
             let mut inner = pool.begin().await?;
-            let millis = limit.as_millis().max(1);
+            let millis = milliseconds(limit).max(1);
             sqlx::raw_sql(AssertSqlSafe(format!(
                 "SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}; \
                  SET LOCAL plan_cache_mode = force_custom_plan"

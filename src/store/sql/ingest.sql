@@ -8,6 +8,7 @@ WITH input AS MATERIALIZED (
 ),
 -- Updated always, to itself unless it expired: only so does one statement answer for a new, an expired and a
 -- known key, also when another transaction has just committed it. In one order everywhere, or they deadlock.
+-- Expired or not is asked three times, so by a clock that stands still: now().
 first_keys AS (
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     SELECT DISTINCT ON (source_id, key COLLATE "C")
@@ -15,9 +16,9 @@ first_keys AS (
     FROM input
     ORDER BY source_id, key COLLATE "C", ord
     ON CONFLICT (source_id, key) DO UPDATE SET
-        event_id = CASE WHEN k.expires_at <= clock_timestamp() THEN excluded.event_id ELSE k.event_id END,
-        fingerprint = CASE WHEN k.expires_at <= clock_timestamp() THEN excluded.fingerprint ELSE k.fingerprint END,
-        expires_at = CASE WHEN k.expires_at <= clock_timestamp() THEN excluded.expires_at ELSE k.expires_at END
+        event_id = CASE WHEN k.expires_at <= now() THEN excluded.event_id ELSE k.event_id END,
+        fingerprint = CASE WHEN k.expires_at <= now() THEN excluded.fingerprint ELSE k.fingerprint END,
+        expires_at = CASE WHEN k.expires_at <= now() THEN excluded.expires_at ELSE k.expires_at END
     RETURNING k.source_id, k.key, k.event_id, k.fingerprint
 ),
 judged AS MATERIALIZED (
@@ -36,9 +37,9 @@ conflict_keys AS (
     FROM judged WHERE verdict = 'conflict'
     ORDER BY source_id, key COLLATE "C", fingerprint COLLATE "C", ord
     ON CONFLICT (source_id, key) DO UPDATE SET
-        event_id = CASE WHEN k.expires_at <= clock_timestamp() THEN excluded.event_id ELSE k.event_id END,
-        fingerprint = CASE WHEN k.expires_at <= clock_timestamp() THEN excluded.fingerprint ELSE k.fingerprint END,
-        expires_at = CASE WHEN k.expires_at <= clock_timestamp() THEN excluded.expires_at ELSE k.expires_at END
+        event_id = CASE WHEN k.expires_at <= now() THEN excluded.event_id ELSE k.event_id END,
+        fingerprint = CASE WHEN k.expires_at <= now() THEN excluded.fingerprint ELSE k.fingerprint END,
+        expires_at = CASE WHEN k.expires_at <= now() THEN excluded.expires_at ELSE k.expires_at END
     RETURNING k.source_id, k.key, k.event_id
 ),
 verdicts AS MATERIALIZED (
@@ -54,12 +55,12 @@ verdicts AS MATERIALIZED (
 new_events AS (
     INSERT INTO hookfast_data.events
         (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, topic, verified_by, headers, body)
-    SELECT v.id, v.source_id, r.version, v.conflicts_with, v.type, $11::text, v.key, p.topic, p.verified_by,
+    -- Not a join: without its row nothing may be answered as stored.
+    SELECT v.id, v.source_id, (SELECT version FROM hookfast_data.registry), v.conflicts_with, v.type, $11::text, v.key, p.topic, p.verified_by,
         p.headers::jsonb, p.body
     FROM verdicts v
     JOIN unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
         WITH ORDINALITY AS p (topic, verified_by, headers, body, ord) USING (ord)
-    CROSS JOIN hookfast_data.registry r
     WHERE v.event_id = v.id
 ),
 -- By the few kinds of event in the group, not by each event: patterns are matched once for each.

@@ -1,22 +1,25 @@
 //! The store's statements, against a real Postgres.
 
+mod claims;
 mod floor;
 mod migrations;
 mod partitions;
 mod plans;
 mod poison;
 mod races;
+mod rescue;
 mod settle;
 mod verdicts;
 
 use crate::support::postgres::{self, Database};
+use crate::support::wait_until;
 use bytes::Bytes;
-use hookfast::domain::{Fingerprint, HandlerName, IdempotencyKey, Origin, Receipt};
+use hookfast::domain::{Fingerprint, HandlerName, IdempotencyKey, Origin, Receipt, StorableText};
 use hookfast::store::{
     Batch, Claim, ClaimLimits, Connection, DatabaseClock, Floors, HandlerId, HandlerRegistration, IngestError, LeaseId,
-    NewEvent, Role, SourceId, register_handlers, register_sources,
+    NewEvent, Role, SettleOutcome, Settled, Settlement, SourceId, register_handlers, register_sources,
 };
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool, Row};
 use std::time::{Duration, Instant};
 
 /// A database with a source and a handler that subscribes to everything.
@@ -28,7 +31,7 @@ struct Store {
     name: HandlerName,
     clock: DatabaseClock,
     // Dropped last.
-    _database: Database,
+    database: Database,
 }
 
 impl Store {
@@ -55,7 +58,7 @@ impl Store {
             pool,
             name,
             clock,
-            _database: database,
+            database,
         };
         let clock = store.clock.clone();
         clock.measure(&mut store.connect(Role::General).await).await.expect("the time");
@@ -112,6 +115,43 @@ impl Store {
         batch.claimed.iter().map(|claimed| claimed.claim).collect()
     }
 
+    /// The statement of a claim inside somebody's open transaction; answers with how many deliveries it took.
+    async fn claim_by_hand(&self, connection: &mut PgConnection, lease: LeaseId) -> usize {
+        let claim = sqlx::query(include_str!("../../../src/store/sql/claim.sql"));
+        let claim = claim.bind(lease.0).bind(self.handler.0).bind(0i64).bind(10i64).bind(0i64).bind(10i64);
+        let rows = claim.fetch_all(connection).await.expect("a claim");
+        rows.iter().filter(|row| row.get::<Option<i64>, _>("id").is_some()).count()
+    }
+
+    /// Waits until a connection of that name waits for a lock.
+    async fn somebody_waits_for_a_lock(&self, application: &str) {
+        wait_until(&format!("{application} to wait for a lock"), async || {
+            sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name = $1 AND wait_event_type = 'Lock')",
+            )
+            .bind(application)
+            .fetch_one(&self.pool)
+            .await
+            .expect("an answer")
+        })
+        .await;
+    }
+
+    /// Claims what is waiting for its time, under a lease of its own.
+    async fn claim_some_due(&self, most: usize) -> Vec<Claim> {
+        self.execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp() WHERE due_at IS NOT NULL").await;
+        self.claim_all(self.lease().await, most).await
+    }
+
+    async fn settle(&self, claim: Claim, outcome: SettleOutcome) -> Settled {
+        self.connection(Role::Settle).await.settle(&[settlement(claim, outcome)]).await[0]
+    }
+
+    fn url(&self) -> &str {
+        self.database.url()
+    }
+
     async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a number")
     }
@@ -123,6 +163,10 @@ impl Store {
     async fn execute(&self, statement: &'static str) {
         sqlx::raw_sql(statement).execute(&self.pool).await.expect("a statement");
     }
+}
+
+fn settlement(claim: Claim, outcome: SettleOutcome) -> Settlement {
+    Settlement { claim, outcome, duration: None, status: None, error: Some(StorableText::new("why", 10)) }
 }
 
 fn verdict(answer: &Result<Receipt, IngestError>) -> &'static str {

@@ -1,19 +1,8 @@
 //! The fence, the verdicts of a settlement, and rescue.
 
-use super::Store;
-use hookfast::domain::StorableText;
-use hookfast::store::{Claim, LeaseId, Role, SettleOutcome, Settled, Settlement, rescue_expired, sweep_orphans};
+use super::{Store, settlement};
+use hookfast::store::{Claim, LeaseId, Role, SettleOutcome, Settled, rescue_expired, sweep_orphans};
 use std::time::Duration;
-
-fn settlement(claim: Claim, outcome: SettleOutcome) -> Settlement {
-    Settlement { claim, outcome, duration: None, status: None, error: Some(StorableText::new("why", 10)) }
-}
-
-impl Store {
-    async fn settle(&self, claim: Claim, outcome: SettleOutcome) -> Settled {
-        self.connection(Role::Settle).await.settle(&[settlement(claim, outcome)]).await[0]
-    }
-}
 
 #[tokio::test]
 async fn only_the_claim_that_holds_a_delivery_settles_it() {
