@@ -1,5 +1,6 @@
 //! A whole Hookfast inside the test: ingress, worker and handlers in Rust, on a database of its own.
 
+mod fence;
 mod handlers;
 mod ledger;
 mod transactional;

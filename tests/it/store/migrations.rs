@@ -1,105 +1,159 @@
-//! The schema: who may make it, what it leaves alone, and that it explains itself.
+//! The schema is brought up by one process at a time, beside whatever else the database holds.
 
-use crate::support::postgres::{self, database};
-use hookfast::store::{Database, MigrateError, Role, check_schema, ensure_partitions, inspect, migrate};
+use super::{Store, verdicts};
+use crate::support::{postgres, wait_until};
+use hookfast::domain::Origin::Webhook;
+use hookfast::store::{Database, MigrateError, SettleOutcome, Settled, check_schema, ensure_partitions, migrate};
+use hookfast::store::{Role, rescue_expired};
+use sqlx::{AssertSqlSafe, PgConnection};
 
-async fn execute(database: &postgres::Database, statement: &'static str) {
-    sqlx::raw_sql(statement).execute(&mut database.connect().await).await.expect("a statement");
+/// What the processes agree to lock: "hookfast" in ASCII.
+const LOCK: &str = "x'686f6f6b66617374'::bigint";
+
+/// A database without any of Hookfast.
+struct Empty {
+    connection: PgConnection,
+    of: Database,
+    database: postgres::Database,
 }
 
-async fn count(database: &postgres::Database, query: &'static str) -> i64 {
-    sqlx::query_scalar(query).fetch_one(&mut database.connect().await).await.expect("a number")
+impl Empty {
+    async fn new() -> Self {
+        let database = postgres::database().await;
+        let (of, connection) = (database.url().parse().expect("a URL"), database.connect().await);
+        let mut empty = Self { connection, of, database };
+        empty.execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE").await;
+        empty
+    }
+
+    async fn execute(&mut self, statement: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect("a statement");
+    }
+
+    async fn text(&mut self, query: &'static str) -> String {
+        sqlx::query_scalar(query).fetch_one(&mut self.connection).await.expect("a text")
+    }
 }
 
-const GONE: &str = "DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE";
+fn migrations() -> usize {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    std::fs::read_dir(folder).expect("a folder").count()
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_processes_migrate_at_once_and_each_migration_is_applied_once() {
-    let database = database().await;
-    execute(&database, GONE).await;
-    execute(&database, "CREATE TABLE public._sqlx_migrations AS SELECT 'the application''s own'::text AS what").await;
-    let url: Database = database.url().parse().expect("a URL");
-    assert!(matches!(check_schema(&url).await, Err(MigrateError::Pending)));
+async fn several_processes_at_once_apply_each_migration_once() {
+    let mut empty = Empty::new().await;
+    assert!(matches!(check_schema(&empty.of).await, Err(MigrateError::Pending)));
     let mut processes = tokio::task::JoinSet::new();
     for _ in 0..4 {
-        let url = url.clone();
-        processes.spawn(async move { migrate(&url).await.expect("migrated") });
+        let of = empty.of.clone();
+        processes.spawn(async move { migrate(&of).await.expect("each of them succeeds") });
     }
-    let applied = processes.join_all().await;
-    let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).expect("the folder").count();
-    assert_eq!(applied.iter().sum::<usize>(), all, "{applied:?}");
-    check_schema(&url).await.expect("it fits");
-    assert_eq!(count(&database, "SELECT count(*) FROM public._sqlx_migrations WHERE what LIKE 'the app%'").await, 1);
+    assert_eq!(processes.join_all().await.iter().sum::<usize>(), migrations());
+    assert_eq!(migrate(&empty.of).await.expect("nothing to do"), 0);
+    check_schema(&empty.of).await.expect("it fits");
+    let recorded = "SELECT count(*)::text FROM hookfast_data.migrations WHERE success";
+    assert_eq!(empty.text(recorded).await, migrations().to_string());
+}
+
+/// A waiter's snapshot would deadlock with CREATE INDEX CONCURRENTLY.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_waits_for_another_keeps_no_snapshot() {
+    let mut empty = Empty::new().await;
+    empty.execute(&format!("SELECT pg_advisory_lock({LOCK})")).await;
+    let of = empty.of.clone();
+    let waiting = tokio::spawn(async move { migrate(&of).await });
+    let mut observer = empty.database.connect().await;
+    wait_until("a process that has tried the lock", async || {
+        let tried = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+            AND application_name = 'hookfast' AND query LIKE '%pg_try_advisory_lock%' AND state = 'idle')";
+        sqlx::query_scalar(tried).fetch_one(&mut observer).await.expect("an answer")
+    })
+    .await;
+    let waits = "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hookfast' \
+        AND (backend_xmin IS NOT NULL OR wait_event_type = 'Lock')";
+    assert_eq!(empty.text(waits).await, "0");
+    assert!(!waiting.is_finished());
+    empty.execute(&format!("SELECT pg_advisory_unlock({LOCK})")).await;
+    assert_eq!(waiting.await.expect("no panic").expect("its turn"), migrations());
+}
+
+#[tokio::test]
+async fn an_applications_own_migrations_stay_as_they_are() {
+    let mut empty = Empty::new().await;
+    empty
+        .execute(
+            "CREATE TABLE public._sqlx_migrations (version bigint PRIMARY KEY, description text NOT NULL, \
+                installed_on timestamptz NOT NULL DEFAULT now(), success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL); \
+             INSERT INTO public._sqlx_migrations VALUES (1, 'theirs', now(), true, 'x', 1); \
+             CREATE TABLE public.events (theirs integer)",
+        )
+        .await;
+    assert_eq!(migrate(&empty.of).await.expect("beside theirs"), migrations());
+    let theirs =
+        "SELECT string_agg(version || description || encode(checksum, 'escape'), ',') FROM public._sqlx_migrations";
+    assert_eq!(empty.text(theirs).await, "1theirsx");
+    let public = "SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'";
+    assert_eq!(empty.text(public).await, "_sqlx_migrations,events", "nothing of ours is there");
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() {
+    let mut empty = Empty::new().await;
+    empty.execute("CREATE SCHEMA hookfast; CREATE VIEW hookfast.attempts AS SELECT 1 AS in_the_way").await;
+    let failed = migrate(&empty.of).await.expect_err("something is in the way");
+    assert!(matches!(failed, MigrateError::Migration(_)), "{failed}");
+    assert!(failed.to_string().contains("attempts"), "it says what: {failed}");
+    assert!(matches!(check_schema(&empty.of).await, Err(MigrateError::Pending)));
     assert_eq!(
-        count(&database, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'")
-            .await,
-        1
+        empty.text("SELECT (to_regclass('hookfast.events') IS NULL)::text").await,
+        "true",
+        "half of it is not there"
     );
+    empty.execute("DROP VIEW hookfast.attempts").await;
+    assert_eq!(migrate(&empty.of).await.expect("the rest"), 1);
+    check_schema(&empty.of).await.expect("it fits");
 }
 
 #[tokio::test]
-async fn a_schema_that_asks_for_a_newer_program_is_refused() {
-    let database = database().await;
-    let url: Database = database.url().parse().expect("a URL");
-    execute(&database, "UPDATE hookfast_data.compatibility SET schema_version = 9, oldest_program = 8").await;
-    let error = check_schema(&url).await.expect_err("too old").to_string();
-    assert!(error.contains("version 8 at least") && error.contains("Run a newer hookfast"), "{error}");
-    execute(&database, "UPDATE hookfast_data.compatibility SET oldest_program = 1").await;
-    check_schema(&url).await.expect("one release back always starts");
+async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
+    let mut empty = Empty::new().await;
+    migrate(&empty.of).await.expect("migrated");
+    // What a newer program leaves behind.
+    empty
+        .execute(
+            "INSERT INTO hookfast_data.migrations (version, description, success, checksum, execution_time) VALUES (9999, 'newer', true, 'x', 1); \
+             UPDATE hookfast_data.compatibility SET schema_version = 2",
+        )
+        .await;
+    assert_eq!(migrate(&empty.of).await.expect("one release back still starts"), 0);
+    check_schema(&empty.of).await.expect("and runs");
+    empty.execute("UPDATE hookfast_data.compatibility SET schema_version = 3, oldest_program = 3").await;
+    let too_old = check_schema(&empty.of).await.expect_err("two releases back");
+    assert!(matches!(too_old, MigrateError::TooOld { schema: 3, oldest: 3 }), "{too_old}");
 }
 
 #[tokio::test]
-async fn a_role_with_create_on_the_database_is_enough() {
-    let database = database().await;
-    execute(&database, GONE).await;
-    // Roles are the cluster's, so its name is of this test.
-    execute(
-        &database,
-        "CREATE ROLE only_create LOGIN PASSWORD 'only_create' NOSUPERUSER; \
-         DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO only_create', current_database()); END $$",
-    )
-    .await;
-    let mut url = url::Url::parse(database.url()).expect("a URL");
-    url.set_username("only_create").expect("a user");
-    url.set_password(Some("only_create")).expect("a password");
-    let url: Database = url.as_str().parse().expect("a URL");
-    assert!(inspect(&url).await.expect("inspected").may_create);
-    migrate(&url).await.expect("migrated");
-    ensure_partitions(&url.pool(Role::General, 1)).await.expect("partitions");
-    url.connect(Role::Claim).await.expect("a claim's connection, which writes the server's epoch");
-    execute(
-        &database,
-        "DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE; \
-         DO $$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM only_create', current_database()); END $$; DROP ROLE only_create",
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn every_table_column_view_and_function_says_what_it_is() {
-    let database = database().await;
-    let nameless: Vec<String> = sqlx::query_scalar(
-        "SELECT c.oid::regclass || coalesce('.' || a.attname, '') FROM pg_class c \
-         LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = 'hookfast_data'::regnamespace \
-         WHERE c.relnamespace IN ('hookfast_data'::regnamespace, 'hookfast'::regnamespace) AND c.relkind IN ('r', 'p', 'v') \
-            AND NOT c.relispartition AND c.relname <> 'migrations' \
-            AND (col_description(c.oid, coalesce(a.attnum, 0)) IS NULL AND obj_description(c.oid, 'pg_class') IS NULL \
-                OR a.attnum IS NOT NULL AND col_description(c.oid, a.attnum) IS NULL) \
-         UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc p \
-         WHERE p.pronamespace IN ('hookfast_data'::regnamespace, 'hookfast'::regnamespace) AND obj_description(p.oid, 'pg_proc') IS NULL",
-    )
-    .fetch_all(&mut database.connect().await)
-    .await
-    .expect("names");
-    assert!(nameless.is_empty(), "without a comment: {nameless:?}");
-}
-
-/// So that `pg_stat_statements` can be read.
-#[test]
-fn every_statement_file_begins_with_its_name() {
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sql")).expect("the folder") {
-        let path = entry.expect("an entry").path();
-        let text = std::fs::read_to_string(&path).expect("a file");
-        assert!(text.starts_with("-- hookfast: "), "{}", path.display());
-    }
+async fn a_role_that_may_create_in_its_database_needs_nothing_more() {
+    let mut empty = Empty::new().await;
+    let mut url = url::Url::parse(empty.database.url()).expect("a URL");
+    let role = format!("limited_{}", &url.path()[1..]);
+    let grant = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'limited' NOSUPERUSER NOCREATEDB NOCREATEROLE; \
+         GRANT CREATE ON DATABASE {} TO {role}",
+        &url.path()[1..]
+    );
+    empty.execute(&grant).await;
+    url.set_username(&role).and_then(|()| url.set_password(Some("limited"))).expect("a URL with a host");
+    let of: Database = url.as_str().parse().expect("a URL");
+    migrate(&of).await.expect("migrated");
+    check_schema(&of).await.expect("it fits");
+    ensure_partitions(&of.pool(Role::General, 1)).await.expect("partitions");
+    let store = Store::at(url.as_str()).await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    assert_eq!(verdicts(&ingest.ingest(&[store.event("k", None)], Webhook).await), ["stored"]);
+    let claim = store.claim_all(store.lease().await, 1).await[0];
+    assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Done);
+    rescue_expired(&store.pool).await.expect("a rescue");
+    assert_eq!(store.text("SELECT state FROM hookfast.deliveries").await, "delivered");
 }

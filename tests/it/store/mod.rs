@@ -1,12 +1,16 @@
 //! The store's statements, against a real Postgres.
 
 mod claims;
+mod comments;
+mod epoch;
 mod floor;
 mod migrations;
 mod partitions;
 mod plans;
 mod poison;
+mod quarantine;
 mod races;
+mod registry;
 mod rescue;
 mod settle;
 mod verdicts;
@@ -30,43 +34,38 @@ struct Store {
     handler: HandlerId,
     name: HandlerName,
     clock: DatabaseClock,
+    url: String,
     // Dropped last.
-    database: Database,
+    database: Option<Database>,
+}
+
+/// A handler in Rust, with three tries, for events of every source.
+fn registration(name: &str, types: &[&str]) -> HandlerRegistration {
+    let types = types.iter().map(|pattern| pattern.parse().expect("a pattern")).collect();
+    HandlerRegistration { name: name.parse().expect("a name"), kind: "rust", types, sources: None, tries: 3 }
 }
 
 impl Store {
     async fn new() -> Self {
         let database = postgres::database().await;
-        let of: hookfast::store::Database = database.url().parse().expect("a URL");
-        let pool = database.pool().await;
-        let name: HandlerName = "shop".parse().expect("a name");
-        let registration = HandlerRegistration {
-            name: name.clone(),
-            kind: "rust",
-            types: vec!["*".parse().expect("a pattern")],
-            sources: None,
-            tries: 3,
-        };
-        let source = "airalo".parse().expect("a name");
-        let sources = register_sources(&pool, &[(source, "airalo")]).await.expect("registered");
-        let handlers = register_handlers(&pool, &[registration], 0).await.expect("registered");
-        let clock = DatabaseClock::default();
-        let mut store = Self {
-            source: *sources.values().next().expect("one"),
-            handler: handlers[&name],
-            of,
-            pool,
-            name,
-            clock,
-            database,
-        };
-        let clock = store.clock.clone();
-        clock.measure(&mut store.connect(Role::General).await).await.expect("the time");
+        let mut store = Self::at(database.url()).await;
+        store.database = Some(database);
         store
     }
 
-    async fn connect(&mut self, role: Role) -> Connection {
-        self.of.connect(role).await.expect("a connection")
+    /// In a database of somebody else's that has its schema and its partitions.
+    async fn at(url: &str) -> Self {
+        let of: hookfast::store::Database = url.parse().expect("a URL");
+        let pool = PgPool::connect(url).await.expect("connections");
+        let source = "airalo".parse().expect("a name");
+        let sources = register_sources(&pool, &[(source, "airalo")]).await.expect("registered");
+        let shop = registration("shop", &["*"]);
+        let name = shop.name.clone();
+        let handlers = register_handlers(&pool, &[shop], 0).await.expect("registered");
+        let clock = DatabaseClock::default();
+        clock.measure(&mut of.connect(Role::General).await.expect("a connection")).await.expect("the time");
+        let source = *sources.values().next().expect("one");
+        Self { url: url.to_owned(), of, pool, source, handler: handlers[&name], name, clock, database: None }
     }
 
     async fn connection(&self, role: Role) -> Connection {
@@ -146,10 +145,6 @@ impl Store {
 
     async fn settle(&self, claim: Claim, outcome: SettleOutcome) -> Settled {
         self.connection(Role::Settle).await.settle(&[settlement(claim, outcome)]).await[0]
-    }
-
-    fn url(&self) -> &str {
-        self.database.url()
     }
 
     async fn count(&self, query: &'static str) -> i64 {

@@ -24,6 +24,18 @@ async fn they_reach_two_weeks_ahead_and_are_made_once() {
     assert_eq!(store.count(last).await, 1);
 }
 
+#[tokio::test]
+async fn a_day_that_somebody_detached_is_attached_again_with_what_it_holds() {
+    let store = Store::new().await;
+    store.fill("today", 3).await;
+    let events = "SELECT count(*) FROM hookfast_data.events";
+    store.execute("DO $$ BEGIN EXECUTE format('ALTER TABLE hookfast_data.events DETACH PARTITION hookfast_data.events_%s', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')); END $$").await;
+    assert_eq!(store.count(events).await, 0);
+    assert_eq!(ensure_partitions(&store.pool).await.expect("attached"), 1);
+    assert_eq!(store.count(events).await, 3);
+    store.fill("again", 1).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_processes_may_make_them_at_once() {
     let store = Store::new().await;

@@ -1,7 +1,7 @@
 //! Many at once: the verdicts stay the same.
 
 use super::{Store, verdict};
-use hookfast::domain::Origin::Webhook;
+use hookfast::domain::{Origin::Webhook, Verdict};
 use hookfast::store::Role;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Barrier;
@@ -32,6 +32,33 @@ async fn two_results_of_one_order_at_once_are_one_event_and_one_conflict_a_thous
     assert_eq!(store.count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NULL").await, 1000);
     assert_eq!(store.count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NOT NULL").await, 1000);
     assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox").await, 2000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_eight_with_the_same_key_at_once_one_is_stored_and_all_get_its_id() {
+    let store = Arc::new(Store::new().await);
+    let barrier = Arc::new(Barrier::new(8));
+    let mut racers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (store, barrier) = (store.clone(), barrier.clone());
+        racers.spawn(async move {
+            let mut ingest = store.connection(Role::Ingest).await;
+            let mut receipts = Vec::new();
+            for round in 0..50 {
+                let event = store.event(&format!("k{round}"), Some("a"));
+                barrier.wait().await;
+                receipts.push(ingest.ingest(&[event], Webhook).await[0].expect("answered"));
+            }
+            receipts
+        });
+    }
+    let racers = racers.join_all().await;
+    for round in 0..50 {
+        let stored: Vec<_> = racers.iter().filter(|r| r[round].verdict == Verdict::Stored).collect();
+        assert_eq!(stored.len(), 1, "round {round}");
+        assert!(racers.iter().all(|r| r[round].event_id == stored[0][round].event_id), "round {round}");
+    }
+    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox").await, 50);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,7 @@
 //! What dead workers held comes back, and what living ones hold does not.
 
 use super::Store;
-use hookfast::store::{
-    Claim, HandlerId, LeaseId, Rescued, Role, SettleOutcome, Settled, rescue_expired, sweep_orphans,
-};
+use hookfast::store::{Rescued, Role, SettleOutcome, Settled, rescue_expired, sweep_orphans};
 use std::time::Duration;
 
 const EXPIRE: &str = "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'";

@@ -63,6 +63,52 @@ async fn a_key_whose_window_has_passed_is_taken_anew() {
 }
 
 #[tokio::test]
+async fn without_a_fingerprint_on_either_side_a_repeat_is_a_duplicate() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    for (key, first, second) in [("a", None, None), ("b", None, Some("x")), ("c", Some("x"), None)] {
+        assert_eq!(verdicts(&ingest.ingest(&[store.event(key, first)], Webhook).await), ["stored"]);
+        assert_eq!(verdicts(&ingest.ingest(&[store.event(key, second)], Webhook).await), ["duplicate"], "{key}");
+    }
+    // One without a fingerprint does not take the place of the first one's: another result is still a conflict.
+    assert_eq!(verdicts(&ingest.ingest(&[store.event("c", Some("y"))], Webhook).await), ["conflict"]);
+}
+
+#[tokio::test]
+async fn a_conflicts_window_is_its_own() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    let windowed = |fingerprint| {
+        let mut event = store.event("k", Some(fingerprint));
+        event.window = Some(Duration::from_secs(3600));
+        event
+    };
+    assert_eq!(verdicts(&ingest.ingest(&[windowed("a"), windowed("b")], Webhook).await), ["stored", "conflict"]);
+    store
+        .execute(
+            "UPDATE hookfast_data.idempotency_keys SET expires_at = now() - interval '1 s' WHERE key = 'k#conflict:b'",
+        )
+        .await;
+    let again = ingest.ingest(&[windowed("b"), windowed("b")], Webhook).await;
+    assert_eq!(verdicts(&again), ["conflict", "duplicate"], "a new event, of the same first one");
+    assert_eq!(again[0].expect("stored").event_id, again[1].expect("stored").event_id);
+    let first = "SELECT count(DISTINCT conflicts_with) FROM hookfast.events WHERE conflicts_with IS NOT NULL";
+    assert_eq!(store.count(first).await, 1);
+    assert_eq!(store.count("SELECT count(*) FROM hookfast.events").await, 3);
+}
+
+#[tokio::test]
+async fn the_same_key_of_two_sources_is_two_events() {
+    let store = Store::new().await;
+    store.execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('other', 'airalo')").await;
+    let mut theirs = store.event("k", Some("b"));
+    theirs.source = hookfast::store::SourceId(store.source.0 + 1);
+    let mut ingest = store.connection(Role::Ingest).await;
+    assert_eq!(verdicts(&ingest.ingest(&[store.event("k", Some("a")), theirs], Webhook).await), ["stored", "stored"]);
+    assert_eq!(store.text("SELECT string_agg(source, ' ' ORDER BY source) FROM hookfast.events").await, "airalo other");
+}
+
+#[tokio::test]
 async fn subscriptions_are_by_pattern_and_source() {
     let store = Store::new().await;
     store.execute(

@@ -1,0 +1,106 @@
+//! A transactional handler runs only while its delivery is its worker's, and leaves nothing behind where it is not.
+
+use super::{Running, source, subscription};
+use crate::support::{airalo::order, postgres::database, wait_until};
+use hookfast::domain::Delivery;
+use hookfast::handlers::{Failed, TransactionalHandler};
+use hookfast::ingress::OnInvalidSignature::Reject;
+use hookfast::store::SettlingTransaction;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Books each order once it is let through.
+struct Books(Arc<Semaphore>);
+
+impl TransactionalHandler for Books {
+    async fn handle(&self, delivery: &Delivery, transaction: &mut SettlingTransaction) -> Result<(), Failed> {
+        sqlx::query("INSERT INTO ledger VALUES ($1)")
+            .bind(&delivery.event.idempotency_key)
+            .execute(transaction.connection())
+            .await?;
+        if delivery.event.idempotency_key.contains("moves") {
+            // As if another had taken it over in the meantime.
+            sqlx::query("UPDATE hookfast_data.outbox SET attempt = attempt + 1 WHERE id = $1")
+                .bind(delivery.id.0)
+                .execute(transaction.connection())
+                .await?;
+        }
+        self.0.acquire().await?.forget();
+        Ok(())
+    }
+}
+
+const LEDGER: &str = "SELECT coalesce(string_agg(split_part(key, ':', 2), ' ' ORDER BY key), '') FROM ledger";
+const DELIVERED: &str = "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'";
+
+/// One attempt at a time, so that when a later one has ended, the earlier ones have.
+async fn running(database: &crate::support::postgres::Database, gate: &Arc<Semaphore>) -> Running {
+    let pool = database.pool().await;
+    sqlx::query("CREATE TABLE ledger (key text)").execute(&pool).await.expect("a table");
+    Running::start(database, |builder| {
+        let mut books = subscription("books");
+        books.types = vec!["airalo.order.completed".parse().expect("a pattern")];
+        books.policy.concurrency = 1;
+        builder.source(source(Reject)).transactional_handler(books, Books(gate.clone()))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_has_taken_over_before_the_start_is_not_run() {
+    let (database, gate) = (database().await, Arc::new(Semaphore::new(0)));
+    let running = running(&database, &gate).await;
+    for request in ["first", "second"] {
+        assert_eq!(running.post(&order(request, 1)).await.0, 200);
+    }
+    let held = "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL";
+    running.until(held, 2).await;
+    // The one whose handler is at work is locked; the other waits for its turn, and another worker takes it.
+    let take = "UPDATE hookfast_data.outbox SET attempt = attempt + 1, locked_by = (SELECT max(id) FROM hookfast_data.leases) \
+        WHERE id IN (SELECT id FROM hookfast_data.outbox FOR UPDATE SKIP LOCKED) \
+        RETURNING (SELECT split_part(idempotency_key, ':', 2) FROM hookfast.events e WHERE e.event_id = outbox.event_id)";
+    sqlx::query("INSERT INTO hookfast_data.leases (kind, holder, expires_at) VALUES ('worker', 'another', 'infinity')")
+        .execute(&running.pool)
+        .await
+        .expect("another worker");
+    wait_until("the first to be at work", async || {
+        let locked = "SELECT count(*) FROM hookfast_data.outbox WHERE id NOT IN (SELECT id FROM hookfast_data.outbox FOR UPDATE SKIP LOCKED)";
+        running.count(locked).await == 1
+    })
+    .await;
+    let taken: Vec<String> = sqlx::query_scalar(take).fetch_all(&running.pool).await.expect("taken");
+    let ran = match &taken[..] {
+        [taken] if taken == "first" => "second",
+        [taken] if taken == "second" => "first",
+        taken => panic!("one of the two is taken: {taken:?}"),
+    };
+    gate.add_permits(2);
+    running.until(DELIVERED, 1).await;
+    assert_eq!(running.post(&order("third", 1)).await.0, 200);
+    running.until(DELIVERED, 2).await;
+    assert_eq!(running.text(LEDGER).await, format!("{ran} third"), "what was taken was not run");
+    // The other worker gives it back.
+    sqlx::query("UPDATE hookfast_data.outbox SET locked_by = NULL, due_at = now()")
+        .execute(&running.pool)
+        .await
+        .expect("given back");
+    gate.add_permits(1);
+    running.until(DELIVERED, 3).await;
+    assert_eq!(running.text(LEDGER).await, "first second third");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_fence_is_lost_in_the_middle_everything_is_rolled_back() {
+    let (database, gate) = (database().await, Arc::new(Semaphore::new(9)));
+    let running = running(&database, &gate).await;
+    assert_eq!(running.post(&order("moves", 1)).await.0, 200);
+    wait_until("it to be at its end", async || gate.available_permits() == 8).await;
+    assert_eq!(running.post(&order("after", 1)).await.0, 200);
+    running.until(DELIVERED, 1).await;
+    assert_eq!(running.text(LEDGER).await, "after");
+    let row = "SELECT concat_ws(' ', attempt, tries_left, locked_by IS NOT NULL) FROM hookfast_data.outbox";
+    assert_eq!(running.text(row).await, "1 4 t", "as the claim left it");
+    assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts").await, 1);
+    running.end().await;
+}

@@ -1,0 +1,150 @@
+//! Who is subscribed to what, and that every change of it leaves a line.
+
+use super::{Store, registration, verdicts};
+use hookfast::domain::Origin::Webhook;
+use hookfast::store::{HandlerRegistration, Role, pause_handler, register_handlers};
+
+const VERSION: &str = "SELECT version::bigint FROM hookfast_data.registry";
+const LOG: &str = "SELECT count(*) FROM hookfast_data.operator_log";
+
+impl Store {
+    async fn register(&self, handler: HandlerRegistration, config_version: i64) -> i16 {
+        let name = handler.name.clone();
+        register_handlers(&self.pool, &[handler], config_version).await.expect("registered")[&name].0
+    }
+
+    async fn types_of_shop(&self) -> String {
+        self.text("SELECT array_to_string(types, ' ') FROM hookfast_data.handlers WHERE name = 'shop'").await
+    }
+}
+
+#[tokio::test]
+async fn registering_the_same_again_changes_nothing_and_a_change_is_logged() {
+    let store = Store::new().await;
+    let (version, lines) = (store.count(VERSION).await, store.count(LOG).await);
+    assert_eq!((version, lines), (1, 1), "the handler of these tests");
+    assert_eq!(store.register(registration("shop", &["*"]), 0).await, store.handler.0);
+    assert_eq!((store.count(VERSION).await, store.count(LOG).await), (version, lines));
+
+    assert_eq!(store.register(registration("shop", &["a.*", "b"]), 0).await, store.handler.0, "it keeps its id");
+    assert_eq!((store.count(VERSION).await, store.count(LOG).await), (version + 1, lines + 1));
+    let line = "SELECT concat_ws(' ', what, subject, details->'types', details->'registry_version', who = session_user) FROM hookfast_data.operator_log ORDER BY id DESC LIMIT 1";
+    assert_eq!(store.text(line).await, r#"handler.registered shop ["a.*", "b"] 2 t"#);
+    for changed in [
+        HandlerRegistration { tries: 4, ..registration("shop", &["a.*", "b"]) },
+        HandlerRegistration {
+            tries: 4,
+            sources: Some(vec!["airalo".parse().expect("a name")]),
+            ..registration("shop", &["a.*", "b"])
+        },
+        HandlerRegistration { kind: "http", tries: 4, ..registration("shop", &["a.*", "b"]) },
+    ] {
+        let before = store.count(VERSION).await;
+        store.register(changed, 0).await;
+        assert_eq!(store.count(VERSION).await, before + 1);
+    }
+}
+
+/// In a rolling deployment the old process starts again while the new one runs.
+#[tokio::test]
+async fn an_older_configuration_does_not_undo_a_newer_one() {
+    let store = Store::new().await;
+    store.register(registration("shop", &["new"]), 7).await;
+    let lines = store.count(LOG).await;
+    assert_eq!(store.register(registration("shop", &["old"]), 6).await, store.handler.0, "the old one runs on");
+    assert_eq!((store.types_of_shop().await.as_str(), store.count(LOG).await), ("new", lines));
+    store.register(registration("shop", &["newest"]), 7).await;
+    assert_eq!(store.types_of_shop().await, "newest", "the same version may change itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_at_once_agree() {
+    let store = Store::new().await;
+    let mut processes = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let pool = store.pool.clone();
+        processes.spawn(async move {
+            let handlers = [registration("one", &["*"]), registration("two", &["*"])];
+            let ids = register_handlers(&pool, &handlers, 0).await.expect("registered");
+            handlers.map(|handler| ids[&handler.name])
+        });
+    }
+    let ids = processes.join_all().await;
+    assert!(ids.iter().all(|pair| *pair == ids[0]), "{ids:?}");
+    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.handlers").await, 3);
+}
+
+#[tokio::test]
+async fn the_one_rule_of_patterns() {
+    let store = Store::new().await;
+    for (pattern, matched, others) in [
+        ("*", &["a", "a.b", "a_b.c"][..], &[][..]),
+        ("a.b", &["a.b"], &["a", "a.b.c", "a.bc", "axb"]),
+        ("a.*", &["a.b", "a.b.c"], &["a", "ab", "ab.c", "b.a"]),
+        // To LIKE an underscore is any character.
+        ("a_b.*", &["a_b.c"], &["axb.c", "a.b.c", "a_b"]),
+        ("low_data.75", &["low_data.75"], &["lowxdata.75", "low_data.755"]),
+    ] {
+        for (types, expected) in [(matched, true), (others, false)] {
+            for event_type in types {
+                let matches: bool = sqlx::query_scalar("SELECT hookfast_data.type_matches($1, $2)")
+                    .bind(pattern)
+                    .bind(event_type)
+                    .fetch_one(&store.pool)
+                    .await
+                    .expect("an answer");
+                assert_eq!(matches, expected, "{pattern} {event_type}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_own_type() {
+    let store = Store::new().await;
+    store.execute("DELETE FROM hookfast_data.handlers").await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    assert_eq!(verdicts(&ingest.ingest(&[store.event("before", None)], Webhook).await), ["stored"]);
+    store.register(registration("results", &["airalo.order.completed"]), 0).await;
+    store.register(registration("conflicts", &["airalo.order.completed.*"]), 0).await;
+    let group = [store.event("k", Some("a")), store.event("k", Some("b")), store.event("k", Some("b"))];
+    assert_eq!(verdicts(&ingest.ingest(&group, Webhook).await), ["stored", "conflict", "duplicate"]);
+    let owed = "SELECT string_agg(concat_ws(' ', d.handler, e.idempotency_key, d.tries_left), ', ' ORDER BY d.delivery_id) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
+    assert_eq!(store.text(owed).await, "results k 3, conflicts k#conflict:b 3");
+    let versions = "SELECT string_agg(registry_version::text, ' ' ORDER BY id) FROM hookfast_data.events";
+    assert_eq!(store.text(versions).await, "1 3 3");
+}
+
+/// The events' insert depends on the registry's row: without it nothing may be answered as stored.
+#[tokio::test]
+async fn without_its_registry_nothing_is_answered_as_stored() {
+    let store = Store::new().await;
+    store.execute("DELETE FROM hookfast_data.registry").await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    assert_eq!(verdicts(&ingest.ingest(&[store.event("k", None)], Webhook).await), ["refused"]);
+}
+
+#[tokio::test]
+async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() {
+    let store = Store::new().await;
+    let lines = store.count(LOG).await;
+    for _ in 0..2 {
+        pause_handler(&store.pool, &store.name, "gone").await.expect("paused");
+    }
+    let paused = "SELECT concat_ws(' ', paused_at IS NOT NULL, paused_why) FROM hookfast_data.handlers";
+    assert_eq!((store.text(paused).await.as_str(), store.count(LOG).await), ("t gone", lines + 1));
+    store.execute("SELECT hookfast.resume('shop'); SELECT hookfast.resume('shop')").await;
+    assert_eq!((store.text(paused).await.as_str(), store.count(LOG).await), ("f", lines + 2));
+    let last = "SELECT string_agg(concat_ws(' ', what, subject, details->>'why'), ', ' ORDER BY id) FROM hookfast_data.operator_log WHERE id > 1";
+    assert_eq!(store.text(last).await, "handler.paused shop gone, handler.resumed shop");
+
+    for call in ["SELECT hookfast.pause('shopp', 'x')", "SELECT hookfast.resume('shopp')"] {
+        let error = sqlx::query(call).execute(&store.pool).await.expect_err("nobody has that name");
+        let error = error.into_database_error().expect("from the database");
+        assert_eq!(error.message(), "no handler is named shopp");
+        let hint = error.downcast_ref::<sqlx::postgres::PgDatabaseError>().hint();
+        assert_eq!(hint, Some("The names are in hookfast_data.handlers."));
+    }
+    let open = "SELECT count(*) FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a WHERE pronamespace = 'hookfast'::regnamespace AND grantee = 0";
+    assert_eq!(store.count(open).await, 0, "nobody may call them unless it was granted");
+}
