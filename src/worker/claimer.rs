@@ -2,7 +2,7 @@
 
 use super::{Shared, keeper::Tenures, lane::Lane, runner, tenure::Tenure, wake::Wake};
 use crate::health::Heartbeat;
-use crate::store::{Batch, ClaimLimits, Connection, Database, Floors, Role, StoreError, release_unknown};
+use crate::store::{Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError, release_unknown};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -38,7 +38,7 @@ impl Claimer {
     /// Runs until the worker is told to stop taking.
     pub(super) async fn run(mut self) {
         let mut wake = self.wake.subscribe();
-        let mut floors = Floors::new(Instant::now());
+        let mut memory = Memory::new(None);
         let mut odd = false;
         // Whether a claim failed halfway: it may hold what nobody here knows of.
         let mut uncertain = false;
@@ -55,7 +55,7 @@ impl Claimer {
                     reconciled = Instant::now();
                 }
                 let Some(places) = self.places(&mut wake).await else { continue };
-                match self.claim(places, &mut floors, odd).await {
+                match self.claim(places, &mut memory, odd).await {
                     Ok(true) => tokio::time::sleep(PACE).await,
                     Ok(false) => self.idle(&mut wake).await,
                     Err(error) => {
@@ -111,7 +111,7 @@ impl Claimer {
     async fn claim(
         &mut self,
         mut places: OwnedSemaphorePermit,
-        floors: &mut Floors,
+        memory: &mut Memory,
         odd: bool,
     ) -> Result<bool, StoreError> {
         let Some(tenure) = self.tenures.borrow_and_update().clone() else {
@@ -123,7 +123,7 @@ impl Claimer {
             return Ok(true);
         }
         let limits = share(places.num_permits(), odd);
-        let batch = self.claim_on_line(&tenure, limits, floors).await?;
+        let batch = self.claim_on_line(&tenure, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
             let Some(place) = places.split(1) else { break };
@@ -138,7 +138,7 @@ impl Claimer {
         &self,
         tenure: &Arc<Tenure>,
         limits: ClaimLimits,
-        floors: &mut Floors,
+        memory: &mut Memory,
     ) -> Result<Batch, StoreError> {
         let mut line = self.line.lock().await;
         let mut connection = match line.take() {
@@ -150,9 +150,26 @@ impl Claimer {
             tokio::time::sleep(RETRY).await;
             return Ok(Batch { claimed: Vec::new(), more: true });
         }
-        let batch = connection.claim((self.lane.id, &self.lane.name), tenure.lease, limits, floors).await?;
+        if memory.lease != Some(tenure.lease) {
+            *memory = Memory::new(Some(tenure.lease));
+        }
+        let name = (self.lane.id, &self.lane.name);
+        let batch = connection.claim(name, tenure.lease, limits, &mut memory.floors).await?;
         *line = Some(connection);
         Ok(batch)
+    }
+}
+
+/// What a claimer knows from its claims under one lease. A crash of the server may undo claims, whose rows are then
+/// below the floors: so they begin anew with each lease.
+struct Memory {
+    lease: Option<LeaseId>,
+    floors: Floors,
+}
+
+impl Memory {
+    fn new(lease: Option<LeaseId>) -> Self {
+        Self { lease, floors: Floors::new(Instant::now()) }
     }
 }
 
