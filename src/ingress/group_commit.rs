@@ -7,6 +7,7 @@ use crate::sources::VerifiedRequest;
 use crate::store::{Connection, Database, DatabaseClock, IngestError, NewEvent, Role, SourceId, StoreError};
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,6 +21,10 @@ const LARGEST_GROUP: usize = 400;
 
 /// How many bytes of bodies one statement takes, but for a single larger one: a statement's arguments are a copy.
 const LARGEST_GROUP_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long a writer has the queue for itself while it commits. Twice as many in each group cost less than two commits
+/// side by side; but a commit that takes long, as where somebody holds a key, must not stop the others.
+const TURN: Duration = Duration::from_millis(10);
 
 /// How long a request waits for its commit. It may commit all the same; the sender's repeat is then a duplicate.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -131,27 +136,19 @@ impl Writer {
             if self.connection.is_none() {
                 self.reconnect().await;
             }
-            let Some(group) = self.gather().await else { break };
-            self.commit(group).await;
+            let mut turn = self.queue.clone().lock_owned().await;
+            let Some(group) = gather(&mut turn).await else { break };
+            let mut commit = pin!(self.commit(group));
+            let ended = tokio::time::timeout(TURN, &mut commit).await;
+            drop(turn);
+            if ended.is_err() {
+                commit.await;
+            }
         }
         self.disconnected();
         if let Some(connection) = self.connection.take() {
             connection.close().await;
         }
-    }
-
-    /// Waits for one request, and takes all that are there with it.
-    async fn gather(&self) -> Option<Vec<Waiting>> {
-        let mut queue = self.queue.lock().await;
-        let first = queue.recv().await?;
-        let mut bytes = first.request.body.len();
-        let mut group = vec![first];
-        while group.len() < LARGEST_GROUP && bytes < LARGEST_GROUP_BYTES {
-            let Ok(next) = queue.try_recv() else { break };
-            bytes += next.request.body.len();
-            group.push(next);
-        }
-        Some(group)
     }
 
     async fn commit(&mut self, group: Vec<Waiting>) {
@@ -239,6 +236,19 @@ impl Writer {
             pause = (pause * 2).min(RECONNECT.1);
         }
     }
+}
+
+/// Waits for one request, and takes all that are there with it; `None` at the end of everything.
+async fn gather(queue: &mut mpsc::Receiver<Waiting>) -> Option<Vec<Waiting>> {
+    let first = queue.recv().await?;
+    let mut bytes = first.request.body.len();
+    let mut group = vec![first];
+    while group.len() < LARGEST_GROUP && bytes < LARGEST_GROUP_BYTES {
+        let Ok(next) = queue.try_recv() else { break };
+        bytes += next.request.body.len();
+        group.push(next);
+    }
+    Some(group)
 }
 
 fn new_event(context: &WriterContext, waiting: &Waiting) -> Option<NewEvent> {
