@@ -47,13 +47,24 @@ impl Subscription {
 pub(super) struct Declared {
     pub(super) subscription: Subscription,
     pub(super) kind: &'static str,
-    pub(super) runs: Runs,
+    pub(super) by: Processed,
+}
+
+/// Who runs the attempts.
+pub(super) enum Processed {
+    /// This process, with what is here.
+    Here(Runs),
+    /// This process, by calling that Postgres function.
+    Function(String),
+    /// Clients that claim and complete through SQL.
+    Clients,
 }
 
 /// Declares a Hookfast, then [runs](Builder::build) it.
 pub struct Builder {
     pub(super) database: Database,
     pub(super) sources: Vec<Source>,
+    pub(super) sql_sources: Vec<SourceName>,
     pub(super) handlers: Vec<Declared>,
     pub(super) ingress: Option<TcpListener>,
     pub(super) admin: Option<TcpListener>,
@@ -75,6 +86,7 @@ impl Builder {
         Ok(Self {
             database: database_url.parse()?,
             sources: Vec::new(),
+            sql_sources: Vec::new(),
             handlers: Vec::new(),
             ingress: None,
             admin: None,
@@ -98,23 +110,44 @@ impl Builder {
     /// Serves a handler in Rust: at least once.
     #[must_use]
     pub fn handler(self, subscription: Subscription, handler: impl Handler) -> Self {
-        self.declared(subscription, "rust", Runs::Plain(Arc::new(RustHandler(handler))))
+        self.declared(subscription, "rust", Processed::Here(Runs::Plain(Arc::new(RustHandler(handler)))))
     }
 
     /// Serves a handler in Rust whose effects commit together with the end of the delivery: exactly once.
     #[must_use]
     pub fn transactional_handler(self, subscription: Subscription, handler: impl TransactionalHandler) -> Self {
-        self.declared(subscription, "transactional", Runs::Transactional(Arc::new(handler)))
+        self.declared(subscription, "transactional", Processed::Here(Runs::Transactional(Arc::new(handler))))
     }
 
     /// Serves a handler that is pushed to by HTTP: at least once.
     #[must_use]
     pub fn http_handler(self, subscription: Subscription, handler: Arc<HttpHandler>) -> Self {
-        self.declared(subscription, "http", Runs::Plain(handler))
+        self.declared(subscription, "http", Processed::Here(Runs::Plain(handler)))
     }
 
-    fn declared(mut self, subscription: Subscription, kind: &'static str, runs: Runs) -> Self {
-        self.handlers.push(Declared { subscription, kind, runs });
+    /// Serves a handler that is a Postgres function, `function(event hookfast.event) RETURNS void`, called in the settling
+    /// transaction: exactly once. Its name is written as in SQL, with its schema; it is looked up when this runs.
+    #[must_use]
+    pub fn sql_handler(self, subscription: Subscription, function: &str) -> Self {
+        self.declared(subscription, "sql", Processed::Function(function.to_owned()))
+    }
+
+    /// Registers a handler whose deliveries clients in any language claim and complete through SQL
+    /// (`hookfast.claim`, `hookfast.complete`): exactly once, where they complete inside the transaction of their work.
+    #[must_use]
+    pub fn pull_handler(self, subscription: Subscription) -> Self {
+        self.declared(subscription, "pull", Processed::Clients)
+    }
+
+    /// A source that applications feed by `hookfast.enqueue`, inside their own transactions. It has no address.
+    #[must_use]
+    pub fn sql_source(mut self, name: SourceName) -> Self {
+        self.sql_sources.push(name);
+        self
+    }
+
+    fn declared(mut self, subscription: Subscription, kind: &'static str, by: Processed) -> Self {
+        self.handlers.push(Declared { subscription, kind, by });
         self
     }
 

@@ -3,8 +3,8 @@
 use super::RunError;
 use crate::domain::{HandlerName, SourceName};
 use crate::store::{
-    Database, DatabaseClock, Fault, HandlerId, HandlerRegistration, MigrateError, Role, SourceId, StoreError,
-    check_schema, ensure_partitions, migrate, register_handlers, register_sources,
+    Database, DatabaseClock, Fault, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role, SourceId,
+    SqlFunction, StoreError, check_schema, ensure_partitions, migrate, register_handlers, register_sources,
 };
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -21,6 +21,8 @@ pub(super) struct Registration {
     pub(super) migrate: bool,
     pub(super) sources: Vec<(SourceName, &'static str)>,
     pub(super) handlers: Vec<HandlerRegistration>,
+    /// The names of the functions that are handlers.
+    pub(super) functions: Vec<(HandlerName, String)>,
     pub(super) config_version: i64,
 }
 
@@ -30,6 +32,7 @@ pub(super) struct Opened {
     pub(super) clock: DatabaseClock,
     pub(super) sources: Arc<HashMap<SourceName, SourceId>>,
     pub(super) handlers: HashMap<HandlerName, HandlerId>,
+    pub(super) functions: HashMap<HandlerName, SqlFunction>,
 }
 
 /// Tries until the database is there.
@@ -42,9 +45,8 @@ pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError
     loop {
         let error = match try_open(registration).await {
             Ok(opened) => return Ok(opened),
-            Err(MigrateError::Store(error)) if error.fault() != Fault::Other => error,
-            Err(MigrateError::Store(error)) => return Err(RunError::Database(error)),
-            Err(error) => return Err(RunError::Schema(error)),
+            Err(RunError::Database(error)) if error.fault() != Fault::Other => error,
+            Err(error) => return Err(error),
         };
         tracing::warn!(%error, database = %registration.database,
             "the database is not there; webhooks are answered 503, and this is tried again");
@@ -53,16 +55,25 @@ pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError
     }
 }
 
-async fn try_open(registration: &Registration) -> Result<Opened, MigrateError> {
+async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
     let database = &registration.database;
     if registration.migrate {
-        let applied = migrate(database).await?;
+        let applied = migrate(database).await.map_err(schema)?;
         if applied > 0 {
             tracing::info!(applied, "migrations applied");
         }
     }
-    check_schema(database).await?;
+    check_schema(database).await.map_err(schema)?;
     let pool = database.pool(Role::General, POOL);
+    // Before anything is registered: a handler that cannot run must not gather deliveries.
+    let mut functions = HashMap::new();
+    for (handler, name) in &registration.functions {
+        let function = SqlFunction::resolve(&pool, name).await.map_err(|error| match error {
+            ResolveError::Store(error) => RunError::Database(error),
+            missing @ ResolveError::Missing { .. } => RunError::Function(handler.clone(), missing),
+        })?;
+        functions.insert(handler.clone(), function);
+    }
     let opened = async {
         let made = ensure_partitions(&pool).await?;
         if made > 0 {
@@ -76,6 +87,13 @@ async fn try_open(registration: &Registration) -> Result<Opened, MigrateError> {
         let handlers = register_handlers(&pool, &registration.handlers, registration.config_version).await?;
         Ok::<_, StoreError>((clock, sources, handlers))
     };
-    let (clock, sources, handlers) = opened.await?;
-    Ok(Opened { pool, clock, sources, handlers })
+    let (clock, sources, handlers) = opened.await.map_err(RunError::Database)?;
+    Ok(Opened { pool, clock, sources, handlers, functions })
+}
+
+fn schema(error: MigrateError) -> RunError {
+    match error {
+        MigrateError::Store(error) => RunError::Database(error),
+        error => RunError::Schema(error),
+    }
 }

@@ -2,10 +2,12 @@
 
 use super::{
     Builder,
+    builder::Processed,
     observer::Counting,
     open::{Opened, Registration, open},
 };
 use crate::admin::Admin;
+use crate::domain::HandlerName;
 use crate::health::{Heartbeats, Readiness};
 use crate::ingress::{
     GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineKeeper, Sources, WriterContext, Writers,
@@ -13,13 +15,13 @@ use crate::ingress::{
 };
 use crate::maintenance::{DATABASE, Maintenance};
 use crate::metrics::Metrics;
-use crate::store::{Database, HandlerRegistration, MigrateError, StoreError};
-use crate::worker::{self, Announcer, Served, Wake, WorkerSettings};
+use crate::store::{Database, HandlerRegistration, MigrateError, ResolveError, StoreError};
+use crate::worker::{self, Announcer, Runs, Served, Wake, WorkerSettings};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How many writers commit side by side: one gathers while the other flushes.
+/// How many writers there are: one at a time commits, the next takes over where that takes long.
 const WRITERS: usize = 2;
 
 /// Why a Hookfast could not run.
@@ -33,6 +35,9 @@ pub enum RunError {
         "the database refuses what this program needs ({0}); nothing was taken. Give its role the privileges it lacks (CREATE on the database, once), or run the program that fits this schema"
     )]
     Database(StoreError),
+    /// A handler's function is not there.
+    #[error("handler '{0}': {1}")]
+    Function(HandlerName, ResolveError),
     /// The thread of the lease could not be started.
     #[error(
         "the thread that keeps the lease could not be started ({0}); nothing was taken. Look at the limits of this process"
@@ -133,13 +138,20 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         kind: declared.kind,
         types: declared.subscription.types.clone(),
         sources: declared.subscription.sources.clone(),
-        tries: u16::try_from(declared.subscription.policy.retry.tries()).unwrap_or(u16::MAX),
+        retry: declared.subscription.policy.retry.clone(),
+        order: declared.subscription.policy.order.clone(),
     });
+    let functions = builder.handlers.iter().filter_map(|declared| match &declared.by {
+        Processed::Function(name) => Some((declared.subscription.name.clone(), name.clone())),
+        _ => None,
+    });
+    let sql_sources = builder.sql_sources.iter().map(|name| (name.clone(), "sql"));
     Registration {
         database: builder.database.clone(),
         migrate: builder.migrate,
-        sources: sources.kinds(),
+        sources: sources.kinds().into_iter().chain(sql_sources).collect(),
         handlers: handlers.collect(),
+        functions: functions.filter(|_| builder.worker).collect(),
         config_version: builder.config_version,
     }
 }
@@ -186,7 +198,12 @@ fn write(
 fn worker_settings(builder: Builder, database: Database, opened: &Opened, shared: &Shared) -> WorkerSettings {
     let served = builder.handlers.into_iter().filter_map(|declared| {
         let (name, policy) = (declared.subscription.name, declared.subscription.policy);
-        Some(Served { id: *opened.handlers.get(&name)?, name, policy, runs: declared.runs })
+        let runs = match declared.by {
+            Processed::Here(runs) => runs,
+            Processed::Function(_) => Runs::Function(opened.functions.get(&name)?.clone()),
+            Processed::Clients => return None,
+        };
+        Some(Served { id: *opened.handlers.get(&name)?, name, policy, runs })
     });
     WorkerSettings {
         database,

@@ -64,6 +64,7 @@ fn make_handler(handler: &HandlerConfig) -> anyhow::Result<(Subscription, Arc<Ht
             retry: handler.retry.clone(),
             timeout: handler.timeout,
             concurrency: handler.concurrency,
+            order: None,
         },
     };
     Ok((subscription, Arc::new(made)))

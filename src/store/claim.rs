@@ -50,6 +50,8 @@ pub struct Claimed {
     pub tries_left: i16,
     /// How often it was lost with its worker.
     pub lost: i16,
+    /// What it keeps order with, where its handler asks for that.
+    pub ordering_key: Option<Arc<str>>,
     /// Its event's id.
     pub event_id: EventId,
     /// What the handler gets; `None` where the event is gone.
@@ -71,6 +73,7 @@ struct Row0 {
     claim: Claim,
     tries_left: i16,
     lost: i16,
+    ordering_key: Option<Arc<str>>,
     event_id: EventId,
     due_at: Option<i64>,
 }
@@ -146,6 +149,7 @@ impl Connection {
                     claim: t.claim,
                     tries_left: t.tries_left,
                     lost: t.lost,
+                    ordering_key: t.ordering_key,
                     event_id: t.event_id,
                     long_body: found.and_then(|(_, length)| *length),
                     delivery: found.map(|(event, _)| Delivery {
@@ -183,6 +187,7 @@ fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read,
         claim,
         tries_left: row.try_get("tries_left")?,
         lost: row.try_get("lost")?,
+        ordering_key: row.try_get::<Option<&str>, _>("ordering_key")?.map(Arc::from),
         event_id: EventId(row.try_get("event_id")?),
         due_at: row.try_get("due_at")?,
     };

@@ -35,8 +35,8 @@ pub struct Seen {
 ///
 /// The fresh one is exact. The highest id seen, h, becomes the floor at a later claim whose snapshot no longer has
 /// any transaction open that could have been open when h was seen: every writer takes its transaction id before it
-/// takes delivery ids, and the claim took its own after h was there, so nothing below h can still appear. That claim must itself have looked at everything below
-/// h, that is, its limit must not have cut it off below.
+/// takes delivery ids, and the claim took its own after h was there, so nothing below h can still appear. That claim
+/// must itself have looked at everything below h, that is, its limit must not have cut it off below.
 #[derive(Debug)]
 pub struct Floors {
     fresh: i64,
@@ -93,6 +93,11 @@ impl Floors {
     /// Learns from a claim's due lane: the latest due time claimed, in microseconds.
     pub fn saw_due(&mut self, latest: i64) {
         self.due = self.due.max(latest - DUE_LAG);
+    }
+
+    /// A transaction committed deliveries that were due at that time, in microseconds, or later: they are looked for.
+    pub fn heard_late(&mut self, due: i64) {
+        self.due = self.due.min(due - 1);
     }
 }
 

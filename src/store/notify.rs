@@ -20,6 +20,16 @@ impl Connection {
     }
 }
 
+/// What a wake-up says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// There may be work.
+    Work,
+    /// A transaction committed deliveries that were due at this time (microseconds since 1970) or later: perhaps long
+    /// ago, before what has been looked at since.
+    Late(i64),
+}
+
 /// Hears the wake-ups of other processes.
 pub struct Listener(PgListener);
 
@@ -41,10 +51,10 @@ impl Listener {
     ///
     /// # Errors
     /// Where the connection broke.
-    pub async fn heard(&mut self) -> Result<(), StoreError> {
+    pub async fn heard(&mut self) -> Result<Heard, StoreError> {
         // `try_recv` says None where the connection was lost, and would silently connect anew.
         match self.0.try_recv().await {
-            Ok(Some(_)) => Ok(()),
+            Ok(Some(said)) => Ok(said.payload().parse().map_or(Heard::Work, Heard::Late)),
             Ok(None) => Err(StoreError::new("listen")(sqlx::Error::WorkerCrashed)),
             Err(error) => Err(StoreError::new("listen")(error)),
         }

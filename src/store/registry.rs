@@ -1,7 +1,8 @@
 //! Sources and handlers: who is known, and what is subscribed to.
 
 use super::StoreError;
-use crate::domain::{HandlerName, SourceName, TypePattern};
+use crate::domain::{HandlerName, OnDead, Order, RetryPolicy, SourceName, TypePattern};
+use serde_json::json;
 use sqlx::{PgPool, Row};
 use std::collections::HashMap;
 
@@ -24,8 +25,23 @@ pub struct HandlerRegistration {
     pub types: Vec<TypePattern>,
     /// From which sources; `None` is all.
     pub sources: Option<Vec<SourceName>>,
-    /// How many tries a delivery gets.
-    pub tries: u16,
+    /// When a failed delivery is tried again, and how often: also for those who fail it through SQL.
+    pub retry: RetryPolicy,
+    /// The order it keeps.
+    pub order: Option<Order>,
+}
+
+impl HandlerRegistration {
+    /// The retry policy as the registry holds it.
+    fn retry_json(&self) -> serde_json::Value {
+        let millis = |duration: &std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        match &self.retry {
+            RetryPolicy::Delays(delays) => json!({"delays_ms": delays.iter().map(millis).collect::<Vec<_>>()}),
+            RetryPolicy::Exponential { base, max, tries } => {
+                json!({"base_ms": millis(base), "max_ms": millis(max), "tries": tries})
+            }
+        }
+    }
 }
 
 const UPSERT_HANDLER: &str = include_str!("sql/register_handler.sql");
@@ -74,8 +90,11 @@ pub async fn register_handlers(
             .bind(handler.kind)
             .bind(handler.types.iter().map(TypePattern::as_str).collect::<Vec<_>>())
             .bind(handler.sources.as_ref().map(|s| s.iter().map(SourceName::as_str).collect::<Vec<_>>()))
-            .bind(i16::try_from(handler.tries).unwrap_or(i16::MAX))
+            .bind(i16::try_from(handler.retry.tries()).unwrap_or(i16::MAX))
             .bind(config_version)
+            .bind(handler.retry_json())
+            .bind(handler.order.as_ref().map(|order| order.by.members()))
+            .bind(handler.order.as_ref().map_or(OnDead::Skip, |order| order.on_dead).as_str())
             .fetch_one(pool)
             .await
             .map_err(StoreError::new("register a handler"))?;

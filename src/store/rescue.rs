@@ -21,6 +21,9 @@ const BATCH: i64 = 1000;
 /// A delivery lost this often is dead.
 const MOST_LOST: i32 = 5;
 
+/// How many statements one round for pulling clients takes at most, each for some hundred leases.
+const PULLED_ROUNDS: usize = 100;
+
 /// Deliveries taken from a dead lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rescued {
@@ -32,6 +35,30 @@ pub struct Rescued {
     pub dead: i64,
 }
 
+/// Takes the deliveries of every pulling client's lease that has expired. As for [`rescue_expired`], only a worker with
+/// an unbroken lease may judge.
+///
+/// # Errors
+/// Where a statement failed; what was taken before it stays taken.
+pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
+    let mut rescued = Vec::new();
+    for _ in 0..PULLED_ROUNDS {
+        let rows =
+            sqlx::query("SELECT handler_id, rescued, dead FROM hookfast_data.rescue_pulled(NULL, interval '0', $1)")
+                .bind(MOST_LOST)
+                .fetch_all(pool)
+                .await
+                .map_err(StoreError::new("rescue pulled"))?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in &rows {
+            rescued.push(read(row).map_err(StoreError::new("rescue pulled"))?);
+        }
+    }
+    Ok(rescued)
+}
+
 /// Takes the deliveries of every worker's lease that has expired, and removes the lease once nothing is held by it.
 ///
 /// Only a worker whose own lease has been renewed without interruption for a full period may call this: a database
@@ -40,11 +67,12 @@ pub struct Rescued {
 /// # Errors
 /// Where a statement failed; what was taken before it stays taken.
 pub async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
-    let expired: Vec<i64> =
-        sqlx::query_scalar("SELECT id FROM hookfast_data.leases WHERE expires_at < clock_timestamp() ORDER BY id")
-            .fetch_all(pool)
-            .await
-            .map_err(StoreError::new("find expired leases"))?;
+    let expired: Vec<i64> = sqlx::query_scalar(
+        "SELECT id FROM hookfast_data.leases WHERE kind = 'worker' AND expires_at < clock_timestamp() ORDER BY id",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::new("find expired leases"))?;
     let mut rescued = Vec::new();
     for lease in expired {
         by_itself(lease, rescue_lease(pool, LeaseId(lease), &mut rescued).await)?;

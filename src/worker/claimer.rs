@@ -1,22 +1,34 @@
 //! Claims one handler's deliveries whenever there are free places, and hands each to a task of its own.
 
-use super::{Shared, keeper::Tenures, lane::Lane, runner, tenure::Tenure, wake::Wake};
+use super::{
+    Shared,
+    keeper::Tenures,
+    lane::Lane,
+    runner,
+    tenure::Tenure,
+    wake::{Wake, Woken},
+};
 use crate::health::Heartbeat;
-use crate::store::{Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError, release_unknown};
+use crate::store::{
+    Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError, release_unknown, wake_all_keys,
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{Mutex, OwnedSemaphorePermit, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 /// Without a wake-up it looks this often, with up to a fifth more.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Claims are no nearer together than this: a few deliveries in one claim cost little more than one.
-const PACE: Duration = Duration::from_millis(2);
+const PACE: Duration = Duration::from_millis(3);
 
 /// How often what the table says we hold is compared with what we know: the net under claims that fail halfway.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+
+/// How often an ordered handler's keys are looked at that wait for nothing: the net under the wake-ups between them.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -43,18 +55,26 @@ impl Claimer {
         // Whether a claim failed halfway: it may hold what nobody here knows of.
         let mut uncertain = false;
         let mut reconciled = Instant::now();
+        // At once: what waits may wait for an order that the handler does not keep any more.
+        let mut swept: Option<Instant> = None;
         let stop = self.shared.stop.clone();
         stop.run_until_cancelled(async {
             loop {
                 // Registered before the claim: what comes during it wakes the next.
-                wake.mark_unchanged();
+                wake.work.mark_unchanged();
+                if let Some(due) = wake.take_late() {
+                    memory.floors.heard_late(due);
+                }
                 self.heartbeat.tick();
                 odd = !odd;
                 if uncertain || reconciled.elapsed() >= RECONCILE_EVERY {
                     uncertain = self.reconcile().await.is_err();
                     reconciled = Instant::now();
                 }
-                let Some(places) = self.places(&mut wake).await else { continue };
+                if swept.is_none_or(|at| self.lane.ordered() && at.elapsed() >= SWEEP_EVERY) && self.sweep().await.is_ok() {
+                    swept = Some(Instant::now());
+                }
+                let Some(places) = self.places().await else { continue };
                 match self.claim(places, &mut memory, odd).await {
                     Ok(true) => tokio::time::sleep(PACE).await,
                     Ok(false) => self.idle(&mut wake).await,
@@ -71,7 +91,7 @@ impl Claimer {
     }
 
     /// All places that are free, and at least one; `None` after waiting a while for it.
-    async fn places(&self, _wake: &mut watch::Receiver<()>) -> Option<OwnedSemaphorePermit> {
+    async fn places(&self) -> Option<OwnedSemaphorePermit> {
         let held = self.lane.places.clone();
         let mut places = tokio::time::timeout(POLL, held.clone().acquire_owned()).await.ok()?.ok()?;
         if let Ok(more) = u32::try_from(held.available_permits())
@@ -82,9 +102,9 @@ impl Claimer {
         Some(places)
     }
 
-    async fn idle(&self, wake: &mut watch::Receiver<()>) {
+    async fn idle(&self, wake: &mut Woken) {
         let poll = POLL.mul_f64(1.0 + 0.2 * rand::random::<f64>());
-        let _ = tokio::time::timeout(poll, wake.changed()).await;
+        let _ = tokio::time::timeout(poll, wake.work.changed()).await;
         // What is committed together with what woke us comes along.
         tokio::time::sleep(PACE).await;
     }
@@ -107,6 +127,21 @@ impl Claimer {
         }
     }
 
+    async fn sweep(&self) -> Result<(), StoreError> {
+        match wake_all_keys(&self.shared.pool, self.lane.id).await {
+            Ok(woken) => {
+                if woken > 0 {
+                    tracing::info!(woken, handler = %self.lane.name, "deliveries that waited for nothing are due");
+                }
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, handler = %self.lane.name, "the order cannot be looked at for now; this is tried again");
+                Err(error)
+            }
+        }
+    }
+
     /// Claims into the free places; answers whether there may be more at once.
     async fn claim(
         &mut self,
@@ -122,7 +157,7 @@ impl Claimer {
             tokio::time::sleep(RETRY).await;
             return Ok(true);
         }
-        let limits = share(places.num_permits(), odd);
+        let limits = if self.lane.ordered() { ordered(places.num_permits()) } else { share(places.num_permits(), odd) };
         let batch = self.claim_on_line(&tenure, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
@@ -153,6 +188,9 @@ impl Claimer {
         if memory.lease != Some(tenure.lease) {
             *memory = Memory::new(Some(tenure.lease));
         }
+        if self.lane.ordered() {
+            connection.sequence(self.lane.id).await?;
+        }
         let name = (self.lane.id, &self.lane.name);
         let batch = connection.claim(name, tenure.lease, limits, &mut memory.floors).await?;
         *line = Some(connection);
@@ -171,6 +209,11 @@ impl Memory {
     fn new(lease: Option<LeaseId>) -> Self {
         Self { lease, floors: Floors::new(Instant::now()) }
     }
+}
+
+/// What keeps order has a due time from the moment it has its key.
+fn ordered(places: usize) -> ClaimLimits {
+    ClaimLimits { due: places, fresh: 0 }
 }
 
 /// Half of the places for each lane, so that neither starves the other; the odd one by turns.

@@ -1,9 +1,9 @@
 //! One handler in one worker: its policy, its places, and what runs an attempt.
 
 use super::holding::Holding;
-use crate::domain::{HandlerName, RetryPolicy};
+use crate::domain::{HandlerName, Order, RetryPolicy};
 use crate::handlers::{Attempt, TransactionalAttempt};
-use crate::store::HandlerId;
+use crate::store::{HandlerId, SqlFunction};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
@@ -14,6 +14,8 @@ pub(crate) enum Runs {
     Plain(Arc<dyn Attempt>),
     /// Exactly once: inside the settling transaction.
     Transactional(Arc<dyn TransactionalAttempt>),
+    /// Exactly once: a Postgres function, called inside the settling transaction.
+    Function(SqlFunction),
 }
 
 /// How a handler is run.
@@ -25,12 +27,14 @@ pub struct HandlerPolicy {
     pub timeout: Duration,
     /// How many attempts run at once in one process.
     pub concurrency: usize,
+    /// The order it keeps: one delivery of a key at a time, as their events came.
+    pub order: Option<Order>,
 }
 
 impl Default for HandlerPolicy {
-    /// The default retry policy, 30 s, 32 at once.
+    /// The default retry policy, 30 s, 32 at once, in any order.
     fn default() -> Self {
-        Self { retry: RetryPolicy::default(), timeout: Duration::from_secs(30), concurrency: 32 }
+        Self { retry: RetryPolicy::default(), timeout: Duration::from_secs(30), concurrency: 32, order: None }
     }
 }
 
@@ -62,5 +66,9 @@ impl Lane {
             places: Arc::new(Semaphore::new(2 * concurrency)),
             holding: Holding::default(),
         }
+    }
+    /// Whether it keeps order.
+    pub(super) fn ordered(&self) -> bool {
+        self.policy.order.is_some()
     }
 }

@@ -66,6 +66,7 @@ struct Shared {
     long_bodies: Arc<Semaphore>,
     pool: PgPool,
     transactions: PgPool,
+    wake: Wake,
     metrics: Metrics,
 }
 
@@ -109,12 +110,19 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         long_bodies: Arc::new(Semaphore::new(runner::LONG_BODIES as usize)),
         pool: pool.clone(),
         transactions: database.pool(Role::Transaction, TRANSACTIONS),
+        wake: wake.clone(),
         metrics: metrics.clone(),
     };
     let outcomes = Arc::new(Mutex::new(outcomes));
     let settlers = TaskTracker::new();
     for _ in 0..SETTLERS {
-        let settler = Settler { queue: outcomes.clone(), database: database.clone(), metrics: metrics.clone() };
+        let settler = Settler {
+            queue: outcomes.clone(),
+            database: database.clone(),
+            pool: pool.clone(),
+            wake: wake.clone(),
+            metrics: metrics.clone(),
+        };
         settlers.spawn(settler.run());
     }
     let rescuer = Rescuer {

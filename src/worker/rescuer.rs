@@ -3,7 +3,7 @@
 use super::{keeper::Tenures, wake::Wake};
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
-use crate::store::{Rescued, rescue_expired, sweep_orphans};
+use crate::store::{Rescued, rescue_expired, rescue_pulled, sweep_orphans};
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,10 @@ impl Rescuer {
             if !tenure.is_some_and(|tenure| tenure.may_judge(Instant::now())) {
                 continue;
             }
-            let mut rescued = rescue_expired(&self.pool).await;
+            let mut rescued = match (rescue_expired(&self.pool).await, rescue_pulled(&self.pool).await) {
+                (Ok(workers), Ok(pulled)) => Ok([workers, pulled].concat()),
+                (failed @ Err(_), _) | (_, failed @ Err(_)) => failed,
+            };
             if swept.elapsed() >= SWEEP_EVERY {
                 swept = Instant::now();
                 rescued = match (rescued, sweep_orphans(&self.pool).await) {

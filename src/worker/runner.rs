@@ -4,11 +4,10 @@ use super::{
     Shared,
     holding::Held,
     lane::{Lane, Runs},
-    settler::Ended,
+    settler::{Ended, wake_next},
     tenure::Tenure,
 };
-use crate::domain::{Delivery, Outcome, Report, StorableText};
-use crate::handlers::TransactionalAttempt;
+use crate::domain::{Outcome, Report, StorableText};
 use crate::store::{Claim, Claimed, Fault, SettleOutcome, Settlement, SettlingTransaction, event_body};
 use futures_util::FutureExt;
 use std::{
@@ -51,11 +50,15 @@ pub(super) async fn run(
         }
     };
     if settled {
+        if let Some(key) = &claimed.ordering_key {
+            wake_next(&shared.pool, &shared.wake, claim.handler, &[key]).await;
+        }
         return;
     }
     tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
         duration = ?settlement.duration, "attempt ended");
-    let ended = Ended { settlement, handler: lane.label.clone(), tenure, _held: held };
+    let ended =
+        Ended { settlement, handler: lane.label.clone(), tenure, ordering_key: claimed.ordering_key, _held: held };
     // Free for the next one: what waits to be settled is bounded by the settlers' queue.
     drop(place);
     // The settler outlives every attempt; were it gone, the delivery would be rescued.
@@ -97,7 +100,14 @@ async fn attempt(lane: &Lane, shared: &Shared, tenure: &Tenure, claimed: &Claime
     let limit = lane.policy.timeout;
     let (report, settled) = match &lane.runs {
         Runs::Plain(handler) => (guarded(handler.attempt(&delivery), limit).await, false),
-        Runs::Transactional(handler) => in_transaction(&**handler, &delivery, claimed.claim, lane, shared).await,
+        Runs::Transactional(handler) => {
+            let attempt = async |transaction: &mut SettlingTransaction| handler.attempt(&delivery, transaction).await;
+            in_transaction(attempt, claimed.claim, lane, shared).await
+        }
+        Runs::Function(function) => {
+            let attempt = async |transaction: &mut SettlingTransaction| transaction.call(function, &delivery).await;
+            in_transaction(attempt, claimed.claim, lane, shared).await
+        }
     };
     let took = begun.elapsed();
     shared.metrics.took("handler", &lane.label, took);
@@ -153,8 +163,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 /// An attempt inside the settling transaction. Where it is delivered it is settled too.
 async fn in_transaction(
-    handler: &dyn TransactionalAttempt,
-    delivery: &Delivery,
+    attempt: impl AsyncFnOnce(&mut SettlingTransaction) -> Outcome,
     claim: Claim,
     lane: &Lane,
     shared: &Shared,
@@ -169,7 +178,7 @@ async fn in_transaction(
         Ok(None) => return counted("stale"),
         Err(error) => return (Outcome::retry(error.to_string()).into(), false),
     };
-    let outcome: Outcome = guarded(handler.attempt(delivery, &mut transaction), limit).await;
+    let outcome: Outcome = guarded(attempt(&mut transaction), limit).await;
     if outcome != Outcome::Delivered {
         transaction.roll_back().await;
         return (outcome.into(), false);

@@ -1,13 +1,18 @@
 //! Outcomes gather while the last ones are being committed, and are settled together.
 
-use super::{holding::Held, tenure::Tenure};
+use super::{holding::Held, tenure::Tenure, wake::Wake};
 use crate::metrics::Metrics;
-use crate::store::{Connection, Database, Role, SettleOutcome, Settled, Settlement};
-use std::{sync::Arc, time::Duration};
+use crate::store::{Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, wake_keys};
+use sqlx::PgPool;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, mpsc};
 
 /// How many outcomes one statement takes at most.
 const LARGEST_GROUP: usize = 500;
+
+/// Outcomes are gathered for this long: nobody waits for a settlement, and a statement for many costs little more than
+/// one for few.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -23,6 +28,8 @@ pub(super) struct Ended {
     pub(super) settlement: Settlement,
     pub(super) handler: Arc<str>,
     pub(super) tenure: Arc<Tenure>,
+    /// What the next delivery of the same key waits for.
+    pub(super) ordering_key: Option<Arc<str>>,
     /// Let go when it is settled.
     pub(super) _held: Held,
 }
@@ -30,6 +37,8 @@ pub(super) struct Ended {
 pub(super) struct Settler {
     pub(super) queue: Arc<Mutex<mpsc::Receiver<Ended>>>,
     pub(super) database: Database,
+    pub(super) pool: PgPool,
+    pub(super) wake: Wake,
     pub(super) metrics: Metrics,
 }
 
@@ -51,7 +60,19 @@ impl Settler {
     /// What has gathered, or what was busy and has waited; `None` at the end of everything.
     async fn next(&self, busy: &mut Vec<Ended>) -> Option<Vec<Ended>> {
         let mut group = Vec::new();
-        let gathered = async { self.queue.lock().await.recv_many(&mut group, LARGEST_GROUP).await };
+        let gathered = async {
+            let mut queue = self.queue.lock().await;
+            let first = queue.recv_many(&mut group, LARGEST_GROUP).await;
+            if (1..LARGEST_GROUP).contains(&first) {
+                tokio::time::sleep(GATHER).await;
+                while group.len() < LARGEST_GROUP
+                    && let Ok(next) = queue.try_recv()
+                {
+                    group.push(next);
+                }
+            }
+            first
+        };
         if busy.is_empty() {
             return (gathered.await > 0).then_some(group);
         }
@@ -62,7 +83,11 @@ impl Settler {
                 tokio::time::sleep(RETRY).await;
                 Some(std::mem::take(busy))
             }
-            Err(_) => Some(std::mem::take(busy)),
+            // What has gathered until now goes along.
+            Err(_) => {
+                group.append(busy);
+                Some(group)
+            }
         }
     }
 
@@ -101,6 +126,7 @@ impl Settler {
         }
         let settlements: Vec<Settlement> = group.iter().map(|ended| ended.settlement.clone()).collect();
         let answers = open.settle(&settlements).await;
+        self.wake_next(group.iter().zip(&answers)).await;
         let mut again = Vec::new();
         for (mut ended, answer) in group.into_iter().zip(answers.iter()) {
             match answer {
@@ -126,6 +152,29 @@ impl Settler {
             *connection = Some(open);
         }
         again
+    }
+
+    /// A settlement that came late may be our own, whose answer was lost: it wakes the next one too.
+    async fn wake_next(&self, answers: impl Iterator<Item = (&Ended, &Settled)>) {
+        let mut keys: HashMap<HandlerId, Vec<&str>> = HashMap::new();
+        for (ended, answer) in answers {
+            if matches!(answer, Settled::Done | Settled::Dead | Settled::Stale)
+                && let Some(key) = &ended.ordering_key
+            {
+                keys.entry(ended.settlement.claim.handler).or_default().push(key);
+            }
+        }
+        for (handler, keys) in keys {
+            wake_next(&self.pool, &self.wake, handler, &keys).await;
+        }
+    }
+}
+
+/// Makes the next of each key due, after the commit that ended the one before. Where that fails, a sweep finds them.
+pub(super) async fn wake_next(pool: &PgPool, wake: &Wake, handler: HandlerId, keys: &[&str]) {
+    match wake_keys(pool, handler, keys).await {
+        Ok(()) => wake.wake(),
+        Err(error) => tracing::warn!(%error, "the next of an ordering key is not due yet; a sweep finds it"),
     }
 }
 

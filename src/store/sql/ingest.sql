@@ -65,7 +65,7 @@ new_events AS (
 ),
 -- By the few kinds of event in the group, not by each event: patterns are matched once for each.
 routes AS MATERIALIZED (
-    SELECT k.source_id, k.type, h.id AS handler_id, h.tries
+    SELECT k.source_id, k.type, h.id AS handler_id, h.tries, CASE WHEN h.ordered_by IS NOT NULL THEN '' END AS ordering_key
     FROM (SELECT DISTINCT source_id, type FROM verdicts WHERE event_id = id) k
     JOIN hookfast_data.sources s ON s.id = k.source_id
     JOIN hookfast_data.handlers h
@@ -73,8 +73,8 @@ routes AS MATERIALIZED (
         AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, k.type))
 ),
 owed AS (
-    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left)
-    SELECT r.handler_id, v.id, r.tries
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, ordering_key)
+    SELECT r.handler_id, v.id, r.tries, r.ordering_key
     FROM verdicts v JOIN routes r ON r.source_id = v.source_id AND r.type = v.type
     WHERE v.event_id = v.id
     ORDER BY v.ord

@@ -1,8 +1,12 @@
 //! A whole Hookfast inside the test: ingress, worker and handlers in Rust, on a database of its own.
 
+mod enqueue;
 mod fence;
 mod handlers;
 mod ledger;
+mod ordered;
+mod pull;
+mod sql_handler;
 mod transactional;
 mod wire;
 
@@ -12,7 +16,7 @@ use hookfast::domain::RetryPolicy;
 use hookfast::ingress::{OnInvalidSignature, Source};
 use hookfast::signing::Secret;
 use hookfast::sources::airalo::Airalo;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -76,6 +80,10 @@ impl Running {
     /// Waits until a query's number is what it should be.
     async fn until(&self, query: &'static str, number: i64) {
         wait_until(&format!("{query} = {number}"), async || self.count(query).await == number).await;
+    }
+
+    async fn execute(&self, statement: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await.expect("a statement");
     }
 
     async fn end(self) {

@@ -18,7 +18,7 @@ mod verdicts;
 use crate::support::postgres::{self, Database};
 use crate::support::wait_until;
 use bytes::Bytes;
-use hookfast::domain::{Fingerprint, HandlerName, IdempotencyKey, Origin, Receipt, StorableText};
+use hookfast::domain::{Fingerprint, HandlerName, IdempotencyKey, Origin, Receipt, RetryPolicy, StorableText};
 use hookfast::store::{
     Batch, Claim, ClaimLimits, Connection, DatabaseClock, Floors, HandlerId, HandlerRegistration, IngestError, LeaseId,
     NewEvent, Role, SettleOutcome, Settled, Settlement, SourceId, register_handlers, register_sources,
@@ -34,15 +34,26 @@ struct Store {
     handler: HandlerId,
     name: HandlerName,
     clock: DatabaseClock,
-    url: String,
     // Dropped last.
     database: Option<Database>,
+}
+
+/// So many tries, at once one after the other.
+fn tries(tries: u16) -> RetryPolicy {
+    RetryPolicy::Exponential { base: Duration::ZERO, max: Duration::ZERO, tries }
 }
 
 /// A handler in Rust, with three tries, for events of every source.
 fn registration(name: &str, types: &[&str]) -> HandlerRegistration {
     let types = types.iter().map(|pattern| pattern.parse().expect("a pattern")).collect();
-    HandlerRegistration { name: name.parse().expect("a name"), kind: "rust", types, sources: None, tries: 3 }
+    HandlerRegistration {
+        name: name.parse().expect("a name"),
+        kind: "rust",
+        types,
+        sources: None,
+        retry: tries(3),
+        order: None,
+    }
 }
 
 impl Store {
@@ -65,7 +76,7 @@ impl Store {
         let clock = DatabaseClock::default();
         clock.measure(&mut of.connect(Role::General).await.expect("a connection")).await.expect("the time");
         let source = *sources.values().next().expect("one");
-        Self { url: url.to_owned(), of, pool, source, handler: handlers[&name], name, clock, database: None }
+        Self { of, pool, source, handler: handlers[&name], name, clock, database: None }
     }
 
     async fn connection(&self, role: Role) -> Connection {

@@ -1,6 +1,6 @@
 //! Who is subscribed to what, and that every change of it leaves a line.
 
-use super::{Store, registration, verdicts};
+use super::{Store, registration, tries, verdicts};
 use hookfast::domain::Origin::Webhook;
 use hookfast::store::{HandlerRegistration, Role, pause_handler, register_handlers};
 
@@ -31,13 +31,13 @@ async fn registering_the_same_again_changes_nothing_and_a_change_is_logged() {
     let line = "SELECT concat_ws(' ', what, subject, details->'types', details->'registry_version', who = session_user) FROM hookfast_data.operator_log ORDER BY id DESC LIMIT 1";
     assert_eq!(store.text(line).await, r#"handler.registered shop ["a.*", "b"] 2 t"#);
     for changed in [
-        HandlerRegistration { tries: 4, ..registration("shop", &["a.*", "b"]) },
+        HandlerRegistration { retry: tries(4), ..registration("shop", &["a.*", "b"]) },
         HandlerRegistration {
-            tries: 4,
+            retry: tries(4),
             sources: Some(vec!["airalo".parse().expect("a name")]),
             ..registration("shop", &["a.*", "b"])
         },
-        HandlerRegistration { kind: "http", tries: 4, ..registration("shop", &["a.*", "b"]) },
+        HandlerRegistration { kind: "http", retry: tries(4), ..registration("shop", &["a.*", "b"]) },
     ] {
         let before = store.count(VERSION).await;
         store.register(changed, 0).await;

@@ -1,0 +1,139 @@
+-- What the registry says of a handler beyond its subscription, so that SQL alone can serve it, and the order of ordered
+-- handlers.
+
+ALTER TABLE hookfast_data.handlers
+    ADD COLUMN retry jsonb NOT NULL DEFAULT '{"delays_ms": [5000, 30000, 120000, 600000, 1800000, 3600000, 7200000, 14400000, 21600000, 43200000, 64800000]}',
+    ADD COLUMN ordered_by text[] CHECK (cardinality(ordered_by) > 0),
+    ADD COLUMN on_dead text NOT NULL DEFAULT 'skip' CHECK (on_dead IN ('skip', 'hold'));
+COMMENT ON COLUMN hookfast_data.handlers.kind IS 'http, sql, pull, rust or transactional';
+COMMENT ON COLUMN hookfast_data.handlers.retry IS 'The retry policy: {"delays_ms": […]} or {"base_ms", "max_ms", "tries"}';
+COMMENT ON COLUMN hookfast_data.handlers.ordered_by IS 'Where in the payload the ordering key is, as a path of member names; null where order is not kept';
+COMMENT ON COLUMN hookfast_data.handlers.on_dead IS 'What a dead letter does to its ordering key: skip (the key goes on) or hold (it waits for the dead letter)';
+
+ALTER TABLE hookfast_data.leases ADD COLUMN deliveries bigint[];
+COMMENT ON COLUMN hookfast_data.leases.deliveries IS 'What a pulling client claimed under it; null for a worker, whose claims come and go';
+
+COMMENT ON COLUMN hookfast_data.outbox.ordering_key IS 'What it must keep order with. Empty: an ordered handler''s, and its key is not known yet; null: order is not asked for. One of a key is due at a time, the others are due at infinity until it has ended';
+
+-- For ordered handlers only: of all others the key is null, and neither index has a row.
+CREATE INDEX outbox_unsequenced ON hookfast_data.outbox (handler_id, id) WHERE ordering_key = '';
+CREATE INDEX outbox_order ON hookfast_data.outbox (handler_id, ordering_key, due_at, id) WHERE ordering_key <> '';
+CREATE INDEX dead_letters_order ON hookfast_data.dead_letters (handler_id, ordering_key) WHERE ordering_key IS NOT NULL;
+-- An expired lease is looked for every few seconds, among many of pulling clients.
+CREATE INDEX leases_expiry ON hookfast_data.leases (expires_at);
+
+-- Gives keys to deliveries that came in, in the order of their ids. The first of a key is due at once, the others are
+-- parked. One sequencer at a time: null where another is at it. Answers with the keys that have to be looked at again
+-- (by wake) once this is committed, since their first may have ended meanwhile.
+CREATE FUNCTION hookfast_data.sequence(handler smallint, most bigint) RETURNS text[]
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    parked text[];
+    path text[];
+    hold boolean;
+BEGIN
+    PERFORM FROM hookfast_data.outbox o WHERE o.handler_id = sequence.handler AND o.ordering_key = '' LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN '{}';
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(x'686f6f6b'::integer, sequence.handler::integer) THEN
+        RETURN NULL;
+    END IF;
+    SELECT h.ordered_by, h.on_dead = 'hold' INTO path, hold FROM hookfast_data.handlers h WHERE h.id = sequence.handler;
+    -- Each statement from here on sees what the sequencer before us committed.
+    WITH batch AS MATERIALIZED (
+        SELECT o.ctid AS tid, o.id, o.event_id FROM hookfast_data.outbox o
+        WHERE o.handler_id = sequence.handler AND o.ordering_key = ''
+        ORDER BY o.id LIMIT most FOR UPDATE
+    ),
+    keyed AS MATERIALIZED (
+        SELECT b.tid, b.id, coalesce(hookfast_data.ordering_key(e.body, path), '#' || b.id) AS key
+        FROM batch b LEFT JOIN LATERAL (SELECT e.body FROM hookfast_data.events e WHERE e.id = b.event_id) e ON true
+    ),
+    placed AS MATERIALIZED (
+        SELECT k.tid, k.key,
+            row_number() OVER (PARTITION BY k.key ORDER BY k.id) > 1
+            OR EXISTS (SELECT FROM hookfast_data.outbox x WHERE x.handler_id = sequence.handler AND x.ordering_key = k.key AND x.ordering_key <> '')
+            OR (hold AND EXISTS (SELECT FROM hookfast_data.dead_letters d WHERE d.handler_id = sequence.handler AND d.ordering_key = k.key)) AS waits
+        FROM keyed k
+    ),
+    updated AS (
+        UPDATE hookfast_data.outbox o
+        SET ordering_key = p.key, due_at = CASE WHEN p.waits THEN 'infinity' ELSE clock_timestamp() END
+        FROM placed p WHERE o.ctid = p.tid
+        RETURNING p.key, p.waits
+    )
+    SELECT coalesce(array_agg(DISTINCT u.key) FILTER (WHERE u.waits), '{}') INTO parked FROM updated u;
+    RETURN parked;
+END $$;
+COMMENT ON FUNCTION hookfast_data.sequence IS 'Gives ordering keys to an ordered handler''s new deliveries; answers with the keys that wait';
+
+CREATE FUNCTION hookfast_data.ordering_key(body bytea, path text[]) RETURNS text
+    LANGUAGE sql STABLE PARALLEL RESTRICTED AS $$
+    SELECT CASE WHEN octet_length(k) > 200 THEN 'sha256:' || encode(sha256(convert_to(k, 'UTF8')), 'hex') ELSE nullif(k, '') END
+    FROM (SELECT hookfast_data.as_jsonb(body) #>> path AS k) v
+$$;
+COMMENT ON FUNCTION hookfast_data.ordering_key IS 'The ordering key in a payload, or null where it has none: such an event keeps order with no other';
+
+-- The next of each key is due, unless another of it is, or a dead letter holds the key. Finite times come before
+-- infinity in the index, so the first row of a key tells.
+CREATE FUNCTION hookfast_data.wake(handler smallint, keys text[]) RETURNS bigint
+    LANGUAGE sql SET plan_cache_mode = force_custom_plan AS $$
+    WITH next AS MATERIALIZED (
+        SELECT f.tid FROM (SELECT DISTINCT unnest(keys) AS key) k
+        JOIN hookfast_data.handlers h ON h.id = wake.handler
+        CROSS JOIN LATERAL (
+            SELECT o.ctid AS tid, o.due_at FROM hookfast_data.outbox o
+            WHERE o.handler_id = wake.handler AND o.ordering_key = k.key AND o.ordering_key <> ''
+            ORDER BY o.due_at, o.id LIMIT 1
+        ) f
+        WHERE f.due_at = 'infinity' AND NOT (h.on_dead = 'hold' AND EXISTS (
+            SELECT FROM hookfast_data.dead_letters d WHERE d.handler_id = wake.handler AND d.ordering_key = k.key))
+    ),
+    woken AS (
+        UPDATE hookfast_data.outbox o SET due_at = clock_timestamp() FROM next n WHERE o.ctid = n.tid RETURNING o.id
+    )
+    SELECT count(*) FROM woken
+$$;
+COMMENT ON FUNCTION hookfast_data.wake IS 'Makes the next delivery of each key due where none of that key is; answers with how many. Safe to call at any time';
+
+-- The net, and what a change of ordered_by leaves behind.
+CREATE FUNCTION hookfast_data.wake_all(handler smallint) RETURNS bigint
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    ordered boolean := (SELECT h.ordered_by IS NOT NULL FROM hookfast_data.handlers h WHERE h.id = wake_all.handler);
+    woken bigint;
+BEGIN
+    IF ordered THEN
+        UPDATE hookfast_data.outbox o SET ordering_key = '', due_at = NULL
+        WHERE o.handler_id = wake_all.handler AND o.ordering_key IS NULL AND o.locked_by IS NULL;
+        RETURN hookfast_data.wake(wake_all.handler, ARRAY(
+            SELECT DISTINCT o.ordering_key FROM hookfast_data.outbox o
+            WHERE o.handler_id = wake_all.handler AND o.due_at = 'infinity' AND o.ordering_key <> ''));
+    END IF;
+    UPDATE hookfast_data.outbox o SET due_at = clock_timestamp()
+    WHERE o.handler_id = wake_all.handler AND o.due_at = 'infinity';
+    GET DIAGNOSTICS woken = ROW_COUNT;
+    RETURN woken;
+END $$;
+COMMENT ON FUNCTION hookfast_data.wake_all IS 'Wakes every key of a handler that waits for nothing; also puts in order what came before the handler was ordered, and frees what waits where it is ordered no more';
+
+-- The deliveries' view knows of keys now.
+CREATE OR REPLACE VIEW hookfast.deliveries AS
+SELECT o.id AS delivery_id, h.name AS handler, o.event_id,
+       CASE WHEN o.locked_by IS NOT NULL THEN 'running'
+            WHEN h.paused_at IS NOT NULL THEN 'paused'
+            WHEN o.due_at = 'infinity' THEN 'waiting'
+            WHEN o.due_at > clock_timestamp() THEN 'retrying'
+            ELSE 'ready' END AS state,
+       o.attempt AS attempts, o.tries_left::integer AS tries_left, nullif(o.due_at, 'infinity') AS next_try_at,
+       NULL::timestamptz AS ended_at, nullif(o.ordering_key, '') AS ordering_key
+FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
+UNION ALL
+SELECT d.delivery_id, h.name, d.event_id, 'dead', d.attempt, 0, NULL, d.died_at, d.ordering_key
+FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
+UNION ALL
+SELECT a.delivery_id, h.name, a.event_id, 'delivered', a.attempt, NULL, NULL, a.finished_at, NULL
+FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
+WHERE a.outcome = 'delivered';
+COMMENT ON VIEW hookfast.deliveries IS 'Every delivery with its state: ready, running, retrying, waiting (for an earlier one of its key), paused, dead or delivered';

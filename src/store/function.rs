@@ -1,0 +1,77 @@
+//! Handlers that are Postgres functions: `function(event hookfast.event) RETURNS void`.
+
+use super::{SettlingTransaction, StoreError};
+use crate::domain::{Delivery, Outcome};
+use sqlx::{AssertSqlSafe, PgPool};
+
+/// What a handler raises to refuse a delivery for good.
+const REFUSED: &str = "HF001";
+
+/// The function itself, by its name with its schema, both quoted.
+const RESOLVE: &str = "SELECT format('%I.%I', n.nspname, p.proname) \
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+    WHERE p.oid = to_regprocedure($1 || '(hookfast.event)') AND p.prokind = 'f' AND NOT p.proretset";
+
+/// A function that exists, ready to be called.
+#[derive(Clone, Debug)]
+pub struct SqlFunction {
+    call: String,
+}
+
+/// A function that could not be found.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// The database could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is none.
+    #[error(
+        "there is no function {name}(hookfast.event), or this role may not see it; nothing was started. Create it: CREATE FUNCTION {name}(event hookfast.event) RETURNS void …, and write its name with its schema"
+    )]
+    Missing {
+        /// As the configuration has it.
+        name: String,
+    },
+}
+
+impl SqlFunction {
+    /// Finds the function of that name, written as in SQL: `shop.on_webhook`.
+    ///
+    /// # Errors
+    /// [`ResolveError`].
+    pub async fn resolve(pool: &PgPool, name: &str) -> Result<Self, ResolveError> {
+        let missing = || ResolveError::Missing { name: name.to_owned() };
+        let found: Result<Option<String>, _> = sqlx::query_scalar(RESOLVE).bind(name).fetch_optional(pool).await;
+        let found = match found.map_err(StoreError::new("resolve a function")) {
+            Ok(found) => found,
+            // What is not even a name is no function either.
+            Err(error) if error.is_refused() => return Err(missing()),
+            Err(error) => return Err(error.into()),
+        };
+        let qualified = found.ok_or_else(missing)?;
+        let call = format!("/* hookfast: sql handler */ SELECT {qualified}(hookfast_data.event($1, $2, $3))");
+        Ok(Self { call })
+    }
+}
+
+impl SettlingTransaction {
+    /// Calls a handler that is a function. Its exception is the outcome: tried again by the policy, or dead where it
+    /// raises SQLSTATE HF001. What it did is undone when the transaction is rolled back.
+    pub(crate) async fn call(&mut self, function: &SqlFunction, delivery: &Delivery) -> Outcome {
+        let called = sqlx::query(AssertSqlSafe(function.call.as_str()))
+            .bind(delivery.event.id.0)
+            .bind(delivery.id.0)
+            .bind(delivery.attempt)
+            .execute(self.connection())
+            .await;
+        match called {
+            Ok(_) => Outcome::Delivered,
+            Err(sqlx::Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                let raised = format!("{} (SQLSTATE {code})", error.message());
+                if code == REFUSED { Outcome::dead(error.message()) } else { Outcome::retry(raised) }
+            }
+            Err(error) => Outcome::retry(error.to_string()),
+        }
+    }
+}

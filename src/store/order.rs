@@ -1,0 +1,65 @@
+//! The order of ordered handlers: which delivery of a key is due, and which wait for it.
+//!
+//! Deliveries come in without a key. A sequencer, one at a time, gives them theirs in the order of their ids; the first
+//! of a key is due, the others are parked. Whoever ends a delivery wakes the next of its key after the commit, and a
+//! sequencer looks again at the keys it parked after its own: whichever of the two commits later sees the other.
+
+use super::{Connection, HandlerId, StoreError};
+use sqlx::PgPool;
+
+/// How many deliveries get their keys in one transaction.
+const BATCH: i64 = 1000;
+
+async fn sequence(connection: &mut Connection, handler: HandlerId) -> Result<(), sqlx::Error> {
+    let parked: Option<Vec<String>> = sqlx::query_scalar("SELECT hookfast_data.sequence($1, $2)")
+        .bind(handler.0)
+        .bind(BATCH)
+        .fetch_one(&mut connection.inner)
+        .await?;
+    // In a transaction of its own, with a snapshot later than that commit.
+    if let Some(keys) = parked.filter(|keys| !keys.is_empty()) {
+        sqlx::query("SELECT hookfast_data.wake($1, $2)")
+            .bind(handler.0)
+            .bind(keys)
+            .execute(&mut connection.inner)
+            .await?;
+    }
+    Ok(())
+}
+
+impl Connection {
+    /// Gives keys to what came in for an ordered handler, as far as one batch goes.
+    ///
+    /// # Errors
+    /// Where a statement failed; what was given stays given.
+    pub async fn sequence(&mut self, handler: HandlerId) -> Result<(), StoreError> {
+        sequence(self, handler).await.map_err(StoreError::new("sequence"))
+    }
+}
+
+/// Makes the next delivery of each key due, unless one of it is. To be called after the commit that ended the one
+/// before; safe at any time.
+///
+/// # Errors
+/// Where the statement failed; then [`wake_all_keys`] finds them.
+pub async fn wake_keys(pool: &PgPool, handler: HandlerId, keys: &[&str]) -> Result<(), StoreError> {
+    sqlx::query("SELECT hookfast_data.wake($1, $2)")
+        .bind(handler.0)
+        .bind(keys)
+        .execute(pool)
+        .await
+        .map(drop)
+        .map_err(StoreError::new("wake"))
+}
+
+/// The net under [`wake_keys`], and what a change of the order leaves behind; answers with how many were due.
+///
+/// # Errors
+/// Where the statement failed.
+pub async fn wake_all_keys(pool: &PgPool, handler: HandlerId) -> Result<i64, StoreError> {
+    sqlx::query_scalar("SELECT hookfast_data.wake_all($1)")
+        .bind(handler.0)
+        .fetch_one(pool)
+        .await
+        .map_err(StoreError::new("wake all"))
+}

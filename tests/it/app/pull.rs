@@ -1,0 +1,172 @@
+//! Clients that claim and complete through SQL.
+
+use super::{Running, source, subscription};
+use crate::support::{airalo::order, postgres::database, wait_until};
+use hookfast::ingress::OnInvalidSignature::Reject;
+use sqlx::{PgExecutor, PgPool, Row};
+
+async fn running(database: &crate::support::postgres::Database, orders: u64) -> Running {
+    let running = Running::start(database, |builder| {
+        let mut shop = subscription("shop");
+        shop.types = vec!["airalo.order.*".parse().expect("a pattern")];
+        builder.source(source(Reject)).pull_handler(shop)
+    })
+    .await;
+    for i in 0..orders {
+        assert_eq!(running.post(&order(&format!("order-{i:019}"), i)).await.0, 200);
+    }
+    running
+}
+
+/// What a claim answers, as far as these tests look: lease, delivery, attempt.
+async fn claim(pool: &PgPool, batch: i32) -> Vec<(i64, i64, i32)> {
+    let rows = sqlx::query("SELECT * FROM hookfast.claim('shop', 'a test', $1)").bind(batch).fetch_all(pool).await;
+    let read = |row: &sqlx::postgres::PgRow| (row.get("lease_id"), row.get("delivery_id"), row.get("attempt"));
+    rows.expect("a claim").iter().map(read).collect()
+}
+
+async fn complete(to: impl PgExecutor<'_>, (lease, delivery, _): (i64, i64, i32)) -> Result<(), String> {
+    let done = sqlx::query("SELECT hookfast.complete($1, $2)").bind(lease).bind(delivery).execute(to).await;
+    done.map(drop).map_err(code)
+}
+
+fn code(error: sqlx::Error) -> String {
+    error.into_database_error().and_then(|error| error.code().map(|code| code.into_owned())).expect("the server's")
+}
+
+async fn expire(running: &Running) {
+    running
+        .execute(
+            "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 minute' WHERE kind = 'pull'",
+        )
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_completed_commits_with_its_work_and_once() {
+    let database = database().await;
+    let running = running(&database, 5).await;
+    running.execute("CREATE TABLE ledger (delivery_id bigint)").await;
+    let claimed = claim(&running.pool, 3).await;
+    assert_eq!((claimed.len(), claimed.iter().all(|c| c.2 == 1)), (3, true));
+    assert_eq!(claim(&running.pool, 10).await.len(), 2, "what is held is not claimed again");
+    let row = sqlx::query("SELECT source, type, origin, payload->>'request_id' AS request, headers->>'host' AS host, body = convert_to(payload::text, 'UTF8') IS NOT NULL AS body FROM hookfast.events WHERE type LIKE 'airalo.order%' LIMIT 1").fetch_one(&running.pool).await.expect("a row");
+    assert_eq!(row.get::<String, _>("source"), "airalo");
+    // Rolled back: neither the work nor the end.
+    let mut transaction = running.pool.begin().await.expect("a transaction");
+    sqlx::query("INSERT INTO ledger VALUES ($1)").bind(claimed[0].1).execute(&mut *transaction).await.expect("work");
+    complete(&mut *transaction, claimed[0]).await.expect("held");
+    transaction.rollback().await.expect("rolled back");
+    for claim in &claimed {
+        let mut transaction = running.pool.begin().await.expect("a transaction");
+        sqlx::query("INSERT INTO ledger VALUES ($1)").bind(claim.1).execute(&mut *transaction).await.expect("work");
+        complete(&mut *transaction, *claim).await.expect("held");
+        transaction.commit().await.expect("committed");
+    }
+    assert_eq!(complete(&running.pool, claimed[0]).await, Err("HF002".into()), "twice");
+    assert_eq!(running.count("SELECT count(*) FROM ledger").await, 3);
+    assert_eq!(
+        running.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered' AND duration_ms >= 0").await,
+        3
+    );
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_comes_back_too_late_cannot_commit() {
+    let database = database().await;
+    let running = running(&database, 2).await;
+    let (late, other) = {
+        let claimed = claim(&running.pool, 2).await;
+        (claimed[0], claimed[1])
+    };
+    expire(&running).await;
+    let mut again = Vec::new();
+    wait_until("another client to get them", async || {
+        again.extend(claim(&running.pool, 2).await);
+        again.len() == 2
+    })
+    .await;
+    assert_eq!(again[0].2, 2, "the attempt was counted");
+    assert_eq!(complete(&running.pool, late).await, Err("HF002".into()));
+    let failed =
+        sqlx::query("SELECT hookfast.fail($1, $2, 'x')").bind(other.0).bind(other.1).execute(&running.pool).await;
+    assert_eq!(failed.map(drop).map_err(code), Err("HF002".into()));
+    let extended = sqlx::query("SELECT hookfast.extend($1)").bind(late.0).execute(&running.pool).await;
+    assert_eq!(extended.map(drop).map_err(code), Err("HF002".into()));
+    for claim in again {
+        complete(&running.pool, claim).await.expect("held");
+    }
+    assert_eq!(running.count("SELECT count(*) FROM hookfast_data.outbox").await, 0);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_expired_may_be_prolonged_while_nobody_has_taken_over() {
+    let database = database().await;
+    let running = running(&database, 1).await;
+    let claimed = claim(&running.pool, 1).await[0];
+    running.execute("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 ms' WHERE kind = 'pull'").await;
+    let extend = "SELECT hookfast.extend($1, '90 seconds') > clock_timestamp() + interval '80 seconds'";
+    let prolonged: bool = sqlx::query_scalar(extend).bind(claimed.0).fetch_one(&running.pool).await.expect("prolonged");
+    assert!(prolonged);
+    complete(&running.pool, claimed).await.expect("held");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_tried_again_until_its_tries_are_used_up() {
+    let database = database().await;
+    let running = running(&database, 2).await;
+    let refused = claim(&running.pool, 1).await[0];
+    let fail = "SELECT hookfast.fail($1, $2, $3, dead => $4)";
+    let fail = |claim: (i64, i64, i32), error: &'static str, dead: bool| {
+        sqlx::query(fail).bind(claim.0).bind(claim.1).bind(error).bind(dead).execute(&running.pool)
+    };
+    fail(refused, "never", true).await.expect("held");
+    for attempt in 1..=4 {
+        let mut claimed = Vec::new();
+        wait_until("the next try", async || {
+            claimed = claim(&running.pool, 10).await;
+            !claimed.is_empty()
+        })
+        .await;
+        assert_eq!((claimed.len(), claimed[0].2), (1, attempt));
+        fail(claimed[0], "the shop is closed", false).await.expect("held");
+    }
+    let dead = "SELECT string_agg(reason || ':' || last_error || ':' || attempts, ' ' ORDER BY reason) FROM hookfast.dead_letters";
+    assert_eq!(running.text(dead).await, "refused:never:1 tries_used:the shop is closed:4");
+    let waited = "SELECT hookfast_data.retry_delay('{\"delays_ms\": [1000, 60000]}', 7) BETWEEN interval '60 s' AND interval '72 s' \
+        AND hookfast_data.retry_delay('{\"delays_ms\": []}', 1) = interval '0' \
+        AND hookfast_data.retry_delay('{\"base_ms\": 1000, \"max_ms\": 4000, \"tries\": 9}', 500) <= interval '4 s'";
+    assert!(sqlx::query_scalar::<_, bool>(waited).fetch_one(&running.pool).await.expect("an answer"));
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_can_do_wrong_says_what_to_do() {
+    let database = database().await;
+    let running = running(&database, 1).await;
+    let mut transaction = running.pool.begin().await.expect("a transaction");
+    let row = sqlx::query("SELECT * FROM hookfast.claim('shop', 'a test')")
+        .fetch_one(&mut *transaction)
+        .await
+        .expect("claimed");
+    let claimed = (row.get("lease_id"), row.get("delivery_id"), row.get("attempt"));
+    assert_eq!(complete(&mut *transaction, claimed).await, Err("HF003".into()), "a crash would not count");
+    transaction.rollback().await.expect("rolled back");
+    for (statement, expected) in [
+        ("SELECT * FROM hookfast.claim('nobody', 'x')", "HF004"),
+        ("SELECT * FROM hookfast.claim('shop', 'x', 0)", "22023"),
+        ("SELECT * FROM hookfast.claim('shop', 'x', 10, '0 s')", "22023"),
+        ("SELECT hookfast.complete(1, 1)", "HF002"),
+    ] {
+        let error = sqlx::query(statement).execute(&running.pool).await.expect_err(statement);
+        assert_eq!(code(error), expected, "{statement}");
+    }
+    running.execute("SELECT hookfast.pause('shop', 'a test')").await;
+    assert!(claim(&running.pool, 1).await.is_empty());
+    running.execute("SELECT hookfast.resume('shop')").await;
+    assert_eq!(claim(&running.pool, 1).await.len(), 1);
+    running.end().await;
+}
