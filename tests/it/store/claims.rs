@@ -118,7 +118,7 @@ async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() 
     let age = event.received_at.elapsed().unwrap_or_default();
     assert!(age < Duration::from_secs(60), "{age:?}");
     let claimed = of(long.id);
-    assert!(claimed.body_missing && claimed.delivery.as_ref().expect("it is there").event.body.is_empty());
+    assert!(claimed.long_body.is_some() && claimed.delivery.as_ref().expect("it is there").event.body.is_empty());
     assert_eq!(event_body(&store.pool, long.id).await.expect("fetched"), Some(long.body));
     let conflict = batch.claimed.iter().find_map(|c| c.delivery.as_ref().filter(|d| d.event.conflicts_with.is_some()));
     assert_eq!(conflict.expect("claimed").event.conflicts_with, Some(long.id));
