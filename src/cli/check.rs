@@ -19,6 +19,7 @@ pub(super) struct Check {
 enum Finding {
     Good(String),
     Note(String),
+    Warning(String),
     Wrong(String),
 }
 
@@ -35,6 +36,7 @@ impl Check {
             match finding {
                 Finding::Good(text) => say(&format!("ok     {text}")),
                 Finding::Note(text) => say(&format!("note   {text}")),
+                Finding::Warning(text) => say(&format!("warn   {text}")),
                 Finding::Wrong(text) => {
                     wrong += 1;
                     say(&format!("WRONG  {text}"));
@@ -51,10 +53,15 @@ impl Check {
         };
         let (sources, handlers) = (config.sources.len(), config.handlers.len());
         // The database does not matter for this: nothing connects.
-        match declare("postgres://localhost/none", &config) {
+        let mut findings = match declare("postgres://localhost/none", &config) {
             Ok(_) => vec![Finding::Good(format!("configuration: {sources} sources, {handlers} handlers"))],
             Err(error) => vec![Finding::Wrong(format!("configuration: {}", chain(&error)))],
+        };
+        for source in &config.sources {
+            let warning = |text| Finding::Warning(format!("[sources.{}] {text}", source.name));
+            findings.extend(source.kind.warnings().into_iter().map(warning));
         }
+        findings
     }
 }
 

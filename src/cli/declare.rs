@@ -2,7 +2,7 @@
 
 use crate::app::{Builder, Subscription};
 use crate::config::{Config, HandlerConfig, SecretRefs, SourceConfig};
-use crate::domain::{HandlerName, SourceName};
+use crate::domain::HandlerName;
 use crate::handlers::{HttpHandler, HttpHandlerSettings};
 use crate::ingress::{Source, Sources};
 use crate::signing::Secret;
@@ -39,7 +39,7 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
     let mut secrets = WatchedSecrets::default();
     for source in &config.sources {
         builder = builder.source(make_source(source)?);
-        secrets.sources.push((source.name.clone(), source.secrets.clone()));
+        secrets.sources.push(source.clone());
     }
     for handler in &config.handlers {
         let (subscription, made) = make_handler(handler)?;
@@ -50,7 +50,7 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
 }
 
 fn make_source(source: &SourceConfig) -> anyhow::Result<Source> {
-    let secrets = source.secrets.read()?;
+    let secrets = source.read_secrets()?;
     Ok(Source::new(source.name.clone(), source.kind.clone(), secrets, source.on_invalid_signature)?)
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<
 /// The secrets a process uses, by where they come from.
 #[derive(Default)]
 pub(super) struct WatchedSecrets {
-    sources: Vec<(SourceName, SecretRefs)>,
+    sources: Vec<SourceConfig>,
     handlers: Vec<(HandlerName, Arc<HttpHandler>, SecretRefs)>,
 }
 
@@ -118,9 +118,9 @@ impl WatchedSecrets {
             Ok(()) => tracing::info!(what, "secrets read again"),
             Err(error) => tracing::error!(what, "secrets could not be read again, the old ones stay: {error:#}"),
         };
-        for (name, refs) in &self.sources {
-            let read = || Ok(sources.replace_secrets(name, refs.read()?).map(drop)?);
-            again(name.as_str(), read());
+        for source in &self.sources {
+            let read = || Ok(sources.replace_secrets(&source.name, source.read_secrets()?).map(drop)?);
+            again(source.name.as_str(), read());
         }
         for (name, handler, refs) in &self.handlers {
             let read = || Ok(handler.replace_secrets(refs.read_standard_webhooks()?)?);

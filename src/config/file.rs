@@ -1,14 +1,16 @@
 //! The file as it is written, and the checks that turn it into a [`Config`].
 
+mod source;
+
 use super::{
-    Config, HandlerConfig, SourceConfig,
+    Config, HandlerConfig,
     secrets::{SecretRefs, Value},
     units,
 };
 use crate::domain::RetryPolicy;
-use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
-use crate::sources;
+use crate::ingress::{Limits, QuarantineLimits};
 use serde::Deserialize;
+use source::{Source, source};
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 /// The same as `Builder`'s default.
@@ -26,24 +28,6 @@ struct File {
     ingress: Ingress,
     quarantine: Quarantine,
     worker: Worker,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Source {
-    kind: String,
-    #[serde(default)]
-    secrets: Vec<String>,
-    #[serde(default)]
-    on_invalid_signature: OnInvalid,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OnInvalid {
-    #[default]
-    Reject,
-    Quarantine,
 }
 
 #[derive(Deserialize)]
@@ -154,21 +138,6 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         grace: problems.duration("[worker] grace", file.worker.grace.as_deref(), GRACE),
     };
     if problems.0.is_empty() { Ok(config) } else { Err(problems.0) }
-}
-
-fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
-    let place = format!("[sources.{name}]");
-    let parsed = problems.parsed(&place, name);
-    let known = sources::KIND_NAMES.join(", ");
-    let kind = sources::kind_named(&source.kind);
-    let kind = problems
-        .note(&place, kind.ok_or_else(|| format!("the kind '{}' is not known; known are: {known}", source.kind)));
-    let secrets = problems.note(&format!("{place} secrets"), SecretRefs::parse(&source.secrets));
-    let on_invalid_signature = match source.on_invalid_signature {
-        OnInvalid::Reject => OnInvalidSignature::Reject,
-        OnInvalid::Quarantine => OnInvalidSignature::Quarantine,
-    };
-    Some(SourceConfig { name: parsed?, kind: kind?, secrets: secrets?, on_invalid_signature })
 }
 
 fn handler(

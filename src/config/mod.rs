@@ -12,6 +12,7 @@ pub use secrets::{SecretError, SecretRefs};
 use crate::domain::{HandlerName, RetryPolicy, SourceName, TypePattern};
 use crate::handlers::HttpHandlerSettings;
 use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
+use crate::signing::Secret;
 use crate::sources::SourceKind;
 use secrets::Value;
 use std::{fmt, path::Path, sync::Arc, time::Duration};
@@ -36,6 +37,7 @@ pub struct Config {
 }
 
 /// A source.
+#[derive(Clone)]
 pub struct SourceConfig {
     /// Its name.
     pub name: SourceName,
@@ -45,6 +47,18 @@ pub struct SourceConfig {
     pub secrets: SecretRefs,
     /// What a wrong signature gets.
     pub on_invalid_signature: OnInvalidSignature,
+    /// Whether its secrets are of the Standard Webhooks form.
+    standard_secrets: bool,
+}
+
+impl SourceConfig {
+    /// Reads its secrets, in the form its kind has them.
+    ///
+    /// # Errors
+    /// [`SecretError`] for the first that cannot be had.
+    pub fn read_secrets(&self) -> Result<Vec<Secret>, SecretError> {
+        if self.standard_secrets { self.secrets.read_standard_webhooks() } else { self.secrets.read() }
+    }
 }
 
 impl fmt::Debug for SourceConfig {

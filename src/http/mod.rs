@@ -21,6 +21,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+/// A 200 with plain text, which no browser takes for anything else.
+pub(crate) fn text(body: &str) -> Response {
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    let as_it_is = HeaderValue::from_static("nosniff");
+    ([(header::CONTENT_TYPE, kind), (header::X_CONTENT_TYPE_OPTIONS, as_it_is)], body.to_owned()).into_response()
+}
+
 /// A 200 with a JSON body.
 pub(crate) fn json(body: &serde_json::Value) -> Response {
     let kind = HeaderValue::from_static("application/json");

@@ -6,7 +6,7 @@
 use super::{OnInvalidSignature, Receipt, Refusal, body::Unread};
 use crate::domain::EventId;
 use crate::http::{self, Problem};
-use crate::sources::Rejection;
+use crate::sources::{Handshake, Rejection};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -29,6 +29,7 @@ pub(super) struct Answer {
 enum Kind {
     Kept(Option<EventId>),
     Here,
+    Handshake(Handshake),
     Problem(Problem),
 }
 
@@ -43,6 +44,11 @@ impl Answer {
         Self { verdict: "quarantined", kind: Kind::Kept(None) }
     }
 
+    /// The answer to a sender that asks whether this is the right address.
+    pub(super) fn handshake(handshake: Handshake) -> Self {
+        Self { verdict: "handshake", kind: Kind::Handshake(handshake) }
+    }
+
     /// The answer to HEAD.
     pub(super) fn here() -> Self {
         Self { verdict: "here", kind: Kind::Here }
@@ -50,7 +56,7 @@ impl Answer {
 
     pub(super) fn status(&self) -> StatusCode {
         match &self.kind {
-            Kind::Kept(_) | Kind::Here => StatusCode::OK,
+            Kind::Kept(_) | Kind::Here | Kind::Handshake(_) => StatusCode::OK,
             Kind::Problem(problem) => problem.status(),
         }
     }
@@ -240,6 +246,7 @@ impl IntoResponse for Answer {
         match self.kind {
             Kind::Kept(event_id) => http::json(&json!({ "status": self.verdict, "event_id": event_id })),
             Kind::Here => StatusCode::OK.into_response(),
+            Kind::Handshake(handshake) => http::text(handshake.as_str()),
             Kind::Problem(problem) => problem.into_response(),
         }
     }

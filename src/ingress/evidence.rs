@@ -1,9 +1,9 @@
 //! Where requests go that failed verification.
 
-use super::Refusal;
+use super::{Refusal, Source};
 use crate::domain::{SourceName, StorableText};
 use crate::sources::{LONGEST_TOPIC, Rejection};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use std::{fmt, future::Future};
 
@@ -16,6 +16,8 @@ pub struct RejectedRequest {
     pub reason: Rejection,
     /// The last part of the URL.
     pub topic: Option<StorableText>,
+    /// The headers its signature is in, and those it covers.
+    pub signature_headers: Vec<HeaderName>,
     /// Its headers. They share one buffer of up to 32 KiB, which lives as long as any of them.
     pub headers: HeaderMap,
     /// Its body. As long as a copy of it lives, it counts as a body in flight: whoever queues it keeps its own
@@ -25,13 +27,20 @@ pub struct RejectedRequest {
 
 impl RejectedRequest {
     pub(super) fn new(
-        source: SourceName,
+        source: &Source,
         reason: Rejection,
         topic: Option<&str>,
         headers: HeaderMap,
         body: Bytes,
     ) -> Self {
-        Self { source, reason, topic: topic.map(|t| StorableText::new(t, LONGEST_TOPIC)), headers, body }
+        Self {
+            source: source.name().clone(),
+            reason,
+            topic: topic.map(|t| StorableText::new(t, LONGEST_TOPIC)),
+            signature_headers: source.kind().signature_headers(),
+            headers,
+            body,
+        }
     }
 }
 

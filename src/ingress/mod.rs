@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `POST /webhooks/{source}[/{topic}]`, verified | 200 `{"status":"stored\|duplicate\|conflict","event_id":"…"}` after the commit |
 //! | the same with a wrong signature, where the operator keeps such requests | 200 `{"status":"quarantined","event_id":null}` after the commit |
+//! | the same where a sender asks whether the address is right (a handshake), verified | 200 with the text it asks for; nothing is stored |
 //! | `HEAD` of the same | 200, without signature and database |
 //! | anything else | problem+json: 401, 404, 405, 408, 413, or 503 with Retry-After for our own trouble |
 

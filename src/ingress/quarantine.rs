@@ -190,8 +190,9 @@ impl QuarantineKeeper {
 fn digest(request: &RejectedRequest) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(request.reason.as_str());
-    for (name, value) in &request.headers {
-        if name.as_str().contains("signature") {
+    for name in &request.signature_headers {
+        digest.update([1]);
+        for value in request.headers.get_all(name) {
             digest.update([0]);
             digest.update(value.as_bytes());
         }

@@ -7,7 +7,7 @@ use super::{
     limits::{Limits, Room, memory_of},
 };
 use crate::http::Seldom;
-use crate::sources::VerifiedRequest;
+use crate::sources::{Verified, VerifiedRequest};
 use axum::{
     Router,
     extract::{Path, Request, State, rejection::PathRejection},
@@ -94,7 +94,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         let (headers, secrets) = (parts.headers, source.secrets());
         let verified = VerifiedRequest::verify(source.kind(), &secrets, SystemTime::now(), topic, &headers, &body);
         match verified {
-            Ok(request) => {
+            Ok(Verified::Handshake(handshake)) => Answer::handshake(handshake),
+            Ok(Verified::Event(request)) => {
                 // The request has copies of its own; these would double its headers while it waits.
                 drop((headers, body));
                 match self.intake.submit(source.name().clone(), request).await {
@@ -103,7 +104,7 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
                 }
             }
             Err(reason) => {
-                let rejected = RejectedRequest::new(source.name().clone(), reason, topic, headers, body);
+                let rejected = RejectedRequest::new(source, reason, topic, headers, body);
                 if !is_kept(source.on_invalid_signature(), reason) {
                     self.evidence.offer(rejected);
                     return Answer::unverified(reason);

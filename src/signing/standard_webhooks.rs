@@ -2,13 +2,10 @@
 //!
 //! Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
-use super::Secret;
+use super::{Algorithm, Secret};
 use axum::http::HeaderMap;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use subtle::ConstantTimeEq;
 
 /// The header with the webhook's id, the same on every attempt.
 pub const ID: &str = "webhook-id";
@@ -39,8 +36,11 @@ pub enum Unverified {
     /// A header that cannot be what it should be.
     #[error("the webhook-id, webhook-timestamp or webhook-signature header is malformed")]
     Malformed,
+    /// Only signatures of version `v1a`, which are asymmetric: no secret can verify them.
+    #[error("every signature is of the asymmetric version v1a, which is not supported; have the sender sign with v1")]
+    Unsupported,
     /// Signed too long ago, or in the future: a replay, or a wrong clock.
-    #[error("the webhook-timestamp is more than five minutes from now")]
+    #[error("the webhook-timestamp is too far from now")]
     Stale,
     /// No live secret made any of the signatures.
     #[error("the signature does not match")]
@@ -71,7 +71,10 @@ pub fn sign(secrets: &[Secret], id: &str, timestamp: u64, body: &[u8]) -> String
     let timestamp = timestamp.to_string();
     let signatures: Vec<String> = secrets
         .iter()
-        .map(|secret| format!("v1,{}", STANDARD.encode(mac(secret, id.as_bytes(), timestamp.as_bytes(), body))))
+        .map(|secret| {
+            let mac = Algorithm::Sha256.mac(secret, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
+            format!("v1,{}", STANDARD.encode(mac))
+        })
         .collect();
     signatures.join(" ")
 }
@@ -87,36 +90,46 @@ pub fn verify<'s>(
     secrets: &'s [Secret],
     now: SystemTime,
 ) -> Result<&'s Secret, Unverified> {
-    let header = |name| headers.get(name).map(|value| value.as_bytes()).ok_or(Unverified::Missing);
-    let (id, timestamp, signatures) = (header(ID)?, header(TIMESTAMP)?, header(SIGNATURE)?);
+    verify_within(TOLERANCE, headers, body, secrets, now)
+}
+
+/// The same with another tolerance.
+///
+/// # Errors
+/// [`Unverified`].
+pub fn verify_within<'s>(
+    tolerance: Duration,
+    headers: &HeaderMap,
+    body: &[u8],
+    secrets: &'s [Secret],
+    now: SystemTime,
+) -> Result<&'s Secret, Unverified> {
+    let (id, timestamp, signatures) = (only(headers, ID)?, only(headers, TIMESTAMP)?, only(headers, SIGNATURE)?);
     // A full stop in the id would let one signature pass for another id, time and body.
     if id.is_empty() || id.contains(&b'.') {
         return Err(Unverified::Malformed);
     }
     let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(seconds(timestamp)?)).ok_or(Unverified::Malformed)?;
-    let signatures: Vec<[u8; 32]> = signatures.split(|b| *b == b' ').filter_map(decode).collect();
+    let each = || signatures.split(|b| *b == b' ');
+    let signatures: Vec<[u8; 32]> = each().filter_map(decode).collect();
     if signatures.is_empty() {
-        return Err(Unverified::Malformed);
+        let asymmetric = each().any(|signature| signature.starts_with(b"v1a,"));
+        let other = each().any(|signature| signature.starts_with(b"v1,"));
+        return Err(if asymmetric && !other { Unverified::Unsupported } else { Unverified::Malformed });
     }
     let apart = now.duration_since(signed_at).unwrap_or_else(|ahead| ahead.duration());
-    if apart > TOLERANCE {
+    if apart > tolerance {
         return Err(Unverified::Stale);
     }
-    secrets
-        .iter()
-        .find(|secret| {
-            let expected = mac(secret, id, timestamp, body);
-            signatures.iter().any(|signature| signature.ct_eq(&expected).into())
-        })
-        .ok_or(Unverified::Wrong)
+    let signed = [id, b".", timestamp, b".", body];
+    Algorithm::Sha256.signer(secrets, &signed, &signatures).ok_or(Unverified::Wrong)
 }
 
-fn mac(secret: &Secret, id: &[u8], timestamp: &[u8], body: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.bytes()).expect("HMAC takes a key of any length");
-    for part in [id, b".", timestamp, b".", body] {
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
+/// The header of that name. Which of two counts would be a guess, so two are malformed.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h [u8], Unverified> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or(Unverified::Missing)?;
+    if values.next().is_some() { Err(Unverified::Malformed) } else { Ok(value.as_bytes()) }
 }
 
 /// Digits only: what `parse` would also take, as a leading `+`, no sender writes.
@@ -239,6 +252,15 @@ mod tests {
         ] {
             let result = verify(&headers(id, timestamp, signature), b"b", &secrets, at(1000));
             assert_eq!(result.err(), Some(Unverified::Malformed), "{id} {timestamp} {signature}");
+        }
+        for asymmetric in ["v1a,AAAA", "v1a,AAAA v1a,BBBB v2,x"] {
+            let result = verify(&headers("m", "1000", asymmetric), b"b", &secrets, at(1000));
+            assert_eq!(result.err(), Some(Unverified::Unsupported), "{asymmetric}");
+        }
+        for twice in [ID, TIMESTAMP, SIGNATURE] {
+            let mut headers = headers("m", "1000", &good);
+            headers.append(twice, headers[twice].clone());
+            assert_eq!(verify(&headers, b"b", &secrets, at(1000)).err(), Some(Unverified::Malformed), "{twice}");
         }
         for missing in [ID, TIMESTAMP, SIGNATURE] {
             let mut headers = headers("m", "1000", &good);

@@ -1,23 +1,40 @@
 //! Who sends: how a request is verified, classified and identified. Pure functions of headers, bytes, secrets and now.
+//!
+//! A kind of source is a [`SourceKind`]: [`airalo::Airalo`], [`standard_webhooks::StandardWebhooks`] for every sender
+//! that keeps to that scheme, [`hmac::HmacSource`] for senders that sign otherwise and are described in the
+//! configuration. A sender whose ways fit none of them is a type of your own.
 
 pub mod airalo;
+mod classify;
+mod handshake;
+pub mod hmac;
+mod joined;
+mod json;
+pub mod standard_webhooks;
 mod verified;
 
+pub use classify::{InvalidPrefix, TypePrefix};
+pub use handshake::{Handshake, HandshakeKind, UnknownHandshake};
+pub use json::{InvalidPointer, Pointer};
 pub(crate) use verified::LONGEST_TOPIC;
-pub use verified::VerifiedRequest;
+pub use verified::{Verified, VerifiedRequest};
 
 use crate::domain::{EventType, Identity};
 use crate::signing::Secret;
-use axum::http::HeaderMap;
-use std::{sync::Arc, time::SystemTime};
+use axum::http::{HeaderMap, HeaderName};
+use std::time::SystemTime;
 
 /// Why a request was not verified: a bounded set, fit for a metric's label. The sender is never told which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rejection {
-    /// No signature header.
+    /// No signature header, or no header that has to be signed with the body.
     MissingSignature,
     /// A signature that cannot be one: not of the right length, alphabet or number.
     MalformedSignature,
+    /// Signatures only of a version that this source cannot verify.
+    UnsupportedSignature,
+    /// Signed too long ago, or in the future: a replay, or a wrong clock.
+    StaleSignature,
     /// A signature of the right form that no live secret made.
     WrongSignature,
 }
@@ -28,6 +45,8 @@ impl Rejection {
         match self {
             Self::MissingSignature => "missing_signature",
             Self::MalformedSignature => "malformed_signature",
+            Self::UnsupportedSignature => "unsupported_signature",
+            Self::StaleSignature => "stale_signature",
             Self::WrongSignature => "wrong_signature",
         }
     }
@@ -42,10 +61,15 @@ pub struct Description {
     pub identity: Identity,
 }
 
-/// A kind of source, as three pure functions (classify and identify are one here: they read the same body).
+/// A kind of source, as pure functions (classify and identify are one here: they read the same body). The order is
+/// always verify, then handshake, then describe; only [`VerifiedRequest::verify`] calls them.
 pub trait SourceKind: Send + Sync + 'static {
     /// The kind's word in the configuration, as `airalo`.
     fn name(&self) -> &'static str;
+
+    /// The headers the signature is in, and those it covers: what a later verification of a request needs beside its
+    /// body. Of two rejected requests with the same body that differ in one of these, both are kept as evidence.
+    fn signature_headers(&self) -> Vec<HeaderName>;
 
     /// Whether one of `secrets` made the signature over these exact bytes; answers with the one that did.
     ///
@@ -59,30 +83,17 @@ pub trait SourceKind: Send + Sync + 'static {
         now: SystemTime,
     ) -> Result<&'s Secret, Rejection>;
 
-    /// What a verified body is. It never refuses: what is not known is stored as unknown.
-    fn describe(&self, topic: Option<&str>, body: &[u8]) -> Description;
-}
-
-/// The words [`kind_named`] knows.
-pub const KIND_NAMES: &[&str] = &[airalo::Airalo::NAME];
-
-/// The kind of source a configuration calls by this word; the known ones are [`KIND_NAMES`].
-pub fn kind_named(word: &str) -> Option<Arc<dyn SourceKind>> {
-    match word {
-        airalo::Airalo::NAME => Some(Arc::new(airalo::Airalo)),
-        _ => None,
+    /// The answer to a verified request that is no event, but a question whether this address is the right one.
+    /// Default: there are none.
+    fn handshake(&self, _headers: &HeaderMap, _body: &[u8]) -> Option<Handshake> {
+        None
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::{KIND_NAMES, kind_named};
+    /// What a verified request is. It never refuses: what is not known is stored as unknown.
+    fn describe(&self, topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description;
 
-    #[test]
-    fn every_listed_kind_is_found_by_its_word() {
-        for word in KIND_NAMES {
-            assert_eq!(kind_named(word).map(|kind| kind.name()), Some(*word));
-        }
-        assert!(kind_named("Airalo").is_none());
+    /// What an operator should know of how this source is set up, a sentence each: `hookfast check` prints them.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
     }
 }

@@ -1,6 +1,6 @@
-//! A request that passed verification: the only thing the ingress may store as an event.
+//! What passed verification: the only thing the ingress may store as an event, or a handshake it answers.
 
-use super::{Rejection, SourceKind};
+use super::{Handshake, Rejection, SourceKind};
 use crate::domain::{EventType, Identity, StorableText};
 use crate::signing::Secret;
 use axum::http::HeaderMap;
@@ -9,6 +9,16 @@ use std::time::SystemTime;
 
 /// The longest topic kept, in bytes.
 pub(crate) const LONGEST_TOPIC: usize = 200;
+
+/// What a verified request is.
+#[derive(Clone, Debug)]
+#[must_use]
+pub enum Verified {
+    /// An event, to be stored.
+    Event(VerifiedRequest),
+    /// A question, to be answered and not stored.
+    Handshake(Handshake),
+}
 
 /// A verified, classified and identified request. It can only come out of [`VerifiedRequest::verify`].
 #[derive(Clone, Debug)]
@@ -41,10 +51,13 @@ impl VerifiedRequest {
         topic: Option<&str>,
         headers: &HeaderMap,
         body: &Bytes,
-    ) -> Result<Self, Rejection> {
+    ) -> Result<Verified, Rejection> {
         let secret = kind.verify(headers, body, secrets, now)?;
-        let description = kind.describe(topic, body);
-        Ok(Self {
+        if let Some(handshake) = kind.handshake(headers, body) {
+            return Ok(Verified::Handshake(handshake));
+        }
+        let description = kind.describe(topic, headers, body);
+        Ok(Verified::Event(Self {
             event_type: description.event_type,
             identity: description.identity,
             topic: topic.map(|t| StorableText::new(t, LONGEST_TOPIC)),
@@ -52,6 +65,6 @@ impl VerifiedRequest {
             headers: headers.clone(),
             body: body.clone(),
             _earned: (),
-        })
+        }))
     }
 }

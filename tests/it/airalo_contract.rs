@@ -185,9 +185,13 @@ impl SourceKind for Watched {
         Airalo.verify(headers, body, secrets, now)
     }
 
-    fn describe(&self, topic: Option<&str>, body: &[u8]) -> Description {
+    fn signature_headers(&self) -> Vec<axum::http::HeaderName> {
+        Airalo.signature_headers()
+    }
+
+    fn describe(&self, topic: Option<&str>, headers: &axum::http::HeaderMap, body: &[u8]) -> Description {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Airalo.describe(topic, body)
+        Airalo.describe(topic, headers, body)
     }
 }
 

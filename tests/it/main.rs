@@ -14,5 +14,6 @@ mod ingress_http;
 mod process;
 mod raw_server;
 mod receiver;
+mod sources;
 mod store;
 mod support;

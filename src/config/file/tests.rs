@@ -76,7 +76,7 @@ fn every_problem_is_named_with_its_place() {
     let error = Config::parse(text).expect_err("much is wrong").to_string();
     for place in [
         "[sources.Airalo]: 'Airalo' is not a source name",
-        "[sources.Airalo]: the kind 'stripe' is not known; known are: airalo",
+        "[sources.Airalo]: the kind 'stripe' is not known; known are: airalo, standard_webhooks, hmac",
         "[sources.Airalo] secrets: a secret is written env:NAME or file:/path",
         "[handlers.shop] types: 'a.**' is not a type pattern",
         "[handlers.shop] sources: there is no [sources.nobody]",
@@ -102,6 +102,44 @@ fn an_unknown_key_or_kind_is_named() {
     let kind = Config::parse(&kind).expect_err("an unknown kind").to_string();
     assert!(kind.contains("the kind 'pull' is not known; known is: http"), "{kind}");
     assert!(Config::parse("[sources.a]\nkind='airalo'\n[sources.a]\nkind='airalo'").is_err(), "the same name twice");
+}
+
+/// The section of that name in the sample, as an operator would have it.
+fn sample_source(name: &str) -> String {
+    let text = uncommented();
+    let from = text.find(&format!("[sources.{name}]")).expect(name);
+    let end = text[from..].find("\n\n").expect("an empty line after it");
+    text[from..from + end].to_owned()
+}
+
+#[test]
+fn a_setting_of_one_kind_is_no_setting_of_another() {
+    let (acme, slack) = (sample_source("acme"), sample_source("slack"));
+    assert!(Config::parse(&acme).is_ok() && Config::parse(&slack).is_ok());
+    for (text, wrong) in [
+        (format!("{SOURCE}tolerance = '5m'\n"), "[sources.airalo] tolerance: the kind 'airalo' has no such setting"),
+        (format!("{acme}\nkey = ['/id']\n"), "[sources.acme] key: the kind 'standard_webhooks' has no such setting"),
+        (format!("{slack}\nsigner = 'x'\n"), "unknown field `signer`"),
+        (acme.replace("5m", "0s"), "[sources.acme] tolerance: it must be more than nothing"),
+        (
+            slack.replace("header = \"x-slack-signature\"", ""),
+            "[sources.slack]: the kind 'hmac' needs the setting header",
+        ),
+        (slack.replace("sha256", "sha1"), "[sources.slack] algorithm: 'sha1' is not an algorithm"),
+        (slack.replace("hex", "base32"), "[sources.slack] encoding: 'base32' is not an encoding"),
+        (
+            slack.replace("{body}", "{url}"),
+            "[sources.slack] signed: 'v0:{timestamp}:{url}' does not say what is signed",
+        ),
+        (slack.replace("timestamp_header", "id_header"), "[sources.slack]: signed has {timestamp}: say where it is"),
+        (slack.replace("/event_id", "event_id"), "[sources.slack] key: 'event_id' is not a JSON pointer"),
+        (slack.replace("slack_url_verification", "echo"), "[sources.slack] handshake: 'echo' is not a handshake"),
+        (format!("{slack}\nlist = {{ signature = 'v1' }}\n"), "[sources.slack]: prefix and list both say"),
+        (format!("{slack}\nrepeats = 'id'\n"), "[sources.slack] repeats: 'id' is neither"),
+    ] {
+        let error = Config::parse(&text).expect_err(wrong).to_string();
+        assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub use signature::{SIGNATURE_HEADER, sign};
 
 use super::{Description, Rejection, SourceKind};
 use crate::signing::Secret;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use std::time::SystemTime;
 
 /// The source kind `airalo`.
@@ -49,6 +49,10 @@ impl SourceKind for Airalo {
         Self::NAME
     }
 
+    fn signature_headers(&self) -> Vec<HeaderName> {
+        vec![HeaderName::from_static(SIGNATURE_HEADER)]
+    }
+
     /// The signature covers the body alone: neither the time nor the URL is bound by it.
     fn verify<'s>(
         &self,
@@ -61,7 +65,7 @@ impl SourceKind for Airalo {
     }
 
     /// The topic is not looked at: the signature does not cover it, and every known kind shows in its body.
-    fn describe(&self, _topic: Option<&str>, body: &[u8]) -> Description {
+    fn describe(&self, _topic: Option<&str>, _headers: &HeaderMap, body: &[u8]) -> Description {
         let kind = classify::classify(body);
         Description { event_type: kind.event_type(), identity: identify::identify(&kind, body) }
     }

@@ -4,6 +4,8 @@
 //! never rounded. `serde_json` skips such a value in a loop, not by recursion, and each byte is looked at once a
 //! level (root, `data`, `sims`, one sim), so neither depth nor size of a body can cost more than its length.
 
+use crate::sources::json::number;
+pub(super) use crate::sources::json::{scalar, text};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -45,25 +47,9 @@ pub(super) fn array(raw: Option<&RawValue>) -> Vec<&RawValue> {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }
 
-/// A string that says something.
-pub(super) fn text(raw: Option<&RawValue>) -> Option<String> {
-    let text: String = serde_json::from_str(raw?.get()).ok()?;
-    if text.trim().is_empty() { None } else { Some(text) }
-}
-
-/// A string that says something, or a number as written.
-pub(super) fn scalar(raw: Option<&RawValue>) -> Option<String> {
-    text(raw).or_else(|| number(raw))
-}
-
 /// A number, or a string that holds one, as written.
 pub(super) fn numeric(raw: Option<&RawValue>) -> Option<String> {
     number(raw).or_else(|| text(raw).filter(|text| is_numeric(text)))
-}
-
-fn number(raw: Option<&RawValue>) -> Option<String> {
-    let written = raw?.get();
-    written.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then(|| written.to_owned())
 }
 
 fn is_numeric(text: &str) -> bool {

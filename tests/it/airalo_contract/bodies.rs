@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue};
 use hookfast::signing::Secret;
 use hookfast::sources::airalo::{Airalo, SIGNATURE_HEADER, sign};
-use hookfast::sources::{Description, Rejection, SourceKind, VerifiedRequest};
+use hookfast::sources::{Description, Rejection, SourceKind, Verified, VerifiedRequest};
 use std::time::{Duration, SystemTime};
 use std::{fs, path::PathBuf};
 
@@ -93,12 +93,15 @@ pub(super) fn signed(body: &[u8]) -> HeaderMap {
 /// The whole way of a request, with the fixtures' secret live.
 pub(super) fn verify(headers: &HeaderMap, body: &[u8]) -> Result<VerifiedRequest, Rejection> {
     let body = body.to_vec().into();
-    VerifiedRequest::verify(&Airalo, &[secret()], SystemTime::UNIX_EPOCH, None, headers, &body)
+    match VerifiedRequest::verify(&Airalo, &[secret()], SystemTime::UNIX_EPOCH, None, headers, &body)? {
+        Verified::Event(request) => Ok(request),
+        Verified::Handshake(handshake) => panic!("Airalo has no handshakes: {handshake:?}"),
+    }
 }
 
 /// What a verified body is.
 pub(super) fn describe(body: &[u8]) -> Description {
-    Airalo.describe(None, body)
+    Airalo.describe(None, &HeaderMap::new(), body)
 }
 
 /// The same JSON, otherwise spelled where `choice` says so: blanks between tokens, characters of strings as

@@ -109,7 +109,7 @@ fn the_topic_in_the_url_does_not_outweigh_the_body() {
     for name in ["order.completed", "order.failed", "low_data.90", "credit_limit.50"] {
         let body = sample(name).expect("a sample");
         for topic in ["async_orders", "low_data", "credit_limit", "order.failed", "", "\0"] {
-            assert_eq!(Airalo.describe(Some(topic), body), describe(body), "{name} at {topic:?}");
+            assert_eq!(Airalo.describe(Some(topic), &Default::default(), body), describe(body), "{name} at {topic:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use hookfast::ingress::{
     Sources, Verdict,
 };
 use hookfast::signing::Secret;
-use hookfast::sources::{Description, Rejection, SourceKind, VerifiedRequest};
+use hookfast::sources::{Description, Handshake, Rejection, SourceKind, VerifiedRequest};
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -44,7 +44,15 @@ impl SourceKind for FixedSignature {
         secrets.iter().find(|s| s.label().as_bytes() == signature.as_bytes()).ok_or(Rejection::WrongSignature)
     }
 
-    fn describe(&self, topic: Option<&str>, body: &[u8]) -> Description {
+    fn signature_headers(&self) -> Vec<axum::http::HeaderName> {
+        vec![axum::http::HeaderName::from_static(SIGNATURE)]
+    }
+
+    fn handshake(&self, _: &axum::http::HeaderMap, body: &[u8]) -> Option<Handshake> {
+        (body == b"are you there?").then(|| Handshake::text("<b>yes</b>"))
+    }
+
+    fn describe(&self, topic: Option<&str>, _: &axum::http::HeaderMap, body: &[u8]) -> Description {
         assert_ne!(topic, Some("panic"), "asked to");
         let identity = Identity { key: IdempotencyKey::of_body(body), window: None, fingerprint: None };
         Description { event_type: "fixed.event".parse().expect("a type"), identity }

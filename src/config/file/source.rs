@@ -1,0 +1,212 @@
+//! `[sources.NAME]`: the settings of every kind in one table, and which of them are whose.
+
+use super::{Problems, units};
+use crate::config::{SourceConfig, secrets::SecretRefs};
+use crate::ingress::OnInvalidSignature;
+use crate::signing::standard_webhooks::TOLERANCE;
+use crate::sources::{
+    SourceKind,
+    airalo::Airalo,
+    hmac::{Form, HmacSettings, HmacSource, ListForm},
+    standard_webhooks::StandardWebhooks,
+};
+use serde::Deserialize;
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+const KINDS: [&str; 3] = [Airalo::NAME, StandardWebhooks::NAME, HmacSource::NAME];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    kind: String,
+    #[serde(default)]
+    secrets: Vec<String>,
+    #[serde(default)]
+    on_invalid_signature: OnInvalid,
+    tolerance: Option<String>,
+    type_prefix: Option<String>,
+    window: Option<String>,
+    header: Option<String>,
+    prefix: Option<String>,
+    list: Option<List>,
+    encoding: Option<String>,
+    algorithm: Option<String>,
+    signed: Option<String>,
+    timestamp_header: Option<String>,
+    id_header: Option<String>,
+    #[serde(rename = "type")]
+    types: Option<Vec<String>>,
+    key: Option<Vec<String>>,
+    repeats: Option<String>,
+    handshake: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnInvalid {
+    #[default]
+    Reject,
+    Quarantine,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    signature: String,
+    timestamp: Option<String>,
+    separator: Option<char>,
+}
+
+pub(super) fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
+    let mut of = Settings { place: format!("[sources.{name}]"), problems };
+    let parsed = of.problems.parsed(&of.place, name);
+    let kind = of.kind(source);
+    let secrets = of.problems.note(&format!("{} secrets", of.place), SecretRefs::parse(&source.secrets));
+    let on_invalid_signature = match source.on_invalid_signature {
+        OnInvalid::Reject => OnInvalidSignature::Reject,
+        OnInvalid::Quarantine => OnInvalidSignature::Quarantine,
+    };
+    let standard_secrets = source.kind == StandardWebhooks::NAME;
+    Some(SourceConfig { name: parsed?, kind: kind?, secrets: secrets?, on_invalid_signature, standard_secrets })
+}
+
+/// One source's settings, and where its problems go.
+struct Settings<'p> {
+    place: String,
+    problems: &'p mut Problems,
+}
+
+impl Settings<'_> {
+    fn kind(&mut self, source: &Source) -> Option<Arc<dyn SourceKind>> {
+        match source.kind.as_str() {
+            Airalo::NAME => self.no_other(source, &[]).map(|()| Arc::new(Airalo) as _),
+            StandardWebhooks::NAME => self.standard_webhooks(source).map(|kind| Arc::new(kind) as _),
+            HmacSource::NAME => self.hmac(source).map(|kind| Arc::new(kind) as _),
+            unknown => {
+                let known = KINDS.join(", ");
+                self.wrong(&format!("the kind '{unknown}' is not known; known are: {known}"))
+            }
+        }
+    }
+
+    /// Refuses settings that belong to another kind.
+    fn no_other(&mut self, source: &Source, own: &[&str]) -> Option<()> {
+        let strangers = source.given().into_iter().filter(|name| !own.contains(name)).collect::<Vec<_>>();
+        for name in &strangers {
+            self.problems.0.push(format!("{} {name}: the kind '{}' has no such setting", self.place, source.kind));
+        }
+        strangers.is_empty().then_some(())
+    }
+
+    fn standard_webhooks(&mut self, source: &Source) -> Option<StandardWebhooks> {
+        let fits = self.no_other(source, &["tolerance", "type_prefix", "window"]);
+        let tolerance = self.duration("tolerance", source.tolerance.as_deref());
+        let type_prefix = self.optional("type_prefix", source.type_prefix.as_deref());
+        let window = self.duration("window", source.window.as_deref());
+        let kind =
+            StandardWebhooks { tolerance: tolerance?.unwrap_or(TOLERANCE), type_prefix: type_prefix?, window: window? };
+        fits.map(|()| kind)
+    }
+
+    /// Everything is looked at, also after a setting that is wrong.
+    fn hmac(&mut self, source: &Source) -> Option<HmacSource> {
+        let header = self.required("header", source.header.as_deref());
+        let form = self.form(source);
+        let encoding = self.required("encoding", source.encoding.as_deref());
+        let algorithm = self.required("algorithm", source.algorithm.as_deref());
+        let signed = self.required("signed", source.signed.as_deref());
+        let timestamp_header = self.optional("timestamp_header", source.timestamp_header.as_deref());
+        let id_header = self.optional("id_header", source.id_header.as_deref());
+        let tolerance = self.duration("tolerance", source.tolerance.as_deref());
+        let types = self.problems.all(&format!("{} type", self.place), source.types.as_deref().unwrap_or_default());
+        let type_prefix = self.optional("type_prefix", source.type_prefix.as_deref());
+        let key = self.problems.all(&format!("{} key", self.place), source.key.as_deref().unwrap_or_default());
+        let window = self.duration("window", source.window.as_deref());
+        let repeats = self.optional("repeats", source.repeats.as_deref());
+        let handshake = self.optional("handshake", source.handshake.as_deref());
+        let settings = HmacSettings {
+            header: header?,
+            form: form?,
+            encoding: encoding?,
+            algorithm: algorithm?,
+            signed: signed?,
+            timestamp_header: timestamp_header?,
+            id_header: id_header?,
+            tolerance: tolerance?,
+            types: types?,
+            type_prefix: type_prefix?,
+            key: key?,
+            window: window?,
+            repeats: repeats?.unwrap_or_default(),
+            handshake: handshake?,
+        };
+        self.problems.note(&self.place, HmacSource::new(settings))
+    }
+
+    fn form(&mut self, source: &Source) -> Option<Form> {
+        match (&source.list, &source.prefix) {
+            (Some(_), Some(_)) => {
+                self.wrong("prefix and list both say how the signature stands in its header; leave one out")
+            }
+            (None, prefix) => Some(Form::Single { prefix: prefix.clone().unwrap_or_default() }),
+            (Some(list), None) => {
+                let form = ListForm::new(&list.signature, list.timestamp.as_deref(), list.separator.unwrap_or(','));
+                self.problems.note(&format!("{} list", self.place), form).map(Form::List)
+            }
+        }
+    }
+
+    fn required<T: FromStr<Err: fmt::Display>>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
+        match text {
+            Some(text) => self.problems.parsed(&format!("{} {key}", self.place), text),
+            None => self.wrong(&format!("the kind '{}' needs the setting {key}", HmacSource::NAME)),
+        }
+    }
+
+    fn optional<T: FromStr<Err: fmt::Display>>(&mut self, key: &str, text: Option<&str>) -> Option<Option<T>> {
+        match text {
+            Some(text) => self.problems.parsed(&format!("{} {key}", self.place), text).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn duration(&mut self, key: &str, text: Option<&str>) -> Option<Option<Duration>> {
+        let Some(text) = text else { return Some(None) };
+        let positive = |duration: Duration| match duration.is_zero() {
+            true => Err("it must be more than nothing".to_owned()),
+            false => Ok(duration),
+        };
+        self.problems.note(&format!("{} {key}", self.place), units::duration(text).and_then(positive)).map(Some)
+    }
+
+    fn wrong<T>(&mut self, problem: &str) -> Option<T> {
+        self.problems.0.push(format!("{}: {problem}", self.place));
+        None
+    }
+}
+
+impl Source {
+    /// The settings that are not for every kind, and are given.
+    fn given(&self) -> Vec<&'static str> {
+        [
+            ("tolerance", self.tolerance.is_some()),
+            ("type_prefix", self.type_prefix.is_some()),
+            ("window", self.window.is_some()),
+            ("header", self.header.is_some()),
+            ("prefix", self.prefix.is_some()),
+            ("list", self.list.is_some()),
+            ("encoding", self.encoding.is_some()),
+            ("algorithm", self.algorithm.is_some()),
+            ("signed", self.signed.is_some()),
+            ("timestamp_header", self.timestamp_header.is_some()),
+            ("id_header", self.id_header.is_some()),
+            ("type", self.types.is_some()),
+            ("key", self.key.is_some()),
+            ("repeats", self.repeats.is_some()),
+            ("handshake", self.handshake.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, given)| given.then_some(name))
+        .collect()
+    }
+}

@@ -1,0 +1,133 @@
+//! HMAC by whichever hash a sender uses: made over parts, compared in constant time.
+
+use super::Secret;
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use std::str::FromStr;
+use subtle::ConstantTimeEq;
+
+/// The hash inside an HMAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// HMAC-SHA256.
+    Sha256,
+    /// HMAC-SHA512.
+    Sha512,
+    /// HMAC-SHA1. No forgery of it is known, but SHA-1 itself is broken: only for senders that have nothing else.
+    InsecureSha1,
+}
+
+/// A word that names no algorithm.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not an algorithm: it is sha256, sha512 or, where the sender has nothing better, insecure_sha1")]
+pub struct UnknownAlgorithm(String);
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(word: &str) -> Result<Self, UnknownAlgorithm> {
+        match word {
+            "sha256" => Ok(Self::Sha256),
+            "sha512" => Ok(Self::Sha512),
+            "insecure_sha1" => Ok(Self::InsecureSha1),
+            _ => Err(UnknownAlgorithm(word.to_owned())),
+        }
+    }
+}
+
+impl Algorithm {
+    /// How long its HMAC is, in bytes.
+    pub fn length(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+            Self::InsecureSha1 => 20,
+        }
+    }
+
+    /// The HMAC of `parts`, one after the other.
+    pub fn mac(self, secret: &Secret, parts: &[&[u8]]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => mac::<Hmac<Sha256>>(secret, parts),
+            Self::Sha512 => mac::<Hmac<Sha512>>(secret, parts),
+            Self::InsecureSha1 => mac::<Hmac<Sha1>>(secret, parts),
+        }
+    }
+
+    /// The first of `secrets` that made any of `signatures` over `parts`.
+    ///
+    /// All secrets and all signatures are always tried, so that the time taken tells their numbers and no more.
+    pub fn signer<'s>(
+        self,
+        secrets: &'s [Secret],
+        parts: &[&[u8]],
+        signatures: &[impl AsRef<[u8]>],
+    ) -> Option<&'s Secret> {
+        let mut signer = None;
+        for secret in secrets {
+            let expected = self.mac(secret, parts);
+            let made = signatures.iter().fold(0, |made, s| made | expected[..].ct_eq(s.as_ref()).unwrap_u8());
+            if made == 1 {
+                signer = signer.or(Some(secret));
+            }
+        }
+        signer
+    }
+}
+
+fn mac<M: Mac + KeyInit>(secret: &Secret, parts: &[&[u8]]) -> Vec<u8> {
+    let mut mac = <M as KeyInit>::new_from_slice(secret.bytes()).expect("HMAC takes a key of any length");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231 and RFC 2202, test case 3 of each.
+    #[test]
+    fn the_published_vectors_hold_however_the_message_is_cut() {
+        let secret = Secret::new("test", vec![0xaa; 20]).expect("long enough");
+        for (algorithm, expected) in [
+            (Algorithm::Sha256, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+            (
+                Algorithm::Sha512,
+                "fa73b0089d56a284efb0f0756c890be9b1b5dbdd8ee81a3655f83e33b2279d39bf3e848279a722c806b485a47e67c807\
+                 b946a337bee8942674278859e13292fb",
+            ),
+            (Algorithm::InsecureSha1, "125d7342b9ac11cd91a39af48aa17b4f63f175d3"),
+        ] {
+            for parts in [&[&[0xdd; 50][..]][..], &[&[0xdd; 49], &[], &[0xdd]]] {
+                let mac = algorithm.mac(&secret, parts);
+                assert_eq!((hex::encode(&mac).as_str(), mac.len()), (expected, algorithm.length()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_secret_that_signed_is_found_among_secrets_and_signatures() {
+        let secrets = [b'a', b'b'].map(|b| Secret::new(char::from(b), vec![b; 16]).expect("long enough"));
+        let stranger = Secret::new("stranger", vec![b'c'; 16]).expect("long enough");
+        let by = |signer| Algorithm::Sha256.mac(signer, &[b"body"]);
+        let found =
+            |signatures: &[Vec<u8>]| Algorithm::Sha256.signer(&secrets, &[b"body"], signatures).map(Secret::label);
+        for signer in &secrets {
+            assert_eq!(found(&[by(&stranger), by(signer)]), Some(signer.label()));
+        }
+        for none in [vec![], vec![by(&stranger)], vec![by(&secrets[0])[..31].to_vec()], vec![vec![]]] {
+            assert_eq!(found(&none), None);
+        }
+    }
+
+    #[test]
+    fn sha1_is_taken_only_by_its_full_name() {
+        assert_eq!("insecure_sha1".parse(), Ok(Algorithm::InsecureSha1));
+        for word in ["sha1", "SHA256", "md5", ""] {
+            assert!(word.parse::<Algorithm>().is_err(), "{word}");
+        }
+    }
+}

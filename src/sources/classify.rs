@@ -1,0 +1,133 @@
+//! From a sender's own words to a type of ours.
+//!
+//! Subscribers know the words of their sender's documentation, so those stay what they are as far as a type can
+//! hold them: `invoice.paid` is `invoice.paid`. Letters become lower case, `/` separates as `.` does (Shopify's
+//! `orders/create` is `orders.create`, so that `orders.*` finds it), and any other character that a type cannot hold
+//! becomes `_`. A prefix keeps one sender's types apart from another's.
+
+use crate::domain::EventType;
+use std::{fmt, str::FromStr};
+
+/// The longest type, in bytes. The store adds `.conflict` to it.
+const LONGEST: usize = 200;
+
+/// The longest prefix, in bytes.
+const LONGEST_PREFIX: usize = 100;
+
+/// The first segment of Hookfast's own types: a sender may not speak in its name.
+const OURS: &str = "hookfast";
+
+/// What every type of a source begins with, as `stripe` or `acme.billing`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TypePrefix(EventType);
+
+/// A text that no type may begin with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is not a prefix for types: segments of a-z, 0-9 and '_', joined by dots, at most {LONGEST_PREFIX} bytes, and not hookfast's own"
+)]
+pub struct InvalidPrefix(String);
+
+impl FromStr for TypePrefix {
+    type Err = InvalidPrefix;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPrefix> {
+        let prefix = text.parse().ok().filter(|_| text.len() <= LONGEST_PREFIX && !is_ours(text));
+        prefix.map(Self).ok_or_else(|| InvalidPrefix(text.chars().take(LONGEST_PREFIX).collect()))
+    }
+}
+
+impl fmt::Display for TypePrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The type that `words` make, joined by dots, after the prefix. Where nothing usable is in them (none, no letter or
+/// digit, too long, or a type of Hookfast's own) it is `{prefix}.unknown`, or `{kind}.unknown` without a prefix.
+pub(super) fn event_type(prefix: Option<&TypePrefix>, kind: &'static str, words: &[String]) -> EventType {
+    let legal = legal(&words.join("."));
+    let named = match prefix {
+        Some(prefix) => format!("{prefix}.{legal}"),
+        None => legal.clone(),
+    };
+    let usable = legal.bytes().any(|b| b.is_ascii_alphanumeric()) && named.len() <= LONGEST && !is_ours(&named);
+    let unknown = || format!("{}.unknown", prefix.map_or(kind, |prefix| prefix.0.as_str()));
+    let name = if usable { named } else { unknown() };
+    name.parse().expect("only legal segments are left, none of them is empty, and the length was looked at")
+}
+
+fn is_ours(name: &str) -> bool {
+    name.split('.').next() == Some(OURS)
+}
+
+/// Legal segments joined by dots, without empty ones.
+fn legal(words: &str) -> String {
+    let mut legal = String::with_capacity(words.len());
+    for segment in words.split(['.', '/']).filter(|segment| !segment.is_empty()) {
+        if !legal.is_empty() {
+            legal.push('.');
+        }
+        legal.extend(segment.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }));
+    }
+    legal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn typed(prefix: Option<&str>, words: &[&str]) -> String {
+        let prefix = prefix.map(|prefix| prefix.parse().expect("a prefix"));
+        let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+        event_type(prefix.as_ref(), "hmac", &words).as_str().to_owned()
+    }
+
+    #[test]
+    fn a_senders_words_stay_what_they_are_as_far_as_a_type_can_hold_them() {
+        let (long, longest) = ("a".repeat(201), "a".repeat(200));
+        for (prefix, words, expected) in [
+            (None, &["invoice.paid"][..], "invoice.paid"),
+            (Some("stripe"), &["invoice.paid"], "stripe.invoice.paid"),
+            (Some("github"), &["pull_request", "opened"], "github.pull_request.opened"),
+            (Some("shopify"), &["orders/create"], "shopify.orders.create"),
+            (None, &["User.Created"], "user.created"),
+            (None, &["user created-now"], "user_created_now"),
+            (None, &["..a..b/."], "a.b"),
+            (None, &["é.x"], "_.x"),
+            (None, &[], "hmac.unknown"),
+            (Some("acme.eu"), &[], "acme.eu.unknown"),
+            (None, &["", "..", "_", "é"], "hmac.unknown"),
+            (None, &[&longest], &longest),
+            (None, &[&long], "hmac.unknown"),
+            (Some("a"), &[&longest], "a.unknown"),
+            (None, &["hookfast.dead_letter"], "hmac.unknown"),
+            (None, &["HOOKFAST/x"], "hmac.unknown"),
+            (Some("acme"), &["hookfast.x"], "acme.hookfast.x"),
+            (None, &["hookfastly"], "hookfastly"),
+        ] {
+            assert_eq!(typed(prefix, words), expected, "{prefix:?} {words:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_type_that_leaves_room() {
+        for wrong in ["", "Acme", "acme.", "a-b", "hookfast", "hookfast.x", &"a".repeat(101)] {
+            assert!(wrong.parse::<TypePrefix>().is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        /// The store adds `.conflict` to a type, perhaps to one that ends so already, and reads it again.
+        #[test]
+        fn whatever_a_sender_says_is_a_type_also_as_a_conflict(words: Vec<String>, many in "([a-zA-Z./é]|\\.conflict){0,260}") {
+            for words in [&words[..], &[many]] {
+                for prefix in [None, Some("acme".parse().expect("a prefix"))] {
+                    let name = event_type(prefix.as_ref(), "hmac", words);
+                    prop_assert!(format!("{name}.conflict").parse::<EventType>().is_ok(), "{}", name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Requests by which a sender asks whether an address is the right one: verified, answered, never stored.
+
+use super::json::Pointer;
+use std::str::FromStr;
+
+/// The 200 a handshake is answered with: plain text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    text: String,
+}
+
+impl Handshake {
+    /// Answers with this text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into() }
+    }
+
+    /// The body of the answer.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// The handshakes that a source described in the configuration may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HandshakeKind {
+    /// Slack's: `{"type":"url_verification","challenge":"…"}` is answered with the challenge.
+    SlackUrlVerification,
+}
+
+/// A word that names no handshake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a handshake: it is slack_url_verification, or is left out")]
+pub struct UnknownHandshake(String);
+
+impl FromStr for HandshakeKind {
+    type Err = UnknownHandshake;
+
+    fn from_str(word: &str) -> Result<Self, UnknownHandshake> {
+        match word {
+            "slack_url_verification" => Ok(Self::SlackUrlVerification),
+            _ => Err(UnknownHandshake(word.to_owned())),
+        }
+    }
+}
+
+impl HandshakeKind {
+    /// The answer, where a verified body asks for one. Anything else is an event.
+    pub(super) fn answer(self, body: &[u8]) -> Option<Handshake> {
+        match self {
+            Self::SlackUrlVerification => {
+                let is_one = Pointer::member("type").text(body)? == "url_verification";
+                if is_one { Pointer::member("challenge").text(body).map(Handshake::text) } else { None }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_slacks_own_question_is_one() {
+        let answer = |body: &str| HandshakeKind::SlackUrlVerification.answer(body.as_bytes());
+        let asked = r#"{"token":"t","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}"#;
+        assert_eq!(answer(asked), Some(Handshake::text("3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P")));
+        for other in [
+            r#"{"type":"event_callback","challenge":"x"}"#,
+            r#"{"type":"url_verification"}"#,
+            r#"{"type":"url_verification","challenge":5}"#,
+            r#"{"type":"url_verification","challenge":""}"#,
+            r#"{"event":{"type":"url_verification"},"challenge":"x"}"#,
+            r#"["url_verification"]"#,
+            "",
+        ] {
+            assert_eq!(answer(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Senders that sign with an HMAC in a way of their own, described wholly by settings.
+//!
+//! GitHub, Shopify, Slack and Stripe are samples of it in `docs/hookfast.sample.toml`.
+
+mod form;
+mod place;
+mod settings;
+mod template;
+
+pub use form::{Encoding, Form, InvalidList, ListForm, UnknownEncoding};
+pub use place::{InvalidPlace, Place};
+pub use settings::{HmacSettings, InvalidSettings, UnknownWord, WhatRepeats};
+pub use template::{InvalidTemplate, Template};
+
+use super::{Description, Handshake, Rejection, SourceKind, classify, joined::joined};
+use crate::domain::{Fingerprint, IdempotencyKey, Identity};
+use crate::signing::{Algorithm, Secret};
+use axum::http::{HeaderMap, HeaderName};
+use sha2::{Digest, Sha256};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long a body's hash stands for an event whose body names none. Senders repeat for up to three days; the same
+/// bytes after that are more likely to be news.
+const REPEATS: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// The source kind `hmac`.
+///
+/// | what | where from |
+/// |---|---|
+/// | type | the words at the places of `types`, joined by dots, after the prefix; `{prefix}.unknown` without any |
+/// | idempotency key | what is at the places of `key`, joined by `:` (in a part, `:` and `%` are written `%3A` and `%25`); without any `key`, the id that is signed; where that is not all there, `body:{sha256}` |
+/// | window | as set, by default for ever; for `body:…` at most 3 days |
+/// | fingerprint | the body's SHA-256, or none where a repeat may come with another body |
+///
+/// The hash is the body's and not that of all that was signed: a sender signs a repeat anew, with another time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HmacSource(HmacSettings);
+
+/// The signed parts of a request beside its body.
+struct Signed<'h> {
+    signatures: Vec<Vec<u8>>,
+    timestamp: &'h str,
+    id: &'h str,
+}
+
+impl HmacSource {
+    /// The kind's word in the configuration.
+    pub const NAME: &str = "hmac";
+
+    /// A source of these settings.
+    ///
+    /// # Errors
+    /// [`InvalidSettings`] where they contradict each other.
+    pub fn new(settings: HmacSettings) -> Result<Self, InvalidSettings> {
+        settings.check()?;
+        Ok(Self(settings))
+    }
+
+    /// Reads the headers. Nothing here depends on a secret.
+    fn read<'h>(&self, headers: &'h HeaderMap) -> Result<Signed<'h>, Rejection> {
+        let settings = &self.0;
+        let read =
+            settings.form.read(only(headers, &settings.header)?, settings.encoding, settings.algorithm.length())?;
+        let timestamp = match &settings.timestamp_header {
+            Some(name) => only(headers, name)?,
+            None => read.timestamp.unwrap_or_default(),
+        };
+        let id = match &settings.id_header {
+            Some(name) => only(headers, name)?,
+            None => "",
+        };
+        let id_is_one = settings.id_header.is_none() || (!id.is_empty() && settings.signed.separates(id));
+        if id_is_one {
+            Ok(Signed { signatures: read.signatures, timestamp, id })
+        } else {
+            Err(Rejection::MalformedSignature)
+        }
+    }
+
+    fn is_fresh(&self, timestamp: &str, now: SystemTime) -> Result<(), Rejection> {
+        let Some(tolerance) = self.0.tolerance() else { return Ok(()) };
+        let signed_at = seconds(timestamp).and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+        let signed_at = signed_at.ok_or(Rejection::MalformedSignature)?;
+        let apart = now.duration_since(signed_at).unwrap_or_else(|ahead| ahead.duration());
+        if apart > tolerance { Err(Rejection::StaleSignature) } else { Ok(()) }
+    }
+
+    /// The key that the request names, where it names one.
+    fn key(&self, headers: &HeaderMap, body: &[u8]) -> Option<IdempotencyKey> {
+        let parts: Vec<String> = if self.0.key.is_empty() {
+            let id = self.0.id_header.as_ref().and_then(|name| place::text(headers, name));
+            vec![id?.to_owned()]
+        } else {
+            self.0.key.iter().map(|place| place.read(headers, body)).collect::<Option<_>>()?
+        };
+        Some(IdempotencyKey::new(&joined(&parts)))
+    }
+
+    fn identity(&self, headers: &HeaderMap, body: &[u8]) -> Identity {
+        match self.key(headers, body) {
+            Some(key) => {
+                let hash = || Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
+                let fingerprint = (self.0.repeats == WhatRepeats::Body).then(hash);
+                Identity { key, window: self.0.window, fingerprint }
+            }
+            None => {
+                let window = self.0.window.map_or(REPEATS, |window| window.min(REPEATS));
+                Identity { key: IdempotencyKey::of_body(body), window: Some(window), fingerprint: None }
+            }
+        }
+    }
+}
+
+impl SourceKind for HmacSource {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn signature_headers(&self) -> Vec<HeaderName> {
+        let settings = &self.0;
+        [Some(&settings.header), settings.timestamp_header.as_ref(), settings.id_header.as_ref()]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
+    fn verify<'s>(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        secrets: &'s [Secret],
+        now: SystemTime,
+    ) -> Result<&'s Secret, Rejection> {
+        let signed = self.read(headers)?;
+        self.is_fresh(signed.timestamp, now)?;
+        let parts = self.0.signed.parts(body, signed.timestamp.as_bytes(), signed.id.as_bytes());
+        self.0.algorithm.signer(secrets, &parts, &signed.signatures).ok_or(Rejection::WrongSignature)
+    }
+
+    fn handshake(&self, _headers: &HeaderMap, body: &[u8]) -> Option<Handshake> {
+        self.0.handshake?.answer(body)
+    }
+
+    fn describe(&self, _topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description {
+        let words: Vec<String> = self.0.types.iter().filter_map(|place| place.read(headers, body)).collect();
+        Description {
+            event_type: classify::event_type(self.0.type_prefix.as_ref(), Self::NAME, &words),
+            identity: self.identity(headers, body),
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (setting, places) in [("type", &self.0.types), ("key", &self.0.key)] {
+            for place in places.iter().filter(|place| !self.0.is_signed(place)) {
+                warnings.push(format!(
+                    "{setting}: the signature does not cover {place}: whoever gets hold of one signed request can send it again with another value there. Take it from the body where the sender says it there"
+                ));
+            }
+        }
+        if self.0.algorithm == Algorithm::InsecureSha1 {
+            warnings.push("algorithm: SHA-1 is broken; have the sender sign with sha256 or sha512 where it can".into());
+        }
+        warnings
+    }
+}
+
+/// The header of that name. Which of two counts would be a guess, so two are malformed.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Rejection> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or(Rejection::MissingSignature)?;
+    let text = std::str::from_utf8(value.as_bytes()).ok().filter(|_| values.next().is_none());
+    text.ok_or(Rejection::MalformedSignature)
+}
+
+/// Digits only, without a zero before them, so that a number is written in one way.
+fn seconds(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    digits.then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Where in a request something is said: in its body, or in a header.
+
+use crate::sources::json::{InvalidPointer, Pointer};
+use axum::http::{HeaderMap, HeaderName};
+use std::{fmt, str::FromStr};
+
+/// A place in a request, written as a JSON pointer into the body (`/data/id`) or as a header (`header:x-topic`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the body, which is signed.
+    Body(Pointer),
+    /// In a header.
+    Header(HeaderName),
+}
+
+/// A text that names no place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPlace {
+    /// Not a header's name.
+    #[error("'{0}' is not a header's name; a header is written header:x-name")]
+    Header(String),
+    /// Not a pointer.
+    #[error("{0}; a header is written header:x-name")]
+    Pointer(#[from] InvalidPointer),
+}
+
+impl FromStr for Place {
+    type Err = InvalidPlace;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlace> {
+        match text.strip_prefix("header:") {
+            Some(name) => Ok(Self::Header(name.parse().map_err(|_| InvalidPlace::Header(name.to_owned()))?)),
+            None => Ok(Self::Body(text.parse()?)),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Body(pointer) => write!(f, "{pointer}"),
+            Self::Header(name) => write!(f, "header:{name}"),
+        }
+    }
+}
+
+impl Place {
+    /// What is said there: a string that says something, or a number as written.
+    pub(super) fn read(&self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+        match self {
+            Self::Body(pointer) => pointer.scalar(body),
+            Self::Header(name) => text(headers, name).map(str::to_owned),
+        }
+    }
+}
+
+/// The header of that name: once, and text that says something.
+pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let text = std::str::from_utf8(values.next()?.as_bytes()).ok()?;
+    let says_something = values.next().is_none() && !text.trim().is_empty();
+    says_something.then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_in_the_body_or_a_header() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-topic", "orders/create".parse().expect("a value"));
+        headers.append("x-twice", "a".parse().expect("a value"));
+        headers.append("x-twice", "b".parse().expect("a value"));
+        headers.insert("x-blank", " ".parse().expect("a value"));
+        headers.insert("x-raw", axum::http::HeaderValue::from_bytes(b"\xff").expect("a value"));
+        let read = |place: &str| place.parse::<Place>().expect(place).read(&headers, br#"{"a":{"id":5}}"#);
+        assert_eq!(read("header:X-Topic").as_deref(), Some("orders/create"));
+        assert_eq!(read("/a/id").as_deref(), Some("5"));
+        for nothing in ["header:x-twice", "header:x-blank", "header:x-raw", "header:x-none", "/a"] {
+            assert_eq!(read(nothing), None, "{nothing}");
+        }
+        for wrong in ["", "x-topic", "header:", "header:x topic", "body:/a"] {
+            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+        }
+        assert_eq!("header:X-A".parse::<Place>().expect("a place").to_string(), "header:x-a");
+    }
+}

@@ -1,0 +1,92 @@
+//! Webhooks of any sender that keeps to the Standard Webhooks scheme.
+
+use super::{Description, Rejection, SourceKind, TypePrefix, classify, json::Pointer};
+use crate::domain::{Fingerprint, IdempotencyKey, Identity};
+use crate::signing::{
+    Secret,
+    standard_webhooks::{ID, SIGNATURE, TIMESTAMP, TOLERANCE, Unverified, verify_within},
+};
+use axum::http::{HeaderMap, HeaderName};
+use sha2::{Digest, Sha256};
+use std::time::{Duration, SystemTime};
+
+/// The source kind `standard_webhooks`.
+///
+/// | what | where from |
+/// |---|---|
+/// | type | the member `type` of the JSON body, in lower case, after the prefix; without one `{prefix}.unknown`, or `standard_webhooks.unknown` where there is no prefix |
+/// | idempotency key | `webhook-id`: it is signed, and a sender keeps it for every attempt |
+/// | window | for ever, unless set: an id never names a second event, and a sender's operator may send one again after weeks |
+/// | fingerprint | the body's SHA-256: the same id with another body is a conflict |
+///
+/// The secrets are `whsec_…`, several at a time. A request signed only by version `v1a` (asymmetric) is refused as
+/// `unsupported_signature`, one signed longer ago than the tolerance as `stale_signature`.
+///
+/// Without a prefix a sender may name any type, also one of another source. Where that matters, set a prefix, or name
+/// the sources in the handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandardWebhooks {
+    /// How far a request's time may be from now, either way. Default 5 min.
+    pub tolerance: Duration,
+    /// What every type begins with. Default: nothing, a type is as the sender says it.
+    pub type_prefix: Option<TypePrefix>,
+    /// How long an id holds; `None`, the default, is for ever.
+    pub window: Option<Duration>,
+}
+
+impl StandardWebhooks {
+    /// The kind's word in the configuration.
+    pub const NAME: &str = "standard_webhooks";
+}
+
+impl Default for StandardWebhooks {
+    fn default() -> Self {
+        Self { tolerance: TOLERANCE, type_prefix: None, window: None }
+    }
+}
+
+impl From<Unverified> for Rejection {
+    fn from(why: Unverified) -> Self {
+        match why {
+            Unverified::Missing => Self::MissingSignature,
+            Unverified::Malformed => Self::MalformedSignature,
+            Unverified::Unsupported => Self::UnsupportedSignature,
+            Unverified::Stale => Self::StaleSignature,
+            Unverified::Wrong => Self::WrongSignature,
+        }
+    }
+}
+
+impl SourceKind for StandardWebhooks {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn signature_headers(&self) -> Vec<HeaderName> {
+        [ID, TIMESTAMP, SIGNATURE].map(HeaderName::from_static).into()
+    }
+
+    fn verify<'s>(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        secrets: &'s [Secret],
+        now: SystemTime,
+    ) -> Result<&'s Secret, Rejection> {
+        let secret = verify_within(self.tolerance, headers, body, secrets, now)?;
+        // It becomes the key, and two ids that are no text could become one.
+        let is_text = headers.get(ID).is_some_and(|id| std::str::from_utf8(id.as_bytes()).is_ok());
+        if is_text { Ok(secret) } else { Err(Rejection::MalformedSignature) }
+    }
+
+    fn describe(&self, _topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description {
+        let words: Vec<String> = Pointer::member("type").text(body).into_iter().collect();
+        let id = headers.get(ID).and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
+        let key = id.map_or_else(|| IdempotencyKey::of_body(body), IdempotencyKey::new);
+        let fingerprint = Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
+        Description {
+            event_type: classify::event_type(self.type_prefix.as_ref(), Self::NAME, &words),
+            identity: Identity { key, window: self.window, fingerprint: Some(fingerprint) },
+        }
+    }
+}

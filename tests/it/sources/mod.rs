@@ -1,0 +1,6 @@
+//! Senders other than Airalo: their samples in the configuration, against what their own libraries sign.
+
+mod samples;
+mod standard_webhooks;
+mod vectors;
+mod wire;
