@@ -13,6 +13,7 @@ pub(crate) const LONGEST_TOPIC: usize = 200;
 /// What a verified request is.
 #[derive(Clone, Debug)]
 #[must_use]
+#[expect(clippy::large_enum_variant, reason = "nearly every one is an event, and none lives long")]
 pub enum Verified {
     /// An event, to be stored.
     Event(VerifiedRequest),

@@ -85,7 +85,9 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
     assert_eq!(pending.status.code(), Some(1));
     assert!(text(&pending).contains("hookfast migrate"), "{}", text(&pending));
     let migrated = hookfast(&["migrate"], &variables);
-    assert!(migrated.status.success() && text(&migrated).contains("6 migrations applied"), "{}", text(&migrated));
+    let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).expect("migrations").count();
+    let applied = format!(" {all} migrations applied");
+    assert!(migrated.status.success() && text(&migrated).contains(&applied), "{}", text(&migrated));
     assert!(text(&hookfast(&["migrate"], &variables)).contains("0 migrations applied"));
 }
 
