@@ -5,11 +5,13 @@ use anyhow::Context;
 use hookfast::{
     app::{Builder, Subscription},
     domain::{Delivery, Outcome},
+    handlers::{Failed, HttpHandler, HttpHandlerSettings, TransactionalHandler},
     ingress::{OnInvalidSignature, Source},
     signing::Secret,
     sources::airalo::Airalo,
+    store::SettlingTransaction,
 };
-use std::{env, sync::Arc};
+use std::{env, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -21,6 +23,36 @@ pub(crate) struct Serve {
     /// Attempts that run at once.
     #[arg(long, default_value_t = 256)]
     concurrency: usize,
+    /// The kind of the handler.
+    #[arg(long, value_enum, default_value_t)]
+    kind: Kind,
+    /// Where a handler of kind http pushes to.
+    #[arg(long)]
+    receiver: Option<SocketAddr>,
+}
+
+/// Handlers that do nothing.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// In Rust, at least once.
+    #[default]
+    Rust,
+    /// In Rust, in the settling transaction.
+    Transactional,
+    /// The function `bench.nothing`.
+    Sql,
+    /// Clients through SQL.
+    Pull,
+    /// Pushed to.
+    Http,
+}
+
+struct Nothing;
+
+impl TransactionalHandler for Nothing {
+    async fn handle(&self, _: &Delivery, _: &mut SettlingTransaction) -> Result<(), Failed> {
+        Ok(())
+    }
 }
 
 async fn nothing(_: Delivery) -> Outcome {
@@ -42,9 +74,15 @@ impl Serve {
         let source = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
         let mut subscription = Subscription::new("nothing", &["*"])?;
         subscription.policy.concurrency = self.concurrency;
-        let app = Builder::new(&variable("DATABASE_URL")?)?
-            .source(source)
-            .handler(subscription, nothing)
+        let builder = Builder::new(&variable("DATABASE_URL")?)?.source(source);
+        let builder = match self.kind {
+            Kind::Rust => builder.handler(subscription, nothing),
+            Kind::Transactional => builder.transactional_handler(subscription, Nothing),
+            Kind::Sql => builder.sql_handler(subscription, "bench.nothing"),
+            Kind::Pull => builder.pull_handler(subscription),
+            Kind::Http => builder.http_handler(subscription, Arc::new(self.http()?)),
+        };
+        let app = builder
             .ingress(TcpListener::bind(variable("HOOKFAST_LISTEN")?).await?)
             .admin(TcpListener::bind(variable("HOOKFAST_ADMIN_LISTEN")?).await?)
             .build();
@@ -53,5 +91,17 @@ impl Serve {
         terminate.recv().await;
         stop.cancel();
         Ok(running.await??)
+    }
+
+    fn http(&self) -> anyhow::Result<HttpHandler> {
+        let receiver = self.receiver.context("--receiver is missing")?;
+        Ok(HttpHandler::new(HttpHandlerSettings {
+            url: format!("http://{receiver}/"),
+            secrets: vec![Secret::new("bench", b"32 bytes that sign what is sent.".to_vec())?],
+            timeout: Duration::from_secs(30),
+            allow_private: true,
+            headers: Vec::new(),
+            dead_on: Vec::new(),
+        })?)
     }
 }

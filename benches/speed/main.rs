@@ -13,6 +13,7 @@ mod fill;
 mod flood;
 mod idle;
 mod ingest;
+mod kinds;
 mod latency;
 mod load;
 mod orders;
@@ -51,6 +52,8 @@ enum Scenario {
     Snapshot(fill::Snapshot),
     /// How much memory an attack can make it use.
     Flood(flood::Flood),
+    /// How many deliveries a second a handler of each kind takes that does nothing.
+    Kinds(kinds::Kinds),
     /// Everything, one after the other, each with its defaults.
     All,
     #[command(hide = true)]
@@ -83,13 +86,15 @@ async fn run(scenario: Scenario, postgres: &database::Postgres) -> anyhow::Resul
         Scenario::Fill(fill) => fill.run(postgres).await,
         Scenario::Snapshot(snapshot) => snapshot.run(postgres).await,
         Scenario::Flood(flood) => flood.run(postgres).await,
+        Scenario::Kinds(kinds) => kinds.run(postgres).await,
         Scenario::All => {
             ingest::Ingest::default().run(postgres).await?;
             latency::Latency::default().run(postgres).await?;
             idle::Idle::default().run(postgres).await?;
             fill::Fill::default().run(postgres).await?;
             fill::Snapshot::default().run(postgres).await?;
-            flood::Flood::default().run(postgres).await
+            flood::Flood::default().run(postgres).await?;
+            kinds::Kinds::default().run(postgres).await
         }
         Scenario::ServeBaseline(_) | Scenario::ServeEmbedded(_) => Ok(()),
     }

@@ -51,7 +51,7 @@ impl Check {
             Ok(config) => config,
             Err(error) => return error.to_string().lines().map(|line| Finding::Wrong(line.to_owned())).collect(),
         };
-        let (sources, handlers) = (config.sources.len(), config.handlers.len());
+        let (sources, handlers) = (config.sources.len() + config.sql_sources.len(), config.handlers.len());
         // The database does not matter for this: nothing connects.
         let mut findings = match declare("postgres://localhost/none", &config) {
             Ok(_) => vec![Finding::Good(format!("configuration: {sources} sources, {handlers} handlers"))],

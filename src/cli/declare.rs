@@ -1,12 +1,11 @@
 //! From a configuration to a Hookfast that is ready to be built.
 
 use crate::app::{Builder, Subscription};
-use crate::config::{Config, HandlerConfig, SecretRefs, SourceConfig};
+use crate::config::{Config, HandlerConfig, HandlerKind, HttpConfig, SecretRefs, SourceConfig};
 use crate::domain::HandlerName;
 use crate::handlers::{HttpHandler, HttpHandlerSettings};
 use crate::ingress::{Source, Sources};
 use crate::signing::Secret;
-use crate::worker::HandlerPolicy;
 use anyhow::Context;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
@@ -41,10 +40,20 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
         builder = builder.source(make_source(source)?);
         secrets.sources.push(source.clone());
     }
+    for source in &config.sql_sources {
+        builder = builder.sql_source(source.clone());
+    }
     for handler in &config.handlers {
-        let (subscription, made) = make_handler(handler)?;
-        builder = builder.http_handler(subscription, made.clone());
-        secrets.handlers.push((handler.name.clone(), made, handler.secrets.clone()));
+        let subscription = subscription(handler);
+        builder = match &handler.kind {
+            HandlerKind::Http(http) => {
+                let made = Arc::new(make_http(handler, http)?);
+                secrets.handlers.push((handler.name.clone(), made.clone(), http.secrets.clone()));
+                builder.http_handler(subscription, made)
+            }
+            HandlerKind::Sql(function) => builder.sql_handler(subscription, function),
+            HandlerKind::Pull => builder.pull_handler(subscription),
+        };
     }
     Ok(Declared { builder, secrets })
 }
@@ -54,20 +63,17 @@ fn make_source(source: &SourceConfig) -> anyhow::Result<Source> {
     Ok(Source::new(source.name.clone(), source.kind.clone(), secrets, source.on_invalid_signature)?)
 }
 
-fn make_handler(handler: &HandlerConfig) -> anyhow::Result<(Subscription, Arc<HttpHandler>)> {
-    let made = HttpHandler::new(handler.settings()?).with_context(|| format!("handler '{}'", handler.name))?;
-    let subscription = Subscription {
+fn make_http(handler: &HandlerConfig, http: &HttpConfig) -> anyhow::Result<HttpHandler> {
+    HttpHandler::new(http.settings(&handler.policy)?).with_context(|| format!("handler '{}'", handler.name))
+}
+
+fn subscription(handler: &HandlerConfig) -> Subscription {
+    Subscription {
         name: handler.name.clone(),
         types: handler.types.clone(),
         sources: handler.sources.clone(),
-        policy: HandlerPolicy {
-            retry: handler.retry.clone(),
-            timeout: handler.timeout,
-            concurrency: handler.concurrency,
-            order: None,
-        },
-    };
-    Ok((subscription, Arc::new(made)))
+        policy: handler.policy.clone(),
+    }
 }
 
 /// The handler of `hookfast dev` without a configuration file: everything goes to `hookfast listen`.

@@ -1,16 +1,13 @@
 //! The file as it is written, and the checks that turn it into a [`Config`].
 
+mod handler;
 mod source;
 
-use super::{
-    Config, HandlerConfig,
-    secrets::{SecretRefs, Value},
-    units,
-};
-use crate::domain::RetryPolicy;
+use super::{Config, units};
 use crate::ingress::{Limits, QuarantineLimits};
+use handler::{Handler, handler};
 use serde::Deserialize;
-use source::{Source, source};
+use source::{Source, sources};
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 /// The same as `Builder`'s default.
@@ -28,36 +25,6 @@ struct File {
     ingress: Ingress,
     quarantine: Quarantine,
     worker: Worker,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Handler {
-    kind: String,
-    types: Vec<String>,
-    sources: Option<Vec<String>>,
-    url: String,
-    #[serde(default)]
-    secrets: Vec<String>,
-    #[serde(default)]
-    timeout: Option<String>,
-    #[serde(default)]
-    concurrency: Option<usize>,
-    #[serde(default)]
-    allow_private: bool,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    dead_on: Vec<u16>,
-    #[serde(default)]
-    retry: Option<Retry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-enum Retry {
-    Delays(Vec<String>),
-    Exponential { base: String, max: String, tries: u16 },
 }
 
 #[derive(Default, Deserialize)]
@@ -128,9 +95,11 @@ impl Problems {
 pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
     let file: File = toml::from_str(text).map_err(|error| vec![error.to_string().trim_end().replace('\n', "\n  ")])?;
     let mut problems = Problems(Vec::new());
+    let (sources, sql_sources) = sources(&file.sources, &mut problems);
     let config = Config {
         config_version: file.config_version,
-        sources: file.sources.iter().filter_map(|(name, s)| source(name, s, &mut problems)).collect(),
+        sources,
+        sql_sources,
         handlers: file.handlers.iter().filter_map(|(name, h)| handler(name, h, &file.sources, &mut problems)).collect(),
         limits: limits(&file.ingress, &mut problems),
         waiting: problems.positive("[ingress] waiting", file.ingress.waiting, WAITING),
@@ -138,70 +107,6 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         grace: problems.duration("[worker] grace", file.worker.grace.as_deref(), GRACE),
     };
     if problems.0.is_empty() { Ok(config) } else { Err(problems.0) }
-}
-
-fn handler(
-    name: &str,
-    handler: &Handler,
-    sources: &BTreeMap<String, Source>,
-    problems: &mut Problems,
-) -> Option<HandlerConfig> {
-    let place = format!("[handlers.{name}]");
-    let parsed = problems.parsed(&place, name);
-    if handler.kind != "http" {
-        problems.0.push(format!(
-            "{place}: the kind '{}' is not known; known is: http (handlers in Rust come with a program that embeds the library)",
-            handler.kind
-        ));
-    }
-    let types = problems.all(&format!("{place} types"), &handler.types);
-    if handler.types.is_empty() {
-        problems.0.push(format!("{place} types: it subscribes to nothing; write [\"*\"] for everything"));
-    }
-    let from = handler.sources.as_ref().map(|names| {
-        for unknown in names.iter().filter(|name| !sources.contains_key(*name)) {
-            problems.0.push(format!("{place} sources: there is no [sources.{unknown}]"));
-        }
-        if names.is_empty() {
-            problems.0.push(format!("{place} sources: it names none; leave it out for all"));
-        }
-        problems.all(&format!("{place} sources"), names)
-    });
-    let retry = retry(&format!("{place} retry"), handler.retry.as_ref(), problems);
-    let secrets = problems.note(&format!("{place} secrets"), SecretRefs::parse(&handler.secrets));
-    let timeout = problems.duration(&format!("{place} timeout"), handler.timeout.as_deref(), Duration::from_secs(30));
-    let concurrency = problems.positive(&format!("{place} concurrency"), handler.concurrency, 32);
-    Some(HandlerConfig {
-        name: parsed?,
-        types: types?,
-        sources: match from {
-            Some(names) => Some(names?),
-            None => None,
-        },
-        retry: retry?,
-        timeout,
-        concurrency,
-        secrets: secrets?,
-        url: handler.url.clone(),
-        allow_private: handler.allow_private,
-        headers: handler.headers.iter().map(|(name, value)| (name.clone(), Value::parse(value.clone()))).collect(),
-        dead_on: handler.dead_on.clone(),
-    })
-}
-
-fn retry(place: &str, retry: Option<&Retry>, problems: &mut Problems) -> Option<RetryPolicy> {
-    let policy = match retry {
-        None => RetryPolicy::default(),
-        Some(Retry::Delays(delays)) => {
-            let parsed: Vec<_> = delays.iter().map(|text| problems.note(place, units::duration(text))).collect();
-            RetryPolicy::Delays(parsed.into_iter().collect::<Option<_>>()?)
-        }
-        Some(Retry::Exponential { base, max, tries }) => {
-            let (base, max) = (problems.note(place, units::duration(base)), problems.note(place, units::duration(max)));
-            RetryPolicy::Exponential { base: base?, max: max?, tries: *tries }
-        }
-    };
-    problems.note(place, policy.check())
 }
 
 fn limits(ingress: &Ingress, problems: &mut Problems) -> Limits {

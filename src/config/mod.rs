@@ -4,17 +4,17 @@
 //! (`env:NAME` or `file:/path`), never the secret itself.
 
 mod file;
+mod handler;
 mod secrets;
 mod units;
 
+pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
 pub use secrets::{SecretError, SecretRefs};
 
-use crate::domain::{HandlerName, RetryPolicy, SourceName, TypePattern};
-use crate::handlers::HttpHandlerSettings;
+use crate::domain::SourceName;
 use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
-use secrets::Value;
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 /// A configuration that is right as far as can be said without a database.
@@ -22,8 +22,10 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 pub struct Config {
     /// The version the operator gave it: in a rolling deployment the older one does not undo the newer's subscriptions.
     pub config_version: i64,
-    /// The sources, by name.
+    /// The sources that have a sender, by name.
     pub sources: Vec<SourceConfig>,
+    /// The sources that applications feed by `hookfast.enqueue`, by name.
+    pub sql_sources: Vec<SourceName>,
     /// The handlers, by name.
     pub handlers: Vec<HandlerConfig>,
     /// What the ingress takes at most.
@@ -68,29 +70,6 @@ impl fmt::Debug for SourceConfig {
             .field("kind", &self.kind.name())
             .finish_non_exhaustive()
     }
-}
-
-/// A handler of kind `http`.
-#[derive(Debug)]
-pub struct HandlerConfig {
-    /// Its name.
-    pub name: HandlerName,
-    /// The types it subscribes to.
-    pub types: Vec<TypePattern>,
-    /// From which sources; `None` is all.
-    pub sources: Option<Vec<SourceName>>,
-    /// When a failed delivery is tried again.
-    pub retry: RetryPolicy,
-    /// How long an attempt may take.
-    pub timeout: Duration,
-    /// How many attempts run at once in one process.
-    pub concurrency: usize,
-    /// Where the secrets are that sign.
-    pub secrets: SecretRefs,
-    url: String,
-    allow_private: bool,
-    headers: Vec<(String, Value)>,
-    dead_on: Vec<u16>,
 }
 
 /// What is wrong with a configuration: every problem that was found, one a line.
@@ -139,23 +118,5 @@ impl Config {
     /// None that the program's own text could have; a test parses it.
     pub fn without_file() -> Result<Self, ConfigError> {
         Self::parse("[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n")
-    }
-}
-
-impl HandlerConfig {
-    /// Reads the secrets, and makes the settings of the handler.
-    ///
-    /// # Errors
-    /// A secret that cannot be read, or is none.
-    pub fn settings(&self) -> Result<HttpHandlerSettings, SecretError> {
-        let header = |(name, value): &(String, Value)| Ok::<_, SecretError>((name.clone(), value.read()?));
-        Ok(HttpHandlerSettings {
-            url: self.url.clone(),
-            secrets: self.secrets.read_standard_webhooks()?,
-            timeout: self.timeout,
-            allow_private: self.allow_private,
-            headers: self.headers.iter().map(header).collect::<Result<_, _>>()?,
-            dead_on: self.dead_on.clone(),
-        })
     }
 }

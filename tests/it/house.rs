@@ -22,7 +22,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("worker", &["domain", "handlers", "health", "metrics", "store"]),
     ("maintenance", &["health", "metrics", "store"]),
     ("admin", &["health", "http"]),
-    ("config", &["domain", "handlers", "ingress", "signing", "sources"]),
+    ("config", &["domain", "handlers", "ingress", "signing", "sources", "worker"]),
     (
         "app",
         &["admin", "domain", "handlers", "health", "ingress", "maintenance", "metrics", "sources", "store", "worker"],

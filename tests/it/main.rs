@@ -4,6 +4,7 @@ mod admin_http;
 mod airalo_contract;
 mod app;
 mod cli;
+mod clients;
 mod cluster;
 mod harness;
 mod house;

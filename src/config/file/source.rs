@@ -2,6 +2,7 @@
 
 use super::{Problems, units};
 use crate::config::{SourceConfig, secrets::SecretRefs};
+use crate::domain::SourceName;
 use crate::ingress::OnInvalidSignature;
 use crate::signing::standard_webhooks::TOLERANCE;
 use crate::sources::{
@@ -11,9 +12,12 @@ use crate::sources::{
     standard_webhooks::StandardWebhooks,
 };
 use serde::Deserialize;
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
-const KINDS: [&str; 3] = [Airalo::NAME, StandardWebhooks::NAME, HmacSource::NAME];
+/// Fed by `hookfast.enqueue`, inside the application's own transactions.
+const SQL: &str = "sql";
+
+const KINDS: [&str; 4] = [Airalo::NAME, StandardWebhooks::NAME, HmacSource::NAME, SQL];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,8 +25,7 @@ pub(super) struct Source {
     kind: String,
     #[serde(default)]
     secrets: Vec<String>,
-    #[serde(default)]
-    on_invalid_signature: OnInvalid,
+    on_invalid_signature: Option<OnInvalid>,
     tolerance: Option<String>,
     type_prefix: Option<String>,
     window: Option<String>,
@@ -57,12 +60,31 @@ struct List {
     separator: Option<char>,
 }
 
-pub(super) fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
+/// Those with a sender, and those that applications feed through SQL.
+pub(super) fn sources(
+    given: &BTreeMap<String, Source>,
+    problems: &mut Problems,
+) -> (Vec<SourceConfig>, Vec<SourceName>) {
+    let (fed, sent): (Vec<_>, Vec<_>) = given.iter().partition(|(_, source)| source.kind == SQL);
+    let sent = sent.into_iter().filter_map(|(name, given)| source(name, given, problems)).collect();
+    (sent, fed.into_iter().filter_map(|(name, given)| sql_source(name, given, problems)).collect())
+}
+
+fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceName> {
+    let mut of = Settings { place: format!("[sources.{name}]"), problems };
+    let parsed = of.problems.parsed(&of.place, name);
+    if !source.secrets.is_empty() || source.on_invalid_signature.is_some() {
+        of.problems.0.push(format!("{}: nothing is sent to a source of kind '{SQL}', so it has no secrets", of.place));
+    }
+    of.no_other(source, &[]).and(parsed)
+}
+
+fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
     let mut of = Settings { place: format!("[sources.{name}]"), problems };
     let parsed = of.problems.parsed(&of.place, name);
     let kind = of.kind(source);
     let secrets = of.problems.note(&format!("{} secrets", of.place), SecretRefs::parse(&source.secrets));
-    let on_invalid_signature = match source.on_invalid_signature {
+    let on_invalid_signature = match source.on_invalid_signature.unwrap_or_default() {
         OnInvalid::Reject => OnInvalidSignature::Reject,
         OnInvalid::Quarantine => OnInvalidSignature::Quarantine,
     };

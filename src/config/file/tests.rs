@@ -1,6 +1,7 @@
 //! What a file may say, and what is said about one that may not.
 
-use super::super::Config;
+use super::super::{Config, HandlerKind};
+use crate::domain::OnDead;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     let with_defaults = Config::parse(&format!("{SOURCE}{HANDLER}")).expect("a handler with its defaults");
     let (shown, default) = (&full.handlers[0], &with_defaults.handlers[0]);
     assert_eq!(
-        (shown.timeout, shown.concurrency, &shown.retry),
-        (default.timeout, default.concurrency, &default.retry)
+        (shown.policy.timeout, shown.policy.concurrency, &shown.policy.retry),
+        (default.policy.timeout, default.policy.concurrency, &default.policy.retry)
     );
 }
 
@@ -76,7 +77,7 @@ fn every_problem_is_named_with_its_place() {
     let error = Config::parse(text).expect_err("much is wrong").to_string();
     for place in [
         "[sources.Airalo]: 'Airalo' is not a source name",
-        "[sources.Airalo]: the kind 'stripe' is not known; known are: airalo, standard_webhooks, hmac",
+        "[sources.Airalo]: the kind 'stripe' is not known; known are: airalo, standard_webhooks, hmac, sql",
         "[sources.Airalo] secrets: a secret is written env:NAME or file:/path",
         "[handlers.shop] types: 'a.**' is not a type pattern",
         "[handlers.shop] sources: there is no [sources.nobody]",
@@ -143,12 +144,47 @@ fn a_setting_of_one_kind_is_no_setting_of_another() {
 }
 
 #[test]
+fn each_kind_of_handler_has_its_own_settings() {
+    let sql = format!("{SOURCE}[handlers.books]\nkind = 'sql'\ntypes = ['*']\nfunction = 'shop.on_webhook'\n");
+    let pull = format!("{SOURCE}[handlers.stock]\nkind = 'pull'\ntypes = ['*']\n");
+    let ordered = format!("{pull}ordered_by = '/a~1b'\non_dead = 'hold'\n");
+    let fed = format!("{SOURCE}[sources.fed]\nkind = 'sql'\n");
+    let order = &Config::parse(&ordered).expect("an order").handlers[0].policy.order;
+    assert_eq!(order.as_ref().map(|order| (order.by.to_string(), order.on_dead)), Some(("/a~1b".into(), OnDead::Hold)));
+    assert!(
+        matches!(&Config::parse(&sql).expect("sql").handlers[0].kind, HandlerKind::Sql(f) if f == "shop.on_webhook")
+    );
+    let parsed = Config::parse(&fed).expect("fed by applications");
+    assert_eq!((parsed.sources.len(), parsed.sql_sources[0].as_str()), (1, "fed"));
+    for (text, wrong) in [
+        (sql.replace("function", "url"), "[handlers.books] url: the kind 'sql' has no such setting"),
+        (
+            sql.replace("function = 'shop.on_webhook'", ""),
+            "[handlers.books]: the kind 'sql' needs the setting function",
+        ),
+        (format!("{pull}timeout = '5s'\n"), "[handlers.stock] timeout: the kind 'pull' has no such setting"),
+        (HANDLER.replace("url = 'https://example.com/'", ""), "[handlers.shop]: the kind 'http' needs the setting url"),
+        (format!("{pull}on_dead = 'hold'\n"), "[handlers.stock] on_dead: it says what a dead letter does to its key"),
+        (format!("{pull}ordered_by = 'iccid'\n"), "[handlers.stock] ordered_by: 'iccid' does not say where"),
+        (
+            pull.replace("'pull'", "'push'"),
+            "[handlers.stock]: the kind 'push' is not known; known are: http, sql, pull",
+        ),
+        (format!("{fed}secrets = ['env:S']\n"), "[sources.fed]: nothing is sent to a source of kind 'sql'"),
+        (format!("{fed}header = 'x'\n"), "[sources.fed] header: the kind 'sql' has no such setting"),
+    ] {
+        let error = Config::parse(&text).expect_err(wrong).to_string();
+        assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
+    }
+}
+
+#[test]
 fn policies_are_read() {
     let delays = format!("{SOURCE}{HANDLER}retry = {{ delays = ['1s', '2m'] }}\n");
     let config = Config::parse(&delays).expect("delays");
-    assert_eq!(config.handlers[0].retry.delay(2, 0.0), Duration::from_secs(120));
+    assert_eq!(config.handlers[0].policy.retry.delay(2, 0.0), Duration::from_secs(120));
     let growing = format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', tries = 5 }} }}\n");
-    assert_eq!(Config::parse(&growing).expect("exponential").handlers[0].retry.tries(), 5);
+    assert_eq!(Config::parse(&growing).expect("exponential").handlers[0].policy.retry.tries(), 5);
     let none = format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', tries = 0 }} }}\n");
     assert!(Config::parse(&none).expect_err("no try at all").to_string().contains("[handlers.shop] retry"));
     assert!(Config::without_file().is_ok_and(|config| config.sources.len() == 1 && config.handlers.is_empty()));

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each part is there for whichever test needs it")]
 
 pub(crate) mod airalo;
+pub(crate) mod client;
 pub(crate) mod postgres;
 pub(crate) mod raw_http;
 pub(crate) mod server;

@@ -1,0 +1,83 @@
+// Handles the deliveries of a `pull` handler, each exactly once: its work and its end are one transaction.
+//
+//     DATABASE_URL=… node worker.mjs HANDLER
+//
+// Start as many as you like. When one dies, what it held goes to the others as soon as its lease has ended. When the
+// database goes away the program ends; whatever supervises it starts it again.
+
+import os from "node:os";
+import pg from "pg";
+
+const HANDLER = process.argv[2];
+const HOLDER = `${os.hostname()}:${process.pid}`;
+const BATCH = Number(process.env.BATCH ?? 20);
+// Long enough for a whole batch; hookfast.extend(lease_id) prolongs it.
+const LEASE = process.env.LEASE ?? "60 seconds";
+// A notification says that there may be work; without one this often is looked anyway.
+const POLL_SECONDS = Number(process.env.POLL_SECONDS ?? 2);
+
+const LEASE_LOST = "HF002";
+
+// Your part. Whatever it writes through this connection commits together with the end of the delivery.
+async function work(client, delivery) {
+  await client.query("INSERT INTO shop.ledger (handler, event_id, type, payload) VALUES ($1, $2, $3, $4)", [
+    HANDLER,
+    delivery.event_id,
+    delivery.type,
+    JSON.stringify(delivery.payload),
+  ]);
+}
+
+async function handle(client, delivery) {
+  const held = [delivery.lease_id, delivery.delivery_id];
+  try {
+    try {
+      await client.query("BEGIN");
+      await work(client, delivery);
+      await client.query("SELECT hookfast.complete($1, $2)", held);
+      await client.query("COMMIT");
+    } catch (error) {
+      await client.query("ROLLBACK");
+      if (error.code === LEASE_LOST) throw error;
+      await client.query("SELECT hookfast.fail($1, $2, $3)", [...held, String(error.message)]);
+    }
+  } catch (error) {
+    if (error.code !== LEASE_LOST) throw error;
+    // It came too late: the work was rolled back, and another client does it.
+    console.error(`delivery ${held[1]} is not ours any more`);
+  }
+}
+
+let stopping = false;
+let wake = () => {};
+process.on("SIGTERM", () => {
+  stopping = true;
+  wake();
+});
+
+const client = new pg.Client({ connectionString: process.env.DATABASE_URL });
+await client.connect();
+let news = false;
+client.on("notification", () => {
+  news = true;
+  wake();
+});
+await client.query("LISTEN hookfast_wake");
+console.error("ready");
+
+while (!stopping) {
+  news = false;
+  // The claim commits by itself, so that a crash after it counts as an attempt.
+  const batch = await client.query("SELECT * FROM hookfast.claim($1, $2, $3, $4)", [HANDLER, HOLDER, BATCH, LEASE]);
+  for (const delivery of batch.rows) await handle(client, delivery);
+  if (batch.rows.length === 0 && !news && !stopping) {
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, POLL_SECONDS * 1000);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+await client.end();

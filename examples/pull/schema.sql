@@ -1,0 +1,9 @@
+-- What the two clients book into: the application's own table.
+CREATE SCHEMA IF NOT EXISTS shop;
+CREATE TABLE IF NOT EXISTS shop.ledger (
+    entry bigint GENERATED ALWAYS AS IDENTITY,
+    handler text NOT NULL,
+    event_id uuid NOT NULL,
+    type text NOT NULL,
+    payload jsonb
+);

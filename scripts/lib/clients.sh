@@ -1,0 +1,53 @@
+# shellcheck shell=bash
+# What the tests of the pulling clients need: Python with psycopg, and Node.js with pg. Their libraries go into target/.
+# A language that is not there and cannot be installed is left out, with a line that says so; where
+# HOOKFAST_TEST_CLIENTS=all nothing is left out. Uses give_up of setup.sh.
+
+need_clients() {
+    local have=()
+    if python_client; then have+=(python); else left_out "Python 3 with venv (Debian, Ubuntu: apt-get install python3-venv)"; fi
+    if node_client; then have+=(node); else left_out "Node.js with npm (Debian, Ubuntu: apt-get install nodejs npm)"; fi
+    # Which the tests start, by name.
+    HOOKFAST_TEST_CLIENTS=$(
+        IFS=,
+        echo "${have[*]}"
+    )
+    export HOOKFAST_TEST_CLIENTS
+}
+
+left_out() {
+    if [ "${HOOKFAST_TEST_CLIENTS:-}" = all ]; then give_up "the pulling clients cannot be tested: install $1, then run this again"; fi
+    echo "hookfast: the tests of one pulling client are left out; they need $1" >&2
+}
+
+python_client() {
+    local folder=target/clients/python wanted=examples/pull/python/requirements.txt
+    if [ -x "$folder/bin/python" ] && cmp -s "$wanted" "$folder/installed.txt"; then return 0; fi
+    if ! command -v python3 >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; then try_install python3 python3-venv; fi
+    command -v python3 >/dev/null || return 1
+    rm -rf "$folder"
+    python3 -m venv "$folder" >&2 && "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted" >&2 &&
+        cp "$wanted" "$folder/installed.txt"
+}
+
+node_client() {
+    local folder=target/clients/node wanted=examples/pull/node/package-lock.json
+    if [ -d "$folder/node_modules" ] && cmp -s "$wanted" "$folder/installed.json"; then return 0; fi
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then try_install nodejs npm; fi
+    command -v npm >/dev/null || return 1
+    rm -rf "$folder" && mkdir -p "$folder" && cp examples/pull/node/package.json "$wanted" "$folder/" &&
+        npm ci --prefix "$folder" --no-audit --no-fund --silent >&2 && cp "$wanted" "$folder/installed.json"
+}
+
+# Debian's packages, where we may.
+try_install() {
+    local as_root=()
+    command -v apt-get >/dev/null || return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo -n true 2>/dev/null || return 0
+        as_root=(sudo -n)
+    fi
+    echo "hookfast: installing $* from this system's packages" >&2
+    "${as_root[@]}" apt-get update -qq >&2 || true
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2 || true
+}

@@ -1,0 +1,212 @@
+//! `[handlers.NAME]`: the settings of every kind in one table, and which of them are whose.
+
+use super::{Problems, source::Source, units};
+use crate::config::{
+    HandlerConfig, HandlerKind, HttpConfig,
+    secrets::{SecretRefs, Value},
+};
+use crate::domain::{OnDead, Order, RetryPolicy};
+use crate::worker::HandlerPolicy;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Handler {
+    kind: String,
+    types: Vec<String>,
+    sources: Option<Vec<String>>,
+    retry: Option<Retry>,
+    ordered_by: Option<String>,
+    on_dead: Option<DeadKey>,
+    timeout: Option<String>,
+    concurrency: Option<usize>,
+    url: Option<String>,
+    secrets: Option<Vec<String>>,
+    allow_private: Option<bool>,
+    headers: Option<BTreeMap<String, String>>,
+    dead_on: Option<Vec<u16>>,
+    function: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum Retry {
+    Delays(Vec<String>),
+    Exponential { base: String, max: String, tries: u16 },
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DeadKey {
+    Skip,
+    Hold,
+}
+
+pub(super) fn handler(
+    name: &str,
+    handler: &Handler,
+    sources: &BTreeMap<String, Source>,
+    problems: &mut Problems,
+) -> Option<HandlerConfig> {
+    let mut of = Settings { place: format!("[handlers.{name}]"), problems };
+    let parsed = of.problems.parsed(&of.place, name);
+    let kind = of.kind(handler);
+    let types = of.problems.all(&of.at("types"), &handler.types);
+    if handler.types.is_empty() {
+        of.wrong::<()>("types", "it subscribes to nothing; write [\"*\"] for everything");
+    }
+    let from = handler.sources.as_ref().map(|names| {
+        for unknown in names.iter().filter(|name| !sources.contains_key(*name)) {
+            of.wrong::<()>("sources", &format!("there is no [sources.{unknown}]"));
+        }
+        if names.is_empty() {
+            of.wrong::<()>("sources", "it names none; leave it out for all");
+        }
+        of.problems.all(&of.at("sources"), names)
+    });
+    let policy = of.policy(handler);
+    Some(HandlerConfig {
+        name: parsed?,
+        types: types?,
+        sources: match from {
+            Some(names) => Some(names?),
+            None => None,
+        },
+        policy: policy?,
+        kind: kind?,
+    })
+}
+
+/// One handler's settings, and where its problems go.
+struct Settings<'p> {
+    place: String,
+    problems: &'p mut Problems,
+}
+
+impl Settings<'_> {
+    fn kind(&mut self, handler: &Handler) -> Option<HandlerKind> {
+        match handler.kind.as_str() {
+            "http" => {
+                let own =
+                    ["timeout", "concurrency", "url", "secrets", "allow_private", "headers", "dead_on"].as_slice();
+                let fits = self.no_other(handler, own);
+                let http = self.http(handler);
+                fits.and(http).map(HandlerKind::Http)
+            }
+            "sql" => {
+                let fits = self.no_other(handler, &["timeout", "concurrency", "function"]);
+                let function = self.needed("function", handler.function.clone(), &handler.kind);
+                fits.and(function).map(HandlerKind::Sql)
+            }
+            "pull" => self.no_other(handler, &[]).map(|()| HandlerKind::Pull),
+            unknown => {
+                let known = "http, sql, pull (handlers in Rust come with a program that embeds the library)";
+                self.problems.0.push(format!("{}: the kind '{unknown}' is not known; known are: {known}", self.place));
+                None
+            }
+        }
+    }
+
+    fn http(&mut self, handler: &Handler) -> Option<HttpConfig> {
+        let url = self.needed("url", handler.url.clone(), &handler.kind);
+        let given = handler.secrets.as_deref().unwrap_or_default();
+        let secrets = self.problems.note(&self.at("secrets"), SecretRefs::parse(given));
+        let headers = handler.headers.iter().flatten();
+        Some(HttpConfig {
+            secrets: secrets?,
+            url: url?,
+            allow_private: handler.allow_private.unwrap_or_default(),
+            headers: headers.map(|(name, value)| (name.clone(), Value::parse(value.clone()))).collect(),
+            dead_on: handler.dead_on.clone().unwrap_or_default(),
+        })
+    }
+
+    fn policy(&mut self, handler: &Handler) -> Option<HandlerPolicy> {
+        let default = HandlerPolicy::default();
+        let timeout = self.problems.duration(&self.at("timeout"), handler.timeout.as_deref(), default.timeout);
+        let concurrency = self.problems.positive(&self.at("concurrency"), handler.concurrency, default.concurrency);
+        let retry = self.retry(handler.retry.as_ref());
+        let order = self.order(handler);
+        Some(HandlerPolicy { retry: retry?, timeout, concurrency, order: order? })
+    }
+
+    fn retry(&mut self, retry: Option<&Retry>) -> Option<RetryPolicy> {
+        let place = self.at("retry");
+        let policy = match retry {
+            None => RetryPolicy::default(),
+            Some(Retry::Delays(delays)) => {
+                let parsed: Vec<_> =
+                    delays.iter().map(|text| self.problems.note(&place, units::duration(text))).collect();
+                RetryPolicy::Delays(parsed.into_iter().collect::<Option<_>>()?)
+            }
+            Some(Retry::Exponential { base, max, tries }) => {
+                let base = self.problems.note(&place, units::duration(base));
+                let max = self.problems.note(&place, units::duration(max));
+                RetryPolicy::Exponential { base: base?, max: max?, tries: *tries }
+            }
+        };
+        self.problems.note(&place, policy.check())
+    }
+
+    fn order(&mut self, handler: &Handler) -> Option<Option<Order>> {
+        let on_dead = handler.on_dead.map(|given| match given {
+            DeadKey::Skip => OnDead::Skip,
+            DeadKey::Hold => OnDead::Hold,
+        });
+        match (&handler.ordered_by, on_dead) {
+            (None, None) => Some(None),
+            (None, Some(_)) => {
+                self.wrong("on_dead", "it says what a dead letter does to its key, so ordered_by is needed")
+            }
+            (Some(path), on_dead) => {
+                let by = self.problems.parsed(&self.at("ordered_by"), path)?;
+                Some(Some(Order { by, on_dead: on_dead.unwrap_or_default() }))
+            }
+        }
+    }
+
+    /// Refuses settings that belong to another kind.
+    fn no_other(&mut self, handler: &Handler, own: &[&str]) -> Option<()> {
+        let strangers = handler.given().into_iter().filter(|name| !own.contains(name)).collect::<Vec<_>>();
+        for name in &strangers {
+            self.wrong::<()>(name, &format!("the kind '{}' has no such setting", handler.kind));
+        }
+        strangers.is_empty().then_some(())
+    }
+
+    fn needed(&mut self, key: &str, given: Option<String>, kind: &str) -> Option<String> {
+        if given.is_none() {
+            self.problems.0.push(format!("{}: the kind '{kind}' needs the setting {key}", self.place));
+        }
+        given
+    }
+
+    fn at(&self, key: &str) -> String {
+        format!("{} {key}", self.place)
+    }
+
+    fn wrong<T>(&mut self, key: &str, problem: &str) -> Option<T> {
+        self.problems.0.push(format!("{}: {problem}", self.at(key)));
+        None
+    }
+}
+
+impl Handler {
+    /// The settings that are not for every kind, and are given.
+    fn given(&self) -> Vec<&'static str> {
+        [
+            ("timeout", self.timeout.is_some()),
+            ("concurrency", self.concurrency.is_some()),
+            ("url", self.url.is_some()),
+            ("secrets", self.secrets.is_some()),
+            ("allow_private", self.allow_private.is_some()),
+            ("headers", self.headers.is_some()),
+            ("dead_on", self.dead_on.is_some()),
+            ("function", self.function.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, given)| given.then_some(name))
+        .collect()
+    }
+}
