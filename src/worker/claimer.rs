@@ -131,7 +131,8 @@ impl Claimer {
         match wake_all_keys(&self.shared.pool, self.lane.id).await {
             Ok(woken) => {
                 if woken > 0 {
-                    tracing::info!(woken, handler = %self.lane.name, "deliveries that waited for nothing are due");
+                    // Some only because their turn is just coming: the one before has ended, and its wake-up is under way.
+                    tracing::debug!(woken, handler = %self.lane.name, "deliveries that waited for nothing are due");
                 }
                 Ok(())
             }

@@ -99,9 +99,9 @@ fn every_problem_is_named_with_its_place() {
 fn an_unknown_key_or_kind_is_named() {
     let unknown = Config::parse(&format!("{SOURCE}secret = 'x'\n")).expect_err("an unknown key").to_string();
     assert!(unknown.contains("unknown field `secret`") && unknown.contains("line 4"), "{unknown}");
-    let kind = format!("{SOURCE}{}", HANDLER.replace("'http'", "'pull'"));
+    let kind = format!("{SOURCE}{}", HANDLER.replace("'http'", "'push'"));
     let kind = Config::parse(&kind).expect_err("an unknown kind").to_string();
-    assert!(kind.contains("the kind 'pull' is not known; known is: http"), "{kind}");
+    assert!(kind.contains("the kind 'push' is not known; known are: http, sql, pull"), "{kind}");
     assert!(Config::parse("[sources.a]\nkind='airalo'\n[sources.a]\nkind='airalo'").is_err(), "the same name twice");
 }
 

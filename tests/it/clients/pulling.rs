@@ -84,7 +84,7 @@ async fn what_fails_is_tried_again_with_its_error_and_is_dead_in_the_end() {
         let _client = client(language, &database, &[]).await;
         send(&server, 0..3).await;
         booked(&pool, 2).await;
-        let died = "SELECT count(*) FROM hookfast.dead_letters WHERE attempt = 2 AND last_error LIKE '%no_second%'";
+        let died = "SELECT count(*) FROM hookfast.dead_letters WHERE attempts = 2 AND last_error LIKE '%no_second%'";
         assert_eq!(count(&pool, died).await, 1, "{language:?}");
     }
 }
