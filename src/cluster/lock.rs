@@ -6,6 +6,10 @@ use super::files;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a lock may be held by nobody who means it.
+const PASSING: Duration = Duration::from_secs(2);
 
 /// The lock on a directory. The system gives it back however the process ends.
 #[derive(Debug)]
@@ -18,7 +22,7 @@ impl Lock {
     pub(super) fn take(dir: &Path) -> Result<Self, ClusterError> {
         let path = dir.join("lock");
         let mut file = files::open_private(&path).doing(|| format!("open {}", path.display()))?;
-        match file.try_lock() {
+        match try_for_a_while(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
@@ -34,5 +38,19 @@ impl Lock {
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .doing(|| format!("write {}", path.display()))?;
         Ok(Self { _file: file })
+    }
+}
+
+/// A process that is just being started has its parent's files until it becomes another program: for a moment it holds
+/// the lock that its parent has already given back.
+fn try_for_a_while(file: &File) -> Result<(), TryLockError> {
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if started.elapsed() < PASSING => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
     }
 }
