@@ -22,11 +22,14 @@ CREATE INDEX dead_letters_order ON hookfast_data.dead_letters (handler_id, order
 -- An expired lease is looked for every few seconds, among many of pulling clients.
 CREATE INDEX leases_expiry ON hookfast_data.leases (expires_at);
 
+-- The plan settings of these functions keep their plans what they are in every state of the tables: by index, in order.
+
 -- Gives keys to deliveries that came in, in the order of their ids. The first of a key is due at once, the others are
 -- parked. One sequencer at a time: null where another is at it. Answers with the keys that have to be looked at again
 -- (by wake) once this is committed, since their first may have ended meanwhile.
 CREATE FUNCTION hookfast_data.sequence(handler smallint, most bigint) RETURNS text[]
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
+    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     parked text[];
     path text[];
@@ -53,8 +56,11 @@ BEGIN
     placed AS MATERIALIZED (
         SELECT k.tid, k.key,
             row_number() OVER (PARTITION BY k.key ORDER BY k.id) > 1
-            OR EXISTS (SELECT FROM hookfast_data.outbox x WHERE x.handler_id = sequence.handler AND x.ordering_key = k.key AND x.ordering_key <> '')
-            OR (hold AND EXISTS (SELECT FROM hookfast_data.dead_letters d WHERE d.handler_id = sequence.handler AND d.ordering_key = k.key)) AS waits
+            -- With a LIMIT each key is looked up; an EXISTS may be answered by reading the whole table into a hash.
+            OR coalesce((SELECT true FROM hookfast_data.outbox x
+                WHERE x.handler_id = sequence.handler AND x.ordering_key = k.key AND x.ordering_key <> '' LIMIT 1), false)
+            OR (hold AND coalesce((SELECT true FROM hookfast_data.dead_letters d
+                WHERE d.handler_id = sequence.handler AND d.ordering_key = k.key LIMIT 1), false)) AS waits
         FROM keyed k
     ),
     updated AS (
@@ -78,7 +84,8 @@ COMMENT ON FUNCTION hookfast_data.ordering_key IS 'The ordering key in a payload
 -- The next of each key is due, unless another of it is, or a dead letter holds the key. Finite times come before
 -- infinity in the index, so the first row of a key tells.
 CREATE FUNCTION hookfast_data.wake(handler smallint, keys text[]) RETURNS bigint
-    LANGUAGE sql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE sql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
+    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
     WITH next AS MATERIALIZED (
         SELECT f.tid FROM (SELECT DISTINCT unnest(keys) AS key) k
         JOIN hookfast_data.handlers h ON h.id = wake.handler

@@ -130,13 +130,14 @@ async fn a_blocked_key_with_many_behind_it_stops_nobody_else() {
         })
     })
     .await;
-    running.steps("blocked", 0, 9_999).await;
+    running.steps("blocked", 0, 99_999).await;
     for key in 0..100 {
         running.steps(&format!("free-{key}"), 0, 4).await;
     }
     let free = "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered' AND handler = 'shop'";
-    running.until(free, 500).await;
-    running.until("SELECT count(*) FROM hookfast.deliveries WHERE state = 'waiting'", 9_999).await;
+    let done = async || running.count(free).await == 500;
+    wait_until_within(Duration::from_secs(60), "what other keys have", done).await;
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE state = 'waiting'", 99_999).await;
     let tried = "SELECT count(DISTINCT delivery_id) FROM hookfast.attempts WHERE outcome = 'retry'";
     assert_eq!(running.count(tried).await, 1, "only the first of the blocked key is tried");
     running.end().await;
