@@ -117,6 +117,7 @@ CREATE FUNCTION hookfast.claim(handler text, holder text, batch integer DEFAULT 
 #variable_conflict use_column
 DECLARE
     h record;
+    died boolean;
     taken bigint[];
     new_lease bigint;
 BEGIN
@@ -135,9 +136,14 @@ BEGIN
         RETURN;
     END IF;
     -- Workers do this within seconds; where none runs, the clients do, once the database has been back for a while.
-    PERFORM hookfast_data.rescue_pulled(h.id, interval '15 seconds', 5);
+    SELECT r.dead > 0 INTO died FROM hookfast_data.rescue_pulled(h.id, interval '15 seconds', 5) r;
     IF h.ordered_by IS NOT NULL THEN
-        PERFORM hookfast_data.sequence(h.id, 1000);
+        IF died THEN
+            PERFORM hookfast_data.wake_all(h.id);
+        END IF;
+        FOR i IN 1..10 LOOP
+            EXIT WHEN coalesce(hookfast_data.sequence(h.id, 1000), 0) < 1000;
+        END LOOP;
     END IF;
     -- Half for each lane, so that neither starves the other; what one leaves the other takes.
     WITH late AS MATERIALIZED (

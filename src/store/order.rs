@@ -1,8 +1,8 @@
 //! The order of ordered handlers: which delivery of a key is due, and which wait for it.
 //!
 //! Deliveries come in without a key. A sequencer, one at a time, gives them theirs in the order of their ids; the first
-//! of a key is due, the others are parked. Whoever ends a delivery wakes the next of its key after the commit, and a
-//! sequencer looks again at the keys it parked after its own: whichever of the two commits later sees the other.
+//! of a key is due, the others are parked. Whoever ends a delivery wakes the next of its key after the commit; the
+//! sequencer sees to it that nobody ends the last one without seeing what is parked behind it.
 
 use super::{Connection, HandlerId, StoreError};
 use sqlx::PgPool;
@@ -10,30 +10,19 @@ use sqlx::PgPool;
 /// How many deliveries get their keys in one transaction.
 const BATCH: i64 = 1000;
 
-async fn sequence(connection: &mut Connection, handler: HandlerId) -> Result<(), sqlx::Error> {
-    let parked: Option<Vec<String>> = sqlx::query_scalar("SELECT hookfast_data.sequence($1, $2)")
-        .bind(handler.0)
-        .bind(BATCH)
-        .fetch_one(&mut connection.inner)
-        .await?;
-    // In a transaction of its own, with a snapshot later than that commit.
-    if let Some(keys) = parked.filter(|keys| !keys.is_empty()) {
-        sqlx::query("SELECT hookfast_data.wake($1, $2)")
-            .bind(handler.0)
-            .bind(keys)
-            .execute(&mut connection.inner)
-            .await?;
-    }
-    Ok(())
-}
-
 impl Connection {
-    /// Gives keys to what came in for an ordered handler, as far as one batch goes.
+    /// Gives keys to what came in for an ordered handler, as far as one batch goes; answers whether there may be more.
     ///
     /// # Errors
     /// Where a statement failed; what was given stays given.
-    pub async fn sequence(&mut self, handler: HandlerId) -> Result<(), StoreError> {
-        sequence(self, handler).await.map_err(StoreError::new("sequence"))
+    pub async fn sequence(&mut self, handler: HandlerId) -> Result<bool, StoreError> {
+        let sequenced: Option<i64> = sqlx::query_scalar("SELECT hookfast_data.sequence($1, $2)")
+            .bind(handler.0)
+            .bind(BATCH)
+            .fetch_one(&mut self.inner)
+            .await
+            .map_err(StoreError::new("sequence"))?;
+        Ok(sequenced == Some(BATCH))
     }
 }
 

@@ -189,11 +189,10 @@ impl Claimer {
         if memory.lease != Some(tenure.lease) {
             *memory = Memory::new(Some(tenure.lease));
         }
-        if self.lane.ordered() {
-            connection.sequence(self.lane.id).await?;
-        }
+        let unsequenced = self.lane.ordered() && connection.sequence(self.lane.id).await?;
         let name = (self.lane.id, &self.lane.name);
-        let batch = connection.claim(name, tenure.lease, limits, &mut memory.floors).await?;
+        let mut batch = connection.claim(name, tenure.lease, limits, &mut memory.floors).await?;
+        batch.more |= unsequenced;
         *line = Some(connection);
         Ok(batch)
     }

@@ -3,7 +3,7 @@
 use super::{keeper::Tenures, wake::Wake};
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
-use crate::store::{Rescued, rescue_expired, rescue_pulled, sweep_orphans};
+use crate::store::{Rescued, rescue_expired, rescue_pulled, sweep_orphans, wake_all_keys};
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
@@ -46,10 +46,22 @@ impl Rescuer {
                 };
             }
             match rescued {
-                Ok(rescued) => self.report(&rescued),
+                Ok(rescued) => {
+                    self.wake_behind_dead(&rescued).await;
+                    self.report(&rescued);
+                }
                 Err(error) => {
                     tracing::warn!(%error, "looking for deliveries of dead workers failed; this is tried again")
                 }
+            }
+        }
+    }
+
+    /// What was given up as lost may have stood before others of its key.
+    async fn wake_behind_dead(&self, rescued: &[Rescued]) {
+        for Rescued { handler, .. } in rescued.iter().filter(|rescued| rescued.dead > 0) {
+            if let Err(error) = wake_all_keys(&self.pool, *handler).await {
+                tracing::warn!(%error, handler = handler.0, "what waits behind a lost delivery is not due yet; a sweep finds it");
             }
         }
     }
