@@ -2,8 +2,10 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
+use hookfast::domain::{OnDead, Order};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use sqlx::{PgExecutor, PgPool, Row};
+use std::time::Duration;
 
 async fn running(database: &crate::support::postgres::Database, orders: u64) -> Running {
     let running = Running::start(database, |builder| {
@@ -168,5 +170,53 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
     assert!(claim(&running.pool, 1).await.is_empty());
     running.execute("SELECT hookfast.resume('shop')").await;
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
+    running.end().await;
+}
+
+/// Two clients, one of which gives keys to new deliveries while the other ends the one before: whatever the two see of
+/// each other, the next of the key is woken, and nothing but a claim looks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_wake_up_between_two_clients_is_lost() {
+    const STEPS: i64 = 600;
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut shop = subscription("shop");
+        shop.types = vec!["step".parse().expect("a pattern")];
+        shop.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Skip });
+        builder.source(source(Reject)).sql_source("steps".parse().expect("a name")).pull_handler(shop)
+    })
+    .await;
+    running.execute("CREATE TABLE ledger (at bigint GENERATED ALWAYS AS IDENTITY, delivery_id bigint)").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    let pool = running.pool.clone();
+    tasks.spawn(async move {
+        for _ in 0..STEPS {
+            let enqueue = "SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"the only one\"}')";
+            sqlx::query(enqueue).execute(&pool).await.expect("enqueued");
+        }
+    });
+    for _ in 0..2 {
+        let pool = running.pool.clone();
+        tasks.spawn(async move {
+            let done = async || sqlx::query_scalar::<_, i64>("SELECT count(*) FROM ledger").fetch_one(&pool).await;
+            while done().await.expect("a number") < STEPS {
+                for held in claim(&pool, 10).await {
+                    let mut transaction = pool.begin().await.expect("a transaction");
+                    let book = sqlx::query("INSERT INTO ledger (delivery_id) VALUES ($1)").bind(held.1);
+                    book.execute(&mut *transaction).await.expect("work");
+                    complete(&mut *transaction, held).await.expect("held");
+                    transaction.commit().await.expect("committed");
+                }
+            }
+        });
+    }
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            ended.expect("no panic")
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("every step is done, none waits for ever");
+    let out_of_order = "SELECT count(*) FROM (SELECT delivery_id < lag(delivery_id) OVER (ORDER BY at) AS back FROM ledger) x WHERE back";
+    assert_eq!((running.count("SELECT count(*) FROM ledger").await, running.count(out_of_order).await), (STEPS, 0));
     running.end().await;
 }
