@@ -190,7 +190,10 @@ async fn no_wake_up_between_two_clients_is_lost() {
     let mut tasks = tokio::task::JoinSet::new();
     let pool = running.pool.clone();
     tasks.spawn(async move {
-        for _ in 0..STEPS {
+        for step in 0..STEPS {
+            // While the one before is being ended, and nothing else of the key is there that could wake it.
+            let begun = "SELECT count(*) >= $1 FROM hookfast_data.attempts a FULL JOIN hookfast_data.outbox o ON o.id = a.delivery_id WHERE a.attempt = 1 OR o.attempt = 1";
+            while !sqlx::query_scalar::<_, bool>(begun).bind(step).fetch_one(&pool).await.expect("an answer") {}
             let enqueue = "SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"the only one\"}')";
             sqlx::query(enqueue).execute(&pool).await.expect("enqueued");
         }
