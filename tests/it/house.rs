@@ -115,7 +115,14 @@ fn no_file_has_more_than_one_subject() {
 fn what_the_documents_name_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut missing = Vec::new();
-    for page in ["README.md", "docs/ARCHITECTURE.md", "docs/adr/README.md", "docs/adr/0003-server-epoch.md"] {
+    for page in [
+        "README.md",
+        "docs/ARCHITECTURE.md",
+        "docs/HANDLERS.md",
+        "docs/adr/README.md",
+        "docs/adr/0003-server-epoch.md",
+        "docs/adr/0007-order-is-made-by-a-sequencer.md",
+    ] {
         let page = root.join(page);
         let text = fs::read_to_string(&page).expect("a page");
         let named = text.split(['`', '(', ')', ' ', '\n']).filter(|word| {

@@ -6,6 +6,7 @@ mod app;
 mod cli;
 mod clients;
 mod cluster;
+mod documents;
 mod harness;
 mod house;
 mod http_handler;
