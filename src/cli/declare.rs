@@ -65,6 +65,9 @@ fn make_handler(handler: &HandlerConfig) -> anyhow::Result<(Subscription, Arc<Ht
             timeout: handler.timeout,
             concurrency: handler.concurrency,
             order: None,
+            rate: None,
+            breaker: None,
+            filter: None,
         },
     };
     Ok((subscription, Arc::new(made)))

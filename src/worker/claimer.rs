@@ -2,6 +2,7 @@
 
 use super::{
     Shared,
+    allowance::{Allowance, Gate},
     keeper::Tenures,
     lane::Lane,
     runner,
@@ -10,7 +11,8 @@ use super::{
 };
 use crate::health::Heartbeat;
 use crate::store::{
-    Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError, release_unknown, wake_all_keys,
+    Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError, note_breaker, release_unknown,
+    wake_all_keys,
 };
 use std::{
     sync::Arc,
@@ -38,6 +40,7 @@ pub(super) type ClaimLine = Arc<Mutex<Option<Connection>>>;
 
 pub(super) struct Claimer {
     pub(super) lane: Arc<Lane>,
+    pub(super) gate: Gate,
     pub(super) shared: Shared,
     pub(super) tenures: Tenures,
     pub(super) line: ClaimLine,
@@ -59,6 +62,7 @@ impl Claimer {
         let mut swept: Option<Instant> = None;
         let stop = self.shared.stop.clone();
         stop.run_until_cancelled(async {
+            self.show_closed().await;
             loop {
                 // Registered before the claim: what comes during it wakes the next.
                 wake.work.mark_unchanged();
@@ -74,8 +78,15 @@ impl Claimer {
                 if swept.is_none_or(|at| self.lane.ordered() && at.elapsed() >= SWEEP_EVERY) && self.sweep().await.is_ok() {
                     swept = Some(Instant::now());
                 }
+                let allowance = match self.gate.ask(Instant::now()) {
+                    Ok(allowance) => allowance,
+                    Err(wait) => {
+                        tokio::time::sleep(wait.min(POLL)).await;
+                        continue;
+                    }
+                };
                 let Some(places) = self.places().await else { continue };
-                match self.claim(places, &mut memory, odd).await {
+                match self.claim(places, allowance, &mut memory, odd).await {
                     Ok(true) => tokio::time::sleep(PACE).await,
                     Ok(false) => self.idle(&mut wake).await,
                     Err(error) => {
@@ -88,6 +99,15 @@ impl Claimer {
         })
         .await;
         self.heartbeat.retire();
+    }
+
+    /// A process that ended while its breaker was open has left that behind.
+    async fn show_closed(&self) {
+        if self.lane.circuit.is_some()
+            && let Err(error) = note_breaker(&self.shared.pool, self.lane.id, None).await
+        {
+            tracing::warn!(%error, handler = %self.lane.name, "the registry may show a breaker as open that is not");
+        }
     }
 
     /// All places that are free, and at least one; `None` after waiting a while for it.
@@ -146,6 +166,7 @@ impl Claimer {
     async fn claim(
         &mut self,
         mut places: OwnedSemaphorePermit,
+        allowance: Allowance,
         memory: &mut Memory,
         odd: bool,
     ) -> Result<bool, StoreError> {
@@ -157,13 +178,16 @@ impl Claimer {
             tokio::time::sleep(RETRY).await;
             return Ok(true);
         }
-        let limits = if self.lane.ordered() { ordered(places.num_permits()) } else { share(places.num_permits(), odd) };
+        let most = places.num_permits().min(allowance.most);
+        let limits = if self.lane.ordered() { ordered(most) } else { share(most, odd) };
         let batch = self.claim_on_line(&tenure, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
             let Some(place) = places.split(1) else { break };
             let held = self.lane.holding.hold(claimed.claim.delivery);
-            let attempt = runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, place, held);
+            let probe = claimed.starts().then(|| self.gate.start(allowance)).flatten();
+            let attempt =
+                runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, probe, (place, held));
             self.shared.attempts.spawn(attempt);
         }
         Ok(more)
@@ -192,7 +216,8 @@ impl Claimer {
             connection.sequence(self.lane.id).await?;
         }
         let name = (self.lane.id, &self.lane.name);
-        let batch = connection.claim(name, tenure.lease, limits, &mut memory.floors).await?;
+        let batch =
+            connection.claim(name, tenure.lease, limits, &mut memory.floors, self.lane.policy.filter.as_ref()).await?;
         *line = Some(connection);
         Ok(batch)
     }
