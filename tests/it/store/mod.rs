@@ -3,6 +3,7 @@
 mod claims;
 mod comments;
 mod epoch;
+mod filter;
 mod floor;
 mod migrations;
 mod partitions;
