@@ -1,7 +1,7 @@
 -- Payload filters, and where a handler's circuit breaker shows.
 
 ALTER TABLE hookfast_data.handlers
-    ADD COLUMN filter text CHECK (filter::jsonpath IS NOT NULL),
+    ADD COLUMN filter text CHECK (filter IS NULL OR filter::jsonpath IS NOT NULL),
     ADD COLUMN breaker_opened_at timestamptz,
     ADD COLUMN breaker_until timestamptz,
     ADD CHECK ((breaker_opened_at IS NULL) = (breaker_until IS NULL));

@@ -15,6 +15,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::Semaphore;
 
 /// Opens after five; probes as fast as a test likes it.
 fn breaker() -> Option<Breaker> {
@@ -91,8 +92,8 @@ async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_i
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted() {
     let database = database().await;
-    let calls = Arc::new(AtomicUsize::new(0));
-    let called = calls.clone();
+    let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let (called, through) = (calls.clone(), gate.clone());
     let running = Running::start(&database, |builder| {
         let mut away = subscription("sink");
         away.types = vec!["job".parse().expect("a pattern")];
@@ -101,13 +102,20 @@ async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted(
             Some(Breaker { after: 1, pause: Duration::from_secs(60), max_pause: Duration::from_secs(60) });
         builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).handler(away, move |_: Delivery| {
             called.fetch_add(1, Ordering::Relaxed);
-            async { Outcome::unavailable("nobody is there") }
+            let gate = through.clone();
+            async move {
+                gate.acquire().await.expect("open").forget();
+                Outcome::unavailable("nobody is there")
+            }
         })
     })
     .await;
     running.execute(ENQUEUE).await;
+    const HELD: &str = "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL";
+    running.until(HELD, 2).await;
+    gate.add_permits(1);
     running.until(OPEN, 1).await;
-    running.until("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL", 0).await;
+    running.until(HELD, 0).await;
     // The other of the two that were claimed has its tries, and no attempt in its history.
     let released = "SELECT count(*) FROM hookfast_data.outbox WHERE attempt = 1 AND tries_left = 4";
     running.until(released, 1).await;

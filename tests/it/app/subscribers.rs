@@ -15,7 +15,7 @@ struct Books;
 
 impl TransactionalHandler for Books {
     async fn handle(&self, delivery: &Delivery, transaction: &mut SettlingTransaction) -> Result<(), Failed> {
-        sqlx::query("INSERT INTO ledger VALUES ('books', $1)")
+        sqlx::query("INSERT INTO public.ledger VALUES ('books', $1)")
             .bind(delivery.event.id.0)
             .execute(transaction.connection())
             .await?;
@@ -23,8 +23,8 @@ impl TransactionalHandler for Books {
     }
 }
 
-const TABLES: &str = "CREATE TABLE ledger (who text, event_id uuid); \
-    CREATE FUNCTION on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS \
+const TABLES: &str = "CREATE TABLE public.ledger (who text, event_id uuid); \
+    CREATE FUNCTION public.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS \
         $$ INSERT INTO public.ledger VALUES ('function', (event).event_id) $$";
 
 /// Each handler with the states of its deliveries, oldest first.
@@ -78,7 +78,7 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
     )
     .await;
     assert_eq!(
-        running.text("SELECT string_agg(who, ' ' ORDER BY who) FROM ledger").await,
+        running.text("SELECT string_agg(who, ' ' ORDER BY who) FROM public.ledger").await,
         "books books function function"
     );
 
