@@ -55,6 +55,8 @@ impl Claimer {
         let mut wake = self.wake.subscribe();
         let mut memory = Memory::new(None);
         let mut odd = false;
+        // Whether the last claim was of a single delivery and found its lane empty: the other is looked at before resting.
+        let mut one_lane_empty = false;
         // Whether a claim failed halfway: it may hold what nobody here knows of.
         let mut uncertain = false;
         let mut reconciled = Instant::now();
@@ -86,9 +88,17 @@ impl Claimer {
                     }
                 };
                 let Some(places) = self.places().await else { continue };
+                let most = places.num_permits().min(allowance.most);
                 match self.claim(places, allowance, &mut memory, odd).await {
                     Ok(true) => tokio::time::sleep(PACE).await,
-                    Ok(false) => self.idle(&mut wake).await,
+                    Ok(false) => {
+                        one_lane_empty = most == 1 && !self.lane.ordered() && !one_lane_empty;
+                        if one_lane_empty {
+                            tokio::time::sleep(PACE).await;
+                        } else {
+                            self.idle(&mut wake).await;
+                        }
+                    }
                     Err(error) => {
                         uncertain = true;
                         tracing::warn!(%error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
