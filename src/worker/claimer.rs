@@ -90,7 +90,10 @@ impl Claimer {
                 let Some(places) = self.places().await else { continue };
                 let most = places.num_permits().min(allowance.most);
                 match self.claim(places, allowance, &mut memory, odd).await {
-                    Ok(true) => tokio::time::sleep(PACE).await,
+                    Ok(true) => {
+                        one_lane_empty = false;
+                        tokio::time::sleep(PACE).await;
+                    }
                     Ok(false) => {
                         one_lane_empty = most == 1 && !self.lane.ordered() && !one_lane_empty;
                         if one_lane_empty {

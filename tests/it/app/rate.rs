@@ -64,3 +64,34 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
     assert_eq!(running.count("SELECT max(attempt)::bigint FROM hookfast.attempts").await, 1, "none was put back");
     running.end().await;
 }
+
+/// With one free place at a time each claim looks into one lane only, and all that waits is in the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_at_a_time_does_not_rest_while_the_other_lane_is_full() {
+    let database = database().await;
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let noted = times.clone();
+    let running = Running::start(&database, |builder| {
+        let mut single = subscription("single");
+        single.types = vec!["job".parse().expect("a pattern")];
+        single.policy.concurrency = 1;
+        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).handler(
+            single,
+            move |_: Delivery| {
+                noted.lock().expect("no panic").push(Instant::now());
+                async {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Outcome::Delivered
+                }
+            },
+        )
+    })
+    .await;
+    running.execute("SELECT hookfast.enqueue('jobs', 'job', to_jsonb(n)) FROM generate_series(1, 60) n").await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    let times = times.lock().expect("no panic").clone();
+    let took = times[59].duration_since(times[0]);
+    // 1.2 s of work; a rest is a second.
+    assert!(took < Duration::from_secs(8), "60 deliveries of 20 ms took {took:?}");
+    running.end().await;
+}
