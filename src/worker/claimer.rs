@@ -32,6 +32,9 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 /// How often an ordered handler's keys are looked at that wait for nothing: the net under the wake-ups between them.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
+/// How long the last look at what is held may take; a database that is away must not hold up the end.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -80,14 +83,16 @@ impl Claimer {
                 if swept.is_none_or(|at| self.lane.ordered() && at.elapsed() >= SWEEP_EVERY) && self.sweep().await.is_ok() {
                     swept = Some(Instant::now());
                 }
+                let Some(places) = self.places().await else { continue };
+                // After the wait for a place, during which a breaker may have opened.
                 let allowance = match self.gate.ask(Instant::now()) {
                     Ok(allowance) => allowance,
                     Err(wait) => {
+                        drop(places);
                         tokio::time::sleep(wait.min(POLL)).await;
                         continue;
                     }
                 };
-                let Some(places) = self.places().await else { continue };
                 let most = places.num_permits().min(allowance.most);
                 match self.claim(places, allowance, &mut memory, odd).await {
                     Ok(true) => {
@@ -111,6 +116,8 @@ impl Claimer {
             }
         })
         .await;
+        // A claim that was cut off may have taken what nobody here starts: free at once, and not with the lease's end.
+        let _ = tokio::time::timeout(LAST_LOOK, self.reconcile()).await;
         self.heartbeat.retire();
     }
 

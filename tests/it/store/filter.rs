@@ -71,7 +71,7 @@ async fn a_claim_says_of_each_delivery_whether_it_passes() {
         claimed.sort_by_key(|claimed| claimed.claim.delivery);
         assert_eq!(claimed.iter().map(|claimed| claimed.passes).collect::<Vec<_>>(), expected);
         let starts: Vec<_> = claimed.iter().map(|claimed| claimed.starts()).collect();
-        assert_eq!(starts[4], false, "what is gone is seen, and not started");
+        assert!(!starts[4], "what is gone is seen, and not started");
         store.execute("UPDATE hookfast_data.outbox SET locked_by = NULL").await;
     }
 }
