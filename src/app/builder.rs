@@ -119,9 +119,11 @@ impl Builder {
         self.declared(subscription, "transactional", Processed::Here(Runs::Transactional(Arc::new(handler))))
     }
 
-    /// Serves a handler that is pushed to by HTTP: at least once.
+    /// Serves a handler that is pushed to by HTTP: at least once. Unless its policy says otherwise it has the default
+    /// circuit breaker.
     #[must_use]
-    pub fn http_handler(self, subscription: Subscription, handler: Arc<HttpHandler>) -> Self {
+    pub fn http_handler(self, mut subscription: Subscription, handler: Arc<HttpHandler>) -> Self {
+        subscription.policy.breaker.get_or_insert_default();
         self.declared(subscription, "http", Processed::Here(Runs::Plain(handler)))
     }
 

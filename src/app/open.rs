@@ -3,9 +3,9 @@
 use super::RunError;
 use crate::domain::{HandlerName, SourceName};
 use crate::store::{
-    Database, DatabaseClock, Fault, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role, SourceId,
-    SqlFunction, StoreError, check_schema, ensure_partitions, migrate, register_handlers, register_sources,
-    wake_all_keys,
+    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role,
+    SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, migrate, register_handlers,
+    register_sources, wake_all_keys,
 };
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -74,6 +74,13 @@ async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
             missing @ ResolveError::Missing { .. } => RunError::Function(handler.clone(), missing),
         })?;
         functions.insert(handler.clone(), function);
+    }
+    for handler in &registration.handlers {
+        let Some(filter) = &handler.filter else { continue };
+        check_filter(&pool, filter).await.map_err(|error| match error {
+            FilterError::Store(error) => RunError::Database(error),
+            invalid @ FilterError::Invalid { .. } => RunError::Filter(handler.name.clone(), invalid),
+        })?;
     }
     let opened = async {
         let made = ensure_partitions(&pool).await?;

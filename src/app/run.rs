@@ -15,7 +15,7 @@ use crate::ingress::{
 };
 use crate::maintenance::{DATABASE, Maintenance};
 use crate::metrics::Metrics;
-use crate::store::{Database, HandlerRegistration, MigrateError, ResolveError, StoreError};
+use crate::store::{Database, FilterError, HandlerRegistration, MigrateError, ResolveError, StoreError};
 use crate::worker::{self, Announcer, Runs, Served, Wake, WorkerSettings};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
@@ -38,6 +38,9 @@ pub enum RunError {
     /// A handler's function is not there.
     #[error("handler '{0}': {1}")]
     Function(HandlerName, ResolveError),
+    /// A handler's payload filter cannot be used.
+    #[error("handler '{0}': {1}")]
+    Filter(HandlerName, FilterError),
     /// The thread of the lease could not be started.
     #[error(
         "the thread that keeps the lease could not be started ({0}); nothing was taken. Look at the limits of this process"
@@ -140,6 +143,7 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         sources: declared.subscription.sources.clone(),
         retry: declared.subscription.policy.retry.clone(),
         order: declared.subscription.policy.order.clone(),
+        filter: declared.subscription.policy.filter.clone(),
     });
     let functions = builder.handlers.iter().filter_map(|declared| match &declared.by {
         Processed::Function(name) => Some((declared.subscription.name.clone(), name.clone())),

@@ -1,23 +1,29 @@
 //! The words of the system as types. Pure: imports nothing of ours, touches no clock, socket or database.
 
+mod breaker;
 mod delivery;
 mod event;
+mod filter;
 mod identity;
 mod names;
 mod ordering;
 mod outcome;
 mod pattern;
+mod rate;
 mod receipt;
 mod retry;
 mod text;
 
+pub use breaker::{Breaker, InvalidBreaker};
 pub use delivery::{Delivery, DeliveryId};
 pub use event::{Event, EventId, Origin};
+pub use filter::{InvalidFilter, PayloadFilter};
 pub use identity::{Fingerprint, IdempotencyKey, Identity};
 pub use names::{EventType, HandlerName, InvalidName, SourceName};
 pub use ordering::{InvalidOrderingPath, OnDead, Order, OrderingPath};
 pub use outcome::{Outcome, Report};
 pub use pattern::{InvalidPattern, TypePattern};
+pub use rate::{InvalidRate, Rate};
 pub use receipt::{Receipt, Verdict};
 pub use retry::{InvalidRetry, RetryPolicy};
 pub use text::StorableText;

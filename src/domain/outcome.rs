@@ -14,6 +14,9 @@ pub enum Outcome {
         error: String,
         /// Not before this much time has passed, whatever the policy says.
         after: Option<Duration>,
+        /// Whether the handler itself was not there: it could not be reached, did not answer in time, or says so. A
+        /// run of these opens its circuit breaker; a failure of this one delivery does not count.
+        unavailable: bool,
     },
     /// Refused for good: a dead letter at once.
     Dead {
@@ -31,7 +34,17 @@ pub enum Outcome {
 impl Outcome {
     /// Again later, by the policy.
     pub fn retry(error: impl Into<String>) -> Self {
-        Self::Retry { error: error.into(), after: None }
+        Self::Retry { error: error.into(), after: None, unavailable: false }
+    }
+
+    /// Again later, and not before this much time has passed.
+    pub fn retry_after(error: impl Into<String>, after: Duration) -> Self {
+        Self::Retry { error: error.into(), after: Some(after), unavailable: false }
+    }
+
+    /// Again later, since the handler itself was not there: counts for its circuit breaker.
+    pub fn unavailable(error: impl Into<String>) -> Self {
+        Self::Retry { error: error.into(), after: None, unavailable: true }
     }
 
     /// Refused for good.

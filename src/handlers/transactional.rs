@@ -18,6 +18,11 @@ impl Failed {
         Self(Outcome::retry(why.to_string()))
     }
 
+    /// Again later, since what the handler needs is not there: counts for its circuit breaker.
+    pub fn unavailable(why: impl fmt::Display) -> Self {
+        Self(Outcome::unavailable(why.to_string()))
+    }
+
     /// Refused for good: a dead letter at once.
     pub fn dead(why: impl fmt::Display) -> Self {
         Self(Outcome::dead(why.to_string()))

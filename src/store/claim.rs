@@ -1,7 +1,7 @@
 //! Claiming: a batch of one handler's deliveries, under a lease.
 
 use super::{Connection, Floors, HandlerId, LeaseId, StoreError, floor::Seen};
-use crate::domain::{Delivery, DeliveryId, Event, EventId, HandlerName};
+use crate::domain::{Delivery, DeliveryId, Event, EventId, HandlerName, PayloadFilter};
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
 use std::{
@@ -56,8 +56,17 @@ pub struct Claimed {
     pub event_id: EventId,
     /// What the handler gets; `None` where the event is gone.
     pub delivery: Option<Delivery>,
+    /// Whether the handler's payload filter lets it pass; true where the event is gone.
+    pub passes: bool,
     /// The length in bytes of a body that was too long to bring along, and has to be fetched.
     pub long_body: Option<u32>,
+}
+
+impl Claimed {
+    /// Whether it comes to an attempt: its event is there, and its handler wants it.
+    pub fn starts(&self) -> bool {
+        self.delivery.is_some() && self.passes
+    }
 }
 
 /// What a claim found.
@@ -79,7 +88,8 @@ struct Row0 {
 }
 
 impl Connection {
-    /// Claims as many deliveries of `handler` as `limits` allow and are there.
+    /// Claims as many deliveries of `handler` as `limits` allow and are there. Those that `filter` does not let pass
+    /// are claimed too, and say so.
     ///
     /// # Errors
     /// Where the statement failed; nothing is held then, or it is held by a lease that does not know it, and
@@ -90,6 +100,7 @@ impl Connection {
         lease: LeaseId,
         limits: ClaimLimits,
         floors: &mut Floors,
+        filter: Option<&PayloadFilter>,
     ) -> Result<Batch, StoreError> {
         let now = Instant::now();
         let (fresh_floor, due_floor) = floors.for_claim(now);
@@ -119,11 +130,16 @@ impl Connection {
             floors.saw_due(latest);
         }
         let more = (cut && limits.fresh > 0) || (limits.due > 0 && due().count() >= limits.due);
-        let claimed = self.with_events(taken, handler.1).await?;
+        let claimed = self.with_events(taken, handler.1, filter).await?;
         Ok(Batch { claimed, more })
     }
 
-    async fn with_events(&mut self, taken: Vec<Row0>, handler: &HandlerName) -> Result<Vec<Claimed>, StoreError> {
+    async fn with_events(
+        &mut self,
+        taken: Vec<Row0>,
+        handler: &HandlerName,
+        filter: Option<&PayloadFilter>,
+    ) -> Result<Vec<Claimed>, StoreError> {
         let ids: Vec<Uuid> = taken.iter().map(|t| t.event_id.0).collect();
         let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
         let rows = sqlx::query(CLAIMED_EVENTS)
@@ -131,6 +147,7 @@ impl Connection {
             .bind(first)
             .bind(last)
             .bind(SHORT_BODY)
+            .bind(filter.map(PayloadFilter::as_str))
             // Planned for these bounds each time: that is what keeps it from opening every partition.
             .persistent(false)
             .fetch_all(&mut self.inner)
@@ -138,8 +155,8 @@ impl Connection {
             .map_err(StoreError::new("claimed events"))?;
         let mut events = HashMap::with_capacity(rows.len());
         for row in &rows {
-            let (event, long_body) = read_event(row).map_err(StoreError::new("claimed events"))?;
-            events.insert(event.id, (Arc::new(event), long_body));
+            let (event, long_body, passes) = read_event(row).map_err(StoreError::new("claimed events"))?;
+            events.insert(event.id, (Arc::new(event), long_body, passes));
         }
         Ok(taken
             .into_iter()
@@ -151,8 +168,9 @@ impl Connection {
                     lost: t.lost,
                     ordering_key: t.ordering_key,
                     event_id: t.event_id,
-                    long_body: found.and_then(|(_, length)| *length),
-                    delivery: found.map(|(event, _)| Delivery {
+                    long_body: found.and_then(|(_, length, _)| *length),
+                    passes: found.is_none_or(|(.., passes)| *passes),
+                    delivery: found.map(|(event, ..)| Delivery {
                         id: t.claim.delivery,
                         attempt: t.claim.attempt,
                         handler: handler.clone(),
@@ -194,7 +212,8 @@ fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read,
     Ok((snapshot, Some(claimed)))
 }
 
-fn read_event(row: &PgRow) -> Result<(Event, Option<u32>), sqlx::Error> {
+/// The event, the length of a body that was not brought along, and whether the filter lets it pass.
+fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
     let name = |column: &str| row.try_get::<&str, _>(column);
     let invalid = |e: crate::domain::InvalidName| sqlx::Error::Decode(Box::new(e));
     let micros: i64 = row.try_get("received_at")?;
@@ -212,5 +231,5 @@ fn read_event(row: &PgRow) -> Result<(Event, Option<u32>), sqlx::Error> {
         headers: Arc::new(row.try_get("headers")?),
         body: body.map(Bytes::from).unwrap_or_default(),
     };
-    Ok((event, long_body))
+    Ok((event, long_body, row.try_get("passes")?))
 }

@@ -7,6 +7,9 @@ use sqlx::{AssertSqlSafe, PgPool};
 /// What a handler raises to refuse a delivery for good.
 const REFUSED: &str = "HF001";
 
+/// The statement's time was up.
+const TIMED_OUT: &str = "57014";
+
 /// The function itself, by its name with its schema, both quoted.
 const RESOLVE: &str = "SELECT format('%I.%I', n.nspname, p.proname) \
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
@@ -69,7 +72,11 @@ impl SettlingTransaction {
             Err(sqlx::Error::Database(error)) => {
                 let code = error.code().unwrap_or_default();
                 let raised = format!("{} (SQLSTATE {code})", error.message());
-                if code == REFUSED { Outcome::dead(error.message()) } else { Outcome::retry(raised) }
+                match &*code {
+                    REFUSED => Outcome::dead(error.message()),
+                    TIMED_OUT => Outcome::unavailable(raised),
+                    _ => Outcome::retry(raised),
+                }
             }
             Err(error) => Outcome::retry(error.to_string()),
         }

@@ -3,10 +3,12 @@
 //! One file a subject; the hot statements are files of their own under `sql/`, each beginning with a comment that
 //! names it, so that `pg_stat_statements` can be read. Nothing here decides anything that is not in a statement.
 
+mod breaker;
 mod claim;
 mod clock;
 mod connect;
 mod error;
+mod filter;
 mod floor;
 mod function;
 mod ingest;
@@ -24,10 +26,12 @@ mod rollups;
 mod settle;
 mod transaction;
 
+pub use breaker::note_breaker;
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, event_body};
 pub use clock::DatabaseClock;
 pub use connect::{Connection, Database, InvalidUrl, Role};
 pub use error::{Fault, StoreError};
+pub use filter::{FilterError, check_filter};
 pub use floor::Floors;
 pub use function::{ResolveError, SqlFunction};
 pub use ingest::{IngestError, NewEvent};

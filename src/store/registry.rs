@@ -1,7 +1,7 @@
 //! Sources and handlers: who is known, and what is subscribed to.
 
 use super::StoreError;
-use crate::domain::{HandlerName, OnDead, Order, RetryPolicy, SourceName, TypePattern};
+use crate::domain::{HandlerName, OnDead, Order, PayloadFilter, RetryPolicy, SourceName, TypePattern};
 use serde_json::json;
 use sqlx::{PgPool, Row};
 use std::collections::HashMap;
@@ -29,6 +29,8 @@ pub struct HandlerRegistration {
     pub retry: RetryPolicy,
     /// The order it keeps.
     pub order: Option<Order>,
+    /// Which payloads it wants; `None` is all.
+    pub filter: Option<PayloadFilter>,
 }
 
 impl HandlerRegistration {
@@ -95,6 +97,7 @@ pub async fn register_handlers(
             .bind(handler.retry_json())
             .bind(handler.order.as_ref().map(|order| order.by.members()))
             .bind(handler.order.as_ref().map_or(OnDead::Skip, |order| order.on_dead).as_str())
+            .bind(handler.filter.as_ref().map(PayloadFilter::as_str))
             .fetch_one(pool)
             .await
             .map_err(StoreError::new("register a handler"))?;

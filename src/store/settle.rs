@@ -14,6 +14,8 @@ const CHANGED_TRIES: u32 = 5;
 pub enum SettleOutcome {
     /// It is done.
     Delivered,
+    /// The handler's payload filter did not let it pass: it is done, and was not run.
+    Filtered,
     /// It failed, and is due again after this long, unless that was its last try.
     Retry(Duration),
     /// It failed for a reason that is not its own, and waits without using up a try.
@@ -147,6 +149,7 @@ fn words(outcome: &SettleOutcome) -> (&'static str, i64) {
     let delay = |after: &Duration| interval_millis(*after);
     match outcome {
         SettleOutcome::Delivered => ("delivered", 0),
+        SettleOutcome::Filtered => ("filtered", 0),
         SettleOutcome::Retry(after) => ("retry", delay(after)),
         SettleOutcome::Waits(after) => ("waits", delay(after)),
         SettleOutcome::Refused => ("refused", 0),

@@ -2,6 +2,7 @@
 
 use super::{
     Shared,
+    allowance::{Allowance, Gate},
     keeper::Tenures,
     lane::Lane,
     runner,
@@ -10,7 +11,8 @@ use super::{
 };
 use crate::health::Heartbeat;
 use crate::store::{
-    Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError, release_unknown, wake_all_keys,
+    Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError, note_breaker, release_unknown,
+    wake_all_keys,
 };
 use std::{
     sync::Arc,
@@ -30,6 +32,9 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 /// How often an ordered handler's keys are looked at that wait for nothing: the net under the wake-ups between them.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
+/// How long the last look at what is held may take; a database that is away must not hold up the end.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -38,6 +43,7 @@ pub(super) type ClaimLine = Arc<Mutex<Option<Connection>>>;
 
 pub(super) struct Claimer {
     pub(super) lane: Arc<Lane>,
+    pub(super) gate: Gate,
     pub(super) shared: Shared,
     pub(super) tenures: Tenures,
     pub(super) line: ClaimLine,
@@ -52,6 +58,8 @@ impl Claimer {
         let mut wake = self.wake.subscribe();
         let mut memory = Memory::new(None);
         let mut odd = false;
+        // Whether the last claim was of a single delivery and found its lane empty: the other is looked at before resting.
+        let mut one_lane_empty = false;
         // Whether a claim failed halfway: it may hold what nobody here knows of.
         let mut uncertain = false;
         let mut reconciled = Instant::now();
@@ -59,6 +67,7 @@ impl Claimer {
         let mut swept: Option<Instant> = None;
         let stop = self.shared.stop.clone();
         stop.run_until_cancelled(async {
+            self.show_closed().await;
             loop {
                 // Registered before the claim: what comes during it wakes the next.
                 wake.work.mark_unchanged();
@@ -75,9 +84,29 @@ impl Claimer {
                     swept = Some(Instant::now());
                 }
                 let Some(places) = self.places().await else { continue };
-                match self.claim(places, &mut memory, odd).await {
-                    Ok(true) => tokio::time::sleep(PACE).await,
-                    Ok(false) => self.idle(&mut wake).await,
+                // After the wait for a place, during which a breaker may have opened.
+                let allowance = match self.gate.ask(Instant::now()) {
+                    Ok(allowance) => allowance,
+                    Err(wait) => {
+                        drop(places);
+                        tokio::time::sleep(wait.min(POLL)).await;
+                        continue;
+                    }
+                };
+                let most = places.num_permits().min(allowance.most);
+                match self.claim(places, allowance, &mut memory, odd).await {
+                    Ok(true) => {
+                        one_lane_empty = false;
+                        tokio::time::sleep(PACE).await;
+                    }
+                    Ok(false) => {
+                        one_lane_empty = most == 1 && !self.lane.ordered() && !one_lane_empty;
+                        if one_lane_empty {
+                            tokio::time::sleep(PACE).await;
+                        } else {
+                            self.idle(&mut wake).await;
+                        }
+                    }
                     Err(error) => {
                         uncertain = true;
                         tracing::warn!(%error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
@@ -87,7 +116,18 @@ impl Claimer {
             }
         })
         .await;
+        // A claim that was cut off may have taken what nobody here starts: free at once, and not with the lease's end.
+        let _ = tokio::time::timeout(LAST_LOOK, self.reconcile()).await;
         self.heartbeat.retire();
+    }
+
+    /// A process that ended while its breaker was open has left that behind.
+    async fn show_closed(&self) {
+        if self.lane.circuit.is_some()
+            && let Err(error) = note_breaker(&self.shared.pool, self.lane.id, None).await
+        {
+            tracing::warn!(%error, handler = %self.lane.name, "the registry may show a breaker as open that is not");
+        }
     }
 
     /// All places that are free, and at least one; `None` after waiting a while for it.
@@ -147,6 +187,7 @@ impl Claimer {
     async fn claim(
         &mut self,
         mut places: OwnedSemaphorePermit,
+        allowance: Allowance,
         memory: &mut Memory,
         odd: bool,
     ) -> Result<bool, StoreError> {
@@ -158,13 +199,16 @@ impl Claimer {
             tokio::time::sleep(RETRY).await;
             return Ok(true);
         }
-        let limits = if self.lane.ordered() { ordered(places.num_permits()) } else { share(places.num_permits(), odd) };
+        let most = places.num_permits().min(allowance.most);
+        let limits = if self.lane.ordered() { ordered(most) } else { share(most, odd) };
         let batch = self.claim_on_line(&tenure, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
             let Some(place) = places.split(1) else { break };
             let held = self.lane.holding.hold(claimed.claim.delivery);
-            let attempt = runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, place, held);
+            let probe = claimed.starts().then(|| self.gate.start(allowance)).flatten();
+            let attempt =
+                runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, probe, (place, held));
             self.shared.attempts.spawn(attempt);
         }
         Ok(more)
@@ -191,7 +235,8 @@ impl Claimer {
         }
         let unsequenced = self.lane.ordered() && connection.sequence(self.lane.id).await?;
         let name = (self.lane.id, &self.lane.name);
-        let mut batch = connection.claim(name, tenure.lease, limits, &mut memory.floors).await?;
+        let mut batch =
+            connection.claim(name, tenure.lease, limits, &mut memory.floors, self.lane.policy.filter.as_ref()).await?;
         batch.more |= unsequenced;
         *line = Some(connection);
         Ok(batch)

@@ -3,6 +3,9 @@
 //! A `keeper` holds this process's lease; for each handler a `claimer` claims into free places; a `runner` runs each
 //! attempt in a task of its own; a `settler` commits outcomes together; a `rescuer` takes over from the dead.
 
+mod allowance;
+mod breaker;
+mod bucket;
 mod claimer;
 mod holding;
 mod keeper;
@@ -21,6 +24,7 @@ use crate::domain::HandlerName;
 use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
 use crate::store::{Database, HandlerId, Role};
+use allowance::Gate;
 use claimer::{ClaimLine, Claimer};
 use keeper::Keeper;
 use lane::Lane;
@@ -138,8 +142,10 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     let claimers = TaskTracker::new();
     for (i, served) in handlers.into_iter().enumerate() {
         let heartbeat = heartbeats.register(format!("claim {}", served.name), STUCK);
+        let lane = Arc::new(Lane::new(served.id, served.name, served.policy, served.runs));
         let claimer = Claimer {
-            lane: Arc::new(Lane::new(served.id, served.name, served.policy, served.runs)),
+            gate: Gate::new(lane.policy.rate, lane.circuit.clone()),
+            lane,
             shared: shared.clone(),
             tenures: tenures.clone(),
             line: lines[i % CLAIM_LINES].clone(),

@@ -2,13 +2,14 @@
 
 use super::{
     Shared,
+    breaker::{Change, Probe},
     holding::Held,
     lane::{Lane, Runs},
     settler::{Ended, wake_next},
     tenure::Tenure,
 };
 use crate::domain::{Outcome, Report, StorableText};
-use crate::store::{Claim, Claimed, Fault, SettleOutcome, Settlement, SettlingTransaction, event_body};
+use crate::store::{Claim, Claimed, Fault, SettleOutcome, Settlement, SettlingTransaction, event_body, note_breaker};
 use futures_util::FutureExt;
 use std::{
     any::Any,
@@ -37,12 +38,12 @@ pub(super) async fn run(
     shared: Shared,
     tenure: Arc<Tenure>,
     claimed: Claimed,
-    place: OwnedSemaphorePermit,
-    held: Held,
+    probe: Option<Probe>,
+    (place, held): (OwnedSemaphorePermit, Held),
 ) {
     let claim = claimed.claim;
     let (settlement, settled) = tokio::select! {
-        ended = attempt(&lane, &shared, &tenure, &claimed) => ended,
+        ended = attempt(&lane, &shared, &tenure, &claimed, probe) => ended,
         // The lease is gone: others have taken over, so whatever runs stops here.
         () = tenure.ended.cancelled() => {
             shared.metrics.count("handler", &lane.label, "stopped", 1);
@@ -66,20 +67,31 @@ pub(super) async fn run(
 }
 
 /// The outcome, and whether it is settled already.
-async fn attempt(lane: &Lane, shared: &Shared, tenure: &Tenure, claimed: &Claimed) -> (Settlement, bool) {
+async fn attempt(
+    lane: &Lane,
+    shared: &Shared,
+    tenure: &Tenure,
+    claimed: &Claimed,
+    probe: Option<Probe>,
+) -> (Settlement, bool) {
     let of = |outcome| Settlement { claim: claimed.claim, outcome, duration: None, status: None, error: None };
     let released = || (of(SettleOutcome::Release(Duration::ZERO)), false);
     let Some(delivery) = &claimed.delivery else {
         let error = Some(StorableText::new("the event's payload is gone: its retention has passed", LONGEST_ERROR));
         return (Settlement { error, ..of(SettleOutcome::EventMissing) }, false);
     };
+    if !claimed.passes {
+        return (of(SettleOutcome::Filtered), false);
+    }
     let started = tokio::select! {
         biased;
         () = shared.stop.cancelled() => None,
         started = start(lane, shared, claimed) => Some(started),
     };
     let Some(_started) = started else { return released() };
-    if !tenure.may_start(Instant::now()) {
+    // What waited for its turn when the breaker opened waits on in the table, without using up a try.
+    let left_alone = probe.is_none() && lane.circuit.as_ref().is_some_and(|circuit| !circuit.is_closed());
+    if left_alone || !tenure.may_start(Instant::now()) {
         return released();
     }
     let mut delivery = delivery.clone();
@@ -111,6 +123,16 @@ async fn attempt(lane: &Lane, shared: &Shared, tenure: &Tenure, claimed: &Claime
     };
     let took = begun.elapsed();
     shared.metrics.took("handler", &lane.label, took);
+    if let Some(circuit) = &lane.circuit {
+        let now = Instant::now();
+        let change = match probe {
+            Some(probe) => probe.ended(&report.outcome, now),
+            None => circuit.ended(&report.outcome, now),
+        };
+        if let Some(change) = change {
+            note(lane, shared, change).await;
+        }
+    }
     if let Outcome::Gone { error } = &report.outcome {
         pause(lane, shared, error).await;
     }
@@ -149,7 +171,7 @@ async fn guarded<T: From<Outcome>>(attempt: impl Future<Output = T>, limit: Dura
     match tokio::time::timeout(limit, AssertUnwindSafe(attempt).catch_unwind()).await {
         Ok(Ok(ended)) => ended,
         Ok(Err(panic)) => Outcome::retry(format!("the handler panicked: {}", panic_text(&*panic))).into(),
-        Err(_) => Outcome::retry(format!("the handler did not end within {limit:?}")).into(),
+        Err(_) => Outcome::unavailable(format!("the handler did not end within {limit:?}")).into(),
     }
 }
 
@@ -199,10 +221,33 @@ fn settle_outcome(outcome: Outcome, lane: &Lane, failures: usize) -> (SettleOutc
         Outcome::Delivered => (SettleOutcome::Delivered, None),
         Outcome::Dead { error } => (SettleOutcome::Refused, Some(error)),
         Outcome::Gone { error } => (SettleOutcome::Waits(GONE_WAITS), Some(error)),
-        Outcome::Retry { error, after } => {
+        Outcome::Retry { error, after, .. } => {
             let delay = lane.policy.retry.delay(failures, rand::random());
             (SettleOutcome::Retry(delay.max(after.unwrap_or_default())), Some(error))
         }
+    }
+}
+
+/// A change of the circuit breaker, for people.
+async fn note(lane: &Lane, shared: &Shared, change: Change) {
+    let (counter, pause) = match change {
+        Change::Opened(pause) => {
+            tracing::warn!(handler = %lane.name, ?pause,
+                "the handler is unavailable and left alone; its deliveries wait and use up no tries, one is tried after the pause");
+            ("breaker_opened", Some(pause))
+        }
+        Change::StaysOpen(pause) => {
+            tracing::info!(handler = %lane.name, ?pause, "the handler is still unavailable");
+            ("breaker_probes_failed", Some(pause))
+        }
+        Change::Closed => {
+            tracing::info!(handler = %lane.name, "the handler answers again, and gets everything that waits");
+            ("breaker_closed", None)
+        }
+    };
+    shared.metrics.count("handler", &lane.label, counter, 1);
+    if let Err(error) = note_breaker(&shared.pool, lane.id, pause).await {
+        tracing::warn!(%error, handler = %lane.name, "the registry does not show the breaker's change");
     }
 }
 

@@ -181,6 +181,7 @@ pub(super) async fn wake_next(pool: &PgPool, wake: &Wake, handler: HandlerId, ke
 fn counter(outcome: &SettleOutcome) -> &'static str {
     match outcome {
         SettleOutcome::Delivered => "delivered",
+        SettleOutcome::Filtered => "filtered",
         SettleOutcome::Retry(_) | SettleOutcome::Waits(_) => "retry",
         SettleOutcome::Refused | SettleOutcome::EventMissing => "dead",
         SettleOutcome::Release(_) => "released",

@@ -82,7 +82,7 @@ async fn the_status_counts_where_the_body_hangs_or_breaks() {
     let cases = [
         ("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\nhalf", Outcome::Delivered, 200),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz not a chunk", Outcome::Delivered, 200),
-        ("HTTP/1.1 500 Oh\r\ncontent-length: 900\r\n\r\nhalf", Outcome::retry("status 500: half"), 500),
+        ("HTTP/1.1 500 Oh\r\ncontent-length: 900\r\n\r\nhalf", Outcome::unavailable("status 500: half"), 500),
     ];
     let attempts = cases.into_iter().flat_map(|case| [(case.clone(), true), (case, false)]);
     join_all(attempts.map(async |((head, outcome, status), hangs)| {
@@ -126,7 +126,7 @@ async fn one_that_resets_or_closes_is_a_broken_connection() {
     .await;
     for server in [resets, closes_at_once, resets_at_once, closes_in_the_head] {
         let report = deliver(&handler(server.url())).await;
-        assert!(matches!(&report.outcome, Outcome::Retry { after: None, .. }), "{report:?}");
+        assert!(matches!(&report.outcome, Outcome::Retry { after: None, unavailable: true, .. }), "{report:?}");
         let text = error(&report);
         assert!(text.starts_with("connection broken: ") || text.starts_with("connection failed: "), "{text}");
     }
@@ -159,7 +159,7 @@ async fn a_body_that_drips_does_not_hold_the_attempt() {
     .await;
     let patient = HttpHandlerSettings { timeout: Duration::from_secs(600), ..settings(drips.url()) };
     let report = deliver(&HttpHandler::new(patient).expect("a handler")).await;
-    let Outcome::Retry { error, after } = report.outcome else { panic!("503 is tried again") };
+    let Outcome::Retry { error, after, unavailable: true } = report.outcome else { panic!("503 is tried again") };
     assert!(error.starts_with("status 503: .") && after == Some(Duration::from_secs(7)), "{error}");
 }
 
@@ -202,7 +202,7 @@ async fn nuls_and_bytes_that_are_no_text_come_out_storable() {
         b"HTTP/1.1 500 \xff\xfe\r\nx-odd: \xff\xfe\r\nretry-after: \xff\r\ncontent-length: 6\r\n\r\n\0a\xff\xfe\0b";
     let server = RawServer::answering(&answer[..]).await;
     let report = deliver(&handler(server.url())).await;
-    assert_eq!(report.outcome, Outcome::retry("status 500: \u{fffd}a\u{fffd}\u{fffd}\u{fffd}b"));
+    assert_eq!(report.outcome, Outcome::unavailable("status 500: \u{fffd}a\u{fffd}\u{fffd}\u{fffd}b"));
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use crate::config::{
     HandlerConfig, HandlerKind, HttpConfig,
     secrets::{SecretRefs, Value},
 };
-use crate::domain::{OnDead, Order, RetryPolicy};
+use crate::domain::{Breaker, OnDead, Order, PayloadFilter, Rate, RetryPolicy};
 use crate::worker::HandlerPolicy;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +27,25 @@ pub(super) struct Handler {
     headers: Option<BTreeMap<String, String>>,
     dead_on: Option<Vec<u16>>,
     function: Option<String>,
+    rate: Option<f64>,
+    breaker: Option<BreakerSetting>,
+    filter: Option<String>,
+}
+
+/// `false`, or its numbers.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a breaker is true, false, or a table with after, pause and max_pause")]
+enum BreakerSetting {
+    On(bool),
+    Settings(BreakerTable),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BreakerTable {
+    after: Option<u32>,
+    pause: Option<String>,
+    max_pause: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -88,14 +107,24 @@ impl Settings<'_> {
     fn kind(&mut self, handler: &Handler) -> Option<HandlerKind> {
         match handler.kind.as_str() {
             "http" => {
-                let own =
-                    ["timeout", "concurrency", "url", "secrets", "allow_private", "headers", "dead_on"].as_slice();
+                let own = [
+                    "timeout",
+                    "concurrency",
+                    "rate",
+                    "breaker",
+                    "url",
+                    "secrets",
+                    "allow_private",
+                    "headers",
+                    "dead_on",
+                ]
+                .as_slice();
                 let fits = self.no_other(handler, own);
                 let http = self.http(handler);
                 fits.and(http).map(HandlerKind::Http)
             }
             "sql" => {
-                let fits = self.no_other(handler, &["timeout", "concurrency", "function"]);
+                let fits = self.no_other(handler, &["timeout", "concurrency", "rate", "breaker", "function"]);
                 let function = self.needed("function", handler.function.clone(), &handler.kind);
                 fits.and(function).map(HandlerKind::Sql)
             }
@@ -128,7 +157,44 @@ impl Settings<'_> {
         let concurrency = self.problems.positive(&self.at("concurrency"), handler.concurrency, default.concurrency);
         let retry = self.retry(handler.retry.as_ref());
         let order = self.order(handler);
-        Some(HandlerPolicy { retry: retry?, timeout, concurrency, order: order? })
+        let rate = self.set(handler.rate.map(Rate::per_second), "rate");
+        let breaker = self.breaker(handler.breaker.as_ref());
+        let filter = self.set(handler.filter.as_deref().map(PayloadFilter::from_str), "filter");
+        Some(HandlerPolicy {
+            retry: retry?,
+            timeout,
+            concurrency,
+            order: order?,
+            rate: rate?,
+            breaker: breaker?,
+            filter: filter?,
+        })
+    }
+
+    /// A setting that may be left out.
+    fn set<T, E: fmt::Display>(&mut self, given: Option<Result<T, E>>, key: &str) -> Option<Option<T>> {
+        match given {
+            Some(result) => self.problems.note(&self.at(key), result).map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// What is left out is as the kind has it.
+    fn breaker(&mut self, given: Option<&BreakerSetting>) -> Option<Option<Breaker>> {
+        let default = Breaker::default();
+        let table = match given {
+            None => return Some(None),
+            Some(BreakerSetting::On(true)) => return Some(Some(default)),
+            Some(BreakerSetting::On(false)) => return Some(Some(Breaker::never())),
+            Some(BreakerSetting::Settings(table)) => table,
+        };
+        let place = self.at("breaker");
+        let breaker = Breaker {
+            after: table.after.unwrap_or(default.after),
+            pause: self.problems.duration(&place, table.pause.as_deref(), default.pause),
+            max_pause: self.problems.duration(&place, table.max_pause.as_deref(), default.max_pause),
+        };
+        self.problems.note(&place, breaker.check()).map(Some)
     }
 
     fn retry(&mut self, retry: Option<&Retry>) -> Option<RetryPolicy> {
@@ -204,6 +270,8 @@ impl Handler {
             ("headers", self.headers.is_some()),
             ("dead_on", self.dead_on.is_some()),
             ("function", self.function.is_some()),
+            ("rate", self.rate.is_some()),
+            ("breaker", self.breaker.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, given)| given.then_some(name))

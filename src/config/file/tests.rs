@@ -1,7 +1,7 @@
 //! What a file may say, and what is said about one that may not.
 
 use super::super::{Config, HandlerKind};
-use crate::domain::OnDead;
+use crate::domain::{Breaker, OnDead, Rate};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -174,6 +174,30 @@ fn each_kind_of_handler_has_its_own_settings() {
         (format!("{fed}header = 'x'\n"), "[sources.fed] header: the kind 'sql' has no such setting"),
     ] {
         let error = Config::parse(&text).expect_err(wrong).to_string();
+        assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
+    }
+}
+
+#[test]
+fn rate_breaker_and_filter_are_read() {
+    let policy = |setting: &str| {
+        let config = Config::parse(&format!("{SOURCE}{HANDLER}{setting}\n"));
+        config.map(|config| config.handlers[0].policy.clone()).map_err(|error| error.to_string())
+    };
+    let all = policy("rate = 0.5\nbreaker = { after = 3, pause = '1s' }\nfilter = '$.a > 1'").expect("policies");
+    assert_eq!(all.rate, Rate::per_second(0.5).ok());
+    let breaker = Breaker { after: 3, pause: Duration::from_secs(1), ..Breaker::default() };
+    assert_eq!((all.breaker, all.filter.expect("a filter").as_str()), (Some(breaker), "$.a > 1"));
+    let without = policy("").expect("none");
+    assert_eq!((without.rate, without.breaker, without.filter), (None, None, None));
+    assert_eq!(policy("breaker = false").expect("off").breaker, Some(Breaker::never()));
+    for (setting, wrong) in [
+        ("rate = 0.0", "[handlers.shop] rate: a rate is 0.001 to 1000000"),
+        ("filter = ''", "[handlers.shop] filter: a payload filter is a jsonpath predicate"),
+        ("breaker = { after = 0 }", "[handlers.shop] breaker: a breaker opens after 1"),
+        ("breaker = { afer = 1 }", "a breaker is true, false, or a table with after, pause and max_pause"),
+    ] {
+        let error = policy(setting).expect_err(wrong);
         assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
     }
 }

@@ -39,7 +39,8 @@ fn outcome(status: StatusCode, body: &[u8], after: Option<Duration>, dead_on: &[
     } else if status == StatusCode::GONE {
         Outcome::Gone { error }
     } else {
-        Outcome::Retry { error, after }
+        // A 4xx is about this one event, and so is a redirect; a 5xx is about the receiver.
+        Outcome::Retry { error, after, unavailable: status.is_server_error() }
     }
 }
 
@@ -125,8 +126,9 @@ mod tests {
         assert_eq!(of(410, b"moved away"), Outcome::Gone { error: "status 410: moved away".into() });
         assert_eq!(of(422, b" no\n"), Outcome::dead("status 422: no"));
         for again in [199, 300, 302, 304, 400, 401, 403, 408, 409, 413, 418, 429, 500, 502, 503, 504, 599, 999] {
-            let Outcome::Retry { error, after } = of(again, b"") else { panic!("{again} is tried again") };
+            let Outcome::Retry { error, after, unavailable } = of(again, b"") else { panic!("{again} is tried again") };
             assert!(error.starts_with(&format!("status {again}")) && after == wait, "{error}");
+            assert_eq!(unavailable, (500..600).contains(&again), "{again}");
         }
         let gone_is_dead = outcome(StatusCode::GONE, b"", None, &[410]);
         assert_eq!(gone_is_dead, Outcome::dead("status 410"), "what the operator lists comes first");

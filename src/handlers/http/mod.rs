@@ -1,7 +1,8 @@
 //! The `http` handler: pushes the event's exact bytes to a URL, signed by the Standard Webhooks scheme. At least once.
 //!
 //! 2xx is delivered; 410 pauses the handler; statuses in `dead_on` are dead letters; everything else, time-outs and
-//! broken connections are tried again by the policy, and not before what `Retry-After` says.
+//! broken connections are tried again by the policy, and not before what `Retry-After` says. No usable answer and a 5xx
+//! count for the circuit breaker.
 
 mod answer;
 mod client;
@@ -101,7 +102,7 @@ impl HttpHandler {
                 format!("timed out after {}: no answer from {}", trouble::seconds(self.timeout), self.target.name)
             }
         };
-        Outcome::retry(StorableText::new(&trouble, LONGEST_ERROR).into_string()).into()
+        Outcome::unavailable(StorableText::new(&trouble, LONGEST_ERROR).into_string()).into()
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Response, reqwest::Error> {

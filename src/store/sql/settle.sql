@@ -1,6 +1,6 @@
 -- hookfast: settle
 -- A group of outcomes. A row is settled only where the claim that made the outcome still holds it.
--- $1 handler ids, $2 delivery ids, $3 attempts, $4 leases, $5 outcomes (delivered, retry, waits, refused,
+-- $1 handler ids, $2 delivery ids, $3 attempts, $4 leases, $5 outcomes (delivered, filtered, retry, waits, refused,
 -- event_missing, release), $6 delays in milliseconds, $7 durations in milliseconds, $8 statuses, $9 errors
 WITH outcomes AS MATERIALIZED (
     SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[],
@@ -20,7 +20,7 @@ held AS MATERIALIZED (
 ),
 gone AS (
     DELETE FROM hookfast_data.outbox o
-    USING (SELECT * FROM held WHERE verdict IN ('delivered', 'tries_used', 'refused', 'event_missing')) h
+    USING (SELECT * FROM held WHERE verdict IN ('delivered', 'filtered', 'tries_used', 'refused', 'event_missing')) h
     WHERE o.ctid = h.tid
     RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt, o.lost, o.ordering_key,
         h.duration_ms, h.status, h.lease_id, h.error
@@ -47,7 +47,7 @@ tried AS (
     INSERT INTO hookfast_data.attempts
         (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, status, lease_id, error)
     SELECT event_id, id, attempt, handler_id,
-        CASE verdict WHEN 'delivered' THEN 'delivered' WHEN 'retry' THEN 'retry' WHEN 'waits' THEN 'retry' ELSE 'dead' END,
+        CASE WHEN verdict IN ('delivered', 'filtered', 'retry') THEN verdict WHEN verdict = 'waits' THEN 'retry' ELSE 'dead' END,
         duration_ms, status, lease_id, error
     FROM ended WHERE verdict NOT IN ('release', 'event_missing')
     ON CONFLICT DO NOTHING

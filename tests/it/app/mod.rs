@@ -1,12 +1,16 @@
 //! A whole Hookfast inside the test: ingress, worker and handlers in Rust, on a database of its own.
 
+mod breaker;
 mod enqueue;
 mod fence;
+mod filter;
 mod handlers;
 mod ledger;
 mod ordered;
 mod pull;
+mod rate;
 mod sql_handler;
+mod subscribers;
 mod transactional;
 mod wire;
 

@@ -176,15 +176,13 @@ async fn a_handler_may_begin_and_cease_to_keep_order() {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let mut unordered = ordered("shop", OnDead::Skip);
     unordered.policy.order = None;
-    let all_fail =
-        |_: Delivery| async { Outcome::Retry { error: "later".into(), after: Some(Duration::from_secs(1)) } };
+    let all_fail = |_: Delivery| async { Outcome::retry_after("later", Duration::from_secs(1)) };
     let running = Running::start(&database, |builder| declare(builder).handler(unordered.clone(), all_fail)).await;
     running.steps("a", 0, 9).await;
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE attempts > 0", 10).await;
     running.end().await;
 
-    let never =
-        |_: Delivery| async { Outcome::Retry { error: "later".into(), after: Some(Duration::from_secs(3600)) } };
+    let never = |_: Delivery| async { Outcome::retry_after("later", Duration::from_secs(3600)) };
     let running =
         Running::start(&database, |builder| declare(builder).handler(ordered("shop", OnDead::Skip), never)).await;
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE state = 'waiting'", 9).await;

@@ -12,7 +12,7 @@ impl Store {
         let mut connection = self.connection(Role::Claim).await;
         let mut floors = Floors::new(Instant::now());
         let limits = ClaimLimits { fresh, due };
-        connection.claim((self.handler, &self.name), lease, limits, &mut floors).await.expect("a claim")
+        connection.claim((self.handler, &self.name), lease, limits, &mut floors, None).await.expect("a claim")
     }
 
     /// The state of the only delivery as people see it.

@@ -115,6 +115,41 @@ async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() 
     check_schema(&empty.of).await.expect("it fits");
 }
 
+/// An upgrade finds days with history, and makes further ones.
+#[tokio::test]
+async fn a_word_more_for_attempts_comes_to_a_database_in_use() {
+    const WORDS: &str = "0008_payload_filter.sql";
+    let mut empty = Empty::new().await;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut files: Vec<_> =
+        std::fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    empty.execute("CREATE SCHEMA hookfast_data").await;
+    for file in files.iter().take_while(|file| !file.ends_with(WORDS)) {
+        empty.execute(&std::fs::read_to_string(file).expect("a migration")).await;
+    }
+    let pool = empty.of.pool(Role::General, 1);
+    assert!(ensure_partitions(&pool).await.expect("partitions") > 0);
+    let attempt = |outcome: &str| {
+        format!(
+            "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) \
+            VALUES (hookfast_data.id_at(clock_timestamp()), (random() * 1e15)::bigint, 1, 1, '{outcome}')"
+        )
+    };
+    empty.execute(&attempt("delivered")).await;
+    empty.execute(&std::fs::read_to_string(folder.join(WORDS)).expect("a migration")).await;
+    empty.execute(&attempt("filtered")).await;
+    for table in ["events", "attempts"] {
+        let last = "SELECT max(relname::text) FROM pg_class WHERE relispartition AND relkind = 'r' AND relname LIKE $1";
+        let last: String =
+            sqlx::query_scalar(last).bind(format!("{table}_2%")).fetch_one(&mut empty.connection).await.expect("a day");
+        empty.execute(&format!("DROP TABLE hookfast_data.{last}")).await;
+    }
+    assert_eq!(ensure_partitions(&pool).await.expect("a further day"), 2);
+    let refused = sqlx::raw_sql(AssertSqlSafe(attempt("nonsense"))).execute(&mut empty.connection).await;
+    assert!(refused.expect_err("no such word").to_string().contains("attempts_outcome_check"));
+}
+
 #[tokio::test]
 async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
     let mut empty = Empty::new().await;

@@ -3,6 +3,7 @@
 mod claims;
 mod comments;
 mod epoch;
+mod filter;
 mod floor;
 mod migrations;
 mod partitions;
@@ -53,6 +54,7 @@ fn registration(name: &str, types: &[&str]) -> HandlerRegistration {
         sources: None,
         retry: tries(3),
         order: None,
+        filter: None,
     }
 }
 
@@ -115,7 +117,7 @@ impl Store {
 
     async fn claim(&self, connection: &mut Connection, lease: LeaseId, most: usize, floors: &mut Floors) -> Batch {
         let limits = ClaimLimits { fresh: most, due: most };
-        connection.claim((self.handler, &self.name), lease, limits, floors).await.expect("a claim")
+        connection.claim((self.handler, &self.name), lease, limits, floors, None).await.expect("a claim")
     }
 
     /// Claims with no floor.

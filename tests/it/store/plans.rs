@@ -196,7 +196,7 @@ async fn the_payloads_of_a_claim_open_only_their_own_day() {
     // As the program runs it: planned for its bounds each time.
     session.run("SET plan_cache_mode = force_custom_plan").await;
     let ids = store.text("SELECT format('ARRAY[%s]::uuid[], %L, %L', string_agg(quote_literal(event_id), ','), min(event_id::text), max(event_id::text)) FROM hookfast.events").await;
-    let plan = session.explain(&format!("EXECUTE events({ids}, 16384)")).await;
+    let plan = session.explain(&format!("EXECUTE events({ids}, 16384, NULL)")).await;
     let days: Vec<_> =
         plan.0.iter().filter_map(|n| n["Relation Name"].as_str()).filter(|name| name.starts_with("events_")).collect();
     assert!((1..=2).contains(&days.len()), "{days:?}");

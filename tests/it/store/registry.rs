@@ -38,6 +38,12 @@ async fn registering_the_same_again_changes_nothing_and_a_change_is_logged() {
             ..registration("shop", &["a.*", "b"])
         },
         HandlerRegistration { kind: "http", retry: tries(4), ..registration("shop", &["a.*", "b"]) },
+        HandlerRegistration {
+            kind: "http",
+            retry: tries(4),
+            filter: Some("$.a == 1".parse().expect("a filter")),
+            ..registration("shop", &["a.*", "b"])
+        },
     ] {
         let before = store.count(VERSION).await;
         store.register(changed, 0).await;

@@ -119,9 +119,11 @@ DECLARE
     h record;
     died boolean;
     taken bigint[];
+    most integer := claim.batch;
+    seen integer := 0;
     new_lease bigint;
 BEGIN
-    SELECT r.id, r.kind, r.paused_at, r.ordered_by INTO h FROM hookfast_data.handlers r WHERE r.name = claim.handler;
+    SELECT r.id, r.kind, r.paused_at, r.ordered_by, r.filter::jsonpath AS filter INTO h FROM hookfast_data.handlers r WHERE r.name = claim.handler;
     IF NOT FOUND OR h.kind <> 'pull' THEN
         RAISE 'no pull handler is named %; nothing was claimed', claim.handler
             USING ERRCODE = 'HF004', HINT = 'Declare it in the configuration as kind = "pull", and start a process with the role worker once.';
@@ -145,21 +147,30 @@ BEGIN
             EXIT WHEN coalesce(hookfast_data.sequence(h.id, 1000), 0) < 1000;
         END LOOP;
     END IF;
-    -- Half for each lane, so that neither starves the other; what one leaves the other takes.
-    WITH late AS MATERIALIZED (
-        SELECT o.ctid AS tid FROM hookfast_data.outbox o
-        WHERE o.handler_id = h.id AND o.due_at <= clock_timestamp() AND o.due_at IS NOT NULL AND o.locked_by IS NULL
-        ORDER BY o.due_at, o.id LIMIT (CASE WHEN h.ordered_by IS NULL THEN (claim.batch + 1) / 2 ELSE claim.batch END)
-        FOR UPDATE SKIP LOCKED
-    ),
-    fresh AS MATERIALIZED (
-        SELECT o.ctid AS tid FROM hookfast_data.outbox o
-        WHERE o.handler_id = h.id AND o.due_at IS NULL AND o.locked_by IS NULL AND h.ordered_by IS NULL
-        ORDER BY o.id LIMIT claim.batch - (SELECT count(*) FROM late)
-        FOR UPDATE SKIP LOCKED
-    )
-    SELECT array_agg(o.id) INTO taken FROM (TABLE late UNION ALL TABLE fresh) p
-    JOIN hookfast_data.outbox o ON o.ctid = p.tid;
+    -- Where there is a filter: until something passes, or nothing is left, or this has taken long enough. More at a
+    -- time where little passes.
+    LOOP
+        -- Half for each lane, so that neither starves the other; what one leaves the other takes.
+        WITH late AS MATERIALIZED (
+            SELECT o.ctid AS tid FROM hookfast_data.outbox o
+            WHERE o.handler_id = h.id AND o.due_at <= clock_timestamp() AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+            ORDER BY o.due_at, o.id LIMIT (CASE WHEN h.ordered_by IS NULL THEN (most + 1) / 2 ELSE most END)
+            FOR UPDATE SKIP LOCKED
+        ),
+        fresh AS MATERIALIZED (
+            SELECT o.ctid AS tid FROM hookfast_data.outbox o
+            WHERE o.handler_id = h.id AND o.due_at IS NULL AND o.locked_by IS NULL AND h.ordered_by IS NULL
+            ORDER BY o.id LIMIT most - (SELECT count(*) FROM late)
+            FOR UPDATE SKIP LOCKED
+        )
+        SELECT array_agg(o.id) INTO taken FROM (TABLE late UNION ALL TABLE fresh) p
+        JOIN hookfast_data.outbox o ON o.ctid = p.tid;
+        EXIT WHEN taken IS NULL OR h.filter IS NULL;
+        seen := seen + cardinality(taken);
+        taken := nullif((hookfast_data.filter_out(h.id, h.filter, taken))[:claim.batch], '{}');
+        EXIT WHEN taken IS NOT NULL OR seen >= 1000;
+        most := greatest(most, least(2 * most, 200));
+    END LOOP;
     IF taken IS NULL THEN
         RETURN;
     END IF;
@@ -180,7 +191,7 @@ BEGIN
     LEFT JOIN hookfast_data.sources s ON s.id = e.source_id
     ORDER BY w.id;
 END $$;
-COMMENT ON FUNCTION hookfast.claim IS 'Claims up to batch deliveries of a pull handler for the time of the lease. Commit it before the work begins. payload is null where the body is not JSON that Postgres can hold';
+COMMENT ON FUNCTION hookfast.claim IS 'Claims up to batch deliveries of a pull handler for the time of the lease. Commit it before the work begins. What the handler''s payload filter does not let pass is ended here, up to some 1,000 a call, and not returned. payload is null where the body is not JSON that Postgres can hold';
 
 -- The one delivery, locked, where the lease still holds it.
 CREATE FUNCTION hookfast_data.pulled(lease bigint, delivery bigint) RETURNS hookfast_data.outbox

@@ -1,0 +1,38 @@
+//! Payload filters: whether one is of use.
+
+use super::StoreError;
+use crate::domain::PayloadFilter;
+use sqlx::PgPool;
+
+/// A filter that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    /// The database could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Postgres refuses it.
+    #[error(
+        "the payload filter '{filter}' cannot be used ({reason}); nothing was started. Write a jsonpath predicate, as $.data.quantity > 1, and exists(…) around a path that only finds something"
+    )]
+    Invalid {
+        /// As the configuration has it.
+        filter: PayloadFilter,
+        /// What Postgres says.
+        reason: String,
+    },
+}
+
+/// Asks Postgres whether a filter is a jsonpath predicate.
+///
+/// # Errors
+/// [`FilterError`].
+pub async fn check_filter(pool: &PgPool, filter: &PayloadFilter) -> Result<(), FilterError> {
+    let checked = sqlx::query("SELECT hookfast_data.check_filter($1)").bind(filter.as_str()).execute(pool).await;
+    let Err(error) = checked else { return Ok(()) };
+    let reason = error.as_database_error().map(|said| said.message().to_owned());
+    let error = StoreError::new("check a payload filter")(error);
+    match reason {
+        Some(reason) if error.is_refused() => Err(FilterError::Invalid { filter: filter.clone(), reason }),
+        _ => Err(error.into()),
+    }
+}

@@ -1,0 +1,189 @@
+//! A handler's circuit breaker in this process. Pure: it is told the time.
+
+use crate::domain::{Breaker, Outcome};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How often it is asked whether a probe has ended.
+const PROBING: Duration = Duration::from_millis(50);
+
+/// What is known of the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// All goes on. So many attempts in a row found it unavailable.
+    Closed { run: u32 },
+    /// Left alone until then; after that one delivery may be tried.
+    Open { until: Instant, pause: Duration },
+    /// That one is on its way.
+    Probing { until: Instant, pause: Duration },
+}
+
+/// What may be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum May {
+    /// Everything.
+    Claim,
+    /// One delivery, as a probe.
+    Probe,
+    /// Nothing for as long as this.
+    Wait(Duration),
+}
+
+/// What an attempt's end changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It is left alone for this long.
+    Opened(Duration),
+    /// A probe was in vain: it is left alone again, for this long.
+    StaysOpen(Duration),
+    /// It answers.
+    Closed,
+}
+
+#[derive(Debug)]
+pub(super) struct Circuit {
+    breaker: Breaker,
+    state: Mutex<State>,
+}
+
+impl Circuit {
+    pub(super) fn new(breaker: Breaker) -> Self {
+        Self { breaker, state: Mutex::new(State::Closed { run: 0 }) }
+    }
+
+    pub(super) fn may(&self, now: Instant) -> May {
+        match *self.state() {
+            State::Closed { .. } => May::Claim,
+            State::Open { until, .. } if until <= now => May::Probe,
+            State::Open { until, .. } => May::Wait(until - now),
+            State::Probing { .. } => May::Wait(PROBING),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(*self.state(), State::Closed { .. })
+    }
+
+    /// The delivery claimed next is the probe; `None` where it may not be one.
+    pub(super) fn probe(self: &Arc<Self>) -> Option<Probe> {
+        let mut state = self.state();
+        let State::Open { until, pause } = *state else { return None };
+        *state = State::Probing { until, pause };
+        Some(Probe { circuit: self.clone() })
+    }
+
+    /// An attempt that was no probe has ended. What began before it opened says nothing about what is now.
+    pub(super) fn ended(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
+        let mut state = self.state();
+        let State::Closed { run } = &mut *state else { return None };
+        match outcome {
+            Outcome::Delivered => *run = 0,
+            Outcome::Retry { unavailable: true, .. } => *run = run.saturating_add(1),
+            // One bad event, or one that a handler refuses.
+            Outcome::Retry { .. } | Outcome::Dead { .. } | Outcome::Gone { .. } => {}
+        }
+        // `never` is as many as can be counted.
+        if *run < self.breaker.after || self.breaker.after == u32::MAX {
+            return None;
+        }
+        let pause = self.breaker.pause;
+        *state = State::Open { until: now + pause, pause };
+        Some(Change::Opened(pause))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one attempt that finds out. Where it is dropped without having ended, another may.
+#[derive(Debug)]
+pub(super) struct Probe {
+    circuit: Arc<Circuit>,
+}
+
+impl Probe {
+    /// It closes by every answer that shows the handler to be there, also by one that refuses this event.
+    pub(super) fn ended(self, outcome: &Outcome, now: Instant) -> Option<Change> {
+        let mut state = self.circuit.state();
+        let State::Probing { pause, .. } = *state else { return None };
+        if !matches!(outcome, Outcome::Retry { unavailable: true, .. }) {
+            *state = State::Closed { run: 0 };
+            return Some(Change::Closed);
+        }
+        let pause = (pause * 2).min(self.circuit.breaker.max_pause);
+        *state = State::Open { until: now + pause, pause };
+        Some(Change::StaysOpen(pause))
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        let mut state = self.circuit.state();
+        if let State::Probing { until, pause } = *state {
+            *state = State::Open { until, pause };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn circuit() -> Arc<Circuit> {
+        Arc::new(Circuit::new(Breaker { after: 3, pause: 5 * SECOND, max_pause: 15 * SECOND }))
+    }
+
+    fn away() -> Outcome {
+        Outcome::unavailable("connection refused")
+    }
+
+    #[test]
+    fn it_opens_after_a_run_that_a_success_ends_and_a_bad_event_does_not() {
+        let (circuit, now) = (circuit(), Instant::now());
+        for outcome in [away(), away(), Outcome::Delivered, away(), Outcome::retry("status 404"), away()] {
+            assert_eq!(circuit.ended(&outcome, now), None);
+            assert_eq!(circuit.may(now), May::Claim);
+        }
+        assert_eq!(circuit.ended(&Outcome::dead("status 422"), now), None);
+        assert_eq!(circuit.ended(&away(), now), Some(Change::Opened(5 * SECOND)));
+        assert_eq!(circuit.may(now + SECOND), May::Wait(4 * SECOND));
+        assert_eq!(circuit.ended(&away(), now), None, "what was on its way changes nothing");
+        assert_eq!(circuit.ended(&Outcome::Delivered, now), None);
+        assert!(!circuit.is_closed());
+    }
+
+    #[test]
+    fn one_probe_at_a_time_and_the_pause_doubles_up_to_its_bound() {
+        let (circuit, mut now) = (circuit(), Instant::now());
+        assert!(circuit.probe().is_none(), "it is closed");
+        while circuit.ended(&away(), now).is_none() {}
+        for pause in [10, 15, 15] {
+            let May::Wait(wait) = circuit.may(now) else { panic!("it is open") };
+            now += wait;
+            assert_eq!(circuit.may(now), May::Probe);
+            let probe = circuit.probe().expect("one");
+            assert!(matches!(circuit.may(now), May::Wait(_)) && circuit.probe().is_none());
+            assert_eq!(probe.ended(&away(), now), Some(Change::StaysOpen(pause * SECOND)));
+        }
+        now += 15 * SECOND;
+        drop(circuit.probe().expect("one that never ran"));
+        assert_eq!(circuit.may(now), May::Probe, "another may");
+        let probe = circuit.probe().expect("one");
+        assert_eq!(probe.ended(&Outcome::retry("status 400"), now), Some(Change::Closed), "it answers");
+        assert_eq!(circuit.may(now), May::Claim);
+        assert_eq!(circuit.ended(&away(), now), None, "a new run begins");
+    }
+
+    #[test]
+    fn one_that_never_opens_never_does() {
+        let circuit = Circuit { breaker: Breaker::never(), state: Mutex::new(State::Closed { run: u32::MAX - 1 }) };
+        for _ in 0..3 {
+            assert_eq!(circuit.ended(&away(), Instant::now()), None);
+        }
+    }
+}

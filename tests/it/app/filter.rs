@@ -1,0 +1,170 @@
+//! A handler gets the payloads it asked for, and the others are done without it.
+
+use super::{Running, source, subscription};
+use crate::support::{airalo::order, postgres::database};
+use hookfast::app::{Builder, RunError, Subscription};
+use hookfast::domain::{Delivery, OnDead, Order, Outcome};
+use hookfast::ingress::OnInvalidSignature::Reject;
+use sqlx::Row;
+use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
+
+fn filtered(name: &str, filter: &str) -> Subscription {
+    let mut filtered = subscription(name);
+    filtered.policy.filter = Some(filter.parse().expect("a filter"));
+    filtered
+}
+
+/// What became of each delivery of a handler, and how often it was tried.
+const STATES: &str = "SELECT string_agg(s.state || ' ' || n, ', ' ORDER BY s.state) FROM \
+    (SELECT state || ':' || coalesce(attempts, 0) AS state, count(*) AS n FROM hookfast.deliveries WHERE handler = 'big' GROUP BY 1) s";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
+    let database = database().await;
+    let seen: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let noted = seen.clone();
+    let running = Running::start(&database, |builder| {
+        builder.source(source(Reject)).handler(
+            filtered("big", "$.data.id >= 5 && exists($.data.sims ? (@.iccid starts with \"89\"))"),
+            move |delivery: Delivery| {
+                let body: serde_json::Value = delivery.event.json().expect("JSON");
+                noted.lock().expect("no panic").push(body["data"]["id"].as_u64().expect("an id"));
+                async { Outcome::Delivered }
+            },
+        )
+    })
+    .await;
+    for i in 0..10 {
+        assert_eq!(running.post(&order(&format!("order-{i:019}"), i)).await.0, 200);
+    }
+    // Bodies too long to come along with the claim: one that matches, one that does not.
+    for (id, padding) in [(6, 20_000), (4, 20_000)] {
+        let mut long: serde_json::Value =
+            serde_json::from_slice(&order(&format!("long-{id:020}"), id)).expect("our own");
+        long["padding"] = "x".repeat(padding).into();
+        assert_eq!(running.post(long.to_string().as_bytes()).await.0, 200);
+    }
+    // None of these costs its neighbours anything.
+    let deep = [b"{\"a\":".repeat(100_000), b"5".to_vec(), b"}".repeat(100_000)].concat();
+    for odd in [
+        &b"not json"[..],
+        b"",
+        b"\xff\xfe",
+        br#"{"data":{"id":7,"name":"\u0000"}}"#,
+        br#"{"data":{"id":1e999999}}"#,
+        &deep,
+    ] {
+        assert_eq!(running.post(odd).await.0, 200);
+    }
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    let mut seen = seen.lock().expect("no panic").clone();
+    seen.sort_unstable();
+    assert_eq!(seen, [5, 6, 6, 7, 8, 9]);
+    // Five small orders, a long one, six that are no order, and the one that every test starts with.
+    assert_eq!(running.text(STATES).await, "delivered:1 6, filtered:1 13");
+    let unrun =
+        "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'filtered' AND duration_ms IS NULL AND error IS NULL";
+    assert_eq!(running.count(unrun).await, 13);
+    assert_eq!(running.count("SELECT count(*) FROM hookfast.dead_letters").await, 0);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filtered_delivery_lets_the_next_of_its_key_go_on() {
+    let database = database().await;
+    let seen: Arc<Mutex<Vec<i64>>> = Arc::default();
+    let noted = seen.clone();
+    let running = Running::start(&database, |builder| {
+        let mut odd = filtered("big", "$.odd == true");
+        odd.types = vec!["job".parse().expect("a pattern")];
+        odd.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Hold });
+        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).handler(
+            odd,
+            move |delivery: Delivery| {
+                let body: serde_json::Value = delivery.event.json().expect("JSON");
+                noted.lock().expect("no panic").push(body["n"].as_i64().expect("a number"));
+                async { Outcome::Delivered }
+            },
+        )
+    })
+    .await;
+    running.execute("SELECT hookfast.enqueue('jobs', 'job', jsonb_build_object('key', 'a', 'n', n, 'odd', n % 2 = 1)) FROM generate_series(1, 8) n").await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    assert_eq!(*seen.lock().expect("no panic"), [1, 3, 5, 7]);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_pulls_sees_only_what_matches() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut big = filtered("big", "$.n > 390");
+        big.types = vec!["job".parse().expect("a pattern")];
+        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).pull_handler(big)
+    })
+    .await;
+    running
+        .execute("SELECT hookfast.enqueue('jobs', 'job', jsonb_build_object('n', n)) FROM generate_series(1, 400) n")
+        .await;
+    // Rolled back: nothing was judged.
+    let mut transaction = running.pool.begin().await.expect("a transaction");
+    let claim = "SELECT * FROM hookfast.claim('big', 'a test', 3)";
+    assert!((1..=3).contains(&sqlx::query(claim).fetch_all(&mut *transaction).await.expect("claimed").len()));
+    transaction.rollback().await.expect("rolled back");
+    assert_eq!(running.text(STATES).await, "ready:0 400");
+
+    let mut got = Vec::new();
+    loop {
+        let rows = sqlx::query(claim).fetch_all(&running.pool).await.expect("claimed");
+        if rows.is_empty() {
+            break;
+        }
+        assert!(rows.len() <= 3);
+        for row in rows {
+            got.push(row.get::<serde_json::Value, _>("payload")["n"].as_i64().expect("a number"));
+            sqlx::query("SELECT hookfast.complete($1, $2)")
+                .bind(row.get::<i64, _>("lease_id"))
+                .bind(row.get::<i64, _>("delivery_id"))
+                .execute(&running.pool)
+                .await
+                .expect("held");
+        }
+    }
+    got.sort_unstable();
+    assert_eq!(got, (391..=400).collect::<Vec<_>>());
+    assert_eq!(running.text(STATES).await, "delivered:1 10, filtered:1 390");
+    running.end().await;
+}
+
+/// A filter that lets nothing pass by mistake would look like a handler that works.
+#[tokio::test]
+async fn a_filter_that_is_no_predicate_stops_the_start_and_registers_nothing() {
+    let database = database().await;
+    for filter in ["$.a ==", "$ ? (@.a == 1)", "$.a", "strict $.a[*]", "a = 1", "$.a like_regex \"(\"", "$.a.size()"] {
+        let app = Builder::new(database.url()).expect("a URL").pull_handler(filtered("shop", filter)).build();
+        let error = app.run(CancellationToken::new()).await.expect_err(filter);
+        assert!(matches!(error, RunError::Filter(..)), "{filter}: {error}");
+        assert!(error.to_string().contains("handler 'shop'") && error.to_string().contains(filter), "{error}");
+    }
+    let handlers: i64 = sqlx::query_scalar("SELECT count(*) FROM hookfast_data.handlers")
+        .fetch_one(&database.pool().await)
+        .await
+        .expect("a number");
+    assert_eq!(handlers, 0);
+    for good in [
+        "$.a == 1",
+        "exists($.a)",
+        "exists ($ ? (@.a == 1))",
+        "!($.a == 1)",
+        "$.a starts with \"x\"",
+        "$.a like_regex \"^x\" flag \"i\"",
+        "($.a > 1) is unknown",
+        "strict $.a == null && (lax $.b > 2 || exists($.c))",
+        "strict exists($.a[*])",
+    ] {
+        let checked = hookfast::store::check_filter(&database.pool().await, &good.parse().expect("a filter")).await;
+        // lax and strict belong to the whole path.
+        assert_eq!(checked.is_ok(), !good.contains("(lax"), "{good}: {checked:?}");
+    }
+}

@@ -1,0 +1,77 @@
+//! What a payload filter makes of a body, asked of the function that the claims ask.
+
+use super::Store;
+use hookfast::store::{ClaimLimits, Floors, Role};
+use std::time::Instant;
+
+#[tokio::test]
+async fn a_body_matches_or_does_not_and_never_fails() {
+    let store = Store::new().await;
+    let deep = |levels: usize| [b"{\"a\":".repeat(levels), b"1".to_vec(), b"}".repeat(levels)].concat();
+    let (shallow, deeper, deepest) = (deep(3), deep(5_000), deep(400_000));
+    for (body, filter, expected) in [
+        (&b"{\"a\": 1}"[..], "$.a == 1", true),
+        (b"{\"a\": 2}", "$.a == 1", false),
+        (b"{}", "$.a == 1", false),
+        (b"{\"a\": \"1\"}", "$.a == 1", false),
+        (b"[{\"a\": 1}, {\"a\": 2}]", "$.a == 2", true),
+        (b"7", "$ > 6", true),
+        (b"null", "$ == null", true),
+        // Unknown is not true: strict paths, and what cannot be compared.
+        (b"{}", "strict $.a == 1", false),
+        (b"{\"a\": {}}", "$.a > 1", false),
+        (b"{\"a\": \"x\"}", "$.a.double() > 1", false),
+        (b"{\"a\": 0}", "1 / $.a > 0", false),
+        // What jsonb cannot hold.
+        (b"", "$ != 1", false),
+        (b"{\"a\": 1", "$.a == 1", false),
+        (b"\xff", "$ != 1", false),
+        (b"{\"a\": 1, \"b\": \"\xc3\"}", "$.a == 1", false),
+        (b"{\"a\": 1}\0", "$.a == 1", false),
+        (br#"{"a": 1, "b": "\u0000"}"#, "$.a == 1", false),
+        (br#"{"a": 1, "b": "\ud800"}"#, "$.a == 1", false),
+        (b"{\"a\": 1, \"b\": 1e1000000}", "$.a == 1", false),
+        (&shallow, "exists($.**.a ? (@ == 1))", true),
+        (&deepest, "exists($.a)", false),
+    ] {
+        let matches: bool = sqlx::query_scalar("SELECT hookfast_data.payload_matches($1, $2::text::jsonpath)")
+            .bind(body)
+            .bind(filter)
+            .fetch_one(&store.pool)
+            .await
+            .expect("it never fails");
+        assert_eq!(matches, expected, "{} {filter}", String::from_utf8_lossy(&body[..body.len().min(80)]));
+    }
+    // Whether so deep a path can be walked is the server's to say; an error it may not be.
+    let walked =
+        sqlx::query_scalar::<_, bool>("SELECT hookfast_data.payload_matches($1, 'exists($.**.b)')").bind(&deeper);
+    assert!(!walked.fetch_one(&store.pool).await.expect("it never fails"));
+}
+
+#[tokio::test]
+async fn a_claim_says_of_each_delivery_whether_it_passes() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    let mut events = ["yes", "no", "long", "odd"].map(|key| store.event(key, None));
+    for (event, body) in events.iter_mut().zip(["{\"a\": 1}", "{\"a\": 2}", "", "no JSON"]) {
+        event.body = body.into();
+    }
+    events[2].body = format!("{{\"a\": 1, \"b\": \"{}\"}}", "x".repeat(20_000)).into();
+    assert!(ingest.ingest(&events, hookfast::domain::Origin::Webhook).await.iter().all(Result::is_ok));
+    store.fill("gone", 1).await;
+    store.execute("DELETE FROM hookfast_data.events WHERE idempotency_key LIKE 'gone%'").await;
+    let lease = store.lease().await;
+    let filter = "$.a == 1".parse().expect("a filter");
+    for (filter, expected) in [(Some(&filter), [true, false, true, false, true]), (None, [true; 5])] {
+        let mut connection = store.connection(Role::Claim).await;
+        let limits = ClaimLimits { fresh: 10, due: 10 };
+        let mut floors = Floors::new(Instant::now());
+        let batch = connection.claim((store.handler, &store.name), lease, limits, &mut floors, filter).await;
+        let mut claimed = batch.expect("a claim").claimed;
+        claimed.sort_by_key(|claimed| claimed.claim.delivery);
+        assert_eq!(claimed.iter().map(|claimed| claimed.passes).collect::<Vec<_>>(), expected);
+        let starts: Vec<_> = claimed.iter().map(|claimed| claimed.starts()).collect();
+        assert!(!starts[4], "what is gone is seen, and not started");
+        store.execute("UPDATE hookfast_data.outbox SET locked_by = NULL").await;
+    }
+}
