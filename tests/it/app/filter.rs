@@ -137,6 +137,33 @@ async fn a_client_that_pulls_sees_only_what_matches() {
     running.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filtered() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut odd = filtered("big", "$.n == 1 || $.n == 8");
+        odd.types = vec!["job".parse().expect("a pattern")];
+        odd.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Hold });
+        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).pull_handler(odd)
+    })
+    .await;
+    running.execute("SELECT hookfast.enqueue('jobs', 'job', jsonb_build_object('key', 'a', 'n', n)) FROM generate_series(1, 8) n").await;
+    for n in [1, 8] {
+        // The six between them are ended in the second of these two claims, one after the other.
+        let row =
+            sqlx::query("SELECT * FROM hookfast.claim('big', 'a test')").fetch_one(&running.pool).await.expect("one");
+        assert_eq!(row.get::<serde_json::Value, _>("payload")["n"], n);
+        sqlx::query("SELECT hookfast.complete($1, $2)")
+            .bind(row.get::<i64, _>("lease_id"))
+            .bind(row.get::<i64, _>("delivery_id"))
+            .execute(&running.pool)
+            .await
+            .expect("held");
+    }
+    assert_eq!(running.text(STATES).await, "delivered:1 2, filtered:1 6");
+    running.end().await;
+}
+
 /// A filter that lets nothing pass by mistake would look like a handler that works.
 #[tokio::test]
 async fn a_filter_that_is_no_predicate_stops_the_start_and_registers_nothing() {
