@@ -10,10 +10,7 @@ use super::{
     wake::{Wake, Woken},
 };
 use crate::health::Heartbeat;
-use crate::store::{
-    Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError, note_breaker, release_unknown,
-    wake_all_keys,
-};
+use crate::store::{Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -36,7 +33,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// How long to wait before the database is tried again.
-const RETRY: Duration = Duration::from_millis(200);
+pub(super) const RETRY: Duration = Duration::from_millis(200);
 
 /// A claim connection, shared by some of the handlers.
 pub(super) type ClaimLine = Arc<Mutex<Option<Connection>>>;
@@ -121,15 +118,6 @@ impl Claimer {
         self.heartbeat.retire();
     }
 
-    /// A process that ended while its breaker was open has left that behind.
-    async fn show_closed(&self) {
-        if self.lane.circuit.is_some()
-            && let Err(error) = note_breaker(&self.shared.pool, self.lane.id, None).await
-        {
-            tracing::warn!(%error, handler = %self.lane.name, "the registry may show a breaker as open that is not");
-        }
-    }
-
     /// All places that are free, and at least one; `None` after waiting a while for it.
     async fn places(&self) -> Option<OwnedSemaphorePermit> {
         let held = self.lane.places.clone();
@@ -147,40 +135,6 @@ impl Claimer {
         let _ = tokio::time::timeout(poll, wake.work.changed()).await;
         // What is committed together with what woke us comes along.
         tokio::time::sleep(PACE).await;
-    }
-
-    /// Frees what the table says we hold and we do not know of: the answer of its claim was lost.
-    async fn reconcile(&self) -> Result<(), StoreError> {
-        let Some(tenure) = self.tenures.borrow().clone() else { return Ok(()) };
-        let known = self.lane.holding.known();
-        match release_unknown(&self.shared.pool, tenure.lease, self.lane.id, &known).await {
-            Ok(0) => Ok(()),
-            Ok(freed) => {
-                tracing::warn!(freed, handler = %self.lane.name, "deliveries whose claim was not answered are free again");
-                Ok(())
-            }
-            Err(error) => {
-                tracing::warn!(%error, handler = %self.lane.name, "what is held cannot be compared for now; this is tried again");
-                tokio::time::sleep(RETRY).await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn sweep(&self) -> Result<(), StoreError> {
-        match wake_all_keys(&self.shared.pool, self.lane.id).await {
-            Ok(woken) => {
-                if woken > 0 {
-                    // Some only because their turn is just coming: the one before has ended, and its wake-up is under way.
-                    tracing::debug!(woken, handler = %self.lane.name, "deliveries that waited for nothing are due");
-                }
-                Ok(())
-            }
-            Err(error) => {
-                tracing::warn!(%error, handler = %self.lane.name, "the order cannot be looked at for now; this is tried again");
-                Err(error)
-            }
-        }
     }
 
     /// Claims into the free places; answers whether there may be more at once.

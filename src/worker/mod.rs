@@ -10,9 +10,11 @@ mod claimer;
 mod holding;
 mod keeper;
 mod lane;
+mod nets;
 mod rescuer;
 mod runner;
 mod settler;
+mod standing;
 mod tenure;
 mod wake;
 

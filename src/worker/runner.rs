@@ -2,14 +2,15 @@
 
 use super::{
     Shared,
-    breaker::{Change, Probe},
+    breaker::Probe,
     holding::Held,
     lane::{Lane, Runs},
     settler::{Ended, wake_next},
+    standing::{note, pause},
     tenure::Tenure,
 };
 use crate::domain::{Outcome, Report, StorableText};
-use crate::store::{Claim, Claimed, Fault, SettleOutcome, Settlement, SettlingTransaction, event_body, note_breaker};
+use crate::store::{Claim, Claimed, Fault, SettleOutcome, Settlement, SettlingTransaction, event_body};
 use futures_util::FutureExt;
 use std::{
     any::Any,
@@ -20,7 +21,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, RwLockReadGuard, RwLockWriteGuard};
 
 /// The longest error text kept, in bytes.
-const LONGEST_ERROR: usize = 2000;
+pub(super) const LONGEST_ERROR: usize = 2000;
 
 /// A delivery that was lost this often runs alone in its process, so that a poison pill is found and not its
 /// neighbours.
@@ -224,40 +225,6 @@ fn settle_outcome(outcome: Outcome, lane: &Lane, failures: usize) -> (SettleOutc
         Outcome::Retry { error, after, .. } => {
             let delay = lane.policy.retry.delay(failures, rand::random());
             (SettleOutcome::Retry(delay.max(after.unwrap_or_default())), Some(error))
-        }
-    }
-}
-
-/// A change of the circuit breaker, for people.
-async fn note(lane: &Lane, shared: &Shared, change: Change) {
-    let (counter, pause) = match change {
-        Change::Opened(pause) => {
-            tracing::warn!(handler = %lane.name, ?pause,
-                "the handler is unavailable and left alone; its deliveries wait and use up no tries, one is tried after the pause");
-            ("breaker_opened", Some(pause))
-        }
-        Change::StaysOpen(pause) => {
-            tracing::info!(handler = %lane.name, ?pause, "the handler is still unavailable");
-            ("breaker_probes_failed", Some(pause))
-        }
-        Change::Closed => {
-            tracing::info!(handler = %lane.name, "the handler answers again, and gets everything that waits");
-            ("breaker_closed", None)
-        }
-    };
-    shared.metrics.count("handler", &lane.label, counter, 1);
-    if let Err(error) = note_breaker(&shared.pool, lane.id, pause).await {
-        tracing::warn!(%error, handler = %lane.name, "the registry does not show the breaker's change");
-    }
-}
-
-async fn pause(lane: &Lane, shared: &Shared, why: &str) {
-    let why = StorableText::new(why, LONGEST_ERROR);
-    match crate::store::pause_handler(&shared.pool, &lane.name, why.as_str()).await {
-        Ok(()) => tracing::error!(handler = %lane.name, why = why.as_str(),
-            "the handler says it is gone, and is paused; its deliveries wait. When it is back: SELECT hookfast.resume('{}')", lane.name),
-        Err(error) => {
-            tracing::error!(%error, handler = %lane.name, "a handler that says it is gone could not be paused")
         }
     }
 }

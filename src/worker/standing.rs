@@ -1,0 +1,40 @@
+//! How a handler as a whole stands, told to people: in the log, the metrics and the registry.
+
+use super::{Shared, breaker::Change, lane::Lane, runner::LONGEST_ERROR};
+use crate::domain::StorableText;
+use crate::store::{note_breaker, pause_handler};
+
+/// A change of the circuit breaker, for people.
+pub(super) async fn note(lane: &Lane, shared: &Shared, change: Change) {
+    let (counter, pause) = match change {
+        Change::Opened(pause) => {
+            tracing::warn!(handler = %lane.name, ?pause,
+                "the handler is unavailable and left alone; its deliveries wait and use up no tries, one is tried after the pause");
+            ("breaker_opened", Some(pause))
+        }
+        Change::StaysOpen(pause) => {
+            tracing::info!(handler = %lane.name, ?pause, "the handler is still unavailable");
+            ("breaker_probes_failed", Some(pause))
+        }
+        Change::Closed => {
+            tracing::info!(handler = %lane.name, "the handler answers again, and gets everything that waits");
+            ("breaker_closed", None)
+        }
+    };
+    shared.metrics.count("handler", &lane.label, counter, 1);
+    if let Err(error) = note_breaker(&shared.pool, lane.id, pause).await {
+        tracing::warn!(%error, handler = %lane.name, "the registry does not show the breaker's change");
+    }
+}
+
+/// A handler that says it is gone for ever.
+pub(super) async fn pause(lane: &Lane, shared: &Shared, why: &str) {
+    let why = StorableText::new(why, LONGEST_ERROR);
+    match pause_handler(&shared.pool, &lane.name, why.as_str()).await {
+        Ok(()) => tracing::error!(handler = %lane.name, why = why.as_str(),
+            "the handler says it is gone, and is paused; its deliveries wait. When it is back: SELECT hookfast.resume('{}')", lane.name),
+        Err(error) => {
+            tracing::error!(%error, handler = %lane.name, "a handler that says it is gone could not be paused")
+        }
+    }
+}
