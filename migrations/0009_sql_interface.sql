@@ -20,14 +20,6 @@ CREATE TYPE hookfast.event AS (
 );
 COMMENT ON TYPE hookfast.event IS 'What a sql handler is called with: an event, and which attempt at which delivery this is. payload is null where the body is not JSON that Postgres can hold';
 
-CREATE FUNCTION hookfast_data.event(id uuid, delivery_id bigint, attempt integer) RETURNS hookfast.event
-    LANGUAGE sql STABLE AS $$
-    SELECT ROW(e.id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key, e.conflicts_with, e.headers,
-        hookfast_data.as_jsonb(e.body), e.body, event.delivery_id, event.attempt)::hookfast.event
-    FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id WHERE e.id = event.id
-$$;
-COMMENT ON FUNCTION hookfast_data.event IS 'An event as a sql handler gets it';
-
 CREATE FUNCTION hookfast_data.new_event_id() RETURNS uuid
     LANGUAGE sql VOLATILE AS $$
     SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())

@@ -15,6 +15,12 @@ const RESOLVE: &str = "SELECT format('%I.%I', n.nspname, p.proname) \
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
     WHERE p.oid = to_regprocedure($1 || '(hookfast.event)') AND p.prokind = 'f' AND NOT p.proretset";
 
+/// Planned for its one event: a look-up by a parameter inside a function would be planned for every day there is.
+const CALL: &str = "/* hookfast: sql handler */ \
+    SELECT {function}(ROW(e.id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key, e.conflicts_with, \
+        e.headers, hookfast_data.as_jsonb(e.body), e.body, $2::bigint, $3::integer)::hookfast.event) \
+    FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id WHERE e.id = $1";
+
 /// A function that exists, ready to be called.
 #[derive(Clone, Debug)]
 pub struct SqlFunction {
@@ -52,8 +58,7 @@ impl SqlFunction {
             Err(error) => return Err(error.into()),
         };
         let qualified = found.ok_or_else(missing)?;
-        let call = format!("/* hookfast: sql handler */ SELECT {qualified}(hookfast_data.event($1, $2, $3))");
-        Ok(Self { call })
+        Ok(Self { call: CALL.replace("{function}", &qualified) })
     }
 }
 
@@ -68,7 +73,8 @@ impl SettlingTransaction {
             .execute(self.connection())
             .await;
         match called {
-            Ok(_) => Outcome::Delivered,
+            Ok(done) if done.rows_affected() == 1 => Outcome::Delivered,
+            Ok(_) => Outcome::dead("the event is gone: its retention has passed"),
             Err(sqlx::Error::Database(error)) => {
                 let code = error.code().unwrap_or_default();
                 let raised = format!("{} (SQLSTATE {code})", error.message());

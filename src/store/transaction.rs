@@ -32,14 +32,13 @@ impl SettlingTransaction {
     /// Where the database cannot be asked.
     pub(crate) async fn begin(pool: &PgPool, claim: Claim, limit: Duration) -> Result<Option<Self>, StoreError> {
         let run = async {
-            let mut inner = pool.begin().await?;
             let millis = milliseconds(limit).max(1);
-            sqlx::raw_sql(AssertSqlSafe(format!(
-                "SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}; \
+            // One round trip.
+            let begin = format!(
+                "BEGIN; SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}; \
                  SET LOCAL plan_cache_mode = force_custom_plan"
-            )))
-            .execute(&mut *inner)
-            .await?;
+            );
+            let mut inner = pool.begin_with(AssertSqlSafe(begin)).await?;
             let held: Option<bool> = sqlx::query_scalar(FENCE)
                 .bind(claim.handler.0)
                 .bind(claim.delivery.0)
