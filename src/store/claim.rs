@@ -74,8 +74,19 @@ impl Claimed {
 pub struct Batch {
     /// The deliveries, now held under the lease.
     pub claimed: Vec<Claimed>,
-    /// Whether a lane was cut off by its limit, so that there may be more at once.
+    /// Which lanes were cut off by their limits.
+    pub cut: Cut,
+    /// Whether there may be more at once.
     pub more: bool,
+}
+
+/// Which lanes had more than a claim's limits allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cut {
+    /// Straight from ingest.
+    pub fresh: bool,
+    /// Everything late.
+    pub due: bool,
 }
 
 struct Row0 {
@@ -123,15 +134,15 @@ impl Connection {
         }
         let fresh = || taken.iter().filter(|t| t.due_at.is_none());
         let due = || taken.iter().filter_map(|t| t.due_at);
-        let cut = fresh().count() >= limits.fresh;
+        let short = fresh().count() >= limits.fresh;
         let highest = fresh().map(|t| t.claim.delivery.0).max();
-        floors.saw_fresh(now, Seen { xmin: snapshot.0, own_xid: snapshot.1, highest, cut });
+        floors.saw_fresh(now, Seen { xmin: snapshot.0, own_xid: snapshot.1, highest, cut: short });
         if let Some(latest) = due().max() {
             floors.saw_due(latest);
         }
-        let more = (cut && limits.fresh > 0) || (limits.due > 0 && due().count() >= limits.due);
+        let cut = Cut { fresh: short && limits.fresh > 0, due: limits.due > 0 && due().count() >= limits.due };
         let claimed = self.with_events(taken, handler.1, filter).await?;
-        Ok(Batch { claimed, more })
+        Ok(Batch { claimed, cut, more: cut.fresh || cut.due })
     }
 
     async fn with_events(

@@ -27,7 +27,7 @@ mod settle;
 mod transaction;
 
 pub use breaker::note_breaker;
-pub use claim::{Batch, Claim, ClaimLimits, Claimed, event_body};
+pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, event_body};
 pub use clock::DatabaseClock;
 pub use connect::{Connection, Database, InvalidUrl, Role};
 pub use error::{Fault, StoreError};

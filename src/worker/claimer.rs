@@ -10,7 +10,7 @@ use super::{
     wake::{Wake, Woken},
 };
 use crate::health::Heartbeat;
-use crate::store::{Batch, ClaimLimits, Connection, Database, Floors, LeaseId, Role, StoreError};
+use crate::store::{Batch, ClaimLimits, Connection, Cut, Database, Floors, LeaseId, Role, StoreError};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -154,7 +154,7 @@ impl Claimer {
             return Ok(true);
         }
         let most = places.num_permits().min(allowance.most);
-        let limits = if self.lane.ordered() { ordered(most) } else { share(most, odd) };
+        let limits = if self.lane.ordered() { ordered(most) } else { share(most, odd, memory.cut) };
         let batch = self.claim_on_line(&tenure, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
@@ -182,7 +182,7 @@ impl Claimer {
         // A connection to a later run of the server may claim only under a lease of that run.
         if connection.epoch() != Some(tenure.epoch) {
             tokio::time::sleep(RETRY).await;
-            return Ok(Batch { claimed: Vec::new(), more: true });
+            return Ok(Batch { claimed: Vec::new(), cut: Cut::default(), more: true });
         }
         if memory.lease != Some(tenure.lease) {
             *memory = Memory::new(Some(tenure.lease));
@@ -192,6 +192,7 @@ impl Claimer {
         let mut batch =
             connection.claim(name, tenure.lease, limits, &mut memory.floors, self.lane.policy.filter.as_ref()).await?;
         batch.more |= unsequenced;
+        memory.cut = batch.cut;
         *line = Some(connection);
         Ok(batch)
     }
@@ -202,11 +203,13 @@ impl Claimer {
 struct Memory {
     lease: Option<LeaseId>,
     floors: Floors,
+    /// By the last claim.
+    cut: Cut,
 }
 
 impl Memory {
     fn new(lease: Option<LeaseId>) -> Self {
-        Self { lease, floors: Floors::new(Instant::now()) }
+        Self { lease, floors: Floors::new(Instant::now()), cut: Cut::default() }
     }
 }
 
@@ -215,22 +218,39 @@ fn ordered(places: usize) -> ClaimLimits {
     ClaimLimits { due: places, fresh: 0 }
 }
 
-/// Half of the places for each lane, so that neither starves the other; the odd one by turns.
-fn share(places: usize, odd: bool) -> ClaimLimits {
-    let due = (places + usize::from(odd)) / 2;
+/// Half of the places for each lane, so that neither starves the other; the odd one by turns. A lane that had nothing
+/// left gets one place, until it fills that, and the other the rest.
+fn share(places: usize, odd: bool, last: Cut) -> ClaimLimits {
+    let due = match (last.fresh, last.due) {
+        (true, false) if places > 1 => 1,
+        (false, true) if places > 1 => places - 1,
+        _ => (places + usize::from(odd)) / 2,
+    };
     ClaimLimits { due, fresh: places - due }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::share;
+    use super::{Cut, share};
 
     #[test]
     fn both_lanes_get_their_turn_of_a_single_place() {
-        for places in 1..10 {
-            let (one, other) = (share(places, true), share(places, false));
-            assert_eq!((one.due + one.fresh, other.due + other.fresh), (places, places));
-            assert!(one.due + other.due > 0 && one.fresh + other.fresh > 0);
+        for (fresh, due) in [(false, false), (true, false), (false, true), (true, true)] {
+            for places in 1..10 {
+                let cut = Cut { fresh, due };
+                let (one, other) = (share(places, true, cut), share(places, false, cut));
+                assert_eq!((one.due + one.fresh, other.due + other.fresh), (places, places));
+                assert!(one.due + other.due > 0 && one.fresh + other.fresh > 0);
+            }
         }
+    }
+
+    #[test]
+    fn a_lane_that_is_empty_leaves_its_places_to_the_other() {
+        let limits = |fresh, due| {
+            let limits = share(64, false, Cut { fresh, due });
+            (limits.fresh, limits.due)
+        };
+        assert_eq!([limits(true, false), limits(false, true), limits(true, true)], [(63, 1), (1, 63), (32, 32)]);
     }
 }
