@@ -10,8 +10,9 @@ COMMENT ON COLUMN hookfast_data.handlers.retry IS 'The retry policy: {"delays_ms
 COMMENT ON COLUMN hookfast_data.handlers.ordered_by IS 'Where in the payload the ordering key is, as a path of member names; null where order is not kept';
 COMMENT ON COLUMN hookfast_data.handlers.on_dead IS 'What a dead letter does to its ordering key: skip (the key goes on) or hold (it waits for the dead letter)';
 
-ALTER TABLE hookfast_data.leases ADD COLUMN deliveries bigint[];
+ALTER TABLE hookfast_data.leases ADD COLUMN deliveries bigint[], ADD COLUMN claimed_in xid8;
 COMMENT ON COLUMN hookfast_data.leases.deliveries IS 'What a pulling client claimed under it; null for a worker, whose claims come and go';
+COMMENT ON COLUMN hookfast_data.leases.claimed_in IS 'The transaction a pulling client claimed in, which has to commit before the work begins; null for a worker';
 
 COMMENT ON COLUMN hookfast_data.outbox.ordering_key IS 'What it must keep order with. Empty: an ordered handler''s, and its key is not known yet; null: order is not asked for. One of a key is due at a time, the others are due at infinity until it has ended';
 
@@ -135,23 +136,3 @@ BEGIN
     RETURN woken;
 END $$;
 COMMENT ON FUNCTION hookfast_data.wake_all IS 'Wakes every key of a handler that waits for nothing; also puts in order what came before the handler was ordered, and frees what waits where it is ordered no more';
-
--- The deliveries' view knows of keys now.
-CREATE OR REPLACE VIEW hookfast.deliveries AS
-SELECT o.id AS delivery_id, h.name AS handler, o.event_id,
-       CASE WHEN o.locked_by IS NOT NULL THEN 'running'
-            WHEN h.paused_at IS NOT NULL THEN 'paused'
-            WHEN o.due_at = 'infinity' THEN 'waiting'
-            WHEN o.due_at > clock_timestamp() THEN 'retrying'
-            ELSE 'ready' END AS state,
-       o.attempt AS attempts, o.tries_left::integer AS tries_left, nullif(o.due_at, 'infinity') AS next_try_at,
-       NULL::timestamptz AS ended_at, nullif(o.ordering_key, '') AS ordering_key
-FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
-UNION ALL
-SELECT d.delivery_id, h.name, d.event_id, 'dead', d.attempt, 0, NULL, d.died_at, d.ordering_key
-FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
-UNION ALL
-SELECT a.delivery_id, h.name, a.event_id, 'delivered', a.attempt, NULL, NULL, a.finished_at, NULL
-FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
-WHERE a.outcome = 'delivered';
-COMMENT ON VIEW hookfast.deliveries IS 'Every delivery with its state: ready, running, retrying, waiting (for an earlier one of its key), paused, dead or delivered';

@@ -1,4 +1,5 @@
--- Payload filters, and where a handler's circuit breaker shows.
+-- Payload filters, and where a handler's circuit breaker shows; the view of deliveries with what waits for its key and
+-- what was filtered.
 
 ALTER TABLE hookfast_data.handlers
     ADD COLUMN filter text CHECK (filter IS NULL OR filter::jsonpath IS NOT NULL),

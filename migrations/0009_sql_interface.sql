@@ -49,7 +49,7 @@ COMMENT ON FUNCTION hookfast_data.retry_tries IS 'How many tries a retry policy 
 -- Takes over what pulling clients held whose leases have expired. Never waits for a row: one under a completing
 -- transaction is being completed, and keeps its lease.
 CREATE FUNCTION hookfast_data.rescue_pulled(of_handler smallint, grace interval, most_lost integer)
-    RETURNS TABLE (handler_id smallint, rescued bigint, dead bigint)
+    RETURNS TABLE (handler_id smallint, rescued bigint, dead bigint, ended bigint)
     LANGUAGE sql SET plan_cache_mode = force_custom_plan AS $$
     WITH expired AS MATERIALIZED (
         SELECT l.id, l.handlers[1] AS handler_id, l.deliveries FROM hookfast_data.leases l
@@ -93,11 +93,16 @@ CREATE FUNCTION hookfast_data.rescue_pulled(of_handler smallint, grace interval,
         WHERE l.id = e.id AND (SELECT count(*) FROM picked p WHERE p.lease_id = e.id) = (
             SELECT count(*) FROM unnest(e.deliveries) AS d (id)
             JOIN hookfast_data.outbox o ON o.handler_id = e.handler_id AND o.id = d.id AND o.locked_by = e.id)
+        RETURNING l.id
+    ),
+    taken AS MATERIALIZED (
+        SELECT t.lease_id, count(*) AS rescued, count(*) FILTER (WHERE t.lost >= most_lost) AS dead
+        FROM (TABLE again UNION ALL TABLE gone) t GROUP BY t.lease_id
     )
-    SELECT t.handler_id, count(*), count(*) FILTER (WHERE t.lost >= most_lost)
-    FROM (TABLE again UNION ALL TABLE gone) t GROUP BY t.handler_id
+    SELECT e.handler_id, coalesce(sum(t.rescued), 0)::bigint, coalesce(sum(t.dead), 0)::bigint, count(d.id)
+    FROM expired e LEFT JOIN taken t ON t.lease_id = e.id LEFT JOIN ended d ON d.id = e.id GROUP BY e.handler_id
 $$;
-COMMENT ON FUNCTION hookfast_data.rescue_pulled IS 'Takes deliveries from pulling clients whose leases have expired for longer than a grace time';
+COMMENT ON FUNCTION hookfast_data.rescue_pulled IS 'Takes deliveries from pulling clients whose leases have expired for longer than a grace time, and removes those leases, some hundreds at a time; ended is how many';
 
 -- The plan settings keep the claim's plan what it is in every state of the tables, as on the workers' connections.
 CREATE FUNCTION hookfast.claim(handler text, holder text, batch integer DEFAULT 10, lease interval DEFAULT '60 seconds')
@@ -142,11 +147,12 @@ BEGIN
     -- Where there is a filter: until something passes, or nothing is left, or this has taken long enough. More at a
     -- time where little passes.
     LOOP
-        -- Half for each lane, so that neither starves the other; what one leaves the other takes.
+        -- Half for each lane, the odd one by chance, so that neither starves the other; what one leaves the other takes.
         WITH late AS MATERIALIZED (
-            SELECT o.ctid AS tid FROM hookfast_data.outbox o
+            SELECT o.ctid AS tid, o.id FROM hookfast_data.outbox o
             WHERE o.handler_id = h.id AND o.due_at <= clock_timestamp() AND o.due_at IS NOT NULL AND o.locked_by IS NULL
-            ORDER BY o.due_at, o.id LIMIT (CASE WHEN h.ordered_by IS NULL THEN (most + 1) / 2 ELSE most END)
+            ORDER BY o.due_at, o.id
+            LIMIT (CASE WHEN h.ordered_by IS NULL THEN (most + (random() < 0.5)::integer) / 2 ELSE most END)
             FOR UPDATE SKIP LOCKED
         ),
         fresh AS MATERIALIZED (
@@ -154,8 +160,15 @@ BEGIN
             WHERE o.handler_id = h.id AND o.due_at IS NULL AND o.locked_by IS NULL AND h.ordered_by IS NULL
             ORDER BY o.id LIMIT most - (SELECT count(*) FROM late)
             FOR UPDATE SKIP LOCKED
+        ),
+        rest AS MATERIALIZED (
+            SELECT o.ctid AS tid FROM hookfast_data.outbox o
+            WHERE o.handler_id = h.id AND o.due_at <= clock_timestamp() AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+                AND o.id <> ALL (ARRAY(SELECT l.id FROM late l))
+            ORDER BY o.due_at, o.id LIMIT most - (SELECT count(*) FROM late) - (SELECT count(*) FROM fresh)
+            FOR UPDATE SKIP LOCKED
         )
-        SELECT array_agg(o.id) INTO taken FROM (TABLE late UNION ALL TABLE fresh) p
+        SELECT array_agg(o.id) INTO taken FROM (SELECT tid FROM late UNION ALL TABLE fresh UNION ALL TABLE rest) p
         JOIN hookfast_data.outbox o ON o.ctid = p.tid;
         EXIT WHEN taken IS NULL OR h.filter IS NULL;
         seen := seen + cardinality(taken);
@@ -166,8 +179,8 @@ BEGIN
     IF taken IS NULL THEN
         RETURN;
     END IF;
-    INSERT INTO hookfast_data.leases (kind, holder, handlers, deliveries, expires_at)
-    VALUES ('pull', coalesce(claim.holder, '?'), ARRAY[h.id], taken, clock_timestamp() + claim.lease)
+    INSERT INTO hookfast_data.leases (kind, holder, handlers, deliveries, claimed_in, expires_at)
+    VALUES ('pull', coalesce(claim.holder, '?'), ARRAY[h.id], taken, pg_current_xact_id(), clock_timestamp() + claim.lease)
     RETURNING id INTO new_lease;
     RETURN QUERY
     WITH held AS (
@@ -189,22 +202,21 @@ COMMENT ON FUNCTION hookfast.claim IS 'Claims up to batch deliveries of a pull h
 CREATE FUNCTION hookfast_data.pulled(lease bigint, delivery bigint) RETURNS hookfast_data.outbox
     LANGUAGE plpgsql AS $$
 DECLARE
-    held hookfast_data.outbox;
-    claimed_by xid;
+    fenced record;
 BEGIN
-    SELECT o.* INTO held FROM hookfast_data.leases l
+    SELECT o AS held, l.claimed_in INTO fenced FROM hookfast_data.leases l
     JOIN hookfast_data.outbox o ON o.handler_id = l.handlers[1] AND o.id = delivery AND o.locked_by = l.id
     WHERE l.id = lease AND l.kind = 'pull' FOR UPDATE OF o;
     IF NOT FOUND THEN
         RAISE 'delivery % is not held by lease % any more; nothing was changed, and this transaction must not commit its work', delivery, lease
             USING ERRCODE = 'HF002', HINT = 'The lease ended and another took over, or this delivery was settled before. Roll back and claim again.';
     END IF;
-    SELECT o.xmin INTO claimed_by FROM hookfast_data.outbox o WHERE o.handler_id = held.handler_id AND o.id = held.id;
-    IF claimed_by = pg_current_xact_id()::xid THEN
+    -- The whole transaction's id, also where the claim was behind a savepoint.
+    IF fenced.claimed_in = pg_current_xact_id() THEN
         RAISE 'delivery % was claimed in this same transaction; nothing was settled', delivery
             USING ERRCODE = 'HF003', HINT = 'Commit the claim before the work begins, or a crash would not count as an attempt.';
     END IF;
-    RETURN held;
+    RETURN fenced.held;
 END $$;
 COMMENT ON FUNCTION hookfast_data.pulled IS 'The fence of pulling clients: raises HF002 where the lease is lost, HF003 where the claim is not committed';
 
@@ -301,8 +313,13 @@ BEGIN
         RAISE 'the type % is none; nothing was enqueued', coalesce(enqueue.type, 'null')
             USING ERRCODE = '22023', HINT = 'Segments of a-z, 0-9 and _, joined by dots, at most 200 bytes.';
     END IF;
+    IF split_part(enqueue.type, '.', 1) = 'hookfast' THEN
+        RAISE 'the type % is one of Hookfast''s own; nothing was enqueued', enqueue.type
+            USING ERRCODE = '22023', HINT = 'Begin it with a word of your own.';
+    END IF;
     IF body IS NULL THEN
-        RAISE 'the payload is null; nothing was enqueued' USING ERRCODE = '22004';
+        RAISE 'the payload is null; nothing was enqueued'
+            USING ERRCODE = '22004', HINT = 'A JSON null is written ''null''.';
     END IF;
     IF octet_length(key) > 200 OR key = '' OR position('#conflict:' IN key) > 0 THEN
         key := 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex');

@@ -5,7 +5,7 @@ use crate::domain::{HandlerName, SourceName};
 use crate::store::{
     Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role,
     SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, migrate, register_handlers,
-    register_sources, wake_all_keys,
+    register_sources, wake_pulled_keys,
 };
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -94,11 +94,7 @@ async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
         let sources = Arc::new(register_sources(&pool, &registration.sources).await?);
         let handlers = register_handlers(&pool, &registration.handlers, registration.config_version).await?;
         // A claimer does this for its own handler: what waits may wait for an order that is kept no more.
-        for pulled in registration.handlers.iter().filter(|handler| handler.kind == "pull") {
-            if let Some(id) = handlers.get(&pulled.name) {
-                wake_all_keys(&pool, *id).await?;
-            }
-        }
+        wake_pulled_keys(&pool).await?;
         Ok::<_, StoreError>((clock, sources, handlers))
     };
     let (clock, sources, handlers) = opened.await.map_err(RunError::Database)?;

@@ -83,6 +83,20 @@ impl Problems {
         size.map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
     }
 
+    /// Refuses what is given and belongs to another kind; each setting comes with whether it is given.
+    fn no_other<const N: usize>(
+        &mut self,
+        place: &str,
+        kind: &str,
+        settings: [(&str, bool); N],
+        own: &[&str],
+    ) -> Option<()> {
+        let strangers = settings.into_iter().filter(|(name, given)| *given && !own.contains(name));
+        let before = self.0.len();
+        self.0.extend(strangers.map(|(name, _)| format!("{place} {name}: the kind '{kind}' has no such setting")));
+        (self.0.len() == before).then_some(())
+    }
+
     fn positive(&mut self, place: &str, number: Option<usize>, default: usize) -> usize {
         if number == Some(0) {
             self.0.push(format!("{place}: it must be at least 1"));

@@ -108,6 +108,43 @@ mod tests {
         }
     }
 
+    /// RFC 4231, test cases 1 and 6 (a key longer than a block).
+    #[test]
+    fn the_published_vectors_of_sha512_hold_for_short_and_long_keys() {
+        for (key, message, expected) in [
+            (
+                &[0x0b; 20][..],
+                &b"Hi There"[..],
+                "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4\
+                 be9d914eeb61f1702e696c203a126854",
+            ),
+            (
+                &[0xaa; 131],
+                b"Test Using Larger Than Block-Size Key - Hash Key First",
+                "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f3526b56d037e05f2598bd0fd2215d6a1e52\
+                 95e64f73f63f0aec8b915a985d786598",
+            ),
+        ] {
+            let secret = Secret::new("test", key.to_vec()).expect("long enough");
+            assert_eq!(hex::encode(Algorithm::Sha512.mac(&secret, &[message])), expected);
+        }
+    }
+
+    #[test]
+    fn every_byte_of_a_signature_counts() {
+        let secrets = [Secret::new("test", b"0123456789abcdef".to_vec()).expect("long enough")];
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512, Algorithm::InsecureSha1] {
+            let right = algorithm.mac(&secrets[0], &[b"body"]);
+            assert!(algorithm.signer(&secrets, &[b"body"], &[&right]).is_some());
+            assert!(algorithm.signer(&secrets, &[b"Body"], &[&right]).is_none());
+            for at in 0..right.len() {
+                let mut wrong = right.clone();
+                wrong[at] ^= 1 << (at % 8);
+                assert!(algorithm.signer(&secrets, &[b"body"], &[wrong]).is_none(), "{algorithm:?}, byte {at}");
+            }
+        }
+    }
+
     #[test]
     fn the_secret_that_signed_is_found_among_secrets_and_signatures() {
         let secrets = [b'a', b'b'].map(|b| Secret::new(char::from(b), vec![b; 16]).expect("long enough"));

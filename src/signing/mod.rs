@@ -1,7 +1,6 @@
 //! Signatures, in and out. Pure: bytes, secrets and the time are arguments.
 
 mod algorithm;
-pub mod hmac;
 mod secret;
 pub mod standard_webhooks;
 

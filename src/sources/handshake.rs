@@ -1,6 +1,6 @@
 //! Requests by which a sender asks whether an address is the right one: verified, answered, never stored.
 
-use super::json::Pointer;
+use crate::domain::Pointer;
 use std::str::FromStr;
 
 /// The 200 a handshake is answered with: plain text.

@@ -15,7 +15,6 @@ mod verified;
 
 pub use classify::{InvalidPrefix, TypePrefix};
 pub use handshake::{Handshake, HandshakeKind, UnknownHandshake};
-pub use json::{InvalidPointer, Pointer};
 pub(crate) use verified::LONGEST_TOPIC;
 pub use verified::{Verified, VerifiedRequest};
 

@@ -1,7 +1,7 @@
 //! Webhooks of any sender that keeps to the Standard Webhooks scheme.
 
-use super::{Description, Rejection, SourceKind, TypePrefix, classify, json::Pointer};
-use crate::domain::{Fingerprint, IdempotencyKey, Identity};
+use super::{Description, Rejection, SourceKind, TypePrefix, classify};
+use crate::domain::{Fingerprint, IdempotencyKey, Identity, Pointer};
 use crate::signing::{
     Secret,
     standard_webhooks::{ID, SIGNATURE, TIMESTAMP, TOLERANCE, Unverified, verify_within},

@@ -39,7 +39,7 @@ pub use inspect::{Inspection, inspect};
 pub use lease::LeaseId;
 pub use migrate::{MigrateError, check_schema, migrate};
 pub use notify::{Heard, Listener};
-pub use order::{wake_all_keys, wake_keys};
+pub use order::{wake_all_keys, wake_keys, wake_pulled_keys};
 pub use partitions::ensure_partitions;
 pub use quarantine::{EvidenceBound, NewEvidence};
 pub use registry::{HandlerId, HandlerRegistration, SourceId, pause_handler, register_handlers, register_sources};

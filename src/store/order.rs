@@ -52,3 +52,15 @@ pub async fn wake_all_keys(pool: &PgPool, handler: HandlerId) -> Result<i64, Sto
         .await
         .map_err(StoreError::new("wake all"))
 }
+
+/// The same for every handler that clients pull from: no worker sweeps theirs.
+///
+/// # Errors
+/// Where the statement failed.
+pub async fn wake_pulled_keys(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::query("SELECT hookfast_data.wake_all(id) FROM hookfast_data.handlers WHERE kind = 'pull'")
+        .execute(pool)
+        .await
+        .map(drop)
+        .map_err(StoreError::new("wake pulled"))
+}

@@ -95,7 +95,7 @@ pub async fn register_handlers(
             .bind(i16::try_from(handler.retry.tries()).unwrap_or(i16::MAX))
             .bind(config_version)
             .bind(handler.retry_json())
-            .bind(handler.order.as_ref().map(|order| order.by.members()))
+            .bind(handler.order.as_ref().map(|order| order.by.steps()))
             .bind(handler.order.as_ref().map_or(OnDead::Skip, |order| order.on_dead).as_str())
             .bind(handler.filter.as_ref().map(PayloadFilter::as_str))
             .fetch_one(pool)

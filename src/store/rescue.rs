@@ -43,17 +43,23 @@ pub struct Rescued {
 pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     let mut rescued = Vec::new();
     for _ in 0..PULLED_ROUNDS {
-        let rows =
-            sqlx::query("SELECT handler_id, rescued, dead FROM hookfast_data.rescue_pulled(NULL, interval '0', $1)")
-                .bind(MOST_LOST)
-                .fetch_all(pool)
-                .await
-                .map_err(StoreError::new("rescue pulled"))?;
-        if rows.is_empty() {
-            break;
-        }
+        let rows = sqlx::query(
+            "SELECT handler_id, rescued, dead, ended FROM hookfast_data.rescue_pulled(NULL, interval '0', $1)",
+        )
+        .bind(MOST_LOST)
+        .fetch_all(pool)
+        .await
+        .map_err(StoreError::new("rescue pulled"))?;
+        let mut ended: i64 = 0;
         for row in &rows {
-            rescued.push(read(row).map_err(StoreError::new("rescue pulled"))?);
+            let read = read(row).and_then(|found| Ok((found, row.try_get::<i64, _>("ended")?)));
+            let (found, leases) = read.map_err(StoreError::new("rescue pulled"))?;
+            ended += leases;
+            rescued.extend(Some(found).filter(|found| found.rescued > 0));
+        }
+        // What is left is being completed.
+        if ended == 0 {
+            break;
         }
     }
     Ok(rescued)

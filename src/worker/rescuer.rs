@@ -3,14 +3,14 @@
 use super::{keeper::Tenures, wake::Wake};
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
-use crate::store::{Rescued, rescue_expired, rescue_pulled, sweep_orphans, wake_all_keys};
+use crate::store::{Rescued, StoreError, rescue_expired, rescue_pulled, sweep_orphans, wake_pulled_keys};
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
 /// How often it looks for expired leases.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// How often it looks for deliveries under no lease at all.
+/// How often it looks for deliveries under no lease at all, and for keys that nobody woke.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 pub(super) struct Rescuer {
@@ -31,37 +31,24 @@ impl Rescuer {
             if !tenure.is_some_and(|tenure| tenure.may_judge(Instant::now())) {
                 continue;
             }
-            let mut rescued = match (rescue_expired(&self.pool).await, rescue_pulled(&self.pool).await) {
-                (Ok(workers), Ok(pulled)) => Ok([workers, pulled].concat()),
-                (failed @ Err(_), _) | (_, failed @ Err(_)) => failed,
-            };
+            self.tell(rescue_expired(&self.pool).await);
+            self.tell(rescue_pulled(&self.pool).await);
             if swept.elapsed() >= SWEEP_EVERY {
                 swept = Instant::now();
-                rescued = match (rescued, sweep_orphans(&self.pool).await) {
-                    (Ok(mut expired), Ok(orphans)) => {
-                        expired.extend(orphans);
-                        Ok(expired)
-                    }
-                    (failed @ Err(_), _) | (_, failed @ Err(_)) => failed,
-                };
-            }
-            match rescued {
-                Ok(rescued) => {
-                    self.wake_behind_dead(&rescued).await;
-                    self.report(&rescued);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "looking for deliveries of dead workers failed; this is tried again")
+                self.tell(sweep_orphans(&self.pool).await);
+                if let Err(error) = wake_pulled_keys(&self.pool).await {
+                    tracing::warn!(%error, "the order of what is pulled cannot be looked at for now; this is tried again");
                 }
             }
         }
     }
 
-    /// What was given up as lost may have stood before others of its key.
-    async fn wake_behind_dead(&self, rescued: &[Rescued]) {
-        for Rescued { handler, .. } in rescued.iter().filter(|rescued| rescued.dead > 0) {
-            if let Err(error) = wake_all_keys(&self.pool, *handler).await {
-                tracing::warn!(%error, handler = handler.0, "what waits behind a lost delivery is not due yet; a sweep finds it");
+    /// Each by itself: what one found is told although another failed.
+    fn tell(&self, rescued: Result<Vec<Rescued>, StoreError>) {
+        match rescued {
+            Ok(rescued) => self.report(&rescued),
+            Err(error) => {
+                tracing::warn!(%error, "looking for deliveries of dead workers failed; this is tried again")
             }
         }
     }

@@ -232,13 +232,8 @@ impl Settings<'_> {
         }
     }
 
-    /// Refuses settings that belong to another kind.
     fn no_other(&mut self, handler: &Handler, own: &[&str]) -> Option<()> {
-        let strangers = handler.given().into_iter().filter(|name| !own.contains(name)).collect::<Vec<_>>();
-        for name in &strangers {
-            self.wrong::<()>(name, &format!("the kind '{}' has no such setting", handler.kind));
-        }
-        strangers.is_empty().then_some(())
+        self.problems.no_other(&self.place, &handler.kind, handler.of_some_kinds(), own)
     }
 
     fn needed(&mut self, key: &str, given: Option<String>, kind: &str) -> Option<String> {
@@ -259,8 +254,8 @@ impl Settings<'_> {
 }
 
 impl Handler {
-    /// The settings that are not for every kind, and are given.
-    fn given(&self) -> Vec<&'static str> {
+    /// The settings that are not for every kind, and whether they are given.
+    fn of_some_kinds(&self) -> [(&'static str, bool); 10] {
         [
             ("timeout", self.timeout.is_some()),
             ("concurrency", self.concurrency.is_some()),
@@ -273,8 +268,5 @@ impl Handler {
             ("rate", self.rate.is_some()),
             ("breaker", self.breaker.is_some()),
         ]
-        .into_iter()
-        .filter_map(|(name, given)| given.then_some(name))
-        .collect()
     }
 }

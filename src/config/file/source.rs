@@ -111,13 +111,8 @@ impl Settings<'_> {
         }
     }
 
-    /// Refuses settings that belong to another kind.
     fn no_other(&mut self, source: &Source, own: &[&str]) -> Option<()> {
-        let strangers = source.given().into_iter().filter(|name| !own.contains(name)).collect::<Vec<_>>();
-        for name in &strangers {
-            self.problems.0.push(format!("{} {name}: the kind '{}' has no such setting", self.place, source.kind));
-        }
-        strangers.is_empty().then_some(())
+        self.problems.no_other(&self.place, &source.kind, source.of_some_kinds(), own)
     }
 
     fn standard_webhooks(&mut self, source: &Source) -> Option<StandardWebhooks> {
@@ -208,8 +203,8 @@ impl Settings<'_> {
 }
 
 impl Source {
-    /// The settings that are not for every kind, and are given.
-    fn given(&self) -> Vec<&'static str> {
+    /// The settings that are not for every kind, and whether they are given.
+    fn of_some_kinds(&self) -> [(&'static str, bool); 15] {
         [
             ("tolerance", self.tolerance.is_some()),
             ("type_prefix", self.type_prefix.is_some()),
@@ -227,8 +222,5 @@ impl Source {
             ("repeats", self.repeats.is_some()),
             ("handshake", self.handshake.is_some()),
         ]
-        .into_iter()
-        .filter_map(|(name, given)| given.then_some(name))
-        .collect()
     }
 }

@@ -165,7 +165,7 @@ fn each_kind_of_handler_has_its_own_settings() {
         (format!("{pull}timeout = '5s'\n"), "[handlers.stock] timeout: the kind 'pull' has no such setting"),
         (HANDLER.replace("url = 'https://example.com/'", ""), "[handlers.shop]: the kind 'http' needs the setting url"),
         (format!("{pull}on_dead = 'hold'\n"), "[handlers.stock] on_dead: it says what a dead letter does to its key"),
-        (format!("{pull}ordered_by = 'iccid'\n"), "[handlers.stock] ordered_by: 'iccid' does not say where"),
+        (format!("{pull}ordered_by = 'iccid'\n"), "[handlers.stock] ordered_by: 'iccid' is not a JSON pointer"),
         (
             pull.replace("'pull'", "'push'"),
             "[handlers.stock]: the kind 'push' is not known; known are: http, sql, pull",

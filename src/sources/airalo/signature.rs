@@ -1,6 +1,6 @@
 //! The header `airalo-signature`: HMAC-SHA512 over the raw body, in hex.
 
-use crate::signing::{Secret, hmac};
+use crate::signing::{Algorithm, Secret};
 use crate::sources::Rejection;
 use axum::http::HeaderMap;
 
@@ -9,7 +9,7 @@ pub const SIGNATURE_HEADER: &str = "airalo-signature";
 
 /// Signs `body` as Airalo does: the header's name and value (128 characters of lower-case hex).
 pub fn sign(secret: &Secret, body: &[u8]) -> (&'static str, String) {
-    (SIGNATURE_HEADER, hmac::sha512_hex(secret, body))
+    (SIGNATURE_HEADER, hex::encode(Algorithm::Sha512.mac(secret, &[body])))
 }
 
 /// Hex of either case is taken, and blanks around it. Two headers are malformed: which of them counts would be a guess.
@@ -19,7 +19,7 @@ pub(super) fn verify<'s>(headers: &HeaderMap, body: &[u8], secrets: &'s [Secret]
     if values.next().is_some() {
         return Err(Rejection::MalformedSignature);
     }
-    let mut mac = [0; hmac::SHA512_LENGTH];
-    hex::decode_to_slice(value.as_bytes().trim_ascii(), &mut mac).map_err(|_| Rejection::MalformedSignature)?;
-    hmac::sha512_signer(secrets, body, &mac).ok_or(Rejection::WrongSignature)
+    let mac = hex::decode(value.as_bytes().trim_ascii()).ok().filter(|mac| mac.len() == Algorithm::Sha512.length());
+    let mac = mac.ok_or(Rejection::MalformedSignature)?;
+    Algorithm::Sha512.signer(secrets, &[body], &[mac]).ok_or(Rejection::WrongSignature)
 }

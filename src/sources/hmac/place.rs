@@ -1,6 +1,6 @@
 //! Where in a request something is said: in its body, or in a header.
 
-use crate::sources::json::{InvalidPointer, Pointer};
+use crate::domain::{InvalidPointer, Pointer};
 use axum::http::{HeaderMap, HeaderName};
 use std::{fmt, str::FromStr};
 

@@ -123,12 +123,7 @@ async fn a_client_that_pulls_sees_only_what_matches() {
         assert!(rows.len() <= 3);
         for row in rows {
             got.push(row.get::<serde_json::Value, _>("payload")["n"].as_i64().expect("a number"));
-            sqlx::query("SELECT hookfast.complete($1, $2)")
-                .bind(row.get::<i64, _>("lease_id"))
-                .bind(row.get::<i64, _>("delivery_id"))
-                .execute(&running.pool)
-                .await
-                .expect("held");
+            running.complete(&row).await;
         }
     }
     got.sort_unstable();
@@ -153,12 +148,7 @@ async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filter
         let row =
             sqlx::query("SELECT * FROM hookfast.claim('big', 'a test')").fetch_one(&running.pool).await.expect("one");
         assert_eq!(row.get::<serde_json::Value, _>("payload")["n"], n);
-        sqlx::query("SELECT hookfast.complete($1, $2)")
-            .bind(row.get::<i64, _>("lease_id"))
-            .bind(row.get::<i64, _>("delivery_id"))
-            .execute(&running.pool)
-            .await
-            .expect("held");
+        running.complete(&row).await;
     }
     assert_eq!(running.text(STATES).await, "delivered:1 2, filtered:1 6");
     running.end().await;

@@ -20,7 +20,7 @@ use hookfast::domain::RetryPolicy;
 use hookfast::ingress::{OnInvalidSignature, Source};
 use hookfast::signing::Secret;
 use hookfast::sources::airalo::Airalo;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgRow};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -79,6 +79,16 @@ impl Running {
 
     async fn text(&self, query: &'static str) -> String {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a text")
+    }
+
+    /// Completes what a client claimed, in a transaction of its own.
+    async fn complete(&self, claimed: &PgRow) {
+        sqlx::query("SELECT hookfast.complete($1, $2)")
+            .bind(claimed.get::<i64, _>("lease_id"))
+            .bind(claimed.get::<i64, _>("delivery_id"))
+            .execute(&self.pool)
+            .await
+            .expect("held");
     }
 
     /// Waits until a query's number is what it should be.

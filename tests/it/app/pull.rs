@@ -157,6 +157,15 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
     let claimed = (row.get("lease_id"), row.get("delivery_id"), row.get("attempt"));
     assert_eq!(complete(&mut *transaction, claimed).await, Err("HF003".into()), "a crash would not count");
     transaction.rollback().await.expect("rolled back");
+    // Nor where the claim was behind a savepoint.
+    let mut transaction = running.pool.begin().await.expect("a transaction");
+    sqlx::raw_sql("SAVEPOINT before").execute(&mut *transaction).await.expect("a savepoint");
+    let row = sqlx::query("SELECT * FROM hookfast.claim('shop', 'a test')").fetch_one(&mut *transaction).await;
+    let row = row.expect("claimed");
+    sqlx::raw_sql("RELEASE before").execute(&mut *transaction).await.expect("released");
+    let claimed = (row.get("lease_id"), row.get("delivery_id"), row.get("attempt"));
+    assert_eq!(complete(&mut *transaction, claimed).await, Err("HF003".into()), "a crash would not count");
+    transaction.rollback().await.expect("rolled back");
     for (statement, expected) in [
         ("SELECT * FROM hookfast.claim('nobody', 'x')", "HF004"),
         ("SELECT * FROM hookfast.claim('shop', 'x', 0)", "22023"),
@@ -221,5 +230,78 @@ async fn no_wake_up_between_two_clients_is_lost() {
     tokio::time::timeout(Duration::from_secs(60), all).await.expect("every step is done, none waits for ever");
     let out_of_order = "SELECT count(*) FROM (SELECT delivery_id < lag(delivery_id) OVER (ORDER BY at) AS back FROM ledger) x WHERE back";
     assert_eq!((running.count("SELECT count(*) FROM ledger").await, running.count(out_of_order).await), (STEPS, 0));
+    running.end().await;
+}
+
+/// What came by HTTP is in one lane, what was enqueued in the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_is_filled_from_both_lanes_and_neither_starves_the_other() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut shop = subscription("shop");
+        shop.types = vec!["airalo.order.*".parse().expect("a pattern")];
+        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).pull_handler(shop)
+    })
+    .await;
+    let enqueue =
+        "SELECT hookfast.enqueue('jobs', 'airalo.order.completed', to_jsonb(n)) FROM generate_series(1, 30) n";
+    let send = async |orders: std::ops::Range<u64>| {
+        for i in orders {
+            assert_eq!(running.post(&order(&format!("order-{i:019}"), i)).await.0, 200);
+        }
+    };
+    running.execute(enqueue).await;
+    assert_eq!(claim(&running.pool, 30).await.len(), 30, "the late lane alone");
+    send(0..10).await;
+    assert_eq!(claim(&running.pool, 10).await.len(), 10, "the fresh lane alone");
+    running.execute(enqueue).await;
+    send(10..40).await;
+    // One at a time, both full: a lane that starves the other would have every one of these.
+    let mut lanes = std::collections::HashMap::<String, usize>::new();
+    for _ in 0..29 {
+        let row = sqlx::query("SELECT source FROM hookfast.claim('shop', 'a test', 1)").fetch_one(&running.pool).await;
+        *lanes.entry(row.expect("one").get("source")).or_default() += 1;
+    }
+    assert!(lanes.len() == 2, "{lanes:?}");
+    assert_eq!(claim(&running.pool, 100).await.len(), 60 - 29, "both together");
+    running.end().await;
+}
+
+/// Most leases end with nothing left under them.
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_that_hold_nothing_are_removed_however_many_there_are() {
+    let database = database().await;
+    let running = running(&database, 1).await;
+    let held = claim(&running.pool, 1).await[0];
+    running
+        .execute(
+            "INSERT INTO hookfast_data.leases (kind, holder, handlers, deliveries, claimed_in, expires_at)
+            SELECT 'pull', 'gone', handlers, '{0}', claimed_in, clock_timestamp() - interval '1 hour'
+            FROM hookfast_data.leases, generate_series(1, 450) WHERE kind = 'pull'",
+        )
+        .await;
+    assert_eq!(hookfast::store::rescue_pulled(&running.pool).await.expect("looked"), []);
+    assert_eq!(running.count("SELECT count(*) FROM hookfast_data.leases WHERE kind = 'pull'").await, 1);
+    complete(&running.pool, held).await.expect("held");
+    running.end().await;
+}
+
+/// The net under the wake-ups of what is pulled, whose handlers no worker sweeps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_woke_is_found() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut shop = subscription("shop");
+        shop.types = vec!["step".parse().expect("a pattern")];
+        shop.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Skip });
+        builder.source(source(Reject)).sql_source("steps".parse().expect("a name")).pull_handler(shop)
+    })
+    .await;
+    running.execute("SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"k\"}') FROM generate_series(1, 2)").await;
+    assert_eq!(claim(&running.pool, 1).await.len(), 1);
+    running.execute("DELETE FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await;
+    assert!(claim(&running.pool, 1).await.is_empty(), "its end woke nobody");
+    hookfast::store::wake_pulled_keys(&running.pool).await.expect("looked");
+    assert_eq!(claim(&running.pool, 1).await.len(), 1);
     running.end().await;
 }

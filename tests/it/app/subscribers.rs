@@ -8,7 +8,6 @@ use hookfast::handlers::{Failed, TransactionalHandler};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use hookfast::receiver::Mode;
 use hookfast::store::SettlingTransaction;
-use sqlx::Row;
 use std::time::Duration;
 
 struct Books;
@@ -91,12 +90,7 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
     sink.mode.set(Mode::Ok);
     wait_until("the pulled ones to be completed", async || {
         for row in sqlx::query(claim).fetch_all(&running.pool).await.expect("a claim") {
-            sqlx::query("SELECT hookfast.complete($1, $2)")
-                .bind(row.get::<i64, _>("lease_id"))
-                .bind(row.get::<i64, _>("delivery_id"))
-                .execute(&running.pool)
-                .await
-                .expect("held");
+            running.complete(&row).await;
         }
         running.count("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'pulled' AND state = 'delivered'").await
             == 2
