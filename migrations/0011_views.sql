@@ -168,8 +168,9 @@ FROM hookfast_data.replays r JOIN hookfast_data.handlers h ON h.id = r.handler_i
 COMMENT ON VIEW hookfast.replays IS 'Replays of many events, with how far they are. hookfast.pause_replay, resume_replay and cancel_replay are for them';
 
 CREATE VIEW hookfast.operator_log AS
-SELECT l.id AS log_id, l.at, l.who, l.what, l.subject, l.details FROM hookfast_data.operator_log l;
-COMMENT ON VIEW hookfast.operator_log IS 'What operators, and processes with the role worker, changed';
+SELECT l.id AS log_id, l.at, l.who, l.what, l.subject, CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN l.details END AS details
+FROM hookfast_data.operator_log l;
+COMMENT ON VIEW hookfast.operator_log IS 'What operators, and processes with the role worker, changed. details are for operators: a handler''s answer may be the reason of a pause';
 
 CREATE VIEW hookfast.holds AS
 SELECT h.event_id, h.why, h.held_by, h.held_at FROM hookfast_data.holds h;
