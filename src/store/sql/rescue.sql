@@ -11,17 +11,17 @@ again AS (
     SET locked_by = NULL, lost = p.lost, due_at = clock_timestamp() + p.lost * interval '1 second'
     FROM (SELECT * FROM picked WHERE lost < $3::integer) p
     WHERE o.ctid = p.tid
-    RETURNING o.event_id, o.id, o.attempt, o.handler_id, o.lost, o.ordering_key
+    RETURNING o.event_id, o.id, o.attempt, o.handler_id, o.lost, o.ordering_key, o.replay_id
 ),
 gone AS (
     DELETE FROM hookfast_data.outbox o USING (SELECT * FROM picked WHERE lost >= $3::integer) p
     WHERE o.ctid = p.tid
-    RETURNING o.event_id, o.id, o.attempt, o.handler_id, p.lost, o.ordering_key
+    RETURNING o.event_id, o.id, o.attempt, o.handler_id, p.lost, o.ordering_key, o.replay_id
 ),
 buried AS (
     INSERT INTO hookfast_data.dead_letters
-        (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error)
-    SELECT id, handler_id, event_id, attempt, lost, ordering_key, 'lost', 'its worker went away ' || lost || ' times' FROM gone
+        (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error, replay_id)
+    SELECT id, handler_id, event_id, attempt, lost, ordering_key, 'lost', 'its worker went away ' || lost || ' times', replay_id FROM gone
 ),
 -- An attempt has its place only where its event has: without one the delivery is rescued all the same, or it would keep
 -- everything that its worker held.

@@ -22,7 +22,7 @@ gone AS (
     DELETE FROM hookfast_data.outbox o
     USING (SELECT * FROM held WHERE verdict IN ('delivered', 'filtered', 'tries_used', 'refused', 'event_missing')) h
     WHERE o.ctid = h.tid
-    RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt, o.lost, o.ordering_key,
+    RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt, o.lost, o.ordering_key, o.replay_id,
         h.duration_ms, h.status, h.lease_id, h.error
 ),
 again AS (
@@ -32,14 +32,14 @@ again AS (
         tries_left = CASE WHEN h.verdict = 'retry' THEN o.tries_left - 1 ELSE o.tries_left END
     FROM (SELECT * FROM held WHERE verdict IN ('retry', 'waits', 'release')) h
     WHERE o.ctid = h.tid
-    RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt, o.lost, o.ordering_key,
+    RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt, o.lost, o.ordering_key, o.replay_id,
         h.duration_ms, h.status, h.lease_id, h.error
 ),
 ended AS MATERIALIZED (SELECT * FROM gone UNION ALL SELECT * FROM again),
 buried AS (
     INSERT INTO hookfast_data.dead_letters
-        (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error)
-    SELECT id, handler_id, event_id, attempt, lost, ordering_key, verdict, error
+        (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error, replay_id)
+    SELECT id, handler_id, event_id, attempt, lost, ordering_key, verdict, error, replay_id
     FROM ended WHERE verdict IN ('tries_used', 'refused', 'event_missing')
 ),
 -- A claim commits asynchronously, so a crash of the server can bring an attempt's number back once.
