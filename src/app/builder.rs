@@ -4,7 +4,7 @@ use super::App;
 use crate::domain::{HandlerName, InvalidName, InvalidPattern, SourceName, TypePattern};
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
 use crate::ingress::{Limits, QuarantineLimits, Source};
-use crate::store::{Database, InvalidUrl};
+use crate::store::{Database, InvalidUrl, Retention};
 use crate::worker::{HandlerPolicy, Runs};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -73,6 +73,7 @@ pub struct Builder {
     pub(super) waiting: usize,
     pub(super) quarantine: QuarantineLimits,
     pub(super) grace: Duration,
+    pub(super) retention: Option<Retention>,
     pub(super) migrate: bool,
     pub(super) config_version: i64,
 }
@@ -95,6 +96,7 @@ impl Builder {
             waiting: 2000,
             quarantine: QuarantineLimits::default(),
             grace: Duration::from_secs(25),
+            retention: None,
             migrate: true,
             config_version: 0,
         })
@@ -199,6 +201,13 @@ impl Builder {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// How long what is kept. Without it the database's settings stay as they are: at first, 90 days for payloads.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = Some(retention);
         self
     }
 

@@ -3,8 +3,8 @@
 use super::RunError;
 use crate::domain::{HandlerName, SourceName};
 use crate::store::{
-    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role,
-    SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, migrate, register_handlers,
+    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Retention,
+    Role, SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, migrate, register_handlers,
     register_sources, wake_pulled_keys,
 };
 use sqlx::PgPool;
@@ -24,6 +24,7 @@ pub(super) struct Registration {
     pub(super) handlers: Vec<HandlerRegistration>,
     /// The names of the functions that are handlers.
     pub(super) functions: Vec<(HandlerName, String)>,
+    pub(super) retention: Option<Retention>,
     pub(super) config_version: i64,
 }
 
@@ -93,6 +94,9 @@ async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
         connection.close().await;
         let sources = Arc::new(register_sources(&pool, &registration.sources).await?);
         let handlers = register_handlers(&pool, &registration.handlers, registration.config_version).await?;
+        if let Some(retention) = &registration.retention {
+            retention.set(&pool).await?;
+        }
         // A claimer does this for its own handler: what waits may wait for an order that is kept no more.
         wake_pulled_keys(&pool).await?;
         Ok::<_, StoreError>((clock, sources, handlers))

@@ -15,7 +15,7 @@ use crate::ingress::{
 };
 use crate::maintenance::{DATABASE, Maintenance};
 use crate::metrics::Metrics;
-use crate::store::{Database, FilterError, HandlerRegistration, MigrateError, ResolveError, StoreError};
+use crate::store::{Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError, StoreError};
 use crate::worker::{self, Announcer, Runs, Served, Wake, WorkerSettings};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
@@ -96,6 +96,8 @@ impl App {
         let (evidence, keeper) = quarantine(builder.quarantine, shared.metrics.clone());
         let registration = registration(&builder, &sources);
         let grace = builder.grace;
+        let roles = [(builder.ingress.is_some(), "ingress"), (builder.worker, "worker")];
+        let roles = roles.into_iter().filter_map(|(has, role)| has.then_some(role)).collect();
         // The ingress holds the only senders of both queues: when it has ended, so do the writers.
         if builder.ingress.is_some() {
             shared.readiness.set(INTAKE, Err(NOT_CONNECTED.to_owned()));
@@ -118,6 +120,7 @@ impl App {
             metrics: shared.metrics.clone(),
             heartbeats: shared.heartbeats.clone(),
             readiness: shared.readiness.clone(),
+            process: Process { holder: holder(), roles },
         };
         let maintenance = tokio::spawn(maintenance.run(ended.clone()));
         let announcer = tokio::spawn(shared.announcer.clone().run(database.clone()));
@@ -156,6 +159,7 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         sources: sources.kinds().into_iter().chain(sql_sources).collect(),
         handlers: handlers.collect(),
         functions: functions.filter(|_| builder.worker).collect(),
+        retention: builder.retention.filter(|_| builder.worker),
         config_version: builder.config_version,
     }
 }
@@ -212,7 +216,7 @@ fn worker_settings(builder: Builder, database: Database, opened: &Opened, shared
     WorkerSettings {
         database,
         pool: opened.pool.clone(),
-        holder: format!("{}:{}", hostname(), std::process::id()),
+        holder: holder(),
         handlers: served.collect(),
         metrics: shared.metrics.clone(),
         heartbeats: shared.heartbeats.clone(),
@@ -220,6 +224,10 @@ fn worker_settings(builder: Builder, database: Database, opened: &Opened, shared
         wake: shared.wake.clone(),
         grace: builder.grace,
     }
+}
+
+fn holder() -> String {
+    format!("{}:{}", hostname(), std::process::id())
 }
 
 fn hostname() -> String {

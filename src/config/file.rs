@@ -1,11 +1,13 @@
 //! The file as it is written, and the checks that turn it into a [`Config`].
 
 mod handler;
+mod retention;
 mod source;
 
 use super::{Config, units};
 use crate::ingress::{Limits, QuarantineLimits};
 use handler::{Handler, handler};
+use retention::{Keep, retention};
 use serde::Deserialize;
 use source::{Source, sources};
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
@@ -25,6 +27,7 @@ struct File {
     ingress: Ingress,
     quarantine: Quarantine,
     worker: Worker,
+    retention: Keep,
 }
 
 #[derive(Default, Deserialize)]
@@ -118,6 +121,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         limits: limits(&file.ingress, &mut problems),
         waiting: problems.positive("[ingress] waiting", file.ingress.waiting, WAITING),
         quarantine: quarantine(&file.quarantine, &mut problems),
+        retention: retention(&file.retention, &mut problems),
         grace: problems.duration("[worker] grace", file.worker.grace.as_deref(), GRACE),
     };
     if problems.0.is_empty() { Ok(config) } else { Err(problems.0) }

@@ -15,6 +15,7 @@ use crate::domain::SourceName;
 use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
+use crate::store::Retention;
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 /// A configuration that is right as far as can be said without a database.
@@ -34,6 +35,8 @@ pub struct Config {
     pub waiting: usize,
     /// What the quarantine takes at most.
     pub quarantine: QuarantineLimits,
+    /// How long what is kept.
+    pub retention: Retention,
     /// How long what is in flight may take to finish at the end.
     pub grace: Duration,
 }

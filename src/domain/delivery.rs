@@ -24,4 +24,17 @@ pub struct Delivery {
     pub handler: HandlerName,
     /// The event.
     pub event: Arc<Event>,
+    /// The replay it is of, where an operator wanted receivers to do the work once more.
+    pub replay: Option<i64>,
+}
+
+impl Delivery {
+    /// What receivers tell repeats by: the event's id, the same on every attempt, on a retried dead letter and on a
+    /// replay, unless that was asked to have one of its own.
+    pub fn webhook_id(&self) -> String {
+        match self.replay {
+            None => self.event.id.to_string(),
+            Some(replay) => format!("{}-replay-{replay}", self.event.id),
+        }
+    }
 }

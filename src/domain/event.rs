@@ -46,7 +46,7 @@ impl Origin {
 /// One thing that happened, stored once, never updated.
 #[derive(Clone)]
 pub struct Event {
-    /// Its id; also the `webhook-id` every receiver sees.
+    /// Its id; also the `webhook-id` that receivers see ([`Delivery::webhook_id`](super::Delivery::webhook_id)).
     pub id: EventId,
     /// Who sent it.
     pub source: SourceName,

@@ -82,7 +82,13 @@ mod tests {
             headers: Arc::new(serde_json::json!({})),
             body: "{}".into(),
         };
-        Delivery { id: DeliveryId(1), attempt: 3, handler: "h".parse().expect("a name"), event: Arc::new(event) }
+        Delivery {
+            id: DeliveryId(1),
+            attempt: 3,
+            handler: "h".parse().expect("a name"),
+            event: Arc::new(event),
+            replay: None,
+        }
     }
 
     #[tokio::test]

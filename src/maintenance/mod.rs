@@ -1,8 +1,11 @@
-//! What has to be done now and then: partitions ahead, counts into the rollups.
+//! What has to be done now and then: partitions ahead, counts into the rollups, new events read, replays, news, retention.
+
+mod chores;
+mod retention;
 
 use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
-use crate::store::{Database, DatabaseClock, Role, StoreError, add_rollups, ensure_partitions};
+use crate::store::{Database, DatabaseClock, Process, Role, StoreError, add_rollups, ensure_partitions, fold_counts};
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +26,7 @@ const STUCK: Duration = Duration::from_secs(60);
 pub(crate) const DATABASE: &str = "database";
 
 /// What the maintenance works with.
+#[derive(Clone)]
 pub(crate) struct Maintenance {
     pub(crate) database: Database,
     pub(crate) pool: PgPool,
@@ -30,15 +34,29 @@ pub(crate) struct Maintenance {
     pub(crate) metrics: Metrics,
     pub(crate) heartbeats: Heartbeats,
     pub(crate) readiness: Readiness,
+    pub(crate) process: Process,
 }
 
 impl Maintenance {
     /// Runs until `stop` is cancelled, and then adds the last counts.
     pub(crate) async fn run(self, stop: CancellationToken) {
+        tokio::join!(
+            self.keep_up(&stop),
+            chores::run(&self, &stop),
+            chores::watch(&self, &stop),
+            retention::run(&self, &stop)
+        );
+        self.add_counts().await;
+        if let Err(error) = self.process.has_ended(&self.pool).await {
+            tracing::warn!(%error, "the database does not know that this process has ended; it shows as gone in 20 s");
+        }
+    }
+
+    async fn keep_up(&self, stop: &CancellationToken) {
         let heartbeat = self.heartbeats.register("maintenance", STUCK);
         let mut partitions_at = Instant::now() + PARTITIONS_EVERY;
         let mut clock_at = Instant::now();
-        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+        loop {
             heartbeat.tick();
             self.add_counts().await;
             if Instant::now() >= clock_at && self.measure_clock().await.is_ok() {
@@ -50,8 +68,10 @@ impl Maintenance {
                     Err(error) => tracing::error!(%error, "partitions could not be made ahead; this is tried again"),
                 }
             }
+            if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+                break;
+            }
         }
-        self.add_counts().await;
         heartbeat.retire();
     }
 
@@ -62,7 +82,8 @@ impl Maintenance {
         measured
     }
 
-    /// Adds what was counted. Counts of a failed statement are gone: they are for looking, not for accounting.
+    /// Adds what was counted, and says that this process lives. Counts of a failed statement are gone: they are for
+    /// looking, not for accounting.
     async fn add_counts(&self) {
         let counts = self.metrics.take_pending();
         match add_rollups(&self.pool, &counts).await {
@@ -71,7 +92,17 @@ impl Maintenance {
                 tracing::warn!(%error, counts = counts.len(), "counts could not be added to the rollups and are left out");
                 self.readiness
                     .set(DATABASE, Err("the database does not answer; requests get 503 until it does".to_owned()));
+                return;
             }
+        }
+        let unmet: Vec<_> = self.readiness.unmet().into_iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        let not_ready = (!unmet.is_empty()).then(|| unmet.join("; "));
+        let told = async {
+            fold_counts(&self.pool).await?;
+            self.process.is_alive(&self.pool, not_ready.as_deref()).await
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "the database does not know for now that this process lives; this is tried again");
         }
     }
 }

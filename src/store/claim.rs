@@ -95,6 +95,7 @@ struct Row0 {
     lost: i16,
     ordering_key: Option<Arc<str>>,
     event_id: EventId,
+    replay: Option<i64>,
     due_at: Option<i64>,
 }
 
@@ -186,6 +187,7 @@ impl Connection {
                         attempt: t.claim.attempt,
                         handler: handler.clone(),
                         event: event.clone(),
+                        replay: t.replay,
                     }),
                 }
             })
@@ -218,6 +220,7 @@ fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read,
         lost: row.try_get("lost")?,
         ordering_key: row.try_get::<Option<&str>, _>("ordering_key")?.map(Arc::from),
         event_id: EventId(row.try_get("event_id")?),
+        replay: row.try_get("replay_id")?,
         due_at: row.try_get("due_at")?,
     };
     Ok((snapshot, Some(claimed)))

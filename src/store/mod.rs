@@ -4,6 +4,7 @@
 //! names it, so that `pg_stat_statements` can be read. Nothing here decides anything that is not in a statement.
 
 mod breaker;
+mod chores;
 mod claim;
 mod clock;
 mod connect;
@@ -19,14 +20,17 @@ mod notify;
 mod order;
 mod partitions;
 mod parts;
+mod process;
 mod quarantine;
 mod registry;
 mod rescue;
+mod retention;
 mod rollups;
 mod settle;
 mod transaction;
 
 pub use breaker::note_breaker;
+pub use chores::{announce_dead, fold_counts, read_new_events, step_replays, watch};
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, event_body};
 pub use clock::DatabaseClock;
 pub use connect::{Connection, Database, InvalidUrl, Role};
@@ -41,9 +45,11 @@ pub use migrate::{MigrateError, check_schema, migrate};
 pub use notify::{Heard, Listener};
 pub use order::{wake_all_keys, wake_keys, wake_pulled_keys};
 pub use partitions::ensure_partitions;
+pub use process::Process;
 pub use quarantine::{EvidenceBound, NewEvidence};
 pub use registry::{HandlerId, HandlerRegistration, SourceId, pause_handler, register_handlers, register_sources};
 pub use rescue::{Rescued, release_unknown, rescue_expired, rescue_pulled, sweep_orphans};
+pub use retention::{Left, Retention, let_leave};
 pub use rollups::add_rollups;
 pub use settle::{SettleOutcome, Settled, Settlement};
 pub use transaction::SettlingTransaction;

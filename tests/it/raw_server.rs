@@ -157,7 +157,13 @@ pub(crate) fn delivery(body: impl Into<Vec<u8>>) -> Delivery {
         headers: Arc::new(json!({"content-type": "application/json; charset=utf-8"})),
         body: body.into().into(),
     };
-    Delivery { id: DeliveryId(42), attempt: 3, handler: "shop".parse().expect("a name"), event: Arc::new(event) }
+    Delivery {
+        id: DeliveryId(42),
+        attempt: 3,
+        handler: "shop".parse().expect("a name"),
+        event: Arc::new(event),
+        replay: None,
+    }
 }
 
 /// One attempt, which must end in time and give nothing away.

@@ -23,7 +23,7 @@ pub(crate) const RECEIVED_AT: &str = "hookfast-received-at";
 /// All headers of one attempt. `extra` may replace the content type and the user agent, nothing else.
 pub(super) fn headers(delivery: &Delivery, secrets: &[Secret], extra: &HeaderMap, now: SystemTime) -> HeaderMap {
     let event = &delivery.event;
-    let id = event.id.to_string();
+    let id = delivery.webhook_id();
     let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("hookfast/", env!("CARGO_PKG_VERSION"))));

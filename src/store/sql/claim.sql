@@ -29,11 +29,11 @@ claimed AS (
     UPDATE hookfast_data.outbox o SET locked_by = $1::bigint, attempt = o.attempt + 1
     FROM (SELECT tid FROM due UNION ALL SELECT tid FROM fresh) p
     WHERE o.ctid = p.tid
-    RETURNING o.id, o.event_id, o.attempt, o.tries_left, o.lost, o.ordering_key,
+    RETURNING o.id, o.event_id, o.attempt, o.tries_left, o.lost, o.ordering_key, o.replay_id,
         floor(extract(epoch FROM o.due_at) * 1000000)::bigint AS due_at
 )
 -- The claim's own transaction id comes after that of whoever had taken delivery ids when its snapshot was taken. The
 -- snapshot's xmax does not: it comes after the latest transaction that ended, and a younger one may be open.
 SELECT pg_snapshot_xmin(s.snapshot)::text::bigint AS xmin, pg_current_xact_id()::text::bigint AS own_xid,
-    c.id, c.event_id, c.attempt, c.tries_left, c.lost, c.ordering_key, c.due_at
+    c.id, c.event_id, c.attempt, c.tries_left, c.lost, c.ordering_key, c.replay_id, c.due_at
 FROM (SELECT pg_current_snapshot() AS snapshot) s LEFT JOIN claimed c ON true

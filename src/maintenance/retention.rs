@@ -1,0 +1,42 @@
+//! Retention, once an hour.
+
+use super::Maintenance;
+use crate::store::{Left, let_leave};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// Not while everything else starts.
+const FIRST: Duration = Duration::from_secs(60);
+
+/// Somebody was in the way of a day.
+const AGAIN: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
+    let mut pause = FIRST;
+    while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+        pause = EVERY;
+        match let_leave(&maintenance.database, || stop.is_cancelled()).await {
+            Ok(left) if left == Left::default() => {}
+            Ok(left) => {
+                tracing::info!(
+                    days = left.days,
+                    days_with_survivors = left.days_with_survivors,
+                    rows = left.rows,
+                    "what was old has gone"
+                );
+                if left.days_in_use > 0 {
+                    tracing::warn!(
+                        days = left.days_in_use,
+                        "days that are over are in use and could not go; this is tried again in a minute"
+                    );
+                    pause = AGAIN;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is old could not go; nothing else is affected, and this is tried again")
+            }
+        }
+    }
+}

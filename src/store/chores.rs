@@ -1,0 +1,64 @@
+//! What one process at a time does for all: the functions that keep the books for operators, each a step of its own.
+
+use super::StoreError;
+use sqlx::PgPool;
+
+/// Adds up what SQL clients counted.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn fold_counts(pool: &PgPool) -> Result<i64, StoreError> {
+    step(pool, "fold counts", "SELECT hookfast_data.fold_counts()", None).await
+}
+
+/// Reads new events for search terms and news, up to so many; answers with how many it read.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn read_new_events(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
+    step(pool, "read new events", "SELECT hookfast_data.read_new_events($1)", Some(most)).await
+}
+
+/// Raises the news of new dead letters, up to so many; answers with how many.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn announce_dead(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
+    step(pool, "announce dead letters", "SELECT hookfast_data.announce_dead($1)", Some(most)).await
+}
+
+/// Looks for what is wrong, and raises the news of what was not before; answers with how many.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn watch(pool: &PgPool) -> Result<i64, StoreError> {
+    step(pool, "watch", "SELECT hookfast_data.watch()", None).await
+}
+
+/// Lets every running replay go on by a step; answers with how many there are, and how many deliveries they made.
+///
+/// # Errors
+/// Where the database cannot be asked; a step is whole or did not happen.
+pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
+    let running: Vec<i64> =
+        sqlx::query_scalar("SELECT id FROM hookfast_data.replays WHERE state = 'running' ORDER BY id")
+            .fetch_all(pool)
+            .await
+            .map_err(StoreError::new("find replays"))?;
+    let mut made = 0;
+    for replay in &running {
+        made += step(pool, "step a replay", "SELECT hookfast_data.step_replay($1)", Some(*replay)).await?;
+    }
+    Ok((running.len(), made))
+}
+
+async fn step(
+    pool: &PgPool,
+    what: &'static str,
+    statement: &'static str,
+    argument: Option<i64>,
+) -> Result<i64, StoreError> {
+    let query = sqlx::query_scalar(statement);
+    let query = if let Some(argument) = argument { query.bind(argument) } else { query };
+    query.fetch_one(pool).await.map_err(StoreError::new(what))
+}

@@ -1,0 +1,199 @@
+//! Retention: what is kept how long, and what goes, a day at a time.
+
+use super::{Connection, Database, Role, StoreError, clock::interval_millis};
+use sqlx::{AssertSqlSafe, PgPool, Row};
+use std::time::Duration;
+
+/// How long what is kept; `None` is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Payloads, with their attempts and search terms. Default 90 days.
+    pub events: Option<Duration>,
+    /// Dead letters. Default for ever; their events stay with them.
+    pub dead_letters: Option<Duration>,
+    /// Conflicts, with the events they conflict with. Default for ever.
+    pub conflicts: Option<Duration>,
+    /// Counts by the minute. Default 90 days.
+    pub rollups: Option<Duration>,
+    /// Idempotency keys after they have expired. Default a day.
+    pub keys: Option<Duration>,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { events: Some(90 * DAY), dead_letters: None, conflicts: None, rollups: Some(90 * DAY), keys: Some(DAY) }
+    }
+}
+
+const SET: &str = "WITH changed AS (\
+        UPDATE hookfast_data.retention r SET keep = t.ms * interval '1 millisecond' \
+        FROM unnest($1::text[], $2::bigint[]) AS t (class, ms) \
+        WHERE r.class = t.class AND r.keep IS DISTINCT FROM t.ms * interval '1 millisecond' RETURNING r.class, r.keep) \
+    INSERT INTO hookfast_data.operator_log (what, subject, details) \
+    SELECT 'retention.set', class, jsonb_build_object('keep', coalesce(keep::text, 'forever')) FROM changed";
+
+/// Rows that leave in one statement.
+const BATCH: i64 = 1000;
+
+/// A day with its survivors is written anew in one statement, which may take long.
+const SLOW: &str = "SET statement_timeout = '15min'; SET lock_timeout = '100ms'";
+
+/// A day's three tables, the events first: as long as they are there, the others are made.
+const TABLES: [&str; 3] = ["events", "attempts", "search_terms"];
+
+/// What one round took away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Days whose tables are gone.
+    pub days: usize,
+    /// Days in which something is left.
+    pub days_with_survivors: usize,
+    /// Days that somebody was in the way of; they are tried again.
+    pub days_in_use: usize,
+    /// Rows of other classes.
+    pub rows: i64,
+}
+
+impl Retention {
+    /// Makes these settings those of the database.
+    ///
+    /// # Errors
+    /// Where the database cannot be asked.
+    pub async fn set(&self, pool: &PgPool) -> Result<(), StoreError> {
+        let classes = [
+            ("events", self.events),
+            ("dead_letters", self.dead_letters),
+            ("conflicts", self.conflicts),
+            ("rollups", self.rollups),
+            ("keys", self.keys),
+        ];
+        sqlx::query(SET)
+            .bind(classes.map(|(class, _)| class).as_slice())
+            .bind(classes.map(|(_, keep)| keep.map(interval_millis)).as_slice())
+            .execute(pool)
+            .await
+            .map(drop)
+            .map_err(StoreError::new("set the retention"))
+    }
+}
+
+/// Takes away what is older than it is kept, on a connection of its own. What is to go for the first time is announced,
+/// and goes a day later. `stop` is asked between steps.
+///
+/// # Errors
+/// Where a statement failed; what has gone before it is gone.
+pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
+    let mut connection = database.connect(Role::General).await?;
+    let left = match alone(&mut connection).await {
+        Ok(true) => round(&mut connection, stop).await,
+        Ok(false) => Ok(Left::default()),
+        Err(error) => Err(error),
+    };
+    // The lock goes with the connection.
+    connection.close().await;
+    left.map_err(StoreError::new("retention"))
+}
+
+/// One process at a time.
+async fn alone(connection: &mut Connection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT pg_try_advisory_lock(x'72657461696e'::bigint)").fetch_one(&mut connection.inner).await
+}
+
+async fn round(connection: &mut Connection, stop: impl Fn() -> bool) -> Result<Left, sqlx::Error> {
+    let connection = &mut connection.inner;
+    sqlx::raw_sql(SLOW).execute(&mut *connection).await?;
+    let mut left = Left::default();
+    for class in ["keys", "rollups", "dead_letters"] {
+        while may_leave(connection, class).await? && !stop() {
+            let leave = sqlx::query_scalar("SELECT hookfast_data.leave_rows($1, $2)").bind(class).bind(BATCH);
+            let rows: i64 = leave.fetch_one(&mut *connection).await?;
+            left.rows += rows;
+            if rows < BATCH {
+                break;
+            }
+        }
+    }
+    if may_leave(connection, "events").await? {
+        let days = sqlx::query("SELECT day::text, to_char(day, 'YYYYMMDD') FROM hookfast_data.days_to_leave()");
+        for row in days.fetch_all(&mut *connection).await? {
+            if stop() {
+                break;
+            }
+            let (day, suffix): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let empty = sqlx::query_scalar("SELECT hookfast_data.empty_day($1::date)").bind(&day);
+            match empty.fetch_one(&mut *connection).await? {
+                None => left.days_in_use += 1,
+                Some(0i64) => {
+                    for table in TABLES {
+                        detach(connection, table, &suffix).await?;
+                    }
+                    left.days += 1;
+                }
+                Some(_) => left.days_with_survivors += 1,
+            }
+        }
+        drop_empty(connection).await?;
+    }
+    Ok(left)
+}
+
+async fn may_leave(connection: &mut sqlx::PgConnection, class: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT hookfast_data.may_leave($1)").bind(class).fetch_one(connection).await
+}
+
+/// Whether a day's table is attached, and whether a detachment of it was begun and not finished.
+const ATTACHED: &str = "SELECT i.inhdetachpending FROM pg_catalog.pg_inherits i \
+    WHERE i.inhrelid = to_regclass('hookfast_data.' || $1)";
+
+/// Locks out nobody: it waits for who reads the whole table, and others go on meanwhile. Where that takes too long it
+/// is finished in a later round.
+async fn detach(connection: &mut sqlx::PgConnection, table: &str, suffix: &str) -> Result<(), sqlx::Error> {
+    let day = format!("{table}_{suffix}");
+    let how = match sqlx::query_scalar(ATTACHED).bind(&day).fetch_optional(&mut *connection).await? {
+        None => return Ok(()),
+        Some(false) => "CONCURRENTLY",
+        Some(true) => "FINALIZE",
+    };
+    let statement = format!("ALTER TABLE hookfast_data.{table} DETACH PARTITION hookfast_data.{day} {how}");
+    sqlx::raw_sql("SET lock_timeout = '10s'").execute(&mut *connection).await?;
+    let detached = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await;
+    sqlx::raw_sql("SET lock_timeout = '100ms'").execute(&mut *connection).await?;
+    in_use_is_later(detached.map(drop))
+}
+
+/// Days that are detached, empty, and older than events are kept. One that somebody detached with its rows is theirs.
+const DETACHED: &str = "SELECT c.relname::text FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'hookfast_data' \
+    CROSS JOIN hookfast_data.retention r \
+    WHERE r.class = 'events' AND c.relkind = 'r' AND NOT c.relispartition \
+        AND c.relname ~ '^(events|attempts|search_terms)_[0-9]{8}$' \
+        AND to_date(right(c.relname, 8), 'YYYYMMDD') < current_date - r.keep ORDER BY 1";
+
+async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    let detached: Vec<String> = sqlx::query_scalar(DETACHED).fetch_all(&mut *connection).await?;
+    for day in detached {
+        let any = format!("SELECT EXISTS (SELECT FROM hookfast_data.{day})");
+        if !sqlx::query_scalar::<_, bool>(AssertSqlSafe(any)).fetch_one(&mut *connection).await? {
+            let statement = format!("DROP TABLE hookfast_data.{day}");
+            in_use_is_later(sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await.map(drop))?;
+        }
+    }
+    Ok(())
+}
+
+/// A lock that was not had, or a statement that took too long, is tried again in a later round.
+fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
+    match result {
+        Err(error) if matches!(code(&error).as_deref(), Some("55P03" | "57014" | "55000")) => {
+            tracing::info!(%error, "a day that is over is still in use; it goes later");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(|c| c.into_owned())
+}
