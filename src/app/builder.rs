@@ -1,10 +1,10 @@
 //! What a program declares: sources, handlers, limits.
 
 use super::App;
-use crate::domain::{HandlerName, InvalidName, InvalidPattern, SourceName, TypePattern};
+use crate::domain::{HandlerName, InvalidName, InvalidPattern, Retention, SourceName, TypePattern};
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
 use crate::ingress::{Limits, QuarantineLimits, Source};
-use crate::store::{Database, InvalidUrl, Retention};
+use crate::store::{Database, InvalidUrl};
 use crate::worker::{HandlerPolicy, Runs};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;

@@ -1,11 +1,11 @@
 //! The database, opened: migrated, its partitions made, sources and handlers registered.
 
 use super::RunError;
-use crate::domain::{HandlerName, SourceName};
+use crate::domain::{HandlerName, Retention, SourceName};
 use crate::store::{
-    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Retention,
-    Role, SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, migrate, register_handlers,
-    register_sources, wake_pulled_keys,
+    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role,
+    SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, migrate, register_handlers,
+    register_sources, set_retention, wake_pulled_keys,
 };
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -95,7 +95,7 @@ async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
         let sources = Arc::new(register_sources(&pool, &registration.sources).await?);
         let handlers = register_handlers(&pool, &registration.handlers, registration.config_version).await?;
         if let Some(retention) = &registration.retention {
-            retention.set(&pool).await?;
+            set_retention(&pool, retention).await?;
         }
         // A claimer does this for its own handler: what waits may wait for an order that is kept no more.
         wake_pulled_keys(&pool).await?;

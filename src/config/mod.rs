@@ -11,11 +11,10 @@ mod units;
 pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
 pub use secrets::{SecretError, SecretRefs};
 
-use crate::domain::SourceName;
+use crate::domain::{Retention, SourceName};
 use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
-use crate::store::Retention;
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 /// A configuration that is right as far as can be said without a database.

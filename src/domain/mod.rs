@@ -12,6 +12,7 @@ mod pattern;
 mod pointer;
 mod rate;
 mod receipt;
+mod retention;
 mod retry;
 mod text;
 
@@ -27,5 +28,6 @@ pub use pattern::{InvalidPattern, TypePattern};
 pub use pointer::{InvalidPointer, Pointer};
 pub use rate::{InvalidRate, Rate};
 pub use receipt::{Receipt, Verdict};
+pub use retention::Retention;
 pub use retry::{InvalidRetry, RetryPolicy};
 pub use text::StorableText;

@@ -49,7 +49,7 @@ pub use process::Process;
 pub use quarantine::{EvidenceBound, NewEvidence};
 pub use registry::{HandlerId, HandlerRegistration, SourceId, pause_handler, register_handlers, register_sources};
 pub use rescue::{Rescued, release_unknown, rescue_expired, rescue_pulled, sweep_orphans};
-pub use retention::{Left, Retention, let_leave};
+pub use retention::{Left, let_leave, set_retention};
 pub use rollups::add_rollups;
 pub use settle::{SettleOutcome, Settled, Settlement};
 pub use transaction::SettlingTransaction;

@@ -1,31 +1,8 @@
 //! Retention: what is kept how long, and what goes, a day at a time.
 
 use super::{Connection, Database, Role, StoreError, clock::interval_millis};
+use crate::domain::Retention;
 use sqlx::{AssertSqlSafe, PgPool, Row};
-use std::time::Duration;
-
-/// How long what is kept; `None` is for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Payloads, with their attempts and search terms. Default 90 days.
-    pub events: Option<Duration>,
-    /// Dead letters. Default for ever; their events stay with them.
-    pub dead_letters: Option<Duration>,
-    /// Conflicts, with the events they conflict with. Default for ever.
-    pub conflicts: Option<Duration>,
-    /// Counts by the minute. Default 90 days.
-    pub rollups: Option<Duration>,
-    /// Idempotency keys after they have expired. Default a day.
-    pub keys: Option<Duration>,
-}
-
-const DAY: Duration = Duration::from_secs(86_400);
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { events: Some(90 * DAY), dead_letters: None, conflicts: None, rollups: Some(90 * DAY), keys: Some(DAY) }
-    }
-}
 
 const SET: &str = "WITH changed AS (\
         UPDATE hookfast_data.retention r SET keep = t.ms * interval '1 millisecond' \
@@ -56,27 +33,25 @@ pub struct Left {
     pub rows: i64,
 }
 
-impl Retention {
-    /// Makes these settings those of the database.
-    ///
-    /// # Errors
-    /// Where the database cannot be asked.
-    pub async fn set(&self, pool: &PgPool) -> Result<(), StoreError> {
-        let classes = [
-            ("events", self.events),
-            ("dead_letters", self.dead_letters),
-            ("conflicts", self.conflicts),
-            ("rollups", self.rollups),
-            ("keys", self.keys),
-        ];
-        sqlx::query(SET)
-            .bind(classes.map(|(class, _)| class).as_slice())
-            .bind(classes.map(|(_, keep)| keep.map(interval_millis)).as_slice())
-            .execute(pool)
-            .await
-            .map(drop)
-            .map_err(StoreError::new("set the retention"))
-    }
+/// Makes these settings those of the database.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreError> {
+    let classes = [
+        ("events", keep.events),
+        ("dead_letters", keep.dead_letters),
+        ("conflicts", keep.conflicts),
+        ("rollups", keep.rollups),
+        ("keys", keep.keys),
+    ];
+    sqlx::query(SET)
+        .bind(classes.map(|(class, _)| class).as_slice())
+        .bind(classes.map(|(_, keep)| keep.map(interval_millis)).as_slice())
+        .execute(pool)
+        .await
+        .map(drop)
+        .map_err(StoreError::new("set the retention"))
 }
 
 /// Takes away what is older than it is kept, on a connection of its own. What is to go for the first time is announced,

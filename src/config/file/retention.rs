@@ -1,7 +1,7 @@
 //! How long what is kept.
 
 use super::{super::units, Problems};
-use crate::store::Retention;
+use crate::domain::Retention;
 use serde::Deserialize;
 use std::time::Duration;
 

@@ -1,0 +1,26 @@
+//! How long what is kept.
+
+use std::time::Duration;
+
+/// How long what is kept; `None` is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Payloads, with their attempts and search terms. Default 90 days.
+    pub events: Option<Duration>,
+    /// Dead letters. Default for ever; their events stay with them.
+    pub dead_letters: Option<Duration>,
+    /// Conflicts, with the events they conflict with. Default for ever.
+    pub conflicts: Option<Duration>,
+    /// Counts by the minute. Default 90 days.
+    pub rollups: Option<Duration>,
+    /// Idempotency keys after they have expired. Default a day.
+    pub keys: Option<Duration>,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { events: Some(90 * DAY), dead_letters: None, conflicts: None, rollups: Some(90 * DAY), keys: Some(DAY) }
+    }
+}
