@@ -37,7 +37,7 @@ pub use function::{ResolveError, SqlFunction};
 pub use ingest::{IngestError, NewEvent};
 pub use inspect::{Inspection, inspect};
 pub use lease::LeaseId;
-pub use migrate::{MigrateError, check_schema, migrate};
+pub use migrate::{MigrateError, check_schema, migrate, migrate_within};
 pub use notify::{Heard, Listener};
 pub use order::{wake_all_keys, wake_keys, wake_pulled_keys};
 pub use partitions::ensure_partitions;
