@@ -1,8 +1,8 @@
-//! What has to be done now and then: partitions ahead, counts into the rollups.
+//! What has to be done now and then: partitions ahead, indexes, counts into the rollups.
 
 use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
-use crate::store::{Database, DatabaseClock, Role, StoreError, add_rollups, ensure_partitions};
+use crate::store::{Database, DatabaseClock, Role, StoreError, add_rollups, ensure_indexes, ensure_partitions};
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// How often counts are added to the rollups, and the database is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How often the partitions are looked at: a day is made two weeks ahead.
+/// How often the partitions are looked at, a day is made two weeks ahead, and the indexes.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 
 /// How often the database's clock is measured.
@@ -36,6 +36,7 @@ impl Maintenance {
     /// Runs until `stop` is cancelled, and then adds the last counts.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let heartbeat = self.heartbeats.register("maintenance", STUCK);
+        let indexes = tokio::spawn(keep_indexes(self.database.clone()));
         let mut partitions_at = Instant::now() + PARTITIONS_EVERY;
         let mut clock_at = Instant::now();
         while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
@@ -51,6 +52,7 @@ impl Maintenance {
                 }
             }
         }
+        indexes.abort();
         self.add_counts().await;
         heartbeat.retire();
     }
@@ -73,5 +75,15 @@ impl Maintenance {
                     .set(DATABASE, Err("the database does not answer; requests get 503 until it does".to_owned()));
             }
         }
+    }
+}
+
+/// Beside everything else, since a large table's index takes its time.
+async fn keep_indexes(database: Database) {
+    loop {
+        if let Err(error) = ensure_indexes(&database).await {
+            tracing::warn!(%error, "not every index could be built; nothing is wrong without, and this is tried again");
+        }
+        tokio::time::sleep(PARTITIONS_EVERY).await;
     }
 }
