@@ -47,6 +47,9 @@ pub enum MigrateError {
     /// A migration failed, or one that is recorded is not known to this program.
     #[error("a migration failed, and was rolled back; the ones before it stand: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// The program's own plan cannot be read.
+    #[error("this program's own plan of its migrations cannot be read ({0}); nothing was changed. Run another build")]
+    Plan(#[from] toml::de::Error),
     /// Somebody held a table for too long.
     #[error(
         "a migration did not get its locks in {seconds} s, since somebody holds our tables; it was rolled back, the ones before it stand, and nobody was held up for longer than a moment. They have been held for longest by: {holders}. End that transaction (SELECT pg_terminate_backend(PID)), and start this again"
@@ -167,6 +170,20 @@ fn migrator() -> Migrator {
     migrator.dangerous_set_table_name("hookfast_data.migrations");
     migrator.create_schema("hookfast_data");
     migrator
+}
+
+/// The files of the migrations that are not applied yet, in their order.
+pub(super) async fn pending(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    let applied: Vec<i64> = if applied(connection).await? == 0 {
+        Vec::new()
+    } else {
+        sqlx::query_scalar("SELECT version FROM hookfast_data.migrations WHERE success")
+            .fetch_all(connection)
+            .await
+            .map_err(StoreError::new("read the migrations"))?
+    };
+    let pending = MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version));
+    Ok(pending.map(|m| format!("{:04}_{}.sql", m.version, m.description.replace(' ', "_"))).collect())
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {

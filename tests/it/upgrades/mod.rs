@@ -1,6 +1,7 @@
 //! From one release to the next: what waits while the schema is brought up, and that one release back still works.
 
 mod patience;
+mod plan;
 mod previous;
 
 use crate::support::postgres;
