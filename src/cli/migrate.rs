@@ -1,14 +1,64 @@
 //! `hookfast migrate`.
 
 use super::process::{database_url, say};
-use crate::store::{self, Database, Role};
-use std::process::ExitCode;
+use crate::store::{self, Database, Plan, Role};
+use std::{fmt::Write, process::ExitCode};
 
-pub(super) async fn run() -> anyhow::Result<ExitCode> {
-    let database: Database = database_url()?.parse()?;
-    let applied = store::migrate(&database).await?;
-    store::check_schema(&database).await?;
-    let made = store::ensure_partitions(&database.pool(Role::General, 1)).await?;
-    say(&format!("{database}: {applied} migrations applied, {made} partitions made; the schema fits this program"));
-    Ok(ExitCode::SUCCESS)
+/// Brings the schema in DATABASE_URL up to this program.
+#[derive(clap::Args)]
+pub(super) struct Migrate {
+    /// Says what each migration that is not applied yet brings, locks and rewrites, and changes nothing.
+    #[arg(long)]
+    plan: bool,
+}
+
+impl Migrate {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let database: Database = database_url()?.parse()?;
+        if self.plan {
+            say(described(&store::plan(&database).await?).trim_end());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let applied = store::migrate(&database).await?;
+        store::check_schema(&database).await?;
+        let made = store::ensure_partitions(&database.pool(Role::General, 1)).await?;
+        say(&format!("{database}: {applied} migrations applied, {made} partitions made; the schema fits this program"));
+        // As long as the tables are large; nothing waits for it, and nothing is wrong without it.
+        match store::ensure_indexes(&database).await {
+            Ok(0) => {}
+            Ok(built) => say(&format!("{built} indexes built")),
+            Err(error) => say(&format!(
+                "not every index could be built ({error}); nothing is wrong without, and workers try again every hour"
+            )),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A plan as people read it.
+fn described(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (file, planned) in &plan.migrations {
+        let locks: Vec<_> = planned.locks.iter().map(|(table, mode)| format!("{table} ({mode})")).collect();
+        let listed = |names: Vec<String>| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let _ = writeln!(text, "{file}\n    {}", planned.says.trim().replace('\n', "\n    "));
+        let _ = writeln!(text, "    locks:    {}", listed(locks));
+        let _ = writeln!(text, "    rewrites: {}", listed(planned.rewrites.iter().cloned().collect()));
+        let _ = writeln!(text, "    scans:    {}\n", listed(planned.scans.iter().cloned().collect()));
+    }
+    if plan.migrations.is_empty() {
+        text.push_str("nothing to do: every migration of this program is applied\n");
+    } else {
+        text.push_str(
+            "A migration waits for a lock for 100 ms at a time and then lets everybody pass before it tries again, so\n\
+             ingest is never held up for longer than that and the time of its own work, above.\n",
+        );
+    }
+    if !plan.indexes.is_empty() {
+        text.push_str("Built afterwards, while everything goes on (CREATE INDEX CONCURRENTLY):\n");
+        for (name, on) in &plan.indexes {
+            let _ = writeln!(text, "    {name} on {on}");
+        }
+    }
+    text
 }

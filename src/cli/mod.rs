@@ -33,7 +33,7 @@ enum Command {
     /// Production: takes webhooks and handles them, on the Postgres of DATABASE_URL.
     Serve(serve::Serve),
     /// Brings the schema in DATABASE_URL up to this program.
-    Migrate,
+    Migrate(migrate::Migrate),
     /// Reads the configuration, tries the database, and says what is wrong and what to do.
     Check(check::Check),
     /// Signs a sample or a file as Airalo does, and posts it.
@@ -57,7 +57,7 @@ pub async fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Dev(dev) => dev.run().await,
         Command::Serve(serve) => serve.run().await,
-        Command::Migrate => migrate::run().await,
+        Command::Migrate(migrate) => migrate.run().await,
         Command::Check(check) => check.run().await,
         Command::Send(send) => send.run().await,
         Command::Listen(listen) => listen.run().await,

@@ -1,11 +1,13 @@
-//! What has to be done now and then: partitions ahead, counts into the rollups, new events read, replays, news, retention.
+//! What has to be done now and then: partitions ahead, indexes, counts into the rollups, new events read, replays, news, retention.
 
 mod chores;
 mod retention;
 
 use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
-use crate::store::{Database, DatabaseClock, Process, Role, StoreError, add_rollups, ensure_partitions, fold_counts};
+use crate::store::{
+    Database, DatabaseClock, Process, Role, StoreError, add_rollups, ensure_indexes, ensure_partitions, fold_counts,
+};
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 /// How often counts are added to the rollups, and the database is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How often the partitions are looked at: a day is made two weeks ahead.
+/// How often the partitions are looked at, a day is made two weeks ahead, and the indexes.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 
 /// How often the database's clock is measured.
@@ -44,7 +46,8 @@ impl Maintenance {
             self.keep_up(&stop),
             chores::run(&self, &stop),
             chores::watch(&self, &stop),
-            retention::run(&self, &stop)
+            retention::run(&self, &stop),
+            stop.run_until_cancelled(keep_indexes(&self.database))
         );
         self.add_counts().await;
         if let Err(error) = self.process.has_ended(&self.pool).await {
@@ -104,5 +107,15 @@ impl Maintenance {
         if let Err(error) = told.await {
             tracing::warn!(%error, "the database does not know for now that this process lives; this is tried again");
         }
+    }
+}
+
+/// Beside everything else, since a large table's index takes its time.
+async fn keep_indexes(database: &Database) {
+    loop {
+        if let Err(error) = ensure_indexes(database).await {
+            tracing::warn!(%error, "not every index could be built; nothing is wrong without, and this is tried again");
+        }
+        tokio::time::sleep(PARTITIONS_EVERY).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The days of `events` and `attempts`: partitions by ranges of event ids, made ahead.
+//! The days of `events`, `attempts` and `search_terms`: partitions by ranges of event ids, made ahead.
 
 use super::StoreError;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row};
@@ -17,20 +17,28 @@ const LOCK_TIMEOUT: &str = "100ms";
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Every wanted day that is not attached, for each of the two tables, with its bounds. From yesterday on, since
-/// a moment's id may be of the day before.
+/// Every wanted day that is not attached, for each of the tables, with its bounds. From yesterday on, since a moment's
+/// id may be of the day before; and of older days those that events have, which an upgrade's new table lacks.
 const MISSING: &str = "\
+    WITH attached AS MATERIALIZED ( \
+        SELECT c.relname::text AS name FROM pg_catalog.pg_inherits i \
+        JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'hookfast_data' \
+    ), \
+    days AS ( \
+        SELECT d.day FROM generate_series( \
+            date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') - interval '1 day', \
+            date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') + $1 * interval '1 day', interval '1 day') AS d (day) \
+        UNION \
+        SELECT to_date(substring(a.name FROM '^events_([0-9]{8})$'), 'YYYYMMDD')::timestamp FROM attached a \
+        WHERE a.name ~ '^events_[0-9]{8}$' \
+    ) \
     SELECT t.name AS parent, t.name || '_' || to_char(d.day, 'YYYYMMDD') AS partition, \
         hookfast_data.id_at(d.day AT TIME ZONE 'UTC')::text AS lower, \
         hookfast_data.id_at((d.day + interval '1 day') AT TIME ZONE 'UTC')::text AS upper \
-    FROM generate_series(date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') - interval '1 day', \
-            date_trunc('day', clock_timestamp() AT TIME ZONE 'UTC') + $1 * interval '1 day', interval '1 day') AS d (day) \
-        CROSS JOIN (VALUES ('events'), ('attempts')) AS t (name) \
-    WHERE NOT EXISTS ( \
-        SELECT FROM pg_catalog.pg_inherits i \
-        JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid \
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'hookfast_data' \
-        WHERE c.relname = t.name || '_' || to_char(d.day, 'YYYYMMDD')) \
+    FROM days d CROSS JOIN (VALUES ('events'), ('attempts'), ('search_terms')) AS t (name) \
+    WHERE to_regclass('hookfast_data.' || t.name) IS NOT NULL \
+        AND NOT EXISTS (SELECT FROM attached a WHERE a.name = t.name || '_' || to_char(d.day, 'YYYYMMDD')) \
     ORDER BY d.day, t.name";
 
 /// Whether a day is attached. That its table is there is not enough: somebody may have detached it.

@@ -84,11 +84,24 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
     let pending = hookfast(&["serve", "--no-migrate"], &variables);
     assert_eq!(pending.status.code(), Some(1));
     assert!(text(&pending).contains("hookfast migrate"), "{}", text(&pending));
+    let planned = hookfast(&["migrate", "--plan"], &variables);
+    let said = text(&planned);
+    for part in [
+        "0001_foundation.sql",
+        "0010_operations.sql",
+        "hookfast_data.outbox (ACCESS EXCLUSIVE)",
+        "outbox_event on outbox",
+    ] {
+        assert!(planned.status.success() && said.contains(part), "{part} is not in: {said}");
+    }
+    assert!(text(&hookfast(&["serve", "--no-migrate"], &variables)).contains("hookfast migrate"), "it changed nothing");
     let migrated = hookfast(&["migrate"], &variables);
-    let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).expect("migrations").count();
+    let all = hookfast::store::planned().expect("a plan").len();
     let applied = format!(" {all} migrations applied");
     assert!(migrated.status.success() && text(&migrated).contains(&applied), "{}", text(&migrated));
     assert!(text(&hookfast(&["migrate"], &variables)).contains("0 migrations applied"));
+    let planned = text(&hookfast(&["migrate", "--plan"], &variables));
+    assert!(planned.contains("nothing to do") && !planned.contains("Built afterwards"), "{planned}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

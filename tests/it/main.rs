@@ -19,3 +19,4 @@ mod receiver;
 mod sources;
 mod store;
 mod support;
+mod upgrades;

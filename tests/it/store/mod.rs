@@ -5,6 +5,7 @@ mod comments;
 mod epoch;
 mod filter;
 mod floor;
+mod indexes;
 mod migrations;
 mod partitions;
 mod plans;

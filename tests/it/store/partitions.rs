@@ -8,6 +8,9 @@ use std::time::Duration;
 const PARTITIONS: &str = "SELECT count(*) FROM pg_inherits JOIN pg_class p ON p.oid = inhparent \
     WHERE p.relnamespace = 'hookfast_data'::regnamespace AND p.relkind = 'p'";
 
+/// How many tables have days: events, attempts and search terms.
+const TABLES: i64 = 3;
+
 /// Takes away the last days, so that there is something to make.
 const DROP_SOME: &str = "DO $$ DECLARE name text; BEGIN \
     FOR name IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'hookfast_data'::regnamespace AND c.relkind = 'r' \
@@ -17,7 +20,7 @@ const DROP_SOME: &str = "DO $$ DECLARE name text; BEGIN \
 #[tokio::test]
 async fn they_reach_two_weeks_ahead_and_are_made_once() {
     let store = Store::new().await;
-    assert_eq!(store.count(PARTITIONS).await, 2 * 16, "yesterday, today, and two weeks, for events and attempts");
+    assert_eq!(store.count(PARTITIONS).await, TABLES * 16, "yesterday, today, and two weeks, for each table");
     assert_eq!(ensure_partitions(&store.pool).await.expect("nothing to do"), 0);
     let last = "SELECT count(*) FROM pg_class WHERE relkind = 'r' \
         AND relname = 'events_' || to_char((clock_timestamp() AT TIME ZONE 'UTC')::date + 14, 'YYYYMMDD')";
@@ -36,12 +39,38 @@ async fn a_day_that_somebody_detached_is_attached_again_with_what_it_holds() {
     store.fill("again", 1).await;
 }
 
+/// A day of events that is older than what is made ahead, as an upgrade finds it: what belongs to it has its place too.
+#[tokio::test]
+async fn every_day_that_events_have_the_other_tables_have_too() {
+    let store = Store::new().await;
+    store
+        .execute(
+            "CREATE TABLE hookfast_data.events_20240229 (LIKE hookfast_data.events INCLUDING ALL); \
+             ALTER TABLE hookfast_data.events ATTACH PARTITION hookfast_data.events_20240229 \
+                 FOR VALUES FROM (hookfast_data.id_at('2024-02-29 00:00Z')) TO (hookfast_data.id_at('2024-03-01 00:00Z'))",
+        )
+        .await;
+    assert_eq!(ensure_partitions(&store.pool).await.expect("made"), 2);
+    store
+        .execute(
+            "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) \
+                 VALUES (hookfast_data.id_at('2024-02-29 23:59:59.999Z'), 1, 1, 1, 'delivered'); \
+             INSERT INTO hookfast_data.search_terms VALUES ('order-17', hookfast_data.id_at('2024-02-29 00:00Z'))",
+        )
+        .await;
+    let there = "SELECT string_agg(tableoid::regclass::text, ',' ORDER BY 1) FROM ( \
+        SELECT tableoid FROM hookfast_data.attempts UNION ALL SELECT tableoid FROM hookfast_data.search_terms) t (tableoid)";
+    assert_eq!(store.text(there).await, "hookfast_data.attempts_20240229,hookfast_data.search_terms_20240229");
+    assert_eq!(ensure_partitions(&store.pool).await.expect("nothing to do"), 0);
+    assert_eq!(store.count(PARTITIONS).await, TABLES * 17);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn several_processes_may_make_them_at_once() {
     let store = Store::new().await;
     store.execute(DROP_SOME).await;
     let before = store.count(PARTITIONS).await;
-    assert!(before < 20);
+    assert!(before < TABLES * 10);
     let mut makers = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let pool = store.pool.clone();
@@ -50,7 +79,7 @@ async fn several_processes_may_make_them_at_once() {
     while let Some(maker) = makers.join_next().await {
         maker.expect("no panic").expect("each of them succeeds");
     }
-    assert_eq!(store.count(PARTITIONS).await, 2 * 16);
+    assert_eq!(store.count(PARTITIONS).await, TABLES * 16);
 }
 
 /// A reader's transaction and a writer's are open for as long as it takes: the partitions are made, and no ingest
@@ -85,7 +114,7 @@ async fn a_reader_and_a_writer_that_are_open_hold_up_nobody() {
     }
     let made = tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time").expect("no panic");
     assert!(made.expect("made, although both are still open") > 0);
-    assert_eq!(store.count(PARTITIONS).await, 2 * 16);
+    assert_eq!(store.count(PARTITIONS).await, TABLES * 16);
     writer.commit().await.expect("the writer was not disturbed");
     reader.commit().await.expect("nor the reader");
 }

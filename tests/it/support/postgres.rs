@@ -23,6 +23,7 @@ async fn migrate_template(url: &str) {
     let pool = database.pool(hookfast::store::Role::General, 1);
     hookfast::store::ensure_partitions(&pool).await.expect("the partitions");
     pool.close().await;
+    hookfast::store::ensure_indexes(&database).await.expect("the indexes");
 }
 
 /// Makes connecting cheap: the password's 4,096 rounds of hashing, which a debug build takes 40 ms for, become one.

@@ -1,0 +1,122 @@
+//! What `hookfast migrate --plan` says of each migration is what it does.
+
+use super::{MIGRATIONS, Old};
+use hookfast::store::{Planned, Role, ensure_partitions, planned};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// So many rows wherever an upgrade finds some, of the tables that are there since the fifth migration.
+const ROWS: &str = "\
+    INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'); \
+    INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('shop', 'http', '{*}', 3, 1); \
+    INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+        SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.id_at(clock_timestamp())::text, 14) FROM 1)::uuid, \
+            1, 1, 'x', 'webhook', 'key-' || n, '{}', '{}' FROM generate_series(1, 100) n; \
+    INSERT INTO hookfast_data.idempotency_keys SELECT 1, idempotency_key, id FROM hookfast_data.events; \
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) SELECT 1, id, 3 FROM hookfast_data.events; \
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) \
+        SELECT id, 1, 1, 1, 'delivered' FROM hookfast_data.events; \
+    INSERT INTO hookfast_data.dead_letters SELECT row_number() OVER (), 1, id, 1, 0, NULL, 'refused' FROM hookfast_data.events; \
+    INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) VALUES ('worker', 'host:1', '{1}', now()); \
+    INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
+        SELECT 1, sha256(n::text::bytea), 'x', '{}', '' FROM generate_series(1, 100) n; \
+    INSERT INTO hookfast_data.rollups SELECT now(), 'x' || n, 'y', 1 FROM generate_series(1, 100) n; \
+    INSERT INTO hookfast_data.operator_log (what, subject) SELECT 'x', 'y' FROM generate_series(1, 100); \
+    ANALYZE";
+
+/// What is there before, in tables of the session's own.
+const BEFORE: &str = "\
+    CREATE TEMPORARY TABLE before AS \
+    SELECT c.oid, c.relkind, pg_relation_filenode(c.oid) AS file, n.nspname || '.' || coalesce(p.relname, c.relname) AS name, \
+        EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'only_row') AS only_row \
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+    LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent \
+    WHERE n.nspname IN ('hookfast', 'hookfast_data') AND c.relkind IN ('r', 'p', 'v') AND c.relname <> 'migrations'";
+
+/// The modes from the weakest to the strongest. The first, which every reader takes, is left out.
+const MODES: [&str; 7] = [
+    "ROW SHARE",
+    "ROW EXCLUSIVE",
+    "SHARE UPDATE EXCLUSIVE",
+    "SHARE",
+    "SHARE ROW EXCLUSIVE",
+    "EXCLUSIVE",
+    "ACCESS EXCLUSIVE",
+];
+
+const LOCKS: &str = "SELECT DISTINCT b.name, l.mode FROM pg_locks l JOIN before b ON b.oid = l.relation \
+    WHERE l.pid = pg_backend_pid() AND l.granted AND l.mode <> 'AccessShareLock'";
+
+const REWRITES: &str = "SELECT DISTINCT name FROM before \
+    WHERE relkind = 'r' AND file IS DISTINCT FROM pg_relation_filenode(oid)";
+
+/// Of what this session has read whole. Where there is one row it does not matter.
+const SCANS: &str = "SELECT DISTINCT b.name FROM pg_stat_xact_all_tables s JOIN before b ON b.oid = s.relid \
+    WHERE s.seq_scan > 0 AND NOT b.only_row";
+
+/// `AccessExclusiveLock` as people write it.
+fn spoken(mode: &str) -> &'static str {
+    let squeezed = |mode: &str| mode.replace(' ', "").to_lowercase();
+    let spoken = MODES.iter().find(|known| squeezed(known) == mode.trim_end_matches("Lock").to_lowercase());
+    spoken.expect(mode)
+}
+
+/// What a migration does in a transaction that is still open.
+async fn done(connection: &mut PgConnection) -> Planned {
+    let mut strongest = BTreeMap::new();
+    let held: Vec<(String, String)> = sqlx::query_as(LOCKS).fetch_all(&mut *connection).await.expect("the locks");
+    for (name, mode) in held {
+        let rank = MODES.iter().position(|known| *known == spoken(&mode));
+        let entry = strongest.entry(name).or_insert(rank);
+        *entry = (*entry).max(rank);
+    }
+    let locks = strongest.into_iter().map(|(name, rank)| (name, MODES[rank.expect("a mode")].to_owned())).collect();
+    let rewrites = sqlx::query_scalar(REWRITES).fetch_all(&mut *connection).await.expect("the files");
+    let scans = sqlx::query_scalar(SCANS).fetch_all(&mut *connection).await.expect("the scans");
+    let set = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
+    Planned { says: String::new(), locks, rewrites: set(rewrites), scans: set(scans) }
+}
+
+/// An entry as it stands in the file.
+fn entry(file: &str, says: &str, done: &Planned) -> String {
+    let mut text = format!("[\"{file}\"]\nsays = \"\"\"\n{}\"\"\"\n", if says.is_empty() { "…\n" } else { says });
+    for (name, tables) in [("rewrites", &done.rewrites), ("scans", &done.scans)] {
+        if !tables.is_empty() {
+            text.push_str(&format!("{name} = {tables:?}\n").replace('{', "[").replace('}', "]"));
+        }
+    }
+    if !done.locks.is_empty() {
+        text.push_str(&format!("[\"{file}\".locks]\n"));
+        done.locks.iter().for_each(|(table, mode)| text.push_str(&format!("\"{table}\" = \"{mode}\"\n")));
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_plan_says_of_each_migration_what_it_does() {
+    let mut old = Old::empty().await;
+    old.execute("CREATE SCHEMA hookfast_data").await;
+    let mut planned = planned().expect("a plan that can be read");
+    let mut wished = String::new();
+    for migration in MIGRATIONS.iter() {
+        let file = format!("{:04}_{}.sql", migration.version, migration.description.replace(' ', "_"));
+        // A session of its own, whose counts begin at nothing.
+        let mut connection = old.database.connect().await;
+        sqlx::raw_sql(BEFORE).execute(&mut connection).await.expect("what is there");
+        let mut transaction = connection.begin().await.expect("a transaction");
+        sqlx::raw_sql(AssertSqlSafe(migration.sql.as_str())).execute(&mut *transaction).await.expect(&file);
+        let done = done(&mut transaction).await;
+        transaction.commit().await.expect(&file);
+        let said = planned.remove(&file);
+        let says = said.as_ref().map_or(String::new(), |said| said.says.clone());
+        if says.trim().len() < 20 || said != Some(Planned { says: says.clone(), ..done.clone() }) {
+            wished += &format!("\n{}", entry(&file, &says, &done));
+        }
+        if migration.version == 5 {
+            ensure_partitions(&old.of.pool(Role::General, 1)).await.expect("the partitions");
+            old.execute(ROWS).await;
+        }
+    }
+    assert!(wished.is_empty(), "migrations/plan.toml has to say:\n{wished}");
+    assert!(planned.is_empty(), "there are no such migrations: {:?}", planned.keys());
+}

@@ -1,0 +1,39 @@
+-- hookfast: claim
+-- As many deliveries of one handler as there are permits, under a lease that is alive, of a handler that is not paused.
+-- $1 lease, $2 handler, $3 id floor, $4 most fresh ones, $5 due floor (microseconds since 1970), $6 most due ones
+WITH lease AS MATERIALIZED (
+    -- Locked, so that a claim cannot race the rescue of its own lease and leave rows that nobody rescues.
+    SELECT l.id FROM hookfast_data.leases l
+    WHERE l.id = $1::bigint AND l.expires_at > clock_timestamp()
+        AND EXISTS (SELECT FROM hookfast_data.handlers h WHERE h.id = $2::smallint AND h.paused_at IS NULL)
+    FOR KEY SHARE
+),
+due AS MATERIALIZED (
+    SELECT o.ctid AS tid FROM hookfast_data.outbox o
+    WHERE o.handler_id = $2::smallint AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+        AND o.due_at > timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
+        AND o.due_at <= now()
+        AND EXISTS (SELECT FROM lease)
+    ORDER BY o.due_at, o.id LIMIT $6::bigint
+    FOR UPDATE SKIP LOCKED
+),
+fresh AS MATERIALIZED (
+    SELECT o.ctid AS tid FROM hookfast_data.outbox o
+    WHERE o.handler_id = $2::smallint AND o.id > $3::bigint AND o.due_at IS NULL AND o.locked_by IS NULL
+        AND EXISTS (SELECT FROM lease)
+    ORDER BY o.id LIMIT $4::bigint
+    FOR UPDATE SKIP LOCKED
+),
+-- By ctid alone: any other join is planned for the size the table had when the plan was made, and never again.
+claimed AS (
+    UPDATE hookfast_data.outbox o SET locked_by = $1::bigint, attempt = o.attempt + 1
+    FROM (SELECT tid FROM due UNION ALL SELECT tid FROM fresh) p
+    WHERE o.ctid = p.tid
+    RETURNING o.id, o.event_id, o.attempt, o.tries_left, o.lost, o.ordering_key,
+        floor(extract(epoch FROM o.due_at) * 1000000)::bigint AS due_at
+)
+-- The claim's own transaction id comes after that of whoever had taken delivery ids when its snapshot was taken. The
+-- snapshot's xmax does not: it comes after the latest transaction that ended, and a younger one may be open.
+SELECT pg_snapshot_xmin(s.snapshot)::text::bigint AS xmin, pg_current_xact_id()::text::bigint AS own_xid,
+    c.id, c.event_id, c.attempt, c.tries_left, c.lost, c.ordering_key, c.due_at
+FROM (SELECT pg_current_snapshot() AS snapshot) s LEFT JOIN claimed c ON true
