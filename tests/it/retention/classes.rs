@@ -1,0 +1,53 @@
+//! What leaves row by row: expired keys, counts, and dead letters where the operator said so.
+
+use super::Old;
+use hookfast::domain::Retention;
+use hookfast::store::set_retention;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[tokio::test]
+async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
+    let old = Old::new().await;
+    old.execute(
+        "INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id, expires_at) \
+            SELECT s.id, 'expired-' || n, gen_random_uuid(), now() - interval '2 days' FROM hookfast_data.sources s, generate_series(1, 2500) n WHERE s.name = 'airalo'; \
+         INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id, expires_at) \
+            SELECT s.id, k.key, gen_random_uuid(), k.at FROM hookfast_data.sources s, (VALUES ('for ever', NULL), ('just expired', now() - interval '1 hour'), ('holds', now() + interval '1 hour')) k (key, at) WHERE s.name = 'airalo'; \
+         INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (now() - interval '91 days', 'a', 'b', 1), (now() - interval '89 days', 'a', 'b', 1)",
+    )
+    .await;
+    assert_eq!(old.round().await.rows, 0);
+    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY payload->>'class') FROM hookfast.news";
+    assert_eq!(old.text(news).await, "keys 2500, rollups 1");
+    old.announced().await;
+    assert_eq!(old.round().await.rows, 2501);
+    let left = "SELECT string_agg(key, ', ' ORDER BY key) FROM hookfast_data.idempotency_keys k JOIN hookfast_data.sources s ON s.id = k.source_id WHERE s.name = 'airalo'";
+    assert_eq!(old.text(left).await, "for ever, holds, just expired");
+    assert_eq!(old.text("SELECT count(*) FROM hookfast_data.rollups").await, "1");
+    assert_eq!(old.round().await.rows, 0);
+}
+
+#[tokio::test]
+async fn dead_letters_stay_for_ever_unless_the_operator_says_otherwise() {
+    let old = Old::new().await;
+    old.day(100, 2).await;
+    old.execute(
+        "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, died_at) \
+            SELECT row_number() OVER (), h.id, e.id, 3, 0, 'refused', now() - interval '99 days' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key LIKE 'd100-%'",
+    )
+    .await;
+    old.announced().await;
+    assert_eq!(old.round().await.rows, 0);
+    assert_eq!(old.keys().await, "d100-1 d100-2", "their events stay with them");
+
+    set_retention(&old.pool, &Retention { dead_letters: Some(30 * DAY), ..Retention::default() }).await.expect("set");
+    let log = "SELECT string_agg(subject || ' ' || (details->>'keep'), ', ') FROM hookfast_data.operator_log WHERE what = 'retention.set'";
+    assert_eq!(old.text(log).await, "dead_letters 720:00:00", "what changed is in the log, and only that");
+    assert_eq!(old.round().await.rows, 0, "announced first");
+    old.announced().await;
+    let left = old.round().await;
+    assert_eq!((left.rows, left.days), (2, 1), "and then their day has nothing left either");
+    assert_eq!(old.text("SELECT count(*) FROM hookfast.dead_letters").await, "0");
+}
