@@ -18,6 +18,7 @@ mod latency;
 mod load;
 mod orders;
 mod receiver;
+mod retention;
 mod server;
 mod usage;
 
@@ -54,6 +55,8 @@ enum Scenario {
     Flood(flood::Flood),
     /// How many deliveries a second a handler of each kind takes that does nothing.
     Kinds(kinds::Kinds),
+    /// Whether ingest feels that old days go.
+    Retention(retention::Retention),
     /// Everything, one after the other, each with its defaults.
     All,
     #[command(hide = true)]
@@ -87,6 +90,7 @@ async fn run(scenario: Scenario, postgres: &database::Postgres) -> anyhow::Resul
         Scenario::Snapshot(snapshot) => snapshot.run(postgres).await,
         Scenario::Flood(flood) => flood.run(postgres).await,
         Scenario::Kinds(kinds) => kinds.run(postgres).await,
+        Scenario::Retention(retention) => retention.run(postgres).await,
         Scenario::All => {
             ingest::Ingest::default().run(postgres).await?;
             latency::Latency::default().run(postgres).await?;
@@ -94,7 +98,8 @@ async fn run(scenario: Scenario, postgres: &database::Postgres) -> anyhow::Resul
             fill::Fill::default().run(postgres).await?;
             fill::Snapshot::default().run(postgres).await?;
             flood::Flood::default().run(postgres).await?;
-            kinds::Kinds::default().run(postgres).await
+            kinds::Kinds::default().run(postgres).await?;
+            retention::Retention::default().run(postgres).await
         }
         Scenario::ServeBaseline(_) | Scenario::ServeEmbedded(_) => Ok(()),
     }

@@ -58,6 +58,7 @@ async fn a_dead_letter_is_told_to_who_subscribed_to_news() {
     let news = "SELECT count(*) FROM hookfast.news n JOIN hookfast.dead_letters d ON (n.payload->>'delivery_id')::bigint = d.delivery_id WHERE n.type = 'hookfast.delivery.dead'";
     assert_eq!(count(&pool, news).await, 3);
     assert_eq!(sink.counts().len(), 3, "a handler of everything gets no news");
-    let health = "SELECT count(*) FROM hookfast.processes WHERE alive AND not_ready IS NULL AND roles = '{ingress,worker}'";
+    let health =
+        "SELECT count(*) FROM hookfast.processes WHERE alive AND not_ready IS NULL AND roles = '{ingress,worker}'";
     wait_until("the process to show", async || count(&pool, health).await == 1).await;
 }

@@ -1,0 +1,147 @@
+//! Whether ingest feels that old days go: the same load, by turns without and with retention at work.
+
+use crate::{
+    config,
+    database::{Database, Postgres},
+    figures::{Table, fine, median, say},
+    load,
+    orders::Orders,
+    receiver,
+    server::Server,
+};
+use clap::Parser;
+use hookfast::store::let_leave;
+use sqlx::{AssertSqlSafe, Executor};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// What comes before is sent, but not in the times.
+const WARM: Duration = Duration::from_secs(3);
+
+/// Events are kept for so many days; the history begins the day after.
+const KEPT: u32 = 20;
+
+#[derive(Parser)]
+pub(crate) struct Retention {
+    /// Webhooks a second.
+    #[arg(long, default_value_t = 1000.0)]
+    rate: f64,
+    /// Seconds of each turn, after 3 s of warming up.
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+    /// Turns of each kind.
+    #[arg(long, default_value_t = 4)]
+    rounds: u32,
+    /// Days that go in a turn.
+    #[arg(long, default_value_t = 5)]
+    days: u32,
+    /// Events of each of these days; one in a hundred is a dead letter, and stays.
+    #[arg(long, default_value_t = 50_000)]
+    events: u32,
+    /// Keep-alive connections.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self::parse_from(["retention"])
+    }
+}
+
+impl Retention {
+    pub(crate) async fn run(&self, postgres: &Postgres) -> anyhow::Result<()> {
+        say(&format!(
+            "\nretention: {} webhooks/s, by turns of {} s without and with retention of {} days with {} events each",
+            self.rate, self.seconds, self.days, self.events
+        ));
+        let database = postgres.fresh().await?;
+        let config = config::one_handler(receiver::start(None)?, 32)?;
+        let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
+        let days = self.days * self.rounds;
+        prepare(&database, days).await?;
+        let mut table = Table::of(&["ms", "p50", "p99", "p99.9", "days gone", "with survivors", "took"]);
+        let (mut p99s, mut ratios) = (Vec::new(), Vec::new());
+        for round in 0..self.rounds {
+            for with in [false, true] {
+                if with {
+                    self.fill(&database, days - (round + 1) * self.days).await?;
+                }
+                let (schedule, orders) = (
+                    Arc::new(load::schedule(self.rate, WARM + Duration::from_secs(self.seconds), false)),
+                    Arc::new(Orders::new()),
+                );
+                let start = Instant::now();
+                let loading = load::open_loop(server.address, &orders, self.connections, (start, WARM), &schedule);
+                let (loaded, left) = tokio::join!(loading, leave(&database, with));
+                let (mut brought, left) = (loaded?.0, left?);
+                anyhow::ensure!(brought.others.is_empty(), "other answers: {}", brought.others());
+                let times = [0.5, 0.99, 0.999].map(|share| brought.times.percentile(share));
+                let (name, gone) = match &left {
+                    None => ("without", [String::new(), String::new(), String::new()]),
+                    Some((days, survivors, took)) => {
+                        ("with", [days.to_string(), survivors.to_string(), format!("{took:.1?}")])
+                    }
+                };
+                table.row([name.to_owned()].into_iter().chain(times.map(fine)).chain(gone));
+                p99s.push(times[1]);
+            }
+            ratios.push(p99s[p99s.len() - 1] / p99s[p99s.len() - 2]);
+        }
+        table.print();
+        let rounds: Vec<_> = ratios.iter().map(|ratio| fine(*ratio)).collect();
+        say(&format!(
+            "  p99 with to without: median × {} ({}); aimed at: it does not move",
+            fine(median(&ratios)),
+            rounds.join(", ")
+        ));
+        server.stop().await?;
+        postgres.discard(database).await
+    }
+
+    /// Days of history, the oldest first to go: so many days before those that stay for later turns.
+    async fn fill(&self, database: &Database, newer: u32) -> anyhow::Result<()> {
+        let mut connection = database.connect().await?;
+        for day in 1..=self.days {
+            let day = KEPT + newer + day + 1;
+            let statements = include_str!("../../scripts/lib/history/day.sql")
+                .replace("${day}", &day.to_string())
+                .replace("${events}", &self.events.to_string())
+                .replace("${dead}", &(self.events / 100).to_string());
+            connection.execute(AssertSqlSafe(statements)).await?;
+        }
+        // What this leaves to be written is not the turn's.
+        let _ = connection.execute("CHECKPOINT").await;
+        Ok(())
+    }
+}
+
+/// The days, still empty, and a retention that has been announced.
+async fn prepare(database: &Database, days: u32) -> anyhow::Result<()> {
+    let mut connection = database.connect().await?;
+    let days = (KEPT + days + 2).to_string();
+    let statements = include_str!("../../scripts/lib/history/begin.sql").replace("${days}", &days);
+    connection.execute(AssertSqlSafe(statements)).await?;
+    let announced = format!(
+        "UPDATE hookfast_data.retention SET keep = interval '{KEPT} days', announced_at = now() - interval '2 days', \
+            announced_keep = interval '{KEPT} days' WHERE class = 'events'"
+    );
+    connection.execute(AssertSqlSafe(announced)).await?;
+    Ok(())
+}
+
+/// What the maintenance does once an hour, once the load is warm. Answers with the days that are gone, those with
+/// survivors, and how long it took.
+async fn leave(database: &Database, with: bool) -> anyhow::Result<Option<(usize, usize, Duration)>> {
+    if !with {
+        return Ok(None);
+    }
+    tokio::time::sleep(WARM + Duration::from_secs(1)).await;
+    let of = database.url.parse()?;
+    let begun = Instant::now();
+    let left = let_leave(&of, || false).await?;
+    anyhow::ensure!(left.days_in_use == 0, "{} days were in use", left.days_in_use);
+    Ok(Some((left.days, left.days_with_survivors, begun.elapsed())))
+}
