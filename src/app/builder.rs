@@ -1,7 +1,7 @@
 //! What a program declares: sources, handlers, limits.
 
 use super::App;
-use crate::domain::{HandlerName, InvalidName, InvalidPattern, SourceName, TypePattern};
+use crate::domain::{HandlerName, InvalidName, InvalidPattern, RoleNames, SourceName, TypePattern};
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
 use crate::ingress::{Limits, QuarantineLimits, Source};
 use crate::store::{Database, InvalidUrl};
@@ -75,6 +75,7 @@ pub struct Builder {
     pub(super) grace: Duration,
     pub(super) migrate: bool,
     pub(super) config_version: i64,
+    pub(super) roles: RoleNames,
 }
 
 impl Builder {
@@ -97,6 +98,7 @@ impl Builder {
             grace: Duration::from_secs(25),
             migrate: true,
             config_version: 0,
+            roles: RoleNames::default(),
         })
     }
 
@@ -213,6 +215,13 @@ impl Builder {
     #[must_use]
     pub fn config_version(mut self, version: i64) -> Self {
         self.config_version = version;
+        self
+    }
+
+    /// The database roles of people, made and granted at the start where migrations are applied.
+    #[must_use]
+    pub fn roles(mut self, roles: RoleNames) -> Self {
+        self.roles = roles;
         self
     }
 

@@ -157,6 +157,7 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         handlers: handlers.collect(),
         functions: functions.filter(|_| builder.worker).collect(),
         config_version: builder.config_version,
+        roles: builder.roles.clone(),
     }
 }
 

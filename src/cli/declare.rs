@@ -34,7 +34,8 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
         .limits(config.limits)
         .waiting(config.waiting)
         .quarantine(config.quarantine)
-        .grace(config.grace);
+        .grace(config.grace)
+        .roles(config.roles.clone());
     let mut secrets = WatchedSecrets::default();
     for source in &config.sources {
         builder = builder.source(make_source(source)?);

@@ -4,6 +4,7 @@ mod handler;
 mod source;
 
 use super::{Config, units};
+use crate::domain::RoleNames;
 use crate::ingress::{Limits, QuarantineLimits};
 use handler::{Handler, handler};
 use serde::Deserialize;
@@ -25,6 +26,7 @@ struct File {
     ingress: Ingress,
     quarantine: Quarantine,
     worker: Worker,
+    roles: Roles,
 }
 
 #[derive(Default, Deserialize)]
@@ -53,6 +55,13 @@ struct Quarantine {
 #[serde(deny_unknown_fields, default)]
 struct Worker {
     grace: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Roles {
+    reader: Option<String>,
+    operator: Option<String>,
 }
 
 /// Problems, each with where it is.
@@ -119,6 +128,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         waiting: problems.positive("[ingress] waiting", file.ingress.waiting, WAITING),
         quarantine: quarantine(&file.quarantine, &mut problems),
         grace: problems.duration("[worker] grace", file.worker.grace.as_deref(), GRACE),
+        roles: roles(&file.roles, &mut problems),
     };
     if problems.0.is_empty() { Ok(config) } else { Err(problems.0) }
 }
@@ -144,6 +154,19 @@ fn limits(ingress: &Ingress, problems: &mut Problems) -> Limits {
             default.headers_in_flight,
         ),
     }
+}
+
+fn roles(roles: &Roles, problems: &mut Problems) -> RoleNames {
+    let mut parsed =
+        |key: &str, name: Option<&str>| name.and_then(|name| problems.parsed(&format!("[roles] {key}"), name));
+    let names = RoleNames {
+        reader: parsed("reader", roles.reader.as_deref()),
+        operator: parsed("operator", roles.operator.as_deref()),
+    };
+    if names.reader.is_some() && names.reader == names.operator {
+        problems.0.push("[roles]: reader and operator are one role; readers would see and do everything".to_owned());
+    }
+    names
 }
 
 fn quarantine(quarantine: &Quarantine, problems: &mut Problems) -> QuarantineLimits {

@@ -11,7 +11,7 @@ mod units;
 pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
 pub use secrets::{SecretError, SecretRefs};
 
-use crate::domain::SourceName;
+use crate::domain::{RoleNames, SourceName};
 use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
@@ -36,6 +36,8 @@ pub struct Config {
     pub quarantine: QuarantineLimits,
     /// How long what is in flight may take to finish at the end.
     pub grace: Duration,
+    /// The database roles of people.
+    pub roles: RoleNames,
 }
 
 /// A source.
