@@ -1,4 +1,5 @@
--- What operators look at and ask for: columns and tables. No row that is there is looked at or rewritten.
+-- What operators look at and ask for: columns and tables. No row that is there is rewritten, and only those of the
+-- quarantine, which is bounded, are looked at.
 
 UPDATE hookfast_data.compatibility SET schema_version = 2;
 

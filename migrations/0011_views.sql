@@ -26,8 +26,9 @@ COMMENT ON FUNCTION hookfast_data.without_fields IS 'A payload with *** in the p
 
 -- A secret may stand in another member too, as a matching id in the text of an instruction: so what stood in the
 -- marked members is taken out wherever it is. Where that would leave no JSON, nothing is shown.
+-- SECURITY DEFINER: readers may call nothing of this schema by its name.
 CREATE FUNCTION hookfast_data.masked(payload jsonb, fields text[]) RETURNS jsonb
-    LANGUAGE plpgsql IMMUTABLE AS $$
+    LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     secret text;
     shown text;
@@ -184,3 +185,4 @@ CREATE FUNCTION hookfast.id_at(at timestamptz) RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
 COMMENT ON FUNCTION hookfast.id_at IS 'The smallest event id of a moment: a time as a bound on event_id, which finds its day without reading the others';
+REVOKE ALL ON FUNCTION hookfast.id_at FROM PUBLIC;

@@ -1,7 +1,7 @@
 //! What a program declares: sources, handlers, limits.
 
 use super::App;
-use crate::domain::{HandlerName, InvalidName, InvalidPattern, Retention, SourceName, TypePattern};
+use crate::domain::{HandlerName, InvalidName, InvalidPattern, Retention, RoleNames, SourceName, TypePattern};
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
 use crate::ingress::{Limits, QuarantineLimits, Source};
 use crate::store::{Database, InvalidUrl};
@@ -76,6 +76,7 @@ pub struct Builder {
     pub(super) retention: Option<Retention>,
     pub(super) migrate: bool,
     pub(super) config_version: i64,
+    pub(super) roles: RoleNames,
 }
 
 impl Builder {
@@ -99,6 +100,7 @@ impl Builder {
             retention: None,
             migrate: true,
             config_version: 0,
+            roles: RoleNames::default(),
         })
     }
 
@@ -222,6 +224,13 @@ impl Builder {
     #[must_use]
     pub fn config_version(mut self, version: i64) -> Self {
         self.config_version = version;
+        self
+    }
+
+    /// The database roles of people, made and granted at the start where migrations are applied.
+    #[must_use]
+    pub fn roles(mut self, roles: RoleNames) -> Self {
+        self.roles = roles;
         self
     }
 

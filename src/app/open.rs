@@ -1,11 +1,11 @@
 //! The database, opened: migrated, its partitions made, sources and handlers registered.
 
 use super::RunError;
-use crate::domain::{HandlerName, Retention, SourceName};
+use crate::domain::{HandlerName, Retention, RoleNames, SourceName};
 use crate::store::{
     Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role,
-    SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, migrate, register_handlers,
-    register_sources, set_retention, wake_pulled_keys,
+    SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, ensure_roles, migrate,
+    register_handlers, register_sources, set_retention, wake_pulled_keys,
 };
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -26,6 +26,7 @@ pub(super) struct Registration {
     pub(super) functions: Vec<(HandlerName, String)>,
     pub(super) retention: Option<Retention>,
     pub(super) config_version: i64,
+    pub(super) roles: RoleNames,
 }
 
 /// An open database.
@@ -102,7 +103,29 @@ async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
         Ok::<_, StoreError>((clock, sources, handlers))
     };
     let (clock, sources, handlers) = opened.await.map_err(RunError::Database)?;
+    if registration.migrate {
+        grant(database, &registration.roles).await;
+    }
     Ok(Opened { pool, clock, sources, handlers, functions })
+}
+
+/// People can wait for their roles, webhooks cannot.
+async fn grant(database: &Database, names: &RoleNames) {
+    match ensure_roles(database, names).await {
+        Ok(roles) => {
+            if let Some(run) = roles.to_run() {
+                tracing::warn!(
+                    run,
+                    "roles for readers and operators are not there, and this role may not make them; everything else \
+                     goes on. Have that run by somebody who may, and then `hookfast migrate`"
+                );
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "readers and operators could not be granted their rights; everything else goes on. \
+                Run `hookfast migrate` as the owner of the schemas");
+        }
+    }
 }
 
 fn schema(error: MigrateError) -> RunError {

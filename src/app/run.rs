@@ -161,6 +161,7 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         functions: functions.filter(|_| builder.worker).collect(),
         retention: builder.retention.filter(|_| builder.worker),
         config_version: builder.config_version,
+        roles: builder.roles.clone(),
     }
 }
 

@@ -35,7 +35,8 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
         .waiting(config.waiting)
         .quarantine(config.quarantine)
         .grace(config.grace)
-        .retention(config.retention);
+        .retention(config.retention)
+        .roles(config.roles.clone());
     let mut secrets = WatchedSecrets::default();
     for source in &config.sources {
         builder = builder.source(make_source(source)?);

@@ -1,7 +1,13 @@
 //! `hookfast migrate`.
 
-use super::process::{database_url, say};
+use super::{
+    ConfigFile,
+    declare::config,
+    process::{database_url, say},
+};
+use crate::domain::RoleNames;
 use crate::store::{self, Database, Plan, Role};
+use anyhow::Context;
 use std::{fmt::Write, process::ExitCode};
 
 /// Brings the schema in DATABASE_URL up to this program.
@@ -10,11 +16,15 @@ pub(super) struct Migrate {
     /// Says what each migration that is not applied yet brings, locks and rewrites, and changes nothing.
     #[arg(long)]
     plan: bool,
+    #[command(flatten)]
+    file: ConfigFile,
 }
 
 impl Migrate {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let database: Database = database_url()?.parse()?;
+        // Nothing is done before the configuration is known to be right.
+        let names = config(self.file.config.as_deref())?.roles;
         if self.plan {
             say(described(&store::plan(&database).await?).trim_end());
             return Ok(ExitCode::SUCCESS);
@@ -23,6 +33,7 @@ impl Migrate {
         store::check_schema(&database).await?;
         let made = store::ensure_partitions(&database.pool(Role::General, 1)).await?;
         say(&format!("{database}: {applied} migrations applied, {made} partitions made; the schema fits this program"));
+        roles(&database, &names).await?;
         // As long as the tables are large; nothing waits for it, and nothing is wrong without it.
         match store::ensure_indexes(&database).await {
             Ok(0) => {}
@@ -33,6 +44,21 @@ impl Migrate {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn roles(database: &Database, names: &RoleNames) -> anyhow::Result<()> {
+    let roles = store::ensure_roles(database, names).await.context(
+        "the schema is up, but readers and operators could not be granted their rights; run this as the owner of the schemas",
+    )?;
+    if !roles.created.is_empty() {
+        say(&format!("roles made: {}", roles.created.join(", ")));
+    }
+    if let Some(run) = roles.to_run() {
+        say(&format!(
+            "the roles of readers and operators are not there, and this role may not make them; have this run by somebody who may:\n\n{run}\n\nthen run hookfast migrate again, which grants them their rights"
+        ));
+    }
+    Ok(())
 }
 
 /// A plan as people read it.

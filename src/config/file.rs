@@ -5,6 +5,7 @@ mod retention;
 mod source;
 
 use super::{Config, units};
+use crate::domain::RoleNames;
 use crate::ingress::{Limits, QuarantineLimits};
 use handler::{Handler, handler};
 use retention::{Keep, retention};
@@ -28,6 +29,7 @@ struct File {
     quarantine: Quarantine,
     worker: Worker,
     retention: Keep,
+    roles: Roles,
 }
 
 #[derive(Default, Deserialize)]
@@ -56,6 +58,13 @@ struct Quarantine {
 #[serde(deny_unknown_fields, default)]
 struct Worker {
     grace: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Roles {
+    reader: Option<String>,
+    operator: Option<String>,
 }
 
 /// Problems, each with where it is.
@@ -123,6 +132,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         quarantine: quarantine(&file.quarantine, &mut problems),
         retention: retention(&file.retention, &mut problems),
         grace: problems.duration("[worker] grace", file.worker.grace.as_deref(), GRACE),
+        roles: roles(&file.roles, &mut problems),
     };
     if problems.0.is_empty() { Ok(config) } else { Err(problems.0) }
 }
@@ -148,6 +158,19 @@ fn limits(ingress: &Ingress, problems: &mut Problems) -> Limits {
             default.headers_in_flight,
         ),
     }
+}
+
+fn roles(roles: &Roles, problems: &mut Problems) -> RoleNames {
+    let mut parsed =
+        |key: &str, name: Option<&str>| name.and_then(|name| problems.parsed(&format!("[roles] {key}"), name));
+    let names = RoleNames {
+        reader: parsed("reader", roles.reader.as_deref()),
+        operator: parsed("operator", roles.operator.as_deref()),
+    };
+    if names.reader.is_some() && names.reader == names.operator {
+        problems.0.push("[roles]: reader and operator are one role; readers would see and do everything".to_owned());
+    }
+    names
 }
 
 fn quarantine(quarantine: &Quarantine, problems: &mut Problems) -> QuarantineLimits {

@@ -11,7 +11,7 @@ mod units;
 pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
 pub use secrets::{SecretError, SecretRefs};
 
-use crate::domain::{Retention, SourceName};
+use crate::domain::{Retention, RoleNames, SourceName};
 use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
@@ -38,6 +38,8 @@ pub struct Config {
     pub retention: Retention,
     /// How long what is in flight may take to finish at the end.
     pub grace: Duration,
+    /// The database roles of people.
+    pub roles: RoleNames,
 }
 
 /// A source.

@@ -55,6 +55,12 @@ name!(
     HandlerName, "handler name", "1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter", is_name
 );
 name!(
+    /// The name of a database role.
+    RoleName, "role name",
+    "1 to 63 of a-z, A-Z, 0-9, '_' and '-', beginning with a letter or '_', and none of Postgres' own (pg_…, public, none)",
+    is_role
+);
+name!(
     /// The type of an event: segments of `[a-z0-9_]+` joined by dots, at most 200 bytes, as in `airalo.order.completed`.
     /// That of a conflict has `.conflict` after it.
     EventType, "type", "segments of a-z, 0-9 and '_', joined by dots, at most 200 bytes", is_type
@@ -64,6 +70,13 @@ fn is_name(s: &str) -> bool {
     s.len() <= 63
         && s.starts_with(|c: char| c.is_ascii_lowercase())
         && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
+fn is_role(s: &str) -> bool {
+    s.len() <= 63
+        && s.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && !(s.starts_with("pg_") || s == "public" || s == "none")
 }
 
 fn is_type(s: &str) -> bool {
@@ -86,6 +99,12 @@ mod tests {
         }
         for bad in ["", "Airalo", "2airalo", "a/b", "a b", "é", &"a".repeat(64)] {
             assert!(bad.parse::<HandlerName>().is_err(), "{bad}");
+        }
+        for good in ["hookfast_reader", "Shop-Readers", "_x"] {
+            assert!(good.parse::<RoleName>().is_ok(), "{good}");
+        }
+        for bad in ["", "pg_read_all_data", "public", "none", "a\"b", "a;b", "a b", "1a", &"a".repeat(64)] {
+            assert!(bad.parse::<RoleName>().is_err(), "{bad}");
         }
         assert!("airalo.low_data.3days".parse::<EventType>().is_ok());
         for bad in ["", ".", "a.", "a..b", "a.B", "a.*", &"a".repeat(201)] {

@@ -1,7 +1,7 @@
 //! What a file may say, and what is said about one that may not.
 
 use super::super::{Config, HandlerKind};
-use crate::domain::{Breaker, OnDead, Rate};
+use crate::domain::{Breaker, OnDead, Rate, RoleNames};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -32,6 +32,8 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     let default = Config::parse(SOURCE).expect("a source alone");
     assert_eq!((full.limits, full.waiting, full.grace), (default.limits, default.waiting, default.grace));
     assert_eq!(full.quarantine, default.quarantine);
+    let role = |name: &str| Some(name.parse().expect("a role"));
+    assert_eq!((full.roles.reader, full.roles.operator), (role(RoleNames::READER), role(RoleNames::OPERATOR)));
     let with_defaults = Config::parse(&format!("{SOURCE}{HANDLER}")).expect("a handler with its defaults");
     let (shown, default) = (&full.handlers[0], &with_defaults.handlers[0]);
     assert_eq!(
@@ -46,13 +48,14 @@ fn the_sample_names_every_setting() {
     let expected = |text: &str| -> Vec<String> {
         let error = Config::parse(text).expect_err("an unknown key").to_string();
         let (_, list) = error.split_once("expected one of ").or_else(|| error.split_once("expected ")).expect(&error);
-        list.lines().next().expect("a line").split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
+        let list = list.lines().next().expect("a line").replace(" or ", ", ");
+        list.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
     };
     let section = |name: &str| format!("{SOURCE}[{name}]\nwrong = 1\n");
     let mut keys = expected("wrong = 1");
     keys.extend(expected(&SOURCE.replace("kind", "wrong = 1\nkind")));
     keys.extend(expected(&format!("{SOURCE}{}", HANDLER.replace("kind", "wrong = 1\nkind"))));
-    for name in ["ingress", "quarantine", "worker"] {
+    for name in ["ingress", "quarantine", "worker", "roles"] {
         keys.extend(expected(&section(name)));
     }
     let sample = uncommented();
@@ -73,7 +76,8 @@ fn every_problem_is_named_with_its_place() {
         [sources.Airalo]\nkind = 'stripe'\nsecrets = ['canary-literal-secret']\n\
         [handlers.shop]\nkind = 'http'\ntypes = ['a.**', 'b']\nsources = ['nobody']\nurl = 'x'\nsecrets = []\ntimeout = '5'\nconcurrency = 0\n\
         retry = { delays = ['soon'] }\n\
-        [ingress]\nbody_bytes = '1MB'\nwaiting = 0\n[worker]\ngrace = 'long'\n";
+        [ingress]\nbody_bytes = '1MB'\nwaiting = 0\n[worker]\ngrace = 'long'\n\
+        [roles]\nreader = 'pg_monitor'\noperator = 'a\"b'\n";
     let error = Config::parse(text).expect_err("much is wrong").to_string();
     for place in [
         "[sources.Airalo]: 'Airalo' is not a source name",
@@ -88,6 +92,8 @@ fn every_problem_is_named_with_its_place() {
         "[ingress] body_bytes: '1MB' is not a size",
         "[ingress] waiting: it must be at least 1",
         "[worker] grace: 'long' is not a duration",
+        "[roles] reader: 'pg_monitor' is not a role name",
+        "[roles] operator: 'a\"b' is not a role name",
         "nothing was started",
     ] {
         assert!(error.contains(place), "{place} is not in:\n{error}");

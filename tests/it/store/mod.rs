@@ -14,6 +14,7 @@ mod quarantine;
 mod races;
 mod registry;
 mod rescue;
+mod roles;
 mod settle;
 mod verdicts;
 

@@ -3,10 +3,12 @@
 mod patience;
 mod plan;
 mod previous;
+mod whole;
 
 use crate::support::postgres;
 use hookfast::store::{Database, Role, ensure_partitions};
 use sqlx::{AssertSqlSafe, PgConnection, migrate::Migrator};
+use std::time::{Duration, Instant};
 
 /// The last migration of the previous release.
 const PREVIOUS: i64 = 9;
@@ -47,4 +49,25 @@ impl Old {
     async fn execute(&mut self, statement: &str) {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect(statement);
     }
+}
+
+/// One webhook, as the previous release stores it; answers with how long that took.
+async fn ingest(connection: &mut PgConnection, key: usize) -> Duration {
+    let began = Instant::now();
+    sqlx::query(PREVIOUS_INGEST)
+        .bind([uuid::Uuid::now_v7()].as_slice())
+        .bind([1i16].as_slice())
+        .bind([format!("key-{key}")].as_slice())
+        .bind([None::<String>].as_slice())
+        .bind([None::<i64>].as_slice())
+        .bind(["airalo.order.completed"].as_slice())
+        .bind([None::<String>].as_slice())
+        .bind([None::<String>].as_slice())
+        .bind(["{}"].as_slice())
+        .bind([b"{}".as_slice()].as_slice())
+        .bind("webhook")
+        .fetch_one(connection)
+        .await
+        .expect("stored");
+    began.elapsed()
 }

@@ -1,6 +1,6 @@
 //! A migration that has to wait for somebody lets everybody else pass.
 
-use super::{Old, PREVIOUS, PREVIOUS_INGEST};
+use super::{Old, PREVIOUS, ingest};
 use hookfast::store::{MigrateError, migrate, migrate_within};
 use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
@@ -11,27 +11,6 @@ async fn reader(old: &Old) -> PgConnection {
     let open = "SET application_name = 'a long report'; BEGIN; SELECT count(*) FROM hookfast_data.events";
     sqlx::raw_sql(open).execute(&mut reader).await.expect("a reader");
     reader
-}
-
-/// One webhook, as the previous release stores it; answers with how long that took.
-async fn ingest(connection: &mut PgConnection, key: usize) -> Duration {
-    let began = Instant::now();
-    sqlx::query(PREVIOUS_INGEST)
-        .bind([uuid::Uuid::now_v7()].as_slice())
-        .bind([1i16].as_slice())
-        .bind([format!("key-{key}")].as_slice())
-        .bind([None::<String>].as_slice())
-        .bind([None::<i64>].as_slice())
-        .bind(["airalo.order.completed"].as_slice())
-        .bind([None::<String>].as_slice())
-        .bind([None::<String>].as_slice())
-        .bind(["{}"].as_slice())
-        .bind([b"{}".as_slice()].as_slice())
-        .bind("webhook")
-        .fetch_one(connection)
-        .await
-        .expect("stored");
-    began.elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,159 @@
+//! The roles of people: made where that may be, granted, and never in the way.
+
+use super::Store;
+use crate::support::server::Server;
+use hookfast::domain::RoleNames;
+use hookfast::store::{Database, Role, Roles, ensure_partitions, ensure_roles, migrate};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use std::process::Command;
+
+/// A database without our schema, a role that owns nothing yet, and names for the roles of people. The cluster's roles
+/// are everybody's, so all have names of this test's own.
+struct Limited {
+    admin: PgConnection,
+    url: String,
+    of: Database,
+    names: RoleNames,
+    reader: String,
+    operator: String,
+    // Dropped last.
+    _store: Store,
+}
+
+impl Limited {
+    async fn new(attribute: &str) -> Self {
+        let store = Store::new().await;
+        let database = store.database.as_ref().expect("its own");
+        let mut url = url::Url::parse(database.url()).expect("a URL");
+        let name = url.path()[1..].to_owned();
+        let (reader, operator) = (format!("Readers-of_{name}"), format!("operators_of_{name}"));
+        let mut admin = database.connect().await;
+        let prepare = format!(
+            "SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE; \
+             CREATE ROLE owner_of_{name} LOGIN PASSWORD 'limited' NOSUPERUSER {attribute}; \
+             GRANT CREATE ON DATABASE {name} TO owner_of_{name}"
+        );
+        admin.execute(AssertSqlSafe(prepare)).await.expect("a role");
+        let owner = format!("owner_of_{name}");
+        url.set_username(&owner).and_then(|()| url.set_password(Some("limited"))).expect("a URL with a host");
+        let of: Database = url.as_str().parse().expect("a URL");
+        migrate(&of).await.expect("migrated");
+        ensure_partitions(&of.pool(Role::General, 1)).await.expect("partitions");
+        let role = |name: &str| Some(name.parse().expect("a role's name"));
+        let names = RoleNames { reader: role(&reader), operator: role(&operator) };
+        Self { admin, url: url.into(), of, names, reader, operator, _store: store }
+    }
+
+    /// The answer of a role, or why it gets none.
+    async fn ask(&mut self, role: &str, query: &str) -> Result<String, String> {
+        let mut transaction = self.admin.begin().await.expect("a transaction");
+        let set = format!("SET LOCAL ROLE \"{role}\"");
+        transaction.execute(AssertSqlSafe(set)).await.expect("the role is there");
+        let answer = sqlx::query_scalar::<_, Option<String>>(AssertSqlSafe(query)).fetch_one(&mut *transaction).await;
+        answer.map(Option::unwrap_or_default).map_err(|error| error.to_string())
+    }
+
+    async fn it_is_granted(&mut self) {
+        let (reader, operator) = (self.reader.clone(), self.operator.clone());
+        let views = "SELECT string_agg(relname, ',') FROM pg_class WHERE relnamespace = 'hookfast'::regnamespace \
+            AND relkind = 'v' AND NOT has_table_privilege(current_user, oid, 'SELECT')";
+        for role in [&reader, &operator] {
+            self.ask(role, "SELECT count(*)::text FROM hookfast.deliveries").await.expect("it reads");
+            assert_eq!(self.ask(role, views).await.expect("an answer"), "", "every view");
+            self.ask(role, "SELECT hookfast.id_at(now())::text").await.expect("it calls");
+            let data =
+                self.ask(role, "SELECT count(*)::text FROM hookfast_data.events").await.expect_err("not its own");
+            assert!(data.contains("permission denied"), "{data}");
+        }
+        let pause = "SELECT hookfast.pause('nobody', 'why')::text";
+        let refused = self.ask(&reader, pause).await.expect_err("it only reads");
+        assert!(refused.contains("permission denied for function pause"), "{refused}");
+        let called = self.ask(&operator, pause).await.expect_err("no such handler");
+        assert!(called.contains("no handler is named nobody"), "{called}");
+        let event = "INSERT INTO hookfast_data.sources (name, kind, secret_fields) VALUES ('masked', 'airalo', '{matching_id}'); \
+            INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+            SELECT hookfast_data.new_event_id(), s.id, 1, 'x', 'webhook', 'k', '{}', '{\"matching_id\": \"secret\", \"n\": 1}' \
+            FROM hookfast_data.sources s WHERE s.name = 'masked'";
+        self.admin.execute(event).await.expect("an event");
+        let payload = "SELECT payload::text FROM hookfast.events";
+        let shown = self.ask(&reader, payload).await.expect("it reads");
+        assert!(!shown.contains("secret"), "{shown}");
+        let shown = self.ask(&operator, payload).await.expect("it reads");
+        assert!(shown.contains("secret"), "{shown}");
+        let unmasked = "SELECT hookfast_data.unmasked(current_user)::text";
+        self.admin.execute("GRANT USAGE ON SCHEMA hookfast_data TO PUBLIC").await.expect("to ask");
+        assert_eq!(self.ask(&reader, unmasked).await.as_deref(), Ok("false"));
+        assert_eq!(self.ask(&operator, unmasked).await.as_deref(), Ok("true"), "the database knows its name");
+    }
+
+    async fn end(mut self) {
+        for role in [&self.reader, &self.operator] {
+            let gone = format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\"");
+            self.admin.execute(AssertSqlSafe(gone)).await.expect("the role was there");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_make_roles_makes_and_grants_them() {
+    let mut limited = Limited::new("CREATEROLE").await;
+    let mut processes = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (of, names) = (limited.of.clone(), limited.names.clone());
+        processes.spawn(async move { ensure_roles(&of, &names).await.expect("each of them succeeds") });
+    }
+    let made = processes.join_all().await;
+    assert!(made.iter().all(|roles| roles.missing.is_empty()), "{made:?}");
+    assert_eq!(made.iter().map(|roles| roles.created.len()).sum::<usize>(), 2, "{made:?}");
+    limited.it_is_granted().await;
+    let again = ensure_roles(&limited.of, &limited.names).await.expect("nothing to do");
+    assert_eq!(again, Roles::default());
+    // A view that comes later is granted too, and nobody's configuration changes no names.
+    limited.admin.execute("CREATE VIEW hookfast.later AS SELECT 1 AS one").await.expect("a view");
+    limited
+        .admin
+        .execute(
+            "DO $$ BEGIN EXECUTE format('ALTER VIEW hookfast.later OWNER TO %I', \
+        (SELECT viewowner FROM pg_views WHERE schemaname = 'hookfast' AND viewname = 'events')); END $$",
+        )
+        .await
+        .expect("owned");
+    ensure_roles(&limited.of, &RoleNames::default()).await.expect("granted");
+    let reader = limited.reader.clone();
+    assert_eq!(limited.ask(&reader, "SELECT one::text FROM hookfast.later").await.as_deref(), Ok("1"));
+    limited.end().await;
+}
+
+/// Nothing fails, and it is said what to run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_says_what_to_run() {
+    let mut limited = Limited::new("NOCREATEROLE").await;
+    let run = format!("CREATE ROLE \"{}\" NOLOGIN;\nCREATE ROLE \"{}\" NOLOGIN;", limited.reader, limited.operator);
+    let roles = ensure_roles(&limited.of, &limited.names).await.expect("no failure");
+    assert_eq!((roles.created.len(), roles.to_run().as_ref()), (0, Some(&run)));
+
+    let names = format!("[roles]\nreader = '{}'\noperator = '{}'\n", limited.reader, limited.operator);
+    let config = format!("[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n{names}");
+    let server = Server::serve(&limited.url, &config, &[]);
+    server.ready().await;
+    assert_eq!(server.log().matches("roles for readers and operators are not there").count(), 1, "{}", server.log());
+    assert!(server.log().contains("CREATE ROLE") && server.log().contains("hookfast migrate"), "{}", server.log());
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("hookfast.toml");
+    std::fs::write(&file, &config).expect("written");
+    let migrate = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+        let output = command.arg("migrate").env("DATABASE_URL", &limited.url).env("HOOKFAST_CONFIG", &file).output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = migrate();
+    assert!(said.contains(&format!("\n{run}\n")) && said.contains("then run hookfast migrate again"), "{said}");
+    // What it says to do helps.
+    limited.admin.execute(AssertSqlSafe(run)).await.expect("run");
+    assert!(!migrate().contains("CREATE ROLE"));
+    limited.it_is_granted().await;
+    limited.end().await;
+}
