@@ -168,4 +168,5 @@ COMMENT ON COLUMN hookfast_data.settings.value IS 'Its value';
 -- On the parents alone: days to come have these from the start, days that are there get them one by one, without
 -- anybody waiting (src/store/indexes.rs).
 CREATE INDEX events_conflicts ON ONLY hookfast_data.events (id) WHERE conflicts_with IS NOT NULL;
+CREATE INDEX events_news ON ONLY hookfast_data.events (id) WHERE origin = 'hookfast';
 CREATE INDEX attempts_failed ON ONLY hookfast_data.attempts (finished_at) WHERE outcome IN ('retry', 'dead', 'lost');

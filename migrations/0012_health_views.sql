@@ -47,9 +47,6 @@ WITH hour AS MATERIALIZED (
     SELECT r.subject, r.counter, sum(r.value) AS value, max(r.minute) AS last FROM hookfast_data.rollups r
     WHERE r.subject LIKE 'handler:%' AND r.minute > statement_timestamp() - interval '1 hour'
     GROUP BY r.subject, r.counter
-),
-dead AS MATERIALIZED (
-    SELECT d.handler_id, count(*) AS letters FROM hookfast_data.dead_letters d GROUP BY d.handler_id
 )
 SELECT h.name AS handler, h.kind,
     CASE WHEN h.paused_at IS NOT NULL THEN 'paused'
@@ -63,11 +60,10 @@ SELECT h.name AS handler, h.kind,
          WHEN h.breaker_opened_at IS NOT NULL THEN 'unavailable since ' || h.breaker_opened_at::timestamptz(0) || ', tried again at ' || h.breaker_until::timestamptz(0)
          WHEN c.failed > greatest(10, c.delivered) THEN 'more failed than were delivered in the last hour: see hookfast.failures' END AS why,
     c.delivered AS delivered_last_hour, c.failed AS failed_last_hour, c.dead AS dead_last_hour,
-    coalesce(d.letters, 0) AS dead_letters, b.ready, b.oldest_ready_age, b.per_minute, b.served_by,
+    (SELECT count(*) FROM hookfast_data.dead_letters d WHERE d.handler_id = h.id) AS dead_letters, b.ready, b.oldest_ready_age, b.per_minute, b.served_by,
     h.types, h.sources, h.ordered_by IS NOT NULL AS ordered, h.tries::integer AS tries
 FROM hookfast_data.handlers h
 JOIN hookfast.backlog b ON b.handler = h.name
-LEFT JOIN dead d ON d.handler_id = h.id
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(x.value) FILTER (WHERE x.counter = 'delivered'), 0) AS delivered,
         coalesce(sum(x.value) FILTER (WHERE x.counter IN ('retry', 'dead')), 0) AS failed,

@@ -24,7 +24,7 @@ INSERT INTO hookfast_data.news_types VALUES
 
 CREATE VIEW hookfast.news AS
 SELECT e.event_id, e.type, e.received_at, n.says, e.payload FROM hookfast.events e JOIN hookfast_data.news_types n ON n.type = e.type
-WHERE e.source = 'hookfast';
+WHERE e.origin = 'hookfast';
 COMMENT ON VIEW hookfast.news IS 'Hookfast''s own events: what an operator should know. Subscribe a handler to hookfast.* to be told';
 
 -- The key makes one thing one news. Due from the transaction's beginning, as what is enqueued.

@@ -1,0 +1,83 @@
+-- the newest events
+SELECT event_id, source, type, received_at, payload FROM hookfast.events ORDER BY event_id DESC LIMIT 50
+
+-- the next page of them
+SELECT event_id, source, type, received_at, payload FROM hookfast.events WHERE event_id < '${event}' ORDER BY event_id DESC LIMIT 50
+
+-- those of one type, of an hour
+SELECT event_id, source, received_at, payload FROM hookfast.events WHERE type = 'airalo.order.completed' AND event_id >= hookfast.id_at('${since}') AND event_id < hookfast.id_at(timestamptz '${since}' + interval '1 hour') ORDER BY event_id LIMIT 50
+
+-- one event
+SELECT * FROM hookfast.events WHERE event_id = '${event}'
+
+-- find by request_id
+SELECT * FROM hookfast.find('${request}')
+
+-- find by key
+SELECT * FROM hookfast.find('order:${request}:completed')
+
+-- timeline of an order's number
+SELECT * FROM hookfast.timeline('${order}')
+
+-- timeline of an ICCID
+SELECT * FROM hookfast.timeline('${iccid}')
+
+-- timeline of an event
+SELECT * FROM hookfast.timeline('${event}')
+
+-- explain
+SELECT * FROM hookfast.explain('${event}')
+
+-- attempts of an event
+SELECT * FROM hookfast.attempts WHERE event_id = '${event}' ORDER BY finished_at
+
+-- deliveries of an event
+SELECT * FROM hookfast.deliveries WHERE event_id = '${event}'
+
+-- what will be tried again, soonest first
+SELECT delivery_id, event_id, attempts, tries_left, next_try_at FROM hookfast.deliveries WHERE handler = 'crm' AND state = 'retrying' ORDER BY next_try_at, delivery_id LIMIT 50
+
+-- the newest dead letters
+SELECT * FROM hookfast.dead_letters ORDER BY died_at DESC, delivery_id DESC LIMIT 50
+
+-- the next page of them
+SELECT * FROM hookfast.dead_letters WHERE (died_at, delivery_id) < ('${since}', ${delivery}) ORDER BY died_at DESC, delivery_id DESC LIMIT 50
+
+-- one handler's dead letters
+SELECT * FROM hookfast.dead_letters WHERE handler = 'shop' ORDER BY died_at DESC, delivery_id DESC LIMIT 50
+
+-- one dead letter
+SELECT * FROM hookfast.dead_letters WHERE delivery_id = ${delivery}
+
+-- conflicts
+SELECT * FROM hookfast.conflicts ORDER BY event_id DESC LIMIT 50
+
+-- quarantine
+SELECT quarantine_id, source, reason, count, last_at FROM hookfast.quarantine ORDER BY quarantine_id DESC LIMIT 50
+
+-- backlog
+SELECT * FROM hookfast.backlog
+
+-- handler health
+SELECT * FROM hookfast.handler_health
+
+-- source health
+SELECT * FROM hookfast.source_health
+
+-- failures
+SELECT * FROM hookfast.failures
+
+-- workers
+SELECT * FROM hookfast.workers
+
+-- storage
+SELECT * FROM hookfast.storage
+
+-- replays
+SELECT * FROM hookfast.replays ORDER BY replay_id DESC
+
+-- news
+SELECT * FROM hookfast.news ORDER BY event_id DESC LIMIT 50
+
+-- operator log
+SELECT * FROM hookfast.operator_log ORDER BY log_id DESC LIMIT 50
