@@ -1,7 +1,9 @@
 //! What a program declares: sources, handlers, limits.
 
 use super::App;
-use crate::domain::{HandlerName, InvalidName, InvalidPattern, Retention, RoleNames, SourceName, TypePattern};
+use crate::domain::{
+    HandlerName, InvalidName, InvalidPattern, PayloadFields, Retention, RoleNames, SourceName, TypePattern,
+};
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
 use crate::ingress::{Limits, QuarantineLimits, Source};
 use crate::store::{Database, InvalidUrl};
@@ -64,7 +66,7 @@ pub(super) enum Processed {
 pub struct Builder {
     pub(super) database: Database,
     pub(super) sources: Vec<Source>,
-    pub(super) sql_sources: Vec<SourceName>,
+    pub(super) sql_sources: Vec<(SourceName, PayloadFields)>,
     pub(super) handlers: Vec<Declared>,
     pub(super) ingress: Option<TcpListener>,
     pub(super) admin: Option<TcpListener>,
@@ -147,8 +149,14 @@ impl Builder {
 
     /// A source that applications feed by `hookfast.enqueue`, inside their own transactions. It has no address.
     #[must_use]
-    pub fn sql_source(mut self, name: SourceName) -> Self {
-        self.sql_sources.push(name);
+    pub fn sql_source(self, name: SourceName) -> Self {
+        self.sql_source_with(name, PayloadFields::default())
+    }
+
+    /// The same, with members of its payloads that readers of the database must not see, and those that find an event.
+    #[must_use]
+    pub fn sql_source_with(mut self, name: SourceName, fields: PayloadFields) -> Self {
+        self.sql_sources.push((name, fields));
         self
     }
 

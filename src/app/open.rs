@@ -4,8 +4,8 @@ use super::RunError;
 use crate::domain::{HandlerName, Retention, RoleNames, SourceName};
 use crate::store::{
     Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role,
-    SourceId, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, ensure_roles, migrate,
-    register_handlers, register_sources, set_retention, wake_pulled_keys,
+    SourceId, SourceRegistration, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, ensure_roles,
+    migrate, register_handlers, register_sources, set_retention, wake_pulled_keys,
 };
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -20,7 +20,7 @@ const POOL: u32 = 6;
 pub(super) struct Registration {
     pub(super) database: Database,
     pub(super) migrate: bool,
-    pub(super) sources: Vec<(SourceName, &'static str)>,
+    pub(super) sources: Vec<SourceRegistration>,
     pub(super) handlers: Vec<HandlerRegistration>,
     /// The names of the functions that are handlers.
     pub(super) functions: Vec<(HandlerName, String)>,

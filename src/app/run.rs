@@ -15,7 +15,9 @@ use crate::ingress::{
 };
 use crate::maintenance::{DATABASE, Maintenance};
 use crate::metrics::Metrics;
-use crate::store::{Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError, StoreError};
+use crate::store::{
+    Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError, SourceRegistration, StoreError,
+};
 use crate::worker::{self, Announcer, Runs, Served, Wake, WorkerSettings};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
@@ -152,11 +154,15 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         Processed::Function(name) => Some((declared.subscription.name.clone(), name.clone())),
         _ => None,
     });
-    let sql_sources = builder.sql_sources.iter().map(|name| (name.clone(), "sql"));
+    let sql_sources = builder.sql_sources.iter().map(|(name, fields)| SourceRegistration {
+        name: name.clone(),
+        kind: "sql",
+        fields: fields.clone(),
+    });
     Registration {
         database: builder.database.clone(),
         migrate: builder.migrate,
-        sources: sources.kinds().into_iter().chain(sql_sources).collect(),
+        sources: sources.registrations().into_iter().chain(sql_sources).collect(),
         handlers: handlers.collect(),
         functions: functions.filter(|_| builder.worker).collect(),
         retention: builder.retention.filter(|_| builder.worker),

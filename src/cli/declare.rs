@@ -42,8 +42,8 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
         builder = builder.source(make_source(source)?);
         secrets.sources.push(source.clone());
     }
-    for source in &config.sql_sources {
-        builder = builder.sql_source(source.clone());
+    for (name, fields) in &config.sql_sources {
+        builder = builder.sql_source_with(name.clone(), fields.clone());
     }
     for handler in &config.handlers {
         let subscription = subscription(handler);
@@ -62,7 +62,8 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
 
 fn make_source(source: &SourceConfig) -> anyhow::Result<Source> {
     let secrets = source.read_secrets()?;
-    Ok(Source::new(source.name.clone(), source.kind.clone(), secrets, source.on_invalid_signature)?)
+    Ok(Source::new(source.name.clone(), source.kind.clone(), secrets, source.on_invalid_signature)?
+        .with_fields(&source.fields))
 }
 
 fn make_http(handler: &HandlerConfig, http: &HttpConfig) -> anyhow::Result<HttpHandler> {

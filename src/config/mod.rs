@@ -11,7 +11,7 @@ mod units;
 pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
 pub use secrets::{SecretError, SecretRefs};
 
-use crate::domain::{Retention, RoleNames, SourceName};
+use crate::domain::{PayloadFields, Retention, RoleNames, SourceName};
 use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
@@ -24,8 +24,8 @@ pub struct Config {
     pub config_version: i64,
     /// The sources that have a sender, by name.
     pub sources: Vec<SourceConfig>,
-    /// The sources that applications feed by `hookfast.enqueue`, by name.
-    pub sql_sources: Vec<SourceName>,
+    /// The sources that applications feed by `hookfast.enqueue`, by name, with their fields.
+    pub sql_sources: Vec<(SourceName, PayloadFields)>,
     /// The handlers, by name.
     pub handlers: Vec<HandlerConfig>,
     /// What the ingress takes at most.
@@ -53,6 +53,8 @@ pub struct SourceConfig {
     pub secrets: SecretRefs,
     /// What a wrong signature gets.
     pub on_invalid_signature: OnInvalidSignature,
+    /// Members of its payloads beside those its kind knows: what readers must not see, and what finds an event.
+    pub fields: PayloadFields,
     /// Whether its secrets are of the Standard Webhooks form.
     standard_secrets: bool,
 }

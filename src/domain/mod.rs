@@ -3,6 +3,7 @@
 mod breaker;
 mod delivery;
 mod event;
+mod fields;
 mod filter;
 mod identity;
 mod names;
@@ -20,6 +21,7 @@ mod text;
 pub use breaker::{Breaker, InvalidBreaker};
 pub use delivery::{Delivery, DeliveryId};
 pub use event::{Event, EventId, Origin};
+pub use fields::PayloadFields;
 pub use filter::{InvalidFilter, PayloadFilter};
 pub use identity::{Fingerprint, IdempotencyKey, Identity};
 pub use names::{EventType, HandlerName, InvalidName, RoleName, SourceName};

@@ -1,8 +1,9 @@
 //! The sources this process takes requests for.
 
-use crate::domain::SourceName;
+use crate::domain::{PayloadFields, SourceName};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
+use crate::store::SourceRegistration;
 use arc_swap::ArcSwap;
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -27,6 +28,7 @@ pub struct NoSecret(pub SourceName);
 pub struct Source {
     name: SourceName,
     kind: Arc<dyn SourceKind>,
+    fields: PayloadFields,
     secrets: ArcSwap<Vec<Secret>>,
     on_invalid_signature: OnInvalidSignature,
 }
@@ -45,7 +47,15 @@ impl Source {
         if secrets.is_empty() {
             return Err(NoSecret(name));
         }
-        Ok(Self { name, kind, secrets: ArcSwap::from_pointee(secrets), on_invalid_signature })
+        let fields = kind.fields();
+        Ok(Self { name, kind, fields, secrets: ArcSwap::from_pointee(secrets), on_invalid_signature })
+    }
+
+    /// With further members of its payloads that readers of the database must not see, or that find an event.
+    #[must_use]
+    pub fn with_fields(mut self, fields: &PayloadFields) -> Self {
+        self.fields = self.fields.and(fields);
+        self
     }
 
     pub(super) fn name(&self) -> &SourceName {
@@ -86,11 +96,16 @@ impl Sources {
         self.0.get(name)
     }
 
-    /// Each source's name and kind, by name.
-    pub fn kinds(&self) -> Vec<(SourceName, &'static str)> {
-        let mut kinds: Vec<_> = self.0.values().map(|source| (source.name.clone(), source.kind.name())).collect();
-        kinds.sort();
-        kinds
+    /// Each source's name, kind and fields, by name.
+    pub fn registrations(&self) -> Vec<SourceRegistration> {
+        let registration = |source: &Source| SourceRegistration {
+            name: source.name.clone(),
+            kind: source.kind.name(),
+            fields: source.fields.clone(),
+        };
+        let mut registrations: Vec<_> = self.0.values().map(registration).collect();
+        registrations.sort_by(|a, b| a.name.cmp(&b.name));
+        registrations
     }
 
     /// Exchanges a source's secrets: requests from now on are verified by these. Answers whether there is such a

@@ -18,7 +18,7 @@ pub use handshake::{Handshake, HandshakeKind, UnknownHandshake};
 pub(crate) use verified::LONGEST_TOPIC;
 pub use verified::{Verified, VerifiedRequest};
 
-use crate::domain::{EventType, Identity};
+use crate::domain::{EventType, Identity, PayloadFields};
 use crate::signing::Secret;
 use axum::http::{HeaderMap, HeaderName};
 use std::time::SystemTime;
@@ -90,6 +90,12 @@ pub trait SourceKind: Send + Sync + 'static {
 
     /// What a verified request is. It never refuses: what is not known is stored as unknown.
     fn describe(&self, topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description;
+
+    /// The members of its payloads that readers of the database must not see, and those whose values find an event.
+    /// Default: none.
+    fn fields(&self) -> PayloadFields {
+        PayloadFields::default()
+    }
 
     /// What an operator should know of how this source is set up, a sentence each: `hookfast check` prints them.
     fn warnings(&self) -> Vec<String> {

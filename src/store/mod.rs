@@ -52,7 +52,9 @@ pub use partitions::ensure_partitions;
 pub use plan::{Plan, Planned, plan, planned};
 pub use process::Process;
 pub use quarantine::{EvidenceBound, NewEvidence};
-pub use registry::{HandlerId, HandlerRegistration, SourceId, pause_handler, register_handlers, register_sources};
+pub use registry::{
+    HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers, register_sources,
+};
 pub use rescue::{Rescued, release_unknown, rescue_expired, rescue_pulled, sweep_orphans};
 pub use retention::{Left, let_leave, set_retention};
 pub use roles::{Roles, ensure_roles};

@@ -1,7 +1,7 @@
 //! Sources and handlers: who is known, and what is subscribed to.
 
 use super::StoreError;
-use crate::domain::{HandlerName, OnDead, Order, PayloadFilter, RetryPolicy, SourceName, TypePattern};
+use crate::domain::{HandlerName, OnDead, Order, PayloadFields, PayloadFilter, RetryPolicy, SourceName, TypePattern};
 use serde_json::json;
 use sqlx::{PgPool, Row};
 use std::collections::HashMap;
@@ -13,6 +13,17 @@ pub struct SourceId(pub i16);
 /// A handler's small id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandlerId(pub i16);
+
+/// A source as its process declares it.
+#[derive(Clone, Debug)]
+pub struct SourceRegistration {
+    /// Its name.
+    pub name: SourceName,
+    /// Its kind's word.
+    pub kind: &'static str,
+    /// The members of its payloads that readers must not see, and those that find an event.
+    pub fields: PayloadFields,
+}
 
 /// A handler as its process declares it.
 #[derive(Clone, Debug)]
@@ -54,20 +65,23 @@ const UPSERT_HANDLER: &str = include_str!("sql/register_handler.sql");
 /// Where the database cannot be asked, or knows one of the names as another kind.
 pub async fn register_sources(
     pool: &PgPool,
-    sources: &[(SourceName, &'static str)],
+    sources: &[SourceRegistration],
 ) -> Result<HashMap<SourceName, SourceId>, StoreError> {
     let mut ids = HashMap::new();
-    for (name, kind) in sources {
+    for source in sources {
         let id: i16 = sqlx::query_scalar(
-            "INSERT INTO hookfast_data.sources AS s (name, kind) VALUES ($1, $2) \
-             ON CONFLICT (name) DO UPDATE SET kind = excluded.kind RETURNING s.id",
+            "INSERT INTO hookfast_data.sources AS s (name, kind, secret_fields, search_fields) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, secret_fields = excluded.secret_fields, \
+                search_fields = excluded.search_fields RETURNING s.id",
         )
-        .bind(name.as_str())
-        .bind(*kind)
+        .bind(source.name.as_str())
+        .bind(source.kind)
+        .bind(source.fields.secret())
+        .bind(source.fields.search())
         .fetch_one(pool)
         .await
         .map_err(StoreError::new("register a source"))?;
-        ids.insert(name.clone(), SourceId(id));
+        ids.insert(source.name.clone(), SourceId(id));
     }
     Ok(ids)
 }

@@ -2,7 +2,7 @@
 
 use super::{Problems, units};
 use crate::config::{SourceConfig, secrets::SecretRefs};
-use crate::domain::SourceName;
+use crate::domain::{PayloadFields, SourceName};
 use crate::ingress::OnInvalidSignature;
 use crate::signing::standard_webhooks::TOLERANCE;
 use crate::sources::{
@@ -16,6 +16,9 @@ use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
 /// Fed by `hookfast.enqueue`, inside the application's own transactions.
 const SQL: &str = "sql";
+
+/// The source of news.
+const OWN: &str = "hookfast";
 
 const KINDS: [&str; 4] = [Airalo::NAME, StandardWebhooks::NAME, HmacSource::NAME, SQL];
 
@@ -42,6 +45,10 @@ pub(super) struct Source {
     key: Option<Vec<String>>,
     repeats: Option<String>,
     handshake: Option<String>,
+    #[serde(default)]
+    secret_fields: Vec<String>,
+    #[serde(default)]
+    search_fields: Vec<String>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -64,24 +71,25 @@ struct List {
 pub(super) fn sources(
     given: &BTreeMap<String, Source>,
     problems: &mut Problems,
-) -> (Vec<SourceConfig>, Vec<SourceName>) {
+) -> (Vec<SourceConfig>, Vec<(SourceName, PayloadFields)>) {
     let (fed, sent): (Vec<_>, Vec<_>) = given.iter().partition(|(_, source)| source.kind == SQL);
     let sent = sent.into_iter().filter_map(|(name, given)| source(name, given, problems)).collect();
     (sent, fed.into_iter().filter_map(|(name, given)| sql_source(name, given, problems)).collect())
 }
 
-fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceName> {
+fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<(SourceName, PayloadFields)> {
     let mut of = Settings { place: format!("[sources.{name}]"), problems };
-    let parsed = of.problems.parsed(&of.place, name);
+    let parsed = of.name(name);
     if !source.secrets.is_empty() || source.on_invalid_signature.is_some() {
         of.problems.0.push(format!("{}: nothing is sent to a source of kind '{SQL}', so it has no secrets", of.place));
     }
-    of.no_other(source, &[]).and(parsed)
+    of.no_other(source, &[])?;
+    Some((parsed?, source.fields()))
 }
 
 fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
     let mut of = Settings { place: format!("[sources.{name}]"), problems };
-    let parsed = of.problems.parsed(&of.place, name);
+    let parsed = of.name(name);
     let kind = of.kind(source);
     let secrets = of.problems.note(&format!("{} secrets", of.place), SecretRefs::parse(&source.secrets));
     let on_invalid_signature = match source.on_invalid_signature.unwrap_or_default() {
@@ -89,7 +97,14 @@ fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<Source
         OnInvalid::Quarantine => OnInvalidSignature::Quarantine,
     };
     let standard_secrets = source.kind == StandardWebhooks::NAME;
-    Some(SourceConfig { name: parsed?, kind: kind?, secrets: secrets?, on_invalid_signature, standard_secrets })
+    Some(SourceConfig {
+        name: parsed?,
+        kind: kind?,
+        secrets: secrets?,
+        on_invalid_signature,
+        fields: source.fields(),
+        standard_secrets,
+    })
 }
 
 /// One source's settings, and where its problems go.
@@ -99,6 +114,13 @@ struct Settings<'p> {
 }
 
 impl Settings<'_> {
+    fn name(&mut self, name: &str) -> Option<SourceName> {
+        if name == OWN {
+            return self.wrong("this name is that of Hookfast's own events; take another");
+        }
+        self.problems.parsed(&self.place, name)
+    }
+
     fn kind(&mut self, source: &Source) -> Option<Arc<dyn SourceKind>> {
         match source.kind.as_str() {
             Airalo::NAME => self.no_other(source, &[]).map(|()| Arc::new(Airalo) as _),
@@ -203,6 +225,10 @@ impl Settings<'_> {
 }
 
 impl Source {
+    fn fields(&self) -> PayloadFields {
+        PayloadFields::new(&self.secret_fields, &self.search_fields)
+    }
+
     /// The settings that are not for every kind, and whether they are given.
     fn of_some_kinds(&self) -> [(&'static str, bool); 15] {
         [

@@ -161,7 +161,7 @@ fn each_kind_of_handler_has_its_own_settings() {
         matches!(&Config::parse(&sql).expect("sql").handlers[0].kind, HandlerKind::Sql(f) if f == "shop.on_webhook")
     );
     let parsed = Config::parse(&fed).expect("fed by applications");
-    assert_eq!((parsed.sources.len(), parsed.sql_sources[0].as_str()), (1, "fed"));
+    assert_eq!((parsed.sources.len(), parsed.sql_sources[0].0.as_str()), (1, "fed"));
     for (text, wrong) in [
         (sql.replace("function", "url"), "[handlers.books] url: the kind 'sql' has no such setting"),
         (

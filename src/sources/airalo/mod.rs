@@ -14,9 +14,26 @@ pub use samples::{sample, sample_names};
 pub use signature::{SIGNATURE_HEADER, sign};
 
 use super::{Description, Rejection, SourceKind};
+use crate::domain::PayloadFields;
 use crate::signing::Secret;
 use axum::http::{HeaderMap, HeaderName};
 use std::time::SystemTime;
+
+/// The texts of instructions too: they may repeat the codes.
+const SECRET: &[&str] = &[
+    "access_code",
+    "confirmation_code",
+    "direct_apple_installation_url",
+    "lpa",
+    "manual_installation",
+    "matching_id",
+    "qrcode",
+    "qrcode_installation",
+    "qrcode_url",
+];
+
+/// What a customer, a shop or Airalo's support names.
+const SEARCH: &[&str] = &["code", "description", "iccid", "id", "request_id"];
 
 /// The source kind `airalo`.
 ///
@@ -62,6 +79,11 @@ impl SourceKind for Airalo {
         _now: SystemTime,
     ) -> Result<&'s Secret, Rejection> {
         signature::verify(headers, body, secrets)
+    }
+
+    /// Whoever has one of the secret ones can install the eSIM.
+    fn fields(&self) -> PayloadFields {
+        PayloadFields::new(SECRET, SEARCH)
     }
 
     /// The topic is not looked at: the signature does not cover it, and every known kind shows in its body.

@@ -21,10 +21,13 @@ mod verdicts;
 use crate::support::postgres::{self, Database};
 use crate::support::wait_until;
 use bytes::Bytes;
-use hookfast::domain::{Fingerprint, HandlerName, IdempotencyKey, Origin, Receipt, RetryPolicy, StorableText};
+use hookfast::domain::{
+    Fingerprint, HandlerName, IdempotencyKey, Origin, PayloadFields, Receipt, RetryPolicy, StorableText,
+};
 use hookfast::store::{
     Batch, Claim, ClaimLimits, Connection, DatabaseClock, Floors, HandlerId, HandlerRegistration, IngestError, LeaseId,
-    NewEvent, Role, SettleOutcome, Settled, Settlement, SourceId, register_handlers, register_sources,
+    NewEvent, Role, SettleOutcome, Settled, Settlement, SourceId, SourceRegistration, register_handlers,
+    register_sources,
 };
 use sqlx::{PgConnection, PgPool, Row};
 use std::time::{Duration, Instant};
@@ -72,8 +75,9 @@ impl Store {
     async fn at(url: &str) -> Self {
         let of: hookfast::store::Database = url.parse().expect("a URL");
         let pool = PgPool::connect(url).await.expect("connections");
-        let source = "airalo".parse().expect("a name");
-        let sources = register_sources(&pool, &[(source, "airalo")]).await.expect("registered");
+        let name = "airalo".parse().expect("a name");
+        let registered = SourceRegistration { name, kind: "airalo", fields: PayloadFields::default() };
+        let sources = register_sources(&pool, &[registered]).await.expect("registered");
         let shop = registration("shop", &["*"]);
         let name = shop.name.clone();
         let handlers = register_handlers(&pool, &[shop], 0).await.expect("registered");
