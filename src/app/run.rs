@@ -10,8 +10,8 @@ use crate::admin::Admin;
 use crate::domain::HandlerName;
 use crate::health::{Heartbeats, Readiness};
 use crate::ingress::{
-    GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineKeeper, Sources, WriterContext, Writers,
-    group_commit, quarantine,
+    GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineKeeper, Readmitter, Sources, WriterContext,
+    Writers, group_commit, quarantine,
 };
 use crate::maintenance::{DATABASE, Maintenance};
 use crate::metrics::Metrics;
@@ -104,6 +104,7 @@ impl App {
         if builder.ingress.is_some() {
             shared.readiness.set(INTAKE, Err(NOT_CONNECTED.to_owned()));
         }
+        let taken = sources.clone();
         let ingress = ingress(&mut builder, sources, intake, evidence, &shared, &stop);
 
         let opened = tokio::select! {
@@ -113,8 +114,9 @@ impl App {
         tracing::info!(database = %registration.database, "ready");
         shared.readiness.set(DATABASE, Ok(()));
         let database = registration.database;
-        let writing =
-            ingress.is_some().then(|| tokio::spawn(write(database.clone(), writers, keeper, &opened, &shared)));
+        let writing = ingress
+            .is_some()
+            .then(|| tokio::spawn(write(database.clone(), writers, keeper, taken, &opened, &shared, stop.clone())));
         let maintenance = Maintenance {
             database: database.clone(),
             pool: opened.pool.clone(),
@@ -190,8 +192,10 @@ fn write(
     database: Database,
     writers: Writers,
     keeper: QuarantineKeeper,
+    taken: Arc<Sources>,
     opened: &Opened,
     shared: &Shared,
+    stop: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
     let (wake, announcer) = (shared.wake.clone(), shared.announcer.clone());
     let context = WriterContext {
@@ -205,8 +209,9 @@ fn write(
         }),
     };
     let sources = opened.sources.clone();
+    let readmitter = Readmitter { pool: opened.pool.clone(), sources: taken, context: context.clone() };
     async move {
-        tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources));
+        tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources), readmitter.run(stop));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Headers as they are stored: a JSON object that Postgres can hold.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value};
 
@@ -27,10 +27,30 @@ pub(super) fn to_json(headers: &HeaderMap) -> String {
     Value::Object(object).to_string()
 }
 
+/// The other way round. What cannot be a header, which nothing here has stored, is left out.
+pub(super) fn from_json(stored: &Value) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in stored.as_object().into_iter().flatten() {
+        let Ok(name) = HeaderName::try_from(name) else { continue };
+        let values = match value {
+            Value::Array(values) => values.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        for text in values.iter().filter_map(Value::as_str) {
+            let bytes = match text.strip_prefix("base64:") {
+                // A text that only begins so was one.
+                Some(encoded) => BASE64_STANDARD.decode(encoded).unwrap_or_else(|_| text.into()),
+                None => text.into(),
+            };
+            headers.extend(HeaderValue::from_bytes(&bytes).ok().map(|value| (name.clone(), value)));
+        }
+    }
+    headers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
 
     #[test]
     fn headers_become_an_object_without_credentials() {
@@ -43,5 +63,17 @@ mod tests {
         headers.insert("x-text", HeaderValue::from_bytes("é".as_bytes()).expect("obs-text is allowed"));
         let json: Value = serde_json::from_str(&to_json(&headers)).expect("it is JSON");
         assert_eq!(json, serde_json::json!({"x-many": ["a", "b"], "x-raw": "base64:/yI=", "x-text": "é"}));
+    }
+
+    #[test]
+    fn what_was_stored_is_the_same_header_again() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-many", HeaderValue::from_static("a"));
+        headers.append("x-many", HeaderValue::from_static("b"));
+        headers.insert("x-raw", HeaderValue::from_bytes(b"\xff\"").expect("obs-text is allowed"));
+        headers.insert("x-text", HeaderValue::from_bytes("é".as_bytes()).expect("obs-text is allowed"));
+        headers.insert("x-like", HeaderValue::from_static("base64:!"));
+        let stored = serde_json::from_str(&to_json(&headers)).expect("it is JSON");
+        assert_eq!(from_json(&stored), headers);
     }
 }

@@ -61,7 +61,7 @@ pub struct Description {
 }
 
 /// A kind of source, as pure functions (classify and identify are one here: they read the same body). The order is
-/// always verify, then handshake, then describe; only [`VerifiedRequest::verify`] calls them.
+/// always verify, then handshake, then describe; only [`VerifiedRequest`] calls them.
 pub trait SourceKind: Send + Sync + 'static {
     /// The kind's word in the configuration, as `airalo`.
     fn name(&self) -> &'static str;

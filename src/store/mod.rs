@@ -24,6 +24,7 @@ mod parts;
 mod plan;
 mod process;
 mod quarantine;
+mod readmit;
 mod registry;
 mod rescue;
 mod retention;
@@ -46,12 +47,13 @@ pub use ingest::{IngestError, NewEvent};
 pub use inspect::{Inspection, inspect};
 pub use lease::LeaseId;
 pub use migrate::{MigrateError, check_schema, migrate, migrate_within};
-pub use notify::{Heard, Listener};
+pub use notify::{Channel, Heard, Listener};
 pub use order::{wake_all_keys, wake_keys, wake_pulled_keys};
 pub use partitions::ensure_partitions;
 pub use plan::{Plan, Planned, plan, planned};
 pub use process::Process;
 pub use quarantine::{EvidenceBound, NewEvidence};
+pub use readmit::{Answered, Asked, Readmission};
 pub use registry::{
     HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers, register_sources,
 };

@@ -3,7 +3,23 @@
 use super::{Connection, Database, Role, StoreError};
 use sqlx::postgres::PgListener;
 
-const CHANNEL: &str = "hookfast_wake";
+/// What notifications are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// There may be work for workers.
+    Wake,
+    /// Something is asked of the quarantine.
+    Quarantine,
+}
+
+impl Channel {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wake => "hookfast_wake",
+            Self::Quarantine => "hookfast_quarantine",
+        }
+    }
+}
 
 impl Connection {
     /// Wakes the workers of other processes.
@@ -12,7 +28,7 @@ impl Connection {
     /// Where the statement failed: they find the work by polling.
     pub async fn notify(&mut self) -> Result<(), StoreError> {
         sqlx::query("SELECT pg_notify($1, '')")
-            .bind(CHANNEL)
+            .bind(Channel::Wake.name())
             .execute(&mut self.inner)
             .await
             .map(drop)
@@ -38,10 +54,10 @@ impl Listener {
     ///
     /// # Errors
     /// Where the database cannot be asked.
-    pub async fn connect(database: &Database) -> Result<Self, StoreError> {
+    pub async fn connect(database: &Database, channel: Channel) -> Result<Self, StoreError> {
         let run = async {
             let mut listener = PgListener::connect_with(&database.pool(Role::General, 1)).await?;
-            listener.listen(CHANNEL).await?;
+            listener.listen(channel.name()).await?;
             Ok(Self(listener))
         };
         run.await.map_err(StoreError::new("listen"))

@@ -1,6 +1,6 @@
 //! Wake-ups: in the process at once, between processes by NOTIFY. Hints only: polling is the truth.
 
-use crate::store::{Database, Heard, Listener, Role};
+use crate::store::{Channel, Database, Heard, Listener, Role};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -109,7 +109,7 @@ impl Announcer {
 /// Wakes this process's claimers whenever another process announces.
 pub(super) async fn listen(database: Database, wake: Wake) {
     loop {
-        match Listener::connect(&database).await {
+        match Listener::connect(&database, Channel::Wake).await {
             Ok(mut listener) => {
                 // What came before we listened was not heard: everything may have come late.
                 wake.late(0);

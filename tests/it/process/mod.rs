@@ -4,6 +4,7 @@ mod dev;
 mod gate;
 mod killed;
 mod outage;
+mod readmitted;
 mod replay;
 mod shutdown;
 mod stopped;

@@ -26,7 +26,12 @@ pub(crate) fn order(request_id: &str, order_id: u64) -> Vec<u8> {
 
 /// A whole signed request.
 pub(crate) fn request(body: &[u8]) -> Vec<u8> {
-    let secret = Secret::new("test", AIRALO_SECRET.into()).expect("long enough");
+    request_signed_with(AIRALO_SECRET, body)
+}
+
+/// A whole request, signed with some secret.
+pub(crate) fn request_signed_with(secret: &str, body: &[u8]) -> Vec<u8> {
+    let secret = Secret::new("test", secret.into()).expect("long enough");
     let (name, signature) = airalo::sign(&secret, body);
     let head = format!(
         "POST /webhooks/airalo HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{name}: {signature}\r\ncontent-length: {}\r\n\r\n",

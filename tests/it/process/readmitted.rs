@@ -1,0 +1,195 @@
+//! A wrong secret for a while, then the right one: every genuine request is let in, once, and no other.
+
+use super::{all_settled, count};
+use crate::support::{
+    airalo::{order, post, request, request_signed_with},
+    postgres::database,
+    raw_http::Client,
+    server::{AIRALO_SECRET, HANDLER_SECRET, Server},
+    sink::Sink,
+    wait_until,
+};
+use nix::sys::signal::Signal;
+use sqlx::PgPool;
+use std::{fs, net::SocketAddr, path::Path, time::SystemTime};
+
+const GENUINE: u64 = 300;
+const FORGED: u64 = 40;
+
+/// Whose secret is in a file, and whose requests with a wrong signature are kept.
+fn config(sink: &Sink, secret: &Path) -> String {
+    sink.config("").replace(
+        "secrets = [\"env:AIRALO_CLIENT_SECRET\"]",
+        &format!("secrets = [\"file:{}\"]\non_invalid_signature = \"quarantine\"", secret.display()),
+    )
+}
+
+async fn send(to: SocketAddr, request: Vec<u8>) -> serde_json::Value {
+    let mut client = Client::connect(to).await;
+    client.send(request).await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 200);
+    answer.json()
+}
+
+async fn execute(pool: &PgPool, statement: &'static str) {
+    sqlx::raw_sql(statement).execute(pool).await.expect(statement);
+}
+
+async fn nothing_is_asked(pool: &PgPool) {
+    wait_until("everything that was asked to be answered", async || {
+        count(pool, "SELECT count(*) FROM hookfast_data.quarantine WHERE asked IS NOT NULL").await == 0
+    })
+    .await;
+}
+
+fn body(n: u64) -> Vec<u8> {
+    order(&format!("request-{n:017}"), n)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
+    let (database, sink, folder) = (database().await, Sink::start().await, tempfile::tempdir().expect("a folder"));
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "the secret of another account").expect("written");
+    let server = Server::serve(database.url(), &config(&sink, &secret), &[]);
+    server.ready().await;
+    let (to, pool) = (server.ingress().await, database.pool().await);
+    for n in 0..GENUINE {
+        // As Airalo does where it is not sure: the same again, some of them.
+        for _ in 0..=n % 3 / 2 {
+            assert_eq!(send(to, request(&body(n))).await["status"], "quarantined");
+        }
+    }
+    // And where it ran an order again: the same request, another order.
+    for n in 0..10 {
+        send(to, request(&order(&format!("request-{n:017}"), 1_000_000 + n))).await;
+    }
+    for n in 0..FORGED {
+        send(to, request_signed_with("what a forger thinks it is", &body(n))).await;
+    }
+    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE origin = 'webhook'").await, 0);
+    execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at - interval '1 hour', last_at = last_at - interval '1 hour'").await;
+
+    // Verified by the wrong secret still: nothing changes.
+    execute(&pool, "SELECT hookfast.reverify('airalo', at_most => 10000)").await;
+    nothing_is_asked(&pool).await;
+    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE answer = 'wrong_signature'").await, 350);
+
+    fs::write(&secret, AIRALO_SECRET).expect("written");
+    server.signal(Signal::SIGHUP);
+    server.logged("secrets read again").await;
+    // Some come again by themselves, and are let in like any other.
+    for n in 0..50 {
+        assert_eq!(post(to, &body(n)).await.1["status"], "stored");
+    }
+    let preview: i64 = sqlx::query_scalar("SELECT matching FROM hookfast.reverify('airalo')")
+        .fetch_one(&pool)
+        .await
+        .expect("a preview");
+    assert_eq!(preview, 350, "a preview asks for nothing");
+    // Two processes at it make no difference.
+    let other = Server::serve(database.url(), &config(&sink, &secret), &[]);
+    other.ready().await;
+    execute(&pool, "SELECT hookfast.reverify('airalo', at_most => 350)").await;
+    nothing_is_asked(&pool).await;
+
+    let events = "SELECT count(*) FROM hookfast.events WHERE type = 'airalo.order.completed' AND source = 'airalo'";
+    assert_eq!(count(&pool, events).await, 300, "each of them once");
+    assert_eq!(
+        count(
+            &pool,
+            "SELECT count(DISTINCT idempotency_key) FROM hookfast.events WHERE type = 'airalo.order.completed'"
+        )
+        .await,
+        300
+    );
+    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine'").await, 250 + 10);
+    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.conflicts").await, 10);
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE answer = 'wrong_signature'").await,
+        FORGED as i64,
+        "what was forged stays where it is"
+    );
+    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.quarantine").await, FORGED as i64);
+    let told = "SELECT sum((details->>'stored')::bigint)::bigint FROM hookfast.operator_log WHERE what = 'quarantine.answered'";
+    assert_eq!(count(&pool, told).await, 250);
+    all_settled(&pool).await;
+    let counts = sink.counts();
+    assert_eq!(counts.len(), 310);
+    assert!(counts.values().all(|&times| times == 1), "and delivered once");
+
+    // On an operator's word one more: the body is a genuine order's that is known, so it is that event's duplicate.
+    execute(
+        &pool,
+        "SELECT hookfast.release((SELECT min(quarantine_id) FROM hookfast.quarantine), 'Airalo says it is theirs')",
+    )
+    .await;
+    nothing_is_asked(&pool).await;
+    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.quarantine").await, FORGED as i64 - 1);
+    assert_eq!(count(&pool, events).await, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_word_it_was() {
+    let (database, sink, folder) = (database().await, Sink::start().await, tempfile::tempdir().expect("a folder"));
+    let secret = folder.path().join("secret");
+    fs::write(&secret, AIRALO_SECRET).expect("written");
+    let server = Server::serve(database.url(), &config(&sink, &secret), &[]);
+    server.ready().await;
+    let pool = database.pool().await;
+    send(server.ingress().await, request_signed_with("some secret of nobody's", &body(1))).await;
+    let refused = sqlx::query("SELECT hookfast.release((SELECT quarantine_id FROM hookfast.quarantine), '')")
+        .execute(&pool)
+        .await;
+    assert!(refused.expect_err("it has to say why").to_string().contains("has to say why"));
+    execute(&pool, "SELECT hookfast.release((SELECT quarantine_id FROM hookfast.quarantine), 'seen in their portal')")
+        .await;
+    nothing_is_asked(&pool).await;
+    let vouched = "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine' AND verified_by = 'operator:' || session_user AND idempotency_key LIKE 'order:%'";
+    assert_eq!(count(&pool, vouched).await, 1);
+    wait_until("its delivery", async || sink.requests() == 1).await;
+}
+
+/// A signature that covers the time is judged as of when it came.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
+    let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaTT").expect("written");
+    let config = format!(
+        "[sources.acme]\nkind = \"standard_webhooks\"\nsecrets = [\"file:{}\"]\non_invalid_signature = \"quarantine\"\n",
+        secret.display()
+    );
+    let server = Server::serve(database.url(), &config, &[]);
+    server.ready().await;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
+    let key = hookfast::signing::standard_webhooks::parse_secret("test", HANDLER_SECRET).expect("a secret");
+    let (id, body) = ("msg_1", br#"{"type": "user.created"}"#);
+    let signature = hookfast::signing::standard_webhooks::sign(&[key], id, now, body);
+    let request = format!(
+        "POST /webhooks/acme HTTP/1.1\r\nhost: h\r\nwebhook-id: {id}\r\nwebhook-timestamp: {now}\r\nwebhook-signature: {signature}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    assert_eq!(send(server.ingress().await, [request.as_bytes(), body].concat()).await["status"], "quarantined");
+    let pool = database.pool().await;
+    // As if it had come an hour ago: its time and the time it came.
+    fs::write(&secret, HANDLER_SECRET).expect("written");
+    server.signal(Signal::SIGHUP);
+    server.logged("secrets read again").await;
+    execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at + interval '1 hour'").await;
+    execute(&pool, "SELECT hookfast.reverify('acme', at_most => 1)").await;
+    nothing_is_asked(&pool).await;
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE answer = 'stale_signature'").await,
+        1,
+        "an hour before it came is too old"
+    );
+    execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at - interval '1 hour'").await;
+    execute(&pool, "SELECT hookfast.reverify('acme', at_most => 1)").await;
+    nothing_is_asked(&pool).await;
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.events WHERE source = 'acme' AND type = 'user.created'").await,
+        1
+    );
+}
