@@ -11,6 +11,7 @@ mod holding;
 mod keeper;
 mod lane;
 mod nets;
+mod panics;
 mod rescuer;
 mod runner;
 mod settler;
@@ -119,6 +120,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         wake: wake.clone(),
         metrics: metrics.clone(),
     };
+    panics::keep_messages_out_of_the_log();
     let outcomes = Arc::new(Mutex::new(outcomes));
     let settlers = TaskTracker::new();
     for _ in 0..SETTLERS {

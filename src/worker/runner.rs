@@ -5,6 +5,7 @@ use super::{
     breaker::Probe,
     holding::Held,
     lane::{Lane, Runs},
+    panics,
     settler::{Ended, wake_next},
     standing::{note, pause},
     tenure::Tenure,
@@ -112,7 +113,7 @@ async fn attempt(
     let begun = Instant::now();
     let limit = lane.policy.timeout;
     let (report, settled) = match &lane.runs {
-        Runs::Plain(handler) => (guarded(handler.attempt(&delivery), limit).await, false),
+        Runs::Plain(handler) => (guarded(handler.attempt(&delivery), &lane.label, limit).await, false),
         Runs::Transactional(handler) => {
             let attempt = async |transaction: &mut SettlingTransaction| handler.attempt(&delivery, transaction).await;
             in_transaction(attempt, claimed.claim, lane, shared).await
@@ -168,8 +169,9 @@ enum Neighbours<'a> {
 }
 
 /// Within its time, and with a panic as a failed attempt.
-async fn guarded<T: From<Outcome>>(attempt: impl Future<Output = T>, limit: Duration) -> T {
-    match tokio::time::timeout(limit, AssertUnwindSafe(attempt).catch_unwind()).await {
+async fn guarded<T: From<Outcome>>(attempt: impl Future<Output = T>, handler: &Arc<str>, limit: Duration) -> T {
+    let attempt = panics::of_handler(handler, AssertUnwindSafe(attempt).catch_unwind());
+    match tokio::time::timeout(limit, attempt).await {
         Ok(Ok(ended)) => ended,
         Ok(Err(panic)) => Outcome::retry(format!("the handler panicked: {}", panic_text(&*panic))).into(),
         Err(_) => Outcome::unavailable(format!("the handler did not end within {limit:?}")).into(),
@@ -201,7 +203,7 @@ async fn in_transaction(
         Ok(None) => return counted("stale"),
         Err(error) => return (Outcome::retry(error.to_string()).into(), false),
     };
-    let outcome: Outcome = guarded(attempt(&mut transaction), limit).await;
+    let outcome: Outcome = guarded(attempt(&mut transaction), &lane.label, limit).await;
     if outcome != Outcome::Delivered {
         transaction.roll_back().await;
         return (outcome.into(), false);

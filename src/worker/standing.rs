@@ -31,8 +31,8 @@ pub(super) async fn note(lane: &Lane, shared: &Shared, change: Change) {
 pub(super) async fn pause(lane: &Lane, shared: &Shared, why: &str) {
     let why = StorableText::new(why, LONGEST_ERROR);
     match pause_handler(&shared.pool, &lane.name, why.as_str()).await {
-        Ok(()) => tracing::error!(handler = %lane.name, why = why.as_str(),
-            "the handler says it is gone, and is paused; its deliveries wait. When it is back: SELECT hookfast.resume('{}')", lane.name),
+        Ok(()) => tracing::error!(handler = %lane.name,
+            "the handler says it is gone, and is paused; its deliveries wait. Why is in hookfast.handler_health. When it is back: SELECT hookfast.resume('{}')", lane.name),
         Err(error) => {
             tracing::error!(%error, handler = %lane.name, "a handler that says it is gone could not be paused")
         }

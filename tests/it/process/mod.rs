@@ -1,5 +1,6 @@
 //! The guarantees, against real processes that are really signalled, stopped and killed.
 
+mod canary;
 mod dev;
 mod gate;
 mod killed;

@@ -38,6 +38,17 @@ impl Server {
         Self::start(command, Some(folder))
     }
 
+    /// The same, with everything of Hookfast's own in its log.
+    pub(crate) fn serve_talkative(database_url: &str, config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("hookfast.toml");
+        std::fs::write(&file, config).expect("a file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+        command.args(["serve", "--config"]).arg(&file).env("DATABASE_URL", database_url);
+        command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).env("RUST_LOG", "debug,hookfast=trace");
+        Self::spawn(command, Some(folder))
+    }
+
     /// Any command that ends up listening, on free ports.
     pub(crate) fn start(mut command: Command, config: Option<tempfile::TempDir>) -> Self {
         command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET);
@@ -55,10 +66,12 @@ impl Server {
             .env("HANDLER_SECRET", HANDLER_SECRET)
             .env("HOOKFAST_LISTEN", "127.0.0.1:0")
             .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
-            .env("RUST_LOG", "warn,hookfast=info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
+        if !command.get_envs().any(|(name, _)| name == "RUST_LOG") {
+            command.env("RUST_LOG", "warn,hookfast=info");
+        }
         let mut process = command.spawn().expect("the process starts");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (lines, kept) = (BufReader::new(process.stderr.take().expect("piped")).lines(), log.clone());
