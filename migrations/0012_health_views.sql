@@ -65,9 +65,9 @@ SELECT h.name AS handler, h.kind,
 FROM hookfast_data.handlers h
 JOIN hookfast.backlog b ON b.handler = h.name
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(x.value) FILTER (WHERE x.counter = 'delivered'), 0) AS delivered,
-        coalesce(sum(x.value) FILTER (WHERE x.counter IN ('retry', 'dead')), 0) AS failed,
-        coalesce(sum(x.value) FILTER (WHERE x.counter = 'dead'), 0) AS dead
+    SELECT coalesce(sum(x.value) FILTER (WHERE x.counter = 'delivered'), 0)::bigint AS delivered,
+        coalesce(sum(x.value) FILTER (WHERE x.counter IN ('retry', 'dead')), 0)::bigint AS failed,
+        coalesce(sum(x.value) FILTER (WHERE x.counter = 'dead'), 0)::bigint AS dead
     FROM hour x WHERE x.subject = 'handler:' || h.name
 ) c;
 COMMENT ON VIEW hookfast.handler_health IS 'One row a handler: ok, failing, open (its circuit breaker), unserved or paused, with its counts of the last hour and its dead letters';

@@ -18,6 +18,7 @@ mod raw_server;
 mod receiver;
 mod retention;
 mod sources;
+mod sql_document;
 mod store;
 mod support;
 mod upgrades;
