@@ -8,6 +8,7 @@ mod clients;
 mod cluster;
 mod documents;
 mod harness;
+mod history_plans;
 mod house;
 mod http_handler;
 mod http_handler_hostile;

@@ -1,83 +1,83 @@
--- the newest events
+-- the newest events | 1500
 SELECT event_id, source, type, received_at, payload FROM hookfast.events ORDER BY event_id DESC LIMIT 50
 
--- the next page of them
+-- the next page of them | 1300
 SELECT event_id, source, type, received_at, payload FROM hookfast.events WHERE event_id < '${event}' ORDER BY event_id DESC LIMIT 50
 
--- those of one type, of an hour
+-- those of one type, of an hour | 100
 SELECT event_id, source, received_at, payload FROM hookfast.events WHERE type = 'airalo.order.completed' AND event_id >= hookfast.id_at('${since}') AND event_id < hookfast.id_at(timestamptz '${since}' + interval '1 hour') ORDER BY event_id LIMIT 50
 
--- one event
+-- one event | 100
 SELECT * FROM hookfast.events WHERE event_id = '${event}'
 
--- find by request_id
+-- find by request_id | 3600
 SELECT * FROM hookfast.find('${request}')
 
--- find by key
+-- find by key | 1000
 SELECT * FROM hookfast.find('order:${request}:completed')
 
--- timeline of an order's number
+-- timeline of an order's number | 6000
 SELECT * FROM hookfast.timeline('${order}')
 
--- timeline of an ICCID
+-- timeline of an ICCID | 3000
 SELECT * FROM hookfast.timeline('${iccid}')
 
--- timeline of an event
+-- timeline of an event | 3000
 SELECT * FROM hookfast.timeline('${event}')
 
--- explain
+-- explain | 2000
 SELECT * FROM hookfast.explain('${event}')
 
--- attempts of an event
+-- attempts of an event | 100
 SELECT * FROM hookfast.attempts WHERE event_id = '${event}' ORDER BY finished_at
 
--- deliveries of an event
+-- deliveries of an event | 1500
 SELECT * FROM hookfast.deliveries WHERE event_id = '${event}'
 
--- what will be tried again, soonest first
+-- what will be tried again, soonest first | 1500
 SELECT delivery_id, event_id, attempts, tries_left, next_try_at FROM hookfast.deliveries WHERE handler = 'crm' AND state = 'retrying' ORDER BY next_try_at, delivery_id LIMIT 50
 
--- the newest dead letters
+-- the newest dead letters | 1300
 SELECT * FROM hookfast.dead_letters ORDER BY died_at DESC, delivery_id DESC LIMIT 50
 
--- the next page of them
+-- the next page of them | 1300
 SELECT * FROM hookfast.dead_letters WHERE (died_at, delivery_id) < ('${since}', ${delivery}) ORDER BY died_at DESC, delivery_id DESC LIMIT 50
 
--- one handler's dead letters
+-- one handler's dead letters | 1300
 SELECT * FROM hookfast.dead_letters WHERE handler = 'shop' ORDER BY died_at DESC, delivery_id DESC LIMIT 50
 
--- one dead letter
+-- one dead letter | 100
 SELECT * FROM hookfast.dead_letters WHERE delivery_id = ${delivery}
 
--- conflicts
+-- conflicts | 1500
 SELECT * FROM hookfast.conflicts ORDER BY event_id DESC LIMIT 50
 
--- quarantine
+-- quarantine | 100
 SELECT quarantine_id, source, reason, count, last_at FROM hookfast.quarantine ORDER BY quarantine_id DESC LIMIT 50
 
--- backlog
+-- backlog | 1500
 SELECT * FROM hookfast.backlog
 
--- handler health
+-- handler health | 1800
 SELECT * FROM hookfast.handler_health
 
--- source health
+-- source health | 600
 SELECT * FROM hookfast.source_health
 
--- failures
+-- failures | 600
 SELECT * FROM hookfast.failures
 
--- workers
+-- workers | 100
 SELECT * FROM hookfast.workers
 
--- storage
+-- storage | 6000
 SELECT * FROM hookfast.storage
 
--- replays
+-- replays | 100
 SELECT * FROM hookfast.replays ORDER BY replay_id DESC
 
--- news
+-- news | 100
 SELECT * FROM hookfast.news ORDER BY event_id DESC LIMIT 50
 
--- operator log
+-- operator log | 100
 SELECT * FROM hookfast.operator_log ORDER BY log_id DESC LIMIT 50
