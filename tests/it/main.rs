@@ -17,6 +17,7 @@ mod process;
 mod raw_server;
 mod receiver;
 mod retention;
+mod runbook;
 mod sources;
 mod store;
 mod support;
