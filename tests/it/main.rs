@@ -18,6 +18,7 @@ mod process;
 mod raw_server;
 mod receiver;
 mod retention;
+mod runbook;
 mod sources;
 mod sql_document;
 mod store;
