@@ -282,6 +282,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.postpone_all IS 'Lets all deliveries of a handler that are ready or retrying wait until a time; now() tries them at once. Without at_most it changes nothing, and says how many match';
 
+-- As they were, with the error and the hint of all others where there is no such handler.
+CREATE OR REPLACE FUNCTION hookfast.pause(handler text, why text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE hookfast_data.handlers h SET paused_at = clock_timestamp(), paused_why = pause.why
+    WHERE h.name = pause.handler AND h.paused_at IS NULL;
+    IF NOT FOUND THEN
+        PERFORM hookfast_data.handler_id(pause.handler);
+        RETURN;
+    END IF;
+    INSERT INTO hookfast_data.operator_log (who, what, subject, details)
+    VALUES (session_user, 'handler.paused', pause.handler, jsonb_build_object('why', pause.why));
+END $$;
+
+CREATE OR REPLACE FUNCTION hookfast.resume(handler text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE hookfast_data.handlers h SET paused_at = NULL, paused_why = NULL
+    WHERE h.name = resume.handler AND h.paused_at IS NOT NULL;
+    IF NOT FOUND THEN
+        PERFORM hookfast_data.handler_id(resume.handler);
+        RETURN;
+    END IF;
+    INSERT INTO hookfast_data.operator_log (who, what, subject) VALUES (session_user, 'handler.resumed', resume.handler);
+END $$;
+
 CREATE FUNCTION hookfast.pause_all(why text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

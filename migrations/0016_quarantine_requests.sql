@@ -69,4 +69,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.discard_quarantined IS 'Removes quarantined requests for good, which makes room. Without at_most it changes nothing, and says how many match';
 
+COMMENT ON COLUMN hookfast_data.quarantine.reason IS 'missing_signature, malformed_signature, unsupported_signature, stale_signature or wrong_signature';
+
 REVOKE ALL ON FUNCTION hookfast.reverify, hookfast.release, hookfast.discard_quarantined FROM PUBLIC;

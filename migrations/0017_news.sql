@@ -185,7 +185,7 @@ BEGIN
         WHERE a.outcome = 'lost' AND a.outcome IN ('retry', 'dead', 'lost') AND a.finished_at > clock_timestamp() - interval '10 minutes'
         GROUP BY 1, 2
     LOOP
-        told := told + (hookfast_data.raise_news('hookfast.lease.lost', 'lease:' || began.lease_id || ':' || began.handler,
+        told := told + (hookfast_data.raise_news('hookfast.lease.lost', 'lease:' || coalesce(began.lease_id, 0) || ':' || began.handler,
             jsonb_build_object('lease_id', began.lease_id, 'handler', began.handler, 'deliveries', began.deliveries, 'at', began.at)) IS NOT NULL)::integer;
     END LOOP;
     RETURN told;

@@ -90,7 +90,9 @@ BEGIN
     ELSIF leave_rows.class = 'dead_letters' THEN
         DELETE FROM hookfast_data.dead_letters d USING (
             SELECT x.delivery_id FROM hookfast_data.dead_letters x
-            WHERE x.died_at < clock_timestamp() - keeps ORDER BY x.died_at LIMIT most FOR UPDATE SKIP LOCKED
+            WHERE x.died_at < clock_timestamp() - keeps
+                AND NOT EXISTS (SELECT FROM hookfast_data.holds h WHERE h.event_id = x.event_id)
+            ORDER BY x.died_at LIMIT most FOR UPDATE SKIP LOCKED
         ) old WHERE d.delivery_id = old.delivery_id;
     ELSIF leave_rows.class = 'rollups' THEN
         DELETE FROM hookfast_data.rollups r USING (
@@ -107,6 +109,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.leave_rows IS 'Takes up to so many old rows of a class away; answers with how many';
 
+-- What was not announced, or for a longer time, is announced first.
+CREATE FUNCTION hookfast_data.leaves_from(of hookfast_data.retention) RETURNS timestamptz
+    LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN of.keep >= of.announced_keep THEN of.announced_at ELSE clock_timestamp() END + interval '1 day'
+$$;
+COMMENT ON FUNCTION hookfast_data.leaves_from IS 'Before when nothing of a class is dropped';
+
 CREATE FUNCTION hookfast.retention_preview()
     RETURNS TABLE (class text, day date, rows bigint, stays bigint, bytes bigint, goes_at timestamptz)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -114,7 +123,7 @@ DECLARE
     d record;
     not_before timestamptz;
 BEGIN
-    SELECT coalesce(r.announced_at, clock_timestamp()) + interval '1 day' INTO not_before FROM hookfast_data.retention r WHERE r.class = 'events';
+    not_before := (SELECT hookfast_data.leaves_from(r) FROM hookfast_data.retention r WHERE r.class = 'events');
     FOR d IN SELECT * FROM hookfast_data.days_to_leave() LOOP
         EXECUTE format('SELECT count(*) FROM hookfast_data.%I', 'events_' || to_char(d.day, 'YYYYMMDD')) INTO rows;
         class := 'events';
@@ -130,7 +139,7 @@ BEGIN
             WHEN 'keys' THEN (SELECT count(*) FROM hookfast_data.idempotency_keys k WHERE k.expires_at < clock_timestamp() - r.keep)
             WHEN 'dead_letters' THEN (SELECT count(*) FROM hookfast_data.dead_letters k WHERE k.died_at < clock_timestamp() - r.keep)
             ELSE (SELECT count(*) FROM hookfast_data.rollups k WHERE k.minute < clock_timestamp() - r.keep) END,
-        0::bigint, NULL::bigint, greatest(coalesce(r.announced_at, clock_timestamp()) + interval '1 day', clock_timestamp())
+        0::bigint, NULL::bigint, greatest(hookfast_data.leaves_from(r), clock_timestamp())
     FROM hookfast_data.retention r WHERE r.class IN ('keys', 'dead_letters', 'rollups') AND r.keep IS NOT NULL ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION hookfast.retention_preview IS 'A dry run: what retention would drop now, by class and, for events with their attempts, by day; how many of these stay since they are owed, dead, held or in conflict; and not before when. It changes nothing';
@@ -161,4 +170,4 @@ END $$;
 COMMENT ON FUNCTION hookfast_data.may_leave IS 'Whether rows of a class may be dropped; announces it where it has not been announced';
 
 REVOKE ALL ON FUNCTION hookfast.retention_preview, hookfast_data.days_to_leave, hookfast_data.survivors, hookfast_data.empty_day,
-    hookfast_data.leave_rows, hookfast_data.may_leave FROM PUBLIC;
+    hookfast_data.leave_rows, hookfast_data.leaves_from, hookfast_data.may_leave FROM PUBLIC;

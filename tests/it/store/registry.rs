@@ -147,7 +147,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
     for call in ["SELECT hookfast.pause('shopp', 'x')", "SELECT hookfast.resume('shopp')"] {
         let error = sqlx::query(call).execute(&store.pool).await.expect_err("nobody has that name");
         let error = error.into_database_error().expect("from the database");
-        assert_eq!(error.message(), "no handler is named shopp");
+        assert_eq!(error.message(), "no handler is named shopp; nothing was changed");
         let hint = error.downcast_ref::<sqlx::postgres::PgDatabaseError>().hint();
         assert_eq!(hint, Some("The names are in hookfast_data.handlers."));
     }
