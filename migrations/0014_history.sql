@@ -74,7 +74,8 @@ CREATE FUNCTION hookfast.timeline(text text)
         SELECT d.* FROM hookfast.deliveries d WHERE d.event_id = ANY (ARRAY(SELECT f.id FROM found f))
             AND d.state IN ('ready', 'running', 'retrying', 'postponed', 'waiting', 'paused', 'dead')
     )
-    SELECT e.received_at, CASE WHEN e.conflicts_with IS NULL THEN 'received' ELSE 'conflict' END, e.event_id, e.source, e.type, NULL::text, NULL::bigint,
+    SELECT t.* FROM (
+    SELECT e.received_at AS at, CASE WHEN e.conflicts_with IS NULL THEN 'received' ELSE 'conflict' END AS what, e.event_id, e.source, e.type, NULL::text, NULL::bigint,
         e.origin || ', key ' || e.idempotency_key || coalesce(', verified by ' || e.verified_by, '') || coalesce(', conflicts with ' || e.conflicts_with, '')
     FROM events e
     UNION ALL
@@ -91,7 +92,9 @@ CREATE FUNCTION hookfast.timeline(text text)
     SELECT l.at, l.what, NULL, NULL, NULL, NULL, NULL, l.subject || ' by ' || l.who || coalesce(': ' || (l.details->>'why'), '')
     FROM hookfast.operator_log l WHERE l.subject IN (
         SELECT f.id::text FROM found f UNION ALL SELECT a.delivery_id::text FROM tried a UNION ALL SELECT d.delivery_id::text FROM owed d)
-    ORDER BY 1
+    ) t
+    -- A dead letter and its last attempt are of one statement.
+    ORDER BY date_trunc('milliseconds', t.at), t.what = 'dead letter', t.at
 $$;
 COMMENT ON FUNCTION hookfast.timeline IS 'Everything that happened to what hookfast.find finds, in order';
 
