@@ -66,7 +66,7 @@ impl Retention {
         let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
         let days = self.days * self.rounds;
         // The server's own round, which comes a minute after its start, finds this taken.
-        let mut alone = prepare(&database, days).await?;
+        let mut alone = prepare(&database).await?;
         let mut table = Table::of(&["ms", "p50", "p99", "p99.9", "days gone", "with survivors", "took"]);
         let (mut p99s, mut ratios) = (Vec::new(), Vec::new());
         for round in 0..self.rounds {
@@ -109,8 +109,9 @@ impl Retention {
     /// Days of history, the oldest first to go: so many days before those that stay for later turns.
     async fn fill(&self, database: &Database, newer: u32) -> anyhow::Result<()> {
         let mut connection = database.connect().await?;
-        for day in 1..=self.days {
-            let day = KEPT + newer + day + 1;
+        let first = KEPT + newer + 2;
+        begin(&mut connection, first, first + self.days - 1).await?;
+        for day in first..first + self.days {
             let statements = include_str!("../../scripts/lib/history/day.sql")
                 .replace("${day}", &day.to_string())
                 .replace("${events}", &self.events.to_string())
@@ -123,12 +124,18 @@ impl Retention {
     }
 }
 
-/// The days, still empty, and a retention that has been announced.
-async fn prepare(database: &Database, days: u32) -> anyhow::Result<PgConnection> {
-    let mut connection = database.connect().await?;
-    let days = (KEPT + days + 2).to_string();
-    let statements = include_str!("../../scripts/lib/history/begin.sql").replace("${days}", &days);
+/// A history's days, still empty.
+async fn begin(connection: &mut PgConnection, from: u32, to: u32) -> anyhow::Result<()> {
+    let statements = include_str!("../../scripts/lib/history/begin.sql");
+    let statements = statements.replace("${from}", &from.to_string()).replace("${days}", &to.to_string());
     connection.execute(AssertSqlSafe(statements)).await?;
+    Ok(())
+}
+
+/// A source to have a history of, and a retention that has been announced.
+async fn prepare(database: &Database) -> anyhow::Result<PgConnection> {
+    let mut connection = database.connect().await?;
+    begin(&mut connection, 1, 0).await?;
     let announced = format!(
         "UPDATE hookfast_data.retention SET keep = interval '{KEPT} days', announced_at = now() - interval '2 days', \
             announced_keep = interval '{KEPT} days' WHERE class = 'events'"
