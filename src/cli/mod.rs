@@ -6,9 +6,11 @@ mod dev;
 mod listen;
 mod logging;
 mod migrate;
+mod operate;
 mod process;
 mod send;
 mod serve;
+mod table;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -40,6 +42,8 @@ enum Command {
     Send(send::Send),
     /// Receives webhooks, verifies their signature and prints them; SIGUSR1 makes it fail, and work again.
     Listen(listen::Listen),
+    /// What came: lists events, finds one by anything that is known of it, and tells what became of it.
+    Events(operate::Events),
 }
 
 /// The configuration file, where a command takes one.
@@ -61,6 +65,7 @@ pub async fn run() -> ExitCode {
         Command::Check(check) => check.run().await,
         Command::Send(send) => send.run().await,
         Command::Listen(listen) => listen.run().await,
+        Command::Events(events) => events.run().await,
     };
     match done {
         Ok(code) => code,
