@@ -44,6 +44,10 @@ enum Command {
     Listen(listen::Listen),
     /// What came: lists events, finds one by anything that is known of it, and tells what became of it.
     Events(operate::Events),
+    /// What is owed to handlers, and what became of it.
+    Deliveries(operate::Deliveries),
+    /// What used up its tries or was refused for good: looks, tries it again, or ends it.
+    DeadLetters(operate::DeadLetters),
 }
 
 /// The configuration file, where a command takes one.
@@ -66,6 +70,8 @@ pub async fn run() -> ExitCode {
         Command::Send(send) => send.run().await,
         Command::Listen(listen) => listen.run().await,
         Command::Events(events) => events.run().await,
+        Command::Deliveries(deliveries) => deliveries.run().await,
+        Command::DeadLetters(letters) => letters.run().await,
     };
     match done {
         Ok(code) => code,

@@ -93,6 +93,13 @@ impl Shell {
         }
     }
 
+    /// More rows of the same subject, under a heading; nothing where there are none.
+    pub(super) fn print_below(&self, heading: &str, rows: &[Value], columns: &[&str]) {
+        if !rows.is_empty() {
+            say(&format!("\n{heading}\n{}", table::rows(rows, columns, width()).trim_end()));
+        }
+    }
+
     /// A page of a list, and how to go on where there is more. `key` is the member that pages go by.
     pub(super) async fn page(
         mut self,
