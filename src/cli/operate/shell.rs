@@ -93,6 +93,16 @@ impl Shell {
         }
     }
 
+    /// A row for people: its body as the text it is, and not beside the payload that says the same.
+    pub(super) fn with_body(&self, row: &Value) -> Value {
+        let mut row = row.clone();
+        if !self.output.json {
+            let body = if row["payload"].is_null() { row["body"].as_str().map(readable) } else { None };
+            row["body"] = body.map_or(Value::Null, Value::String);
+        }
+        row
+    }
+
     /// More rows of the same subject, under a heading; nothing where there are none.
     pub(super) fn print_below(&self, heading: &str, rows: &[Value], columns: &[&str]) {
         if !rows.is_empty() {
@@ -152,24 +162,15 @@ impl Shell {
         let Some(preview) = self.console.call(call.clone()).await?.pop() else {
             anyhow::bail!("the function did not answer")
         };
-        let matching = preview["matching"].as_i64().unwrap_or(0);
-        let owed = preview["still_owed"].as_i64().filter(|owed| *owed > 0);
-        let left = owed.map(|owed| format!(" ({owed} that are still owed are left alone)")).unwrap_or_default();
-        if matching == 0 {
-            complain(&format!("no {what} match{left}; nothing was changed"));
+        if preview["matching"] == 0 {
+            complain(&format!("no {what} match{}; nothing was changed", left_alone(&preview)));
             return self.done().await;
         }
-        complain(&format!("would {verb} {matching} {what}{left}"));
-        if let Some(sample) = preview["sample"].as_array().filter(|sample| !sample.is_empty()) {
-            complain(table::rows(sample, columns, width()).trim_end());
-            if matching > sample.len() as i64 {
-                complain(&format!("… and {} more", matching - sample.len() as i64));
-            }
+        if !self.preview_and_ask(&preview, sure, verb, what, columns)? {
+            return self.close(ExitCode::FAILURE).await;
         }
-        if !agreed(sure)? {
-            return Ok(ExitCode::FAILURE);
-        }
-        let Some(done) = self.console.call(call.with("at_most", Some(Bind::number(matching)))).await?.pop() else {
+        let at_most = preview["matching"].as_i64().map(Bind::number);
+        let Some(done) = self.console.call(call.with("at_most", at_most)).await?.pop() else {
             anyhow::bail!("the function did not answer")
         };
         let words = match (done["replay_id"].as_i64(), done["changed"].as_i64()) {
@@ -183,6 +184,26 @@ impl Shell {
         self.done().await
     }
 
+    /// Says how many would be touched, shows some, and asks.
+    pub(super) fn preview_and_ask(
+        &self,
+        preview: &Value,
+        sure: Sure,
+        verb: &str,
+        what: &str,
+        columns: &[&str],
+    ) -> anyhow::Result<bool> {
+        let matching = preview["matching"].as_u64().unwrap_or(0);
+        complain(&format!("would {verb} {matching} {what}{}", left_alone(preview)));
+        if let Some(sample) = preview["sample"].as_array().filter(|sample| !sample.is_empty()) {
+            complain(table::rows(sample, columns, width()).trim_end());
+            if matching > sample.len() as u64 {
+                complain(&format!("… and {} more", matching - sample.len() as u64));
+            }
+        }
+        agreed(sure)
+    }
+
     pub(super) async fn done(self) -> anyhow::Result<ExitCode> {
         self.close(ExitCode::SUCCESS).await
     }
@@ -191,6 +212,18 @@ impl Shell {
         self.console.close().await;
         Ok(code)
     }
+}
+
+/// Bytes of Postgres's JSON, as text where they are.
+fn readable(bytes: &str) -> String {
+    let decoded = bytes.strip_prefix("\\x").and_then(|digits| hex::decode(digits).ok());
+    decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| bytes.to_owned())
+}
+
+/// What is not touched since a handler still needs it.
+fn left_alone(preview: &Value) -> String {
+    let owed = preview["still_owed"].as_u64().filter(|owed| *owed > 0);
+    owed.map(|owed| format!(" ({owed} that are still owed are left alone)")).unwrap_or_default()
 }
 
 /// Whether to go on: asked on a terminal, refused without one.
