@@ -91,8 +91,7 @@ const COLUMNS: [&str; 9] = [
     "dead_letters",
     "why",
 ];
-const FAILURES: [&str; 7] =
-    ["handler", "error_kind", "count", "first_at", "last_at", "sample_event_id", "sample_error"];
+const FAILURES: [&str; 5] = ["handler", "error_kind", "count", "last_at", "sample_error"];
 
 fn health() -> List {
     List::of("handler_health", "*", "handler")
