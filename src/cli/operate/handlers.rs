@@ -80,17 +80,7 @@ struct Failures {
     output: Output,
 }
 
-const COLUMNS: [&str; 9] = [
-    "handler",
-    "state",
-    "ready",
-    "oldest_ready_age",
-    "per_minute",
-    "delivered_last_hour",
-    "failed_last_hour",
-    "dead_letters",
-    "why",
-];
+const COLUMNS: [&str; 7] = ["handler", "state", "why", "ready", "oldest_ready_age", "per_minute", "dead_letters"];
 const FAILURES: [&str; 5] = ["handler", "error_kind", "count", "last_at", "sample_error"];
 
 fn health() -> List {
