@@ -16,6 +16,7 @@ mod ingress_http;
 mod process;
 mod raw_server;
 mod receiver;
+mod repair;
 mod retention;
 mod sources;
 mod store;

@@ -1,0 +1,186 @@
+//! Dead letters come back as what they were, or end for good; many only where somebody said how many.
+
+use super::Desk;
+use hookfast::store::SettleOutcome;
+
+const DEAD: &str = "SELECT string_agg(delivery_id::text, ' ' ORDER BY delivery_id) FROM hookfast.dead_letters";
+
+/// Four dead letters that differ in everything a filter looks at. They died at noon of the 1st, 2nd, 3rd and 4th.
+async fn four() -> Desk {
+    let desk = Desk::new().await;
+    desk.event(1, "airalo", "order.done", r#"{"n": 1}"#).await;
+    desk.event(2, "airalo", "order.failed", r#"{"n": 2}"#).await;
+    desk.event(3, "other", "level", r#"{"n": 3}"#).await;
+    desk.event(4, "other", "order.done", r#"{"n": 4}"#).await;
+    desk.dead(1, "shop", "connection refused").await;
+    desk.dead(2, "shop", "status 500").await;
+    desk.dead(3, "shop", "Connection reset").await;
+    desk.dead(4, "mail", "status 404").await;
+    desk.execute(
+        "UPDATE hookfast_data.dead_letters SET died_at = make_timestamptz(2026, 1, delivery_id::integer, 12, 0, 0)",
+    )
+    .await;
+    desk
+}
+
+#[tokio::test]
+async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
+    let desk = four().await;
+    desk.execute("SELECT hookfast.retry(1, why => 'it is up again')").await;
+    desk.execute("SELECT hookfast.retry(2, tries => 1)").await;
+    let owed = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, tries_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
+    assert_eq!(desk.text(owed).await, "1 ready 3 3, 2 ready 3 1", "the handler's tries, or as many as were given");
+    let log = "SELECT string_agg(concat_ws(' ', what, subject, details->>'tries', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.operator_log";
+    assert_eq!(desk.text(log).await, "delivery.retried 1 it is up again, delivery.retried 2 1");
+    for claim in desk.claim("shop").await {
+        assert_eq!(claim.attempt, 4);
+        let outcome = SettleOutcome::Retry(std::time::Duration::ZERO);
+        desk.settle(claim, if claim.delivery.0 == 1 { SettleOutcome::Delivered } else { outcome }).await;
+    }
+    assert_eq!(desk.states().await, "1 delivered, 2 dead, 3 dead, 4 dead", "the one try it was given is used up");
+    let history = "SELECT string_agg(concat_ws(' ', delivery_id, attempt, outcome), ', ' ORDER BY delivery_id, attempt) FROM hookfast.attempts WHERE delivery_id < 3";
+    assert_eq!(desk.text(history).await, "1 3 dead, 1 4 delivered, 2 3 dead, 2 4 dead");
+}
+
+#[tokio::test]
+async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
+    let desk = four().await;
+    desk.refuses("HF006", "SELECT hookfast.retry(99)").await;
+    desk.execute("SELECT hookfast.retry(1)").await;
+    desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, tries => 0)").await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, tries => 1001)").await;
+    desk.refuses("22023", "SELECT * FROM hookfast.retry_all(tries => 0, at_most => 9)").await;
+    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2))).await;
+    desk.refuses("HF007", "SELECT hookfast.retry(2)").await;
+    assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9)").await, "(2,2)");
+    assert_eq!(desk.text(DEAD).await, "2", "what was erased stays behind");
+    desk.execute("SELECT hookfast.discard(2, 'erased')").await;
+    assert_eq!(desk.text(DEAD).await, "none");
+}
+
+#[tokio::test]
+async fn without_at_most_nothing_is_changed_and_it_says_how_many_with_a_sample() {
+    let desk = four().await;
+    desk.events(5..=8, 9).await;
+    for n in 5..=8 {
+        desk.dead(n, "shop", "status 500").await;
+    }
+    let before = desk.everything().await;
+    for all in ["retry_all", "discard_all"] {
+        let preview = format!(
+            "SELECT concat_ws(' ', matching, changed, (SELECT string_agg(s->>'delivery_id' || (s->>'last_error'), ',') FROM jsonb_array_elements(sample) s)) FROM hookfast.{all}(handler => 'shop')"
+        );
+        let five = "7 0 1connection refused,2status 500,3Connection reset,5status 500,6status 500";
+        assert_eq!(desk.text(&preview).await, five, "{all}");
+    }
+    assert_eq!(desk.everything().await, before);
+}
+
+#[tokio::test]
+async fn each_filter_counts_alone_and_all_of_them_together() {
+    let desk = four().await;
+    for (filter, expected) in [
+        ("handler => 'shop'", "1 2 3"),
+        ("type => 'order.*'", "1 2 4"),
+        ("type => 'level'", "3"),
+        ("died_after => '2026-01-02 12:00Z'", "2 3 4"),
+        ("died_before => '2026-01-02 12:00Z'", "1"),
+        ("died_after => '2026-01-02Z', died_before => '2026-01-04Z'", "2 3"),
+        ("error => 'connection%'", "1 3"),
+        ("payload => '$.n > 2'", "3 4"),
+        (
+            "handler => 'shop', type => 'order.*', died_after => '2026-01-01Z', died_before => '2026-01-04Z', error => '%500%', payload => '$.n < 3'",
+            "2",
+        ),
+        ("handler => 'mail', payload => '$.n < 3'", "none"),
+        ("at_most => 4", "1 2 3 4"),
+    ] {
+        for all in ["retry_all", "discard_all"] {
+            let mut trial = desk.pool.begin().await.expect("a transaction");
+            let changed = format!(
+                "SELECT changed FROM hookfast.{all}({}{filter})",
+                if filter.starts_with("at_most") { "" } else { "at_most => 4, " }
+            );
+            let changed: i64 =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(changed)).fetch_one(&mut *trial).await.expect(filter);
+            let left = "SELECT coalesce(string_agg(n::text, ' ' ORDER BY n), 'none') FROM generate_series(1, 4) n WHERE n NOT IN (SELECT delivery_id FROM hookfast.dead_letters)";
+            let gone: String = sqlx::query_scalar(left).fetch_one(&mut *trial).await.expect("dead letters");
+            assert_eq!(gone, expected, "{all}({filter})");
+            assert_eq!(changed, if gone == "none" { 0 } else { gone.split(' ').count() as i64 });
+            trial.rollback().await.expect("rolled back");
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_were_allowed_are_left_alone() {
+    let desk = four().await;
+    for all in ["retry_all", "discard_all"] {
+        desk.refuses("HF005", &format!("SELECT * FROM hookfast.{all}(handler => 'shop', at_most => 2)")).await;
+        desk.refuses("HF005", &format!("SELECT * FROM hookfast.{all}(at_most => 0)")).await;
+    }
+    assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(handler => 'shop', tries => 7, why => 'fixed', at_most => 3)").await, "(3,3)");
+    assert_eq!(
+        desk.text(
+            "SELECT string_agg(concat_ws(' ', id, attempt, tries_left), ', ' ORDER BY id) FROM hookfast_data.outbox"
+        )
+        .await,
+        "1 3 7, 2 3 7, 3 3 7"
+    );
+    assert_eq!(desk.logged().await, r#"deliveries.retried shop {"why": "fixed", "count": 3, "tries": 7}"#);
+}
+
+#[tokio::test]
+async fn an_unknown_handler_is_an_error_also_where_nothing_is_dead() {
+    let desk = Desk::new().await;
+    for all in ["retry_all", "discard_all"] {
+        desk.refuses("HF004", &format!("SELECT * FROM hookfast.{all}(handler => 'shoop')")).await;
+    }
+    desk.events(1..=1, 1).await;
+    desk.dead(1, "shop", "no").await;
+    for all in ["retry_all", "discard_all"] {
+        desk.refuses("HF004", &format!("SELECT * FROM hookfast.{all}(handler => 'shoop', at_most => 9)")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_never_was() {
+    let desk = four().await;
+    let before = desk.everything().await;
+    for statement in [
+        "SELECT hookfast.retry(1)",
+        "SELECT hookfast.discard(1, 'no')",
+        "SELECT hookfast.retry_all(at_most => 9)",
+        "SELECT hookfast.discard_all(at_most => 9)",
+    ] {
+        desk.execute(&format!("BEGIN; {statement}; ROLLBACK")).await;
+        assert_eq!(desk.everything().await, before, "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_discarded_has_ended_and_says_so() {
+    let desk = four().await;
+    desk.execute("SELECT hookfast.discard(1, 'the customer has left')").await;
+    assert_eq!(desk.logged().await, r#"delivery.discarded 1 {"why": "the customer has left"}"#);
+    assert_eq!(
+        desk.text(
+            "SELECT (matching, changed) FROM hookfast.discard_all(type => 'order.*', why => 'old', at_most => 9)"
+        )
+        .await,
+        "(2,2)"
+    );
+    assert_eq!(desk.logged().await, r#"deliveries.discarded all {"why": "old", "type": "order.*", "count": 2}"#);
+    assert_eq!(desk.states().await, "1 discarded, 2 discarded, 3 dead, 4 discarded");
+    let explained = format!(
+        "SELECT concat_ws(' ', verdict, delivery_id) FROM hookfast.explain({}) WHERE handler = 'shop'",
+        desk.id(1)
+    );
+    assert_eq!(desk.text(&explained).await, "discarded 1");
+    let tried = "SELECT string_agg(concat_ws(' ', attempt, outcome, error), ', ' ORDER BY attempt) FROM hookfast.attempts WHERE delivery_id = 1";
+    assert_eq!(desk.text(tried).await, "3 dead connection refused, 4 discarded the customer has left");
+    assert!(desk.claim("shop").await.is_empty());
+    desk.refuses("HF006", "SELECT hookfast.discard(1, 'again')").await;
+    desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
+}
