@@ -129,6 +129,8 @@ DECLARE
     letters bigint[];
 BEGIN
     PERFORM hookfast_data.share_history();
+    -- Also where nothing is dead, and no row would ask for it.
+    PERFORM hookfast_data.handler_id(retry_all.handler);
     IF retry_all.tries NOT BETWEEN 1 AND 1000 THEN
         RAISE 'tries are 1 to 1000, not %; nothing was changed', retry_all.tries USING ERRCODE = '22023';
     END IF;
@@ -212,6 +214,7 @@ DECLARE
     letters bigint[] := ARRAY(SELECT m.delivery_id FROM hookfast_data.dead_matching(discard_all.handler, discard_all.type,
         discard_all.died_after, discard_all.died_before, discard_all.error, discard_all.payload) m);
 BEGIN
+    PERFORM hookfast_data.handler_id(discard_all.handler);
     matching := cardinality(letters);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
