@@ -57,11 +57,13 @@ BEGIN
     WITH gone AS (
         DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id RETURNING d.*
     )
-    -- Of an ordered handler it waits for its turn, which comes below; one without a key is given its key again.
+    -- Of an ordered handler it is given its key again by the sequencer: until this is committed nobody else sees that it
+    -- is owed, and others of its key come, end and are woken. Where dead letters hold their key nothing of it moves
+    -- before the commit, and it is put before what waits, at once, lest that is woken first.
     INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempt, tries_left, lost, due_at, ordering_key, replay_id)
     SELECT g.handler_id, g.delivery_id, g.event_id, g.attempt, coalesce(revive.tries, h.tries), 0,
-        CASE WHEN h.ordered_by IS NULL THEN now() WHEN coalesce(g.ordering_key, '') <> '' THEN 'infinity' END,
-        CASE WHEN h.ordered_by IS NOT NULL THEN coalesce(g.ordering_key, '') END, g.replay_id
+        CASE WHEN h.ordered_by IS NULL THEN now() WHEN h.on_dead = 'hold' AND coalesce(g.ordering_key, '') <> '' THEN 'infinity' END,
+        CASE WHEN h.ordered_by IS NULL THEN NULL WHEN h.on_dead = 'hold' THEN coalesce(g.ordering_key, '') ELSE '' END, g.replay_id
     FROM gone g JOIN hookfast_data.handlers h ON h.id = g.handler_id ORDER BY g.delivery_id;
     GET DIAGNOSTICS revived = ROW_COUNT;
     FOR keys IN
