@@ -247,7 +247,8 @@ BEGIN
             WHEN owed.locked_by IS NOT NULL THEN 'is running' ELSE 'waits for its key already' END
             USING ERRCODE = 'HF006', HINT = 'Its state is in hookfast.deliveries. Of an ordered handler, postpone the first of the key: the others wait for it.';
     END IF;
-    UPDATE hookfast_data.outbox o SET due_at = postpone.until WHERE o.handler_id = owed.handler_id AND o.id = postpone.delivery_id;
+    -- Workers are told to look back to now(), and no further.
+    UPDATE hookfast_data.outbox o SET due_at = greatest(postpone.until, now()) WHERE o.handler_id = owed.handler_id AND o.id = postpone.delivery_id;
     PERFORM hookfast_data.wake_workers();
     PERFORM hookfast_data.log('delivery.postponed', postpone.delivery_id::text, jsonb_build_object('until', postpone.until, 'why', postpone.why));
 END $$;
@@ -275,7 +276,7 @@ BEGIN
         WHERE x.handler = postpone_all.handler AND x.state IN ('ready', 'retrying', 'postponed', 'paused') AND x.delivery_id = ANY (owed[:5])) d);
     IF postpone_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, postpone_all.at_most);
-        UPDATE hookfast_data.outbox o SET due_at = postpone_all.until FROM unnest(owed) AS t (id)
+        UPDATE hookfast_data.outbox o SET due_at = greatest(postpone_all.until, now()) FROM unnest(owed) AS t (id)
         WHERE o.handler_id = of_handler AND o.id = t.id;
         GET DIAGNOSTICS changed = ROW_COUNT;
         PERFORM hookfast_data.wake_workers();
