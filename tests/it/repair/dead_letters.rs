@@ -1,7 +1,9 @@
 //! Dead letters come back as what they were, or end for good; many only where somebody said how many.
 
 use super::Desk;
-use hookfast::store::SettleOutcome;
+use crate::support::wait_until;
+use hookfast::store::{Floors, Heard, Listener, SettleOutcome};
+use std::time::{Duration, Instant};
 
 const DEAD: &str = "SELECT string_agg(delivery_id::text, ' ' ORDER BY delivery_id) FROM hookfast.dead_letters";
 
@@ -34,7 +36,7 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
     assert_eq!(desk.text(log).await, "delivery.retried 1 it is up again, delivery.retried 2 1");
     for claim in desk.claim("shop").await {
         assert_eq!(claim.attempt, 4);
-        let outcome = SettleOutcome::Retry(std::time::Duration::ZERO);
+        let outcome = SettleOutcome::Retry(Duration::ZERO);
         desk.settle(claim, if claim.delivery.0 == 1 { SettleOutcome::Delivered } else { outcome }).await;
     }
     assert_eq!(desk.states().await, "1 delivered, 2 dead, 3 dead, 4 dead", "the one try it was given is used up");
@@ -183,4 +185,81 @@ async fn what_was_discarded_has_ended_and_says_so() {
     assert!(desk.claim("shop").await.is_empty());
     desk.refuses("HF006", "SELECT hookfast.discard(1, 'again')").await;
     desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
+}
+
+/// The workers' due floor has passed it by the time it commits: they hear how far to look back.
+#[tokio::test]
+async fn what_commits_late_is_found_although_workers_have_looked_further() {
+    let desk = four().await;
+    desk.execute("SELECT hookfast_data.revive('{2}', NULL)").await;
+    for late in [
+        "SELECT hookfast.retry(1)",
+        "SELECT hookfast.retry_all(at_most => 1, payload => '$.n == 3')",
+        "SELECT hookfast.postpone(2, now())",
+        "SELECT hookfast.postpone_all('shop', '2020-01-01', at_most => 9)",
+    ] {
+        let mut listener = Listener::connect(&desk.of).await.expect("a listener");
+        let mut floors = Floors::new(Instant::now());
+        let _ = floors.for_claim(Instant::now());
+        let mut operator = desk.pool.begin().await.expect("a transaction");
+        sqlx::query("SELECT 1").execute(&mut *operator).await.expect("it has begun");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        sqlx::query(late).execute(&mut *operator).await.expect(late);
+        // As if others had been claimed for half a minute.
+        let half_a_minute =
+            "SELECT floor(extract(epoch FROM clock_timestamp() + interval '31 seconds') * 1000000)::bigint";
+        floors.saw_due(desk.text(half_a_minute).await.parse().expect("a time"));
+        operator.commit().await.expect("committed");
+        assert!(desk.claim_from("shop", &mut floors).await.is_empty(), "{late}: the floor has passed it");
+        let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard()).await.expect("a wake-up");
+        let Heard::Late(due) = heard.expect("a connection") else {
+            panic!("{late}: workers hear how far to look back")
+        };
+        floors.heard_late(due);
+        let found = desk.claim_from("shop", &mut floors).await;
+        assert!(!found.is_empty(), "{late}");
+        let free = "UPDATE hookfast_data.outbox SET locked_by = NULL, due_at = now() - interval '1 day'";
+        desk.execute(if late.contains("postpone(") { free } else { "UPDATE hookfast_data.outbox SET locked_by = NULL, due_at = now() + interval '1 day' WHERE id = 2; DELETE FROM hookfast_data.outbox WHERE id <> 2" }).await;
+    }
+}
+
+/// Its worker runs all the while, and knows nothing of it before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
+    use hookfast::app::{Builder, Subscription};
+    use hookfast::domain::{Delivery, OnDead, Order, Outcome};
+    let desk = Desk::new().await;
+    desk.execute("DELETE FROM hookfast_data.handlers; DELETE FROM hookfast_data.sources").await;
+    let refuse_first = |delivery: Delivery| async move {
+        if delivery.attempt == 1 { Outcome::dead("not yet") } else { Outcome::Delivered }
+    };
+    let mut builder = Builder::new(desk.database.url()).expect("a URL").sql_source("steps".parse().expect("a name"));
+    for (name, on_dead) in [("plain", None), ("skips", Some(OnDead::Skip)), ("holds", Some(OnDead::Hold))] {
+        let mut subscription = Subscription::new(name, &["step"]).expect("a name");
+        subscription.policy.order = on_dead.map(|on_dead| Order { by: "/key".parse().expect("a path"), on_dead });
+        builder = builder.handler(subscription, refuse_first);
+    }
+    let stop = tokio_util::sync::CancellationToken::new();
+    let (app, stopping) = (builder.build(), stop.clone());
+    let task = tokio::spawn(async move { app.run(stopping).await.expect("it runs") });
+    wait_until("the registry", async || desk.text("SELECT count(*) FROM hookfast_data.handlers h, hookfast_data.sources WHERE h.name IN ('plain', 'skips', 'holds')").await == "3").await;
+    desk.execute("SELECT hookfast.enqueue('steps', 'step', '{\"key\": \"a\"}')").await;
+    wait_until("three dead letters", async || desk.text("SELECT count(*) FROM hookfast.dead_letters").await == "3")
+        .await;
+    let mut operator = desk.pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT hookfast.retry_all(at_most => 3)").execute(&mut *operator).await.expect("retried");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    operator.commit().await.expect("committed");
+    let committed = Instant::now();
+    wait_until("all three", async || {
+        desk.text("SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'").await == "3"
+    })
+    .await;
+    assert!(
+        committed.elapsed() < Duration::from_secs(8),
+        "{:?}: before the sweep that finds what was forgotten",
+        committed.elapsed()
+    );
+    stop.cancel();
+    task.await.expect("it ends in good order");
 }

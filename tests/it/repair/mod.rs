@@ -108,21 +108,27 @@ impl Desk {
         .await;
     }
 
+    /// What is new gets its key, as workers do for what they hear of.
+    async fn sequence(&self) {
+        self.execute("SELECT hookfast_data.sequence(id, 1000) FROM hookfast_data.handlers").await;
+    }
+
     /// What a worker that looks at everything claims now.
     async fn claim(&self, handler: &str) -> Vec<Claim> {
-        let id: i16 = self
-            .text(&format!("SELECT id FROM hookfast_data.handlers WHERE name = '{handler}'"))
-            .await
-            .parse()
-            .expect("an id");
-        let id = HandlerId(id);
+        self.claim_from(handler, &mut Floors::new(Instant::now())).await
+    }
+
+    /// What a worker claims that has looked at things before.
+    async fn claim_from(&self, handler: &str, floors: &mut Floors) -> Vec<Claim> {
+        let id = self.text(&format!("SELECT id FROM hookfast_data.handlers WHERE name = '{handler}'")).await;
+        let id = HandlerId(id.parse().expect("an id"));
         let mut connection = self.of.connect(Role::Lease).await.expect("a connection");
         let lease: LeaseId =
             connection.register_lease("a test", &[id], Duration::from_secs(60)).await.expect("a lease");
         let mut connection = self.of.connect(Role::Claim).await.expect("a connection");
-        let (limits, mut floors) = (ClaimLimits { fresh: 100, due: 100 }, Floors::new(Instant::now()));
+        let limits = ClaimLimits { fresh: 100, due: 100 };
         let name = handler.parse().expect("a name");
-        let batch = connection.claim((id, &name), lease, limits, &mut floors, None).await.expect("a claim");
+        let batch = connection.claim((id, &name), lease, limits, floors, None).await.expect("a claim");
         batch.claimed.iter().map(|claimed| claimed.claim).collect()
     }
 
