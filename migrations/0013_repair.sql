@@ -198,7 +198,7 @@ DECLARE
     state text;
 BEGIN
     IF hookfast_data.end_unrun(ARRAY[discard.delivery_id], discard.why) = 0 THEN
-        SELECT 'is running' INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
+        SELECT CASE WHEN o.locked_by IS NULL THEN 'is just being changed by somebody else' ELSE 'is running' END INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
             ON o.handler_id = h.id AND o.id = discard.delivery_id;
         RAISE 'delivery % %; nothing was changed', discard.delivery_id, coalesce(state, 'is neither owed nor a dead letter')
             USING ERRCODE = 'HF006', HINT = 'Its state is in hookfast.deliveries. One that is running can be discarded once its attempt has ended.';
