@@ -187,6 +187,49 @@ async fn what_was_discarded_has_ended_and_says_so() {
     desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
 }
 
+#[tokio::test]
+async fn a_discard_is_no_attempt_that_anybody_made() {
+    let desk = four().await;
+    desk.owed(1, "mail").await;
+    desk.execute("DELETE FROM hookfast_data.dead_letters WHERE delivery_id = 1").await;
+    desk.execute("SELECT hookfast.discard(1, 'never tried'), hookfast.discard(2, 'tried three times')").await;
+    let attempts = "SELECT string_agg(delivery_id || ' ' || attempts, ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state = 'discarded'";
+    assert_eq!(desk.text(attempts).await, "1 0, 2 3");
+    let explained = format!("SELECT says FROM hookfast.explain({}) WHERE verdict = 'discarded'", desk.id(2));
+    assert!(desk.text(&explained).await.ends_with(", after 3 attempts"), "{}", desk.text(&explained).await);
+}
+
+#[tokio::test]
+async fn two_operators_who_retry_the_same_do_it_once() {
+    let desk = four().await;
+    for (first, second, expected) in [
+        ("SELECT hookfast.retry(1)", "SELECT hookfast.retry(1)", "HF006"),
+        ("SELECT hookfast.retry_all(handler => 'shop', at_most => 2)", "SELECT hookfast.discard(2, 'no')", "HF006"),
+        ("SELECT hookfast.discard(4, 'no')", "SELECT hookfast.retry(4)", "HF006"),
+    ] {
+        let mut one = desk.pool.begin().await.expect("a transaction");
+        sqlx::query(first).execute(&mut *one).await.expect(first);
+        let other = async {
+            let done = sqlx::query(second).execute(&desk.pool).await;
+            done.err().map_or("nothing".to_owned(), |error| {
+                assert!(!error.to_string().contains("running"), "{error}");
+                error.as_database_error().and_then(|error| error.code()).expect("a SQLSTATE").into_owned()
+            })
+        };
+        let committing = async {
+            wait_until("the other to wait", async || {
+                desk.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await == "1"
+            })
+            .await;
+            one.commit().await.expect("committed");
+        };
+        let (refused, ()) = tokio::join!(other, committing);
+        assert_eq!(refused, expected, "{first}, then {second}");
+    }
+    let twice = "SELECT count(*) FROM (SELECT id FROM hookfast_data.outbox UNION ALL SELECT delivery_id FROM hookfast_data.dead_letters UNION ALL SELECT delivery_id FROM hookfast_data.attempts WHERE outcome = 'discarded') d";
+    assert_eq!(desk.text(twice).await, "4", "each delivery is in one place");
+}
+
 /// The workers' due floor has passed it by the time it commits: they hear how far to look back.
 #[tokio::test]
 async fn what_commits_late_is_found_although_workers_have_looked_further() {

@@ -2,7 +2,7 @@
 
 use super::Desk;
 
-const REPLAYED: &str = "SELECT string_agg(right(event_id::text, 12)::integer::text, ' ' ORDER BY id) FROM hookfast_data.outbox WHERE id >= 1000000";
+const REPLAYED: &str = "SELECT string_agg(ltrim(right(event_id::text, 12), '0'), ' ' ORDER BY id) FROM hookfast_data.outbox WHERE id >= 1000000";
 const STATE: &str = "SELECT concat_ws(' ', state, replayed, matching, percent, ended_at IS NOT NULL) FROM hookfast.replays ORDER BY replay_id DESC LIMIT 1";
 
 impl Desk {
@@ -263,4 +263,20 @@ async fn an_ordered_handler_gets_them_without_a_key_and_in_order() {
     desk.deliver("holds", &[1_000_000, 1_000_001, 1_000_002, 1_000_003]).await;
     desk.execute(&format!("SELECT hookfast.replay({}, 'holds', 'one')", desk.id(1))).await;
     assert_eq!(desk.text("SELECT ordering_key = '' AND due_at IS NULL FROM hookfast_data.outbox").await, "true");
+}
+
+/// What comes after somebody asked is delivered as it comes, whatever the filter says.
+#[tokio::test]
+async fn what_comes_while_it_runs_is_not_replayed() {
+    let desk = Desk::new().await;
+    desk.events(1..=2, 1).await;
+    desk.replay_all("'shop', per_second => 100, received_before => now() + interval '1 day'").await;
+    desk.execute(
+        "INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+            SELECT hookfast_data.new_event_id(), id, 0, 'order.done', 'webhook', 'new', '{}', '{}' FROM hookfast_data.sources WHERE name = 'airalo'",
+    )
+    .await;
+    desk.step(60.0).await;
+    assert_eq!(desk.text(REPLAYED).await, "1 2");
+    assert_eq!(desk.text(STATE).await, "done 2 2 100 t");
 }
