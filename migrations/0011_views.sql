@@ -139,7 +139,7 @@ UNION ALL
 SELECT a.delivery_id, h.name, a.event_id, 'filtered', a.attempt, NULL, NULL, a.finished_at, NULL, NULL
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'filtered'
 UNION ALL
-SELECT a.delivery_id, h.name, a.event_id, 'discarded', a.attempt, NULL, NULL, a.finished_at, NULL, NULL
+SELECT a.delivery_id, h.name, a.event_id, 'discarded', a.attempt - 1, NULL, NULL, a.finished_at, NULL, NULL
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'discarded';
 COMMENT ON VIEW hookfast.deliveries IS 'Every delivery with its state: ready, running, retrying (at next_try_at), postponed, waiting (for an earlier one of its key), paused, dead, delivered, filtered (done, since its payload is none the handler wants) or discarded';
 

@@ -57,11 +57,13 @@ BEGIN
     WITH gone AS (
         DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id RETURNING d.*
     )
-    -- Of an ordered handler it waits for its turn, which comes below; one without a key is given its key again.
+    -- Of an ordered handler it is given its key again by the sequencer: until this is committed nobody else sees that it
+    -- is owed, and others of its key come, end and are woken. Where dead letters hold their key nothing of it moves
+    -- before the commit, and it is put before what waits, at once, lest that is woken first.
     INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempt, tries_left, lost, due_at, ordering_key, replay_id)
     SELECT g.handler_id, g.delivery_id, g.event_id, g.attempt, coalesce(revive.tries, h.tries), 0,
-        CASE WHEN h.ordered_by IS NULL THEN now() WHEN coalesce(g.ordering_key, '') <> '' THEN 'infinity' END,
-        CASE WHEN h.ordered_by IS NOT NULL THEN coalesce(g.ordering_key, '') END, g.replay_id
+        CASE WHEN h.ordered_by IS NULL THEN now() WHEN h.on_dead = 'hold' AND coalesce(g.ordering_key, '') <> '' THEN 'infinity' END,
+        CASE WHEN h.ordered_by IS NULL THEN NULL WHEN h.on_dead = 'hold' THEN coalesce(g.ordering_key, '') ELSE '' END, g.replay_id
     FROM gone g JOIN hookfast_data.handlers h ON h.id = g.handler_id ORDER BY g.delivery_id;
     GET DIAGNOSTICS revived = ROW_COUNT;
     FOR keys IN
@@ -128,7 +130,9 @@ CREATE FUNCTION hookfast.retry_all(
 DECLARE
     letters bigint[];
 BEGIN
-    PERFORM hookfast_data.share_history(), hookfast_data.handler_id(retry_all.handler);
+    PERFORM hookfast_data.share_history();
+    -- Also where nothing is dead, and no row would ask for it.
+    PERFORM hookfast_data.handler_id(retry_all.handler);
     IF retry_all.tries NOT BETWEEN 1 AND 1000 THEN
         RAISE 'tries are 1 to 1000, not %; nothing was changed', retry_all.tries USING ERRCODE = '22023';
     END IF;
@@ -194,7 +198,7 @@ DECLARE
     state text;
 BEGIN
     IF hookfast_data.end_unrun(ARRAY[discard.delivery_id], discard.why) = 0 THEN
-        SELECT 'is running' INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
+        SELECT CASE WHEN o.locked_by IS NULL THEN 'is just being changed by somebody else' ELSE 'is running' END INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
             ON o.handler_id = h.id AND o.id = discard.delivery_id;
         RAISE 'delivery % %; nothing was changed', discard.delivery_id, coalesce(state, 'is neither owed nor a dead letter')
             USING ERRCODE = 'HF006', HINT = 'Its state is in hookfast.deliveries. One that is running can be discarded once its attempt has ended.';
@@ -243,7 +247,8 @@ BEGIN
             WHEN owed.locked_by IS NOT NULL THEN 'is running' ELSE 'waits for its key already' END
             USING ERRCODE = 'HF006', HINT = 'Its state is in hookfast.deliveries. Of an ordered handler, postpone the first of the key: the others wait for it.';
     END IF;
-    UPDATE hookfast_data.outbox o SET due_at = postpone.until WHERE o.handler_id = owed.handler_id AND o.id = postpone.delivery_id;
+    -- Workers are told to look back to now(), and no further.
+    UPDATE hookfast_data.outbox o SET due_at = greatest(postpone.until, now()) WHERE o.handler_id = owed.handler_id AND o.id = postpone.delivery_id;
     PERFORM hookfast_data.wake_workers();
     PERFORM hookfast_data.log('delivery.postponed', postpone.delivery_id::text, jsonb_build_object('until', postpone.until, 'why', postpone.why));
 END $$;
@@ -271,7 +276,7 @@ BEGIN
         WHERE x.handler = postpone_all.handler AND x.state IN ('ready', 'retrying', 'postponed', 'paused') AND x.delivery_id = ANY (owed[:5])) d);
     IF postpone_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, postpone_all.at_most);
-        UPDATE hookfast_data.outbox o SET due_at = postpone_all.until FROM unnest(owed) AS t (id)
+        UPDATE hookfast_data.outbox o SET due_at = greatest(postpone_all.until, now()) FROM unnest(owed) AS t (id)
         WHERE o.handler_id = of_handler AND o.id = t.id;
         GET DIAGNOSTICS changed = ROW_COUNT;
         PERFORM hookfast_data.wake_workers();

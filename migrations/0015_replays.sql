@@ -49,7 +49,7 @@ CREATE FUNCTION hookfast.replay_all(
 DECLARE
     to_handler smallint := hookfast_data.handler_id(replay_all.handler);
     after_id uuid := coalesce(hookfast.id_at(replay_all.received_after), '00000000-0000-0000-0000-000000000000');
-    upto_id uuid := hookfast.id_at(coalesce(replay_all.received_before, clock_timestamp()));
+    upto_id uuid := hookfast.id_at(least(replay_all.received_before, clock_timestamp()));
     of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = replay_all.source);
     rate integer := replay_all.per_second;
     sampled uuid[];

@@ -19,6 +19,7 @@ mod operate_cli;
 mod process;
 mod raw_server;
 mod receiver;
+mod repair;
 mod retention;
 mod runbook;
 mod sources;

@@ -1,11 +1,8 @@
-//! What operators do through SQL, by its effects.
+//! What operators look up, erase and are told. What they repair is in `repair`.
 
 mod erasing;
 mod finding;
 mod news;
-mod owed;
-mod replays;
-mod retrying;
 
 use crate::support::postgres;
 use serde_json::Value;

@@ -1,0 +1,308 @@
+//! Dead letters come back as what they were, or end for good; many only where somebody said how many.
+
+use super::Desk;
+use crate::support::wait_until;
+use hookfast::store::{Floors, Heard, Listener, SettleOutcome};
+use std::time::{Duration, Instant};
+
+const DEAD: &str = "SELECT string_agg(delivery_id::text, ' ' ORDER BY delivery_id) FROM hookfast.dead_letters";
+
+/// Four dead letters that differ in everything a filter looks at. They died at noon of the 1st, 2nd, 3rd and 4th.
+async fn four() -> Desk {
+    let desk = Desk::new().await;
+    desk.event(1, "airalo", "order.done", r#"{"n": 1}"#).await;
+    desk.event(2, "airalo", "order.failed", r#"{"n": 2}"#).await;
+    desk.event(3, "other", "level", r#"{"n": 3}"#).await;
+    desk.event(4, "other", "order.done", r#"{"n": 4}"#).await;
+    desk.dead(1, "shop", "connection refused").await;
+    desk.dead(2, "shop", "status 500").await;
+    desk.dead(3, "shop", "Connection reset").await;
+    desk.dead(4, "mail", "status 404").await;
+    desk.execute(
+        "UPDATE hookfast_data.dead_letters SET died_at = make_timestamptz(2026, 1, delivery_id::integer, 12, 0, 0)",
+    )
+    .await;
+    desk
+}
+
+#[tokio::test]
+async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
+    let desk = four().await;
+    desk.execute("SELECT hookfast.retry(1, why => 'it is up again')").await;
+    desk.execute("SELECT hookfast.retry(2, tries => 1)").await;
+    let owed = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, tries_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
+    assert_eq!(desk.text(owed).await, "1 ready 3 3, 2 ready 3 1", "the handler's tries, or as many as were given");
+    let log = "SELECT string_agg(concat_ws(' ', what, subject, details->>'tries', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.operator_log";
+    assert_eq!(desk.text(log).await, "delivery.retried 1 it is up again, delivery.retried 2 1");
+    for claim in desk.claim("shop").await {
+        assert_eq!(claim.attempt, 4);
+        let outcome = SettleOutcome::Retry(Duration::ZERO);
+        desk.settle(claim, if claim.delivery.0 == 1 { SettleOutcome::Delivered } else { outcome }).await;
+    }
+    assert_eq!(desk.states().await, "1 delivered, 2 dead, 3 dead, 4 dead", "the one try it was given is used up");
+    let history = "SELECT string_agg(concat_ws(' ', delivery_id, attempt, outcome), ', ' ORDER BY delivery_id, attempt) FROM hookfast.attempts WHERE delivery_id < 3";
+    assert_eq!(desk.text(history).await, "1 3 dead, 1 4 delivered, 2 3 dead, 2 4 dead");
+}
+
+#[tokio::test]
+async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
+    let desk = four().await;
+    desk.refuses("HF006", "SELECT hookfast.retry(99)").await;
+    desk.execute("SELECT hookfast.retry(1)").await;
+    desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, tries => 0)").await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, tries => 1001)").await;
+    desk.refuses("22023", "SELECT * FROM hookfast.retry_all(tries => 0, at_most => 9)").await;
+    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2))).await;
+    desk.refuses("HF007", "SELECT hookfast.retry(2)").await;
+    assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9)").await, "(2,2)");
+    assert_eq!(desk.text(DEAD).await, "2", "what was erased stays behind");
+    desk.execute("SELECT hookfast.discard(2, 'erased')").await;
+    assert_eq!(desk.text(DEAD).await, "none");
+}
+
+#[tokio::test]
+async fn without_at_most_nothing_is_changed_and_it_says_how_many_with_a_sample() {
+    let desk = four().await;
+    desk.events(5..=8, 9).await;
+    for n in 5..=8 {
+        desk.dead(n, "shop", "status 500").await;
+    }
+    let before = desk.everything().await;
+    for all in ["retry_all", "discard_all"] {
+        let preview = format!(
+            "SELECT concat_ws(' ', matching, changed, (SELECT string_agg(s->>'delivery_id' || (s->>'last_error'), ',') FROM jsonb_array_elements(sample) s)) FROM hookfast.{all}(handler => 'shop')"
+        );
+        let five = "7 0 1connection refused,2status 500,3Connection reset,5status 500,6status 500";
+        assert_eq!(desk.text(&preview).await, five, "{all}");
+    }
+    assert_eq!(desk.everything().await, before);
+}
+
+#[tokio::test]
+async fn each_filter_counts_alone_and_all_of_them_together() {
+    let desk = four().await;
+    for (filter, expected) in [
+        ("handler => 'shop'", "1 2 3"),
+        ("type => 'order.*'", "1 2 4"),
+        ("type => 'level'", "3"),
+        ("died_after => '2026-01-02 12:00Z'", "2 3 4"),
+        ("died_before => '2026-01-02 12:00Z'", "1"),
+        ("died_after => '2026-01-02Z', died_before => '2026-01-04Z'", "2 3"),
+        ("error => 'connection%'", "1 3"),
+        ("payload => '$.n > 2'", "3 4"),
+        (
+            "handler => 'shop', type => 'order.*', died_after => '2026-01-01Z', died_before => '2026-01-04Z', error => '%500%', payload => '$.n < 3'",
+            "2",
+        ),
+        ("handler => 'mail', payload => '$.n < 3'", "none"),
+        ("at_most => 4", "1 2 3 4"),
+    ] {
+        for all in ["retry_all", "discard_all"] {
+            let mut trial = desk.pool.begin().await.expect("a transaction");
+            let changed = format!(
+                "SELECT changed FROM hookfast.{all}({}{filter})",
+                if filter.starts_with("at_most") { "" } else { "at_most => 4, " }
+            );
+            let changed: i64 =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(changed)).fetch_one(&mut *trial).await.expect(filter);
+            let left = "SELECT coalesce(string_agg(n::text, ' ' ORDER BY n), 'none') FROM generate_series(1, 4) n WHERE n NOT IN (SELECT delivery_id FROM hookfast.dead_letters)";
+            let gone: String = sqlx::query_scalar(left).fetch_one(&mut *trial).await.expect("dead letters");
+            assert_eq!(gone, expected, "{all}({filter})");
+            assert_eq!(changed, if gone == "none" { 0 } else { gone.split(' ').count() as i64 });
+            trial.rollback().await.expect("rolled back");
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_were_allowed_are_left_alone() {
+    let desk = four().await;
+    for all in ["retry_all", "discard_all"] {
+        desk.refuses("HF005", &format!("SELECT * FROM hookfast.{all}(handler => 'shop', at_most => 2)")).await;
+        desk.refuses("HF005", &format!("SELECT * FROM hookfast.{all}(at_most => 0)")).await;
+    }
+    assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(handler => 'shop', tries => 7, why => 'fixed', at_most => 3)").await, "(3,3)");
+    assert_eq!(
+        desk.text(
+            "SELECT string_agg(concat_ws(' ', id, attempt, tries_left), ', ' ORDER BY id) FROM hookfast_data.outbox"
+        )
+        .await,
+        "1 3 7, 2 3 7, 3 3 7"
+    );
+    assert_eq!(desk.logged().await, r#"deliveries.retried shop {"why": "fixed", "count": 3, "tries": 7}"#);
+}
+
+#[tokio::test]
+async fn an_unknown_handler_is_an_error_also_where_nothing_is_dead() {
+    let desk = Desk::new().await;
+    for all in ["retry_all", "discard_all"] {
+        desk.refuses("HF004", &format!("SELECT * FROM hookfast.{all}(handler => 'shoop')")).await;
+    }
+    desk.events(1..=1, 1).await;
+    desk.dead(1, "shop", "no").await;
+    for all in ["retry_all", "discard_all"] {
+        desk.refuses("HF004", &format!("SELECT * FROM hookfast.{all}(handler => 'shoop', at_most => 9)")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_never_was() {
+    let desk = four().await;
+    let before = desk.everything().await;
+    for statement in [
+        "SELECT hookfast.retry(1)",
+        "SELECT hookfast.discard(1, 'no')",
+        "SELECT hookfast.retry_all(at_most => 9)",
+        "SELECT hookfast.discard_all(at_most => 9)",
+    ] {
+        desk.execute(&format!("BEGIN; {statement}; ROLLBACK")).await;
+        assert_eq!(desk.everything().await, before, "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_discarded_has_ended_and_says_so() {
+    let desk = four().await;
+    desk.execute("SELECT hookfast.discard(1, 'the customer has left')").await;
+    assert_eq!(desk.logged().await, r#"delivery.discarded 1 {"why": "the customer has left"}"#);
+    assert_eq!(
+        desk.text(
+            "SELECT (matching, changed) FROM hookfast.discard_all(type => 'order.*', why => 'old', at_most => 9)"
+        )
+        .await,
+        "(2,2)"
+    );
+    assert_eq!(desk.logged().await, r#"deliveries.discarded all {"why": "old", "type": "order.*", "count": 2}"#);
+    assert_eq!(desk.states().await, "1 discarded, 2 discarded, 3 dead, 4 discarded");
+    let explained = format!(
+        "SELECT concat_ws(' ', verdict, delivery_id) FROM hookfast.explain({}) WHERE handler = 'shop'",
+        desk.id(1)
+    );
+    assert_eq!(desk.text(&explained).await, "discarded 1");
+    let tried = "SELECT string_agg(concat_ws(' ', attempt, outcome, error), ', ' ORDER BY attempt) FROM hookfast.attempts WHERE delivery_id = 1";
+    assert_eq!(desk.text(tried).await, "3 dead connection refused, 4 discarded the customer has left");
+    assert!(desk.claim("shop").await.is_empty());
+    desk.refuses("HF006", "SELECT hookfast.discard(1, 'again')").await;
+    desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
+}
+
+#[tokio::test]
+async fn a_discard_is_no_attempt_that_anybody_made() {
+    let desk = four().await;
+    desk.owed(1, "mail").await;
+    desk.execute("DELETE FROM hookfast_data.dead_letters WHERE delivery_id = 1").await;
+    desk.execute("SELECT hookfast.discard(1, 'never tried'), hookfast.discard(2, 'tried three times')").await;
+    let attempts = "SELECT string_agg(delivery_id || ' ' || attempts, ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state = 'discarded'";
+    assert_eq!(desk.text(attempts).await, "1 0, 2 3");
+    let explained = format!("SELECT says FROM hookfast.explain({}) WHERE verdict = 'discarded'", desk.id(2));
+    assert!(desk.text(&explained).await.ends_with(", after 3 attempts"), "{}", desk.text(&explained).await);
+}
+
+#[tokio::test]
+async fn two_operators_who_retry_the_same_do_it_once() {
+    let desk = four().await;
+    for (first, second, expected) in [
+        ("SELECT hookfast.retry(1)", "SELECT hookfast.retry(1)", "HF006"),
+        ("SELECT hookfast.retry_all(handler => 'shop', at_most => 2)", "SELECT hookfast.discard(2, 'no')", "HF006"),
+        ("SELECT hookfast.discard(4, 'no')", "SELECT hookfast.retry(4)", "HF006"),
+    ] {
+        let mut one = desk.pool.begin().await.expect("a transaction");
+        sqlx::query(first).execute(&mut *one).await.expect(first);
+        let other = async {
+            let done = sqlx::query(second).execute(&desk.pool).await;
+            done.err().map_or("nothing".to_owned(), |error| {
+                assert!(!error.to_string().contains("running"), "{error}");
+                error.as_database_error().and_then(|error| error.code()).expect("a SQLSTATE").into_owned()
+            })
+        };
+        let committing = async {
+            wait_until("the other to wait", async || {
+                desk.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await == "1"
+            })
+            .await;
+            one.commit().await.expect("committed");
+        };
+        let (refused, ()) = tokio::join!(other, committing);
+        assert_eq!(refused, expected, "{first}, then {second}");
+    }
+    let twice = "SELECT count(*) FROM (SELECT id FROM hookfast_data.outbox UNION ALL SELECT delivery_id FROM hookfast_data.dead_letters UNION ALL SELECT delivery_id FROM hookfast_data.attempts WHERE outcome = 'discarded') d";
+    assert_eq!(desk.text(twice).await, "4", "each delivery is in one place");
+}
+
+/// The workers' due floor has passed it by the time it commits: they hear how far to look back.
+#[tokio::test]
+async fn what_commits_late_is_found_although_workers_have_looked_further() {
+    let desk = four().await;
+    desk.execute("SELECT hookfast_data.revive('{2}', NULL)").await;
+    for late in [
+        "SELECT hookfast.retry(1)",
+        "SELECT hookfast.retry_all(at_most => 1, payload => '$.n == 3')",
+        "SELECT hookfast.postpone(2, now())",
+        "SELECT hookfast.postpone_all('shop', '2020-01-01', at_most => 9)",
+    ] {
+        let mut listener = Listener::connect(&desk.of).await.expect("a listener");
+        let mut floors = Floors::new(Instant::now());
+        let _ = floors.for_claim(Instant::now());
+        let mut operator = desk.pool.begin().await.expect("a transaction");
+        sqlx::query("SELECT 1").execute(&mut *operator).await.expect("it has begun");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        sqlx::query(late).execute(&mut *operator).await.expect(late);
+        // As if others had been claimed for half a minute.
+        let half_a_minute =
+            "SELECT floor(extract(epoch FROM clock_timestamp() + interval '31 seconds') * 1000000)::bigint";
+        floors.saw_due(desk.text(half_a_minute).await.parse().expect("a time"));
+        operator.commit().await.expect("committed");
+        assert!(desk.claim_from("shop", &mut floors).await.is_empty(), "{late}: the floor has passed it");
+        let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard()).await.expect("a wake-up");
+        let Heard::Late(due) = heard.expect("a connection") else {
+            panic!("{late}: workers hear how far to look back")
+        };
+        floors.heard_late(due);
+        let found = desk.claim_from("shop", &mut floors).await;
+        assert!(!found.is_empty(), "{late}");
+        let free = "UPDATE hookfast_data.outbox SET locked_by = NULL, due_at = now() - interval '1 day'";
+        desk.execute(if late.contains("postpone(") { free } else { "UPDATE hookfast_data.outbox SET locked_by = NULL, due_at = now() + interval '1 day' WHERE id = 2; DELETE FROM hookfast_data.outbox WHERE id <> 2" }).await;
+    }
+}
+
+/// Its worker runs all the while, and knows nothing of it before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
+    use hookfast::app::{Builder, Subscription};
+    use hookfast::domain::{Delivery, OnDead, Order, Outcome};
+    let desk = Desk::new().await;
+    desk.execute("DELETE FROM hookfast_data.handlers; DELETE FROM hookfast_data.sources").await;
+    let refuse_first = |delivery: Delivery| async move {
+        if delivery.attempt == 1 { Outcome::dead("not yet") } else { Outcome::Delivered }
+    };
+    let mut builder = Builder::new(desk.database.url()).expect("a URL").sql_source("steps".parse().expect("a name"));
+    for (name, on_dead) in [("plain", None), ("skips", Some(OnDead::Skip)), ("holds", Some(OnDead::Hold))] {
+        let mut subscription = Subscription::new(name, &["step"]).expect("a name");
+        subscription.policy.order = on_dead.map(|on_dead| Order { by: "/key".parse().expect("a path"), on_dead });
+        builder = builder.handler(subscription, refuse_first);
+    }
+    let stop = tokio_util::sync::CancellationToken::new();
+    let (app, stopping) = (builder.build(), stop.clone());
+    let task = tokio::spawn(async move { app.run(stopping).await.expect("it runs") });
+    wait_until("the registry", async || desk.text("SELECT count(*) FROM hookfast_data.handlers h, hookfast_data.sources WHERE h.name IN ('plain', 'skips', 'holds')").await == "3").await;
+    desk.execute("SELECT hookfast.enqueue('steps', 'step', '{\"key\": \"a\"}')").await;
+    wait_until("three dead letters", async || desk.text("SELECT count(*) FROM hookfast.dead_letters").await == "3")
+        .await;
+    let mut operator = desk.pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT hookfast.retry_all(at_most => 3)").execute(&mut *operator).await.expect("retried");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    operator.commit().await.expect("committed");
+    let committed = Instant::now();
+    wait_until("all three", async || {
+        desk.text("SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'").await == "3"
+    })
+    .await;
+    assert!(
+        committed.elapsed() < Duration::from_secs(8),
+        "{:?}: before the sweep that finds what was forgotten",
+        committed.elapsed()
+    );
+    stop.cancel();
+    task.await.expect("it ends in good order");
+}

@@ -1,0 +1,189 @@
+//! What operators do with deliveries does what it says, once, and is in the log.
+
+mod dead_letters;
+mod ordered;
+mod owed;
+mod replays;
+
+use crate::support::postgres;
+use hookfast::store::{Claim, ClaimLimits, Floors, HandlerId, LeaseId, Role, SettleOutcome, Settled, Settlement};
+use sqlx::{AssertSqlSafe, PgPool};
+use std::time::{Duration, Instant};
+
+/// A database with two sources, two handlers without an order (`shop` has three tries, `mail` five) and two that keep
+/// one by the payload's `key`: `skips` and `holds`, by what a dead letter does.
+struct Desk {
+    of: hookfast::store::Database,
+    pool: PgPool,
+    /// The event `n` came so many milliseconds after this.
+    base: String,
+    database: postgres::Database,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let database = postgres::database().await;
+        let (of, pool) = (database.url().parse().expect("a URL"), database.pool().await);
+        let mut desk = Self { of, pool, base: String::new(), database };
+        desk.execute(
+            "INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'), ('other', 'sql'); \
+             INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version, ordered_by, on_dead) VALUES \
+                ('shop', 'rust', '{*}', 3, 0, NULL, 'skip'), ('mail', 'rust', '{*}', 5, 0, NULL, 'skip'), \
+                ('skips', 'rust', '{*}', 3, 0, '{key}', 'skip'), ('holds', 'rust', '{*}', 3, 0, '{key}', 'hold'); \
+             ALTER TABLE hookfast_data.outbox ALTER COLUMN id RESTART WITH 1000000",
+        )
+        .await;
+        // Never in yesterday, of which there may be no table.
+        desk.base = desk
+            .text("greatest(clock_timestamp() - interval '2 seconds', date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')")
+            .await;
+        desk
+    }
+
+    async fn execute(&self, statements: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&self.pool).await.expect(statements);
+    }
+
+    async fn text(&self, expression: &str) -> String {
+        let query = format!("SELECT coalesce(({expression})::text, 'none')");
+        sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&self.pool).await.expect(expression)
+    }
+
+    /// The SQLSTATE of a statement that is refused.
+    async fn refused(&self, statement: &str) -> String {
+        let refused = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&self.pool).await;
+        let error = refused.expect_err(statement);
+        error.as_database_error().and_then(|error| error.code()).expect("a SQLSTATE").into_owned()
+    }
+
+    /// When the event `n` came, as SQL.
+    fn at(&self, n: u32) -> String {
+        format!("(timestamptz '{}' + interval '{n} ms')", self.base)
+    }
+
+    /// The id of the event `n`, as SQL.
+    fn id(&self, n: u32) -> String {
+        format!("(left(hookfast.id_at{}::text, 13) || '-7000-8000-' || lpad('{n}', 12, '0'))::uuid", self.at(n))
+    }
+
+    /// An event of a source, with a type and a payload, that nobody is owed.
+    async fn event(&self, n: u32, source: &str, kind: &str, payload: &str) {
+        self.execute(&format!(
+            "INSERT INTO hookfast_data.events (id, source_id, registry_version, received_at, type, origin, idempotency_key, headers, body) \
+                SELECT {}, id, 0, {}, '{kind}', 'webhook', 'e{n}', '{{}}', '{payload}' FROM hookfast_data.sources WHERE name = '{source}'",
+            self.id(n),
+            self.at(n)
+        ))
+        .await;
+    }
+
+    /// Events of one kind, with a key each that goes round so many.
+    async fn events(&self, numbers: std::ops::RangeInclusive<u32>, keys: u32) {
+        for n in numbers {
+            self.event(n, "airalo", "order.done", &format!(r#"{{"key": "k{}"}}"#, n % keys)).await;
+        }
+    }
+
+    /// The delivery `n`, of the event `n`, has died at its third attempt.
+    async fn dead(&self, n: u32, handler: &str, error: &str) {
+        self.execute(&format!(
+            "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error) \
+                SELECT {n}, h.id, e.id, 3, 0, hookfast_data.ordering_key(e.body, h.ordered_by), 'refused', '{error}' \
+                FROM hookfast_data.handlers h, hookfast_data.events e WHERE h.name = '{handler}' AND e.id = {}; \
+             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, error) \
+                SELECT event_id, delivery_id, 3, handler_id, 'dead', last_error FROM hookfast_data.dead_letters WHERE delivery_id = {n}",
+            self.id(n)
+        ))
+        .await;
+    }
+
+    /// The delivery `n`, of the event `n`, came just now, and has its key where its handler keeps order.
+    async fn owed(&self, n: u32, handler: &str) {
+        self.execute(&format!(
+            "INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left, ordering_key) \
+                SELECT h.id, {n}, {}, h.tries, CASE WHEN h.ordered_by IS NOT NULL THEN '' END FROM hookfast_data.handlers h WHERE h.name = '{handler}'; \
+             SELECT hookfast_data.sequence(h.id, 1000) FROM hookfast_data.handlers h WHERE h.name = '{handler}'",
+            self.id(n)
+        ))
+        .await;
+    }
+
+    /// What is new gets its key, as workers do for what they hear of.
+    async fn sequence(&self) {
+        self.execute("SELECT hookfast_data.sequence(id, 1000) FROM hookfast_data.handlers").await;
+    }
+
+    /// What a worker that looks at everything claims now.
+    async fn claim(&self, handler: &str) -> Vec<Claim> {
+        self.claim_from(handler, &mut Floors::new(Instant::now())).await
+    }
+
+    /// What a worker claims that has looked at things before.
+    async fn claim_from(&self, handler: &str, floors: &mut Floors) -> Vec<Claim> {
+        let id = self.text(&format!("SELECT id FROM hookfast_data.handlers WHERE name = '{handler}'")).await;
+        let id = HandlerId(id.parse().expect("an id"));
+        let mut connection = self.of.connect(Role::Lease).await.expect("a connection");
+        let lease: LeaseId =
+            connection.register_lease("a test", &[id], Duration::from_secs(60)).await.expect("a lease");
+        let mut connection = self.of.connect(Role::Claim).await.expect("a connection");
+        let limits = ClaimLimits { fresh: 100, due: 100 };
+        let name = handler.parse().expect("a name");
+        let batch = connection.claim((id, &name), lease, limits, floors, None).await.expect("a claim");
+        batch.claimed.iter().map(|claimed| claimed.claim).collect()
+    }
+
+    /// Claims the one delivery that can be claimed.
+    async fn claim_one(&self, handler: &str, n: i64) -> Claim {
+        let claims = self.claim(handler).await;
+        assert_eq!(claims.iter().map(|claim| claim.delivery.0).collect::<Vec<_>>(), [n], "one at a time");
+        claims[0]
+    }
+
+    /// As a worker does: what it ends wakes the next of its key.
+    async fn settle(&self, claim: Claim, outcome: SettleOutcome) {
+        let settlement = Settlement { claim, outcome, duration: None, status: None, error: None };
+        let settled = self.of.connect(Role::Settle).await.expect("a connection").settle(&[settlement]).await[0];
+        assert!(matches!(settled, Settled::Done | Settled::Dead), "{settled:?}");
+        self.execute("SELECT hookfast_data.wake(id, ARRAY(SELECT DISTINCT o.ordering_key FROM hookfast_data.outbox o WHERE o.handler_id = h.id AND o.ordering_key <> '')) FROM hookfast_data.handlers h").await;
+    }
+
+    /// Claims and delivers one after the other, in the order that is expected.
+    async fn deliver(&self, handler: &str, expected: &[i64]) {
+        for n in expected {
+            let claim = self.claim_one(handler, *n).await;
+            self.settle(claim, SettleOutcome::Delivered).await;
+        }
+        assert!(self.claim(handler).await.is_empty(), "and no more");
+    }
+
+    /// Everything that an operator could have changed.
+    async fn everything(&self) -> String {
+        self.text(
+            "SELECT concat_ws(E'\\n', (SELECT string_agg(d::text, ' ' ORDER BY d.delivery_id) FROM hookfast_data.dead_letters d), \
+                (SELECT string_agg(o::text, ' ' ORDER BY o.handler_id, o.id) FROM hookfast_data.outbox o), \
+                (SELECT string_agg(a::text, ' ' ORDER BY a.delivery_id, a.attempt) FROM hookfast_data.attempts a), \
+                (SELECT string_agg(r::text, ' ' ORDER BY r.id) FROM hookfast_data.replays r), \
+                (SELECT string_agg(h::text, ' ' ORDER BY h.id) FROM hookfast_data.handlers h), \
+                (SELECT count(*) FROM hookfast_data.operator_log))",
+        )
+        .await
+    }
+
+    /// It is refused with this SQLSTATE, and changes nothing.
+    async fn refuses(&self, state: &str, statement: &str) {
+        let before = self.everything().await;
+        assert_eq!(self.refused(statement).await, state, "{statement}");
+        assert_eq!(self.everything().await, before, "{statement} changed something");
+    }
+
+    /// The deliveries with their states.
+    async fn states(&self) -> String {
+        self.text("SELECT string_agg(delivery_id || ' ' || state, ', ' ORDER BY delivery_id) FROM hookfast.deliveries")
+            .await
+    }
+
+    /// The last line of the log.
+    async fn logged(&self) -> String {
+        self.text("SELECT concat_ws(' ', what, subject, details) FROM hookfast.operator_log WHERE who = session_user ORDER BY log_id DESC LIMIT 1").await
+    }
+}

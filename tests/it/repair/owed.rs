@@ -1,0 +1,150 @@
+//! What is owed can be ended or wait for another time, and handlers stopped and started, all at once.
+
+use super::Desk;
+use hookfast::store::SettleOutcome::{Delivered, Retry};
+use std::time::Duration;
+
+#[tokio::test]
+async fn what_waits_can_be_discarded_and_what_runs_cannot() {
+    let desk = Desk::new().await;
+    desk.events(1..=3, 1).await;
+    desk.owed(1, "shop").await;
+    let running = desk.claim_one("shop", 1).await;
+    desk.refuses("HF006", "SELECT hookfast.discard(1, 'enough')").await;
+    desk.settle(running, Retry(Duration::from_secs(600))).await;
+    desk.execute("SELECT hookfast.discard(1, 'enough')").await;
+    assert_eq!(desk.logged().await, r#"delivery.discarded 1 {"why": "enough"}"#);
+    desk.owed(2, "shop").await;
+    desk.execute("SELECT hookfast.discard(2, 'never tried')").await;
+    assert_eq!(desk.states().await, "1 discarded, 2 discarded");
+    desk.refuses("HF006", "SELECT hookfast.discard(99, 'none')").await;
+}
+
+#[tokio::test]
+async fn a_discarded_first_of_a_key_lets_the_next_one_go() {
+    let desk = Desk::new().await;
+    desk.events(1..=3, 1).await;
+    for n in 1..=3 {
+        desk.owed(n, "holds").await;
+    }
+    desk.execute("SELECT hookfast.discard(2, 'one that waits')").await;
+    assert_eq!(desk.states().await, "1 ready, 2 discarded, 3 waiting");
+    desk.execute("SELECT hookfast.discard(1, 'the first')").await;
+    desk.deliver("holds", &[3]).await;
+}
+
+#[tokio::test]
+async fn a_postponed_delivery_waits_and_now_tries_it_at_once() {
+    let desk = Desk::new().await;
+    desk.events(1..=2, 1).await;
+    desk.owed(1, "shop").await;
+    desk.execute("SELECT hookfast.postpone(1, now() + interval '1 hour', 'they are down')").await;
+    assert_eq!(desk.states().await, "1 postponed");
+    assert!(desk.logged().await.starts_with("delivery.postponed 1 {"), "{}", desk.logged().await);
+    assert!(desk.claim("shop").await.is_empty());
+    desk.execute("SELECT hookfast.postpone(1, now())").await;
+    let running = desk.claim_one("shop", 1).await;
+    desk.refuses("HF006", "SELECT hookfast.postpone(1, now())").await;
+    desk.settle(running, Retry(Duration::from_secs(600))).await;
+    assert!(desk.claim("shop").await.is_empty());
+    desk.execute("SELECT hookfast.postpone(1, now())").await;
+    desk.settle(desk.claim_one("shop", 1).await, Delivered).await;
+    desk.refuses("HF006", "SELECT hookfast.postpone(1, now())").await;
+    desk.owed(2, "shop").await;
+    for no_time in ["NULL", "'infinity'", "'-infinity'"] {
+        desk.refuses("22023", &format!("SELECT hookfast.postpone(2, {no_time})")).await;
+    }
+}
+
+/// Workers look back no further than to when the transaction began.
+#[tokio::test]
+async fn a_time_that_is_past_is_now() {
+    let desk = Desk::new().await;
+    desk.events(1..=2, 1).await;
+    for (n, postpone) in
+        [(1, "hookfast.postpone(1, '2020-01-01')"), (2, "hookfast.postpone_all('shop', '2020-01-01', at_most => 2)")]
+    {
+        desk.owed(n, "shop").await;
+        desk.execute(&format!("SELECT {postpone}")).await;
+        let late = format!(
+            "SELECT count(*) FROM hookfast_data.outbox WHERE id = {n} AND due_at > now() - interval '10 seconds' AND due_at <= now()"
+        );
+        assert_eq!(desk.text(&late).await, "1", "{postpone}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_its_key_cannot_be_postponed_and_the_first_of_a_key_holds_the_others() {
+    let desk = Desk::new().await;
+    desk.events(1..=3, 1).await;
+    for n in 1..=2 {
+        desk.owed(n, "skips").await;
+    }
+    desk.refuses("HF006", "SELECT hookfast.postpone(2, now())").await;
+    desk.execute("SELECT hookfast.postpone(1, now() + interval '1 hour')").await;
+    desk.execute("SELECT hookfast_data.wake_all(id) FROM hookfast_data.handlers").await;
+    assert_eq!(desk.states().await, "1 postponed, 2 waiting");
+    desk.execute("SELECT hookfast.postpone_all('skips', now(), at_most => 1)").await;
+    desk.deliver("skips", &[1, 2]).await;
+    // Without a key yet.
+    desk.execute(&format!("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left, ordering_key) SELECT id, 3, {}, 3, '' FROM hookfast_data.handlers WHERE name = 'skips'", desk.id(3))).await;
+    desk.refuses("HF006", "SELECT hookfast.postpone(3, now())").await;
+    assert_eq!(desk.text("SELECT matching FROM hookfast.postpone_all('skips', now())").await, "0");
+}
+
+#[tokio::test]
+async fn all_of_a_handler_are_postponed_where_somebody_said_how_many() {
+    let desk = Desk::new().await;
+    desk.events(1..=6, 1).await;
+    desk.event(7, "other", "level", "{}").await;
+    desk.owed(1, "shop").await;
+    desk.claim_one("shop", 1).await;
+    for n in 2..=7 {
+        desk.owed(n, "shop").await;
+    }
+    let before = desk.everything().await;
+    let until = "now() + interval '1 hour'";
+    let preview = format!(
+        "SELECT concat_ws(' ', matching, changed, jsonb_array_length(sample), sample->0->>'delivery_id', sample->0->>'state') FROM hookfast.postpone_all('shop', {until})"
+    );
+    assert_eq!(desk.text(&preview).await, "6 0 5 2 ready", "what runs is left out");
+    assert_eq!(desk.everything().await, before);
+    desk.refuses("HF005", &format!("SELECT hookfast.postpone_all('shop', {until}, at_most => 5)")).await;
+    desk.refuses("HF004", &format!("SELECT hookfast.postpone_all('shoop', {until}, at_most => 5)")).await;
+    desk.refuses("22023", "SELECT hookfast.postpone_all('shop', NULL, at_most => 5)").await;
+    let typed = format!(
+        "SELECT (matching, changed) FROM hookfast.postpone_all('shop', {until}, type => 'order.*', why => 'sale', at_most => 5)"
+    );
+    assert_eq!(desk.text(&typed).await, "(5,5)");
+    assert_eq!(
+        desk.states().await,
+        "1 running, 2 postponed, 3 postponed, 4 postponed, 5 postponed, 6 postponed, 7 ready"
+    );
+    let logged = "SELECT concat_ws(' ', what, subject, details->>'count', details->>'type', details->>'why') FROM hookfast.operator_log";
+    assert_eq!(desk.text(logged).await, "deliveries.postponed shop 5 order.* sale");
+    assert_eq!(
+        desk.text("SELECT (matching, changed) FROM hookfast.postpone_all('shop', now(), at_most => 6)").await,
+        "(6,6)"
+    );
+    assert_eq!(desk.claim("shop").await.len(), 6);
+}
+
+#[tokio::test]
+async fn every_handler_is_paused_and_goes_on_again() {
+    let desk = Desk::new().await;
+    desk.events(1..=1, 1).await;
+    desk.owed(1, "shop").await;
+    desk.execute("SELECT hookfast.pause('mail', 'mine')").await;
+    assert_eq!(desk.text("hookfast.pause_all('the move')").await, "3", "one is paused already");
+    assert_eq!(desk.text("hookfast.pause_all('the move')").await, "0");
+    assert_eq!(desk.states().await, "1 paused");
+    assert!(desk.claim("shop").await.is_empty());
+    assert_eq!(
+        desk.text("SELECT string_agg(paused_why, ', ' ORDER BY name) FROM hookfast_data.handlers").await,
+        "the move, mine, the move, the move"
+    );
+    assert_eq!(desk.text("hookfast.resume_all()").await, "4");
+    desk.deliver("shop", &[1]).await;
+    let logged = "SELECT string_agg(n || ' ' || what, ', ' ORDER BY what) FROM (SELECT what, count(*) AS n FROM hookfast.operator_log GROUP BY what) l";
+    assert_eq!(desk.text(logged).await, "4 handler.paused, 4 handler.resumed");
+}
