@@ -390,7 +390,7 @@ async fn operate_cli_handlers_and_replays() {
     story.run(&["handlers", "pause", "shop", "--why", "stock is counted"]).ok().says(&["is paused"]);
     story.run(&["handlers"]).ok().says(&["paused", "stock is counted"]);
     story.run(&["handlers", "resume", "shop", "--json"]).ok().says(&["{\"done\":"]);
-    story.run(&["handlers", "resume", "shop"]).failed();
+    story.run(&["handlers", "resume", "none"]).failed().complains(&["none"]);
     story.run(&["handlers", "pause-all", "--why", "a move", "--yes"]).ok().says(&["pause: 2 handlers"]);
     story.run(&["handlers", "resume-all", "--yes", "--json"]).ok().says(&["{\"changed\":2}"]);
 
