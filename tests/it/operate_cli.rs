@@ -3,7 +3,10 @@
 use crate::support::postgres::{self, database};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
-use std::process::{Command, Stdio};
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
 
 /// A database in which something happened: events of an order and of others, delivered, owed, dead and in conflict, and
 /// requests in quarantine.
@@ -371,6 +374,29 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         .run(&["quarantine", "discard", "--reason", "wrong_signature", "--why", "x", "--yes", "--json"])
         .ok()
         .says(&["\"changed\":3"]);
+}
+
+/// On a terminal of its own, which `script` makes, with an answer typed in.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn operate_cli_asks_on_a_terminal() {
+    let story = Story::new().await;
+    let before = story.everything().await;
+    let discard = |answer: &str| {
+        let command = format!("{} dead-letters discard --all --why x", env!("CARGO_BIN_EXE_hookfast"));
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &command, "/dev/null"]).env("DATABASE_URL", story.database.url());
+        let mut asked = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script is installed");
+        asked.stdin.take().expect("a pipe").write_all(answer.as_bytes()).expect("typed");
+        let output = asked.wait_with_output().expect("it ends");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"))
+    };
+    let (code, said) = discard("y\n");
+    assert!(said.contains("would discard 2 dead letters") && said.contains("Type yes to go on"), "{said}");
+    assert!(code == Some(1) && said.contains("nothing was changed"), "{said}");
+    assert_eq!(story.everything().await, before);
+    let (code, said) = discard("yes\n");
+    assert!(code == Some(0) && said.contains("discard: 2 dead letters"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
