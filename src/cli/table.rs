@@ -66,6 +66,8 @@ pub(super) fn cell(name: &str, value: &Value) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) if name == "at" || name.ends_with("_at") => time(text),
+        // A time span, to the second.
+        Value::String(text) if name.ends_with("_age") => plain(text.split('.').next().unwrap_or(text), false),
         Value::String(text) => plain(text, false),
         Value::Array(values) => values.iter().map(|value| cell(name, value)).collect::<Vec<_>>().join(","),
         other => plain(&other.to_string(), false),
@@ -160,10 +162,10 @@ mod tests {
 
     #[test]
     fn a_record_has_a_line_for_each_member_that_is_there() {
-        let row = json!({"event_id": "x", "received_at": "2026-07-01T12:00:00+00:00", "gone": null, "yes": true, "of": ["a", "b"]});
+        let row = json!({"event_id": "x", "received_at": "2026-07-01T12:00:00+00:00", "gone": null, "yes": true, "of": ["a", "b"], "ready_age": "00:00:01.674813"});
         assert_eq!(
-            record(&row, &["event_id", "received_at", "gone", "yes", "of"]),
-            "event id     x\nreceived at  2026-07-01 12:00:00\nyes          yes\nof           a,b\n"
+            record(&row, &["event_id", "received_at", "gone", "yes", "of", "ready_age"]),
+            "event id     x\nreceived at  2026-07-01 12:00:00\nyes          yes\nof           a,b\nready age    00:00:01\n"
         );
     }
 }

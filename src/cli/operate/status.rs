@@ -23,8 +23,12 @@ const EVERY: Duration = Duration::from_secs(2);
 
 impl Status {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = Some(shell::open(self.output).await?);
-        let mut code = draw(shell.as_mut().expect("just opened"), false).await?;
+        let mut opened = shell::open(self.output).await?;
+        let mut code = draw(&mut opened, false).await?;
+        if !self.watch {
+            return opened.close(code).await;
+        }
+        let mut shell = Some(opened);
         let stop = tokio::signal::ctrl_c();
         tokio::pin!(stop);
         loop {
