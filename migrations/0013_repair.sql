@@ -47,6 +47,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.check_at_most IS 'Raises where more match than were allowed';
 
+CREATE FUNCTION hookfast_data.check_payload(payload jsonpath) RETURNS void
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM hookfast_data.check_filter(payload::text);
+EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE 'payload is a path that finds something, but says neither true nor false; nothing was changed'
+        USING ERRCODE = '22023', HINT = 'Write a predicate: $.data.quantity > 1, or exists($.sims[*] ? (@.iccid starts with "89")).';
+END $$;
+COMMENT ON FUNCTION hookfast_data.check_payload IS 'Raises where a jsonpath is no predicate: nothing would match it';
+
+-- What comes back has a lower id than what is parked behind it. Whoever is just waking the next of a key cannot see it, and
+-- chooses the first that is parked: that row is written here, so that only one of the two has its way.
+CREATE FUNCTION hookfast_data.hold_turns(handler smallint, keys text[]) RETURNS void
+    LANGUAGE sql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
+    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    UPDATE hookfast_data.outbox o SET due_at = o.due_at FROM (
+        SELECT f.tid FROM (SELECT DISTINCT unnest(keys) AS key) k
+        CROSS JOIN LATERAL (
+            SELECT x.ctid AS tid, x.due_at FROM hookfast_data.outbox x
+            WHERE x.handler_id = hold_turns.handler AND x.ordering_key = k.key AND x.ordering_key <> ''
+            ORDER BY x.due_at, x.id LIMIT 1
+        ) f WHERE f.due_at = 'infinity'
+    ) p WHERE o.ctid = p.tid
+$$;
+COMMENT ON FUNCTION hookfast_data.hold_turns IS 'Lets nobody wake the next delivery of these keys until this transaction ends';
+
 -- Dead letters back into the outbox: the same deliveries, their attempts' numbers go on.
 CREATE FUNCTION hookfast_data.revive(deliveries bigint[], tries integer) RETURNS bigint
     LANGUAGE plpgsql AS $$
@@ -54,6 +80,15 @@ DECLARE
     revived bigint;
     keys record;
 BEGIN
+    -- Of an ordered handler nobody else may place a delivery of these keys meanwhile: not its sequencer, nor another retry.
+    FOR keys IN
+        SELECT d.handler_id, array_agg(DISTINCT d.ordering_key) FILTER (WHERE d.ordering_key <> '') AS keys
+        FROM unnest(deliveries) AS t (id) JOIN hookfast_data.dead_letters d ON d.delivery_id = t.id
+        JOIN hookfast_data.handlers h ON h.id = d.handler_id AND h.ordered_by IS NOT NULL GROUP BY 1 ORDER BY 1
+    LOOP
+        PERFORM pg_advisory_xact_lock(x'686f6f6b'::integer, keys.handler_id::integer);
+        PERFORM hookfast_data.hold_turns(keys.handler_id, keys.keys);
+    END LOOP;
     WITH gone AS (
         DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id RETURNING d.*
     )
@@ -76,7 +111,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.revive IS 'Moves dead letters back into the outbox; answers with how many';
 
--- The dead letters that meet a filter, locked.
+-- The dead letters that meet a filter. Not locked: who only looks is in nobody's way, and may be read-only.
 CREATE FUNCTION hookfast_data.dead_matching(
     handler text, type text, died_after timestamptz, died_before timestamptz, error text, payload jsonpath)
     RETURNS TABLE (delivery_id bigint, event_id uuid, handler_id smallint, ordering_key text, erased boolean)
@@ -90,9 +125,9 @@ CREATE FUNCTION hookfast_data.dead_matching(
         AND (dead_matching.error IS NULL OR d.last_error ILIKE dead_matching.error)
         AND (dead_matching.type IS NULL OR hookfast_data.type_matches(dead_matching.type, e.type))
         AND (dead_matching.payload IS NULL OR hookfast_data.payload_matches(e.body, dead_matching.payload))
-    ORDER BY d.delivery_id FOR UPDATE OF d
+    ORDER BY d.delivery_id
 $$;
-COMMENT ON FUNCTION hookfast_data.dead_matching IS 'The dead letters that meet a filter, locked in the order of their ids';
+COMMENT ON FUNCTION hookfast_data.dead_matching IS 'The dead letters that meet a filter, in the order of their ids';
 
 CREATE FUNCTION hookfast.retry(delivery_id bigint, tries integer DEFAULT NULL, why text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -128,7 +163,7 @@ CREATE FUNCTION hookfast.retry_all(
 DECLARE
     letters bigint[];
 BEGIN
-    PERFORM hookfast_data.share_history(), hookfast_data.handler_id(retry_all.handler);
+    PERFORM hookfast_data.share_history(), hookfast_data.handler_id(retry_all.handler), hookfast_data.check_payload(retry_all.payload);
     IF retry_all.tries NOT BETWEEN 1 AND 1000 THEN
         RAISE 'tries are 1 to 1000, not %; nothing was changed', retry_all.tries USING ERRCODE = '22023';
     END IF;
@@ -140,6 +175,7 @@ BEGIN
         SELECT * FROM hookfast.dead_letters x WHERE x.delivery_id = ANY (letters[:5]) ORDER BY x.delivery_id) d);
     IF retry_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, retry_all.at_most);
+        PERFORM FROM hookfast_data.dead_letters d WHERE d.delivery_id = ANY (letters) ORDER BY d.delivery_id FOR UPDATE;
         changed := hookfast_data.revive(letters, retry_all.tries);
         PERFORM hookfast_data.log('deliveries.retried', coalesce(retry_all.handler, 'all'), jsonb_build_object('count', changed,
             'type', retry_all.type, 'died_after', retry_all.died_after, 'died_before', retry_all.died_before,
@@ -212,13 +248,14 @@ DECLARE
     letters bigint[] := ARRAY(SELECT m.delivery_id FROM hookfast_data.dead_matching(discard_all.handler, discard_all.type,
         discard_all.died_after, discard_all.died_before, discard_all.error, discard_all.payload) m);
 BEGIN
-    PERFORM hookfast_data.handler_id(discard_all.handler);
+    PERFORM hookfast_data.handler_id(discard_all.handler), hookfast_data.check_payload(discard_all.payload);
     matching := cardinality(letters);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
         SELECT * FROM hookfast.dead_letters x WHERE x.delivery_id = ANY (letters[:5]) ORDER BY x.delivery_id) d);
     IF discard_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, discard_all.at_most);
+        PERFORM FROM hookfast_data.dead_letters d WHERE d.delivery_id = ANY (letters) ORDER BY d.delivery_id FOR UPDATE;
         changed := hookfast_data.end_unrun(letters, discard_all.why);
         PERFORM hookfast_data.log('deliveries.discarded', coalesce(discard_all.handler, 'all'), jsonb_build_object('count', changed,
             'type', discard_all.type, 'died_after', discard_all.died_after, 'died_before', discard_all.died_before,
@@ -243,7 +280,8 @@ BEGIN
             WHEN owed.locked_by IS NOT NULL THEN 'is running' ELSE 'waits for its key already' END
             USING ERRCODE = 'HF006', HINT = 'Its state is in hookfast.deliveries. Of an ordered handler, postpone the first of the key: the others wait for it.';
     END IF;
-    UPDATE hookfast_data.outbox o SET due_at = postpone.until WHERE o.handler_id = owed.handler_id AND o.id = postpone.delivery_id;
+    -- Never before this transaction, which is as far as workers look back.
+    UPDATE hookfast_data.outbox o SET due_at = greatest(postpone.until, now()) WHERE o.handler_id = owed.handler_id AND o.id = postpone.delivery_id;
     PERFORM hookfast_data.wake_workers();
     PERFORM hookfast_data.log('delivery.postponed', postpone.delivery_id::text, jsonb_build_object('until', postpone.until, 'why', postpone.why));
 END $$;
@@ -259,11 +297,9 @@ BEGIN
     IF of_handler IS NULL OR postpone_all.until IS NULL OR NOT isfinite(postpone_all.until) THEN
         RAISE 'it takes a handler and a time; nothing was changed' USING ERRCODE = '22023';
     END IF;
-    -- What is just being claimed or settled is left out.
     owed := ARRAY(SELECT o.id FROM hookfast_data.outbox o
         WHERE o.handler_id = of_handler AND o.locked_by IS NULL AND o.due_at IS DISTINCT FROM 'infinity' AND o.ordering_key IS DISTINCT FROM ''
-            AND (postpone_all.type IS NULL OR hookfast_data.type_matches(postpone_all.type, (SELECT e.type FROM hookfast_data.events e WHERE e.id = o.event_id)))
-        FOR UPDATE SKIP LOCKED);
+            AND (postpone_all.type IS NULL OR hookfast_data.type_matches(postpone_all.type, (SELECT e.type FROM hookfast_data.events e WHERE e.id = o.event_id))));
     matching := cardinality(owed);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
@@ -271,8 +307,13 @@ BEGIN
         WHERE x.handler = postpone_all.handler AND x.state IN ('ready', 'retrying', 'postponed', 'paused') AND x.delivery_id = ANY (owed[:5])) d);
     IF postpone_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, postpone_all.at_most);
-        UPDATE hookfast_data.outbox o SET due_at = postpone_all.until FROM unnest(owed) AS t (id)
-        WHERE o.handler_id = of_handler AND o.id = t.id;
+        -- What is just being claimed or settled is left out.
+        UPDATE hookfast_data.outbox o SET due_at = greatest(postpone_all.until, now()) FROM (
+            SELECT x.handler_id, x.id FROM unnest(owed) AS t (id) CROSS JOIN LATERAL (
+                SELECT y.handler_id, y.id FROM hookfast_data.outbox y WHERE y.handler_id = of_handler AND y.id = t.id
+                    AND y.locked_by IS NULL AND y.due_at IS DISTINCT FROM 'infinity' AND y.ordering_key IS DISTINCT FROM ''
+                FOR UPDATE SKIP LOCKED) x
+        ) l WHERE o.handler_id = l.handler_id AND o.id = l.id;
         GET DIAGNOSTICS changed = ROW_COUNT;
         PERFORM hookfast_data.wake_workers();
         PERFORM hookfast_data.log('deliveries.postponed', postpone_all.handler,
@@ -338,4 +379,4 @@ COMMENT ON FUNCTION hookfast.resume_all IS 'Lets every paused handler go on. Ans
 
 REVOKE ALL ON FUNCTION hookfast.retry, hookfast.retry_all, hookfast.discard, hookfast.discard_all, hookfast.postpone, hookfast.postpone_all,
     hookfast.pause_all, hookfast.resume_all, hookfast_data.log, hookfast_data.wake_workers, hookfast_data.share_history, hookfast_data.own_history,
-    hookfast_data.handler_id, hookfast_data.check_at_most, hookfast_data.revive, hookfast_data.dead_matching, hookfast_data.end_unrun FROM PUBLIC;
+    hookfast_data.handler_id, hookfast_data.check_at_most, hookfast_data.check_payload, hookfast_data.hold_turns, hookfast_data.revive, hookfast_data.dead_matching, hookfast_data.end_unrun FROM PUBLIC;

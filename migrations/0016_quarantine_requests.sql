@@ -13,14 +13,14 @@ BEGIN
     END IF;
     rows := ARRAY(SELECT q.id FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id
         WHERE (reverify.source IS NULL OR s.name = reverify.source) AND (reverify.last_after IS NULL OR q.last_at >= reverify.last_after)
-            AND q.asked IS NULL ORDER BY q.id FOR UPDATE OF q);
+            AND q.asked IS NULL ORDER BY q.id);
     matching := cardinality(rows);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
         SELECT q.quarantine_id, q.source, q.reason, q.count, q.first_at, q.bytes FROM hookfast.quarantine q WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
     IF reverify.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, reverify.at_most);
-        UPDATE hookfast_data.quarantine q SET asked = 'reverify', asked_by = session_user, answer = NULL WHERE q.id = ANY (rows);
+        UPDATE hookfast_data.quarantine q SET asked = 'reverify', asked_by = session_user, answer = NULL WHERE q.id = ANY (rows) AND q.asked IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;
         PERFORM pg_notify('hookfast_quarantine', '');
         PERFORM hookfast_data.log('quarantine.reverify', coalesce(reverify.source, 'all'), jsonb_build_object('count', changed, 'last_after', reverify.last_after));
@@ -52,7 +52,7 @@ DECLARE
     rows bigint[] := ARRAY(SELECT q.id FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id
         WHERE (discard_quarantined.source IS NULL OR s.name = discard_quarantined.source)
             AND (discard_quarantined.reason IS NULL OR q.reason = discard_quarantined.reason)
-            AND (discard_quarantined.last_before IS NULL OR q.last_at < discard_quarantined.last_before) ORDER BY q.id FOR UPDATE OF q);
+            AND (discard_quarantined.last_before IS NULL OR q.last_at < discard_quarantined.last_before) ORDER BY q.id);
 BEGIN
     matching := cardinality(rows);
     changed := 0;
