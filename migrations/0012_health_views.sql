@@ -192,7 +192,7 @@ CREATE FUNCTION hookfast.status() RETURNS TABLE (area text, subject text, state 
     UNION ALL
     SELECT 'intake', 'partitions', CASE WHEN t.newest_day > current_date + 2 THEN 'ok' WHEN t.newest_day >= current_date + 1 THEN 'warn' ELSE 'bad' END,
         coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
-    FROM hookfast.storage t WHERE t."table" = 'events'
+    FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
     UNION ALL
     SELECT 'source', s.source, CASE s.state WHEN 'ok' THEN 'ok' ELSE 'bad' END,
         coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', ' || s.last_hour || ' in the last hour'

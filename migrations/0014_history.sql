@@ -74,7 +74,8 @@ CREATE FUNCTION hookfast.timeline(text text)
         SELECT d.* FROM hookfast.deliveries d WHERE d.event_id = ANY (ARRAY(SELECT f.id FROM found f))
             AND d.state IN ('ready', 'running', 'retrying', 'postponed', 'waiting', 'paused', 'dead')
     )
-    SELECT e.received_at, CASE WHEN e.conflicts_with IS NULL THEN 'received' ELSE 'conflict' END, e.event_id, e.source, e.type, NULL::text, NULL::bigint,
+    SELECT t.* FROM (
+    SELECT e.received_at AS at, CASE WHEN e.conflicts_with IS NULL THEN 'received' ELSE 'conflict' END AS what, e.event_id, e.source, e.type, NULL::text, NULL::bigint,
         e.origin || ', key ' || e.idempotency_key || coalesce(', verified by ' || e.verified_by, '') || coalesce(', conflicts with ' || e.conflicts_with, '')
     FROM events e
     UNION ALL
@@ -95,7 +96,9 @@ CREATE FUNCTION hookfast.timeline(text text)
     ) s ON s.subject = l.subject
         -- Another line's subject may be a replay, or a quarantined request, of the same number.
         AND split_part(l.what, '.', 1) = s.kind
-    ORDER BY 1
+    ) t
+    -- A dead letter and its last attempt are of one statement.
+    ORDER BY date_trunc('milliseconds', t.at), t.what = 'dead letter', t.at
 $$;
 COMMENT ON FUNCTION hookfast.timeline IS 'Everything that happened to what hookfast.find finds, in order';
 

@@ -11,7 +11,7 @@ use crate::{
 };
 use clap::Parser;
 use hookfast::store::let_leave;
-use sqlx::{AssertSqlSafe, Executor};
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -22,6 +22,10 @@ const WARM: Duration = Duration::from_secs(3);
 
 /// Events are kept for so many days; the history begins the day after.
 const KEPT: u32 = 20;
+
+/// What processes agree to lock while one of them lets leave what is old.
+const TAKE: &str = "SELECT pg_advisory_lock(x'72657461696e'::bigint)";
+const GIVE: &str = "SELECT pg_advisory_unlock(x'72657461696e'::bigint)";
 
 #[derive(Parser)]
 pub(crate) struct Retention {
@@ -61,7 +65,8 @@ impl Retention {
         let config = config::one_handler(receiver::start(None)?, 32)?;
         let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
         let days = self.days * self.rounds;
-        prepare(&database, days).await?;
+        // The server's own round, which comes a minute after its start, finds this taken.
+        let mut alone = prepare(&database).await?;
         let mut table = Table::of(&["ms", "p50", "p99", "p99.9", "days gone", "with survivors", "took"]);
         let (mut p99s, mut ratios) = (Vec::new(), Vec::new());
         for round in 0..self.rounds {
@@ -75,7 +80,7 @@ impl Retention {
                 );
                 let start = Instant::now();
                 let loading = load::open_loop(server.address, &orders, self.connections, (start, WARM), &schedule);
-                let (loaded, left) = tokio::join!(loading, leave(&database, with));
+                let (loaded, left) = tokio::join!(loading, leave(&database, &mut alone, with));
                 let (mut brought, left) = (loaded?.0, left?);
                 anyhow::ensure!(brought.others.is_empty(), "other answers: {}", brought.others());
                 let times = [0.5, 0.99, 0.999].map(|share| brought.times.percentile(share));
@@ -104,8 +109,9 @@ impl Retention {
     /// Days of history, the oldest first to go: so many days before those that stay for later turns.
     async fn fill(&self, database: &Database, newer: u32) -> anyhow::Result<()> {
         let mut connection = database.connect().await?;
-        for day in 1..=self.days {
-            let day = KEPT + newer + day + 1;
+        let first = KEPT + newer + 2;
+        begin(&mut connection, first, first + self.days - 1).await?;
+        for day in first..first + self.days {
             let statements = include_str!("../../scripts/lib/history/day.sql")
                 .replace("${day}", &day.to_string())
                 .replace("${events}", &self.events.to_string())
@@ -118,30 +124,43 @@ impl Retention {
     }
 }
 
-/// The days, still empty, and a retention that has been announced.
-async fn prepare(database: &Database, days: u32) -> anyhow::Result<()> {
-    let mut connection = database.connect().await?;
-    let days = (KEPT + days + 2).to_string();
-    let statements = include_str!("../../scripts/lib/history/begin.sql").replace("${days}", &days);
+/// A history's days, still empty.
+async fn begin(connection: &mut PgConnection, from: u32, to: u32) -> anyhow::Result<()> {
+    let statements = include_str!("../../scripts/lib/history/begin.sql");
+    let statements = statements.replace("${from}", &from.to_string()).replace("${days}", &to.to_string());
     connection.execute(AssertSqlSafe(statements)).await?;
+    Ok(())
+}
+
+/// A source to have a history of, and a retention that has been announced.
+async fn prepare(database: &Database) -> anyhow::Result<PgConnection> {
+    let mut connection = database.connect().await?;
+    begin(&mut connection, 1, 0).await?;
     let announced = format!(
         "UPDATE hookfast_data.retention SET keep = interval '{KEPT} days', announced_at = now() - interval '2 days', \
             announced_keep = interval '{KEPT} days' WHERE class = 'events'"
     );
     connection.execute(AssertSqlSafe(announced)).await?;
-    Ok(())
+    connection.execute(TAKE).await?;
+    Ok(connection)
 }
 
 /// What the maintenance does once an hour, once the load is warm. Answers with the days that are gone, those with
 /// survivors, and how long it took.
-async fn leave(database: &Database, with: bool) -> anyhow::Result<Option<(usize, usize, Duration)>> {
+async fn leave(
+    database: &Database,
+    alone: &mut PgConnection,
+    with: bool,
+) -> anyhow::Result<Option<(usize, usize, Duration)>> {
     if !with {
         return Ok(None);
     }
     tokio::time::sleep(WARM + Duration::from_secs(1)).await;
     let of = database.url.parse()?;
+    alone.execute(GIVE).await?;
     let begun = Instant::now();
     let left = let_leave(&of, || false).await?;
+    alone.execute(TAKE).await?;
     anyhow::ensure!(left.days_in_use == 0, "{} days were in use", left.days_in_use);
     Ok(Some((left.days, left.days_with_survivors, begun.elapsed())))
 }

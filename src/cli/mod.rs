@@ -6,9 +6,11 @@ mod dev;
 mod listen;
 mod logging;
 mod migrate;
+mod operate;
 mod process;
 mod send;
 mod serve;
+mod table;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -40,6 +42,34 @@ enum Command {
     Send(send::Send),
     /// Receives webhooks, verifies their signature and prints them; SIGUSR1 makes it fail, and work again.
     Listen(listen::Listen),
+    /// What came: lists events, finds one by anything that is known of it, and tells what became of it.
+    Events(operate::Events),
+    /// What is owed to handlers, and what became of it.
+    Deliveries(operate::Deliveries),
+    /// What used up its tries or was refused for good: looks, tries it again, or ends it.
+    DeadLetters(operate::DeadLetters),
+    /// Events that have another's key and other content: a possible double purchase each.
+    Conflicts(operate::Conflicts),
+    /// Requests that failed verification: looks, has them verified again, takes one for genuine, makes room.
+    Quarantine(operate::Quarantine),
+    /// How handlers stand, and why; pauses and resumes them.
+    Handlers(operate::Handlers),
+    /// How sources stand: what they sent, and what is usual.
+    Sources(operate::Sources),
+    /// Replays of many events: starts, follows, pauses, ends them.
+    Replays(operate::Replays),
+    /// Who works: the processes, and who may hold deliveries.
+    Workers(operate::Workers),
+    /// How much there is, table by table.
+    Storage(operate::Storage),
+    /// How long what is kept, and what would go.
+    Retention(operate::Retention),
+    /// What Hookfast has to say of itself: dead letters, paused handlers, silent sources and more.
+    News(operate::News),
+    /// What operators and processes changed.
+    Log(operate::Log),
+    /// One screen: is intake safe, is work moving. Ends with 1 where something is bad.
+    Status(operate::Status),
 }
 
 /// The configuration file, where a command takes one.
@@ -61,6 +91,20 @@ pub async fn run() -> ExitCode {
         Command::Check(check) => check.run().await,
         Command::Send(send) => send.run().await,
         Command::Listen(listen) => listen.run().await,
+        Command::Events(events) => events.run().await,
+        Command::Deliveries(deliveries) => deliveries.run().await,
+        Command::DeadLetters(letters) => letters.run().await,
+        Command::Conflicts(conflicts) => conflicts.run().await,
+        Command::Quarantine(quarantine) => quarantine.run().await,
+        Command::Handlers(handlers) => handlers.run().await,
+        Command::Sources(sources) => sources.run().await,
+        Command::Replays(replays) => replays.run().await,
+        Command::Workers(workers) => workers.run().await,
+        Command::Storage(storage) => storage.run().await,
+        Command::Retention(retention) => retention.run().await,
+        Command::News(news) => news.run().await,
+        Command::Log(log) => log.run().await,
+        Command::Status(status) => status.run().await,
     };
     match done {
         Ok(code) => code,

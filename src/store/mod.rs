@@ -8,6 +8,7 @@ mod chores;
 mod claim;
 mod clock;
 mod connect;
+mod console;
 mod error;
 mod filter;
 mod floor;
@@ -38,6 +39,7 @@ pub use chores::{announce_dead, fold_counts, read_new_events, step_replays, watc
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, event_body};
 pub use clock::DatabaseClock;
 pub use connect::{Connection, Database, InvalidUrl, Role};
+pub use console::{Bind, Call, Console, ConsoleError, List};
 pub use error::{Fault, StoreError};
 pub use filter::{FilterError, check_filter};
 pub use floor::Floors;

@@ -19,7 +19,7 @@ fn filled(text: &str, words: &[(&str, String)]) -> String {
 
 async fn a_history(connection: &mut PgConnection) {
     let of = |text: &str, day: u32| {
-        let numbers = [("days", DAYS), ("day", day), ("events", EVENTS), ("dead", DEAD), ("owed", 20_000)];
+        let numbers = [("from", 1), ("days", DAYS), ("day", day), ("events", EVENTS), ("dead", DEAD), ("owed", 20_000)];
         filled(text, &numbers.map(|(word, number)| (word, number.to_string())))
     };
     let mut run = async |text: String| {

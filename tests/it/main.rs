@@ -14,6 +14,7 @@ mod http_handler;
 mod http_handler_hostile;
 mod http_handler_tls;
 mod ingress_http;
+mod operate;
 mod process;
 mod raw_server;
 mod receiver;

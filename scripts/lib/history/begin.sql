@@ -1,4 +1,5 @@
--- A source, two handlers, and the days of a history. Parameters: days.
+-- A source, two handlers, and the days of a history. Parameters: from, days (1 is
+-- yesterday).
 UPDATE hookfast_data.digest SET upto = hookfast_data.id_at(clock_timestamp());
 INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields)
 VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{matching_id,qrcode}')
@@ -10,7 +11,7 @@ DECLARE
     day date;
     part text;
 BEGIN
-    FOR day IN SELECT (current_date - d) FROM generate_series(1, ${days}) d LOOP
+    FOR day IN SELECT (current_date - d) FROM generate_series(${from}, ${days}) d LOOP
         FOREACH part IN ARRAY ARRAY['events', 'attempts', 'search_terms'] LOOP
             CONTINUE WHEN to_regclass('hookfast_data.' || part || to_char(day, '_YYYYMMDD')) IS NOT NULL;
             EXECUTE format('CREATE TABLE hookfast_data.%1$I (LIKE hookfast_data.%2$I INCLUDING ALL)', part || to_char(day, '_YYYYMMDD'), part);

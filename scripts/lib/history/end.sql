@@ -11,4 +11,5 @@ ON CONFLICT DO NOTHING;
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body)
 SELECT s.id, sha256(n::text::bytea), 'wrong_signature', '{}', '{}' FROM hookfast_data.sources s, generate_series(1, 1000) n WHERE s.name = 'airalo' ON CONFLICT DO NOTHING;
 INSERT INTO hookfast_data.operator_log (what, subject) SELECT 'delivery.retried', n::text FROM generate_series(1, 10000) n;
+SET client_min_messages = error;
 ANALYZE;

@@ -9,7 +9,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     old.day(100, 5).await;
     old.day(89, 3).await;
     assert_eq!(old.round().await, Left::default(), "it is announced, and nothing goes");
-    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ') FROM hookfast.news WHERE type = 'hookfast.retention.announced'";
+    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY received_at) FROM hookfast.news WHERE type = 'hookfast.retention.announced'";
     assert_eq!(old.text(news).await, "events 5");
     assert_eq!(old.round().await, Left::default(), "and announced once");
     assert_eq!(old.text(news).await, "events 5");

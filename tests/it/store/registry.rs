@@ -149,7 +149,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
         let error = error.into_database_error().expect("from the database");
         assert_eq!(error.message(), "no handler is named shopp; nothing was changed");
         let hint = error.downcast_ref::<sqlx::postgres::PgDatabaseError>().hint();
-        assert_eq!(hint, Some("The names are in hookfast_data.handlers."));
+        assert_eq!(hint, Some("The names are in hookfast.handler_health."));
     }
     let open = "SELECT count(*) FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a WHERE pronamespace = 'hookfast'::regnamespace AND grantee = 0";
     assert_eq!(store.count(open).await, 0, "nobody may call them unless it was granted");

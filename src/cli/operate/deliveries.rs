@@ -1,0 +1,175 @@
+//! `hookfast deliveries`.
+
+use super::{
+    shell::{self, Output, Page, Sure},
+    when::When,
+};
+use crate::store::{Bind, Call, List};
+use std::process::ExitCode;
+
+/// What is owed to handlers, and what became of it.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct Deliveries {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: Listed,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Deliveries, the newest first: those that are owed or dead, unless --state or --event says otherwise.
+    List(Listed),
+    /// Lets what is ready or retrying wait until a time, or tries it at once.
+    Postpone(Postpone),
+    /// Ends one that is owed and not running, or dead: it is not tried any more.
+    Discard(Discard),
+}
+
+#[derive(clap::Args)]
+struct Listed {
+    /// Only of this handler.
+    #[arg(long)]
+    handler: Option<String>,
+    /// Only in this state, or in these: ready, running, retrying, postponed, waiting, paused, dead, delivered, filtered,
+    /// discarded; or open for those that are not done yet, and all.
+    #[arg(long, value_delimiter = ',', value_parser = STATES)]
+    state: Vec<String>,
+    /// Only of this event.
+    #[arg(long, value_name = "EVENT_ID")]
+    event: Option<String>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+const STATES: [&str; 12] = [
+    "open",
+    "all",
+    "ready",
+    "running",
+    "retrying",
+    "postponed",
+    "waiting",
+    "paused",
+    "dead",
+    "delivered",
+    "filtered",
+    "discarded",
+];
+
+/// Those that still want somebody: what is done is found by its event, or when it is asked for.
+const OPEN: &str = "ready,running,retrying,postponed,waiting,paused,dead";
+
+#[derive(clap::Args)]
+struct Postpone {
+    /// The delivery.
+    #[arg(value_name = "DELIVERY_ID", required_unless_present = "all", conflicts_with = "all")]
+    delivery: Option<i64>,
+    /// All of a handler that are ready or retrying.
+    #[arg(long, requires = "handler")]
+    all: bool,
+    /// The handler, with --all.
+    #[arg(long, requires = "all")]
+    handler: Option<String>,
+    /// Only events of this type, with --all: airalo.order.completed, or airalo.*
+    #[arg(long = "type", value_name = "TYPE", requires = "all")]
+    of_type: Option<String>,
+    /// Until then: 2h from now, or a time as 2026-07-01 12:00 (UTC); now tries at once.
+    #[arg(long, value_name = "TIME")]
+    until: When,
+    /// Why, for the log of operators.
+    #[arg(long)]
+    why: Option<String>,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Discard {
+    /// The delivery.
+    #[arg(value_name = "DELIVERY_ID")]
+    delivery: i64,
+    /// Why, for its history and the log of operators.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The columns of deliveries.
+pub(super) const COLUMNS: [&str; 9] = [
+    "delivery_id",
+    "handler",
+    "event_id",
+    "state",
+    "attempts",
+    "tries_left",
+    "next_try_at",
+    "ended_at",
+    "ordering_key",
+];
+
+/// Without last_error, which is looked up row by row.
+pub(super) fn all() -> List {
+    List::of(
+        "deliveries",
+        "delivery_id, handler, event_id, state, attempts, tries_left, next_try_at, ended_at, ordering_key",
+        "delivery_id DESC",
+    )
+}
+
+impl Deliveries {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what.unwrap_or(What::List(self.list)) {
+            What::List(list) => list.run().await,
+            What::Postpone(postpone) => postpone.run().await,
+            What::Discard(discard) => {
+                let shell = shell::open(discard.output).await?;
+                let call = Call::act("discard")
+                    .with("delivery_id", Some(Bind::number(discard.delivery)))
+                    .with("why", Some(Bind::text(discard.why)));
+                shell.act(call, &format!("delivery {} is discarded", discard.delivery)).await
+            }
+        }
+    }
+}
+
+impl Listed {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let shell = shell::open(self.output).await?;
+        let asked = |state: &str| self.state.iter().any(|asked| asked == state);
+        let states = if asked("all") || self.state.is_empty() && self.event.is_some() {
+            None
+        } else if self.state.is_empty() {
+            Some(OPEN.to_owned())
+        } else {
+            Some(self.state.join(",").replace("open", OPEN))
+        };
+        let list = all()
+            .is("handler", self.handler.map(Bind::text))
+            .is("event_id", self.event.map(Bind::id))
+            .one_of("state", states.map(Bind::text))
+            .below("delivery_id", self.page.number()?);
+        shell.page(list, &self.page, "delivery_id", &COLUMNS, "no deliveries").await
+    }
+}
+
+impl Postpone {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let shell = shell::open(self.output).await?;
+        let call = if self.all { Call::act("postpone_all") } else { Call::act("postpone") }
+            .with("until", Some(self.until.coming()))
+            .with("why", self.why.map(Bind::text));
+        if let Some(delivery) = self.delivery {
+            let call = call.with("delivery_id", Some(Bind::number(delivery)));
+            return shell.act(call, &format!("delivery {delivery} is postponed")).await;
+        }
+        let call = call.with("handler", self.handler.map(Bind::text)).with("type", self.of_type.map(Bind::text));
+        shell.bulk(call, self.sure, "postpone", "deliveries", &COLUMNS).await
+    }
+}

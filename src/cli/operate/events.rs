@@ -1,0 +1,299 @@
+//! `hookfast events`.
+
+use super::{
+    deliveries,
+    shell::{self, Output, Page, Shell, Sure},
+    when::When,
+};
+use crate::cli::{
+    process::{complain, say},
+    table,
+};
+use crate::store::{Bind, Call, List};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// What came: lists events, finds one by anything that is known of it, and tells what became of it.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct Events {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: Listed,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Events, the newest first.
+    List(Listed),
+    /// Whole events with their deliveries: by id, idempotency key, order number, ICCID or what else finds them.
+    Show(Found),
+    /// Everything that happened to what is found, in order.
+    Timeline(Found),
+    /// For each handler what it has to do with an event, and why.
+    Explain(One),
+    /// Erases the payload and headers of an event for good, or with --all of those that match; key, type and history
+    /// stay. What is still owed is left alone.
+    Erase(Erase),
+    /// Keeps an event and its history from leaving by retention.
+    Hold(WithReason),
+    /// Lets a held event leave by retention again.
+    Unhold(One),
+    /// Delivers an event to a handler again, or to one that came later.
+    Replay(Replay),
+}
+
+#[derive(clap::Args)]
+struct Found {
+    /// An event's id, its idempotency key, or the value of a search field of its source: an order's number, an ICCID.
+    text: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct One {
+    /// The event.
+    #[arg(value_name = "EVENT_ID")]
+    event: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct WithReason {
+    /// The event.
+    #[arg(value_name = "EVENT_ID")]
+    event: String,
+    /// Why, for the log of operators.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Erase {
+    /// The event.
+    #[arg(value_name = "EVENT_ID", required_unless_present = "all", conflicts_with = "all")]
+    event: Option<String>,
+    /// All that match what follows, which has to say something.
+    #[arg(long)]
+    all: bool,
+    /// Only those that `hookfast events show` finds by this.
+    #[arg(long, value_name = "TEXT", requires = "all")]
+    term: Option<String>,
+    /// Only of this source.
+    #[arg(long, requires = "all")]
+    source: Option<String>,
+    /// Only of this type: airalo.order.completed, or airalo.*
+    #[arg(long = "type", value_name = "TYPE", requires = "all")]
+    of_type: Option<String>,
+    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME", requires = "all")]
+    after: Option<When>,
+    /// Only before then.
+    #[arg(long, value_name = "TIME", requires = "all")]
+    before: Option<When>,
+    /// Only where the payload fits: a jsonpath predicate, as '$.data.email == "a@example.com"'.
+    #[arg(long, value_name = "JSONPATH", requires = "all")]
+    payload: Option<String>,
+    /// Why, for the log of operators. It should not repeat what is erased.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Replay {
+    /// The event.
+    #[arg(value_name = "EVENT_ID")]
+    event: String,
+    /// To whom.
+    #[arg(long)]
+    handler: String,
+    /// Why, for the log of operators.
+    #[arg(long)]
+    why: String,
+    /// With a webhook-id of its own, so that a receiver that did the work before does it again.
+    #[arg(long)]
+    new_webhook_id: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+const MEMBERS: [&str; 14] = [
+    "event_id",
+    "received_at",
+    "source",
+    "type",
+    "topic",
+    "origin",
+    "idempotency_key",
+    "conflicts_with",
+    "verified_by",
+    "erased_at",
+    "payload_error",
+    "headers",
+    "payload",
+    "body",
+];
+
+const COLUMNS: [&str; 7] =
+    ["received_at", "event_id", "source", "type", "idempotency_key", "conflicts_with", "erased_at"];
+
+#[derive(clap::Args)]
+struct Listed {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only of this type: airalo.order.completed, or airalo.*
+    #[arg(long = "type", value_name = "TYPE")]
+    of_type: Option<String>,
+    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    /// Only before then.
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Events {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what.unwrap_or(What::List(self.list)) {
+            What::List(list) => list.run().await,
+            What::Show(found) => show(found).await,
+            What::Timeline(found) => {
+                let mut shell = shell::open(found.output).await?;
+                let rows =
+                    shell.console.call(Call::look("timeline").with("text", Some(Bind::text(&found.text)))).await?;
+                if rows.is_empty() {
+                    return nothing(shell, &found.text).await;
+                }
+                shell.print(&rows, &["at", "what", "type", "handler", "delivery_id", "says"], "nothing happened");
+                shell.done().await
+            }
+            What::Explain(one) => {
+                let mut shell = shell::open(one.output).await?;
+                let rows =
+                    shell.console.call(Call::look("explain").with("event_id", Some(Bind::id(&one.event)))).await?;
+                shell.print(&rows, &["handler", "verdict", "delivery_id", "says"], "there is no handler");
+                shell.done().await
+            }
+            What::Erase(erase) => erase.run().await,
+            What::Hold(hold) => {
+                let call = Call::act("hold")
+                    .with("event_id", Some(Bind::id(&hold.event)))
+                    .with("why", Some(Bind::text(hold.why)));
+                shell::open(hold.output).await?.act(call, &format!("event {} is held", hold.event)).await
+            }
+            What::Unhold(one) => {
+                let call = Call::act("unhold").with("event_id", Some(Bind::id(&one.event)));
+                shell::open(one.output).await?.act(call, &format!("event {} is held no more", one.event)).await
+            }
+            What::Replay(replay) => replay.run().await,
+        }
+    }
+}
+
+/// What finds no event.
+async fn nothing(shell: Shell, text: &str) -> anyhow::Result<ExitCode> {
+    complain(&format!(
+        "no event is found by '{}'\nhint: it looks for event ids, idempotency keys and the search fields of sources, whole and as they are written; `hookfast events` lists",
+        table::plain(text, false)
+    ));
+    shell.close(ExitCode::FAILURE).await
+}
+
+async fn show(found: Found) -> anyhow::Result<ExitCode> {
+    let mut shell = shell::open(found.output).await?;
+    let ids = shell.console.call(Call::look("find").with("text", Some(Bind::text(&found.text)))).await?;
+    let ids: Vec<String> = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    if ids.is_empty() {
+        return nothing(shell, &found.text).await;
+    }
+    let events = shell.console.list(List::of("events", "*", "event_id").ids("event_id", &ids)).await?;
+    for (i, event) in events.iter().enumerate() {
+        if i > 0 && !shell.json() {
+            say("");
+        }
+        shell.print_record(&shell.with_body(event), &MEMBERS);
+        if !shell.json() {
+            let of_event = deliveries::all().is("event_id", event["event_id"].as_str().map(Bind::id));
+            let rows = shell.console.list(of_event).await?;
+            shell.print_below(
+                "deliveries",
+                &rows,
+                &["delivery_id", "handler", "state", "attempts", "tries_left", "next_try_at", "ended_at"],
+            );
+        }
+    }
+    shell.done().await
+}
+
+impl Erase {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        let why = Some(Bind::text(self.why));
+        if let Some(event) = self.event {
+            // It cannot be undone, so one is asked about too.
+            let list = List::of("events", "event_id, type, idempotency_key, received_at", "event_id");
+            let sample = shell.console.list(list.is("event_id", Some(Bind::id(&event)))).await?;
+            let preview = json!({ "matching": 1, "sample": sample });
+            if !sample.is_empty() && !shell.preview_and_ask(&preview, self.sure, "erase", "events", &COLUMNS)? {
+                return shell.close(ExitCode::FAILURE).await;
+            }
+            let call = Call::act("erase").with("event_id", Some(Bind::id(&event))).with("why", why);
+            return shell.act(call, &format!("event {event} is erased")).await;
+        }
+        let call = Call::act("erase_all")
+            .with("term", self.term.map(Bind::text))
+            .with("source", self.source.map(Bind::text))
+            .with("type", self.of_type.map(Bind::text))
+            .with("received_after", self.after.as_ref().map(When::past))
+            .with("received_before", self.before.as_ref().map(When::past))
+            .with("payload", self.payload.map(Bind::path))
+            .with("why", why);
+        shell.bulk(call, self.sure, "erase", "events", &COLUMNS).await
+    }
+}
+
+impl Replay {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        let call = Call::act("replay")
+            .with("event_id", Some(Bind::id(&self.event)))
+            .with("handler", Some(Bind::text(&self.handler)))
+            .with("why", Some(Bind::text(self.why)))
+            .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)));
+        let replay = shell.console.call(call).await?.pop().unwrap_or_default();
+        let words = format!("event {} is owed to {} again, as replay {replay}", self.event, self.handler);
+        shell.told(json!({ "replay_id": replay }), &words);
+        shell.done().await
+    }
+}
+
+impl Listed {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let shell = shell::open(self.output).await?;
+        let list = List::of(
+            "events",
+            "event_id, received_at, source, type, topic, origin, idempotency_key, conflicts_with, verified_by, erased_at",
+            "event_id DESC",
+        )
+        .is("source", self.source.map(Bind::text))
+        .of_type("type", self.of_type.as_deref())
+        .ids_from("event_id", self.after.as_ref().map(When::past))
+        .ids_below("event_id", self.before.as_ref().map(When::past))
+        .below("event_id", self.page.event());
+        shell.page(list, &self.page, "event_id", &COLUMNS, "no events").await
+    }
+}

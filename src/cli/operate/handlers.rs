@@ -1,0 +1,187 @@
+//! `hookfast handlers`.
+
+use super::shell::{self, Output, Sure};
+use crate::cli::process::complain;
+use crate::store::{Bind, Call, List};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+/// How handlers stand, and why; pauses and resumes them.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct Handlers {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: Output,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Every handler: ok, failing, open (its circuit breaker), unserved or paused.
+    List(Output),
+    /// One, with what it takes, its backlog and its failures of the last day.
+    Show(One),
+    /// Stops dispatch to one; intake goes on, and its deliveries wait.
+    Pause(Pause),
+    /// Lets one go on.
+    Resume(One),
+    /// Stops dispatch to all; intake goes on.
+    PauseAll(PauseAll),
+    /// Lets all that are paused go on.
+    ResumeAll(ResumeAll),
+    /// The failed attempts of the last day, by handler and kind of error.
+    Failures(Failures),
+}
+
+#[derive(clap::Args)]
+struct One {
+    /// The handler.
+    handler: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Pause {
+    /// The handler.
+    handler: String,
+    /// Why: it is shown wherever the handler is.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct PauseAll {
+    /// Why: it is shown wherever the handlers are.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct ResumeAll {
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Failures {
+    /// Only of this handler.
+    handler: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+const COLUMNS: [&str; 9] = [
+    "handler",
+    "state",
+    "ready",
+    "oldest_ready_age",
+    "per_minute",
+    "delivered_last_hour",
+    "failed_last_hour",
+    "dead_letters",
+    "why",
+];
+const FAILURES: [&str; 7] =
+    ["handler", "error_kind", "count", "first_at", "last_at", "sample_event_id", "sample_error"];
+
+fn health() -> List {
+    List::of("handler_health", "*", "handler")
+}
+
+fn failures(handler: Option<String>) -> List {
+    List::of("failures", "*", "count DESC, handler, error_kind").is("handler", handler.map(Bind::text))
+}
+
+impl Handlers {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what.unwrap_or(What::List(self.list)) {
+            What::List(output) => shell::open(output).await?.all(health(), &COLUMNS, "no handlers").await,
+            What::Show(one) => show(one).await,
+            What::Pause(pause) => {
+                let call = Call::act("pause")
+                    .with("handler", Some(Bind::text(&pause.handler)))
+                    .with("why", Some(Bind::text(pause.why)));
+                shell::open(pause.output).await?.act(call, &format!("handler {} is paused", pause.handler)).await
+            }
+            What::Resume(one) => {
+                let call = Call::act("resume").with("handler", Some(Bind::text(&one.handler)));
+                shell::open(one.output).await?.act(call, &format!("handler {} goes on", one.handler)).await
+            }
+            What::PauseAll(all) => {
+                let call = Call::act("pause_all").with("why", Some(Bind::text(all.why)));
+                turn_all(call, all.sure, all.output, "pause", false).await
+            }
+            What::ResumeAll(all) => turn_all(Call::act("resume_all"), all.sure, all.output, "resume", true).await,
+            What::Failures(wanted) => {
+                let list = failures(wanted.handler);
+                shell::open(wanted.output).await?.all(list, &FAILURES, "no failed attempts in the last day").await
+            }
+        }
+    }
+}
+
+async fn show(one: One) -> anyhow::Result<ExitCode> {
+    let mut shell = shell::open(one.output).await?;
+    let Some(row) = shell.console.list(health().is("handler", Some(Bind::text(&one.handler)))).await?.pop() else {
+        complain(&format!("no handler is named '{}'\nhint: `hookfast handlers` lists them", one.handler));
+        return shell.close(ExitCode::FAILURE).await;
+    };
+    let members = [
+        "handler",
+        "kind",
+        "state",
+        "why",
+        "types",
+        "sources",
+        "ordered",
+        "tries",
+        "ready",
+        "oldest_ready_age",
+        "per_minute",
+        "served_by",
+        "delivered_last_hour",
+        "failed_last_hour",
+        "dead_last_hour",
+        "dead_letters",
+    ];
+    shell.print_record(&row, &members);
+    if !shell.json() {
+        let backlog = List::of("backlog", "*", "handler").is("handler", Some(Bind::text(&one.handler)));
+        let rows = shell.console.list(backlog).await?;
+        let columns =
+            ["ready", "running", "waiting", "later", "due_in_5_minutes", "due_in_30_minutes", "due_in_120_minutes"];
+        shell.print_below("backlog", &rows, &columns);
+        let rows = shell.console.list(failures(Some(one.handler))).await?;
+        shell.print_below("failures of the last day", &rows, &FAILURES[1..]);
+    }
+    shell.done().await
+}
+
+/// Pauses or resumes all of them, having said which.
+async fn turn_all(call: Call, sure: Sure, output: Output, verb: &str, paused: bool) -> anyhow::Result<ExitCode> {
+    let mut shell = shell::open(output).await?;
+    let rows = shell.console.list(List::of("backlog", "handler, ready, running, paused", "handler")).await?;
+    let sample: Vec<Value> = rows.into_iter().filter(|row| row["paused"] == paused).collect();
+    if sample.is_empty() {
+        complain(&format!("there is no handler to {verb}; nothing was changed"));
+        return shell.done().await;
+    }
+    let preview = json!({ "matching": sample.len(), "sample": sample });
+    if !shell.preview_and_ask(&preview, sure, verb, "handlers", &["handler", "ready", "running"])? {
+        return shell.close(ExitCode::FAILURE).await;
+    }
+    let changed = shell.console.call(call).await?.pop().unwrap_or_default();
+    let words = format!("{verb}: {changed} handlers");
+    shell.told(json!({ "changed": changed }), &words);
+    shell.done().await
+}

@@ -1,0 +1,196 @@
+//! The commands that only look: one list each.
+
+use super::{
+    shell::{self, Output, Page},
+    when::When,
+};
+use crate::store::{Bind, Call, List};
+use std::process::ExitCode;
+
+/// Events that have another's key and other content: a possible double purchase each. The newest first; `hookfast
+/// events show EVENT_ID` has both payloads.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Conflicts {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Conflicts {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let list = List::of(
+            "conflicts",
+            "event_id, source, type, received_at, idempotency_key, first_event_id, first_received_at",
+            "event_id DESC",
+        )
+        .is("source", self.source.map(Bind::text))
+        .below("event_id", self.page.event());
+        let columns = ["received_at", "event_id", "source", "type", "first_event_id", "first_received_at"];
+        shell::open(self.output).await?.page(list, &self.page, "event_id", &columns, "no conflicts").await
+    }
+}
+
+/// How sources stand: ok, silent or rejecting, with what they sent in the last hour and what is usual.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Sources {
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Sources {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let columns = [
+            "source",
+            "kind",
+            "state",
+            "last_event_at",
+            "last_hour",
+            "usual_hour",
+            "duplicates_last_hour",
+            "conflicts_last_hour",
+            "rejected_last_hour",
+            "quarantined",
+        ];
+        shell::open(self.output).await?.all(List::of("source_health", "*", "source"), &columns, "no sources").await
+    }
+}
+
+/// Who works: the processes of the last day, and who may hold deliveries. As JSON, the latter.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Workers {
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Workers {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        let workers = shell.console.list(List::of("workers", "*", "alive DESC, holder")).await?;
+        let columns = ["holder", "kind", "alive", "running", "handlers", "registered_at", "expires_at"];
+        shell.print(&workers, &columns, "no workers");
+        if !shell.json() {
+            let processes = shell.console.list(List::of("processes", "*", "alive DESC, holder")).await?;
+            let columns = ["holder", "roles", "version", "alive", "started_at", "seen_at", "not_ready"];
+            shell.print_below("processes", &processes, &columns);
+        }
+        shell.done().await
+    }
+}
+
+/// How much there is, table by table, the days of each together.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Storage {
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Storage {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let columns = [
+            "table",
+            "size",
+            "estimated_rows",
+            "dead_rows",
+            "days",
+            "oldest_day",
+            "newest_day",
+            "bytes_a_day",
+            "oldest_snapshot_age",
+        ];
+        shell::open(self.output).await?.all(List::of("storage", "*", "bytes DESC"), &columns, "no tables").await
+    }
+}
+
+/// How long what is kept (nothing there is for ever), and with --preview what would go now.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Retention {
+    /// What would go now, class by class and day by day, and what of it stays. It changes nothing.
+    #[arg(long)]
+    preview: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Retention {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        if self.preview {
+            let rows = shell.console.call(Call::look("retention_preview")).await?;
+            shell.print(&rows, &["class", "day", "rows", "stays", "bytes", "goes_at"], "nothing would go");
+            return shell.done().await;
+        }
+        shell.all(List::of("retention", "*", "class"), &["class", "keep", "announced_at"], "nothing is kept").await
+    }
+}
+
+/// What Hookfast has to say of itself, the newest first: dead letters, paused handlers, silent sources and more.
+#[derive(clap::Args)]
+pub(in crate::cli) struct News {
+    /// Only of this type: hookfast.delivery.dead, or hookfast.handler.*
+    #[arg(long = "type", value_name = "TYPE")]
+    of_type: Option<String>,
+    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    /// Only before then.
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl News {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let list = List::of("news", "*", "event_id DESC")
+            .of_type("type", self.of_type.as_deref())
+            .ids_from("event_id", self.after.as_ref().map(When::past))
+            .ids_below("event_id", self.before.as_ref().map(When::past))
+            .below("event_id", self.page.event());
+        let columns = ["received_at", "type", "payload", "says"];
+        shell::open(self.output).await?.page(list, &self.page, "event_id", &columns, "no news").await
+    }
+}
+
+/// What operators and processes changed, the newest first.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Log {
+    /// Only by this role.
+    #[arg(long)]
+    who: Option<String>,
+    /// Only this: handler.paused, event.erased, deliveries.retried and so on.
+    #[arg(long)]
+    what: Option<String>,
+    /// Only about this: a handler's name, or an id.
+    #[arg(long)]
+    subject: Option<String>,
+    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    /// Only before then.
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Log {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let list = List::of("operator_log", "*", "log_id DESC")
+            .is("who", self.who.map(Bind::text))
+            .is("what", self.what.map(Bind::text))
+            .is("subject", self.subject.map(Bind::text))
+            .from("at", self.after.as_ref().map(When::past))
+            .below("at", self.before.as_ref().map(When::past))
+            .below("log_id", self.page.number()?);
+        let columns = ["log_id", "at", "who", "what", "subject", "details"];
+        shell::open(self.output).await?.page(list, &self.page, "log_id", &columns, "the log is empty").await
+    }
+}

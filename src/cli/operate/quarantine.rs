@@ -1,0 +1,189 @@
+//! `hookfast quarantine`.
+
+use super::{
+    shell::{self, Output, Page, Sure},
+    when::When,
+};
+use crate::cli::process::complain;
+use crate::store::{Bind, Call, List};
+use std::process::ExitCode;
+
+/// Requests that failed verification: looks, has them verified again, takes one for genuine, makes room.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct Quarantine {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: Listed,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// What is kept, the newest first; identical requests are one, with a count.
+    List(Listed),
+    /// One, with its headers and its body (the body: operators only).
+    Show(One),
+    /// Has requests verified again by the secrets of now: what is genuine becomes an event.
+    Reverify(Reverify),
+    /// Takes one for genuine on your word, without verifying it: it becomes an event.
+    Release(Release),
+    /// Removes requests for good, which makes room.
+    Discard(Discard),
+}
+
+#[derive(clap::Args)]
+struct Listed {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only with this reason.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Only what came since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    /// Only what last came before then.
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct One {
+    /// The request.
+    #[arg(value_name = "QUARANTINE_ID")]
+    request: i64,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Reverify {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only what came since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Release {
+    /// The request.
+    #[arg(value_name = "QUARANTINE_ID")]
+    request: i64,
+    /// Why you take it for genuine.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Discard {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only with this reason.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Only what last came before then: 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+    /// Why, for the log of operators.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+const COLUMNS: [&str; 9] =
+    ["quarantine_id", "source", "reason", "count", "first_at", "last_at", "bytes", "asked", "answer"];
+
+impl Quarantine {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what.unwrap_or(What::List(self.list)) {
+            What::List(list) => list.run().await,
+            What::Show(one) => one.run().await,
+            What::Reverify(reverify) => {
+                let call = Call::act("reverify")
+                    .with("source", reverify.source.map(Bind::text))
+                    .with("last_after", reverify.after.as_ref().map(When::past));
+                let shell = shell::open(reverify.output).await?;
+                shell.bulk(call, reverify.sure, "verify again", "requests", &COLUMNS).await
+            }
+            What::Release(release) => {
+                let call = Call::act("release")
+                    .with("quarantine_id", Some(Bind::number(release.request)))
+                    .with("why", Some(Bind::text(release.why)));
+                let done =
+                    format!("request {} is released: the ingress makes it an event within seconds", release.request);
+                shell::open(release.output).await?.act(call, &done).await
+            }
+            What::Discard(discard) => {
+                let call = Call::act("discard_quarantined")
+                    .with("source", discard.source.map(Bind::text))
+                    .with("reason", discard.reason.map(Bind::text))
+                    .with("last_before", discard.before.as_ref().map(When::past))
+                    .with("why", Some(Bind::text(discard.why)));
+                let shell = shell::open(discard.output).await?;
+                shell.bulk(call, discard.sure, "discard", "requests", &COLUMNS).await
+            }
+        }
+    }
+}
+
+impl Listed {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let shell = shell::open(self.output).await?;
+        let columns = "quarantine_id, source, reason, count, first_at, last_at, topic, bytes, asked, asked_by, answer";
+        let list = List::of("quarantine", columns, "quarantine_id DESC")
+            .is("source", self.source.map(Bind::text))
+            .is("reason", self.reason.map(Bind::text))
+            .from("last_at", self.after.as_ref().map(When::past))
+            .below("last_at", self.before.as_ref().map(When::past))
+            .below("quarantine_id", self.page.number()?);
+        shell.page(list, &self.page, "quarantine_id", &COLUMNS, "nothing is in quarantine").await
+    }
+}
+
+impl One {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        let list = List::of("quarantine", "*", "quarantine_id").is("quarantine_id", Some(Bind::number(self.request)));
+        let Some(row) = shell.console.list(list).await?.pop() else {
+            complain(&format!(
+                "no quarantined request has the id {}\nhint: `hookfast quarantine` lists them; what was released or verified is an event now",
+                self.request
+            ));
+            return shell.close(ExitCode::FAILURE).await;
+        };
+        let members = [
+            "quarantine_id",
+            "source",
+            "reason",
+            "count",
+            "first_at",
+            "last_at",
+            "topic",
+            "bytes",
+            "asked",
+            "asked_by",
+            "answer",
+            "headers",
+            "body",
+        ];
+        shell.print_record(&shell.with_body(&row), &members);
+        shell.done().await
+    }
+}

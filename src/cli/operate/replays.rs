@@ -1,0 +1,216 @@
+//! `hookfast replays`.
+
+use super::{
+    shell::{self, Output, Page, Sure},
+    when::When,
+};
+use crate::cli::process::{complain, say};
+use crate::store::{Bind, Call, List};
+use serde_json::Value;
+use std::{process::ExitCode, time::Duration};
+
+/// Replays of many events: starts, follows, pauses, ends them.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct Replays {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    list: Listed,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Replays, the newest first, with how far they are.
+    List(Listed),
+    /// One, with what it replays and why.
+    Show(One),
+    /// Delivers all events that match to a handler again, oldest first, at so many a second.
+    Start(Start),
+    /// Stops one for now; what it has made stays owed.
+    Pause(One),
+    /// Lets one go on where it stopped.
+    Resume(One),
+    /// Ends one for good; what it has made stays owed.
+    Cancel(One),
+    /// Follows one until it is done; ends with 1 where it was cancelled.
+    Watch(One),
+}
+
+#[derive(clap::Args)]
+struct Listed {
+    /// Only of this handler.
+    #[arg(long)]
+    handler: Option<String>,
+    /// Only in this state.
+    #[arg(long, value_parser = ["running", "paused", "done", "cancelled"])]
+    state: Option<String>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct One {
+    /// The replay.
+    #[arg(value_name = "REPLAY_ID")]
+    replay: i64,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Start {
+    /// To whom.
+    #[arg(long)]
+    handler: String,
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only of this type: airalo.order.completed, or airalo.*
+    #[arg(long = "type", value_name = "TYPE")]
+    of_type: Option<String>,
+    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    /// Only before then.
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+    /// Only where the payload fits: a jsonpath predicate, as '$.data.price > 10'.
+    #[arg(long, value_name = "JSONPATH")]
+    payload: Option<String>,
+    /// How many a second; without, half of what the handler does now, 10 to 200.
+    #[arg(long, value_name = "N")]
+    per_second: Option<i32>,
+    /// With webhook-ids of their own, so that a receiver that did the work before does it again.
+    #[arg(long)]
+    new_webhook_id: bool,
+    /// Why, for the log of operators.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+const COLUMNS: [&str; 9] =
+    ["replay_id", "handler", "state", "replayed", "matching", "percent", "at_least_another", "asked_at", "why"];
+
+fn one(replay: i64) -> List {
+    List::of("replays", "*", "replay_id").is("replay_id", Some(Bind::number(replay)))
+}
+
+impl Replays {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what.unwrap_or(What::List(self.list)) {
+            What::List(list) => {
+                let all = List::of("replays", "*", "replay_id DESC")
+                    .is("handler", list.handler.map(Bind::text))
+                    .is("state", list.state.map(Bind::text))
+                    .below("replay_id", list.page.number()?);
+                shell::open(list.output).await?.page(all, &list.page, "replay_id", &COLUMNS, "no replays").await
+            }
+            What::Show(wanted) => wanted.show().await,
+            What::Start(start) => start.run().await,
+            What::Pause(wanted) => wanted.turn("pause_replay", "is paused").await,
+            What::Resume(wanted) => wanted.turn("resume_replay", "goes on").await,
+            What::Cancel(wanted) => wanted.turn("cancel_replay", "is cancelled").await,
+            What::Watch(wanted) => wanted.watch().await,
+        }
+    }
+}
+
+impl Start {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let call = Call::act("replay_all")
+            .with("handler", Some(Bind::text(self.handler)))
+            .with("source", self.source.map(Bind::text))
+            .with("type", self.of_type.map(Bind::text))
+            .with("received_after", self.after.as_ref().map(When::past))
+            .with("received_before", self.before.as_ref().map(When::past))
+            .with("payload", self.payload.map(Bind::path))
+            .with("per_second", self.per_second.map(Bind::small))
+            .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)))
+            .with("why", Some(Bind::text(self.why)));
+        let columns = ["received_at", "event_id", "type", "idempotency_key"];
+        shell::open(self.output).await?.bulk(call, self.sure, "replay", "events", &columns).await
+    }
+}
+
+impl One {
+    async fn turn(self, function: &'static str, done: &str) -> anyhow::Result<ExitCode> {
+        let call = Call::act(function).with("replay_id", Some(Bind::number(self.replay)));
+        shell::open(self.output).await?.act(call, &format!("replay {} {done}", self.replay)).await
+    }
+
+    async fn show(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {
+            complain(&self.missing());
+            return shell.close(ExitCode::FAILURE).await;
+        };
+        let members = [
+            "replay_id",
+            "handler",
+            "state",
+            "replayed",
+            "matching",
+            "percent",
+            "at_least_another",
+            "per_second",
+            "source",
+            "type",
+            "payload",
+            "new_webhook_id",
+            "asked_by",
+            "why",
+            "asked_at",
+            "stepped_at",
+            "ended_at",
+        ];
+        shell.print_record(&row, &members);
+        shell.done().await
+    }
+
+    /// A line whenever something changed.
+    async fn watch(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        let mut last = String::new();
+        loop {
+            let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {
+                complain(&self.missing());
+                return shell.close(ExitCode::FAILURE).await;
+            };
+            let state = row["state"].as_str().unwrap_or_default();
+            let line = progress(&row);
+            if line != last {
+                say(&if shell.json() { row.to_string() } else { line.clone() });
+                last = line;
+            }
+            match state {
+                "done" => return shell.done().await,
+                "cancelled" => return shell.close(ExitCode::FAILURE).await,
+                _ => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+        }
+    }
+
+    fn missing(&self) -> String {
+        format!("there is no replay {}\nhint: `hookfast replays` lists them", self.replay)
+    }
+}
+
+fn progress(row: &Value) -> String {
+    let left = row["at_least_another"].as_str().map(|left| format!(", at least another {left}")).unwrap_or_default();
+    format!(
+        "replay {} to {}: {}, {} of {} ({} %){left}",
+        row["replay_id"],
+        row["handler"].as_str().unwrap_or_default(),
+        row["state"].as_str().unwrap_or_default(),
+        row["replayed"],
+        row["matching"],
+        row["percent"]
+    )
+}

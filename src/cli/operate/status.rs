@@ -1,0 +1,96 @@
+//! `hookfast status`.
+
+use super::shell::{self, Output, Shell};
+use crate::cli::{
+    process::{complain, say},
+    table,
+};
+use crate::store::Call;
+use serde_json::{Value, json};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
+
+/// One screen: is intake safe, is work moving. Ends with 1 where something is bad.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Status {
+    /// Again every two seconds, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+const EVERY: Duration = Duration::from_secs(2);
+
+impl Status {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = Some(shell::open(self.output).await?);
+        let mut code = draw(shell.as_mut().expect("just opened"), false).await?;
+        let stop = tokio::signal::ctrl_c();
+        tokio::pin!(stop);
+        while self.watch {
+            tokio::select! {
+                _ = &mut stop => break,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+            // A database that is away is what one wants to see, and that it is back.
+            let drawn = match &mut shell {
+                Some(shell) => draw(shell, true).await,
+                None => match shell::open(self.output).await {
+                    Ok(opened) => draw(shell.insert(opened), true).await,
+                    Err(error) => Err(error),
+                },
+            };
+            code = match drawn {
+                Ok(code) => code,
+                Err(error) => {
+                    shell = None;
+                    complain(&format!("TROUBLE: {error:#}"));
+                    ExitCode::FAILURE
+                }
+            };
+        }
+        match shell {
+            Some(shell) => shell.close(code).await,
+            None => Ok(code),
+        }
+    }
+}
+
+async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
+    let rows = shell.console.call(Call::look("status")).await?;
+    let bad: Vec<&Value> = rows.iter().filter(|row| row["state"] == "bad").collect();
+    let line = headline(&bad);
+    if shell.json() {
+        let state = if bad.is_empty() { "ok" } else { "bad" };
+        say(&json!({ "area": "all", "subject": "all", "state": state, "says": line }).to_string());
+    } else {
+        if again {
+            // Over the screen before; in a file, below it.
+            say(if std::io::stdout().is_terminal() { "\u{1b}[H\u{1b}[2J" } else { "" });
+        }
+        say(&format!("{}\n", table::plain(&line, false)));
+    }
+    shell.print(&rows, &["state", "area", "subject", "says"], "the database says nothing");
+    Ok(if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn headline(bad: &[&Value]) -> String {
+    if bad.is_empty() {
+        return "OK: intake is safe and work is moving".to_owned();
+    }
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let named: Vec<_> = bad.iter().map(|row| format!("{} {}", text(row, "area"), text(row, "subject"))).collect();
+    format!("TROUBLE: {}", named.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_whether_and_where() {
+        assert_eq!(headline(&[]), "OK: intake is safe and work is moving");
+        let bad = [json!({"area": "source", "subject": "airalo"}), json!({"area": "handler", "subject": "shop"})];
+        assert_eq!(headline(&bad.iter().collect::<Vec<_>>()), "TROUBLE: source airalo, handler shop");
+    }
+}

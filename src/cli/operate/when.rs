@@ -1,0 +1,57 @@
+//! Times as people write them.
+
+use crate::store::Bind;
+
+/// A time: `2h` ago (s, m, h, d, w), or one that Postgres reads, in UTC where it says nothing else.
+#[derive(Clone, Debug)]
+pub(super) struct When(String);
+
+impl std::str::FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() { Err("a time is not empty".to_owned()) } else { Ok(Self(text.trim().to_owned())) }
+    }
+}
+
+impl When {
+    /// A time that has passed.
+    pub(super) fn past(&self) -> Bind {
+        self.span().map_or_else(|| Bind::time(&self.0), Bind::ago)
+    }
+
+    /// A time that is to come.
+    pub(super) fn coming(&self) -> Bind {
+        self.span().map_or_else(|| Bind::time(&self.0), Bind::ahead)
+    }
+
+    /// Where it is a number and a unit.
+    fn span(&self) -> Option<String> {
+        let unit = match self.0.chars().last()? {
+            's' => "seconds",
+            'm' => "minutes",
+            'h' => "hours",
+            'd' => "days",
+            'w' => "weeks",
+            _ => return None,
+        };
+        let number: u32 = self.0[..self.0.len() - 1].parse().ok()?;
+        Some(format!("{number} {unit}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_and_a_unit_are_a_span_and_all_else_is_a_time() {
+        let when = |text: &str| text.parse::<When>().expect("a time");
+        assert_eq!(when("2h").span().as_deref(), Some("2 hours"));
+        assert_eq!(when(" 7d ").span().as_deref(), Some("7 days"));
+        for text in ["2026-07-01", "2026-07-01 12:00Z", "now", "-2h", "h", "2é"] {
+            assert_eq!(when(text).span(), None, "{text}");
+        }
+        assert!(" ".parse::<When>().is_err());
+    }
+}

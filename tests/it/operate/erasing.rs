@@ -1,0 +1,73 @@
+//! Erasing: what goes, what stays, and what is refused.
+
+use super::Story;
+
+const LEFT: &str = "SELECT string_agg(concat_ws(' ', replace(idempotency_key, 'order:request-', ''), length(body), headers, erased_at IS NOT NULL), ', ' ORDER BY id) FROM hookfast_data.events";
+
+#[tokio::test]
+async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
+    let story = Story::new().await;
+    story.run("SELECT order_came(1); SELECT died(1, 'status 500: no place for request-1'); SELECT hookfast_data.read_new_events(10)").await;
+    story.run("SELECT hookfast.erase(event_of(1), 'the customer asked')").await;
+    assert_eq!(story.text(LEFT).await, "1:completed 0 {} t");
+    let event = story.row("SELECT type, payload, payload_error FROM hookfast.events").await;
+    assert_eq!(
+        event,
+        serde_json::json!({"type": "airalo.order.completed", "payload": null, "payload_error": "was erased"})
+    );
+    assert_eq!(story.text("SELECT count(*) FROM hookfast_data.search_terms").await, "0");
+    assert_eq!(
+        story.text("SELECT string_agg(outcome || ' ' || error, ',') FROM hookfast.attempts").await,
+        "dead was erased"
+    );
+    assert_eq!(story.text("SELECT last_error FROM hookfast.dead_letters").await, "was erased");
+    assert_eq!(
+        story.text("SELECT count(*) FROM hookfast.find('order:request-1:completed')").await,
+        "1",
+        "a repeat is a duplicate still"
+    );
+    assert_eq!(story.refused("SELECT hookfast.erase(event_of(1), 'again')").await, "HF004");
+}
+
+#[tokio::test]
+async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
+    let story = Story::new().await;
+    story.run("SELECT order_came(n, n) FROM generate_series(1, 5) n; SELECT owed(1)").await;
+    assert_eq!(story.refused("SELECT hookfast.erase(event_of(1), 'x')").await, "HF006");
+    let counted = async |filter: &str| {
+        story
+            .text(&format!("SELECT matching || ' ' || still_owed || ' ' || changed FROM hookfast.erase_all({filter})"))
+            .await
+    };
+    for (filter, matching) in [
+        ("type => 'airalo.*'", "4 1 0"),
+        ("term => 'request-2'", "1 0 0"),
+        ("term => 'nothing'", "0 0 0"),
+        ("payload => '$.data.quantity >= 4'", "2 0 0"),
+        ("source => 'nobody'", "0 0 0"),
+        ("received_after => now() - interval '5 minutes'", "0 0 0"),
+        ("received_before => now(), term => '8900000000000000001'", "0 1 0"),
+    ] {
+        assert_eq!(counted(filter).await, matching, "{filter}");
+    }
+    assert_eq!(story.refused("SELECT hookfast.erase_all(why => 'everything?')").await, "22023");
+    assert_eq!(story.refused("SELECT hookfast.erase_all(type => '*', at_most => 3)").await, "HF005");
+    assert!(!story.text(LEFT).await.contains(" t"), "nothing has happened");
+    assert_eq!(counted("term => 'request-2', why => 'asked', at_most => 1").await, "1 0 1");
+    assert_eq!(counted("type => '*', at_most => 10").await, "3 1 3");
+    assert!(story.text(LEFT).await.starts_with("1:completed 1"), "that one is whole");
+    assert!(
+        !story.text("SELECT string_agg(details::text, '') FROM hookfast.operator_log").await.contains("request-2"),
+        "the log does not keep what was to be erased"
+    );
+}
+
+#[tokio::test]
+async fn a_hold_is_kept_and_ended() {
+    let story = Story::new().await;
+    story.run("SELECT order_came(1); SELECT hookfast.hold(event_of(1), 'a dispute')").await;
+    assert_eq!(story.text("SELECT why FROM hookfast.holds").await, "a dispute");
+    assert_eq!(story.refused("SELECT hookfast.hold(gen_random_uuid(), 'x')").await, "HF004");
+    story.run("SELECT hookfast.unhold(event_of(1))").await;
+    assert_eq!(story.refused("SELECT hookfast.unhold(event_of(1))").await, "HF006");
+}

@@ -1,0 +1,93 @@
+//! What operators do through SQL, by its effects.
+
+mod erasing;
+mod finding;
+mod news;
+mod owed;
+mod replays;
+mod retrying;
+
+use crate::support::postgres;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgPool};
+
+/// A database with a source, two handlers, and whatever a test lets happen in it.
+struct Story {
+    pool: PgPool,
+    database: postgres::Database,
+}
+
+/// What a test's database has beside Hookfast: how things happen some minutes ago. Orders are numbered; delivery n of
+/// order n is 1000 + n.
+const WORLD: &str = r#"
+INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields) VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{lpa}');
+INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('crm', 'http', '{airalo.order.*}', 7, 0);
+CREATE FUNCTION public.order_came(n integer, quantity integer DEFAULT 1, minutes_ago integer DEFAULT 10) RETURNS uuid LANGUAGE sql AS $$
+    WITH made AS (
+        INSERT INTO hookfast_data.events (id, source_id, registry_version, received_at, type, origin, idempotency_key, headers, body)
+        SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.id_at(now() - interval '1 minute' * minutes_ago + interval '1 millisecond' * n)::text, 13) FROM 1)::uuid,
+            s.id, 1, now() - interval '1 minute' * minutes_ago, 'airalo.order.completed', 'webhook', 'order:request-' || n || ':completed', '{"x-a": "b"}',
+            convert_to(format('{"data": {"id": %s, "code": "2026-%s", "quantity": %s, "sims": [{"iccid": "89%s", "lpa": "secret"}]}, "request_id": "request-%s"}', n, n, quantity, lpad(n::text, 17, '0'), n), 'UTF8')
+        FROM hookfast_data.sources s WHERE s.name = 'airalo' RETURNING id, source_id, idempotency_key
+    )
+    INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM made RETURNING event_id
+$$;
+CREATE FUNCTION public.event_of(n integer) RETURNS uuid LANGUAGE sql AS $$ SELECT event_id FROM hookfast_data.idempotency_keys WHERE key = 'order:request-' || n || ':completed' $$;
+CREATE FUNCTION public.died(n integer, why text DEFAULT 'status 500: oh', handler text DEFAULT 'shop', died_at timestamptz DEFAULT clock_timestamp()) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, error, status, finished_at) SELECT event_of(n), 1000 + n, 3, h.id, 'dead', why, 500, died_at FROM hookfast_data.handlers h WHERE h.name = handler;
+    INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, last_error, died_at)
+    SELECT 1000 + n, h.id, event_of(n), 3, 1, 'tries_used', why, died_at FROM hookfast_data.handlers h WHERE h.name = handler
+$$;
+CREATE FUNCTION public.owed(n integer, due_at timestamptz DEFAULT NULL, handler text DEFAULT 'shop') RETURNS void LANGUAGE sql AS $$
+    INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left, due_at) SELECT h.id, 1000 + n, event_of(n), 3, due_at FROM hookfast_data.handlers h WHERE h.name = handler
+$$;
+CREATE FUNCTION public.delivered(n integer, handler text DEFAULT 'shop') RETURNS void LANGUAGE sql AS $$
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) SELECT event_of(n), 1000 + n, 1, h.id, 'delivered' FROM hookfast_data.handlers h WHERE h.name = handler
+$$;
+"#;
+
+impl Story {
+    async fn new() -> Self {
+        let database = postgres::database().await;
+        let story = Self { pool: database.pool().await, database };
+        story.run(WORLD).await;
+        story
+    }
+
+    async fn run(&self, statements: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&self.pool).await.expect(statements);
+    }
+
+    async fn text(&self, query: &str) -> String {
+        let text: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({query})::text")))
+            .fetch_one(&self.pool)
+            .await
+            .expect(query);
+        text.unwrap_or_else(|| "null".to_owned())
+    }
+
+    /// One row, as JSON.
+    async fn row(&self, query: &str) -> Value {
+        sqlx::query_scalar(AssertSqlSafe(format!("SELECT to_jsonb(q) FROM ({query}) q")))
+            .fetch_one(&self.pool)
+            .await
+            .expect(query)
+    }
+
+    /// The SQLSTATE with which a statement is refused.
+    async fn refused(&self, statement: &str) -> String {
+        let error = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&self.pool).await.expect_err(statement);
+        let error = error.into_database_error().expect("from the database");
+        assert!(
+            error.message().ends_with("nothing was changed") || error.message().contains("no event has the id"),
+            "{}",
+            error.message()
+        );
+        error.code().expect("a code").into_owned()
+    }
+
+    /// The lines of the log: what and of what.
+    async fn log(&self) -> String {
+        self.text("SELECT coalesce(string_agg(what || ' ' || subject, ', ' ORDER BY log_id), 'none') FROM hookfast.operator_log").await
+    }
+}

@@ -1,0 +1,116 @@
+//! News: each thing that an operator should know is told, once, to who asked for it.
+
+use super::Story;
+
+const TOLD: &str = "SELECT coalesce(string_agg(replace(type, 'hookfast.', '') || coalesce(' ' || coalesce(payload->>'handler', payload->>'source', payload->>'class'), ''), ', ' ORDER BY type, event_id), 'nothing') FROM hookfast.news";
+
+impl Story {
+    async fn told(&self) -> String {
+        self.text(TOLD).await
+    }
+
+    async fn watch(&self) -> String {
+        self.run("SELECT hookfast_data.watch()").await;
+        self.told().await
+    }
+}
+
+#[tokio::test]
+async fn each_dead_letter_is_told_once_to_those_who_named_news_and_dead_news_are_none() {
+    let story = Story::new().await;
+    story
+        .run(
+            "INSERT INTO hookfast_data.handlers (name, kind, types, sources, tries, registered_version) VALUES ('all', 'http', '{*}', NULL, 3, 0), \
+                ('on_call', 'http', '{hookfast.*}', NULL, 3, 0), ('by_source', 'http', '{*}', '{hookfast}', 3, 0), ('lost_only', 'http', '{hookfast.lease.lost}', NULL, 3, 0), ('shop_only', 'http', '{hookfast.*}', '{airalo}', 3, 0); \
+             SELECT order_came(n) FROM generate_series(1, 3) n; SELECT died(n) FROM generate_series(1, 3) n",
+        )
+        .await;
+    assert_eq!(story.text("SELECT hookfast_data.announce_dead(2)").await, "2");
+    assert_eq!(story.text("SELECT hookfast_data.announce_dead(10)").await, "1");
+    assert_eq!(story.text("SELECT hookfast_data.announce_dead(10)").await, "0");
+    assert_eq!(story.told().await, "delivery.dead shop, delivery.dead shop, delivery.dead shop");
+    let owed = "SELECT string_agg(n, ', ' ORDER BY n) FROM (SELECT h.name || ' ' || count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id GROUP BY h.name) x (n)";
+    assert_eq!(story.text(owed).await, "by_source 3, on_call 3");
+    story.run("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'refused' FROM hookfast_data.outbox").await;
+    assert_eq!(story.text("SELECT hookfast_data.announce_dead(100)").await, "6");
+    assert_eq!(story.told().await.split(", ").count(), 3, "failing to deliver news makes no news");
+    // The same delivery dies a second time: that is another.
+    story.run("SELECT hookfast.retry(1001); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'tries_used' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.announce_dead(10)").await;
+    assert_eq!(story.told().await.split(", ").count(), 4);
+}
+
+#[tokio::test]
+async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() {
+    let story = Story::new().await;
+    story.run("INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    assert_eq!(story.watch().await, "nothing");
+    story.run("SELECT hookfast.pause('shop', 'x')").await;
+    assert_eq!(story.watch().await, "handler.paused shop");
+    assert_eq!(story.watch().await, "handler.paused shop", "once");
+    story.run("SELECT hookfast.resume('shop')").await;
+    assert_eq!(story.watch().await, "handler.paused shop");
+    story.run("SELECT hookfast.pause('shop', 'x')").await;
+    assert_eq!(story.watch().await, "handler.paused shop, handler.paused shop", "and again");
+    story.run("SELECT hookfast.resume('shop'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
+    assert!(story.watch().await.starts_with("handler.opened crm, "));
+
+    story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_came(1, minutes_ago => 10), order_came(2, minutes_ago => 0); SELECT owed(2)").await;
+    assert_eq!(story.watch().await, "nothing", "a worker serves it");
+    story.run("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 second'").await;
+    assert_eq!(story.watch().await, "nothing", "for a moment nobody does, as in a deployment");
+    story.run("SELECT owed(1)").await;
+    story.run("DELETE FROM hookfast_data.outbox WHERE id = 1002").await;
+    assert_eq!(story.watch().await, "handler.unserved shop");
+}
+
+#[tokio::test]
+async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
+    let story = Story::new().await;
+    let came = |subject: &str, counter: &str, ago: &str, value: u32| {
+        format!(
+            "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()) - interval '{ago}', 'source:{subject}', '{counter}', {value}) ON CONFLICT (minute, subject, counter) DO UPDATE SET value = excluded.value;"
+        )
+    };
+    story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('night', 'airalo'), ('forged', 'airalo'), ('young', 'airalo')").await;
+    for day in 1..=14 {
+        // Half an hour ago, on each of these days, airalo was busy. The other one is so at another time.
+        story.run(&came("airalo", "stored", &format!("{day} days 30 minutes"), 40)).await;
+        story.run(&came("night", "stored", &format!("{day} days 5 hours"), 400)).await;
+    }
+    for source in ["airalo", "night", "young"] {
+        story.run(&came(source, "stored", "2 hours", 5)).await;
+    }
+    story.run(&came("forged", "stored", "1 minute", 5)).await;
+    assert_eq!(story.watch().await, "source.silent airalo");
+    let health =
+        story.row("SELECT state, last_hour, usual_hour FROM hookfast.source_health WHERE source = 'airalo'").await;
+    assert_eq!(health, serde_json::json!({"state": "silent", "last_hour": 0, "usual_hour": 40.0}));
+    story.run(&came("forged", "wrong_signature", "1 minute", 20)).await;
+    story.run(&came("night", "quarantine_full", "1 minute", 1)).await;
+    story.run(&came("airalo", "stored", "0 minutes", 1)).await;
+    assert_eq!(story.watch().await, "quarantine.full night, source.rejecting forged, source.silent airalo");
+    assert_eq!(
+        story.text("SELECT rejects_by_reason FROM hookfast.source_health WHERE source = 'forged'").await,
+        r#"{"wrong_signature": 20}"#
+    );
+}
+
+#[tokio::test]
+async fn lost_leases_and_conflicts_are_told() {
+    let story = Story::new().await;
+    story
+        .run(
+            "SELECT order_came(n) FROM generate_series(1, 2) n; \
+             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, lease_id) SELECT event_of(n), n, 1, h.id, 'lost', 77 FROM hookfast_data.handlers h, generate_series(1, 2) n WHERE h.name = 'shop'; \
+             UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2); SELECT hookfast_data.read_new_events(10)",
+        )
+        .await;
+    assert_eq!(story.watch().await, "conflict airalo, lease.lost shop");
+    assert_eq!(story.watch().await, "conflict airalo, lease.lost shop");
+    assert_eq!(
+        story.text("SELECT payload->>'deliveries' FROM hookfast.news WHERE type = 'hookfast.lease.lost'").await,
+        "2"
+    );
+    story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); SELECT hookfast.enqueue('own', 'own.paid', '1', 'k'), hookfast.enqueue('own', 'own.paid', '2', 'k')").await;
+    assert_eq!(story.told().await, "conflict airalo, conflict own, lease.lost shop");
+}
