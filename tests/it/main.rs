@@ -15,6 +15,7 @@ mod http_handler_hostile;
 mod http_handler_tls;
 mod ingress_http;
 mod operate;
+mod operate_cli;
 mod process;
 mod raw_server;
 mod receiver;

@@ -80,19 +80,8 @@ struct Failures {
     output: Output,
 }
 
-const COLUMNS: [&str; 9] = [
-    "handler",
-    "state",
-    "ready",
-    "oldest_ready_age",
-    "per_minute",
-    "delivered_last_hour",
-    "failed_last_hour",
-    "dead_letters",
-    "why",
-];
-const FAILURES: [&str; 7] =
-    ["handler", "error_kind", "count", "first_at", "last_at", "sample_event_id", "sample_error"];
+const COLUMNS: [&str; 7] = ["handler", "state", "why", "ready", "oldest_ready_age", "per_minute", "dead_letters"];
+const FAILURES: [&str; 5] = ["handler", "error_kind", "count", "last_at", "sample_error"];
 
 fn health() -> List {
     List::of("handler_health", "*", "handler")

@@ -27,7 +27,10 @@ impl Status {
         let mut code = draw(shell.as_mut().expect("just opened"), false).await?;
         let stop = tokio::signal::ctrl_c();
         tokio::pin!(stop);
-        while self.watch {
+        loop {
+            if !self.watch {
+                break;
+            }
             tokio::select! {
                 _ = &mut stop => break,
                 () = tokio::time::sleep(EVERY) => {}

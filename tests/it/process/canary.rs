@@ -128,7 +128,7 @@ async fn the_panicking_program() {
         panic!("cannot handle {}", String::from_utf8_lossy(&delivery.event.body));
     };
     let stop = CancellationToken::new();
-    let app = Builder::new(&url).expect("a URL").handler(panics, move |delivery| handler(delivery)).build();
+    let app = Builder::new(&url).expect("a URL").handler(panics, handler).build();
     let running = tokio::spawn(app.run(stop.clone()));
     let pool = PgPool::connect(&url).await.expect("connections");
     wait_until("the handler to have been registered", async || {
