@@ -38,10 +38,12 @@ BEGIN
     END IF;
     shown := hookfast_data.without_fields(payload, fields)::text;
     FOR secret IN
-        SELECT DISTINCT v.value::text FROM jsonb_path_query(payload, 'strict $.** ? (@.type() == "object")') o
+        SELECT v.value::text FROM jsonb_path_query(payload, 'strict $.** ? (@.type() == "object")') o
         CROSS JOIN LATERAL jsonb_each(o) m
         CROSS JOIN LATERAL jsonb_path_query(m.value, 'strict $.** ? (@.type() == "string")') v (value)
         WHERE lower(m.key) = ANY (fields) AND length(v.value::text) >= 10
+        -- The longest first: one may stand in another.
+        GROUP BY 1 ORDER BY length(v.value::text) DESC, 1
     LOOP
         shown := replace(shown, substring(secret FROM 2 FOR length(secret) - 2), '***');
     END LOOP;
@@ -183,6 +185,8 @@ COMMENT ON VIEW hookfast.retention IS 'How long what is kept: null is for ever. 
 
 CREATE FUNCTION hookfast.id_at(at timestamptz) RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (lpad(to_hex(floor(extract(epoch FROM at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+    -- Before 1970 is the smallest of all, also -infinity.
+    RETURN CASE WHEN at IS NOT NULL THEN
+        (lpad(to_hex(greatest(0, least(281474976710655, floor(extract(epoch FROM at) * 1000)))::bigint), 12, '0') || repeat('0', 20))::uuid END;
 COMMENT ON FUNCTION hookfast.id_at IS 'The smallest event id of a moment: a time as a bound on event_id, which finds its day without reading the others';
 REVOKE ALL ON FUNCTION hookfast.id_at FROM PUBLIC;

@@ -47,38 +47,58 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.check_at_most IS 'Raises where more match than were allowed';
 
+CREATE FUNCTION hookfast_data.check_payload(payload jsonpath) RETURNS void
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM hookfast_data.check_filter(payload::text);
+EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE 'payload is a path that finds something, but says neither true nor false; nothing was changed'
+        USING ERRCODE = '22023', HINT = 'Write a predicate: $.data.quantity > 1, or exists($.sims[*] ? (@.iccid starts with "89")).';
+END $$;
+COMMENT ON FUNCTION hookfast_data.check_payload IS 'Raises where a jsonpath is no predicate: nothing would match it';
+
 -- Dead letters back into the outbox: the same deliveries, their attempts' numbers go on.
+--
+-- Of an ordered handler that skips dead letters the sequencer gives them their keys, as it does to what comes in: nobody
+-- sees before the commit that they are owed, and others of their keys run meanwhile. Where dead letters hold their keys
+-- nothing of these moves before the commit, so they are put before what waits at once, lest that is woken first.
 CREATE FUNCTION hookfast_data.revive(deliveries bigint[], tries integer) RETURNS bigint
     LANGUAGE plpgsql AS $$
 DECLARE
     revived bigint;
-    keys record;
+    held record;
 BEGIN
+    -- Of two retries that free the same key neither would see that the other does, and neither would wake it.
+    PERFORM pg_advisory_xact_lock(x'686f6c64'::integer, h.id::integer) FROM hookfast_data.handlers h
+    WHERE h.on_dead = 'hold' AND h.id IN (
+        SELECT d.handler_id FROM unnest(deliveries) AS t (id) JOIN hookfast_data.dead_letters d ON d.delivery_id = t.id)
+    ORDER BY h.id;
     WITH gone AS (
         DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id RETURNING d.*
+    ),
+    owed AS (
+        SELECT g.*, coalesce(revive.tries, h.tries) AS tries, CASE WHEN h.ordered_by IS NULL THEN NULL
+            WHEN h.on_dead = 'hold' THEN coalesce(g.ordering_key, '') ELSE '' END AS key
+        FROM gone g JOIN hookfast_data.handlers h ON h.id = g.handler_id
     )
-    -- Of an ordered handler it is given its key again by the sequencer: until this is committed nobody else sees that it
-    -- is owed, and others of its key come, end and are woken. Where dead letters hold their key nothing of it moves
-    -- before the commit, and it is put before what waits, at once, lest that is woken first.
     INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempt, tries_left, lost, due_at, ordering_key, replay_id)
-    SELECT g.handler_id, g.delivery_id, g.event_id, g.attempt, coalesce(revive.tries, h.tries), 0,
-        CASE WHEN h.ordered_by IS NULL THEN now() WHEN h.on_dead = 'hold' AND coalesce(g.ordering_key, '') <> '' THEN 'infinity' END,
-        CASE WHEN h.ordered_by IS NULL THEN NULL WHEN h.on_dead = 'hold' THEN coalesce(g.ordering_key, '') ELSE '' END, g.replay_id
-    FROM gone g JOIN hookfast_data.handlers h ON h.id = g.handler_id ORDER BY g.delivery_id;
+    SELECT o.handler_id, o.delivery_id, o.event_id, o.attempt, o.tries, 0,
+        CASE WHEN o.key IS NULL THEN now() WHEN o.key <> '' THEN 'infinity' END, o.key, o.replay_id
+    FROM owed o ORDER BY o.delivery_id;
     GET DIAGNOSTICS revived = ROW_COUNT;
-    FOR keys IN
+    FOR held IN
         SELECT o.handler_id, array_agg(DISTINCT o.ordering_key) AS keys FROM unnest(deliveries) AS t (id)
         JOIN hookfast_data.handlers h ON h.ordered_by IS NOT NULL
         JOIN hookfast_data.outbox o ON o.handler_id = h.id AND o.id = t.id AND o.ordering_key <> '' GROUP BY 1
     LOOP
-        PERFORM hookfast_data.wake(keys.handler_id, keys.keys);
+        PERFORM hookfast_data.wake(held.handler_id, held.keys);
     END LOOP;
     PERFORM hookfast_data.wake_workers();
     RETURN revived;
 END $$;
 COMMENT ON FUNCTION hookfast_data.revive IS 'Moves dead letters back into the outbox; answers with how many';
 
--- The dead letters that meet a filter, locked.
+-- The dead letters that meet a filter. Not locked: who only looks is in nobody's way, and may be read-only.
 CREATE FUNCTION hookfast_data.dead_matching(
     handler text, type text, died_after timestamptz, died_before timestamptz, error text, payload jsonpath)
     RETURNS TABLE (delivery_id bigint, event_id uuid, handler_id smallint, ordering_key text, erased boolean)
@@ -92,9 +112,9 @@ CREATE FUNCTION hookfast_data.dead_matching(
         AND (dead_matching.error IS NULL OR d.last_error ILIKE dead_matching.error)
         AND (dead_matching.type IS NULL OR hookfast_data.type_matches(dead_matching.type, e.type))
         AND (dead_matching.payload IS NULL OR hookfast_data.payload_matches(e.body, dead_matching.payload))
-    ORDER BY d.delivery_id FOR UPDATE OF d
+    ORDER BY d.delivery_id
 $$;
-COMMENT ON FUNCTION hookfast_data.dead_matching IS 'The dead letters that meet a filter, locked in the order of their ids';
+COMMENT ON FUNCTION hookfast_data.dead_matching IS 'The dead letters that meet a filter, in the order of their ids';
 
 CREATE FUNCTION hookfast.retry(delivery_id bigint, tries integer DEFAULT NULL, why text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -130,9 +150,7 @@ CREATE FUNCTION hookfast.retry_all(
 DECLARE
     letters bigint[];
 BEGIN
-    PERFORM hookfast_data.share_history();
-    -- Also where nothing is dead, and no row would ask for it.
-    PERFORM hookfast_data.handler_id(retry_all.handler);
+    PERFORM hookfast_data.share_history(), hookfast_data.handler_id(retry_all.handler), hookfast_data.check_payload(retry_all.payload);
     IF retry_all.tries NOT BETWEEN 1 AND 1000 THEN
         RAISE 'tries are 1 to 1000, not %; nothing was changed', retry_all.tries USING ERRCODE = '22023';
     END IF;
@@ -144,6 +162,7 @@ BEGIN
         SELECT * FROM hookfast.dead_letters x WHERE x.delivery_id = ANY (letters[:5]) ORDER BY x.delivery_id) d);
     IF retry_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, retry_all.at_most);
+        PERFORM FROM hookfast_data.dead_letters d WHERE d.delivery_id = ANY (letters) ORDER BY d.delivery_id FOR UPDATE;
         changed := hookfast_data.revive(letters, retry_all.tries);
         PERFORM hookfast_data.log('deliveries.retried', coalesce(retry_all.handler, 'all'), jsonb_build_object('count', changed,
             'type', retry_all.type, 'died_after', retry_all.died_after, 'died_before', retry_all.died_before,
@@ -216,13 +235,14 @@ DECLARE
     letters bigint[] := ARRAY(SELECT m.delivery_id FROM hookfast_data.dead_matching(discard_all.handler, discard_all.type,
         discard_all.died_after, discard_all.died_before, discard_all.error, discard_all.payload) m);
 BEGIN
-    PERFORM hookfast_data.handler_id(discard_all.handler);
+    PERFORM hookfast_data.handler_id(discard_all.handler), hookfast_data.check_payload(discard_all.payload);
     matching := cardinality(letters);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
         SELECT * FROM hookfast.dead_letters x WHERE x.delivery_id = ANY (letters[:5]) ORDER BY x.delivery_id) d);
     IF discard_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, discard_all.at_most);
+        PERFORM FROM hookfast_data.dead_letters d WHERE d.delivery_id = ANY (letters) ORDER BY d.delivery_id FOR UPDATE;
         changed := hookfast_data.end_unrun(letters, discard_all.why);
         PERFORM hookfast_data.log('deliveries.discarded', coalesce(discard_all.handler, 'all'), jsonb_build_object('count', changed,
             'type', discard_all.type, 'died_after', discard_all.died_after, 'died_before', discard_all.died_before,
@@ -247,7 +267,7 @@ BEGIN
             WHEN owed.locked_by IS NOT NULL THEN 'is running' ELSE 'waits for its key already' END
             USING ERRCODE = 'HF006', HINT = 'Its state is in hookfast.deliveries. Of an ordered handler, postpone the first of the key: the others wait for it.';
     END IF;
-    -- Workers are told to look back to now(), and no further.
+    -- Never before this transaction, which is as far as workers look back.
     UPDATE hookfast_data.outbox o SET due_at = greatest(postpone.until, now()) WHERE o.handler_id = owed.handler_id AND o.id = postpone.delivery_id;
     PERFORM hookfast_data.wake_workers();
     PERFORM hookfast_data.log('delivery.postponed', postpone.delivery_id::text, jsonb_build_object('until', postpone.until, 'why', postpone.why));
@@ -264,11 +284,9 @@ BEGIN
     IF of_handler IS NULL OR postpone_all.until IS NULL OR NOT isfinite(postpone_all.until) THEN
         RAISE 'it takes a handler and a time; nothing was changed' USING ERRCODE = '22023';
     END IF;
-    -- What is just being claimed or settled is left out.
     owed := ARRAY(SELECT o.id FROM hookfast_data.outbox o
         WHERE o.handler_id = of_handler AND o.locked_by IS NULL AND o.due_at IS DISTINCT FROM 'infinity' AND o.ordering_key IS DISTINCT FROM ''
-            AND (postpone_all.type IS NULL OR hookfast_data.type_matches(postpone_all.type, (SELECT e.type FROM hookfast_data.events e WHERE e.id = o.event_id)))
-        FOR UPDATE SKIP LOCKED);
+            AND (postpone_all.type IS NULL OR hookfast_data.type_matches(postpone_all.type, (SELECT e.type FROM hookfast_data.events e WHERE e.id = o.event_id))));
     matching := cardinality(owed);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
@@ -276,8 +294,13 @@ BEGIN
         WHERE x.handler = postpone_all.handler AND x.state IN ('ready', 'retrying', 'postponed', 'paused') AND x.delivery_id = ANY (owed[:5])) d);
     IF postpone_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, postpone_all.at_most);
-        UPDATE hookfast_data.outbox o SET due_at = greatest(postpone_all.until, now()) FROM unnest(owed) AS t (id)
-        WHERE o.handler_id = of_handler AND o.id = t.id;
+        -- What is just being claimed or settled is left out.
+        UPDATE hookfast_data.outbox o SET due_at = greatest(postpone_all.until, now()) FROM (
+            SELECT x.handler_id, x.id FROM unnest(owed) AS t (id) CROSS JOIN LATERAL (
+                SELECT y.handler_id, y.id FROM hookfast_data.outbox y WHERE y.handler_id = of_handler AND y.id = t.id
+                    AND y.locked_by IS NULL AND y.due_at IS DISTINCT FROM 'infinity' AND y.ordering_key IS DISTINCT FROM ''
+                FOR UPDATE SKIP LOCKED) x
+        ) l WHERE o.handler_id = l.handler_id AND o.id = l.id;
         GET DIAGNOSTICS changed = ROW_COUNT;
         PERFORM hookfast_data.wake_workers();
         PERFORM hookfast_data.log('deliveries.postponed', postpone_all.handler,
@@ -343,4 +366,5 @@ COMMENT ON FUNCTION hookfast.resume_all IS 'Lets every paused handler go on. Ans
 
 REVOKE ALL ON FUNCTION hookfast.retry, hookfast.retry_all, hookfast.discard, hookfast.discard_all, hookfast.postpone, hookfast.postpone_all,
     hookfast.pause_all, hookfast.resume_all, hookfast_data.log, hookfast_data.wake_workers, hookfast_data.share_history, hookfast_data.own_history,
-    hookfast_data.handler_id, hookfast_data.check_at_most, hookfast_data.revive, hookfast_data.dead_matching, hookfast_data.end_unrun FROM PUBLIC;
+    hookfast_data.handler_id, hookfast_data.check_at_most, hookfast_data.check_payload, hookfast_data.revive,
+    hookfast_data.dead_matching, hookfast_data.end_unrun FROM PUBLIC;

@@ -90,8 +90,12 @@ CREATE FUNCTION hookfast.timeline(text text)
     FROM owed d LEFT JOIN events e ON e.event_id = d.event_id
     UNION ALL
     SELECT l.at, l.what, NULL, NULL, NULL, NULL, NULL, l.subject || ' by ' || l.who || coalesce(': ' || (l.details->>'why'), '')
-    FROM hookfast.operator_log l WHERE l.subject IN (
-        SELECT f.id::text FROM found f UNION ALL SELECT a.delivery_id::text FROM tried a UNION ALL SELECT d.delivery_id::text FROM owed d)
+    FROM hookfast.operator_log l JOIN (
+        SELECT 'event' AS kind, f.id::text AS subject FROM found f
+        UNION SELECT 'delivery', a.delivery_id::text FROM tried a UNION SELECT 'delivery', d.delivery_id::text FROM owed d
+    ) s ON s.subject = l.subject
+        -- Another line's subject may be a replay, or a quarantined request, of the same number.
+        AND split_part(l.what, '.', 1) = s.kind
     ) t
     -- A dead letter and its last attempt are of one statement.
     ORDER BY date_trunc('milliseconds', t.at), t.what = 'dead letter', t.at
@@ -167,6 +171,11 @@ BEGIN
     DELETE FROM hookfast_data.search_terms t WHERE t.event_id = ANY (erased);
     UPDATE hookfast_data.attempts a SET error = 'was erased' WHERE a.event_id = ANY (erased) AND a.error IS NOT NULL;
     UPDATE hookfast_data.dead_letters d SET last_error = 'was erased' WHERE d.event_id = ANY (erased) AND d.last_error IS NOT NULL;
+    -- The news of a dead letter repeats its error.
+    UPDATE hookfast_data.events n SET body = convert_to((convert_from(n.body, 'UTF8')::jsonb || '{"error": "was erased"}')::text, 'UTF8')
+    FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'
+    JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt
+    WHERE a.event_id = ANY (erased) AND n.id = k.event_id AND convert_from(n.body, 'UTF8')::jsonb ? 'error';
     RETURN cardinality(erased);
 END $$;
 COMMENT ON FUNCTION hookfast_data.erase_events IS 'Erases payload and headers of events; answers with how many';
@@ -201,7 +210,11 @@ BEGIN
     IF num_nonnulls(erase_all.term, erase_all.source, erase_all.type, erase_all.received_after, erase_all.received_before, erase_all.payload) = 0 THEN
         RAISE 'everything there is would match; nothing was changed' USING ERRCODE = '22023', HINT = 'Say which: term, source, type, a time, or payload.';
     END IF;
-    PERFORM hookfast_data.own_history();
+    PERFORM hookfast_data.check_payload(erase_all.payload);
+    -- Who only looks is in nobody's way.
+    IF erase_all.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.own_history();
+    END IF;
     IF erase_all.term IS NOT NULL THEN
         named := ARRAY(SELECT f.event_id FROM hookfast.find(erase_all.term) f);
     END IF;

@@ -49,6 +49,7 @@ CREATE FUNCTION hookfast.replay_all(
 DECLARE
     to_handler smallint := hookfast_data.handler_id(replay_all.handler);
     after_id uuid := coalesce(hookfast.id_at(replay_all.received_after), '00000000-0000-0000-0000-000000000000');
+    -- What comes from now on comes by itself.
     upto_id uuid := hookfast.id_at(least(replay_all.received_before, clock_timestamp()));
     of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = replay_all.source);
     rate integer := replay_all.per_second;
@@ -58,6 +59,7 @@ BEGIN
         RAISE 'no handler was named, or no source is named %; nothing was changed', coalesce(replay_all.source, '(none)')
             USING ERRCODE = 'HF004', HINT = 'The names are in hookfast.handler_health and hookfast.source_health.';
     END IF;
+    PERFORM hookfast_data.check_payload(replay_all.payload);
     -- Half of what the handler does for live traffic, within bounds.
     rate := coalesce(rate, (SELECT greatest(10, least(200, b.per_minute / 120))::integer FROM hookfast.backlog b WHERE b.handler = replay_all.handler));
     IF rate NOT BETWEEN 1 AND 10000 THEN

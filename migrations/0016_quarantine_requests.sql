@@ -13,14 +13,14 @@ BEGIN
     END IF;
     rows := ARRAY(SELECT q.id FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id
         WHERE (reverify.source IS NULL OR s.name = reverify.source) AND (reverify.last_after IS NULL OR q.last_at >= reverify.last_after)
-            AND q.asked IS NULL ORDER BY q.id FOR UPDATE OF q);
+            AND q.asked IS NULL ORDER BY q.id);
     matching := cardinality(rows);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
         SELECT q.quarantine_id, q.source, q.reason, q.count, q.first_at, q.bytes FROM hookfast.quarantine q WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
     IF reverify.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, reverify.at_most);
-        UPDATE hookfast_data.quarantine q SET asked = 'reverify', asked_by = session_user, answer = NULL WHERE q.id = ANY (rows);
+        UPDATE hookfast_data.quarantine q SET asked = 'reverify', asked_by = session_user, answer = NULL WHERE q.id = ANY (rows) AND q.asked IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;
         PERFORM pg_notify('hookfast_quarantine', '');
         PERFORM hookfast_data.log('quarantine.reverify', coalesce(reverify.source, 'all'), jsonb_build_object('count', changed, 'last_after', reverify.last_after));
@@ -52,7 +52,9 @@ DECLARE
     rows bigint[] := ARRAY(SELECT q.id FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id
         WHERE (discard_quarantined.source IS NULL OR s.name = discard_quarantined.source)
             AND (discard_quarantined.reason IS NULL OR q.reason = discard_quarantined.reason)
-            AND (discard_quarantined.last_before IS NULL OR q.last_at < discard_quarantined.last_before) ORDER BY q.id FOR UPDATE OF q);
+            AND (discard_quarantined.last_before IS NULL OR q.last_at < discard_quarantined.last_before)
+            -- What is still to be verified once more may be genuine.
+            AND q.asked IS NULL ORDER BY q.id);
 BEGIN
     matching := cardinality(rows);
     changed := 0;
@@ -60,14 +62,14 @@ BEGIN
         SELECT q.quarantine_id, q.source, q.reason, q.count, q.first_at, q.bytes FROM hookfast.quarantine q WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
     IF discard_quarantined.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, discard_quarantined.at_most);
-        DELETE FROM hookfast_data.quarantine q WHERE q.id = ANY (rows);
+        DELETE FROM hookfast_data.quarantine q WHERE q.id = ANY (rows) AND q.asked IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;
         PERFORM hookfast_data.log('quarantine.discarded', coalesce(discard_quarantined.source, 'all'), jsonb_build_object('count', changed,
             'reason', discard_quarantined.reason, 'last_before', discard_quarantined.last_before, 'why', discard_quarantined.why));
     END IF;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION hookfast.discard_quarantined IS 'Removes quarantined requests for good, which makes room. Without at_most it changes nothing, and says how many match';
+COMMENT ON FUNCTION hookfast.discard_quarantined IS 'Removes quarantined requests for good, which makes room; not those that are asked for and not answered yet. Without at_most it changes nothing, and says how many match';
 
 COMMENT ON COLUMN hookfast_data.quarantine.reason IS 'missing_signature, malformed_signature, unsupported_signature, stale_signature or wrong_signature';
 

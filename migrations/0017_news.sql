@@ -75,7 +75,8 @@ DECLARE
     batch record;
 BEGIN
     SELECT d.upto INTO since FROM hookfast_data.digest d FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
+    -- Not while somebody erases: what finds an event must not be written after it was erased.
+    IF NOT FOUND OR NOT pg_try_advisory_xact_lock_shared(x'686973746f7279'::bigint) THEN
         RETURN 0;
     END IF;
     SELECT hookfast_data.id_at(least(clock_timestamp(), min(coalesce(a.xact_start, clock_timestamp() - interval '35 seconds'))) - interval '10 seconds')
@@ -178,11 +179,13 @@ BEGIN
         PERFORM hookfast_data.raise_news(began.news, began.news || ':' || began.subject || ':' || extract(epoch FROM began.since), began.payload);
         told := told + 1;
     END LOOP;
-    -- By the attempts that were lost: the lease itself is gone by now.
+    -- By the attempts that were lost: the lease itself is gone by now. Of a news that was lost there is none, or a
+    -- handler that dies of news would get one more each time.
     FOR began IN
         SELECT a.lease_id, h.name AS handler, count(*) AS deliveries, max(a.finished_at) AS at
         FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
         WHERE a.outcome = 'lost' AND a.outcome IN ('retry', 'dead', 'lost') AND a.finished_at > clock_timestamp() - interval '10 minutes'
+            AND NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = a.event_id AND e.origin = 'hookfast')
         GROUP BY 1, 2
     LOOP
         told := told + (hookfast_data.raise_news('hookfast.lease.lost', 'lease:' || coalesce(began.lease_id, 0) || ':' || began.handler,

@@ -367,6 +367,8 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         .failed()
         .complains(&["no source is named none", "hint: "]);
     story.run(&["quarantine", "reverify", "--after", "1h", "--yes"]).ok().says(&["verify again: 2 requests"]);
+    let answered = "UPDATE hookfast_data.quarantine SET asked = NULL, asked_by = NULL, answer = 'wrong_signature'";
+    story.execute(answered).await;
     story
         .run(&["quarantine", "discard", "--reason", "wrong_signature", "--why", "x", "--yes", "--json"])
         .ok()

@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::support::wait_until;
-use hookfast::store::{Floors, Heard, Listener, SettleOutcome};
+use hookfast::store::{Channel, Floors, Heard, Listener, SettleOutcome};
 use std::time::{Duration, Instant};
 
 const DEAD: &str = "SELECT string_agg(delivery_id::text, ' ' ORDER BY delivery_id) FROM hookfast.dead_letters";
@@ -241,7 +241,7 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
         "SELECT hookfast.postpone(2, now())",
         "SELECT hookfast.postpone_all('shop', '2020-01-01', at_most => 9)",
     ] {
-        let mut listener = Listener::connect(&desk.of).await.expect("a listener");
+        let mut listener = Listener::connect(&desk.of, Channel::Wake).await.expect("a listener");
         let mut floors = Floors::new(Instant::now());
         let _ = floors.for_claim(Instant::now());
         let mut operator = desk.pool.begin().await.expect("a transaction");

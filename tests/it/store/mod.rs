@@ -3,9 +3,11 @@
 mod claims;
 mod comments;
 mod epoch;
+mod erasing;
 mod filter;
 mod floor;
 mod indexes;
+mod masking;
 mod migrations;
 mod partitions;
 mod plans;
@@ -13,9 +15,11 @@ mod poison;
 mod quarantine;
 mod races;
 mod registry;
+mod repair;
 mod rescue;
 mod roles;
 mod settle;
+mod telling;
 mod verdicts;
 
 use crate::support::postgres::{self, Database};

@@ -102,3 +102,32 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
     assert_eq!(keeper.kept().await.split(' ').count(), 5);
     assert_eq!(keeper.store.count("SELECT sum(count)::bigint FROM hookfast.quarantine").await, 100);
 }
+
+/// Genuine requests wait for the ingress to verify them once more: who tidies up meanwhile must not lose them.
+#[tokio::test]
+async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
+    let mut keeper = Keeper::new().await;
+    for letter in *b"ab" {
+        assert!(keeper.keep(letter, 10, true).await);
+    }
+    keeper.store.execute("SELECT hookfast.release(1, 'genuine')").await;
+    assert!(keeper.keep(b'c', 10, true).await);
+    let matching = "SELECT matching FROM hookfast.discard_quarantined()";
+    assert_eq!(keeper.store.count(matching).await, 2);
+    // It is asked for between the look and the act.
+    let mut asking = keeper.store.pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT hookfast.release(2, 'genuine')").execute(&mut *asking).await.expect("asked");
+    let pool = keeper.store.pool.clone();
+    let discarding = tokio::spawn(async move {
+        let discard = "SELECT changed FROM hookfast.discard_quarantined(why => 'forged', at_most => 2)";
+        sqlx::query_scalar::<_, i64>(discard).fetch_one(&pool).await.expect("discarded")
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    crate::support::wait_until("the other one", async || {
+        discarding.is_finished() || keeper.store.count(waits).await > 0
+    })
+    .await;
+    asking.commit().await.expect("committed");
+    assert_eq!(discarding.await.expect("it ends"), 1);
+    assert_eq!(keeper.kept().await, "a1 b1");
+}

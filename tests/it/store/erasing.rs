@@ -1,0 +1,65 @@
+//! What was erased is nowhere any more, whoever was at it at that moment.
+
+use super::Store;
+use crate::support::wait_until;
+use sqlx::Executor;
+
+/// Two events of a minute ago, the first with a dead letter whose error repeats what it got.
+const STORY: &str = r#"
+UPDATE hookfast_data.sources SET search_fields = '{iccid}' WHERE name = 'airalo';
+INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body)
+SELECT (left(hookfast_data.id_at(now() - interval '1 minute')::text, 35) || n)::uuid, s.id, 1, 'airalo.x', 'webhook', 'k' || n, '{}',
+    convert_to('{"iccid": "8900000' || n || '"}', 'UTF8') FROM hookfast_data.sources s, generate_series(1, 2) n WHERE s.name = 'airalo';
+INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, error)
+SELECT e.id, 7, 3, h.id, 'dead', 'status 422: no such 89000001' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'k1';
+INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, last_error)
+SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt, 0, 'refused', a.error FROM hookfast_data.attempts a;
+"#;
+
+const ERASE: &str = "SELECT hookfast.erase(id, 'asked for') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
+
+#[tokio::test]
+async fn the_news_of_a_dead_letter_does_not_keep_what_was_erased() {
+    let store = Store::new().await;
+    store.execute(STORY).await;
+    store.execute("SELECT hookfast_data.announce_dead(10)").await;
+    let told = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.news";
+    assert_eq!(store.text(told).await, "status 422: no such 89000001");
+    store.execute(ERASE).await;
+    assert_eq!(store.text(told).await, "was erased");
+    assert_eq!(store.text("SELECT payload->>'handler' FROM hookfast.news").await, "shop", "the rest is told still");
+    // Nowhere in what the database keeps of it.
+    let kept = "SELECT count(*) FROM (SELECT convert_from(body, 'UTF8') FROM hookfast_data.events UNION ALL SELECT error FROM hookfast_data.attempts \
+        UNION ALL SELECT last_error FROM hookfast_data.dead_letters UNION ALL SELECT details::text FROM hookfast_data.operator_log) x (text) WHERE text LIKE '%89000001%'";
+    assert_eq!(store.count(kept).await, 0);
+}
+
+/// Who reads new events has seen the payload when it is erased, and writes down afterwards what finds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_read_is_not_found_after_it_was_erased() {
+    let store = Store::new().await;
+    store.execute(STORY).await;
+    let mut reading = store.pool.begin().await.expect("a transaction");
+    reading.execute("SELECT hookfast_data.read_new_events(10)").await.expect("read");
+    let pool = store.pool.clone();
+    let erasing = tokio::spawn(async move { pool.execute(ERASE).await.expect("erased") });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    wait_until("the erasing", async || erasing.is_finished() || store.count(waits).await > 0).await;
+    reading.commit().await.expect("committed");
+    erasing.await.expect("it ends");
+    assert_eq!(store.text("SELECT string_agg(term, ' ') FROM hookfast_data.search_terms").await, "89000002");
+    assert_eq!(store.count("SELECT count(*) FROM hookfast.find('89000001')").await, 0);
+}
+
+/// The other way round: it comes back a little later.
+#[tokio::test]
+async fn who_reads_new_events_does_not_wait_for_who_erases() {
+    let store = Store::new().await;
+    store.execute(STORY).await;
+    let mut erasing = store.pool.begin().await.expect("a transaction");
+    erasing.execute(ERASE).await.expect("erased");
+    assert_eq!(store.count("SELECT hookfast_data.read_new_events(10)").await, 0);
+    erasing.commit().await.expect("committed");
+    assert_eq!(store.count("SELECT hookfast_data.read_new_events(10)").await, 2);
+    assert_eq!(store.text("SELECT string_agg(term, ' ') FROM hookfast_data.search_terms").await, "89000002");
+}

@@ -1,0 +1,43 @@
+//! What the timeline and the news tell, and what they leave out.
+
+use super::Store;
+use hookfast::store::SettleOutcome;
+
+/// Deliveries, replays and quarantined requests are numbered from 1 each.
+#[tokio::test]
+async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
+    let store = Store::new().await;
+    store.fill("o", 2).await;
+    for claim in store.claim_all(store.lease().await, 1).await {
+        assert_eq!(claim.delivery.0, 1);
+        store.settle(claim, SettleOutcome::Refused).await;
+    }
+    store
+        .execute(
+            "INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
+                SELECT id, sha256('x'), 'wrong_signature', '{}', '' FROM hookfast_data.sources WHERE name = 'airalo'; \
+             SELECT hookfast.release(1, 'genuine'); SELECT hookfast.replay_all('shop', at_most => 100); \
+             SELECT hookfast.pause_replay(1); SELECT hookfast.retry(1, why => 'repaired')",
+        )
+        .await;
+    let told = "SELECT string_agg(what, ', ' ORDER BY at) FROM hookfast.timeline('o-000000')";
+    assert_eq!(store.text(told).await, "received, dead, delivery.retried, owed");
+    let told = "SELECT string_agg(what, ', ' ORDER BY at) FROM hookfast.timeline('o-000001')";
+    assert_eq!(store.text(told).await, "received, owed");
+}
+
+/// A handler that dies of a news would otherwise get one more of each death.
+#[tokio::test]
+async fn that_a_news_was_lost_is_no_news() {
+    let store = Store::new().await;
+    store.fill("o", 1).await;
+    store.execute("SELECT hookfast_data.raise_news('hookfast.conflict', 'one', '{}')").await;
+    let lost = "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, lease_id) \
+        SELECT e.id, 1, 1, h.id, 'lost', 5 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.origin";
+    let told = "SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.lease.lost'";
+    for (origin, news) in [("= 'hookfast'", 0), ("= 'webhook'", 1)] {
+        sqlx::query(sqlx::AssertSqlSafe(format!("{lost} {origin}"))).execute(&store.pool).await.expect("lost");
+        store.execute("SELECT hookfast_data.watch()").await;
+        assert_eq!(store.count(told).await, news, "{origin}");
+    }
+}
