@@ -1,6 +1,10 @@
 //! `[handlers.NAME]`: the settings of every kind in one table, and which of them are whose.
 
-use super::{Problems, source::Source, units};
+use super::{
+    Problems,
+    source::{self, Source},
+    units,
+};
 use crate::config::{
     HandlerConfig, HandlerKind, HttpConfig,
     secrets::{SecretRefs, Value},
@@ -76,7 +80,7 @@ pub(super) fn handler(
         of.wrong::<()>("types", "it subscribes to nothing; write [\"*\"] for everything");
     }
     let from = handler.sources.as_ref().map(|names| {
-        for unknown in names.iter().filter(|name| !sources.contains_key(*name)) {
+        for unknown in names.iter().filter(|name| *name != source::OWN && !sources.contains_key(*name)) {
             of.wrong::<()>("sources", &format!("there is no [sources.{unknown}]"));
         }
         if names.is_empty() {

@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 const SQL: &str = "sql";
 
 /// The source of news.
-const OWN: &str = "hookfast";
+pub(super) const OWN: &str = "hookfast";
 
 const KINDS: [&str; 4] = [Airalo::NAME, StandardWebhooks::NAME, HmacSource::NAME, SQL];
 
@@ -84,7 +84,8 @@ fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<(S
         of.problems.0.push(format!("{}: nothing is sent to a source of kind '{SQL}', so it has no secrets", of.place));
     }
     of.no_other(source, &[])?;
-    Some((parsed?, source.fields()))
+    let fields = of.fields(source);
+    Some((parsed?, fields?))
 }
 
 fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
@@ -96,13 +97,14 @@ fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<Source
         OnInvalid::Reject => OnInvalidSignature::Reject,
         OnInvalid::Quarantine => OnInvalidSignature::Quarantine,
     };
+    let fields = of.fields(source);
     let standard_secrets = source.kind == StandardWebhooks::NAME;
     Some(SourceConfig {
         name: parsed?,
         kind: kind?,
         secrets: secrets?,
         on_invalid_signature,
-        fields: source.fields(),
+        fields: fields?,
         standard_secrets,
     })
 }
@@ -218,6 +220,15 @@ impl Settings<'_> {
         self.problems.note(&format!("{} {key}", self.place), units::duration(text).and_then(positive)).map(Some)
     }
 
+    fn fields(&mut self, source: &Source) -> Option<PayloadFields> {
+        for (key, names) in [("secret_fields", &source.secret_fields), ("search_fields", &source.search_fields)] {
+            if let Some(name) = names.iter().find(|name| name.is_empty() || name.contains(char::is_control)) {
+                return self.wrong(&format!("{key}: {name:?} is not a member's name"));
+            }
+        }
+        Some(PayloadFields::new(&source.secret_fields, &source.search_fields))
+    }
+
     fn wrong<T>(&mut self, problem: &str) -> Option<T> {
         self.problems.0.push(format!("{}: {problem}", self.place));
         None
@@ -225,10 +236,6 @@ impl Settings<'_> {
 }
 
 impl Source {
-    fn fields(&self) -> PayloadFields {
-        PayloadFields::new(&self.secret_fields, &self.search_fields)
-    }
-
     /// The settings that are not for every kind, and whether they are given.
     fn of_some_kinds(&self) -> [(&'static str, bool); 15] {
         [

@@ -185,6 +185,35 @@ fn each_kind_of_handler_has_its_own_settings() {
 }
 
 #[test]
+fn every_kind_of_source_has_secret_and_search_fields() {
+    let fields = "secret_fields = ['QrCode', 'pin']\nsearch_fields = ['Order', 'order']\n";
+    let fed = format!("[sources.fed]\nkind = 'sql'\n{fields}");
+    for section in [SOURCE.to_owned(), sample_source("acme"), sample_source("slack")] {
+        let config = Config::parse(&format!("{section}\n{fields}{fed}")).unwrap_or_else(|error| panic!("{error}"));
+        for fields in [&config.sources[0].fields, &config.sql_sources[0].1] {
+            assert_eq!((fields.secret().join(" "), fields.search().join(" ")), ("pin qrcode".into(), "order".into()));
+        }
+    }
+    for (setting, wrong) in [
+        ("secret_fields = ['']", "[sources.airalo]: secret_fields: \"\" is not a member's name"),
+        ("search_fields = [\"a\\u0000\"]", "[sources.airalo]: search_fields: \"a\\0\" is not a member's name"),
+    ] {
+        let error = Config::parse(&format!("{SOURCE}{setting}\n")).expect_err(wrong).to_string();
+        assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
+    }
+}
+
+#[test]
+fn the_source_of_our_own_news_is_nobody_elses() {
+    for kind in ["kind = 'sql'", "kind = 'airalo'\nsecrets = ['env:S']"] {
+        let error = Config::parse(&format!("{SOURCE}[sources.hookfast]\n{kind}\n")).expect_err("taken").to_string();
+        assert!(error.contains("[sources.hookfast]: this name is that of Hookfast's own events"), "{error}");
+    }
+    let told = format!("{SOURCE}{HANDLER}sources = ['hookfast']\n");
+    Config::parse(&told).expect("a handler may want only them");
+}
+
+#[test]
 fn rate_breaker_and_filter_are_read() {
     let policy = |setting: &str| {
         let config = Config::parse(&format!("{SOURCE}{HANDLER}{setting}\n"));

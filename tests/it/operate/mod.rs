@@ -82,9 +82,4 @@ impl Story {
         );
         error.code().expect("a code").into_owned()
     }
-
-    /// The lines of the log: what and of what.
-    async fn log(&self) -> String {
-        self.text("SELECT coalesce(string_agg(what || ' ' || subject, ', ' ORDER BY log_id), 'none') FROM hookfast.operator_log").await
-    }
 }

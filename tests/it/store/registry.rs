@@ -1,8 +1,14 @@
 //! Who is subscribed to what, and that every change of it leaves a line.
 
 use super::{Store, registration, tries, verdicts};
-use hookfast::domain::Origin::Webhook;
-use hookfast::store::{HandlerRegistration, Role, pause_handler, register_handlers};
+use hookfast::domain::{Origin::Webhook, PayloadFields};
+use hookfast::ingress::{OnInvalidSignature::Reject, Source, Sources};
+use hookfast::signing::Secret;
+use hookfast::sources::airalo::Airalo;
+use hookfast::store::{
+    HandlerRegistration, Role, SourceRegistration, pause_handler, register_handlers, register_sources,
+};
+use std::sync::Arc;
 
 const VERSION: &str = "SELECT version::bigint FROM hookfast_data.registry";
 const LOG: &str = "SELECT count(*) FROM hookfast_data.operator_log";
@@ -153,4 +159,28 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
     }
     let open = "SELECT count(*) FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a WHERE pronamespace = 'hookfast'::regnamespace AND grantee = 0";
     assert_eq!(store.count(open).await, 0, "nobody may call them unless it was granted");
+}
+
+#[tokio::test]
+async fn a_sources_fields_are_those_of_its_kind_and_of_its_last_declaration() {
+    let store = Store::new().await;
+    let fields = |secret: &'static [&'static str], search: &'static [&'static str]| {
+        PayloadFields::new(secret.iter().copied(), search.iter().copied())
+    };
+    let secret = Secret::new("test", b"a secret of some length".to_vec()).expect("long enough");
+    let airalo = Source::new("airalo".parse().expect("a name"), Arc::new(Airalo), vec![secret], Reject);
+    let airalo = airalo.expect("a secret").with_fields(&fields(&["Voucher", "lpa"], &["ICCID", "voucher_no"]));
+    let jobs = |fields| SourceRegistration { name: "jobs".parse().expect("a name"), kind: "sql", fields };
+    let mut declared = Sources::new([airalo]).registrations();
+    declared.push(jobs(fields(&["token"], &["job"])));
+    let ids = register_sources(&store.pool, &declared).await.expect("registered");
+    assert_eq!(ids[&declared[0].name], store.source, "it keeps its id");
+    let of = "SELECT string_agg(concat_ws(':', name, array_to_string(secret_fields, ','), array_to_string(search_fields, ',')), ' ' ORDER BY name) FROM hookfast_data.sources";
+    assert_eq!(
+        store.text(of).await,
+        "airalo:access_code,confirmation_code,direct_apple_installation_url,lpa,manual_installation,matching_id,\
+         qrcode,qrcode_installation,qrcode_url,voucher:code,description,iccid,id,request_id,voucher_no hookfast:why,error: jobs:token:job"
+    );
+    register_sources(&store.pool, &[jobs(PayloadFields::default())]).await.expect("registered");
+    assert!(store.text(of).await.ends_with(" jobs::"), "what is no more declared is no more so");
 }
