@@ -47,6 +47,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.check_at_most IS 'Raises where more match than were allowed';
 
+CREATE FUNCTION hookfast_data.check_why(why text) RETURNS void
+    LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce(btrim(why), '') = '' THEN
+        RAISE 'why is empty; nothing was changed' USING ERRCODE = '22023', HINT = 'Say it for those who read operator_log later.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION hookfast_data.check_why IS 'Raises where nobody said why';
+
 CREATE FUNCTION hookfast_data.check_payload(payload jsonpath) RETURNS void
     LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -216,6 +225,7 @@ CREATE FUNCTION hookfast.discard(delivery_id bigint, why text) RETURNS void
 DECLARE
     state text;
 BEGIN
+    PERFORM hookfast_data.check_why(discard.why);
     IF hookfast_data.end_unrun(ARRAY[discard.delivery_id], discard.why) = 0 THEN
         SELECT CASE WHEN o.locked_by IS NULL THEN 'is just being changed by somebody else' ELSE 'is running' END INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
             ON o.handler_id = h.id AND o.id = discard.delivery_id;
@@ -314,6 +324,7 @@ COMMENT ON FUNCTION hookfast.postpone_all IS 'Lets all deliveries of a handler t
 CREATE OR REPLACE FUNCTION hookfast.pause(handler text, why text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM hookfast_data.check_why(pause.why);
     UPDATE hookfast_data.handlers h SET paused_at = clock_timestamp(), paused_why = pause.why
     WHERE h.name = pause.handler AND h.paused_at IS NULL;
     IF NOT FOUND THEN
@@ -342,6 +353,7 @@ DECLARE
     handler text;
     paused bigint := 0;
 BEGIN
+    PERFORM hookfast_data.check_why(pause_all.why);
     FOR handler IN SELECT h.name FROM hookfast_data.handlers h WHERE h.paused_at IS NULL ORDER BY h.name LOOP
         PERFORM hookfast.pause(handler, pause_all.why);
         paused := paused + 1;
@@ -366,5 +378,5 @@ COMMENT ON FUNCTION hookfast.resume_all IS 'Lets every paused handler go on. Ans
 
 REVOKE ALL ON FUNCTION hookfast.retry, hookfast.retry_all, hookfast.discard, hookfast.discard_all, hookfast.postpone, hookfast.postpone_all,
     hookfast.pause_all, hookfast.resume_all, hookfast_data.log, hookfast_data.wake_workers, hookfast_data.share_history, hookfast_data.own_history,
-    hookfast_data.handler_id, hookfast_data.check_at_most, hookfast_data.check_payload, hookfast_data.revive,
+    hookfast_data.handler_id, hookfast_data.check_at_most, hookfast_data.check_why, hookfast_data.check_payload, hookfast_data.revive,
     hookfast_data.dead_matching, hookfast_data.end_unrun FROM PUBLIC;

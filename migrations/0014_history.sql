@@ -135,7 +135,7 @@ COMMENT ON FUNCTION hookfast.explain IS 'For each handler what it has to do with
 CREATE FUNCTION hookfast.hold(event_id uuid, why text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM hookfast_data.share_history();
+    PERFORM hookfast_data.check_why(hold.why), hookfast_data.share_history();
     PERFORM FROM hookfast_data.events e WHERE e.id = hold.event_id;
     IF NOT FOUND THEN
         RAISE 'no event has the id %; nothing was changed', hold.event_id USING ERRCODE = 'HF004', HINT = 'hookfast.find looks by key, order, ICCID.';
@@ -183,7 +183,12 @@ COMMENT ON FUNCTION hookfast_data.erase_events IS 'Erases payload and headers of
 CREATE FUNCTION hookfast.erase(event_id uuid, why text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM hookfast_data.own_history();
+    PERFORM hookfast_data.check_why(erase.why), hookfast_data.own_history();
+    PERFORM FROM hookfast_data.holds h WHERE h.event_id = erase.event_id;
+    IF FOUND THEN
+        RAISE 'event % is held; nothing was changed', erase.event_id
+            USING ERRCODE = 'HF006', HINT = 'hookfast.holds says why. Where that is over, hookfast.unhold first.';
+    END IF;
     PERFORM FROM hookfast_data.outbox o WHERE o.event_id = erase.event_id LIMIT 1;
     IF FOUND THEN
         RAISE 'event % is still owed to a handler, which needs its payload; nothing was changed', erase.event_id
@@ -195,17 +200,18 @@ BEGIN
     END IF;
     PERFORM hookfast_data.log('event.erased', erase.event_id::text, jsonb_build_object('why', erase.why));
 END $$;
-COMMENT ON FUNCTION hookfast.erase IS 'Erases payload and headers of an event for good; its key, type and history stay';
+COMMENT ON FUNCTION hookfast.erase IS 'Erases payload and headers of an event for good; its key, type and history stay. What is held is not erased';
 
 CREATE FUNCTION hookfast.erase_all(
     term text DEFAULT NULL, source text DEFAULT NULL, type text DEFAULT NULL, received_after timestamptz DEFAULT NULL,
     received_before timestamptz DEFAULT NULL, payload jsonpath DEFAULT NULL, why text DEFAULT NULL, at_most bigint DEFAULT NULL)
-    RETURNS TABLE (matching bigint, still_owed bigint, changed bigint, sample jsonb)
+    RETURNS TABLE (matching bigint, still_owed bigint, held bigint, changed bigint, sample jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
     named uuid[];
     events uuid[];
     owed uuid[];
+    kept uuid[];
 BEGIN
     IF num_nonnulls(erase_all.term, erase_all.source, erase_all.type, erase_all.received_after, erase_all.received_before, erase_all.payload) = 0 THEN
         RAISE 'everything there is would match; nothing was changed' USING ERRCODE = '22023', HINT = 'Say which: term, source, type, a time, or payload.';
@@ -228,9 +234,11 @@ BEGIN
             AND (erase_all.payload IS NULL OR hookfast_data.payload_matches(e.body, erase_all.payload))
         ORDER BY e.id);
     owed := ARRAY(SELECT DISTINCT o.event_id FROM hookfast_data.outbox o WHERE o.event_id = ANY (events));
-    events := ARRAY(SELECT e FROM unnest(events) e EXCEPT SELECT o FROM unnest(owed) o ORDER BY 1);
+    kept := ARRAY(SELECT h.event_id FROM hookfast_data.holds h WHERE h.event_id = ANY (events));
+    events := ARRAY(SELECT e FROM unnest(events) e EXCEPT SELECT o FROM unnest(owed || kept) o ORDER BY 1);
     matching := cardinality(events);
     still_owed := cardinality(owed);
+    held := cardinality(kept);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
         SELECT e.id AS event_id, e.type, e.idempotency_key, e.received_at FROM hookfast_data.events e WHERE e.id = ANY (events[:5]) ORDER BY e.id) x);
@@ -238,13 +246,13 @@ BEGIN
         PERFORM hookfast_data.check_at_most(matching, erase_all.at_most);
         changed := hookfast_data.erase_events(events);
         -- Not the term: it may be what was to be erased.
-        PERFORM hookfast_data.log('events.erased', coalesce(erase_all.source, 'all'), jsonb_build_object('count', changed, 'still_owed', still_owed,
+        PERFORM hookfast_data.log('events.erased', coalesce(erase_all.source, 'all'), jsonb_build_object('count', changed, 'still_owed', still_owed, 'held', held,
             'by_term', erase_all.term IS NOT NULL, 'type', erase_all.type, 'received_after', erase_all.received_after,
             'received_before', erase_all.received_before, 'first_event_ids', to_jsonb(events[:100]), 'why', erase_all.why));
     END IF;
     RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION hookfast.erase_all IS 'Erases payload and headers of all events that match (term as in hookfast.find) and are owed to nobody. Without at_most it changes nothing, and says how many match, with five of them';
+COMMENT ON FUNCTION hookfast.erase_all IS 'Erases payload and headers of all events that match (term as in hookfast.find) and are neither owed nor held. Without at_most it changes nothing, and says how many match, with five of them';
 
 REVOKE ALL ON FUNCTION hookfast.find, hookfast.timeline, hookfast.explain, hookfast.hold, hookfast.unhold, hookfast.erase, hookfast.erase_all,
     hookfast_data.terms, hookfast_data.erase_events FROM PUBLIC;

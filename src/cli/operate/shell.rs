@@ -220,10 +220,14 @@ fn readable(bytes: &str) -> String {
     decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| bytes.to_owned())
 }
 
-/// What is not touched since a handler still needs it.
+/// What is not touched since somebody still needs it.
 fn left_alone(preview: &Value) -> String {
-    let owed = preview["still_owed"].as_u64().filter(|owed| *owed > 0);
-    owed.map(|owed| format!(" ({owed} that are still owed are left alone)")).unwrap_or_default()
+    let alone = [("still_owed", "still owed"), ("held", "held")].map(|(column, says)| {
+        let count = preview[column].as_u64().filter(|count| *count > 0)?;
+        Some(format!("{count} {says}"))
+    });
+    let alone: Vec<_> = alone.into_iter().flatten().collect();
+    if alone.is_empty() { String::new() } else { format!(" (left alone: {})", alone.join(", ")) }
 }
 
 /// Whether to go on: asked on a terminal, refused without one.

@@ -62,12 +62,36 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
     );
 }
 
+/// What takes a reason wants one, and says so instead of an error of the table.
+#[tokio::test]
+async fn nobody_acts_without_saying_why() {
+    let story = Story::new().await;
+    story.run("SELECT order_came(1); SELECT died(1, 'x')").await;
+    for act in [
+        "pause('shop', W)",
+        "pause_all(W)",
+        "discard(1, W)",
+        "hold(event_of(1), W)",
+        "erase(event_of(1), W)",
+        "replay(event_of(1), 'shop', W)",
+    ] {
+        for why in ["NULL", "' '"] {
+            assert_eq!(story.refused(&format!("SELECT hookfast.{}", act.replace('W', why))).await, "22023", "{act}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_hold_is_kept_and_ended() {
     let story = Story::new().await;
     story.run("SELECT order_came(1); SELECT hookfast.hold(event_of(1), 'a dispute')").await;
     assert_eq!(story.text("SELECT why FROM hookfast.holds").await, "a dispute");
     assert_eq!(story.refused("SELECT hookfast.hold(gen_random_uuid(), 'x')").await, "HF004");
+    assert_eq!(story.refused("SELECT hookfast.erase(event_of(1), 'x')").await, "HF006");
+    let all =
+        "SELECT concat_ws(' ', matching, still_owed, held, changed) FROM hookfast.erase_all(type => '*', at_most => 9)";
+    assert_eq!(story.text(all).await, "0 0 1 0");
     story.run("SELECT hookfast.unhold(event_of(1))").await;
+    assert_eq!(story.text(all).await, "1 0 0 1");
     assert_eq!(story.refused("SELECT hookfast.unhold(event_of(1))").await, "HF006");
 }

@@ -60,6 +60,11 @@ async fn the_oldest_leave_where_they_may() {
     assert_eq!(keeper.kept().await, "e1 f1", "at most a thousand bytes");
     assert!(keeper.keep(b'g', 2000, true).await);
     assert_eq!(keeper.kept().await, "g1", "the newest is always kept");
+    keeper.store.execute("SELECT hookfast.reverify(at_most => 1)").await;
+    for letter in *b"hijk" {
+        assert!(keeper.keep(letter, 10, true).await);
+    }
+    assert_eq!(keeper.kept().await, "g1 i1 j1 k1", "what an operator asked for waits for its answer");
 }
 
 #[tokio::test]
