@@ -26,7 +26,7 @@ impl Old {
         let (of, pool) = (database.url().parse().expect("a URL"), database.pool().await);
         let old = Self { of, pool, database };
         old.execute(
-            "INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'); \
+            "INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('airalo', 'airalo', '{term}'); \
              INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('shop', 'rust', '{airalo.*}', 3, 0)",
         )
         .await;
@@ -57,7 +57,7 @@ impl Old {
             "WITH made AS ( \
                 INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
                 SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.id_at(((now() AT TIME ZONE 'UTC')::date - {ago} + interval '6 hours' + n * interval '1 second') AT TIME ZONE 'UTC')::text, 13) FROM 1)::uuid, \
-                    s.id, 0, 'airalo.order.completed', 'webhook', 'd{ago}-' || n, '{{}}', '{{}}' \
+                    s.id, 0, 'airalo.order.completed', 'webhook', 'd{ago}-' || n, '{{}}', convert_to('{{\"term\": \"term-d{ago}-' || n || '\"}}', 'UTF8') \
                 FROM hookfast_data.sources s, generate_series(1, {events}) n WHERE s.name = 'airalo' RETURNING id, idempotency_key, source_id), \
             keys AS (INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM made), \
             terms AS (INSERT INTO hookfast_data.search_terms SELECT 'term-' || idempotency_key, id FROM made) \
