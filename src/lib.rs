@@ -84,6 +84,7 @@
 //! and what to do next.
 
 pub mod admin;
+pub mod airalo;
 pub mod app;
 pub mod cli;
 pub mod cluster;

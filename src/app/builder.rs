@@ -1,6 +1,7 @@
 //! What a program declares: sources, handlers, limits.
 
 use super::App;
+use crate::airalo::Account;
 use crate::domain::{
     HandlerName, InvalidName, InvalidPattern, PayloadFields, Retention, RoleNames, SourceName, TypePattern,
 };
@@ -79,6 +80,7 @@ pub struct Builder {
     pub(super) migrate: bool,
     pub(super) config_version: i64,
     pub(super) roles: RoleNames,
+    pub(super) accounts: Vec<Account>,
 }
 
 impl Builder {
@@ -103,6 +105,7 @@ impl Builder {
             migrate: true,
             config_version: 0,
             roles: RoleNames::default(),
+            accounts: Vec::new(),
         })
     }
 
@@ -138,6 +141,20 @@ impl Builder {
     #[must_use]
     pub fn sql_handler(self, subscription: Subscription, function: &str) -> Self {
         self.declared(subscription, "sql", Processed::Function(function.to_owned()))
+    }
+
+    /// Keeps `hookfast.airalo_orders`, `airalo_sims`, `airalo_low_data` and `airalo_credit`, in the settling transaction.
+    #[must_use]
+    pub fn airalo_handler(self, subscription: Subscription) -> Self {
+        self.sql_handler(subscription, "hookfast.airalo_project")
+    }
+
+    /// Looks in this account's list of orders for results that are expected and do not come, where this process is a
+    /// worker. Its source has to be declared too.
+    #[must_use]
+    pub fn airalo(mut self, account: Account) -> Self {
+        self.accounts.push(account);
+        self
     }
 
     /// Registers a handler whose deliveries clients in any language claim and complete through SQL

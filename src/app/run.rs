@@ -7,6 +7,7 @@ use super::{
     open::{Opened, Registration, open},
 };
 use crate::admin::Admin;
+use crate::airalo::Reconciler;
 use crate::domain::HandlerName;
 use crate::health::{Heartbeats, Readiness};
 use crate::ingress::{
@@ -129,6 +130,8 @@ impl App {
         let maintenance = tokio::spawn(maintenance.run(ended.clone()));
         let announcer = tokio::spawn(shared.announcer.clone().run(database.clone()));
         if builder.worker {
+            let reconciler = reconciler(&mut builder, &database, &opened, &shared);
+            tokio::spawn(reconciler.run(ended.clone()));
             let settings = worker_settings(builder, database, &opened, &shared);
             worker::run(settings, stop.clone()).await.map_err(RunError::Thread)?;
         }
@@ -213,6 +216,17 @@ fn write(
     async move {
         tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources), readmitter.run(stop));
     }
+}
+
+/// Looks for what does not come by itself.
+fn reconciler(builder: &mut Builder, database: &Database, opened: &Opened, shared: &Shared) -> Reconciler {
+    let (wake, announcer) = (shared.wake.clone(), shared.announcer.clone());
+    let stored = move |_| {
+        wake.wake();
+        announcer.announce();
+    };
+    let accounts = std::mem::take(&mut builder.accounts);
+    Reconciler::new(opened.pool.clone(), database.clone(), opened.clock.clone(), &opened.sources, accounts, stored)
 }
 
 fn worker_settings(builder: Builder, database: Database, opened: &Opened, shared: &Shared) -> WorkerSettings {

@@ -1,5 +1,6 @@
 //! From a configuration to a Hookfast that is ready to be built.
 
+use crate::airalo::{Account, client::Client};
 use crate::app::{Builder, Subscription};
 use crate::config::{Config, HandlerConfig, HandlerKind, HttpConfig, SecretRefs, SourceConfig};
 use crate::domain::HandlerName;
@@ -40,6 +41,10 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
     let mut secrets = WatchedSecrets::default();
     for source in &config.sources {
         builder = builder.source(make_source(source)?);
+        if let Some(api) = &source.api {
+            let client = Arc::new(Client::new(api.settings()?)?);
+            builder = builder.airalo(Account { source: source.name.clone(), client, every: api.reconcile_every });
+        }
         secrets.sources.push(source.clone());
     }
     for (name, fields) in &config.sql_sources {
@@ -54,6 +59,7 @@ pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Declared> {
                 builder.http_handler(subscription, made)
             }
             HandlerKind::Sql(function) => builder.sql_handler(subscription, function),
+            HandlerKind::Airalo => builder.airalo_handler(subscription),
             HandlerKind::Pull => builder.pull_handler(subscription),
         };
     }

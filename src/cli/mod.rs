@@ -1,5 +1,6 @@
 //! The commands. `main` calls [`run`] and nothing else.
 
+mod airalo;
 mod check;
 mod declare;
 mod dev;
@@ -68,6 +69,8 @@ enum Command {
     News(operate::News),
     /// What operators and processes changed.
     Log(operate::Log),
+    /// Airalo's Partner API: opts in, orders, looks for what did not come; and a local Airalo to try it with.
+    Airalo(airalo::Airalo),
     /// One screen: is intake safe, is work moving. Ends with 1 where something is bad.
     Status(operate::Status),
 }
@@ -104,6 +107,7 @@ pub async fn run() -> ExitCode {
         Command::Retention(retention) => retention.run().await,
         Command::News(news) => news.run().await,
         Command::Log(log) => log.run().await,
+        Command::Airalo(airalo) => airalo.run().await,
         Command::Status(status) => status.run().await,
     };
     match done {

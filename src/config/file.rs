@@ -1,5 +1,6 @@
 //! The file as it is written, and the checks that turn it into a [`Config`].
 
+mod api;
 mod handler;
 mod retention;
 mod source;

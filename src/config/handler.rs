@@ -27,6 +27,8 @@ pub enum HandlerKind {
     Http(HttpConfig),
     /// A Postgres function, by its name as in SQL.
     Sql(String),
+    /// What is kept of Airalo's notifications: `hookfast.airalo_orders` and its companions.
+    Airalo,
     /// Clients that claim and complete through SQL.
     Pull,
 }

@@ -3,11 +3,13 @@
 //! Every setting is in `docs/hookfast.sample.toml`. An unknown key is an error that names it; a secret is a reference
 //! (`env:NAME` or `file:/path`), never the secret itself.
 
+mod api;
 mod file;
 mod handler;
 mod secrets;
 mod units;
 
+pub use api::ApiConfig;
 pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
 pub use secrets::{SecretError, SecretRefs};
 
@@ -55,6 +57,8 @@ pub struct SourceConfig {
     pub on_invalid_signature: OnInvalidSignature,
     /// Members of its payloads beside those its kind knows: what readers must not see, and what finds an event.
     pub fields: PayloadFields,
+    /// Its API, where the kind has one and it is configured.
+    pub api: Option<ApiConfig>,
     /// Whether its secrets are of the Standard Webhooks form.
     standard_secrets: bool,
 }

@@ -110,6 +110,10 @@ impl SecretRefs {
 pub(super) struct Value(Result<Reference, String>);
 
 impl Value {
+    pub(super) fn is_reference(&self) -> bool {
+        self.0.is_ok()
+    }
+
     pub(super) fn parse(text: String) -> Self {
         Self(Reference::parse(&text).ok_or(text))
     }

@@ -15,6 +15,7 @@ mod rate;
 mod receipt;
 mod retention;
 mod retry;
+mod rfc3339;
 mod roles;
 mod text;
 
@@ -33,5 +34,6 @@ pub use rate::{InvalidRate, Rate};
 pub use receipt::{Receipt, Verdict};
 pub use retention::Retention;
 pub use retry::{InvalidRetry, RetryPolicy};
+pub(crate) use rfc3339::rfc3339;
 pub use roles::RoleNames;
 pub use text::StorableText;

@@ -1,7 +1,7 @@
 //! What passed verification: the only thing the ingress may store as an event, or a handshake it answers.
 
 use super::{Handshake, Rejection, SourceKind};
-use crate::domain::{EventType, Identity, StorableText};
+use crate::domain::{EventType, Identity, SourceName, StorableText};
 use crate::signing::Secret;
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -22,7 +22,8 @@ pub enum Verified {
 }
 
 /// A verified, classified and identified request. It can only come out of [`VerifiedRequest::verify`], or, where an
-/// operator takes a quarantined request for genuine, of [`VerifiedRequest::vouched`].
+/// operator takes a quarantined request for genuine, of [`VerifiedRequest::vouched`], or, where the source's own API says
+/// the same, of `VerifiedRequest::fetched`.
 #[derive(Clone, Debug)]
 #[expect(clippy::manual_non_exhaustive, reason = "non_exhaustive would still let this crate make one unearned")]
 pub struct VerifiedRequest {
@@ -67,6 +68,11 @@ impl VerifiedRequest {
         body: &Bytes,
     ) -> Verified {
         Self::earned(kind, &format!("operator:{operator}"), topic, headers, body)
+    }
+
+    /// Looks into what was fetched from the source's own API, over a connection that its certificate vouches for.
+    pub(crate) fn fetched(kind: &dyn SourceKind, source: &SourceName, headers: &HeaderMap, body: &Bytes) -> Verified {
+        Self::earned(kind, &format!("api:{source}"), None, headers, body)
     }
 
     fn earned(kind: &dyn SourceKind, by: &str, topic: Option<&str>, headers: &HeaderMap, body: &Bytes) -> Verified {

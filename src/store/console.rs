@@ -84,6 +84,11 @@ impl Bind {
         Self::new(value, "timestamptz")
     }
 
+    /// So long, as Postgres reads an interval.
+    pub fn span(value: impl ToString) -> Self {
+        Self::new(value, "interval")
+    }
+
     /// So long before now, as Postgres reads an interval.
     pub fn ago(value: impl ToString) -> Self {
         Self { value: value.to_string(), before: "statement_timestamp() - ", cast: "interval" }

@@ -3,6 +3,7 @@
 //! One file a subject; the hot statements are files of their own under `sql/`, each beginning with a comment that
 //! names it, so that `pg_stat_statements` can be read. Nothing here decides anything that is not in a statement.
 
+mod airalo;
 mod breaker;
 mod chores;
 mod claim;
@@ -34,6 +35,10 @@ mod rollups;
 mod settle;
 mod transaction;
 
+pub use airalo::{
+    ExpectedOrder, make_orders_due, order_is_missing, order_is_sent, order_is_unknown, order_was_placed,
+    order_was_refused, take_due_orders,
+};
 pub use breaker::note_breaker;
 pub use chores::{announce_dead, fold_counts, read_new_events, step_replays, watch};
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, event_body};
@@ -58,6 +63,7 @@ pub use quarantine::{EvidenceBound, NewEvidence};
 pub use readmit::{Answered, Asked, Readmission};
 pub use registry::{
     HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers, register_sources,
+    source_ids,
 };
 pub use rescue::{Rescued, release_unknown, rescue_expired, rescue_pulled, sweep_orphans};
 pub use retention::{Left, let_leave, set_retention};

@@ -86,6 +86,17 @@ pub async fn register_sources(
     Ok(ids)
 }
 
+/// The sources that were ever registered.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn source_ids(pool: &PgPool) -> Result<HashMap<SourceName, SourceId>, StoreError> {
+    let rows: Result<Vec<(String, i16)>, _> =
+        sqlx::query_as("SELECT name, id FROM hookfast_data.sources").fetch_all(pool).await;
+    let rows = rows.map_err(StoreError::new("read the sources"))?;
+    Ok(rows.into_iter().filter_map(|(name, id)| Some((name.parse().ok()?, SourceId(id)))).collect())
+}
+
 /// Makes the handlers' subscriptions known, and answers with their ids.
 ///
 /// A subscription holds for every ingest statement that begins after this commits. Each change raises the

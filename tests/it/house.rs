@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each room with what it may import of ours.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("health", &[]),
     ("metrics", &[]),
@@ -21,11 +21,24 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("ingress", &["domain", "health", "http", "metrics", "signing", "sources", "store"]),
     ("worker", &["domain", "handlers", "health", "metrics", "store"]),
     ("maintenance", &["health", "metrics", "store"]),
+    ("airalo", &["domain", "handlers", "signing", "sources", "store"]),
     ("admin", &["health", "http"]),
-    ("config", &["domain", "handlers", "ingress", "signing", "sources", "worker"]),
+    ("config", &["airalo", "domain", "handlers", "ingress", "signing", "sources", "worker"]),
     (
         "app",
-        &["admin", "domain", "handlers", "health", "ingress", "maintenance", "metrics", "sources", "store", "worker"],
+        &[
+            "admin",
+            "airalo",
+            "domain",
+            "handlers",
+            "health",
+            "ingress",
+            "maintenance",
+            "metrics",
+            "sources",
+            "store",
+            "worker",
+        ],
     ),
 ];
 

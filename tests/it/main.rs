@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 mod admin_http;
+mod airalo;
 mod airalo_contract;
 mod app;
 mod cli;

@@ -7,7 +7,7 @@ mod handlers;
 mod looks;
 mod quarantine;
 mod replays;
-mod shell;
+pub(in crate::cli) mod shell;
 mod status;
 mod when;
 

@@ -13,10 +13,16 @@ use std::{
 
 /// How it is printed.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
-pub(super) struct Output {
+pub(in crate::cli) struct Output {
     /// One JSON object a line, with everything there is.
     #[arg(long)]
     json: bool,
+}
+
+impl Output {
+    pub(in crate::cli) fn is_json(self) -> bool {
+        self.json
+    }
 }
 
 /// How much of a list.
@@ -46,25 +52,25 @@ impl Page {
 
 /// Asks before much is touched.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
-pub(super) struct Sure {
+pub(in crate::cli) struct Sure {
     /// Does it without asking; needed where there is no terminal to ask on.
     #[arg(long)]
     pub(super) yes: bool,
 }
 
 /// A command that is at work.
-pub(super) struct Shell {
-    pub(super) console: Console,
+pub(in crate::cli) struct Shell {
+    pub(in crate::cli) console: Console,
     output: Output,
 }
 
-pub(super) async fn open(output: Output) -> anyhow::Result<Shell> {
+pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Shell> {
     let database: Database = database_url()?.parse()?;
     Ok(Shell { console: Console::open(&database).await?, output })
 }
 
 /// The columns that fit.
-pub(super) fn width() -> usize {
+pub(in crate::cli) fn width() -> usize {
     variable("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|columns| *columns >= 20).unwrap_or(120)
 }
 
@@ -131,14 +137,14 @@ impl Shell {
     }
 
     /// All rows of a list.
-    pub(super) async fn all(mut self, list: List, columns: &[&str], none: &str) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) async fn all(mut self, list: List, columns: &[&str], none: &str) -> anyhow::Result<ExitCode> {
         let rows = self.console.list(list).await?;
         self.print(&rows, columns, none);
         self.done().await
     }
 
     /// Does one thing, and says what was done: `{"done": …}`, or its words.
-    pub(super) async fn act(mut self, call: Call, done: &str) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) async fn act(mut self, call: Call, done: &str) -> anyhow::Result<ExitCode> {
         self.console.act(call).await?;
         self.told(serde_json::json!({ "done": done }), done);
         self.done().await
@@ -204,7 +210,7 @@ impl Shell {
         agreed(sure)
     }
 
-    pub(super) async fn done(self) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) async fn done(self) -> anyhow::Result<ExitCode> {
         self.close(ExitCode::SUCCESS).await
     }
 
@@ -231,7 +237,7 @@ fn left_alone(preview: &Value) -> String {
 }
 
 /// Whether to go on: asked on a terminal, refused without one.
-pub(super) fn agreed(sure: Sure) -> anyhow::Result<bool> {
+pub(in crate::cli) fn agreed(sure: Sure) -> anyhow::Result<bool> {
     if sure.yes {
         return Ok(true);
     }

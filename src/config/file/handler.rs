@@ -18,6 +18,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 #[serde(deny_unknown_fields)]
 pub(super) struct Handler {
     kind: String,
+    #[serde(default)]
     types: Vec<String>,
     sources: Option<Vec<String>>,
     retry: Option<Retry>,
@@ -75,8 +76,12 @@ pub(super) fn handler(
     let mut of = Settings { place: format!("[handlers.{name}]"), problems };
     let parsed = of.problems.parsed(&of.place, name);
     let kind = of.kind(handler);
-    let types = of.problems.all(&of.at("types"), &handler.types);
-    if handler.types.is_empty() {
+    let given = match (handler.types.is_empty(), handler.kind.as_str()) {
+        (true, "airalo") => vec!["airalo.*".to_owned()],
+        _ => handler.types.clone(),
+    };
+    let types = of.problems.all(&of.at("types"), &given);
+    if given.is_empty() {
         of.wrong::<()>("types", "it subscribes to nothing; write [\"*\"] for everything");
     }
     let from = handler.sources.as_ref().map(|names| {
@@ -132,9 +137,12 @@ impl Settings<'_> {
                 let function = self.needed("function", handler.function.clone(), &handler.kind);
                 fits.and(function).map(HandlerKind::Sql)
             }
+            "airalo" => {
+                self.no_other(handler, &["timeout", "concurrency", "rate", "breaker"]).map(|()| HandlerKind::Airalo)
+            }
             "pull" => self.no_other(handler, &[]).map(|()| HandlerKind::Pull),
             unknown => {
-                let known = "http, sql, pull (handlers in Rust come with a program that embeds the library)";
+                let known = "http, sql, pull, airalo (handlers in Rust come with a program that embeds the library)";
                 self.problems.0.push(format!("{}: the kind '{unknown}' is not known; known are: {known}", self.place));
                 None
             }

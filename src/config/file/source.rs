@@ -1,7 +1,7 @@
 //! `[sources.NAME]`: the settings of every kind in one table, and which of them are whose.
 
-use super::{Problems, units};
-use crate::config::{SourceConfig, secrets::SecretRefs};
+use super::{Problems, api::Api, units};
+use crate::config::{ApiConfig, SourceConfig, secrets::SecretRefs};
 use crate::domain::{PayloadFields, SourceName};
 use crate::ingress::OnInvalidSignature;
 use crate::signing::standard_webhooks::TOLERANCE;
@@ -45,6 +45,7 @@ pub(super) struct Source {
     key: Option<Vec<String>>,
     repeats: Option<String>,
     handshake: Option<String>,
+    api: Option<Api>,
     #[serde(default)]
     secret_fields: Vec<String>,
     #[serde(default)]
@@ -84,6 +85,9 @@ fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<(S
         of.problems.0.push(format!("{}: nothing is sent to a source of kind '{SQL}', so it has no secrets", of.place));
     }
     of.no_other(source, &[])?;
+    if source.api.is_some() {
+        of.wrong::<()>(&format!("the kind '{SQL}' has no api"));
+    }
     let fields = of.fields(source);
     Some((parsed?, fields?))
 }
@@ -98,6 +102,7 @@ fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<Source
         OnInvalid::Quarantine => OnInvalidSignature::Quarantine,
     };
     let fields = of.fields(source);
+    let api = api(&mut of, source);
     let standard_secrets = source.kind == StandardWebhooks::NAME;
     Some(SourceConfig {
         name: parsed?,
@@ -105,8 +110,18 @@ fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<Source
         secrets: secrets?,
         on_invalid_signature,
         fields: fields?,
+        api: api?,
         standard_secrets,
     })
+}
+
+/// Of the kind airalo alone.
+fn api(of: &mut Settings<'_>, source: &Source) -> Option<Option<ApiConfig>> {
+    match &source.api {
+        None => Some(None),
+        Some(_) if source.kind != Airalo::NAME => of.wrong(&format!("the kind '{}' has no api", source.kind)),
+        Some(api) => api.checked(&of.place, of.problems).map(Some),
+    }
 }
 
 /// One source's settings, and where its problems go.

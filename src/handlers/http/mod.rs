@@ -8,7 +8,6 @@ mod answer;
 mod client;
 mod guard;
 pub(crate) mod request;
-mod rfc3339;
 mod settings;
 mod trouble;
 

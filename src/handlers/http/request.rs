@@ -1,6 +1,6 @@
 //! What goes out: the body as it came, signed, and headers that say which delivery this is.
 
-use super::rfc3339;
+use crate::domain::rfc3339;
 use crate::domain::{Delivery, Event};
 use crate::signing::{Secret, standard_webhooks};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
@@ -41,7 +41,7 @@ pub(super) fn headers(delivery: &Delivery, secrets: &[Secret], extra: &HeaderMap
     headers.insert(ATTEMPT, text(delivery.attempt));
     headers.insert(SOURCE, text(&event.source));
     headers.insert(TYPE, text(&event.event_type));
-    headers.insert(RECEIVED_AT, text(rfc3339::format(event.received_at)));
+    headers.insert(RECEIVED_AT, text(rfc3339(event.received_at)));
     headers
 }
 

@@ -6,10 +6,13 @@
 
 mod classify;
 mod identify;
+mod members;
+mod notification;
 mod payload;
 mod samples;
 mod signature;
 
+pub use notification::{CreditLimit, LowData, Notification, Order, OrderFailure, Sim};
 pub use samples::{sample, sample_names};
 pub use signature::{SIGNATURE_HEADER, sign};
 

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// `2026-11-22T09:00:00.123Z`; a time before 1970 is written as 1970.
-pub(super) fn format(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(days);
@@ -41,10 +41,10 @@ mod tests {
             (1_764_547_200, "2025-12-01T00:00:00.000Z"),
             (4_107_542_400, "2100-03-01T00:00:00.000Z"),
         ] {
-            assert_eq!(format(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+            assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
         }
-        assert_eq!(format(UNIX_EPOCH + Duration::from_millis(1_764_547_200_007)), "2025-12-01T00:00:00.007Z");
-        assert_eq!(format(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_millis(1_764_547_200_007)), "2025-12-01T00:00:00.007Z");
+        assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00.000Z");
     }
 
     proptest! {
@@ -52,7 +52,7 @@ mod tests {
         #[test]
         fn agrees_with_the_http_date_of_the_same_second(seconds in 0u64..253_402_300_799) {
             let time = UNIX_EPOCH + Duration::from_secs(seconds);
-            let (ours, http) = (format(time), httpdate::fmt_http_date(time));
+            let (ours, http) = (rfc3339(time), httpdate::fmt_http_date(time));
             let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
             let month = months.iter().position(|m| *m == &http[8..11]).expect("a month") + 1;
             let expected = format!("{}-{month:02}-{}T{}.000Z", &http[12..16], &http[5..7], &http[17..25]);

@@ -1,0 +1,177 @@
+//! What Airalo's API can answer instead of what was asked for.
+
+use serde::Deserialize;
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// Why a call did not do what it was asked for. None of them repeats the credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// The address is none.
+    #[error(
+        "'{0}' is no http or https address, so nothing was sent. Give the base, as https://partners-api.airalo.com"
+    )]
+    Address(String),
+    /// There is no way to the server.
+    #[error("Airalo could not be reached ({0}); nothing was sent. Look at the address and the network, and try again")]
+    NotSent(String),
+    /// The request may have been read.
+    #[error("the request was sent, and no whole answer came ({0}); whether Airalo did it is not known")]
+    NoAnswer(String),
+    /// 401.
+    #[error(
+        "Airalo refuses the credentials; nothing was done. Compare client_id and client_secret with those of the partner portal"
+    )]
+    Unauthorized,
+    /// 403 with code 89.
+    #[error(
+        "Airalo does not take calls from this machine's address; nothing was done. Have it put on the partner's list"
+    )]
+    AddressNotAllowed,
+    /// 429.
+    #[error("Airalo takes no more of these calls for now{}; nothing was done. Try again then", after(.0))]
+    RateLimited(Option<Duration>),
+    /// 422 with fields.
+    #[error("Airalo refuses what was asked: {}; nothing was done", fields(.0))]
+    Invalid(BTreeMap<String, String>),
+    /// Any other refusal.
+    #[error("Airalo refuses: {reason}{}; nothing was done{}", number(.code), advice(.code))]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Airalo's number of the error.
+        code: Option<i64>,
+        /// In its words.
+        reason: String,
+    },
+    /// 404 where something was asked for by its number.
+    #[error("Airalo knows no such thing; nothing was done")]
+    NotFound,
+    /// 5xx.
+    #[error("Airalo answered with status {0}; whether it did what was asked is not known")]
+    Unavailable(u16),
+    /// Not what the contract says.
+    #[error("Airalo's answer (status {0}) is not understood; whether it did what was asked is not known")]
+    Unreadable(u16),
+}
+
+impl ApiError {
+    /// Whether Airalo may have done what was asked for all the same: then only a look at its books tells.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::NoAnswer(_) | Self::Unavailable(_) | Self::Unreadable(_))
+    }
+
+    /// Reads the answer to a call that was not done.
+    pub(super) fn read(status: u16, retry_after: Option<&str>, body: &[u8]) -> Self {
+        let error: Body = serde_json::from_slice(body).unwrap_or_default();
+        match status {
+            401 => Self::Unauthorized,
+            403 if error.code == Some(89) => Self::AddressNotAllowed,
+            404 => Self::NotFound,
+            429 => Self::RateLimited(retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs)),
+            400..=499 => match (error.reason.or(error.error), error.data) {
+                (None, serde_json::Value::Object(fields)) if !fields.is_empty() => {
+                    let text = |value: serde_json::Value| match value {
+                        serde_json::Value::String(text) => text,
+                        other => other.to_string(),
+                    };
+                    Self::Invalid(fields.into_iter().map(|(name, value)| (clean(&name), clean(&text(value)))).collect())
+                }
+                (reason, _) => {
+                    let reason = reason.or(error.meta.message).unwrap_or_else(|| format!("status {status}"));
+                    Self::Refused { status, code: error.code, reason: clean(&reason) }
+                }
+            },
+            500..=599 => Self::Unavailable(status),
+            _ => Self::Unreadable(status),
+        }
+    }
+}
+
+/// Both of the API's forms in one: `{"data": {field: text}, "meta": …}` and `{"code": …, "reason": …}`; and the simulator's.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    code: Option<i64>,
+    reason: Option<String>,
+    error: Option<String>,
+    data: serde_json::Value,
+    meta: Meta,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Meta {
+    message: Option<String>,
+}
+
+/// Fit for a terminal and a log line.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+fn after(wait: &Option<Duration>) -> String {
+    wait.map(|wait| format!(" (for {} s)", wait.as_secs())).unwrap_or_default()
+}
+
+fn fields(fields: &BTreeMap<String, String>) -> String {
+    fields.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join("; ")
+}
+
+fn number(code: &Option<i64>) -> impl fmt::Display {
+    code.map(|code| format!(" (code {code})")).unwrap_or_default()
+}
+
+/// What its documentation says of the codes.
+fn advice(code: &Option<i64>) -> &'static str {
+    match code {
+        Some(11) => ". There is not enough credit: add some in the partner portal",
+        Some(13) => ". The operator is under maintenance: try again later",
+        Some(23) => ". This eSIM takes no top-ups",
+        Some(33) => ". There is not enough stock of this package: take another, or fewer",
+        Some(34) => ". The package is unknown or out of stock: look it up in the list of packages",
+        Some(73) => ". The eSIM was recycled",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_of_refusal_is_its_own_error() {
+        let read = |status, body: &str| ApiError::read(status, Some("20"), body.as_bytes());
+        assert_eq!(read(401, "{}"), ApiError::Unauthorized);
+        assert_eq!(read(403, r#"{"code":89,"reason":"x"}"#), ApiError::AddressNotAllowed);
+        assert_eq!(read(429, "too many"), ApiError::RateLimited(Some(Duration::from_secs(20))));
+        assert_eq!(
+            read(
+                422,
+                r#"{"data":{"quantity":"The quantity may not be greater than 50."},"meta":{"message":"the parameter is invalid"}}"#
+            ),
+            ApiError::Invalid([("quantity".into(), "The quantity may not be greater than 50.".into())].into())
+        );
+        let refused = |status, code, reason: &str| ApiError::Refused { status, code, reason: reason.into() };
+        assert_eq!(
+            read(422, r#"{"code":11,"reason":"Insufficient credit"}"#),
+            refused(422, Some(11), "Insufficient credit")
+        );
+        assert_eq!(
+            read(422, r#"{"reason":"User is not opted in and no webhook URL provided."}"#),
+            refused(422, None, "User is not opted in and no webhook URL provided.")
+        );
+        assert_eq!(read(400, r#"{"error":"User is not opted in"}"#), refused(400, None, "User is not opted in"));
+        assert_eq!(read(400, "<html>"), refused(400, None, "status 400"));
+        assert_eq!(read(422, r#"{"data":[],"meta":{"message":"no"}}"#), refused(422, None, "no"));
+        for (status, body) in [(500, "{}"), (503, ""), (302, "")] {
+            assert!(read(status, body).is_unknown(), "{status}");
+        }
+        assert!(read(422, r#"{"code":11,"reason":"x"}"#).to_string().contains("add some"));
+    }
+
+    #[test]
+    fn what_it_says_is_fit_for_a_terminal() {
+        let error = ApiError::read(422, None, b"{\"reason\":\"\\u001b[2Jgone\"}");
+        assert!(!error.to_string().contains('\u{1b}'), "{error}");
+    }
+}

@@ -1,0 +1,135 @@
+//! What Airalo tells, and where to.
+
+use super::{ApiError, Call, Client, Repeat};
+use serde::Deserialize;
+use std::{fmt, str::FromStr};
+
+/// A kind of notification one opts in to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NotificationType {
+    /// Results of asynchronous and future orders, by webhook.
+    AsyncOrders,
+    /// A SIM that runs low, by webhook.
+    WebhookLowData,
+    /// The same by e-mail.
+    EmailLowData,
+    /// The partner's credit that runs low, by webhook.
+    WebhookCreditLimit,
+    /// The same by e-mail.
+    EmailCreditLimit,
+}
+
+/// A word that is no [`NotificationType`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is no type of notification; known are async_orders, webhook_low_data, email_low_data, webhook_credit_limit, email_credit_limit"
+)]
+pub struct UnknownType(String);
+
+impl NotificationType {
+    /// All there are.
+    pub const ALL: [Self; 5] =
+        [Self::AsyncOrders, Self::WebhookLowData, Self::EmailLowData, Self::WebhookCreditLimit, Self::EmailCreditLimit];
+
+    /// Airalo's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AsyncOrders => "async_orders",
+            Self::WebhookLowData => "webhook_low_data",
+            Self::EmailLowData => "email_low_data",
+            Self::WebhookCreditLimit => "webhook_credit_limit",
+            Self::EmailCreditLimit => "email_credit_limit",
+        }
+    }
+
+    /// Whether it comes by e-mail.
+    pub fn is_email(self) -> bool {
+        matches!(self, Self::EmailLowData | Self::EmailCreditLimit)
+    }
+
+    fn has_levels(self) -> bool {
+        matches!(self, Self::WebhookCreditLimit | Self::EmailCreditLimit)
+    }
+}
+
+impl fmt::Display for NotificationType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for NotificationType {
+    type Err = UnknownType;
+
+    fn from_str(word: &str) -> Result<Self, UnknownType> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| UnknownType(word.to_owned()))
+    }
+}
+
+/// What is opted in to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Setting {
+    /// The type, in Airalo's word.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The URL or the e-mail address.
+    pub contact_point: String,
+    /// Of credit limits: at which percentages.
+    #[serde(default)]
+    pub levels: Option<Vec<serde_json::Value>>,
+}
+
+#[derive(Deserialize)]
+struct Enveloped {
+    data: Option<Inside>,
+}
+
+#[derive(Deserialize)]
+struct Inside {
+    notification: Option<Setting>,
+}
+
+/// All that Airalo names.
+const LEVELS: [u8; 4] = [50, 70, 80, 90];
+
+impl Client {
+    /// Opts in: from now on these notifications go to that URL (or address). Airalo asks the URL by HEAD first.
+    ///
+    /// # Errors
+    /// [`ApiError`]; a URL that fails the HEAD check is one.
+    pub async fn opt_in(&self, kind: NotificationType, to: &str) -> Result<Setting, ApiError> {
+        let mut body = serde_json::json!({"type": kind.as_str()});
+        // The documentation calls the address `email`, one client of others `contact_point`.
+        body[if kind.is_email() { "email" } else { "webhook_url" }] = to.into();
+        if kind.has_levels() {
+            body["levels"] = LEVELS.as_slice().into();
+        }
+        let answer = self.call(Call::post("v2/notifications/opt-in", body), Repeat::Freely).await?;
+        answer.json::<Enveloped>()?.data.and_then(|data| data.notification).ok_or(ApiError::Unreadable(answer.status))
+    }
+
+    /// Opts out.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn opt_out(&self, kind: NotificationType) -> Result<(), ApiError> {
+        let body = serde_json::json!({"type": kind.as_str()});
+        self.call(Call::post("v2/notifications/opt-out", body), Repeat::Freely).await.map(drop)
+    }
+
+    /// What this type is opted in to, if it is. Airalo's documentation has one setting in the answer and no way to say
+    /// which: so the type is sent, and an answer about another type is none.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn setting(&self, kind: NotificationType) -> Result<Option<Setting>, ApiError> {
+        let mut call = Call::get("v2/notifications/opt-in");
+        call.query.push(("type", kind.as_str().to_owned()));
+        let answer = match self.call(call, Repeat::Freely).await {
+            Err(ApiError::NotFound) => return Ok(None),
+            answer => answer?,
+        };
+        let setting = answer.json::<Enveloped>()?.data.and_then(|data| data.notification);
+        Ok(setting.filter(|setting| setting.kind == kind.as_str()))
+    }
+}

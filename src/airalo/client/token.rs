@@ -1,0 +1,99 @@
+//! The access token: had once, kept as long as it holds, asked for anew where it is refused.
+
+use super::{Answer, ApiError, Client, REPEATS, wait};
+use reqwest::{
+    Method, Request,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// Airalo's answer says a year, its documentation a day.
+const LONGEST: Duration = Duration::from_secs(23 * 3600);
+
+/// The token, and until when it is used. One asks for it, the others wait: Airalo gives out three a minute.
+#[derive(Debug, Default)]
+pub(super) struct Token(Mutex<Option<(SecretString, Instant)>>);
+
+#[derive(Deserialize)]
+struct Given {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    access_token: String,
+    #[serde(default)]
+    expires_in: Option<u64>,
+}
+
+impl Token {
+    pub(super) async fn get(&self, client: &Client) -> Result<SecretString, ApiError> {
+        let mut kept = self.0.lock().await;
+        if let Some((token, until)) = &*kept
+            && *until > Instant::now()
+        {
+            return Ok(token.clone());
+        }
+        let given: Given = ask(client).await?.json()?;
+        let life = given.data.expires_in.map_or(LONGEST, Duration::from_secs).min(LONGEST);
+        let token = SecretString::from(given.data.access_token);
+        *kept = Some((token.clone(), Instant::now() + life.saturating_sub(Duration::from_secs(60))));
+        Ok(token)
+    }
+
+    /// Unless somebody has a newer one already.
+    pub(super) async fn refused(&self, token: &SecretString) {
+        let mut kept = self.0.lock().await;
+        if kept.as_ref().is_some_and(|(known, _)| known.expose_secret() == token.expose_secret()) {
+            *kept = None;
+        }
+    }
+}
+
+/// `Bearer …`, never printed.
+pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, ApiError> {
+    let mut value =
+        HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| ApiError::Unreadable(200))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn ask(client: &Client) -> Result<Answer, ApiError> {
+    let mut waits = 0;
+    loop {
+        let url = client.base.join("v2/token").map_err(|_| ApiError::Address(client.settings.base_url.clone()))?;
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", &client.settings.client_id)
+            .append_pair("client_secret", client.settings.client_secret.expose_secret())
+            .append_pair("grant_type", "client_credentials")
+            .finish();
+        let mut request = Request::new(Method::POST, url);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        *request.body_mut() = Some(form.into());
+        match client.send(request).await {
+            Err(ApiError::RateLimited(after)) if waits < REPEATS => {
+                waits += 1;
+                wait(after).await?;
+            }
+            // Nothing was ordered by asking for a token.
+            Err(ApiError::NoAnswer(why)) => return Err(ApiError::NotSent(why)),
+            Err(ApiError::Unavailable(status) | ApiError::Unreadable(status)) => {
+                return Err(ApiError::NotSent(format!("its answer to the request for a token has status {status}")));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+impl Client {
+    /// Asks for a token, to see whether the credentials are right.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`] where they are not.
+    pub async fn check_credentials(&self) -> Result<(), ApiError> {
+        self.token.get(self).await.map(drop)
+    }
+}

@@ -1,0 +1,101 @@
+//! What the emulated Airalo knows: who opted in, what was ordered, what was sent.
+
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::Instant,
+};
+
+/// An order that was made.
+#[derive(Clone, Debug, Serialize)]
+pub struct Order {
+    /// Its number.
+    pub id: u64,
+    /// Its code.
+    pub code: String,
+    /// What was ordered.
+    pub package_id: String,
+    /// How many.
+    pub quantity: u8,
+    /// What whoever ordered wrote to it.
+    pub description: String,
+    /// When.
+    pub created_at: String,
+    /// The SIMs; none of one that failed.
+    pub iccids: Vec<String>,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// An asynchronous order that was taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct Request {
+    /// What it was answered with, if the answer got through.
+    pub request_id: String,
+    /// What whoever ordered wrote to it.
+    pub description: String,
+    /// The orders it led to: one, or more where it was made again.
+    pub orders: Vec<u64>,
+    /// Whether its webhook was lost.
+    pub lost: bool,
+    /// How many webhooks of it were taken.
+    pub taken: u32,
+    /// Whether nothing more will be sent.
+    pub done: bool,
+}
+
+/// The whole.
+#[derive(Debug, Default, Serialize)]
+pub struct Books {
+    /// By type: where to, and at which levels.
+    pub opt_ins: BTreeMap<String, OptIn>,
+    /// In the order they came.
+    pub requests: Vec<Request>,
+    /// In the order they were made.
+    pub orders: Vec<Order>,
+    #[serde(skip)]
+    pub(super) tokens: HashMap<String, Instant>,
+    #[serde(skip)]
+    pub(super) calls: HashMap<&'static str, VecDeque<Instant>>,
+}
+
+/// An opt-in.
+#[derive(Clone, Debug, Serialize)]
+pub struct OptIn {
+    /// The URL or address.
+    pub contact_point: String,
+    /// Of credit limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub levels: Option<serde_json::Value>,
+}
+
+impl Books {
+    /// Makes an order, with SIMs that nobody else has, or as one that came to nothing.
+    pub(super) fn make(&mut self, request: usize, wanted: &Wanted, now: &str, reason: Option<&str>) -> Order {
+        let id = 700_001 + self.orders.len() as u64;
+        let sims = if reason.is_some() { 0 } else { wanted.quantity };
+        let before: usize = self.orders.iter().map(|order| order.iccids.len()).sum();
+        let order = Order {
+            id,
+            code: format!("{}-{id}", now.get(..10).unwrap_or_default().replace('-', "")),
+            package_id: wanted.package_id.clone(),
+            quantity: wanted.quantity,
+            description: wanted.description.clone(),
+            created_at: now.to_owned(),
+            iccids: (0..usize::from(sims)).map(|sim| format!("8900000{:012}", before + sim + 1)).collect(),
+            reason: reason.map(str::to_owned),
+        };
+        self.orders.push(order.clone());
+        self.requests[request].orders.push(id);
+        order
+    }
+}
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) package_id: String,
+    pub(super) quantity: u8,
+    pub(super) description: String,
+    pub(super) webhook_url: String,
+}

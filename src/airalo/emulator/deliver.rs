@@ -1,0 +1,86 @@
+//! Its webhooks: signed, sent, and sent again until they are taken.
+
+use super::{Inner, books::Wanted, mishaps::Fate, now, shapes};
+use crate::sources::airalo::sign;
+use reqwest::{Method, Request, Url, header};
+use std::{sync::Arc, time::Duration};
+
+/// What a failed order says.
+const REASON: &str = "The requested eSIM package is invalid or it is currently out of stock. Please try again later.";
+
+/// How long a receiver may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes the order, and tells of it until it is taken.
+pub(super) async fn fulfil(airalo: Arc<Inner>, request: usize, wanted: Wanted, fate: Fate) {
+    let stop = airalo.stop.clone();
+    stop.run_until_cancelled(async {
+        tokio::time::sleep(fate.delay).await;
+        tell(&airalo, request, &wanted, fate).await;
+    })
+    .await;
+    airalo.books().requests[request].done = true;
+}
+
+async fn tell(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
+    let mut body = make(airalo, request, wanted, fate);
+    if fate.lost {
+        airalo.books().requests[request].lost = true;
+        return;
+    }
+    let mut again = fate.new_order;
+    for _ in 0..airalo.settings.tries {
+        let taken = post(airalo, &wanted.webhook_url, &body).await;
+        if taken {
+            airalo.books().requests[request].taken += 1;
+            if fate.duplicate && post(airalo, &wanted.webhook_url, &body).await {
+                airalo.books().requests[request].taken += 1;
+            }
+            if !again {
+                return;
+            }
+        }
+        tokio::time::sleep(airalo.settings.retry_every).await;
+        // What was seen of the sandbox: the retry is another order.
+        if again {
+            body = make(airalo, request, wanted, fate);
+            again = false;
+        }
+    }
+}
+
+/// Makes the order, and the body that tells of it.
+fn make(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) -> String {
+    let mut books = airalo.books();
+    let order = books.make(request, wanted, &now(), fate.failed.then_some(REASON));
+    let request_id = &books.requests[request].request_id;
+    shapes::php_json(&match fate.failed {
+        true => shapes::failed(REASON, request_id, fate.form),
+        false => shapes::completed(&order, request_id, fate.form),
+    })
+}
+
+/// Whether a body was taken: 200, and nothing else.
+pub(super) async fn post(airalo: &Inner, url: &str, body: &str) -> bool {
+    let Ok(url) = url.parse::<Url>() else { return false };
+    let mut request = Request::new(Method::POST, url);
+    let (name, value) = sign(&airalo.secret, body.as_bytes());
+    let Ok(value) = header::HeaderValue::from_str(&value) else { return false };
+    request.headers_mut().insert(name, value);
+    request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    *request.body_mut() = Some(body.to_owned().into());
+    *request.timeout_mut() = Some(PATIENCE);
+    airalo.http.execute(request).await.is_ok_and(|answer| answer.status().as_u16() == 200)
+}
+
+/// Whether a URL answers HEAD as an opt-in wants it: 200, without a redirect.
+pub(super) async fn head(airalo: &Inner, url: &str) -> Result<(), String> {
+    let url: Url = url.parse().map_err(|_| "it is no URL".to_owned())?;
+    let mut request = Request::new(Method::HEAD, url);
+    *request.timeout_mut() = Some(PATIENCE);
+    match airalo.http.execute(request).await {
+        Ok(answer) if answer.status().as_u16() == 200 => Ok(()),
+        Ok(answer) => Err(format!("it answers HEAD with {}", answer.status().as_u16())),
+        Err(_) => Err("it does not answer HEAD".to_owned()),
+    }
+}

@@ -1,0 +1,105 @@
+//! What goes wrong, how often: each a probability between 0 and 1, drawn from one seed.
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How Airalo misbehaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mishaps {
+    /// An order comes to nothing.
+    pub failed: f64,
+    /// A webhook comes a second time, byte for byte.
+    pub duplicate: f64,
+    /// A webhook that was taken is treated as if it was not: the order is made once more, with other SIMs, as it has been
+    /// seen of Airalo's sandbox.
+    pub new_order: f64,
+    /// A webhook never comes.
+    pub lost: f64,
+    /// The answer to an order that was taken comes after [`slow_for`](Self::slow_for).
+    pub slow_answer: f64,
+    /// The answer to an order that was taken is an error, or cut off.
+    pub broken_answer: f64,
+    /// How long a slow answer takes.
+    pub slow_for: Duration,
+    /// How long an order takes at most; how long each does is drawn.
+    pub delay: Duration,
+    /// What all is drawn from.
+    pub seed: u64,
+}
+
+impl Default for Mishaps {
+    /// None at all: an order takes a second at most.
+    fn default() -> Self {
+        Self {
+            failed: 0.0,
+            duplicate: 0.0,
+            new_order: 0.0,
+            lost: 0.0,
+            slow_answer: 0.0,
+            broken_answer: 0.0,
+            slow_for: Duration::from_secs(40),
+            delay: Duration::from_secs(1),
+            seed: 1,
+        }
+    }
+}
+
+/// What becomes of one order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fate {
+    pub(super) failed: bool,
+    pub(super) duplicate: bool,
+    pub(super) new_order: bool,
+    pub(super) lost: bool,
+    pub(super) answer: Answered,
+    pub(super) delay: Duration,
+    /// In which of the forms that are known the webhook comes.
+    pub(super) form: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    Well,
+    Slowly,
+    Badly,
+    CutOff,
+}
+
+/// Draws fates, and everything else that is random, from one seed.
+pub(super) struct Dice(Mutex<StdRng>);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+
+    pub(super) fn fate(&self, mishaps: &Mishaps) -> Fate {
+        let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut happens = |probability: f64| random.random::<f64>() < probability;
+        let answer = match (happens(mishaps.slow_answer), happens(mishaps.broken_answer), happens(0.5)) {
+            (true, ..) => Answered::Slowly,
+            (_, true, true) => Answered::Badly,
+            (_, true, false) => Answered::CutOff,
+            _ => Answered::Well,
+        };
+        Fate {
+            failed: happens(mishaps.failed),
+            duplicate: happens(mishaps.duplicate),
+            new_order: happens(mishaps.new_order),
+            lost: happens(mishaps.lost),
+            answer,
+            delay: mishaps.delay.mul_f64(random.random::<f64>()),
+            form: random.random_range(0..6),
+        }
+    }
+
+    /// A request's id: 25 characters of a nanoid's alphabet.
+    pub(super) fn request_id(&self) -> String {
+        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+        let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (0..25).map(|_| char::from(ALPHABET[random.random_range(0..64)])).collect()
+    }
+}

@@ -1,0 +1,239 @@
+//! What is done where a webhook does not come: the order is looked for in Airalo's list, and its result brought in as if
+//! the webhook had come, under the same idempotency key: should it come late, it is a duplicate.
+
+use super::client::{Client, ListedOrder, Outcome};
+use crate::domain::{Origin, SourceName, Verdict, rfc3339};
+use crate::sources::{SourceKind, Verified, VerifiedRequest, airalo::Airalo};
+use crate::store::{
+    Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError, make_orders_due,
+    order_is_missing, take_due_orders,
+};
+use axum::http::HeaderMap;
+use serde_json::json;
+use sqlx::PgPool;
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How many orders one round looks for: Airalo's API is not there for more.
+const BATCH: i64 = 20;
+
+/// An order that Airalo says it made this much before we placed it may still be ours: clocks differ.
+const CLOCKS: Duration = Duration::from_secs(600);
+
+/// An account, and how its API is reached.
+#[derive(Clone)]
+pub struct Account {
+    /// The source.
+    pub source: SourceName,
+    /// Its API.
+    pub client: Arc<Client>,
+    /// How often it is looked for what is overdue; what was looked for is again after this time, and less and less often.
+    pub every: Duration,
+}
+
+/// What was found of one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The account.
+    pub source: String,
+    /// What it was answered with.
+    pub request_id: Option<String>,
+    /// By which it was looked for.
+    pub description: String,
+    /// What was found.
+    pub found: Found,
+}
+
+/// What a look at Airalo's list brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Results, with Airalo's numbers of the orders; how many of them were new here.
+    Results {
+        /// The orders.
+        orders: Vec<String>,
+        /// How many were not known yet.
+        new: usize,
+    },
+    /// Nothing that decides it; why, in words.
+    Nothing(String),
+}
+
+/// Looks for what is overdue. Each look is one process's.
+pub struct Reconciler {
+    pool: PgPool,
+    database: Database,
+    clock: DatabaseClock,
+    accounts: Vec<(SourceId, Account)>,
+    stored: Box<dyn Fn(usize) + Send + Sync>,
+}
+
+impl Reconciler {
+    /// For the accounts whose sources are registered; `stored` is told of events that are new.
+    pub fn new(
+        pool: PgPool,
+        database: Database,
+        clock: DatabaseClock,
+        ids: &HashMap<SourceName, SourceId>,
+        accounts: Vec<Account>,
+        stored: impl Fn(usize) + Send + Sync + 'static,
+    ) -> Self {
+        let accounts = accounts.into_iter().filter_map(|account| Some((*ids.get(&account.source)?, account))).collect();
+        Self { pool, database, clock, accounts, stored: Box::new(stored) }
+    }
+
+    /// Runs until `stop` is cancelled.
+    pub async fn run(self, stop: CancellationToken) {
+        let Some(every) = self.accounts.iter().map(|(_, account)| account.every).min() else { return };
+        while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+            match self.round().await {
+                Ok(findings) => findings.iter().for_each(tell),
+                Err(error) => tracing::warn!(%error, "orders that are overdue wait for the database"),
+            }
+        }
+    }
+
+    /// Looks at once for all orders of a source that are not settled, whether they are overdue or not.
+    ///
+    /// # Errors
+    /// Where the database cannot be asked.
+    pub async fn look_now(&self, source: &str) -> Result<Vec<Finding>, StoreError> {
+        make_orders_due(&self.pool, source).await?;
+        let mut findings = Vec::new();
+        loop {
+            let round = self.round().await?;
+            if round.is_empty() {
+                return Ok(findings);
+            }
+            findings.extend(round);
+        }
+    }
+
+    async fn round(&self) -> Result<Vec<Finding>, StoreError> {
+        let mut findings = Vec::new();
+        for (id, account) in &self.accounts {
+            for order in take_due_orders(&self.pool, &[*id], BATCH, account.every).await? {
+                let found = self.look(*id, account, &order).await?;
+                if let Found::Nothing(why) = &found {
+                    order_is_missing(&self.pool, order.id, why).await?;
+                }
+                let ExpectedOrder { source, request_id, description, .. } = order;
+                findings.push(Finding { source, request_id, description, found });
+            }
+        }
+        Ok(findings)
+    }
+
+    async fn look(&self, id: SourceId, account: &Account, order: &ExpectedOrder) -> Result<Found, StoreError> {
+        let mut listed = match list(&account.client, order).await {
+            Ok(listed) => listed,
+            Err(error) => return Ok(Found::Nothing(format!("Airalo's list could not be looked at: {error}"))),
+        };
+        // The first that Airalo made is the result, what comes after it conflicts with it.
+        listed.sort_by_key(|listed| (listed.created_at.clone(), listed.id.parse::<u64>().ok()));
+        let results: Vec<_> = listed.iter().filter_map(|listed| Some((listed, body(listed, order)?))).collect();
+        if results.is_empty() {
+            return Ok(Found::Nothing(match listed.first().map(|listed| (&listed.id, &listed.outcome)) {
+                Some((id, Outcome::Open { status })) => format!("Airalo has order {id}, in state '{status}'"),
+                _ => "Airalo's list has no order with this description".to_owned(),
+            }));
+        }
+        let mut connection = self.database.connect(Role::Ingest).await?;
+        self.clock.measure(&mut connection).await?;
+        let mut new = 0;
+        for (_, body) in &results {
+            new += usize::from(self.bring_in(id, account, body, &mut connection).await?);
+        }
+        connection.close().await;
+        if new > 0 {
+            (self.stored)(new);
+        }
+        Ok(Found::Results { orders: results.iter().map(|(listed, _)| listed.id.clone()).collect(), new })
+    }
+
+    /// Answers whether it was new. What cannot be stored now is looked for again.
+    async fn bring_in(
+        &self,
+        source: SourceId,
+        account: &Account,
+        body: &str,
+        connection: &mut Connection,
+    ) -> Result<bool, StoreError> {
+        let body = bytes::Bytes::copy_from_slice(body.as_bytes());
+        let fetched = VerifiedRequest::fetched(&Airalo as &dyn SourceKind, &account.source, &HeaderMap::new(), &body);
+        let (Verified::Event(request), Some(event)) = (fetched, self.clock.event_id()) else { return Ok(false) };
+        let event = NewEvent {
+            id: event,
+            source,
+            key: request.identity.key,
+            fingerprint: request.identity.fingerprint,
+            window: request.identity.window,
+            event_type: request.event_type,
+            topic: None,
+            verified_by: Some(request.verified_by),
+            headers: "{}".to_owned(),
+            body: request.body,
+        };
+        let stored = connection.ingest(&[event], Origin::Api).await;
+        Ok(matches!(stored.first(), Some(Ok(receipt)) if receipt.verdict != Verdict::Duplicate))
+    }
+}
+
+fn tell(finding: &Finding) {
+    let Finding { source, request_id, description, found } = finding;
+    match found {
+        Found::Results { orders, new } => {
+            tracing::info!(
+                source,
+                request_id,
+                description,
+                ?orders,
+                new,
+                "a result that did not come was found in Airalo's list"
+            );
+        }
+        Found::Nothing(why) => tracing::warn!(source, request_id, description, why, "an order is overdue"),
+    }
+}
+
+/// By the filter of Airalo's list, and where that finds none by the days since, comparing here.
+async fn list(client: &Client, order: &ExpectedOrder) -> Result<Vec<ListedOrder>, super::client::ApiError> {
+    let since = written(order.placed_at - CLOCKS);
+    let ours = |mut listed: Vec<ListedOrder>| {
+        listed.retain(|listed| {
+            listed.description.as_deref() == Some(&order.description)
+                && listed.created_at.as_deref().is_none_or(|at| *at >= *since)
+        });
+        listed
+    };
+    let listed = ours(client.orders_described(&order.description).await?);
+    if !listed.is_empty() {
+        return Ok(listed);
+    }
+    let to = written(SystemTime::now() + Duration::from_secs(86_400));
+    Ok(ours(client.orders_between(&since[..10], &to[..10]).await?))
+}
+
+/// As Airalo writes times.
+fn written(time: SystemTime) -> String {
+    let text = rfc3339(time);
+    format!("{} {}", &text[..10], &text[11..19])
+}
+
+/// The body the webhook would have had; `None` of an order that is not decided.
+fn body(listed: &ListedOrder, order: &ExpectedOrder) -> Option<String> {
+    let request_id = order.request_id.as_ref().map(|id| format!(",\"request_id\":{}", json!(id))).unwrap_or_default();
+    let (data, message) = match &listed.outcome {
+        Outcome::Completed => (listed.json.get().to_owned(), "success"),
+        Outcome::Failed { reason } => (
+            json!({"id": listed.id, "reason": reason, "description": listed.description, "package_id": listed.package_id})
+                .to_string(),
+            "error",
+        ),
+        Outcome::Open { .. } => return None,
+    };
+    Some(format!("{{\"data\":{data},\"meta\":{{\"message\":\"{message}\"}}{request_id}}}"))
+}

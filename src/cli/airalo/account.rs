@@ -1,0 +1,82 @@
+//! Whose API, with which credentials.
+
+use crate::airalo::client::{Client, ClientSettings};
+use crate::cli::{
+    ConfigFile,
+    declare::config,
+    dev::{AIRALO_SECRET, remembered},
+    process::variable,
+};
+use crate::config::{ApiConfig, SourceConfig};
+use crate::sources::airalo::Airalo;
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+use std::time::Duration;
+
+/// The account a command is about.
+#[derive(clap::Args)]
+pub(super) struct AccountArguments {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The source, where the configuration has several of kind airalo.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+}
+
+/// An account: its source's name, its API, and what the configuration says of it.
+pub(super) struct Account {
+    pub(super) source: String,
+    pub(super) client: Client,
+    pub(super) api: Option<ApiConfig>,
+    /// The source as configured, for its secrets; `None` without a file.
+    pub(super) configured: Option<SourceConfig>,
+}
+
+impl AccountArguments {
+    pub(super) fn open(&self) -> anyhow::Result<Account> {
+        if self.file.config.is_none() {
+            return self.without_file();
+        }
+        let config = config(self.file.config.as_deref())?;
+        let mut ours = config.sources.into_iter().filter(|source| {
+            source.kind.name() == Airalo::NAME && self.source.as_ref().is_none_or(|name| source.name.as_str() == name)
+        });
+        let (Some(source), None) = (ours.next(), ours.next()) else {
+            bail!(
+                "the configuration has not one source of kind airalo that fits, so nothing was sent. Name one with --source"
+            );
+        };
+        let Some(api) = source.api.clone() else {
+            bail!(
+                "[sources.{0}] has no [sources.{0}.api], so nothing was sent. It takes client_id and client_secret; see docs/hookfast.sample.toml",
+                source.name
+            );
+        };
+        Ok(Account {
+            source: source.name.to_string(),
+            client: Client::new(api.settings()?)?,
+            api: Some(api),
+            configured: Some(source),
+        })
+    }
+
+    /// From the environment; the secret also from what `hookfast dev` made in this folder.
+    fn without_file(&self) -> anyhow::Result<Account> {
+        let secret = variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET));
+        let missing = |name: &str| {
+            format!("{name} is not set, so nothing was sent. Set it, or name a configuration with --config")
+        };
+        let settings = ClientSettings {
+            base_url: variable("AIRALO_BASE_URL").unwrap_or_else(|| crate::airalo::client::BASE_URL.to_owned()),
+            client_id: variable("AIRALO_CLIENT_ID").with_context(|| missing("AIRALO_CLIENT_ID"))?,
+            client_secret: SecretString::from(secret.with_context(|| missing(AIRALO_SECRET))?),
+            timeout: Duration::from_secs(30),
+        };
+        Ok(Account {
+            source: self.source.clone().unwrap_or_else(|| "airalo".to_owned()),
+            client: Client::new(settings)?,
+            api: None,
+            configured: None,
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! `hookfast airalo emulate`.
+
+use crate::airalo::emulator::{Emulator, EmulatorSettings, Mishaps};
+use crate::cli::{
+    declare::bind,
+    dev::{AIRALO_SECRET, remembered},
+    process::{say, stop_on_signal, variable},
+};
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+/// A local Airalo, for trying out and for tests.
+#[derive(clap::Args)]
+pub(super) struct Emulate {
+    /// Where its API is.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9400")]
+    listen: SocketAddr,
+    /// The partner's id.
+    #[arg(long, env = "AIRALO_CLIENT_ID", default_value = "emulated")]
+    client_id: String,
+    /// Milliseconds until a webhook that was not taken is sent again. Airalo's documentation says 15 minutes.
+    #[arg(long, value_name = "MS", default_value_t = 2000)]
+    retry_every: u64,
+    /// How often a webhook is sent at most.
+    #[arg(long, default_value_t = 20)]
+    tries: u32,
+    /// Gives out three tokens and five simulated webhooks a minute, as Airalo does.
+    #[arg(long)]
+    limits: bool,
+    /// Milliseconds that an order takes at most.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    delay: u64,
+    /// Which share of orders fails, 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    failed: f64,
+    /// Which share of webhooks comes twice.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    duplicate: f64,
+    /// Which share of webhooks comes again as another order with other SIMs.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    new_order: f64,
+    /// Which share of webhooks never comes.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    lost: f64,
+    /// Which share of orders is taken and answered after 40 s.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    slow_answer: f64,
+    /// Which share of orders is taken and answered with an error.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    broken_answer: f64,
+    /// What all of this is drawn from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Emulate {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        if !self.listen.ip().is_loopback() {
+            bail!("the emulator is for this machine alone: it listens on a loopback address. Nothing was started");
+        }
+        let secret = variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET));
+        let secret = secret.with_context(|| {
+            format!("there is no secret to sign with, so nothing was started. Set {AIRALO_SECRET}, or start `hookfast dev` in this folder first")
+        })?;
+        let mishaps = Mishaps {
+            failed: self.failed,
+            duplicate: self.duplicate,
+            new_order: self.new_order,
+            lost: self.lost,
+            slow_answer: self.slow_answer,
+            broken_answer: self.broken_answer,
+            delay: Duration::from_millis(self.delay),
+            seed: self.seed,
+            ..Mishaps::default()
+        };
+        let emulator = Emulator::new(EmulatorSettings {
+            client_id: self.client_id.clone(),
+            client_secret: SecretString::from(secret),
+            retry_every: Duration::from_millis(self.retry_every),
+            tries: self.tries,
+            limits: self.limits.then_some(Duration::from_secs(60)),
+            mishaps,
+        })?;
+        let stop = stop_on_signal()?;
+        let listener = bind(self.listen, "--listen").await?;
+        let address = listener.local_addr()?;
+        say(&format!(
+            "a local Airalo is on http://{address}\n\
+             in another terminal, in this folder:  export AIRALO_BASE_URL=http://{address} AIRALO_CLIENT_ID={}\n\
+             then:  hookfast airalo opt-in async_orders --url http://127.0.0.1:8080/webhooks/airalo\n\
+             what it knows:  curl http://{address}/emulator/books",
+            self.client_id
+        ));
+        emulator.serve(listener, stop).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

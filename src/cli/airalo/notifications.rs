@@ -1,0 +1,158 @@
+//! Opt-ins, and the simulator.
+
+use super::account::{Account, AccountArguments};
+use crate::airalo::client::{NotificationType, Simulated};
+use crate::cli::{
+    process::{complain, say},
+    table,
+};
+use crate::handlers::plain_client;
+use anyhow::{Context, bail};
+use serde_json::json;
+use std::{process::ExitCode, time::Duration};
+
+/// Has notifications of a type sent to a URL.
+#[derive(clap::Args)]
+pub(super) struct OptIn {
+    /// async_orders, webhook_low_data, webhook_credit_limit, email_low_data or email_credit_limit.
+    kind: NotificationType,
+    /// Where webhooks go: give each type its own path, as https://…/webhooks/airalo/async_orders.
+    #[arg(long, required_unless_present = "email")]
+    url: Option<String>,
+    /// Where e-mails go.
+    #[arg(long, conflicts_with = "url")]
+    email: Option<String>,
+    #[command(flatten)]
+    account: AccountArguments,
+}
+
+/// Has notifications of a type sent no more.
+#[derive(clap::Args)]
+pub(super) struct OptOut {
+    /// async_orders, webhook_low_data, webhook_credit_limit, email_low_data or email_credit_limit.
+    kind: NotificationType,
+    #[command(flatten)]
+    account: AccountArguments,
+}
+
+/// All five types.
+#[derive(clap::Args)]
+pub(super) struct Status {
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    account: AccountArguments,
+}
+
+/// Has Airalo send a webhook.
+#[derive(clap::Args)]
+pub(super) struct Simulate {
+    /// low_data.data_75, low_data.data_90, low_data.expire_3, low_data.expire_1, credit_limit.50, .70, .80, .90,
+    /// async_order, or all. Airalo sends five a minute.
+    what: String,
+    /// Of which SIM.
+    #[arg(long)]
+    iccid: Option<String>,
+    /// Where to, instead of the URL that is opted in.
+    #[arg(long)]
+    url: Option<String>,
+    #[command(flatten)]
+    account: AccountArguments,
+}
+
+/// Looks as Airalo does, from here: 200, no redirect, no signature.
+pub(super) async fn head(url: &str) -> anyhow::Result<()> {
+    let client =
+        plain_client(url, Duration::from_secs(5)).with_context(|| format!("'{url}' is no address to look at"))?;
+    let answer = client.head(url).timeout(Duration::from_secs(10)).send().await;
+    let status =
+        answer.map_err(|error| error.without_url()).with_context(|| format!("{url} does not answer HEAD"))?.status();
+    match status.as_u16() {
+        200 => Ok(()),
+        300..=399 => {
+            bail!("{url} answers HEAD with {status}: Airalo wants 200 without a redirect. Give the address it leads to")
+        }
+        405 => bail!(
+            "{url} answers HEAD with 405: the path takes only other methods. Is it /webhooks/ and the source's name?"
+        ),
+        _ => bail!("{url} answers HEAD with {status}: Airalo wants 200"),
+    }
+}
+
+impl OptIn {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let Account { client, .. } = self.account.open()?;
+        let to = match (&self.url, &self.email) {
+            (Some(url), _) if !self.kind.is_email() => {
+                head(url).await.context("Airalo would refuse it, so nothing was sent")?;
+                complain(&format!(
+                    "{url} answers HEAD with 200 from here. Airalo looks from outside: the address has to be reachable from there"
+                ));
+                url
+            }
+            (_, Some(email)) if self.kind.is_email() => email,
+            _ => bail!(
+                "{} takes {}; nothing was sent",
+                self.kind,
+                if self.kind.is_email() { "--email" } else { "--url" }
+            ),
+        };
+        let setting = client.opt_in(self.kind, to).await?;
+        say(&format!("{} goes to {}", setting.kind, setting.contact_point));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl OptOut {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        self.account.open()?.client.opt_out(self.kind).await?;
+        say(&format!("{} is sent no more", self.kind));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Status {
+    /// Ends with 1 where the configuration wants it otherwise.
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let account = self.account.open()?;
+        let mut rows = Vec::new();
+        let mut as_wanted = true;
+        for kind in NotificationType::ALL {
+            let setting = account.client.setting(kind).await?;
+            let goes_to = setting.map(|setting| setting.contact_point);
+            let wanted = account.api.as_ref().and_then(|api| api.opt_in.get(kind.as_str()));
+            let says = match (&goes_to, wanted) {
+                (Some(is), Some(wanted)) if is == wanted => "as configured",
+                (_, Some(_)) => {
+                    as_wanted = false;
+                    "the configuration wants it otherwise: hookfast airalo opt-in"
+                }
+                (Some(_), None) => "not in the configuration",
+                (None, None) => "not opted in",
+            };
+            rows.push(json!({"type": kind.as_str(), "goes_to": goes_to, "configured": wanted, "says": says}));
+        }
+        if self.json {
+            rows.iter().for_each(|row| say(&row.to_string()));
+        } else {
+            say(table::rows(&rows, &["type", "goes_to", "configured", "says"], 140).trim_end());
+        }
+        Ok(if as_wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Simulate {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let all = match self.what.as_str() {
+            "all" => Simulated::ALL.to_vec(),
+            one => vec![one.parse::<Simulated>()?],
+        };
+        let Account { client, .. } = self.account.open()?;
+        for what in all {
+            client.simulate(what, self.iccid.as_deref(), self.url.as_deref()).await?;
+            say(&format!("{what} was sent"));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,244 @@
+//! Orders: placed, awaited, looked for.
+
+use super::account::{Account, AccountArguments};
+use crate::airalo::{
+    self, Found, Reconciler,
+    client::{NewOrder, Outcome},
+    place_order,
+};
+use crate::cli::operate::shell::{self, Output, Sure};
+use crate::cli::{
+    process::{complain, database_url, say},
+    table,
+};
+use crate::domain::SourceName;
+use crate::store::{Bind, Call, Database, DatabaseClock, List, Role, source_ids};
+use anyhow::{Context, bail};
+use serde_json::json;
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+/// Orders eSIMs.
+#[derive(clap::Args)]
+pub(super) struct Order {
+    /// The package's id.
+    package: String,
+    /// How many, 1 to 50.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=50))]
+    quantity: u8,
+    /// By which it is found again, a number of yours; without it one is made up.
+    #[arg(long)]
+    description: Option<String>,
+    /// Where its result goes, instead of the URL that is opted in.
+    #[arg(long)]
+    webhook_url: Option<String>,
+    /// Minutes within which its result is expected; then it is looked for.
+    #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    within: u32,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    account: AccountArguments,
+}
+
+/// Orders as they stand.
+#[derive(clap::Args)]
+pub(super) struct Orders {
+    /// Only in this state: expected, overdue, unknown, completed or failed.
+    #[arg(long)]
+    state: Option<String>,
+    /// Only with this description.
+    #[arg(long)]
+    description: Option<String>,
+    /// Only possible double purchases.
+    #[arg(long)]
+    double: bool,
+    /// Airalo's own list instead, the newest fifty or those with the description.
+    #[arg(long, conflicts_with_all = ["state", "double"])]
+    remote: bool,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    account: AccountArguments,
+}
+
+/// Waits for the result of an order.
+#[derive(clap::Args)]
+pub(super) struct Expect {
+    /// What the order was answered with.
+    request_id: String,
+    /// What its description says.
+    #[arg(long)]
+    description: String,
+    /// Minutes within which its result is expected.
+    #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    within: u32,
+    /// The source, where there are several of kind airalo.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Looks for every order whose result has not come.
+#[derive(clap::Args)]
+pub(super) struct Reconcile {
+    #[command(flatten)]
+    account: AccountArguments,
+}
+
+const COLUMNS: [&str; 9] = [
+    "description",
+    "state",
+    "order_id",
+    "package_id",
+    "quantity",
+    "possible_double_purchase",
+    "request_id",
+    "expected_by",
+    "reason",
+];
+
+impl Order {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let Account { source, client, .. } = self.account.open()?;
+        let database: Database = database_url()?.parse()?;
+        let description = self.description.unwrap_or_else(|| format!("hookfast-{}", uuid::Uuid::now_v7().simple()));
+        complain(&format!("would order {} × {}, as '{description}'", self.quantity, self.package));
+        complain(&cost(&self.package, self.quantity).await?);
+        if !shell::agreed(self.sure)? {
+            return Ok(ExitCode::FAILURE);
+        }
+        let order = NewOrder {
+            package_id: self.package,
+            quantity: self.quantity,
+            description: description.clone(),
+            webhook_url: self.webhook_url,
+        };
+        let pool = database.pool(Role::General, 1);
+        let within = Duration::from_secs(u64::from(self.within) * 60);
+        let placed = place_order(&pool, &client, &source, &order, within).await;
+        pool.close().await;
+        let placed = placed?;
+        say(&format!(
+            "Airalo took it as {}; its result comes by webhook: hookfast airalo orders --description {description}",
+            placed.request_id
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Airalo says no price before; the last order of the package does.
+async fn cost(package: &str, quantity: u8) -> anyhow::Result<String> {
+    let mut shell = shell::open(Output::default()).await?;
+    let last = List::of("airalo_orders", "*", "received_at DESC")
+        .is("package_id", Some(Bind::text(package)))
+        .is("state", Some(Bind::text("completed")))
+        .limit(1);
+    let last = shell.console.list(last).await?.pop();
+    shell.done().await?;
+    let price = last.as_ref().and_then(|last| Some((last["net_price"].as_f64()?, last["currency"].as_str()?)));
+    Ok(match (last.as_ref(), price) {
+        (Some(last), Some((price, currency))) => format!(
+            "the last order of this package ({}) cost {price} {currency} each, so this costs about {:.2} {currency}",
+            table::cell("ordered_at", &last["ordered_at"]),
+            price * f64::from(quantity)
+        ),
+        _ => {
+            "what it costs is not known here: no order of this package has been seen. The partner portal has the price"
+                .to_owned()
+        }
+    })
+}
+
+impl Orders {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        if self.remote {
+            return self.remote().await;
+        }
+        let list = List::of("airalo_orders", "*", "coalesce(received_at, placed_at) DESC NULLS LAST")
+            .is("state", self.state.map(Bind::text))
+            .is("description", self.description.map(Bind::text))
+            .is("possible_double_purchase", self.double.then(|| Bind::flag(true)))
+            .limit(100);
+        shell::open(self.output).await?.all(list, &COLUMNS, "no such orders").await
+    }
+
+    async fn remote(self) -> anyhow::Result<ExitCode> {
+        let Account { client, .. } = self.account.open()?;
+        let orders = match &self.description {
+            Some(description) => client.orders_described(description).await?,
+            None => client.newest_orders(1).await?,
+        };
+        let rows: Vec<_> = orders
+            .iter()
+            .map(|order| {
+                let state = match &order.outcome {
+                    Outcome::Completed => "completed",
+                    Outcome::Failed { .. } => "failed",
+                    Outcome::Open { status } => status,
+                };
+                json!({"order_id": order.id, "code": order.code, "created_at": order.created_at, "state": state,
+                    "package_id": order.package_id, "description": order.description})
+            })
+            .collect();
+        let columns = ["order_id", "created_at", "state", "package_id", "description", "code"];
+        if rows.is_empty() {
+            complain("Airalo lists no such orders");
+        } else if self.output.is_json() {
+            rows.iter().for_each(|row| say(&row.to_string()));
+        } else {
+            say(table::rows(&rows, &columns, shell::width()).trim_end());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Expect {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let call = Call::act("airalo_expect")
+            .with("request_id", Some(Bind::text(&self.request_id)))
+            .with("description", Some(Bind::text(&self.description)))
+            .with("expected_within", Some(Bind::span(format!("{} minutes", self.within))))
+            .with("source", self.source.map(Bind::text));
+        let done = format!(
+            "the result of {} is expected; hookfast airalo orders --description {}",
+            self.request_id, self.description
+        );
+        shell::open(self.output).await?.act(call, &done).await
+    }
+}
+
+impl Reconcile {
+    /// Ends with 1 where an order was not found.
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let Account { source, client, .. } = self.account.open()?;
+        let database: Database = database_url()?.parse()?;
+        let pool = database.pool(Role::General, 1);
+        let ids = source_ids(&pool).await?;
+        let name: SourceName = source.parse()?;
+        if !ids.contains_key(&name) {
+            bail!(
+                "the database has no source '{source}', so nothing was looked for. Start `hookfast serve` with it once, or name another with --source"
+            );
+        }
+        let account = airalo::Account { source: name, client: Arc::new(client), every: Duration::from_secs(60) };
+        let clock = DatabaseClock::default();
+        let reconciler = Reconciler::new(pool.clone(), database, clock, &ids, vec![account], |_| {});
+        let findings = reconciler.look_now(&source).await.context("not every order was looked for")?;
+        pool.close().await;
+        let mut missing = 0;
+        for finding in &findings {
+            let says = match &finding.found {
+                Found::Results { orders, new: 0 } => format!("known already: {}", orders.join(", ")),
+                Found::Results { orders, .. } => format!("found and brought in: {}", orders.join(", ")),
+                Found::Nothing(why) => {
+                    missing += 1;
+                    why.clone()
+                }
+            };
+            say(&format!("{}: {says}", finding.description));
+        }
+        say(&format!("looked for {}, {missing} not found", findings.len()));
+        Ok(if missing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

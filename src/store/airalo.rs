@@ -1,0 +1,116 @@
+//! What is awaited of Airalo.
+
+use super::{SourceId, StoreError, clock::interval_millis};
+use sqlx::{PgPool, Row};
+use std::time::{Duration, SystemTime};
+
+const TAKE_DUE: &str = "SELECT id, source, request_id, description, floor(extract(epoch FROM placed_at) * 1000000)::bigint AS placed_at \
+    FROM hookfast_data.airalo_take_due($1, $2, $3 * interval '1 millisecond')";
+const ALL_DUE: &str = "UPDATE hookfast_data.airalo_expected e SET check_at = clock_timestamp() FROM hookfast_data.sources s \
+    WHERE s.id = e.source_id AND s.name = $1 AND e.check_at IS NOT NULL";
+
+/// An order whose result is awaited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedOrder {
+    /// Its row.
+    pub id: i64,
+    /// The account.
+    pub source: String,
+    /// What it was answered with, if it was.
+    pub request_id: Option<String>,
+    /// By which it is looked for.
+    pub description: String,
+    /// When it was placed.
+    pub placed_at: SystemTime,
+}
+
+/// Takes up to `most` orders of these sources that are due to be looked for; each is due again after a pause that grows
+/// with every look.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn take_due_orders(
+    pool: &PgPool,
+    sources: &[SourceId],
+    most: i64,
+    pause: Duration,
+) -> Result<Vec<ExpectedOrder>, StoreError> {
+    let sources: Vec<_> = sources.iter().map(|source| source.0).collect();
+    let rows = sqlx::query(TAKE_DUE).bind(sources).bind(most).bind(interval_millis(pause)).fetch_all(pool).await;
+    let read = |row: &sqlx::postgres::PgRow| {
+        let micros: i64 = row.try_get("placed_at")?;
+        Ok(ExpectedOrder {
+            id: row.try_get("id")?,
+            source: row.try_get("source")?,
+            request_id: row.try_get("request_id")?,
+            description: row.try_get("description")?,
+            placed_at: SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs()),
+        })
+    };
+    rows.and_then(|rows| rows.iter().map(read).collect()).map_err(StoreError::new("read which orders are overdue"))
+}
+
+/// Makes every order of a source that is not settled due at once, also those that are not overdue.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreError> {
+    let made = sqlx::query(ALL_DUE).bind(source).execute(pool).await;
+    made.map(|made| made.rows_affected()).map_err(StoreError::new("look for orders at once"))
+}
+
+/// Says that an order was looked for and not found: news, the first time.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(), StoreError> {
+    let statement = sqlx::query("SELECT hookfast_data.airalo_missing($1, $2)").bind(order).bind(says);
+    statement.execute(pool).await.map(drop).map_err(StoreError::new("tell that an order is overdue"))
+}
+
+/// Writes down an order that is about to be sent. Until [`order_was_placed`] or [`order_was_refused`] it is unknown.
+///
+/// # Errors
+/// Where the database cannot be asked, or has no such source.
+pub async fn order_is_sent(
+    pool: &PgPool,
+    source: &str,
+    description: &str,
+    expected_within: Duration,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar("SELECT hookfast_data.airalo_place($1, $2, $3 * interval '1 millisecond')")
+        .bind(source)
+        .bind(description)
+        .bind(interval_millis(expected_within))
+        .fetch_one(pool)
+        .await
+        .map_err(StoreError::new("write down an order"))
+}
+
+/// Airalo took it.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn order_was_placed(pool: &PgPool, order: i64, request_id: &str) -> Result<(), StoreError> {
+    let statement = sqlx::query("SELECT hookfast_data.airalo_placed($1, $2)").bind(order).bind(request_id);
+    statement.execute(pool).await.map(drop).map_err(StoreError::new("write down that an order was taken"))
+}
+
+/// Airalo did not take it.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn order_was_refused(pool: &PgPool, order: i64) -> Result<(), StoreError> {
+    let statement = sqlx::query("DELETE FROM hookfast_data.airalo_expected WHERE id = $1").bind(order);
+    statement.execute(pool).await.map(drop).map_err(StoreError::new("write down that an order was refused"))
+}
+
+/// Nobody knows whether Airalo took it; why.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn order_is_unknown(pool: &PgPool, order: i64, why: &str) -> Result<(), StoreError> {
+    let statement =
+        sqlx::query("UPDATE hookfast_data.airalo_expected SET unknown_why = $2 WHERE id = $1").bind(order).bind(why);
+    statement.execute(pool).await.map(drop).map_err(StoreError::new("write down that an order is unknown"))
+}

@@ -1,0 +1,67 @@
+//! Airalo beyond its webhooks: what is kept of them, the API, and that no order is lost.
+
+mod api;
+mod books;
+mod projection;
+mod reconciliation;
+
+use crate::support::server::AIRALO_SECRET;
+use hookfast::airalo::{
+    client::{Client, ClientSettings},
+    emulator::{Emulator, EmulatorSettings, Mishaps},
+};
+use secrecy::SecretString;
+use std::{net::SocketAddr, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// A local Airalo that answers.
+struct Airalo {
+    emulator: Emulator,
+    address: SocketAddr,
+    _stop: DropGuard,
+}
+
+const CLIENT_ID: &str = "partner";
+
+impl Airalo {
+    async fn start(mishaps: Mishaps) -> Self {
+        Self::with(|settings| settings.mishaps = mishaps).await
+    }
+
+    async fn with(change: impl FnOnce(&mut EmulatorSettings)) -> Self {
+        let mut settings = EmulatorSettings {
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: SecretString::from(AIRALO_SECRET),
+            retry_every: Duration::from_millis(20),
+            tries: 20,
+            limits: None,
+            mishaps: at_once(),
+        };
+        change(&mut settings);
+        let emulator = Emulator::new(settings).expect("a secret");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let (address, stop) = (listener.local_addr().expect("bound"), CancellationToken::new());
+        let (serving, stopping) = (emulator.clone(), stop.clone());
+        tokio::spawn(async move { serving.serve(listener, stopping).await.expect("it serves") });
+        Self { emulator, address, _stop: stop.drop_guard() }
+    }
+
+    fn settings(&self) -> ClientSettings {
+        ClientSettings {
+            base_url: format!("http://{}", self.address),
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: SecretString::from(AIRALO_SECRET),
+            timeout: Duration::from_secs(10),
+        }
+    }
+
+    fn client(&self) -> Client {
+        Client::new(self.settings()).expect("an address")
+    }
+}
+
+/// Orders that are done as soon as they are placed.
+fn at_once() -> Mishaps {
+    Mishaps { delay: Duration::ZERO, ..Mishaps::default() }
+}

@@ -1,0 +1,258 @@
+//! What is kept of notifications: in whatever order and however often they come, what they leave is the same.
+
+use crate::support::postgres::{self, Database};
+use hookfast::sources::{
+    SourceKind,
+    airalo::{Airalo, sample},
+};
+use proptest::{prelude::*, test_runner::TestRunner};
+use sqlx::{AssertSqlSafe, PgPool};
+
+/// Events that are brought in by hand, as the `sql` handler brings them.
+struct Projection {
+    pool: PgPool,
+    _database: Database,
+}
+
+/// An event: which one of a story, and its body. The later one has the larger id.
+struct Event {
+    number: u32,
+    body: Vec<u8>,
+    conflict: bool,
+}
+
+impl Event {
+    fn new(number: u32, body: impl Into<Vec<u8>>) -> Self {
+        Self { number, body: body.into(), conflict: false }
+    }
+
+    fn conflict(number: u32, body: impl Into<Vec<u8>>) -> Self {
+        Self { number, body: body.into(), conflict: true }
+    }
+}
+
+impl Projection {
+    async fn new() -> Self {
+        let database = postgres::database().await;
+        let pool = database.pool().await;
+        sqlx::raw_sql(
+            "INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'), ('second', 'airalo')",
+        )
+        .execute(&pool)
+        .await
+        .expect("sources");
+        Self { pool, _database: database }
+    }
+
+    async fn bring(&self, event: &Event) {
+        let described = Airalo.describe(None, &axum::http::HeaderMap::new(), &event.body);
+        let conflict = if event.conflict { ".conflict" } else { "" };
+        sqlx::query(
+            "SELECT hookfast.airalo_project(ROW(lpad(to_hex($1), 8, '0')::text || '-0000-7000-8000-000000000000', 'airalo', $2, NULL, 'webhook', \
+                '2026-01-01'::timestamptz + $1 * interval '1 minute', $3, CASE WHEN $4 <> '' THEN gen_random_uuid() END, '{}', \
+                convert_from($5, 'UTF8')::jsonb, $5, 1, 1)::hookfast.event)",
+        )
+        .bind(i32::try_from(event.number).expect("small"))
+        .bind(format!("{}{conflict}", described.event_type.as_str()))
+        .bind(described.identity.key.as_str())
+        .bind(conflict)
+        .bind(&event.body)
+        .execute(&self.pool)
+        .await
+        .expect("projected");
+    }
+
+    async fn text(&self, query: &str) -> String {
+        let query = format!("SELECT coalesce(({query})::text, 'null')");
+        sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&self.pool).await.expect("a text")
+    }
+
+    /// All there is.
+    async fn whole(&self) -> String {
+        self.text(
+            "SELECT jsonb_build_object(\
+                'orders', (SELECT jsonb_agg(to_jsonb(o) ORDER BY o.request_id, o.order_id) FROM hookfast.airalo_orders o), \
+                'sims', (SELECT jsonb_agg(to_jsonb(s) ORDER BY s.iccid) FROM hookfast.airalo_sims s), \
+                'low', (SELECT jsonb_agg(to_jsonb(l) ORDER BY l.iccid) FROM hookfast.airalo_low_data l), \
+                'credit', (SELECT jsonb_agg(to_jsonb(c)) FROM hookfast.airalo_credit c))",
+        )
+        .await
+    }
+
+    async fn empty(&self) {
+        sqlx::raw_sql("TRUNCATE hookfast_data.airalo_sims, hookfast_data.airalo_orders, hookfast_data.airalo_low_data, hookfast_data.airalo_credit")
+            .execute(&self.pool)
+            .await
+            .expect("emptied");
+    }
+}
+
+fn body(name: &str) -> &'static [u8] {
+    sample(name).expect(name)
+}
+
+#[tokio::test]
+async fn each_fixture_leaves_what_it_says() {
+    let projection = Projection::new().await;
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/airalo/webhook");
+    let read = |name: &str| std::fs::read(fixtures.join(name)).expect(name);
+    for (number, name, orders) in [
+        (1, "async_order_success.documented.raw.json", "completed"),
+        (2, "async_order_success.observed-2024.raw.json", "completed"),
+        (3, "async_order_success.multi-sim-unicode.raw.json", "completed"),
+        (4, "async_order_failure.candidate-data.raw.json", "failed"),
+        (5, "async_order_failure.candidate-root.raw.json", "failed"),
+        (6, "async_order_failure.candidate-root-noreasoncode.raw.json", "failed"),
+    ] {
+        projection.empty().await;
+        projection.bring(&Event::new(number, read(name))).await;
+        assert_eq!(
+            projection.text("SELECT string_agg(state, ',') FROM hookfast.airalo_orders").await,
+            orders,
+            "{name}"
+        );
+        let sims = "SELECT count(*) FROM hookfast.airalo_sims";
+        assert_eq!(projection.text(sims).await == "0", orders == "failed", "{name}");
+    }
+    // What Airalo's older producer puts under numeric keys is where it belongs.
+    projection.empty().await;
+    projection.bring(&Event::new(1, read("async_order_success.observed-2024.raw.json"))).await;
+    let order = "SELECT concat_ws(' ', order_id, code, package_id, quantity, price, net_price, ordered_at AT TIME ZONE 'UTC', possible_double_purchase) FROM hookfast.airalo_orders";
+    assert_eq!(projection.text(order).await, "700001 20241002-700001 change-30days-3gb 1 11 8.8 2024-10-02 00:35:29 f");
+    let sim = "SELECT concat_ws(' ', iccid, request_id, order_id, conflict, matching_id, is_roaming) FROM hookfast.airalo_sims";
+    assert_eq!(projection.text(sim).await, "8900000000000000010 e_TESTrequest-id_00000001 700001 f TEST t");
+}
+
+/// Where the documentation and what was seen disagree (contract, section 10), both are read alike.
+#[tokio::test]
+async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
+    let projection = Projection::new().await;
+    let order =
+        |members: &str| format!(r#""id":7,"package_id":"p","description":"d","sims":[{{"iccid":"8901"}}]{members}"#);
+    let readings = [
+        // Where request_id is: at the root beside data, all at the root, inside data.
+        [
+            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order("")),
+            format!(r#"{{{},"request_id":"r"}}"#, order("")),
+            format!(r#"{{"data":{{{},"request_id":"r"}}}}"#, order("")),
+        ],
+        // The quantity as a number and as a text.
+        [
+            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order(r#","quantity":2"#)),
+            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order(r#","quantity":"2""#)),
+            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order(r#","quantity":" 2 ""#)),
+        ],
+        // Prices flat, and under keys whose numbers vary.
+        [
+            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order(r#","net_price":8.80,"text":10"#)),
+            format!(
+                r#"{{"data":{{{}}},"request_id":"r"}}"#,
+                order(r#","0":{"data":{"text":10}},"1":{"data":{"net_price":8.80}}"#)
+            ),
+            format!(
+                r#"{{"data":{{{}}},"request_id":"r"}}"#,
+                order(r#","3":{"data":{"net_price":"8.80","text":"10"}}"#)
+            ),
+        ],
+        // The remaining percentage as a whole number, with a fraction, as a text.
+        [
+            r#"{"level":"75%","package_name":"p","remaining_percentage":24,"iccid":"8901"}"#.to_owned(),
+            r#"{"level":"75%","package_name":"p","remaining_percentage":24.0,"iccid":"8901"}"#.to_owned(),
+            r#"{"level":"75%","package_name":"p","remaining_percentage":"24","iccid":8901}"#.to_owned(),
+        ],
+    ];
+    for readings in readings {
+        let mut left = Vec::new();
+        for reading in &readings {
+            projection.empty().await;
+            projection.bring(&Event::new(1, reading.as_bytes())).await;
+            // Of a number its value counts, not how many zeros it was written with.
+            left.push(projection.whole().await.replace("24.0", "24"));
+        }
+        assert!(left[0].contains("8901"), "{}", left[0]);
+        assert_eq!(left[0], left[1], "{readings:?}");
+        assert_eq!(left[0], left[2], "{readings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_keeps_all_iccids_and_is_flagged() {
+    let projection = Projection::new().await;
+    projection.bring(&Event::new(1, body("order.completed"))).await;
+    projection.bring(&Event::conflict(2, body("order.conflict"))).await;
+    let order = "SELECT count(*) || ' ' || bool_and(possible_double_purchase) || ' ' || max(cardinality(conflict_event_ids)) FROM hookfast.airalo_orders";
+    assert_eq!(projection.text(order).await, "1 true 1");
+    let sims = "SELECT count(DISTINCT order_id) || ' ' || count(*) FILTER (WHERE conflict) || ' ' || (count(*) > count(*) FILTER (WHERE conflict)) FROM hookfast.airalo_sims";
+    assert_eq!(projection.text(sims).await, "2 1 true");
+}
+
+/// Two accounts may be told of the same numbers.
+#[tokio::test]
+async fn what_is_none_of_airalos_leaves_nothing() {
+    let projection = Projection::new().await;
+    for (number, strange) in
+        [r#"{"x":1}"#, r#"[1]"#, r#"{"data":{"sims":[{}]},"meta":{}}"#, r#"{"reason":"only that"}"#].iter().enumerate()
+    {
+        projection.bring(&Event::new(u32::try_from(number).expect("small"), strange.as_bytes())).await;
+    }
+    let whole: serde_json::Value = serde_json::from_str(&projection.whole().await).expect("JSON");
+    assert!(whole.as_object().expect("an object").values().all(serde_json::Value::is_null), "{whole}");
+}
+
+/// A story of one request: it failed, was completed, conflicted, was found in Airalo's list; with low data and credit.
+fn story() -> Vec<Event> {
+    let order = |id: u32, iccid: &str, request: &str| {
+        format!(
+            r#"{{"data":{{"id":{id},"description":"d","price":{id}.5,"sims":[{{"iccid":"{iccid}","matching_id":"m{id}"}}]}}{request}}}"#
+        )
+    };
+    let low = |level: &str, left: u32| {
+        format!(r#"{{"level":"{level}","package_name":"p","remaining_percentage":{left},"iccid":"8901"}}"#)
+    };
+    vec![
+        Event::new(1, r#"{"data":{"code":34,"reason":"no"},"request_id":"r"}"#),
+        Event::new(2, order(7, "8901", r#","request_id":"r""#)),
+        Event::conflict(3, order(8, "8902", r#","request_id":"r""#)),
+        Event::conflict(4, order(9, "8903", r#","request_id":"r""#)),
+        // The first, as Airalo's list has it, without the request.
+        Event::new(5, order(7, "8901", "")),
+        Event::new(6, low("75%", 25)),
+        Event::new(7, low("90%", 10)),
+        Event::new(8, r#"{"message":"Surpassed 50% of the credit limit balance","remaining":500}"#),
+        Event::new(9, r#"{"message":"Surpassed 80% of the credit limit balance","remaining":200}"#),
+    ]
+}
+
+#[test]
+fn any_order_and_any_repetition_leave_the_same() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (projection, expected) = runtime.block_on(async {
+        let projection = Projection::new().await;
+        for event in story() {
+            projection.bring(&event).await;
+        }
+        let expected = projection.whole().await;
+        (projection, expected)
+    });
+    for part in ["\"90\"", "\"80\"", "8902", "8903", "\"possible_double_purchase\": true", "\"state\": \"completed\""] {
+        assert!(expected.contains(part), "{part} is not in {expected}");
+    }
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() });
+    let count = story().len();
+    let orders = (Just((0..count).collect::<Vec<_>>()).prop_shuffle(), prop::collection::vec(0..count, 0..6));
+    runner
+        .run(&orders, |(mut order, again)| {
+            order.extend(again);
+            let left = runtime.block_on(async {
+                projection.empty().await;
+                for event in &order {
+                    projection.bring(&story()[*event]).await;
+                }
+                projection.whole().await
+            });
+            prop_assert_eq!(&left, &expected);
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}

@@ -1,0 +1,271 @@
+//! A webhook that never comes: the order is awaited, looked for, found or told.
+
+use super::{Airalo, at_once};
+use crate::support::{postgres, server::AIRALO_SECRET, wait_until};
+use hookfast::airalo::{
+    Account, Found, PlaceError, Reconciler,
+    client::{Client, ClientSettings, NewOrder},
+    emulator::Mishaps,
+    place_order,
+};
+use hookfast::app::{Builder, Subscription};
+use hookfast::ingress::{OnInvalidSignature, Source};
+use hookfast::signing::Secret;
+use hookfast::sources::airalo;
+use hookfast::store::{DatabaseClock, source_ids};
+use sqlx::{AssertSqlSafe, PgPool};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// A shop's Hookfast, with the projection, against a local Airalo.
+pub(super) struct Shop {
+    pub(super) airalo: Airalo,
+    pub(super) client: Arc<Client>,
+    pub(super) pool: PgPool,
+    pub(super) webhook_url: String,
+    url: String,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    _database: postgres::Database,
+}
+
+impl Shop {
+    pub(super) async fn start(mishaps: Mishaps, every: Duration) -> Self {
+        Self::with(mishaps, every, |builder| builder).await
+    }
+
+    async fn with(mishaps: Mishaps, every: Duration, declare: impl FnOnce(Builder) -> Builder) -> Self {
+        let airalo = Airalo::start(mishaps).await;
+        let settings = ClientSettings { timeout: Duration::from_millis(1500), ..airalo.settings() };
+        let client = Arc::new(Client::new(settings).expect("an address"));
+        let database = postgres::database().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let webhook_url = format!("http://{}/webhooks/airalo", listener.local_addr().expect("bound"));
+        let secret = Secret::new("env:AIRALO_CLIENT_SECRET", AIRALO_SECRET.into()).expect("long enough");
+        let name: hookfast::domain::SourceName = "airalo".parse().expect("a name");
+        let source = Source::new(name.clone(), Arc::new(airalo::Airalo), vec![secret], OnInvalidSignature::Reject);
+        let builder = Builder::new(database.url())
+            .expect("a URL")
+            .ingress(listener)
+            .grace(Duration::from_secs(5))
+            .source(source.expect("a secret"))
+            .airalo_handler(Subscription::new("projection", &["airalo.*"]).expect("a name"))
+            .airalo(Account { source: name, client: client.clone(), every });
+        let (app, stop) = (declare(builder).build(), CancellationToken::new());
+        let stopping = stop.clone();
+        let task = tokio::spawn(async move { app.run(stopping).await.expect("it runs") });
+        let pool = database.pool().await;
+        let shop =
+            Self { airalo, client, pool, webhook_url, url: database.url().to_owned(), stop, task, _database: database };
+        let ready = br#"{"level":"90%","iccid":"start","package_name":"p"}"#;
+        wait_until("the ingress", async || crate::support::airalo::post(shop.ingress(), ready).await.0 == 200).await;
+        shop
+    }
+
+    fn ingress(&self) -> SocketAddr {
+        let address = self.webhook_url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+        address.and_then(|address| address.parse().ok()).expect("an address")
+    }
+
+    pub(super) fn order(&self, description: &str) -> NewOrder {
+        NewOrder {
+            package_id: "emulated-7days-1gb".into(),
+            quantity: 1,
+            description: description.to_owned(),
+            webhook_url: Some(self.webhook_url.clone()),
+        }
+    }
+
+    pub(super) async fn place(&self, description: &str, within: Duration) -> Result<String, PlaceError> {
+        let placed = place_order(&self.pool, &self.client, "airalo", &self.order(description), within).await;
+        placed.map(|placed| placed.request_id)
+    }
+
+    pub(super) async fn text(&self, query: &str) -> String {
+        let query = format!("SELECT coalesce(({query})::text, 'null')");
+        sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&self.pool).await.expect("a text")
+    }
+
+    async fn execute(&self, statement: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await.expect("a statement");
+    }
+
+    pub(super) async fn until(&self, query: &str, expected: &str) {
+        wait_until(&format!("{query} = {expected}"), async || self.text(query).await == expected).await;
+    }
+
+    pub(super) async fn end(self) {
+        self.stop.cancel();
+        self.task.await.expect("it ends in good order");
+    }
+}
+
+const NEVER: Duration = Duration::from_secs(3600);
+const STATE: &str =
+    "SELECT string_agg(description || ' ' || state, ', ' ORDER BY description) FROM hookfast.airalo_orders";
+const OVERDUE: &str = "SELECT count(*) FROM hookfast.news WHERE type = 'airalo.order.overdue'";
+
+#[tokio::test]
+async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
+    let shop = Shop::start(Mishaps { lost: 1.0, ..at_once() }, Duration::from_millis(100)).await;
+    let request = shop.place("shop-1", Duration::from_millis(10)).await.expect("taken");
+    shop.until(STATE, "shop-1 completed").await;
+    let event = format!(
+        "SELECT origin || ' ' || idempotency_key || ' ' || verified_by FROM hookfast.events WHERE type = 'airalo.order.completed' AND idempotency_key LIKE '%{request}%'"
+    );
+    assert_eq!(shop.text(&event).await, format!("api order:{request}:completed api:airalo"));
+    // Should it come after all, it is the same.
+    let books = shop.airalo.emulator.books();
+    let order = shop.client.order(&books["orders"][0]["id"].to_string()).await.expect("listed");
+    let late = format!(r#"{{"meta":{{"message":"success"}},"request_id":"{request}","data":{}}}"#, order.json);
+    let (status, answer) = crate::support::airalo::post(shop.ingress(), late.as_bytes()).await;
+    assert_eq!((status, answer["status"].as_str()), (200, Some("duplicate")), "{answer}");
+    assert_eq!(shop.text("SELECT bool_or(possible_double_purchase) FROM hookfast.airalo_orders").await, "false");
+    shop.end().await;
+}
+
+#[tokio::test]
+async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
+    let shop = Shop::start(at_once(), Duration::from_millis(50)).await;
+    shop.execute("SELECT hookfast.airalo_expect('nobody-knows-this-request', 'shop-9', interval '1 millisecond')")
+        .await;
+    shop.until(OVERDUE, "1").await;
+    shop.until("SELECT min(checks) >= 3 FROM hookfast_data.airalo_expected", "true").await;
+    assert_eq!(shop.text(OVERDUE).await, "1");
+    assert_eq!(shop.text(STATE).await, "shop-9 overdue");
+    let payload = "SELECT concat_ws(' ', payload->>'request_id', payload->>'description', payload->>'says') FROM hookfast.news WHERE type = 'airalo.order.overdue'";
+    assert_eq!(
+        shop.text(payload).await,
+        "nobody-knows-this-request shop-9 Airalo's list has no order with this description"
+    );
+    shop.execute("SELECT hookfast.airalo_forget('shop-9', 'it was never placed')").await;
+    assert_eq!(shop.text(STATE).await, "null");
+    let refused = sqlx::raw_sql("SELECT hookfast.airalo_forget('shop-9', 'again')").execute(&shop.pool).await;
+    assert_eq!(refused.expect_err("none").into_database_error().expect("ours").code().as_deref(), Some("HF004"));
+    shop.end().await;
+}
+
+/// `airalo.*` takes it as any event of Airalo's.
+#[tokio::test]
+async fn a_shops_handler_is_told_that_an_order_is_overdue() {
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = told.clone();
+    let handler = move |delivery: hookfast::domain::Delivery| {
+        let heard = heard.clone();
+        async move {
+            heard.lock().expect("whole").push(delivery.event.event_type.to_string());
+            hookfast::domain::Outcome::Delivered
+        }
+    };
+    let shop = Shop::with(at_once(), Duration::from_millis(50), |builder| {
+        builder.handler(Subscription::new("shop", &["airalo.order.*"]).expect("a name"), handler)
+    })
+    .await;
+    shop.execute("SELECT hookfast.airalo_expect('nobody-knows-this-request', 'shop-9', interval '1 millisecond')")
+        .await;
+    wait_until("the news", async || told.lock().expect("whole").contains(&"airalo.order.overdue".to_owned())).await;
+    shop.end().await;
+}
+
+#[tokio::test]
+async fn a_result_that_beats_the_applications_own_row_is_joined_when_that_comes() {
+    let shop = Shop::start(at_once(), NEVER).await;
+    let placed = shop.client.order_async(&shop.order("shop-1")).await.expect("taken");
+    shop.until("SELECT state FROM hookfast.airalo_orders", "completed").await;
+    let expect = format!("SELECT hookfast.airalo_expect('{}', 'shop-1')", placed.request_id);
+    assert_eq!(shop.text(&expect).await, "completed");
+    assert_eq!(shop.text(&expect).await, "completed", "as often as one likes");
+    assert_eq!(shop.text("SELECT count(*) || ' ' || count(expected_by) FROM hookfast.airalo_orders").await, "1 1");
+    // An open transaction that expects keeps no result waiting.
+    let mut open = shop.pool.begin().await.expect("a transaction");
+    let mut state = async |request: &str| {
+        let expect =
+            sqlx::query_scalar::<_, String>("SELECT hookfast.airalo_expect($1, 'shop-2')").bind(request.to_owned());
+        expect.fetch_one(&mut *open).await.expect("expected")
+    };
+    let second = shop.client.order_async(&shop.order("shop-2")).await.expect("taken");
+    assert!(["expected", "completed"].contains(&state(&second.request_id).await.as_str()));
+    shop.until("SELECT count(*) FROM hookfast.airalo_orders WHERE state = 'completed'", "2").await;
+    assert_eq!(state(&second.request_id).await, "completed");
+    drop(open);
+    shop.end().await;
+}
+
+#[tokio::test]
+async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description() {
+    for lost in [0.0, 1.0] {
+        let mishaps = Mishaps { broken_answer: 1.0, lost, ..at_once() };
+        let shop = Shop::start(mishaps, Duration::from_millis(100)).await;
+        let error = shop.place("shop-1", Duration::from_millis(300)).await.expect_err("no answer");
+        assert!(
+            matches!(error, PlaceError::Unknown(..)) && error.to_string().contains("was not sent again"),
+            "{error}"
+        );
+        // By the webhook, whose request nobody knew, or by the list.
+        shop.until(STATE, "shop-1 completed").await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(shop.text(STATE).await, "shop-1 completed");
+        assert_eq!(shop.text("SELECT bool_or(possible_double_purchase) FROM hookfast.airalo_orders").await, "false");
+        assert_eq!(shop.airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1, "and ordered once");
+        shop.end().await;
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_refused_is_not_awaited() {
+    let shop = Shop::start(at_once(), NEVER).await;
+    let order = NewOrder { package_id: "test-out-of-stock-7days-1gb".into(), ..shop.order("shop-1") };
+    let refused = place_order(&shop.pool, &shop.client, "airalo", &order, NEVER).await.expect_err("refused");
+    assert!(matches!(refused, PlaceError::Refused(_)), "{refused}");
+    assert_eq!(shop.text("SELECT count(*) FROM hookfast_data.airalo_expected").await, "0");
+    shop.end().await;
+}
+
+/// The same order made twice, and none of its webhooks came.
+#[tokio::test]
+async fn two_orders_with_one_description_are_a_possible_double_purchase() {
+    let shop = Shop::start(Mishaps { lost: 1.0, ..at_once() }, NEVER).await;
+    shop.place("shop-1", NEVER).await.expect("taken");
+    shop.client.order_async(&shop.order("shop-1")).await.expect("taken, though it should not have been sent");
+    wait_until("both", async || shop.airalo.emulator.is_quiet()).await;
+    let findings = reconcile(&shop).await;
+    assert!(matches!(&findings[0].found, Found::Results { orders, new: 2 } if orders.len() == 2), "{findings:?}");
+    shop.until("SELECT string_agg(possible_double_purchase::text, ' ') FROM hookfast.airalo_orders", "true").await;
+    assert_eq!(
+        shop.text("SELECT count(*) || ' ' || count(*) FILTER (WHERE conflict) FROM hookfast.airalo_sims").await,
+        "2 1"
+    );
+    assert!(reconcile(&shop).await.is_empty(), "what is settled is not looked for again");
+    shop.end().await;
+}
+
+/// At once, as the command does.
+async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
+    let ids = source_ids(&shop.pool).await.expect("the sources");
+    let account = Account { source: "airalo".parse().expect("a name"), client: shop.client.clone(), every: NEVER };
+    let database = shop.url.parse().expect("a URL");
+    let reconciler =
+        Reconciler::new(shop.pool.clone(), database, DatabaseClock::default(), &ids, vec![account], |_| {});
+    reconciler.look_now("airalo").await.expect("looked")
+}
+
+#[tokio::test]
+async fn who_expects_wrongly_is_told_what_it_takes() {
+    let shop = Shop::start(at_once(), NEVER).await;
+    for (wrong, code) in [
+        ("airalo_expect('', 'd')", "22023"),
+        ("airalo_expect('r', NULL)", "22023"),
+        ("airalo_expect('r', repeat('d', 201))", "22023"),
+        ("airalo_expect('r', 'd', interval '-1 hour')", "22023"),
+        ("airalo_expect('r', 'd', source => 'nobody')", "HF004"),
+        ("airalo_forget('d', ' ')", "22023"),
+    ] {
+        let query = format!("SELECT hookfast.{wrong}");
+        let refused = sqlx::raw_sql(AssertSqlSafe(query)).execute(&shop.pool).await.expect_err(wrong);
+        let refused = refused.into_database_error().expect("ours");
+        assert_eq!(refused.code().as_deref(), Some(code), "{wrong}");
+        assert!(refused.message().ends_with("nothing was changed"), "{refused}");
+    }
+    shop.end().await;
+}
