@@ -25,7 +25,8 @@ WHERE NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o
 COMMENT ON VIEW hookfast.airalo_orders IS 'Orders with Airalo: expected, overdue, unknown (it did not say whether it took the order), completed or failed. One row a request';
 
 CREATE VIEW hookfast.airalo_sims AS
-SELECT s.name AS source, m.iccid, o.request_id, o.description, m.order_id, m.conflict, m.sim_id, m.lpa,
+SELECT s.name AS source, m.iccid, o.request_id, o.description, m.order_id, m.conflict, m.sim_id,
+       CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN m.lpa WHEN m.lpa IS NOT NULL THEN '***' END AS lpa,
        CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN m.matching_id WHEN m.matching_id IS NOT NULL THEN '***' END AS matching_id,
        CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN m.qrcode WHEN m.qrcode IS NOT NULL THEN '***' END AS qrcode,
        CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN m.qrcode_url WHEN m.qrcode_url IS NOT NULL THEN '***' END AS qrcode_url,

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# What the tests of the pulling clients need: Python with psycopg, and Node.js with pg. Their libraries go into target/.
-# A language that is not there and cannot be installed is left out, with a line that says so; where
-# HOOKFAST_TEST_CLIENTS=all nothing is left out. Uses give_up of setup.sh.
+# What the tests of the examples in other languages need: Python and Node.js with their libraries, which go into target/,
+# and PHP. A language that is not there and cannot be installed is left out, with a line that says so; where
+# HOOKFAST_TEST_CLIENTS=all neither Python nor Node.js is left out. Uses give_up of setup.sh.
 
 need_clients() {
     local have=()
     if python_client; then have+=(python); else left_out "Python 3 with venv (Debian, Ubuntu: apt-get install python3-venv)"; fi
     if node_client; then have+=(node); else left_out "Node.js with npm (Debian, Ubuntu: apt-get install nodejs npm)"; fi
+    if php_client; then have+=(php); else echo "hookfast: the test of the PHP receiver is left out; it needs PHP with pgsql (Debian, Ubuntu: apt-get install php-cli php-pgsql)" >&2; fi
     # Which the tests start, by name.
     HOOKFAST_TEST_CLIENTS=$(
         IFS=,
@@ -21,22 +22,29 @@ left_out() {
 }
 
 python_client() {
-    local folder=target/clients/python wanted=examples/pull/python/requirements.txt
-    if [ -x "$folder/bin/python" ] && cmp -s "$wanted" "$folder/installed.txt"; then return 0; fi
+    local folder=target/clients/python wanted=(examples/pull/python/requirements.txt examples/receivers/python/requirements.txt)
+    if [ -x "$folder/bin/python" ] && cat "${wanted[@]}" | cmp -s - "$folder/installed.txt"; then return 0; fi
     if ! command -v python3 >/dev/null || ! python3 -c 'import ensurepip' 2>/dev/null; then try_install python3 python3-venv; fi
     command -v python3 >/dev/null || return 1
     rm -rf "$folder"
-    python3 -m venv "$folder" >&2 && "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$wanted" >&2 &&
-        cp "$wanted" "$folder/installed.txt"
+    python3 -m venv "$folder" >&2 && "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]/#/--requirement=}" >&2 &&
+        cat "${wanted[@]}" >"$folder/installed.txt"
 }
 
-node_client() {
-    local folder=target/clients/node wanted=examples/pull/node/package-lock.json
+node_client() { node_libraries node examples/pull/node && node_libraries node-receiver examples/receivers/node; }
+
+node_libraries() {
+    local folder=target/clients/$1 wanted=$2/package-lock.json
     if [ -d "$folder/node_modules" ] && cmp -s "$wanted" "$folder/installed.json"; then return 0; fi
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then try_install nodejs npm; fi
     command -v npm >/dev/null || return 1
-    rm -rf "$folder" && mkdir -p "$folder" && cp examples/pull/node/package.json "$wanted" "$folder/" &&
+    rm -rf "$folder" && mkdir -p "$folder" && cp "$2/package.json" "$wanted" "$folder/" &&
         npm ci --prefix "$folder" --no-audit --no-fund --silent >&2 && cp "$wanted" "$folder/installed.json"
+}
+
+php_client() {
+    php -m 2>/dev/null | grep -qx pdo_pgsql || try_install php-cli php-pgsql
+    php -m 2>/dev/null | grep -qx pdo_pgsql
 }
 
 # Debian's packages, where we may.

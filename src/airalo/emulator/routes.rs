@@ -77,12 +77,12 @@ impl Inner {
         None
     }
 
-    fn knows(&self, headers: &HeaderMap) -> Result<(), Response> {
+    fn knows(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
         let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let known =
             token.is_some_and(|token| self.books().tokens.get(token).is_some_and(|until| *until > Instant::now()));
         let message = json!({"data": [], "meta": {"message": "This access token is not valid"}});
-        if known { Ok(()) } else { Err(php(StatusCode::UNAUTHORIZED, &message)) }
+        if known { Ok(()) } else { Err(Box::new(php(StatusCode::UNAUTHORIZED, &message))) }
     }
 }
 
@@ -126,7 +126,7 @@ async fn token(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
 
 async fn opt_in(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
-        return refused;
+        return *refused;
     }
     let given = fields(&headers, &body);
     let Ok(kind) = text(&given, "type").parse::<NotificationType>() else {
@@ -153,7 +153,7 @@ async fn opt_in(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respo
 
 async fn details(State(airalo): Airalo, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
-        return refused;
+        return *refused;
     }
     let books = airalo.books();
     let found = match query.get("type") {
@@ -172,7 +172,7 @@ async fn details(State(airalo): Airalo, headers: HeaderMap, Query(query): Query<
 
 async fn opt_out(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
-        return refused;
+        return *refused;
     }
     let given = fields(&headers, &body);
     if text(&given, "type").parse::<NotificationType>().is_err() {
@@ -184,7 +184,7 @@ async fn opt_out(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Resp
 
 async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
-        return refused;
+        return *refused;
     }
     if let Some(wait) = airalo.limited("simulator", 5) {
         return too_many(wait);
@@ -250,7 +250,7 @@ fn refusal(package_id: &str) -> Option<Value> {
 
 async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
-        return refused;
+        return *refused;
     }
     let given = fields(&headers, &body);
     let package_id = text(&given, "package_id").to_owned();
@@ -321,7 +321,7 @@ fn listed(order: &super::Order) -> Value {
 
 async fn orders(State(airalo): Airalo, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
-        return refused;
+        return *refused;
     }
     let asked = |name: &str| query.get(name).filter(|value| !value.is_empty());
     let number =
@@ -345,7 +345,7 @@ async fn orders(State(airalo): Airalo, headers: HeaderMap, Query(query): Query<H
 
 async fn one_order(State(airalo): Airalo, headers: HeaderMap, Path(id): Path<String>) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
-        return refused;
+        return *refused;
     }
     let books = airalo.books();
     match books.orders.iter().find(|order| order.id.to_string() == id) {

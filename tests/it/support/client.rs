@@ -4,7 +4,7 @@ use super::server::Server;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 /// A language that a client is there for.
@@ -65,5 +65,68 @@ impl Language {
         };
         command.arg(handler).env("DATABASE_URL", database_url).envs(environment.iter().copied());
         Server::start(command, folder)
+    }
+}
+
+/// The languages of the receivers that are set up.
+pub(crate) fn receivers() -> Vec<&'static str> {
+    let mut there: Vec<_> = Language::tested().into_iter().map(Language::name).collect();
+    let named = std::env::var("HOOKFAST_TEST_CLIENTS").ok();
+    let modules = Command::new("php").arg("-m").output().map(|modules| modules.stdout).unwrap_or_default();
+    let has_php = String::from_utf8_lossy(&modules).lines().any(|module| module == "pdo_pgsql");
+    if has_php && named.is_none_or(|names| names.split(',').any(|name| name == "php")) {
+        there.push("php");
+    }
+    there
+}
+
+/// A receiver of `examples/receivers`; it ends with the value.
+pub(crate) struct Receiver {
+    process: Child,
+    pub(crate) url: String,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Receiver {
+    pub(crate) async fn start(language: &str, database_url: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let examples = root.join("examples/receivers");
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a port")
+            .port();
+        let (mut command, mut folder) = (Command::new(language), None);
+        match language {
+            "python" => {
+                command = Command::new(Language::Python.libraries());
+                command.arg(examples.join("python/receiver.py")).arg(port.to_string());
+            }
+            "node" => {
+                let beside = tempfile::tempdir().expect("a folder");
+                fs::copy(examples.join("node/receiver.mjs"), beside.path().join("receiver.mjs")).expect("copied");
+                let libraries = root.join("target/clients/node-receiver/node_modules");
+                std::os::unix::fs::symlink(libraries, beside.path().join("node_modules")).expect("linked");
+                command.arg(beside.path().join("receiver.mjs")).arg(port.to_string());
+                folder = Some(beside);
+            }
+            _ => {
+                command.arg("-S").arg(format!("127.0.0.1:{port}")).arg(examples.join("php/receiver.php"));
+            }
+        }
+        command.env("DATABASE_URL", database_url).env("SHOP_WEBHOOK_SECRET", super::server::HANDLER_SECRET);
+        let process = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
+        let receiver = Self { process, url: format!("http://127.0.0.1:{port}/hook"), _folder: folder };
+        super::wait_until(&format!("the {language} receiver"), async || {
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+        })
+        .await;
+        receiver
     }
 }

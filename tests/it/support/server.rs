@@ -30,11 +30,21 @@ pub(crate) struct Server {
 impl Server {
     /// `hookfast serve` on that database, with a configuration, on free ports.
     pub(crate) fn serve(database_url: &str, config: &str, arguments: &[&str]) -> Self {
+        Self::serving(database_url, config, arguments, &[])
+    }
+
+    /// The same, with more environment.
+    pub(crate) fn serve_with(database_url: &str, config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::serving(database_url, config, &[], environment)
+    }
+
+    fn serving(database_url: &str, config: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file: PathBuf = folder.path().join("hookfast.toml");
         std::fs::write(&file, config).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
         command.arg("serve").args(arguments).arg("--config").arg(&file).env("DATABASE_URL", database_url);
+        command.envs(environment.iter().copied());
         Self::start(command, Some(folder))
     }
 

@@ -1,0 +1,69 @@
+// Takes Airalo's webhooks from a `http` handler: verified, each once, in one transaction with what they change.
+//
+//     DATABASE_URL=… SHOP_WEBHOOK_SECRET=whsec_… node receiver.mjs [PORT]
+
+import { createServer } from "node:http";
+import pg from "pg";
+import { Webhook, WebhookVerificationError } from "standardwebhooks";
+
+const webhook = new Webhook(process.env.SHOP_WEBHOOK_SECRET);
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
+const LARGEST_BODY = 4 * 1024 * 1024;
+
+// Your part: whatever it writes through this client commits together with the mark that it is done.
+async function work(client, kind, payload) {
+  const order = payload.data && typeof payload.data === "object" ? payload.data : payload;
+  // Airalo puts it beside the order; some of its documentation has it inside.
+  const requestId = payload.request_id ?? order.request_id;
+  if (kind === "airalo.order.completed") {
+    for (const sim of order.sims) {
+      const esim = [sim.iccid, requestId, String(order.id), order.description, sim.qrcode];
+      await client.query("INSERT INTO shop.esims VALUES ($1, $2, $3, $4, $5)", esim);
+    }
+  } else if (["airalo.order.failed", "airalo.order.completed.conflict", "airalo.order.overdue"].includes(kind)) {
+    const says = order.reason ?? payload.reason ?? payload.says ?? "a second order for one request";
+    await client.query("INSERT INTO shop.alerts (type, request_id, says) VALUES ($1, $2, $3)", [kind, requestId, says]);
+  }
+}
+
+async function receive(headers, body) {
+  try {
+    // Over the bytes as they came, before anything is parsed.
+    webhook.verify(body, headers);
+  } catch (error) {
+    if (error instanceof WebhookVerificationError) return 401;
+    throw error;
+  }
+  const client = await pool.connect();
+  try {
+    await client.query("BEGIN");
+    const mark = "INSERT INTO shop.received (webhook_id) VALUES ($1) ON CONFLICT DO NOTHING";
+    const fresh = await client.query(mark, [headers["webhook-id"]]);
+    if (fresh.rowCount === 1) await work(client, headers["hookfast-type"], JSON.parse(body));
+    await client.query("COMMIT");
+    return 204;
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => {});
+    throw error;
+  } finally {
+    client.release();
+  }
+}
+
+const server = createServer((request, response) => {
+  const chunks = [];
+  let length = 0;
+  request.on("data", (chunk) => {
+    length += chunk.length;
+    if (length > LARGEST_BODY) request.destroy();
+    else chunks.push(chunk);
+  });
+  request.on("end", async () => {
+    const status = await receive(request.headers, Buffer.concat(chunks).toString("utf8")).catch((error) => {
+      console.error(error.message);
+      return 500;
+    });
+    response.writeHead(status).end();
+  });
+});
+server.listen(Number(process.argv[2] ?? 9090), "127.0.0.1", () => console.error(`ready on ${server.address().port}`));

@@ -1,0 +1,69 @@
+"""Takes Airalo's webhooks from a `http` handler: verified, each once, in one transaction with what they change.
+
+    DATABASE_URL=… SHOP_WEBHOOK_SECRET=whsec_… python receiver.py [PORT]
+"""
+
+import json
+import os
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psycopg
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+WEBHOOK = Webhook(os.environ["SHOP_WEBHOOK_SECRET"])
+DATABASE_URL = os.environ["DATABASE_URL"]
+LARGEST_BODY = 4 * 1024 * 1024
+
+
+def work(connection, kind, payload):
+    """Your part: whatever it writes through this connection commits together with the mark that it is done."""
+    order = payload["data"] if isinstance(payload.get("data"), dict) else payload
+    # Airalo puts it beside the order; some of its documentation has it inside.
+    request_id = payload.get("request_id") or order.get("request_id")
+    if kind == "airalo.order.completed":
+        for sim in order["sims"]:
+            connection.execute(
+                "INSERT INTO shop.esims VALUES (%s, %s, %s, %s, %s)",
+                (sim["iccid"], request_id, str(order["id"]), order.get("description"), sim.get("qrcode")),
+            )
+    elif kind in ("airalo.order.failed", "airalo.order.completed.conflict", "airalo.order.overdue"):
+        says = order.get("reason") or payload.get("reason") or payload.get("says") or "a second order for one request"
+        connection.execute("INSERT INTO shop.alerts (type, request_id, says) VALUES (%s, %s, %s)", (kind, request_id, says))
+
+
+class Receiver(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        length = int(self.headers.get("content-length", 0))
+        if length > LARGEST_BODY:
+            self.close_connection = True
+            return self.answer(413)
+        body = self.rfile.read(length)
+        try:
+            # Over the bytes as they came, before anything is parsed.
+            WEBHOOK.verify(body, {name.lower(): value for name, value in self.headers.items()})
+        except WebhookVerificationError:
+            return self.answer(401)
+        with psycopg.connect(DATABASE_URL) as connection:
+            new = connection.execute(
+                "INSERT INTO shop.received (webhook_id) VALUES (%s) ON CONFLICT DO NOTHING", (self.headers["webhook-id"],)
+            )
+            if new.rowcount == 1:
+                work(connection, self.headers["hookfast-type"], json.loads(body))
+        self.answer(204)
+
+    def answer(self, status):
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9090), Receiver)
+    print(f"ready on {server.server_address[1]}", file=sys.stderr, flush=True)
+    server.serve_forever()
