@@ -6,29 +6,44 @@ use super::{
     process::{complain, say, stop_on_signal, variable},
     serve::Addresses,
 };
-use crate::app::Builder;
+use crate::airalo::{
+    Account,
+    client::{Client, ClientSettings},
+    emulator::{Emulator, EmulatorSettings, Mishaps},
+};
+use crate::app::{Builder, Subscription};
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::domain::RetryPolicy;
 use crate::ingress::{OnInvalidSignature, Source};
 use crate::signing::{Secret, standard_webhooks};
 use crate::sources::airalo::Airalo;
 use anyhow::{Context, bail};
+use secrecy::SecretString;
 use std::{
     fmt::Write,
     fs,
     io::Write as _,
+    net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
     process::ExitCode,
     sync::Arc,
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 
 /// What signs the webhooks that come in.
 pub(super) const AIRALO_SECRET: &str = "AIRALO_CLIENT_SECRET";
 
 /// What signs the webhooks that go out to `hookfast listen`.
 pub(super) const LISTEN_SECRET: &str = "HOOKFAST_LISTEN_SECRET";
+
+/// Where Airalo's API is, and who the partner is.
+pub(super) const AIRALO_URL: &str = "AIRALO_BASE_URL";
+pub(super) const AIRALO_ID: &str = "AIRALO_CLIENT_ID";
+
+/// The partner of a local Airalo.
+const EMULATED: &str = "emulated";
 
 /// Where everything of `hookfast dev` is, in the folder it is started in.
 const FOLDER: &str = ".hookfast";
@@ -46,6 +61,9 @@ pub(super) struct Dev {
     file: ConfigFile,
     #[command(flatten)]
     addresses: Addresses,
+    /// Starts a local Airalo as well, to order from: its API is at this address (see `hookfast airalo emulate`).
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9400", conflicts_with = "config")]
+    airalo: Option<SocketAddr>,
     /// Where deliveries are pushed to where there is no configuration file: `hookfast listen` is there.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090/")]
     forward: String,
@@ -77,18 +95,16 @@ impl Dev {
         ran.map(|()| ExitCode::SUCCESS)
     }
 
-    async fn serve(
-        &self,
-        url: &str,
-        secrets: &Secrets,
-        private: bool,
-        stop: tokio_util::sync::CancellationToken,
-    ) -> anyhow::Result<()> {
+    async fn serve(&self, url: &str, secrets: &Secrets, private: bool, stop: CancellationToken) -> anyhow::Result<()> {
         let (builder, watched) = if self.file.config.is_some() {
             let declared = declare(url, &config(self.file.config.as_deref())?)?;
             (declared.builder, Some(declared.secrets))
         } else {
             (self.without_file(url, secrets)?, None)
+        };
+        let builder = match self.airalo {
+            Some(address) => self.with_airalo(builder, address, secrets, stop.clone()).await?,
+            None => builder,
         };
         let admin = bind(self.addresses.admin_listen, "HOOKFAST_ADMIN_LISTEN").await?;
         let ingress = bind(self.addresses.listen, "HOOKFAST_LISTEN").await?;
@@ -106,10 +122,48 @@ impl Dev {
         let signs = standard_webhooks::parse_secret(LISTEN_SECRET, &secrets.listen)?;
         let (mut subscription, handler) = default_handler(&self.forward, signs)?;
         subscription.policy.retry = RetryPolicy::Delays(RETRIES.map(Duration::from_secs).to_vec());
-        Ok(Builder::new(url)?.source(source).http_handler(subscription, handler))
+        let projection = Subscription::new("airalo_orders", &["airalo.*"])?;
+        Ok(Builder::new(url)?.source(source).airalo_handler(projection).http_handler(subscription, handler))
     }
 
-    fn greet(&self, ingress: std::net::SocketAddr, private: bool) {
+    /// A local Airalo beside us, and the account with it.
+    async fn with_airalo(
+        &self,
+        builder: Builder,
+        address: SocketAddr,
+        secrets: &Secrets,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Builder> {
+        if !address.ip().is_loopback() {
+            bail!(
+                "a local Airalo listens on this machine alone; nothing was started. Give --airalo a loopback address"
+            );
+        }
+        let listener = bind(address, "--airalo").await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        secrets.remember_airalo(&base_url)?;
+        let client_secret = SecretString::from(secrets.airalo.clone());
+        let emulator = Emulator::new(EmulatorSettings {
+            client_id: EMULATED.to_owned(),
+            client_secret: client_secret.clone(),
+            retry_every: Duration::from_secs(2),
+            tries: 20,
+            limits: None,
+            mishaps: Mishaps::default(),
+        })?;
+        tokio::spawn(async move { emulator.serve(listener, stop).await });
+        let client = Client::new(ClientSettings {
+            base_url: base_url.clone(),
+            client_id: EMULATED.to_owned(),
+            client_secret,
+            timeout: Duration::from_secs(30),
+        })?;
+        say(&format!("a local Airalo is on {base_url}; try it:  hookfast airalo --help"));
+        let account = Account { source: "airalo".parse()?, client: Arc::new(client), every: Duration::from_secs(5) };
+        Ok(builder.airalo(account))
+    }
+
+    fn greet(&self, ingress: SocketAddr, private: bool) {
         let mut text = format!("hookfast takes webhooks on http://{ingress}/webhooks/airalo\n");
         if self.file.config.is_none() {
             let _ = writeln!(
@@ -142,10 +196,19 @@ impl Secrets {
             airalo: airalo.unwrap_or_else(|| hex::encode(rand::random::<[u8; 32]>())),
             listen: listen.unwrap_or_else(|| text(rand::random())),
         };
-        let content = format!("{AIRALO_SECRET}={}\n{LISTEN_SECRET}={}\n", secrets.airalo, secrets.listen);
-        write_private(folder, &content)
-            .with_context(|| format!("{FOLDER}/{SECRETS} cannot be written, so nothing was started"))?;
+        secrets.write(folder, "")?;
         Ok(secrets)
+    }
+
+    /// So that the other commands of this folder find it.
+    fn remember_airalo(&self, base_url: &str) -> anyhow::Result<()> {
+        self.write(Path::new(FOLDER), &format!("{AIRALO_URL}={base_url}\n{AIRALO_ID}={EMULATED}\n"))
+    }
+
+    fn write(&self, folder: &Path, more: &str) -> anyhow::Result<()> {
+        let content = format!("{AIRALO_SECRET}={}\n{LISTEN_SECRET}={}\n{more}", self.airalo, self.listen);
+        write_private(folder, &content)
+            .with_context(|| format!("{FOLDER}/{SECRETS} cannot be written, so nothing was started"))
     }
 }
 
@@ -158,12 +221,18 @@ fn write_private(folder: &Path, content: &str) -> std::io::Result<()> {
     fs::rename(temporary, folder.join(SECRETS))
 }
 
-/// A secret that `hookfast dev` made in this folder.
-pub(super) fn remembered(name: &str) -> Option<String> {
+/// What `hookfast dev` wrote down in this folder.
+pub(super) fn noted(name: &str) -> Option<String> {
     let content = fs::read_to_string(Path::new(FOLDER).join(SECRETS)).ok()?;
     let value = content.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-    if value.is_none() {
+    value.map(str::to_owned).filter(|v| !v.is_empty())
+}
+
+/// A secret that `hookfast dev` made in this folder.
+pub(super) fn remembered(name: &str) -> Option<String> {
+    let value = noted(name);
+    if value.is_none() && Path::new(FOLDER).join(SECRETS).exists() {
         complain(&format!("hookfast: {FOLDER}/{SECRETS} holds no {name}; `hookfast dev` writes it anew"));
     }
-    value.map(str::to_owned).filter(|v| !v.is_empty())
+    value
 }

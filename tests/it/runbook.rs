@@ -102,6 +102,9 @@ SELECT 'worker', 'a worker', ARRAY[h.id], now() + interval '1 minute' FROM hookf
 INSERT INTO hookfast_data.processes (holder, roles, version) VALUES ('a process', '{ingress,worker}', '0.1.0');
 SELECT hookfast.hold(e.id, 'for the story') FROM hookfast_data.events e WHERE e.conflicts_with IS NOT NULL;
 SELECT hookfast_data.announce_dead(10);
+SELECT hookfast.airalo_expect('a-request', 'order 4711');
+UPDATE hookfast_data.airalo_expected SET expected_by = now() - interval '1 hour';
+SELECT hookfast_data.airalo_missing(id, 'Airalo''s list has no order with this description') FROM hookfast_data.airalo_expected;
 SELECT hookfast_data.watch();
 "#;
 

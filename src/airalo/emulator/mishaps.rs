@@ -76,7 +76,8 @@ impl Dice {
         Self(Mutex::new(StdRng::seed_from_u64(seed)))
     }
 
-    pub(super) fn fate(&self, mishaps: &Mishaps) -> Fate {
+    /// Of a package whose name says what becomes of it, that; else what is drawn.
+    pub(super) fn fate(&self, mishaps: &Mishaps, package_id: &str) -> Fate {
         let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut happens = |probability: f64| random.random::<f64>() < probability;
         let answer = match (happens(mishaps.slow_answer), happens(mishaps.broken_answer), happens(0.5)) {
@@ -85,11 +86,12 @@ impl Dice {
             (_, true, false) => Answered::CutOff,
             _ => Answered::Well,
         };
+        let mut or_named = |probability: f64, name: &str| happens(probability) | (package_id == name);
         Fate {
-            failed: happens(mishaps.failed),
-            duplicate: happens(mishaps.duplicate),
-            new_order: happens(mishaps.new_order),
-            lost: happens(mishaps.lost),
+            failed: or_named(mishaps.failed, "emulated-failed"),
+            duplicate: or_named(mishaps.duplicate, "emulated-duplicate"),
+            new_order: or_named(mishaps.new_order, "emulated-new-order"),
+            lost: or_named(mishaps.lost, "emulated-lost"),
             answer,
             delay: mishaps.delay.mul_f64(random.random::<f64>()),
             form: random.random_range(0..6),

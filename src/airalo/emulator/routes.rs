@@ -278,7 +278,7 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
     let description = given["description"].as_str().map(str::to_owned);
     let description = description.unwrap_or_else(|| format!("1 x sim - {package_id}"));
     let wanted = Wanted { package_id, quantity: quantity.unwrap_or(1), description: description.clone(), webhook_url };
-    let (fate, request_id) = (airalo.dice.fate(&airalo.settings.mishaps), airalo.dice.request_id());
+    let (fate, request_id) = (airalo.dice.fate(&airalo.settings.mishaps, &wanted.package_id), airalo.dice.request_id());
     let request = {
         let mut books = airalo.books();
         books.requests.push(Request {

@@ -4,7 +4,7 @@ use crate::airalo::client::{Client, ClientSettings};
 use crate::cli::{
     ConfigFile,
     declare::config,
-    dev::{AIRALO_SECRET, remembered},
+    dev::{AIRALO_ID, AIRALO_SECRET, AIRALO_URL, noted, remembered},
     process::variable,
 };
 use crate::config::{ApiConfig, SourceConfig};
@@ -60,15 +60,16 @@ impl AccountArguments {
         })
     }
 
-    /// From the environment; the secret also from what `hookfast dev` made in this folder.
+    /// From the environment, or from what `hookfast dev` left in this folder; the secret also from what `hookfast dev` made in this folder.
     fn without_file(&self) -> anyhow::Result<Account> {
         let secret = variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET));
+        let known = |name: &str| variable(name).or_else(|| noted(name));
         let missing = |name: &str| {
             format!("{name} is not set, so nothing was sent. Set it, or name a configuration with --config")
         };
         let settings = ClientSettings {
-            base_url: variable("AIRALO_BASE_URL").unwrap_or_else(|| crate::airalo::client::BASE_URL.to_owned()),
-            client_id: variable("AIRALO_CLIENT_ID").with_context(|| missing("AIRALO_CLIENT_ID"))?,
+            base_url: known(AIRALO_URL).unwrap_or_else(|| crate::airalo::client::BASE_URL.to_owned()),
+            client_id: known(AIRALO_ID).with_context(|| missing(AIRALO_ID))?,
             client_secret: SecretString::from(secret.with_context(|| missing(AIRALO_SECRET))?),
             timeout: Duration::from_secs(30),
         };

@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 use secrecy::SecretString;
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
-/// A local Airalo, for trying out and for tests.
+/// A local Airalo, for trying out and for tests. The packages emulated-failed, emulated-duplicate, emulated-new-order and
+/// emulated-lost are what their names say; those with which Airalo's sandbox refuses (test-out-of-stock-7days-1gb and so
+/// on) are refused; every other package is an order that is done.
 #[derive(clap::Args)]
 pub(super) struct Emulate {
     /// Where its API is.

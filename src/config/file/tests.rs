@@ -9,6 +9,8 @@ const SOURCE: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_
 const HANDLER: &str =
     "[handlers.shop]\nkind = 'http'\ntypes = ['*']\nurl = 'https://example.com/'\nsecrets = ['env:S']\n";
 
+const API: &str = "[sources.airalo.api]\nclient_id = 'partner'\nclient_secret = 'env:S'\n";
+
 fn sample() -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/hookfast.sample.toml");
     std::fs::read_to_string(path).expect("the sample is there")
@@ -35,7 +37,16 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     let role = |name: &str| Some(name.parse().expect("a role"));
     assert_eq!((full.roles.reader, full.roles.operator), (role(RoleNames::READER), role(RoleNames::OPERATOR)));
     let with_defaults = Config::parse(&format!("{SOURCE}{HANDLER}")).expect("a handler with its defaults");
-    let (shown, default) = (&full.handlers[0], &with_defaults.handlers[0]);
+    let shown = full.handlers.iter().find(|handler| handler.name.as_str() == "shop").expect("the first sample");
+    let default = &with_defaults.handlers[0];
+    // The API's too.
+    let api = full.sources.iter().find_map(|source| source.api.as_ref()).expect("the sample's");
+    let least = Config::parse(&format!("{SOURCE}{API}")).expect("an API with its defaults");
+    let least = least.sources[0].api.as_ref().expect("one");
+    assert_eq!(
+        (&api.base_url, api.timeout, api.reconcile_every),
+        (&least.base_url, least.timeout, least.reconcile_every)
+    );
     assert_eq!(
         (shown.policy.timeout, shown.policy.concurrency, &shown.policy.retry),
         (default.policy.timeout, default.policy.concurrency, &default.policy.retry)
@@ -55,6 +66,7 @@ fn the_sample_names_every_setting() {
     let mut keys = expected("wrong = 1");
     keys.extend(expected(&SOURCE.replace("kind", "wrong = 1\nkind")));
     keys.extend(expected(&format!("{SOURCE}{}", HANDLER.replace("kind", "wrong = 1\nkind"))));
+    keys.extend(expected(&format!("{SOURCE}{API}wrong = 1\n")));
     for name in ["ingress", "quarantine", "worker", "roles"] {
         keys.extend(expected(&section(name)));
     }
@@ -201,6 +213,35 @@ fn every_kind_of_source_has_secret_and_search_fields() {
         let error = Config::parse(&format!("{SOURCE}{setting}\n")).expect_err(wrong).to_string();
         assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
     }
+}
+
+#[test]
+fn an_api_is_airalos_and_its_secret_a_reference() {
+    for (setting, wrong) in [
+        (API.replace("env:S", "canary-0123456789"), "[sources.airalo] api.client_secret: a secret is written env:NAME"),
+        (
+            format!("{API}reconcile_every = '0s'\n"),
+            "[sources.airalo] api.reconcile_every: it must be more than nothing",
+        ),
+        (format!("{API}timeout = 'soon'\n"), "[sources.airalo] api.timeout"),
+        (format!("{API}[sources.airalo.api.opt_in]\nsms = 'x'\n"), "[sources.airalo] api.opt_in: 'sms' is no type"),
+    ] {
+        let error = Config::parse(&format!("{SOURCE}{setting}")).expect_err(wrong).to_string();
+        assert!(error.contains(wrong) && !error.contains("canary"), "{wrong} is not in:\n{error}");
+    }
+    for (kind, section) in [("acme", sample_source("acme")), ("fed", "[sources.fed]\nkind = 'sql'\n".to_owned())] {
+        let with_api = format!("{SOURCE}{section}\n{}", API.replace("airalo.api", &format!("{kind}.api")));
+        let error = Config::parse(&with_api).expect_err(kind).to_string();
+        assert!(error.contains("has no api"), "{error}");
+    }
+}
+
+#[test]
+fn a_handler_of_kind_airalo_needs_nothing_more() {
+    let config = Config::parse(&format!("{SOURCE}[handlers.orders]\nkind = 'airalo'\n")).expect("as it is");
+    assert_eq!(config.handlers[0].types[0].as_str(), "airalo.*");
+    let error = Config::parse(&format!("{SOURCE}[handlers.orders]\nkind = 'airalo'\nurl = 'x'\n")).expect_err("no url");
+    assert!(error.to_string().contains("[handlers.orders] url: the kind 'airalo' has no such setting"), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod api;
 mod books;
+mod command;
 mod projection;
 mod reconciliation;
 

@@ -1,0 +1,113 @@
+//! The commands, as a person meets them.
+
+use super::{Airalo, CLIENT_ID, at_once};
+use crate::support::{postgres, server::AIRALO_SECRET};
+use hookfast::airalo::emulator::Mishaps;
+use std::process::{Command, Output};
+
+/// Runs a command against a local Airalo in a folder of its own, where nothing is configured.
+async fn hookfast(airalo: &Airalo, database_url: Option<&str>, arguments: &[&str]) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+    command.arg("airalo").args(arguments).current_dir(folder.path()).env_remove("DATABASE_URL");
+    command.env("AIRALO_BASE_URL", format!("http://{}", airalo.address)).env("AIRALO_CLIENT_ID", CLIENT_ID);
+    command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).stdin(std::process::Stdio::null());
+    if let Some(url) = database_url {
+        command.env("DATABASE_URL", url);
+    }
+    let run = tokio::task::spawn_blocking(move || command.output().expect("it runs"));
+    let Output { status, stdout, stderr } = run.await.expect("it ends");
+    let text = String::from_utf8_lossy(&stderr).into_owned() + &String::from_utf8_lossy(&stdout);
+    assert!(!text.contains(AIRALO_SECRET), "{text}");
+    (status.success(), text)
+}
+
+#[tokio::test]
+async fn an_opt_in_looks_first_and_says_what_is_wrong() {
+    let airalo = Airalo::start(at_once()).await;
+    for (arguments, says) in [
+        (vec!["opt-in", "async_orders", "--url", "http://127.0.0.1:1/x"], "does not answer HEAD"),
+        // The emulator itself: a path that it has not, and one that takes POST alone.
+        (vec!["opt-in", "async_orders", "--url", "EMULATOR/nowhere"], "answers HEAD with 404"),
+        (vec!["opt-in", "async_orders", "--url", "EMULATOR/v2/token"], "answers HEAD with 405"),
+        (vec!["opt-in", "email_low_data", "--url", "http://x/"], "email_low_data takes --email"),
+        (vec!["opt-in", "sms", "--url", "http://x/"], "'sms' is no type of notification"),
+        (vec!["simulate", "everything"], "is nothing the simulator sends"),
+        (vec!["order", "p", "--yes"], "DATABASE_URL is not set"),
+        (vec!["reconcile"], "DATABASE_URL is not set"),
+    ] {
+        let emulator = format!("http://{}", airalo.address);
+        let arguments: Vec<_> = arguments.iter().map(|a| a.replace("EMULATOR", &emulator)).collect();
+        let (done, text) = hookfast(&airalo, None, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        assert!(!done && text.contains(says), "{arguments:?}: {text}");
+    }
+    assert!(airalo.emulator.books()["opt_ins"].as_object().expect("an object").is_empty());
+    let (done, text) =
+        hookfast(&airalo, None, &["opt-in", "email_credit_limit", "--email", "partner@example.com"]).await;
+    assert!(done && text.contains("email_credit_limit goes to partner@example.com"), "{text}");
+    let (done, text) = hookfast(&airalo, None, &["status", "--json"]).await;
+    assert!(done && text.contains(r#""goes_to":"partner@example.com""#) && text.lines().count() == 5, "{text}");
+    assert!(hookfast(&airalo, None, &["opt-out", "email_credit_limit"]).await.0);
+    assert!(!hookfast(&airalo, None, &["status"]).await.1.contains("partner@example.com"));
+}
+
+#[tokio::test]
+async fn an_order_is_asked_for_written_down_and_sent_once() {
+    let airalo = Airalo::start(Mishaps { broken_answer: 1.0, ..at_once() }).await;
+    let database = postgres::database().await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql("INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo')")
+        .execute(&mut connection)
+        .await
+        .expect("a source");
+    let order = ["order", "emulated-lost", "--description", "shop-1", "--webhook-url", "http://127.0.0.1:1/"];
+    // Nobody to ask: nothing is ordered.
+    let (done, text) = hookfast(&airalo, Some(database.url()), &order).await;
+    assert!(!done && text.contains("would order 1 × emulated-lost, as 'shop-1'") && text.contains("--yes"), "{text}");
+    assert!(airalo.emulator.books()["requests"].as_array().expect("a list").is_empty());
+    // The answer is lost: it is unknown, and says what not to do.
+    let (done, text) = hookfast(&airalo, Some(database.url()), &[&order[..], &["--yes"]].concat()).await;
+    assert!(!done && text.contains("is unknown: it was not sent again, and is not to be"), "{text}");
+    assert_eq!(airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1);
+    let (done, text) = hookfast(&airalo, Some(database.url()), &["orders", "--state", "unknown", "--json"]).await;
+    assert!(done && text.contains(r#""description":"shop-1""#), "{text}");
+    // Airalo's list has it.
+    let (done, text) = hookfast(&airalo, None, &["orders", "--remote"]).await;
+    assert!(done && text.contains("shop-1") && text.contains("completed"), "{text}");
+    let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
+    assert!(done && text.contains("shop-1: found and brought in: 700001"), "{text}");
+    // One that nobody has.
+    let expect = ["expect", "a-request-of-somebody", "--description", "shop-2", "--within", "1"];
+    let (done, text) = hookfast(&airalo, Some(database.url()), &expect).await;
+    assert!(done && text.contains("is expected"), "{text}");
+    let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
+    assert!(!done && text.contains("shop-2: Airalo's list has no order with this description"), "{text}");
+}
+
+#[tokio::test]
+async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
+    let airalo = Airalo::start(at_once()).await;
+    let database = postgres::database().await;
+    let mut connection = database.connect().await;
+    for (secret, says) in [
+        (AIRALO_SECRET, "was signed with env:AIRALO_CLIENT_SECRET: the server has not read it"),
+        ("another-secret-0123456789", "was signed with none of our secrets"),
+    ] {
+        let secret = hookfast::signing::Secret::new("it", secret.into()).expect("a secret");
+        let (_, signature) = hookfast::sources::airalo::sign(&secret, b"{}");
+        sqlx::query(
+            "WITH s AS (INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo') \
+                ON CONFLICT (name) DO UPDATE SET kind = excluded.kind RETURNING id) \
+             INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
+             SELECT s.id, sha256($1::bytea), 'wrong_signature', jsonb_build_object('airalo-signature', $2::text), '{}' FROM s",
+        )
+        .bind(signature.as_bytes())
+        .bind(&signature)
+        .execute(&mut connection)
+        .await
+        .expect("evidence");
+        let (done, text) = hookfast(&airalo, Some(database.url()), &["doctor"]).await;
+        assert!(!done && text.contains(says), "{text}");
+        assert!(text.contains("ok     credentials") && text.contains("WRONG  async_orders: not opted in"), "{text}");
+    }
+}
