@@ -168,6 +168,15 @@ COMMENT ON FUNCTION hookfast_data.airalo_missing IS 'An expected order was looke
 INSERT INTO hookfast_data.news_types VALUES
     ('airalo.order.overdue', 'the result of an order has not come in time, and Airalo''s list of orders has none');
 
+CREATE FUNCTION hookfast_data.airalo_erased(events uuid[]) RETURNS void
+    LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM hookfast_data.airalo_sims s WHERE s.event_id = ANY (events);
+    DELETE FROM hookfast_data.airalo_low_data l WHERE l.event_id = ANY (events);
+    UPDATE hookfast_data.airalo_orders o SET description = NULL, reason = NULL WHERE o.event_id = ANY (events);
+END $$;
+COMMENT ON FUNCTION hookfast_data.airalo_erased IS 'Takes out of the projection what erased events brought';
+
 -- As before, and with what the projection has of it.
 CREATE OR REPLACE FUNCTION hookfast_data.erase_events(events uuid[]) RETURNS bigint
     LANGUAGE plpgsql AS $$
@@ -187,11 +196,9 @@ BEGIN
     FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'
     JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt
     WHERE a.event_id = ANY (erased) AND n.id = k.event_id AND convert_from(n.body, 'UTF8')::jsonb ? 'error';
-    DELETE FROM hookfast_data.airalo_sims s WHERE s.event_id = ANY (erased);
-    DELETE FROM hookfast_data.airalo_low_data l WHERE l.event_id = ANY (erased);
-    UPDATE hookfast_data.airalo_orders o SET description = NULL, reason = NULL WHERE o.event_id = ANY (erased);
+    PERFORM hookfast_data.airalo_erased(erased);
     RETURN cardinality(erased);
 END $$;
 
 REVOKE ALL ON FUNCTION hookfast.airalo_expect, hookfast.airalo_forget, hookfast_data.airalo_source, hookfast_data.airalo_state, hookfast_data.airalo_place,
-    hookfast_data.airalo_placed, hookfast_data.airalo_take_due, hookfast_data.airalo_missing FROM PUBLIC;
+    hookfast_data.airalo_placed, hookfast_data.airalo_take_due, hookfast_data.airalo_missing, hookfast_data.airalo_erased FROM PUBLIC;

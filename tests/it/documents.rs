@@ -55,3 +55,61 @@ async fn the_page_of_the_handlers_is_right() {
     wait_until("the function's work", async || state().await.contains("order-19 shop.order.paid")).await;
     run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
+
+/// The commands that a page shows: each is one that the program knows.
+async fn commands_are_known(page: &str) {
+    let lines = page.lines().flat_map(|line| line.split('`')).map(str::trim);
+    let shown: std::collections::BTreeSet<Vec<&str>> = lines
+        .filter_map(|text| text.strip_prefix("hookfast "))
+        .map(|rest| {
+            let word =
+                |word: &&str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && !word.starts_with('-');
+            rest.split(' ').take_while(word).take(2).collect()
+        })
+        .collect();
+    assert!(shown.len() > 5, "{shown:?}");
+    for command in shown {
+        let mut help = std::process::Command::new(env!("CARGO_BIN_EXE_hookfast"));
+        // A second word may be an argument, as a package is.
+        let known = help.args(&command).arg("--help").output().expect("it runs").status.success();
+        assert!(known, "hookfast {} is no command", command.join(" "));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_guide_to_airalo_is_right() {
+    let page = page("docs/airalo.md");
+    let configuration = blocks(&page, "toml");
+    let config = hookfast::config::Config::parse(configuration[0]).unwrap_or_else(|error| panic!("{error}"));
+    let api = config.sources[0].api.as_ref().expect("an API");
+    assert_eq!((api.opt_in.len(), config.handlers.len()), (3, 2));
+    assert!(configuration[0].contains("[sources.airalo]\n"));
+    let quarantine =
+        configuration[0].replacen("kind = \"airalo\"\n", &format!("kind = \"airalo\"\n{}\n", configuration[1]), 1);
+    assert!(hookfast::config::Config::parse(&quarantine).is_ok(), "{quarantine}");
+    let database = database().await;
+    let pool = database.pool().await;
+    sqlx::raw_sql("INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo')")
+        .execute(&pool)
+        .await
+        .expect("one");
+    let sql = blocks(&page, "sql");
+    assert_eq!(sql.len(), 2);
+    for statements in sql {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned())).execute(&pool).await.expect(statements);
+    }
+    let state: String = sqlx::query_scalar("SELECT state FROM hookfast.airalo_orders WHERE description = 'order-4711'")
+        .fetch_one(&pool)
+        .await
+        .expect("it is expected");
+    assert_eq!(state, "expected");
+    commands_are_known(&page).await;
+    // Each news it names is one that there is, or a type of Airalo's.
+    let news: Vec<String> =
+        sqlx::query_scalar("SELECT type FROM hookfast_data.news_types").fetch_all(&pool).await.expect("the types");
+    let rows =
+        page.split("## News to subscribe to").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
+    for named in rows.split('`').filter(|word| word.starts_with("hookfast.") && !word.ends_with('*')) {
+        assert!(news.contains(&named.to_owned()), "{named}");
+    }
+}

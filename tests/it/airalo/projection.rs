@@ -199,6 +199,38 @@ async fn what_is_none_of_airalos_leaves_nothing() {
     assert!(whole.as_object().expect("an object").values().all(serde_json::Value::is_null), "{whole}");
 }
 
+/// What installs an eSIM is for operators; who is erased is erased here too.
+#[tokio::test]
+async fn readers_see_no_codes_and_an_erasing_takes_the_sims() {
+    let projection = Projection::new().await;
+    projection.bring(&Event::new(1, body("order.completed"))).await;
+    let event = "00000001-0000-7000-8000-000000000000";
+    let secrets = "SELECT concat_ws(' ', lpa, matching_id, qrcode, qrcode_url, direct_apple_installation_url) FROM hookfast.airalo_sims LIMIT 1";
+    assert!(projection.text(secrets).await.contains("LPA:1"));
+    let role = format!("hookfast_it_reader_{}", std::process::id());
+    let as_reader = format!(
+        "CREATE ROLE {role}; GRANT USAGE ON SCHEMA hookfast TO {role}; GRANT SELECT ON hookfast.airalo_sims TO {role}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(as_reader)).execute(&projection.pool).await.expect("a role");
+    let mut reader = projection.pool.begin().await.expect("a transaction");
+    sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {role}"))).execute(&mut *reader).await.expect("a reader");
+    let seen: String =
+        sqlx::query_scalar(AssertSqlSafe(secrets.to_owned())).fetch_one(&mut *reader).await.expect("a row");
+    assert_eq!(seen.replace(" ***", "***"), "*".repeat(15), "{seen}");
+    reader.rollback().await.expect("rolled back");
+    sqlx::raw_sql(AssertSqlSafe(format!("DROP OWNED BY {role}; DROP ROLE {role}")))
+        .execute(&projection.pool)
+        .await
+        .expect("gone");
+
+    projection.text(&format!("SELECT hookfast_data.airalo_erased('{{{event}}}')")).await;
+    assert_eq!(projection.text("SELECT count(*) FROM hookfast.airalo_sims").await, "0");
+    assert_eq!(
+        projection.text("SELECT count(*) || ' ' || count(description) FROM hookfast.airalo_orders").await,
+        "1 0"
+    );
+}
+
 /// A story of one request: it failed, was completed, conflicted, was found in Airalo's list; with low data and credit.
 fn story() -> Vec<Event> {
     let order = |id: u32, iccid: &str, request: &str| {
