@@ -53,6 +53,9 @@ pub struct Books {
     pub requests: Vec<Request>,
     /// In the order they were made.
     pub orders: Vec<Order>,
+    /// The first number it gives: none that it gave before it was started anew.
+    #[serde(skip)]
+    pub(super) first: u64,
     #[serde(skip)]
     pub(super) tokens: HashMap<String, Instant>,
     #[serde(skip)]
@@ -72,9 +75,9 @@ pub struct OptIn {
 impl Books {
     /// Makes an order, with SIMs that nobody else has, or as one that came to nothing.
     pub(super) fn make(&mut self, request: usize, wanted: &Wanted, now: &str, reason: Option<&str>) -> Order {
-        let id = 700_001 + self.orders.len() as u64;
+        let id = self.first + self.orders.len() as u64;
         let sims = if reason.is_some() { 0 } else { wanted.quantity };
-        let before: usize = self.orders.iter().map(|order| order.iccids.len()).sum();
+        let before = self.orders.iter().map(|order| order.iccids.len() as u64).sum::<u64>();
         let order = Order {
             id,
             code: format!("{}-{id}", now.get(..10).unwrap_or_default().replace('-', "")),
@@ -82,7 +85,7 @@ impl Books {
             quantity: wanted.quantity,
             description: wanted.description.clone(),
             created_at: now.to_owned(),
-            iccids: (0..usize::from(sims)).map(|sim| format!("8900000{:012}", before + sim + 1)).collect(),
+            iccids: (0..u64::from(sims)).map(|sim| format!("890{:016}", self.first + before + sim)).collect(),
             reason: reason.map(str::to_owned),
         };
         self.orders.push(order.clone());

@@ -68,7 +68,7 @@ pub(super) enum Answered {
     CutOff,
 }
 
-/// Draws fates, and everything else that is random, from one seed.
+/// Draws fates from one seed.
 pub(super) struct Dice(Mutex<StdRng>);
 
 impl Dice {
@@ -97,11 +97,11 @@ impl Dice {
             form: random.random_range(0..6),
         }
     }
+}
 
-    /// A request's id: 25 characters of a nanoid's alphabet.
-    pub(super) fn request_id(&self) -> String {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-        let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..25).map(|_| char::from(ALPHABET[random.random_range(0..64)])).collect()
-    }
+/// A request's id: 25 characters of a nanoid's alphabet, of no seed: nobody gets one twice.
+pub(super) fn request_id() -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    let random: [u8; 25] = rand::random();
+    random.map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).iter().collect()
 }

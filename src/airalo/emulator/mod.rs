@@ -74,7 +74,7 @@ impl Emulator {
             settings,
             secret,
             dice,
-            books: Mutex::default(),
+            books: Mutex::new(Books { first: first_number(), ..Books::default() }),
             http,
             deliveries: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -114,6 +114,12 @@ impl Inner {
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// By the clock, with room for a thousand in each of its milliseconds.
+fn first_number() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(0) * 1000 + 1
 }
 
 /// As Airalo writes times: UTC, without saying so.

@@ -4,7 +4,7 @@ use super::{
     Inner,
     books::{OptIn, Request, Wanted},
     deliver,
-    mishaps::Answered,
+    mishaps::{Answered, request_id},
     now, shapes,
 };
 use crate::airalo::client::{NotificationType, Simulated};
@@ -197,7 +197,7 @@ async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Res
             (NotificationType::WebhookCreditLimit, number(&given["level"]).and_then(shapes::credit_limit))
         }
         // The body of this one is not public.
-        "async_order_notification" => (NotificationType::AsyncOrders, Some(simulated_order(&airalo, &iccid))),
+        "async_order_notification" => (NotificationType::AsyncOrders, Some(simulated_order(&iccid))),
         _ => {
             return invalid(&json!({"event":
                 "Event must be one of: low_data_notification, credit_limit_notification, async_order_notification"}));
@@ -218,10 +218,10 @@ async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Res
     }
 }
 
-fn simulated_order(airalo: &Inner, iccid: &str) -> Value {
+fn simulated_order(iccid: &str) -> Value {
     let order = super::Order {
-        id: 1,
-        code: "20240101-1".to_owned(),
+        id: super::first_number(),
+        code: "simulated".to_owned(),
         package_id: "emulated-7days-1gb".to_owned(),
         quantity: 1,
         description: "simulated".to_owned(),
@@ -229,7 +229,7 @@ fn simulated_order(airalo: &Inner, iccid: &str) -> Value {
         iccids: vec![iccid.to_owned()],
         reason: None,
     };
-    shapes::completed(&order, &airalo.dice.request_id(), 0)
+    shapes::completed(&order, &request_id(), 0)
 }
 
 /// Packages that are refused, as Airalo's sandbox has them.
@@ -278,7 +278,8 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
     let description = given["description"].as_str().map(str::to_owned);
     let description = description.unwrap_or_else(|| format!("1 x sim - {package_id}"));
     let wanted = Wanted { package_id, quantity: quantity.unwrap_or(1), description: description.clone(), webhook_url };
-    let (fate, request_id) = (airalo.dice.fate(&airalo.settings.mishaps, &wanted.package_id), airalo.dice.request_id());
+    let fate = airalo.dice.fate(&airalo.settings.mishaps, &wanted.package_id);
+    let request_id = request_id();
     let request = {
         let mut books = airalo.books();
         books.requests.push(Request {

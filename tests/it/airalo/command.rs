@@ -75,7 +75,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     let (done, text) = hookfast(&airalo, None, &["orders", "--remote"]).await;
     assert!(done && text.contains("shop-1") && text.contains("completed"), "{text}");
     let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
-    assert!(done && text.contains("shop-1: found and brought in: 700001"), "{text}");
+    assert!(done && text.contains("shop-1: found and brought in: "), "{text}");
     // One that nobody has.
     let expect = ["expect", "a-request-of-somebody", "--description", "shop-2", "--within", "1"];
     let (done, text) = hookfast(&airalo, Some(database.url()), &expect).await;
