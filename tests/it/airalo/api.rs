@@ -271,3 +271,56 @@ async fn the_simulator_sends_what_it_is_told_to_whom() {
     let error = client.simulate(Simulated::AsyncOrder, None, Some(&broken)).await.expect_err("not taken");
     assert!(error.to_string().contains("Could not push data"), "{error}");
 }
+
+/// A server that answers each path with what it is told, and counts the tokens.
+async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<Mutex<usize>>) {
+    let tokens = Arc::new(Mutex::new(0));
+    let counted = tokens.clone();
+    let answer = move |uri: axum::http::Uri| {
+        let counted = counted.clone();
+        async move {
+            if uri.path() == "/v2/token" {
+                *counted.lock().expect("whole") += 1;
+            }
+            told.iter().find(|(path, _)| *path == uri.path()).map_or("{}", |(_, body)| body)
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let settings = ClientSettings {
+        base_url: format!("http://{}", listener.local_addr().expect("bound")),
+        client_id: CLIENT_ID.into(),
+        client_secret: SecretString::from("s"),
+        timeout: Duration::from_secs(5),
+    };
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    (Client::new(settings).expect("an address"), tokens)
+}
+
+/// Where the documentation contradicts itself (contract, section 10), both readings do.
+#[tokio::test]
+async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute() {
+    const YEAR: &str = r#"{"data":{"token_type":"Bearer","expires_in":31622400,"access_token":"t"}}"#;
+    const MINUTE: &str = r#"{"data":{"expires_in":60,"access_token":"t"}}"#;
+    const WITH: &str =
+        r#"{"data":{"notification":{"type":"webhook_credit_limit","contact_point":"u","levels":[50,"80"]}}}"#;
+    const WITHOUT: &str = r#"{"data":{"notification":{"type":"webhook_credit_limit","contact_point":"u"}}}"#;
+    const NONE: &str = r#"{"data":{"notification":null},"meta":{"message":"success"}}"#;
+    let kind = NotificationType::WebhookCreditLimit;
+    for (told, asked, levels) in [
+        (&[("/v2/token", YEAR), ("/v2/notifications/opt-in", WITH)], 1, Some(2)),
+        (&[("/v2/token", YEAR), ("/v2/notifications/opt-in", WITHOUT)], 1, None),
+        // Used no longer than a minute before its end: so anew each time.
+        (&[("/v2/token", MINUTE), ("/v2/notifications/opt-in", WITHOUT)], 3, None),
+    ] {
+        let (client, tokens) = answers(told).await;
+        for _ in 0..3 {
+            let setting = client.setting(kind).await.expect("an answer").expect("a setting");
+            assert_eq!(setting.levels.map(|levels| levels.len()), levels);
+        }
+        assert_eq!(*tokens.lock().expect("whole"), asked);
+        // The answer about another type is none about this.
+        assert_eq!(client.setting(NotificationType::AsyncOrders).await.expect("an answer"), None);
+    }
+    let (client, _) = answers(&[("/v2/token", YEAR), ("/v2/notifications/opt-in", NONE)]).await;
+    assert_eq!(client.setting(kind).await.expect("an answer"), None);
+}
