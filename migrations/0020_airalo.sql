@@ -31,6 +31,8 @@ CREATE TABLE hookfast_data.airalo_orders (
 );
 CREATE INDEX airalo_orders_order ON hookfast_data.airalo_orders (source_id, order_id);
 CREATE INDEX airalo_orders_description ON hookfast_data.airalo_orders (source_id, description);
+CREATE INDEX airalo_orders_received ON hookfast_data.airalo_orders (received_at);
+CREATE INDEX airalo_orders_double ON hookfast_data.airalo_orders (id) WHERE cardinality(conflicts) > 0;
 COMMENT ON TABLE hookfast_data.airalo_orders IS 'Results of orders: one row a request, or an order where no request_id is known';
 COMMENT ON COLUMN hookfast_data.airalo_orders.id IS 'Ours';
 COMMENT ON COLUMN hookfast_data.airalo_orders.source_id IS 'The account';
@@ -56,7 +58,7 @@ COMMENT ON COLUMN hookfast_data.airalo_orders.reason IS 'Why it failed';
 COMMENT ON COLUMN hookfast_data.airalo_orders.ordered_at IS 'When Airalo made the order';
 COMMENT ON COLUMN hookfast_data.airalo_orders.event_id IS 'The event that says so';
 COMMENT ON COLUMN hookfast_data.airalo_orders.received_at IS 'When it came';
-COMMENT ON COLUMN hookfast_data.airalo_orders.conflicts IS 'The events with another result of the same request: a possible double purchase each';
+COMMENT ON COLUMN hookfast_data.airalo_orders.conflicts IS 'The events with another result of the same request, or of another order with the same description: a possible double purchase each';
 
 CREATE TABLE hookfast_data.airalo_sims (
     source_id smallint NOT NULL REFERENCES hookfast_data.sources,
@@ -154,6 +156,7 @@ CREATE TABLE hookfast_data.airalo_expected (
     UNIQUE (source_id, request_id)
 );
 CREATE INDEX airalo_expected_description ON hookfast_data.airalo_expected (source_id, description);
+CREATE UNIQUE INDEX airalo_expected_unknown ON hookfast_data.airalo_expected (source_id, description) WHERE request_id IS NULL;
 CREATE INDEX airalo_expected_check ON hookfast_data.airalo_expected (check_at) WHERE check_at IS NOT NULL;
 COMMENT ON TABLE hookfast_data.airalo_expected IS 'Results that somebody waits for';
 COMMENT ON COLUMN hookfast_data.airalo_expected.id IS 'Ours';
@@ -163,7 +166,7 @@ COMMENT ON COLUMN hookfast_data.airalo_expected.description IS 'What the order''
 COMMENT ON COLUMN hookfast_data.airalo_expected.placed_at IS 'When it was ordered';
 COMMENT ON COLUMN hookfast_data.airalo_expected.expected_by IS 'When it is overdue';
 COMMENT ON COLUMN hookfast_data.airalo_expected.unknown_why IS 'Why it is not known whether Airalo took the order; null where it did';
-COMMENT ON COLUMN hookfast_data.airalo_expected.check_at IS 'When it is looked for in Airalo''s list next; null once it is settled';
+COMMENT ON COLUMN hookfast_data.airalo_expected.check_at IS 'When it is looked for in Airalo''s list next; null once it is settled, infinity where it is looked for no more';
 COMMENT ON COLUMN hookfast_data.airalo_expected.checks IS 'How often it was looked for';
 COMMENT ON COLUMN hookfast_data.airalo_expected.checked_says IS 'What the last look found';
 COMMENT ON COLUMN hookfast_data.airalo_expected.overdue_at IS 'When it was told that it is overdue';

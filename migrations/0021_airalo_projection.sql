@@ -156,6 +156,9 @@ BEGIN
             excluded.direct_apple_installation_url, excluded.confirmation_code, excluded.msisdn, excluded.apn_type, excluded.apn_value, excluded.is_roaming,
             excluded.event_id, excluded.received_at)
         WHERE (NOT excluded.conflict, excluded.event_id) > (NOT s.conflict, s.event_id);
+        IF EXISTS (SELECT FROM hookfast_data.airalo_expected e WHERE e.source_id = of_source AND e.description = new.description) THEN
+            PERFORM hookfast_data.airalo_flag_double(of_source, new.description);
+        END IF;
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_project_order IS 'Brings the result of an order into the projection';

@@ -1,27 +1,35 @@
 -- Airalo's orders for everybody: the views, and what an application says it waits for.
 
+-- In parts, so that whatever one asks by is found by its index: results with a description, results that say none (a failed
+-- order), and what is still awaited.
 CREATE VIEW hookfast.airalo_orders AS
-SELECT s.name AS source, o.request_id, coalesce(o.description, x.description) AS description, o.state, o.order_id, o.code, o.package_id, o.package,
+SELECT s.name AS source, o.request_id, o.description, o.state, o.order_id, o.code, o.package_id, o.package,
        o.quantity, o.validity_days, o.data, o.text, o.voice, o.currency, o.price, o.net_price, o.total_amount_paid, o.pricing_model, o.reason,
-       o.ordered_at, o.received_at, o.event_id,
-       cardinality(o.conflicts) > 0 OR x.id IS NOT NULL AND o.state = 'completed' AND EXISTS (
-           SELECT FROM hookfast_data.airalo_orders d WHERE d.source_id = o.source_id AND d.description = x.description AND d.id <> o.id
-               AND d.state = 'completed') AS possible_double_purchase,
-       o.conflicts AS conflict_event_ids, x.placed_at, x.expected_by, x.overdue_at, x.checked_says
+       o.ordered_at, o.received_at, o.event_id, cardinality(o.conflicts) > 0 AS possible_double_purchase,
+       o.conflicts AS conflict_event_ids, coalesce(e.placed_at, u.placed_at) AS placed_at, coalesce(e.expected_by, u.expected_by) AS expected_by,
+       coalesce(e.overdue_at, u.overdue_at) AS overdue_at, coalesce(e.checked_says, u.checked_says) AS checked_says
 FROM hookfast_data.airalo_orders o JOIN hookfast_data.sources s ON s.id = o.source_id
-LEFT JOIN LATERAL (
-    SELECT e.* FROM hookfast_data.airalo_expected e
-    WHERE e.source_id = o.source_id AND (e.request_id = o.request_id OR e.request_id IS NULL AND e.description = o.description)
-    ORDER BY e.request_id, e.id LIMIT 1
-) x ON true
+LEFT JOIN hookfast_data.airalo_expected e ON e.source_id = o.source_id AND e.request_id = o.request_id
+LEFT JOIN hookfast_data.airalo_expected u ON u.source_id = o.source_id AND u.description = o.description AND u.request_id IS NULL
+WHERE o.description IS NOT NULL
+UNION ALL
+SELECT s.name, o.request_id, e.description, o.state, o.order_id, o.code, o.package_id, o.package,
+       o.quantity, o.validity_days, o.data, o.text, o.voice, o.currency, o.price, o.net_price, o.total_amount_paid, o.pricing_model, o.reason,
+       o.ordered_at, o.received_at, o.event_id, cardinality(o.conflicts) > 0,
+       o.conflicts, e.placed_at, e.expected_by, e.overdue_at, e.checked_says
+FROM hookfast_data.airalo_orders o JOIN hookfast_data.sources s ON s.id = o.source_id
+LEFT JOIN hookfast_data.airalo_expected e ON e.source_id = o.source_id AND e.request_id = o.request_id
+WHERE o.description IS NULL
 UNION ALL
 SELECT s.name, e.request_id, e.description,
        CASE WHEN e.unknown_why IS NOT NULL THEN 'unknown' WHEN e.expected_by <= now() THEN 'overdue' ELSE 'expected' END,
        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, e.unknown_why, NULL, NULL, NULL, false, '{}',
        e.placed_at, e.expected_by, e.overdue_at, e.checked_says
 FROM hookfast_data.airalo_expected e JOIN hookfast_data.sources s ON s.id = e.source_id
-WHERE NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o
-    WHERE o.source_id = e.source_id AND (o.request_id = e.request_id OR e.request_id IS NULL AND o.description = e.description));
+WHERE e.check_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o WHERE o.source_id = e.source_id AND o.request_id = e.request_id)
+    AND (e.request_id IS NOT NULL
+        OR NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o WHERE o.source_id = e.source_id AND o.description = e.description));
 COMMENT ON VIEW hookfast.airalo_orders IS 'Orders with Airalo: expected, overdue, unknown (it did not say whether it took the order), completed or failed. One row a request';
 
 CREATE VIEW hookfast.airalo_sims AS
@@ -114,11 +122,19 @@ COMMENT ON FUNCTION hookfast.airalo_forget IS 'Waits no more for the results of 
 
 -- Before the order is sent, in a transaction of its own: should this process end before the answer, it is unknown.
 CREATE FUNCTION hookfast_data.airalo_place(source text, description text, expected_within interval) RETURNS bigint
-    LANGUAGE sql AS $$
+    LANGUAGE plpgsql AS $$
+DECLARE
+    row_id bigint;
+BEGIN
     INSERT INTO hookfast_data.airalo_expected (source_id, description, expected_by, unknown_why, check_at)
-    VALUES (hookfast_data.airalo_source(source), description, now() + expected_within, 'the order was sent, and its answer has not come', now() + expected_within)
-    RETURNING id
-$$;
+    VALUES (hookfast_data.airalo_source(airalo_place.source), airalo_place.description, now() + airalo_place.expected_within,
+        'the order was sent, and its answer has not come', now() + airalo_place.expected_within)
+    RETURNING id INTO row_id;
+    RETURN row_id;
+EXCEPTION WHEN unique_violation THEN
+    RAISE 'an order with the description % is unknown still: Airalo may have taken it', airalo_place.description
+        USING ERRCODE = 'HF006', HINT = 'Wait until it is found, or hookfast.airalo_forget it once you know that it was not taken.';
+END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_place IS 'Writes down an order that is about to be sent';
 
 CREATE FUNCTION hookfast_data.airalo_placed(expected bigint, request_id text) RETURNS void
@@ -131,12 +147,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_placed IS 'Airalo took the order';
 
+-- More than one completed order with a description that is awaited: each is a possible double of the others.
+CREATE FUNCTION hookfast_data.airalo_flag_double(of_source smallint, of_description text) RETURNS void
+    LANGUAGE sql AS $$
+    UPDATE hookfast_data.airalo_orders o SET conflicts = d.conflicts FROM (
+        SELECT x.id, ARRAY(SELECT DISTINCT c FROM unnest(x.conflicts || others.events) c ORDER BY 1) AS conflicts FROM hookfast_data.airalo_orders x
+        CROSS JOIN LATERAL (SELECT array_agg(y.event_id) AS events FROM hookfast_data.airalo_orders y
+            WHERE y.source_id = x.source_id AND y.description = x.description AND y.state = 'completed' AND y.id <> x.id) others
+        WHERE x.source_id = of_source AND x.description = of_description AND x.state = 'completed' AND others.events IS NOT NULL
+        ORDER BY x.id FOR UPDATE OF x
+    ) d WHERE o.id = d.id AND o.conflicts <> d.conflicts
+$$;
+COMMENT ON FUNCTION hookfast_data.airalo_flag_double IS 'Flags completed orders that have one description between them';
+
 CREATE FUNCTION hookfast_data.airalo_take_due(sources smallint[], most bigint, pause interval)
     RETURNS TABLE (id bigint, source text, request_id text, description text, placed_at timestamptz, expected_by timestamptz)
     LANGUAGE sql AS $$
     WITH settled AS (
+        -- Nobody looks for them any more.
         UPDATE hookfast_data.airalo_expected e SET check_at = NULL, unknown_why = CASE WHEN e.request_id IS NULL THEN e.unknown_why END
         WHERE e.source_id = ANY (sources) AND e.check_at <= clock_timestamp() AND hookfast_data.airalo_state(e.id) IN ('completed', 'failed')
+        RETURNING hookfast_data.airalo_flag_double(e.source_id, e.description)
     ),
     due AS MATERIALIZED (
         SELECT e.id FROM hookfast_data.airalo_expected e
@@ -145,7 +176,7 @@ CREATE FUNCTION hookfast_data.airalo_take_due(sources smallint[], most bigint, p
     )
     -- Less and less often, and no more after two weeks: then only a person can know.
     UPDATE hookfast_data.airalo_expected e SET checks = e.checks + 1,
-        check_at = CASE WHEN e.expected_by > clock_timestamp() - interval '14 days' THEN clock_timestamp() + least(pause * power(2, least(e.checks, 20)), interval '6 hours') END
+        check_at = CASE WHEN e.expected_by > clock_timestamp() - interval '14 days' THEN clock_timestamp() + least(pause * power(2, least(e.checks, 20)), interval '6 hours') ELSE 'infinity' END
     FROM due d, hookfast_data.sources s WHERE e.id = d.id AND s.id = e.source_id
     RETURNING e.id, s.name, e.request_id, e.description, e.placed_at, e.expected_by
 $$;
@@ -201,4 +232,4 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION hookfast.airalo_expect, hookfast.airalo_forget, hookfast_data.airalo_source, hookfast_data.airalo_state, hookfast_data.airalo_place,
-    hookfast_data.airalo_placed, hookfast_data.airalo_take_due, hookfast_data.airalo_missing, hookfast_data.airalo_erased FROM PUBLIC;
+    hookfast_data.airalo_placed, hookfast_data.airalo_take_due, hookfast_data.airalo_flag_double, hookfast_data.airalo_missing, hookfast_data.airalo_erased FROM PUBLIC;

@@ -240,6 +240,26 @@ async fn two_orders_with_one_description_are_a_possible_double_purchase() {
     shop.end().await;
 }
 
+#[tokio::test]
+async fn a_description_is_no_other_orders() {
+    let shop = Shop::start(at_once(), NEVER).await;
+    shop.place("shop-1", NEVER).await.expect("taken");
+    shop.until(STATE, "shop-1 completed").await;
+    shop.place("shop-1", NEVER).await.expect("Airalo does not mind");
+    let double = "SELECT count(*) || ' ' || bool_and(possible_double_purchase) || ' ' || min(cardinality(conflict_event_ids)) FROM hookfast.airalo_orders";
+    shop.until(double, "2 true 1").await;
+    shop.end().await;
+
+    // While one is unknown, no second is sent.
+    let mishaps = Mishaps { broken_answer: 1.0, lost: 1.0, ..at_once() };
+    let shop = Shop::start(mishaps, NEVER).await;
+    assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Unknown(..))));
+    let again = shop.place("shop-1", NEVER).await.expect_err("it is unknown");
+    assert!(matches!(again, PlaceError::NotSent(_)) && again.to_string().contains("is unknown still"), "{again}");
+    assert_eq!(shop.airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1);
+    shop.end().await;
+}
+
 /// At once, as the command does.
 async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
     let ids = source_ids(&shop.pool).await.expect("the sources");
