@@ -176,6 +176,8 @@ BEGIN
     FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'
     JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt
     WHERE a.event_id = ANY (erased) AND n.id = k.event_id AND convert_from(n.body, 'UTF8')::jsonb ? 'error';
+    -- And what is kept of them elsewhere (0022).
+    PERFORM hookfast_data.airalo_erased(erased);
     RETURN cardinality(erased);
 END $$;
 COMMENT ON FUNCTION hookfast_data.erase_events IS 'Erases payload and headers of events; answers with how many';

@@ -165,7 +165,7 @@ CREATE FUNCTION hookfast_data.airalo_take_due(sources smallint[], most bigint, p
     LANGUAGE sql AS $$
     WITH settled AS (
         -- Nobody looks for them any more.
-        UPDATE hookfast_data.airalo_expected e SET check_at = NULL, unknown_why = CASE WHEN e.request_id IS NULL THEN e.unknown_why END
+        UPDATE hookfast_data.airalo_expected e SET check_at = NULL
         WHERE e.source_id = ANY (sources) AND e.check_at <= clock_timestamp() AND hookfast_data.airalo_state(e.id) IN ('completed', 'failed')
         RETURNING hookfast_data.airalo_flag_double(e.source_id, e.description)
     ),
@@ -207,29 +207,6 @@ BEGIN
     UPDATE hookfast_data.airalo_orders o SET description = NULL, reason = NULL WHERE o.event_id = ANY (events);
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_erased IS 'Takes out of the projection what erased events brought';
-
--- As before, and with what the projection has of it.
-CREATE OR REPLACE FUNCTION hookfast_data.erase_events(events uuid[]) RETURNS bigint
-    LANGUAGE plpgsql AS $$
-DECLARE
-    erased uuid[];
-BEGIN
-    WITH gone AS (
-        UPDATE hookfast_data.events e SET body = '', headers = '{}', topic = NULL, erased_at = clock_timestamp()
-        WHERE e.id = ANY (events) AND e.erased_at IS NULL RETURNING e.id
-    )
-    SELECT coalesce(array_agg(g.id), '{}') INTO erased FROM gone g;
-    DELETE FROM hookfast_data.search_terms t WHERE t.event_id = ANY (erased);
-    UPDATE hookfast_data.attempts a SET error = 'was erased' WHERE a.event_id = ANY (erased) AND a.error IS NOT NULL;
-    UPDATE hookfast_data.dead_letters d SET last_error = 'was erased' WHERE d.event_id = ANY (erased) AND d.last_error IS NOT NULL;
-    -- The news of a dead letter repeats its error.
-    UPDATE hookfast_data.events n SET body = convert_to((convert_from(n.body, 'UTF8')::jsonb || '{"error": "was erased"}')::text, 'UTF8')
-    FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'
-    JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt
-    WHERE a.event_id = ANY (erased) AND n.id = k.event_id AND convert_from(n.body, 'UTF8')::jsonb ? 'error';
-    PERFORM hookfast_data.airalo_erased(erased);
-    RETURN cardinality(erased);
-END $$;
 
 REVOKE ALL ON FUNCTION hookfast.airalo_expect, hookfast.airalo_forget, hookfast_data.airalo_source, hookfast_data.airalo_state, hookfast_data.airalo_place,
     hookfast_data.airalo_placed, hookfast_data.airalo_take_due, hookfast_data.airalo_flag_double, hookfast_data.airalo_missing, hookfast_data.airalo_erased FROM PUBLIC;

@@ -6,5 +6,14 @@ pub mod emulator;
 mod place;
 mod reconcile;
 
+use crate::domain::rfc3339;
+use std::time::SystemTime;
+
 pub use place::{PlaceError, place_order};
 pub use reconcile::{Account, Finding, Found, Reconciler};
+
+/// A time as Airalo writes it: `YYYY-MM-DD HH:MM:SS`, UTC without saying so.
+fn written(time: SystemTime) -> String {
+    let text = rfc3339(time);
+    format!("{} {}", &text[..10], &text[11..19])
+}

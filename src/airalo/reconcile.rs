@@ -1,14 +1,16 @@
 //! What is done where a webhook does not come: the order is looked for in Airalo's list, and its result brought in as if
 //! the webhook had come, under the same idempotency key: should it come late, it is a duplicate.
 
-use super::client::{Client, ListedOrder, Outcome};
-use crate::domain::{Origin, SourceName, Verdict, rfc3339};
+use super::{
+    client::{ApiError, Client, ListedOrder, Outcome},
+    written,
+};
+use crate::domain::{Origin, SourceName, Verdict};
 use crate::sources::{SourceKind, Verified, VerifiedRequest, airalo::Airalo};
 use crate::store::{
     Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError, make_orders_due,
     order_is_missing, take_due_orders,
 };
-use axum::http::HeaderMap;
 use serde_json::json;
 use sqlx::PgPool;
 use std::{
@@ -96,27 +98,30 @@ impl Reconciler {
         }
     }
 
-    /// Looks at once for all orders of a source that are not settled, whether they are overdue or not.
+    /// Looks at once for all orders of a source that are not settled, whether they are overdue or not, each once.
     ///
     /// # Errors
     /// Where the database cannot be asked.
     pub async fn look_now(&self, source: &str) -> Result<Vec<Finding>, StoreError> {
-        make_orders_due(&self.pool, source).await?;
+        let due = make_orders_due(&self.pool, source).await?;
         let mut findings = Vec::new();
-        loop {
+        // What has been looked for is due again some time later, and behind the others.
+        while (findings.len() as u64) < due {
             let round = self.round().await?;
             if round.is_empty() {
-                return Ok(findings);
+                break;
             }
             findings.extend(round);
         }
+        Ok(findings)
     }
 
     async fn round(&self) -> Result<Vec<Finding>, StoreError> {
         let mut findings = Vec::new();
+        let mut connection = None;
         for (id, account) in &self.accounts {
             for order in take_due_orders(&self.pool, &[*id], BATCH, account.every).await? {
-                let found = self.look(*id, account, &order).await?;
+                let found = self.look(*id, account, &order, &mut connection).await?;
                 if let Found::Nothing(why) = &found {
                     order_is_missing(&self.pool, order.id, why).await?;
                 }
@@ -124,10 +129,19 @@ impl Reconciler {
                 findings.push(Finding { source, request_id, description, found });
             }
         }
+        if let Some(connection) = connection {
+            connection.close().await;
+        }
         Ok(findings)
     }
 
-    async fn look(&self, id: SourceId, account: &Account, order: &ExpectedOrder) -> Result<Found, StoreError> {
+    async fn look(
+        &self,
+        id: SourceId,
+        account: &Account,
+        order: &ExpectedOrder,
+        connection: &mut Option<Connection>,
+    ) -> Result<Found, StoreError> {
         let mut listed = match list(&account.client, order).await {
             Ok(listed) => listed,
             Err(error) => return Ok(Found::Nothing(format!("Airalo's list could not be looked at: {error}"))),
@@ -141,32 +155,45 @@ impl Reconciler {
                 _ => "Airalo's list has no order with this description".to_owned(),
             }));
         }
-        let mut connection = self.database.connect(Role::Ingest).await?;
-        self.clock.measure(&mut connection).await?;
+        let connection = match connection {
+            Some(open) => open,
+            None => connection.insert(self.connect().await?),
+        };
         let mut new = 0;
-        for (_, body) in &results {
-            new += usize::from(self.bring_in(id, account, body, &mut connection).await?);
+        for (listed, body) in &results {
+            match self.bring_in(id, account, body, connection).await {
+                Some(is_new) => new += usize::from(is_new),
+                None => {
+                    let id = &listed.id;
+                    return Ok(Found::Nothing(format!("Airalo has order {id}, which cannot be stored here just now")));
+                }
+            }
         }
-        connection.close().await;
         if new > 0 {
             (self.stored)(new);
         }
         Ok(Found::Results { orders: results.iter().map(|(listed, _)| listed.id.clone()).collect(), new })
     }
 
-    /// Answers whether it was new. What cannot be stored now is looked for again.
+    async fn connect(&self) -> Result<Connection, StoreError> {
+        let mut connection = self.database.connect(Role::Ingest).await?;
+        self.clock.measure(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Answers whether it was new; `None` where it could not be stored.
     async fn bring_in(
         &self,
         source: SourceId,
         account: &Account,
         body: &str,
         connection: &mut Connection,
-    ) -> Result<bool, StoreError> {
+    ) -> Option<bool> {
         let body = bytes::Bytes::copy_from_slice(body.as_bytes());
-        let fetched = VerifiedRequest::fetched(&Airalo as &dyn SourceKind, &account.source, &HeaderMap::new(), &body);
-        let (Verified::Event(request), Some(event)) = (fetched, self.clock.event_id()) else { return Ok(false) };
+        let fetched = VerifiedRequest::fetched(&Airalo as &dyn SourceKind, &account.source, &body);
+        let Verified::Event(request) = fetched else { return None };
         let event = NewEvent {
-            id: event,
+            id: self.clock.event_id()?,
             source,
             key: request.identity.key,
             fingerprint: request.identity.fingerprint,
@@ -177,8 +204,8 @@ impl Reconciler {
             headers: "{}".to_owned(),
             body: request.body,
         };
-        let stored = connection.ingest(&[event], Origin::Api).await;
-        Ok(matches!(stored.first(), Some(Ok(receipt)) if receipt.verdict != Verdict::Duplicate))
+        let receipt = connection.ingest(&[event], Origin::Api).await.pop()?.ok()?;
+        Some(receipt.verdict != Verdict::Duplicate)
     }
 }
 
@@ -200,7 +227,7 @@ fn tell(finding: &Finding) {
 }
 
 /// By the filter of Airalo's list, and where that finds none by the days since, comparing here.
-async fn list(client: &Client, order: &ExpectedOrder) -> Result<Vec<ListedOrder>, super::client::ApiError> {
+async fn list(client: &Client, order: &ExpectedOrder) -> Result<Vec<ListedOrder>, ApiError> {
     let since = written(order.placed_at - CLOCKS);
     let ours = |mut listed: Vec<ListedOrder>| {
         listed.retain(|listed| {
@@ -215,12 +242,6 @@ async fn list(client: &Client, order: &ExpectedOrder) -> Result<Vec<ListedOrder>
     }
     let to = written(SystemTime::now() + Duration::from_secs(86_400));
     Ok(ours(client.orders_between(&since[..10], &to[..10]).await?))
-}
-
-/// As Airalo writes times.
-fn written(time: SystemTime) -> String {
-    let text = rfc3339(time);
-    format!("{} {}", &text[..10], &text[11..19])
 }
 
 /// The body the webhook would have had; `None` of an order that is not decided.

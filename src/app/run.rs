@@ -226,6 +226,9 @@ fn reconciler(builder: &mut Builder, database: &Database, opened: &Opened, share
         announcer.announce();
     };
     let accounts = std::mem::take(&mut builder.accounts);
+    for account in accounts.iter().filter(|account| !opened.sources.contains_key(&account.source)) {
+        tracing::error!(source = %account.source, "an account's source is not declared: nothing is looked for. Declare it");
+    }
     Reconciler::new(opened.pool.clone(), database.clone(), opened.clock.clone(), &opened.sources, accounts, stored)
 }
 

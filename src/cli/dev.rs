@@ -228,6 +228,11 @@ pub(super) fn noted(name: &str) -> Option<String> {
     value.map(str::to_owned).filter(|v| !v.is_empty())
 }
 
+/// Airalo's secret: the environment's, or the one that `hookfast dev` made in this folder.
+pub(super) fn airalo_secret() -> Option<String> {
+    variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET))
+}
+
 /// A secret that `hookfast dev` made in this folder.
 pub(super) fn remembered(name: &str) -> Option<String> {
     let value = noted(name);

@@ -59,7 +59,7 @@ impl Send {
         }
         let text = match &self.secret {
             Some(reference) => process::secret_text(reference)?,
-            None => process::variable(dev::AIRALO_SECRET).or_else(|| dev::remembered(dev::AIRALO_SECRET)).context(
+            None => dev::airalo_secret().context(
                 "there is no secret to sign with; nothing was sent. Set AIRALO_CLIENT_SECRET, or start `hookfast dev` in this folder first",
             )?,
         };

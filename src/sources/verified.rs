@@ -71,8 +71,8 @@ impl VerifiedRequest {
     }
 
     /// Looks into what was fetched from the source's own API, over a connection that its certificate vouches for.
-    pub(crate) fn fetched(kind: &dyn SourceKind, source: &SourceName, headers: &HeaderMap, body: &Bytes) -> Verified {
-        Self::earned(kind, &format!("api:{source}"), None, headers, body)
+    pub(crate) fn fetched(kind: &dyn SourceKind, source: &SourceName, body: &Bytes) -> Verified {
+        Self::earned(kind, &format!("api:{source}"), None, &HeaderMap::new(), body)
     }
 
     fn earned(kind: &dyn SourceKind, by: &str, topic: Option<&str>, headers: &HeaderMap, body: &Bytes) -> Verified {

@@ -55,9 +55,4 @@ impl StoreError {
     pub(super) fn is_refused(&self) -> bool {
         matches!(self.source, sqlx::Error::Database(_)) && self.fault() != Fault::Lost
     }
-
-    /// Whether the row's partition is missing: 23514 with no constraint's name.
-    pub fn is_missing_partition(&self) -> bool {
-        matches!(&self.source, sqlx::Error::Database(e) if e.code().as_deref() == Some("23514") && e.constraint().is_none())
-    }
 }

@@ -15,7 +15,9 @@ pub enum ApiError {
     #[error("Airalo could not be reached ({0}); nothing was sent. Look at the address and the network, and try again")]
     NotSent(String),
     /// The request may have been read.
-    #[error("the request was sent, and no whole answer came ({0}); whether Airalo did it is not known")]
+    #[error(
+        "the request was sent, and no whole answer came ({0}); whether Airalo did it is not known. Look there before you do it again"
+    )]
     NoAnswer(String),
     /// 401.
     #[error(
@@ -31,7 +33,7 @@ pub enum ApiError {
     #[error("Airalo takes no more of these calls for now{}; nothing was done. Try again then", after(.0))]
     RateLimited(Option<Duration>),
     /// 422 with fields.
-    #[error("Airalo refuses what was asked: {}; nothing was done", fields(.0))]
+    #[error("Airalo refuses what was asked: {}; nothing was done. Mend these and try again", fields(.0))]
     Invalid(BTreeMap<String, String>),
     /// Any other refusal.
     #[error("Airalo refuses: {reason}{}; nothing was done{}", number(.code), advice(.code))]
@@ -44,13 +46,19 @@ pub enum ApiError {
         reason: String,
     },
     /// 404 where something was asked for by its number.
-    #[error("Airalo knows no such thing; nothing was done")]
+    #[error(
+        "Airalo knows no such thing; nothing was done. Compare the number with its list: hookfast airalo orders --remote"
+    )]
     NotFound,
     /// 5xx.
-    #[error("Airalo answered with status {0}; whether it did what was asked is not known")]
+    #[error(
+        "Airalo answered with status {0}; whether it did what was asked is not known. Look there before you do it again"
+    )]
     Unavailable(u16),
     /// Not what the contract says.
-    #[error("Airalo's answer (status {0}) is not understood; whether it did what was asked is not known")]
+    #[error(
+        "Airalo's answer (status {0}) is not understood; whether it did what was asked is not known. Look there before you do it again"
+    )]
     Unreadable(u16),
 }
 

@@ -12,7 +12,7 @@ mod token;
 pub use error::ApiError;
 pub use notifications::{NotificationType, Setting, UnknownType};
 pub use orders::{ListedOrder, NewOrder, Outcome, Placed};
-pub use simulator::Simulated;
+pub use simulator::{Simulated, UnknownSimulated};
 
 use crate::handlers::plain_client;
 use bytes::{Bytes, BytesMut};

@@ -12,7 +12,7 @@ mod shapes;
 pub use books::{Books, OptIn, Order, Request};
 pub use mishaps::Mishaps;
 
-use crate::domain::rfc3339;
+use crate::airalo::written;
 use crate::handlers::plain_client;
 use crate::signing::{Secret, WeakSecret};
 use mishaps::Dice;
@@ -23,7 +23,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// Who it takes calls from, and how it behaves.
 #[derive(Clone, Debug)]
@@ -54,7 +54,6 @@ struct Inner {
     dice: Dice,
     books: Mutex<Books>,
     http: reqwest::Client,
-    deliveries: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -76,7 +75,6 @@ impl Emulator {
             dice,
             books: Mutex::new(Books { first: first_number(), ..Books::default() }),
             http,
-            deliveries: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -122,8 +120,6 @@ fn first_number() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(0) * 1000 + 1
 }
 
-/// As Airalo writes times: UTC, without saying so.
 fn now() -> String {
-    let text = rfc3339(SystemTime::now());
-    format!("{} {}", &text[..10], &text[11..19])
+    written(SystemTime::now())
 }

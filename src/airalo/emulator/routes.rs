@@ -292,7 +292,7 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
         });
         books.requests.len() - 1
     };
-    airalo.deliveries.spawn(deliver::fulfil(airalo.clone(), request, wanted, fate));
+    tokio::spawn(deliver::fulfil(airalo.clone(), request, wanted, fate));
     accepted(&airalo, fate.answer, &request_id).await
 }
 

@@ -4,7 +4,7 @@ use crate::airalo::client::{Client, ClientSettings};
 use crate::cli::{
     ConfigFile,
     declare::config,
-    dev::{AIRALO_ID, AIRALO_SECRET, AIRALO_URL, noted, remembered},
+    dev::{AIRALO_ID, AIRALO_SECRET, AIRALO_URL, airalo_secret, noted},
     process::variable,
 };
 use crate::config::{ApiConfig, SourceConfig};
@@ -62,7 +62,7 @@ impl AccountArguments {
 
     /// From the environment, or from what `hookfast dev` left in this folder; the secret also from what `hookfast dev` made in this folder.
     fn without_file(&self) -> anyhow::Result<Account> {
-        let secret = variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET));
+        let secret = airalo_secret();
         let known = |name: &str| variable(name).or_else(|| noted(name));
         let missing = |name: &str| {
             format!("{name} is not set, so nothing was sent. Set it, or name a configuration with --config")

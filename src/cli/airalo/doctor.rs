@@ -7,8 +7,8 @@ use super::{
 use crate::airalo::client::{ApiError, NotificationType};
 use crate::cli::operate::shell::{self, Output};
 use crate::cli::{
-    dev::{AIRALO_SECRET, remembered},
-    process::{chain, say, variable},
+    dev::{AIRALO_SECRET, airalo_secret},
+    process::{chain, say},
 };
 use crate::signing::Secret;
 use crate::sources::{SourceKind, airalo};
@@ -138,6 +138,6 @@ fn secrets(account: &Account) -> anyhow::Result<Vec<Secret>> {
     if let Some(configured) = &account.configured {
         return Ok(configured.read_secrets()?);
     }
-    let secret = variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET)).unwrap_or_default();
+    let secret = airalo_secret().unwrap_or_default();
     Ok(vec![Secret::new(format!("env:{AIRALO_SECRET}"), secret.into_bytes())?])
 }

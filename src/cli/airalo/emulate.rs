@@ -3,8 +3,8 @@
 use crate::airalo::emulator::{Emulator, EmulatorSettings, Mishaps};
 use crate::cli::{
     declare::bind,
-    dev::{AIRALO_SECRET, remembered},
-    process::{say, stop_on_signal, variable},
+    dev::{AIRALO_SECRET, airalo_secret},
+    process::{say, stop_on_signal},
 };
 use anyhow::{Context, bail};
 use secrecy::SecretString;
@@ -34,26 +34,30 @@ pub(super) struct Emulate {
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     delay: u64,
     /// Which share of orders fails, 0 to 1.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     failed: f64,
     /// Which share of webhooks comes twice.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     duplicate: f64,
     /// Which share of webhooks comes again as another order with other SIMs.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     new_order: f64,
     /// Which share of webhooks never comes.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     lost: f64,
     /// Which share of orders is taken and answered after 40 s.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     slow_answer: f64,
     /// Which share of orders is taken and answered with an error.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     broken_answer: f64,
     /// What all of this is drawn from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "a share is 0 to 1, as 0.1".to_owned())
 }
 
 impl Emulate {
@@ -61,7 +65,7 @@ impl Emulate {
         if !self.listen.ip().is_loopback() {
             bail!("the emulator is for this machine alone: it listens on a loopback address. Nothing was started");
         }
-        let secret = variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET));
+        let secret = airalo_secret();
         let secret = secret.with_context(|| {
             format!("there is no secret to sign with, so nothing was started. Set {AIRALO_SECRET}, or start `hookfast dev` in this folder first")
         })?;

@@ -86,6 +86,9 @@ pub(super) struct Reconcile {
     account: AccountArguments,
 }
 
+/// As many orders as are listed.
+const SHOWN: u32 = 100;
+
 const COLUMNS: [&str; 9] = [
     "description",
     "state",
@@ -159,8 +162,18 @@ impl Orders {
             .is("state", self.state.map(Bind::text))
             .is("description", self.description.map(Bind::text))
             .is("possible_double_purchase", self.double.then(|| Bind::flag(true)))
-            .limit(100);
-        shell::open(self.output).await?.all(list, &COLUMNS, "no such orders").await
+            .limit(SHOWN + 1);
+        let mut shell = shell::open(self.output).await?;
+        let mut rows = shell.console.list(list).await?;
+        let more = rows.len() > SHOWN as usize;
+        rows.truncate(SHOWN as usize);
+        shell.print(&rows, &COLUMNS, "no such orders");
+        if more {
+            complain(&format!(
+                "there are more than these {SHOWN}: --state or --description, or hookfast.airalo_orders in SQL"
+            ));
+        }
+        shell.done().await
     }
 
     async fn remote(self) -> anyhow::Result<ExitCode> {

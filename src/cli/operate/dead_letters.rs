@@ -2,7 +2,7 @@
 
 use super::{
     shell::{self, Output, Page, Sure},
-    when::When,
+    when::{Between, When},
 };
 use crate::cli::process::complain;
 use crate::store::{Bind, Call, List};
@@ -41,12 +41,8 @@ struct Listed {
     /// Only where the last error is like this, with % for anything: 'status 5%' (operators only).
     #[arg(long, value_name = "PATTERN")]
     error: Option<String>,
-    /// Only those that died since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    /// Only those that died before then.
-    #[arg(long, value_name = "TIME")]
-    before: Option<When>,
+    #[command(flatten)]
+    between: Between,
     #[command(flatten)]
     page: Page,
     #[command(flatten)]
@@ -185,8 +181,8 @@ impl Listed {
             .is("handler", self.handler.map(Bind::text))
             .of_type("type", self.of_type.as_deref())
             .like("last_error", self.error.map(Bind::text))
-            .from("died_at", self.after.as_ref().map(When::past))
-            .below("died_at", self.before.as_ref().map(When::past))
+            .from("died_at", self.between.after())
+            .below("died_at", self.between.before())
             .below("delivery_id", self.page.number()?);
         shell.page(list, &self.page, "delivery_id", &COLUMNS, "no dead letters").await
     }

@@ -3,7 +3,7 @@
 use super::{
     deliveries,
     shell::{self, Output, Page, Shell, Sure},
-    when::When,
+    when::{Between, When},
 };
 use crate::cli::{
     process::{complain, say},
@@ -154,12 +154,8 @@ struct Listed {
     /// Only of this type: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
-    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    /// Only before then.
-    #[arg(long, value_name = "TIME")]
-    before: Option<When>,
+    #[command(flatten)]
+    between: Between,
     #[command(flatten)]
     page: Page,
     #[command(flatten)]
@@ -291,8 +287,8 @@ impl Listed {
         )
         .is("source", self.source.map(Bind::text))
         .of_type("type", self.of_type.as_deref())
-        .ids_from("event_id", self.after.as_ref().map(When::past))
-        .ids_below("event_id", self.before.as_ref().map(When::past))
+        .ids_from("event_id", self.between.after())
+        .ids_below("event_id", self.between.before())
         .below("event_id", self.page.event());
         shell.page(list, &self.page, "event_id", &COLUMNS, "no events").await
     }

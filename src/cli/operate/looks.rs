@@ -2,7 +2,7 @@
 
 use super::{
     shell::{self, Output, Page},
-    when::When,
+    when::Between,
 };
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
@@ -133,12 +133,8 @@ pub(in crate::cli) struct News {
     /// Only of this type: hookfast.delivery.dead, or hookfast.handler.*
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
-    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    /// Only before then.
-    #[arg(long, value_name = "TIME")]
-    before: Option<When>,
+    #[command(flatten)]
+    between: Between,
     #[command(flatten)]
     page: Page,
     #[command(flatten)]
@@ -149,8 +145,8 @@ impl News {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         let list = List::of("news", "*", "event_id DESC")
             .of_type("type", self.of_type.as_deref())
-            .ids_from("event_id", self.after.as_ref().map(When::past))
-            .ids_below("event_id", self.before.as_ref().map(When::past))
+            .ids_from("event_id", self.between.after())
+            .ids_below("event_id", self.between.before())
             .below("event_id", self.page.event());
         let columns = ["received_at", "type", "payload", "says"];
         shell::open(self.output).await?.page(list, &self.page, "event_id", &columns, "no news").await
@@ -169,12 +165,8 @@ pub(in crate::cli) struct Log {
     /// Only about this: a handler's name, or an id.
     #[arg(long)]
     subject: Option<String>,
-    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    /// Only before then.
-    #[arg(long, value_name = "TIME")]
-    before: Option<When>,
+    #[command(flatten)]
+    between: Between,
     #[command(flatten)]
     page: Page,
     #[command(flatten)]
@@ -187,8 +179,8 @@ impl Log {
             .is("who", self.who.map(Bind::text))
             .is("what", self.what.map(Bind::text))
             .is("subject", self.subject.map(Bind::text))
-            .from("at", self.after.as_ref().map(When::past))
-            .below("at", self.before.as_ref().map(When::past))
+            .from("at", self.between.after())
+            .below("at", self.between.before())
             .below("log_id", self.page.number()?);
         let columns = ["log_id", "at", "who", "what", "subject", "details"];
         shell::open(self.output).await?.page(list, &self.page, "log_id", &columns, "the log is empty").await

@@ -2,7 +2,7 @@
 
 use super::{
     shell::{self, Output, Page, Sure},
-    when::When,
+    when::{Between, When},
 };
 use crate::cli::process::complain;
 use crate::store::{Bind, Call, List};
@@ -40,12 +40,8 @@ struct Listed {
     /// Only with this reason.
     #[arg(long)]
     reason: Option<String>,
-    /// Only what came since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    /// Only what last came before then.
-    #[arg(long, value_name = "TIME")]
-    before: Option<When>,
+    #[command(flatten)]
+    between: Between,
     #[command(flatten)]
     page: Page,
     #[command(flatten)]
@@ -150,8 +146,8 @@ impl Listed {
         let list = List::of("quarantine", columns, "quarantine_id DESC")
             .is("source", self.source.map(Bind::text))
             .is("reason", self.reason.map(Bind::text))
-            .from("last_at", self.after.as_ref().map(When::past))
-            .below("last_at", self.before.as_ref().map(When::past))
+            .from("last_at", self.between.after())
+            .below("last_at", self.between.before())
             .below("quarantine_id", self.page.number()?);
         shell.page(list, &self.page, "quarantine_id", &COLUMNS, "nothing is in quarantine").await
     }

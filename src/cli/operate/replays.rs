@@ -2,7 +2,7 @@
 
 use super::{
     shell::{self, Output, Page, Sure},
-    when::When,
+    when::Between,
 };
 use crate::cli::process::{complain, say};
 use crate::store::{Bind, Call, List};
@@ -71,12 +71,8 @@ struct Start {
     /// Only of this type: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
-    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    /// Only before then.
-    #[arg(long, value_name = "TIME")]
-    before: Option<When>,
+    #[command(flatten)]
+    between: Between,
     /// Only where the payload fits: a jsonpath predicate, as '$.data.price > 10'.
     #[arg(long, value_name = "JSONPATH")]
     payload: Option<String>,
@@ -128,8 +124,8 @@ impl Start {
             .with("handler", Some(Bind::text(self.handler)))
             .with("source", self.source.map(Bind::text))
             .with("type", self.of_type.map(Bind::text))
-            .with("received_after", self.after.as_ref().map(When::past))
-            .with("received_before", self.before.as_ref().map(When::past))
+            .with("received_after", self.between.after())
+            .with("received_before", self.between.before())
             .with("payload", self.payload.map(Bind::path))
             .with("per_second", self.per_second.map(Bind::small))
             .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)))

@@ -80,7 +80,7 @@ impl Shell {
     }
 
     /// Rows as a table of these columns, or as JSON; `none` says that there are none.
-    pub(super) fn print(&self, rows: &[Value], columns: &[&str], none: &str) {
+    pub(in crate::cli) fn print(&self, rows: &[Value], columns: &[&str], none: &str) {
         if rows.is_empty() {
             complain(none);
         } else if self.output.json {

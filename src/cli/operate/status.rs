@@ -32,9 +32,6 @@ impl Status {
         let stop = tokio::signal::ctrl_c();
         tokio::pin!(stop);
         loop {
-            if !self.watch {
-                break;
-            }
             tokio::select! {
                 _ = &mut stop => break,
                 () = tokio::time::sleep(EVERY) => {}

@@ -40,6 +40,27 @@ impl When {
     }
 }
 
+/// From when to when a list goes.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Between {
+    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    /// Only before then.
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+}
+
+impl Between {
+    pub(super) fn after(&self) -> Option<Bind> {
+        self.after.as_ref().map(When::past)
+    }
+
+    pub(super) fn before(&self) -> Option<Bind> {
+        self.before.as_ref().map(When::past)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

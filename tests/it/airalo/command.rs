@@ -76,6 +76,19 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     assert!(done && text.contains("shop-1") && text.contains("completed"), "{text}");
     let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
     assert!(done && text.contains("shop-1: found and brought in: "), "{text}");
+    // What such a package cost the last time.
+    sqlx::raw_sql(
+        "INSERT INTO hookfast_data.airalo_orders (source_id, request_id, state, rank, description, package_id, net_price, currency, event_id, received_at) \
+            SELECT id, 'r', 'completed', 3, 'earlier', 'emulated-lost', 3.60, 'USD', gen_random_uuid(), now() FROM hookfast_data.sources WHERE name = 'airalo'",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("an order");
+    let three = ["order", "emulated-lost", "--quantity", "3", "--description", "shop-3"];
+    let (done, text) = hookfast(&airalo, Some(database.url()), &three).await;
+    assert!(!done && text.contains("cost 3.6 USD each, so this costs about 10.80 USD"), "{text}");
+    let (done, text) = hookfast(&airalo, None, &["emulate", "--lost", "1.5"]).await;
+    assert!(!done && text.contains("a share is 0 to 1"), "{text}");
     // One that nobody has.
     let expect = ["expect", "a-request-of-somebody", "--description", "shop-2", "--within", "1"];
     let (done, text) = hookfast(&airalo, Some(database.url()), &expect).await;

@@ -241,6 +241,77 @@ async fn two_orders_with_one_description_are_a_possible_double_purchase() {
 }
 
 #[tokio::test]
+async fn an_erasing_takes_the_sims_out_of_the_projection() {
+    let shop = Shop::start(at_once(), NEVER).await;
+    shop.place("shop-1", NEVER).await.expect("taken");
+    shop.until("SELECT count(*) FROM hookfast.airalo_sims", "1").await;
+    shop.until("SELECT count(*) FROM hookfast_data.outbox", "0").await;
+    let erase = "SELECT changed FROM hookfast.erase_all(term => (SELECT iccid FROM hookfast.airalo_sims), why => 'asked', at_most => 1)";
+    assert_eq!(shop.text(erase).await, "1");
+    assert_eq!(shop.text("SELECT count(*) FROM hookfast.airalo_sims").await, "0");
+    assert_eq!(shop.text("SELECT count(*) FROM hookfast_data.airalo_orders WHERE description IS NOT NULL").await, "0");
+    shop.end().await;
+}
+
+/// Less and less often, and after two weeks no more; it stays overdue.
+#[tokio::test]
+async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
+    let shop = Shop::start(at_once(), NEVER).await;
+    shop.execute("SELECT hookfast.airalo_expect('a-request', 'shop-9')").await;
+    let look = "WITH due AS (UPDATE hookfast_data.airalo_expected SET check_at = now() RETURNING source_id) SELECT count(*) FROM due";
+    let take = "SELECT count(*) FROM hookfast_data.airalo_take_due(ARRAY(SELECT id FROM hookfast_data.sources), 9, interval '1 minute')";
+    let next = "SELECT round(extract(epoch FROM check_at - clock_timestamp()) / 60) FROM hookfast_data.airalo_expected";
+    for minutes in ["1", "2", "4", "8"] {
+        shop.execute(look).await;
+        assert_eq!(shop.text(take).await, "1");
+        assert_eq!(shop.text(next).await, minutes);
+        assert_eq!(shop.text(take).await, "0", "not before");
+    }
+    shop.execute("UPDATE hookfast_data.airalo_expected SET expected_by = now() - interval '15 days', check_at = now()")
+        .await;
+    assert_eq!(shop.text(take).await, "1");
+    assert_eq!(shop.text("SELECT check_at FROM hookfast_data.airalo_expected").await, "infinity");
+    assert_eq!(shop.text(STATE).await, "shop-9 overdue");
+    shop.end().await;
+}
+
+/// Two results of one description, which only afterwards somebody says he waited for.
+#[tokio::test]
+async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
+    let shop = Shop::start(at_once(), NEVER).await;
+    let mut requests = Vec::new();
+    for _ in 0..2 {
+        requests.push(shop.client.order_async(&shop.order("shop-1")).await.expect("taken").request_id);
+    }
+    shop.until(STATE, "shop-1 completed, shop-1 completed").await;
+    let double = "SELECT bool_or(possible_double_purchase) || ' ' || bool_and(possible_double_purchase) FROM hookfast.airalo_orders";
+    assert_eq!(shop.text(double).await, "false false", "a description may be anything, until it is one to go by");
+    shop.execute(&format!("SELECT hookfast.airalo_expect('{}', 'shop-1')", requests[0])).await;
+    assert!(reconcile(&shop).await.is_empty(), "both are settled");
+    assert_eq!(shop.text(double).await, "true true");
+    shop.end().await;
+}
+
+/// What cannot be stored is not said to be known.
+#[tokio::test]
+async fn a_result_that_cannot_be_stored_is_looked_for_again() {
+    let shop = Shop::start(Mishaps { lost: 1.0, ..at_once() }, NEVER).await;
+    let request = shop.place("shop-1", NEVER).await.expect("taken");
+    wait_until("the order", async || shop.airalo.emulator.is_quiet()).await;
+    let mut holder = shop.pool.begin().await.expect("a transaction");
+    let key = format!(
+        "INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) \
+         SELECT id, 'order:{request}:completed', gen_random_uuid() FROM hookfast_data.sources WHERE name = 'airalo'"
+    );
+    sqlx::raw_sql(AssertSqlSafe(key)).execute(&mut *holder).await.expect("held");
+    let findings = reconcile(&shop).await;
+    assert!(matches!(&findings[0].found, Found::Nothing(why) if why.contains("cannot be stored")), "{findings:?}");
+    holder.rollback().await.expect("let go");
+    assert!(matches!(&reconcile(&shop).await[0].found, Found::Results { new: 1, .. }));
+    shop.end().await;
+}
+
+#[tokio::test]
 async fn a_description_is_no_other_orders() {
     let shop = Shop::start(at_once(), NEVER).await;
     shop.place("shop-1", NEVER).await.expect("taken");
