@@ -1,4 +1,4 @@
--- What happened, and what makes two requests the same event.
+-- Events, and what makes two requests the same event.
 
 CREATE TABLE hookfast_data.events (
     id uuid NOT NULL,
@@ -13,10 +13,17 @@ CREATE TABLE hookfast_data.events (
     verified_by text,
     headers jsonb NOT NULL,
     body bytea NOT NULL,
+    erased_at timestamptz,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
-COMMENT ON TABLE hookfast_data.events IS 'One row for each thing that happened: appended, never updated';
-COMMENT ON COLUMN hookfast_data.events.id IS 'UUID v7 by the database''s clock: primary key and partition key, so a day is a range of ids';
+-- On the parents alone: days to come have these from the start, days that are there get them one by one, without
+-- anybody waiting (src/store/indexes.rs).
+CREATE INDEX events_conflicts ON ONLY hookfast_data.events (id) WHERE conflicts_with IS NOT NULL;
+CREATE INDEX events_news ON ONLY hookfast_data.events (id) WHERE origin = 'hookfast';
+COMMENT ON TABLE hookfast_data.events IS
+    'One row for each thing that happened: appended, and updated only where an operator erases the payload';
+COMMENT ON COLUMN hookfast_data.events.id IS
+    'UUID v7 by the database''s clock: primary key and partition key, so a day is a range of ids';
 COMMENT ON COLUMN hookfast_data.events.source_id IS 'Who sent it';
 COMMENT ON COLUMN hookfast_data.events.registry_version IS 'The version of the registry that routed it';
 COMMENT ON COLUMN hookfast_data.events.received_at IS 'When it was stored, by the database''s clock';
@@ -28,6 +35,7 @@ COMMENT ON COLUMN hookfast_data.events.topic IS 'The last part of the URL: a hin
 COMMENT ON COLUMN hookfast_data.events.verified_by IS 'The label of the secret that verified it';
 COMMENT ON COLUMN hookfast_data.events.headers IS 'The request''s headers; a value that is not UTF-8 is base64:…';
 COMMENT ON COLUMN hookfast_data.events.body IS 'The body exactly as received';
+COMMENT ON COLUMN hookfast_data.events.erased_at IS 'When an operator erased body and headers; null is never';
 
 -- Narrow and unpartitioned, so that dedupe outlives the payload.
 CREATE TABLE hookfast_data.idempotency_keys (
@@ -42,5 +50,6 @@ COMMENT ON TABLE hookfast_data.idempotency_keys IS 'One row an event: what it is
 COMMENT ON COLUMN hookfast_data.idempotency_keys.source_id IS 'Whose key it is';
 COMMENT ON COLUMN hookfast_data.idempotency_keys.key IS 'Readable text; a conflict''s ends in #conflict:{fingerprint}';
 COMMENT ON COLUMN hookfast_data.idempotency_keys.event_id IS 'The event that took it';
-COMMENT ON COLUMN hookfast_data.idempotency_keys.fingerprint IS 'What the content comes down to; null where a repeat is always a duplicate';
+COMMENT ON COLUMN hookfast_data.idempotency_keys.fingerprint IS
+    'What the content comes down to; null where a repeat is always a duplicate';
 COMMENT ON COLUMN hookfast_data.idempotency_keys.expires_at IS 'Until when it holds; null is for ever';

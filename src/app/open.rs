@@ -3,9 +3,9 @@
 use super::RunError;
 use crate::domain::{HandlerName, Retention, RoleNames, SourceName};
 use crate::store::{
-    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, ResolveError, Role,
-    SourceId, SourceRegistration, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, ensure_roles,
-    migrate, register_handlers, register_sources, set_retention, wake_pulled_keys,
+    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, Migrated, ResolveError,
+    Role, SourceId, SourceRegistration, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions,
+    ensure_roles, migrate, register_handlers, register_sources, set_retention, wake_pulled_keys,
 };
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -61,9 +61,9 @@ pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError
 async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
     let database = &registration.database;
     if registration.migrate {
-        let applied = migrate(database).await.map_err(schema)?;
-        if applied > 0 {
-            tracing::info!(applied, "migrations applied");
+        let migrated = migrate(database).await.map_err(schema)?;
+        if migrated != Migrated::default() {
+            tracing::info!(migrations = migrated.migrations, objects = migrated.objects, "schema brought up");
         }
     }
     check_schema(database).await.map_err(schema)?;

@@ -17,6 +17,7 @@ use crate::domain::RetryPolicy;
 use crate::ingress::{OnInvalidSignature, Source};
 use crate::signing::{Secret, standard_webhooks};
 use crate::sources::airalo::Airalo;
+use crate::store;
 use anyhow::{Context, bail};
 use secrecy::SecretString;
 use std::{
@@ -85,6 +86,11 @@ impl Dev {
             None => {
                 let cluster = Cluster::start(ClusterOptions::in_dir(FOLDER)).await?;
                 let url = cluster.url();
+                if store::drop_unreleased(&url.parse()?).await? {
+                    say(
+                        "the database in this folder was made by an unreleased build of hookfast: its events were deleted, and it is made again",
+                    );
+                }
                 (Some(cluster), url)
             }
         };

@@ -6,7 +6,7 @@ use super::{
     process::{database_url, say},
 };
 use crate::domain::RoleNames;
-use crate::store::{self, Database, Plan, Role};
+use crate::store::{self, Database, Migrated, ObjectKind, Plan, Replaced, Role, Schema};
 use anyhow::Context;
 use std::{fmt::Write, process::ExitCode};
 
@@ -26,13 +26,15 @@ impl Migrate {
         // Nothing is done before the configuration is known to be right.
         let names = config(self.file.config.as_deref())?.roles;
         if self.plan {
-            say(described(&store::plan(&database).await?).trim_end());
+            say(described(&store::plan(&database, &Schema::of_this_program()).await?).trim_end());
             return Ok(ExitCode::SUCCESS);
         }
-        let applied = store::migrate(&database).await?;
+        let Migrated { migrations, objects } = store::migrate(&database).await?;
         store::check_schema(&database).await?;
         let made = store::ensure_partitions(&database.pool(Role::General, 1)).await?;
-        say(&format!("{database}: {applied} migrations applied, {made} partitions made; the schema fits this program"));
+        say(&format!(
+            "{database}: {migrations} migrations applied, {objects} functions and views created or replaced, {made} partitions made; the schema fits this program"
+        ));
         roles(&database, &names).await?;
         // As long as the tables are large; nothing waits for it, and nothing is wrong without it.
         match store::ensure_indexes(&database).await {
@@ -72,7 +74,8 @@ fn described(plan: &Plan) -> String {
         let _ = writeln!(text, "    rewrites: {}", listed(planned.rewrites.iter().cloned().collect()));
         let _ = writeln!(text, "    scans:    {}\n", listed(planned.scans.iter().cloned().collect()));
     }
-    if plan.migrations.is_empty() {
+    describe_objects(plan, &mut text);
+    if plan.migrations.is_empty() && plan.objects.is_empty() {
         text.push_str("nothing to do: every migration of this program is applied\n");
     } else {
         text.push_str(
@@ -87,4 +90,24 @@ fn described(plan: &Plan) -> String {
         }
     }
     text
+}
+
+fn describe_objects(plan: &Plan, text: &mut String) {
+    let (existing, new): (Vec<&Replaced>, Vec<_>) = plan.objects.iter().partition(|replaced| replaced.exists);
+    if !existing.is_empty() {
+        text.push_str("Functions and views that are replaced, all in one transaction after the migrations:\n");
+    }
+    for replaced in existing {
+        let locks = match replaced.object.kind() {
+            ObjectKind::Function => "nothing",
+            ObjectKind::View => "the view itself (ACCESS EXCLUSIVE): those who read it wait for some milliseconds",
+        };
+        let _ = writeln!(text, "    {}\n        locks: {locks}", replaced.object);
+    }
+    if !new.is_empty() {
+        let _ = writeln!(text, "{} functions and views are created after the migrations; nobody waits", new.len());
+    }
+    if !plan.objects.is_empty() {
+        text.push('\n');
+    }
 }

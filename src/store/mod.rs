@@ -23,7 +23,6 @@ mod notify;
 mod order;
 mod partitions;
 mod parts;
-mod plan;
 mod process;
 mod quarantine;
 mod readmit;
@@ -53,11 +52,13 @@ pub use indexes::ensure_indexes;
 pub use ingest::{IngestError, NewEvent};
 pub use inspect::{Inspection, inspect};
 pub use lease::LeaseId;
-pub use migrate::{MigrateError, check_schema, migrate, migrate_within};
+pub use migrate::{
+    MigrateError, Migrated, Object, ObjectKind, Plan, Planned, Replaced, Schema, check_schema, drop_unreleased,
+    migrate, migrate_to, plan, planned,
+};
 pub use notify::{Channel, Heard, Listener};
 pub use order::{wake_all_keys, wake_keys, wake_pulled_keys};
 pub use partitions::ensure_partitions;
-pub use plan::{Plan, Planned, plan, planned};
 pub use process::Process;
 pub use quarantine::{EvidenceBound, NewEvidence};
 pub use readmit::{Answered, Asked, Readmission};

@@ -54,9 +54,11 @@ verdicts AS MATERIALIZED (
 ),
 new_events AS (
     INSERT INTO hookfast_data.events
-        (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, topic, verified_by, headers, body)
+        (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, topic, verified_by, headers,
+            body)
     -- Not a join: without its row nothing may be answered as stored.
-    SELECT v.id, v.source_id, (SELECT version FROM hookfast_data.registry), v.conflicts_with, v.type, $11::text, v.key, p.topic, p.verified_by,
+    SELECT v.id, v.source_id, (SELECT version FROM hookfast_data.registry), v.conflicts_with, v.type, $11::text, v.key,
+        p.topic, p.verified_by,
         p.headers::jsonb, p.body
     FROM verdicts v
     JOIN unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
@@ -65,7 +67,8 @@ new_events AS (
 ),
 -- By the few kinds of event in the group, not by each event: patterns are matched once for each.
 routes AS MATERIALIZED (
-    SELECT k.source_id, k.type, h.id AS handler_id, h.tries, CASE WHEN h.ordered_by IS NOT NULL THEN '' END AS ordering_key
+    SELECT k.source_id, k.type, h.id AS handler_id, h.tries,
+        CASE WHEN h.ordered_by IS NOT NULL THEN '' END AS ordering_key
     FROM (SELECT DISTINCT source_id, type FROM verdicts WHERE event_id = id) k
     JOIN hookfast_data.sources s ON s.id = k.source_id
     JOIN hookfast_data.handlers h

@@ -6,4 +6,5 @@ DELETE FROM hookfast_data.quarantine q USING (
     FROM hookfast_data.quarantine WHERE source_id = $1::smallint
     WINDOW newest AS (ORDER BY id DESC)
 ) ranked
-WHERE q.id = ranked.id AND q.asked IS NULL AND ranked.rows > 1 AND (ranked.rows > $2::bigint OR ranked.bytes > $3::bigint)
+WHERE q.id = ranked.id AND q.asked IS NULL AND ranked.rows > 1
+    AND (ranked.rows > $2::bigint OR ranked.bytes > $3::bigint)

@@ -7,7 +7,9 @@ WITH known AS (
     RETURNING id
 ),
 room AS (
-    SELECT $9::boolean OR (count(*) < $7::bigint AND coalesce(sum(octet_length(body)), 0) + octet_length($6::bytea) <= $8::bigint) AS enough
+    SELECT $9::boolean
+        OR (count(*) < $7::bigint AND coalesce(sum(octet_length(body)),
+        0) + octet_length($6::bytea) <= $8::bigint) AS enough
     FROM hookfast_data.quarantine WHERE source_id = $1::smallint
 ),
 added AS (

@@ -3,14 +3,16 @@
 -- $1 name, $2 kind, $3 types, $4 sources, $5 tries, $6 version of the configuration, $7 retry policy, $8 path of the
 -- ordering key, $9 what a dead letter does to its key, $10 payload filter
 WITH known AS MATERIALIZED (
-    SELECT id, kind, types, sources, tries, config_version, retry, ordered_by, on_dead, filter FROM hookfast_data.handlers WHERE name = $1::text FOR UPDATE
+    SELECT id, kind, types, sources, tries, config_version, retry, ordered_by, on_dead, filter
+        FROM hookfast_data.handlers WHERE name = $1::text FOR UPDATE
 ),
 changes AS MATERIALIZED (
     SELECT NOT EXISTS (SELECT FROM known)
         OR EXISTS (
             SELECT FROM known k WHERE k.config_version < $6::bigint OR k.config_version = $6::bigint
                 AND (k.kind, k.types, k.sources, k.tries, k.retry, k.ordered_by, k.on_dead, k.filter)
-                    IS DISTINCT FROM ($2::text, $3::text[], $4::text[], $5::smallint, $7::jsonb, $8::text[], $9::text, $10::text)
+                    IS DISTINCT FROM ($2::text, $3::text[], $4::text[], $5::smallint, $7::jsonb, $8::text[], $9::text,
+                        $10::text)
         ) AS needed
 ),
 version AS (
@@ -21,18 +23,22 @@ version AS (
 written AS (
     INSERT INTO hookfast_data.handlers AS h
         (name, kind, types, sources, tries, config_version, registered_version, retry, ordered_by, on_dead, filter)
-    SELECT $1::text, $2::text, $3::text[], $4::text[], $5::smallint, $6::bigint, v.version, $7::jsonb, $8::text[], $9::text, $10::text
+    SELECT $1::text, $2::text, $3::text[], $4::text[], $5::smallint, $6::bigint, v.version, $7::jsonb, $8::text[],
+        $9::text, $10::text
     FROM version v
     ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, types = excluded.types, sources = excluded.sources,
-        tries = excluded.tries, retry = excluded.retry, ordered_by = excluded.ordered_by, on_dead = excluded.on_dead, filter = excluded.filter,
+        tries = excluded.tries, retry = excluded.retry, ordered_by = excluded.ordered_by, on_dead = excluded.on_dead,
+            filter = excluded.filter,
         config_version = excluded.config_version,
         registered_version = excluded.registered_version, registered_at = clock_timestamp()
     RETURNING h.id
 ),
 logged AS (
     INSERT INTO hookfast_data.operator_log (what, subject, details)
-    SELECT 'handler.registered', $1::text, jsonb_build_object('kind', $2::text, 'types', $3::text[], 'sources', $4::text[],
-        'tries', $5::smallint, 'retry', $7::jsonb, 'ordered_by', $8::text[], 'on_dead', $9::text, 'filter', $10::text, 'config_version', $6::bigint, 'registry_version', v.version)
+    SELECT 'handler.registered', $1::text, jsonb_build_object('kind', $2::text, 'types', $3::text[], 'sources',
+        $4::text[],
+        'tries', $5::smallint, 'retry', $7::jsonb, 'ordered_by', $8::text[], 'on_dead', $9::text, 'filter', $10::text,
+            'config_version', $6::bigint, 'registry_version', v.version)
     FROM version v
 )
 SELECT id, false AS outdated FROM written

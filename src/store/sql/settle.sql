@@ -47,7 +47,8 @@ tried AS (
     INSERT INTO hookfast_data.attempts
         (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, status, lease_id, error)
     SELECT event_id, id, attempt, handler_id,
-        CASE WHEN verdict IN ('delivered', 'filtered', 'retry') THEN verdict WHEN verdict = 'waits' THEN 'retry' ELSE 'dead' END,
+        CASE WHEN verdict IN ('delivered', 'filtered', 'retry') THEN verdict WHEN verdict = 'waits' THEN 'retry'
+            ELSE 'dead' END,
         duration_ms, status, lease_id, error
     FROM ended WHERE verdict NOT IN ('release', 'event_missing')
     ON CONFLICT DO NOTHING

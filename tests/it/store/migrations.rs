@@ -3,8 +3,10 @@
 use super::{Store, verdicts};
 use crate::support::{postgres, wait_until};
 use hookfast::domain::Origin::Webhook;
-use hookfast::store::{Database, MigrateError, SettleOutcome, Settled, check_schema, ensure_partitions, migrate};
-use hookfast::store::{Role, rescue_expired};
+use hookfast::store::{
+    Database, MigrateError, Migrated, Role, Schema, SettleOutcome, Settled, check_schema, ensure_partitions, migrate,
+    rescue_expired,
+};
 use sqlx::{AssertSqlSafe, PgConnection};
 
 /// What the processes agree to lock: "hookfast" in ASCII.
@@ -35,10 +37,10 @@ impl Empty {
     }
 }
 
-fn migrations() -> usize {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
-    files.filter(|file| file.extension().is_some_and(|e| e == "sql")).count()
+/// All of this program's.
+fn all() -> Migrated {
+    let schema = Schema::of_this_program();
+    Migrated { migrations: schema.migrations.len(), objects: schema.objects.len() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,11 +52,13 @@ async fn several_processes_at_once_apply_each_migration_once() {
         let of = empty.of.clone();
         processes.spawn(async move { migrate(&of).await.expect("each of them succeeds") });
     }
-    assert_eq!(processes.join_all().await.iter().sum::<usize>(), migrations());
-    assert_eq!(migrate(&empty.of).await.expect("nothing to do"), 0);
+    let mut migrated = processes.join_all().await;
+    migrated.retain(|of_one| *of_one != Migrated::default());
+    assert_eq!(migrated, [all()], "one of them did all of it");
+    assert_eq!(migrate(&empty.of).await.expect("nothing to do"), Migrated::default());
     check_schema(&empty.of).await.expect("it fits");
     let recorded = "SELECT count(*)::text FROM hookfast_data.migrations WHERE success";
-    assert_eq!(empty.text(recorded).await, migrations().to_string());
+    assert_eq!(empty.text(recorded).await, all().migrations.to_string());
 }
 
 /// A waiter's snapshot would deadlock with CREATE INDEX CONCURRENTLY.
@@ -76,7 +80,7 @@ async fn a_process_that_waits_for_another_keeps_no_snapshot() {
     assert_eq!(empty.text(waits).await, "0");
     assert!(!waiting.is_finished());
     empty.execute(&format!("SELECT pg_advisory_unlock({LOCK})")).await;
-    assert_eq!(waiting.await.expect("no panic").expect("its turn"), migrations());
+    assert_eq!(waiting.await.expect("no panic").expect("its turn"), all());
 }
 
 #[tokio::test]
@@ -90,7 +94,7 @@ async fn an_applications_own_migrations_stay_as_they_are() {
              CREATE TABLE public.events (theirs integer)",
         )
         .await;
-    assert_eq!(migrate(&empty.of).await.expect("beside theirs"), migrations());
+    assert_eq!(migrate(&empty.of).await.expect("beside theirs"), all());
     let theirs =
         "SELECT string_agg(version || description || encode(checksum, 'escape'), ',') FROM public._sqlx_migrations";
     assert_eq!(empty.text(theirs).await, "1theirsx");
@@ -101,54 +105,20 @@ async fn an_applications_own_migrations_stay_as_they_are() {
 #[tokio::test]
 async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() {
     let mut empty = Empty::new().await;
-    empty.execute("CREATE SCHEMA hookfast; CREATE VIEW hookfast.attempts AS SELECT 1 AS in_the_way").await;
+    empty.execute("CREATE SCHEMA hookfast_data; CREATE TABLE hookfast_data.rollups (in_the_way integer)").await;
     let failed = migrate(&empty.of).await.expect_err("something is in the way");
     assert!(matches!(failed, MigrateError::Migration(_)), "{failed}");
-    assert!(failed.to_string().contains("attempts"), "it says what: {failed}");
+    assert!(failed.to_string().contains("rollups"), "it says what: {failed}");
     assert!(matches!(check_schema(&empty.of).await, Err(MigrateError::Pending)));
     assert_eq!(
         empty.text("SELECT (to_regclass('hookfast.events') IS NULL)::text").await,
         "true",
-        "half of it is not there"
+        "no view comes before its tables"
     );
-    empty.execute("DROP VIEW hookfast.attempts").await;
-    assert_eq!(migrate(&empty.of).await.expect("the rest"), migrations() - 5, "the views' and all after it");
+    empty.execute("DROP TABLE hookfast_data.rollups").await;
+    let rest = migrate(&empty.of).await.expect("the rest");
+    assert_eq!(rest, Migrated { migrations: all().migrations - 5, ..all() }, "the counts' and all after it");
     check_schema(&empty.of).await.expect("it fits");
-}
-
-/// An upgrade finds days with history, and makes further ones.
-#[tokio::test]
-async fn a_word_more_for_attempts_comes_to_a_database_in_use() {
-    const WORDS: &str = "0008_payload_filter.sql";
-    let mut empty = Empty::new().await;
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-    let mut files: Vec<_> =
-        std::fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a file").path()).collect();
-    files.sort();
-    empty.execute("CREATE SCHEMA hookfast_data").await;
-    for file in files.iter().take_while(|file| !file.ends_with(WORDS)) {
-        empty.execute(&std::fs::read_to_string(file).expect("a migration")).await;
-    }
-    let pool = empty.of.pool(Role::General, 1);
-    assert!(ensure_partitions(&pool).await.expect("partitions") > 0);
-    let attempt = |outcome: &str| {
-        format!(
-            "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) \
-            VALUES (hookfast_data.id_at(clock_timestamp()), (random() * 1e15)::bigint, 1, 1, '{outcome}')"
-        )
-    };
-    empty.execute(&attempt("delivered")).await;
-    empty.execute(&std::fs::read_to_string(folder.join(WORDS)).expect("a migration")).await;
-    empty.execute(&attempt("filtered")).await;
-    for table in ["events", "attempts"] {
-        let last = "SELECT max(relname::text) FROM pg_class WHERE relispartition AND relkind = 'r' AND relname LIKE $1";
-        let last: String =
-            sqlx::query_scalar(last).bind(format!("{table}_2%")).fetch_one(&mut empty.connection).await.expect("a day");
-        empty.execute(&format!("DROP TABLE hookfast_data.{last}")).await;
-    }
-    assert_eq!(ensure_partitions(&pool).await.expect("a further day"), 2);
-    let refused = sqlx::raw_sql(AssertSqlSafe(attempt("nonsense"))).execute(&mut empty.connection).await;
-    assert!(refused.expect_err("no such word").to_string().contains("attempts_outcome_check"));
 }
 
 #[tokio::test]
@@ -162,7 +132,7 @@ async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
              UPDATE hookfast_data.compatibility SET schema_version = 2",
         )
         .await;
-    assert_eq!(migrate(&empty.of).await.expect("one release back still starts"), 0);
+    assert_eq!(migrate(&empty.of).await.expect("one release back still starts"), Migrated::default());
     check_schema(&empty.of).await.expect("and runs");
     empty.execute("UPDATE hookfast_data.compatibility SET schema_version = 3, oldest_program = 3").await;
     let too_old = check_schema(&empty.of).await.expect_err("two releases back");

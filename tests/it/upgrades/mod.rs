@@ -1,73 +1,83 @@
-//! From one release to the next: what waits while the schema is brought up, and that one release back still works.
+//! From one release to the next: a synthetic later release, with a migration, a function and a view that have changed.
 
+mod definitions;
+mod load;
+mod objects;
 mod patience;
 mod plan;
-mod previous;
-mod whole;
+mod unreleased;
 
 use crate::support::postgres;
-use hookfast::store::{Database, Role, ensure_partitions};
-use sqlx::{AssertSqlSafe, PgConnection, migrate::Migrator};
-use std::time::{Duration, Instant};
+use hookfast::store::{Database, MigrateError, Migrated, Object, Schema, migrate_to};
+use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr, migrate::Migration, migrate::MigrationType};
+use std::time::Duration;
 
-/// The last migration of the previous release.
-const PREVIOUS: i64 = 9;
+/// Locks the events for a moment, as adding a column does.
+const LATER: &str = "ALTER TABLE hookfast_data.events ADD COLUMN later text; \
+    COMMENT ON COLUMN hookfast_data.events.later IS 'Of a later release'; \
+    UPDATE hookfast_data.compatibility SET schema_version = schema_version + 1";
 
-/// Every migration of this program's, as its own files have them.
-static MIGRATIONS: Migrator = sqlx::migrate!();
+/// A function that routes every event, and a view.
+const FUNCTION: &str = "functions/hookfast_data/type_matches";
+const VIEW: &str = "views/hookfast/events";
 
-/// The statement with which the previous release stores what came in.
-const PREVIOUS_INGEST: &str = include_str!("previous/ingest.sql");
+/// What another build of this version has: its own definition of one object.
+fn build(path: &str, change: impl Fn(&str) -> String) -> Schema {
+    let mut schema = Schema::of_this_program();
+    redefine(&mut schema, path, change);
+    schema
+}
 
-/// A database with the schema as it was after some migration, and its partitions.
-struct Old {
+fn redefine(schema: &mut Schema, path: &str, change: impl Fn(&str) -> String) {
+    let object = schema.objects.iter_mut().find(|object| object.path == path).expect("a file of schema/");
+    let definition = change(object.definition);
+    assert_ne!(definition, object.definition, "the change changes something");
+    *object = Object { definition: definition.leak(), ..*object };
+}
+
+/// The same text, commented otherwise: what the catalog shows tells which definition is in place.
+fn commented<'a>(comment: &'a str) -> impl Fn(&str) -> String + 'a {
+    move |definition| format!("{definition}\nCOMMENT ON FUNCTION hookfast_data.type_matches IS '{comment}';")
+}
+
+/// The release after this one.
+fn later() -> Schema {
+    let mut schema = build(FUNCTION, commented("of the later release"));
+    schema.version += 1;
+    let sql = AssertSqlSafe(LATER).into_sql_str();
+    schema.migrations.push(Migration::new(9001, "later".into(), MigrationType::Simple, sql, false));
+    redefine(&mut schema, VIEW, |view| view.replace("    e.erased_at\nFROM", "    e.erased_at,\n    e.later\nFROM"));
+    schema
+}
+
+/// A database at this program's schema.
+struct Upgraded {
     of: Database,
     connection: PgConnection,
     database: postgres::Database,
 }
 
-impl Old {
-    /// With nothing of ours at all.
-    async fn empty() -> Self {
+impl Upgraded {
+    async fn new() -> Self {
         let database = postgres::database().await;
-        let (of, connection) = (database.url().parse().expect("a URL"), database.connect().await);
-        let mut old = Self { of, connection, database };
-        old.execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE").await;
-        old
-    }
-
-    async fn at(version: i64) -> Self {
-        let mut old = Self::empty().await;
-        let mut migrator = Migrator { locking: false, migrations: MIGRATIONS.migrations.clone(), ..Migrator::DEFAULT };
-        migrator.dangerous_set_table_name("hookfast_data.migrations");
-        migrator.create_schema("hookfast_data");
-        migrator.run_direct(Some(version), &mut old.connection, false).await.expect("the migrations");
-        ensure_partitions(&old.of.pool(Role::General, 1)).await.expect("the partitions");
-        old
+        Self { of: database.url().parse().expect("a URL"), connection: database.connect().await, database }
     }
 
     async fn execute(&mut self, statement: &str) {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect(statement);
     }
-}
 
-/// One webhook, as the previous release stores it; answers with how long that took.
-async fn ingest(connection: &mut PgConnection, key: usize) -> Duration {
-    let began = Instant::now();
-    sqlx::query(PREVIOUS_INGEST)
-        .bind([uuid::Uuid::now_v7()].as_slice())
-        .bind([1i16].as_slice())
-        .bind([format!("key-{key}")].as_slice())
-        .bind([None::<String>].as_slice())
-        .bind([None::<i64>].as_slice())
-        .bind(["airalo.order.completed"].as_slice())
-        .bind([None::<String>].as_slice())
-        .bind([None::<String>].as_slice())
-        .bind(["{}"].as_slice())
-        .bind([b"{}".as_slice()].as_slice())
-        .bind("webhook")
-        .fetch_one(connection)
-        .await
-        .expect("stored");
-    began.elapsed()
+    async fn text(&mut self, query: &'static str) -> String {
+        sqlx::query_scalar(query).fetch_one(&mut self.connection).await.expect(query)
+    }
+
+    /// Brings it up to a schema, which may take a while on a machine under load.
+    async fn migrate(&self, schema: &Schema) -> Result<Migrated, MigrateError> {
+        migrate_to(&self.of, schema, Duration::from_secs(60)).await
+    }
+
+    /// The comment of the function that the synthetic builds change.
+    async fn comment(&mut self) -> String {
+        self.text("SELECT obj_description('hookfast_data.type_matches'::regproc, 'pg_proc')").await
+    }
 }

@@ -1,48 +1,54 @@
 //! A migration that has to wait for somebody lets everybody else pass.
 
-use super::{Old, PREVIOUS, ingest};
-use hookfast::store::{MigrateError, migrate, migrate_within};
+use super::{Upgraded, later};
+use hookfast::store::{MigrateError, Migrated, migrate_to};
 use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 
 /// A reader that keeps the events' table open, as a report does.
-async fn reader(old: &Old) -> PgConnection {
-    let mut reader = old.database.connect().await;
+async fn reader(upgraded: &Upgraded) -> PgConnection {
+    let mut reader = upgraded.database.connect().await;
     let open = "SET application_name = 'a long report'; BEGIN; SELECT count(*) FROM hookfast_data.events";
     sqlx::raw_sql(open).execute(&mut reader).await.expect("a reader");
     reader
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_holds_up_a_migration_and_no_webhook() {
-    let mut old = Old::at(PREVIOUS).await;
-    old.execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo')").await;
-    let reader = reader(&old).await;
-    let mut taking = old.database.connect().await;
-    ingest(&mut taking, 0).await;
+async fn a_reader_holds_up_a_migration_and_no_event() {
+    let mut upgraded = Upgraded::new().await;
+    upgraded.execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('shop', 'sql')").await;
+    let reader = reader(&upgraded).await;
+    let mut storing = upgraded.database.connect().await;
+    let mut store = async || {
+        let began = Instant::now();
+        let enqueue = "SELECT hookfast.enqueue('shop', 'shop.order.paid', '{}')";
+        sqlx::raw_sql(enqueue).execute(&mut storing).await.expect("stored");
+        began.elapsed()
+    };
+    store().await;
 
-    let of = old.of.clone();
-    let migrating = tokio::spawn(async move { migrate(&of).await });
-    let (began, mut longest, mut stored) = (Instant::now(), Duration::ZERO, 1);
+    let of = upgraded.of.clone();
+    let migrating = tokio::spawn(async move { migrate_to(&of, &later(), Duration::from_secs(60)).await });
+    let (began, mut longest) = (Instant::now(), Duration::ZERO);
     while began.elapsed() < Duration::from_secs(4) {
-        longest = longest.max(ingest(&mut taking, stored).await);
-        stored += 1;
+        longest = longest.max(store().await);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     assert!(!migrating.is_finished(), "the reader holds it up");
     // A migration's wait is 100 ms; the rest is for a machine that has other things to do.
-    assert!(longest < Duration::from_millis(400), "a webhook took {longest:?}");
+    assert!(longest < Duration::from_millis(400), "an event took {longest:?}");
     reader.close().await.expect("it ends");
     let applied = migrating.await.expect("no panic").expect("its turn");
-    assert_eq!(applied, super::MIGRATIONS.iter().filter(|m| m.version > PREVIOUS).count());
+    assert_eq!(applied, Migrated { migrations: 1, objects: 2 });
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_in_the_way_for_too_long_is_named() {
-    let mut old = Old::at(PREVIOUS).await;
-    let mut reader = reader(&old).await;
+    let mut upgraded = Upgraded::new().await;
+    let mut reader = reader(&upgraded).await;
     let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut reader).await.expect("a number");
-    let blocked = migrate_within(&old.of, Duration::from_millis(2500)).await.expect_err("the reader is there");
+    let patience = Duration::from_millis(2500);
+    let blocked = migrate_to(&upgraded.of, &later(), patience).await.expect_err("the reader is there");
     assert!(matches!(blocked, MigrateError::Blocked { .. }), "{blocked}");
     let text = blocked.to_string();
     for part in
@@ -50,6 +56,23 @@ async fn who_is_in_the_way_for_too_long_is_named() {
     {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
-    old.execute(&format!("SELECT pg_terminate_backend({pid}, 5000)")).await;
-    migrate_within(&old.of, Duration::from_millis(2500)).await.expect("what it says to do helps");
+    upgraded.execute(&format!("SELECT pg_terminate_backend({pid}, 5000)")).await;
+    migrate_to(&upgraded.of, &later(), patience).await.expect("what it says to do helps");
+}
+
+/// A report that reads a view holds up the functions and views too, and is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_a_view_holds_up_its_replacement_and_is_named() {
+    let mut upgraded = Upgraded::new().await;
+    let view = super::build(super::VIEW, |view| format!("{view}COMMENT ON VIEW hookfast.events IS 'new';\n"));
+    let mut reader = upgraded.database.connect().await;
+    let open = "SET application_name = 'a long report'; BEGIN; SELECT count(*) FROM hookfast.events";
+    sqlx::raw_sql(open).execute(&mut reader).await.expect("a reader");
+    let blocked = migrate_to(&upgraded.of, &view, Duration::from_millis(1500)).await.expect_err("the reader is there");
+    assert!(blocked.to_string().contains("a long report"), "{blocked}");
+    let comment = "SELECT obj_description('hookfast.events'::regclass, 'pg_class')";
+    assert_ne!(upgraded.text(comment).await, "new");
+    reader.close().await.expect("it ends");
+    assert_eq!(upgraded.migrate(&view).await.expect("its turn").objects, 1);
+    assert_eq!(upgraded.text(comment).await, "new");
 }

@@ -1,11 +1,14 @@
 //! What `hookfast migrate --plan` says of each migration is what it does.
 
-use super::{MIGRATIONS, Old};
-use hookfast::store::{Planned, Role, ensure_partitions, planned};
+use super::{FUNCTION, LATER, Upgraded, VIEW, build, commented, later};
+use hookfast::store::{ObjectKind, Planned, Role, Schema, ensure_partitions, plan, planned};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// So many rows wherever an upgrade finds some, of the tables that are there since the fifth migration.
+/// The last migration of the baseline, which finds nothing.
+const BASELINE: i64 = 11;
+
+/// So many rows wherever an upgrade finds some.
 const ROWS: &str = "\
     INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'); \
     INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('shop', 'http', '{*}', 3, 1); \
@@ -94,29 +97,76 @@ fn entry(file: &str, says: &str, done: &Planned) -> String {
 
 #[tokio::test]
 async fn a_plan_says_of_each_migration_what_it_does() {
-    let mut old = Old::empty().await;
-    old.execute("CREATE SCHEMA hookfast_data").await;
+    let mut database = Upgraded::new().await;
+    database.execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE").await;
+    database.execute("CREATE SCHEMA hookfast; CREATE SCHEMA hookfast_data").await;
     let mut planned = planned().expect("a plan that can be read");
     let mut wished = String::new();
-    for migration in MIGRATIONS.iter() {
+    for migration in Schema::of_this_program().migrations {
         let file = format!("{:04}_{}.sql", migration.version, migration.description.replace(' ', "_"));
-        // A session of its own, whose counts begin at nothing.
-        let mut connection = old.database.connect().await;
-        sqlx::raw_sql(BEFORE).execute(&mut connection).await.expect("what is there");
-        let mut transaction = connection.begin().await.expect("a transaction");
-        sqlx::raw_sql(AssertSqlSafe(migration.sql.as_str())).execute(&mut *transaction).await.expect(&file);
-        let done = done(&mut transaction).await;
-        transaction.commit().await.expect(&file);
+        let done = applied(&database, migration.sql.as_str()).await;
         let said = planned.remove(&file);
         let says = said.as_ref().map_or(String::new(), |said| said.says.clone());
         if says.trim().len() < 20 || said != Some(Planned { says: says.clone(), ..done.clone() }) {
             wished += &format!("\n{}", entry(&file, &says, &done));
         }
-        if migration.version == 5 {
-            ensure_partitions(&old.of.pool(Role::General, 1)).await.expect("the partitions");
-            old.execute(ROWS).await;
+        if migration.version == BASELINE {
+            for object in Schema::of_this_program().objects {
+                database.execute(object.definition).await;
+            }
+            ensure_partitions(&database.of.pool(Role::General, 1)).await.expect("the partitions");
+            database.execute(ROWS).await;
         }
     }
     assert!(wished.is_empty(), "migrations/plan.toml has to say:\n{wished}");
     assert!(planned.is_empty(), "there are no such migrations: {:?}", planned.keys());
+}
+
+/// What statements do, in a session of its own, whose counts begin at nothing.
+async fn applied(database: &Upgraded, statements: &str) -> Planned {
+    let mut connection = database.database.connect().await;
+    sqlx::raw_sql(BEFORE).execute(&mut connection).await.expect("what is there");
+    let mut transaction = connection.begin().await.expect("a transaction");
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *transaction).await.expect(statements);
+    let done = done(&mut transaction).await;
+    transaction.commit().await.expect(statements);
+    done
+}
+
+/// What `done` finds is what a migration does to rows that are there: it is not blind.
+#[tokio::test]
+async fn what_a_later_migration_does_is_found() {
+    let mut database = Upgraded::new().await;
+    database.execute(ROWS).await;
+    let found = applied(&database, LATER).await;
+    assert_eq!(found.locks["hookfast_data.events"], "ACCESS EXCLUSIVE");
+    assert!(found.rewrites.is_empty() && found.scans.is_empty(), "{found:?}");
+    let heavy = "ALTER TABLE hookfast_data.quarantine ALTER COLUMN digest TYPE bytea USING substring(digest FROM 1)";
+    let found = applied(&database, heavy).await;
+    assert_eq!(found.rewrites.into_iter().collect::<Vec<_>>(), ["hookfast_data.quarantine"]);
+}
+
+/// A function locks no table, a view itself alone.
+#[tokio::test]
+async fn functions_and_views_lock_what_a_plan_says() {
+    let database = Upgraded::new().await;
+    let mut both = build(FUNCTION, commented("changed"));
+    super::redefine(&mut both, VIEW, |view| format!("{view}COMMENT ON VIEW hookfast.events IS 'changed';\n"));
+    let found = plan(&database.of, &both).await.expect("a plan");
+    assert!(found.migrations.is_empty() && found.indexes.is_empty(), "{found:?}");
+    let objects: Vec<_> = found.objects.iter().map(|replaced| (replaced.object.to_string(), replaced.exists)).collect();
+    let named = [("function hookfast_data.type_matches", true), ("view hookfast.events", true)];
+    assert_eq!(objects, named.map(|(name, exists)| (name.to_owned(), exists)));
+    for replaced in &found.objects {
+        let locks = applied(&database, replaced.object.definition).await.locks;
+        match replaced.object.kind() {
+            ObjectKind::Function => assert!(locks.is_empty(), "{locks:?}"),
+            ObjectKind::View => assert_eq!(
+                locks.into_iter().collect::<Vec<_>>(),
+                [("hookfast.events".to_owned(), "ACCESS EXCLUSIVE".to_owned())]
+            ),
+        }
+    }
+    let later = plan(&database.of, &later()).await.expect("a plan");
+    assert_eq!(later.migrations.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>(), ["9001_later.sql"]);
 }

@@ -1,0 +1,37 @@
+-- Requests that failed verification.
+
+CREATE TABLE hookfast_data.quarantine (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source_id smallint NOT NULL,
+    digest bytea NOT NULL CHECK (octet_length(digest) = 32),
+    reason text NOT NULL,
+    count bigint NOT NULL DEFAULT 1 CHECK (count > 0),
+    first_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    topic text,
+    headers jsonb NOT NULL,
+    body bytea NOT NULL,
+    asked text CHECK (asked IN ('reverify', 'release')),
+    asked_by text,
+    answer text,
+    UNIQUE (source_id, digest),
+    CHECK ((asked IS NULL) = (asked_by IS NULL))
+);
+COMMENT ON TABLE hookfast_data.quarantine IS 'Requests that failed verification, kept as evidence, bounded per source';
+COMMENT ON COLUMN hookfast_data.quarantine.id IS 'In order of arrival: the oldest leaves first';
+COMMENT ON COLUMN hookfast_data.quarantine.source_id IS 'The source it claimed to be of';
+COMMENT ON COLUMN hookfast_data.quarantine.digest IS
+    'SHA-256 of the reason, the signature and the body: identical requests are one row with a count';
+COMMENT ON COLUMN hookfast_data.quarantine.reason IS
+    'missing_signature, malformed_signature, unsupported_signature, stale_signature or wrong_signature';
+COMMENT ON COLUMN hookfast_data.quarantine.count IS 'How many identical ones came';
+COMMENT ON COLUMN hookfast_data.quarantine.first_at IS 'When the first came';
+COMMENT ON COLUMN hookfast_data.quarantine.last_at IS 'When the last came';
+COMMENT ON COLUMN hookfast_data.quarantine.topic IS 'The last part of the URL';
+COMMENT ON COLUMN hookfast_data.quarantine.headers IS 'The first one''s headers';
+COMMENT ON COLUMN hookfast_data.quarantine.body IS 'The body exactly as received';
+COMMENT ON COLUMN hookfast_data.quarantine.asked IS
+    'What an operator asked for and an ingress has not done yet: reverify (by the secrets of now) or release (on '
+    'the operator''s word)';
+COMMENT ON COLUMN hookfast_data.quarantine.asked_by IS 'Who asked';
+COMMENT ON COLUMN hookfast_data.quarantine.answer IS 'Why the last verification failed; null where nobody asked';

@@ -1,0 +1,104 @@
+-- Replays, holds, retention, live processes, and the log of what operators do.
+
+CREATE TABLE hookfast_data.operator_log (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    who text NOT NULL DEFAULT session_user,
+    what text NOT NULL,
+    subject text NOT NULL,
+    details jsonb NOT NULL DEFAULT '{}'
+);
+COMMENT ON TABLE hookfast_data.operator_log IS 'What operators, and processes with the role worker, changed';
+COMMENT ON COLUMN hookfast_data.operator_log.id IS 'In order of insertion';
+COMMENT ON COLUMN hookfast_data.operator_log.at IS 'When';
+COMMENT ON COLUMN hookfast_data.operator_log.who IS 'The database user that asked for it';
+COMMENT ON COLUMN hookfast_data.operator_log.what IS 'The action, as handler.registered';
+COMMENT ON COLUMN hookfast_data.operator_log.subject IS 'What it was done to, as a handler''s name';
+COMMENT ON COLUMN hookfast_data.operator_log.details IS 'Why, and what changed';
+
+CREATE TABLE hookfast_data.replays (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    handler_id smallint NOT NULL,
+    state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'paused', 'cancelled', 'done')),
+    source text,
+    type text,
+    payload text CHECK (payload IS NULL OR payload::jsonpath IS NOT NULL),
+    after_id uuid NOT NULL,
+    upto_id uuid NOT NULL,
+    matching bigint NOT NULL,
+    replayed bigint NOT NULL DEFAULT 0,
+    per_second integer NOT NULL CHECK (per_second BETWEEN 1 AND 10000),
+    new_webhook_id boolean NOT NULL,
+    asked_by text NOT NULL DEFAULT session_user,
+    why text NOT NULL,
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    stepped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON TABLE hookfast_data.replays IS 'One row a replay of many events: a job that goes on over restarts';
+COMMENT ON COLUMN hookfast_data.replays.id IS 'In the order they were asked for';
+COMMENT ON COLUMN hookfast_data.replays.handler_id IS 'To whom';
+COMMENT ON COLUMN hookfast_data.replays.state IS 'running, paused, cancelled or done';
+COMMENT ON COLUMN hookfast_data.replays.source IS 'Only events of this source; null is all';
+COMMENT ON COLUMN hookfast_data.replays.type IS 'Only events of this type pattern; null is all';
+COMMENT ON COLUMN hookfast_data.replays.payload IS
+    'Only events whose payload meets this jsonpath predicate; null is all';
+COMMENT ON COLUMN hookfast_data.replays.after_id IS
+    'How far it has come: events after this one are still to be looked at';
+COMMENT ON COLUMN hookfast_data.replays.upto_id IS 'Where it ends: no event from this id on';
+COMMENT ON COLUMN hookfast_data.replays.matching IS 'How many events met the filter when it began';
+COMMENT ON COLUMN hookfast_data.replays.replayed IS 'How many deliveries it has made';
+COMMENT ON COLUMN hookfast_data.replays.per_second IS 'How many deliveries it makes a second at most';
+COMMENT ON COLUMN hookfast_data.replays.new_webhook_id IS 'Whether receivers see another webhook-id than the event''s';
+COMMENT ON COLUMN hookfast_data.replays.asked_by IS 'The database user that asked for it';
+COMMENT ON COLUMN hookfast_data.replays.why IS 'Why';
+COMMENT ON COLUMN hookfast_data.replays.asked_at IS 'When';
+COMMENT ON COLUMN hookfast_data.replays.stepped_at IS 'When it last went on';
+COMMENT ON COLUMN hookfast_data.replays.ended_at IS 'When it was done or cancelled';
+
+CREATE TABLE hookfast_data.holds (
+    event_id uuid PRIMARY KEY,
+    why text NOT NULL,
+    held_by text NOT NULL DEFAULT session_user,
+    held_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE hookfast_data.holds IS 'Events that retention leaves alone because an operator said so';
+COMMENT ON COLUMN hookfast_data.holds.event_id IS 'The event';
+COMMENT ON COLUMN hookfast_data.holds.why IS 'Why';
+COMMENT ON COLUMN hookfast_data.holds.held_by IS 'The database user that asked for it';
+COMMENT ON COLUMN hookfast_data.holds.held_at IS 'When';
+
+CREATE TABLE hookfast_data.retention (
+    class text PRIMARY KEY CHECK (class IN ('events', 'keys', 'dead_letters', 'conflicts', 'rollups')),
+    keep interval,
+    announced_at timestamptz,
+    announced_keep interval
+);
+COMMENT ON TABLE hookfast_data.retention IS 'How long what is kept. Set by the configuration of the workers';
+COMMENT ON COLUMN hookfast_data.retention.class IS
+    'events (payloads with their attempts), keys (for how long after they expired), dead_letters, conflicts, '
+    'rollups';
+COMMENT ON COLUMN hookfast_data.retention.keep IS 'How long; null is for ever';
+COMMENT ON COLUMN hookfast_data.retention.announced_at IS
+    'When the first drop was announced; nothing goes within a day of it';
+COMMENT ON COLUMN hookfast_data.retention.announced_keep IS 'What keep was then: a shorter one is announced again';
+INSERT INTO hookfast_data.retention (class, keep)
+VALUES ('events', interval '90 days'), ('keys', interval '1 day'), ('dead_letters', NULL), ('conflicts', NULL),
+    ('rollups', interval '90 days');
+
+CREATE TABLE hookfast_data.processes (
+    holder text PRIMARY KEY,
+    roles text[] NOT NULL,
+    version text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    not_ready text
+) WITH (fillfactor = 50);
+COMMENT ON TABLE hookfast_data.processes IS
+    'The processes of Hookfast, each of which says every few seconds that it lives';
+COMMENT ON COLUMN hookfast_data.processes.holder IS 'Host and process';
+COMMENT ON COLUMN hookfast_data.processes.roles IS 'ingress, worker or both';
+COMMENT ON COLUMN hookfast_data.processes.version IS 'The program''s version';
+COMMENT ON COLUMN hookfast_data.processes.started_at IS 'When it said so first';
+COMMENT ON COLUMN hookfast_data.processes.seen_at IS 'When it said so last';
+COMMENT ON COLUMN hookfast_data.processes.not_ready IS 'What it waits for; null where it is ready';

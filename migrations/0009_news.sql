@@ -1,0 +1,35 @@
+-- Hookfast's own events: source hookfast, stored and routed like any other, to handlers that name them.
+
+CREATE TABLE hookfast_data.conditions (
+    news text NOT NULL,
+    subject text NOT NULL,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (news, subject)
+);
+COMMENT ON TABLE hookfast_data.conditions IS
+    'What is wrong now and was told as news; it is told again only after it has been right';
+COMMENT ON COLUMN hookfast_data.conditions.news IS 'The type of the news';
+COMMENT ON COLUMN hookfast_data.conditions.subject IS 'The handler or source';
+COMMENT ON COLUMN hookfast_data.conditions.since IS 'Since when';
+
+CREATE TABLE hookfast_data.news_types (
+    type text PRIMARY KEY,
+    says text NOT NULL
+);
+COMMENT ON TABLE hookfast_data.news_types IS 'The types of news. docs/RUNBOOK.md has a section for each';
+COMMENT ON COLUMN hookfast_data.news_types.type IS 'The event''s type';
+COMMENT ON COLUMN hookfast_data.news_types.says IS 'What it says';
+INSERT INTO hookfast_data.news_types VALUES
+    ('hookfast.delivery.dead', 'a delivery is a dead letter: one news each'),
+    ('hookfast.handler.paused', 'a handler is paused, by an operator or since it answered 410'),
+    ('hookfast.handler.opened', 'a handler''s circuit breaker is open: it is unavailable, and its deliveries wait'),
+    ('hookfast.handler.unserved', 'a handler''s deliveries have been ready for a minute, and no live worker serves it'),
+    ('hookfast.source.silent', 'a source has sent nothing for longer than is usual at this time of the day'),
+    ('hookfast.source.rejecting', 'most of a source''s requests fail verification'),
+    ('hookfast.lease.lost', 'a worker or a pulling client went away with deliveries in its hands'),
+    ('hookfast.conflict', 'an event has another''s key and other content: a possible double purchase'),
+    ('hookfast.quarantine.full',
+        'a source''s quarantine is full, and its requests with a wrong signature are answered 503'),
+    ('hookfast.retention.announced', 'something is about to be dropped by retention for the first time');
+
+INSERT INTO hookfast_data.sources (name, kind, secret_fields) VALUES ('hookfast', 'hookfast', '{why,error}');

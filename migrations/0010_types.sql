@@ -1,0 +1,20 @@
+-- The types of the public functions.
+
+CREATE TYPE hookfast.event AS (
+    event_id uuid,
+    source text,
+    type text,
+    topic text,
+    origin text,
+    received_at timestamptz,
+    idempotency_key text,
+    conflicts_with uuid,
+    headers jsonb,
+    payload jsonb,
+    body bytea,
+    delivery_id bigint,
+    attempt integer
+);
+COMMENT ON TYPE hookfast.event IS
+    'What a sql handler is called with: an event, and which attempt at which delivery this is. payload is null '
+    'where the body is not JSON that Postgres can hold';

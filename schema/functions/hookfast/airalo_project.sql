@@ -1,0 +1,38 @@
+CREATE OR REPLACE FUNCTION hookfast.airalo_project(event hookfast.event) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = event.source);
+    level text;
+BEGIN
+    IF of_source IS NULL OR jsonb_typeof(event.payload) IS DISTINCT FROM 'object' THEN
+        RETURN;
+    END IF;
+    IF event.type ~ '^airalo\.order\.(completed|failed)(\.|$)' THEN
+        PERFORM hookfast_data.airalo_project_order(of_source, event);
+    ELSIF event.type ~ '^airalo\.low_data\.' AND hookfast_data.airalo_text(event.payload, 'iccid') <> '' THEN
+        level := split_part(event.type, '.', 3);
+        INSERT INTO hookfast_data.airalo_low_data AS l (source_id, iccid, package, level, remaining_percentage,
+            event_id, received_at)
+        VALUES (of_source, hookfast_data.airalo_text(event.payload, 'iccid'),
+            coalesce(hookfast_data.airalo_text(event.payload, 'package_name'), ''),
+            CASE WHEN level = 'other' THEN coalesce(hookfast_data.airalo_text(event.payload, 'level'), level)
+                ELSE level END,
+            hookfast_data.airalo_number(event.payload, 'remaining_percentage'), event.event_id, event.received_at)
+        ON CONFLICT (source_id, iccid, package) DO UPDATE
+            SET level = excluded.level, remaining_percentage = excluded.remaining_percentage,
+            event_id = excluded.event_id, received_at = excluded.received_at
+        WHERE excluded.event_id > l.event_id;
+    ELSIF event.type ~ '^airalo\.credit_limit\.' THEN
+        INSERT INTO hookfast_data.airalo_credit AS c (source_id, threshold, remaining, message, event_id, received_at)
+        VALUES (of_source, split_part(event.type, '.', 3), hookfast_data.airalo_number(event.payload, 'remaining'),
+            hookfast_data.airalo_text(event.payload, 'message'), event.event_id, event.received_at)
+        ON CONFLICT (source_id) DO UPDATE SET threshold = excluded.threshold, remaining = excluded.remaining,
+            message = excluded.message,
+            event_id = excluded.event_id, received_at = excluded.received_at
+        WHERE excluded.event_id > c.event_id;
+    END IF;
+END $$;
+COMMENT ON FUNCTION hookfast.airalo_project IS
+    'Brings an event of Airalo into airalo_orders, airalo_sims, airalo_low_data and airalo_credit: the function '
+    'of the handler kind airalo. A function of yours may call it, to do more in the same transaction';
+REVOKE ALL ON FUNCTION hookfast.airalo_project FROM PUBLIC;

@@ -1,0 +1,105 @@
+-- The plan settings keep the claim's plan what it is in every state of the tables, as on the workers' connections.
+CREATE OR REPLACE FUNCTION hookfast.claim(handler text, holder text, batch integer DEFAULT 10,
+    lease interval DEFAULT '60 seconds')
+    RETURNS TABLE (
+        lease_id bigint, delivery_id bigint, attempt integer, event_id uuid, source text, type text, topic text,
+            origin text,
+        received_at timestamptz, idempotency_key text, conflicts_with uuid, headers jsonb, payload jsonb, body bytea)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+        SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+DECLARE
+    h record;
+    died boolean;
+    taken bigint[];
+    most integer := claim.batch;
+    seen integer := 0;
+    new_lease bigint;
+BEGIN
+    SELECT r.id, r.kind, r.paused_at, r.ordered_by, r.filter::jsonpath AS filter INTO h FROM hookfast_data.handlers r
+        WHERE r.name = claim.handler;
+    IF NOT FOUND OR h.kind <> 'pull' THEN
+        RAISE 'no pull handler is named %; nothing was claimed', claim.handler
+            USING ERRCODE = 'HF004',
+                HINT = 'Declare it in the configuration as kind = "pull", and start a process with the role worker '
+                'once.';
+    END IF;
+    IF claim.batch IS NULL OR claim.batch < 1 OR claim.batch > 1000 THEN
+        RAISE 'a batch is 1 to 1000 deliveries, not %; nothing was claimed', claim.batch USING ERRCODE = '22023';
+    END IF;
+    IF claim.lease IS NULL OR claim.lease < interval '1 second' OR claim.lease > interval '1 day' THEN
+        RAISE 'a lease lasts 1 second to 1 day, not %; nothing was claimed', claim.lease USING ERRCODE = '22023';
+    END IF;
+    IF h.paused_at IS NOT NULL THEN
+        RETURN;
+    END IF;
+    -- Workers do this within seconds; where none runs, the clients do, once the database has been back for a while.
+    SELECT r.dead > 0 INTO died FROM hookfast_data.rescue_pulled(h.id, interval '15 seconds', 5) r;
+    IF h.ordered_by IS NOT NULL THEN
+        IF died THEN
+            PERFORM hookfast_data.wake_all(h.id);
+        END IF;
+        FOR i IN 1..10 LOOP
+            EXIT WHEN coalesce(hookfast_data.sequence(h.id, 1000), 0) < 1000;
+        END LOOP;
+    END IF;
+    -- Where there is a filter: until something passes, or nothing is left, or this has taken long enough. More at a
+    -- time where little passes.
+    LOOP
+        -- Half for each lane, the odd one by chance, so that neither starves the other; what one leaves the other
+        -- takes.
+        WITH late AS MATERIALIZED (
+            SELECT o.ctid AS tid, o.id FROM hookfast_data.outbox o
+            WHERE o.handler_id = h.id AND o.due_at <= clock_timestamp() AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+            ORDER BY o.due_at, o.id
+            LIMIT (CASE WHEN h.ordered_by IS NULL THEN (most + (random() < 0.5)::integer) / 2 ELSE most END)
+            FOR UPDATE SKIP LOCKED
+        ),
+        fresh AS MATERIALIZED (
+            SELECT o.ctid AS tid FROM hookfast_data.outbox o
+            WHERE o.handler_id = h.id AND o.due_at IS NULL AND o.locked_by IS NULL AND h.ordered_by IS NULL
+            ORDER BY o.id LIMIT most - (SELECT count(*) FROM late)
+            FOR UPDATE SKIP LOCKED
+        ),
+        rest AS MATERIALIZED (
+            SELECT o.ctid AS tid FROM hookfast_data.outbox o
+            WHERE o.handler_id = h.id AND o.due_at <= clock_timestamp() AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+                AND o.id <> ALL (ARRAY(SELECT l.id FROM late l))
+            ORDER BY o.due_at, o.id LIMIT most - (SELECT count(*) FROM late) - (SELECT count(*) FROM fresh)
+            FOR UPDATE SKIP LOCKED
+        )
+        SELECT array_agg(o.id) INTO taken FROM (SELECT tid FROM late UNION ALL TABLE fresh UNION ALL TABLE rest) p
+        JOIN hookfast_data.outbox o ON o.ctid = p.tid;
+        EXIT WHEN taken IS NULL OR h.filter IS NULL;
+        seen := seen + cardinality(taken);
+        taken := nullif((hookfast_data.filter_out(h.id, h.filter, taken))[:claim.batch], '{}');
+        EXIT WHEN taken IS NOT NULL OR seen >= 1000;
+        most := greatest(most, least(2 * most, 200));
+    END LOOP;
+    IF taken IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO hookfast_data.leases (kind, holder, handlers, deliveries, claimed_in, expires_at)
+    VALUES ('pull', coalesce(claim.holder, '?'), ARRAY[h.id], taken, pg_current_xact_id(),
+        clock_timestamp() + claim.lease)
+    RETURNING id INTO new_lease;
+    RETURN QUERY
+    WITH held AS (
+        UPDATE hookfast_data.outbox o SET locked_by = new_lease, attempt = o.attempt + 1
+        FROM unnest(taken) AS t (id)
+        WHERE o.handler_id = h.id AND o.id = t.id
+        RETURNING o.id, o.event_id, o.attempt
+    )
+    SELECT new_lease, w.id, w.attempt, w.event_id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key,
+        e.conflicts_with, e.headers, hookfast_data.as_jsonb(e.body), e.body
+    FROM held w
+    LEFT JOIN LATERAL (SELECT * FROM hookfast_data.events x WHERE x.id = w.event_id) e ON true
+    LEFT JOIN hookfast_data.sources s ON s.id = e.source_id
+    ORDER BY w.id;
+END $$;
+COMMENT ON FUNCTION hookfast.claim IS
+    'Claims up to batch deliveries of a pull handler for the time of the lease. Commit it before the work '
+    'begins. What the handler''s payload filter does not let pass is ended here, up to some 1,000 a call, and '
+    'not returned. payload is null where the body is not JSON that Postgres can hold';
+REVOKE ALL ON FUNCTION hookfast.claim FROM PUBLIC;

@@ -1,0 +1,21 @@
+CREATE OR REPLACE FUNCTION hookfast.discard(delivery_id bigint, why text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    state text;
+BEGIN
+    PERFORM hookfast_data.check_why(discard.why);
+    IF hookfast_data.end_unrun(ARRAY[discard.delivery_id], discard.why) = 0 THEN
+        SELECT CASE WHEN o.locked_by IS NULL THEN 'is just being changed by somebody else' ELSE 'is running' END
+            INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
+            ON o.handler_id = h.id AND o.id = discard.delivery_id;
+        RAISE 'delivery % %; nothing was changed', discard.delivery_id,
+            coalesce(state, 'is neither owed nor a dead letter')
+            USING ERRCODE = 'HF006',
+                HINT = 'Its state is in hookfast.deliveries. One that is running can be discarded once its attempt has '
+                'ended.';
+    END IF;
+    PERFORM hookfast_data.log('delivery.discarded', discard.delivery_id::text, jsonb_build_object('why', discard.why));
+END $$;
+COMMENT ON FUNCTION hookfast.discard IS
+    'Ends a delivery that is dead, or owed and not running: it is not tried any more';
+REVOKE ALL ON FUNCTION hookfast.discard FROM PUBLIC;

@@ -1,0 +1,31 @@
+CREATE OR REPLACE FUNCTION hookfast.discard_all(
+    handler text DEFAULT NULL, type text DEFAULT NULL, died_after timestamptz DEFAULT NULL,
+        died_before timestamptz DEFAULT NULL,
+    error text DEFAULT NULL, payload jsonpath DEFAULT NULL, why text DEFAULT NULL, at_most bigint DEFAULT NULL)
+    RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    letters bigint[] := ARRAY(SELECT m.delivery_id
+        FROM hookfast_data.dead_matching(discard_all.handler, discard_all.type,
+        discard_all.died_after, discard_all.died_before, discard_all.error, discard_all.payload) m);
+BEGIN
+    PERFORM hookfast_data.handler_id(discard_all.handler), hookfast_data.check_payload(discard_all.payload);
+    matching := cardinality(letters);
+    changed := 0;
+    sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
+        SELECT * FROM hookfast.dead_letters x WHERE x.delivery_id = ANY (letters[:5]) ORDER BY x.delivery_id) d);
+    IF discard_all.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.check_at_most(matching, discard_all.at_most);
+        PERFORM FROM hookfast_data.dead_letters d WHERE d.delivery_id = ANY (letters) ORDER BY d.delivery_id FOR UPDATE;
+        changed := hookfast_data.end_unrun(letters, discard_all.why);
+        PERFORM hookfast_data.log('deliveries.discarded', coalesce(discard_all.handler, 'all'),
+            jsonb_build_object('count', changed,
+            'type', discard_all.type, 'died_after', discard_all.died_after, 'died_before', discard_all.died_before,
+            'error', discard_all.error, 'payload', discard_all.payload::text, 'why', discard_all.why));
+    END IF;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION hookfast.discard_all IS
+    'Ends all dead letters that match; the filter is that of hookfast.retry_all. Without at_most it changes '
+    'nothing, and says how many match, with five of them';
+REVOKE ALL ON FUNCTION hookfast.discard_all FROM PUBLIC;

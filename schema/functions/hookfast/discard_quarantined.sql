@@ -1,0 +1,34 @@
+CREATE OR REPLACE FUNCTION hookfast.discard_quarantined(
+    source text DEFAULT NULL, reason text DEFAULT NULL, last_before timestamptz DEFAULT NULL, why text DEFAULT NULL,
+        at_most bigint DEFAULT NULL)
+    RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    rows bigint[] := ARRAY(SELECT q.id FROM hookfast_data.quarantine q
+        JOIN hookfast_data.sources s ON s.id = q.source_id
+        WHERE (discard_quarantined.source IS NULL OR s.name = discard_quarantined.source)
+            AND (discard_quarantined.reason IS NULL OR q.reason = discard_quarantined.reason)
+            AND (discard_quarantined.last_before IS NULL OR q.last_at < discard_quarantined.last_before)
+            -- What is still to be verified once more may be genuine.
+            AND q.asked IS NULL ORDER BY q.id);
+BEGIN
+    matching := cardinality(rows);
+    changed := 0;
+    sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
+        SELECT q.quarantine_id, q.source, q.reason, q.count, q.first_at, q.bytes FROM hookfast.quarantine q
+            WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
+    IF discard_quarantined.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.check_at_most(matching, discard_quarantined.at_most);
+        DELETE FROM hookfast_data.quarantine q WHERE q.id = ANY (rows) AND q.asked IS NULL;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+        PERFORM hookfast_data.log('quarantine.discarded', coalesce(discard_quarantined.source, 'all'),
+            jsonb_build_object('count', changed,
+            'reason', discard_quarantined.reason, 'last_before', discard_quarantined.last_before, 'why',
+                discard_quarantined.why));
+    END IF;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION hookfast.discard_quarantined IS
+    'Removes quarantined requests for good, which makes room; not those that are asked for and not answered yet. '
+    'Without at_most it changes nothing, and says how many match';
+REVOKE ALL ON FUNCTION hookfast.discard_quarantined FROM PUBLIC;

@@ -1,0 +1,92 @@
+CREATE OR REPLACE FUNCTION hookfast.enqueue(
+    source text, type text, payload jsonb, idempotency_key text DEFAULT NULL,
+    headers jsonb DEFAULT '{}', topic text DEFAULT NULL, key_expires_in interval DEFAULT NULL) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    from_source record;
+    event uuid := hookfast_data.new_event_id();
+    body bytea := convert_to(enqueue.payload::text, 'UTF8');
+    fingerprint text := encode(sha256(body), 'hex');
+    key text := coalesce(enqueue.idempotency_key, 'enqueue:' || event);
+    first record;
+    of_conflict record;
+    event_type text := enqueue.type;
+    first_event uuid;
+BEGIN
+    SELECT s.id, s.kind, s.search_fields INTO from_source FROM hookfast_data.sources s WHERE s.name = enqueue.source;
+    IF NOT FOUND OR from_source.kind <> 'sql' THEN
+        RAISE 'no source of kind sql is named %; nothing was enqueued', enqueue.source
+            USING ERRCODE = 'HF004',
+                HINT = 'Declare it in the configuration as kind = "sql", and start a process once. Other sources are '
+                'fed by their senders.';
+    END IF;
+    IF enqueue.type IS NULL OR enqueue.type !~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' OR octet_length(enqueue.type) > 200 THEN
+        RAISE 'the type % is none; nothing was enqueued', coalesce(enqueue.type, 'null')
+            USING ERRCODE = '22023', HINT = 'Segments of a-z, 0-9 and _, joined by dots, at most 200 bytes.';
+    END IF;
+    IF split_part(enqueue.type, '.', 1) = 'hookfast' THEN
+        RAISE 'the type % is one of Hookfast''s own; nothing was enqueued', enqueue.type
+            USING ERRCODE = '22023', HINT = 'Begin it with a word of your own.';
+    END IF;
+    IF body IS NULL THEN
+        RAISE 'the payload is null; nothing was enqueued'
+            USING ERRCODE = '22004', HINT = 'A JSON null is written ''null''.';
+    END IF;
+    IF octet_length(key) > 200 OR key = '' OR position('#conflict:' IN key) > 0 THEN
+        key := 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex');
+    END IF;
+    INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
+    VALUES (from_source.id, key, event, fingerprint, now() + enqueue.key_expires_in)
+    ON CONFLICT (source_id, key) DO UPDATE SET
+        event_id = CASE WHEN k.expires_at <= now() THEN excluded.event_id ELSE k.event_id END,
+        fingerprint = CASE WHEN k.expires_at <= now() THEN excluded.fingerprint ELSE k.fingerprint END,
+        expires_at = CASE WHEN k.expires_at <= now() THEN excluded.expires_at ELSE k.expires_at END
+    RETURNING k.event_id, k.fingerprint INTO first;
+    IF first.event_id <> event THEN
+        IF first.fingerprint = fingerprint THEN
+            INSERT INTO hookfast_data.counts (subject, counter) VALUES ('source:' || enqueue.source, 'duplicate');
+            RETURN first.event_id;
+        END IF;
+        -- The same key with other content: a conflict, an event of its own.
+        first_event := first.event_id;
+        key := key || '#conflict:' || fingerprint;
+        event_type := event_type || '.conflict';
+        INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
+        VALUES (from_source.id, key, event, fingerprint, now() + enqueue.key_expires_in)
+        ON CONFLICT (source_id, key) DO UPDATE SET
+            event_id = CASE WHEN k.expires_at <= now() THEN excluded.event_id ELSE k.event_id END,
+            expires_at = CASE WHEN k.expires_at <= now() THEN excluded.expires_at ELSE k.expires_at END
+        RETURNING k.event_id INTO of_conflict;
+        IF of_conflict.event_id <> event THEN
+            RETURN of_conflict.event_id;
+        END IF;
+    END IF;
+    INSERT INTO hookfast_data.events
+        (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, topic, headers, body)
+    VALUES (event, from_source.id, (SELECT r.version FROM hookfast_data.registry r), first_event, event_type, 'enqueue',
+        key,
+        left(enqueue.topic, 200), coalesce(enqueue.headers, '{}'), body);
+    -- It may commit late: due from the transaction's start, so that all of one transaction are one notification, which
+    -- goes out at its commit and tells the workers how far back to look.
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, due_at, ordering_key)
+    SELECT h.id, event, h.tries, CASE WHEN h.ordered_by IS NULL THEN now() END,
+        CASE WHEN h.ordered_by IS NOT NULL THEN '' END
+    FROM hookfast_data.handlers h
+    WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources))
+        AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, event_type));
+    -- Here and not by whoever reads new events: this may commit at any time.
+    INSERT INTO hookfast_data.search_terms (term, event_id)
+    SELECT t, event FROM hookfast_data.terms(body, from_source.search_fields) t ON CONFLICT DO NOTHING;
+    IF first_event IS NOT NULL THEN
+        PERFORM hookfast_data.news_of_conflict(event);
+    END IF;
+    INSERT INTO hookfast_data.counts (subject, counter)
+    VALUES ('source:' || enqueue.source, CASE WHEN first_event IS NULL THEN 'stored' ELSE 'conflict' END);
+    PERFORM pg_notify('hookfast_wake', floor(extract(epoch FROM now()) * 1000000)::bigint::text);
+    RETURN event;
+END $$;
+COMMENT ON FUNCTION hookfast.enqueue IS
+    'Puts an event in, inside the caller''s own transaction: it is there when that commits, and never was if it '
+    'rolls back. Answers with the event''s id; of a repeat, the first one''s';
+REVOKE ALL ON FUNCTION hookfast.enqueue FROM PUBLIC;

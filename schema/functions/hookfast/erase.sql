@@ -1,0 +1,24 @@
+CREATE OR REPLACE FUNCTION hookfast.erase(event_id uuid, why text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM hookfast_data.check_why(erase.why), hookfast_data.own_history();
+    PERFORM FROM hookfast_data.holds h WHERE h.event_id = erase.event_id;
+    IF FOUND THEN
+        RAISE 'event % is held; nothing was changed', erase.event_id
+            USING ERRCODE = 'HF006', HINT = 'hookfast.holds says why. Where that is over, hookfast.unhold first.';
+    END IF;
+    PERFORM FROM hookfast_data.outbox o WHERE o.event_id = erase.event_id LIMIT 1;
+    IF FOUND THEN
+        RAISE 'event % is still owed to a handler, which needs its payload; nothing was changed', erase.event_id
+            USING ERRCODE = 'HF006',
+                HINT = 'hookfast.explain says to whom. Let it be delivered, or discard the delivery first.';
+    END IF;
+    IF hookfast_data.erase_events(ARRAY[erase.event_id]) = 0 THEN
+        RAISE 'no event with the id % has a payload; nothing was changed', erase.event_id
+            USING ERRCODE = 'HF004', HINT = 'It may be erased already, or have left by retention.';
+    END IF;
+    PERFORM hookfast_data.log('event.erased', erase.event_id::text, jsonb_build_object('why', erase.why));
+END $$;
+COMMENT ON FUNCTION hookfast.erase IS
+    'Erases payload and headers of an event for good; its key, type and history stay. What is held is not erased';
+REVOKE ALL ON FUNCTION hookfast.erase FROM PUBLIC;

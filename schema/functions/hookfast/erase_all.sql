@@ -1,0 +1,61 @@
+CREATE OR REPLACE FUNCTION hookfast.erase_all(
+    term text DEFAULT NULL, source text DEFAULT NULL, type text DEFAULT NULL, received_after timestamptz DEFAULT NULL,
+    received_before timestamptz DEFAULT NULL, payload jsonpath DEFAULT NULL, why text DEFAULT NULL,
+        at_most bigint DEFAULT NULL)
+    RETURNS TABLE (matching bigint, still_owed bigint, held bigint, changed bigint, sample jsonb)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+        SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    named uuid[];
+    events uuid[];
+    owed uuid[];
+    kept uuid[];
+BEGIN
+    IF num_nonnulls(erase_all.term, erase_all.source, erase_all.type, erase_all.received_after,
+        erase_all.received_before, erase_all.payload) = 0 THEN
+        RAISE 'everything there is would match; nothing was changed'
+            USING ERRCODE = '22023', HINT = 'Say which: term, source, type, a time, or payload.';
+    END IF;
+    PERFORM hookfast_data.check_payload(erase_all.payload);
+    -- Who only looks is in nobody's way.
+    IF erase_all.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.own_history();
+    END IF;
+    IF erase_all.term IS NOT NULL THEN
+        named := ARRAY(SELECT f.event_id FROM hookfast.find(erase_all.term) f);
+    END IF;
+    events := ARRAY(
+        SELECT e.id FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
+        WHERE e.erased_at IS NULL AND (erase_all.term IS NULL OR e.id = ANY (named))
+            AND (erase_all.received_after IS NULL OR e.id >= hookfast.id_at(erase_all.received_after))
+            AND (erase_all.received_before IS NULL OR e.id < hookfast.id_at(erase_all.received_before))
+            AND (erase_all.source IS NULL OR s.name = erase_all.source)
+            AND (erase_all.type IS NULL OR hookfast_data.type_matches(erase_all.type, e.type))
+            AND (erase_all.payload IS NULL OR hookfast_data.payload_matches(e.body, erase_all.payload))
+        ORDER BY e.id);
+    owed := ARRAY(SELECT DISTINCT o.event_id FROM hookfast_data.outbox o WHERE o.event_id = ANY (events));
+    kept := ARRAY(SELECT h.event_id FROM hookfast_data.holds h WHERE h.event_id = ANY (events));
+    events := ARRAY(SELECT e FROM unnest(events) e EXCEPT SELECT o FROM unnest(owed || kept) o ORDER BY 1);
+    matching := cardinality(events);
+    still_owed := cardinality(owed);
+    held := cardinality(kept);
+    changed := 0;
+    sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
+        SELECT e.id AS event_id, e.type, e.idempotency_key, e.received_at FROM hookfast_data.events e
+            WHERE e.id = ANY (events[:5]) ORDER BY e.id) x);
+    IF erase_all.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.check_at_most(matching, erase_all.at_most);
+        changed := hookfast_data.erase_events(events);
+        -- Not the term: it may be what was to be erased.
+        PERFORM hookfast_data.log('events.erased', coalesce(erase_all.source, 'all'),
+            jsonb_build_object('count', changed, 'still_owed', still_owed, 'held', held,
+            'by_term', erase_all.term IS NOT NULL, 'type', erase_all.type, 'received_after', erase_all.received_after,
+            'received_before', erase_all.received_before, 'first_event_ids', to_jsonb(events[:100]), 'why',
+                erase_all.why));
+    END IF;
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION hookfast.erase_all IS
+    'Erases payload and headers of all events that match (term as in hookfast.find) and are neither owed nor '
+    'held. Without at_most it changes nothing, and says how many match, with five of them';
+REVOKE ALL ON FUNCTION hookfast.erase_all FROM PUBLIC;

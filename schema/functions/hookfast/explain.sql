@@ -1,0 +1,44 @@
+CREATE OR REPLACE FUNCTION hookfast.explain(event_id uuid) RETURNS TABLE (handler text, verdict text,
+    delivery_id bigint, says text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+        SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    happened record;
+BEGIN
+    SELECT e.type, e.registry_version, s.name AS source INTO happened FROM hookfast_data.events e
+    JOIN hookfast_data.sources s ON s.id = e.source_id WHERE e.id = explain.event_id;
+    IF NOT FOUND THEN
+        RAISE 'no event has the id %', explain.event_id
+            USING ERRCODE = 'HF004',
+                HINT = 'Its payload and history may have left by retention. hookfast.find looks by key, order, ICCID.';
+    END IF;
+    RETURN QUERY
+    WITH ours AS MATERIALIZED (
+        SELECT d.handler, d.delivery_id, d.state, d.attempts, d.next_try_at, d.ended_at FROM hookfast.deliveries d
+            WHERE d.event_id = explain.event_id
+    )
+    SELECT h.name, CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded') THEN o.state
+        WHEN o.state IS NOT NULL THEN 'owed'
+            WHEN NOT hookfast_data.subscribes(h.types, h.sources, happened.source, happened.type) THEN 'not subscribed'
+            WHEN h.registered_version > happened.registry_version THEN 'came later'
+            ELSE 'not owed' END,
+        o.delivery_id,
+        CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded')
+            THEN 'at ' || o.ended_at::timestamptz(0) || ', after ' || o.attempts || ' attempts'
+            WHEN o.state IS NOT NULL THEN o.state || coalesce(', next try at ' || o.next_try_at::timestamptz(0), '')
+                || ', ' || o.attempts || ' attempts so far'
+            WHEN NOT hookfast_data.subscribes(h.types, h.sources, happened.source, happened.type)
+                THEN 'it takes ' || array_to_string(h.types, ', ')
+                || coalesce(' of ' || array_to_string(h.sources, ', '), '')
+            WHEN h.registered_version > happened.registry_version
+                THEN 'its subscription is of ' || h.registered_at::timestamptz(0)
+                || '; hookfast.replay brings it the event'
+            ELSE 'its subscription took it, but there is neither a delivery nor an attempt; hookfast.replay brings it '
+                'the event' END
+    FROM hookfast_data.handlers h LEFT JOIN ours o ON o.handler = h.name ORDER BY h.name, o.delivery_id;
+END $$;
+COMMENT ON FUNCTION hookfast.explain IS
+    'For each handler what it has to do with an event: delivered, owed, dead, filtered, discarded, not '
+    'subscribed, or came later';
+REVOKE ALL ON FUNCTION hookfast.explain FROM PUBLIC;

@@ -1,0 +1,41 @@
+CREATE OR REPLACE FUNCTION hookfast.fail(
+    lease_id bigint, delivery_id bigint, error text, retry_after interval DEFAULT NULL,
+        dead boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    held hookfast_data.outbox := hookfast_data.pulled(fail.lease_id, fail.delivery_id);
+    policy jsonb := (SELECT h.retry FROM hookfast_data.handlers h WHERE h.id = held.handler_id);
+    gone text := CASE WHEN fail.dead THEN 'refused' WHEN held.tries_left <= 1 THEN 'tries_used' END;
+    failures integer := greatest(1, hookfast_data.retry_tries(policy) - held.tries_left + 1);
+BEGIN
+    IF gone IS NULL THEN
+        UPDATE hookfast_data.outbox o SET locked_by = NULL, tries_left = o.tries_left - 1,
+            due_at = clock_timestamp() + greatest(hookfast_data.retry_delay(policy, failures),
+                coalesce(fail.retry_after, interval '0'))
+        WHERE o.handler_id = held.handler_id AND o.id = held.id;
+    ELSE
+        DELETE FROM hookfast_data.outbox o WHERE o.handler_id = held.handler_id AND o.id = held.id;
+        INSERT INTO hookfast_data.dead_letters
+            (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error, replay_id)
+        VALUES (held.id, held.handler_id, held.event_id, held.attempt, held.lost, held.ordering_key, gone,
+            left(fail.error, 2000), held.replay_id);
+    END IF;
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, lease_id,
+        error)
+    SELECT held.event_id, held.id, held.attempt, held.handler_id, CASE WHEN gone IS NULL THEN 'retry' ELSE 'dead' END,
+        least(2147483647, extract(epoch FROM clock_timestamp() - l.registered_at) * 1000)::integer, l.id,
+            left(fail.error, 2000)
+    FROM hookfast_data.leases l WHERE l.id = fail.lease_id
+    ON CONFLICT DO NOTHING;
+    INSERT INTO hookfast_data.counts (subject, counter)
+    SELECT 'handler:' || h.name, CASE WHEN gone IS NULL THEN 'retry' ELSE 'dead' END FROM hookfast_data.handlers h
+        WHERE h.id = held.handler_id;
+    IF gone IS NOT NULL AND held.ordering_key <> '' THEN
+        PERFORM hookfast_data.wake(held.handler_id, ARRAY[held.ordering_key]);
+    END IF;
+END $$;
+COMMENT ON FUNCTION hookfast.fail IS
+    'Says that an attempt failed: again later by the handler''s policy and not before retry_after, or, where '
+    'dead, never. Raises HF002 where the lease is lost';
+REVOKE ALL ON FUNCTION hookfast.fail FROM PUBLIC;

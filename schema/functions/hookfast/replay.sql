@@ -1,0 +1,36 @@
+CREATE OR REPLACE FUNCTION hookfast.replay(event_id uuid, handler text, why text,
+    new_webhook_id boolean DEFAULT false) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    to_handler smallint := hookfast_data.handler_id(replay.handler);
+    happened record;
+    replay_id bigint;
+BEGIN
+    PERFORM hookfast_data.check_why(replay.why), hookfast_data.share_history();
+    SELECT e.erased_at INTO happened FROM hookfast_data.events e WHERE e.id = replay.event_id;
+    IF NOT FOUND OR to_handler IS NULL THEN
+        RAISE 'no event has the id %, or no handler was named; nothing was changed', replay.event_id
+            USING ERRCODE = 'HF004',
+                HINT = 'hookfast.find looks by key, order, ICCID. What has left by retention cannot be replayed.';
+    END IF;
+    IF happened.erased_at IS NOT NULL THEN
+        RAISE 'the payload of event % was erased, so it cannot be replayed; nothing was changed', replay.event_id
+            USING ERRCODE = 'HF007';
+    END IF;
+    INSERT INTO hookfast_data.replays (handler_id, state, after_id, upto_id, matching, replayed, per_second,
+        new_webhook_id, why, ended_at)
+    VALUES (to_handler, 'done', replay.event_id, replay.event_id, 1, 1, 1, replay.new_webhook_id, replay.why,
+        clock_timestamp())
+    RETURNING id INTO replay_id;
+    PERFORM hookfast_data.owe_again(to_handler, ARRAY[replay.event_id],
+        CASE WHEN replay.new_webhook_id THEN replay_id END);
+    PERFORM hookfast_data.log('event.replayed', replay.event_id::text,
+        jsonb_build_object('handler', replay.handler, 'replay_id', replay_id, 'new_webhook_id', replay.new_webhook_id,
+            'why', replay.why));
+    RETURN replay_id;
+END $$;
+COMMENT ON FUNCTION hookfast.replay IS
+    'Delivers an event to a handler again, also to one that did not exist when it came: a new delivery. '
+    'Receivers see the same webhook-id, and do nothing if they did the work before, unless new_webhook_id is '
+    'asked for';
+REVOKE ALL ON FUNCTION hookfast.replay FROM PUBLIC;

@@ -1,0 +1,43 @@
+CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject text, state text, says text)
+    LANGUAGE sql STABLE AS $$
+    SELECT 'intake', 'ingress', CASE WHEN count(*) FILTER (WHERE p.not_ready IS NULL) = 0 THEN 'bad'
+        WHEN count(*) FILTER (WHERE p.not_ready IS NOT NULL) > 0 THEN 'warn' ELSE 'ok' END,
+        CASE WHEN count(*) = 0 THEN 'no live process takes webhooks' ELSE count(*) FILTER (WHERE p.not_ready IS NULL)
+            || ' of ' || count(*) || ' live processes take webhooks' || coalesce('; ' || min(p.not_ready), '') END
+    FROM hookfast.processes p WHERE p.alive AND 'ingress' = ANY (p.roles)
+    UNION ALL
+    SELECT 'intake', 'partitions', CASE WHEN t.newest_day > current_date + 2 THEN 'ok'
+        WHEN t.newest_day >= current_date + 1 THEN 'warn' ELSE 'bad' END,
+        coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
+    FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
+    UNION ALL
+    SELECT 'source', s.source, CASE s.state WHEN 'ok' THEN 'ok' ELSE 'bad' END,
+        coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', ' || s.last_hour
+            || ' in the last hour'
+            || coalesce(' (usually ' || s.usual_hour || ')', '') || CASE WHEN s.rejected_last_hour > 0
+                THEN ', ' || s.rejected_last_hour || ' rejected' ELSE '' END
+            || CASE WHEN s.conflicts_last_hour > 0 THEN ', ' || s.conflicts_last_hour || ' conflicts' ELSE '' END
+            || CASE WHEN s.quarantined > 0 THEN ', ' || s.quarantined || ' in quarantine' ELSE '' END
+            || CASE s.state WHEN 'ok' THEN '' ELSE ': ' || s.state END
+    FROM hookfast.source_health s WHERE s.kind <> 'hookfast'
+    UNION ALL
+    SELECT 'handler', h.handler, CASE WHEN h.state = 'ok' AND h.dead_letters = 0 THEN 'ok'
+        WHEN h.state IN ('ok', 'paused', 'failing') THEN 'warn' ELSE 'bad' END,
+        h.ready || ' ready' || coalesce(' (oldest ' || date_trunc('second', h.oldest_ready_age) || ')', '') || ', '
+            || h.per_minute || ' a minute, '
+            || h.delivered_last_hour || ' delivered and ' || h.failed_last_hour || ' failed in the last hour, '
+                || h.dead_letters || ' dead letters'
+            || coalesce('; ' || h.state || ': ' || h.why, '')
+    FROM hookfast.handler_health h
+    UNION ALL
+    SELECT 'replay', r.replay_id || ' to ' || r.handler, 'ok', r.state || ', ' || r.replayed || ' of ' || r.matching
+    FROM hookfast.replays r WHERE r.state IN ('running', 'paused')
+    UNION ALL
+    SELECT 'storage', 'database', CASE WHEN max(t.oldest_snapshot_age) > 10000000 THEN 'warn' ELSE 'ok' END,
+        pg_catalog.pg_size_pretty(sum(t.bytes)) || CASE WHEN max(t.oldest_snapshot_age) > 1000000
+            THEN ', the oldest snapshot is ' || max(t.oldest_snapshot_age) || ' transactions old, held by '
+                || max(t.oldest_snapshot_holder) ELSE '' END
+    FROM hookfast.storage t
+$$;
+COMMENT ON FUNCTION hookfast.status IS 'One screen: is intake safe, is work moving. state is ok, warn or bad';
+REVOKE ALL ON FUNCTION hookfast.status FROM PUBLIC;

@@ -1,0 +1,54 @@
+CREATE OR REPLACE FUNCTION hookfast.timeline(text text)
+    RETURNS TABLE (at timestamptz, what text, event_id uuid, source text, type text, handler text, delivery_id bigint,
+        says text)
+    LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan AS $$
+    WITH found AS MATERIALIZED (SELECT f.event_id AS id FROM hookfast.find(timeline.text) f),
+    events AS MATERIALIZED (
+        SELECT e.event_id, e.source, e.type, e.received_at, e.origin, e.idempotency_key, e.conflicts_with,
+            e.verified_by, e.erased_at
+        FROM found f JOIN hookfast.events e ON e.event_id = f.id
+    ),
+    tried AS MATERIALIZED (
+        SELECT a.* FROM found f JOIN hookfast.attempts a ON a.event_id = f.id
+    ),
+    owed AS MATERIALIZED (
+        SELECT d.* FROM hookfast.deliveries d WHERE d.event_id = ANY (ARRAY(SELECT f.id FROM found f))
+            AND d.state IN ('ready', 'running', 'retrying', 'postponed', 'waiting', 'paused', 'dead')
+    )
+    SELECT t.* FROM (
+    SELECT e.received_at AS at, CASE WHEN e.conflicts_with IS NULL THEN 'received' ELSE 'conflict' END AS what,
+        e.event_id, e.source, e.type, NULL::text, NULL::bigint,
+        e.origin || ', key ' || e.idempotency_key || coalesce(', verified by ' || e.verified_by, '')
+            || coalesce(', conflicts with ' || e.conflicts_with, '')
+    FROM events e
+    UNION ALL
+    SELECT e.erased_at, 'erased', e.event_id, e.source, e.type, NULL, NULL, 'payload and headers' FROM events e
+        WHERE e.erased_at IS NOT NULL
+    UNION ALL
+    SELECT a.finished_at, a.outcome, a.event_id, e.source, e.type, a.handler, a.delivery_id,
+        'attempt ' || a.attempt || coalesce(', ' || a.duration_ms || ' ms', '')
+            || coalesce(': ' || coalesce(a.error, a.error_kind), '')
+    FROM tried a LEFT JOIN events e ON e.event_id = a.event_id
+    UNION ALL
+    SELECT coalesce(d.ended_at, statement_timestamp()), CASE d.state WHEN 'dead' THEN 'dead letter' ELSE 'owed' END,
+        d.event_id, e.source, e.type, d.handler, d.delivery_id,
+        CASE d.state WHEN 'dead' THEN d.attempts || ' attempts'
+            ELSE d.state || coalesce(', next try at ' || d.next_try_at::timestamptz(0), '') END
+            || coalesce(': ' || d.last_error, '')
+    FROM owed d LEFT JOIN events e ON e.event_id = d.event_id
+    UNION ALL
+    SELECT l.at, l.what, NULL, NULL, NULL, NULL, NULL,
+        l.subject || ' by ' || l.who || coalesce(': ' || (l.details->>'why'), '')
+    FROM hookfast.operator_log l JOIN (
+        SELECT 'event' AS kind, f.id::text AS subject FROM found f
+        UNION SELECT 'delivery', a.delivery_id::text FROM tried a UNION SELECT 'delivery', d.delivery_id::text
+            FROM owed d
+    ) s ON s.subject = l.subject
+        -- Another line's subject may be a replay, or a quarantined request, of the same number.
+        AND split_part(l.what, '.', 1) = s.kind
+    ) t
+    -- A dead letter and its last attempt are of one statement.
+    ORDER BY date_trunc('milliseconds', t.at), t.what = 'dead letter', t.at
+$$;
+COMMENT ON FUNCTION hookfast.timeline IS 'Everything that happened to what hookfast.find finds, in order';
+REVOKE ALL ON FUNCTION hookfast.timeline FROM PUBLIC;

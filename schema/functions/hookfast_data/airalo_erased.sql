@@ -1,0 +1,9 @@
+CREATE OR REPLACE FUNCTION hookfast_data.airalo_erased(events uuid[]) RETURNS void
+    LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM hookfast_data.airalo_sims s WHERE s.event_id = ANY (events);
+    DELETE FROM hookfast_data.airalo_low_data l WHERE l.event_id = ANY (events);
+    UPDATE hookfast_data.airalo_orders o SET description = NULL, reason = NULL WHERE o.event_id = ANY (events);
+END $$;
+COMMENT ON FUNCTION hookfast_data.airalo_erased IS 'Takes out of the projection what erased events brought';
+REVOKE ALL ON FUNCTION hookfast_data.airalo_erased FROM PUBLIC;

@@ -1,0 +1,28 @@
+CREATE OR REPLACE FUNCTION hookfast_data.airalo_take_due(sources smallint[], most bigint, pause interval)
+    RETURNS TABLE (id bigint, source text, request_id text, description text, placed_at timestamptz,
+        expected_by timestamptz)
+    LANGUAGE sql AS $$
+    WITH settled AS (
+        -- Nobody looks for them any more.
+        UPDATE hookfast_data.airalo_expected e SET check_at = NULL
+        WHERE e.source_id = ANY (sources) AND e.check_at <= clock_timestamp()
+            AND hookfast_data.airalo_state(e.id) IN ('completed', 'failed')
+        RETURNING hookfast_data.airalo_flag_double(e.source_id, e.description)
+    ),
+    due AS MATERIALIZED (
+        SELECT e.id FROM hookfast_data.airalo_expected e
+        WHERE e.source_id = ANY (sources) AND e.check_at <= clock_timestamp()
+            AND hookfast_data.airalo_state(e.id) IN ('expected', 'unknown')
+        ORDER BY e.check_at LIMIT most FOR UPDATE SKIP LOCKED
+    )
+    -- Less and less often, and no more after two weeks: then only a person can know.
+    UPDATE hookfast_data.airalo_expected e SET checks = e.checks + 1,
+        check_at = CASE WHEN e.expected_by > clock_timestamp() - interval '14 days'
+            THEN clock_timestamp() + least(pause * power(2, least(e.checks, 20)), interval '6 hours')
+            ELSE 'infinity' END
+    FROM due d, hookfast_data.sources s WHERE e.id = d.id AND s.id = e.source_id
+    RETURNING e.id, s.name, e.request_id, e.description, e.placed_at, e.expected_by
+$$;
+COMMENT ON FUNCTION hookfast_data.airalo_take_due IS
+    'The expected orders that are due to be looked for, each for one process';
+REVOKE ALL ON FUNCTION hookfast_data.airalo_take_due FROM PUBLIC;

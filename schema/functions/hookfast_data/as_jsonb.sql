@@ -1,0 +1,9 @@
+-- An exception block cannot run in a parallel worker before Postgres 17: restricted, not safe.
+CREATE OR REPLACE FUNCTION hookfast_data.as_jsonb(body bytea) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
+BEGIN
+    RETURN convert_from(body, 'UTF8')::jsonb;
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION hookfast_data.as_jsonb IS 'A body as jsonb, or null where Postgres cannot hold it as such';

@@ -1,0 +1,10 @@
+CREATE OR REPLACE FUNCTION hookfast_data.check_at_most(matching bigint, at_most bigint) RETURNS void
+    LANGUAGE plpgsql AS $$
+BEGIN
+    IF matching > at_most THEN
+        RAISE '% match, and at most % were allowed; nothing was changed', matching, at_most
+            USING ERRCODE = 'HF005', HINT = 'Look again without at_most, and call it with what you then allow.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION hookfast_data.check_at_most IS 'Raises where more match than were allowed';
+REVOKE ALL ON FUNCTION hookfast_data.check_at_most FROM PUBLIC;

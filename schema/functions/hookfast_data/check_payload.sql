@@ -1,0 +1,11 @@
+CREATE OR REPLACE FUNCTION hookfast_data.check_payload(payload jsonpath) RETURNS void
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM hookfast_data.check_filter(payload::text);
+EXCEPTION WHEN invalid_parameter_value THEN
+    RAISE 'payload is a path that finds something, but says neither true nor false; nothing was changed'
+        USING ERRCODE = '22023',
+            HINT = 'Write a predicate: $.data.quantity > 1, or exists($.sims[*] ? (@.iccid starts with "89")).';
+END $$;
+COMMENT ON FUNCTION hookfast_data.check_payload IS 'Raises where a jsonpath is no predicate: nothing would match it';
+REVOKE ALL ON FUNCTION hookfast_data.check_payload FROM PUBLIC;

@@ -1,0 +1,10 @@
+CREATE OR REPLACE FUNCTION hookfast_data.check_why(why text) RETURNS void
+    LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce(btrim(why), '') = '' THEN
+        RAISE 'why is empty; nothing was changed'
+            USING ERRCODE = '22023', HINT = 'Say it for those who read operator_log later.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION hookfast_data.check_why IS 'Raises where nobody said why';
+REVOKE ALL ON FUNCTION hookfast_data.check_why FROM PUBLIC;

@@ -1,0 +1,14 @@
+-- The days that are over by more than the time events are kept, with what would stay.
+CREATE OR REPLACE FUNCTION hookfast_data.days_to_leave() RETURNS TABLE (day date, lower uuid, upper uuid)
+    LANGUAGE sql STABLE AS $$
+    SELECT d.day, hookfast_data.id_at(d.day::timestamp AT TIME ZONE 'UTC'),
+        hookfast_data.id_at((d.day + 1)::timestamp AT TIME ZONE 'UTC')
+    FROM (SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day FROM pg_inherits i
+        JOIN pg_class c ON c.oid = i.inhrelid
+        JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace
+        WHERE n.nspname = 'hookfast_data' AND p.relname = 'events') d
+    CROSS JOIN (SELECT r.keep FROM hookfast_data.retention r WHERE r.class = 'events') r
+    WHERE (d.day + 1)::timestamp AT TIME ZONE 'UTC' <= clock_timestamp() - r.keep ORDER BY d.day
+$$;
+COMMENT ON FUNCTION hookfast_data.days_to_leave IS 'The days whose events are older than they are kept';
+REVOKE ALL ON FUNCTION hookfast_data.days_to_leave FROM PUBLIC;

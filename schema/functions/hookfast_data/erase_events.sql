@@ -1,0 +1,28 @@
+-- Payload and headers; the texts of its attempts too, since a handler may have repeated what it got. What is owed still
+-- needs its payload, and is left out.
+CREATE OR REPLACE FUNCTION hookfast_data.erase_events(events uuid[]) RETURNS bigint
+    LANGUAGE plpgsql AS $$
+DECLARE
+    erased uuid[];
+BEGIN
+    WITH gone AS (
+        UPDATE hookfast_data.events e SET body = '', headers = '{}', topic = NULL, erased_at = clock_timestamp()
+        WHERE e.id = ANY (events) AND e.erased_at IS NULL RETURNING e.id
+    )
+    SELECT coalesce(array_agg(g.id), '{}') INTO erased FROM gone g;
+    DELETE FROM hookfast_data.search_terms t WHERE t.event_id = ANY (erased);
+    UPDATE hookfast_data.attempts a SET error = 'was erased' WHERE a.event_id = ANY (erased) AND a.error IS NOT NULL;
+    UPDATE hookfast_data.dead_letters d SET last_error = 'was erased'
+        WHERE d.event_id = ANY (erased) AND d.last_error IS NOT NULL;
+    -- The news of a dead letter repeats its error.
+    UPDATE hookfast_data.events n
+        SET body = convert_to((convert_from(n.body, 'UTF8')::jsonb || '{"error": "was erased"}')::text, 'UTF8')
+    FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'
+    JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt
+    WHERE a.event_id = ANY (erased) AND n.id = k.event_id AND convert_from(n.body, 'UTF8')::jsonb ? 'error';
+    -- And what is kept of them elsewhere (0022).
+    PERFORM hookfast_data.airalo_erased(erased);
+    RETURN cardinality(erased);
+END $$;
+COMMENT ON FUNCTION hookfast_data.erase_events IS 'Erases payload and headers of events; answers with how many';
+REVOKE ALL ON FUNCTION hookfast_data.erase_events FROM PUBLIC;

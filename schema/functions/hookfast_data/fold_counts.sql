@@ -1,0 +1,14 @@
+CREATE OR REPLACE FUNCTION hookfast_data.fold_counts() RETURNS bigint
+    LANGUAGE sql AS $$
+    WITH gone AS (DELETE FROM hookfast_data.counts RETURNING subject, counter, value),
+    added AS (
+        INSERT INTO hookfast_data.rollups AS r (minute, subject, counter, value)
+        SELECT date_trunc('minute', clock_timestamp()), g.subject, g.counter, sum(g.value) FROM gone g GROUP BY 2, 3
+            ORDER BY 2, 3
+        ON CONFLICT (minute, subject, counter) DO UPDATE SET value = r.value + excluded.value
+    )
+    SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION hookfast_data.fold_counts IS
+    'Adds the counts of SQL clients to the rollups; answers with how many there were';
+REVOKE ALL ON FUNCTION hookfast_data.fold_counts FROM PUBLIC;

@@ -1,0 +1,15 @@
+CREATE OR REPLACE FUNCTION hookfast_data.oldest_snapshot() RETURNS TABLE (age bigint, holder text)
+    LANGUAGE sql STABLE AS $$
+    SELECT s.age, s.holder FROM (
+        SELECT age(a.backend_xmin)::bigint AS age,
+            'process ' || a.pid || coalesce(' (' || nullif(a.application_name, '') || ')', '') AS holder
+        FROM pg_catalog.pg_stat_activity a WHERE a.backend_xmin IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()
+        UNION ALL
+        SELECT age(p.transaction)::bigint, 'prepared transaction ' || p.gid FROM pg_catalog.pg_prepared_xacts p
+        UNION ALL
+        SELECT age(r.xmin)::bigint, 'replication slot ' || r.slot_name FROM pg_catalog.pg_replication_slots r
+            WHERE r.xmin IS NOT NULL
+    ) s ORDER BY s.age DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION hookfast_data.oldest_snapshot IS
+    'Who keeps dead rows from being removed for longest, and for how many transactions';

@@ -1,0 +1,13 @@
+-- In our words: Postgres would quote the payload.
+CREATE OR REPLACE FUNCTION hookfast_data.payload_error(body bytea) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
+BEGIN
+    PERFORM convert_from(body, 'UTF8')::jsonb;
+    RETURN NULL;
+EXCEPTION
+    WHEN character_not_in_repertoire OR untranslatable_character THEN RETURN 'holds a NUL, or is not UTF-8';
+    WHEN invalid_text_representation THEN RETURN 'is not JSON';
+    WHEN OTHERS THEN RETURN 'is JSON that Postgres cannot hold as jsonb';
+END $$;
+COMMENT ON FUNCTION hookfast_data.payload_error IS
+    'Why a body is not shown as jsonb, in a few words that quote none of it; null where it is';

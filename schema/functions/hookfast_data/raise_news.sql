@@ -1,0 +1,36 @@
+-- The key makes one thing one news. Due from the transaction's beginning, as what is enqueued.
+CREATE OR REPLACE FUNCTION hookfast_data.raise_news(type text, key text, payload jsonb,
+    source text DEFAULT 'hookfast') RETURNS uuid
+    LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    event uuid := hookfast_data.new_event_id();
+    taken uuid;
+BEGIN
+    PERFORM FROM hookfast_data.news_types n WHERE n.type = raise_news.type;
+    IF NOT FOUND THEN
+        RAISE 'no news is of type %', raise_news.type;
+    END IF;
+    INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, expires_at)
+    SELECT s.id, left(raise_news.key, 200), event, now() + interval '90 days' FROM hookfast_data.sources s
+        WHERE s.name = raise_news.source
+    ON CONFLICT (source_id, key) DO NOTHING RETURNING k.event_id INTO taken;
+    IF taken IS NULL THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body)
+    SELECT event, s.id, r.version, raise_news.type, 'hookfast', left(raise_news.key, 200), '{}',
+        convert_to(jsonb_strip_nulls(raise_news.payload)::text, 'UTF8')
+    FROM hookfast_data.sources s, hookfast_data.registry r WHERE s.name = raise_news.source;
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, due_at, ordering_key)
+    SELECT h.id, event, h.tries, CASE WHEN h.ordered_by IS NULL THEN now() END,
+        CASE WHEN h.ordered_by IS NOT NULL THEN '' END
+    FROM hookfast_data.handlers h WHERE hookfast_data.subscribes(h.types, h.sources, raise_news.source,
+        raise_news.type);
+    PERFORM hookfast_data.wake_workers();
+    RETURN event;
+END $$;
+COMMENT ON FUNCTION hookfast_data.raise_news IS
+    'Stores and routes a news, unless its key is known; answers with the event. What concerns a source''s own '
+    'business is an event of that source';
+REVOKE ALL ON FUNCTION hookfast_data.raise_news FROM PUBLIC;

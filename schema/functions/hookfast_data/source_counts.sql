@@ -1,0 +1,30 @@
+-- No REVOKE: readers call it through the view hookfast.source_health, and can call nothing in this schema by its name.
+CREATE OR REPLACE FUNCTION hookfast_data.source_counts(of_source text)
+    RETURNS TABLE (last_event_at timestamptz, last_hour bigint, usual_hour numeric, usual_since_last numeric,
+        duplicates bigint, conflicts bigint, rejected bigint, rejects jsonb, stored_15 bigint, rejected_15 bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH last AS (
+        SELECT (SELECT r.minute FROM hookfast_data.rollups r
+            WHERE r.subject = 'source:' || of_source AND r.counter = 'stored' ORDER BY r.minute DESC LIMIT 1) AS at
+    ),
+    hour AS MATERIALIZED (
+        SELECT r.minute, r.counter, r.value FROM hookfast_data.rollups r
+        WHERE r.subject = 'source:' || of_source AND r.minute > statement_timestamp() - interval '1 hour'
+    )
+    SELECT l.at,
+        (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter IN ('stored', 'conflict')),
+        hookfast_data.usual('source:' || of_source, statement_timestamp() - interval '1 hour', statement_timestamp()),
+        hookfast_data.usual('source:' || of_source,
+            greatest(l.at + interval '1 minute', statement_timestamp() - interval '1 day'), statement_timestamp()),
+        (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter = 'duplicate'),
+        (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter = 'conflict'),
+        (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter LIKE '%\_signature'),
+        (SELECT coalesce(jsonb_object_agg(x.counter, x.value), '{}') FROM (
+            SELECT h.counter, sum(h.value) AS value FROM hour h WHERE h.counter LIKE '%\_signature' GROUP BY 1) x),
+        (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter IN ('stored', 'conflict', 'duplicate')
+            AND h.minute > statement_timestamp() - interval '15 minutes'),
+        (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h
+            WHERE h.counter LIKE '%\_signature' AND h.minute > statement_timestamp() - interval '15 minutes')
+    FROM last l
+$$;
+COMMENT ON FUNCTION hookfast_data.source_counts IS 'What the rollups say of a source';

@@ -1,0 +1,61 @@
+-- One step: the deliveries and how far it has come are committed together, so that a crash neither skips nor repeats.
+-- It makes no more than its rate allows since the last step, and none while ten seconds' worth of it waits: live
+-- traffic goes first.
+CREATE OR REPLACE FUNCTION hookfast_data.step_replay(replay_id bigint, looks bigint DEFAULT 2000) RETURNS bigint
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+DECLARE
+    r record;
+    may bigint;
+    behind bigint;
+    chosen uuid[];
+    looked record;
+BEGIN
+    SELECT x.*, s.id AS source_id INTO r FROM hookfast_data.replays x
+        LEFT JOIN hookfast_data.sources s ON s.name = x.source
+    WHERE x.id = step_replay.replay_id AND x.state = 'running' FOR UPDATE OF x SKIP LOCKED;
+    IF NOT FOUND OR NOT pg_try_advisory_xact_lock_shared(x'686973746f7279'::bigint) THEN
+        RETURN 0;
+    END IF;
+    may := floor(r.per_second * least(extract(epoch FROM clock_timestamp() - r.stepped_at), 5));
+    IF may < 1 THEN
+        RETURN 0;
+    END IF;
+    SELECT count(*) INTO behind FROM (SELECT FROM hookfast_data.outbox o
+        WHERE o.handler_id = r.handler_id AND o.due_at IS NOT NULL AND o.due_at <= clock_timestamp()
+            LIMIT 10 * r.per_second) x;
+    IF behind < 10 * r.per_second THEN
+        SELECT count(*) INTO behind FROM (SELECT FROM hookfast_data.outbox o
+            WHERE o.handler_id = r.handler_id AND o.ordering_key = '' LIMIT 10 * r.per_second) x;
+    END IF;
+    IF behind >= 10 * r.per_second THEN
+        UPDATE hookfast_data.replays x SET stepped_at = clock_timestamp() WHERE x.id = r.id;
+        RETURN 0;
+    END IF;
+    WITH looked_at AS MATERIALIZED (
+        SELECT e.id, e.source_id, e.type, e.body, e.erased_at FROM hookfast_data.events e
+        WHERE e.id > r.after_id AND e.id < r.upto_id ORDER BY e.id LIMIT looks
+    ),
+    matching AS MATERIALIZED (
+        SELECT l.id FROM looked_at l
+        WHERE l.erased_at IS NULL AND (r.source_id IS NULL OR l.source_id = r.source_id)
+            AND (r.type IS NULL OR hookfast_data.type_matches(r.type, l.type))
+            AND (r.payload IS NULL OR hookfast_data.payload_matches(l.body, r.payload::jsonpath))
+        ORDER BY l.id LIMIT may
+    )
+    SELECT count(*) AS seen, (SELECT l.id FROM looked_at l ORDER BY l.id DESC LIMIT 1) AS last,
+        ARRAY(SELECT m.id FROM matching m ORDER BY m.id) AS found INTO looked FROM looked_at;
+    chosen := looked.found;
+    IF cardinality(chosen) > 0 THEN
+        PERFORM hookfast_data.owe_again(r.handler_id, chosen, CASE WHEN r.new_webhook_id THEN r.id END);
+    END IF;
+    -- Where the rate cut it, the rest of what was looked at comes the next time.
+    UPDATE hookfast_data.replays x SET replayed = x.replayed + cardinality(chosen), stepped_at = clock_timestamp(),
+        after_id = CASE WHEN cardinality(chosen) = may THEN chosen[cardinality(chosen)]
+            ELSE coalesce(looked.last, x.after_id) END,
+        state = CASE WHEN cardinality(chosen) < may AND looked.seen < looks THEN 'done' ELSE x.state END,
+        ended_at = CASE WHEN cardinality(chosen) < may AND looked.seen < looks THEN clock_timestamp() END
+    WHERE x.id = r.id;
+    RETURN cardinality(chosen);
+END $$;
+COMMENT ON FUNCTION hookfast_data.step_replay IS 'One step of a replay; answers with how many deliveries it made';
+REVOKE ALL ON FUNCTION hookfast_data.step_replay FROM PUBLIC;

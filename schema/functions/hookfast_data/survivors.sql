@@ -1,0 +1,19 @@
+-- Owed, dead, held, a conflict that is kept with what it conflicts with, or still before a replay.
+CREATE OR REPLACE FUNCTION hookfast_data.survivors(lower uuid, upper uuid) RETURNS TABLE (event_id uuid)
+    LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan AS $$
+    SELECT o.event_id FROM hookfast_data.outbox o WHERE o.event_id >= lower AND o.event_id < upper
+    UNION SELECT d.event_id FROM hookfast_data.dead_letters d WHERE d.event_id >= lower AND d.event_id < upper
+    UNION SELECT h.event_id FROM hookfast_data.holds h WHERE h.event_id >= lower AND h.event_id < upper
+    UNION SELECT e.id FROM hookfast_data.events e, hookfast_data.retention r
+        WHERE e.id >= lower AND e.id < upper AND e.conflicts_with IS NOT NULL AND r.class = 'conflicts'
+            AND (r.keep IS NULL OR hookfast_data.id_time(e.id) > clock_timestamp() - r.keep)
+    -- The first of a pair may be of an earlier day than the conflict.
+    UNION SELECT e.conflicts_with FROM hookfast_data.events e, hookfast_data.retention r
+        WHERE e.id >= lower AND e.conflicts_with >= lower AND e.conflicts_with < upper AND r.class = 'conflicts'
+            AND (r.keep IS NULL OR hookfast_data.id_time(e.id) > clock_timestamp() - r.keep)
+    UNION SELECT e.id FROM hookfast_data.events e JOIN hookfast_data.replays r
+        ON e.id > r.after_id AND e.id < r.upto_id AND r.state IN ('running', 'paused')
+        WHERE e.id >= lower AND e.id < upper
+$$;
+COMMENT ON FUNCTION hookfast_data.survivors IS 'The events between two ids that retention leaves alone';
+REVOKE ALL ON FUNCTION hookfast_data.survivors FROM PUBLIC;

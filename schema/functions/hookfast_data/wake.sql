@@ -1,0 +1,25 @@
+-- The next of each key is due, unless another of it is, or a dead letter holds the key. Finite times come before
+-- infinity in the index, so the first row of a key tells.
+CREATE OR REPLACE FUNCTION hookfast_data.wake(handler smallint, keys text[]) RETURNS bigint
+    LANGUAGE sql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
+    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    WITH next AS MATERIALIZED (
+        SELECT f.tid FROM (SELECT DISTINCT unnest(keys) AS key) k
+        JOIN hookfast_data.handlers h ON h.id = wake.handler
+        CROSS JOIN LATERAL (
+            SELECT o.ctid AS tid, o.due_at FROM hookfast_data.outbox o
+            WHERE o.handler_id = wake.handler AND o.ordering_key = k.key AND o.ordering_key <> ''
+            ORDER BY o.due_at, o.id LIMIT 1
+        ) f
+        WHERE f.due_at = 'infinity' AND NOT (h.on_dead = 'hold' AND EXISTS (
+            SELECT FROM hookfast_data.dead_letters d WHERE d.handler_id = wake.handler AND d.ordering_key = k.key))
+    ),
+    woken AS (
+        UPDATE hookfast_data.outbox o SET due_at = clock_timestamp() FROM next n WHERE o.ctid = n.tid RETURNING o.id
+    )
+    SELECT count(*) FROM woken
+$$;
+COMMENT ON FUNCTION hookfast_data.wake IS
+    'Makes the next delivery of each key due where none of that key is; answers with how many. Safe to call at '
+    'any time';
+REVOKE ALL ON FUNCTION hookfast_data.wake FROM PUBLIC;

@@ -1,0 +1,11 @@
+CREATE OR REPLACE VIEW hookfast.airalo_credit AS
+SELECT
+    s.name AS source,
+    c.threshold,
+    c.remaining,
+    c.message,
+    c.event_id,
+    c.received_at
+FROM hookfast_data.airalo_credit c JOIN hookfast_data.sources s ON s.id = c.source_id;
+COMMENT ON VIEW hookfast.airalo_credit IS
+    'What each account''s credit last said: percent of the limit that are used, and what is left';

@@ -1,0 +1,111 @@
+-- In parts, so that whatever one asks by is found by its index: results with a description, results that say none (a
+-- failed
+-- order), and what is still awaited.
+CREATE OR REPLACE VIEW hookfast.airalo_orders AS
+SELECT
+    s.name AS source,
+    o.request_id,
+    o.description,
+    o.state,
+    o.order_id,
+    o.code,
+    o.package_id,
+    o.package,
+    o.quantity,
+    o.validity_days,
+    o.data,
+    o.text,
+    o.voice,
+    o.currency,
+    o.price,
+    o.net_price,
+    o.total_amount_paid,
+    o.pricing_model,
+    o.reason,
+    o.ordered_at,
+    o.received_at,
+    o.event_id,
+    cardinality(o.conflicts) > 0 AS possible_double_purchase,
+    o.conflicts AS conflict_event_ids,
+    coalesce(e.placed_at, u.placed_at) AS placed_at,
+    coalesce(e.expected_by, u.expected_by) AS expected_by,
+    coalesce(e.overdue_at, u.overdue_at) AS overdue_at,
+    coalesce(e.checked_says, u.checked_says) AS checked_says
+FROM hookfast_data.airalo_orders o JOIN hookfast_data.sources s ON s.id = o.source_id
+LEFT JOIN hookfast_data.airalo_expected e ON e.source_id = o.source_id AND e.request_id = o.request_id
+LEFT JOIN hookfast_data.airalo_expected u ON u.source_id = o.source_id AND u.description = o.description
+    AND u.request_id IS NULL
+WHERE o.description IS NOT NULL
+UNION ALL
+SELECT
+    s.name,
+    o.request_id,
+    e.description,
+    o.state,
+    o.order_id,
+    o.code,
+    o.package_id,
+    o.package,
+    o.quantity,
+    o.validity_days,
+    o.data,
+    o.text,
+    o.voice,
+    o.currency,
+    o.price,
+    o.net_price,
+    o.total_amount_paid,
+    o.pricing_model,
+    o.reason,
+    o.ordered_at,
+    o.received_at,
+    o.event_id,
+    cardinality(o.conflicts) > 0,
+    o.conflicts,
+    e.placed_at,
+    e.expected_by,
+    e.overdue_at,
+    e.checked_says
+FROM hookfast_data.airalo_orders o JOIN hookfast_data.sources s ON s.id = o.source_id
+LEFT JOIN hookfast_data.airalo_expected e ON e.source_id = o.source_id AND e.request_id = o.request_id
+WHERE o.description IS NULL
+UNION ALL
+SELECT
+    s.name,
+    e.request_id,
+    e.description,
+    CASE WHEN e.unknown_why IS NOT NULL THEN 'unknown' WHEN e.expected_by <= now() THEN 'overdue' ELSE 'expected' END,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    e.unknown_why,
+    NULL,
+    NULL,
+    NULL,
+    false,
+    '{}',
+    e.placed_at,
+    e.expected_by,
+    e.overdue_at,
+    e.checked_says
+FROM hookfast_data.airalo_expected e JOIN hookfast_data.sources s ON s.id = e.source_id
+WHERE e.check_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o
+        WHERE o.source_id = e.source_id AND o.request_id = e.request_id)
+    AND (e.request_id IS NOT NULL
+        OR NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o
+            WHERE o.source_id = e.source_id AND o.description = e.description));
+COMMENT ON VIEW hookfast.airalo_orders IS
+    'Orders with Airalo: expected, overdue, unknown (it did not say whether it took the order), completed or '
+    'failed. One row a request';

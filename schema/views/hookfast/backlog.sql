@@ -1,0 +1,73 @@
+-- One scan of the outbox. By the statement's time, so that one row is not counted twice.
+CREATE OR REPLACE VIEW hookfast.backlog AS
+WITH owed AS MATERIALIZED (
+    SELECT
+        o.handler_id,
+        count(*) FILTER (WHERE o.locked_by IS NULL
+            AND (o.due_at IS NULL OR o.due_at <= statement_timestamp())) AS ready,
+        count(*) FILTER (WHERE o.locked_by IS NOT NULL) AS running,
+        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at = 'infinity') AS waiting,
+        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at > statement_timestamp()
+            AND o.due_at <> 'infinity') AS later,
+        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at > statement_timestamp()
+            AND o.due_at <= statement_timestamp() + interval '5 minutes') AS due_in_5_minutes,
+        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at > statement_timestamp()
+            AND o.due_at <= statement_timestamp() + interval '30 minutes') AS due_in_30_minutes,
+        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at > statement_timestamp()
+            AND o.due_at <= statement_timestamp() + interval '120 minutes') AS due_in_120_minutes,
+        min(o.id) FILTER (WHERE o.locked_by IS NULL AND o.due_at IS NULL) AS oldest_fresh,
+        min(o.due_at) FILTER (WHERE o.locked_by IS NULL AND o.due_at <= statement_timestamp()) AS oldest_due
+    FROM hookfast_data.outbox o GROUP BY o.handler_id
+),
+done AS MATERIALIZED (
+    SELECT
+        r.subject,
+        sum(r.value) / 5.0 AS per_minute
+    FROM hookfast_data.rollups r
+    WHERE r.counter IN ('delivered', 'filtered', 'dead') AND r.subject LIKE 'handler:%'
+        AND r.minute >= date_trunc('minute', statement_timestamp()) - interval '5 minutes'
+        AND r.minute < date_trunc('minute', statement_timestamp())
+    GROUP BY r.subject
+),
+counted AS (
+    SELECT
+        h.id,
+        h.name,
+        h.kind,
+        h.paused_at,
+        coalesce(o.ready, 0) AS ready,
+        coalesce(o.running, 0) AS running,
+        coalesce(o.waiting, 0) AS waiting,
+        coalesce(o.later, 0) AS later,
+        coalesce(o.due_in_5_minutes, 0) AS due_in_5_minutes,
+        coalesce(o.due_in_30_minutes, 0) AS due_in_30_minutes,
+        coalesce(o.due_in_120_minutes, 0) AS due_in_120_minutes,
+        least(o.oldest_due, (SELECT hookfast_data.id_time(f.event_id) FROM hookfast_data.outbox f
+            WHERE f.handler_id = o.handler_id AND f.id = o.oldest_fresh)) AS oldest_ready_at,
+        round(coalesce(d.per_minute, 0), 1) AS per_minute,
+        (SELECT count(*) FROM hookfast_data.leases l
+            WHERE l.expires_at > statement_timestamp() AND l.handlers @> ARRAY[h.id]) AS served_by
+    FROM hookfast_data.handlers h LEFT JOIN owed o ON o.handler_id = h.id
+        LEFT JOIN done d ON d.subject = 'handler:' || h.name
+)
+SELECT
+    c.name AS handler,
+    c.ready,
+    c.running,
+    c.waiting,
+    c.later,
+    c.due_in_5_minutes,
+    c.due_in_30_minutes,
+    c.due_in_120_minutes,
+    c.oldest_ready_at,
+    statement_timestamp() - c.oldest_ready_at AS oldest_ready_age,
+    c.per_minute,
+    c.served_by,
+    c.served_by = 0
+        AND (c.kind <> 'pull' OR coalesce(c.oldest_ready_at < statement_timestamp() - interval '5 minutes',
+        false)) AS unserved,
+    c.paused_at IS NOT NULL AS paused
+FROM counted c;
+COMMENT ON VIEW hookfast.backlog IS
+    'One row a handler: how many deliveries are ready, running, waiting for their key, or due later; since when '
+    'the oldest is ready; how many a minute were ended in the last five; and whether nobody serves it';

@@ -1,0 +1,16 @@
+CREATE OR REPLACE VIEW hookfast.dead_letters AS
+SELECT
+    d.delivery_id,
+    h.name AS handler,
+    d.event_id,
+    d.attempt AS attempts,
+    d.reason,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN d.last_error END AS last_error,
+    d.died_at,
+    (SELECT e.type FROM hookfast_data.events e WHERE e.id = d.event_id) AS type,
+    (SELECT e.idempotency_key FROM hookfast_data.events e WHERE e.id = d.event_id) AS idempotency_key,
+    d.ordering_key
+FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id;
+COMMENT ON VIEW hookfast.dead_letters IS
+    'Deliveries that used up their tries or were refused for good. hookfast.retry and hookfast.discard are for '
+    'them';

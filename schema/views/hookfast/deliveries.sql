@@ -1,0 +1,75 @@
+CREATE OR REPLACE VIEW hookfast.deliveries AS
+SELECT
+    o.id AS delivery_id,
+    h.name AS handler,
+    o.event_id,
+    CASE WHEN o.locked_by IS NOT NULL THEN 'running'
+        WHEN h.paused_at IS NOT NULL THEN 'paused'
+        WHEN o.due_at = 'infinity' THEN 'waiting'
+        WHEN o.due_at > clock_timestamp() THEN CASE WHEN o.attempt > 0 THEN 'retrying' ELSE 'postponed' END
+        ELSE 'ready' END AS state,
+    o.attempt AS attempts,
+    o.tries_left::integer AS tries_left,
+    nullif(o.due_at, 'infinity') AS next_try_at,
+    NULL::timestamptz AS ended_at,
+    nullif(o.ordering_key, '') AS ordering_key,
+    CASE WHEN o.attempt > 0 AND (SELECT hookfast_data.unmasked(current_user)) THEN (
+        SELECT a.error FROM hookfast_data.attempts a WHERE a.event_id = o.event_id AND a.delivery_id = o.id
+        ORDER BY a.attempt DESC LIMIT 1) END AS last_error
+FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
+UNION ALL
+SELECT
+    d.delivery_id,
+    h.name,
+    d.event_id,
+    'dead',
+    d.attempt,
+    0,
+    NULL,
+    d.died_at,
+    d.ordering_key,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN d.last_error END
+FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
+UNION ALL
+SELECT
+    a.delivery_id,
+    h.name,
+    a.event_id,
+    'delivered',
+    a.attempt,
+    NULL,
+    NULL,
+    a.finished_at,
+    NULL,
+    NULL
+FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'delivered'
+UNION ALL
+SELECT
+    a.delivery_id,
+    h.name,
+    a.event_id,
+    'filtered',
+    a.attempt,
+    NULL,
+    NULL,
+    a.finished_at,
+    NULL,
+    NULL
+FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'filtered'
+UNION ALL
+SELECT
+    a.delivery_id,
+    h.name,
+    a.event_id,
+    'discarded',
+    a.attempt - 1,
+    NULL,
+    NULL,
+    a.finished_at,
+    NULL,
+    NULL
+FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'discarded';
+COMMENT ON VIEW hookfast.deliveries IS
+    'Every delivery with its state: ready, running, retrying (at next_try_at), postponed, waiting (for an '
+    'earlier one of its key), paused, dead, delivered, filtered (done, since its payload is none the handler '
+    'wants) or discarded';

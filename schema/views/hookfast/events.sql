@@ -1,0 +1,22 @@
+CREATE OR REPLACE VIEW hookfast.events AS
+SELECT
+    e.id AS event_id,
+    s.name AS source,
+    e.type,
+    e.topic,
+    e.origin,
+    e.received_at,
+    e.idempotency_key,
+    e.conflicts_with,
+    e.verified_by,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN e.headers
+        ELSE hookfast_data.shown_headers(e.headers) END AS headers,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN hookfast_data.as_jsonb(e.body)
+        ELSE hookfast_data.masked(hookfast_data.as_jsonb(e.body), s.secret_fields) END AS payload,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN e.body END AS body,
+    CASE WHEN e.erased_at IS NOT NULL THEN 'was erased' ELSE hookfast_data.payload_error(e.body) END AS payload_error,
+    e.erased_at
+FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id;
+COMMENT ON VIEW hookfast.events IS
+    'One row for each thing that happened. payload is null where the body is not JSON that Postgres can hold, '
+    'and payload_error says why; body has its exact bytes (operators only)';

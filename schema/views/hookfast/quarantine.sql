@@ -1,0 +1,20 @@
+CREATE OR REPLACE VIEW hookfast.quarantine AS
+SELECT
+    q.id AS quarantine_id,
+    s.name AS source,
+    q.reason,
+    q.count,
+    q.first_at,
+    q.last_at,
+    q.topic,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN q.headers
+        ELSE hookfast_data.shown_headers(q.headers) END AS headers,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN q.body END AS body,
+    octet_length(q.body) AS bytes,
+    q.asked,
+    q.asked_by,
+    q.answer
+FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id;
+COMMENT ON VIEW hookfast.quarantine IS
+    'Requests that failed verification; identical ones are one row with a count. body is for operators. '
+    'hookfast.reverify, hookfast.release and hookfast.discard_quarantined are for them';

@@ -1,0 +1,16 @@
+CREATE OR REPLACE VIEW hookfast.workers AS
+SELECT
+    l.holder,
+    l.kind,
+    l.id AS lease_id,
+    ARRAY(SELECT h.name FROM hookfast_data.handlers h WHERE h.id = ANY (l.handlers) ORDER BY h.name) AS handlers,
+    l.registered_at,
+    l.expires_at,
+    l.expires_at > statement_timestamp() AS alive,
+    coalesce(r.running, 0) AS running
+FROM hookfast_data.leases l
+LEFT JOIN (SELECT o.locked_by, count(*) AS running FROM hookfast_data.outbox o WHERE o.locked_by IS NOT NULL
+    GROUP BY 1) r
+    ON r.locked_by = l.id;
+COMMENT ON VIEW hookfast.workers IS
+    'Who may hold deliveries: workers, and the batches that clients pulled; and how many each holds';

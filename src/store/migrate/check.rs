@@ -1,0 +1,37 @@
+//! Whether this program may run on the schema as it is.
+
+use super::{MigrateError, Schema, VERSION, numbered, replace};
+use crate::store::{Database, Role, StoreError};
+use sqlx::PgConnection;
+
+/// Looks whether this program may run on the schema as it is.
+///
+/// # Errors
+/// [`MigrateError::Pending`], [`MigrateError::TooOld`] and [`MigrateError::Unreleased`], or the database could not be
+/// asked.
+pub async fn check_schema(database: &Database) -> Result<(), MigrateError> {
+    let mut connection = database.connect(Role::General).await?;
+    let checked = check(&mut connection.inner).await;
+    connection.close().await;
+    checked
+}
+
+async fn check(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    let ours = Schema::of_this_program();
+    let pending = numbered::pending(connection, &ours).await?;
+    if pending.len() == ours.migrations.len() {
+        return Err(MigrateError::Pending);
+    }
+    let (schema, oldest): (i32, i32) =
+        sqlx::query_as("SELECT schema_version, oldest_program FROM hookfast_data.compatibility")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(StoreError::new("check the schema"))?;
+    if oldest > VERSION {
+        return Err(MigrateError::TooOld { schema, oldest });
+    }
+    if !pending.is_empty() || !replace::pending(connection, &ours).await?.is_empty() {
+        return Err(MigrateError::Pending);
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Why a schema could not be brought up.
+
+use super::VERSION;
+use crate::store::StoreError;
+
+/// A schema that could not be brought up, or that this program may not run on.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A migration failed.
+    #[error("a migration failed, and was rolled back; the ones before it stand: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A function or a view could not be replaced.
+    #[error(
+        "{object} could not be replaced, so no function or view was; tables and data are as they were: {source}. If you made an object of that name yourself, rename it and start this again; otherwise run the previous release, and report this"
+    )]
+    Object {
+        /// Which one.
+        object: String,
+        /// What the server said.
+        source: sqlx::Error,
+    },
+    /// The database was made by a build that was never released.
+    #[error(
+        "the schema was made by an unreleased build of hookfast (migration {version} is another), and cannot be upgraded; nothing was changed. Use an empty database, or delete all its events with DROP SCHEMA hookfast, hookfast_data CASCADE, then start this again"
+    )]
+    Unreleased {
+        /// The first migration that differs.
+        version: i64,
+    },
+    /// The program's own plan cannot be read.
+    #[error("this program's own plan of its migrations cannot be read ({0}); nothing was changed. Run another build")]
+    Plan(#[from] toml::de::Error),
+    /// Somebody held a table for too long.
+    #[error(
+        "a migration did not get its locks in {seconds} s, since somebody holds our tables; it was rolled back, the ones before it stand, and nobody was held up for longer than a moment. They have been held for longest by: {holders}. End that transaction (SELECT pg_terminate_backend(PID)), and start this again"
+    )]
+    Blocked {
+        /// For how long it was tried.
+        seconds: u64,
+        /// Who holds locks on our tables for longest.
+        holders: String,
+    },
+    /// There are migrations to apply, and nobody may apply them here.
+    #[error(
+        "the database lacks migrations of this program; nothing was changed. Run `hookfast migrate`, or start without --no-migrate"
+    )]
+    Pending,
+    /// The schema is too new.
+    #[error(
+        "the database's schema {schema} asks for a program of version {oldest} at least, and this one is {VERSION}; nothing was changed. Run a newer hookfast"
+    )]
+    TooOld {
+        /// The schema's version.
+        schema: i32,
+        /// The oldest program it lets run.
+        oldest: i32,
+    },
+}
+
+impl MigrateError {
+    /// A lock that was not had in time, or a deadlock: nothing happened, and the same again may work.
+    pub(super) fn is_in_the_way(&self) -> bool {
+        use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
+        let (Self::Migration(Execute(error) | ExecuteMigration(error, _)) | Self::Object { source: error, .. }) = self
+        else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some("55P03" | "40P01"))
+    }
+}

@@ -1,0 +1,134 @@
+//! Brings the schema of a database up to this program: numbered migrations for tables, types and data, then the
+//! functions and views that have changed. Everything is recorded in `hookfast_data`: an application may have
+//! migrations of its own in the same database.
+
+mod check;
+mod error;
+mod numbered;
+mod objects;
+mod patience;
+mod plan;
+mod replace;
+
+pub use check::check_schema;
+pub use error::MigrateError;
+pub use numbered::drop_unreleased;
+pub use objects::{Object, ObjectKind};
+pub use plan::{Plan, Planned, Replaced, plan, planned};
+
+use super::{Connection, Database, Role, StoreError};
+use patience::Patience;
+use sqlx::{
+    AssertSqlSafe, PgConnection,
+    migrate::{Migration, Migrator},
+};
+use std::time::Duration;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The version of the schema this program was written for, and the oldest it can run on.
+const VERSION: i32 = 2;
+
+/// "hookfast" in ASCII: what the processes agree to lock while one of them migrates.
+const LOCK: i64 = 0x686f_6f6b_6661_7374;
+
+/// How long a migration waits for a lock in one go: whoever comes after it, as ingest, waits behind it for as long.
+const LOCK_TIMEOUT: &str = "100ms";
+
+/// For how long it is tried.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A schema as a program has it: what [`migrate_to`] brings a database up to.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// The version of the schema; a program of an older version leaves a newer schema alone.
+    pub version: i32,
+    /// The numbered migrations, in their order.
+    pub migrations: Vec<Migration>,
+    /// The functions and views, in the order of creation.
+    pub objects: Vec<Object>,
+}
+
+impl Schema {
+    /// The schema of this program.
+    pub fn of_this_program() -> Self {
+        Self {
+            version: VERSION,
+            migrations: MIGRATIONS.migrations.iter().cloned().collect(),
+            objects: objects::OBJECTS.to_vec(),
+        }
+    }
+}
+
+/// What a run has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Migrated {
+    /// Numbered migrations applied.
+    pub migrations: usize,
+    /// Functions and views created or replaced.
+    pub objects: usize,
+}
+
+/// Brings the schema up to this program, one process at a time.
+///
+/// Needs CREATE on the database unless both schemas exist, never superuser, no extension. Where nothing is pending,
+/// nothing is written.
+///
+/// # Errors
+/// [`MigrateError`].
+pub async fn migrate(database: &Database) -> Result<Migrated, MigrateError> {
+    migrate_to(database, &Schema::of_this_program(), PATIENCE).await
+}
+
+/// Brings a database up to any schema, with any patience towards those that hold our tables: what does not get its
+/// locks is rolled back and tried again, and stands back in between.
+///
+/// # Errors
+/// [`MigrateError`].
+pub async fn migrate_to(database: &Database, schema: &Schema, patience: Duration) -> Result<Migrated, MigrateError> {
+    let mut connection = database.connect(Role::General).await?;
+    let migrated = run(&mut connection, schema, patience).await;
+    // The lock goes with the connection.
+    connection.close().await;
+    migrated
+}
+
+async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -> Result<Migrated, MigrateError> {
+    let connection = &mut connection.inner;
+    if !anything_pending(connection, schema).await? {
+        return Ok(Migrated::default());
+    }
+    // A migration may take longer than anything else, but may not queue in front of ingest.
+    let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
+    sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection).await.map_err(StoreError::new("migrate"))?;
+    // Tried and polled, not waited for: a waiter's snapshot would deadlock with CREATE INDEX CONCURRENTLY.
+    while !lock(connection).await? {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut patience = Patience::new(patience);
+    let before = numbered::pending(connection, schema).await?.len();
+    loop {
+        let Err(error) = numbered::apply(connection, schema).await else { break };
+        patience.stand_back(connection, error).await?;
+    }
+    let objects = loop {
+        match replace::apply(connection, schema).await {
+            Ok(objects) => break objects,
+            Err(error) => patience.stand_back(connection, error).await?,
+        }
+    };
+    Ok(Migrated { migrations: before, objects })
+}
+
+async fn anything_pending(connection: &mut PgConnection, schema: &Schema) -> Result<bool, MigrateError> {
+    Ok(!numbered::pending(connection, schema).await?.is_empty()
+        || !replace::pending(connection, schema).await?.is_empty())
+}
+
+async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+        .bind(LOCK)
+        .fetch_one(connection)
+        .await
+        .map_err(StoreError::new("lock the migrations"))
+}

@@ -1,0 +1,81 @@
+//! The numbered migrations: tables, types and data.
+
+use super::{MigrateError, Schema};
+use crate::store::{Database, Role, StoreError};
+use sqlx::{PgConnection, migrate::Migrator};
+use std::collections::HashMap;
+
+/// Where sqlx records them.
+const TABLE: &str = "hookfast_data.migrations";
+
+/// The names of the migrations that are not applied yet, in their order.
+///
+/// # Errors
+/// [`MigrateError::Unreleased`] where one that is applied is not this schema's.
+pub(super) async fn pending(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<String>, MigrateError> {
+    let recorded = recorded(connection).await.map_err(StoreError::new("read the migrations"))?;
+    let mut pending = Vec::new();
+    for migration in &schema.migrations {
+        match recorded.get(&migration.version) {
+            Some(checksum) if *checksum == *migration.checksum => {}
+            Some(_) => return Err(MigrateError::Unreleased { version: migration.version }),
+            None => pending.push(format!("{:04}_{}.sql", migration.version, migration.description.replace(' ', "_"))),
+        }
+    }
+    Ok(pending)
+}
+
+/// Applies what is pending, each migration in a transaction of its own.
+pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Result<(), MigrateError> {
+    if pending(connection, schema).await?.is_empty() {
+        return Ok(());
+    }
+    create_schemas(connection).await.map_err(StoreError::new("create the schemas"))?;
+    // Those of a newer program are missing here; check_schema decides about them.
+    let mut migrator = Migrator { ignore_missing: true, locking: false, ..Migrator::DEFAULT };
+    migrator.migrations = schema.migrations.clone().into();
+    migrator.dangerous_set_table_name(TABLE);
+    Ok(migrator.run_direct(None, connection, false).await?)
+}
+
+/// Postgres asks for the privilege to create a schema before it looks whether the schema exists.
+async fn create_schemas(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    for create in ["CREATE SCHEMA hookfast", "CREATE SCHEMA hookfast_data"] {
+        let name = create.trim_start_matches("CREATE SCHEMA ");
+        let exists = "SELECT to_regnamespace($1) IS NOT NULL";
+        if !sqlx::query_scalar(exists).bind(name).fetch_one(&mut *connection).await? {
+            sqlx::raw_sql(create).execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The checksums of the migrations that are applied, by their numbers.
+async fn recorded(connection: &mut PgConnection) -> Result<HashMap<i64, Vec<u8>>, sqlx::Error> {
+    let exists = "SELECT to_regclass('hookfast_data.migrations') IS NOT NULL";
+    if !sqlx::query_scalar(exists).fetch_one(&mut *connection).await? {
+        return Ok(HashMap::new());
+    }
+    let recorded = "SELECT version, checksum FROM hookfast_data.migrations WHERE success";
+    Ok(sqlx::query_as(recorded).fetch_all(connection).await?.into_iter().collect())
+}
+
+/// Drops both schemas with everything in them if an unreleased build made them: for a private database, which nobody
+/// depends on. Whether it did.
+///
+/// # Errors
+/// Where the database cannot be asked, or this role does not own the schemas.
+pub async fn drop_unreleased(database: &Database) -> Result<bool, MigrateError> {
+    let mut connection = database.connect(Role::General).await?;
+    let found = pending(&mut connection.inner, &Schema::of_this_program()).await;
+    let dropped = match found {
+        Err(MigrateError::Unreleased { .. }) => {
+            let drop = "DROP SCHEMA IF EXISTS hookfast, hookfast_data CASCADE";
+            let dropping = sqlx::raw_sql(drop).execute(&mut connection.inner).await;
+            dropping.map(|_| true).map_err(|error| StoreError::new("drop an unreleased schema")(error).into())
+        }
+        found => found.map(|_| false),
+    };
+    connection.close().await;
+    dropped
+}

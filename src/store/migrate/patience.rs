@@ -1,0 +1,64 @@
+//! A migration that does not get its locks lets everybody else pass, and tries again.
+
+use super::MigrateError;
+use crate::store::StoreError;
+use sqlx::PgConnection;
+use std::time::{Duration, Instant};
+
+/// How long to leave everybody alone before it is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often it is logged that somebody is in the way.
+const LOG_EVERY: Duration = Duration::from_secs(15);
+
+/// Who holds locks on our tables, those first that began first. What a role may not see of others is left out.
+const HOLDERS: &str = "\
+    SELECT coalesce(string_agg(who, ', '), 'nobody any more, so it may work now') FROM ( \
+        SELECT CASE WHEN l.pid IS NULL THEN 'a prepared transaction (look into pg_prepared_xacts)' \
+            ELSE 'pid ' || l.pid || ' (' || concat_ws(', ', nullif(min(a.application_name), ''), 'user ' || min(a.usename), \
+                min(a.state), 'since ' || to_char(min(a.xact_start), 'HH24:MI:SS TZ')) || ')' END AS who \
+        FROM pg_catalog.pg_locks l \
+        JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN ('hookfast', 'hookfast_data') \
+        LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+        WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() \
+            AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+        GROUP BY l.pid ORDER BY min(a.xact_start) LIMIT 3) h";
+
+/// How long a run may still be tried.
+pub(super) struct Patience {
+    began: Instant,
+    most: Duration,
+    logged: Option<Instant>,
+}
+
+impl Patience {
+    pub(super) fn new(most: Duration) -> Self {
+        Self { began: Instant::now(), most, logged: None }
+    }
+
+    /// Waits before the next try.
+    ///
+    /// # Errors
+    /// The error itself where trying again does not mend it, and [`MigrateError::Blocked`] where it took too long.
+    pub(super) async fn stand_back(
+        &mut self,
+        connection: &mut PgConnection,
+        error: MigrateError,
+    ) -> Result<(), MigrateError> {
+        if !error.is_in_the_way() {
+            return Err(error);
+        }
+        let holders = sqlx::query_scalar(HOLDERS).fetch_one(connection).await;
+        let holders: String = holders.map_err(StoreError::new("ask who holds our tables"))?;
+        if self.began.elapsed() + PAUSE > self.most {
+            return Err(MigrateError::Blocked { seconds: self.began.elapsed().as_secs(), holders });
+        }
+        if self.logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            self.logged = Some(Instant::now());
+            tracing::warn!(holders, "a migration waits for whoever holds our tables; ingest goes on meanwhile");
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(())
+    }
+}

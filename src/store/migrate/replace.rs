@@ -1,0 +1,83 @@
+//! Functions and views: those whose file has changed are created or replaced, all in one transaction.
+//!
+//! Only a program that is not older than the schema does so. Of two builds of one version the later one wins, once:
+//! each build is recorded, and one that has been superseded runs on the other's functions and views.
+
+use super::{MigrateError, Object, Schema};
+use crate::store::StoreError;
+use sha2::{Digest, Sha256};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
+use std::collections::HashMap;
+
+/// The version of the schema, and the builds of ours that have applied their objects, the newest first.
+const BUILDS: &str = "SELECT c.schema_version, ARRAY( \
+        SELECT b.hash FROM hookfast_data.schema_builds b WHERE b.schema_version = $1 ORDER BY b.id DESC) AS builds \
+    FROM hookfast_data.compatibility c";
+
+/// The recorded hash of each object that exists: one that was dropped is applied again.
+const RECORDED: &str = "SELECT o.name, o.hash FROM hookfast_data.schema_objects o \
+    WHERE to_regclass(o.name) IS NOT NULL OR EXISTS (SELECT FROM pg_catalog.pg_proc p \
+        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname || '.' || p.proname = o.name)";
+
+const RECORD: &str = "INSERT INTO hookfast_data.schema_objects AS o (name, hash) VALUES ($1, $2) \
+    ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, applied_at = excluded.applied_at";
+
+/// A release that changes functions alone raises the version as well.
+const RECORD_BUILD: &str = "WITH raised AS ( \
+        UPDATE hookfast_data.compatibility SET schema_version = $1 WHERE schema_version < $1) \
+    INSERT INTO hookfast_data.schema_builds (schema_version, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+
+/// What this schema has to create or replace.
+pub(super) async fn pending(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<Object>, StoreError> {
+    changed(connection, schema).await.map_err(StoreError::new("read the functions and views"))
+}
+
+async fn changed(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<Object>, sqlx::Error> {
+    let exists = "SELECT to_regclass('hookfast_data.schema_builds') IS NOT NULL";
+    if !sqlx::query_scalar(exists).fetch_one(&mut *connection).await? {
+        return Ok(schema.objects.clone());
+    }
+    let row = sqlx::query(BUILDS).bind(schema.version).fetch_one(&mut *connection).await?;
+    let (version, builds): (i32, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let ours = hash_of_all(&schema.objects);
+    let superseded = builds.first() != Some(&ours) && builds.contains(&ours);
+    if superseded || version > schema.version {
+        tracing::debug!(version, "a later build has applied its functions and views; this one runs on them");
+        return Ok(Vec::new());
+    }
+    let recorded: HashMap<String, String> = sqlx::query_as(RECORDED).fetch_all(connection).await?.into_iter().collect();
+    let changed = |object: &&Object| recorded.get(&object.name()) != Some(&object.hash());
+    Ok(schema.objects.iter().filter(changed).copied().collect())
+}
+
+/// Creates or replaces what is pending, and answers with how many.
+pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Result<usize, MigrateError> {
+    let pending = pending(connection, schema).await?;
+    if pending.is_empty() {
+        return Ok(0);
+    }
+    let failed = || StoreError::new("record the functions and views");
+    let mut transaction = connection.begin().await.map_err(failed())?;
+    for object in &pending {
+        sqlx::raw_sql(AssertSqlSafe(object.definition))
+            .execute(&mut *transaction)
+            .await
+            .map_err(|source| MigrateError::Object { object: object.to_string(), source })?;
+        let record = sqlx::query(RECORD).bind(object.name()).bind(object.hash());
+        record.execute(&mut *transaction).await.map_err(failed())?;
+    }
+    let record = sqlx::query(RECORD_BUILD).bind(schema.version).bind(hash_of_all(&schema.objects));
+    record.execute(&mut *transaction).await.map_err(failed())?;
+    transaction.commit().await.map_err(failed())?;
+    Ok(pending.len())
+}
+
+fn hash_of_all(objects: &[Object]) -> String {
+    let mut all = Sha256::new();
+    for object in objects {
+        all.update(object.name());
+        all.update([0]);
+        all.update(object.hash());
+    }
+    hex::encode(all.finalize())
+}
