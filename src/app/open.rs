@@ -5,7 +5,7 @@ use crate::domain::{HandlerName, Retention, RoleNames, SourceName};
 use crate::store::{
     Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, Migrated, ResolveError,
     Role, SourceId, SourceRegistration, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions,
-    ensure_roles, migrate, register_handlers, register_sources, set_retention, wake_pulled_keys,
+    ensure_roles, inspect, migrate, register_handlers, register_sources, set_retention,
 };
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -38,18 +38,18 @@ pub(super) struct Opened {
     pub(super) functions: HashMap<HandlerName, SqlFunction>,
 }
 
-/// Tries until the database is there.
+/// Tries until the database is there and can be written to.
 ///
 /// # Errors
 /// Only what waiting does not mend: a schema this program may not run on, a migration that fails, or a statement the
-/// server refuses, as where a privilege is missing.
+/// server refuses, for example for lack of a privilege.
 pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError> {
     let mut pause = RETRY.0;
     loop {
         let error = match try_open(registration).await {
             Ok(opened) => return Ok(opened),
-            Err(RunError::Database(error)) if error.fault() != Fault::Other => error,
-            Err(error) => return Err(error),
+            Err(NotOpened::Passing(error)) => error,
+            Err(NotOpened::Final(error)) => return Err(error),
         };
         tracing::warn!(%error, database = %registration.database,
             "the database is not there; webhooks are answered 503, and this is tried again");
@@ -58,30 +58,70 @@ pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError
     }
 }
 
-async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
+/// Why the database could not be opened.
+enum NotOpened {
+    /// It may work later.
+    Passing(String),
+    /// Waiting does not mend it.
+    Final(RunError),
+}
+
+impl From<StoreError> for NotOpened {
+    fn from(error: StoreError) -> Self {
+        match error.fault() {
+            Fault::Lost | Fault::Contended | Fault::LockTimeout => Self::Passing(error.to_string()),
+            Fault::Data | Fault::Other => Self::Final(RunError::Database(error)),
+        }
+    }
+}
+
+impl From<MigrateError> for NotOpened {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Store(error) => error.into(),
+            MigrateError::ReadOnly => Self::Passing(error.to_string()),
+            error => Self::Final(RunError::Schema(error)),
+        }
+    }
+}
+
+async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     let database = &registration.database;
     if registration.migrate {
-        let migrated = migrate(database).await.map_err(schema)?;
+        let migrated = migrate(database).await?;
         if migrated != Migrated::default() {
             tracing::info!(migrations = migrated.migrations, objects = migrated.objects, "schema brought up");
         }
     }
-    check_schema(database).await.map_err(schema)?;
+    check_schema(database).await?;
     let pool = database.pool(Role::General, POOL);
+    let inspection = inspect(database).await?;
+    if inspection.read_only {
+        return Err(NotOpened::Passing(
+            "the server only reads (a standby, or default_transaction_read_only)".to_owned(),
+        ));
+    }
+    for problem in inspection.problems() {
+        tracing::warn!(%database, "{problem}");
+    }
+    // Not a warning: the private Postgres of `hookfast dev` has no other role.
+    if let Some(superuser) = inspection.superuser_warning() {
+        tracing::info!(%database, "{superuser}");
+    }
     // Before anything is registered: a handler that cannot run must not gather deliveries.
     let mut functions = HashMap::new();
     for (handler, name) in &registration.functions {
         let function = SqlFunction::resolve(&pool, name).await.map_err(|error| match error {
-            ResolveError::Store(error) => RunError::Database(error),
-            missing @ ResolveError::Missing { .. } => RunError::Function(handler.clone(), missing),
+            ResolveError::Store(error) => NotOpened::from(error),
+            missing @ ResolveError::Missing { .. } => NotOpened::Final(RunError::Function(handler.clone(), missing)),
         })?;
         functions.insert(handler.clone(), function);
     }
     for handler in &registration.handlers {
         let Some(filter) = &handler.filter else { continue };
         check_filter(&pool, filter).await.map_err(|error| match error {
-            FilterError::Store(error) => RunError::Database(error),
-            invalid @ FilterError::Invalid { .. } => RunError::Filter(handler.name.clone(), invalid),
+            FilterError::Store(error) => NotOpened::from(error),
+            invalid @ FilterError::Invalid { .. } => NotOpened::Final(RunError::Filter(handler.name.clone(), invalid)),
         })?;
     }
     let opened = async {
@@ -98,11 +138,9 @@ async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
         if let Some(retention) = &registration.retention {
             set_retention(&pool, retention).await?;
         }
-        // A claimer does this for its own handler: what waits may wait for an order that is kept no more.
-        wake_pulled_keys(&pool).await?;
         Ok::<_, StoreError>((clock, sources, handlers))
     };
-    let (clock, sources, handlers) = opened.await.map_err(RunError::Database)?;
+    let (clock, sources, handlers) = opened.await?;
     if registration.migrate {
         grant(database, &registration.roles).await;
     }
@@ -125,12 +163,5 @@ async fn grant(database: &Database, names: &RoleNames) {
             tracing::warn!(%error, "readers and operators could not be granted their rights; everything else goes on. \
                 Run `hookfast migrate` as the owner of the schemas");
         }
-    }
-}
-
-fn schema(error: MigrateError) -> RunError {
-    match error {
-        MigrateError::Store(error) => RunError::Database(error),
-        error => RunError::Schema(error),
     }
 }

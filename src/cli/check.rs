@@ -87,24 +87,8 @@ async fn database_findings(database: &Database) -> Vec<Finding> {
 fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
     let version = inspection.version / 10_000;
     let mut findings = vec![Finding::Good(format!("database: {database}, Postgres {version}"))];
-    let mut wrong = |text: String| findings.push(Finding::Wrong(text));
-    if version < 15 {
-        wrong(format!("Postgres {version} is too old; Hookfast needs 15 or later"));
-    }
-    if inspection.in_recovery {
-        wrong("the server is a standby and only reads: point DATABASE_URL at the primary".into());
-    }
-    if !inspection.may_create {
-        wrong(
-            "the role may not create schemas: GRANT CREATE ON DATABASE … TO … (needed once, for the migrations)".into(),
-        );
-    }
-    if !inspection.settings_arrive {
-        wrong("our start-up settings do not arrive, so a pooler is in between: a 200 could then mean an asynchronous commit. Connect directly".into());
-    }
-    for setting in &inspection.not_durable {
-        wrong(format!("{setting}: a committed webhook may be lost when the machine fails. Turn it on"));
-    }
+    findings.extend(inspection.problems().into_iter().map(Finding::Wrong));
+    findings.extend(inspection.superuser_warning().map(|text| Finding::Warning(text.to_owned())));
     findings.push(if inspection.synchronous_standby {
         Finding::Good("a commit waits for a synchronous standby: a 200 outlives a failover".into())
     } else {

@@ -31,6 +31,12 @@ impl Migrate {
         }
         let Migrated { migrations, objects } = store::migrate(&database).await?;
         store::check_schema(&database).await?;
+        if store::inspect(&database).await?.read_only {
+            say(&format!(
+                "{database}: the schema fits this program; the server only reads, so partitions, roles and indexes were left alone"
+            ));
+            return Ok(ExitCode::SUCCESS);
+        }
         let made = store::ensure_partitions(&database.pool(Role::General, 1)).await?;
         say(&format!(
             "{database}: {migrations} migrations applied, {objects} functions and views created or replaced, {made} partitions made; the schema fits this program"

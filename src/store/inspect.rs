@@ -1,4 +1,4 @@
-//! What `hookfast check` wants to know of a database.
+//! How a database presents itself, and what of it would make Hookfast fail or break a promise.
 
 use super::{Database, Role, StoreError};
 use sqlx::Row;
@@ -8,10 +8,18 @@ use sqlx::Row;
 pub struct Inspection {
     /// The server's version, as 150018.
     pub version: i32,
-    /// Whether it only reads.
+    /// Whether it is a standby.
     pub in_recovery: bool,
-    /// Whether this role may create schemas in the database.
-    pub may_create: bool,
+    /// Whether a transaction can only read: on a standby, or because a setting says so.
+    pub read_only: bool,
+    /// The encoding of the database.
+    pub encoding: String,
+    /// Whether this role may create the schemas, or both exist.
+    pub may_migrate: bool,
+    /// The owner of the schemas, if this role does not have its rights.
+    pub foreign_owner: Option<String>,
+    /// Whether this role is a superuser.
+    pub superuser: bool,
     /// Settings of the server that would make a 200 a lie, by name.
     pub not_durable: Vec<String>,
     /// Whether a commit waits for a synchronous standby.
@@ -20,6 +28,67 @@ pub struct Inspection {
     pub settings_arrive: bool,
 }
 
+impl Inspection {
+    /// Everything that is wrong, each with what to do about it.
+    pub fn problems(&self) -> Vec<String> {
+        let version = self.version / 10_000;
+        let when = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
+        let found = [
+            when(version < 15, &format!("Postgres {version} is too old; Hookfast needs 15 or later")),
+            when(self.in_recovery, "the server is a standby and only reads: point DATABASE_URL at the primary"),
+            when(
+                self.read_only && !self.in_recovery,
+                "transactions only read (default_transaction_read_only), so nothing can be stored: turn it off, and look whether the disk is full",
+            ),
+            when(
+                self.encoding != "UTF8",
+                &format!(
+                    "the database has the encoding {}, and payloads are UTF-8: create one with ENCODING 'UTF8' TEMPLATE template0",
+                    self.encoding
+                ),
+            ),
+            when(
+                !self.may_migrate,
+                "the role may not create schemas: GRANT CREATE ON DATABASE … TO … (needed once, for the migrations), or have both created for it: CREATE SCHEMA hookfast AUTHORIZATION …; CREATE SCHEMA hookfast_data AUTHORIZATION …",
+            ),
+            self.foreign_owner.as_ref().map(|owner| {
+                format!(
+                    "the schemas belong to {owner}, and this role does not have its rights: partitions of the coming days cannot be made, and intake will stop within two weeks. Connect as {owner}, or GRANT {owner} TO this role"
+                )
+            }),
+            when(
+                !self.settings_arrive,
+                "our start-up settings do not arrive, so a pooler is in between: a 200 could then mean an asynchronous commit. Connect directly",
+            ),
+        ];
+        let not_durable = self
+            .not_durable
+            .iter()
+            .map(|setting| format!("{setting}: a committed webhook may be lost when the machine fails. Turn it on"));
+        found.into_iter().flatten().chain(not_durable).collect()
+    }
+
+    /// What is not wrong, and should not stay so.
+    pub fn superuser_warning(&self) -> Option<&'static str> {
+        self.superuser.then_some(
+            "the role is a superuser, which Hookfast never needs: a stolen password would reach the whole server. Give it a role of its own",
+        )
+    }
+}
+
+/// Both schemas, and whether this role has the rights of their owner.
+const INSPECT: &str = "WITH ours AS (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname IN ('hookfast', 'hookfast_data')) \
+    SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS in_recovery, \
+        current_setting('transaction_read_only')::boolean AS read_only, current_setting('server_encoding') AS encoding, \
+        has_database_privilege(current_database(), 'CREATE') OR (SELECT count(*) = 2 FROM ours) AS may_migrate, \
+        (SELECT r.rolname::text FROM ours JOIN pg_catalog.pg_roles r ON r.oid = ours.nspowner \
+            WHERE NOT pg_has_role(current_user, ours.nspowner, 'USAGE') LIMIT 1) AS foreign_owner, \
+        (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS superuser, \
+        ARRAY(SELECT name || ' = ' || setting FROM pg_catalog.pg_settings \
+            WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name) AS not_durable, \
+        current_setting('synchronous_standby_names') <> '' AS synchronous_standby, \
+        current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on' AS settings_arrive";
+
 /// Looks, and changes nothing.
 ///
 /// # Errors
@@ -27,23 +96,18 @@ pub struct Inspection {
 pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
     let mut connection = database.connect(Role::General).await?;
     let run = async {
-        let row = sqlx::query(
-            "SELECT current_setting('server_version_num')::integer, pg_is_in_recovery(), \
-                has_database_privilege(current_database(), 'CREATE'), \
-                ARRAY(SELECT name || ' = ' || setting FROM pg_catalog.pg_settings \
-                    WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name), \
-                current_setting('synchronous_standby_names') <> '', \
-                current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on'",
-        )
-        .fetch_one(&mut connection.inner)
-        .await?;
+        let row = sqlx::query(INSPECT).fetch_one(&mut connection.inner).await?;
         Ok(Inspection {
-            version: row.try_get(0)?,
-            in_recovery: row.try_get(1)?,
-            may_create: row.try_get(2)?,
-            not_durable: row.try_get(3)?,
-            synchronous_standby: row.try_get(4)?,
-            settings_arrive: row.try_get(5)?,
+            version: row.try_get("version")?,
+            in_recovery: row.try_get("in_recovery")?,
+            read_only: row.try_get("read_only")?,
+            encoding: row.try_get("encoding")?,
+            may_migrate: row.try_get("may_migrate")?,
+            foreign_owner: row.try_get("foreign_owner")?,
+            superuser: row.try_get("superuser")?,
+            not_durable: row.try_get("not_durable")?,
+            synchronous_standby: row.try_get("synchronous_standby")?,
+            settings_arrive: row.try_get("settings_arrive")?,
         })
     };
     let inspected = run.await.map_err(StoreError::new("inspect"));

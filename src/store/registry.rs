@@ -57,33 +57,55 @@ impl HandlerRegistration {
     }
 }
 
-const UPSERT_HANDLER: &str = include_str!("sql/register_handler.sql");
+const KNOWN_HANDLER: &str = include_str!("sql/known_handler.sql");
+const REGISTER_HANDLER: &str = include_str!("sql/register_handler.sql");
 
-/// Makes the sources known, and answers with their ids.
+/// A source as it is registered, and whether that is what is declared.
+const KNOWN_SOURCE: &str = "SELECT s.id, (s.kind, s.secret_fields, s.search_fields) IS NOT DISTINCT FROM ($2, $3, $4) \
+    FROM hookfast_data.sources s WHERE s.name = $1";
+
+/// Not one INSERT … ON CONFLICT DO UPDATE: that takes a number of the sequence, which is short, at every start.
+const REGISTER_SOURCE: &str = "WITH renewed AS ( \
+        UPDATE hookfast_data.sources s SET kind = $2, secret_fields = $3, search_fields = $4 WHERE s.name = $1 RETURNING s.id) \
+    INSERT INTO hookfast_data.sources AS s (name, kind, secret_fields, search_fields) \
+    SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM renewed) ON CONFLICT (name) DO NOTHING";
+
+/// How often a registration is tried against other processes that register at the same moment.
+const TRIES: u32 = 5;
+
+/// Makes the sources known, and answers with their ids. What is registered already is only read.
 ///
 /// # Errors
-/// Where the database cannot be asked, or knows one of the names as another kind.
+/// Where the database cannot be asked.
 pub async fn register_sources(
     pool: &PgPool,
     sources: &[SourceRegistration],
 ) -> Result<HashMap<SourceName, SourceId>, StoreError> {
     let mut ids = HashMap::new();
     for source in sources {
-        let id: i16 = sqlx::query_scalar(
-            "INSERT INTO hookfast_data.sources AS s (name, kind, secret_fields, search_fields) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, secret_fields = excluded.secret_fields, \
-                search_fields = excluded.search_fields RETURNING s.id",
-        )
-        .bind(source.name.as_str())
-        .bind(source.kind)
-        .bind(source.fields.secret())
-        .bind(source.fields.search())
-        .fetch_one(pool)
-        .await
-        .map_err(StoreError::new("register a source"))?;
-        ids.insert(source.name.clone(), SourceId(id));
+        let id = register_source(pool, source).await.map_err(StoreError::new("register a source"))?;
+        ids.insert(source.name.clone(), id);
     }
     Ok(ids)
+}
+
+async fn register_source(pool: &PgPool, source: &SourceRegistration) -> Result<SourceId, sqlx::Error> {
+    let (secret, search) = (source.fields.secret(), source.fields.search());
+    for _ in 0..TRIES {
+        let known: Option<(i16, bool)> = sqlx::query_as(KNOWN_SOURCE)
+            .bind(source.name.as_str())
+            .bind(source.kind)
+            .bind(secret)
+            .bind(search)
+            .fetch_optional(pool)
+            .await?;
+        if let Some((id, true)) = known {
+            return Ok(SourceId(id));
+        }
+        let register = sqlx::query(REGISTER_SOURCE).bind(source.name.as_str()).bind(source.kind);
+        register.bind(secret).bind(search).execute(pool).await?;
+    }
+    Err(sqlx::Error::RowNotFound)
 }
 
 /// The sources that were ever registered.
@@ -112,7 +134,24 @@ pub async fn register_handlers(
 ) -> Result<HashMap<HandlerName, HandlerId>, StoreError> {
     let mut ids = HashMap::new();
     for handler in handlers {
-        let row = sqlx::query(UPSERT_HANDLER)
+        let registering = register_handler(pool, handler, config_version).await;
+        let (id, outdated) = registering.map_err(StoreError::new("register a handler"))?;
+        if outdated {
+            tracing::warn!(handler = %handler.name, config_version,
+                "the registry has this handler from a newer configuration: its subscription was left as it is");
+        }
+        ids.insert(handler.name.clone(), id);
+    }
+    Ok(ids)
+}
+
+async fn register_handler(
+    pool: &PgPool,
+    handler: &HandlerRegistration,
+    config_version: i64,
+) -> Result<(HandlerId, bool), sqlx::Error> {
+    let bound = |statement: &'static str| {
+        sqlx::query(statement)
             .bind(handler.name.as_str())
             .bind(handler.kind)
             .bind(handler.types.iter().map(TypePattern::as_str).collect::<Vec<_>>())
@@ -123,18 +162,19 @@ pub async fn register_handlers(
             .bind(handler.order.as_ref().map(|order| order.by.steps()))
             .bind(handler.order.as_ref().map_or(OnDead::Skip, |order| order.on_dead).as_str())
             .bind(handler.filter.as_ref().map(PayloadFilter::as_str))
-            .fetch_one(pool)
-            .await
-            .map_err(StoreError::new("register a handler"))?;
-        let read = |row: &sqlx::postgres::PgRow| Ok((row.try_get::<i16, _>(0)?, row.try_get::<bool, _>(1)?));
-        let (id, outdated) = read(&row).map_err(StoreError::new("register a handler"))?;
-        if outdated {
-            tracing::warn!(handler = %handler.name, config_version,
-                "the registry has this handler from a newer configuration: its subscription was left as it is");
+    };
+    for _ in 0..TRIES {
+        if let Some(row) = bound(KNOWN_HANDLER).fetch_optional(pool).await? {
+            let (id, outdated, same): (i16, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            if outdated || same {
+                return Ok((HandlerId(id), outdated));
+            }
         }
-        ids.insert(handler.name.clone(), HandlerId(id));
+        if let Some(row) = bound(REGISTER_HANDLER).fetch_optional(pool).await? {
+            return Ok((HandlerId(row.try_get(0)?), row.try_get(1)?));
+        }
     }
-    Ok(ids)
+    Err(sqlx::Error::RowNotFound)
 }
 
 /// Stops dispatch to a handler; its deliveries wait.

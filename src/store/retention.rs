@@ -4,6 +4,10 @@ use super::{Connection, Database, Role, StoreError, clock::interval_millis};
 use crate::domain::Retention;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
+const DIFFERS: &str = "SELECT EXISTS (SELECT FROM hookfast_data.retention r \
+    JOIN unnest($1::text[], $2::bigint[]) AS t (class, ms) ON r.class = t.class \
+    WHERE r.keep IS DISTINCT FROM t.ms * interval '1 millisecond')";
+
 const SET: &str = "WITH changed AS (\
         UPDATE hookfast_data.retention r SET keep = t.ms * interval '1 millisecond' \
         FROM unnest($1::text[], $2::bigint[]) AS t (class, ms) \
@@ -45,13 +49,15 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
         ("rollups", keep.rollups),
         ("keys", keep.keys),
     ];
-    sqlx::query(SET)
-        .bind(classes.map(|(class, _)| class).as_slice())
-        .bind(classes.map(|(_, keep)| keep.map(interval_millis)).as_slice())
-        .execute(pool)
-        .await
-        .map(drop)
-        .map_err(StoreError::new("set the retention"))
+    let (names, keep) = (classes.map(|(class, _)| class), classes.map(|(_, keep)| keep.map(interval_millis)));
+    let setting = async {
+        let differs = sqlx::query_scalar(DIFFERS).bind(names.as_slice()).bind(keep.as_slice());
+        if differs.fetch_one(pool).await? {
+            sqlx::query(SET).bind(names.as_slice()).bind(keep.as_slice()).execute(pool).await?;
+        }
+        Ok(())
+    };
+    setting.await.map_err(StoreError::new("set the retention"))
 }
 
 /// Takes away what is older than it is kept, on a connection of its own. What is to go for the first time is announced,

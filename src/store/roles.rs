@@ -10,6 +10,8 @@ const LOCK: i64 = 0x726f_6c65_7320_2020;
 /// What readers may call; operators may call everything in the schema.
 const READERS: [&str; 6] = ["id_at", "find", "timeline", "explain", "status", "retention_preview"];
 
+const IS_SET: &str = "SELECT EXISTS (SELECT FROM hookfast_data.settings s WHERE s.name = $1 AND s.value = $2)";
+
 const SETTING: &str = "INSERT INTO hookfast_data.settings AS s (name, value) VALUES ($1, $2) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE s.value <> excluded.value";
 
@@ -71,7 +73,11 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
     for (setting, name, callable) in
         [("reader_role", &reader, Some(READERS.as_slice())), ("operator_role", &operator, None)]
     {
-        sqlx::query(SETTING).bind(setting).bind(name).execute(&mut *transaction).await?;
+        // A start that changes nothing writes nothing.
+        let set: bool = sqlx::query_scalar(IS_SET).bind(setting).bind(name).fetch_one(&mut *transaction).await?;
+        if !set {
+            sqlx::query(SETTING).bind(setting).bind(name).execute(&mut *transaction).await?;
+        }
         if roles.missing.contains(name) {
             continue;
         }

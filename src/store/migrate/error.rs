@@ -43,6 +43,19 @@ pub enum MigrateError {
         /// Who holds locks on our tables for longest.
         holders: String,
     },
+    /// Payloads are UTF-8, and texts of ours too.
+    #[error(
+        "the database has the encoding {encoding}, and Hookfast needs UTF8; nothing was changed. Create one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding {
+        /// The encoding of the database.
+        encoding: String,
+    },
+    /// There are migrations to apply, and the server only reads.
+    #[error(
+        "the database lacks migrations of this program, and the server only reads (a standby, or default_transaction_read_only); nothing was changed. Point DATABASE_URL at the primary, or wait until it is writable"
+    )]
+    ReadOnly,
     /// There are migrations to apply, and nobody may apply them here.
     #[error(
         "the database lacks migrations of this program; nothing was changed. Run `hookfast migrate`, or start without --no-migrate"

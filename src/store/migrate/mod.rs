@@ -98,6 +98,7 @@ async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -
     if !anything_pending(connection, schema).await? {
         return Ok(Migrated::default());
     }
+    may_write(connection).await?;
     // A migration may take longer than anything else, but may not queue in front of ingest.
     let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
     sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection).await.map_err(StoreError::new("migrate"))?;
@@ -123,6 +124,16 @@ async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -
 async fn anything_pending(connection: &mut PgConnection, schema: &Schema) -> Result<bool, MigrateError> {
     Ok(!numbered::pending(connection, schema).await?.is_empty()
         || !replace::pending(connection, schema).await?.is_empty())
+}
+
+async fn may_write(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    let settings = "SELECT current_setting('transaction_read_only')::boolean, current_setting('server_encoding')";
+    let (read_only, encoding): (bool, String) =
+        sqlx::query_as(settings).fetch_one(connection).await.map_err(StoreError::new("migrate"))?;
+    if encoding != "UTF8" {
+        return Err(MigrateError::Encoding { encoding });
+    }
+    if read_only { Err(MigrateError::ReadOnly) } else { Ok(()) }
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {

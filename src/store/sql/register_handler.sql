@@ -1,5 +1,6 @@
 -- hookfast: register handler
--- Answers with the id, and whether the registry has it from a newer configuration (then nothing is changed).
+-- Answers with the id, and whether the registry has it from a newer configuration (then nothing is changed). No row:
+-- another process has just registered it.
 -- $1 name, $2 kind, $3 types, $4 sources, $5 tries, $6 version of the configuration, $7 retry policy, $8 path of the
 -- ordering key, $9 what a dead letter does to its key, $10 payload filter
 WITH known AS MATERIALIZED (
@@ -20,26 +21,30 @@ version AS (
     WHERE (SELECT needed FROM changes)
     RETURNING version
 ),
-written AS (
+-- Not INSERT … ON CONFLICT for both: it takes a number of the sequence, which is short, before it sees the conflict.
+renewed AS (
+    UPDATE hookfast_data.handlers h SET kind = $2::text, types = $3::text[], sources = $4::text[], tries = $5::smallint,
+        retry = $7::jsonb, ordered_by = $8::text[], on_dead = $9::text, filter = $10::text, config_version = $6::bigint,
+        registered_version = v.version, registered_at = clock_timestamp()
+    FROM version v, known k WHERE h.id = k.id
+    RETURNING h.id
+),
+added AS (
     INSERT INTO hookfast_data.handlers AS h
         (name, kind, types, sources, tries, config_version, registered_version, retry, ordered_by, on_dead, filter)
     SELECT $1::text, $2::text, $3::text[], $4::text[], $5::smallint, $6::bigint, v.version, $7::jsonb, $8::text[],
         $9::text, $10::text
-    FROM version v
-    ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, types = excluded.types, sources = excluded.sources,
-        tries = excluded.tries, retry = excluded.retry, ordered_by = excluded.ordered_by, on_dead = excluded.on_dead,
-            filter = excluded.filter,
-        config_version = excluded.config_version,
-        registered_version = excluded.registered_version, registered_at = clock_timestamp()
+    FROM version v WHERE NOT EXISTS (SELECT FROM known)
+    ON CONFLICT (name) DO NOTHING
     RETURNING h.id
 ),
+written AS (SELECT id FROM renewed UNION ALL SELECT id FROM added),
 logged AS (
     INSERT INTO hookfast_data.operator_log (what, subject, details)
-    SELECT 'handler.registered', $1::text, jsonb_build_object('kind', $2::text, 'types', $3::text[], 'sources',
-        $4::text[],
-        'tries', $5::smallint, 'retry', $7::jsonb, 'ordered_by', $8::text[], 'on_dead', $9::text, 'filter', $10::text,
-            'config_version', $6::bigint, 'registry_version', v.version)
-    FROM version v
+    SELECT 'handler.registered', $1::text, jsonb_build_object('kind', $2::text, 'types', $3::text[],
+        'sources', $4::text[], 'tries', $5::smallint, 'retry', $7::jsonb, 'ordered_by', $8::text[],
+        'on_dead', $9::text, 'filter', $10::text, 'config_version', $6::bigint, 'registry_version', v.version)
+    FROM version v, written
 )
 SELECT id, false AS outdated FROM written
 UNION ALL

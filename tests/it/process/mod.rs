@@ -8,6 +8,7 @@ mod outage;
 mod readmitted;
 mod replay;
 mod shutdown;
+mod start;
 mod stopped;
 
 use crate::support::wait_until_within;

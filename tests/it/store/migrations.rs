@@ -4,8 +4,8 @@ use super::{Store, verdicts};
 use crate::support::{postgres, wait_until};
 use hookfast::domain::Origin::Webhook;
 use hookfast::store::{
-    Database, MigrateError, Migrated, Role, Schema, SettleOutcome, Settled, check_schema, ensure_partitions, migrate,
-    rescue_expired,
+    Database, MigrateError, Migrated, Role, Schema, SettleOutcome, Settled, check_schema, ensure_partitions, inspect,
+    migrate, rescue_expired,
 };
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -139,22 +139,26 @@ async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
     assert!(matches!(too_old, MigrateError::TooOld { schema: 3, oldest: 3 }), "{too_old}");
 }
 
+/// A role of its own that may log in to the database and nothing else, and its URL.
+async fn limited(empty: &mut Empty) -> (String, Database) {
+    let mut url = url::Url::parse(empty.database.url()).expect("a URL");
+    let role = format!("limited_{}", &url.path()[1..]);
+    empty.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'limited' NOSUPERUSER NOCREATEDB NOCREATEROLE")).await;
+    url.set_username(&role).and_then(|()| url.set_password(Some("limited"))).expect("a URL with a host");
+    (role, url.as_str().parse().expect("a URL"))
+}
+
 #[tokio::test]
 async fn a_role_that_may_create_in_its_database_needs_nothing_more() {
     let mut empty = Empty::new().await;
-    let mut url = url::Url::parse(empty.database.url()).expect("a URL");
-    let role = format!("limited_{}", &url.path()[1..]);
-    let grant = format!(
-        "CREATE ROLE {role} LOGIN PASSWORD 'limited' NOSUPERUSER NOCREATEDB NOCREATEROLE; \
-         GRANT CREATE ON DATABASE {} TO {role}",
-        &url.path()[1..]
-    );
-    empty.execute(&grant).await;
-    url.set_username(&role).and_then(|()| url.set_password(Some("limited"))).expect("a URL with a host");
-    let of: Database = url.as_str().parse().expect("a URL");
+    let (role, of) = limited(&mut empty).await;
+    let name = url::Url::parse(empty.database.url()).expect("a URL").path()[1..].to_owned();
+    empty.execute(&format!("GRANT CREATE ON DATABASE {name} TO {role}")).await;
     migrate(&of).await.expect("migrated");
     check_schema(&of).await.expect("it fits");
     ensure_partitions(&of.pool(Role::General, 1)).await.expect("partitions");
+    let mut url = url::Url::parse(empty.database.url()).expect("a URL");
+    url.set_username(&role).and_then(|()| url.set_password(Some("limited"))).expect("a URL with a host");
     let store = Store::at(url.as_str()).await;
     let mut ingest = store.connection(Role::Ingest).await;
     assert_eq!(verdicts(&ingest.ingest(&[store.event("k", None)], Webhook).await), ["stored"]);
@@ -162,4 +166,48 @@ async fn a_role_that_may_create_in_its_database_needs_nothing_more() {
     assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Done);
     rescue_expired(&store.pool).await.expect("a rescue");
     assert_eq!(store.text("SELECT state FROM hookfast.deliveries").await, "delivered");
+    // Once means once.
+    empty.execute(&format!("REVOKE CREATE ON DATABASE {name} FROM {role}")).await;
+    assert_eq!(migrate(&of).await.expect("nothing to do"), Migrated::default());
+    assert!(inspect(&of).await.expect("an answer").problems().iter().all(|problem| !problem.contains("CREATE")));
+}
+
+#[tokio::test]
+async fn schemas_that_an_administrator_created_are_enough() {
+    let mut empty = Empty::new().await;
+    let (role, of) = limited(&mut empty).await;
+    let without = inspect(&of).await.expect("an answer").problems();
+    assert!(without.iter().any(|problem| problem.contains("CREATE SCHEMA hookfast AUTHORIZATION")), "{without:?}");
+    let create =
+        format!("CREATE SCHEMA hookfast AUTHORIZATION {role}; CREATE SCHEMA hookfast_data AUTHORIZATION {role}");
+    empty.execute(&create).await;
+    migrate(&of).await.expect("migrated");
+    check_schema(&of).await.expect("it fits");
+}
+
+#[tokio::test]
+async fn who_may_not_act_as_the_owner_is_told() {
+    let mut empty = Empty::new().await;
+    migrate(&empty.of).await.expect("migrated");
+    let (_, of) = limited(&mut empty).await;
+    let problems = inspect(&of).await.expect("an answer").problems();
+    assert!(problems.iter().any(|problem| problem.contains("the schemas belong to hookfast")), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
+    let mut empty = Empty::new().await;
+    let mut url = url::Url::parse(empty.database.url()).expect("a URL");
+    let name = format!("latin_{}", &url.path()[1..]);
+    empty
+        .execute(&format!("CREATE DATABASE {name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"))
+        .await;
+    url.set_path(&name);
+    let latin: Database = url.as_str().parse().expect("a URL");
+    let refused = migrate(&latin).await.expect_err("it cannot hold our texts");
+    assert!(matches!(refused, MigrateError::Encoding { .. }), "{refused}");
+    assert!(refused.to_string().contains("ENCODING 'UTF8'"), "{refused}");
+    let problems = inspect(&latin).await.expect("an answer").problems();
+    assert!(problems.iter().any(|problem| problem.contains("LATIN1")), "{problems:?}");
+    empty.execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
 }

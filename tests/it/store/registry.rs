@@ -1,12 +1,13 @@
 //! Who is subscribed to what, and that every change of it leaves a line.
 
 use super::{Store, registration, tries, verdicts};
-use hookfast::domain::{Origin::Webhook, PayloadFields};
+use hookfast::domain::{Origin::Webhook, PayloadFields, Retention, RoleNames};
 use hookfast::ingress::{OnInvalidSignature::Reject, Source, Sources};
 use hookfast::signing::Secret;
 use hookfast::sources::airalo::Airalo;
 use hookfast::store::{
-    HandlerRegistration, Role, SourceRegistration, pause_handler, register_handlers, register_sources,
+    HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions, ensure_roles, migrate,
+    pause_handler, register_handlers, register_sources, set_retention,
 };
 use std::sync::Arc;
 
@@ -183,4 +184,70 @@ async fn a_sources_fields_are_those_of_its_kind_and_of_its_last_declaration() {
     );
     register_sources(&store.pool, &[jobs(PayloadFields::default())]).await.expect("registered");
     assert!(store.text(of).await.ends_with(" jobs::"), "what is no more declared is no more so");
+}
+
+/// The ids are small, and each start of each process registers everything.
+#[tokio::test]
+async fn starts_take_no_number_of_a_sequence() {
+    let store = Store::new().await;
+    let source = |search: &str| SourceRegistration {
+        name: "airalo".parse().expect("a name"),
+        kind: "airalo",
+        fields: PayloadFields::new([], [search]),
+    };
+    let numbers = "SELECT (SELECT last_value FROM hookfast_data.sources_id_seq) || ' ' || \
+        (SELECT last_value FROM hookfast_data.handlers_id_seq)";
+    register_sources(&store.pool, &[source("a")]).await.expect("registered");
+    let before = store.text(numbers).await;
+    for start in 0..10 {
+        register_sources(&store.pool, &[source(&format!("f{start}"))]).await.expect("registered");
+        assert_eq!(store.register(registration("shop", &["*"]), start).await, store.handler.0);
+    }
+    assert_eq!(store.text(numbers).await, before);
+}
+
+#[tokio::test]
+async fn several_processes_that_register_the_same_at_once_agree_on_the_ids() {
+    let store = Store::new().await;
+    let mut processes = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let pool = store.of.pool(Role::General, 1);
+        processes.spawn(async move {
+            let source = SourceRegistration {
+                name: "new".parse().expect("a name"),
+                kind: "hmac",
+                fields: PayloadFields::default(),
+            };
+            let sources = register_sources(&pool, &[source]).await.expect("registered");
+            let handlers = register_handlers(&pool, &[registration("new", &["*"])], 1).await.expect("registered");
+            (sources.into_values().next(), handlers.into_values().next())
+        });
+    }
+    let ids: std::collections::HashSet<_> = processes.join_all().await.into_iter().collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+}
+
+/// What is complete is only read: this is what a standby lets a process do.
+#[tokio::test]
+async fn a_start_that_changes_nothing_writes_nothing() {
+    let store = Store::new().await;
+    let source =
+        SourceRegistration { name: "a".parse().expect("a name"), kind: "hmac", fields: PayloadFields::default() };
+    let roles = RoleNames { reader: None, operator: None };
+    let start = async |pool: &sqlx::PgPool| {
+        migrate(&store.of).await?;
+        check_schema(&store.of).await?;
+        ensure_partitions(pool).await?;
+        register_sources(pool, std::slice::from_ref(&source)).await?;
+        register_handlers(pool, &[registration("shop", &["a"])], 3).await?;
+        set_retention(pool, &Retention::default()).await?;
+        ensure_roles(&store.of, &roles).await?;
+        Ok::<_, hookfast::store::MigrateError>(())
+    };
+    start(&store.pool).await.expect("the first start");
+    store.execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$").await;
+    let reading = store.of.pool(Role::General, 1);
+    let refused = sqlx::query("CREATE TABLE public.t ()").execute(&reading).await;
+    assert!(refused.expect_err("it only reads").to_string().contains("read-only"));
+    start(&reading).await.expect("the second start");
 }

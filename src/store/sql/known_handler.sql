@@ -1,0 +1,9 @@
+-- hookfast: known handler
+-- Answers with the id, whether the registry has it from a newer configuration, and whether it has exactly this
+-- subscription. Parameters as in register_handler.sql. It only reads, so that a start that changes nothing writes nothing.
+SELECT k.id,
+    k.config_version > $6::bigint AS outdated,
+    k.config_version = $6::bigint AND (k.kind, k.types, k.sources, k.tries, k.retry, k.ordered_by, k.on_dead, k.filter)
+        IS NOT DISTINCT FROM ($2::text, $3::text[], $4::text[], $5::smallint, $7::jsonb, $8::text[], $9::text,
+            $10::text) AS same
+FROM hookfast_data.handlers k WHERE k.name = $1::text
