@@ -1,6 +1,6 @@
 //! Migrations, recorded in `hookfast_data`: an application may have its own in the same database.
 
-use super::{Database, Role, StoreError};
+use super::{Database, Role, StoreError, error::told};
 use sqlx::{AssertSqlSafe, PgConnection, migrate::Migrator};
 use std::time::{Duration, Instant};
 
@@ -45,8 +45,8 @@ pub enum MigrateError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A migration failed, or one that is recorded is not known to this program.
-    #[error("a migration failed, and was rolled back; the ones before it stand: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("a migration failed, and was rolled back; the ones before it stand: {}", told_of_migration(.0))]
+    Migration(sqlx::migrate::MigrateError),
     /// The program's own plan cannot be read.
     #[error("this program's own plan of its migrations cannot be read ({0}); nothing was changed. Run another build")]
     Plan(#[from] toml::de::Error),
@@ -75,6 +75,21 @@ pub enum MigrateError {
         /// The oldest program it lets run.
         oldest: i32,
     },
+}
+
+impl From<sqlx::migrate::MigrateError> for MigrateError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Migration(error)
+    }
+}
+
+fn told_of_migration(error: &sqlx::migrate::MigrateError) -> String {
+    use sqlx::migrate::MigrateError as Failed;
+    match error {
+        Failed::Execute(error) => told(error),
+        Failed::ExecuteMigration(error, version) => format!("{version}: {}", told(error)),
+        other => other.to_string(),
+    }
 }
 
 /// Brings the schema up to this program, one process at a time; answers with how many migrations it applied.
