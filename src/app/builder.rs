@@ -47,6 +47,7 @@ impl Subscription {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct Declared {
     pub(super) subscription: Subscription,
     pub(super) kind: &'static str,
@@ -54,6 +55,7 @@ pub(super) struct Declared {
 }
 
 /// Who runs the attempts.
+#[derive(Clone)]
 pub(super) enum Processed {
     /// This process, with what is here.
     Here(Runs),
@@ -78,6 +80,7 @@ pub struct Builder {
     pub(super) grace: Duration,
     pub(super) retention: Option<Retention>,
     pub(super) migrate: bool,
+    pub(super) wait_for_functions: bool,
     pub(super) config_version: i64,
     pub(super) roles: RoleNames,
     pub(super) accounts: Vec<Account>,
@@ -103,6 +106,7 @@ impl Builder {
             grace: Duration::from_secs(25),
             retention: None,
             migrate: true,
+            wait_for_functions: false,
             config_version: 0,
             roles: RoleNames::default(),
             accounts: Vec::new(),
@@ -242,6 +246,14 @@ impl Builder {
     #[must_use]
     pub fn migrate(mut self, migrate: bool) -> Self {
         self.migrate = migrate;
+        self
+    }
+
+    /// Whether a handler whose Postgres function is missing is waited for: its webhooks are stored and its deliveries
+    /// are due, and they run once the function is there. Default no: a missing function is an error at the start.
+    #[must_use]
+    pub fn wait_for_functions(mut self, wait: bool) -> Self {
+        self.wait_for_functions = wait;
         self
     }
 

@@ -1,6 +1,7 @@
 //! Everything put together: a running Hookfast, from the command line or inside another program.
 
 mod builder;
+mod functions;
 mod observer;
 mod open;
 mod run;

@@ -24,6 +24,8 @@ pub(super) struct Registration {
     pub(super) handlers: Vec<HandlerRegistration>,
     /// The names of the functions that are handlers.
     pub(super) functions: Vec<(HandlerName, String)>,
+    /// Whether a function that is missing is waited for.
+    pub(super) wait_for_functions: bool,
     pub(super) retention: Option<Retention>,
     pub(super) config_version: i64,
     pub(super) roles: RoleNames,
@@ -36,6 +38,8 @@ pub(super) struct Opened {
     pub(super) sources: Arc<HashMap<SourceName, SourceId>>,
     pub(super) handlers: HashMap<HandlerName, HandlerId>,
     pub(super) functions: HashMap<HandlerName, SqlFunction>,
+    /// Those that are not there yet, by their names as in SQL.
+    pub(super) missing: Vec<(HandlerName, String)>,
 }
 
 /// Tries until the database is there and can be written to.
@@ -108,15 +112,8 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     if let Some(superuser) = inspection.superuser_warning() {
         tracing::info!(%database, "{superuser}");
     }
-    // Before anything is registered: a handler that cannot run must not gather deliveries.
-    let mut functions = HashMap::new();
-    for (handler, name) in &registration.functions {
-        let function = SqlFunction::resolve(&pool, name).await.map_err(|error| match error {
-            ResolveError::Store(error) => NotOpened::from(error),
-            missing @ ResolveError::Missing { .. } => NotOpened::Final(RunError::Function(handler.clone(), missing)),
-        })?;
-        functions.insert(handler.clone(), function);
-    }
+    // Before anything is registered: a handler that cannot run must not gather deliveries, unless it is waited for.
+    let (functions, missing) = resolve(&pool, registration).await?;
     for handler in &registration.handlers {
         let Some(filter) = &handler.filter else { continue };
         check_filter(&pool, filter).await.map_err(|error| match error {
@@ -144,7 +141,28 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     if registration.migrate {
         grant(database, &registration.roles).await;
     }
-    Ok(Opened { pool, clock, sources, handlers, functions })
+    Ok(Opened { pool, clock, sources, handlers, functions, missing })
+}
+
+/// The functions that are there, and the names of those that are missing and waited for.
+async fn resolve(
+    pool: &PgPool,
+    registration: &Registration,
+) -> Result<(HashMap<HandlerName, SqlFunction>, Vec<(HandlerName, String)>), NotOpened> {
+    let (mut functions, mut missing) = (HashMap::new(), Vec::new());
+    for (handler, name) in &registration.functions {
+        match SqlFunction::resolve(pool, name).await {
+            Ok(function) => {
+                functions.insert(handler.clone(), function);
+            }
+            Err(ResolveError::Store(error)) => return Err(error.into()),
+            Err(ResolveError::Missing { .. }) if registration.wait_for_functions => {
+                missing.push((handler.clone(), name.clone()));
+            }
+            Err(error) => return Err(NotOpened::Final(RunError::Function(handler.clone(), error))),
+        }
+    }
+    Ok((functions, missing))
 }
 
 /// People can wait for their roles, webhooks cannot.

@@ -3,6 +3,7 @@
 use super::{
     Builder,
     builder::Processed,
+    functions,
     observer::Counting,
     open::{Opened, Registration, open},
 };
@@ -112,7 +113,6 @@ impl App {
             opened = open(&registration) => opened?,
             () = stop.cancelled() => return Ok(()),
         };
-        tracing::info!(database = %registration.database, "ready");
         shared.readiness.set(DATABASE, Ok(()));
         let database = registration.database;
         let writing = ingress
@@ -129,11 +129,13 @@ impl App {
         };
         let maintenance = tokio::spawn(maintenance.run(ended.clone()));
         let announcer = tokio::spawn(shared.announcer.clone().run(database.clone()));
+        tokio::spawn(
+            ended.clone().run_until_cancelled_owned(say_when_ready(database.clone(), shared.readiness.clone())),
+        );
         if builder.worker {
             let reconciler = reconciler(&mut builder, &database, &opened, &shared);
             tokio::spawn(reconciler.run(ended.clone()));
-            let settings = worker_settings(builder, database, &opened, &shared);
-            worker::run(settings, stop.clone()).await.map_err(RunError::Thread)?;
+            work(&builder, &database, opened, &shared, &stop).await?;
         }
         stop.cancelled().await;
         drain(ingress, grace).await;
@@ -142,6 +144,44 @@ impl App {
         ended.cancel();
         drain(Some(maintenance), Duration::from_secs(5)).await;
         Ok(())
+    }
+}
+
+/// Logs that everything works that has to, when it does for the first time.
+async fn say_when_ready(database: Database, readiness: Readiness) {
+    while !readiness.unmet().is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tracing::info!(%database, "ready");
+}
+
+/// Runs the worker until `stop` is cancelled. When a missing function appears, the worker ends in good order and starts
+/// again with its handler.
+async fn work(
+    builder: &Builder,
+    database: &Database,
+    mut opened: Opened,
+    shared: &Shared,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
+    functions::report_missing(&opened.missing);
+    loop {
+        let settings = worker_settings(builder, database.clone(), &opened, shared);
+        let stop_this = stop.child_token();
+        let running = worker::run(settings, stop_this.clone());
+        if opened.missing.is_empty() {
+            return running.await.map_err(RunError::Thread);
+        }
+        let appears = async {
+            if stop.run_until_cancelled(functions::wait(&mut opened)).await.is_some() {
+                stop_this.cancel();
+            }
+        };
+        let (ran, ()) = tokio::join!(running, appears);
+        ran.map_err(RunError::Thread)?;
+        if stop.is_cancelled() {
+            return Ok(());
+        }
     }
 }
 
@@ -170,6 +210,7 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         sources: sources.registrations().into_iter().chain(sql_sources).collect(),
         handlers: handlers.collect(),
         functions: functions.filter(|_| builder.worker).collect(),
+        wait_for_functions: builder.wait_for_functions,
         retention: builder.retention.filter(|_| builder.worker),
         config_version: builder.config_version,
         roles: builder.roles.clone(),
@@ -232,8 +273,8 @@ fn reconciler(builder: &mut Builder, database: &Database, opened: &Opened, share
     Reconciler::new(opened.pool.clone(), database.clone(), opened.clock.clone(), &opened.sources, accounts, stored)
 }
 
-fn worker_settings(builder: Builder, database: Database, opened: &Opened, shared: &Shared) -> WorkerSettings {
-    let served = builder.handlers.into_iter().filter_map(|declared| {
+fn worker_settings(builder: &Builder, database: Database, opened: &Opened, shared: &Shared) -> WorkerSettings {
+    let served = builder.handlers.iter().cloned().filter_map(|declared| {
         let (name, policy) = (declared.subscription.name, declared.subscription.policy);
         let runs = match declared.by {
             Processed::Here(runs) => runs,

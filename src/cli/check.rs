@@ -4,6 +4,7 @@ use super::{
     ConfigFile,
     declare::{config, declare},
     process::{chain, database_url, say},
+    words::counted,
 };
 use crate::store::{Database, Inspection, MigrateError, check_schema, inspect};
 use std::process::ExitCode;
@@ -54,7 +55,11 @@ impl Check {
         let (sources, handlers) = (config.sources.len() + config.sql_sources.len(), config.handlers.len());
         // The database does not matter for this: nothing connects.
         let mut findings = match declare("postgres://localhost/none", &config) {
-            Ok(_) => vec![Finding::Good(format!("configuration: {sources} sources, {handlers} handlers"))],
+            Ok(_) => vec![Finding::Good(format!(
+                "configuration: {}, {}",
+                counted(sources, "sources"),
+                counted(handlers, "handlers")
+            ))],
             Err(error) => vec![Finding::Wrong(format!("configuration: {}", chain(&error)))],
         };
         for source in &config.sources {

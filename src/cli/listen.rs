@@ -1,6 +1,6 @@
 //! `hookfast listen`.
 
-use super::{dev, process};
+use super::{address::listen_address, dev, folder, process};
 use crate::receiver::{Mode, Receiver};
 use crate::signing::standard_webhooks;
 use anyhow::Context;
@@ -14,9 +14,9 @@ use tokio::{
 /// Receives webhooks, verifies their Standard Webhooks signature and prints them.
 #[derive(clap::Args)]
 pub(super) struct Listen {
-    /// Where it listens.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
-    address: SocketAddr,
+    /// Where it listens; without it, where the `hookfast dev` of this folder pushes to, or 127.0.0.1:9090.
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
+    address: Option<SocketAddr>,
     /// Which secret must have signed: env:NAME or file:/path. Without it HOOKFAST_LISTEN_SECRET, or the one of
     /// `hookfast dev` in this folder.
     #[arg(long, value_name = "REFERENCE")]
@@ -30,7 +30,7 @@ impl Listen {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let text = match &self.secret {
             Some(reference) => process::secret_text(reference)?,
-            None => process::variable(dev::LISTEN_SECRET).or_else(|| dev::remembered(dev::LISTEN_SECRET)).context(
+            None => dev::secret(dev::LISTEN_SECRET)?.context(
                 "there is no secret to verify with; nothing was started. Set HOOKFAST_LISTEN_SECRET to a whsec_… secret, or start `hookfast dev` in this folder first",
             )?,
         };
@@ -42,9 +42,13 @@ impl Listen {
         if self.fail.is_some() {
             mode.set(failing);
         }
-        let listener = TcpListener::bind(self.address)
-            .await
-            .with_context(|| format!("{} cannot be listened on; nothing was started", self.address))?;
+        let address = match self.address {
+            Some(address) => address,
+            None => forwarded()?,
+        };
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("{address} cannot be listened on; nothing was started. Stop what listens there, or give --address")
+        })?;
         process::say(&format!(
             "listening on http://{}; `kill -USR1 {}` makes it fail, and work again",
             listener.local_addr()?,
@@ -60,4 +64,12 @@ impl Listen {
         receiver.serve(listener, process::stop_on_signal()?).await?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Where the `hookfast dev` of this folder pushes to, as far as that is on this machine.
+fn forwarded() -> anyhow::Result<SocketAddr> {
+    let url = folder::noted_value(folder::FORWARD)?.and_then(|url| url::Url::parse(&url).ok());
+    let noted =
+        url.and_then(|url| listen_address(&format!("{}:{}", url.host_str()?, url.port_or_known_default()?)).ok());
+    Ok(noted.filter(|address| address.ip().is_loopback()).unwrap_or_else(|| ([127, 0, 0, 1], 9090).into()))
 }

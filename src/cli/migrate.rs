@@ -4,6 +4,7 @@ use super::{
     ConfigFile,
     declare::config,
     process::{database_url, say},
+    words::counted,
 };
 use crate::domain::RoleNames;
 use crate::store::{self, Database, Migrated, ObjectKind, Plan, Replaced, Role, Schema};
@@ -39,13 +40,18 @@ impl Migrate {
         }
         let made = store::ensure_partitions(&database.pool(Role::General, 1)).await?;
         say(&format!(
-            "{database}: {migrations} migrations applied, {objects} functions and views created or replaced, {made} partitions made; the schema fits this program"
+            "{database}: {} applied, {} created or replaced, {} made; the schema fits this program",
+            counted(migrations, "migrations"),
+            counted(objects, "functions and views"),
+            counted(made, "partitions")
         ));
         roles(&database, &names).await?;
         // As long as the tables are large; nothing waits for it, and nothing is wrong without it.
         match store::ensure_indexes(&database).await {
             Ok(0) => {}
-            Ok(built) => say(&format!("{built} indexes built")),
+            Ok(built) => {
+                say(&format!("{} built", if built == 1 { "1 index".to_owned() } else { format!("{built} indexes") }))
+            }
             Err(error) => say(&format!(
                 "not every index could be built ({error}); nothing is wrong without, and workers try again every hour"
             )),
@@ -60,6 +66,9 @@ async fn roles(database: &Database, names: &RoleNames) -> anyhow::Result<()> {
     )?;
     if !roles.created.is_empty() {
         say(&format!("roles made: {}", roles.created.join(", ")));
+    }
+    if !roles.granted.is_empty() {
+        say(&format!("roles granted: {}", roles.granted.join(", ")));
     }
     if let Some(run) = roles.to_run() {
         say(&format!(

@@ -1,17 +1,22 @@
 //! The commands. `main` calls [`run`] and nothing else.
 
+mod address;
 mod airalo;
 mod check;
+mod completions;
 mod declare;
 mod dev;
+mod folder;
 mod listen;
 mod logging;
 mod migrate;
 mod operate;
 mod process;
+mod samples;
 mod send;
 mod serve;
 mod table;
+mod words;
 
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
@@ -39,7 +44,7 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Reads the configuration, tries the database, and says what is wrong and what to do.
     Check(check::Check),
-    /// Signs a sample or a file as Airalo does, and posts it.
+    /// Signs a sample or a file as the sender of a source does, and posts it.
     Send(send::Send),
     /// Receives webhooks, verifies their signature and prints them; SIGUSR1 makes it fail, and work again.
     Listen(listen::Listen),
@@ -47,6 +52,8 @@ enum Command {
     Events(operate::Events),
     /// What is owed to handlers, and what became of it.
     Deliveries(operate::Deliveries),
+    /// What each handler has pending, and since when.
+    Backlog(operate::Backlog),
     /// What used up its tries or was refused for good: looks, tries it again, or ends it.
     DeadLetters(operate::DeadLetters),
     /// Events that have another's key and other content: a possible double purchase each.
@@ -73,6 +80,8 @@ enum Command {
     Airalo(airalo::Airalo),
     /// One screen: is intake safe, is work moving. Ends with 1 where something is bad.
     Status(operate::Status),
+    /// Prints a script with which a shell completes these commands.
+    Completions(completions::Completions),
 }
 
 /// The configuration file, where a command takes one.
@@ -81,6 +90,16 @@ struct ConfigFile {
     /// The configuration file; every setting is in docs/hookfast.sample.toml.
     #[arg(long, value_name = "PATH", env = "HOOKFAST_CONFIG")]
     config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// The file that was given, or that of the `hookfast dev` of this folder.
+    fn here(&self) -> anyhow::Result<Option<PathBuf>> {
+        match &self.config {
+            Some(file) => Ok(Some(file.clone())),
+            None => Ok(folder::noted_value(folder::CONFIG)?.map(PathBuf::from)),
+        }
+    }
 }
 
 /// The commands end with 0 when they did what they were asked, 1 when they could not, 2 when it was not understood.
@@ -96,6 +115,7 @@ pub async fn run() -> ExitCode {
         Command::Listen(listen) => listen.run().await,
         Command::Events(events) => events.run().await,
         Command::Deliveries(deliveries) => deliveries.run().await,
+        Command::Backlog(backlog) => backlog.run().await,
         Command::DeadLetters(letters) => letters.run().await,
         Command::Conflicts(conflicts) => conflicts.run().await,
         Command::Quarantine(quarantine) => quarantine.run().await,
@@ -109,6 +129,7 @@ pub async fn run() -> ExitCode {
         Command::Log(log) => log.run().await,
         Command::Airalo(airalo) => airalo.run().await,
         Command::Status(status) => status.run().await,
+        Command::Completions(completions) => completions.run(),
     };
     match done {
         Ok(code) => code,

@@ -1,5 +1,6 @@
 //! What every command does with its process: its environment, its signals, its words.
 
+use super::folder;
 use anyhow::{Context, bail};
 use std::{env, io::Write};
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,6 +38,14 @@ pub(super) fn database_url() -> anyhow::Result<String> {
     variable("DATABASE_URL").context(
         "DATABASE_URL is not set, so nothing was started. Set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE, or try `hookfast dev`, which needs none",
     )
+}
+
+/// The same for commands of operators: without it, the database of the `hookfast dev` of this folder.
+pub(super) fn database_url_here() -> anyhow::Result<String> {
+    match variable("DATABASE_URL") {
+        Some(url) => Ok(url),
+        None => folder::database_url()?.map_or_else(database_url, Ok),
+    }
 }
 
 /// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.

@@ -2,6 +2,7 @@
 
 use super::{
     ConfigFile,
+    address::listen_address,
     declare::{bind, config, declare},
     process::{database_url, stop_on_signal},
 };
@@ -34,11 +35,11 @@ enum Role {
 /// Where a process listens.
 #[derive(clap::Args)]
 pub(super) struct Addresses {
-    /// Where webhooks come in.
-    #[arg(long, value_name = "ADDRESS", env = "HOOKFAST_LISTEN", default_value = "127.0.0.1:8080")]
+    /// Where webhooks come in: HOST:PORT, or :PORT for this machine only.
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "HOOKFAST_LISTEN", default_value = "127.0.0.1:8080")]
     pub(super) listen: SocketAddr,
     /// Where the process tells about itself; it has no authentication, so keep it private.
-    #[arg(long, value_name = "ADDRESS", env = "HOOKFAST_ADMIN_LISTEN", default_value = "127.0.0.1:8081")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "HOOKFAST_ADMIN_LISTEN", default_value = "127.0.0.1:8081")]
     pub(super) admin_listen: SocketAddr,
 }
 
@@ -60,6 +61,7 @@ impl Serve {
         let app = builder.build();
         declared.secrets.watch(app.sources())?;
         app.run(stop_on_signal()?).await?;
+        tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,15 +1,23 @@
-//! Rows as people read them: columns in line, cut to the terminal; or one row, a line each member.
+//! Rows as people read them: aligned columns, fitted to the terminal; or one row, with a line for each member.
 
 use serde_json::Value;
 
 /// What a column is never cut below.
 const LEAST: usize = 8;
 
-/// Rows as aligned columns under their names, no line wider than `width`. `columns` are members of the rows; a member
-/// that no row has is left out.
-pub(super) fn rows(rows: &[Value], columns: &[&str], width: usize) -> String {
-    let columns: Vec<&str> =
-        columns.iter().copied().filter(|name| rows.iter().any(|row| !row[*name].is_null())).collect();
+/// What a column of reasons is not wrapped below while other columns can still be cut.
+const LEAST_WRAPPED: usize = 30;
+
+/// Columns that say why: they are wrapped, never cut.
+const WRAPPED: [&str; 9] =
+    ["says", "message", "why", "error", "last_error", "sample_error", "answer", "details", "not_ready"];
+
+/// Rows as aligned columns under their names. `columns` are members of the rows; a column in which no row has anything
+/// is left out. Where there is a `width`, reasons are wrapped and other text is cut to fit into it; ids, times and
+/// numbers stay whole. Without one, nothing is wrapped or cut.
+pub(super) fn rows(rows: &[Value], columns: &[&str], width: Option<usize>) -> String {
+    let filled = |name: &&str| rows.iter().any(|row| !cell(name, &row[*name]).is_empty());
+    let columns: Vec<&str> = columns.iter().copied().filter(filled).collect();
     let head = columns.iter().map(|name| title(name)).collect();
     let mut lines: Vec<Vec<String>> = vec![head];
     lines.extend(rows.iter().map(|row| columns.iter().map(|name| cell(name, &row[*name])).collect()));
@@ -17,18 +25,28 @@ pub(super) fn rows(rows: &[Value], columns: &[&str], width: usize) -> String {
         columns.iter().map(|name| rows.iter().all(|row| row[*name].is_number() || row[*name].is_null())).collect();
     let wants: Vec<usize> =
         (0..columns.len()).map(|i| lines.iter().map(|line| length(&line[i])).max().unwrap_or(0)).collect();
-    let widths = fit(&columns, wants, width);
+    let widths = width.map_or_else(|| wants.clone(), |width| fit(&columns, wants.clone(), width));
+    lines.iter().map(|line| drawn(&columns, line, &widths, &numbers)).collect()
+}
+
+/// One row: as many lines as its longest wrapped cell has.
+fn drawn(columns: &[&str], line: &[String], widths: &[usize], numbers: &[bool]) -> String {
+    let cells: Vec<Vec<String>> = columns
+        .iter()
+        .zip(line.iter().zip(widths))
+        .map(|(name, (cell, width))| if is_wrapped(name) { wrap(cell, *width) } else { vec![cut(cell, *width)] })
+        .collect();
     let mut text = String::new();
-    for line in lines {
+    for nth in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
         let mut drawn = String::new();
-        for (i, cell) in line.iter().enumerate() {
-            let cell = cut(cell, widths[i]);
-            let gap = " ".repeat(widths[i].saturating_sub(length(&cell)));
+        for (i, lines) in cells.iter().enumerate() {
+            let cell = lines.get(nth).map_or("", String::as_str);
+            let gap = " ".repeat(widths[i].saturating_sub(length(cell)));
             let between = if i == 0 { "" } else { "  " };
             let (left, right) = if numbers[i] { (gap.as_str(), "") } else { ("", gap.as_str()) };
             drawn.push_str(&format!("{between}{left}{cell}{right}"));
         }
-        text.push_str(&cut(drawn.trim_end(), width));
+        text.push_str(drawn.trim_end());
         text.push('\n');
     }
     text
@@ -95,16 +113,23 @@ fn is_format(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The widest text gives way until all fit; ids, times and numbers never do.
+/// The widest column gives way until all fit: first reasons, down to a width they still read well in, then other text,
+/// then reasons again. Ids, times and numbers never do; where even that is not enough, the terminal breaks the line.
 fn fit(columns: &[&str], wants: Vec<usize>, width: usize) -> Vec<usize> {
     let mut widths = wants;
     let firm = |name: &str| name == "at" || ["_at", "_id", "count"].iter().any(|end| name.ends_with(end));
-    while widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1) > width {
-        let widest = (0..widths.len()).filter(|i| !firm(columns[*i]) && widths[*i] > LEAST).max_by_key(|i| widths[*i]);
-        let Some(widest) = widest else { break };
-        widths[widest] -= 1;
+    for (wrapped, least) in [(true, LEAST_WRAPPED), (false, LEAST), (true, 2 * LEAST)] {
+        while widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1) > width {
+            let may_shrink = |i: &usize| is_wrapped(columns[*i]) == wrapped && !firm(columns[*i]) && widths[*i] > least;
+            let Some(widest) = (0..widths.len()).filter(may_shrink).max_by_key(|i| widths[*i]) else { break };
+            widths[widest] -= 1;
+        }
     }
     widths
+}
+
+fn is_wrapped(column: &str) -> bool {
+    WRAPPED.contains(&column)
 }
 
 fn length(text: &str) -> usize {
@@ -117,6 +142,29 @@ fn cut(text: &str, width: usize) -> String {
     }
     let kept: String = text.chars().take(width.saturating_sub(1)).collect();
     format!("{kept}…")
+}
+
+/// Broken between words; a word that is too long by itself is broken where the line ends.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() || length(line) + 1 + length(word) <= width {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+        while lines.last().is_some_and(|line| length(line) > width) {
+            let line = lines.pop().expect("just seen");
+            let at = line.char_indices().nth(width).map_or(line.len(), |(at, _)| at);
+            lines.extend([line[..at].to_owned(), line[at..].to_owned()]);
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -132,7 +180,7 @@ mod tests {
                 json!({"delivery_id": 1234, "handler": "a-longer-one", "at": null, "why": null}),
             ],
             &["delivery_id", "handler", "at", "why"],
-            120,
+            Some(120),
         );
         assert_eq!(
             drawn,
@@ -141,21 +189,38 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_wider_than_the_terminal_and_ids_stay_whole() {
+    fn on_a_terminal_reasons_are_wrapped_other_text_is_cut_and_ids_stay_whole() {
         let id = "01890a5d-ac96-774b-bcce-b302099a8057";
-        let wide = json!({"event_id": id, "says": "x".repeat(300), "type": "y".repeat(50)});
-        for width in [60, 80, 120] {
-            let drawn = rows(std::slice::from_ref(&wide), &["event_id", "type", "says"], width);
+        let reason = "status 500: no stock, and 7 of 9 attempts failed in the last hour";
+        let wide = json!({"event_id": id, "says": reason, "type": "y".repeat(50)});
+        for width in [80, 100, 120] {
+            let drawn = rows(std::slice::from_ref(&wide), &["event_id", "type", "says"], Some(width));
             assert!(drawn.lines().all(|line| line.chars().count() <= width), "{drawn}");
-            assert!(drawn.contains(id) && drawn.contains('…'), "{drawn}");
+            assert!(drawn.contains(id) && drawn.contains('…') == (width < 120), "{drawn}");
+            let words: Vec<&str> = drawn.split_whitespace().collect();
+            assert!(reason.split(' ').all(|word| words.contains(&word)), "a reason is whole: {drawn}");
         }
-        assert!(rows(&[wide], &["event_id", "says"], 20).lines().all(|line| line.chars().count() <= 20));
+        let narrow = rows(&[wide], &["event_id", "says"], Some(20));
+        assert!(narrow.contains(id) && narrow.contains("status 500: no"), "{narrow}");
+        let word = json!({"error": "x".repeat(300)});
+        let broken = rows(&[word], &["error"], Some(40));
+        assert!(broken.lines().all(|line| line.chars().count() <= 40), "{broken}");
+        assert_eq!(broken.matches('x').count(), 300);
+    }
+
+    #[test]
+    fn where_there_is_no_terminal_nothing_is_cut() {
+        let row = json!({"type": "y".repeat(300), "says": "one two ".repeat(100), "empty": "", "none": []});
+        let drawn = rows(std::slice::from_ref(&row), &["type", "says", "empty", "none"], None);
+        assert_eq!(drawn.lines().count(), 2);
+        assert!(drawn.contains(&"y".repeat(300)) && !drawn.contains('…'), "{drawn}");
+        assert!(!drawn.contains("empty") && !drawn.contains("none"), "columns of nothing are left out: {drawn}");
     }
 
     #[test]
     fn text_of_others_cannot_steer_the_terminal() {
         let row = json!({"type": "a\u{1b}[2Jb\nc\u{202e}d", "payload": {"long": "\u{9b}31m".repeat(30)}});
-        let drawn = rows(std::slice::from_ref(&row), &["type"], 120) + &record(&row, &["type", "payload"]);
+        let drawn = rows(std::slice::from_ref(&row), &["type"], Some(120)) + &record(&row, &["type", "payload"]);
         assert!(drawn.contains("a·[2Jb·c·d"), "{drawn}");
         assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
     }

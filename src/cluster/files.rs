@@ -4,7 +4,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// Opens for reading and appending, made with mode 0600 where it is missing.
@@ -13,7 +13,7 @@ pub(super) fn open_private(path: &Path) -> io::Result<File> {
     let options = || OpenOptions::new().read(true).append(true).mode(0o600).custom_flags(flags).to_owned();
     match options().create_new(true).open(path) {
         Ok(file) => {
-            give_to_owner_of_folder(path)?;
+            give_to_owner_of_folder(&file, path)?;
             Ok(file)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options().open(path),
@@ -21,26 +21,32 @@ pub(super) fn open_private(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Writes a whole file of mode 0600 under another name and renames it: there is never half of it.
-pub(super) fn write_private(path: &Path, content: &str) -> io::Result<()> {
-    let unfinished = path.with_added_extension("new");
-    if let Err(error) = fs::remove_file(&unfinished)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
+/// Writes a whole file of mode 0600 under a name that nobody can foresee and renames it: there is never half of it, and
+/// no file or link that somebody else put there is written to.
+pub(crate) fn write_private(path: &Path, content: &str) -> io::Result<()> {
+    let unfinished = path.with_added_extension(unforeseeable(""));
+    let written = write_new(&unfinished, content).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
     }
-    let mut file = open_private(&unfinished)?;
+    written
+}
+
+fn write_new(path: &Path, content: &str) -> io::Result<()> {
+    let flags = OFlag::O_NOFOLLOW.bits();
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(flags).open(path)?;
+    give_to_owner_of_folder(&file, path)?;
     file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
+    file.sync_all()
 }
 
 /// Where root works in the directory of somebody else, that user can go on with the files later.
-fn give_to_owner_of_folder(path: &Path) -> io::Result<()> {
+/// The open file, not its name: that may be another file's by now.
+fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
     let Some(folder) = path.parent() else { return Ok(()) };
     let owner = fs::metadata(folder)?;
     if geteuid().is_root() && owner.uid() != 0 {
-        chown(path, Some(owner.uid()), Some(owner.gid()))?;
+        fchown(file, Some(owner.uid()), Some(owner.gid()))?;
     }
     Ok(())
 }

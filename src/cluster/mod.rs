@@ -9,7 +9,7 @@
 mod account;
 mod binaries;
 mod error;
-mod files;
+pub(crate) mod files;
 mod initdb;
 mod lock;
 mod options;
@@ -26,6 +26,7 @@ use binaries::Binaries;
 use error::Doing;
 use nix::sys::signal::Signal;
 use place::Place;
+use port::Port;
 use secrecy::{ExposeSecret, SecretString};
 use server::Server;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
@@ -44,6 +45,7 @@ const DATABASE: &str = "hookfast";
 pub struct Cluster {
     server: Option<Server>,
     port: u16,
+    moved_from: Option<u16>,
     password: SecretString,
     binaries: Binaries,
     options: ClusterOptions,
@@ -70,9 +72,9 @@ impl Cluster {
         let made_by = initdb::made_by(&data)?;
         let binaries = Binaries::find(made_by.map(|major| (major, data.as_path())))?;
         let password = initdb::ensure(&place, &binaries, options.durability)?;
-        let server = Server::start(&place, &binaries, &options, None)?;
+        let (server, moved_from) = start_on_last_port(&place, &binaries, &options)?;
         let port = server.port();
-        let cluster = Self { server: Some(server), port, password, binaries, options, place };
+        let cluster = Self { server: Some(server), port, moved_from, password, binaries, options, place };
         if let Some(file) = cluster.url_file() {
             files::write_private(&file, &format!("{}\n", cluster.url()))
                 .doing(|| format!("write {}", file.display()))?;
@@ -121,9 +123,23 @@ impl Cluster {
         self.place.asked_for().map(|dir| dir.join("database-url"))
     }
 
-    /// The port on 127.0.0.1; it stays the same through [`Cluster::restart`].
+    /// The port on 127.0.0.1; it stays the same through [`Cluster::restart`], and, in a directory that is kept, from one
+    /// start to the next where it is free.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port of the start before, where something else listens on it now: URLs with it are no longer right.
+    pub fn moved_from(&self) -> Option<u16> {
+        self.moved_from
+    }
+
+    /// Whether a URL names the cluster of that directory, whichever port it had when the URL was written: it has the
+    /// cluster's own password.
+    pub fn owns_url(dir: &Path, url: &str) -> bool {
+        let Ok(url) = url::Url::parse(url) else { return false };
+        let password = Place::read_password(dir);
+        url.username() == USER && password.is_some() && url.password() == password.as_deref()
     }
 
     /// The directory of the Unix socket. Only the user Postgres runs as, and root, can enter it.
@@ -181,7 +197,7 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::start`]. It can then be tried again.
     pub async fn restart(&mut self) -> Result<(), ClusterError> {
-        let (running, port) = (self.server.take(), Some(self.port));
+        let (running, port) = (self.server.take(), Port::Fixed(self.port));
         let (place, binaries, options) = (Arc::clone(&self.place), self.binaries.clone(), self.options.clone());
         let server = blocking(move || {
             drop(running);
@@ -191,6 +207,22 @@ impl Cluster {
         self.server = Some(server);
         self.answer().await
     }
+}
+
+/// In a directory that is kept: on the port of the start before, where that is free. Also that port, where it is not.
+fn start_on_last_port(
+    place: &Arc<Place>,
+    binaries: &Binaries,
+    options: &ClusterOptions,
+) -> Result<(Server, Option<u16>), ClusterError> {
+    let file = place.port_file();
+    let last: Option<u16> = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
+    let server = Server::start(place, binaries, options, last.map_or(Port::Any, Port::Preferred))?;
+    if last != Some(server.port()) && place.asked_for().is_some() {
+        files::write_private(&file, &format!("{}\n", server.port())).doing(|| format!("write {}", file.display()))?;
+    }
+    let moved_from = last.filter(|last| *last != server.port());
+    Ok((server, moved_from))
 }
 
 impl Drop for Cluster {

@@ -12,12 +12,15 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+/// The file of the password, in the cluster's directory.
+const PASSWORD: &str = "password";
+
 /// The longest path of a socket that every system takes, in bytes (Linux: 107, macOS: 103).
 const LONGEST_SOCKET: usize = 100;
 
 /// The directory of a cluster's files, and the right to use it.
 ///
-/// In it: `pg` (the data), `password`, `postgres.log`, `s` (sockets), `lock`, and `init-…` while `initdb` runs.
+/// In it: `pg` (the data), `password`, `port`, `postgres.log`, `s` (sockets), `lock`, and `init-…` while `initdb` runs.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) account: Account,
@@ -78,6 +81,16 @@ impl Place {
         Ok(Self { sockets: sockets_for(&root), account, root, asked_for: None, _locks: Vec::new() })
     }
 
+    /// The password of the cluster that belongs to `dir`; `None` where there is none, or it is not for us to read.
+    pub(super) fn read_password(dir: &Path) -> Option<String> {
+        let root = match fs::read_to_string(dir.join("pg.location")) {
+            Ok(named) => PathBuf::from(named.trim_end_matches('\n')),
+            Err(_) => dir.to_owned(),
+        };
+        let text = fs::read_to_string(root.join(PASSWORD)).ok()?;
+        Some(text.trim_end().to_owned()).filter(|password| !password.is_empty())
+    }
+
     /// Makes the socket directory, empty.
     pub(super) fn make_sockets(&self) -> Result<(), ClusterError> {
         self.remove_sockets();
@@ -117,7 +130,12 @@ impl Place {
     }
 
     pub(super) fn password_file(&self) -> PathBuf {
-        self.root.join("password")
+        self.root.join(PASSWORD)
+    }
+
+    /// Where the port of the last start is kept.
+    pub(super) fn port_file(&self) -> PathBuf {
+        self.root.join("port")
     }
 
     pub(super) fn log(&self) -> PathBuf {
@@ -161,7 +179,9 @@ fn make_dir(dir: &Path) -> Result<PathBuf, ClusterError> {
         // Whoever names a directory of other things here must not find it closed to everybody afterwards.
         let is_free =
             fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_none()) && found.mode() & 0o1000 == 0;
-        if !is_free && !dir.join("lock").is_file() {
+        // Where others could write, what is in it may be theirs.
+        let may_be_theirs = found.mode() & 0o022 != 0;
+        if !is_free && (may_be_theirs || !dir.join("lock").is_file()) {
             return Err(ClusterError::NotPrivate { dir });
         }
         files::set_mode(&dir, 0o700).doing(|| format!("make {} private", dir.display()))?;

@@ -3,9 +3,10 @@
 use super::binaries::Binaries;
 use super::error::Doing;
 use super::place::Place;
+use super::port::Port;
 use super::takeover::{self, PidFile};
 use super::watcher::Watcher;
-use super::{ClusterError, ClusterOptions, files, port};
+use super::{ClusterError, ClusterOptions, files};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
@@ -40,18 +41,18 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts Postgres in `place` and waits until it is ready; on `port`, or on one that is free.
+    /// Starts Postgres in `place` and waits until it is ready.
     pub(super) fn start(
         place: &Arc<Place>,
         binaries: &Binaries,
         options: &ClusterOptions,
-        fixed: Option<u16>,
+        wanted: Port,
     ) -> Result<Self, ClusterError> {
         let stale = takeover::end_predecessor(&place.data())?;
         let (begun, mut tried) = (Instant::now(), 0);
         loop {
             place.make_sockets()?;
-            let port = fixed.map_or_else(port::free, Ok).doing(|| "find a free port".to_owned())?;
+            let port = wanted.choose(tried).doing(|| "find a free port".to_owned())?;
             match Self::launch(place, binaries, options, port, stale) {
                 Err(ClusterError::DidNotStart { problem, .. }) if tried < TRIES && begun.elapsed() < START => {
                     tracing::debug!(%problem, "starting Postgres again");

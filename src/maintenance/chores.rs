@@ -1,7 +1,7 @@
 //! What one process at a time does for all: new events read, news raised, replays moved on.
 
 use super::{Maintenance, STUCK};
-use crate::store::{StoreError, announce_dead, read_new_events, step_replays, watch as look};
+use crate::store::{StoreError, announce_dead, newest_alerts, read_new_events, step_replays, watch as look};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -50,9 +50,20 @@ pub(super) async fn watch(maintenance: &Maintenance, stop: &CancellationToken) {
         heartbeat.tick();
         match look(&maintenance.pool).await {
             Ok(0) => {}
-            Ok(news) => tracing::warn!(news, "something is wrong: SELECT * FROM hookfast.news ORDER BY event_id DESC"),
+            Ok(raised) => log_alerts(maintenance, raised).await,
             Err(error) => tracing::warn!(%error, "it cannot be looked for now whether something is wrong"),
         }
     }
     heartbeat.retire();
+}
+
+async fn log_alerts(maintenance: &Maintenance, raised: i64) {
+    match newest_alerts(&maintenance.pool, raised).await {
+        Ok(alerts) => {
+            for (alert, subject) in alerts {
+                tracing::warn!("type" = alert, subject, "alert raised; docs/RUNBOOK.md has a section for it");
+            }
+        }
+        Err(error) => tracing::warn!(%error, raised, "alerts were raised; which ones could not be read"),
+    }
 }

@@ -91,6 +91,12 @@ pub trait SourceKind: Send + Sync + 'static {
     /// What a verified request is. It never refuses: what is not known is stored as unknown.
     fn describe(&self, topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description;
 
+    /// The headers with which this sender would send this body now: signed with that secret, and with that id where it
+    /// sends one. For `hookfast send` and for tests. Default: it is not known how.
+    fn sign(&self, _secret: &Secret, _id: &str, _body: &[u8], _now: SystemTime) -> Option<HeaderMap> {
+        None
+    }
+
     /// The members of its payloads that readers of the database must not see, and those whose values find an event.
     /// Default: none.
     fn fields(&self) -> PayloadFields {

@@ -4,11 +4,11 @@ use super::{Description, Rejection, SourceKind, TypePrefix, classify};
 use crate::domain::{Fingerprint, IdempotencyKey, Identity, Pointer};
 use crate::signing::{
     Secret,
-    standard_webhooks::{ID, SIGNATURE, TIMESTAMP, TOLERANCE, Unverified, verify_within},
+    standard_webhooks::{ID, SIGNATURE, TIMESTAMP, TOLERANCE, Unverified, sign, verify_within},
 };
 use axum::http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The source kind `standard_webhooks`.
 ///
@@ -77,6 +77,16 @@ impl SourceKind for StandardWebhooks {
         // It becomes the key, and two ids that are no text could become one.
         let is_text = headers.get(ID).is_some_and(|id| std::str::from_utf8(id.as_bytes()).is_ok());
         if is_text { Ok(secret) } else { Err(Rejection::MalformedSignature) }
+    }
+
+    fn sign(&self, secret: &Secret, id: &str, body: &[u8], now: SystemTime) -> Option<HeaderMap> {
+        let timestamp = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let signature = sign(std::slice::from_ref(secret), id, timestamp, body);
+        let mut headers = HeaderMap::new();
+        for (name, value) in [(ID, id), (TIMESTAMP, &timestamp.to_string()), (SIGNATURE, &signature)] {
+            headers.insert(name, value.parse().ok()?);
+        }
+        Some(headers)
     }
 
     fn describe(&self, _topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description {

@@ -35,6 +35,24 @@ pub async fn watch(pool: &PgPool) -> Result<i64, StoreError> {
     step(pool, "watch", "SELECT hookfast_data.watch()", None).await
 }
 
+/// The newest alerts that [`watch`] raised, oldest first: type, and what it is about.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn newest_alerts(pool: &PgPool, count: i64) -> Result<Vec<(String, String)>, StoreError> {
+    let mut alerts: Vec<(String, String)> = sqlx::query_as(
+        "SELECT n.type, concat_ws(' ', n.payload->>'handler', n.payload->>'source', n.payload->>'class', n.payload->>'delivery_id', \
+            n.payload->>'event_id') FROM hookfast.news n \
+        WHERE n.type NOT IN ('hookfast.delivery.dead', 'hookfast.conflict') ORDER BY n.event_id DESC LIMIT $1",
+    )
+    .bind(count)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::new("list alerts"))?;
+    alerts.reverse();
+    Ok(alerts)
+}
+
 /// Lets every running replay go on by a step; answers with how many there are, and how many deliveries they made.
 ///
 /// # Errors

@@ -76,12 +76,20 @@ impl Role {
     }
 }
 
-/// A `DATABASE_URL` that is none.
+/// A `DATABASE_URL` that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "DATABASE_URL is not a Postgres URL ({0}); nothing was connected. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
-)]
-pub struct InvalidUrl(sqlx::Error);
+pub enum InvalidUrl {
+    /// The URL of something else.
+    #[error(
+        "DATABASE_URL begins with {0}:, and Hookfast needs Postgres; nothing was connected. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    )]
+    NotPostgres(String),
+    /// Not a URL.
+    #[error(
+        "DATABASE_URL is not a Postgres URL ({0}); nothing was connected. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    )]
+    Malformed(sqlx::Error),
+}
 
 /// Where the database is. Cheap to clone; connects to nothing by itself.
 #[derive(Clone)]
@@ -108,7 +116,13 @@ impl FromStr for Database {
     type Err = InvalidUrl;
 
     fn from_str(url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self { options: PgConnectOptions::from_str(url).map_err(InvalidUrl)?.disable_statement_logging() })
+        let is_word = |scheme: &&str| scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme).filter(is_word);
+        if let Some(other) = scheme.filter(|scheme| !["postgres", "postgresql"].contains(scheme)) {
+            return Err(InvalidUrl::NotPostgres(other.to_owned()));
+        }
+        let options = PgConnectOptions::from_str(url).map_err(InvalidUrl::Malformed)?;
+        Ok(Self { options: options.disable_statement_logging() })
     }
 }
 
@@ -189,5 +203,22 @@ async fn server_epoch(connection: &mut PgConnection) -> Result<Uuid, sqlx::Error
         sqlx::query("INSERT INTO hookfast_data.server_epoch DEFAULT VALUES ON CONFLICT DO NOTHING")
             .execute(&mut *connection)
             .await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_of_another_kind_of_database_is_refused_by_its_name() {
+        for (url, scheme) in [("mysql://u:canary@h/d", "mysql"), ("sqlite://d", "sqlite")] {
+            let error = url.parse::<Database>().expect_err(url).to_string();
+            assert!(error.contains(&format!("{scheme}:")) && error.contains("needs Postgres"), "{error}");
+            assert!(!error.contains("canary"), "{error}");
+        }
+        for url in ["postgres://u@h/d", "postgresql://u@h/d"] {
+            url.parse::<Database>().expect(url);
+        }
     }
 }

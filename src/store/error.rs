@@ -18,21 +18,33 @@ pub enum Fault {
 
 /// A statement that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{statement}: {source}")]
+#[error("{statement}: {}", told(cause))]
 pub struct StoreError {
     statement: &'static str,
-    source: sqlx::Error,
+    cause: sqlx::Error,
+}
+
+/// A database's error in its own words, with its code. The library's words for it end with a line of the server's
+/// source code, which is nobody's business.
+pub(crate) fn told(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) => format!("{} (SQLSTATE {code})", error.message()),
+            None => error.message().to_owned(),
+        },
+        other => other.to_string(),
+    }
 }
 
 impl StoreError {
     pub(super) fn new(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self { statement, source }
+        move |cause| Self { statement, cause }
     }
 
     /// What it means.
     pub fn fault(&self) -> Fault {
-        let sqlx::Error::Database(error) = &self.source else {
-            return match &self.source {
+        let sqlx::Error::Database(error) = &self.cause else {
+            return match &self.cause {
                 sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => Fault::Other,
                 _ => Fault::Lost,
             };
@@ -53,6 +65,6 @@ impl StoreError {
 
     /// Whether the server answered, and said no.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self.source, sqlx::Error::Database(_)) && self.fault() != Fault::Lost
+        matches!(self.cause, sqlx::Error::Database(_)) && self.fault() != Fault::Lost
     }
 }

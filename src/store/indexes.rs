@@ -1,8 +1,8 @@
 //! Indexes that are built while everything goes on: by the program, since a migration would keep ingest waiting.
 
-use super::{Database, Role, StoreError};
+use super::{Database, Role, StoreError, error::told};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// "indexes " in ASCII: what the processes agree to lock while one of them builds.
 const LOCK: i64 = 0x696e_6465_7865_7320;
@@ -12,6 +12,9 @@ const LOCK: i64 = 0x696e_6465_7865_7320;
 const ATTACH_TIMEOUT: &str = "100ms";
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// A build that took longer than this is logged.
+const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
 /// Each index by its name, with what it is on. Nothing is wrong without them, only slower.
 pub(super) const INDEXES: [(&str, &str); 9] = [
@@ -100,15 +103,20 @@ impl Builder<'_> {
                 Some(false) => self.execute(&format!("DROP INDEX CONCURRENTLY hookfast_data.{name}")).await?,
                 None => {}
             }
-            tracing::info!(name, "an index is being built; nothing waits for it");
+            tracing::debug!(name, "building an index");
+            let begun = Instant::now();
             self.execute(&format!("CREATE INDEX CONCURRENTLY {name} ON hookfast_data.{on}")).await?;
+            // On empty tables, as at the first start, there is nothing to report.
+            if begun.elapsed() > WORTH_A_LINE {
+                tracing::info!(name, took = ?begun.elapsed(), "index built");
+            }
             Ok(true)
         };
         let built: Result<bool, sqlx::Error> = building.await;
         match built {
             Ok(new) => self.built += usize::from(new),
             Err(error) => {
-                tracing::warn!(%error, name, "an index could not be built; this is tried again");
+                tracing::warn!(error = told(&error), name, "an index could not be built; this is tried again");
                 self.failed = Some(error);
                 return false;
             }
@@ -155,7 +163,11 @@ impl Builder<'_> {
             let Err(error) = attached else { return };
             let code = error.as_database_error().and_then(|error| error.code());
             if !matches!(code.as_deref(), Some("55P03" | "40P01")) || self.tries == 0 {
-                tracing::warn!(%error, piece, "a piece of an index could not be attached; this is tried again");
+                tracing::warn!(
+                    error = told(&error),
+                    piece,
+                    "a piece of an index could not be attached; this is tried again"
+                );
                 self.failed = Some(error);
                 return;
             }

@@ -39,7 +39,7 @@ pub use airalo::{
     order_was_refused, take_due_orders,
 };
 pub use breaker::note_breaker;
-pub use chores::{announce_dead, fold_counts, read_new_events, step_replays, watch};
+pub use chores::{announce_dead, fold_counts, newest_alerts, read_new_events, step_replays, watch};
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, event_body};
 pub use clock::DatabaseClock;
 pub use connect::{Connection, Database, InvalidUrl, Role};

@@ -1,6 +1,6 @@
 //! Retention: what is kept how long, and what goes, a day at a time.
 
-use super::{Connection, Database, Role, StoreError, clock::interval_millis};
+use super::{Connection, Database, Role, StoreError, clock::interval_millis, error::told};
 use crate::domain::Retention;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
@@ -168,7 +168,7 @@ async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Err
 fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
     match result {
         Err(error) if matches!(code(&error).as_deref(), Some("55P03" | "57014" | "55000")) => {
-            tracing::info!(%error, "a day that is over is still in use; it goes later");
+            tracing::info!(error = told(&error), "a day that is over is still in use; it goes later");
             Ok(())
         }
         other => other,

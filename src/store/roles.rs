@@ -34,6 +34,8 @@ pub struct Roles {
     pub created: Vec<String>,
     /// Not there, and not to be made by us.
     pub missing: Vec<String>,
+    /// Those that have their rights now.
+    pub granted: Vec<String>,
 }
 
 impl Roles {
@@ -87,6 +89,7 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
             let grant = format!("GRANT {grant} TO {}", quoted(name));
             sqlx::raw_sql(AssertSqlSafe(grant)).execute(&mut *transaction).await?;
         }
+        roles.granted.push(name.clone());
     }
     transaction.commit().await?;
     Ok(roles)

@@ -35,7 +35,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
 
     write(good);
     let checked = hookfast(&["check", "--config", config], &[("DATABASE_URL", url), secret]);
-    assert!(checked.status.success() && text(&checked).contains("1 sources, 0 handlers"), "{}", text(&checked));
+    assert!(checked.status.success() && text(&checked).contains("1 source, 0 handlers"), "{}", text(&checked));
     assert!(!text(&checked).contains("canary"));
     let password = url::Url::parse(url).expect("a URL").password().expect("a password").to_owned();
     assert!(!text(&checked).contains(&password), "a URL is printed without its password");
@@ -99,7 +99,10 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
     let all = hookfast::store::planned().expect("a plan").len();
     let applied = format!(" {all} migrations applied");
     assert!(migrated.status.success() && text(&migrated).contains(&applied), "{}", text(&migrated));
-    assert!(text(&hookfast(&["migrate"], &variables)).contains("0 migrations applied"));
+    let again = text(&hookfast(&["migrate"], &variables));
+    for part in ["0 migrations applied", "roles granted: hookfast_reader, hookfast_operator"] {
+        assert!(again.contains(part), "{part} is not in: {again}");
+    }
     let planned = text(&hookfast(&["migrate", "--plan"], &variables));
     assert!(planned.contains("nothing to do") && !planned.contains("Built afterwards"), "{planned}");
 }
@@ -112,7 +115,10 @@ async fn samples_are_sent_and_taken_and_nothing_secret_is_logged() {
     let url = format!("http://{}/webhooks/airalo", server.ingress().await);
     let secret = ("AIRALO_CLIENT_SECRET", crate::support::server::AIRALO_SECRET);
     let list = hookfast(&["send", "list"], &[]);
-    let samples: Vec<String> = text(&list).lines().map(str::to_owned).collect();
+    let text_of_list = text(&list);
+    let named = text_of_list.lines().filter_map(|line| line.split_once(' '));
+    let samples: Vec<String> =
+        named.filter(|(_, sender)| sender.trim() == "airalo").map(|(name, _)| name.to_owned()).collect();
     assert!(samples.len() >= 9, "{samples:?}");
     for sample in &samples {
         let sent = hookfast(&["send", sample, "--url", &url], &[secret]);
@@ -128,6 +134,101 @@ async fn samples_are_sent_and_taken_and_nothing_secret_is_logged() {
     {
         assert!(!server.log().contains(secret), "the log holds {secret}");
     }
+}
+
+/// The log of a start ends when it is ready and says so, that of a stop when it has stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_start_ends_with_ready_and_of_a_stop_with_stopped() {
+    let (database, sink) = (database().await, Sink::start().await);
+    // As at a first start: every index is missing.
+    sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
+        .execute(&mut database.connect().await)
+        .await
+        .expect("gone");
+    let mut server = Server::serve_with(database.url(), &sink.config(""), &[]);
+    server.logged("ready").await;
+    let admin = server.admin().await;
+    assert_eq!(crate::support::server::get(admin, "/readyz").await, 200, "it is what it says");
+    let pool = database.pool().await;
+    crate::support::wait_until("the indexes", async || {
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM pg_indexes WHERE indexname = 'quarantine_asked'")
+            .fetch_one(&pool)
+            .await
+            .expect("a number")
+            == 1
+    })
+    .await;
+    pool.close().await;
+    let last = |server: &Server| server.log().lines().last().expect("a line").to_owned();
+    assert!(last(&server).contains(" ready "), "{}", server.log());
+    server.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(server.ended().await.success());
+    server.logged("stopped").await;
+    assert!(last(&server).ends_with("stopped"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_is_logged_with_its_type_and_subject() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let server = Server::serve(database.url(), &sink.config(""), &[]);
+    server.ready().await;
+    sqlx::raw_sql("SELECT hookfast.pause('sink', 'a test')")
+        .execute(&mut database.connect().await)
+        .await
+        .expect("paused");
+    server.logged("type=\"hookfast.handler.paused\" subject=\"sink\"").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_may_leave_out_its_host_or_name_it() {
+    let database = database().await;
+    for listen in ["localhost:0", ":0"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+        command.args(["serve", "--listen", listen, "--admin-listen", listen]).current_dir(&folder);
+        command.env("DATABASE_URL", database.url()).env_remove("HOOKFAST_CONFIG");
+        let server = Server::start(command, None);
+        server.ready().await;
+        assert!(server.ingress().await.ip().is_loopback(), "{listen}");
+    }
+    let wrong = hookfast(&["serve", "--listen", "nowhere"], &[]);
+    assert!(wrong.status.code() == Some(2) && text(&wrong).contains("write HOST:PORT"), "{}", text(&wrong));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reverify_waits_and_says_what_became_of_the_requests() {
+    let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "another-secret-0123456789\n").expect("written");
+    let config = format!("[sources.airalo]\nkind = 'airalo'\nsecrets = ['file:{}']\n", file.display());
+    let server = Server::serve(database.url(), &config, &["--roles", "ingress"]);
+    server.ready().await;
+    let ingress = server.ingress().await;
+    assert_eq!(crate::support::airalo::post(ingress, &order("genuine", 1)).await.0, 401);
+    let mut client = crate::support::raw_http::Client::connect(ingress).await;
+    client.send(crate::support::airalo::request_signed_with("a-forger-0123456789", &order("forged", 2))).await;
+    assert_eq!(client.answer().await.status, 401);
+    let pool = database.pool().await;
+    crate::support::wait_until("both in quarantine", async || {
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM hookfast.quarantine")
+            .fetch_one(&pool)
+            .await
+            .expect("a number")
+            == 2
+    })
+    .await;
+    let reverify = || text(&hookfast(&["quarantine", "reverify", "--yes"], &[("DATABASE_URL", database.url())]));
+    let too_early = reverify();
+    assert!(too_early.contains("0 requests accepted, 2 refused") && too_early.contains("SIGHUP"), "{too_early}");
+    std::fs::write(&file, crate::support::server::AIRALO_SECRET).expect("written");
+    server.signal(nix::sys::signal::Signal::SIGHUP);
+    crate::support::wait_until("the new secret", async || {
+        crate::support::airalo::post(ingress, &order("later", 3)).await.0 == 200
+    })
+    .await;
+    let said = reverify();
+    // What was posted last may have been refused once before the new secret was there.
+    assert!(said.contains("accepted, 1 refused") && !said.contains("0 requests accepted"), "{said}");
 }
 
 /// A secret in a file is exchanged while it runs: both are good in between, and then only the new one.

@@ -349,3 +349,12 @@ async fn a_directory_of_other_things_is_not_closed_to_others() {
     assert!(matches!(error, ClusterError::NotPrivate { .. }), "{error}");
     assert_eq!(mode(folder.path()), 0o755);
 }
+
+/// A lock, a password or a place that somebody else put there would be taken for ours.
+#[tokio::test]
+async fn a_directory_that_others_can_write_to_is_not_used_with_what_is_in_it() {
+    let folder = folder(0o777);
+    fs::write(folder.path().join("lock"), "").expect("a file");
+    let error = Cluster::start(options(folder.path())).await.expect_err("what is in it may be theirs");
+    assert!(matches!(error, ClusterError::NotPrivate { .. }), "{error}");
+}

@@ -76,6 +76,20 @@ async fn commands_are_known(page: &str) {
     }
 }
 
+/// Their column `sample` is a long JSON array: all columns together are one line of hundreds of letters in psql.
+#[test]
+fn examples_name_the_columns_of_functions_that_answer_with_a_sample() {
+    for name in ["README.md", "docs/RUNBOOK.md", "docs/SQL.md", "docs/HANDLERS.md", "docs/airalo.md"] {
+        let page = page(name);
+        for function in
+            ["retry_all", "discard_all", "postpone_all", "replay_all", "erase_all", "reverify", "discard_quarantined"]
+        {
+            let example = format!("SELECT * FROM hookfast.{function}(");
+            assert!(!page.contains(&example), "{name}: {example}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_guide_to_airalo_is_right() {
     let page = page("docs/airalo.md");

@@ -23,6 +23,7 @@ mod receiver;
 mod repair;
 mod retention;
 mod runbook;
+mod send;
 mod sources;
 mod sql_document;
 mod store;

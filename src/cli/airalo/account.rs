@@ -4,7 +4,8 @@ use crate::airalo::client::{Client, ClientSettings};
 use crate::cli::{
     ConfigFile,
     declare::config,
-    dev::{AIRALO_ID, AIRALO_SECRET, AIRALO_URL, airalo_secret, noted},
+    dev::{self, AIRALO_ID, AIRALO_SECRET, AIRALO_URL},
+    folder::noted_value,
     process::variable,
 };
 use crate::config::{ApiConfig, SourceConfig};
@@ -34,10 +35,13 @@ pub(super) struct Account {
 
 impl AccountArguments {
     pub(super) fn open(&self) -> anyhow::Result<Account> {
-        if self.file.config.is_none() {
-            return self.without_file();
-        }
-        let config = config(self.file.config.as_deref())?;
+        let file = match &self.file.config {
+            // An account in the environment is meant, also where `hookfast dev` has a configuration.
+            None if variable(AIRALO_ID).is_some() => None,
+            _ => self.file.here()?,
+        };
+        let Some(file) = file else { return self.without_file() };
+        let config = config(Some(&file))?;
         let mut ours = config.sources.into_iter().filter(|source| {
             source.kind.name() == Airalo::NAME && self.source.as_ref().is_none_or(|name| source.name.as_str() == name)
         });
@@ -62,14 +66,14 @@ impl AccountArguments {
 
     /// From the environment, or from what `hookfast dev` left in this folder; the secret also from what `hookfast dev` made in this folder.
     fn without_file(&self) -> anyhow::Result<Account> {
-        let secret = airalo_secret();
-        let known = |name: &str| variable(name).or_else(|| noted(name));
+        let secret = dev::secret(AIRALO_SECRET)?;
+        let known = |name: &str| Ok::<_, anyhow::Error>(variable(name).or(noted_value(name)?));
         let missing = |name: &str| {
             format!("{name} is not set, so nothing was sent. Set it, or name a configuration with --config")
         };
         let settings = ClientSettings {
-            base_url: known(AIRALO_URL).unwrap_or_else(|| crate::airalo::client::BASE_URL.to_owned()),
-            client_id: known(AIRALO_ID).with_context(|| missing(AIRALO_ID))?,
+            base_url: known(AIRALO_URL)?.unwrap_or_else(|| crate::airalo::client::BASE_URL.to_owned()),
+            client_id: known(AIRALO_ID)?.with_context(|| missing(AIRALO_ID))?,
             client_secret: SecretString::from(secret.with_context(|| missing(AIRALO_SECRET))?),
             timeout: Duration::from_secs(30),
         };

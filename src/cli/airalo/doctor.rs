@@ -7,7 +7,7 @@ use super::{
 use crate::airalo::client::{ApiError, NotificationType};
 use crate::cli::operate::shell::{self, Output};
 use crate::cli::{
-    dev::{AIRALO_SECRET, airalo_secret},
+    dev::{self, AIRALO_SECRET},
     process::{chain, say},
 };
 use crate::signing::Secret;
@@ -138,6 +138,6 @@ fn secrets(account: &Account) -> anyhow::Result<Vec<Secret>> {
     if let Some(configured) = &account.configured {
         return Ok(configured.read_secrets()?);
     }
-    let secret = airalo_secret().unwrap_or_default();
+    let secret = dev::secret(AIRALO_SECRET)?.unwrap_or_default();
     Ok(vec![Secret::new(format!("env:{AIRALO_SECRET}"), secret.into_bytes())?])
 }

@@ -2,8 +2,9 @@
 
 use crate::airalo::emulator::{Emulator, EmulatorSettings, Mishaps};
 use crate::cli::{
+    address::listen_address,
     declare::bind,
-    dev::{AIRALO_SECRET, airalo_secret},
+    dev::{self, AIRALO_SECRET},
     process::{say, stop_on_signal},
 };
 use anyhow::{Context, bail};
@@ -16,7 +17,7 @@ use std::{net::SocketAddr, process::ExitCode, time::Duration};
 #[derive(clap::Args)]
 pub(super) struct Emulate {
     /// Where its API is.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9400")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, default_value = "127.0.0.1:9400")]
     listen: SocketAddr,
     /// The partner's id.
     #[arg(long, env = "AIRALO_CLIENT_ID", default_value = "emulated")]
@@ -65,7 +66,7 @@ impl Emulate {
         if !self.listen.ip().is_loopback() {
             bail!("the emulator is for this machine alone: it listens on a loopback address. Nothing was started");
         }
-        let secret = airalo_secret();
+        let secret = dev::secret(AIRALO_SECRET)?;
         let secret = secret.with_context(|| {
             format!("there is no secret to sign with, so nothing was started. Set {AIRALO_SECRET}, or start `hookfast dev` in this folder first")
         })?;

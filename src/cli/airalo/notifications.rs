@@ -3,6 +3,7 @@
 use super::account::{Account, AccountArguments};
 use crate::airalo::client::{NotificationType, Simulated};
 use crate::cli::{
+    operate::shell,
     process::{complain, say},
     table,
 };
@@ -136,7 +137,7 @@ impl Status {
         if self.json {
             rows.iter().for_each(|row| say(&row.to_string()));
         } else {
-            say(table::rows(&rows, &["type", "goes_to", "configured", "says"], 140).trim_end());
+            say(table::rows(&rows, &["type", "goes_to", "configured", "says"], shell::width()).trim_end());
         }
         Ok(if as_wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

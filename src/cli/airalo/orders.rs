@@ -8,7 +8,7 @@ use crate::airalo::{
 };
 use crate::cli::operate::shell::{self, Output, Sure};
 use crate::cli::{
-    process::{complain, database_url, say},
+    process::{complain, database_url_here, say},
     table,
 };
 use crate::domain::SourceName;
@@ -104,7 +104,7 @@ const COLUMNS: [&str; 9] = [
 impl Order {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let Account { source, client, .. } = self.account.open()?;
-        let database: Database = database_url()?.parse()?;
+        let database: Database = database_url_here()?.parse()?;
         let description = self.description.unwrap_or_else(|| format!("hookfast-{}", uuid::Uuid::now_v7().simple()));
         complain(&format!("would order {} × {}, as '{description}'", self.quantity, self.package));
         complain(&cost(&self.package, self.quantity).await?);
@@ -225,7 +225,7 @@ impl Reconcile {
     /// Ends with 1 where an order was not found.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let Account { source, client, .. } = self.account.open()?;
-        let database: Database = database_url()?.parse()?;
+        let database: Database = database_url_here()?.parse()?;
         let pool = database.pool(Role::General, 1);
         let ids = source_ids(&pool).await?;
         let name: SourceName = source.parse()?;

@@ -176,7 +176,7 @@ impl Which {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = shell::open(self.output).await?;
+        let mut shell = shell::open(self.output).await?;
         let list = List::of("dead_letters", ALL, "delivery_id DESC")
             .is("handler", self.handler.map(Bind::text))
             .of_type("type", self.of_type.as_deref())
@@ -184,7 +184,8 @@ impl Listed {
             .from("died_at", self.between.after())
             .below("died_at", self.between.before())
             .below("delivery_id", self.page.number()?);
-        shell.page(list, &self.page, "delivery_id", &COLUMNS, "no dead letters").await
+        let none = shell.none_of_type("dead_letters", "no dead letters", self.of_type.as_deref(), list.clone()).await?;
+        shell.page(list, &self.page, "delivery_id", &COLUMNS, &none).await
     }
 }
 

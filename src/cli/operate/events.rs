@@ -3,6 +3,7 @@
 use super::{
     deliveries,
     shell::{self, Output, Page, Shell, Sure},
+    timeline,
     when::{Between, When},
 };
 use crate::cli::{
@@ -174,7 +175,7 @@ impl Events {
                 if rows.is_empty() {
                     return nothing(shell, &found.text).await;
                 }
-                shell.print(&rows, &["at", "what", "type", "handler", "delivery_id", "says"], "nothing happened");
+                timeline::print(&shell, rows);
                 shell.done().await
             }
             What::Explain(one) => {
@@ -273,13 +274,18 @@ impl Replay {
         let replay = shell.console.call(call).await?.pop().unwrap_or_default();
         let words = format!("event {} is owed to {} again, as replay {replay}", self.event, self.handler);
         shell.told(json!({ "replay_id": replay }), &words);
+        if !self.new_webhook_id {
+            complain(
+                "receivers see the same webhook-id as before and may ignore it as a duplicate; --new-webhook-id gives it a new one",
+            );
+        }
         shell.done().await
     }
 }
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = shell::open(self.output).await?;
+        let mut shell = shell::open(self.output).await?;
         let list = List::of(
             "events",
             "event_id, received_at, source, type, topic, origin, idempotency_key, conflicts_with, verified_by, erased_at",
@@ -290,6 +296,7 @@ impl Listed {
         .ids_from("event_id", self.between.after())
         .ids_below("event_id", self.between.before())
         .below("event_id", self.page.event());
-        shell.page(list, &self.page, "event_id", &COLUMNS, "no events").await
+        let none = shell.none_of_type("events", "no events", self.of_type.as_deref(), list.clone()).await?;
+        shell.page(list, &self.page, "event_id", &COLUMNS, &none).await
     }
 }

@@ -1,7 +1,7 @@
 //! `hookfast handlers`.
 
 use super::shell::{self, Output, Sure};
-use crate::cli::process::complain;
+use crate::cli::{process::complain, words::counted};
 use crate::store::{Bind, Call, List};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -170,7 +170,7 @@ async fn turn_all(call: Call, sure: Sure, output: Output, verb: &str, paused: bo
         return shell.close(ExitCode::FAILURE).await;
     }
     let changed = shell.console.call(call).await?.pop().unwrap_or_default();
-    let words = format!("{verb}: {changed} handlers");
+    let words = format!("{verb}: {}", counted(&changed, "handlers"));
     shell.told(json!({ "changed": changed }), &words);
     shell.done().await
 }

@@ -59,6 +59,37 @@ impl Sources {
     }
 }
 
+/// What each handler has pending: ready, running, waiting or due later, and since when the oldest is ready.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Backlog {
+    /// Only of this handler.
+    #[arg(long)]
+    handler: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Backlog {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let columns = [
+            "handler",
+            "ready",
+            "oldest_ready_age",
+            "running",
+            "waiting",
+            "later",
+            "due_in_5_minutes",
+            "due_in_30_minutes",
+            "due_in_120_minutes",
+            "per_minute",
+            "served_by",
+            "paused",
+        ];
+        let list = List::of("backlog", "*", "ready DESC, handler").is("handler", self.handler.map(Bind::text));
+        shell::open(self.output).await?.all(list, &columns, "no handlers").await
+    }
+}
+
 /// Who works: the processes of the last day, and who may hold deliveries. As JSON, the latter.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Workers {
@@ -105,7 +136,7 @@ impl Storage {
     }
 }
 
-/// How long what is kept (nothing there is for ever), and with --preview what would go now.
+/// How long what is kept, and with --preview what would go now.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Retention {
     /// What would go now, class by class and day by day, and what of it stays. It changes nothing.
@@ -123,7 +154,13 @@ impl Retention {
             shell.print(&rows, &["class", "day", "rows", "stays", "bytes", "goes_at"], "nothing would go");
             return shell.done().await;
         }
-        shell.all(List::of("retention", "*", "class"), &["class", "keep", "announced_at"], "nothing is kept").await
+        let mut rows = shell.console.list(List::of("retention", "*", "class")).await?;
+        if !shell.json() {
+            // A null is what JSON readers and SQL have for it.
+            rows.iter_mut().filter(|row| row["keep"].is_null()).for_each(|row| row["keep"] = "forever".into());
+        }
+        shell.print(&rows, &["class", "keep", "announced_at"], "nothing is kept");
+        shell.done().await
     }
 }
 
@@ -143,13 +180,15 @@ pub(in crate::cli) struct News {
 
 impl News {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
         let list = List::of("news", "*", "event_id DESC")
             .of_type("type", self.of_type.as_deref())
             .ids_from("event_id", self.between.after())
             .ids_below("event_id", self.between.before())
             .below("event_id", self.page.event());
         let columns = ["received_at", "type", "payload", "says"];
-        shell::open(self.output).await?.page(list, &self.page, "event_id", &columns, "no news").await
+        let none = shell.none_of_type("news", "no news", self.of_type.as_deref(), list.clone()).await?;
+        shell.page(list, &self.page, "event_id", &columns, &none).await
     }
 }
 

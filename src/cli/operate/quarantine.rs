@@ -1,6 +1,7 @@
 //! `hookfast quarantine`.
 
 use super::{
+    reverify::Reverify,
     shell::{self, Output, Page, Sure},
     when::{Between, When},
 };
@@ -24,7 +25,8 @@ enum What {
     List(Listed),
     /// One, with its headers and its body (the body: operators only).
     Show(One),
-    /// Has requests verified again by the secrets of now: what is genuine becomes an event.
+    /// Has requests verified again by the secrets of now, and waits some seconds for what becomes of them: what is genuine
+    /// becomes an event.
     Reverify(Reverify),
     /// Takes one for genuine on your word, without verifying it: it becomes an event.
     Release(Release),
@@ -53,20 +55,6 @@ struct One {
     /// The request.
     #[arg(value_name = "QUARANTINE_ID")]
     request: i64,
-    #[command(flatten)]
-    output: Output,
-}
-
-#[derive(clap::Args)]
-struct Reverify {
-    /// Only of this source.
-    #[arg(long)]
-    source: Option<String>,
-    /// Only what came since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    #[command(flatten)]
-    sure: Sure,
     #[command(flatten)]
     output: Output,
 }
@@ -103,7 +91,7 @@ struct Discard {
     output: Output,
 }
 
-const COLUMNS: [&str; 9] =
+pub(super) const COLUMNS: [&str; 9] =
     ["quarantine_id", "source", "reason", "count", "first_at", "last_at", "bytes", "asked", "answer"];
 
 impl Quarantine {
@@ -111,13 +99,7 @@ impl Quarantine {
         match self.what.unwrap_or(What::List(self.list)) {
             What::List(list) => list.run().await,
             What::Show(one) => one.run().await,
-            What::Reverify(reverify) => {
-                let call = Call::act("reverify")
-                    .with("source", reverify.source.map(Bind::text))
-                    .with("last_after", reverify.after.as_ref().map(When::past));
-                let shell = shell::open(reverify.output).await?;
-                shell.bulk(call, reverify.sure, "verify again", "requests", &COLUMNS).await
-            }
+            What::Reverify(reverify) => reverify.run().await,
             What::Release(release) => {
                 let call = Call::act("release")
                     .with("quarantine_id", Some(Bind::number(release.request)))

@@ -1,8 +1,9 @@
 //! What every one of these commands does: connects, prints, asks before much is touched.
 
 use crate::cli::{
-    process::{complain, database_url, say, variable},
+    process::{complain, database_url_here, say, variable},
     table,
+    words::counted,
 };
 use crate::store::{Bind, Call, Console, Database, List};
 use serde_json::Value;
@@ -58,6 +59,16 @@ pub(in crate::cli) struct Sure {
     pub(super) yes: bool,
 }
 
+/// How an act on many ended.
+pub(super) enum Bulk {
+    /// There was nothing to act on.
+    Nothing,
+    /// Nobody agreed, so nothing was changed.
+    Declined,
+    /// It was done; the function's answer.
+    Done(Value),
+}
+
 /// A command that is at work.
 pub(in crate::cli) struct Shell {
     pub(in crate::cli) console: Console,
@@ -65,13 +76,22 @@ pub(in crate::cli) struct Shell {
 }
 
 pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Shell> {
-    let database: Database = database_url()?.parse()?;
+    let database: Database = database_url_here()?.parse()?;
     Ok(Shell { console: Console::open(&database).await?, output })
 }
 
-/// The columns that fit.
-pub(in crate::cli) fn width() -> usize {
-    variable("COLUMNS").and_then(|columns| columns.parse().ok()).filter(|columns| *columns >= 20).unwrap_or(120)
+/// How wide a table may be: as wide as the terminal. A pipe or a file gets everything.
+pub(in crate::cli) fn width() -> Option<usize> {
+    width_of(&std::io::stdout())
+}
+
+fn width_of(output: &impl IsTerminal) -> Option<usize> {
+    if !output.is_terminal() {
+        return None;
+    }
+    let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
+    let columns = columns.or_else(|| terminal_size::terminal_size().map(|(width, _)| width.0.into()));
+    columns.filter(|columns| *columns >= 20).or(Some(120))
 }
 
 impl Shell {
@@ -155,8 +175,7 @@ impl Shell {
         say(&if self.output.json { answer.to_string() } else { table::plain(words, true) });
     }
 
-    /// Shows what would be touched, asks, and does it: a call that says what matches, and acts once it is told how many
-    /// at most. `verb` is what is done to `what`: "retry", "dead letters".
+    /// Shows what would be touched, asks, and does it, as [`Shell::try_bulk`]; then says how many were changed.
     pub(super) async fn bulk(
         mut self,
         call: Call,
@@ -165,29 +184,47 @@ impl Shell {
         what: &str,
         columns: &[&str],
     ) -> anyhow::Result<ExitCode> {
+        let done = match self.try_bulk(call, sure, verb, what, columns).await? {
+            Bulk::Nothing => return self.done().await,
+            Bulk::Declined => return self.close(ExitCode::FAILURE).await,
+            Bulk::Done(done) => done,
+        };
+        let words = match (done["replay_id"].as_i64(), done["changed"].as_i64()) {
+            (Some(replay), _) => format!(
+                "replay {replay} of {} has begun; hookfast replays watch {replay} follows it",
+                counted(&done["matching"], what)
+            ),
+            (None, changed) => format!("{verb}: {}", counted(changed.unwrap_or(0), what)),
+        };
+        self.told(done, &words);
+        self.done().await
+    }
+
+    /// Shows what would be touched, asks, and does it: a call that says what matches, and acts once it is told how many
+    /// at most. `verb` is what is done to `what`: "retry", "dead letters".
+    pub(super) async fn try_bulk(
+        &mut self,
+        call: Call,
+        sure: Sure,
+        verb: &str,
+        what: &str,
+        columns: &[&str],
+    ) -> anyhow::Result<Bulk> {
         let Some(preview) = self.console.call(call.clone()).await?.pop() else {
             anyhow::bail!("the function did not answer")
         };
         if preview["matching"] == 0 {
             complain(&format!("no {what} match{}; nothing was changed", left_alone(&preview)));
-            return self.done().await;
+            return Ok(Bulk::Nothing);
         }
         if !self.preview_and_ask(&preview, sure, verb, what, columns)? {
-            return self.close(ExitCode::FAILURE).await;
+            return Ok(Bulk::Declined);
         }
         let at_most = preview["matching"].as_i64().map(Bind::number);
         let Some(done) = self.console.call(call.with("at_most", at_most)).await?.pop() else {
             anyhow::bail!("the function did not answer")
         };
-        let words = match (done["replay_id"].as_i64(), done["changed"].as_i64()) {
-            (Some(replay), _) => format!(
-                "replay {replay} of {} {what} has begun; hookfast replays watch {replay} follows it",
-                done["matching"]
-            ),
-            (None, changed) => format!("{verb}: {} {what}", changed.unwrap_or(0)),
-        };
-        self.told(done, &words);
-        self.done().await
+        Ok(Bulk::Done(done))
     }
 
     /// Says how many would be touched, shows some, and asks.
@@ -200,9 +237,9 @@ impl Shell {
         columns: &[&str],
     ) -> anyhow::Result<bool> {
         let matching = preview["matching"].as_u64().unwrap_or(0);
-        complain(&format!("would {verb} {matching} {what}{}", left_alone(preview)));
+        complain(&format!("would {verb} {}{}", counted(matching, what), left_alone(preview)));
         if let Some(sample) = preview["sample"].as_array().filter(|sample| !sample.is_empty()) {
-            complain(table::rows(sample, columns, width()).trim_end());
+            complain(table::rows(sample, columns, width_of(&std::io::stderr())).trim_end());
             if matching > sample.len() as u64 {
                 complain(&format!("… and {} more", matching - sample.len() as u64));
             }

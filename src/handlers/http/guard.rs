@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// An address that a handler may not reach.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "address refused: {host} is {address} ({why}), which is not a public address; nothing was sent. If it is meant, \
-     set allow_private = true for this handler"
+    "address refused: {host} is {address} ({why}), which is not a public address, so nothing is sent to it. If it is \
+     meant, set allow_private = true for this handler"
 )]
 pub struct AddressRefused {
     host: String,

@@ -84,6 +84,11 @@ impl SourceKind for Airalo {
         signature::verify(headers, body, secrets)
     }
 
+    fn sign(&self, secret: &Secret, _id: &str, body: &[u8], _now: SystemTime) -> Option<HeaderMap> {
+        let (name, value) = sign(secret, body);
+        Some(HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().ok()?)]))
+    }
+
     /// Whoever has one of the secret ones can install the eSIM.
     fn fields(&self) -> PayloadFields {
         PayloadFields::new(SECRET, SEARCH)

@@ -42,6 +42,13 @@ impl Encoding {
             Self::Base64 => STANDARD.decode(text).ok(),
         }
     }
+
+    fn encode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Hex => hex::encode(bytes),
+            Self::Base64 => STANDARD.encode(bytes),
+        }
+    }
 }
 
 /// What stands in the signature's header.
@@ -112,6 +119,21 @@ impl Form {
     /// Whether the time is in the same header.
     pub(super) fn has_timestamp(&self) -> bool {
         matches!(self, Self::List(ListForm { timestamp: Some(_), .. }))
+    }
+
+    /// Writes what [`Form::read`] reads.
+    pub(super) fn write(&self, signature: &[u8], timestamp: &str, encoding: Encoding) -> String {
+        let signature = encoding.encode(signature);
+        match self {
+            Self::Single { prefix } => format!("{prefix}{signature}"),
+            Self::List(list) => {
+                let member = format!("{}={signature}", list.signature);
+                match &list.timestamp {
+                    Some(name) => format!("{name}={timestamp}{}{member}", list.separator),
+                    None => member,
+                }
+            }
+        }
     }
 
     /// Reads a header's value; `length` is that of a signature, in bytes.

@@ -138,6 +138,29 @@ impl SourceKind for HmacSource {
         self.0.algorithm.signer(secrets, &parts, &signed.signatures).ok_or(Rejection::WrongSignature)
     }
 
+    /// An id that the sender puts into a header without signing it is there too.
+    fn sign(&self, secret: &Secret, id: &str, body: &[u8], now: SystemTime) -> Option<HeaderMap> {
+        let settings = &self.0;
+        let timestamp = now.duration_since(UNIX_EPOCH).ok()?.as_secs().to_string();
+        let id =
+            if settings.signed.separates(id) { id.to_owned() } else { id.replace(|c: char| !c.is_alphanumeric(), "") };
+        let mac = settings.algorithm.mac(secret, &settings.signed.parts(body, timestamp.as_bytes(), id.as_bytes()));
+        let mut headers = HeaderMap::new();
+        for place in &settings.key {
+            if let Place::Header(name) = place {
+                headers.insert(name.clone(), id.parse().ok()?);
+            }
+        }
+        headers.insert(settings.header.clone(), settings.form.write(&mac, &timestamp, settings.encoding).parse().ok()?);
+        if let Some(name) = &settings.timestamp_header {
+            headers.insert(name.clone(), timestamp.parse().ok()?);
+        }
+        if let Some(name) = &settings.id_header {
+            headers.insert(name.clone(), id.parse().ok()?);
+        }
+        Some(headers)
+    }
+
     fn handshake(&self, _headers: &HeaderMap, body: &[u8]) -> Option<Handshake> {
         self.0.handshake?.answer(body)
     }

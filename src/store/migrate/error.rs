@@ -1,7 +1,7 @@
 //! Why a schema could not be brought up.
 
 use super::VERSION;
-use crate::store::StoreError;
+use crate::store::{StoreError, error::told};
 
 /// A schema that could not be brought up, or that this program may not run on.
 #[derive(Debug, thiserror::Error)]
@@ -10,17 +10,18 @@ pub enum MigrateError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A migration failed.
-    #[error("a migration failed, and was rolled back; the ones before it stand: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("a migration failed, and was rolled back; the ones before it stand: {}", told_of_migration(.0))]
+    Migration(sqlx::migrate::MigrateError),
     /// A function or a view could not be replaced.
     #[error(
-        "{object} could not be replaced, so no function or view was; tables and data are as they were: {source}. If you made an object of that name yourself, rename it and start this again; otherwise run the previous release, and report this"
+        "{object} could not be replaced, so no function or view was; tables and data are as they were: {}. If you made an object of that name yourself, rename it and start this again; otherwise run the previous release, and report this",
+        told(.cause)
     )]
     Object {
         /// Which one.
         object: String,
         /// What the server said.
-        source: sqlx::Error,
+        cause: sqlx::Error,
     },
     /// The database was made by a build that was never released.
     #[error(
@@ -73,11 +74,26 @@ pub enum MigrateError {
     },
 }
 
+impl From<sqlx::migrate::MigrateError> for MigrateError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        Self::Migration(error)
+    }
+}
+
+fn told_of_migration(error: &sqlx::migrate::MigrateError) -> String {
+    use sqlx::migrate::MigrateError as Failed;
+    match error {
+        Failed::Execute(error) => told(error),
+        Failed::ExecuteMigration(error, version) => format!("{version}: {}", told(error)),
+        other => other.to_string(),
+    }
+}
+
 impl MigrateError {
     /// A lock that was not had in time, or a deadlock: nothing happened, and the same again may work.
     pub(super) fn is_in_the_way(&self) -> bool {
         use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
-        let (Self::Migration(Execute(error) | ExecuteMigration(error, _)) | Self::Object { source: error, .. }) = self
+        let (Self::Migration(Execute(error) | ExecuteMigration(error, _)) | Self::Object { cause: error, .. }) = self
         else {
             return false;
         };

@@ -62,7 +62,7 @@ pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Res
         sqlx::raw_sql(AssertSqlSafe(object.definition))
             .execute(&mut *transaction)
             .await
-            .map_err(|source| MigrateError::Object { object: object.to_string(), source })?;
+            .map_err(|cause| MigrateError::Object { object: object.to_string(), cause })?;
         let record = sqlx::query(RECORD).bind(object.name()).bind(object.hash());
         record.execute(&mut *transaction).await.map_err(failed())?;
     }

@@ -2,6 +2,7 @@
 
 mod canary;
 mod dev;
+mod dev_folder;
 mod gate;
 mod killed;
 mod outage;

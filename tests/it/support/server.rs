@@ -65,19 +65,30 @@ impl Server {
         Self::spawn(command, config)
     }
 
+    /// The same, with what it prints in that file.
+    pub(crate) fn start_printing(mut command: Command, output: &std::path::Path) -> Self {
+        command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET);
+        let output = std::fs::File::create(output).expect("a file");
+        Self::spawn_with(command, None, Stdio::from(output))
+    }
+
     /// The same where it has to find a secret by itself.
     pub(crate) fn start_without_secret(mut command: Command) -> Self {
         command.env_remove("AIRALO_CLIENT_SECRET");
         Self::spawn(command, None)
     }
 
-    fn spawn(mut command: Command, config: Option<tempfile::TempDir>) -> Self {
+    fn spawn(command: Command, config: Option<tempfile::TempDir>) -> Self {
+        Self::spawn_with(command, config, Stdio::null())
+    }
+
+    fn spawn_with(mut command: Command, config: Option<tempfile::TempDir>, output: Stdio) -> Self {
         command
             .env("HANDLER_SECRET", HANDLER_SECRET)
             .env("HOOKFAST_LISTEN", "127.0.0.1:0")
             .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(output)
             .stderr(Stdio::piped());
         if !command.get_envs().any(|(name, _)| name == "RUST_LOG") {
             command.env("RUST_LOG", "warn,hookfast=info");

@@ -1,0 +1,60 @@
+//! Which database `hookfast dev` uses, and why: its own private one, or that of DATABASE_URL.
+
+use crate::cli::{
+    folder::FOLDER,
+    process::{say, variable},
+};
+use crate::cluster::{Cluster, ClusterOptions};
+use crate::store::{self, Database};
+use std::path::Path;
+
+/// The database, as long as `hookfast dev` runs.
+pub(super) struct DevDatabase {
+    pub(super) url: String,
+    cluster: Option<Cluster>,
+}
+
+impl DevDatabase {
+    /// Starts the private Postgres, unless DATABASE_URL names another database; says which one it is, and why.
+    pub(super) async fn open() -> anyhow::Result<Self> {
+        let why = match variable("DATABASE_URL") {
+            None => "since DATABASE_URL is not set",
+            Some(url) if Cluster::owns_url(Path::new(FOLDER), &url) => "whose URL is in DATABASE_URL",
+            Some(url) => {
+                let database: Database = url.parse()?;
+                say(&format!(
+                    "database: {database}, since DATABASE_URL names it (unset it for a private Postgres in {FOLDER}/)"
+                ));
+                return Ok(Self { url, cluster: None });
+            }
+        };
+        let cluster = Cluster::start(ClusterOptions::in_dir(FOLDER)).await?;
+        say(&format!("database: the private Postgres of this folder, on 127.0.0.1:{}, {why}", cluster.port()));
+        if let Some(port) = cluster.moved_from() {
+            tracing::warn!(
+                taken = port,
+                port = cluster.port(),
+                "something else listens on the port that the private Postgres had before, so it has another one now; URLs with the old port are no longer right"
+            );
+        }
+        if store::drop_unreleased(&cluster.url().parse()?).await? {
+            say(
+                "the database in this folder was made by an unreleased build of hookfast: its events were deleted, and it is made again",
+            );
+        }
+        Ok(Self { url: cluster.url(), cluster: Some(cluster) })
+    }
+
+    /// Whether it is the private Postgres of this folder.
+    pub(super) fn is_private(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Stops the private Postgres.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await?;
+        }
+        Ok(())
+    }
+}

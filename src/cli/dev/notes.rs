@@ -1,0 +1,57 @@
+//! The secrets of `hookfast dev`, and what it writes down for the other commands of its folder.
+
+use super::database::DevDatabase;
+use crate::cli::{
+    dev::{AIRALO_SECRET, LISTEN_SECRET},
+    folder::{CONFIG, Folder, Note},
+    process::variable,
+};
+use crate::signing::standard_webhooks;
+use std::{collections::BTreeMap, path::Path};
+
+/// The secrets of this folder: the environment's, or random ones made at the first start.
+pub(super) struct Notes {
+    folder: Folder,
+    pub(super) airalo: String,
+    pub(super) listen: String,
+    notes: BTreeMap<&'static str, Note>,
+}
+
+impl Notes {
+    /// Makes the secrets that are missing, and writes down those that do not come from the environment.
+    pub(super) fn open(folder: Folder, database: &DevDatabase) -> anyhow::Result<Self> {
+        let mut notes = BTreeMap::new();
+        let mut secret = |name: &'static str, make: fn() -> String| -> anyhow::Result<String> {
+            if let Some(value) = variable(name) {
+                notes.insert(name, Note::InEnvironment);
+                return Ok(value);
+            }
+            let value = match folder.note(name)? {
+                Some(Note::Value(value)) => value,
+                _ => make(),
+            };
+            notes.insert(name, Note::Value(value.clone()));
+            Ok(value)
+        };
+        let airalo = secret(AIRALO_SECRET, || hex::encode(rand::random::<[u8; 32]>()))?;
+        let listen = secret(LISTEN_SECRET, || standard_webhooks::secret_text(rand::random()))?;
+        if !database.is_private() {
+            notes.insert("DATABASE_URL", Note::InEnvironment);
+        }
+        let opened = Self { folder, airalo, listen, notes };
+        opened.folder.write(&opened.notes)?;
+        Ok(opened)
+    }
+
+    /// The configuration file, whose sources `hookfast send` signs for.
+    pub(super) fn configuration(&mut self, file: &Path) -> anyhow::Result<()> {
+        let file = std::path::absolute(file)?;
+        self.add(CONFIG, file.display().to_string())
+    }
+
+    /// Something that is not secret.
+    pub(super) fn add(&mut self, name: &'static str, value: String) -> anyhow::Result<()> {
+        self.notes.insert(name, Note::Value(value));
+        self.folder.write(&self.notes)
+    }
+}

@@ -1,0 +1,110 @@
+//! `hookfast quarantine reverify`.
+
+use super::{
+    quarantine::COLUMNS,
+    shell::{self, Bulk, Output, Shell, Sure},
+    when::When,
+};
+use crate::cli::{process::complain, words::counted};
+use crate::store::{Bind, Call, List};
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// How long to wait for the ingress, which usually answers within a second.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const POLL: Duration = Duration::from_millis(200);
+
+#[derive(clap::Args)]
+pub(super) struct Reverify {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only what came since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What became of the requests so far.
+struct Outcome {
+    accepted: usize,
+    refused: usize,
+    pending: usize,
+}
+
+impl Reverify {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        let call = Call::act("reverify")
+            .with("source", self.source.clone().map(Bind::text))
+            .with("last_after", self.after.as_ref().map(When::past));
+        let rows = self.waiting(&mut shell).await?;
+        let before: BTreeSet<i64> = rows.iter().filter(|row| row["asked"].is_null()).filter_map(id).collect();
+        let mut done = match shell.try_bulk(call, self.sure, "verify again", "requests", &COLUMNS).await? {
+            Bulk::Nothing => return shell.done().await,
+            Bulk::Declined => return shell.close(ExitCode::FAILURE).await,
+            Bulk::Done(done) => done,
+        };
+        let outcome = self.wait(&mut shell, &before).await?;
+        for (name, count) in
+            [("accepted", outcome.accepted), ("refused", outcome.refused), ("pending", outcome.pending)]
+        {
+            done[name] = count.into();
+        }
+        let words =
+            format!("verified again: {} accepted, {} refused", counted(outcome.accepted, "requests"), outcome.refused);
+        shell.told(done, &words);
+        hints(&outcome);
+        shell.done().await
+    }
+
+    /// The requests that this command is about.
+    async fn waiting(&self, shell: &mut Shell) -> anyhow::Result<Vec<Value>> {
+        let list = List::of("quarantine", "quarantine_id, asked", "quarantine_id")
+            .is("source", self.source.clone().map(Bind::text))
+            .from("last_at", self.after.as_ref().map(When::past));
+        Ok(shell.console.list(list).await?)
+    }
+
+    /// A request that has left the quarantine was accepted; one that is no longer asked for was refused.
+    async fn wait(&self, shell: &mut Shell, before: &BTreeSet<i64>) -> anyhow::Result<Outcome> {
+        let begun = Instant::now();
+        loop {
+            let rows = self.waiting(shell).await?;
+            let ours: Vec<&Value> = rows.iter().filter(|row| id(row).is_some_and(|id| before.contains(&id))).collect();
+            let pending = ours.iter().filter(|row| !row["asked"].is_null()).count();
+            if pending == 0 || begun.elapsed() > PATIENCE {
+                let accepted = before.len() - ours.len();
+                return Ok(Outcome { accepted, refused: ours.len() - pending, pending });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+fn id(row: &Value) -> Option<i64> {
+    row["quarantine_id"].as_i64()
+}
+
+fn hints(outcome: &Outcome) {
+    if outcome.pending > 0 {
+        complain(&format!(
+            "{} not verified yet: no process with the role ingress answered within {} s\nhint: they stay marked and are verified when one runs; `hookfast quarantine` shows them",
+            counted(outcome.pending, "requests"),
+            PATIENCE.as_secs()
+        ));
+    }
+    if outcome.refused > 0 {
+        complain(
+            "hint: `hookfast quarantine` says why. After a change of the secret, the ingress has to read it first: SIGHUP for file:…, a restart for env:…",
+        );
+    }
+}

@@ -1,0 +1,24 @@
+//! How `hookfast events timeline` is printed.
+
+use super::shell::Shell;
+use serde_json::{Value, json};
+
+/// How much of an event's id tells it from the others of a timeline: its end is random, its beginning a time.
+const SHORT: usize = 8;
+
+/// The lines in order, each with its event's short id; below them the events with their whole ids, which commands take.
+pub(super) fn print(shell: &Shell, mut rows: Vec<Value>) {
+    let mut events: Vec<Value> = Vec::new();
+    if !shell.json() {
+        for row in &mut rows {
+            let Some(id) = row["event_id"].as_str().map(str::to_owned) else { continue };
+            let short = id[id.len().saturating_sub(SHORT)..].to_owned();
+            if events.iter().all(|event| event["event_id"] != *id) {
+                events.push(json!({ "event": short, "event_id": id, "source": row["source"], "type": row["type"] }));
+            }
+            row["event"] = short.into();
+        }
+    }
+    shell.print(&rows, &["at", "event", "what", "handler", "delivery_id", "says"], "nothing happened");
+    shell.print_below("events", &events, &["event", "event_id", "source", "type"]);
+}

@@ -1,0 +1,231 @@
+//! `hookfast dev` and the folder it works in: what it keeps there, for whom, and what the other commands find there.
+
+use crate::support::{
+    airalo::post,
+    postgres::database,
+    server::{AIRALO_SECRET, HANDLER_SECRET, Server},
+    wait_until,
+};
+use hookfast::sources::airalo::sample;
+use nix::{sys::signal::Signal, unistd::geteuid};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+};
+
+/// A folder in which `hookfast dev` is started, and more than once.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).expect("a mode");
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A command in this folder, with nothing of this machine's own configuration.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+        command.args(arguments).current_dir(self.path());
+        for name in ["DATABASE_URL", "HOOKFAST_CONFIG", "AIRALO_CLIENT_SECRET", "HOOKFAST_LISTEN_SECRET"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("it runs")
+    }
+
+    async fn dev(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Server {
+        let mut command = self.command(&[&["dev"], arguments].concat());
+        command.envs(environment.iter().copied());
+        let server = Server::start_printing(command, &self.path().join("printed"));
+        server.ready().await;
+        server
+    }
+
+    fn printed(&self) -> String {
+        fs::read_to_string(self.path().join("printed")).expect("what it printed")
+    }
+
+    fn url(&self) -> String {
+        fs::read_to_string(self.path().join(".hookfast/database-url")).expect("the URL").trim().to_owned()
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+async fn stop(mut server: Server) {
+    server.signal(Signal::SIGTERM);
+    assert!(server.ended().await.success());
+    server.logged("stopped").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_postgres_keeps_its_port_and_takes_another_where_that_is_taken() {
+    let folder = Folder::new();
+    stop(folder.dev(&[], &[]).await).await;
+    let first = folder.dev(&[], &[]).await;
+    let url = folder.url();
+    assert!(folder.printed().starts_with("database: the private Postgres of this folder"), "{}", folder.printed());
+    assert!(folder.printed().lines().next().expect("a line").ends_with("since DATABASE_URL is not set"));
+    stop(first).await;
+
+    // An application was given the URL, and its shell has exported it.
+    let again = folder.dev(&[], &[("DATABASE_URL", &url)]).await;
+    assert_eq!(folder.url(), url);
+    let first_line = folder.printed().lines().next().expect("a line").to_owned();
+    assert!(first_line.contains("private Postgres") && first_line.contains("DATABASE_URL"), "{first_line}");
+    stop(again).await;
+
+    let port = url::Url::parse(&url).expect("a URL").port().expect("a port");
+    let taken = TcpListener::bind(("127.0.0.1", port)).expect("it is free");
+    let moved = folder.dev(&[], &[("DATABASE_URL", &url)]).await;
+    assert_ne!(folder.url(), url);
+    moved.logged(&format!("taken={port}")).await;
+    drop(taken);
+    stop(moved).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_its_folder_find_its_database_and_its_addresses() {
+    let folder = Folder::new();
+    assert!(text(&folder.run(&["status"])).contains("DATABASE_URL is not set"));
+    let server = folder.dev(&["--listen", "localhost:0", "--forward", "http://127.0.0.1:9/"], &[]).await;
+    let mut send = folder.command(&["send", "order.completed"]);
+    let sent = send.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
+    assert!(text(&sent).starts_with("200"), "{}", text(&sent));
+    let events = folder.run(&["events"]);
+    assert!(text(&events).contains("airalo.order.completed"), "{}", text(&events));
+    let printed = folder.printed();
+    let address = server.ingress().await;
+    assert!(printed.contains(&format!("http://{address}/webhooks/airalo\n")), "{printed}");
+    // A second one is refused, and what the first noted stays.
+    let second = folder.command(&["dev", "--listen", ":0"]).env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output();
+    assert!(text(&second.expect("it runs")).contains("already runs the Postgres"));
+    let mut send = folder.command(&["send", "order.completed"]);
+    let sent = send.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
+    assert!(text(&sent).contains("duplicate"), "{}", text(&sent));
+    // An explicit URL wins.
+    let other = folder.command(&["events"]).env("DATABASE_URL", "postgres://127.0.0.1:1/none").output();
+    assert!(text(&other.expect("it runs")).contains("cannot be asked"));
+    stop(server).await;
+    assert!(text(&folder.run(&["events"])).contains("Start `hookfast dev`"), "{}", text(&folder.run(&["events"])));
+    let refused = folder.command(&["send", "order.completed"]).env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output();
+    assert!(text(&refused.expect("it runs")).contains("Start `hookfast dev`"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
+    let (folder, database) = (Folder::new(), database().await);
+    let environment = [("DATABASE_URL", database.url()), ("HOOKFAST_LISTEN_SECRET", HANDLER_SECRET)];
+    let server = folder.dev(&[], &environment).await;
+    assert!(folder.printed().starts_with("database: postgres://"), "{}", folder.printed());
+    let password = url::Url::parse(database.url()).expect("a URL").password().expect("a password").to_owned();
+    for entry in fs::read_dir(folder.path().join(".hookfast")).expect("the folder") {
+        let file = entry.expect("an entry").path();
+        let content = fs::read(&file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        for secret in [AIRALO_SECRET, HANDLER_SECRET, &password] {
+            assert!(!content.contains(secret), "{} holds a secret", file.display());
+        }
+    }
+    assert!(!folder.printed().contains(&password));
+    for (arguments, name) in [
+        (&["send", "order.completed"][..], "AIRALO_CLIENT_SECRET"),
+        (&["listen"], "HOOKFAST_LISTEN_SECRET"),
+        (&["events"], "DATABASE_URL"),
+    ] {
+        let said = text(&folder.run(arguments));
+        assert!(
+            said.contains("not written to disk") && said.to_lowercase().contains(&format!("set {name}").to_lowercase()),
+            "{said}"
+        );
+    }
+    stop(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_others_can_write_to_is_refused_before_anything_is_written() {
+    let folder = Folder::new();
+    let inside = folder.path().join(".hookfast");
+    fs::create_dir(&inside).expect("made");
+    let refused = |word: &str| {
+        let mut dev = folder.command(&["dev", "--listen", ":0", "--admin-listen", ":0"]);
+        let said = dev.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
+        assert!(!said.status.success() && text(&said).contains(word), "{}", text(&said));
+        assert_eq!(fs::read_dir(&inside).expect("it is there").count(), 0);
+        assert!(text(&folder.run(&["status"])).contains(word), "what is in it is not read either");
+    };
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o777)).expect("a mode");
+    refused("chmod 700 .hookfast");
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o700)).expect("a mode");
+    if geteuid().is_root() {
+        std::os::unix::fs::chown(&inside, Some(65534), None).expect("root may");
+        refused("another user (uid 65534)");
+    }
+}
+
+const CONFIG: &str = "\
+[sources.airalo]
+kind = 'airalo'
+secrets = ['env:AIRALO_CLIENT_SECRET']
+
+[sources.shop_events]
+kind = 'sql'
+
+[handlers.books]
+kind = 'sql'
+types = ['airalo.*']
+function = 'shop.on_webhook'
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
+    let folder = Folder::new();
+    fs::write(folder.path().join("mine.toml"), CONFIG).expect("written");
+    let server = folder.dev(&["--config", "mine.toml"], &[]).await;
+    server.logged("the handler waits for its function").await;
+    let printed = folder.printed();
+    for part in [
+        "/webhooks/airalo (airalo)",
+        "shop_events",
+        "books: airalo.* (sql, shop.on_webhook",
+        "order.completed --source airalo",
+    ] {
+        assert!(printed.contains(part), "{part} is not in: {printed}");
+    }
+    assert!(!printed.contains("hookfast listen"), "nothing is pushed there: {printed}");
+    // The command that it names, as a person would type it, finds the configuration and the address.
+    let mut send = folder.command(&["send", "order.completed", "--source", "airalo"]);
+    let sent = send.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
+    assert!(text(&sent).contains("stored"), "it is taken meanwhile: {}", text(&sent));
+
+    let pool = sqlx::PgPool::connect(&folder.url()).await.expect("connections");
+    sqlx::raw_sql(
+        "CREATE SCHEMA shop; CREATE TABLE shop.done (key text); \
+         CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql \
+            AS $$ INSERT INTO shop.done SELECT (event).idempotency_key $$",
+    )
+    .execute(&pool)
+    .await
+    .expect("the function");
+    let done = async || {
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM shop.done").fetch_one(&pool).await.expect("a number")
+    };
+    wait_until("the function's work on what came before it", async || done().await == 1).await;
+    let (status, _) = post(server.ingress().await, sample("order.failed").expect("a sample")).await;
+    assert_eq!(status, 200);
+    wait_until("the function's work on what came after it", async || done().await == 2).await;
+    pool.close().await;
+    stop(server).await;
+}
