@@ -81,7 +81,12 @@ pub(crate) async fn serve(
         if !matches!(admission, Admission::Free(_))
             && let Some(more) = refusals.pass(Instant::now())
         {
-            tracing::warn!(limit = limits.connections, more, "the limit of connections is reached; closed one");
+            tracing::warn!(
+                limit = limits.connections,
+                more,
+                "the limit of connections is reached: one that makes little progress is closed for a new one, and none \
+                 whose request is being handled. A proxy in front that buffers requests keeps slow senders away"
+            );
         }
         let (shared, cut) = (Arc::clone(&shared), cut.clone());
         match admission {

@@ -138,23 +138,26 @@ pub(super) async fn run(stream: TcpStream, entry: Entry, shared: &Shared<impl Fn
     };
     let parts = Pin::into_inner(connection).into_parts();
     report(&ended, &watch, &parts.read_buf, shared);
-    let mut stream = parts.io.into_inner().into_inner();
+    let stream = parts.io.into_inner().into_inner();
     match ended {
         Ended::Evicted(Some(leave)) if !watch.head().is_empty() => shared.farewells.say(stream, leave).await,
         Ended::Evicted(_) | Ended::TimedOut => {}
         // A peer that is told to go elsewhere is not waited for.
         Ended::Http(None) if stopping => {}
-        Ended::Http(_) => {
-            watch.closing();
-            let mut lingering = pin!(linger(&mut stream));
-            tokio::select! {
-                () = lingering.as_mut() => {}
-                _ = watch.evicted() => {
-                    let leave = answering.and_then(|(_, leave)| leave).or_else(|| shared.farewells.leave());
-                    if leave.is_some() {
-                        lingering.await;
-                    }
-                }
+        Ended::Http(_) => close(stream, &watch, answering.and_then(|(_, leave)| leave), &shared.farewells).await,
+    }
+}
+
+/// Closes a connection whose last answer is written. If it loses its place to another one meanwhile, it needs a leave.
+async fn close(mut stream: TcpStream, watch: &Watch, leave: Option<Leave>, farewells: &Farewells) {
+    watch.closing();
+    let mut lingering = pin!(linger(&mut stream));
+    tokio::select! {
+        () = lingering.as_mut() => {}
+        _ = watch.evicted() => {
+            let leave = leave.or_else(|| farewells.leave());
+            if leave.is_some() {
+                lingering.await;
             }
         }
     }
@@ -167,7 +170,7 @@ fn report(ended: &Ended, watch: &Watch, unread: &[u8], shared: &Shared<impl Fn(U
         (Ended::Http(Some(error)), Phase::Head) => Unserved::by_hyper(error, unread, shared.limits.header_bytes),
         (Ended::TimedOut, Phase::Head) if !head.is_empty() => Some(Unserved::HeadTooSlow),
         (Ended::Evicted(_), Phase::Head) if head.is_empty() => Some(Unserved::IdleEvicted),
-        (Ended::Evicted(_), Phase::Head) => Some(Unserved::HeadEvicted),
+        (Ended::Evicted(_), Phase::Head | Phase::Body) => Some(Unserved::RequestEvicted),
         _ => None,
     };
     if let Some(unserved) = unserved {

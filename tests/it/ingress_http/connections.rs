@@ -225,3 +225,23 @@ async fn a_flood_of_connections_is_closed_and_forgotten() {
     assert!(closed >= 392, "{closed} were closed for others");
     server.is_well().await;
 }
+
+#[tokio::test]
+async fn slow_bodies_closed_for_others_are_counted_for_their_source_each() {
+    let server = Server::start(Limits { connections: 100, ..Limits::default() }).await;
+    let mut slow = vec![];
+    for _ in 0..100 {
+        let mut client = server.connect().await;
+        client.send("POST /webhooks/fixed HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n").await;
+        assert!(client.interim().await.starts_with("HTTP/1.1 100 "), "its body is awaited");
+        slow.push(client);
+    }
+    let _newer = futures_util::future::join_all((0..100).map(|_| server.connect())).await;
+    for client in &mut slow {
+        let said = client.closed().await;
+        assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&said));
+    }
+    let answered = server.seen.answers.lock().expect("not poisoned").iter().filter(|seen| seen.2 == "evicted").count();
+    let unanswered = server.seen.unserved_for("fixed", "evicted");
+    assert_eq!(answered + unanswered, 100, "{answered} with an answer, {unanswered} without");
+}
