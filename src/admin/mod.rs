@@ -51,7 +51,7 @@ impl Admin {
              deliveries are not affected. Close the others, or try again.",
         );
         let full = full.retry_after(Duration::from_secs(2));
-        http::serve(listener, self.router(), ConnectionLimits::default(), full, || {}, shutdown).await;
+        http::serve(listener, self.router(), ConnectionLimits::default(), full, |_, _| {}, shutdown).await;
     }
 
     /// The routes, for a program that serves them by itself.

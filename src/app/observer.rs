@@ -12,7 +12,7 @@ impl Observer for Counting {
         self.0.took("source", source, elapsed);
     }
 
-    fn turned_away(&self) {
-        self.0.count("source", "-", "turned_away", 1);
+    fn unserved(&self, source: &str, reason: &'static str) {
+        self.0.count("source", source, reason, 1);
     }
 }

@@ -2,9 +2,28 @@
 
 use super::folder;
 use anyhow::{Context, bail};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::{env, io::Write};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// Open files beside the connections of senders: to the database, of handlers, logs.
+const OTHER_FILES: usize = 256;
+
+/// Raises the limit of open files as far as this process may: the usual 1,024 are too few for the connections that
+/// the ingress takes.
+pub(super) fn raise_file_limit(connections: usize) {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let files = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
+    if files < connections.saturating_add(OTHER_FILES) as u64 {
+        tracing::warn!(
+            files,
+            connections,
+            "this process may open too few files for so many connections: past that an idle one is closed for a new \
+             one. Raise the limit (ulimit -n, LimitNOFILE), or lower [ingress] connections"
+        );
+    }
+}
 
 /// What people read on standard output. A pipe that is closed is no failure.
 pub(super) fn say(text: &str) {

@@ -4,7 +4,7 @@ use super::{
     ConfigFile,
     address::listen_address,
     declare::{bind, config, declare},
-    process::{database_url, stop_on_signal},
+    process::{database_url, raise_file_limit, stop_on_signal},
 };
 use anyhow::bail;
 use std::{net::SocketAddr, process::ExitCode};
@@ -56,6 +56,7 @@ impl Serve {
             .worker(self.roles.contains(&Role::Worker))
             .admin(bind(self.addresses.admin_listen, "HOOKFAST_ADMIN_LISTEN").await?);
         if self.roles.contains(&Role::Ingress) {
+            raise_file_limit(config.limits.connections);
             builder = builder.ingress(bind(self.addresses.listen, "HOOKFAST_LISTEN").await?);
         }
         let app = builder.build();

@@ -40,6 +40,7 @@ struct Ingress {
     header_bytes: Option<String>,
     header_time: Option<String>,
     body_time: Option<String>,
+    body_rate: Option<String>,
     idle_time: Option<String>,
     connections: Option<usize>,
     bodies_in_flight: Option<String>,
@@ -146,6 +147,7 @@ fn limits(ingress: &Ingress, problems: &mut Problems) -> Limits {
         header_bytes: problems.size(&place("header_bytes"), ingress.header_bytes.as_deref(), default.header_bytes),
         header_time: problems.duration(&place("header_time"), ingress.header_time.as_deref(), default.header_time),
         body_time: problems.duration(&place("body_time"), ingress.body_time.as_deref(), default.body_time),
+        body_rate: problems.size(&place("body_rate"), ingress.body_rate.as_deref(), default.body_rate),
         idle_time: problems.duration(&place("idle_time"), ingress.idle_time.as_deref(), default.idle_time),
         connections: problems.positive(&place("connections"), ingress.connections, default.connections),
         bodies_in_flight: problems.size(

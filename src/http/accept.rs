@@ -1,9 +1,11 @@
 //! The accept loop: bounded, never ended by an error, ended by a token.
 
 use super::{
-    Problem, Seldom,
-    connection::{self, ConnectionLimits},
+    Problem, Seldom, Unserved,
+    connection::{self, ConnectionLimits, Shared},
     farewell::Farewells,
+    table::{Admission, ConnectionTable},
+    watch::Watch,
 };
 use axum::Router;
 use std::{
@@ -12,15 +14,15 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long to wait after an error that is not one connection's own, such as too many open files. The waiting
 /// connections stay in the kernel's queue meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The same if a connection was closed to free its file.
+const SHORT_PAUSE: Duration = Duration::from_millis(5);
 
 /// Where connections come from.
 pub(crate) trait Accept: Send + 'static {
@@ -37,24 +39,26 @@ impl Accept for TcpListener {
 /// Serves `router` until `shutdown` is cancelled; then accepts no more, and returns when every request in flight is
 /// answered. Dropping the future ends all connections at once.
 ///
-/// A connection past the limit gets `full` (as far as that is cheap) and is closed; `turned_away` hears of each.
+/// At the limit of connections the one with the least progress is closed for a new one. If all have requests that
+/// are being handled, the new one gets `full` (as far as that is cheap) and is closed. `unserved` is called for every
+/// request that reaches no handler, with the beginning of its head.
 pub(crate) async fn serve(
     listener: impl Accept,
     router: Router,
     limits: ConnectionLimits,
     full: Problem,
-    turned_away: impl Fn() + Send,
+    unserved: impl Fn(Unserved, &[u8]) + Send + Sync + 'static,
     shutdown: CancellationToken,
 ) {
     let cut = CancellationToken::new();
     let _cut_when_dropped = cut.clone().drop_guard();
-    let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-    let (tracker, farewells) = (TaskTracker::new(), Farewells::new(full));
+    let (table, tracker) = (ConnectionTable::new(limits.connections), TaskTracker::new());
+    let shared = Arc::new(Shared { router, limits, farewells: Farewells::new(full), unserved, shutdown });
     let (complaints, refusals) = (Seldom::new(Duration::from_secs(10)), Seldom::new(Duration::from_secs(10)));
     loop {
         let accepted = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
+            () = shared.shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         let stream = match accepted {
@@ -64,40 +68,43 @@ pub(crate) async fn serve(
                 if let Some(more) = complaints.pass(Instant::now()) {
                     tracing::warn!(%error, more, "cannot accept connections; those that are open go on, trying again");
                 }
+                let freed = is_out_of_files(&error) && table.evict_one();
                 tokio::select! {
-                    () = shutdown.cancelled() => break,
-                    () = tokio::time::sleep(PAUSE) => continue,
+                    () = shared.shutdown.cancelled() => break,
+                    () = tokio::time::sleep(if freed { SHORT_PAUSE } else { PAUSE }) => continue,
                 }
             }
         };
         // An answer is one small write: waiting to fill a packet only delays it.
         let _ = stream.set_nodelay(true);
-        match Arc::clone(&slots).try_acquire_owned() {
-            Ok(slot) => {
-                let (router, shutdown, cut) = (router.clone(), shutdown.clone(), cut.clone());
+        let admission = table.admit(Watch::new(limits.header_time, limits.idle_time));
+        if !matches!(admission, Admission::Free(_))
+            && let Some(more) = refusals.pass(Instant::now())
+        {
+            tracing::warn!(
+                limit = limits.connections,
+                more,
+                "the limit of connections is reached: one that makes little progress is closed for a new one, and none \
+                 whose request is being handled. A proxy in front that buffers requests keeps slow senders away"
+            );
+        }
+        let (shared, cut) = (Arc::clone(&shared), cut.clone());
+        match admission {
+            Admission::Free(entry) | Admission::Evicted(entry) => {
                 tracker.spawn(async move {
-                    let _slot = slot;
                     tokio::select! {
                         () = cut.cancelled() => {}
-                        () = connection::run(stream, router, limits, shutdown) => {}
+                        () = connection::run(stream, entry, &shared) => {}
                     }
                 });
             }
-            Err(_) => {
-                turned_away();
-                if let Some(more) = refusals.pass(Instant::now()) {
-                    tracing::warn!(
-                        limit = limits.connections,
-                        more,
-                        "as many connections as may be are open; turned one away"
-                    );
-                }
-                if let Some(farewell) = farewells.say(stream) {
-                    let cut = cut.clone();
+            Admission::Full => {
+                (shared.unserved)(Unserved::NoConnectionFree, &[]);
+                if let Some(leave) = shared.farewells.leave() {
                     tracker.spawn(async move {
                         tokio::select! {
                             () = cut.cancelled() => {}
-                            () = farewell => {}
+                            () = shared.farewells.say(stream, leave) => {}
                         }
                     });
                 }
@@ -115,50 +122,87 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
+/// Whether closing a connection helps: the process, or the system, has no file left for another.
+fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::{http::StatusCode, routing::get};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        ops::Range,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// Fails like a process without free file descriptors, a few times, then accepts.
+    /// Fails like a process without free file descriptors, a few times.
     struct Exhausted {
-        failures: usize,
+        failures: Range<usize>,
         asked: Arc<AtomicUsize>,
         listener: TcpListener,
     }
 
     impl Accept for Exhausted {
         async fn accept(&self) -> io::Result<TcpStream> {
-            if self.asked.fetch_add(1, Ordering::SeqCst) < self.failures {
+            if self.failures.contains(&self.asked.fetch_add(1, Ordering::SeqCst)) {
                 return Err(io::Error::from_raw_os_error(nix::libc::EMFILE));
             }
             Accept::accept(&self.listener).await
         }
     }
 
-    #[tokio::test]
-    async fn running_out_of_files_neither_ends_the_loop_nor_spins() {
+    struct Running {
+        address: std::net::SocketAddr,
+        asked: Arc<AtomicUsize>,
+        shutdown: CancellationToken,
+        server: tokio::task::JoinHandle<()>,
+    }
+
+    async fn start(failures: Range<usize>) -> Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let asked = Arc::new(AtomicUsize::new(0));
-        let exhausted = Exhausted { failures: 3, asked: Arc::clone(&asked), listener };
+        let exhausted = Exhausted { failures, asked: Arc::clone(&asked), listener };
         let router = Router::new().route("/", get(|| async { "here" }));
         let full = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "full", "Full", "");
-        let shutdown = CancellationToken::new();
-        let started = Instant::now();
-        let server = tokio::spawn(serve(exhausted, router, ConnectionLimits::default(), full, || {}, shutdown.clone()));
+        let (limits, shutdown) = (ConnectionLimits::default(), CancellationToken::new());
+        let server = tokio::spawn(serve(exhausted, router, limits, full, |_, _| {}, shutdown.clone()));
+        Running { address, asked, shutdown, server }
+    }
 
+    /// Sends a request on a connection of its own and reads to its end.
+    async fn exchange(address: std::net::SocketAddr) -> String {
         let mut client = TcpStream::connect(address).await.expect("the kernel's queue");
         client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.expect("sent");
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+
+    #[tokio::test]
+    async fn running_out_of_files_neither_ends_the_loop_nor_spins() {
+        let started = Instant::now();
+        let running = start(0..3).await;
+        let answer = exchange(running.address).await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
         assert!(started.elapsed() >= 3 * PAUSE, "it waited after each failure");
-        assert_eq!(asked.load(Ordering::SeqCst), 5, "three failures, one connection, and waiting for the next");
+        assert_eq!(running.asked.load(Ordering::SeqCst), 5, "three failures, one connection, and waiting for the next");
 
-        shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(10), server).await.expect("ends").expect("without a panic");
+        running.shutdown.cancel();
+        tokio::time::timeout(Duration::from_secs(10), running.server).await.expect("ends").expect("without a panic");
+    }
+
+    #[tokio::test]
+    async fn running_out_of_files_closes_the_longest_idle_connection() {
+        let running = start(2..3).await;
+        let mut idle = TcpStream::connect(running.address).await.expect("the kernel's queue");
+        // The first question after it fails: there is no file for another connection.
+        assert!(exchange(running.address).await.starts_with("HTTP/1.1 200"));
+        let closed = tokio::time::timeout(Duration::from_secs(4), idle.read(&mut [0])).await;
+        assert_eq!(closed.expect("before its time is over").expect("no reset"), 0);
+        assert!(exchange(running.address).await.starts_with("HTTP/1.1 200"));
+        running.shutdown.cancel();
     }
 }

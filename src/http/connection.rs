@@ -3,11 +3,21 @@
 //! hyper has one time-out for a request's head, which also runs between requests: 5 s is right for the one and breaks
 //! proxies that keep connections open for the next request. So the clock is ours ([`Watch`]), and hyper's is off.
 
-use super::watch::{Watch, Watched};
+use super::{
+    Unserved,
+    farewell::{Farewells, Leave, PATIENCE},
+    table::Entry,
+    watch::{Phase, Watch},
+    watched::{WatchedBody, WatchedStream},
+};
 use axum::{Router, body::Body, http::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{body::Body as _, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -48,47 +58,123 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Serves the connection until either side ends it. Once `shutdown` is cancelled a request in flight is still
-/// answered, then the connection is closed; an idle one at once.
-pub(super) async fn run(stream: TcpStream, router: Router, limits: ConnectionLimits, shutdown: CancellationToken) {
-    let watch = Arc::new(Watch::new(limits.header_time, limits.idle_time));
+/// What the connections of a server share.
+pub(super) struct Shared<F> {
+    pub(super) router: Router,
+    pub(super) limits: ConnectionLimits,
+    pub(super) farewells: Farewells,
+    /// Called for what no handler answers, with the beginning of the request's head.
+    pub(super) unserved: F,
+    pub(super) shutdown: CancellationToken,
+}
+
+/// How the exchange of requests and answers ended.
+enum Ended {
+    /// By either side, or because hyper cannot read what the peer sent.
+    Http(Option<hyper::Error>),
+    /// A phase lasted too long.
+    TimedOut,
+    /// The connection is closed for another, and has nothing to answer any more.
+    Evicted(Option<Leave>),
+}
+
+/// Serves the connection until either side ends it, or until it is closed for another one. Once `shutdown` is
+/// cancelled a request in flight is still answered, then the connection is closed; an idle one at once.
+pub(super) async fn run(stream: TcpStream, entry: Entry, shared: &Shared<impl Fn(Unserved, &[u8])>) {
+    let watch = Arc::clone(&entry.watch);
     let service = service_fn(|request: Request<Incoming>| {
-        watch.request();
-        let (router, watch) = (router.clone(), Arc::clone(&watch));
+        watch.request(!request.body().is_end_stream());
+        let (router, watch) = (shared.router.clone(), Arc::clone(&watch));
+        let mut request = request.map(|body| Body::new(WatchedBody::new(body, Arc::clone(&watch))));
+        request.extensions_mut().insert(entry.rivals());
         async move {
-            let response = router.oneshot(request.map(Body::new)).await;
+            let response = router.oneshot(request).await;
             watch.answered();
             response
         }
     });
     let mut http = http1::Builder::new();
     http.half_close(true)
-        .max_buf_size(limits.header_bytes.max(SMALLEST_BUFFER))
-        .max_header_size(limits.header_bytes)
+        .max_buf_size(shared.limits.header_bytes.max(SMALLEST_BUFFER))
+        .max_header_size(shared.limits.header_bytes)
         .header_read_timeout(None);
     let mut connection =
-        Box::pin(http.serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&watch))), service));
+        Box::pin(http.serve_connection(TokioIo::new(WatchedStream::new(stream, Arc::clone(&watch))), service));
 
-    let mut stopping = false;
-    let failed = loop {
+    let (mut stopping, mut answering) = (false, None);
+    let ended = loop {
+        let look_again = answering.as_ref().map_or_else(|| watch.look_again(Instant::now()), |(until, _)| *until);
         tokio::select! {
             biased;
-            ended = connection.as_mut() => break ended.is_err(),
-            () = shutdown.cancelled(), if !stopping => {
+            ended = connection.as_mut() => break Ended::Http(ended.err()),
+            () = shared.shutdown.cancelled(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = sleep_until(watch.look_again(Instant::now())) => {
-                if watch.is_due(Instant::now()) {
-                    return;
+            evicted_in = watch.evicted(), if answering.is_none() => {
+                if evicted_in == Phase::Idle {
+                    (shared.unserved)(Unserved::IdleEvicted, &[]);
                 }
+                let leave = shared.farewells.leave();
+                match watch.phase() {
+                    // Nothing of a request is there, or not enough to be handled.
+                    Phase::Head => break Ended::Evicted(leave),
+                    // The request became complete in this very moment.
+                    Phase::Handling => {}
+                    // The handler sees its body end, and has a moment to answer; an idle one ends by itself.
+                    Phase::Body | Phase::Idle | Phase::Closing if leave.is_some() => {}
+                    Phase::Body | Phase::Idle | Phase::Closing => break Ended::Evicted(None),
+                }
+                connection.as_mut().graceful_shutdown();
+                answering = Some((Instant::now() + PATIENCE, leave));
+            }
+            () = sleep_until(look_again) => match &mut answering {
+                Some((until, _)) if watch.phase() == Phase::Handling => *until = Instant::now() + PATIENCE,
+                Some(_) => break Ended::Evicted(None),
+                None if watch.is_due(Instant::now()) => break Ended::TimedOut,
+                None => {}
             }
         }
     };
-    // A peer that is told to go elsewhere is not waited for.
-    if failed || !stopping {
-        let mut socket = Pin::into_inner(connection).into_parts().io.into_inner();
-        linger(socket.get_mut()).await;
+    let parts = Pin::into_inner(connection).into_parts();
+    report(&ended, &watch, &parts.read_buf, shared);
+    let stream = parts.io.into_inner().into_inner();
+    match ended {
+        Ended::Evicted(Some(leave)) if !watch.head().is_empty() => shared.farewells.say(stream, leave).await,
+        Ended::Evicted(_) | Ended::TimedOut => {}
+        // A peer that is told to go elsewhere is not waited for.
+        Ended::Http(None) if stopping => {}
+        Ended::Http(_) => close(stream, &watch, answering.and_then(|(_, leave)| leave), &shared.farewells).await,
+    }
+}
+
+/// Closes a connection whose last answer is written. If it loses its place to another one meanwhile, it needs a leave.
+async fn close(mut stream: TcpStream, watch: &Watch, leave: Option<Leave>, farewells: &Farewells) {
+    watch.closing();
+    let mut lingering = pin!(linger(&mut stream));
+    tokio::select! {
+        () = lingering.as_mut() => {}
+        _ = watch.evicted() => {
+            let leave = leave.or_else(|| farewells.leave());
+            if leave.is_some() {
+                lingering.await;
+            }
+        }
+    }
+}
+
+/// Tells of a request that was begun and reached no handler.
+fn report(ended: &Ended, watch: &Watch, unread: &[u8], shared: &Shared<impl Fn(Unserved, &[u8])>) {
+    let head = watch.head();
+    let unserved = match (ended, watch.phase()) {
+        (Ended::Http(Some(error)), Phase::Head) => Unserved::by_hyper(error, unread, shared.limits.header_bytes),
+        (Ended::TimedOut, Phase::Head) if !head.is_empty() => Some(Unserved::HeadTooSlow),
+        (Ended::Evicted(_), Phase::Head) if head.is_empty() => Some(Unserved::IdleEvicted),
+        (Ended::Evicted(_), Phase::Head | Phase::Body) => Some(Unserved::RequestEvicted),
+        _ => None,
+    };
+    if let Some(unserved) = unserved {
+        (shared.unserved)(unserved, &head);
     }
 }
 

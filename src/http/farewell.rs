@@ -2,8 +2,11 @@
 
 use super::{Problem, connection::linger};
 use bytes::Bytes;
-use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, sync::Semaphore};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 /// How many farewells may be said at once. Past that connections are just dropped: under a flood the answers must
 /// not become a load of their own.
@@ -11,7 +14,7 @@ const AT_ONCE: usize = 64;
 
 /// How long to wait for the request's first bytes: many clients take an answer that comes before their question for
 /// an error.
-const PATIENCE: Duration = Duration::from_millis(250);
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Says the canned answer to connections that cannot be served.
 pub(super) struct Farewells {
@@ -19,22 +22,26 @@ pub(super) struct Farewells {
     wire: Bytes,
 }
 
+/// One of the farewells that may be said at once. A connection that has one may stay open for a moment although it
+/// has lost its place.
+pub(super) struct Leave(#[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit);
+
 impl Farewells {
     pub(super) fn new(problem: Problem) -> Self {
         Self { permits: Arc::new(Semaphore::new(AT_ONCE)), wire: problem.into_wire().into() }
     }
 
-    /// The farewell to run, or `None` where too many are being said: the connection is then closed already.
-    pub(super) fn say(&self, mut stream: TcpStream) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        let wire = self.wire.clone();
-        Some(async move {
-            let _permit = permit;
-            let _ = tokio::time::timeout(PATIENCE, stream.readable()).await;
-            // The kernel's buffer takes it at once; a peer that cannot even take this gets nothing.
-            if stream.try_write(&wire).is_ok() {
-                linger(&mut stream).await;
-            }
-        })
+    /// `None` if too many connections are being closed: this one is to be dropped without a word.
+    pub(super) fn leave(&self) -> Option<Leave> {
+        Arc::clone(&self.permits).try_acquire_owned().ok().map(Leave)
+    }
+
+    /// Says the canned answer.
+    pub(super) async fn say(&self, mut stream: TcpStream, _leave: Leave) {
+        let _ = tokio::time::timeout(PATIENCE, stream.readable()).await;
+        // The kernel's buffer takes it at once; a peer that cannot even take this gets nothing.
+        if stream.try_write(&self.wire).is_ok() {
+            linger(&mut stream).await;
+        }
     }
 }

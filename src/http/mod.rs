@@ -1,20 +1,28 @@
 //! HTTP/1 towards the outside, for the ingress and for the admin server: connections, their limits, and problem answers.
 //!
 //! Imports nothing of ours. Where a peer does not speak HTTP, hyper answers by itself, with an empty body: 400 for
-//! what cannot be parsed, 414 for an address past 64 KiB, 431 for too large or too many headers. Everything else is
-//! a [`Problem`].
+//! what cannot be parsed, 414 for an address past 64 KiB, 431 for too large or too many headers (100). Everything else
+//! is a [`Problem`]. Those answers, too, are reported ([`Unserved`]).
 
 mod accept;
 mod connection;
 mod farewell;
+mod pace;
 mod problem;
 mod seldom;
+mod table;
+mod unserved;
 mod watch;
+mod watched;
 
 pub(crate) use accept::serve;
 pub(crate) use connection::ConnectionLimits;
+pub(crate) use pace::Pace;
 pub(crate) use problem::Problem;
 pub(crate) use seldom::Seldom;
+pub(crate) use table::Rivals;
+pub(crate) use unserved::Unserved;
+pub(crate) use watched::BodyError;
 
 use axum::{
     http::{HeaderValue, header},

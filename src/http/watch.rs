@@ -1,138 +1,186 @@
-//! The clock of one connection: which phase it is in, and until when that may last.
+//! The clock of one connection: which phase it is in, until when that may last, and how it compares with others.
 
+use super::Pace;
 use std::{
-    io,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Waker},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::Instant,
-};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-/// hyper doubles its buffer of 8 KiB when a read has filled it, up to the limit for headers, and keeps it: a thousand
-/// connections that send large bodies slowly would hold 32 MiB and more in empty buffers. No read fills this one.
-const READ_AT_MOST: usize = 8 * 1024 - 1;
+/// What a peer has to send to rank above a connection that was opened a moment ago. Far more than any minimum rate:
+/// it decides only who goes first when there is no room for all.
+const FULL_SPEED: usize = 64 * 1024;
+
+/// How much of a request's head is kept to tell which address it was for if no request comes of it.
+const HEAD_KEPT: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Phase {
-    /// Between two requests; also while an answer is written, so that a peer that does not read it is let go.
-    Idle { until: Instant },
+pub(super) enum Phase {
+    /// Between two requests; also while an answer is written, so that a peer that does not read it is closed.
+    Idle,
     /// A request's head is awaited, or being sent.
-    Head { until: Instant },
-    /// A request is being handled; its body has a clock of its own.
-    Busy,
+    Head,
+    /// A request's body is being sent.
+    Body,
+    /// The request is with its handler: the peer keeps nobody waiting.
+    Handling,
+    /// The connection is over; the peer is given a moment to read the answer.
+    Closing,
 }
 
-/// What the socket, the service and the connection's driver tell each other.
+/// How little would be lost with a connection: first what is over already, then whoever has made the least progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    in_use: bool,
+    paid_until: Instant,
+}
+
+struct State {
+    phase: Phase,
+    /// When the phase has lasted too long; bodies have a clock of their own.
+    until: Option<Instant>,
+    pace: Pace,
+    /// The beginning of the request's head; empty as long as nothing of it was received.
+    head: Vec<u8>,
+    body_bytes: usize,
+    body_reader: Option<Waker>,
+    evicted_in: Option<Phase>,
+}
+
+/// What the socket, the service, the connection's driver and the table of connections share.
 pub(super) struct Watch {
     header_time: Duration,
     idle_time: Duration,
-    phase: Mutex<Phase>,
+    state: Mutex<State>,
+    evicted: CancellationToken,
 }
 
 impl Watch {
-    /// A new connection: its first head is due in `header_time`, said or not.
+    /// A new connection: its first head is due in `header_time`, whether anything is sent or not.
     pub(super) fn new(header_time: Duration, idle_time: Duration) -> Self {
-        let phase = Phase::Head { until: Instant::now() + header_time };
-        Self { header_time, idle_time, phase: Mutex::new(phase) }
+        let now = Instant::now();
+        let state = State {
+            phase: Phase::Head,
+            until: Some(now + header_time),
+            pace: Pace::new(FULL_SPEED, now),
+            head: Vec::new(),
+            body_bytes: 0,
+            body_reader: None,
+            evicted_in: None,
+        };
+        Self { header_time, idle_time, state: Mutex::new(state), evicted: CancellationToken::new() }
     }
 
-    fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn bytes_came(&self) {
-        let mut phase = self.phase();
-        if let Phase::Idle { .. } = *phase {
-            *phase = Phase::Head { until: Instant::now() + self.header_time };
+    fn enter(&self, phase: Phase, time: Option<Duration>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.phase = phase;
+        state.until = time.map(|time| now + time);
+        state.pace = Pace::new(FULL_SPEED, now);
+        state.body_bytes = 0;
+        state.body_reader = None;
+    }
+
+    /// Bytes were read from the socket.
+    pub(super) fn bytes_read(&self, bytes: &[u8]) {
+        let idle = self.state().phase == Phase::Idle;
+        if idle {
+            self.enter(Phase::Head, Some(self.header_time));
+        }
+        let mut state = self.state();
+        if state.phase == Phase::Head {
+            state.pace.received(bytes.len(), Instant::now());
+            let kept = bytes.len().min(HEAD_KEPT - state.head.len());
+            state.head.extend_from_slice(&bytes[..kept]);
         }
     }
 
     /// A head is complete.
-    pub(super) fn request(&self) {
-        *self.phase() = Phase::Busy;
+    pub(super) fn request(&self, has_body: bool) {
+        self.enter(if has_body { Phase::Body } else { Phase::Handling }, None);
+    }
+
+    /// Bytes of the body were handed to the handler.
+    pub(super) fn body_read(&self, bytes: usize) {
+        let mut state = self.state();
+        state.body_bytes += bytes;
+        state.pace.received(bytes, Instant::now());
+    }
+
+    /// The handler has the whole body.
+    pub(super) fn body_ended(&self) {
+        self.state().phase = Phase::Handling;
     }
 
     /// The answer is there.
     pub(super) fn answered(&self) {
-        *self.phase() = Phase::Idle { until: Instant::now() + self.idle_time };
+        self.enter(Phase::Idle, Some(self.idle_time));
+        self.state().head.clear();
+    }
+
+    /// Nothing more is read or answered.
+    pub(super) fn closing(&self) {
+        self.enter(Phase::Closing, None);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.state().phase
+    }
+
+    /// The beginning of the request's head.
+    pub(super) fn head(&self) -> Vec<u8> {
+        self.state().head.clone()
     }
 
     /// Whether the phase has lasted too long.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        match *self.phase() {
-            Phase::Idle { until } | Phase::Head { until } => until <= now,
-            Phase::Busy => false,
-        }
+        self.state().until.is_some_and(|until| until <= now)
     }
 
     /// When to look again: at the phase's end, or before one that begins in the meantime could be over.
     pub(super) fn look_again(&self, now: Instant) -> Instant {
         let soonest = now + self.header_time.min(self.idle_time);
-        match *self.phase() {
-            Phase::Idle { until } | Phase::Head { until } => until.min(soonest),
-            Phase::Busy => soonest,
+        self.state().until.map_or(soonest, |until| until.min(soonest))
+    }
+
+    /// The connection's rank among those that may be closed for another: the lowest goes first. `None` if it is not
+    /// the peer that is waited for, or if the connection holds less of a body than asked.
+    pub(super) fn rank(&self, holding: usize) -> Option<Rank> {
+        let state = self.state();
+        let waits_for_us = state.phase == Phase::Handling;
+        let rank = Rank { in_use: state.phase != Phase::Closing, paid_until: state.pace.paid_until() };
+        (!waits_for_us && state.body_bytes >= holding).then_some(rank)
+    }
+
+    /// Tells the driver, and whoever reads the body, that the connection is closed for another.
+    pub(super) fn evict(&self) {
+        let mut state = self.state();
+        state.evicted_in = Some(state.phase);
+        let reader = state.body_reader.take();
+        drop(state);
+        self.evicted.cancel();
+        if let Some(reader) = reader {
+            reader.wake();
         }
     }
-}
 
-/// A socket that tells its watch when bytes come.
-pub(super) struct Watched {
-    stream: TcpStream,
-    watch: Arc<Watch>,
-}
-
-impl Watched {
-    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
-        Self { stream, watch }
+    /// Returns when the connection was evicted, with the phase it was in.
+    pub(super) async fn evicted(&self) -> Phase {
+        self.evicted.cancelled().await;
+        self.state().evicted_in.unwrap_or(Phase::Closing)
     }
 
-    pub(super) fn get_mut(&mut self) -> &mut TcpStream {
-        &mut self.stream
-    }
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let most = buf.remaining().min(READ_AT_MOST);
-        let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
-        let read = Pin::new(&mut self.stream).poll_read(cx, &mut part);
-        let came = part.filled().len();
-        buf.advance(came);
-        if came > 0 {
-            self.watch.bytes_came();
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    /// Whether the connection was evicted; if not, whoever reads the body is woken when it is.
+    pub(super) fn poll_evicted(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.state();
+        state.body_reader = Some(cx.waker().clone());
+        state.evicted_in.is_some()
     }
 }
 
@@ -140,23 +188,43 @@ impl AsyncWrite for Watched {
 mod tests {
     use super::*;
 
+    const HEADER: Duration = Duration::from_secs(5);
+    const IDLE: Duration = Duration::from_secs(75);
+
     #[test]
     fn a_head_that_begins_while_idle_has_its_own_short_time() {
-        let (header, idle) = (Duration::from_secs(5), Duration::from_secs(75));
-        let watch = Watch::new(header, idle);
+        let watch = Watch::new(HEADER, IDLE);
         let start = Instant::now();
-        assert!(!watch.is_due(start) && watch.is_due(start + header), "a connection that says nothing");
+        assert!(!watch.is_due(start) && watch.is_due(start + HEADER), "a connection that says nothing");
 
-        watch.request();
-        assert!(!watch.is_due(start + 100 * idle), "while it is handled the peer keeps nobody waiting");
+        watch.request(false);
+        assert!(!watch.is_due(start + 100 * IDLE), "while it is handled the peer keeps nobody waiting");
         watch.answered();
-        assert!(!watch.is_due(start + header) && watch.is_due(Instant::now() + idle));
-        assert!(watch.look_again(start) <= start + header, "a head may begin any time");
+        assert!(!watch.is_due(start + HEADER) && watch.is_due(Instant::now() + IDLE));
+        assert!(watch.look_again(start) <= start + HEADER, "a head may begin any time");
 
-        watch.bytes_came();
+        watch.bytes_read(b"P");
         let begun = Instant::now();
-        assert!(!watch.is_due(start + Duration::from_secs(4)) && watch.is_due(begun + header));
-        watch.bytes_came();
-        assert!(watch.is_due(begun + header), "a byte now and then does not prolong it");
+        assert!(!watch.is_due(start + Duration::from_secs(4)) && watch.is_due(begun + HEADER));
+        watch.bytes_read(b"O");
+        assert!(watch.is_due(begun + HEADER), "a byte now and then does not prolong it");
+        assert_eq!(watch.head(), b"PO");
+    }
+
+    #[test]
+    fn only_a_peer_that_is_waited_for_has_a_rank_and_bytes_raise_it() {
+        let watch = Watch::new(HEADER, IDLE);
+        let silent = watch.rank(0).expect("its head is awaited");
+        watch.bytes_read(&[b'x'; 1000]);
+        assert!(watch.rank(0) > Some(silent));
+        watch.request(true);
+        watch.body_read(300);
+        assert!(watch.rank(300).is_some() && watch.rank(301).is_none(), "by what it holds of a body");
+        watch.body_ended();
+        assert_eq!(watch.rank(0), None, "it waits for us");
+        watch.answered();
+        let idle = watch.rank(0);
+        watch.closing();
+        assert!(watch.rank(0).is_some() && watch.rank(0) < idle, "nothing is lost with it");
     }
 }

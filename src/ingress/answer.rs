@@ -61,6 +61,18 @@ impl Answer {
         }
     }
 
+    /// Whether the request was refused for its size, form, address or slowness: only its sender or a setting can
+    /// change that.
+    pub(super) fn is_refused_unread(&self) -> bool {
+        matches!(
+            self.status(),
+            StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::BAD_REQUEST
+                | StatusCode::NOT_FOUND
+        )
+    }
+
     fn problem(verdict: &'static str, problem: Problem) -> Self {
         Self { verdict, kind: Kind::Problem(problem) }
     }
@@ -90,6 +102,18 @@ impl Answer {
         Self::problem("unknown_source", problem)
     }
 
+    /// 404: a source of ours, but no topic.
+    pub(super) fn bad_topic() -> Self {
+        let problem = Problem::new(
+            StatusCode::NOT_FOUND,
+            "bad-topic",
+            "There is nothing at this address",
+            "Nothing was stored, and nothing else is affected. The source exists, but what follows it in the address \
+             is not a topic. Send to /webhooks/{source} or /webhooks/{source}/{topic}, with one part as the topic.",
+        );
+        Self::problem("bad_topic", problem)
+    }
+
     /// 404: not an address of ours.
     pub(super) fn unknown_path() -> Self {
         let problem = Problem::new(
@@ -97,7 +121,7 @@ impl Answer {
             "unknown-path",
             "There is nothing here",
             "Nothing was stored, and nothing else is affected. Webhooks are taken at /webhooks/{source} and \
-             /webhooks/{source}/{topic}, without a slash at the end.",
+             /webhooks/{source}/{topic}.",
         );
         Self::problem("unknown_path", problem)
     }
@@ -139,8 +163,8 @@ pub(super) fn no_connection_free() -> Problem {
     ours(
         "too-many-connections",
         "Too many connections",
-        "As many connections as may be are open, and this request was not read. Nothing of it was stored; requests \
-         on open connections are not affected. Send it again a little later.",
+        "As many connections as may be are open, and this request was not read to its end. Nothing of it was stored; \
+         requests on open connections are not affected. Send it again a little later.",
         SOON,
     )
 }
@@ -164,7 +188,7 @@ impl From<Unread> for Answer {
                 Problem::new(
                     StatusCode::REQUEST_TIMEOUT,
                     "too-slow",
-                    "The body did not come in time",
+                    "The body was not received in time",
                     "Nothing was stored, and nothing else is affected. Send the whole request again without pauses.",
                 )
                 .closing(),
@@ -177,6 +201,18 @@ impl From<Unread> for Answer {
                     "The body is not whole",
                     "It ended before its declared length, or its chunks are malformed. Nothing was stored, and \
                      nothing else is affected. Send the whole request again.",
+                )
+                .closing(),
+            ),
+            Unread::Evicted => Self::problem(
+                "evicted",
+                ours(
+                    "evicted",
+                    "Other requests need this connection",
+                    "There are more connections, or bodies in memory, than may be, and this request made the least \
+                     progress. Nothing of it was stored; the others are not affected. Send it again a little later, \
+                     without pauses.",
+                    SOON,
                 )
                 .closing(),
             ),

@@ -1,58 +1,99 @@
-//! Reading a body: capped, in time, and counted as it comes.
+//! Reading a body: capped, in time, at a least rate, and counted as it comes.
 
-use super::limits::{Full, Limits, Room, Share};
+use super::{
+    Limits,
+    memory::{BudgetExceeded, MemoryBudget, Reservation},
+};
+use crate::http::{BodyError, Pace, Rivals};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use std::sync::Arc;
-use tokio::time::timeout;
+use std::{error::Error, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The smallest buffer for a body of unknown length.
 const FIRST_BUFFER: usize = 4 * 1024;
+
+/// How far a sender may fall behind the least rate: longer than a few lost packets take to be sent again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait for the memory of a body that was refused for this one.
+const MEMORY_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a body was not read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
     /// Longer than may be, as declared or as it came.
     TooLarge,
-    /// Not there in time.
+    /// Not there in time, or slower than the least rate.
     TooSlow,
     /// It ended early, or its chunks are malformed.
     Broken,
-    /// All bodies in flight leave no room for it.
+    /// All bodies in flight leave no memory for it.
     NoRoom,
+    /// Its connection is closed for another one.
+    Evicted,
 }
 
-impl From<Full> for Unread {
-    fn from(_: Full) -> Self {
+impl From<BudgetExceeded> for Unread {
+    fn from(_: BudgetExceeded) -> Self {
         Self::NoRoom
     }
 }
 
-/// The whole body. Its room is given back when the last copy of the bytes is dropped.
-pub(super) async fn read(body: Body, limits: &Limits, room: &Arc<Room>) -> Result<Bytes, Unread> {
+impl From<axum::Error> for Unread {
+    fn from(error: axum::Error) -> Self {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(error) = cause {
+            if let Some(BodyError::Evicted) = error.downcast_ref() {
+                return Self::Evicted;
+            }
+            cause = error.source();
+        }
+        Self::Broken
+    }
+}
+
+/// The whole body. Its memory is given back when the last copy of the bytes is dropped.
+pub(super) async fn read(
+    body: Body,
+    limits: &Limits,
+    memory: &Arc<MemoryBudget>,
+    rivals: Option<&Rivals>,
+) -> Result<Bytes, Unread> {
     let declared = body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     if declared.is_some_and(|bytes| bytes > limits.body_bytes) {
         return Err(Unread::TooLarge);
     }
     let most = declared.unwrap_or(limits.body_bytes);
-    timeout(limits.body_time, collect(body, most, room.share())).await.unwrap_or(Err(Unread::TooSlow))
+    let pace = Pace::new(limits.body_rate, Instant::now());
+    let collected = timeout(limits.body_time, collect(body, most, pace, memory.reserve(), rivals)).await;
+    collected.unwrap_or(Err(Unread::TooSlow))
 }
 
-/// Collects at most `most` bytes. The buffer grows with what has come, never ahead to what was declared, and what
-/// it could hold is what it takes of the room.
-async fn collect(mut body: Body, most: usize, mut share: Share) -> Result<Bytes, Unread> {
+/// Collects at most `most` bytes. The buffer grows with what was received, never ahead to what was declared, and its
+/// capacity is what it takes of the memory.
+async fn collect(
+    mut body: Body,
+    most: usize,
+    mut pace: Pace,
+    mut reservation: Reservation,
+    rivals: Option<&Rivals>,
+) -> Result<Bytes, Unread> {
     let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+    loop {
+        let frame = timeout_at(pace.paid_until() + PATIENCE, body.frame()).await.map_err(|_| Unread::TooSlow)?;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame?.into_data() else { continue };
+        pace.received(data.len(), Instant::now());
         let length = bytes.len() + data.len();
         if length > most {
             return Err(Unread::TooLarge);
         }
         if length > bytes.capacity() {
             let capacity = length.max(2 * bytes.capacity()).max(FIRST_BUFFER).min(most);
-            share.resize(capacity)?;
+            grow(&mut reservation, capacity, rivals).await?;
             bytes.reserve_exact(capacity - bytes.len());
         }
         bytes.extend_from_slice(&data);
@@ -61,14 +102,30 @@ async fn collect(mut body: Body, most: usize, mut share: Share) -> Result<Bytes,
         return Ok(Bytes::new());
     }
     let bytes = bytes.into_boxed_slice();
-    share.resize(bytes.len())?;
-    Ok(Bytes::from_owner(Kept { bytes, _share: share }))
+    // Where there is no place for one more small body, it keeps the larger reservation.
+    let _ = reservation.resize(bytes.len());
+    Ok(Bytes::from_owner(Kept { bytes, _reservation: reservation }))
 }
 
-/// A body with its share of the room, which goes when it goes.
+/// Takes more memory; if there is none, that of unfinished large bodies that make less progress.
+async fn grow(reservation: &mut Reservation, bytes: usize, rivals: Option<&Rivals>) -> Result<(), BudgetExceeded> {
+    let budget = Arc::clone(reservation.budget());
+    loop {
+        let freed = budget.freed();
+        if reservation.resize(bytes).is_ok() {
+            return Ok(());
+        }
+        if !rivals.is_some_and(|rivals| rivals.evict_holder(budget.small_size())) {
+            return Err(BudgetExceeded);
+        }
+        timeout(MEMORY_WAIT, freed).await.map_err(|_| BudgetExceeded)?;
+    }
+}
+
+/// A body with its memory, which is given back with it.
 struct Kept {
     bytes: Box<[u8]>,
-    _share: Share,
+    _reservation: Reservation,
 }
 
 impl AsRef<[u8]> for Kept {
@@ -89,39 +146,45 @@ mod tests {
     }
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(future)
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime").block_on(future)
     }
 
     fn limits(body_bytes: usize) -> Limits {
         Limits { body_bytes, ..Limits::default() }
     }
 
+    /// Small ones have up to 4 KiB, once; the others 20,000 bytes.
+    fn memory() -> Arc<MemoryBudget> {
+        MemoryBudget::new(4096, 1, 20_000)
+    }
+
     proptest! {
         #[test]
         fn any_chunks_are_put_together_up_to_the_limit(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6000), 0..8)) {
-            let (whole, room) = (chunks.concat(), Room::new(20_000));
-            let read = block_on(read(of_chunks(chunks), &limits(20_000), &room));
+            let (whole, memory) = (chunks.concat(), memory());
+            let read = block_on(read(of_chunks(chunks), &limits(20_000), &memory, None));
             if whole.len() <= 20_000 {
                 let read = read.expect("within the limit");
                 prop_assert_eq!(&read[..], &whole[..]);
-                prop_assert_eq!(room.share().resize(20_000 - whole.len()), Ok(()), "not more is taken than it has");
-                prop_assert_eq!(room.share().resize(20_001 - whole.len()), Err(Full), "nor less");
+                let taken = if whole.len() > 4096 { (0, whole.len()) } else { (whole.len(), 0) };
+                prop_assert_eq!(memory.free(), (4096 - taken.0, 20_000 - taken.1), "neither more nor less");
             } else {
                 prop_assert_eq!(read, Err(Unread::TooLarge));
             }
-            prop_assert_eq!(room.share().resize(20_000), Ok(()), "given back with the last copy");
+            prop_assert_eq!(memory.free(), (4096, 20_000), "given back with the last copy");
         }
     }
 
     #[test]
-    fn a_body_that_finds_no_room_is_refused_and_takes_none() {
-        let room = Room::new(5000);
-        let first = block_on(read(Body::from(vec![1; 3000]), &limits(10_000), &room)).expect("room for it");
-        let second = block_on(read(of_chunks(vec![vec![2; 1500], vec![3; 1500]]), &limits(10_000), &room));
-        assert_eq!(second, Err(Unread::NoRoom));
+    fn a_body_that_finds_no_memory_is_refused_and_takes_none() {
+        let memory = MemoryBudget::new(1000, 1, 5000);
+        let large = || of_chunks(vec![vec![2; 1500], vec![3; 1500]]);
+        let first = block_on(read(Body::from(vec![1; 3000]), &limits(10_000), &memory, None)).expect("memory for it");
+        assert_eq!(block_on(read(large(), &limits(10_000), &memory, None)), Err(Unread::NoRoom));
+        let small = block_on(read(Body::from(vec![4; 1000]), &limits(10_000), &memory, None));
+        assert_eq!(small.expect("memory of its own").len(), 1000);
         drop(first);
-        let again = block_on(read(of_chunks(vec![vec![2; 1500], vec![3; 1500]]), &limits(10_000), &room));
-        assert_eq!(again.expect("room again").len(), 3000);
+        assert_eq!(block_on(read(large(), &limits(10_000), &memory, None)).expect("memory again").len(), 3000);
     }
 }

@@ -1,19 +1,24 @@
-//! What senders may cost: the limits, and the room for bodies in flight.
+//! What senders may cost.
 
+use super::memory::MemoryBudget;
 use crate::http::ConnectionLimits;
 use axum::http::HeaderMap;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
+
+/// Bodies up to this size have memory of their own.
+pub(super) const SMALL_BODY: usize = 64 * 1024;
+
+/// Headers that take up to this much memory have memory of their own: four times what a usual request takes.
+const SMALL_HEADERS: usize = 16 * 1024;
+
+/// Small bodies that may be in memory beside one for each connection: those that wait to be kept as evidence.
+const WITHOUT_CONNECTION: usize = 64;
 
 /// What the ingress takes at most. Past a limit the answer is a clear problem, at once.
 ///
-/// With the defaults the ingress takes some 125 MB at most, whatever comes: 64 MiB of bodies, 16 MiB of headers, and
-/// a read buffer of up to 32 KiB a connection.
+/// With the defaults the ingress takes some 210 MB at most, whatever is sent to it: 64 MiB of large bodies, and for
+/// each of 1,024 connections 64 KiB of a small body, 16 KiB of headers and a read buffer of up to 32 KiB; with 16 MiB
+/// for larger headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one body; more is 413. Default 1 MiB.
@@ -25,15 +30,20 @@ pub struct Limits {
     pub header_time: Duration,
     /// From the end of the headers to the end of the body; then 408. Default 10 s.
     pub body_time: Duration,
+    /// Bytes a second that a body has to be sent at; a sender that is 5 s behind gets 408. Default 1 KiB.
+    pub body_rate: usize,
     /// From an answer to the next request on the same connection. Longer than proxies usually keep connections to
     /// us open, so that none sends into one that is being closed. Default 75 s.
     pub idle_time: Duration,
-    /// Connections at once; one more gets 503 and is closed. Default 1,024.
+    /// Connections at once. For one more the connection with the least progress is closed: usually the one that has
+    /// been idle for longest. If all have requests that wait for the database, the new one gets 503. Default 1,024.
     pub connections: usize,
-    /// Bytes of all bodies in memory, until they are stored; past it 503. Default 64 MiB.
+    /// Bytes of all bodies above 64 KiB in memory, until they are stored. For one more the unfinished one with the
+    /// least progress gets 503; if there is none, the new one does. Default 64 MiB. Bodies up to 64 KiB have memory
+    /// of their own, one for each connection.
     pub bodies_in_flight: usize,
-    /// About as many bytes of memory the headers of all requests in flight may take; past it 503. Default 16 MiB:
-    /// four times what a thousand usual requests take.
+    /// About as many bytes of memory the headers of all requests in flight may take that take more than 16 KiB each;
+    /// past it 503. Default 16 MiB. Smaller headers have memory of their own.
     pub headers_in_flight: usize,
 }
 
@@ -44,6 +54,7 @@ impl Default for Limits {
             header_bytes: 32 * 1024,
             header_time: Duration::from_secs(5),
             body_time: Duration::from_secs(10),
+            body_rate: 1024,
             idle_time: Duration::from_secs(75),
             connections: 1024,
             bodies_in_flight: 64 * 1024 * 1024,
@@ -61,6 +72,15 @@ impl Limits {
             idle_time: self.idle_time,
         }
     }
+
+    pub(super) fn memory_for_bodies(&self) -> Arc<MemoryBudget> {
+        let count = self.connections.saturating_add(WITHOUT_CONNECTION);
+        MemoryBudget::new(SMALL_BODY, count, self.bodies_in_flight)
+    }
+
+    pub(super) fn memory_for_headers(&self) -> Arc<MemoryBudget> {
+        MemoryBudget::new(SMALL_HEADERS, self.connections, self.headers_in_flight)
+    }
 }
 
 /// What a header takes beside its text, in the map's index.
@@ -70,89 +90,4 @@ const INDEX_OF_HEADER: usize = 128;
 /// is counted because a thousand connections could each hold 30 KiB of headers back with a slow body.
 pub(super) fn memory_of(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| (name.as_str().len() + value.len()) * 2 + INDEX_OF_HEADER).sum()
-}
-
-/// The room for what is in flight, in bytes.
-#[derive(Debug)]
-pub(super) struct Room {
-    free: AtomicUsize,
-}
-
-/// There is no room for that much more.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
-
-impl Room {
-    pub(super) fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(Self { free: AtomicUsize::new(bytes) })
-    }
-
-    /// A share of nothing yet.
-    pub(super) fn share(self: &Arc<Self>) -> Share {
-        Share { room: Arc::clone(self), bytes: 0 }
-    }
-}
-
-/// The part of the room that a body, or a request's headers, take; given back when dropped.
-#[derive(Debug)]
-pub(super) struct Share {
-    room: Arc<Room>,
-    bytes: usize,
-}
-
-impl Share {
-    /// Takes more, or gives back, so that it is `bytes`.
-    ///
-    /// # Errors
-    /// [`Full`]; the share stays as it was.
-    pub(super) fn resize(&mut self, bytes: usize) -> Result<(), Full> {
-        if let Some(more) = bytes.checked_sub(self.bytes) {
-            let take = |free: usize| free.checked_sub(more);
-            self.room.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| Full)?;
-        } else {
-            self.room.free.fetch_add(self.bytes - bytes, Ordering::Relaxed);
-        }
-        self.bytes = bytes;
-        Ok(())
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.room.free.fetch_add(self.bytes, Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn what_does_not_fit_changes_nothing() {
-        let room = Room::new(10);
-        let (mut a, mut b) = (room.share(), room.share());
-        assert_eq!(a.resize(7), Ok(()));
-        assert_eq!(b.resize(4), Err(Full));
-        assert_eq!(b.resize(3), Ok(()));
-        assert_eq!(a.resize(2), Ok(()));
-        assert_eq!(b.resize(8), Ok(()));
-        drop((a, b));
-        assert_eq!(room.free.load(Ordering::Relaxed), 10);
-    }
-
-    proptest! {
-        #[test]
-        fn the_room_is_never_exceeded_and_always_given_back(sizes in prop::collection::vec((0usize..4, 0usize..40), 0..50)) {
-            let room = Room::new(64);
-            let mut shares: Vec<_> = (0..4).map(|_| room.share()).collect();
-            for (which, size) in sizes {
-                let _ = shares[which].resize(size);
-                let taken: usize = shares.iter().map(|share| share.bytes).sum();
-                prop_assert_eq!(taken + room.free.load(Ordering::Relaxed), 64);
-            }
-            drop(shares);
-            prop_assert_eq!(room.free.load(Ordering::Relaxed), 64);
-        }
-    }
 }

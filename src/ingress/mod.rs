@@ -7,7 +7,11 @@
 //! | the same where a sender asks whether the address is right (a handshake), verified | 200 with the text it asks for; nothing is stored |
 //! | `HEAD` of the same | 200, without signature and database |
 //! | anything else | problem+json: 401, 404, 405, 408, 413, or 503 with Retry-After for our own trouble |
+//! | what is not a request | 400, 414 or 431 without a body |
+//!
+//! A slash at the end of the path changes nothing.
 
+mod address;
 mod answer;
 mod body;
 mod evidence;
@@ -15,6 +19,7 @@ mod group_commit;
 mod headers;
 mod intake;
 mod limits;
+mod memory;
 mod observer;
 mod quarantine;
 mod readmit;

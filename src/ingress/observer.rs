@@ -8,8 +8,9 @@ pub trait Observer: Send + Sync + 'static {
     /// metric's label; so is `verdict`, a bounded set of words.
     fn request(&self, source: &str, status: u16, verdict: &'static str, elapsed: Duration);
 
-    /// A connection was turned away because as many as may be are open.
-    fn turned_away(&self) {}
+    /// A request or a connection ended without an answer of ours: it was malformed, too slow with its headers, or
+    /// closed for another one. `source` and `reason` are fit for a metric's label as well.
+    fn unserved(&self, _source: &str, _reason: &'static str) {}
 }
 
 /// Nobody counts.

@@ -2,18 +2,19 @@
 
 use super::{
     Evidence, Intake, Observer, RejectedRequest, Source, Sources,
+    address::Address,
     answer::{Answer, is_kept},
     body::{self, Unread},
-    limits::{Limits, Room, memory_of},
+    limits::{Limits, memory_of},
+    memory::MemoryBudget,
 };
-use crate::http::Seldom;
+use crate::http::{Rivals, Seldom};
 use crate::sources::{Verified, VerifiedRequest};
 use axum::{
     Router,
-    extract::{Path, Request, State, rejection::PathRejection},
+    extract::{Request, State},
     http::Method,
     response::{IntoResponse, Response},
-    routing::post,
 };
 use futures_util::FutureExt;
 use std::{
@@ -29,39 +30,24 @@ pub(super) struct Shared<I, E> {
     pub(super) evidence: E,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) limits: Limits,
-    pub(super) bodies: Arc<Room>,
-    pub(super) headers: Arc<Room>,
+    pub(super) bodies: Arc<MemoryBudget>,
+    pub(super) headers: Arc<MemoryBudget>,
     pub(super) complaints: Seldom,
-}
-
-/// The last parts of the URL, percent-decoded.
-#[derive(serde::Deserialize)]
-struct Address {
-    source: String,
-    topic: Option<String>,
+    pub(super) refusals: Seldom,
 }
 
 pub(super) fn router<I: Intake, E: Evidence>(shared: Arc<Shared<I, E>>) -> Router {
-    let hook = post(receive::<I, E>).head(receive::<I, E>).fallback(receive::<I, E>);
-    Router::new()
-        .route("/webhooks/{source}", hook.clone())
-        .route("/webhooks/{source}/{topic}", hook)
-        .fallback(elsewhere::<I, E>)
-        .with_state(shared)
+    Router::new().fallback(receive::<I, E>).with_state(shared)
 }
 
-/// Any request to the address of a hook: one place that answers, counts and logs.
-async fn receive<I: Intake, E: Evidence>(
-    State(shared): State<Arc<Shared<I, E>>>,
-    address: Result<Path<Address>, PathRejection>,
-    request: Request,
-) -> Response {
+/// Any request: one place that answers, counts and logs.
+async fn receive<I: Intake, E: Evidence>(State(shared): State<Arc<Shared<I, E>>>, request: Request) -> Response {
     let started = Instant::now();
-    // A rejection here is a percent-encoding that is not UTF-8: no source has such a name.
-    let address = address.map(|Path(address)| address).ok();
-    let Some((source, topic)) = address.and_then(|address| Some((shared.sources.get(&address.source)?, address.topic)))
-    else {
-        return shared.answer(None, started, Answer::unknown_source());
+    let (source, topic) = match Address::parse(request.uri().path(), &shared.sources) {
+        Address::Hook(source, topic) => (source, topic),
+        Address::BadTopic(source) => return shared.answer(Some(source), started, Answer::bad_topic()),
+        Address::UnknownSource => return shared.answer(None, started, Answer::unknown_source()),
+        Address::UnknownPath => return shared.answer(None, started, Answer::unknown_path()),
     };
     let answer = match *request.method() {
         Method::HEAD => Answer::here(),
@@ -75,19 +61,16 @@ async fn receive<I: Intake, E: Evidence>(
     shared.answer(Some(source), started, answer)
 }
 
-async fn elsewhere<I: Intake, E: Evidence>(State(shared): State<Arc<Shared<I, E>>>) -> Response {
-    shared.answer(None, Instant::now(), Answer::unknown_path())
-}
-
 impl<I: Intake, E: Evidence> Shared<I, E> {
     /// A webhook: read, verify, commit, and only then a 200.
     async fn take(&self, source: &Source, topic: Option<&str>, request: Request) -> Answer {
         let (parts, body) = request.into_parts();
-        let mut headers_share = self.headers.share();
-        if headers_share.resize(memory_of(&parts.headers)).is_err() {
+        let mut memory_for_headers = self.headers.reserve();
+        if memory_for_headers.resize(memory_of(&parts.headers)).is_err() {
             return Unread::NoRoom.into();
         }
-        let body = match body::read(body, &self.limits, &self.bodies).await {
+        let rivals = parts.extensions.get::<Rivals>();
+        let body = match body::read(body, &self.limits, &self.bodies, rivals).await {
             Ok(body) => body,
             Err(unread) => return unread.into(),
         };
@@ -120,15 +103,48 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     /// Counts and logs the answer: one line a request, never a body, a header or a query string.
     fn answer(&self, source: Option<&Source>, started: Instant, answer: Answer) -> Response {
         let (status, verdict, elapsed) = (answer.status(), answer.verdict, started.elapsed());
-        let source = source.map_or("-", |source| source.name().as_str());
-        self.observer.request(source, status.as_u16(), verdict, elapsed);
+        let name = name(source);
+        self.observer.request(name, status.as_u16(), verdict, elapsed);
         let milliseconds = elapsed.as_secs_f64() * 1000.0;
-        tracing::debug!(source, status = status.as_u16(), verdict, milliseconds, "request answered");
+        tracing::debug!(source = name, status = status.as_u16(), verdict, milliseconds, "request answered");
         if status.is_server_error()
             && let Some(more) = self.complaints.pass(Instant::now())
         {
-            tracing::warn!(source, verdict, more, "a request was answered 503; its sender is asked to repeat it");
+            tracing::warn!(
+                source = name,
+                verdict,
+                more,
+                "a request was answered 503; its sender is asked to repeat it"
+            );
+        }
+        if source.is_some() && answer.is_refused_unread() {
+            self.warn_of_refusal(name, verdict);
         }
         answer.into_response()
     }
+
+    /// Counts and logs what ended without an answer of ours.
+    pub(super) fn unserved(&self, source: Option<&Source>, reason: &'static str) {
+        self.observer.unserved(name(source), reason);
+        tracing::debug!(source = name(source), reason, "ended without an answer of ours");
+        if let Some(source) = source {
+            self.warn_of_refusal(source.name().as_str(), reason);
+        }
+    }
+
+    fn warn_of_refusal(&self, source: &str, reason: &'static str) {
+        if let Some(more) = self.refusals.pass(Instant::now()) {
+            tracing::warn!(
+                source,
+                reason,
+                more,
+                "a request was refused before it could be verified, and nothing of it was stored; reason says why"
+            );
+        }
+    }
+}
+
+/// The source's name as a label.
+fn name(source: Option<&Source>) -> &str {
+    source.map_or("-", |source| source.name().as_str())
 }

@@ -1,11 +1,12 @@
 //! The ingress put together.
 
 use super::{
-    Evidence, Intake, Limits, Observer, Sources, answer,
-    limits::Room,
+    Evidence, Intake, Limits, Observer, Sources,
+    address::Address,
+    answer,
     routes::{self, Shared},
 };
-use crate::http::{self, Seldom};
+use crate::http::{self, Seldom, Unserved};
 use axum::Router;
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -20,9 +21,21 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
     /// An ingress for `sources`: verified requests go to `intake`, others to `evidence`, every answer is told to
     /// `observer` (`Arc::new(())` where nobody counts).
     pub fn new(sources: Arc<Sources>, intake: I, evidence: E, observer: Arc<dyn Observer>, limits: Limits) -> Self {
-        let (bodies, headers) = (Room::new(limits.bodies_in_flight), Room::new(limits.headers_in_flight));
-        let complaints = Seldom::new(Duration::from_secs(10));
-        Self { shared: Arc::new(Shared { sources, intake, evidence, observer, limits, bodies, headers, complaints }) }
+        let (bodies, headers) = (limits.memory_for_bodies(), limits.memory_for_headers());
+        let (complaints, refusals) = (Seldom::new(Duration::from_secs(10)), Seldom::new(Duration::from_secs(10)));
+        Self {
+            shared: Arc::new(Shared {
+                sources,
+                intake,
+                evidence,
+                observer,
+                limits,
+                bodies,
+                headers,
+                complaints,
+                refusals,
+            }),
+        }
     }
 
     /// The routes alone, for a program that serves them by itself. The limits for bodies hold; those for
@@ -35,7 +48,10 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
     /// answered, and it returns. Bound that by a grace time: dropping the future ends all connections at once.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let (limits, full) = (self.shared.limits.of_connections(), answer::no_connection_free());
-        let observer = Arc::clone(&self.shared.observer);
-        http::serve(listener, self.router(), limits, full, || observer.turned_away(), shutdown).await;
+        let shared = Arc::clone(&self.shared);
+        let unserved = move |unserved: Unserved, head: &[u8]| {
+            shared.unserved(Address::source_of_head(head, &shared.sources), unserved.as_str());
+        };
+        http::serve(listener, self.router(), limits, full, unserved, shutdown).await;
     }
 }

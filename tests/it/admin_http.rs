@@ -78,6 +78,24 @@ async fn metrics_are_open_metrics_text() {
 }
 
 #[tokio::test]
+async fn idle_and_slow_connections_leave_room_for_probes() {
+    let running = start().await;
+    let address = running.client.peer();
+    let mut open = vec![];
+    for n in 0..128 {
+        let mut client = Client::connect(address).await;
+        client.send(if n % 2 == 0 { request("GET", "/healthz", &[], b"") } else { b"GET /hea".to_vec() }).await;
+        open.push(client);
+    }
+    for _ in 0..20 {
+        let mut probe = Client::connect(address).await;
+        probe.send(request("GET", "/healthz", &[], b"")).await;
+        assert_eq!(probe.answer().await.status, 200);
+        open.push(probe);
+    }
+}
+
+#[tokio::test]
 async fn everything_else_is_a_problem_and_it_ends_when_told() {
     let mut running = start().await;
     running.client.send(request("GET", "/webhooks/airalo", &[], b"")).await;

@@ -7,6 +7,7 @@ use crate::support::{
     raw_http::Client,
 };
 use hookfast::ingress::OnInvalidSignature::{Quarantine, Reject};
+use std::time::Duration;
 
 async fn send(running: &Running, bytes: impl AsRef<[u8]>) -> crate::support::raw_http::Answer {
     let mut client = Client::connect(running.ingress).await;
@@ -31,6 +32,40 @@ async fn head_is_200_and_other_methods_paths_and_sizes_are_refused() {
     );
     let large = "POST /webhooks/airalo HTTP/1.1\r\nhost: h\r\ncontent-length: 1048577\r\n\r\n";
     assert_eq!(send(&running, large).await.status, 413);
+    running.end().await;
+}
+
+/// What is refused before it can be verified leaves its count in SQL, for the source where it is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_unread_is_counted_in_the_rollups_by_reason() {
+    let database = database().await;
+    let limits = hookfast::ingress::Limits { body_time: Duration::from_millis(200), ..Default::default() };
+    let running = Running::start(&database, |builder| builder.source(source(Reject)).limits(limits)).await;
+    let post = |path: &str, rest: &str| format!("POST {path} HTTP/1.1\r\nhost: h\r\n{rest}");
+    let many = format!("{}\r\n", "x: y\r\n".repeat(101));
+    let long = format!("x: {}\r\n\r\n", "y".repeat(40_000));
+    for (path, rest, status, reason) in [
+        ("/webhooks/airalo", "content-length: 1048577\r\n\r\n", 413, "too_large"),
+        ("/webhooks/airalo", "content-length: 100\r\n\r\nx", 408, "too_slow"),
+        ("/webhooks/airalo", &many, 431, "too_many_headers"),
+        ("/webhooks/airalo", &long, 431, "headers_too_large"),
+        ("/webhooks/airalo", "no colon\r\n\r\n", 400, "malformed"),
+        ("/webhooks/airalo/a/b", "content-length: 0\r\n\r\n", 404, "bad_topic"),
+        ("/webhooks/nobody", "content-length: 0\r\n\r\n", 404, "unknown_source"),
+        ("/webhooks/nobody", "no colon\r\n\r\n", 400, "malformed"),
+    ] {
+        assert_eq!(send(&running, post(path, rest)).await.status, status, "{reason}");
+    }
+    let counted = "SELECT coalesce(sum(value), 0)::bigint FROM hookfast_data.rollups WHERE subject IN ('source:airalo', 'source:-') \
+        AND counter IN ('too_large', 'too_slow', 'too_many_headers', 'headers_too_large', 'malformed', 'bad_topic', 'unknown_source')";
+    running.until(counted, 8).await;
+    let by_source = "SELECT string_agg(subject || ' ' || counter, ', ' ORDER BY subject COLLATE \"C\", counter COLLATE \"C\") FROM hookfast_data.rollups \
+        WHERE subject LIKE 'source:%' AND counter NOT IN ('stored', 'duplicate', 'unavailable')";
+    assert_eq!(
+        running.text(by_source).await,
+        "source:- malformed, source:- unknown_source, source:airalo bad_topic, source:airalo headers_too_large, \
+         source:airalo malformed, source:airalo too_large, source:airalo too_many_headers, source:airalo too_slow"
+    );
     running.end().await;
 }
 

@@ -104,15 +104,13 @@ async fn other_addresses_are_404_and_never_a_redirect() {
         ("/webhooks/nobody/orders", "unknown-source"),
         ("/webhooks/FIXED", "unknown-source"),
         ("/webhooks/%ff", "unknown-source"),
-        ("/webhooks/fixed/%ff", "unknown-source"),
         ("/webhooks/fixed%00", "unknown-source"),
         ("/webhooks/..%2ffixed", "unknown-source"),
         ("/", "unknown-path"),
         ("//", "unknown-path"),
         ("/webhooks", "unknown-path"),
         ("/webhooks/", "unknown-path"),
-        ("/webhooks/fixed/", "unknown-path"),
-        ("/webhooks/fixed/a/b", "unknown-path"),
+        ("/webhooks/nobody/", "unknown-source"),
         ("/webhooks//fixed", "unknown-source"),
         ("/Webhooks/fixed", "unknown-path"),
         ("*", "unknown-path"),
@@ -130,6 +128,33 @@ async fn other_addresses_are_404_and_never_a_redirect() {
     client.answer().await.problem(404, "unknown-path");
     let seen = server.seen.answers.lock().expect("not poisoned").clone();
     assert!(seen.iter().all(|(source, _, _)| source == "-"), "no label from outside: {seen:?}");
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_changes_nothing() {
+    let server = Server::start(Limits::default()).await;
+    let mut client = server.connect().await;
+    client.send(request("HEAD", "/webhooks/fixed/", &[], b"")).await;
+    assert_eq!(client.answer_to_head().await.status, 200);
+    for (path, topic) in [("/webhooks/fixed/", None), ("/webhooks/fixed/orders/?a=1", Some("orders"))] {
+        client.send(request("POST", path, &[GOOD], path.as_bytes())).await;
+        assert_eq!(client.answer().await.status, 200, "{path}");
+        let stored = server.intake.stored().pop().expect("it is stored");
+        assert_eq!(stored.topic.as_ref().map(|t| t.as_str()), topic, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_topic_is_404_and_counted_for_its_source() {
+    let server = Server::start(Limits::default()).await;
+    let mut client = server.connect().await;
+    for path in ["/webhooks/fixed/a/b", "/webhooks/fixed/%ff", "/webhooks/fixed//"] {
+        client.send(request("POST", path, &[GOOD], b"x")).await;
+        client.answer().await.problem(404, "bad-topic");
+    }
+    let seen = server.seen.answers.lock().expect("not poisoned").clone();
+    assert_eq!(seen, vec![("fixed".to_owned(), 404, "bad_topic"); 3]);
+    assert!(server.intake.stored().is_empty());
 }
 
 #[tokio::test]

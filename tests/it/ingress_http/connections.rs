@@ -1,7 +1,7 @@
 //! Connections: silent, slow, too many, cut.
 
 use super::fakes::{GOOD, Server};
-use crate::support::raw_http::{Client, in_time, request, until};
+use crate::support::raw_http::{Client, in_time, request};
 use hookfast::ingress::Limits;
 use std::time::{Duration, Instant};
 
@@ -107,15 +107,70 @@ async fn resets_at_any_point_harm_nobody() {
     server.is_well().await;
 }
 
+/// Opens a connection and has one request answered on it.
+async fn answered_once(server: &Server) -> Client {
+    let mut client = server.connect().await;
+    client.send(request("HEAD", "/webhooks/fixed", &[], b"")).await;
+    assert_eq!(client.answer_to_head().await.status, 200);
+    client
+}
+
 #[tokio::test]
-async fn past_the_limit_connections_get_a_503_and_the_others_go_on() {
+async fn at_the_limit_the_longest_idle_connection_is_closed_for_a_new_one() {
+    let server = Server::start(Limits { connections: 3, ..Limits::default() }).await;
+    let mut first = answered_once(&server).await;
+    let mut second = answered_once(&server).await;
+    let mut third = answered_once(&server).await;
+    first.send(request("HEAD", "/webhooks/fixed", &[], b"")).await;
+    assert_eq!(first.answer_to_head().await.status, 200, "now the second is idle for longest");
+
+    server.is_well().await;
+    assert_eq!(second.closed().await, b"");
+    assert_eq!(server.seen.unserved_for("-", "idle_evicted"), 1);
+    for client in [&mut first, &mut third] {
+        client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
+        assert_eq!(client.answer().await.status, 200, "the others go on");
+    }
+}
+
+#[tokio::test]
+async fn at_the_limit_a_slow_body_gets_503_and_a_slow_head_too() {
+    let server = Server::start(Limits { connections: 1, ..Limits::default() }).await;
+    let mut slow = server.connect().await;
+    slow.send("POST /webhooks/fixed HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n").await;
+    assert!(slow.interim().await.starts_with("HTTP/1.1 100 "), "its body is awaited");
+    server.is_well().await;
+    let answer = slow.answer().await;
+    answer.problem(503, "evicted");
+    assert_eq!(answer.header("connection"), Some("close"));
+    slow.is_let_finish(tokio::time::Instant::now()).await;
+    let seen = server.seen.answers.lock().expect("not poisoned").clone();
+    assert!(seen.contains(&("fixed".to_owned(), 503, "evicted")), "{seen:?}");
+
+    let refused_head = async {
+        loop {
+            let mut half = server.connect().await;
+            half.send("POST /webhooks/fixed HTTP/1.1\r\nx:").await;
+            server.is_well().await;
+            // Otherwise it was closed before its first bytes were read.
+            if server.seen.unserved_for("fixed", "evicted") == 1 {
+                break half.answer().await;
+            }
+        }
+    };
+    in_time("a head that was begun", refused_head).await.problem(503, "too-many-connections");
+}
+
+#[tokio::test]
+async fn a_request_that_is_being_stored_is_never_closed_for_another() {
     let server = Server::start(Limits { connections: 2, ..Limits::default() }).await;
-    let mut open = vec![];
-    for _ in 0..2 {
+    server.intake.close_gate();
+    let mut handled = vec![];
+    for n in 1..=2 {
         let mut client = server.connect().await;
-        client.send(request("HEAD", "/webhooks/fixed", &[], b"")).await;
-        assert_eq!(client.answer_to_head().await.status, 200);
-        open.push(client);
+        client.send(request("POST", "/webhooks/fixed", &[GOOD], format!("{n}").as_bytes())).await;
+        server.intake.waiting(n).await;
+        handled.push(client);
     }
     let mut third = server.connect().await;
     third.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; 5000])).await;
@@ -125,36 +180,68 @@ async fn past_the_limit_connections_get_a_503_and_the_others_go_on() {
     third.is_let_finish(tokio::time::Instant::now()).await;
     let mut silent = server.connect().await;
     silent.answer().await.problem(503, "too-many-connections");
-    assert_eq!(*server.seen.turned_away.lock().expect("not poisoned"), 2);
+    assert_eq!(server.seen.unserved_for("-", "turned_away"), 2);
 
-    for client in &mut open {
-        client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
-        assert_eq!(client.answer().await.status, 200, "those that are open go on");
+    server.intake.open_gate();
+    for client in &mut handled {
+        assert_eq!(client.answer().await.status, 200);
     }
-    drop(open);
-    in_time("a free connection", async {
-        loop {
-            let mut client = server.connect().await;
-            client.send(request("HEAD", "/webhooks/fixed", &[], b"")).await;
-            if client.answer_to_head().await.status == 200 {
-                break;
-            }
-        }
-    })
-    .await;
+    server.is_well().await;
 }
 
 #[tokio::test]
-async fn a_flood_of_connections_is_turned_away_and_forgotten() {
+async fn a_connection_that_reads_no_answer_or_lingers_has_no_claim_to_its_place() {
+    let server = Server::start(Limits { connections: 1, ..Limits::default() }).await;
+    let mut deaf = server.connect().await;
+    for _ in 0..2000 {
+        // More answers than the kernel's buffers take: the server stops reading at some point.
+        let sent = tokio::time::timeout(Duration::from_millis(200), deaf.try_send(request("GET", "/", &[], b""))).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            break;
+        }
+    }
+    server.is_well().await;
+    let mut refused = server.connect().await;
+    refused.send("no HTTP\r\n\r\n").await;
+    assert_eq!(refused.answer().await.status, 400);
+    let start = Instant::now();
+    server.is_well().await;
+    assert!(start.elapsed() < Duration::from_millis(900), "it did not wait for the other's linger of a second");
+}
+
+#[tokio::test]
+async fn a_flood_of_connections_is_closed_and_forgotten() {
     let server = Server::start(Limits { connections: 8, ..short_heads() }).await;
     let mut flood = vec![];
     for _ in 0..400 {
         flood.push(Client::connect(server.address).await);
     }
+    server.is_well().await;
     for mut client in flood {
         let said = client.closed().await;
         assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&said));
     }
-    until("all others were turned away", || *server.seen.turned_away.lock().expect("not poisoned") >= 392 - 8).await;
+    let closed = server.seen.unserved_for("-", "idle_evicted");
+    assert!(closed >= 392, "{closed} were closed for others");
     server.is_well().await;
+}
+
+#[tokio::test]
+async fn slow_bodies_closed_for_others_are_counted_for_their_source_each() {
+    let server = Server::start(Limits { connections: 100, ..Limits::default() }).await;
+    let mut slow = vec![];
+    for _ in 0..100 {
+        let mut client = server.connect().await;
+        client.send("POST /webhooks/fixed HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n").await;
+        assert!(client.interim().await.starts_with("HTTP/1.1 100 "), "its body is awaited");
+        slow.push(client);
+    }
+    let _newer = futures_util::future::join_all((0..100).map(|_| server.connect())).await;
+    for client in &mut slow {
+        let said = client.closed().await;
+        assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 503 "), "{}", String::from_utf8_lossy(&said));
+    }
+    let answered = server.seen.answers.lock().expect("not poisoned").iter().filter(|seen| seen.2 == "evicted").count();
+    let unanswered = server.seen.unserved_for("fixed", "evicted");
+    assert_eq!(answered + unanswered, 100, "{answered} with an answer, {unanswered} without");
 }

@@ -157,7 +157,7 @@ impl Evidence for FakeEvidence {
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) answers: Mutex<Vec<(String, u16, &'static str)>>,
-    pub(crate) turned_away: Mutex<usize>,
+    pub(crate) unserved: Mutex<Vec<(String, &'static str)>>,
 }
 
 impl Observer for Seen {
@@ -165,8 +165,16 @@ impl Observer for Seen {
         self.answers.lock().expect("not poisoned").push((source.to_owned(), status, verdict));
     }
 
-    fn turned_away(&self) {
-        *self.turned_away.lock().expect("not poisoned") += 1;
+    fn unserved(&self, source: &str, reason: &'static str) {
+        self.unserved.lock().expect("not poisoned").push((source.to_owned(), reason));
+    }
+}
+
+impl Seen {
+    /// How often something ended so, for that source.
+    pub(crate) fn unserved_for(&self, source: &str, reason: &str) -> usize {
+        let unserved = self.unserved.lock().expect("not poisoned");
+        unserved.iter().filter(|(of, why)| of == source && *why == reason).count()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::request;
 use hookfast::ingress::Limits;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What hyper answers by itself: a status, no body, and the end of the connection.
@@ -58,6 +59,45 @@ async fn too_many_and_too_large_headers_are_431() {
     let mut client = server.connect().await;
     client.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"x")).await;
     assert_eq!(client.answer().await.status, 200, "below the limit");
+}
+
+#[tokio::test]
+async fn what_is_refused_before_it_is_a_request_is_counted_for_its_source() {
+    let limits = Limits { header_bytes: 80_000, header_time: Duration::from_millis(300), ..Limits::default() };
+    let server = Server::start(limits).await;
+    let start = "POST /webhooks/fixed/orders HTTP/1.1\r\n";
+    is_refused(&server, format!("{start}{}\r\n", "x: y\r\n".repeat(101)), 431).await;
+    is_refused(&server, format!("{start}x: {}\r\n\r\n", "y".repeat(90_000)), 431).await;
+    is_refused(&server, format!("POST /webhooks/fixed?{} HTTP/1.1\r\n\r\n", "y".repeat(70_000)), 414).await;
+    is_refused(&server, format!("{start}no colon\r\n\r\n"), 400).await;
+    is_refused(&server, "POST /webhooks/nobody HTTP/1.1\r\nno colon\r\n\r\n", 400).await;
+    let (mut slow, mut silent) = (server.connect().await, server.connect().await);
+    slow.send(start).await;
+    assert_eq!((slow.closed().await, silent.closed().await), (vec![], vec![]));
+
+    let mut seen = server.seen.unserved.lock().expect("not poisoned").clone();
+    seen.sort();
+    let expected = [
+        ("-", "malformed"),
+        ("fixed", "address_too_long"),
+        ("fixed", "headers_too_large"),
+        ("fixed", "headers_too_slow"),
+        ("fixed", "malformed"),
+        ("fixed", "too_many_headers"),
+    ];
+    assert_eq!(seen, expected.map(|(source, reason)| (source.to_owned(), reason)));
+}
+
+#[tokio::test]
+async fn what_is_refused_on_a_used_connection_is_counted_too() {
+    let server = Server::start(Limits::default()).await;
+    let mut client = server.connect().await;
+    client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
+    assert_eq!(client.answer().await.status, 200);
+    client.send(format!("POST /webhooks/kept HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(101))).await;
+    assert_eq!(client.answer().await.status, 431);
+    assert_eq!(client.closed().await, b"");
+    assert_eq!(server.seen.unserved_for("kept", "too_many_headers"), 1);
 }
 
 #[tokio::test]

@@ -5,6 +5,13 @@ use crate::support::raw_http::{Client, in_time, request};
 use hookfast::ingress::Limits;
 use std::time::{Duration, Instant};
 
+/// More than what every body has for itself, so that these compete for `bodies_in_flight`.
+const LARGE: usize = 100_000;
+
+fn large() -> Limits {
+    Limits { body_bytes: 2 * LARGE, bodies_in_flight: LARGE + LARGE / 2, ..Limits::default() }
+}
+
 fn small() -> Limits {
     Limits { body_bytes: 10_000, ..Limits::default() }
 }
@@ -104,69 +111,100 @@ async fn a_slow_body_is_408_in_time() {
 }
 
 #[tokio::test]
-async fn bodies_in_flight_have_a_common_bound_and_give_their_room_back() {
-    let server = Server::start(Limits { bodies_in_flight: 12_000, ..small() }).await;
+async fn a_body_below_the_least_rate_is_408_long_before_its_time() {
+    let server = Server::start(Limits { body_time: Duration::from_secs(600), body_rate: 100, ..small() }).await;
+    let (mut slow, mut steady) = (server.connect().await, server.connect().await);
+    let start = Instant::now();
+    slow.send(head("content-length: 1000")).await;
+    steady.send(head("content-length: 1000")).await;
+    let (_, refused) = tokio::join!(
+        async {
+            for _ in 0..10 {
+                steady.send([b'x'; 100]).await;
+                tokio::time::sleep(Duration::from_millis(800)).await;
+            }
+        },
+        slow.answer(),
+    );
+    refused.problem(408, "too-slow");
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert_eq!(steady.answer().await.status, 200, "it takes as long, and keeps to the rate");
+    ends(slow).await;
+}
+
+#[tokio::test]
+async fn large_bodies_have_a_common_bound_and_give_their_memory_back() {
+    let server = Server::start(large()).await;
     server.intake.close_gate();
     let mut first = server.connect().await;
-    first.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; 9000])).await;
+    first.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; LARGE])).await;
     server.intake.waiting(1).await;
 
     let mut second = server.connect().await;
-    second.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; 4000])).await;
+    second.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE])).await;
     second.answer().await.problem(503, "no-room");
     let mut third = server.connect().await;
-    third.send(request("POST", "/webhooks/fixed", &[GOOD], &[3; 2500])).await;
+    third.send(request("POST", "/webhooks/fixed", &[GOOD], &[3; 60_000])).await;
     server.intake.waiting(2).await;
 
     server.intake.open_gate();
     assert_eq!((first.answer().await.status, third.answer().await.status), (200, 200));
     server.intake.forget();
     let mut again = server.connect().await;
-    again.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; 9500])).await;
+    again.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE])).await;
     assert_eq!(again.answer().await.status, 200);
 }
 
 #[tokio::test]
-async fn a_declared_length_takes_no_room_before_its_bytes_are_there() {
-    let server = Server::start(Limits { bodies_in_flight: 10_000, ..small() }).await;
+async fn large_bodies_leave_each_connection_the_memory_of_a_small_one() {
+    let server = Server::start(Limits { bodies_in_flight: 0, connections: 4, ..large() }).await;
+    server.intake.close_gate();
+    let mut clients = vec![];
+    for n in 1..=4 {
+        let mut client = server.connect().await;
+        client.send(request("POST", "/webhooks/fixed", &[GOOD], &[n; 64 * 1024])).await;
+        server.intake.waiting(n.into()).await;
+        clients.push(client);
+    }
+    server.intake.open_gate();
+    for client in &mut clients {
+        assert_eq!(client.answer().await.status, 200);
+    }
+    let mut large = server.connect().await;
+    large.send(request("POST", "/webhooks/fixed", &[GOOD], &[5; 64 * 1024 + 1])).await;
+    large.answer().await.problem(503, "no-room");
+}
+
+#[tokio::test]
+async fn a_declared_length_takes_no_memory_before_its_bytes_are_there() {
+    let server = Server::start(large()).await;
     let mut slow = server.connect().await;
-    slow.send(head("content-length: 10000")).await;
+    slow.send(head("content-length: 150000")).await;
     slow.send("begun").await;
     let mut other = server.connect().await;
-    other.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; 5000])).await;
+    other.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; LARGE])).await;
     assert_eq!(other.answer().await.status, 200);
 }
 
 #[tokio::test]
-async fn what_has_come_of_an_unfinished_body_takes_room() {
-    let server = Server::start(Limits { bodies_in_flight: 12_000, ..small() }).await;
-    let mut slow = server.connect().await;
-    slow.send(head("content-length: 10000")).await;
-    slow.send(vec![1; 9000]).await;
-    in_time("the slow body leaves no room", async {
+async fn the_unfinished_large_body_with_the_least_progress_gives_way_to_one_that_goes_on() {
+    let server = Server::start(large()).await;
+    let mut stalled = server.connect().await;
+    stalled.send(head("content-length: 100000")).await;
+    stalled.send(vec![1; LARGE - 1]).await;
+    let other_takes_over = async {
         loop {
             let mut other = server.connect().await;
-            other.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; 4000])).await;
-            let answer = other.answer().await;
-            if answer.status != 200 {
-                answer.problem(503, "no-room");
-                break;
-            }
+            other.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE])).await;
+            assert_eq!(other.answer().await.status, 200);
             server.intake.forget();
-        }
-    })
-    .await;
-    drop(slow);
-    in_time("its room is given back", async {
-        loop {
-            let mut other = server.connect().await;
-            other.send(request("POST", "/webhooks/fixed", &[GOOD], &[3; 9000])).await;
-            if other.answer().await.status == 200 {
+            if server.seen.answers.lock().expect("not poisoned").contains(&("fixed".to_owned(), 503, "evicted")) {
                 break;
             }
         }
-    })
-    .await;
+    };
+    in_time("the stalled body is given up", other_takes_over).await;
+    stalled.answer().await.problem(503, "evicted");
 }
 
 #[tokio::test]
@@ -183,19 +221,22 @@ async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
 }
 
 #[tokio::test]
-async fn headers_in_flight_have_a_bound_too() {
-    let server = Server::start(Limits { headers_in_flight: 5000, ..small() }).await;
+async fn large_headers_have_a_bound_too_and_usual_ones_memory_of_their_own() {
+    let server = Server::start(Limits { headers_in_flight: 40_000, connections: 8, ..small() }).await;
     server.intake.close_gate();
-    let large = "y".repeat(1800);
+    let large = "y".repeat(15_000);
     let mut first = server.connect().await;
     first.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"1")).await;
     server.intake.waiting(1).await;
     let mut second = server.connect().await;
     second.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"2")).await;
     second.answer().await.problem(503, "no-room");
+    let mut usual = server.connect().await;
+    usual.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large[..7000])], b"3")).await;
+    server.intake.waiting(2).await;
 
     server.intake.open_gate();
-    assert_eq!(first.answer().await.status, 200);
+    assert_eq!((first.answer().await.status, usual.answer().await.status), (200, 200));
     let mut again = server.connect().await;
     again.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"2")).await;
     assert_eq!(again.answer().await.status, 200);

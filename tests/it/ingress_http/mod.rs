@@ -1,6 +1,7 @@
 //! The ingress over real sockets, with raw bytes and without a database.
 
 mod answers;
+mod attack;
 mod connections;
 mod fakes;
 mod hostile;

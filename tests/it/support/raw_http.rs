@@ -70,6 +70,11 @@ impl Client {
         Self { stream, unread: vec![] }
     }
 
+    /// The server's address.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.stream.peer_addr().expect("it is connected")
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         in_time("send", self.stream.write_all(bytes.as_ref())).await.expect("the connection is open");
     }

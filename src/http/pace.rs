@@ -1,0 +1,56 @@
+//! How well a peer keeps up with a rate.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How far ahead of its rate a peer may be: what it sent long ago does not excuse a long silence.
+const MOST_CREDIT: Duration = Duration::from_secs(1);
+
+/// The moment up to which the bytes received so far have paid, at a given rate. Of two peers the one with the earlier
+/// moment has made less progress.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    bytes_per_second: f64,
+    paid_until: Instant,
+}
+
+impl Pace {
+    /// A peer that is expected to send from now on. It starts with full credit.
+    pub(crate) fn new(bytes_per_second: usize, now: Instant) -> Self {
+        Self { bytes_per_second: bytes_per_second.max(1) as f64, paid_until: now + MOST_CREDIT }
+    }
+
+    /// So many bytes were received.
+    pub(crate) fn received(&mut self, bytes: usize, now: Instant) {
+        let paid = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second).min(MOST_CREDIT + self.behind(now));
+        self.paid_until = (self.paid_until + paid).min(now + MOST_CREDIT);
+    }
+
+    /// The moment up to which the peer has paid.
+    pub(crate) fn paid_until(&self) -> Instant {
+        self.paid_until
+    }
+
+    fn behind(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.paid_until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_pay_for_time_and_no_burst_pays_for_long() {
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut pace = Pace::new(1000, start);
+        assert_eq!(pace.paid_until(), after(1000));
+        pace.received(500, after(800));
+        assert_eq!(pace.paid_until(), after(1500));
+        pace.received(usize::MAX, after(2000));
+        assert_eq!(pace.paid_until(), after(3000), "at most a second ahead");
+        pace.received(500, after(10_000));
+        assert_eq!(pace.paid_until(), after(3500), "a few bytes do not make up for a long silence");
+    }
+}

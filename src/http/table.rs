@@ -1,0 +1,165 @@
+//! The open connections, and which of them is closed when there is no room for all.
+
+use super::watch::Watch;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// The connections that are open, up to a limit.
+pub(super) struct ConnectionTable {
+    limit: usize,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    last_id: u64,
+    watches: HashMap<u64, Arc<Watch>>,
+}
+
+impl Entries {
+    /// Removes and closes the connection with the least progress of those that hold so much of a body, unless that
+    /// is the one that is to be `spared`.
+    fn evict(&mut self, holding: usize, spared: Option<u64>) -> bool {
+        let ranks = self.watches.iter().filter_map(|(id, watch)| Some((watch.rank(holding)?, *id)));
+        let Some((_, id)) = ranks.min() else { return false };
+        if spared == Some(id) {
+            return false;
+        }
+        if let Some(watch) = self.watches.remove(&id) {
+            watch.evict();
+        }
+        true
+    }
+}
+
+/// Whether there was a place.
+pub(super) enum Admission {
+    /// There was one.
+    Free(Entry),
+    /// Another connection was closed for it.
+    Evicted(Entry),
+    /// All connections have complete requests that are being handled: none may be closed.
+    Full,
+}
+
+impl ConnectionTable {
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, entries: Mutex::default() })
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a new connection.
+    pub(super) fn admit(self: &Arc<Self>, watch: Watch) -> Admission {
+        let mut entries = self.entries();
+        let full = entries.watches.len() >= self.limit;
+        if full && !entries.evict(0, None) {
+            return Admission::Full;
+        }
+        entries.last_id += 1;
+        let (id, watch) = (entries.last_id, Arc::new(watch));
+        entries.watches.insert(id, Arc::clone(&watch));
+        let entry = Entry { table: Arc::clone(self), id, watch };
+        if full { Admission::Evicted(entry) } else { Admission::Free(entry) }
+    }
+
+    /// Closes the connection with the least progress; answers whether there was one.
+    pub(super) fn evict_one(&self) -> bool {
+        self.entries().evict(0, None)
+    }
+}
+
+/// A connection's place in the table; free again when dropped.
+pub(super) struct Entry {
+    table: Arc<ConnectionTable>,
+    id: u64,
+    pub(super) watch: Arc<Watch>,
+}
+
+impl Entry {
+    /// What a handler may know of the other connections.
+    pub(super) fn rivals(&self) -> Rivals {
+        Rivals { table: Arc::clone(&self.table), id: self.id }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.table.entries().watches.remove(&self.id);
+    }
+}
+
+/// The other connections of the same server, as a request's extension: its handler may ask one of them to go.
+#[derive(Clone)]
+pub(crate) struct Rivals {
+    table: Arc<ConnectionTable>,
+    id: u64,
+}
+
+impl Rivals {
+    /// Closes the connection that has made the least progress of those holding at least `holding` bytes of an
+    /// unfinished body. `false` if there is none, or if it is the asker's own.
+    pub(crate) fn evict_holder(&self, holding: usize) -> bool {
+        self.table.entries().evict(holding, Some(self.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn watch() -> Watch {
+        Watch::new(Duration::from_secs(5), Duration::from_secs(75))
+    }
+
+    fn admitted(admission: Admission) -> Entry {
+        match admission {
+            Admission::Free(entry) | Admission::Evicted(entry) => entry,
+            Admission::Full => panic!("no place"),
+        }
+    }
+
+    async fn is_evicted(entry: &Entry) -> bool {
+        tokio::time::timeout(Duration::ZERO, entry.watch.evicted()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn the_longest_idle_goes_first_and_a_handled_request_never() {
+        let table = ConnectionTable::new(3);
+        let [handled, first, second] = [(); 3].map(|()| admitted(table.admit(watch())));
+        handled.watch.request(false);
+        first.watch.answered();
+        second.watch.answered();
+        first.watch.bytes_read(&[0; 10]);
+        let third = admitted(table.admit(watch()));
+        assert!(is_evicted(&second).await && !is_evicted(&first).await, "the one without a byte since then");
+        let _fourth = admitted(table.admit(watch()));
+        assert!(is_evicted(&first).await && !is_evicted(&third).await && !is_evicted(&handled).await);
+
+        drop((first, second));
+        third.watch.request(false);
+        let fifth = admitted(table.admit(watch()));
+        fifth.watch.request(false);
+        assert!(matches!(table.admit(watch()), Admission::Full), "all are handled");
+        drop(third);
+        assert!(matches!(table.admit(watch()), Admission::Free(_)));
+    }
+
+    #[tokio::test]
+    async fn for_memory_the_slowest_holder_goes_unless_it_asks_itself() {
+        let table = ConnectionTable::new(3);
+        let [idle, slow, asking] = [(); 3].map(|()| admitted(table.admit(watch())));
+        for (entry, bytes) in [(&slow, 2000), (&asking, 3000)] {
+            entry.watch.request(true);
+            entry.watch.body_read(bytes);
+        }
+        assert!(!asking.rivals().evict_holder(2500), "it is the only one that holds so much");
+        assert!(asking.rivals().evict_holder(1000));
+        assert!(is_evicted(&slow).await && !is_evicted(&idle).await && !is_evicted(&asking).await);
+    }
+}
