@@ -74,6 +74,7 @@ impl Serve {
         let source = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
         let mut subscription = Subscription::new("nothing", &["*"])?;
         subscription.policy.concurrency = self.concurrency;
+        subscription.policy.connections = Connections::new(self.concurrency)?;
         let builder = Builder::new(&variable("DATABASE_URL")?)?.source(source);
         let builder = match self.kind {
             Kind::Rust => builder.handler(subscription, nothing),

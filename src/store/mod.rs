@@ -32,6 +32,7 @@ mod rescue;
 mod retention;
 mod roles;
 mod rollups;
+mod session;
 mod settle;
 mod transaction;
 
@@ -69,5 +70,6 @@ pub use rescue::{Rescued, release_unknown, rescue_expired, rescue_pulled, sweep_
 pub use retention::{Left, let_leave, set_retention};
 pub use roles::{Roles, ensure_roles};
 pub use rollups::add_rollups;
+pub(crate) use session::Sessions;
 pub use settle::{SettleOutcome, Settled, Settlement};
 pub use transaction::SettlingTransaction;

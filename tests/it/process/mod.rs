@@ -9,6 +9,7 @@ mod readmitted;
 mod replay;
 mod shutdown;
 mod stopped;
+mod unsettled;
 
 use crate::support::wait_until_within;
 use sqlx::PgPool;
