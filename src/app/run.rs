@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// How many writers there are: one at a time commits, the next takes over where that takes long.
-const WRITERS: usize = 2;
+pub(super) const WRITERS: usize = 2;
 
 /// Why a Hookfast could not run.
 #[derive(Debug, thiserror::Error)]

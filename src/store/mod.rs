@@ -52,7 +52,7 @@ pub use floor::Floors;
 pub use function::{ResolveError, SqlFunction};
 pub use indexes::ensure_indexes;
 pub use ingest::{IngestError, NewEvent};
-pub use inspect::{Inspection, inspect};
+pub use inspect::{ConnectionLimits, Inspection, inspect};
 pub use lease::LeaseId;
 pub use migrate::{MigrateError, check_schema, migrate, migrate_within};
 pub use notify::{Channel, Heard, Listener};

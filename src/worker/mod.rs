@@ -44,6 +44,10 @@ const SETTLERS: usize = 2;
 /// How many connections claim.
 const CLAIM_LINES: usize = 2;
 
+/// The connections of a worker besides those of its handlers, by purpose.
+pub(crate) const CONNECTIONS: [(&str, u32); 4] =
+    [("claims", CLAIM_LINES as u32), ("settlements", SETTLERS as u32), ("the lease", 1), ("wake-ups received", 1)];
+
 /// A loop that has not come round for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 

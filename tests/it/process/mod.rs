@@ -1,6 +1,7 @@
 //! The guarantees, against real processes that are really signalled, stopped and killed.
 
 mod canary;
+mod connections;
 mod dev;
 mod gate;
 mod killed;
