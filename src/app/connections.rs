@@ -6,8 +6,9 @@ use super::{
     open::POOL,
     run::WRITERS,
 };
-use crate::worker::Runs;
-use crate::{ingress, maintenance, worker};
+use crate::ingress;
+use crate::maintenance;
+use crate::worker::{self, Runs};
 
 /// Connections with one purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]

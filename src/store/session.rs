@@ -19,14 +19,17 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A session that was idle for longer is tested before it is used: the server may have been restarted.
 const TEST_AFTER: Duration = Duration::from_secs(1);
 
-/// Everything that outlives a transaction. Our own settings are start-up options, which `RESET ALL` returns to. The
-/// statements that sqlx has prepared stay: `DEALLOCATE ALL` would remove them too, so those that were prepared in SQL
-/// are listed instead. `DISCARD ALL` cannot be part of a batch, and would remove the statements as well.
+/// Everything that outlives a transaction. Our own settings are start-up options, which `RESET ALL` returns to.
+/// `DISCARD ALL` cannot be part of a batch, and would remove the statements that sqlx has prepared.
 const RESET: &str = "/* hookfast: reset session */ \
     RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES; \
-    SELECT pg_catalog.pg_advisory_unlock_all(), (\
+    EXECUTE hookfast_reset";
+
+/// The part of the reset that has to be planned, which takes most of its time. It lists the statements that were prepared
+/// in SQL instead of removing them: `DEALLOCATE` takes one name, or all.
+const PREPARE_RESET: &str = "PREPARE hookfast_reset AS SELECT pg_catalog.pg_advisory_unlock_all(), (\
         SELECT pg_catalog.string_agg(pg_catalog.format('DEALLOCATE %I', p.name), '; ') \
-        FROM pg_catalog.pg_prepared_statement() p WHERE p.from_sql)";
+        FROM pg_catalog.pg_prepared_statement() p WHERE p.from_sql AND p.name <> 'hookfast_reset')";
 
 /// The sessions of one transactional handler in this process. No other handler uses them.
 #[derive(Clone, Debug)]
@@ -41,6 +44,9 @@ impl Sessions {
             .max_connections(connections.count())
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(IDLE_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(PREPARE_RESET).execute(connection).await.map(drop) })
+            })
             .test_before_acquire(false)
             .before_acquire(|connection, session| {
                 Box::pin(async move {

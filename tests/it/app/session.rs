@@ -21,7 +21,7 @@ BEGIN
         current_setting('lock_timeout'), session_user || ' ' || current_user, to_regclass('pg_temp.scratch'),
         (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
         (SELECT count(*) FROM pg_listening_channels()), (SELECT count(*) FROM pg_cursors WHERE is_holdable),
-        (SELECT count(*) FROM pg_prepared_statements WHERE from_sql);
+        (SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'plan%');
     PERFORM pg_advisory_lock(7);
     IF event.type = 'shop.fails' AND event.attempt = 1 THEN RAISE 'with the lock in its hands'; END IF;
     PERFORM set_config('app.tenant', event.event_id::text, false), set_config('search_path', 'nowhere', false),
@@ -39,8 +39,11 @@ BEGIN
     INSERT INTO shop.seen (pid, users) VALUES (pg_backend_pid(), session_user || ' ' || current_user);
     EXECUTE 'SET SESSION AUTHORIZATION {role}';
 END $$;
-CREATE FUNCTION shop.notes(event hookfast.event) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO shop.seen (pid) VALUES (pg_backend_pid()) $$;
+CREATE FUNCTION shop.prevents_the_reset(event hookfast.event) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO shop.seen (pid) VALUES (pg_backend_pid());
+    EXECUTE 'DEALLOCATE hookfast_reset';
+END $$;
 CREATE FUNCTION shop.forgets_statements(event hookfast.event) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF event.attempt = 1 THEN EXECUTE 'DEALLOCATE ALL'; END IF;
@@ -125,9 +128,7 @@ async fn a_handler_that_becomes_another_user_does_not_stay_that_user() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_cannot_be_reset_is_closed() {
-    let (shop, _database) = Shop::open("shop.notes").await;
-    // A part of the reset.
-    shop.running.execute("ALTER FUNCTION pg_catalog.pg_advisory_unlock_all() RENAME TO not_there").await;
+    let (shop, _database) = Shop::open("shop.prevents_the_reset").await;
     shop.handle(&["shop.first", "shop.second", "shop.third"]).await;
     let outcomes = "SELECT string_agg(outcome, ',') FROM hookfast.attempts";
     assert_eq!(shop.running.text(outcomes).await, "delivered,delivered,delivered");
