@@ -68,3 +68,22 @@ async fn a_process_opens_no_more_connections_than_check_says() {
     all_settled(&pool).await;
     assert_eq!(super::count(&pool, TRANSACTIONS).await, 10, "none is opened for what others have");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_compares_the_connections_with_what_role_and_database_allow() {
+    let cluster = durable_cluster().await;
+    let mut connection = PgConnection::connect(&cluster.url()).await.expect("a connection");
+    let mut url = url::Url::parse(&cluster.url()).expect("a URL");
+    url.set_username("small").expect("a user");
+    url.set_password(Some("a-password-of-the-test")).expect("a password");
+    for (limits, grade, reason) in [
+        ("CREATE ROLE small LOGIN PASSWORD 'a-password-of-the-test'", "ok", "the server's max_connections allows 197"),
+        ("ALTER DATABASE hookfast CONNECTION LIMIT 50", "warn", "the database's CONNECTION LIMIT allows 50"),
+        ("ALTER ROLE small CONNECTION LIMIT 20", "WRONG", "the role's CONNECTION LIMIT allows 20"),
+        ("ALTER ROLE small SUPERUSER", "ok", "the server's max_connections allows 200"),
+    ] {
+        sqlx::raw_sql(limits).execute(&mut connection).await.expect("a limit");
+        let said = checked(url.as_str());
+        assert!(said.starts_with(grade) && said.contains(reason), "{limits}: {said}");
+    }
+}
