@@ -4,7 +4,7 @@ use crate::orders::SECRET;
 use anyhow::Context;
 use hookfast::{
     app::{Builder, Subscription},
-    domain::{Delivery, Outcome},
+    domain::{Connections, Delivery, Outcome},
     handlers::{Failed, HttpHandler, HttpHandlerSettings, TransactionalHandler},
     ingress::{OnInvalidSignature, Source},
     signing::Secret,
@@ -74,6 +74,9 @@ impl Serve {
         let source = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
         let mut subscription = Subscription::new("nothing", &["*"])?;
         subscription.policy.concurrency = self.concurrency;
+        if matches!(self.kind, Kind::Transactional | Kind::Sql) {
+            subscription.policy.connections = Connections::new(self.concurrency)?;
+        }
         let builder = Builder::new(&variable("DATABASE_URL")?)?.source(source);
         let builder = match self.kind {
             Kind::Rust => builder.handler(subscription, nothing),

@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
 use crate::ingress::{Limits, QuarantineLimits, Source};
 use crate::store::{Database, InvalidUrl};
-use crate::worker::{HandlerPolicy, Runs};
+use crate::worker::{HandlerPolicy, InTransaction, Runs};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
@@ -129,7 +129,8 @@ impl Builder {
     /// Serves a handler in Rust whose effects commit together with the end of the delivery: exactly once.
     #[must_use]
     pub fn transactional_handler(self, subscription: Subscription, handler: impl TransactionalHandler) -> Self {
-        self.declared(subscription, "transactional", Processed::Here(Runs::Transactional(Arc::new(handler))))
+        let runs = Runs::InTransaction(InTransaction::Rust(Arc::new(handler)));
+        self.declared(subscription, "transactional", Processed::Here(runs))
     }
 
     /// Serves a handler that is pushed to by HTTP: at least once. Unless its policy says otherwise it has the default

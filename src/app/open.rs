@@ -14,7 +14,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Connections for what is not hot.
-const POOL: u32 = 6;
+pub(super) const POOL: u32 = 6;
 
 /// What is registered when the database opens.
 pub(super) struct Registration {

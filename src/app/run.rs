@@ -20,13 +20,13 @@ use crate::metrics::Metrics;
 use crate::store::{
     Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError, SourceRegistration, StoreError,
 };
-use crate::worker::{self, Announcer, Runs, Served, Wake, WorkerSettings};
+use crate::worker::{self, Announcer, InTransaction, Runs, Served, Wake, WorkerSettings};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// How many writers there are: one at a time commits, the next takes over where that takes long.
-const WRITERS: usize = 2;
+pub(super) const WRITERS: usize = 2;
 
 /// Why a Hookfast could not run.
 #[derive(Debug, thiserror::Error)]
@@ -278,7 +278,9 @@ fn worker_settings(builder: &Builder, database: Database, opened: &Opened, share
         let (name, policy) = (declared.subscription.name, declared.subscription.policy);
         let runs = match declared.by {
             Processed::Here(runs) => runs,
-            Processed::Function(_) => Runs::Function(opened.functions.get(&name)?.clone()),
+            Processed::Function(_) => {
+                Runs::InTransaction(InTransaction::Function(opened.functions.get(&name)?.clone()))
+            }
             Processed::Clients => return None,
         };
         Some(Served { id: *opened.handlers.get(&name)?, name, policy, runs })

@@ -1,6 +1,7 @@
 //! The words of the system as types. Pure: imports nothing of ours, touches no clock, socket or database.
 
 mod breaker;
+mod connections;
 mod delivery;
 mod event;
 mod fields;
@@ -20,6 +21,7 @@ mod roles;
 mod text;
 
 pub use breaker::{Breaker, InvalidBreaker};
+pub use connections::{Connections, InvalidConnections};
 pub use delivery::{Delivery, DeliveryId};
 pub use event::{Event, EventId, Origin};
 pub use fields::PayloadFields;

@@ -38,3 +38,6 @@ pub use quarantine::{Quarantine, QuarantineKeeper, QuarantineLimits, quarantine}
 pub(crate) use readmit::Readmitter;
 pub use serve::Ingress;
 pub use sources::{NoSecret, OnInvalidSignature, Source, Sources};
+
+/// The connections of an ingress besides those of its writers, by purpose.
+pub(crate) const CONNECTIONS: [(&str, u32); 2] = [("quarantined requests", 1), ("requests that are verified again", 2)];

@@ -27,6 +27,9 @@ const STUCK: Duration = Duration::from_secs(60);
 /// The condition that the database answers.
 pub(crate) const DATABASE: &str = "database";
 
+/// The connections of the maintenance besides those of the pool, by purpose: the clock, retention and indexes.
+pub(crate) const CONNECTIONS: [(&str, u32); 1] = [("maintenance", 3)];
+
 /// What the maintenance works with.
 #[derive(Clone)]
 pub(crate) struct Maintenance {

@@ -24,6 +24,8 @@ pub struct Inspection {
     pub not_durable: Vec<String>,
     /// Whether a commit waits for a synchronous standby.
     pub synchronous_standby: bool,
+    /// How many connections this role may have to this database.
+    pub connections: ConnectionLimits,
     /// Whether the start-up settings of our connections arrive: a pooler may drop them.
     pub settings_arrive: bool,
 }
@@ -89,6 +91,40 @@ const INSPECT: &str = "WITH ours AS (SELECT n.nspowner FROM pg_catalog.pg_namesp
         current_setting('synchronous_standby_names') <> '' AS synchronous_standby, \
         current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on' AS settings_arrive";
 
+/// What limits the connections of this role to this database. Connections of others count too.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// `max_connections`, without those that are reserved for others.
+    pub server: i32,
+    /// `CONNECTION LIMIT` of the role.
+    pub role: Option<i32>,
+    /// `CONNECTION LIMIT` of the database.
+    pub database: Option<i32>,
+}
+
+impl ConnectionLimits {
+    /// The one that is reached first, with its name.
+    pub fn lowest(&self) -> (&'static str, i32) {
+        let role = self.role.map(|limit| ("the role's CONNECTION LIMIT", limit));
+        let database = self.database.map(|limit| ("the database's CONNECTION LIMIT", limit));
+        let server = ("the server's max_connections", self.server);
+        [role, database]
+            .into_iter()
+            .flatten()
+            .fold(server, |lowest, other| if other.1 < lowest.1 { other } else { lowest })
+    }
+}
+
+/// No limit but the server's own holds for a superuser, and nothing is reserved for others.
+const CONNECTION_LIMITS: &str = "SELECT \
+        current_setting('max_connections')::integer - CASE WHEN r.rolsuper THEN 0 \
+            ELSE current_setting('superuser_reserved_connections')::integer \
+                + coalesce(current_setting('reserved_connections', true)::integer, 0) END, \
+        CASE WHEN NOT r.rolsuper THEN nullif(r.rolconnlimit, -1) END, \
+        CASE WHEN NOT r.rolsuper THEN nullif(d.datconnlimit, -1) END \
+    FROM pg_catalog.pg_roles r, pg_catalog.pg_database d \
+    WHERE r.rolname = session_user AND d.datname = current_database()";
+
 /// Looks, and changes nothing.
 ///
 /// # Errors
@@ -97,7 +133,13 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
     let mut connection = database.connect(Role::General).await?;
     let run = async {
         let row = sqlx::query(INSPECT).fetch_one(&mut connection.inner).await?;
+        let limits = sqlx::query(CONNECTION_LIMITS).fetch_one(&mut connection.inner).await?;
         Ok(Inspection {
+            connections: ConnectionLimits {
+                server: limits.try_get(0)?,
+                role: limits.try_get(1)?,
+                database: limits.try_get(2)?,
+            },
             version: row.try_get("version")?,
             in_recovery: row.try_get("in_recovery")?,
             read_only: row.try_get("read_only")?,

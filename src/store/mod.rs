@@ -31,6 +31,7 @@ mod rescue;
 mod retention;
 mod roles;
 mod rollups;
+mod session;
 mod settle;
 mod transaction;
 
@@ -50,7 +51,7 @@ pub use floor::Floors;
 pub use function::{ResolveError, SqlFunction};
 pub use indexes::ensure_indexes;
 pub use ingest::{IngestError, NewEvent};
-pub use inspect::{Inspection, inspect};
+pub use inspect::{ConnectionLimits, Inspection, inspect};
 pub use lease::LeaseId;
 pub use migrate::{
     MigrateError, Migrated, Object, ObjectKind, Plan, Planned, Replaced, Schema, check_schema, drop_unreleased,
@@ -70,5 +71,6 @@ pub use rescue::{Rescued, release_unknown, rescue_expired, rescue_pulled, sweep_
 pub use retention::{Left, let_leave, set_retention};
 pub use roles::{Roles, ensure_roles};
 pub use rollups::add_rollups;
+pub(crate) use session::Sessions;
 pub use settle::{SettleOutcome, Settled, Settlement};
 pub use transaction::SettlingTransaction;

@@ -1,7 +1,7 @@
 //! The settling transaction: a handler's effects and the end of its delivery, committed together or not at all.
 
-use super::{Claim, Fault, StoreError, settle::milliseconds};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
+use super::{Claim, Fault, Sessions, StoreError, settle::milliseconds};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, Transaction};
 use std::time::{Duration, Instant};
 
 /// An open transaction that holds one delivery behind its fence.
@@ -18,6 +18,12 @@ pub struct SettlingTransaction {
 const FENCE: &str = "SELECT true FROM hookfast_data.outbox \
     WHERE handler_id = $1 AND id = $2 AND attempt = $3 AND locked_by = $4 FOR UPDATE";
 
+/// A look-up by a parameter inside a handler's function would otherwise be planned for every day there is.
+const CUSTOM_PLANS: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
+
+/// How long a transaction may take to begin, beyond what its statements may take.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Ends the delivery behind the same fence, with its attempt's row.
 const END: &str = "WITH gone AS (\
         DELETE FROM hookfast_data.outbox WHERE handler_id = $1 AND id = $2 AND attempt = $3 AND locked_by = $4 \
@@ -29,26 +35,20 @@ impl SettlingTransaction {
     /// Begins, and locks the delivery; `None` where another has taken it over: nothing of the handler may run then.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
-    pub(crate) async fn begin(pool: &PgPool, claim: Claim, limit: Duration) -> Result<Option<Self>, StoreError> {
+    /// Where no session could be had, or none in which the delivery could be locked: nothing of the handler has run.
+    pub(crate) async fn begin(sessions: &Sessions, claim: Claim, limit: Duration) -> Result<Option<Self>, StoreError> {
         let run = async {
-            let millis = milliseconds(limit).max(1);
-            // One round trip.
-            let begin = format!(
-                "BEGIN; SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}; \
-                 SET LOCAL plan_cache_mode = force_custom_plan"
-            );
-            let mut inner = pool.begin_with(AssertSqlSafe(begin)).await?;
-            let held: Option<bool> = sqlx::query_scalar(FENCE)
-                .bind(claim.handler.0)
-                .bind(claim.delivery.0)
-                .bind(claim.attempt)
-                .bind(claim.lease.0)
-                .fetch_optional(&mut *inner)
-                .await?;
-            Ok(held.map(|_| Self { inner, claim, begun: Instant::now() }))
+            let mut session = sessions.acquire().await?;
+            let held = lock(session.connection(), claim, limit).await?;
+            // Only from here on does sqlx know of the transaction, and returns the session to the others at its end.
+            let inner = Transaction::begin(session.begun(), Some(CUSTOM_PLANS.into_sql_str())).await?;
+            Ok(held.then(|| Self { inner, claim, begun: Instant::now() }))
         };
-        run.await.map_err(StoreError::new("begin a settling transaction"))
+        let begun = match tokio::time::timeout(limit + BEGIN_TIMEOUT, run).await {
+            Ok(begun) => begun,
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        };
+        begun.map_err(StoreError::new("begin a settling transaction"))
     }
 
     /// The connection inside the transaction, for the handler's own SQL. Neither commit nor roll back on it.
@@ -91,4 +91,22 @@ impl SettlingTransaction {
             tracing::warn!(%error, "a settling transaction could not be rolled back; the server does it");
         }
     }
+}
+
+/// Begins, and locks the delivery; false where another has taken it over.
+async fn lock(connection: &mut PgConnection, claim: Claim, limit: Duration) -> Result<bool, sqlx::Error> {
+    let millis = milliseconds(limit).max(1);
+    // One round trip.
+    let begin = format!(
+        "BEGIN; SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
+    let held: Option<bool> = sqlx::query_scalar(FENCE)
+        .bind(claim.handler.0)
+        .bind(claim.delivery.0)
+        .bind(claim.attempt)
+        .bind(claim.lease.0)
+        .fetch_optional(connection)
+        .await?;
+    Ok(held.is_some())
 }

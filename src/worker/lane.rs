@@ -1,11 +1,15 @@
 //! One handler in one worker: its policy, its places, and what runs an attempt.
 
-use super::{breaker::Circuit, holding::Holding};
-use crate::domain::{Breaker, HandlerName, Order, PayloadFilter, Rate, RetryPolicy};
+use super::{Served, breaker::Circuit, holding::Holding};
+use crate::domain::{Breaker, Connections, HandlerName, Order, PayloadFilter, Rate, RetryPolicy};
 use crate::handlers::{Attempt, TransactionalAttempt};
-use crate::store::{HandlerId, SqlFunction};
+use crate::store::{Database, HandlerId, Sessions, SqlFunction};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
+
+/// How many outcomes of one handler may wait to be settled. That many, and what has a place, is delivered again after a
+/// process is killed while its commits do not return.
+const UNSETTLED: usize = 512;
 
 /// What runs an attempt.
 #[derive(Clone)]
@@ -13,9 +17,22 @@ pub(crate) enum Runs {
     /// At least once: the outcome is settled afterwards.
     Plain(Arc<dyn Attempt>),
     /// Exactly once: inside the settling transaction.
-    Transactional(Arc<dyn TransactionalAttempt>),
-    /// Exactly once: a Postgres function, called inside the settling transaction.
+    InTransaction(InTransaction),
+}
+
+/// What runs inside the settling transaction.
+#[derive(Clone)]
+pub(crate) enum InTransaction {
+    /// A handler in Rust.
+    Rust(Arc<dyn TransactionalAttempt>),
+    /// A Postgres function.
     Function(SqlFunction),
+}
+
+/// What runs an attempt, with all that it needs.
+pub(super) enum Executor {
+    Plain(Arc<dyn Attempt>),
+    InTransaction(InTransaction, Sessions),
 }
 
 /// How a handler is run.
@@ -25,8 +42,11 @@ pub struct HandlerPolicy {
     pub retry: RetryPolicy,
     /// How long an attempt may take.
     pub timeout: Duration,
-    /// How many attempts run at once in one process.
+    /// How many attempts run at once in one process. Of no effect on a handler in the settling transaction.
     pub concurrency: usize,
+    /// How many connections a handler in the settling transaction has in one process, which is how many of its attempts
+    /// run at once. Of no effect on others.
+    pub connections: Connections,
     /// The order it keeps: one delivery of a key at a time, as their events came.
     pub order: Option<Order>,
     /// At most so many attempts are started in a second in one process, evenly: never more at once than a quarter of a
@@ -41,12 +61,13 @@ pub struct HandlerPolicy {
 }
 
 impl Default for HandlerPolicy {
-    /// The default retry policy, 30 s, 32 at once, in any order, at any rate, everything.
+    /// The default retry policy, 30 s, 32 at once (in the settling transaction 4), in any order, at any rate, everything.
     fn default() -> Self {
         Self {
             retry: RetryPolicy::default(),
             timeout: Duration::from_secs(30),
             concurrency: 32,
+            connections: Connections::default(),
             order: None,
             rate: None,
             breaker: None,
@@ -61,11 +82,13 @@ pub(super) struct Lane {
     pub(super) name: HandlerName,
     pub(super) label: Arc<str>,
     pub(super) policy: HandlerPolicy,
-    pub(super) runs: Runs,
+    pub(super) executor: Executor,
     /// Attempts that run.
     pub(super) running: Semaphore,
     /// Places for deliveries that run or wait to: as many again as may run, so that the next are there when one ends.
     pub(super) places: Arc<Semaphore>,
+    /// Outcomes that may wait to be settled. An attempt keeps its place until its outcome may.
+    pub(super) unsettled: Arc<Semaphore>,
     /// Shared with the probes.
     pub(super) circuit: Option<Arc<Circuit>>,
     /// The deliveries that this process knows it holds.
@@ -73,8 +96,15 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(id: HandlerId, name: HandlerName, policy: HandlerPolicy, runs: Runs) -> Self {
-        let concurrency = policy.concurrency.max(1);
+    pub(super) fn new(served: Served, database: &Database) -> Self {
+        let Served { id, name, policy, runs } = served;
+        let (executor, concurrency) = match runs {
+            Runs::Plain(handler) => (Executor::Plain(handler), policy.concurrency.max(1)),
+            Runs::InTransaction(handler) => {
+                let sessions = Sessions::new(database, policy.connections);
+                (Executor::InTransaction(handler, sessions), policy.connections.count() as usize)
+            }
+        };
         // What is claimed at a rate has to start at that rate, and not when others have ended.
         let places = if policy.rate.is_some() { concurrency } else { 2 * concurrency };
         Self {
@@ -83,9 +113,10 @@ impl Lane {
             name,
             circuit: policy.breaker.map(|breaker| Arc::new(Circuit::new(breaker))),
             policy,
-            runs,
+            executor,
             running: Semaphore::new(concurrency),
             places: Arc::new(Semaphore::new(places)),
+            unsettled: Arc::new(Semaphore::new(UNSETTLED)),
             holding: Holding::default(),
         }
     }

@@ -20,13 +20,13 @@ mod tenure;
 mod wake;
 
 pub use lane::HandlerPolicy;
-pub(crate) use lane::Runs;
+pub(crate) use lane::{InTransaction, Runs};
 pub use wake::{Announcer, Wake};
 
 use crate::domain::HandlerName;
 use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
-use crate::store::{Database, HandlerId, Role};
+use crate::store::{Database, HandlerId};
 use allowance::Gate;
 use claimer::{ClaimLine, Claimer};
 use keeper::Keeper;
@@ -38,17 +38,15 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, RwLock, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Outcomes that wait for the settlers; past them the attempts wait, and nothing new is claimed.
-const WAITING_OUTCOMES: usize = 512;
-
 /// How many settlers commit side by side.
 const SETTLERS: usize = 2;
 
 /// How many connections claim.
 const CLAIM_LINES: usize = 2;
 
-/// How many settling transactions are open at once in one process.
-const TRANSACTIONS: u32 = 16;
+/// The connections of a worker besides those of its handlers, by purpose.
+pub(crate) const CONNECTIONS: [(&str, u32); 4] =
+    [("claims", CLAIM_LINES as u32), ("settlements", SETTLERS as u32), ("the lease", 1), ("wake-ups received", 1)];
 
 /// A loop that has not come round for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
@@ -67,12 +65,11 @@ struct Shared {
     /// Cancelled when nothing more may be started.
     stop: CancellationToken,
     attempts: TaskTracker,
-    settle: mpsc::Sender<Ended>,
+    settle: mpsc::UnboundedSender<Ended>,
     /// Held for reading by every attempt, for writing by one that has to run alone.
     neighbours: Arc<RwLock<()>>,
     long_bodies: Arc<Semaphore>,
     pool: PgPool,
-    transactions: PgPool,
     wake: Wake,
     metrics: Metrics,
 }
@@ -108,7 +105,8 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         stop: keeper_stop.clone(),
     };
     let (tenures, lease_thread) = keeper.start()?;
-    let (settle, outcomes) = mpsc::channel(WAITING_OUTCOMES);
+    // Bounded by what the outcomes of each handler hold.
+    let (settle, outcomes) = mpsc::unbounded_channel();
     let shared = Shared {
         stop: stop.clone(),
         attempts: TaskTracker::new(),
@@ -116,7 +114,6 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         neighbours: Arc::default(),
         long_bodies: Arc::new(Semaphore::new(runner::LONG_BODIES as usize)),
         pool: pool.clone(),
-        transactions: database.pool(Role::Transaction, TRANSACTIONS),
         wake: wake.clone(),
         metrics: metrics.clone(),
     };
@@ -146,7 +143,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     let claimers = TaskTracker::new();
     for (i, served) in handlers.into_iter().enumerate() {
         let heartbeat = heartbeats.register(format!("claim {}", served.name), STUCK);
-        let lane = Arc::new(Lane::new(served.id, served.name, served.policy, served.runs));
+        let lane = Arc::new(Lane::new(served, &database));
         let claimer = Claimer {
             gate: Gate::new(lane.policy.rate, lane.circuit.clone()),
             lane,

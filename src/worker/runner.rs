@@ -4,14 +4,16 @@ use super::{
     Shared,
     breaker::Probe,
     holding::Held,
-    lane::{Lane, Runs},
+    lane::{Executor, InTransaction, Lane},
     panics,
     settler::{Ended, wake_next},
     standing::{note, pause},
     tenure::Tenure,
 };
-use crate::domain::{Outcome, Report, StorableText};
-use crate::store::{Claim, Claimed, Fault, SettleOutcome, Settlement, SettlingTransaction, event_body};
+use crate::domain::{Delivery, Outcome, Report, StorableText};
+use crate::store::{
+    Claim, Claimed, Fault, Sessions, SettleOutcome, Settlement, SettlingTransaction, StoreError, event_body,
+};
 use futures_util::FutureExt;
 use std::{
     any::Any,
@@ -30,6 +32,9 @@ const LOST_RUNS_ALONE: i16 = 2;
 
 /// A handler that says it is gone is paused; its delivery is free again at once, and waits for the handler.
 const GONE_WAITS: Duration = Duration::ZERO;
+
+/// A delivery whose transaction could not begin is free again after this long.
+const NOT_BEGUN_WAITS: Duration = Duration::from_secs(1);
 
 /// Bodies that are fetched one by one hold no more than this together, in bytes.
 pub(super) const LONG_BODIES: u32 = 16 * 1024 * 1024;
@@ -60,12 +65,20 @@ pub(super) async fn run(
     }
     tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
         duration = ?settlement.duration, "attempt ended");
-    let ended =
-        Ended { settlement, handler: lane.label.clone(), tenure, ordering_key: claimed.ordering_key, _held: held };
-    // Free for the next one: what waits to be settled is bounded by the settlers' queue.
+    // Nothing more is started in this place before the outcome is counted among those that wait. The semaphore is never
+    // closed.
+    let Ok(unsettled) = lane.unsettled.clone().acquire_owned().await else { return };
     drop(place);
+    let ended = Ended {
+        settlement,
+        handler: lane.label.clone(),
+        tenure,
+        ordering_key: claimed.ordering_key,
+        _held: held,
+        _unsettled: unsettled,
+    };
     // The settler outlives every attempt; were it gone, the delivery would be rescued.
-    let _ = shared.settle.send(ended).await;
+    let _ = shared.settle.send(ended);
 }
 
 /// The outcome, and whether it is settled already.
@@ -112,15 +125,18 @@ async fn attempt(
     }
     let begun = Instant::now();
     let limit = lane.policy.timeout;
-    let (report, settled) = match &lane.runs {
-        Runs::Plain(handler) => (guarded(handler.attempt(&delivery), &lane.label, limit).await, false),
-        Runs::Transactional(handler) => {
-            let attempt = async |transaction: &mut SettlingTransaction| handler.attempt(&delivery, transaction).await;
-            in_transaction(attempt, claimed.claim, lane, shared).await
-        }
-        Runs::Function(function) => {
-            let attempt = async |transaction: &mut SettlingTransaction| transaction.call(function, &delivery).await;
-            in_transaction(attempt, claimed.claim, lane, shared).await
+    let (report, settled) = match &lane.executor {
+        Executor::Plain(handler) => (guarded(handler.attempt(&delivery), &lane.label, limit).await, false),
+        Executor::InTransaction(handler, sessions) => {
+            match in_transaction(handler, sessions, &delivery, claimed.claim, lane, shared).await {
+                Ok(ended) => ended,
+                // Our own resources are short, and no delivery pays for that with a try.
+                Err(error) => {
+                    tracing::warn!(%error, handler = %lane.name,
+                        "a settling transaction could not begin; its delivery is released and uses up no try");
+                    return (of(SettleOutcome::Release(NOT_BEGUN_WAITS)), false);
+                }
+            }
         }
     };
     let took = begun.elapsed();
@@ -187,28 +203,37 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// An attempt inside the settling transaction. Where it is delivered it is settled too.
+///
+/// # Errors
+/// Where the transaction could not begin: nothing of the handler has run.
 async fn in_transaction(
-    attempt: impl AsyncFnOnce(&mut SettlingTransaction) -> Outcome,
+    handler: &InTransaction,
+    sessions: &Sessions,
+    delivery: &Delivery,
     claim: Claim,
     lane: &Lane,
     shared: &Shared,
-) -> (Report, bool) {
+) -> Result<(Report, bool), StoreError> {
     let limit = lane.policy.timeout;
     let counted = |counter| {
         shared.metrics.count("handler", &lane.label, counter, 1);
         (Outcome::Delivered.into(), true)
     };
-    let mut transaction = match SettlingTransaction::begin(&shared.transactions, claim, limit).await {
-        Ok(Some(transaction)) => transaction,
-        Ok(None) => return counted("stale"),
-        Err(error) => return (Outcome::retry(error.to_string()).into(), false),
+    let Some(mut transaction) = SettlingTransaction::begin(sessions, claim, limit).await? else {
+        return Ok(counted("stale"));
     };
-    let outcome: Outcome = guarded(attempt(&mut transaction), &lane.label, limit).await;
+    let attempt = async {
+        match handler {
+            InTransaction::Rust(handler) => handler.attempt(delivery, &mut transaction).await,
+            InTransaction::Function(function) => transaction.call(function, delivery).await,
+        }
+    };
+    let outcome: Outcome = guarded(attempt, &lane.label, limit).await;
     if outcome != Outcome::Delivered {
         transaction.roll_back().await;
-        return (outcome.into(), false);
+        return Ok((outcome.into(), false));
     }
-    match transaction.commit().await {
+    Ok(match transaction.commit().await {
         Ok(true) => counted("delivered"),
         Ok(false) => counted("stale"),
         Err(error) if error.fault() == Fault::Lost => {
@@ -216,7 +241,7 @@ async fn in_transaction(
             (Outcome::retry(format!("it is not known whether the commit took place: {error}")).into(), false)
         }
         Err(error) => (Outcome::retry(format!("the commit failed: {error}")).into(), false),
-    }
+    })
 }
 
 fn settle_outcome(outcome: Outcome, lane: &Lane, failures: usize) -> (SettleOutcome, Option<String>) {

@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use crate::store::{Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, wake_keys};
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
 /// How many outcomes one statement takes at most.
 const LARGEST_GROUP: usize = 500;
@@ -32,10 +32,12 @@ pub(super) struct Ended {
     pub(super) ordering_key: Option<Arc<str>>,
     /// Let go when it is settled.
     pub(super) _held: Held,
+    /// Of the outcomes of its handler that may wait.
+    pub(super) _unsettled: OwnedSemaphorePermit,
 }
 
 pub(super) struct Settler {
-    pub(super) queue: Arc<Mutex<mpsc::Receiver<Ended>>>,
+    pub(super) queue: Arc<Mutex<mpsc::UnboundedReceiver<Ended>>>,
     pub(super) database: Database,
     pub(super) pool: PgPool,
     pub(super) wake: Wake,

@@ -9,7 +9,7 @@ use crate::config::{
     HandlerConfig, HandlerKind, HttpConfig,
     secrets::{SecretRefs, Value},
 };
-use crate::domain::{Breaker, OnDead, Order, PayloadFilter, Rate, RetryPolicy};
+use crate::domain::{Breaker, Connections, OnDead, Order, PayloadFilter, Rate, RetryPolicy};
 use crate::worker::HandlerPolicy;
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -26,6 +26,7 @@ pub(super) struct Handler {
     on_dead: Option<DeadKey>,
     timeout: Option<String>,
     concurrency: Option<usize>,
+    connections: Option<usize>,
     url: Option<String>,
     secrets: Option<Vec<String>>,
     allow_private: Option<bool>,
@@ -133,12 +134,12 @@ impl Settings<'_> {
                 fits.and(http).map(HandlerKind::Http)
             }
             "sql" => {
-                let fits = self.no_other(handler, &["timeout", "concurrency", "rate", "breaker", "function"]);
+                let fits = self.no_other(handler, &["timeout", "connections", "rate", "breaker", "function"]);
                 let function = self.needed("function", handler.function.clone(), &handler.kind);
                 fits.and(function).map(HandlerKind::Sql)
             }
             "airalo" => {
-                self.no_other(handler, &["timeout", "concurrency", "rate", "breaker"]).map(|()| HandlerKind::Airalo)
+                self.no_other(handler, &["timeout", "connections", "rate", "breaker"]).map(|()| HandlerKind::Airalo)
             }
             "pull" => self.no_other(handler, &[]).map(|()| HandlerKind::Pull),
             unknown => {
@@ -167,6 +168,7 @@ impl Settings<'_> {
         let default = HandlerPolicy::default();
         let timeout = self.problems.duration(&self.at("timeout"), handler.timeout.as_deref(), default.timeout);
         let concurrency = self.problems.positive(&self.at("concurrency"), handler.concurrency, default.concurrency);
+        let connections = self.set(handler.connections.map(Connections::new), "connections");
         let retry = self.retry(handler.retry.as_ref());
         let order = self.order(handler);
         let rate = self.set(handler.rate.map(Rate::per_second), "rate");
@@ -176,6 +178,7 @@ impl Settings<'_> {
             retry: retry?,
             timeout,
             concurrency,
+            connections: connections?.unwrap_or_default(),
             order: order?,
             rate: rate?,
             breaker: breaker?,
@@ -267,10 +270,11 @@ impl Settings<'_> {
 
 impl Handler {
     /// The settings that are not for every kind, and whether they are given.
-    fn of_some_kinds(&self) -> [(&'static str, bool); 10] {
+    fn of_some_kinds(&self) -> [(&'static str, bool); 11] {
         [
             ("timeout", self.timeout.is_some()),
             ("concurrency", self.concurrency.is_some()),
+            ("connections", self.connections.is_some()),
             ("url", self.url.is_some()),
             ("secrets", self.secrets.is_some()),
             ("allow_private", self.allow_private.is_some()),

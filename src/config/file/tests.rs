@@ -293,6 +293,28 @@ fn rate_breaker_and_filter_are_read() {
 }
 
 #[test]
+fn connections_are_a_setting_of_transactional_handlers_and_concurrency_is_one_of_others() {
+    let handler = |kind: &str, setting: &str| {
+        let config = Config::parse(&format!("{SOURCE}[handlers.shop]\ntypes = ['*']\n{kind}\n{setting}\n"));
+        config.map(|config| config.handlers[0].policy.connections.count()).map_err(|error| error.to_string())
+    };
+    for kind in ["kind = 'sql'\nfunction = 'a.b'", "kind = 'airalo'"] {
+        assert_eq!(handler(kind, ""), Ok(4));
+        assert_eq!(handler(kind, "connections = 100"), Ok(100));
+        for number in [0, 101] {
+            let wrong = format!("[handlers.shop] connections: a handler has 1 to 100 connections, not {number}");
+            assert!(handler(kind, &format!("connections = {number}")).expect_err(&wrong).contains(&wrong));
+        }
+        let wrong = "[handlers.shop] concurrency: the kind";
+        assert!(handler(kind, "concurrency = 8").expect_err(wrong).contains(wrong));
+    }
+    for kind in ["kind = 'http'\nurl = 'https://x.test'\nsecrets = ['env:S']", "kind = 'pull'"] {
+        let wrong = "[handlers.shop] connections: the kind";
+        assert!(handler(kind, "connections = 8").expect_err(wrong).contains(wrong));
+    }
+}
+
+#[test]
 fn policies_are_read() {
     let delays = format!("{SOURCE}{HANDLER}retry = {{ delays = ['1s', '2m'] }}\n");
     let config = Config::parse(&delays).expect("delays");

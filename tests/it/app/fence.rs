@@ -2,7 +2,7 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
-use hookfast::domain::Delivery;
+use hookfast::domain::{Connections, Delivery};
 use hookfast::handlers::{Failed, TransactionalHandler};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use hookfast::store::SettlingTransaction;
@@ -40,7 +40,7 @@ async fn running(database: &crate::support::postgres::Database, gate: &Arc<Semap
     Running::start(database, |builder| {
         let mut books = subscription("books");
         books.types = vec!["airalo.order.completed".parse().expect("a pattern")];
-        books.policy.concurrency = 1;
+        books.policy.connections = Connections::new(1).expect("in range");
         builder.source(source(Reject)).transactional_handler(books, Books(gate.clone()))
     })
     .await

@@ -1,6 +1,7 @@
 //! A whole Hookfast inside the test: ingress, worker and handlers in Rust, on a database of its own.
 
 mod breaker;
+mod connections;
 mod enqueue;
 mod fence;
 mod filter;
@@ -9,6 +10,7 @@ mod ledger;
 mod ordered;
 mod pull;
 mod rate;
+mod session;
 mod sql_handler;
 mod subscribers;
 mod transactional;

@@ -1,6 +1,7 @@
 //! The guarantees, against real processes that are really signalled, stopped and killed.
 
 mod canary;
+mod connections;
 mod dev;
 mod dev_folder;
 mod gate;
@@ -11,6 +12,7 @@ mod replay;
 mod shutdown;
 mod start;
 mod stopped;
+mod unsettled;
 
 use crate::support::wait_until_within;
 use sqlx::PgPool;

@@ -1,0 +1,49 @@
+//! How many database connections one process may have open at once, and what for.
+
+use super::{
+    Builder,
+    builder::{Declared, Processed},
+    open::POOL,
+    run::WRITERS,
+};
+use crate::ingress;
+use crate::maintenance;
+use crate::worker::{self, Runs};
+
+/// Connections with one purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionNeed {
+    /// What they are for.
+    pub purpose: String,
+    /// How many there are at most.
+    pub connections: u32,
+}
+
+impl Builder {
+    /// The connections that one process with both roles may have open at once, by purpose.
+    pub fn connection_needs(&self) -> Vec<ConnectionNeed> {
+        let fixed = [("queries", POOL), ("wake-ups sent", 1), ("stored webhooks", WRITERS as u32)];
+        let fixed =
+            fixed.iter().chain(&ingress::CONNECTIONS).chain(&worker::CONNECTIONS).chain(&maintenance::CONNECTIONS);
+        let fixed = fixed.map(|(purpose, connections)| need((*purpose).to_owned(), *connections));
+        let reconciliation = (!self.accounts.is_empty()).then(|| need("reconciliation".to_owned(), 1));
+        let handlers = self.handlers.iter().filter(|declared| declared.is_transactional()).map(|declared| {
+            let subscription = &declared.subscription;
+            need(format!("handler '{}'", subscription.name), subscription.policy.connections.count())
+        });
+        fixed.chain(reconciliation).chain(handlers).collect()
+    }
+}
+
+impl Declared {
+    fn is_transactional(&self) -> bool {
+        match &self.by {
+            Processed::Here(Runs::InTransaction(_)) | Processed::Function(_) => true,
+            Processed::Here(Runs::Plain(_)) | Processed::Clients => false,
+        }
+    }
+}
+
+fn need(purpose: String, connections: u32) -> ConnectionNeed {
+    ConnectionNeed { purpose, connections }
+}

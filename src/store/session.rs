@@ -1,0 +1,111 @@
+//! The sessions in which one handler's settling transactions run: how many, and how each is reset afterwards.
+
+use super::{Database, Role, StoreError};
+use crate::domain::Connections;
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Row, pool::PoolConnection, postgres::PgPoolOptions,
+};
+use std::time::Duration;
+
+/// How long an attempt waits for a session, which includes connecting.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the reset of a session may take.
+const RESET_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A session without a delivery is closed after this long.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A session that was idle for longer is tested before it is used: the server may have been restarted.
+const TEST_AFTER: Duration = Duration::from_secs(1);
+
+/// Everything that outlives a transaction. Our own settings are start-up options, which `RESET ALL` returns to.
+/// `DISCARD ALL` cannot be part of a batch, and would remove the statements that sqlx has prepared.
+const RESET: &str = "/* hookfast: reset session */ \
+    RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES; \
+    EXECUTE hookfast_reset";
+
+/// The part of the reset that has to be planned, which takes most of its time. It lists the statements that were prepared
+/// in SQL instead of removing them: `DEALLOCATE` takes one name, or all.
+const PREPARE_RESET: &str = "PREPARE hookfast_reset AS SELECT pg_catalog.pg_advisory_unlock_all(), (\
+        SELECT pg_catalog.string_agg(pg_catalog.format('DEALLOCATE %I', p.name), '; ') \
+        FROM pg_catalog.pg_prepared_statement() p WHERE p.from_sql AND p.name <> 'hookfast_reset')";
+
+/// The sessions of one transactional handler in this process. No other handler uses them.
+#[derive(Clone, Debug)]
+pub(crate) struct Sessions {
+    pool: PgPool,
+}
+
+impl Sessions {
+    /// At most `connections` sessions, opened when they are needed.
+    pub(crate) fn new(database: &Database, connections: Connections) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections.count())
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(IDLE_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(PREPARE_RESET).execute(connection).await.map(drop) })
+            })
+            .test_before_acquire(false)
+            .before_acquire(|connection, session| {
+                Box::pin(async move {
+                    if session.idle_for > TEST_AFTER {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .after_release(|connection, _| Box::pin(async { Ok(is_reset(connection).await) }))
+            .connect_lazy_with(database.options(Role::Transaction));
+        Self { pool }
+    }
+
+    pub(super) async fn acquire(&self) -> Result<Session, sqlx::Error> {
+        Ok(Session(Some(self.pool.acquire().await?)))
+    }
+}
+
+/// A session whose transaction has not begun. It is closed when dropped, because it may be the reason.
+pub(super) struct Session(Option<PoolConnection<Postgres>>);
+
+const PRESENT: &str = "only `begun` takes the connection";
+
+impl Session {
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        self.0.as_mut().expect(PRESENT)
+    }
+
+    /// The transaction has begun: from here on the session returns to the others after its reset.
+    pub(super) fn begun(mut self) -> PoolConnection<Postgres> {
+        self.0.take().expect(PRESENT)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.0 {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// Whether the session can be used again; otherwise the pool closes it.
+async fn is_reset(connection: &mut PgConnection) -> bool {
+    let error = match tokio::time::timeout(RESET_TIMEOUT, reset(connection)).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => StoreError::new("reset a handler's session")(error),
+        Err(_) => StoreError::new("reset a handler's session")(sqlx::Error::PoolTimedOut),
+    };
+    tracing::info!(%error, "a handler's session could not be reset and is closed; its delivery is not affected, and the next one gets a new session");
+    false
+}
+
+async fn reset(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let rows = sqlx::raw_sql(RESET).fetch_all(&mut *connection).await?;
+    let prepared = rows.last().map(|row| row.try_get::<Option<String>, _>(1)).transpose()?.flatten();
+    if let Some(deallocate) = prepared {
+        sqlx::raw_sql(AssertSqlSafe(deallocate)).execute(connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! A transactional handler has connections of its own, and an attempt that got none was not an attempt.
+
+use super::{Running, subscription};
+use crate::support::postgres::{Database, database};
+use hookfast::domain::{Delivery, Outcome};
+use hookfast::handlers::Handler;
+use sqlx::Connection;
+
+/// `shop.slow` waits as long as the test holds the lock; `shop.quick` does nothing.
+const SHOP: &str = "
+    CREATE SCHEMA shop;
+    CREATE FUNCTION shop.slow(event hookfast.event) RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_xact_lock(1)';
+    CREATE FUNCTION shop.quick(event hookfast.event) RETURNS void LANGUAGE sql AS ''";
+
+/// A handler outside the settling transaction.
+struct Plain;
+
+impl Handler for Plain {
+    async fn handle(&self, _: &Delivery) -> Outcome {
+        Outcome::Delivered
+    }
+}
+
+async fn enqueue(running: &Running, source: &str, events: u32) {
+    running
+        .execute(&format!("SELECT hookfast.enqueue('{source}', 'x.y', '{{}}') FROM generate_series(1, {events})"))
+        .await;
+}
+
+/// Each handler gets the events of the source of its own name.
+fn from(source: &str) -> hookfast::app::Subscription {
+    let mut subscription = subscription(source);
+    subscription.sources = Some(vec![source.parse().expect("a name")]);
+    subscription
+}
+
+async fn shop(database: &Database) -> Running {
+    sqlx::raw_sql(SHOP).execute(&mut database.connect().await).await.expect("a shop");
+    Running::start(database, |builder| {
+        ["slow", "quick", "plain"]
+            .iter()
+            .fold(builder, |builder, source| builder.sql_source(source.parse().expect("a name")))
+            .source(super::source(hookfast::ingress::OnInvalidSignature::Reject))
+            .sql_handler(from("slow"), "shop.slow")
+            .sql_handler(from("quick"), "shop.quick")
+            .handler(from("plain"), Plain)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_handler_takes_no_connection_and_no_try_from_another() {
+    let database = database().await;
+    let running = shop(&database).await;
+    let mut blocker = database.connect().await;
+    sqlx::raw_sql("SELECT pg_advisory_lock(1)").execute(&mut blocker).await.expect("the lock");
+    enqueue(&running, "slow", 32).await;
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    running.until(waiting, 4).await;
+    enqueue(&running, "quick", 5).await;
+    running.until("SELECT count(*) FROM hookfast.attempts WHERE handler = 'quick' AND outcome = 'delivered'", 5).await;
+    assert_eq!(running.count(waiting).await, 4, "no more than it has connections");
+    blocker.close().await.expect("the lock is free");
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    assert_eq!(running.text("SELECT string_agg(DISTINCT outcome, ',') FROM hookfast.attempts").await, "delivered");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_whose_transaction_could_not_begin_costs_no_try() {
+    let database = database().await;
+    let running = shop(&database).await;
+    // Both settlers are connected before new connections only read.
+    crate::support::wait_until("both settlers", async || {
+        enqueue(&running, "plain", 20).await;
+        let settlers = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND application_name = 'hookfast settle'";
+        running.count(settlers).await == 2
+    })
+    .await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    let only_reads = async |setting: &str| {
+        let statement =
+            format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {setting}', current_database()); END $$");
+        running.execute(&statement).await;
+    };
+    only_reads("SET default_transaction_read_only = on").await;
+    enqueue(&running, "quick", 3).await;
+    // With three retries each would be dead by now if these were attempts.
+    running.until("SELECT count(*) FROM hookfast_data.outbox WHERE attempt > 4", 3).await;
+    only_reads("RESET default_transaction_read_only").await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    let outcomes = "SELECT string_agg(outcome, ',') FROM hookfast.attempts WHERE handler = 'quick'";
+    assert_eq!(running.text(outcomes).await, "delivered,delivered,delivered");
+    running.end().await;
+}
