@@ -12,6 +12,7 @@ pub struct SettlingTransaction {
     inner: Transaction<'static, Postgres>,
     claim: Claim,
     begun: Instant,
+    limit: Duration,
 }
 
 /// Locks the delivery only where the claim still holds it.
@@ -46,9 +47,16 @@ impl SettlingTransaction {
                 .bind(claim.lease.0)
                 .fetch_optional(&mut *inner)
                 .await?;
-            Ok(held.map(|_| Self { inner, claim, begun: Instant::now() }))
+            Ok(held.map(|_| Self { inner, claim, begun: Instant::now(), limit }))
         };
         run.await.map_err(StoreError::new("begin a settling transaction"))
+    }
+
+    /// The time it may take, where that is over.
+    pub(super) fn overrun(&self) -> Option<Duration> {
+        // The server counts in whole milliseconds.
+        let over = self.begun.elapsed() + Duration::from_millis(1) >= self.limit;
+        over.then_some(self.limit)
     }
 
     /// The connection inside the transaction, for the handler's own SQL. Neither commit nor roll back on it.
