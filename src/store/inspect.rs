@@ -12,6 +12,8 @@ pub struct Inspection {
     pub in_recovery: bool,
     /// Whether this role may create schemas in the database.
     pub may_create: bool,
+    /// Whether this role may do everything on the whole server.
+    pub is_superuser: bool,
     /// Settings of the server that would make a 200 a lie, by name.
     pub not_durable: Vec<String>,
     /// Whether a commit waits for a synchronous standby.
@@ -33,7 +35,8 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
                 ARRAY(SELECT name || ' = ' || setting FROM pg_catalog.pg_settings \
                     WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name), \
                 current_setting('synchronous_standby_names') <> '', \
-                current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on'",
+                current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on', \
+                (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
         )
         .fetch_one(&mut connection.inner)
         .await?;
@@ -44,6 +47,7 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
             not_durable: row.try_get(3)?,
             synchronous_standby: row.try_get(4)?,
             settings_arrive: row.try_get(5)?,
+            is_superuser: row.try_get(6)?,
         })
     };
     let inspected = run.await.map_err(StoreError::new("inspect"));

@@ -5,7 +5,7 @@ use crate::cli::{
     ConfigFile,
     declare::config,
     dev::{AIRALO_ID, AIRALO_SECRET, AIRALO_URL, airalo_secret, noted},
-    process::variable,
+    process::secret_variable,
 };
 use crate::config::{ApiConfig, SourceConfig};
 use crate::sources::airalo::Airalo;
@@ -60,10 +60,10 @@ impl AccountArguments {
         })
     }
 
-    /// From the environment, or from what `hookfast dev` left in this folder; the secret also from what `hookfast dev` made in this folder.
+    /// From the environment, or from what `hookfast dev` left in this folder.
     fn without_file(&self) -> anyhow::Result<Account> {
         let secret = airalo_secret();
-        let known = |name: &str| variable(name).or_else(|| noted(name));
+        let known = |name: &str| secret_variable(name).or_else(|| noted(name));
         let missing = |name: &str| {
             format!("{name} is not set, so nothing was sent. Set it, or name a configuration with --config")
         };
