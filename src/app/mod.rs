@@ -1,9 +1,13 @@
 //! Everything put together: a running Hookfast, from the command line or inside another program.
 
 mod builder;
+mod configured;
 mod observer;
 mod open;
+mod reload;
 mod run;
 
 pub use builder::{BuildError, Builder, Subscription};
+pub use configured::ConfiguredError;
+pub use reload::{Change, Reloaded, ReloadedSecret, Reloader};
 pub use run::{App, RunError};

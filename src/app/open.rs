@@ -71,18 +71,10 @@ async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
     // Before anything is registered: a handler that cannot run must not gather deliveries.
     let mut functions = HashMap::new();
     for (handler, name) in &registration.functions {
-        let function = SqlFunction::resolve(&pool, name).await.map_err(|error| match error {
-            ResolveError::Store(error) => RunError::Database(error),
-            missing @ ResolveError::Missing { .. } => RunError::Function(handler.clone(), missing),
-        })?;
-        functions.insert(handler.clone(), function);
+        functions.insert(handler.clone(), function(&pool, handler, name).await?);
     }
     for handler in &registration.handlers {
-        let Some(filter) = &handler.filter else { continue };
-        check_filter(&pool, filter).await.map_err(|error| match error {
-            FilterError::Store(error) => RunError::Database(error),
-            invalid @ FilterError::Invalid { .. } => RunError::Filter(handler.name.clone(), invalid),
-        })?;
+        filter(&pool, handler).await?;
     }
     let opened = async {
         let made = ensure_partitions(&pool).await?;
@@ -107,6 +99,35 @@ async fn try_open(registration: &Registration) -> Result<Opened, RunError> {
         grant(database, &registration.roles).await;
     }
     Ok(Opened { pool, clock, sources, handlers, functions })
+}
+
+/// Every handler that could not run.
+pub(super) async fn problems(registration: &Registration) -> Vec<RunError> {
+    let pool = registration.database.pool(Role::General, 1);
+    let mut problems = Vec::new();
+    for (handler, name) in &registration.functions {
+        problems.extend(function(&pool, handler, name).await.err());
+    }
+    for handler in &registration.handlers {
+        problems.extend(filter(&pool, handler).await.err());
+    }
+    pool.close().await;
+    problems
+}
+
+async fn function(pool: &PgPool, handler: &HandlerName, name: &str) -> Result<SqlFunction, RunError> {
+    SqlFunction::resolve(pool, name).await.map_err(|error| match error {
+        ResolveError::Store(error) => RunError::Database(error),
+        missing @ ResolveError::Missing { .. } => RunError::Function(handler.clone(), missing),
+    })
+}
+
+async fn filter(pool: &PgPool, handler: &HandlerRegistration) -> Result<(), RunError> {
+    let Some(filter) = &handler.filter else { return Ok(()) };
+    check_filter(pool, filter).await.map_err(|error| match error {
+        FilterError::Store(error) => RunError::Database(error),
+        invalid @ FilterError::Invalid { .. } => RunError::Filter(handler.name.clone(), invalid),
+    })
 }
 
 /// People can wait for their roles, webhooks cannot.

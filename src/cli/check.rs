@@ -2,10 +2,13 @@
 
 use super::{
     ConfigFile,
-    declare::{config, declare},
+    declare::config,
     process::{chain, database_url, say},
 };
-use crate::store::{Database, Inspection, MigrateError, check_schema, inspect};
+use crate::app::Builder;
+use crate::config::Config;
+use crate::sources::Advice;
+use crate::store::{ClockDifference, Database, DatabaseClock, Inspection, MigrateError, Role, check_schema, inspect};
 use std::process::ExitCode;
 
 /// Reads the configuration, tries the database, and says what is wrong and what to do.
@@ -26,9 +29,12 @@ enum Finding {
 impl Check {
     /// Ends with 1 where anything is wrong.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut findings = self.configuration();
-        match database_url().and_then(|url| Ok(url.parse::<Database>()?)) {
-            Ok(database) => findings.extend(database_findings(&database).await),
+        let (mut findings, config) = self.configuration();
+        match database_url().and_then(|url| Ok((url.parse::<Database>()?, url))) {
+            Ok((database, url)) => {
+                findings.extend(database_findings(&database).await);
+                findings.extend(handler_findings(&database, &url, config.as_ref()).await);
+            }
             Err(error) => findings.push(Finding::Wrong(error.to_string())),
         }
         let mut wrong = 0;
@@ -46,22 +52,39 @@ impl Check {
         Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn configuration(&self) -> Vec<Finding> {
+    fn configuration(&self) -> (Vec<Finding>, Option<Config>) {
         let config = match config(self.file.config.as_deref()) {
             Ok(config) => config,
-            Err(error) => return error.to_string().lines().map(|line| Finding::Wrong(line.to_owned())).collect(),
+            Err(error) => {
+                return (error.to_string().lines().map(|line| Finding::Wrong(line.to_owned())).collect(), None);
+            }
         };
         let (sources, handlers) = (config.sources.len() + config.sql_sources.len(), config.handlers.len());
         // The database does not matter for this: nothing connects.
-        let mut findings = match declare("postgres://localhost/none", &config) {
+        let mut findings = match Builder::from_config("postgres://localhost/none", &config) {
             Ok(_) => vec![Finding::Good(format!("configuration: {sources} sources, {handlers} handlers"))],
-            Err(error) => vec![Finding::Wrong(format!("configuration: {}", chain(&error)))],
+            Err(error) => vec![Finding::Wrong(format!("configuration: {}", chain(&error.into())))],
         };
-        for source in &config.sources {
-            let warning = |text| Finding::Warning(format!("[sources.{}] {text}", source.name));
-            findings.extend(source.kind.warnings().into_iter().map(warning));
+        findings.extend(config.advice().into_iter().map(|advice| match advice {
+            Advice::Note(text) => Finding::Note(text),
+            Advice::Warning(text) => Finding::Warning(text),
+        }));
+        (findings, Some(config))
+    }
+}
+
+/// What `hookfast serve` would refuse of the handlers, in its words.
+async fn handler_findings(database: &Database, url: &str, config: Option<&Config>) -> Vec<Finding> {
+    let Some(builder) = config.and_then(|config| Builder::from_config(url, config).ok()) else { return Vec::new() };
+    match check_schema(database).await {
+        Ok(()) => builder.build().problems().await.iter().map(|error| Finding::Wrong(error.to_string())).collect(),
+        Err(MigrateError::Pending) => {
+            let text =
+                "handlers: whether their functions and filters are there is known once the migrations are applied";
+            vec![Finding::Note(text.into())]
         }
-        findings
+        // It is said already.
+        Err(_) => Vec::new(),
     }
 }
 
@@ -74,6 +97,11 @@ async fn database_findings(database: &Database) -> Vec<Finding> {
             ))];
         }
     };
+    if let Some(difference) = clock_difference(database).await.filter(|difference| difference.is_large()) {
+        findings.push(Finding::Warning(format!(
+            "clock: {difference}. Senders that sign with a time are refused once it is more than their tolerance (5 minutes). Have both clocks set by NTP"
+        )));
+    }
     findings.push(match check_schema(database).await {
         Ok(()) => Finding::Good("schema: fits this program".into()),
         Err(MigrateError::Pending) => Finding::Note(
@@ -82,6 +110,13 @@ async fn database_findings(database: &Database) -> Vec<Finding> {
         Err(error) => Finding::Wrong(format!("schema: {error}")),
     });
     findings
+}
+
+async fn clock_difference(database: &Database) -> Option<ClockDifference> {
+    let mut connection = database.connect(Role::General).await.ok()?;
+    let measured = DatabaseClock::default().measure(&mut connection).await;
+    connection.close().await;
+    measured.ok()
 }
 
 fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
@@ -104,6 +139,9 @@ fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
     }
     for setting in &inspection.not_durable {
         wrong(format!("{setting}: a committed webhook may be lost when the machine fails. Turn it on"));
+    }
+    if inspection.is_superuser {
+        findings.push(Finding::Warning("the role is superuser: whoever gets hold of DATABASE_URL has the whole server. Give Hookfast a role of its own that may CREATE in this database and nothing else".into()));
     }
     findings.push(if inspection.synchronous_standby {
         Finding::Good("a commit waits for a synchronous standby: a 200 outlives a failover".into())

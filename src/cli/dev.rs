@@ -2,8 +2,8 @@
 
 use super::{
     ConfigFile,
-    declare::{bind, config, declare, default_handler},
-    process::{complain, say, stop_on_signal, variable},
+    declare::{bind, config, declare, default_handler, reload_on_hangup},
+    process::{complain, say, secret_variable, stop_on_signal, variable},
     serve::Addresses,
 };
 use crate::airalo::{
@@ -71,7 +71,7 @@ pub(super) struct Dev {
 
 impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let given = variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
+        let given = secret_variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
         let open = [self.addresses.listen, self.addresses.admin_listen].iter().any(|a| !a.ip().is_loopback());
         if open && !given {
             bail!(
@@ -96,11 +96,10 @@ impl Dev {
     }
 
     async fn serve(&self, url: &str, secrets: &Secrets, private: bool, stop: CancellationToken) -> anyhow::Result<()> {
-        let (builder, watched) = if self.file.config.is_some() {
-            let declared = declare(url, &config(self.file.config.as_deref())?)?;
-            (declared.builder, Some(declared.secrets))
+        let builder = if self.file.config.is_some() {
+            declare(url, &config(self.file.config.as_deref())?)?
         } else {
-            (self.without_file(url, secrets)?, None)
+            self.without_file(url, secrets)?
         };
         let builder = match self.airalo {
             Some(address) => self.with_airalo(builder, address, secrets, stop.clone()).await?,
@@ -109,10 +108,8 @@ impl Dev {
         let admin = bind(self.addresses.admin_listen, "HOOKFAST_ADMIN_LISTEN").await?;
         let ingress = bind(self.addresses.listen, "HOOKFAST_LISTEN").await?;
         self.greet(ingress.local_addr()?, private);
-        let app = builder.admin(admin).ingress(ingress).build();
-        if let Some(watched) = watched {
-            watched.watch(app.sources())?;
-        }
+        let mut app = builder.admin(admin).ingress(ingress).build();
+        reload_on_hangup(&mut app, self.file.config.clone())?;
         Ok(app.run(stop).await?)
     }
 
@@ -190,8 +187,8 @@ struct Secrets {
 impl Secrets {
     fn remember(folder: &Path) -> anyhow::Result<Self> {
         let text = |random: [u8; 32]| standard_webhooks::secret_text(random);
-        let airalo = variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET));
-        let listen = variable(LISTEN_SECRET).or_else(|| remembered(LISTEN_SECRET));
+        let airalo = secret_variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET));
+        let listen = secret_variable(LISTEN_SECRET).or_else(|| remembered(LISTEN_SECRET));
         let secrets = Self {
             airalo: airalo.unwrap_or_else(|| hex::encode(rand::random::<[u8; 32]>())),
             listen: listen.unwrap_or_else(|| text(rand::random())),
@@ -230,7 +227,7 @@ pub(super) fn noted(name: &str) -> Option<String> {
 
 /// Airalo's secret: the environment's, or the one that `hookfast dev` made in this folder.
 pub(super) fn airalo_secret() -> Option<String> {
-    variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET))
+    secret_variable(AIRALO_SECRET).or_else(|| remembered(AIRALO_SECRET))
 }
 
 /// A secret that `hookfast dev` made in this folder.

@@ -30,7 +30,7 @@ impl Listen {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let text = match &self.secret {
             Some(reference) => process::secret_text(reference)?,
-            None => process::variable(dev::LISTEN_SECRET).or_else(|| dev::remembered(dev::LISTEN_SECRET)).context(
+            None => process::secret_variable(dev::LISTEN_SECRET).or_else(|| dev::remembered(dev::LISTEN_SECRET)).context(
                 "there is no secret to verify with; nothing was started. Set HOOKFAST_LISTEN_SECRET to a whsec_… secret, or start `hookfast dev` in this folder first",
             )?,
         };

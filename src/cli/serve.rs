@@ -2,7 +2,7 @@
 
 use super::{
     ConfigFile,
-    declare::{bind, config, declare},
+    declare::{bind, config, declare, reload_on_hangup},
     process::{database_url, stop_on_signal},
 };
 use anyhow::bail;
@@ -50,15 +50,14 @@ impl Serve {
             bail!("--roles names no role, so nothing was started; it takes ingress, worker or both");
         }
         let mut builder = declared
-            .builder
             .migrate(!self.no_migrate)
             .worker(self.roles.contains(&Role::Worker))
             .admin(bind(self.addresses.admin_listen, "HOOKFAST_ADMIN_LISTEN").await?);
         if self.roles.contains(&Role::Ingress) {
             builder = builder.ingress(bind(self.addresses.listen, "HOOKFAST_LISTEN").await?);
         }
-        let app = builder.build();
-        declared.secrets.watch(app.sources())?;
+        let mut app = builder.build();
+        reload_on_hangup(&mut app, self.file.config)?;
         app.run(stop_on_signal()?).await?;
         Ok(ExitCode::SUCCESS)
     }
