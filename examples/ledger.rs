@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let source = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
     let listener = tokio::net::TcpListener::bind(env::var("LISTEN").unwrap_or("127.0.0.1:8080".into())).await?;
     let ledger = Subscription::new("ledger", &["airalo.order.completed"])?;
-    let stop = tokio_util::sync::CancellationToken::new();
+    let stop = hookfast::CancellationToken::new();
     let hookfast = Builder::new(&env::var("DATABASE_URL")?)?.source(source).transactional_handler(ledger, Ledger);
     let running = tokio::spawn(hookfast.ingress(listener).build().run(stop.clone()));
     tokio::signal::ctrl_c().await?;

@@ -12,9 +12,15 @@
 //! ```toml
 //! [dependencies]
 //! hookfast = { path = "…" }
-//! sqlx = { version = "0.9", features = ["postgres", "runtime-tokio"] }
+//! serde_json = "1"
 //! tokio = { version = "1", features = ["full"] }
-//! tokio-util = "0.7"
+//!
+//! # For handlers that write through the settling transaction. It has to be the version that Hookfast uses: with another
+//! # one its types are not those of `SettlingTransaction::connection`, and the program does not compile.
+//! sqlx = { version = "0.9", features = ["postgres", "runtime-tokio"] }
+//!
+//! # To see what Hookfast logs; any subscriber of `tracing` will do.
+//! tracing-subscriber = "0.3"
 //! ```
 //!
 //! **1. A source**: who sends, and how it is verified. [`sources::airalo`] is for Airalo's Partner API,
@@ -45,7 +51,7 @@
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let secret = Secret::new("env:AIRALO_CLIENT_SECRET", std::env::var("AIRALO_CLIENT_SECRET")?.into_bytes())?;
 //!     let airalo = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
-//!     let stop = tokio_util::sync::CancellationToken::new();
+//!     let stop = hookfast::CancellationToken::new();
 //!     let app = Builder::new(&std::env::var("DATABASE_URL")?)?
 //!         .source(airalo)
 //!         .handler(Subscription::new("print", &["airalo.*"])?, print)
@@ -76,12 +82,18 @@
 //! | read what came | [`domain::Delivery`], [`domain::Event`] |
 //! | push to a server | [`handlers::HttpHandler`] |
 //! | limit what senders may cost | [`ingress::Limits`], [`ingress::QuarantineLimits`] |
-//! | read the same file as the program does | [`config::Config`] |
+//! | read the same file as the program does | [`config::Config`], [`Builder::from_config`](app::Builder::from_config), [`Reloader`](app::Reloader) |
 //! | put events in from your own transactions | `hookfast.enqueue` in SQL, with [`Builder::sql_source`](app::Builder::sql_source) |
 //!
 //! Errors are types: [`app::RunError`] says why it could not start or go on, [`store::StoreError`] what the database did,
 //! [`handlers::Failed`] and [`domain::Outcome`] what a handler answers. Each says what happened, what was not affected,
 //! and what to do next.
+//!
+//! # Testing a handler
+//!
+//! A handler is a function of a [`domain::Delivery`], whose fields are public: make one and call it. To test the whole way start
+//! [`cluster::Cluster`] (a private Postgres), build an app on its URL with an ingress on port 0, and post what
+//! [`sources::airalo::sign`] signed.
 
 pub mod admin;
 pub mod airalo;
@@ -101,3 +113,6 @@ pub mod signing;
 pub mod sources;
 pub mod store;
 pub mod worker;
+
+/// What [`app::App::run`] is stopped with.
+pub use tokio_util::sync::CancellationToken;

@@ -5,13 +5,14 @@ use prometheus_client::{
     metrics::{
         counter::Counter,
         family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
-    registry::Registry,
+    registry::{Registry, Unit},
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -38,6 +39,7 @@ pub type Pending = Vec<(String, &'static str, i64)>;
 pub struct Metrics {
     counts: Family<Labels, Counter>,
     seconds: Family<TimeLabels, Histogram, fn() -> Histogram>,
+    clock_difference: Gauge<f64, AtomicU64>,
     pending: Arc<Mutex<HashMap<Labels, u64>>>,
     registry: Arc<Registry>,
 }
@@ -58,7 +60,14 @@ impl Default for Metrics {
             "From a request's arrival to its answer, and from an attempt's start to its end",
             seconds.clone(),
         );
-        Self { counts, seconds, pending: Arc::default(), registry: Arc::new(registry) }
+        let clock_difference = Gauge::default();
+        registry.register_with_unit(
+            "clock_difference",
+            "How far this machine's clock is ahead of the database's; behind it is negative",
+            Unit::Seconds,
+            clock_difference.clone(),
+        );
+        Self { counts, seconds, clock_difference, pending: Arc::default(), registry: Arc::new(registry) }
     }
 }
 
@@ -73,6 +82,11 @@ impl Metrics {
     /// Notes how long something took.
     pub fn took(&self, kind: &'static str, name: &str, duration: Duration) {
         self.seconds.get_or_create(&TimeLabels { kind, name: name.to_owned() }).observe(duration.as_secs_f64());
+    }
+
+    /// Notes how far this machine's clock is ahead of the database's.
+    pub fn clock_difference(&self, seconds: f64) {
+        self.clock_difference.set(seconds);
     }
 
     /// Takes what has been counted since the last time.
@@ -105,9 +119,11 @@ mod tests {
         metrics.count("source", "airalo", "stored", 2);
         metrics.count("source", "airalo", "stored", 1);
         metrics.took("source", "airalo", Duration::from_millis(3));
+        metrics.clock_difference(-1.5);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &metrics.registry()).expect("a String takes it");
         assert!(text.contains(r#"hookfast_count_total{kind="source",name="airalo",counter="stored"} 3"#), "{text}");
+        assert!(text.contains("hookfast_clock_difference_seconds -1.5"), "{text}");
         assert_eq!(metrics.take_pending(), vec![("source:airalo".to_owned(), "stored", 3)]);
         assert_eq!(metrics.take_pending(), vec![]);
     }

@@ -104,6 +104,7 @@ impl Serve {
             timeout: Duration::from_secs(30),
             allow_private: true,
             headers: Vec::new(),
+            forward_headers: Vec::new(),
             dead_on: Vec::new(),
         })?)
     }

@@ -1,7 +1,10 @@
 //! Placing an order so that it is never lost: written down first, sent once, and watched until its result is there.
 
 use super::client::{ApiError, Client, NewOrder, Placed};
-use crate::store::{StoreError, order_is_sent, order_is_unknown, order_was_placed, order_was_refused};
+use crate::store::{
+    DescribedOrder, StoreError, last_order_described, order_is_sent, order_is_unknown, order_was_placed,
+    order_was_refused,
+};
 use sqlx::PgPool;
 use std::time::Duration;
 
@@ -11,6 +14,11 @@ pub enum PlaceError {
     /// It could not be written down first.
     #[error("{0}; nothing was ordered")]
     NotSent(StoreError),
+    /// Its description was used before.
+    #[error(
+        "'{0}' was {1}; nothing was ordered now. Look at that order in hookfast.airalo_orders. A new order takes a description of its own"
+    )]
+    Used(String, DescribedOrder),
     /// Airalo did not take it.
     #[error(transparent)]
     Refused(ApiError),
@@ -28,11 +36,30 @@ pub enum PlaceError {
 }
 
 /// Places an order, once. Its result is expected within that time; when it does not come, it is looked for by the order's
-/// description, which should be no other order's.
+/// description. A description that was used before is refused: the order may be there already, as after a crash between
+/// placing it and writing that down.
 ///
 /// # Errors
 /// [`PlaceError`]; after [`PlaceError::Unknown`] only reconciliation or a person can tell.
 pub async fn place_order(
+    pool: &PgPool,
+    client: &Client,
+    source: &str,
+    order: &NewOrder,
+    expected_within: Duration,
+) -> Result<Placed, PlaceError> {
+    match last_order_described(pool, source, &order.description).await.map_err(PlaceError::NotSent)? {
+        Some(used) => Err(PlaceError::Used(order.description.clone(), used)),
+        None => place_order_again(pool, client, source, order, expected_within).await,
+    }
+}
+
+/// The same also where the description was used before: a second order, which is paid for. Which of them a result belongs
+/// to is then told by its request id alone.
+///
+/// # Errors
+/// [`PlaceError`], but [`PlaceError::Used`].
+pub async fn place_order_again(
     pool: &PgPool,
     client: &Client,
     source: &str,

@@ -1,6 +1,9 @@
 //! What a program declares: sources, handlers, limits.
 
-use super::App;
+use super::{
+    App,
+    reload::{Replaceable, Seen},
+};
 use crate::airalo::Account;
 use crate::domain::{
     HandlerName, InvalidName, InvalidPattern, PayloadFields, Retention, RoleNames, SourceName, TypePattern,
@@ -84,6 +87,8 @@ pub struct Builder {
     pub(super) config_version: i64,
     pub(super) roles: RoleNames,
     pub(super) accounts: Vec<Account>,
+    /// Where a configuration made it: what of it can be replaced, and what it was made of.
+    pub(super) configured: Option<(Replaceable, Seen)>,
 }
 
 impl Builder {
@@ -110,6 +115,7 @@ impl Builder {
             config_version: 0,
             roles: RoleNames::default(),
             accounts: Vec::new(),
+            configured: None,
         })
     }
 

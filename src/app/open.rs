@@ -63,10 +63,13 @@ pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError
 }
 
 /// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
 enum NotOpened {
     /// It may work later.
+    #[error("{0}")]
     Passing(String),
     /// Waiting does not mend it.
+    #[error(transparent)]
     Final(RunError),
 }
 
@@ -115,11 +118,7 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     // Before anything is registered: a handler that cannot run must not gather deliveries, unless it is waited for.
     let (functions, missing) = resolve(&pool, registration).await?;
     for handler in &registration.handlers {
-        let Some(filter) = &handler.filter else { continue };
-        check_filter(&pool, filter).await.map_err(|error| match error {
-            FilterError::Store(error) => NotOpened::from(error),
-            invalid @ FilterError::Invalid { .. } => NotOpened::Final(RunError::Filter(handler.name.clone(), invalid)),
-        })?;
+        filter(&pool, handler).await?;
     }
     let opened = async {
         let made = ensure_partitions(&pool).await?;
@@ -151,18 +150,46 @@ async fn resolve(
 ) -> Result<(HashMap<HandlerName, SqlFunction>, Vec<(HandlerName, String)>), NotOpened> {
     let (mut functions, mut missing) = (HashMap::new(), Vec::new());
     for (handler, name) in &registration.functions {
-        match SqlFunction::resolve(pool, name).await {
+        match function(pool, handler, name).await {
             Ok(function) => {
                 functions.insert(handler.clone(), function);
             }
-            Err(ResolveError::Store(error)) => return Err(error.into()),
-            Err(ResolveError::Missing { .. }) if registration.wait_for_functions => {
+            Err(NotOpened::Final(RunError::Function(..))) if registration.wait_for_functions => {
                 missing.push((handler.clone(), name.clone()));
             }
-            Err(error) => return Err(NotOpened::Final(RunError::Function(handler.clone(), error))),
+            Err(error) => return Err(error),
         }
     }
     Ok((functions, missing))
+}
+
+/// Every handler that could not run, in the words of a start.
+pub(super) async fn problems(registration: &Registration) -> Vec<String> {
+    let pool = registration.database.pool(Role::General, 1);
+    let mut problems = Vec::new();
+    for (handler, name) in &registration.functions {
+        problems.extend(function(&pool, handler, name).await.err());
+    }
+    for handler in &registration.handlers {
+        problems.extend(filter(&pool, handler).await.err());
+    }
+    pool.close().await;
+    problems.iter().map(NotOpened::to_string).collect()
+}
+
+async fn function(pool: &PgPool, handler: &HandlerName, name: &str) -> Result<SqlFunction, NotOpened> {
+    SqlFunction::resolve(pool, name).await.map_err(|error| match error {
+        ResolveError::Store(error) => error.into(),
+        missing @ ResolveError::Missing { .. } => NotOpened::Final(RunError::Function(handler.clone(), missing)),
+    })
+}
+
+async fn filter(pool: &PgPool, handler: &HandlerRegistration) -> Result<(), NotOpened> {
+    let Some(filter) = &handler.filter else { return Ok(()) };
+    check_filter(pool, filter).await.map_err(|error| match error {
+        FilterError::Store(error) => error.into(),
+        invalid @ FilterError::Invalid { .. } => NotOpened::Final(RunError::Filter(handler.name.clone(), invalid)),
+    })
 }
 
 /// People can wait for their roles, webhooks cannot.

@@ -5,7 +5,8 @@ use super::{
     builder::Processed,
     functions,
     observer::Counting,
-    open::{Opened, Registration, open},
+    open::{Opened, Registration, open, problems},
+    reload::Reloader,
 };
 use crate::admin::Admin;
 use crate::airalo::Reconciler;
@@ -78,6 +79,17 @@ impl App {
     /// The sources, to exchange their secrets while it runs.
     pub fn sources(&self) -> Arc<Sources> {
         self.sources.clone()
+    }
+
+    /// Replaces its secrets while it runs; `None` where no configuration made it, and from the second call on.
+    pub fn reloader(&mut self) -> Option<Reloader> {
+        Some(Reloader::new(self.sources.clone(), self.builder.configured.take()?))
+    }
+
+    /// What of its handlers cannot be used with the database as it is: [`App::run`] would end with the first of these. A
+    /// schema with pending migrations has not what handlers need, so bring it up before.
+    pub async fn problems(&self) -> Vec<String> {
+        problems(&registration(&self.builder, &self.sources)).await
     }
 
     /// Runs until `stop` is cancelled, and then until what is in flight has ended or the grace time has passed.

@@ -2,12 +2,16 @@
 
 use super::{
     ConfigFile,
-    declare::{config, declare},
+    declare::config,
     process::{chain, database_url, say},
     words::counted,
 };
-use crate::app::ConnectionNeed;
-use crate::store::{ConnectionLimits, Database, Inspection, MigrateError, check_schema, inspect};
+use crate::app::{Builder, ConnectionNeed};
+use crate::config::Config;
+use crate::sources::Advice;
+use crate::store::{
+    ClockDifference, ConnectionLimits, Database, DatabaseClock, Inspection, MigrateError, Role, check_schema, inspect,
+};
 use std::process::ExitCode;
 
 /// Reads the configuration, tries the database, and says what is wrong and what to do.
@@ -28,9 +32,14 @@ enum Finding {
 impl Check {
     /// Ends with 1 where anything is wrong.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let (mut findings, needs) = self.configuration();
-        match database_url().and_then(|url| Ok(url.parse::<Database>()?)) {
-            Ok(database) => findings.extend(database_findings(&database, needs.as_deref()).await),
+        let (mut findings, config) = self.configuration();
+        match database_url().and_then(|url| Ok((url.parse::<Database>()?, url))) {
+            Ok((database, url)) => {
+                let builder = config.and_then(|config| Builder::from_config(&url, &config).ok());
+                let needs = builder.as_ref().map(Builder::connection_needs);
+                findings.extend(database_findings(&database, needs.as_deref()).await);
+                findings.extend(handler_findings(&database, builder).await);
+            }
             Err(error) => findings.push(Finding::Wrong(error.to_string())),
         }
         let mut wrong = 0;
@@ -48,7 +57,7 @@ impl Check {
         Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn configuration(&self) -> (Vec<Finding>, Option<Vec<ConnectionNeed>>) {
+    fn configuration(&self) -> (Vec<Finding>, Option<Config>) {
         let config = match config(self.file.config.as_deref()) {
             Ok(config) => config,
             Err(error) => {
@@ -57,23 +66,34 @@ impl Check {
         };
         let (sources, handlers) = (config.sources.len() + config.sql_sources.len(), config.handlers.len());
         // The database does not matter for this: nothing connects.
-        let (first, needs) = match declare("postgres://localhost/none", &config) {
-            Ok(declared) => (
-                Finding::Good(format!(
-                    "configuration: {}, {}",
-                    counted(sources, "sources"),
-                    counted(handlers, "handlers")
-                )),
-                Some(declared.builder.connection_needs()),
-            ),
-            Err(error) => (Finding::Wrong(format!("configuration: {}", chain(&error))), None),
+        let mut findings = match Builder::from_config("postgres://localhost/none", &config) {
+            Ok(_) => vec![Finding::Good(format!(
+                "configuration: {}, {}",
+                counted(sources, "sources"),
+                counted(handlers, "handlers")
+            ))],
+            Err(error) => vec![Finding::Wrong(format!("configuration: {}", chain(&error.into())))],
         };
-        let mut findings = vec![first];
-        for source in &config.sources {
-            let warning = |text| Finding::Warning(format!("[sources.{}] {text}", source.name));
-            findings.extend(source.kind.warnings().into_iter().map(warning));
+        findings.extend(config.advice().into_iter().map(|advice| match advice {
+            Advice::Note(text) => Finding::Note(text),
+            Advice::Warning(text) => Finding::Warning(text),
+        }));
+        (findings, Some(config))
+    }
+}
+
+/// What `hookfast serve` would refuse of the handlers, in its words.
+async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<Finding> {
+    let Some(builder) = builder else { return Vec::new() };
+    match check_schema(database).await {
+        Ok(()) => builder.build().problems().await.into_iter().map(Finding::Wrong).collect(),
+        Err(MigrateError::Pending) => {
+            let text =
+                "handlers: whether their functions and filters are there is known once the migrations are applied";
+            vec![Finding::Note(text.into())]
         }
-        (findings, needs)
+        // It is said already.
+        Err(_) => Vec::new(),
     }
 }
 
@@ -90,6 +110,11 @@ async fn database_findings(database: &Database, needs: Option<&[ConnectionNeed]>
             ))];
         }
     };
+    if let Some(difference) = clock_difference(database).await.filter(|difference| difference.is_large()) {
+        findings.push(Finding::Warning(format!(
+            "clock: {difference}. Senders that sign with a time are refused once it is more than their tolerance (5 minutes). Have both clocks set by NTP"
+        )));
+    }
     findings.push(match check_schema(database).await {
         Ok(()) => Finding::Good("schema: fits this program".into()),
         Err(MigrateError::Pending) => Finding::Note(
@@ -98,6 +123,13 @@ async fn database_findings(database: &Database, needs: Option<&[ConnectionNeed]>
         Err(error) => Finding::Wrong(format!("schema: {error}")),
     });
     findings
+}
+
+async fn clock_difference(database: &Database) -> Option<ClockDifference> {
+    let mut connection = database.connect(Role::General).await.ok()?;
+    let measured = DatabaseClock::default().measure(&mut connection).await;
+    connection.close().await;
+    measured.ok()
 }
 
 fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {

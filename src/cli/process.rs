@@ -1,7 +1,8 @@
 //! What every command does with its process: its environment, its signals, its words.
 
 use super::folder;
-use anyhow::{Context, bail};
+use crate::config::SecretRef;
+use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::{env, io::Write};
 use tokio::signal::unix::{SignalKind, signal};
@@ -86,16 +87,12 @@ pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
+/// A secret of the environment, read as every other; `None` where there is none.
+pub(super) fn secret_variable(name: &str) -> Option<String> {
+    SecretRef::environment(name).read().ok()
+}
+
 /// A secret named as `env:NAME` or `file:/path`. Never a literal: arguments are seen by every user of the machine.
 pub(super) fn secret_text(reference: &str) -> anyhow::Result<String> {
-    let text = if let Some(name) = reference.strip_prefix("env:") {
-        variable(name).with_context(|| {
-            format!("the environment has no {name}; nothing was sent. Set it, or name another secret")
-        })?
-    } else if let Some(path) = reference.strip_prefix("file:") {
-        std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read; nothing was sent"))?
-    } else {
-        bail!("a secret is given as env:NAME or file:/path, never as itself; nothing was sent")
-    };
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    Ok(reference.parse::<SecretRef>()?.read()?)
 }

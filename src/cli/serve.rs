@@ -3,7 +3,7 @@
 use super::{
     ConfigFile,
     address::listen_address,
-    declare::{bind, config, declare},
+    declare::{bind, config, declare, reload_on_hangup},
     process::{database_url, raise_file_limit, stop_on_signal},
 };
 use anyhow::bail;
@@ -51,7 +51,6 @@ impl Serve {
             bail!("--roles names no role, so nothing was started; it takes ingress, worker or both");
         }
         let mut builder = declared
-            .builder
             .migrate(!self.no_migrate)
             .worker(self.roles.contains(&Role::Worker))
             .admin(bind(self.addresses.admin_listen, "HOOKFAST_ADMIN_LISTEN").await?);
@@ -59,8 +58,8 @@ impl Serve {
             raise_file_limit(config.limits.connections);
             builder = builder.ingress(bind(self.addresses.listen, "HOOKFAST_LISTEN").await?);
         }
-        let app = builder.build();
-        declared.secrets.watch(app.sources())?;
+        let mut app = builder.build();
+        reload_on_hangup(&mut app, self.file.config)?;
         app.run(stop_on_signal()?).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! How a source's own API is reached.
 
-use super::secrets::{SecretError, Value};
+use super::secrets::{SecretError, SecretRef, Value};
 use crate::airalo::client::ClientSettings;
 use secrecy::SecretString;
 use std::{collections::BTreeMap, time::Duration};
@@ -14,7 +14,7 @@ pub struct ApiConfig {
     pub opt_in: BTreeMap<String, String>,
     pub(super) base_url: String,
     pub(super) client_id: Value,
-    pub(super) client_secret: Value,
+    pub(super) client_secret: SecretRef,
     pub(super) timeout: Duration,
 }
 

@@ -1,6 +1,7 @@
 //! The file as it is written, and the checks that turn it into a [`Config`].
 
 mod api;
+mod fixed;
 mod handler;
 mod retention;
 mod source;
@@ -135,6 +136,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         retention: retention(&file.retention, &mut problems),
         grace: problems.duration("[worker] grace", file.worker.grace.as_deref(), GRACE),
         roles: roles(&file.roles, &mut problems),
+        fixed: fixed::digest(text),
     };
     if problems.0.is_empty() { Ok(config) } else { Err(problems.0) }
 }

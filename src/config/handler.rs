@@ -41,6 +41,7 @@ pub struct HttpConfig {
     pub(super) url: String,
     pub(super) allow_private: bool,
     pub(super) headers: Vec<(String, Value)>,
+    pub(super) forward_headers: Vec<String>,
     pub(super) dead_on: Vec<u16>,
 }
 
@@ -50,14 +51,22 @@ impl HttpConfig {
     /// # Errors
     /// A secret that cannot be read, or is none.
     pub fn settings(&self, policy: &HandlerPolicy) -> Result<HttpHandlerSettings, SecretError> {
-        let header = |(name, value): &(String, Value)| Ok::<_, SecretError>((name.clone(), value.read()?));
         Ok(HttpHandlerSettings {
             url: self.url.clone(),
             secrets: self.secrets.read_standard_webhooks()?,
             timeout: policy.timeout,
             allow_private: self.allow_private,
-            headers: self.headers.iter().map(header).collect::<Result<_, _>>()?,
+            headers: self.read_headers()?,
+            forward_headers: self.forward_headers.clone(),
             dead_on: self.dead_on.clone(),
         })
+    }
+
+    /// Reads the headers that are sent with every request.
+    ///
+    /// # Errors
+    /// [`SecretError`] for the first that cannot be had.
+    pub fn read_headers(&self) -> Result<Vec<(String, String)>, SecretError> {
+        self.headers.iter().map(|(name, value)| Ok((name.clone(), value.read()?))).collect()
     }
 }

@@ -3,15 +3,18 @@
 //! Every setting is in `docs/hookfast.sample.toml`. An unknown key is an error that names it; a secret is a reference
 //! (`env:NAME` or `file:/path`), never the secret itself.
 
+mod advice;
 mod api;
 mod file;
 mod handler;
 mod secrets;
 mod units;
+mod used;
 
 pub use api::ApiConfig;
 pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
-pub use secrets::{SecretError, SecretRefs};
+pub use secrets::{NotAReference, SecretError, SecretRef, SecretRefs};
+pub(crate) use used::UsedSecret;
 
 use crate::domain::{PayloadFields, Retention, RoleNames, SourceName};
 use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
@@ -42,6 +45,8 @@ pub struct Config {
     pub grace: Duration,
     /// The database roles of people.
     pub roles: RoleNames,
+    /// The digest of everything but the secrets' references and the headers, which may be replaced while it runs.
+    pub(crate) fixed: [u8; 32],
 }
 
 /// A source.

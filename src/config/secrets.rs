@@ -1,14 +1,22 @@
 //! Secrets by reference: `env:NAME` or `file:/path`. Read at the start, and again on SIGHUP.
 
 use crate::signing::{Secret, WeakSecret, standard_webhooks};
-use std::{env, fmt, fs, path::PathBuf};
+use std::{env, fmt, fs, path::PathBuf, str::FromStr};
 
-/// Where a secret is.
+/// Where a secret is: the one way in which every command reads one.
 #[derive(Clone, PartialEq, Eq)]
-enum Reference {
+pub struct SecretRef(Place);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
     Environment(String),
     File(PathBuf),
 }
+
+/// A text that is no reference. It may be the secret itself, so it is not repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a secret is written env:NAME or file:/path, never as itself (and what is written here is not repeated)")]
+pub struct NotAReference;
 
 /// A secret that could not be had. It never tells what was read.
 #[derive(Debug, thiserror::Error)]
@@ -27,51 +35,92 @@ pub enum SecretError {
     #[error("{0}, so nothing was started or changed. Take a longer one: an empty or short secret lets anybody sign")]
     Weak(#[from] WeakSecret),
     /// Not a secret of the Standard Webhooks form.
-    #[error("{0}, so nothing was started or changed")]
+    #[error("{0}, so nothing was started or changed. Make one with: echo \"whsec_$(openssl rand -base64 32)\"")]
     Form(#[from] standard_webhooks::InvalidSecret),
 }
 
-impl Reference {
-    fn parse(text: &str) -> Option<Self> {
-        let not_empty = |rest: &str| (!rest.is_empty()).then(|| rest.to_owned());
-        match text.split_once(':')? {
-            ("env", name) => not_empty(name).filter(|name| !name.contains(['=', '\0'])).map(Self::Environment),
-            ("file", path) => not_empty(path).map(|path| Self::File(path.into())),
-            _ => None,
-        }
+impl FromStr for SecretRef {
+    type Err = NotAReference;
+
+    fn from_str(text: &str) -> Result<Self, NotAReference> {
+        let place = match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() && !name.contains(['=', '\0']) => {
+                Place::Environment(name.to_owned())
+            }
+            Some(("file", path)) if !path.is_empty() => Place::File(path.into()),
+            _ => return Err(NotAReference),
+        };
+        Ok(Self(place))
+    }
+}
+
+impl SecretRef {
+    /// The variable of that name.
+    pub fn environment(name: &str) -> Self {
+        Self(Place::Environment(name.to_owned()))
     }
 
-    fn read(&self) -> Result<String, SecretError> {
-        match self {
-            Self::Environment(name) => env::var(name)
-                .ok()
-                .filter(|value| !value.is_empty())
-                .ok_or_else(|| SecretError::Environment(self.to_string())),
-            // Editors and secret stores end a file with a newline; no secret has one.
-            Self::File(path) => match fs::read_to_string(path) {
-                Ok(text) => Ok(text.trim_end_matches(['\r', '\n']).to_owned()),
-                Err(error) => Err(SecretError::File(self.to_string(), error)),
-            },
+    /// Whether it is in the environment, which a process keeps as it was at the start.
+    pub fn is_environment(&self) -> bool {
+        matches!(self.0, Place::Environment(_))
+    }
+
+    /// Reads the secret, without the newlines at its end: editors, shells and secret stores add them, and no sender
+    /// signs with one.
+    ///
+    /// # Errors
+    /// [`SecretError`] where there is none.
+    pub fn read(&self) -> Result<String, SecretError> {
+        let text = match &self.0 {
+            Place::Environment(name) => env::var(name).unwrap_or_default(),
+            Place::File(path) => {
+                fs::read_to_string(path).map_err(|error| SecretError::File(self.to_string(), error))?
+            }
+        };
+        let secret = text.trim_end_matches(['\r', '\n']);
+        match secret.is_empty() && self.is_environment() {
+            true => Err(SecretError::Environment(self.to_string())),
+            false => Ok(secret.to_owned()),
         }
     }
 }
 
-impl fmt::Display for Reference {
+impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{}", path.display()),
+        match &self.0 {
+            Place::Environment(name) => write!(f, "env:{name}"),
+            Place::File(path) => write!(f, "file:{}", path.display()),
         }
+    }
+}
+
+impl fmt::Debug for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What around a secret is probably not part of it, in words that show nothing of it.
+pub(super) fn surplus(secret: &str) -> Option<&'static str> {
+    let quoted = |quote| secret.len() > 1 && secret.starts_with(quote) && secret.ends_with(quote);
+    if secret.starts_with('\u{feff}') {
+        Some("begins with a byte order mark")
+    } else if secret.trim() != secret {
+        Some("has white space around it")
+    } else if ['"', '\'', '`'].into_iter().any(quoted) {
+        Some("has quotes around it")
+    } else {
+        None
     }
 }
 
 /// Several secrets that are live at the same time, so that one can be replaced without a gap.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretRefs(Vec<Reference>);
+pub struct SecretRefs(Vec<SecretRef>);
 
 impl fmt::Debug for SecretRefs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(ToString::to_string)).finish()
+        f.debug_list().entries(&self.0).finish()
     }
 }
 
@@ -81,11 +130,13 @@ impl SecretRefs {
         if texts.is_empty() {
             return Err("it needs at least one secret: env:NAME or file:/path".to_owned());
         }
-        let references: Option<Vec<_>> = texts.iter().map(|text| Reference::parse(text)).collect();
-        references.map(Self).ok_or_else(|| {
-            "a secret is written env:NAME or file:/path, never as itself (and what is written here is not repeated)"
-                .to_owned()
-        })
+        let references: Result<Vec<_>, NotAReference> = texts.iter().map(|text| text.parse()).collect();
+        references.map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Each by itself.
+    pub fn references(&self) -> &[SecretRef] {
+        &self.0
     }
 
     /// Reads them as they are.
@@ -107,30 +158,29 @@ impl SecretRefs {
 
 /// A header's value: text, or a reference to it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Value(Result<Reference, String>);
+pub(super) enum Value {
+    Reference(SecretRef),
+    Text(String),
+}
 
 impl Value {
-    pub(super) fn is_reference(&self) -> bool {
-        self.0.is_ok()
-    }
-
     pub(super) fn parse(text: String) -> Self {
-        Self(Reference::parse(&text).ok_or(text))
+        text.parse().map_or(Self::Text(text), Self::Reference)
     }
 
     pub(super) fn read(&self) -> Result<String, SecretError> {
-        match &self.0 {
-            Ok(reference) => reference.read(),
-            Err(text) => Ok(text.clone()),
+        match self {
+            Self::Reference(reference) => reference.read(),
+            Self::Text(text) => Ok(text.clone()),
         }
     }
 }
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Ok(reference) => write!(f, "{reference}"),
-            Err(_) => f.write_str("…"),
+        match self {
+            Self::Reference(reference) => write!(f, "{reference}"),
+            Self::Text(_) => f.write_str("…"),
         }
     }
 }
@@ -170,6 +220,22 @@ mod tests {
         assert!(missing.read().expect_err("no such file").to_string().contains("file:/nowhere/at/all"));
         let unset = refs(&["env:HOOKFAST_TEST_NOT_SET"]).expect("a reference").read().expect_err("not set");
         assert!(unset.to_string().contains("env:HOOKFAST_TEST_NOT_SET"), "{unset}");
+    }
+
+    #[test]
+    fn what_is_around_a_secret_is_seen_and_what_is_in_it_is_not() {
+        for (secret, expected) in [
+            ("0123456789abcdef", None),
+            ("in \"it\" 'all' is fine", None),
+            ("\"", None),
+            ("\"0123456789\"", Some("has quotes around it")),
+            ("'0123456789'", Some("has quotes around it")),
+            (" 0123456789", Some("has white space around it")),
+            ("0123456789\t", Some("has white space around it")),
+            ("\u{feff}0123456789", Some("begins with a byte order mark")),
+        ] {
+            assert_eq!(surplus(secret), expected, "{secret}");
+        }
     }
 
     #[test]

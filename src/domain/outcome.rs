@@ -47,10 +47,21 @@ impl Outcome {
         Self::Retry { error: error.into(), after: None, unavailable: true }
     }
 
+    /// The attempt took longer than its handler's setting `timeout` allows; `what` did not happen in time. One text for
+    /// every kind of handler, so that one cause is one kind of failure.
+    pub(crate) fn timed_out(limit: Duration, what: &str) -> Self {
+        Self::unavailable(format!("timed out after {}: {what} in this time (setting timeout)", seconds(limit)))
+    }
+
     /// Refused for good.
     pub fn dead(error: impl Into<String>) -> Self {
         Self::Dead { error: error.into() }
     }
+}
+
+/// `30 s`, or `300 ms` where it is not whole seconds.
+pub(crate) fn seconds(time: Duration) -> String {
+    if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
 }
 
 /// An outcome with what the attempt's row says about it.

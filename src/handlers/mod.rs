@@ -7,6 +7,7 @@ pub use transactional::{Failed, TransactionalHandler};
 pub(crate) mod http;
 mod rust;
 
+pub(crate) use http::sends_in_the_clear;
 pub use http::{AddressRefused, HttpHandler, HttpHandlerSettings, InvalidHttpHandler};
 pub use rust::Handler;
 pub(crate) use rust::RustHandler;

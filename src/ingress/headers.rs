@@ -1,5 +1,6 @@
 //! Headers as they are stored: a JSON object that Postgres can hold.
 
+use crate::domain::header_values;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value};
@@ -32,18 +33,8 @@ pub(super) fn from_json(stored: &Value) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in stored.as_object().into_iter().flatten() {
         let Ok(name) = HeaderName::try_from(name) else { continue };
-        let values = match value {
-            Value::Array(values) => values.as_slice(),
-            single => std::slice::from_ref(single),
-        };
-        for text in values.iter().filter_map(Value::as_str) {
-            let bytes = match text.strip_prefix("base64:") {
-                // A text that only begins so was one.
-                Some(encoded) => BASE64_STANDARD.decode(encoded).unwrap_or_else(|_| text.into()),
-                None => text.into(),
-            };
-            headers.extend(HeaderValue::from_bytes(&bytes).ok().map(|value| (name.clone(), value)));
-        }
+        let values = header_values(value).into_iter().filter_map(|bytes| HeaderValue::from_bytes(&bytes).ok());
+        headers.extend(values.map(|value| (name.clone(), value)));
     }
     headers
 }

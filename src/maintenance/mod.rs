@@ -6,7 +6,8 @@ mod retention;
 use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
 use crate::store::{
-    Database, DatabaseClock, Process, Role, StoreError, add_rollups, ensure_indexes, ensure_partitions, fold_counts,
+    ClockDifference, Database, DatabaseClock, Process, Role, StoreError, add_rollups, ensure_indexes,
+    ensure_partitions, fold_counts,
 };
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
@@ -61,12 +62,24 @@ impl Maintenance {
     async fn keep_up(&self, stop: &CancellationToken) {
         let heartbeat = self.heartbeats.register("maintenance", STUCK);
         let mut partitions_at = Instant::now() + PARTITIONS_EVERY;
-        let mut clock_at = Instant::now();
+        let (mut clock_at, mut clock_is_off) = (Instant::now(), false);
         loop {
             heartbeat.tick();
             self.add_counts().await;
-            if Instant::now() >= clock_at && self.measure_clock().await.is_ok() {
+            if Instant::now() >= clock_at
+                && let Ok(difference) = self.measure_clock().await
+            {
                 clock_at = Instant::now() + CLOCK_EVERY;
+                self.metrics.clock_difference(difference.seconds());
+                // Once while it lasts: it goes on until somebody sets a clock.
+                if difference.is_large() && !clock_is_off {
+                    tracing::warn!(
+                        "{difference}. Events have the database's time; requests that senders sign with a time are refused \
+                         as stale once it is more than their tolerance (5 minutes), and so may be what handlers are sent. \
+                         Have both clocks set by NTP"
+                    );
+                }
+                clock_is_off = difference.is_large();
             }
             if Instant::now() >= partitions_at {
                 match ensure_partitions(&self.pool).await {
@@ -81,7 +94,7 @@ impl Maintenance {
         heartbeat.retire();
     }
 
-    async fn measure_clock(&self) -> Result<(), StoreError> {
+    async fn measure_clock(&self) -> Result<ClockDifference, StoreError> {
         let mut connection = self.database.connect(Role::General).await?;
         let measured = self.clock.measure(&mut connection).await;
         connection.close().await;

@@ -3,9 +3,12 @@
 //! Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
 use super::{Algorithm, Secret};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    str::FromStr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// The header with the webhook's id, the same on every attempt.
 pub const ID: &str = "webhook-id";
@@ -19,6 +22,45 @@ pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 const PREFIX: &str = "whsec_";
 
+/// What a sender calls the three headers: `webhook-id`, `webhook-timestamp` and `webhook-signature`, or the same with another
+/// word before the hyphen, such as `svix-id`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderNames {
+    /// The webhook's id.
+    pub id: HeaderName,
+    /// The attempt's time.
+    pub timestamp: HeaderName,
+    /// The signatures.
+    pub signature: HeaderName,
+}
+
+impl Default for HeaderNames {
+    fn default() -> Self {
+        let [id, timestamp, signature] = [ID, TIMESTAMP, SIGNATURE].map(HeaderName::from_static);
+        Self { id, timestamp, signature }
+    }
+}
+
+/// A text that no header's name can begin with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is not the beginning of a header's name: write it without the hyphen, such as \"svix\" for svix-id, svix-timestamp and svix-signature"
+)]
+pub struct InvalidHeaderPrefix(String);
+
+impl FromStr for HeaderNames {
+    type Err = InvalidHeaderPrefix;
+
+    fn from_str(prefix: &str) -> Result<Self, InvalidHeaderPrefix> {
+        let invalid = || InvalidHeaderPrefix(prefix.chars().take(80).collect());
+        if prefix.is_empty() || prefix.ends_with('-') {
+            return Err(invalid());
+        }
+        let name = |end: &str| format!("{prefix}-{end}").parse().map_err(|_| invalid());
+        Ok(Self { id: name("id")?, timestamp: name("timestamp")?, signature: name("signature")? })
+    }
+}
+
 /// A text that is not a Standard Webhooks secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the secret {label} {problem}; it is written whsec_ and then 24 to 64 bytes in base64")]
@@ -31,16 +73,16 @@ pub struct InvalidSecret {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unverified {
     /// One of the three headers is missing.
-    #[error("a webhook-id, webhook-timestamp or webhook-signature header is missing")]
+    #[error("the header with the id, the timestamp or the signature is missing")]
     Missing,
     /// A header that cannot be what it should be.
-    #[error("the webhook-id, webhook-timestamp or webhook-signature header is malformed")]
+    #[error("the header with the id, the timestamp or the signature is malformed")]
     Malformed,
     /// Only signatures of version `v1a`, which are asymmetric: no secret can verify them.
     #[error("every signature is of the asymmetric version v1a, which is not supported; have the sender sign with v1")]
     Unsupported,
     /// Signed too long ago, or in the future: a replay, or a wrong clock.
-    #[error("the webhook-timestamp is too far from now")]
+    #[error("the timestamp is too far from now")]
     Stale,
     /// No live secret made any of the signatures.
     #[error("the signature does not match")]
@@ -90,21 +132,23 @@ pub fn verify<'s>(
     secrets: &'s [Secret],
     now: SystemTime,
 ) -> Result<&'s Secret, Unverified> {
-    verify_within(TOLERANCE, headers, body, secrets, now)
+    verify_within(&HeaderNames::default(), TOLERANCE, headers, body, secrets, now)
 }
 
-/// The same with another tolerance.
+/// The same with other headers and another tolerance.
 ///
 /// # Errors
 /// [`Unverified`].
 pub fn verify_within<'s>(
+    names: &HeaderNames,
     tolerance: Duration,
     headers: &HeaderMap,
     body: &[u8],
     secrets: &'s [Secret],
     now: SystemTime,
 ) -> Result<&'s Secret, Unverified> {
-    let (id, timestamp, signatures) = (only(headers, ID)?, only(headers, TIMESTAMP)?, only(headers, SIGNATURE)?);
+    let id = only(headers, &names.id)?;
+    let (timestamp, signatures) = (only(headers, &names.timestamp)?, only(headers, &names.signature)?);
     // A full stop in the id would let one signature pass for another id, time and body.
     if id.is_empty() || id.contains(&b'.') {
         return Err(Unverified::Malformed);
@@ -126,7 +170,7 @@ pub fn verify_within<'s>(
 }
 
 /// The header of that name. Which of two counts would be a guess, so two are malformed.
-fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h [u8], Unverified> {
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h [u8], Unverified> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or(Unverified::Missing)?;
     if values.next().is_some() { Err(Unverified::Malformed) } else { Ok(value.as_bytes()) }
@@ -205,6 +249,16 @@ mod tests {
         for (bytes, good) in [(23, false), (24, true), (64, true), (65, false)] {
             let text = format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
             assert_eq!(parse_secret("x", &text).is_ok(), good, "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn another_word_before_the_hyphen_names_all_three_headers() {
+        let names: HeaderNames = "Svix".parse().expect("a prefix");
+        assert_eq!([names.id, names.timestamp, names.signature], ["svix-id", "svix-timestamp", "svix-signature"]);
+        assert_eq!("webhook".parse(), Ok(HeaderNames::default()));
+        for wrong in ["", "svix-", "a b", "svix\r\n", "é"] {
+            assert!(wrong.parse::<HeaderNames>().is_err(), "{wrong:?}");
         }
     }
 

@@ -18,7 +18,7 @@ pub use handshake::{Handshake, HandshakeKind, UnknownHandshake};
 pub(crate) use verified::LONGEST_TOPIC;
 pub use verified::{Verified, VerifiedRequest};
 
-use crate::domain::{EventType, Identity, PayloadFields};
+use crate::domain::{EventType, Identity, PayloadFields, Pointer};
 use crate::signing::Secret;
 use axum::http::{HeaderMap, HeaderName};
 use std::time::SystemTime;
@@ -103,8 +103,28 @@ pub trait SourceKind: Send + Sync + 'static {
         PayloadFields::default()
     }
 
-    /// What an operator should know of how this source is set up, a sentence each: `hookfast check` prints them.
-    fn warnings(&self) -> Vec<String> {
+    /// What each of its types begins with, such as `stripe`. Default: it may send any type.
+    fn type_prefix(&self) -> Option<String> {
+        None
+    }
+
+    /// The members of the body that its idempotency keys are made of, as far as they stand in them as they are.
+    /// Default: none.
+    fn key_members(&self) -> Vec<Pointer> {
         Vec::new()
     }
+
+    /// What an operator should know of how this source is set up: `hookfast check` prints it.
+    fn advice(&self) -> Vec<Advice> {
+        Vec::new()
+    }
+}
+
+/// Something an operator should know, a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// It is as it is: nobody can change it.
+    Note(String),
+    /// It can be set up better.
+    Warning(String),
 }

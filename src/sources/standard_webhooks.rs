@@ -4,7 +4,7 @@ use super::{Description, Rejection, SourceKind, TypePrefix, classify};
 use crate::domain::{Fingerprint, IdempotencyKey, Identity, Pointer};
 use crate::signing::{
     Secret,
-    standard_webhooks::{ID, SIGNATURE, TIMESTAMP, TOLERANCE, Unverified, sign, verify_within},
+    standard_webhooks::{HeaderNames, TOLERANCE, Unverified, sign, verify_within},
 };
 use axum::http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// | what | where from |
 /// |---|---|
 /// | type | the member `type` of the JSON body, in lower case, after the prefix; without one `{prefix}.unknown`, or `standard_webhooks.unknown` where there is no prefix |
-/// | idempotency key | `webhook-id`: it is signed, and a sender keeps it for every attempt |
+/// | idempotency key | `webhook-id` (or what the sender calls it): it is signed, and a sender keeps it for every attempt |
 /// | window | for ever, unless set: an id never names a second event, and a sender's operator may send one again after weeks |
 /// | fingerprint | the body's SHA-256: the same id with another body is a conflict |
 ///
@@ -26,6 +26,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// the sources in the handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandardWebhooks {
+    /// What the sender calls the three headers. Default `webhook-id` and so on; Svix' customers send `svix-id`.
+    pub headers: HeaderNames,
     /// How far a request's time may be from now, either way. Default 5 min.
     pub tolerance: Duration,
     /// What every type begins with. Default: nothing, a type is as the sender says it.
@@ -41,7 +43,7 @@ impl StandardWebhooks {
 
 impl Default for StandardWebhooks {
     fn default() -> Self {
-        Self { tolerance: TOLERANCE, type_prefix: None, window: None }
+        Self { headers: HeaderNames::default(), tolerance: TOLERANCE, type_prefix: None, window: None }
     }
 }
 
@@ -63,7 +65,8 @@ impl SourceKind for StandardWebhooks {
     }
 
     fn signature_headers(&self) -> Vec<HeaderName> {
-        [ID, TIMESTAMP, SIGNATURE].map(HeaderName::from_static).into()
+        let HeaderNames { id, timestamp, signature } = self.headers.clone();
+        vec![id, timestamp, signature]
     }
 
     fn verify<'s>(
@@ -73,25 +76,27 @@ impl SourceKind for StandardWebhooks {
         secrets: &'s [Secret],
         now: SystemTime,
     ) -> Result<&'s Secret, Rejection> {
-        let secret = verify_within(self.tolerance, headers, body, secrets, now)?;
+        let secret = verify_within(&self.headers, self.tolerance, headers, body, secrets, now)?;
         // It becomes the key, and two ids that are no text could become one.
-        let is_text = headers.get(ID).is_some_and(|id| std::str::from_utf8(id.as_bytes()).is_ok());
+        let is_text = headers.get(&self.headers.id).is_some_and(|id| std::str::from_utf8(id.as_bytes()).is_ok());
         if is_text { Ok(secret) } else { Err(Rejection::MalformedSignature) }
     }
 
     fn sign(&self, secret: &Secret, id: &str, body: &[u8], now: SystemTime) -> Option<HeaderMap> {
         let timestamp = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
         let signature = sign(std::slice::from_ref(secret), id, timestamp, body);
-        let mut headers = HeaderMap::new();
-        for (name, value) in [(ID, id), (TIMESTAMP, &timestamp.to_string()), (SIGNATURE, &signature)] {
-            headers.insert(name, value.parse().ok()?);
-        }
-        Some(headers)
+        let names = &self.headers;
+        let values = [(&names.id, id), (&names.timestamp, &timestamp.to_string()), (&names.signature, &signature)];
+        values.into_iter().map(|(name, value)| Some((name.clone(), value.parse().ok()?))).collect()
+    }
+
+    fn type_prefix(&self) -> Option<String> {
+        self.type_prefix.as_ref().map(ToString::to_string)
     }
 
     fn describe(&self, _topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description {
         let words: Vec<String> = Pointer::member("type").text(body).into_iter().collect();
-        let id = headers.get(ID).and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
+        let id = headers.get(&self.headers.id).and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
         let key = id.map_or_else(|| IdempotencyKey::of_body(body), IdempotencyKey::new);
         let fingerprint = Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
         Description {

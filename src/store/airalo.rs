@@ -1,13 +1,64 @@
 //! What is awaited of Airalo.
 
 use super::{SourceId, StoreError, clock::interval_millis};
+use crate::domain::rfc3339;
 use sqlx::{PgPool, Row};
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 const TAKE_DUE: &str = "SELECT id, source, request_id, description, floor(extract(epoch FROM placed_at) * 1000000)::bigint AS placed_at \
     FROM hookfast_data.airalo_take_due($1, $2, $3 * interval '1 millisecond')";
 const ALL_DUE: &str = "UPDATE hookfast_data.airalo_expected e SET check_at = clock_timestamp() FROM hookfast_data.sources s \
     WHERE s.id = e.source_id AND s.name = $1 AND e.check_at IS NOT NULL";
+
+/// Under each description the order that is awaited, and the results that came.
+const DESCRIBED: &str = "SELECT request_id, floor(extract(epoch FROM at) * 1000000)::bigint AS at_micros FROM (\
+    SELECT e.request_id, e.placed_at AS at FROM hookfast_data.airalo_expected e JOIN hookfast_data.sources s ON s.id = e.source_id \
+    WHERE s.name = $1 AND e.description = $2 \
+    UNION ALL SELECT o.request_id, coalesce(o.ordered_at, o.received_at) FROM hookfast_data.airalo_orders o \
+    JOIN hookfast_data.sources s ON s.id = o.source_id WHERE s.name = $1 AND o.description = $2) used ORDER BY at DESC LIMIT 1";
+
+/// An order that has a description already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedOrder {
+    /// What it was answered with, if that is known.
+    pub request_id: Option<String>,
+    /// When it was placed, as far as is known.
+    pub at: SystemTime,
+}
+
+impl fmt::Display for DescribedOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ordered at {} ", rfc3339(self.at))?;
+        match &self.request_id {
+            Some(id) => write!(f, "(request {id})"),
+            None => f.write_str("(Airalo's answer is not known)"),
+        }
+    }
+}
+
+/// The last order of a source with that description, whether its result is awaited, came, or was given up.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn last_order_described(
+    pool: &PgPool,
+    source: &str,
+    description: &str,
+) -> Result<Option<DescribedOrder>, StoreError> {
+    let asked = async {
+        let row = sqlx::query(DESCRIBED).bind(source).bind(description).fetch_optional(pool).await?;
+        let read = |row: sqlx::postgres::PgRow| {
+            let micros: i64 = row.try_get("at_micros")?;
+            let at = SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs());
+            Ok(DescribedOrder { request_id: row.try_get("request_id")?, at })
+        };
+        row.map(read).transpose()
+    };
+    asked.await.map_err(StoreError::new("look for orders with a description"))
+}
 
 /// An order whose result is awaited.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,32 +3,67 @@
 use super::{Connection, StoreError};
 use crate::domain::EventId;
 use std::{
+    fmt,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Tells the database's time between measurements, and makes event ids by it.
 ///
 /// The ids decide the partition: a machine with a wrong clock, or one whose clock is set, may neither miss a
 /// partition nor move an event out of its day. So this counts from the database's time with the monotonic clock,
-/// and the wall clock of this machine is never asked.
+/// and the wall clock of this machine is never asked for it.
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseClock(Arc<Mutex<Option<(Duration, Instant)>>>);
 
+/// How far this machine's clock is ahead of the database's, in milliseconds; behind it is negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockDifference(i64);
+
+impl ClockDifference {
+    /// Half a minute: enough to matter soon where senders sign with a time, and more than a measurement errs.
+    const LARGE: i64 = 30_000;
+
+    /// Between this machine's time and the database's, both since 1970.
+    fn between(here: Duration, database: Duration) -> Self {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Self(millis(here).saturating_sub(millis(database)))
+    }
+
+    /// In seconds.
+    pub fn seconds(self) -> f64 {
+        Duration::from_millis(self.0.unsigned_abs()).as_secs_f64().copysign(if self.0 < 0 { -1.0 } else { 1.0 })
+    }
+
+    /// Whether somebody should look at the clocks.
+    pub fn is_large(self) -> bool {
+        self.0.unsigned_abs() >= Self::LARGE.unsigned_abs()
+    }
+}
+
+impl fmt::Display for ClockDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = if self.0 < 0 { "behind" } else { "ahead of" };
+        write!(f, "this machine's clock is {} s {direction} the database's", self.0.unsigned_abs() / 1000)
+    }
+}
+
 impl DatabaseClock {
-    /// Asks the database for its time.
+    /// Asks the database for its time, and answers how far this machine's is from it.
     ///
     /// # Errors
     /// Where the connection is broken.
-    pub async fn measure(&self, connection: &mut Connection) -> Result<(), StoreError> {
+    pub async fn measure(&self, connection: &mut Connection) -> Result<ClockDifference, StoreError> {
         let asked = Instant::now();
         let micros: i64 = sqlx::query_scalar("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
             .fetch_one(&mut connection.inner)
             .await
             .map_err(StoreError::new("measure the clock"))?;
-        let half_way = asked + asked.elapsed() / 2;
-        self.set(Duration::from_micros(micros.max(0).unsigned_abs()), half_way);
-        Ok(())
+        let since = asked.elapsed() / 2;
+        let database = Duration::from_micros(micros.max(0).unsigned_abs());
+        self.set(database, asked + since);
+        let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(since);
+        Ok(ClockDifference::between(here, database))
     }
 
     fn set(&self, database: Duration, here: Instant) {
@@ -73,6 +108,19 @@ mod tests {
         let (seconds, _) = id.get_timestamp().expect("version 7").to_unix();
         assert!((1_000_000..1_000_060).contains(&seconds), "{seconds}");
         assert_eq!(id.get_version_num(), 7);
+    }
+
+    #[test]
+    fn a_difference_says_how_much_and_in_which_direction() {
+        let apart = |here, database| {
+            let difference = ClockDifference::between(Duration::from_secs(here), Duration::from_secs(database));
+            (difference.to_string(), difference.seconds(), difference.is_large())
+        };
+        let ahead = "this machine's clock is 172800 s ahead of the database's".to_owned();
+        assert_eq!(apart(1_000_000, 1_000_000 - 172_800), (ahead, 172_800.0, true));
+        let behind = "this machine's clock is 30 s behind the database's".to_owned();
+        assert_eq!(apart(1_000_000, 1_000_030), (behind, -30.0, true));
+        assert!(!apart(1_000_000, 1_000_029).2);
     }
 
     #[test]

@@ -108,7 +108,9 @@ impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let o = &self.options;
         let database = o.get_database().unwrap_or(o.get_username());
-        write!(f, "postgres://{}@{}:{}/{}", o.get_username(), o.get_host(), o.get_port(), database)
+        let host = o.get_host();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        write!(f, "postgres://{}@{host}:{}/{}", o.get_username(), o.get_port(), database)
     }
 }
 
@@ -121,8 +123,13 @@ impl FromStr for Database {
         if let Some(other) = scheme.filter(|scheme| !["postgres", "postgresql"].contains(scheme)) {
             return Err(InvalidUrl::NotPostgres(other.to_owned()));
         }
-        let options = PgConnectOptions::from_str(url).map_err(InvalidUrl::Malformed)?;
-        Ok(Self { options: options.disable_statement_logging() })
+        let mut options = PgConnectOptions::from_str(url).map_err(InvalidUrl::Malformed)?.disable_statement_logging();
+        // In a URL an IPv6 address stands in brackets, which belong to the URL and not to the address.
+        if let Some(address) = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            let address = address.to_owned();
+            options = options.host(&address);
+        }
+        Ok(Self { options })
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::{SettlingTransaction, StoreError};
 use crate::domain::{Delivery, Outcome};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgPool, error::DatabaseError, postgres::PgDatabaseError};
 
 /// What a handler raises to refuse a delivery for good.
 const REFUSED: &str = "HF001";
 
-/// The statement's time was up.
-const TIMED_OUT: &str = "57014";
+/// The statement was cancelled: its time was up, or somebody ended it.
+const CANCELLED: &str = "57014";
 
 /// The function itself, by its name with its schema, both quoted.
 const RESOLVE: &str = "SELECT format('%I.%I', n.nspname, p.proname) \
@@ -75,16 +75,24 @@ impl SettlingTransaction {
         match called {
             Ok(done) if done.rows_affected() == 1 => Outcome::Delivered,
             Ok(_) => Outcome::dead("the event is gone: its retention has passed"),
-            Err(sqlx::Error::Database(error)) => {
-                let code = error.code().unwrap_or_default();
-                let raised = format!("{} (SQLSTATE {code})", error.message());
-                match &*code {
-                    REFUSED => Outcome::dead(error.message()),
-                    TIMED_OUT => Outcome::unavailable(raised),
-                    _ => Outcome::retry(raised),
+            Err(sqlx::Error::Database(error)) => match (error.code().as_deref(), self.overrun()) {
+                (Some(REFUSED), _) => Outcome::dead(raised(error.message(), &*error)),
+                (Some(CANCELLED), Some(limit)) => Outcome::timed_out(limit, "the handler did not end"),
+                (code, _) => {
+                    let what = format!("{} (SQLSTATE {})", error.message(), code.unwrap_or_default());
+                    Outcome::retry(raised(&what, &*error))
                 }
-            }
+            },
             Err(error) => Outcome::retry(error.to_string()),
         }
     }
+}
+
+/// What an exception says, where it was raised and its details: failures are grouped by what comes before the first colon.
+fn raised(what: &str, error: &dyn DatabaseError) -> String {
+    let Some(error) = error.try_downcast_ref::<PgDatabaseError>() else { return what.to_owned() };
+    let detail = error.detail().map(|detail| format!("detail: {detail}"));
+    let context = error.r#where().map(|context| format!("at: {}", context.replace('\n', ", called by ")));
+    let more: Vec<_> = detail.into_iter().chain(context).collect();
+    if more.is_empty() { what.to_owned() } else { format!("{what}: {}", more.join("; ")) }
 }

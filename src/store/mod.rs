@@ -36,13 +36,13 @@ mod settle;
 mod transaction;
 
 pub use airalo::{
-    ExpectedOrder, make_orders_due, order_is_missing, order_is_sent, order_is_unknown, order_was_placed,
-    order_was_refused, take_due_orders,
+    DescribedOrder, ExpectedOrder, last_order_described, make_orders_due, order_is_missing, order_is_sent,
+    order_is_unknown, order_was_placed, order_was_refused, take_due_orders,
 };
 pub use breaker::note_breaker;
 pub use chores::{announce_dead, fold_counts, newest_alerts, read_new_events, step_replays, watch};
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, event_body};
-pub use clock::DatabaseClock;
+pub use clock::{ClockDifference, DatabaseClock};
 pub use connect::{Connection, Database, InvalidUrl, Role};
 pub use console::{Bind, Call, Console, ConsoleError, List};
 pub use error::{Fault, StoreError};

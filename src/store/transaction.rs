@@ -12,6 +12,7 @@ pub struct SettlingTransaction {
     inner: Transaction<'static, Postgres>,
     claim: Claim,
     begun: Instant,
+    limit: Duration,
 }
 
 /// Locks the delivery only where the claim still holds it.
@@ -42,13 +43,20 @@ impl SettlingTransaction {
             let held = lock(session.connection(), claim, limit).await?;
             // Only from here on does sqlx know of the transaction, and returns the session to the others at its end.
             let inner = Transaction::begin(session.begun(), Some(CUSTOM_PLANS.into_sql_str())).await?;
-            Ok(held.then(|| Self { inner, claim, begun: Instant::now() }))
+            Ok(held.then(|| Self { inner, claim, begun: Instant::now(), limit }))
         };
         let begun = match tokio::time::timeout(limit + BEGIN_TIMEOUT, run).await {
             Ok(begun) => begun,
             Err(_) => Err(sqlx::Error::PoolTimedOut),
         };
         begun.map_err(StoreError::new("begin a settling transaction"))
+    }
+
+    /// The time it may take, where that is over.
+    pub(super) fn overrun(&self) -> Option<Duration> {
+        // The server counts in whole milliseconds.
+        let over = self.begun.elapsed() + Duration::from_millis(1) >= self.limit;
+        over.then_some(self.limit)
     }
 
     /// The connection inside the transaction, for the handler's own SQL. Neither commit nor roll back on it.

@@ -190,7 +190,7 @@ async fn guarded<T: From<Outcome>>(attempt: impl Future<Output = T>, handler: &A
     match tokio::time::timeout(limit, attempt).await {
         Ok(Ok(ended)) => ended,
         Ok(Err(panic)) => Outcome::retry(format!("the handler panicked: {}", panic_text(&*panic))).into(),
-        Err(_) => Outcome::unavailable(format!("the handler did not end within {limit:?}")).into(),
+        Err(_) => Outcome::timed_out(limit, "the handler did not end").into(),
     }
 }
 

@@ -247,10 +247,11 @@ async fn secrets_are_read_again_on_sighup() {
     assert_eq!(status(1).await, 401);
     std::fs::write(&file, crate::support::server::AIRALO_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
-    server.logged("secrets read again").await;
+    server.logged("secret read again").await;
+    server.logged("configuration read again").await;
     assert_eq!(status(1).await, 200);
     std::fs::write(&file, "short").expect("written");
     server.signal(Signal::SIGHUP);
-    server.logged("the old ones stay").await;
+    server.logged("those from before stay in use").await;
     assert_eq!(status(2).await, 200);
 }

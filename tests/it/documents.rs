@@ -1,7 +1,18 @@
 //! The examples of the documents, as they stand there.
 
-use crate::support::{postgres::database, server::Server, wait_until};
-use std::{fs, path::Path};
+use crate::support::{
+    client::{Receiver, receivers},
+    postgres::database,
+    raw_http::Client,
+    server::{HANDLER_SECRET, Server},
+    wait_until,
+};
+use hookfast::signing::standard_webhooks;
+use std::{
+    fs,
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page")
@@ -54,6 +65,41 @@ async fn the_page_of_the_handlers_is_right() {
     .await;
     wait_until("the function's work", async || state().await.contains("order-19 shop.order.paid")).await;
     run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+/// The example of a receiver stands in the page as it is in its file, and does what the page says.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_receiver_in_express_is_right() {
+    let (page, file) = (page("docs/HANDLERS.md"), page("examples/receivers/node/express.mjs"));
+    assert_eq!(blocks(&page, "js"), [file.trim_end()]);
+    if !receivers().contains(&"node") {
+        return;
+    }
+    let receiver = Receiver::express().await;
+    let secret = standard_webhooks::parse_secret("it", HANDLER_SECRET).expect("a secret");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+    let signed = standard_webhooks::sign(&[secret], "one", now, b"{}");
+    for (signature, body, status) in
+        [(&*signed, "{}", 204), (&*signed, "{ }", 401), ("v1,AAAA", "{}", 401), ("", "{}", 401)]
+    {
+        let request = format!(
+            "POST /hooks HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nwebhook-id: one\r\nwebhook-timestamp: {now}\r\n\
+             webhook-signature: {signature}\r\nhookfast-type: airalo.order.completed\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut client = Client::connect(receiver.address).await;
+        client.send(request).await;
+        assert_eq!(client.answer().await.status, status, "{signature} {body}");
+    }
+}
+
+/// A sender's own verifier behind Hookfast: the settings of the page are settings.
+#[test]
+fn the_configurations_on_the_page_of_the_handlers_are_ones() {
+    let page = page("docs/HANDLERS.md");
+    for configuration in blocks(&page, "toml") {
+        hookfast::config::Config::parse(configuration).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 /// The commands that a page shows: each is one that the program knows.

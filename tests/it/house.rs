@@ -29,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
         &[
             "admin",
             "airalo",
+            "config",
             "domain",
             "handlers",
             "health",

@@ -94,11 +94,34 @@ async fn while_secrets_are_replaced_both_sign() {
     let request = requests.recv().await.expect("a request");
     assert!(signed_by(&request, 1) && signed_by(&request, 2) && !signed_by(&request, 3));
 
-    assert!(matches!(handler.replace_secrets(vec![]), Err(InvalidHttpHandler::NoSecret)));
-    handler.replace_secrets(vec![secret(3)]).expect("a secret");
+    assert!(matches!(handler.replace_credentials(vec![], &[]), Err(InvalidHttpHandler::NoSecret)));
+    handler.replace_credentials(vec![secret(3)], &[]).expect("a secret");
     assert_eq!(deliver(&handler).await.outcome, Outcome::Delivered);
     let request = requests.recv().await.expect("a request");
     assert!(!signed_by(&request, 1) && !signed_by(&request, 2) && signed_by(&request, 3));
+}
+
+#[tokio::test]
+async fn a_body_keeps_its_encoding_and_the_senders_headers_that_are_wanted() {
+    let (server, mut requests) = recording().await;
+    let settings = HttpHandlerSettings {
+        forward_headers: vec!["X-GitHub-Event".to_owned(), "x-raw".to_owned(), "x-many".to_owned()],
+        ..settings(server.url())
+    };
+    let handler = HttpHandler::new(settings).expect("a handler");
+    let mut delivery = delivery(&b"\x1f\x8b compressed"[..]);
+    Arc::make_mut(&mut delivery.event).headers = Arc::new(serde_json::json!({
+        "content-type": "application/json", "content-encoding": "gzip", "x-github-event": "push", "x-raw": "base64:w6k=",
+        "x-many": ["a", "b"], "x-unwanted": "1", "host": "hooks.example.com",
+    }));
+    assert_eq!(handler.deliver(&delivery).await.outcome, Outcome::Delivered);
+    let request = requests.recv().await.expect("a request");
+    for (name, value) in [("content-encoding", "gzip"), ("x-github-event", "push"), ("x-raw", "é")] {
+        assert_eq!(request.header(name), Some(value), "{}", request.head);
+    }
+    assert!(request.head.contains("x-many: a\r\nx-many: b\r\n"), "{}", request.head);
+    assert_eq!(request.header("x-unwanted"), None);
+    assert_eq!(request.header("host"), Some(server.addr.to_string().as_str()));
 }
 
 /// A usual HTTP server: the path says the status, the query says `Retry-After`.

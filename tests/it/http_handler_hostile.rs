@@ -54,7 +54,10 @@ async fn one_that_hangs_costs_its_time_out_and_no_more() {
     })
     .await;
     let report = deliver(&hurried(silent.url())).await;
-    assert_eq!(error(&report), format!("timed out after 300 ms: no answer from {}", silent.addr));
+    assert_eq!(
+        error(&report),
+        format!("timed out after 300 ms: no answer from {} in this time (setting timeout)", silent.addr)
+    );
 
     let half_a_head = RawServer::start(|_, mut stream| async move {
         read_request(&mut stream).await;

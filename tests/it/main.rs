@@ -7,6 +7,7 @@ mod app;
 mod cli;
 mod clients;
 mod cluster;
+mod configuration;
 mod documents;
 mod harness;
 mod history_plans;

@@ -137,6 +137,7 @@ pub(crate) fn settings(url: impl Into<String>) -> HttpHandlerSettings {
         timeout: PATIENCE / 2,
         allow_private: true,
         headers: vec![("authorization".to_owned(), format!("Bearer {PASSWORD}"))],
+        forward_headers: vec![],
         dead_on: vec![],
     }
 }

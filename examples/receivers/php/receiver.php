@@ -3,6 +3,9 @@
 //
 //     DATABASE_URL=postgres://… SHOP_WEBHOOK_SECRET=whsec_… php -S 127.0.0.1:9090 receiver.php
 //
+// php -S is for trying out: it serves one request at a time, and a huge content-length ends it. In production use FPM behind
+// a server that bounds what it takes.
+//
 // With `composer require standard-webhooks/standard-webhooks` beside it, that library verifies; without it, the few lines
 // of standard_webhooks.php, which do the same.
 
@@ -41,12 +44,21 @@ function database(): PDO
     return new PDO($place, urldecode($url['user'] ?? ''), urldecode($url['pass'] ?? ''), [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]);
 }
 
-// Over the bytes as they came, before anything is parsed.
-$body = file_get_contents('php://input', false, null, 0, 4 * 1024 * 1024);
+const LARGEST_BODY = 4 * 1024 * 1024;
+
+// How long a request may take to arrive, and how large it may be before this program sees it, is up to the server in front
+// (nginx: client_max_body_size, client_body_timeout).
+$body = file_get_contents('php://input', false, null, 0, LARGEST_BODY + 1);
+if ($body === false || strlen($body) > LARGEST_BODY) {
+    http_response_code(413);
+    return;
+}
 $headers = array_change_key_case(getallheaders());
 try {
+    // Over the exact bytes, before anything is parsed.
     (new \StandardWebhooks\Webhook(getenv('SHOP_WEBHOOK_SECRET')))->verify($body, $headers);
-} catch (\StandardWebhooks\Exception\WebhookVerificationException) {
+} catch (Throwable) {
+    // Whatever goes wrong here, the request is not verified: a malformed header, a body that is not text.
     http_response_code(401);
     return;
 }
@@ -56,11 +68,12 @@ try {
     $mark = $database->prepare('INSERT INTO shop.received (webhook_id) VALUES (?) ON CONFLICT DO NOTHING');
     $mark->execute([$headers['webhook-id']]);
     if ($mark->rowCount() === 1) {
+        // The type is not signed: let only Hookfast reach this address.
         work($database, $headers['hookfast-type'], json_decode($body, true, 512, JSON_THROW_ON_ERROR));
     }
     $database->commit();
     http_response_code(204);
 } catch (Throwable $error) {
-    error_log($error->getMessage());
+    error_log('not handled, it will be sent again: ' . $error->getMessage());
     http_response_code(500);
 }

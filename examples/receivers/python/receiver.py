@@ -9,11 +9,16 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psycopg
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import Webhook
 
 WEBHOOK = Webhook(os.environ["SHOP_WEBHOOK_SECRET"])
 DATABASE_URL = os.environ["DATABASE_URL"]
 LARGEST_BODY = 4 * 1024 * 1024
+
+
+def body_length(text):
+    """The length that a request says it has; None where it says none that a body can have."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def work(connection, kind, payload):
@@ -34,24 +39,32 @@ def work(connection, kind, payload):
 
 class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Seconds that a client may be silent.
+    timeout = 10
 
     def do_POST(self):
-        length = int(self.headers.get("content-length", 0))
-        if length > LARGEST_BODY:
+        length = body_length(self.headers.get("content-length"))
+        if length is None or length > LARGEST_BODY:
             self.close_connection = True
-            return self.answer(413)
+            return self.answer(411 if length is None else 413)
         body = self.rfile.read(length)
         try:
-            # Over the bytes as they came, before anything is parsed.
+            # Over the exact bytes, before anything is parsed.
             WEBHOOK.verify(body, {name.lower(): value for name, value in self.headers.items()})
-        except WebhookVerificationError:
+        except Exception:
+            # Whatever goes wrong here, the request is not verified: a malformed header, a body that is not text.
             return self.answer(401)
-        with psycopg.connect(DATABASE_URL) as connection:
-            new = connection.execute(
-                "INSERT INTO shop.received (webhook_id) VALUES (%s) ON CONFLICT DO NOTHING", (self.headers["webhook-id"],)
-            )
-            if new.rowcount == 1:
-                work(connection, self.headers["hookfast-type"], json.loads(body))
+        try:
+            with psycopg.connect(DATABASE_URL) as connection:
+                new = connection.execute(
+                    "INSERT INTO shop.received (webhook_id) VALUES (%s) ON CONFLICT DO NOTHING", (self.headers["webhook-id"],)
+                )
+                if new.rowcount == 1:
+                    # The type is not signed: let only Hookfast reach this address.
+                    work(connection, self.headers["hookfast-type"], json.loads(body))
+        except Exception as error:
+            print(f"not handled, it will be sent again: {error}", file=sys.stderr, flush=True)
+            return self.answer(500)
         self.answer(204)
 
     def answer(self, status):
@@ -63,7 +76,12 @@ class Receiver(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        print(f"a connection ended early: {sys.exc_info()[1]}", file=sys.stderr, flush=True)
+
+
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9090), Receiver)
+    server = Server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9090), Receiver)
     print(f"ready on {server.server_address[1]}", file=sys.stderr, flush=True)
     server.serve_forever()

@@ -11,6 +11,11 @@ pub enum ApiError {
         "'{0}' is no http or https address, so nothing was sent. Give the base, as https://partners-api.airalo.com"
     )]
     Address(String),
+    /// Plain http to another machine.
+    #[error(
+        "'{0}' is plain http to another machine, and the client secret would go there in clear text: nothing was sent. Use https://; http:// is for an emulator on this machine (127.0.0.1, [::1] or localhost)"
+    )]
+    ClearText(String),
     /// There is no way to the server.
     #[error("Airalo could not be reached ({0}); nothing was sent. Look at the address and the network, and try again")]
     NotSent(String),

@@ -1,21 +1,31 @@
 //! The access token: had once, kept as long as it holds, asked for anew where it is refused.
 
-use super::{Answer, ApiError, Client, REPEATS, wait};
+use super::{Answer, ApiError, Client, Credentials, REPEATS, wait};
 use reqwest::{
     Method, Request,
     header::{CONTENT_TYPE, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Mutex;
 
 /// Airalo's answer says a year, its documentation a day.
 const LONGEST: Duration = Duration::from_secs(23 * 3600);
 
-/// The token, and until when it is used. One asks for it, the others wait: Airalo gives out three a minute.
+/// The token, if there is one. One call asks for it, the others wait: Airalo gives out three a minute.
 #[derive(Debug, Default)]
-pub(super) struct Token(Mutex<Option<(SecretString, Instant)>>);
+pub(super) struct Token(Mutex<Option<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    token: SecretString,
+    until: Instant,
+    by: Arc<Credentials>,
+}
 
 #[derive(Deserialize)]
 struct Given {
@@ -32,22 +42,25 @@ struct Data {
 impl Token {
     pub(super) async fn get(&self, client: &Client) -> Result<SecretString, ApiError> {
         let mut kept = self.0.lock().await;
-        if let Some((token, until)) = &*kept
-            && *until > Instant::now()
+        let by = client.credentials.load_full();
+        if let Some(kept) = &*kept
+            && kept.until > Instant::now()
+            && Arc::ptr_eq(&kept.by, &by)
         {
-            return Ok(token.clone());
+            return Ok(kept.token.clone());
         }
-        let given: Given = ask(client).await?.json()?;
+        let given: Given = ask(client, &by).await?.json()?;
         let life = given.data.expires_in.map_or(LONGEST, Duration::from_secs).min(LONGEST);
         let token = SecretString::from(given.data.access_token);
-        *kept = Some((token.clone(), Instant::now() + life.saturating_sub(Duration::from_secs(60))));
+        let until = Instant::now() + life.saturating_sub(Duration::from_secs(60));
+        *kept = Some(Kept { token: token.clone(), until, by });
         Ok(token)
     }
 
     /// Unless somebody has a newer one already.
     pub(super) async fn refused(&self, token: &SecretString) {
         let mut kept = self.0.lock().await;
-        if kept.as_ref().is_some_and(|(known, _)| known.expose_secret() == token.expose_secret()) {
+        if kept.as_ref().is_some_and(|known| known.token.expose_secret() == token.expose_secret()) {
             *kept = None;
         }
     }
@@ -61,13 +74,13 @@ pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, ApiError> {
     Ok(value)
 }
 
-async fn ask(client: &Client) -> Result<Answer, ApiError> {
+async fn ask(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
     let mut waits = 0;
     loop {
-        let url = client.base.join("v2/token").map_err(|_| ApiError::Address(client.settings.base_url.clone()))?;
+        let url = client.base.join("v2/token").map_err(|_| ApiError::Address(client.base.to_string()))?;
         let form = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("client_id", &client.settings.client_id)
-            .append_pair("client_secret", client.settings.client_secret.expose_secret())
+            .append_pair("client_id", &by.id)
+            .append_pair("client_secret", by.secret.expose_secret())
             .append_pair("grant_type", "client_credentials")
             .finish();
         let mut request = Request::new(Method::POST, url);

@@ -6,7 +6,7 @@ use crate::cli::{
     declare::config,
     dev::{self, AIRALO_ID, AIRALO_SECRET, AIRALO_URL},
     folder::noted_value,
-    process::variable,
+    process::secret_variable,
 };
 use crate::config::{ApiConfig, SourceConfig};
 use crate::sources::airalo::Airalo;
@@ -37,7 +37,7 @@ impl AccountArguments {
     pub(super) fn open(&self) -> anyhow::Result<Account> {
         let file = match &self.file.config {
             // An account in the environment is meant, also where `hookfast dev` has a configuration.
-            None if variable(AIRALO_ID).is_some() => None,
+            None if secret_variable(AIRALO_ID).is_some() => None,
             _ => self.file.here()?,
         };
         let Some(file) = file else { return self.without_file() };
@@ -64,10 +64,10 @@ impl AccountArguments {
         })
     }
 
-    /// From the environment, or from what `hookfast dev` left in this folder; the secret also from what `hookfast dev` made in this folder.
+    /// From the environment, or from what `hookfast dev` left in this folder.
     fn without_file(&self) -> anyhow::Result<Account> {
         let secret = dev::secret(AIRALO_SECRET)?;
-        let known = |name: &str| Ok::<_, anyhow::Error>(variable(name).or(noted_value(name)?));
+        let known = |name: &str| Ok::<_, anyhow::Error>(secret_variable(name).or(noted_value(name)?));
         let missing = |name: &str| {
             format!("{name} is not set, so nothing was sent. Set it, or name a configuration with --config")
         };

@@ -11,10 +11,17 @@ use anyhow::{Context, bail};
 use secrecy::SecretString;
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
-/// A local Airalo, for trying out and for tests. The packages emulated-failed, emulated-duplicate, emulated-new-order and
-/// emulated-lost are what their names say; those with which Airalo's sandbox refuses (test-out-of-stock-7days-1gb and so
-/// on) are refused; every other package is an order that is done.
+/// Shown by --help.
+const PACKAGES: &str = "Packages that decide what becomes of an order:
+  emulated-lost       done, and its webhook is never sent
+  emulated-new-order  its webhook is sent, and then again as another order with other SIMs
+  emulated-duplicate  its webhook is sent twice
+  emulated-failed     fails, and its webhook says so
+Those with which Airalo's sandbox refuses (test-out-of-stock-7days-1gb and so on) are refused; any other is done.";
+
+/// A local Airalo, for trying out and for tests.
 #[derive(clap::Args)]
+#[command(after_help = PACKAGES)]
 pub(super) struct Emulate {
     /// Where its API is.
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, default_value = "127.0.0.1:9400")]

@@ -2,9 +2,9 @@
 
 use super::account::{Account, AccountArguments};
 use crate::airalo::{
-    self, Found, Reconciler,
+    self, Found, PlaceError, Reconciler,
     client::{NewOrder, Outcome},
-    place_order,
+    place_order, place_order_again,
 };
 use crate::cli::operate::shell::{self, Output, Sure};
 use crate::cli::{
@@ -12,7 +12,7 @@ use crate::cli::{
     table,
 };
 use crate::domain::SourceName;
-use crate::store::{Bind, Call, Database, DatabaseClock, List, Role, source_ids};
+use crate::store::{Bind, Call, Database, DatabaseClock, List, Role, last_order_described, source_ids};
 use anyhow::{Context, bail};
 use serde_json::json;
 use std::{process::ExitCode, sync::Arc, time::Duration};
@@ -28,6 +28,9 @@ pub(super) struct Order {
     /// By which it is found again, a number of yours; without it one is made up.
     #[arg(long)]
     description: Option<String>,
+    /// Orders also where the description was used before: a second order, which is paid for.
+    #[arg(long)]
+    again: bool,
     /// Where its result goes, instead of the URL that is opted in.
     #[arg(long)]
     webhook_url: Option<String>,
@@ -106,6 +109,14 @@ impl Order {
         let Account { source, client, .. } = self.account.open()?;
         let database: Database = database_url_here()?.parse()?;
         let description = self.description.unwrap_or_else(|| format!("hookfast-{}", uuid::Uuid::now_v7().simple()));
+        let pool = database.pool(Role::General, 1);
+        let used = last_order_described(&pool, &source, &description).await?;
+        if let Some(used) = used {
+            if !self.again {
+                bail!("{}. --again orders a second time", PlaceError::Used(description, used));
+            }
+            complain(&format!("'{description}' was {used}: this is a second order, and is paid for"));
+        }
         complain(&format!("would order {} × {}, as '{description}'", self.quantity, self.package));
         complain(&cost(&self.package, self.quantity).await?);
         if !shell::agreed(self.sure)? {
@@ -117,9 +128,11 @@ impl Order {
             description: description.clone(),
             webhook_url: self.webhook_url,
         };
-        let pool = database.pool(Role::General, 1);
         let within = Duration::from_secs(u64::from(self.within) * 60);
-        let placed = place_order(&pool, &client, &source, &order, within).await;
+        let placed = match self.again {
+            true => place_order_again(&pool, &client, &source, &order, within).await,
+            false => place_order(&pool, &client, &source, &order, within).await,
+        };
         pool.close().await;
         let placed = placed?;
         say(&format!(

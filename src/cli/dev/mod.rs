@@ -7,9 +7,9 @@ mod notes;
 use super::{
     ConfigFile,
     address::{listen_address, reachable},
-    declare::{bind, config, declare, default_handler},
+    declare::{bind, config, declare, default_handler, reload_on_hangup},
     folder::{ADMIN_URL, FORWARD, Folder, Note, URL, noted},
-    process::{say, stop_on_signal, variable},
+    process::{say, secret_variable, stop_on_signal},
     serve::Addresses,
 };
 use crate::airalo::{
@@ -63,7 +63,7 @@ pub(super) struct Dev {
 
 impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let given = variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
+        let given = secret_variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
         let open = [self.addresses.listen, self.addresses.admin_listen].iter().any(|a| !a.ip().is_loopback());
         if open && !given {
             bail!(
@@ -93,12 +93,9 @@ impl Dev {
         notes: &mut Notes,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let (builder, watched) = match config {
-            Some(config) => {
-                let declared = declare(url, config)?;
-                (declared.builder, Some(declared.secrets))
-            }
-            None => (self.without_file(url, notes)?, None),
+        let builder = match config {
+            Some(config) => declare(url, config)?,
+            None => self.without_file(url, notes)?,
         };
         let builder = match self.airalo {
             Some(address) => self.with_airalo(builder, address, notes, stop.clone()).await?,
@@ -120,10 +117,8 @@ impl Dev {
             }
         }
         // Here a function is written after the first look at what there is, so its handler waits for it.
-        let app = builder.admin(admin).ingress(ingress).wait_for_functions(true).build();
-        if let Some(watched) = watched {
-            watched.watch(app.sources())?;
-        }
+        let mut app = builder.admin(admin).ingress(ingress).wait_for_functions(true).build();
+        reload_on_hangup(&mut app, self.file.config.clone())?;
         Ok(app.run(stop).await?)
     }
 
@@ -178,7 +173,7 @@ impl Dev {
 
 /// A secret of `hookfast dev`: the environment's, or the one that was made in this folder.
 pub(super) fn secret(name: &str) -> anyhow::Result<Option<String>> {
-    if let Some(value) = variable(name) {
+    if let Some(value) = secret_variable(name) {
         return Ok(Some(value));
     }
     match noted(name)? {

@@ -4,7 +4,7 @@ use super::database::DevDatabase;
 use crate::cli::{
     dev::{AIRALO_SECRET, LISTEN_SECRET},
     folder::{CONFIG, Folder, Note},
-    process::variable,
+    process::secret_variable,
 };
 use crate::signing::standard_webhooks;
 use std::{collections::BTreeMap, path::Path};
@@ -22,7 +22,7 @@ impl Notes {
     pub(super) fn open(folder: Folder, database: &DevDatabase) -> anyhow::Result<Self> {
         let mut notes = BTreeMap::new();
         let mut secret = |name: &'static str, make: fn() -> String| -> anyhow::Result<String> {
-            if let Some(value) = variable(name) {
+            if let Some(value) = secret_variable(name) {
                 notes.insert(name, Note::InEnvironment);
                 return Ok(value);
             }

@@ -24,14 +24,7 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn checked(&self, place: &str, problems: &mut Problems) -> Option<ApiConfig> {
         let at = |key: &str| format!("{place} api.{key}");
-        let client_secret = Value::parse(self.client_secret.clone());
-        let secret = match client_secret.is_reference() {
-            true => Ok(client_secret),
-            false => Err(
-                "a secret is written env:NAME or file:/path, never as itself (and what is written here is not repeated)",
-            ),
-        };
-        let client_secret = problems.note(&at("client_secret"), secret);
+        let client_secret = problems.parsed(&at("client_secret"), &self.client_secret);
         let mut known = true;
         for word in self.opt_in.keys() {
             known &= problems.parsed::<NotificationType>(&at("opt_in"), word).is_some();

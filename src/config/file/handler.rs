@@ -31,6 +31,7 @@ pub(super) struct Handler {
     secrets: Option<Vec<String>>,
     allow_private: Option<bool>,
     headers: Option<BTreeMap<String, String>>,
+    forward_headers: Option<Vec<String>>,
     dead_on: Option<Vec<u16>>,
     function: Option<String>,
     rate: Option<f64>,
@@ -126,6 +127,7 @@ impl Settings<'_> {
                     "secrets",
                     "allow_private",
                     "headers",
+                    "forward_headers",
                     "dead_on",
                 ]
                 .as_slice();
@@ -160,6 +162,7 @@ impl Settings<'_> {
             url: url?,
             allow_private: handler.allow_private.unwrap_or_default(),
             headers: headers.map(|(name, value)| (name.clone(), Value::parse(value.clone()))).collect(),
+            forward_headers: handler.forward_headers.clone().unwrap_or_default(),
             dead_on: handler.dead_on.clone().unwrap_or_default(),
         })
     }
@@ -270,7 +273,7 @@ impl Settings<'_> {
 
 impl Handler {
     /// The settings that are not for every kind, and whether they are given.
-    fn of_some_kinds(&self) -> [(&'static str, bool); 11] {
+    fn of_some_kinds(&self) -> [(&'static str, bool); 12] {
         [
             ("timeout", self.timeout.is_some()),
             ("concurrency", self.concurrency.is_some()),
@@ -279,6 +282,7 @@ impl Handler {
             ("secrets", self.secrets.is_some()),
             ("allow_private", self.allow_private.is_some()),
             ("headers", self.headers.is_some()),
+            ("forward_headers", self.forward_headers.is_some()),
             ("dead_on", self.dead_on.is_some()),
             ("function", self.function.is_some()),
             ("rate", self.rate.is_some()),

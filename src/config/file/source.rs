@@ -32,6 +32,7 @@ pub(super) struct Source {
     tolerance: Option<String>,
     type_prefix: Option<String>,
     window: Option<String>,
+    header_prefix: Option<String>,
     header: Option<String>,
     prefix: Option<String>,
     list: Option<List>,
@@ -155,12 +156,17 @@ impl Settings<'_> {
     }
 
     fn standard_webhooks(&mut self, source: &Source) -> Option<StandardWebhooks> {
-        let fits = self.no_other(source, &["tolerance", "type_prefix", "window"]);
+        let fits = self.no_other(source, &["tolerance", "type_prefix", "window", "header_prefix"]);
+        let headers = self.optional("header_prefix", source.header_prefix.as_deref());
         let tolerance = self.duration("tolerance", source.tolerance.as_deref());
         let type_prefix = self.optional("type_prefix", source.type_prefix.as_deref());
         let window = self.duration("window", source.window.as_deref());
-        let kind =
-            StandardWebhooks { tolerance: tolerance?.unwrap_or(TOLERANCE), type_prefix: type_prefix?, window: window? };
+        let kind = StandardWebhooks {
+            headers: headers?.unwrap_or_default(),
+            tolerance: tolerance?.unwrap_or(TOLERANCE),
+            type_prefix: type_prefix?,
+            window: window?,
+        };
         fits.map(|()| kind)
     }
 
@@ -252,11 +258,12 @@ impl Settings<'_> {
 
 impl Source {
     /// The settings that are not for every kind, and whether they are given.
-    fn of_some_kinds(&self) -> [(&'static str, bool); 15] {
+    fn of_some_kinds(&self) -> [(&'static str, bool); 16] {
         [
             ("tolerance", self.tolerance.is_some()),
             ("type_prefix", self.type_prefix.is_some()),
             ("window", self.window.is_some()),
+            ("header_prefix", self.header_prefix.is_some()),
             ("header", self.header.is_some()),
             ("prefix", self.prefix.is_some()),
             ("list", self.list.is_some()),

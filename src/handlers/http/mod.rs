@@ -5,12 +5,14 @@
 //! count for the circuit breaker.
 
 mod answer;
+mod clear_text;
 mod client;
 mod guard;
 pub(crate) mod request;
 mod settings;
 mod trouble;
 
+pub(crate) use clear_text::sends_in_the_clear;
 pub use guard::AddressRefused;
 pub use settings::{HttpHandlerSettings, InvalidHttpHandler};
 
@@ -18,7 +20,10 @@ use super::{Attempt, BoxFuture};
 use crate::domain::{Delivery, Outcome, Report, StorableText};
 use crate::signing::Secret;
 use arc_swap::ArcSwap;
-use reqwest::{Client, Method, Request, Response, header::HeaderMap};
+use reqwest::{
+    Client, Method, Request, Response,
+    header::{HeaderMap, HeaderName},
+};
 use settings::Target;
 use std::{
     fmt,
@@ -42,11 +47,28 @@ const LONGEST_ERROR: usize = 2048;
 pub struct HttpHandler {
     client: Client,
     target: Target,
-    secrets: ArcSwap<Vec<Secret>>,
-    extra: HeaderMap,
+    credentials: ArcSwap<Credentials>,
+    forwarded: Vec<HeaderName>,
     dead_on: Vec<u16>,
     timeout: Duration,
     connect_timeout: Duration,
+}
+
+/// What may be replaced while the handler runs.
+struct Credentials {
+    /// What signs.
+    secrets: Vec<Secret>,
+    /// The operator's headers.
+    headers: HeaderMap,
+}
+
+impl Credentials {
+    fn new(secrets: Vec<Secret>, headers: &[(String, String)]) -> Result<Self, InvalidHttpHandler> {
+        if secrets.is_empty() {
+            return Err(InvalidHttpHandler::NoSecret);
+        }
+        Ok(Self { secrets, headers: settings::extra_headers(headers)? })
+    }
 }
 
 impl HttpHandler {
@@ -55,33 +77,32 @@ impl HttpHandler {
     /// # Errors
     /// [`InvalidHttpHandler`] says which setting cannot work and what to write instead.
     pub fn new(settings: HttpHandlerSettings) -> Result<Self, InvalidHttpHandler> {
-        let HttpHandlerSettings { url, secrets, timeout, allow_private, headers, dead_on } = settings;
+        let HttpHandlerSettings { url, secrets, timeout, allow_private, headers, forward_headers, dead_on } = settings;
         let target = Target::parse(&url, allow_private)?;
-        if secrets.is_empty() {
-            return Err(InvalidHttpHandler::NoSecret);
-        }
+        let credentials = Credentials::new(secrets, &headers)?;
         if timeout.is_zero() {
             return Err(InvalidHttpHandler::Timeout);
         }
         if let Some(status) = dead_on.iter().find(|status| !(300..=599).contains(*status)) {
             return Err(InvalidHttpHandler::DeadOn(*status));
         }
-        let extra = settings::extra_headers(&headers)?;
+        let forwarded = settings::forwarded_headers(&forward_headers, &credentials.headers)?;
         let connect_timeout = CONNECT_TIMEOUT.min(timeout);
         let client = client::build(&target.url, allow_private, connect_timeout)?;
-        let secrets = ArcSwap::from_pointee(secrets);
-        Ok(Self { client, target, secrets, extra, dead_on, timeout, connect_timeout })
+        let credentials = ArcSwap::from_pointee(credentials);
+        Ok(Self { client, target, credentials, forwarded, dead_on, timeout, connect_timeout })
     }
 
-    /// Signs with other secrets from the next attempt on.
+    /// Signs with other secrets and sends other headers of the operator from the next attempt on.
     ///
     /// # Errors
-    /// [`InvalidHttpHandler::NoSecret`]; then the old ones stay.
-    pub fn replace_secrets(&self, secrets: Vec<Secret>) -> Result<(), InvalidHttpHandler> {
-        if secrets.is_empty() {
-            return Err(InvalidHttpHandler::NoSecret);
-        }
-        self.secrets.store(Arc::new(secrets));
+    /// [`InvalidHttpHandler`]; then the old ones stay.
+    pub fn replace_credentials(
+        &self,
+        secrets: Vec<Secret>,
+        headers: &[(String, String)],
+    ) -> Result<(), InvalidHttpHandler> {
+        self.credentials.store(Arc::new(Credentials::new(secrets, headers)?));
         Ok(())
     }
 
@@ -97,15 +118,13 @@ impl HttpHandler {
         let trouble = match timeout_at(deadline, self.send(delivery)).await {
             Ok(Ok(response)) => return answer::read(response, &self.dead_on, deadline).await,
             Ok(Err(error)) => trouble::describe(&error, &self.target.name, self.connect_timeout),
-            Err(_) => {
-                format!("timed out after {}: no answer from {}", trouble::seconds(self.timeout), self.target.name)
-            }
+            Err(_) => return Outcome::timed_out(self.timeout, &format!("no answer from {}", self.target.name)).into(),
         };
         Outcome::unavailable(StorableText::new(&trouble, LONGEST_ERROR).into_string()).into()
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Response, reqwest::Error> {
-        let headers = request::headers(delivery, &self.secrets.load(), &self.extra, SystemTime::now());
+        let headers = request::headers(delivery, &self.credentials.load(), &self.forwarded, SystemTime::now());
         let request = || {
             let mut request = Request::new(Method::POST, self.target.url.clone());
             *request.headers_mut() = headers.clone();

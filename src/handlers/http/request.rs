@@ -1,9 +1,9 @@
 //! What goes out: the body as it came, signed, and headers that say which delivery this is.
 
-use crate::domain::rfc3339;
-use crate::domain::{Delivery, Event};
-use crate::signing::{Secret, standard_webhooks};
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use super::Credentials;
+use crate::domain::{Delivery, Event, header_values, rfc3339};
+use crate::signing::standard_webhooks;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use std::{
     fmt::Display,
     time::{SystemTime, UNIX_EPOCH},
@@ -20,19 +20,27 @@ pub(crate) const TYPE: &str = "hookfast-type";
 /// When the event was stored, as RFC 3339 in UTC.
 pub(crate) const RECEIVED_AT: &str = "hookfast-received-at";
 
-/// All headers of one attempt. `extra` may replace the content type and the user agent, nothing else.
-pub(super) fn headers(delivery: &Delivery, secrets: &[Secret], extra: &HeaderMap, now: SystemTime) -> HeaderMap {
+/// All headers of one attempt. The operator's may replace the content type and the user agent, nothing else; `forwarded` are
+/// names of the sender's headers that are passed on.
+pub(super) fn headers(delivery: &Delivery, with: &Credentials, forwarded: &[HeaderName], now: SystemTime) -> HeaderMap {
     let event = &delivery.event;
     let id = delivery.webhook_id();
     let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("hookfast/", env!("CARGO_PKG_VERSION"))));
     headers.insert(CONTENT_TYPE, content_type(event));
-    for name in extra.keys() {
+    for name in with.headers.keys() {
         headers.remove(name);
     }
-    headers.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-    headers.insert(standard_webhooks::SIGNATURE, text(standard_webhooks::sign(secrets, &id, timestamp, &event.body)));
+    headers.extend(with.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    // Without its encoding a body that was compressed cannot be read.
+    for name in forwarded.iter().filter(|name| !with.headers.contains_key(*name)).chain([&CONTENT_ENCODING]) {
+        headers.extend(of_the_sender(event, name).map(|value| (name.clone(), value)));
+    }
+    headers.insert(
+        standard_webhooks::SIGNATURE,
+        text(standard_webhooks::sign(&with.secrets, &id, timestamp, &event.body)),
+    );
     headers.insert(standard_webhooks::ID, text(id));
     headers.insert(standard_webhooks::TIMESTAMP, text(timestamp));
     // The client leaves it out where the body is empty, and some servers answer that with 411.
@@ -47,6 +55,12 @@ pub(super) fn headers(delivery: &Delivery, secrets: &[Secret], extra: &HeaderMap
 
 fn text(value: impl Display) -> HeaderValue {
     HeaderValue::try_from(value.to_string()).expect("ids, numbers, names, times and base64 are visible ASCII")
+}
+
+/// The values of a header of the original request, as far as they can be sent.
+fn of_the_sender(event: &Event, name: &HeaderName) -> impl Iterator<Item = HeaderValue> + use<> {
+    let stored = event.headers.get(name.as_str()).map(header_values).unwrap_or_default();
+    stored.into_iter().filter_map(|value| HeaderValue::from_bytes(&value).ok())
 }
 
 /// The original's content type where it can be a header again, else what the body is.

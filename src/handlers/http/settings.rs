@@ -23,6 +23,8 @@ pub struct HttpHandlerSettings {
     pub allow_private: bool,
     /// Headers sent with every request, as `authorization`. Values may be secret.
     pub headers: Vec<(String, String)>,
+    /// Headers of the sender's request that are passed on, such as `stripe-signature`.
+    pub forward_headers: Vec<String>,
     /// Statuses (300 to 599) that make a delivery a dead letter at once.
     pub dead_on: Vec<u16>,
 }
@@ -33,6 +35,7 @@ impl fmt::Debug for HttpHandlerSettings {
             .field("timeout", &self.timeout)
             .field("allow_private", &self.allow_private)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("forward_headers", &self.forward_headers)
             .field("dead_on", &self.dead_on)
             .finish_non_exhaustive()
     }
@@ -54,7 +57,7 @@ pub enum InvalidHttpHandler {
     #[error(transparent)]
     Address(#[from] AddressRefused),
     /// Nothing to sign with.
-    #[error("the handler has no secret to sign with; give it one of the form whsec_…")]
+    #[error("the handler has no secret to sign with; make one with: echo \"whsec_$(openssl rand -base64 32)\"")]
     NoSecret,
     /// A header that cannot be sent.
     #[error("the handler's header '{0}' has a name or a value that HTTP does not allow")]
@@ -62,6 +65,9 @@ pub enum InvalidHttpHandler {
     /// A header that Hookfast or the connection sets.
     #[error("the handler's header '{0}' is set by hookfast itself; remove it from the handler's headers")]
     ReservedHeader(String),
+    /// A header of the sender that cannot be passed on.
+    #[error("forward_headers: '{0}' {1}")]
+    Forwarded(String, &'static str),
     /// A status that cannot be a refusal.
     #[error("dead_on lists {0}; only statuses from 300 to 599 can make a dead letter")]
     DeadOn(u16),
@@ -77,7 +83,8 @@ pub enum InvalidHttpHandler {
 }
 
 /// What the connection or we set; anything else the operator may.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
+    "content-encoding",
     "host",
     "content-length",
     "transfer-encoding",
@@ -131,8 +138,7 @@ pub(super) fn extra_headers(given: &[(String, String)]) -> Result<HeaderMap, Inv
     for (name, value) in given {
         let invalid = || InvalidHttpHandler::Header(name.chars().take(80).collect());
         let parsed: HeaderName = name.parse().map_err(|_| invalid())?;
-        let ours = parsed.as_str().starts_with("webhook-") || parsed.as_str().starts_with("hookfast-");
-        if ours || RESERVED.contains(&parsed.as_str()) {
+        if is_reserved(&parsed) {
             return Err(InvalidHttpHandler::ReservedHeader(parsed.to_string()));
         }
         let mut value: HeaderValue = value.parse().map_err(|_| invalid())?;
@@ -142,9 +148,70 @@ pub(super) fn extra_headers(given: &[(String, String)]) -> Result<HeaderMap, Inv
     Ok(headers)
 }
 
+fn is_reserved(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("webhook-") || name.starts_with("hookfast-") || RESERVED.contains(&name)
+}
+
+/// The sender's headers that are passed on; `own` are the operator's.
+pub(super) fn forwarded_headers(given: &[String], own: &HeaderMap) -> Result<Vec<HeaderName>, InvalidHttpHandler> {
+    let mut names: Vec<HeaderName> = Vec::new();
+    for text in given {
+        let wrong = |why| InvalidHttpHandler::Forwarded(text.chars().take(80).collect(), why);
+        let name: HeaderName = text.parse().map_err(|_| wrong("is not the name of a header"))?;
+        match name.as_str() {
+            "content-type" | "content-encoding" => return Err(wrong("is passed on always; leave it out")),
+            "authorization" | "cookie" | "set-cookie" => {
+                return Err(wrong("is never stored, so it cannot be passed on; leave it out"));
+            }
+            _ if is_reserved(&name) => {
+                return Err(wrong("belongs to the connection or is set by hookfast itself; leave it out"));
+            }
+            _ if own.contains_key(&name) => {
+                return Err(wrong("is in the handler's headers too; leave it out of one of the two"));
+            }
+            _ if !names.contains(&name) => names.push(name),
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_senders_header_is_passed_on_unless_it_is_somebody_elses() {
+        let own = extra_headers(&[("x-own".to_owned(), "1".to_owned())]).expect("headers");
+        let forwarded = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+            forwarded_headers(&names, &own)
+        };
+        let names = forwarded(&["Stripe-Signature", "x-github-event", "stripe-signature", "svix-id"]).expect("names");
+        assert_eq!(names, ["stripe-signature", "x-github-event", "svix-id"]);
+        for refused in [
+            "host",
+            "connection",
+            "transfer-encoding",
+            "content-length",
+            "te",
+            "trailer",
+            "upgrade",
+            "webhook-id",
+            "hookfast-type",
+            "authorization",
+            "cookie",
+            "content-encoding",
+            "content-type",
+            "x-own",
+            "a b",
+            "",
+        ] {
+            let error = forwarded(&[refused]).expect_err(refused).to_string();
+            assert!(error.contains("forward_headers") && error.contains(refused), "{error}");
+        }
+    }
 
     fn refused(url: &str) -> String {
         match Target::parse(url, false) {

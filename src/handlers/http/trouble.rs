@@ -4,6 +4,7 @@ use super::{
     client::{causes, innermost, is_broken},
     guard::AddressRefused,
 };
+use crate::domain::seconds;
 use std::{error::Error, io, time::Duration};
 
 /// Why a request got no answer.
@@ -39,11 +40,6 @@ pub(super) fn describe(error: &reqwest::Error, target: &str, connect_timeout: Du
         return format!("connection broken: {target} closed the connection before it answered");
     }
     format!("request failed: {target}: {cause}")
-}
-
-/// `30 s`, or `300 ms` where it is not whole seconds.
-pub(super) fn seconds(time: Duration) -> String {
-    if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
 }
 
 fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {

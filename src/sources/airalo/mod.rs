@@ -94,6 +94,10 @@ impl SourceKind for Airalo {
         PayloadFields::new(SECRET, SEARCH)
     }
 
+    fn type_prefix(&self) -> Option<String> {
+        Some(Self::NAME.to_owned())
+    }
+
     /// The topic is not looked at: the signature does not cover it, and every known kind shows in its body.
     fn describe(&self, _topic: Option<&str>, _headers: &HeaderMap, body: &[u8]) -> Description {
         let kind = classify::classify(body);

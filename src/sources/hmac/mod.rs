@@ -12,8 +12,8 @@ pub use place::{InvalidPlace, Place};
 pub use settings::{HmacSettings, InvalidSettings, UnknownWord, WhatRepeats};
 pub use template::{InvalidTemplate, Template};
 
-use super::{Description, Handshake, Rejection, SourceKind, classify, joined::joined};
-use crate::domain::{Fingerprint, IdempotencyKey, Identity};
+use super::{Advice, Description, Handshake, Rejection, SourceKind, classify, joined::joined};
+use crate::domain::{Fingerprint, IdempotencyKey, Identity, Pointer};
 use crate::signing::{Algorithm, Secret};
 use axum::http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
@@ -173,19 +173,36 @@ impl SourceKind for HmacSource {
         }
     }
 
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+    fn type_prefix(&self) -> Option<String> {
+        self.0.type_prefix.as_ref().map(ToString::to_string)
+    }
+
+    fn key_members(&self) -> Vec<Pointer> {
+        let member = |place: &Place| match place {
+            Place::Body(pointer) => Some(pointer.clone()),
+            Place::Header(_) => None,
+        };
+        self.0.key.iter().filter_map(member).collect()
+    }
+
+    fn advice(&self) -> Vec<Advice> {
+        let mut advice = Vec::new();
         for (setting, places) in [("type", &self.0.types), ("key", &self.0.key)] {
             for place in places.iter().filter(|place| !self.0.is_signed(place)) {
-                warnings.push(format!(
-                    "{setting}: the signature does not cover {place}: whoever gets hold of one signed request can send it again with another value there. Take it from the body where the sender says it there"
-                ));
+                let what = format!(
+                    "{setting}: the signature does not cover {place}: whoever gets hold of one signed request can send it again with another value there."
+                );
+                advice.push(match self.0.known_sender_of(place) {
+                    Some(sender) => Advice::Note(format!("{what} {sender} says it nowhere else")),
+                    None => Advice::Warning(format!("{what} Take it from the body where the sender says it there")),
+                });
             }
         }
         if self.0.algorithm == Algorithm::InsecureSha1 {
-            warnings.push("algorithm: SHA-1 is broken; have the sender sign with sha256 or sha512 where it can".into());
+            let text = "algorithm: SHA-1 is broken; have the sender sign with sha256 or sha512 where it can";
+            advice.push(Advice::Warning(text.to_owned()));
         }
-        warnings
+        advice
     }
 }
 

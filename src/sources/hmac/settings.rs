@@ -9,6 +9,10 @@ use std::{str::FromStr, time::Duration};
 /// How far a request's time may be from now where nothing else is set.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
+/// Senders that name type and id only in headers they do not sign: their signature's header, how the others begin.
+const UNSIGNED: [(&str, &str, &str); 2] =
+    [("GitHub", "x-hub-signature-256", "x-github-"), ("Shopify", "x-shopify-hmac-sha256", "x-shopify-")];
+
 /// The settings of a source of kind `hmac`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HmacSettings {
@@ -134,6 +138,15 @@ impl HmacSettings {
     /// How far a request's time may be from now; `None` where no time is signed.
     pub(super) fn tolerance(&self) -> Option<Duration> {
         self.signed.signs_timestamp().then(|| self.tolerance.unwrap_or(TOLERANCE))
+    }
+
+    /// The sender that says this nowhere but in a header it does not sign.
+    pub(super) fn known_sender_of(&self, place: &Place) -> Option<&'static str> {
+        let Place::Header(name) = place else { return None };
+        let is_known = |(_, signature, prefix): &&(&str, &str, &str)| {
+            self.header.as_str() == *signature && name.as_str().starts_with(prefix)
+        };
+        UNSIGNED.iter().find(is_known).map(|(sender, ..)| *sender)
     }
 
     /// Whether what is said there cannot be exchanged without breaking the signature.

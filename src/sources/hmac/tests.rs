@@ -176,7 +176,14 @@ fn a_request_goes_by_what_it_names_or_by_its_body() {
 
 #[test]
 fn what_is_outside_the_signature_is_warned_of() {
-    let warned = |settings: HmacSettings| source(settings).warnings();
+    let advised = |settings: HmacSettings| source(settings).advice();
+    let warned = |settings: HmacSettings| {
+        let text = |advice| match advice {
+            Advice::Warning(text) => text,
+            Advice::Note(text) => panic!("nobody sends this: {text}"),
+        };
+        advised(settings).into_iter().map(text).collect::<Vec<_>>()
+    };
     assert_eq!(
         warned(HmacSettings { types: places(&["/type"]), key: places(&["/id"]), ..settings("{body}") }),
         [""; 0]
@@ -194,6 +201,12 @@ fn what_is_outside_the_signature_is_warned_of() {
     assert_eq!(begins[0], "type: the signature does not cover header:x-topic");
     assert_eq!(begins[1], "key: the signature does not cover header:x-signature");
     assert!(begins[2].starts_with("algorithm: SHA-1"), "{said:?}");
+    // A sender that says it nowhere else leaves no choice.
+    let types = places(&["header:x-github-event"]);
+    let header = HeaderName::from_static("x-hub-signature-256");
+    let said = advised(HmacSettings { header, types: types.clone(), ..settings("{body}") });
+    assert!(matches!(&said[..], [Advice::Note(text)] if text.ends_with("GitHub says it nowhere else")), "{said:?}");
+    assert!(matches!(&advised(HmacSettings { types, ..settings("{body}") })[..], [Advice::Warning(_)]));
 }
 
 fn any_settings() -> impl Strategy<Value = HmacSettings> {

@@ -2,7 +2,10 @@
 
 use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{postgres, server::AIRALO_SECRET};
-use hookfast::airalo::emulator::Mishaps;
+use hookfast::airalo::{
+    client::{Client, ClientSettings},
+    emulator::Mishaps,
+};
 use std::process::{Command, Output};
 
 /// Runs a command against a local Airalo in a folder of its own, where nothing is configured.
@@ -71,11 +74,23 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     assert_eq!(airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1);
     let (done, text) = hookfast(&airalo, Some(database.url()), &["orders", "--state", "unknown", "--json"]).await;
     assert!(done && text.contains(r#""description":"shop-1""#), "{text}");
+    // The same description would be a second purchase.
+    for more in [&["--yes"][..], &[]] {
+        let (done, text) = hookfast(&airalo, Some(database.url()), &[&order[..], more].concat()).await;
+        assert!(!done && text.contains("'shop-1' was ordered at 2") && text.contains("--again"), "{text}");
+        assert!(text.contains("Airalo's answer is not known") && !text.contains("would order"), "{text}");
+    }
+    assert_eq!(airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1);
     // Airalo's list has it.
     let (done, text) = hookfast(&airalo, None, &["orders", "--remote"]).await;
     assert!(done && text.contains("shop-1") && text.contains("completed"), "{text}");
     let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
     assert!(done && text.contains("shop-1: found and brought in: "), "{text}");
+    let (done, text) = hookfast(&airalo, Some(database.url()), &[&order[..], &["--again"]].concat()).await;
+    assert!(
+        !done && text.contains("this is a second order, and is paid for") && text.contains("would order"),
+        "{text}"
+    );
     // What such a package cost the last time.
     sqlx::raw_sql(
         "INSERT INTO hookfast_data.airalo_orders (source_id, request_id, state, rank, description, package_id, net_price, currency, event_id, received_at) \
@@ -87,14 +102,83 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     let three = ["order", "emulated-lost", "--quantity", "3", "--description", "shop-3"];
     let (done, text) = hookfast(&airalo, Some(database.url()), &three).await;
     assert!(!done && text.contains("cost 3.6 USD each, so this costs about 10.80 USD"), "{text}");
+    let (done, text) = hookfast(&airalo, None, &["emulate", "--help"]).await;
+    for package in ["emulated-lost", "emulated-new-order", "emulated-duplicate", "emulated-failed"] {
+        assert!(done && text.contains(package), "{package}: {text}");
+    }
     let (done, text) = hookfast(&airalo, None, &["emulate", "--lost", "1.5"]).await;
     assert!(!done && text.contains("a share is 0 to 1"), "{text}");
+    // Also where only a result is known of it.
+    let earlier = ["order", "emulated-lost", "--description", "earlier", "--yes"];
+    let (done, text) = hookfast(&airalo, Some(database.url()), &earlier).await;
+    assert!(!done && text.contains("'earlier' was ordered at 2") && text.contains("(request r)"), "{text}");
     // One that nobody has.
     let expect = ["expect", "a-request-of-somebody", "--description", "shop-2", "--within", "1"];
     let (done, text) = hookfast(&airalo, Some(database.url()), &expect).await;
     assert!(done && text.contains("is expected"), "{text}");
     let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
     assert!(!done && text.contains("shop-2: Airalo's list has no order with this description"), "{text}");
+}
+
+#[tokio::test]
+async fn the_client_secret_goes_in_clear_text_to_this_machine_only() {
+    let airalo = Airalo::start(at_once()).await;
+    let to = |base_url: &str| ClientSettings { base_url: base_url.to_owned(), ..airalo.settings() };
+    for elsewhere in
+        ["http://partners-api.airalo.com", "http://10.0.0.7:9400", "http://emulator:9400", "http://[2606:4700::1111]/"]
+    {
+        let error = Client::new(to(elsewhere)).expect_err(elsewhere).to_string();
+        assert!(error.contains("in clear text: nothing was sent. Use https://"), "{error}");
+    }
+    for here in
+        ["http://127.0.0.2:9400", "http://localhost:9400", "http://[::1]:9400", "https://partners-api.airalo.com"]
+    {
+        assert!(Client::new(to(here)).is_ok(), "{here}");
+    }
+}
+
+#[tokio::test]
+async fn newlines_at_the_end_belong_to_no_credentials_of_the_commands() {
+    let airalo = Airalo::start(at_once()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (config, secret) = (folder.path().join("hookfast.toml"), folder.path().join("secret"));
+    std::fs::write(&secret, format!("{AIRALO_SECRET}\n")).expect("written");
+    let api =
+        format!("[sources.airalo.api]\nbase_url = 'http://{}'\nclient_id = 'env:AIRALO_CLIENT_ID'\n", airalo.address);
+    let file = format!("file:{}", secret.display());
+    for (reference, arguments) in [
+        (&*file, &["status", "--config"][..]),
+        ("env:AIRALO_CLIENT_SECRET", &["status", "--config"]),
+        ("", &["status"]),
+    ] {
+        let text = format!(
+            "[sources.airalo]\nkind = 'airalo'\nsecrets = ['{reference}']\n{api}client_secret = '{reference}'\n"
+        );
+        std::fs::write(&config, text).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+        command.arg("airalo").args(arguments).current_dir(folder.path());
+        if !reference.is_empty() {
+            command.arg(&config);
+        }
+        command.env("AIRALO_BASE_URL", format!("http://{}\n", airalo.address));
+        command
+            .env("AIRALO_CLIENT_ID", format!("{CLIENT_ID}\n"))
+            .env("AIRALO_CLIENT_SECRET", format!("{AIRALO_SECRET}\r\n"));
+        let run = tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("it ends");
+        let said = String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned();
+        assert!(run.status.success() && said.contains("async_orders"), "{reference}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_calls_with_other_credentials_once_they_are_replaced() {
+    let airalo = Airalo::start(at_once()).await;
+    let client = airalo.client();
+    client.check_credentials().await.expect("the right ones");
+    client.replace_credentials("somebody".to_owned(), "another-secret-0123456789".to_owned().into());
+    assert!(client.check_credentials().await.is_err(), "the token of before is not used");
+    client.replace_credentials(CLIENT_ID.to_owned(), AIRALO_SECRET.to_owned().into());
+    client.check_credentials().await.expect("the right ones again");
 }
 
 #[tokio::test]

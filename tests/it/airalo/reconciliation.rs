@@ -6,7 +6,7 @@ use hookfast::airalo::{
     Account, Found, PlaceError, Reconciler,
     client::{Client, ClientSettings, NewOrder},
     emulator::Mishaps,
-    place_order,
+    place_order, place_order_again,
 };
 use hookfast::app::{Builder, Subscription};
 use hookfast::ingress::{OnInvalidSignature, Source};
@@ -79,6 +79,12 @@ impl Shop {
 
     pub(super) async fn place(&self, description: &str, within: Duration) -> Result<String, PlaceError> {
         let placed = place_order(&self.pool, &self.client, "airalo", &self.order(description), within).await;
+        placed.map(|placed| placed.request_id)
+    }
+
+    /// The same where the description was used before.
+    async fn place_again(&self, description: &str, within: Duration) -> Result<String, PlaceError> {
+        let placed = place_order_again(&self.pool, &self.client, "airalo", &self.order(description), within).await;
         placed.map(|placed| placed.request_id)
     }
 
@@ -314,9 +320,12 @@ async fn a_result_that_cannot_be_stored_is_looked_for_again() {
 #[tokio::test]
 async fn a_description_is_no_other_orders() {
     let shop = Shop::start(at_once(), NEVER).await;
-    shop.place("shop-1", NEVER).await.expect("taken");
+    let first = shop.place("shop-1", NEVER).await.expect("taken");
     shop.until(STATE, "shop-1 completed").await;
-    shop.place("shop-1", NEVER).await.expect("Airalo does not mind");
+    let refused = shop.place("shop-1", NEVER).await.expect_err("used").to_string();
+    assert!(refused.contains("'shop-1' was ordered at 2") && refused.contains(&first), "{refused}");
+    assert_eq!(shop.airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1);
+    shop.place_again("shop-1", NEVER).await.expect("Airalo does not mind");
     let double = "SELECT count(*) || ' ' || bool_and(possible_double_purchase) || ' ' || min(cardinality(conflict_event_ids)) FROM hookfast.airalo_orders";
     shop.until(double, "2 true 1").await;
     shop.end().await;
@@ -325,7 +334,8 @@ async fn a_description_is_no_other_orders() {
     let mishaps = Mishaps { broken_answer: 1.0, lost: 1.0, ..at_once() };
     let shop = Shop::start(mishaps, NEVER).await;
     assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Unknown(..))));
-    let again = shop.place("shop-1", NEVER).await.expect_err("it is unknown");
+    assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Used(..))));
+    let again = shop.place_again("shop-1", NEVER).await.expect_err("it is unknown");
     assert!(matches!(again, PlaceError::NotSent(_)) && again.to_string().contains("is unknown still"), "{again}");
     assert_eq!(shop.airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1);
     shop.end().await;

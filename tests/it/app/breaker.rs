@@ -29,6 +29,7 @@ pub(super) fn http_to(sink: &Sink) -> Arc<HttpHandler> {
         timeout: Duration::from_secs(60),
         allow_private: true,
         headers: vec![],
+        forward_headers: vec![],
         dead_on: vec![],
     };
     Arc::new(HttpHandler::new(settings).expect("a handler"))

@@ -47,7 +47,7 @@ async fn one_that_panics_hangs_fails_or_answers_garbage_waits_alone() {
     let panicked = error("panics").fetch_one(&running.pool).await.expect("an error");
     assert_eq!(panicked, "the handler panicked: a \u{fffd} bug");
     let hung = error("hangs").fetch_one(&running.pool).await.expect("an error");
-    assert_eq!(hung, "the handler did not end within 100ms");
+    assert_eq!(hung, "timed out after 100 ms: the handler did not end in this time (setting timeout)");
     let garbage = error("garbage").fetch_one(&running.pool).await.expect("an error");
     assert!(garbage.starts_with('\u{fffd}') && garbage.len() <= 2000, "{} bytes", garbage.len());
     assert_eq!(running.count("SELECT count(*) FROM hookfast_data.outbox").await, 0);

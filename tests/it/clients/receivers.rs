@@ -11,7 +11,8 @@ use crate::support::{
 use hookfast::signing::standard_webhooks;
 use hookfast::sources::airalo::sample;
 use sqlx::AssertSqlSafe;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ESIMS: &str = "SELECT coalesce(string_agg(iccid || ' ' || order_id || ' ' || (qrcode LIKE 'LPA:%'), ', ' ORDER BY iccid), 'none') FROM shop.esims";
 const ALERTS: &str = "SELECT coalesce(string_agg(type, ', ' ORDER BY type), 'none') FROM shop.alerts";
@@ -72,6 +73,93 @@ async fn each_language_takes_an_order_verified_and_once() {
             let marked = "SELECT count(*)::text FROM shop.received WHERE webhook_id = 'by-hand'";
             assert_eq!(text(marked).await == "1", status == 204, "{language}");
         }
+    }
+}
+
+/// A request with these headers beside its path, and a body.
+fn raw(headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    [format!("POST /hook HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n").as_bytes(), body].concat()
+}
+
+/// The status of the answer; 0 where the connection is closed without one.
+async fn status_of(address: std::net::SocketAddr, request: &[u8]) -> u16 {
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("the receiver listens");
+    let mut answer = [0; 12];
+    let exchange = async {
+        // A receiver may close before it has read everything.
+        let _ = stream.write_all(request).await;
+        stream.read_exact(&mut answer).await
+    };
+    match tokio::time::timeout(Duration::from_secs(18), exchange)
+        .await
+        .expect("an answer, or the end of the connection")
+    {
+        Ok(_) => String::from_utf8_lossy(&answer[9..]).parse().expect("a status"),
+        Err(_) => 0,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_sender_of_ours_sends_gets_4xx_and_leaves_no_trace() {
+    for language in receivers() {
+        let database = database().await;
+        let receiver = Receiver::start(language, database.url()).await;
+        let address = receiver.address;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+        let secret = standard_webhooks::parse_secret("it", HANDLER_SECRET).expect("a secret");
+        let signed = |body: &[u8]| standard_webhooks::sign(std::slice::from_ref(&secret), "odd", now, body);
+        let request = |length: &str, signature: &str, body: &[u8]| {
+            let time = now.to_string();
+            let names = [("webhook-id", "odd"), ("webhook-timestamp", &*time), ("webhook-signature", signature)];
+            raw(&[&names[..], &[("content-length", length)]].concat(), body)
+        };
+        let body = b"{\"level\":\"90%\"}".as_slice();
+        let (length, not_text) = (body.len().to_string(), b"\xff\xfe{}".as_slice());
+        let good = signed(body);
+        for (what, request) in [
+            ("a negative length", request("-1", &good, body)),
+            ("a length that is no number", request("1e3", &good, body)),
+            ("a huge length", request("1000000000000", &good, body)),
+            ("a signature without a version", request(&length, "abc", body)),
+            ("a signature of three parts", request(&length, "v1,a,b", body)),
+            ("a signature that is empty", request(&length, "v1,", body)),
+            ("a version alone", request(&length, "v1", body)),
+            ("a body that is not text", request("4", &signed(b"{}"), not_text)),
+            ("no headers at all", raw(&[("content-length", &length)], body)),
+            (
+                "a time that is none",
+                raw(
+                    &[
+                        ("webhook-id", "odd"),
+                        ("webhook-timestamp", "1e400"),
+                        ("webhook-signature", &good),
+                        ("content-length", &length),
+                    ],
+                    body,
+                ),
+            ),
+        ] {
+            // PHP's own server, which is for trying out, ends on this before the program sees anything.
+            if language == "php" && what == "a huge length" {
+                continue;
+            }
+            let status = status_of(address, &request).await;
+            // PHP's own server closes the connection on a length it cannot read.
+            let closed = language == "php" && status == 0 && what.contains("length");
+            assert!((400..500).contains(&status) || closed, "{language}: {what} gets {status}");
+        }
+        // PHP leaves the time to the server in front of it.
+        if language != "php" {
+            let silent = request("100", &good, body);
+            let status = status_of(address, &silent).await;
+            assert!(status == 0 || status == 408, "{language}: half a body gets {status}");
+        }
+        let errors = receiver.errors();
+        for trace in ["Traceback", "    at ", "Stack trace", "PHP Warning", "PHP Fatal"] {
+            assert!(!errors.contains(trace), "{language}: {errors}");
+        }
+        assert_eq!(status_of(address, &request(&length, "v1,AAAA", body)).await, 401, "{language} goes on");
     }
 }
 

@@ -2,5 +2,5 @@
 
 mod samples;
 mod standard_webhooks;
-mod vectors;
+pub(crate) mod vectors;
 mod wire;

@@ -25,7 +25,7 @@ pub(super) fn vectors(name: &str) -> Vec<Vector> {
 }
 
 /// The section `[sources.NAME]` of the sample file, with nothing changed but the `#` before its lines.
-pub(super) fn sample(name: &str) -> String {
+pub(crate) fn sample(name: &str) -> String {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/hookfast.sample.toml");
     let text = fs::read_to_string(file).expect("the sample");
     let lines = text.lines().skip_while(|line| *line != format!("#[sources.{name}]"));

@@ -3,6 +3,7 @@
 use super::server::Server;
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -84,6 +85,8 @@ pub(crate) fn receivers() -> Vec<&'static str> {
 pub(crate) struct Receiver {
     process: Child,
     pub(crate) url: String,
+    pub(crate) address: SocketAddr,
+    errors: tempfile::NamedTempFile,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -95,13 +98,14 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
+    /// What it has written on standard error.
+    pub(crate) fn errors(&self) -> String {
+        fs::read_to_string(self.errors.path()).expect("a file")
+    }
+
     pub(crate) async fn start(language: &str, database_url: &str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let examples = root.join("examples/receivers");
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a port")
-            .port();
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/receivers");
+        let port = free_port();
         let (mut command, mut folder) = (Command::new(language), None);
         match language {
             "python" => {
@@ -109,10 +113,7 @@ impl Receiver {
                 command.arg(examples.join("python/receiver.py")).arg(port.to_string());
             }
             "node" => {
-                let beside = tempfile::tempdir().expect("a folder");
-                fs::copy(examples.join("node/receiver.mjs"), beside.path().join("receiver.mjs")).expect("copied");
-                let libraries = root.join("target/clients/node-receiver/node_modules");
-                std::os::unix::fs::symlink(libraries, beside.path().join("node_modules")).expect("linked");
+                let beside = beside_node_libraries("receiver.mjs");
                 command.arg(beside.path().join("receiver.mjs")).arg(port.to_string());
                 folder = Some(beside);
             }
@@ -120,13 +121,40 @@ impl Receiver {
                 command.arg("-S").arg(format!("127.0.0.1:{port}")).arg(examples.join("php/receiver.php"));
             }
         }
-        command.env("DATABASE_URL", database_url).env("SHOP_WEBHOOK_SECRET", super::server::HANDLER_SECRET);
-        let process = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("it starts");
-        let receiver = Self { process, url: format!("http://127.0.0.1:{port}/hook"), _folder: folder };
-        super::wait_until(&format!("the {language} receiver"), async || {
-            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
-        })
-        .await;
+        command.env("DATABASE_URL", database_url);
+        Self::run(command, port, folder).await
+    }
+
+    /// The example of `docs/HANDLERS.md`.
+    pub(crate) async fn express() -> Self {
+        let (port, folder) = (free_port(), beside_node_libraries("express.mjs"));
+        let mut command = Command::new("node");
+        command.arg(folder.path().join("express.mjs")).env("PORT", port.to_string());
+        Self::run(command, port, Some(folder)).await
+    }
+
+    async fn run(mut command: Command, port: u16, folder: Option<tempfile::TempDir>) -> Self {
+        let errors = tempfile::NamedTempFile::new().expect("a file");
+        command.env("SHOP_WEBHOOK_SECRET", super::server::HANDLER_SECRET);
+        command.stderr(errors.reopen().expect("a file")).stdout(Stdio::null());
+        let process = command.spawn().expect("it starts");
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let receiver = Self { process, url: format!("http://{address}/hook"), address, errors, _folder: folder };
+        super::wait_until("the receiver", async || tokio::net::TcpStream::connect(address).await.is_ok()).await;
         receiver
     }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener.expect("a port").port()
+}
+
+/// A folder with that program of the examples: modules are looked for beside the file.
+fn beside_node_libraries(program: &str) -> tempfile::TempDir {
+    let (root, beside) = (Path::new(env!("CARGO_MANIFEST_DIR")), tempfile::tempdir().expect("a folder"));
+    fs::copy(root.join("examples/receivers/node").join(program), beside.path().join(program)).expect("copied");
+    let libraries = root.join("target/clients/node-receiver/node_modules");
+    std::os::unix::fs::symlink(libraries, beside.path().join("node_modules")).expect("linked");
+    beside
 }

@@ -72,6 +72,17 @@ impl Server {
         Self::spawn_with(command, None, Stdio::from(output))
     }
 
+    /// The same with no other secret than the command has.
+    pub(crate) fn start_as_it_is(command: Command) -> Self {
+        Self::spawn(command, None)
+    }
+
+    /// Writes another configuration in the place of the one it was started with.
+    pub(crate) fn configure(&self, config: &str) {
+        let folder = self._config.as_ref().expect("it was started with a configuration");
+        std::fs::write(folder.path().join("hookfast.toml"), config).expect("a file");
+    }
+
     /// The same where it has to find a secret by itself.
     pub(crate) fn start_without_secret(mut command: Command) -> Self {
         command.env_remove("AIRALO_CLIENT_SECRET");

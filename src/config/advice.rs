@@ -1,0 +1,146 @@
+//! What is allowed in a configuration and would surprise: `hookfast check` prints it.
+
+use super::{Config, HandlerConfig, HandlerKind};
+use crate::domain::{PayloadFields, Pointer, TypePattern};
+use crate::handlers::sends_in_the_clear;
+use crate::sources::Advice;
+
+/// The first segment of Hookfast's own types, and its own source.
+const OWN: &str = "hookfast";
+
+/// A source as handlers see it: its name, what its types begin with (`None`: they may be any), its fields.
+struct Known {
+    name: String,
+    prefix: Option<String>,
+    fields: PayloadFields,
+}
+
+impl Config {
+    /// Everything there is to say, with where it is.
+    pub fn advice(&self) -> Vec<Advice> {
+        let known = self.known();
+        let mut advice: Vec<_> = self.odd_secrets().into_iter().map(Advice::Warning).collect();
+        for source in &self.sources {
+            let place = |text: &String| format!("[sources.{}] {text}", source.name);
+            advice.extend(source.kind.advice().iter().map(|said| match said {
+                Advice::Note(text) => Advice::Note(place(text)),
+                Advice::Warning(text) => Advice::Warning(place(text)),
+            }));
+            for pointer in source.kind.key_members() {
+                let fields = source.kind.fields().and(&source.fields);
+                if is_secret(&pointer, &fields) {
+                    advice.push(Advice::Warning(format!(
+                        "[sources.{}] key: '{pointer}' is one of its secret_fields, and readers of the database see the idempotency key. Take another member, or leave it out of secret_fields",
+                        source.name
+                    )));
+                }
+            }
+        }
+        advice.extend(known.iter().flat_map(searched_secrets));
+        advice.extend(self.handlers.iter().flat_map(|handler| self.of_handler(handler, &known)));
+        advice
+    }
+
+    fn known(&self) -> Vec<Known> {
+        let sent = self.sources.iter().map(|source| Known {
+            name: source.name.to_string(),
+            prefix: source.kind.type_prefix(),
+            fields: source.kind.fields().and(&source.fields),
+        });
+        let fed = self.sql_sources.iter().map(|(name, fields)| Known {
+            name: name.to_string(),
+            prefix: None,
+            fields: fields.clone(),
+        });
+        let own = Known { name: OWN.to_owned(), prefix: Some(OWN.to_owned()), fields: PayloadFields::default() };
+        sent.chain(fed).chain([own]).collect()
+    }
+
+    fn of_handler(&self, handler: &HandlerConfig, known: &[Known]) -> Vec<Advice> {
+        let takes = |source: &&Known| {
+            handler.sources.as_ref().is_none_or(|names| names.iter().any(|name| name.as_str() == source.name))
+        };
+        let from: Vec<_> = known.iter().filter(takes).collect();
+        let mut advice = Vec::new();
+        for pattern in &handler.types {
+            if !from.iter().any(|source| may_match(pattern, source.prefix.as_deref())) {
+                let prefixes: Vec<_> = from.iter().filter_map(|source| source.prefix.as_deref()).collect();
+                advice.push(Advice::Warning(format!(
+                    "[handlers.{}] types: '{pattern}' matches nothing that its sources send: their types begin with {}. Correct the pattern, or the source's type_prefix",
+                    handler.name,
+                    prefixes.join(", ")
+                )));
+            }
+        }
+        if let Some(order) = &handler.policy.order
+            && let Some(source) = from.iter().find(|source| is_secret(&order.by, &source.fields))
+        {
+            advice.push(Advice::Warning(format!(
+                "[handlers.{}] ordered_by: '{}' is one of the secret_fields of [sources.{}], and readers of the database see the key that a delivery keeps order by. Take another member, or leave it out of secret_fields",
+                handler.name, order.by, source.name
+            )));
+        }
+        if let HandlerKind::Http(http) = &handler.kind
+            && sends_in_the_clear(&http.url)
+        {
+            advice.push(Advice::Warning(format!(
+                "[handlers.{}] url: http:// to a public host: whoever is on the way reads the bodies. Use https://",
+                handler.name
+            )));
+        }
+        advice
+    }
+}
+
+/// Whether a type with that prefix can match.
+fn may_match(pattern: &TypePattern, prefix: Option<&str>) -> bool {
+    let Some(prefix) = prefix else { return true };
+    let types = format!("{prefix}.");
+    match pattern.as_str() {
+        "*" => true,
+        pattern => match pattern.strip_suffix('*') {
+            Some(begins) => begins.starts_with(&types) || types.starts_with(begins),
+            None => pattern.starts_with(&types),
+        },
+    }
+}
+
+/// A secret member's whole value is hidden, so whatever is below one counts too.
+fn is_secret(pointer: &Pointer, fields: &PayloadFields) -> bool {
+    pointer.steps().iter().any(|step| fields.secret().contains(&step.to_lowercase()))
+}
+
+fn searched_secrets(source: &Known) -> impl Iterator<Item = Advice> {
+    let both = source.fields.search().iter().filter(|name| source.fields.secret().contains(name));
+    both.map(|name| {
+        Advice::Warning(format!(
+            "[sources.{}] search_fields: '{name}' is one of its secret_fields too: readers of the database can find out its value by searching for it. Leave it out of one of the two",
+            source.name
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_match;
+
+    #[test]
+    fn a_pattern_may_match_what_begins_as_it_does() {
+        for (pattern, prefix, expected) in [
+            ("*", Some("stripe"), true),
+            ("*", None, true),
+            ("strip.*", None, true),
+            ("strip.*", Some("stripe"), false),
+            ("stripe.*", Some("stripe"), true),
+            ("stripe.*", Some("stripe.eu"), true),
+            ("stripe.eu.*", Some("stripe"), true),
+            ("stripe.us.*", Some("stripe.eu"), false),
+            ("stripe", Some("stripe"), false),
+            ("stripe.paid", Some("stripe"), true),
+            ("stripe.e.*", Some("stripe.eu"), false),
+        ] {
+            let pattern = pattern.parse().expect("a pattern");
+            assert_eq!(may_match(&pattern, prefix), expected, "{pattern} {prefix:?}");
+        }
+    }
+}

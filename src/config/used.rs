@@ -1,0 +1,95 @@
+//! Which secrets a configuration uses, and what for.
+
+use super::{
+    Config, HandlerKind,
+    secrets::{SecretError, SecretRef, Value, surplus},
+};
+
+/// One value that is read for one setting.
+pub(crate) struct UsedSecret<'c> {
+    /// The table it is for: `[sources.airalo]`.
+    pub(crate) table: String,
+    /// The setting: `secrets`, `headers.authorization`.
+    pub(crate) setting: String,
+    value: Found<'c>,
+}
+
+enum Found<'c> {
+    Reference(&'c SecretRef),
+    Text(&'c str),
+}
+
+impl UsedSecret<'_> {
+    /// What it is called: the reference, or that it stands in the file.
+    pub(crate) fn label(&self) -> String {
+        match self.value {
+            Found::Reference(reference) => reference.to_string(),
+            Found::Text(_) => "the text in the file".to_owned(),
+        }
+    }
+
+    pub(crate) fn is_environment(&self) -> bool {
+        matches!(self.value, Found::Reference(reference) if reference.is_environment())
+    }
+
+    pub(crate) fn read(&self) -> Result<String, SecretError> {
+        match self.value {
+            Found::Reference(reference) => reference.read(),
+            Found::Text(text) => Ok(text.to_owned()),
+        }
+    }
+}
+
+impl<'c> From<&'c Value> for Found<'c> {
+    fn from(value: &'c Value) -> Self {
+        match value {
+            Value::Reference(reference) => Self::Reference(reference),
+            Value::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl Config {
+    /// Every value that may be replaced while a process runs, in the order of the tables.
+    pub(crate) fn used_secrets(&self) -> Vec<UsedSecret<'_>> {
+        let mut used = Vec::new();
+        let mut add =
+            |table: String, setting: &str, value| used.push(UsedSecret { table, setting: setting.to_owned(), value });
+        for source in &self.sources {
+            let table = || format!("[sources.{}]", source.name);
+            for reference in source.secrets.references() {
+                add(table(), "secrets", Found::Reference(reference));
+            }
+            if let Some(api) = &source.api {
+                let table = || format!("[sources.{}.api]", source.name);
+                add(table(), "client_id", (&api.client_id).into());
+                add(table(), "client_secret", Found::Reference(&api.client_secret));
+            }
+        }
+        for handler in &self.handlers {
+            let HandlerKind::Http(http) = &handler.kind else { continue };
+            let table = || format!("[handlers.{}]", handler.name);
+            for reference in http.secrets.references() {
+                add(table(), "secrets", Found::Reference(reference));
+            }
+            for (name, value) in &http.headers {
+                add(table(), &format!("headers.{name}"), value.into());
+            }
+        }
+        used
+    }
+
+    /// Secrets with something around them that is probably not part of them, a sentence each. None shows a value.
+    pub fn odd_secrets(&self) -> Vec<String> {
+        let odd = |used: UsedSecret<'_>| {
+            let what = surplus(&used.read().ok()?)?;
+            Some(format!(
+                "{} {}: {} {what}, which is used as part of it. Remove it where the secret comes from, unless the other side has it too",
+                used.table,
+                used.setting,
+                used.label()
+            ))
+        };
+        self.used_secrets().into_iter().filter_map(odd).collect()
+    }
+}

@@ -1,0 +1,157 @@
+//! `hookfast check` refuses what `hookfast serve` refuses, in the same words, and warns of what would surprise.
+
+use super::{File, checked, hookfast};
+use crate::support::{postgres::database, server::HANDLER_SECRET};
+use hookfast::cluster::{Cluster, ClusterOptions, Durability};
+use sqlx::{Connection, PgConnection};
+
+const SECRET: (&str, &str) = ("AIRALO_CLIENT_SECRET", "0123456789abcdef");
+const AIRALO: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n";
+
+fn warnings(said: &str) -> Vec<&str> {
+    said.lines().filter(|line| line.starts_with("warn")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_refuses_what_serve_would_refuse() {
+    let database = database().await;
+    let addresses = [("HOOKFAST_LISTEN", "127.0.0.1:0"), ("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")];
+    let variables = [("DATABASE_URL", database.url()), SECRET, addresses[0], addresses[1]];
+    for (handler, why) in [
+        ("kind = 'sql'\ntypes = ['*']\nfunction = 'shop.nowhere'", "there is no function shop.nowhere(hookfast.event)"),
+        ("kind = 'pull'\ntypes = ['*']\nfilter = '$.a'", "the payload filter '$.a' cannot be used"),
+    ] {
+        let config = File::new(&format!("{AIRALO}[handlers.shop]\n{handler}\n"));
+        let (served, refused) = hookfast(&["serve", "--config", config.name()], &variables);
+        let refused = refused.lines().find(|line| line.contains(why)).unwrap_or_default();
+        let refused = refused.trim_start_matches("hookfast: ");
+        assert!(!served && refused.starts_with("handler 'shop': "), "{refused}");
+        let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
+        assert!(!passed && said.contains(&format!("WRONG  {refused}")), "{refused} is not in:\n{said}");
+    }
+    // Before the migrations nothing of it can be known.
+    sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
+        .execute(&mut database.connect().await)
+        .await
+        .expect("gone");
+    let config =
+        File::new(&format!("{AIRALO}[handlers.shop]\nkind = 'sql'\ntypes = ['*']\nfunction = 'shop.nowhere'\n"));
+    let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
+    assert!(said.contains("note   handlers: ") && !said.contains("there is no function"), "{said}");
+}
+
+#[test]
+fn a_pattern_that_no_source_can_match_is_named() {
+    let config = format!(
+        "{AIRALO}[sources.stripe]\nkind = 'hmac'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\nheader = 'x-s'\nencoding = 'hex'\n\
+         algorithm = 'sha256'\nsigned = '{{body}}'\ntype = ['/type']\ntype_prefix = 'stripe.eu'\n\
+         [handlers.shop]\nkind = 'pull'\ntypes = ['strip.*', 'stripe.*', 'stripe.eu.invoice.paid', 'stripe.us.*', '*', 'hookfast.*', 'airalo.order.*', 'hookfast.new.*']\n\
+         [handlers.other]\nkind = 'pull'\ntypes = ['stripe.*']\nsources = ['airalo']\n"
+    );
+    let said = checked(&config, &[SECRET]);
+    let warned = warnings(&said);
+    for expected in [
+        "[handlers.shop] types: 'strip.*'",
+        "[handlers.shop] types: 'stripe.us.*'",
+        "[handlers.other] types: 'stripe.*'",
+    ] {
+        assert!(warned.iter().any(|line| line.contains(expected)), "{expected} is not in:\n{said}");
+    }
+    assert_eq!(warned.len(), 3, "{said}");
+    // A source that may send any type, and one that applications feed.
+    for source in [
+        "[sources.acme]\nkind = 'standard_webhooks'\nsecrets = ['env:HANDLER_SECRET']\n",
+        "[sources.own]\nkind = 'sql'\n",
+    ] {
+        let said = checked(&[&config, source].concat(), &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)]);
+        assert!(!said.contains("[handlers.shop] types"), "{said}");
+    }
+}
+
+#[test]
+fn a_secret_field_that_readers_would_see_elsewhere_is_named() {
+    let config = "[sources.shop]\nkind = 'hmac'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\nheader = 'x-s'\nencoding = 'hex'\n\
+        algorithm = 'sha256'\nsigned = '{body}'\ntype = ['/type']\ntype_prefix = 'shop'\nkey = ['/data/PIN', '/id']\n\
+        secret_fields = ['pin', 'code']\nsearch_fields = ['code', 'customer']\n\
+        [handlers.books]\nkind = 'pull'\ntypes = ['shop.*']\nordered_by = '/data/pin'\n\
+        [handlers.fine]\nkind = 'pull'\ntypes = ['shop.*']\nordered_by = '/data/id'\n";
+    let said = checked(config, &[SECRET]);
+    for expected in [
+        "[sources.shop] search_fields: 'code'",
+        "[sources.shop] key: '/data/PIN'",
+        "[handlers.books] ordered_by: '/data/pin'",
+    ] {
+        assert!(warnings(&said).iter().any(|line| line.contains(expected)), "{expected} is not in:\n{said}");
+    }
+    assert_eq!(warnings(&said).len(), 3, "{said}");
+}
+
+#[test]
+fn a_receiver_on_a_public_host_by_plain_http_is_named() {
+    let handler = |name: &str, url: &str| {
+        format!(
+            "[handlers.{name}]\nkind = 'http'\ntypes = ['*']\nsecrets = ['env:HANDLER_SECRET']\nurl = '{url}'\nallow_private = true\n"
+        )
+    };
+    let config = [
+        AIRALO.to_owned(),
+        handler("open", "http://shop.example.com/hooks"),
+        handler("address", "http://8.8.8.8/hooks"),
+        handler("tls", "https://shop.example.com/hooks"),
+        handler("near", "http://10.0.0.7:8080/"),
+        handler("here", "http://localhost:8080/"),
+        handler("neighbour", "http://shop:8080/"),
+    ]
+    .concat();
+    let said = checked(&config, &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)]);
+    for expected in ["[handlers.open] url: ", "[handlers.address] url: "] {
+        assert!(warnings(&said).iter().any(|line| line.contains(expected)), "{expected} is not in:\n{said}");
+    }
+    assert_eq!(warnings(&said).len(), 2, "{said}");
+}
+
+/// The script makes a role `hookfast`, which is here the name of the cluster's own superuser.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_that_docker_compose_makes_is_enough_and_no_superuser() {
+    let script =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lib/compose-init.sh")).expect("a script");
+    let sql = script.split_once("<<'SQL'\n").and_then(|(_, rest)| rest.split_once("\nSQL")).expect("its SQL").0;
+    let sql = sql.replace("ROLE hookfast LOGIN", "ROLE composed LOGIN").replace("TO hookfast;", "TO composed;");
+    let cluster = Cluster::start(ClusterOptions::temporary(Durability::Durable)).await.expect("a private Postgres");
+    let mut connection = PgConnection::connect(&cluster.url()).await.expect("a connection");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.replace(":'password'", "'composed'")))
+        .execute(&mut connection)
+        .await
+        .expect(&sql);
+    let mut url = url::Url::parse(&cluster.url()).expect("a URL");
+    url.set_username("composed").expect("a user");
+    url.set_password(Some("composed")).expect("a password");
+    let variables = [("DATABASE_URL", url.as_str()), SECRET];
+    let (migrated, said) = hookfast(&["migrate"], &variables);
+    assert!(migrated && !said.contains("roles for readers"), "{said}");
+    let (passed, said) = hookfast(&["check"], &variables);
+    assert!(passed && warnings(&said).is_empty(), "{said}");
+    let granted = "SELECT has_schema_privilege('hookfast_reader', 'hookfast', 'USAGE') AND has_schema_privilege('hookfast_operator', 'hookfast', 'USAGE')";
+    let granted: bool = sqlx::query_scalar(granted).fetch_one(&mut connection).await.expect("an answer");
+    assert!(granted, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_superuser_is_named() {
+    let database = database().await;
+    let (_, said) = hookfast(&["check"], &[("DATABASE_URL", database.url()), SECRET]);
+    assert!(warnings(&said).iter().any(|line| line.contains("superuser")), "{said}");
+    let role = format!("plain_{}", std::process::id());
+    let mut connection = database.connect().await;
+    let name: String =
+        sqlx::query_scalar("SELECT current_database()").fetch_one(&mut connection).await.expect("a name");
+    let make = format!("CREATE ROLE {role} LOGIN PASSWORD 'plain'; GRANT CREATE ON DATABASE {name} TO {role}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&mut connection).await.expect("a role");
+    let mut url = url::Url::parse(database.url()).expect("a URL");
+    url.set_username(&role).expect("a user");
+    url.set_password(Some("plain")).expect("a password");
+    let (_, said) = hookfast(&["check"], &[("DATABASE_URL", url.as_str()), SECRET]);
+    let undo = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(undo)).execute(&mut connection).await.expect("gone");
+    assert!(said.contains("ok     database") && !said.contains("superuser"), "{said}");
+}
