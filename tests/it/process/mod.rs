@@ -2,9 +2,11 @@
 
 mod canary;
 mod dev;
+mod frozen;
 mod gate;
 mod killed;
 mod outage;
+mod read_only;
 mod readmitted;
 mod replay;
 mod shutdown;

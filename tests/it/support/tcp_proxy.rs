@@ -1,7 +1,8 @@
-//! A line to Postgres that tests can cut, stall, and break at the worst moment: after the server has got a statement
-//! and before the client has got the answer.
+//! A line to Postgres that tests can cut, stall, freeze, and break at the worst moment: after the server has got a
+//! statement and before the client has got the answer.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,6 +32,10 @@ enum Line {
 struct Shared {
     server: SocketAddr,
     line: watch::Sender<Line>,
+    /// How many connections have been accepted.
+    accepted: AtomicU64,
+    /// The connections up to this number carry nothing any more, ever.
+    frozen: AtomicU64,
     plan: Mutex<Option<Plan>>,
 }
 
@@ -48,7 +53,7 @@ impl TcpProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         url.set_port(Some(listener.local_addr().expect("it is bound").port())).expect("a URL with a host");
         let server = server.parse().expect("an address and a port");
-        let shared = Arc::new(Shared { server, line: watch::Sender::new(Line::Open), plan: Mutex::new(None) });
+        let shared = Arc::new(Shared { server, line: watch::Sender::new(Line::Open), plan: Mutex::new(None), accepted: AtomicU64::new(0), frozen: AtomicU64::new(0) });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { url: url.into(), shared, accepting }
     }
@@ -66,6 +71,11 @@ impl TcpProxy {
     /// Keeps the connections and carries nothing, in either direction.
     pub(crate) fn stall(&self) {
         self.shared.line.send_replace(Line::Stalled);
+    }
+
+    /// The connections that are open now stay open and never carry a byte again; new ones work.
+    pub(crate) fn freeze(&self) {
+        self.shared.frozen.store(self.shared.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// Carries everything again, also what was held up by [`TcpProxy::stall`].
@@ -101,12 +111,13 @@ impl Drop for TcpProxy {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
-        tokio::spawn(async move { carry(client, &shared).await });
+        let number = shared.accepted.fetch_add(1, Ordering::SeqCst) + 1;
+        tokio::spawn(async move { carry(client, number, &shared).await });
     }
 }
 
 /// Carries one connection to its end.
-async fn carry(mut client: TcpStream, shared: &Shared) {
+async fn carry(mut client: TcpStream, number: u64, shared: &Shared) {
     let mut line = shared.line.subscribe();
     let is_cut = async { line.wait_for(|line| *line == Line::Cut).await.is_err() };
     let mut broken = None;
@@ -117,8 +128,8 @@ async fn carry(mut client: TcpStream, shared: &Shared) {
         let (from_server, to_server) = server.split();
         broken = tokio::select! {
             biased;
-            broken = carry_messages(from_client, to_server, shared) => broken,
-            broken = carry_bytes(from_server, to_client, shared) => broken,
+            broken = carry_messages(from_client, to_server, number, shared) => broken,
+            broken = carry_bytes(from_server, to_client, number, shared) => broken,
         };
         // The client hears nothing more. Closing the other side now could make the system throw away what the server
         // has not read yet, so it is let finish first.
@@ -138,9 +149,12 @@ async fn carry(mut client: TcpStream, shared: &Shared) {
 }
 
 impl Shared {
-    /// Waits while the line is stalled.
-    async fn is_moving(&self) {
+    /// Waits while the line is stalled, and for ever where the connection is frozen.
+    async fn is_moving(&self, number: u64) {
         let _ = self.line.subscribe().wait_for(|line| *line != Line::Stalled).await;
+        if number <= self.frozen.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
     }
 
     fn take_plan_for_message(&self, message: &[u8]) -> Option<oneshot::Sender<()>> {
@@ -177,11 +191,12 @@ impl Shared {
 async fn carry_messages(
     mut client: ReadHalf<'_>,
     mut server: WriteHalf<'_>,
+    number: u64,
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
     let (mut pending, mut is_started, mut broken) = (Vec::new(), false, None);
     while client.read_buf(&mut pending).await.is_ok_and(|count| count > 0) {
-        shared.is_moving().await;
+        shared.is_moving(number).await;
         while let Some(length) = message_length(&pending, is_started) {
             let message: Vec<u8> = pending.drain(..length).collect();
             broken = broken.or_else(|| shared.take_plan_for_message(&message));
@@ -200,12 +215,13 @@ async fn carry_messages(
 async fn carry_bytes(
     mut server: ReadHalf<'_>,
     mut client: WriteHalf<'_>,
+    number: u64,
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
     let mut chunk = vec![0; 16 * 1024];
     loop {
         let count = server.read(&mut chunk).await.ok().filter(|count| *count > 0)?;
-        shared.is_moving().await;
+        shared.is_moving(number).await;
         let (count, broken) = shared.take_plan_for_chunk(count);
         client.write_all(&chunk[..count]).await.ok()?;
         if broken.is_some() {
