@@ -100,4 +100,5 @@ pub mod receiver;
 pub mod signing;
 pub mod sources;
 pub mod store;
+mod throttle;
 pub mod worker;

@@ -7,8 +7,13 @@ use crate::store::{
     SourceId, SourceRegistration, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions, ensure_roles,
     migrate, register_handlers, register_sources, set_retention, wake_pulled_keys,
 };
+use crate::throttle::{Backoff, throttled};
 use sqlx::PgPool;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long to wait before the database is tried again: from, to.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -44,17 +49,17 @@ pub(super) struct Opened {
 /// Only what waiting does not mend: a schema this program may not run on, a migration that fails, or a statement the
 /// server refuses, as where a privilege is missing.
 pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError> {
-    let mut pause = RETRY.0;
+    let mut backoff = Backoff::new(RETRY.0, RETRY.1);
     loop {
         let error = match try_open(registration).await {
             Ok(opened) => return Ok(opened),
             Err(RunError::Database(error)) if error.fault() != Fault::Other => error,
             Err(error) => return Err(error),
         };
-        tracing::warn!(%error, database = %registration.database,
+        throttled!(warn, %error, database = %registration.database,
             "the database is not there; webhooks are answered 503, and this is tried again");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RETRY.1);
+        backoff.failed(Instant::now());
+        backoff.wait().await;
     }
 }
 

@@ -1,17 +1,13 @@
 //! The accept loop: bounded, never ended by an error, ended by a token.
 
 use super::{
-    Problem, Seldom,
+    Problem,
     connection::{self, ConnectionLimits},
     farewell::Farewells,
 };
+use crate::throttle::throttled;
 use axum::Router;
-use std::{
-    future::Future,
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -50,7 +46,6 @@ pub(crate) async fn serve(
     let _cut_when_dropped = cut.clone().drop_guard();
     let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let (tracker, farewells) = (TaskTracker::new(), Farewells::new(full));
-    let (complaints, refusals) = (Seldom::new(Duration::from_secs(10)), Seldom::new(Duration::from_secs(10)));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -61,9 +56,7 @@ pub(crate) async fn serve(
             Ok(stream) => stream,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                if let Some(more) = complaints.pass(Instant::now()) {
-                    tracing::warn!(%error, more, "cannot accept connections; those that are open go on, trying again");
-                }
+                throttled!(warn, %error, "cannot accept connections; those that are open go on, trying again");
                 tokio::select! {
                     () = shutdown.cancelled() => break,
                     () = tokio::time::sleep(PAUSE) => continue,
@@ -85,13 +78,7 @@ pub(crate) async fn serve(
             }
             Err(_) => {
                 turned_away();
-                if let Some(more) = refusals.pass(Instant::now()) {
-                    tracing::warn!(
-                        limit = limits.connections,
-                        more,
-                        "as many connections as may be are open; turned one away"
-                    );
-                }
+                throttled!(warn, limit = limits.connections, "as many connections as may be are open; turned one away");
                 if let Some(farewell) = farewells.say(stream) {
                     let cut = cut.clone();
                     tracker.spawn(async move {
@@ -120,6 +107,7 @@ mod tests {
     use super::*;
     use axum::{http::StatusCode, routing::get};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     /// Fails like a process without free file descriptors, a few times, then accepts.

@@ -8,13 +8,11 @@ mod accept;
 mod connection;
 mod farewell;
 mod problem;
-mod seldom;
 mod watch;
 
 pub(crate) use accept::serve;
 pub(crate) use connection::ConnectionLimits;
 pub(crate) use problem::Problem;
-pub(crate) use seldom::Seldom;
 
 use axum::{
     http::{HeaderValue, header},

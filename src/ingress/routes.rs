@@ -6,8 +6,8 @@ use super::{
     body::{self, Unread},
     limits::{Limits, Room, memory_of},
 };
-use crate::http::Seldom;
 use crate::sources::{Verified, VerifiedRequest};
+use crate::throttle::throttled;
 use axum::{
     Router,
     extract::{Path, Request, State, rejection::PathRejection},
@@ -31,7 +31,6 @@ pub(super) struct Shared<I, E> {
     pub(super) limits: Limits,
     pub(super) bodies: Arc<Room>,
     pub(super) headers: Arc<Room>,
-    pub(super) complaints: Seldom,
 }
 
 /// The last parts of the URL, percent-decoded.
@@ -124,10 +123,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         self.observer.request(source, status.as_u16(), verdict, elapsed);
         let milliseconds = elapsed.as_secs_f64() * 1000.0;
         tracing::debug!(source, status = status.as_u16(), verdict, milliseconds, "request answered");
-        if status.is_server_error()
-            && let Some(more) = self.complaints.pass(Instant::now())
-        {
-            tracing::warn!(source, verdict, more, "a request was answered 503; its sender is asked to repeat it");
+        if status.is_server_error() {
+            throttled!(warn, source, verdict, "a request was answered 503; its sender is asked to repeat it");
         }
         answer.into_response()
     }

@@ -5,9 +5,9 @@ use super::{
     limits::Room,
     routes::{self, Shared},
 };
-use crate::http::{self, Seldom};
+use crate::http;
 use axum::Router;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -21,8 +21,7 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
     /// `observer` (`Arc::new(())` where nobody counts).
     pub fn new(sources: Arc<Sources>, intake: I, evidence: E, observer: Arc<dyn Observer>, limits: Limits) -> Self {
         let (bodies, headers) = (Room::new(limits.bodies_in_flight), Room::new(limits.headers_in_flight));
-        let complaints = Seldom::new(Duration::from_secs(10));
-        Self { shared: Arc::new(Shared { sources, intake, evidence, observer, limits, bodies, headers, complaints }) }
+        Self { shared: Arc::new(Shared { sources, intake, evidence, observer, limits, bodies, headers }) }
     }
 
     /// The routes alone, for a program that serves them by itself. The limits for bodies hold; those for

@@ -1,6 +1,6 @@
 //! What one process at a time does for all: the functions that keep the books for operators, each a step of its own.
 
-use super::StoreError;
+use super::{StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
 
 /// Adds up what SQL clients counted.
@@ -40,11 +40,12 @@ pub async fn watch(pool: &PgPool) -> Result<i64, StoreError> {
 /// # Errors
 /// Where the database cannot be asked; a step is whole or did not happen.
 pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
-    let running: Vec<i64> =
-        sqlx::query_scalar("SELECT id FROM hookfast_data.replays WHERE state = 'running' ORDER BY id")
-            .fetch_all(pool)
-            .await
-            .map_err(StoreError::new("find replays"))?;
+    let running: Vec<i64> = within(
+        POOLED,
+        "find replays",
+        sqlx::query_scalar("SELECT id FROM hookfast_data.replays WHERE state = 'running' ORDER BY id").fetch_all(pool),
+    )
+    .await?;
     let mut made = 0;
     for replay in &running {
         made += step(pool, "step a replay", "SELECT hookfast_data.step_replay($1)", Some(*replay)).await?;
@@ -60,5 +61,5 @@ async fn step(
 ) -> Result<i64, StoreError> {
     let query = sqlx::query_scalar(statement);
     let query = if let Some(argument) = argument { query.bind(argument) } else { query };
-    query.fetch_one(pool).await.map_err(StoreError::new(what))
+    within(POOLED, what, query.fetch_one(pool)).await
 }

@@ -1,6 +1,6 @@
 //! What `hookfast check` wants to know of a database.
 
-use super::{Database, Role, StoreError};
+use super::{Database, Role, StoreError, connect::POOLED, error::within};
 use sqlx::Row;
 
 /// A database as it presents itself.
@@ -46,7 +46,7 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
             settings_arrive: row.try_get(5)?,
         })
     };
-    let inspected = run.await.map_err(StoreError::new("inspect"));
+    let inspected = within(POOLED, "inspect", run).await;
     connection.close().await;
     inspected
 }

@@ -1,6 +1,10 @@
 //! Migrations, recorded in `hookfast_data`: an application may have its own in the same database.
 
-use super::{Database, Role, StoreError};
+use super::{
+    Database, Role, StoreError,
+    connect::{LONGEST, POOLED},
+    error::within,
+};
 use sqlx::{AssertSqlSafe, PgConnection, migrate::Migrator};
 use std::time::{Duration, Instant};
 
@@ -96,7 +100,8 @@ pub async fn migrate_within(database: &Database, patience: Duration) -> Result<u
     let mut connection = database.connect(Role::General).await?;
     // A migration may take longer than anything else, but may not queue in front of ingest.
     let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
-    sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut connection.inner).await.map_err(StoreError::new("migrate"))?;
+    within(connection.deadline(), "migrate", sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut connection.inner))
+        .await?;
     // Tried and polled, not waited for: a waiter's snapshot would deadlock with CREATE INDEX CONCURRENTLY.
     while !lock(&mut connection.inner).await? {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -113,12 +118,13 @@ pub async fn migrate_within(database: &Database, patience: Duration) -> Result<u
 async fn apply(connection: &mut PgConnection, patience: Duration) -> Result<(), MigrateError> {
     let (began, mut said) = (Instant::now(), None::<Instant>);
     loop {
-        let Err(error) = migrator().run_direct(None, connection, false).await else { return Ok(()) };
+        let run = async { Ok(migrator().run_direct(None, connection, false).await) };
+        let Err(error) = within(LONGEST, "migrate", run).await? else { return Ok(()) };
         if !is_in_the_way(&error) {
             return Err(error.into());
         }
-        let holders = sqlx::query_scalar(HOLDERS).fetch_one(&mut *connection).await;
-        let holders: String = holders.map_err(StoreError::new("ask who holds our tables"))?;
+        let asked = sqlx::query_scalar(HOLDERS).fetch_one(&mut *connection);
+        let holders: String = within(POOLED, "ask who holds our tables", asked).await?;
         if began.elapsed() + PAUSE > patience {
             return Err(MigrateError::Blocked { seconds: began.elapsed().as_secs(), holders });
         }
@@ -148,11 +154,13 @@ pub async fn check_schema(database: &Database) -> Result<(), MigrateError> {
     if known == 0 {
         return Err(MigrateError::Pending);
     }
-    let (schema, oldest): (i32, i32) =
+    let (schema, oldest): (i32, i32) = within(
+        connection.deadline(),
+        "check the schema",
         sqlx::query_as("SELECT schema_version, oldest_program FROM hookfast_data.compatibility")
-            .fetch_one(&mut connection.inner)
-            .await
-            .map_err(StoreError::new("check the schema"))?;
+            .fetch_one(&mut connection.inner),
+    )
+    .await?;
     connection.close().await;
     if oldest > PROGRAM_VERSION {
         return Err(MigrateError::TooOld { schema, oldest });
@@ -177,21 +185,24 @@ pub(super) async fn pending(connection: &mut PgConnection) -> Result<Vec<String>
     let applied: Vec<i64> = if applied(connection).await? == 0 {
         Vec::new()
     } else {
-        sqlx::query_scalar("SELECT version FROM hookfast_data.migrations WHERE success")
-            .fetch_all(connection)
-            .await
-            .map_err(StoreError::new("read the migrations"))?
+        within(
+            POOLED,
+            "read the migrations",
+            sqlx::query_scalar("SELECT version FROM hookfast_data.migrations WHERE success").fetch_all(connection),
+        )
+        .await?
     };
     let pending = MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version));
     Ok(pending.map(|m| format!("{:04}_{}.sql", m.version, m.description.replace(' ', "_"))).collect())
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(LOCK)
-        .fetch_one(connection)
-        .await
-        .map_err(StoreError::new("lock the migrations"))
+    within(
+        POOLED,
+        "lock the migrations",
+        sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(connection),
+    )
+    .await
 }
 
 async fn applied(connection: &mut PgConnection) -> Result<usize, StoreError> {
@@ -207,5 +218,5 @@ async fn applied(connection: &mut PgConnection) -> Result<usize, StoreError> {
             .await
             .map(|n| usize::try_from(n).unwrap_or(0))
     };
-    run.await.map_err(StoreError::new("read the migrations"))
+    within(POOLED, "read the migrations", run).await
 }

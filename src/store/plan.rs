@@ -1,7 +1,8 @@
 //! What each migration brings, locks and rewrites, in its own words: for whoever wants to know before.
 
 use super::{
-    Database, MigrateError, Role, StoreError,
+    Database, MigrateError, Role,
+    error::within,
     indexes::{INDEXES, PARTITIONED},
     migrate::pending,
 };
@@ -58,14 +59,17 @@ pub async fn plan(database: &Database) -> Result<Plan, MigrateError> {
     );
     let mut indexes = Vec::new();
     for (name, on) in all {
-        let there: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_index \
+        let there: bool = within(
+            connection.deadline(),
+            "look for indexes",
+            sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_index \
              WHERE indexrelid = to_regclass('hookfast_data.' || $1) AND indisvalid)",
+            )
+            .bind(&name)
+            .fetch_one(&mut connection.inner),
         )
-        .bind(&name)
-        .fetch_one(&mut connection.inner)
-        .await
-        .map_err(StoreError::new("look for indexes"))?;
+        .await?;
         if !there {
             indexes.push((name, on));
         }

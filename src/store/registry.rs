@@ -1,6 +1,6 @@
 //! Sources and handlers: who is known, and what is subscribed to.
 
-use super::StoreError;
+use super::{StoreError, connect::POOLED, error::within};
 use crate::domain::{HandlerName, OnDead, Order, PayloadFields, PayloadFilter, RetryPolicy, SourceName, TypePattern};
 use serde_json::json;
 use sqlx::{PgPool, Row};
@@ -69,7 +69,7 @@ pub async fn register_sources(
 ) -> Result<HashMap<SourceName, SourceId>, StoreError> {
     let mut ids = HashMap::new();
     for source in sources {
-        let id: i16 = sqlx::query_scalar(
+        let id: i16 = within(POOLED, "register a source", sqlx::query_scalar(
             "INSERT INTO hookfast_data.sources AS s (name, kind, secret_fields, search_fields) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, secret_fields = excluded.secret_fields, \
                 search_fields = excluded.search_fields RETURNING s.id",
@@ -78,9 +78,7 @@ pub async fn register_sources(
         .bind(source.kind)
         .bind(source.fields.secret())
         .bind(source.fields.search())
-        .fetch_one(pool)
-        .await
-        .map_err(StoreError::new("register a source"))?;
+        .fetch_one(pool)).await?;
         ids.insert(source.name.clone(), SourceId(id));
     }
     Ok(ids)
@@ -91,9 +89,8 @@ pub async fn register_sources(
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn source_ids(pool: &PgPool) -> Result<HashMap<SourceName, SourceId>, StoreError> {
-    let rows: Result<Vec<(String, i16)>, _> =
-        sqlx::query_as("SELECT name, id FROM hookfast_data.sources").fetch_all(pool).await;
-    let rows = rows.map_err(StoreError::new("read the sources"))?;
+    let read = sqlx::query_as("SELECT name, id FROM hookfast_data.sources").fetch_all(pool);
+    let rows: Vec<(String, i16)> = within(POOLED, "read the sources", read).await?;
     Ok(rows.into_iter().filter_map(|(name, id)| Some((name.parse().ok()?, SourceId(id)))).collect())
 }
 
@@ -112,22 +109,25 @@ pub async fn register_handlers(
 ) -> Result<HashMap<HandlerName, HandlerId>, StoreError> {
     let mut ids = HashMap::new();
     for handler in handlers {
-        let row = sqlx::query(UPSERT_HANDLER)
-            .bind(handler.name.as_str())
-            .bind(handler.kind)
-            .bind(handler.types.iter().map(TypePattern::as_str).collect::<Vec<_>>())
-            .bind(handler.sources.as_ref().map(|s| s.iter().map(SourceName::as_str).collect::<Vec<_>>()))
-            .bind(i16::try_from(handler.retry.tries()).unwrap_or(i16::MAX))
-            .bind(config_version)
-            .bind(handler.retry_json())
-            .bind(handler.order.as_ref().map(|order| order.by.steps()))
-            .bind(handler.order.as_ref().map_or(OnDead::Skip, |order| order.on_dead).as_str())
-            .bind(handler.filter.as_ref().map(PayloadFilter::as_str))
-            .fetch_one(pool)
-            .await
-            .map_err(StoreError::new("register a handler"))?;
+        let row = within(
+            POOLED,
+            "register a handler",
+            sqlx::query(UPSERT_HANDLER)
+                .bind(handler.name.as_str())
+                .bind(handler.kind)
+                .bind(handler.types.iter().map(TypePattern::as_str).collect::<Vec<_>>())
+                .bind(handler.sources.as_ref().map(|s| s.iter().map(SourceName::as_str).collect::<Vec<_>>()))
+                .bind(i16::try_from(handler.retry.tries()).unwrap_or(i16::MAX))
+                .bind(config_version)
+                .bind(handler.retry_json())
+                .bind(handler.order.as_ref().map(|order| order.by.steps()))
+                .bind(handler.order.as_ref().map_or(OnDead::Skip, |order| order.on_dead).as_str())
+                .bind(handler.filter.as_ref().map(PayloadFilter::as_str))
+                .fetch_one(pool),
+        )
+        .await?;
         let read = |row: &sqlx::postgres::PgRow| Ok((row.try_get::<i16, _>(0)?, row.try_get::<bool, _>(1)?));
-        let (id, outdated) = read(&row).map_err(StoreError::new("register a handler"))?;
+        let (id, outdated) = read(&row).map_err(StoreError::unreadable("register a handler"))?;
         if outdated {
             tracing::warn!(handler = %handler.name, config_version,
                 "the registry has this handler from a newer configuration: its subscription was left as it is");
@@ -142,11 +142,11 @@ pub async fn register_handlers(
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn pause_handler(pool: &PgPool, handler: &HandlerName, why: &str) -> Result<(), StoreError> {
-    sqlx::query("SELECT hookfast.pause($1, $2)")
-        .bind(handler.as_str())
-        .bind(why)
-        .execute(pool)
-        .await
-        .map(drop)
-        .map_err(StoreError::new("pause a handler"))
+    within(
+        POOLED,
+        "pause a handler",
+        sqlx::query("SELECT hookfast.pause($1, $2)").bind(handler.as_str()).bind(why).execute(pool),
+    )
+    .await
+    .map(drop)
 }

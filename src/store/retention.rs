@@ -1,7 +1,13 @@
 //! Retention: what is kept how long, and what goes, a day at a time.
 
-use super::{Connection, Database, Role, StoreError, clock::interval_millis};
+use super::{
+    Connection, Database, Role, StoreError,
+    clock::interval_millis,
+    connect::{LONGEST, POOLED},
+    error::within,
+};
 use crate::domain::Retention;
+use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
 const SET: &str = "WITH changed AS (\
@@ -45,13 +51,16 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
         ("rollups", keep.rollups),
         ("keys", keep.keys),
     ];
-    sqlx::query(SET)
-        .bind(classes.map(|(class, _)| class).as_slice())
-        .bind(classes.map(|(_, keep)| keep.map(interval_millis)).as_slice())
-        .execute(pool)
-        .await
-        .map(drop)
-        .map_err(StoreError::new("set the retention"))
+    within(
+        POOLED,
+        "set the retention",
+        sqlx::query(SET)
+            .bind(classes.map(|(class, _)| class).as_slice())
+            .bind(classes.map(|(_, keep)| keep.map(interval_millis)).as_slice())
+            .execute(pool),
+    )
+    .await
+    .map(drop)
 }
 
 /// Takes away what is older than it is kept, on a connection of its own. What is to go for the first time is announced,
@@ -61,14 +70,16 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
 /// Where a statement failed; what has gone before it is gone.
 pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
     let mut connection = database.connect(Role::General).await?;
-    let left = match alone(&mut connection).await {
-        Ok(true) => round(&mut connection, stop).await,
-        Ok(false) => Ok(Left::default()),
-        Err(error) => Err(error),
+    let run = async {
+        if !alone(&mut connection).await? {
+            return Ok(Left::default());
+        }
+        round(&mut connection, stop).await
     };
+    let left = within(LONGEST, "retention", run).await;
     // The lock goes with the connection.
     connection.close().await;
-    left.map_err(StoreError::new("retention"))
+    left
 }
 
 /// One process at a time.
@@ -162,7 +173,7 @@ async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Err
 fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
     match result {
         Err(error) if matches!(code(&error).as_deref(), Some("55P03" | "57014" | "55000")) => {
-            tracing::info!(%error, "a day that is over is still in use; it goes later");
+            throttled!(info, %error, "a day that is over is still in use; it goes later");
             Ok(())
         }
         other => other,

@@ -1,6 +1,7 @@
 //! The settling transaction: a handler's effects and the end of its delivery, committed together or not at all.
 
-use super::{Claim, Fault, StoreError, settle::milliseconds};
+use super::{Claim, Fault, StoreError, connect::POOLED, error::within, settle::milliseconds};
+use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,13 @@ use std::time::{Duration, Instant};
 pub struct SettlingTransaction {
     inner: Transaction<'static, Postgres>,
     claim: Claim,
+    /// The server's time limit of each of its statements.
+    limit: Duration,
     begun: Instant,
 }
+
+/// How long the server may take to roll back before the connection is dropped, which has it roll back as well.
+const ROLL_BACK: Duration = Duration::from_secs(5);
 
 /// Locks the delivery only where the claim still holds it.
 const FENCE: &str = "SELECT true FROM hookfast_data.outbox \
@@ -46,9 +52,9 @@ impl SettlingTransaction {
                 .bind(claim.lease.0)
                 .fetch_optional(&mut *inner)
                 .await?;
-            Ok(held.map(|_| Self { inner, claim, begun: Instant::now() }))
+            Ok(held.map(|_| Self { inner, claim, limit, begun: Instant::now() }))
         };
-        run.await.map_err(StoreError::new("begin a settling transaction"))
+        within(POOLED + limit, "begin a settling transaction", run).await
     }
 
     /// The connection inside the transaction, for the handler's own SQL. Neither commit nor roll back on it.
@@ -79,16 +85,16 @@ impl SettlingTransaction {
             self.inner.commit().await?;
             Ok(true)
         };
-        run.await.map_err(StoreError::new("commit a settling transaction"))
+        within(POOLED + self.limit, "commit a settling transaction", run).await
     }
 
     /// Gives up everything the handler did.
     pub(crate) async fn roll_back(self) {
-        let rolled_back = self.inner.rollback().await.map_err(StoreError::new("roll back a settling transaction"));
+        let rolled_back = within(ROLL_BACK, "roll back a settling transaction", self.inner.rollback()).await;
         if let Err(error) = rolled_back
             && error.fault() != Fault::Lost
         {
-            tracing::warn!(%error, "a settling transaction could not be rolled back; the server does it");
+            throttled!(warn, %error, "a settling transaction could not be rolled back; the server does it");
         }
     }
 }

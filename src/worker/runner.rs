@@ -12,6 +12,7 @@ use super::{
 };
 use crate::domain::{Outcome, Report, StorableText};
 use crate::store::{Claim, Claimed, Fault, SettleOutcome, Settlement, SettlingTransaction, event_body};
+use crate::throttle::throttled;
 use futures_util::FutureExt;
 use std::{
     any::Any,
@@ -105,7 +106,7 @@ async fn attempt(
             Ok(Some(body)) => Arc::make_mut(&mut delivery.event).body = body,
             Ok(None) => return (of(SettleOutcome::EventMissing), false),
             Err(error) => {
-                tracing::warn!(%error, "a long body could not be fetched; its delivery is released");
+                throttled!(warn, %error, "a long body could not be fetched; its delivery is released");
                 return (of(SettleOutcome::Release(Duration::from_secs(1))), false);
             }
         }

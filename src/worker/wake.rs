@@ -98,6 +98,7 @@ impl Announcer {
             loop {
                 self.0.notified().await;
                 if connection.notify().await.is_err() {
+                    tokio::time::sleep(RETRY).await;
                     break;
                 }
                 tokio::time::sleep(DEBOUNCE).await;

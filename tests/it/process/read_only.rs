@@ -32,7 +32,9 @@ async fn a_read_only_database_is_left_in_peace_and_settles_once_writable() {
     assert_eq!(post(server.ingress().await, &order("read-only", 1)).await.0, 200);
     wait_until("an attempt that runs", async || gate.arrived() == 1).await;
     let read_only = async |to: &'static str| {
-        pool.execute(AssertSqlSafe(format!("ALTER SYSTEM SET default_transaction_read_only = {to}"))).await.expect("set");
+        pool.execute(AssertSqlSafe(format!("ALTER SYSTEM SET default_transaction_read_only = {to}")))
+            .await
+            .expect("set");
         pool.execute("SELECT pg_reload_conf()").await.expect("reloaded");
     };
     read_only("on").await;

@@ -53,7 +53,13 @@ impl TcpProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         url.set_port(Some(listener.local_addr().expect("it is bound").port())).expect("a URL with a host");
         let server = server.parse().expect("an address and a port");
-        let shared = Arc::new(Shared { server, line: watch::Sender::new(Line::Open), plan: Mutex::new(None), accepted: AtomicU64::new(0), frozen: AtomicU64::new(0) });
+        let shared = Arc::new(Shared {
+            server,
+            line: watch::Sender::new(Line::Open),
+            plan: Mutex::new(None),
+            accepted: AtomicU64::new(0),
+            frozen: AtomicU64::new(0),
+        });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { url: url.into(), shared, accepting }
     }
