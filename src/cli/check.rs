@@ -93,6 +93,8 @@ fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
     }
     if inspection.in_recovery {
         wrong("the server is a standby and only reads: point DATABASE_URL at the primary".into());
+    } else if inspection.read_only {
+        wrong("the database is read-only (default_transaction_read_only is on; many providers set it when the disk is full), so no webhook can be stored: free space, and turn it off".into());
     }
     if !inspection.may_create {
         wrong(

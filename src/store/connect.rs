@@ -88,8 +88,10 @@ impl Role {
             ("synchronous_commit", on(self != Self::Claim).to_owned()),
             ("client_min_messages", "warning".to_owned()),
             ("statement_timeout", self.timeouts().0.as_millis().to_string()),
+            // So that the server, too, lets go of a connection that we have lost, and of its locks. sqlx cannot set
+            // keepalives on our side; the deadlines are there for that.
             ("idle_in_transaction_session_timeout", "60s".to_owned()),
-            // So that the server, too, lets go of a dead connection and of its locks. sqlx cannot set this on our side.
+            ("idle_session_timeout", "10min".to_owned()),
             ("tcp_keepalives_idle", "30".to_owned()),
             ("tcp_keepalives_interval", "10".to_owned()),
             ("tcp_keepalives_count", "3".to_owned()),

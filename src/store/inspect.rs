@@ -8,8 +8,10 @@ use sqlx::Row;
 pub struct Inspection {
     /// The server's version, as 150018.
     pub version: i32,
-    /// Whether it only reads.
+    /// Whether the server is a standby.
     pub in_recovery: bool,
+    /// Whether transactions are read-only, on a standby or by a setting.
+    pub read_only: bool,
     /// Whether this role may create schemas in the database.
     pub may_create: bool,
     /// Settings of the server that would make a 200 a lie, by name.
@@ -33,7 +35,8 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
                 ARRAY(SELECT name || ' = ' || setting FROM pg_catalog.pg_settings \
                     WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name), \
                 current_setting('synchronous_standby_names') <> '', \
-                current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on'",
+                current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on', \
+                current_setting('transaction_read_only')::boolean",
         )
         .fetch_one(&mut connection.inner)
         .await?;
@@ -44,6 +47,7 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
             not_durable: row.try_get(3)?,
             synchronous_standby: row.try_get(4)?,
             settings_arrive: row.try_get(5)?,
+            read_only: row.try_get(6)?,
         })
     };
     let inspected = within(POOLED, "inspect", run).await;

@@ -197,6 +197,7 @@ impl Connection {
     /// # Errors
     /// Where a statement failed; then the lease expires, and others rescue what is left.
     pub async fn abandon_lease(&mut self, lease: LeaseId) -> Result<u64, StoreError> {
+        let deadline = self.deadline();
         let run = async {
             let mut transaction = self.inner.begin().await?;
             // Waits for a claim of ours that is still on its way.
@@ -206,7 +207,7 @@ impl Connection {
             transaction.commit().await?;
             Ok(freed)
         };
-        within(POOLED, "abandon", run).await
+        within(deadline, "abandon", run).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settling transaction: a handler's effects and the end of its delivery, committed together or not at all.
 
-use super::{Claim, Fault, StoreError, connect::POOLED, error::within, settle::milliseconds};
+use super::{Claim, Fault, StoreError, error::within, settle::milliseconds};
 use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 use std::time::{Duration, Instant};
@@ -16,6 +16,9 @@ pub struct SettlingTransaction {
     limit: Duration,
     begun: Instant,
 }
+
+/// What the server's time limit does not cover: taking a connection out of the pool, and COMMIT.
+const BEYOND_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the server may take to roll back before the connection is dropped, which has it roll back as well.
 const ROLL_BACK: Duration = Duration::from_secs(5);
@@ -54,7 +57,7 @@ impl SettlingTransaction {
                 .await?;
             Ok(held.map(|_| Self { inner, claim, limit, begun: Instant::now() }))
         };
-        within(POOLED + limit, "begin a settling transaction", run).await
+        within(limit + BEYOND_LIMIT, "begin a settling transaction", run).await
     }
 
     /// The connection inside the transaction, for the handler's own SQL. Neither commit nor roll back on it.
@@ -85,7 +88,7 @@ impl SettlingTransaction {
             self.inner.commit().await?;
             Ok(true)
         };
-        within(POOLED + self.limit, "commit a settling transaction", run).await
+        within(self.limit + BEYOND_LIMIT, "commit a settling transaction", run).await
     }
 
     /// Gives up everything the handler did.

@@ -98,6 +98,8 @@ impl Announcer {
             loop {
                 self.0.notified().await;
                 if connection.notify().await.is_err() {
+                    // It is announced again, on a new connection.
+                    self.announce();
                     tokio::time::sleep(RETRY).await;
                     break;
                 }

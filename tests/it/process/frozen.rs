@@ -106,6 +106,37 @@ async fn a_worker_alone_recovers_from_frozen_connections() {
     ends_on_sigterm(&mut worker).await;
 }
 
+/// The server commits, and the answer never arrives: what the handler wrote is there once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
+    sqlx::raw_sql(
+        "CREATE SCHEMA shop; CREATE TABLE shop.seen (event uuid); \
+         CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS \
+         'INSERT INTO shop.seen VALUES ((event).event_id)'",
+    )
+    .execute(&pool)
+    .await
+    .expect("a function");
+    let section = "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction = \"shop.on_webhook\"\ntimeout = \"2s\"";
+    let server = Server::serve(line.url(), &sink.config(section), &[]);
+    server.ready().await;
+    let frozen = line.freeze_answer_to(b"COMMIT\0");
+    assert_eq!(post(server.ingress().await, &order("commit", 1)).await.0, 200);
+    frozen.await.expect("a commit");
+    assert_eq!(post(server.ingress().await, &order("next", 2)).await.0, 200);
+    let seen = async |expected| {
+        let query = "SELECT count(*) = $1 AND count(DISTINCT event) = $1 FROM shop.seen";
+        sqlx::query_scalar(query).bind(expected).fetch_one(&pool).await.expect("an answer")
+    };
+    wait_until("the next one", async || seen(2i64).await).await;
+    // The outcome of the first is settled, and found to be settled already.
+    server.logged("a settlement came late").await;
+    all_settled(&pool).await;
+    assert!(seen(2).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_ends_in_time_with_every_connection_frozen() {
     let (database, sink) = (database().await, Sink::start().await);

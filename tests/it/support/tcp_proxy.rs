@@ -1,6 +1,7 @@
 //! A line to Postgres that tests can cut, stall, freeze, and break at the worst moment: after the server has got a
 //! statement and before the client has got the answer.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,13 +37,22 @@ struct Shared {
     accepted: AtomicU64,
     /// The connections up to this number carry nothing any more, ever.
     frozen: AtomicU64,
+    /// And these.
+    frozen_alone: Mutex<HashSet<u64>>,
     plan: Mutex<Option<Plan>>,
 }
 
 /// When to break a connection, once.
 enum Plan {
-    AfterClientSent(Vec<u8>, oneshot::Sender<()>),
+    AfterClientSent(Vec<u8>, Then, oneshot::Sender<()>),
     AfterServerSent(usize, oneshot::Sender<()>),
+}
+
+/// What becomes of a connection after the message that was waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Break,
+    Freeze,
 }
 
 impl TcpProxy {
@@ -59,6 +69,7 @@ impl TcpProxy {
             plan: Mutex::new(None),
             accepted: AtomicU64::new(0),
             frozen: AtomicU64::new(0),
+            frozen_alone: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { url: url.into(), shared, accepting }
@@ -92,7 +103,12 @@ impl TcpProxy {
     /// Breaks the next connection on which the client sends `bytes` in a message: the server gets that message, and
     /// all up to the next point where it has to act (`Query` or `Sync`); the client gets not a byte of the answer.
     pub(crate) fn lose_answer_to(&self, bytes: &[u8]) -> Broken {
-        self.plan(|broken| Plan::AfterClientSent(bytes.to_vec(), broken))
+        self.plan(|broken| Plan::AfterClientSent(bytes.to_vec(), Then::Break, broken))
+    }
+
+    /// The same, but the connection stays open and never carries a byte again. Resolves when the server has the message.
+    pub(crate) fn freeze_answer_to(&self, bytes: &[u8]) -> Broken {
+        self.plan(|frozen| Plan::AfterClientSent(bytes.to_vec(), Then::Freeze, frozen))
     }
 
     /// Breaks a connection after the server has sent `count` more bytes in all; the client gets exactly these.
@@ -158,16 +174,22 @@ impl Shared {
     /// Waits while the line is stalled, and for ever where the connection is frozen.
     async fn is_moving(&self, number: u64) {
         let _ = self.line.subscribe().wait_for(|line| *line != Line::Stalled).await;
-        if number <= self.frozen.load(Ordering::SeqCst) {
+        let alone = self.frozen_alone.lock().expect("no holder panics").contains(&number);
+        if alone || number <= self.frozen.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
     }
 
-    fn take_plan_for_message(&self, message: &[u8]) -> Option<oneshot::Sender<()>> {
+    fn take_plan_for_message(&self, message: &[u8], number: u64) -> Option<(Then, oneshot::Sender<()>)> {
         let mut plan = self.plan.lock().expect("no holder panics");
         match plan.take() {
-            Some(Plan::AfterClientSent(bytes, broken)) if message.windows(bytes.len()).any(|part| part == bytes) => {
-                Some(broken)
+            Some(Plan::AfterClientSent(bytes, then, told))
+                if message.windows(bytes.len()).any(|part| part == bytes) =>
+            {
+                if then == Then::Freeze {
+                    self.frozen_alone.lock().expect("no holder panics").insert(number);
+                }
+                Some((then, told))
             }
             other => {
                 *plan = other;
@@ -200,15 +222,22 @@ async fn carry_messages(
     number: u64,
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
-    let (mut pending, mut is_started, mut broken) = (Vec::new(), false, None);
+    let (mut pending, mut is_started, mut planned) = (Vec::new(), false, None);
     while client.read_buf(&mut pending).await.is_ok_and(|count| count > 0) {
         shared.is_moving(number).await;
         while let Some(length) = message_length(&pending, is_started) {
             let message: Vec<u8> = pending.drain(..length).collect();
-            broken = broken.or_else(|| shared.take_plan_for_message(&message));
+            planned = planned.or_else(|| shared.take_plan_for_message(&message, number));
             server.write_all(&message).await.ok()?;
-            if broken.is_some() && is_started && matches!(message[0], b'Q' | b'S') {
-                return broken;
+            if is_started && matches!(message[0], b'Q' | b'S') {
+                match planned.take() {
+                    Some((Then::Break, broken)) => return Some(broken),
+                    Some((Then::Freeze, frozen)) => {
+                        let _ = frozen.send(());
+                        return std::future::pending().await;
+                    }
+                    None => {}
+                }
             }
             // A request for encryption is not the start yet: that has the protocol's version, 3.
             is_started = is_started || message[4..6] == [0, 3];
