@@ -146,11 +146,12 @@ impl App {
         }
         // A task that only waits does not panic, and nobody aborts it.
         let stopped = stopped.await.unwrap_or_else(|_| Instant::now());
+        let soon = || (Instant::now() + LAST_COMMITS).min(stopped + grace + LAST_COMMITS);
         drain(ingress, stopped + grace).await;
-        drain(writing, stopped + grace + LAST_COMMITS).await;
+        drain(writing, soon()).await;
         announcer.abort();
         ended.cancel();
-        drain(Some(maintenance), stopped + grace + LAST_COMMITS).await;
+        drain(Some(maintenance), soon()).await;
         Ok(())
     }
 }

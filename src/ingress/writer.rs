@@ -222,7 +222,7 @@ impl Writer {
         }
     }
 
-    /// Tries until there is a connection. While no writer has one, what waits is refused at once: the sender's
+    /// Tries until there is a connection, or nothing to store any more. While no writer has one, what waits is refused at once: the sender's
     /// repeat finds us back, and a request that waits in vain would only take a place.
     async fn reconnect(&mut self) {
         loop {
@@ -236,6 +236,9 @@ impl Writer {
             {
                 while let Ok(waiting) = queue.try_recv() {
                     let _ = waiting.answer.send(Err(Refusal::Unavailable));
+                }
+                if queue.is_closed() {
+                    return;
                 }
             }
         }

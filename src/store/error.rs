@@ -1,13 +1,13 @@
 //! What a failed statement means for whoever asked, and the deadline that every statement has on this side.
 
+use futures_util::FutureExt as _;
 use std::{io, time::Duration};
 
 /// Why a statement failed, as far as it matters for what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection is gone or answers no more, or the server is not there, is read-only or full: connect again,
-    /// later.
-    /// Whether the statement was committed is not known.
+    /// later. Whether the statement was committed is not known.
     Lost,
     /// A deadlock or a serialization failure: nothing happened, the same again may work.
     Contended,
@@ -33,20 +33,19 @@ pub struct StoreError {
 /// the connection has died silently, as in a failover behind a proxy, no answer and no error would ever come. What was
 /// interrupted leaves its connection in an unknown state: it has to be dropped, not closed, since a farewell would wait
 /// for the same dead peer. That is why nothing else makes a [`StoreError`] of a use of a connection.
-pub(super) async fn within<T>(
+pub(super) fn within<T>(
     limit: Duration,
     statement: &'static str,
     run: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, StoreError> {
-    let source = match tokio::time::timeout(limit, run).await {
-        Ok(Ok(done)) => return Ok(done),
-        Ok(Err(source)) => source,
-        Err(_) => {
+) -> impl Future<Output = Result<T, StoreError>> {
+    // Mapped, since an async block would hold `run` twice.
+    tokio::time::timeout(limit, run).map(move |ended| {
+        let ended = ended.unwrap_or_else(|_| {
             let problem = format!("no answer within {limit:?}, so the connection was dropped");
-            sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, problem))
-        }
-    };
-    Err(StoreError { statement, source })
+            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, problem)))
+        });
+        ended.map_err(|source| StoreError { statement, source })
+    })
 }
 
 impl StoreError {

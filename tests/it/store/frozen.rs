@@ -41,7 +41,8 @@ async fn a_pool_whose_idle_connections_are_frozen_uses_new_ones() {
     let (line, database) = line_to(&store).await;
     let pool = database.pool(Role::General, 2);
     let (one, other) = tokio::join!(source_ids(&pool), ensure_partitions(&pool));
-    (one.expect("sources"), other.expect("partitions"));
+    one.expect("sources");
+    other.expect("partitions");
     line.freeze();
     // More often than there are connections: each that is given up makes room for another.
     for _ in 0..4 {
