@@ -112,6 +112,7 @@ pub mod receiver;
 pub mod signing;
 pub mod sources;
 pub mod store;
+mod throttle;
 pub mod worker;
 
 /// What [`app::App::run`] is stopped with.

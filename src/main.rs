@@ -2,7 +2,13 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    hookfast::cli::run().await
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("the threads of this process cannot be started: {error}"),
+    };
+    let code = runtime.block_on(hookfast::cli::run());
+    // Dropped, it would wait for threads that wait, as for a name server that does not answer.
+    runtime.shutdown_background();
+    code
 }

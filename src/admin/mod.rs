@@ -10,6 +10,7 @@
 
 use crate::health::{Heartbeats, Readiness};
 use crate::http::{self, ConnectionLimits, Problem};
+use crate::throttle::throttled;
 use axum::{
     Router,
     extract::State,
@@ -101,7 +102,7 @@ async fn ready(State(admin): State<Admin>) -> Response {
 async fn metrics(State(admin): State<Admin>) -> Response {
     let mut body = String::new();
     if let Err(error) = text::encode(&mut body, &admin.metrics) {
-        tracing::error!(%error, "the metrics could not be written down");
+        throttled!(error, %error, "the metrics could not be written down");
         let problem = Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "metrics",

@@ -11,6 +11,7 @@ use crate::store::{
     Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError, make_orders_due,
     order_is_missing, take_due_orders,
 };
+use crate::throttle::throttled;
 use serde_json::json;
 use sqlx::PgPool;
 use std::{
@@ -93,7 +94,7 @@ impl Reconciler {
         while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
             match self.round().await {
                 Ok(findings) => findings.iter().for_each(tell),
-                Err(error) => tracing::warn!(%error, "orders that are overdue wait for the database"),
+                Err(error) => throttled!(warn, %error, "orders that are overdue wait for the database"),
             }
         }
     }

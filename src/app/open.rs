@@ -7,8 +7,13 @@ use crate::store::{
     Role, SourceId, SourceRegistration, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions,
     ensure_roles, inspect, migrate, register_handlers, register_sources, set_retention,
 };
+use crate::throttle::{Backoff, throttled};
 use sqlx::PgPool;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long to wait before the database is tried again: from, to.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -48,17 +53,17 @@ pub(super) struct Opened {
 /// Only what waiting does not mend: a schema this program may not run on, a migration that fails, or a statement the
 /// server refuses, for example for lack of a privilege.
 pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError> {
-    let mut pause = RETRY.0;
+    let mut backoff = Backoff::new(RETRY.0, RETRY.1);
     loop {
         let error = match try_open(registration).await {
             Ok(opened) => return Ok(opened),
             Err(NotOpened::Passing(error)) => error,
             Err(NotOpened::Final(error)) => return Err(error),
         };
-        tracing::warn!(%error, database = %registration.database,
+        throttled!(warn, %error, database = %registration.database,
             "the database is not there; webhooks are answered 503, and this is tried again");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RETRY.1);
+        backoff.failed(Instant::now());
+        backoff.wait().await;
     }
 }
 

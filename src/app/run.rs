@@ -23,11 +23,15 @@ use crate::store::{
 };
 use crate::worker::{self, Announcer, InTransaction, Runs, Served, Wake, WorkerSettings};
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How many writers there are: one at a time commits, the next takes over where that takes long.
 pub(super) const WRITERS: usize = 2;
+
+/// How long after the grace time the last commits may take, and how long each part has at least to end.
+const LAST_COMMITS: Duration = Duration::from_secs(5);
+const LEAST: Duration = Duration::from_secs(1);
 
 /// Why a Hookfast could not run.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +105,11 @@ impl App {
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self { mut builder, sources, shared } = self;
         shared.readiness.set(DATABASE, Err("not connected yet; webhooks get 503 until it is".to_owned()));
+        let stopping = stop.clone();
+        let stopped = tokio::spawn(async move {
+            stopping.cancelled().await;
+            Instant::now()
+        });
         let ended = CancellationToken::new();
         let _ended = ended.clone().drop_guard();
         if let Some(listener) = builder.admin.take() {
@@ -149,12 +158,14 @@ impl App {
             tokio::spawn(reconciler.run(ended.clone()));
             work(&builder, &database, opened, &shared, &stop).await?;
         }
-        stop.cancelled().await;
-        drain(ingress, grace).await;
-        drain(writing, Duration::from_secs(10)).await;
+        // A task that only waits does not panic, and nobody aborts it.
+        let stopped = stopped.await.unwrap_or_else(|_| Instant::now());
+        let soon = || (Instant::now() + LAST_COMMITS).min(stopped + grace + LAST_COMMITS);
+        drain(ingress, stopped + grace).await;
+        drain(writing, soon()).await;
         announcer.abort();
         ended.cancel();
-        drain(Some(maintenance), Duration::from_secs(5)).await;
+        drain(Some(maintenance), soon()).await;
         Ok(())
     }
 }
@@ -259,15 +270,16 @@ fn write(
         clock: opened.clock.clone(),
         sources: opened.sources.clone(),
         readiness: shared.readiness.clone(),
+        heartbeats: shared.heartbeats.clone(),
         stored: Arc::new(move |_| {
             wake.wake();
             announcer.announce();
         }),
     };
-    let sources = opened.sources.clone();
+    let (sources, heartbeats) = (opened.sources.clone(), shared.heartbeats.clone());
     let readmitter = Readmitter { pool: opened.pool.clone(), sources: taken, context: context.clone() };
     async move {
-        tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources), readmitter.run(stop));
+        tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources, heartbeats), readmitter.run(stop));
     }
 }
 
@@ -319,10 +331,11 @@ fn hostname() -> String {
         .map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
 }
 
-async fn drain(part: Option<JoinHandle<()>>, limit: Duration) {
+/// Waits for a part until the deadline, which may be over; a moment for its end it has in any case.
+async fn drain(part: Option<JoinHandle<()>>, deadline: Instant) {
     let Some(mut part) = part else { return };
-    if tokio::time::timeout(limit, &mut part).await.is_err() {
-        tracing::warn!(?limit, "a part did not end in time and is given up");
+    if tokio::time::timeout_at(deadline.max(Instant::now() + LEAST), &mut part).await.is_err() {
+        tracing::warn!("a part did not end in time and was aborted");
         part.abort();
     }
 }

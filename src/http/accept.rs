@@ -1,19 +1,15 @@
 //! The accept loop: bounded, never ended by an error, ended by a token.
 
 use super::{
-    Problem, Seldom, Unserved,
+    Problem, Unserved,
     connection::{self, ConnectionLimits, Shared},
     farewell::Farewells,
     table::{Admission, ConnectionTable},
     watch::Watch,
 };
+use crate::throttle::throttled;
 use axum::Router;
-use std::{
-    future::Future,
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -54,7 +50,6 @@ pub(crate) async fn serve(
     let _cut_when_dropped = cut.clone().drop_guard();
     let (table, tracker) = (ConnectionTable::new(limits.connections), TaskTracker::new());
     let shared = Arc::new(Shared { router, limits, farewells: Farewells::new(full), unserved, shutdown });
-    let (complaints, refusals) = (Seldom::new(Duration::from_secs(10)), Seldom::new(Duration::from_secs(10)));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -65,9 +60,7 @@ pub(crate) async fn serve(
             Ok(stream) => stream,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                if let Some(more) = complaints.pass(Instant::now()) {
-                    tracing::warn!(%error, more, "cannot accept connections; those that are open go on, trying again");
-                }
+                throttled!(warn, %error, "cannot accept connections; those that are open go on, trying again");
                 let freed = is_out_of_files(&error) && table.evict_one();
                 tokio::select! {
                     () = shared.shutdown.cancelled() => break,
@@ -78,12 +71,10 @@ pub(crate) async fn serve(
         // An answer is one small write: waiting to fill a packet only delays it.
         let _ = stream.set_nodelay(true);
         let admission = table.admit(Watch::new(limits.header_time, limits.idle_time));
-        if !matches!(admission, Admission::Free(_))
-            && let Some(more) = refusals.pass(Instant::now())
-        {
-            tracing::warn!(
+        if !matches!(admission, Admission::Free(_)) {
+            throttled!(
+                warn,
                 limit = limits.connections,
-                more,
                 "the limit of connections is reached: one that makes little progress is closed for a new one, and none \
                  whose request is being handled. A proxy in front that buffers requests keeps slow senders away"
             );
@@ -134,6 +125,7 @@ mod tests {
     use std::{
         ops::Range,
         sync::atomic::{AtomicUsize, Ordering},
+        time::Instant,
     };
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

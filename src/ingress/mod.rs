@@ -18,6 +18,7 @@ mod evidence;
 mod group_commit;
 mod headers;
 mod intake;
+mod intake_health;
 mod limits;
 mod memory;
 mod observer;
@@ -26,18 +27,20 @@ mod readmit;
 mod routes;
 mod serve;
 mod sources;
+mod writer;
 
 pub use crate::domain::{Receipt, Verdict};
 pub use evidence::{Evidence, RejectedRequest};
-pub use group_commit::{GroupCommit, WriterContext, Writers, group_commit};
-pub(crate) use group_commit::{INTAKE, NOT_CONNECTED};
+pub use group_commit::{GroupCommit, group_commit};
 pub use intake::{Intake, Refusal};
+pub(crate) use intake_health::{INTAKE, NOT_CONNECTED};
 pub use limits::Limits;
 pub use observer::Observer;
 pub use quarantine::{Quarantine, QuarantineKeeper, QuarantineLimits, quarantine};
 pub(crate) use readmit::Readmitter;
 pub use serve::Ingress;
 pub use sources::{NoSecret, OnInvalidSignature, Source, Sources};
+pub use writer::{WriterContext, Writers};
 
 /// The connections of an ingress besides those of its writers, by purpose.
 pub(crate) const CONNECTIONS: [(&str, u32); 2] = [("quarantined requests", 1), ("requests that are verified again", 2)];

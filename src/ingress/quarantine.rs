@@ -2,8 +2,10 @@
 
 use super::{Evidence, Refusal, RejectedRequest, headers};
 use crate::domain::SourceName;
+use crate::health::Heartbeats;
 use crate::metrics::Metrics;
 use crate::store::{Connection, Database, EvidenceBound, NewEvidence, Role, SourceId, StoreError};
+use crate::throttle::{Backoff, throttled};
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -24,8 +26,14 @@ const WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// How long a request whose 200 depends on it waits for its commit.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long to wait before the database is tried again.
-const RETRY: Duration = Duration::from_millis(500);
+/// Pauses before the database is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// How long an idle connection is believed to be alive.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+
+/// A keeper that has not come round for this long is stuck.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// What a source's quarantine may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,31 +139,53 @@ impl Bucket {
 
 impl QuarantineKeeper {
     /// Keeps what comes until every sender is gone.
-    pub async fn run(mut self, database: Database, sources: Arc<HashMap<SourceName, SourceId>>) {
-        let mut connection = None;
-        while let Some(waiting) = self.queue.recv().await {
+    pub async fn run(
+        mut self,
+        database: Database,
+        sources: Arc<HashMap<SourceName, SourceId>>,
+        heartbeats: Heartbeats,
+    ) {
+        let heartbeat = heartbeats.register("quarantine", STUCK);
+        let mut backoff = Backoff::new(RETRY.0, RETRY.1);
+        let mut connection: Option<Connection> = None;
+        loop {
+            heartbeat.tick();
+            let Ok(waiting) = tokio::time::timeout(CHECK_EVERY, self.queue.recv()).await else {
+                if let Some(open) = &mut connection
+                    && let Err(error) = open.check().await
+                {
+                    throttled!(warn, %error, "a connection for keeping evidence is replaced");
+                    connection = None;
+                }
+                continue;
+            };
+            let Some(waiting) = waiting else { break };
             let size = waiting.request.body.len();
+            backoff.wait().await;
             let kept = self.keep(&database, &mut connection, &sources, &waiting).await;
-            if let Err(error) = &kept {
-                tracing::warn!(%error, "a request that failed verification could not be kept as evidence");
-                connection = None;
+            match &kept {
+                Err(error) => {
+                    throttled!(warn, %error, "a request that failed verification could not be kept as evidence");
+                    connection = None;
+                    backoff.failed(Instant::now());
+                }
+                Ok(_) => backoff.succeeded(),
             }
             if let Some(answer) = waiting.answer {
                 let _ = answer.send(match kept {
                     Ok(true) => Ok(()),
                     Ok(false) => {
-                        tracing::error!(source = %waiting.request.source,
+                        throttled!(error, source = %waiting.request.source,
                             "the quarantine is full: requests with a wrong signature are answered 503 until there is room");
                         self.metrics.count("source", waiting.request.source.as_str(), "quarantine_full", 1);
                         Err(Refusal::Busy)
                     }
                     Err(_) => Err(Refusal::Unavailable),
                 });
-            } else if kept.is_err() {
-                tokio::time::sleep(RETRY).await;
             }
             self.bytes.fetch_sub(size, Ordering::AcqRel);
         }
+        heartbeat.retire();
     }
 
     async fn keep(

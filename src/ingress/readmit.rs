@@ -9,6 +9,7 @@ use crate::sources::{Verified, VerifiedRequest};
 use crate::store::{
     Answered, Asked, Channel, Connection, IngestError, Listener, NewEvent, Readmission, Role, SourceId, StoreError,
 };
+use crate::throttle::throttled;
 use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ impl Readmitter {
             let done = match self.batch(&ids, &mut connection).await {
                 Ok(done) => done,
                 Err(error) => {
-                    tracing::warn!(%error, "what is asked of the quarantine waits for the database");
+                    throttled!(warn, %error, "what is asked of the quarantine waits for the database");
                     connection = None;
                     false
                 }

@@ -8,8 +8,9 @@ use super::{
     limits::{Limits, memory_of},
     memory::MemoryBudget,
 };
-use crate::http::{Rivals, Seldom};
+use crate::http::Rivals;
 use crate::sources::{Verified, VerifiedRequest};
+use crate::throttle::throttled;
 use axum::{
     Router,
     extract::{Request, State},
@@ -32,8 +33,6 @@ pub(super) struct Shared<I, E> {
     pub(super) limits: Limits,
     pub(super) bodies: Arc<MemoryBudget>,
     pub(super) headers: Arc<MemoryBudget>,
-    pub(super) complaints: Seldom,
-    pub(super) refusals: Seldom,
 }
 
 pub(super) fn router<I: Intake, E: Evidence>(shared: Arc<Shared<I, E>>) -> Router {
@@ -107,15 +106,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         self.observer.request(name, status.as_u16(), verdict, elapsed);
         let milliseconds = elapsed.as_secs_f64() * 1000.0;
         tracing::debug!(source = name, status = status.as_u16(), verdict, milliseconds, "request answered");
-        if status.is_server_error()
-            && let Some(more) = self.complaints.pass(Instant::now())
-        {
-            tracing::warn!(
-                source = name,
-                verdict,
-                more,
-                "a request was answered 503; its sender is asked to repeat it"
-            );
+        if status.is_server_error() {
+            throttled!(warn, source = name, verdict, "a request was answered 503; its sender is asked to repeat it");
         }
         if source.is_some() && answer.is_refused_unread() {
             self.warn_of_refusal(name, verdict);
@@ -133,14 +125,12 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     }
 
     fn warn_of_refusal(&self, source: &str, reason: &'static str) {
-        if let Some(more) = self.refusals.pass(Instant::now()) {
-            tracing::warn!(
-                source,
-                reason,
-                more,
-                "a request was refused before it could be verified, and nothing of it was stored; reason says why"
-            );
-        }
+        throttled!(
+            warn,
+            source,
+            reason,
+            "a request was refused before it could be verified, and nothing of it was stored; reason says why"
+        );
     }
 }
 

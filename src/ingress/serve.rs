@@ -6,9 +6,9 @@ use super::{
     answer,
     routes::{self, Shared},
 };
-use crate::http::{self, Seldom, Unserved};
+use crate::http::{self, Unserved};
 use axum::Router;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -22,20 +22,7 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
     /// `observer` (`Arc::new(())` where nobody counts).
     pub fn new(sources: Arc<Sources>, intake: I, evidence: E, observer: Arc<dyn Observer>, limits: Limits) -> Self {
         let (bodies, headers) = (limits.memory_for_bodies(), limits.memory_for_headers());
-        let (complaints, refusals) = (Seldom::new(Duration::from_secs(10)), Seldom::new(Duration::from_secs(10)));
-        Self {
-            shared: Arc::new(Shared {
-                sources,
-                intake,
-                evidence,
-                observer,
-                limits,
-                bodies,
-                headers,
-                complaints,
-                refusals,
-            }),
-        }
+        Self { shared: Arc::new(Shared { sources, intake, evidence, observer, limits, bodies, headers }) }
     }
 
     /// The routes alone, for a program that serves them by itself. The limits for bodies hold; those for

@@ -2,6 +2,7 @@
 
 use super::{Maintenance, STUCK};
 use crate::store::{StoreError, announce_dead, newest_alerts, read_new_events, step_replays, watch as look};
+use crate::throttle::throttled;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,7 @@ pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
     loop {
         heartbeat.tick();
         let more = step(maintenance).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "new events, news and replays wait for the database");
+            throttled!(warn, %error, "new events, news and replays wait for the database");
             false
         });
         let pause = if more { MORE } else { IDLE };
@@ -51,7 +52,7 @@ pub(super) async fn watch(maintenance: &Maintenance, stop: &CancellationToken) {
         match look(&maintenance.pool).await {
             Ok(0) => {}
             Ok(raised) => log_alerts(maintenance, raised).await,
-            Err(error) => tracing::warn!(%error, "it cannot be looked for now whether something is wrong"),
+            Err(error) => throttled!(warn, %error, "it cannot be looked for now whether something is wrong"),
         }
     }
     heartbeat.retire();

@@ -9,6 +9,7 @@ use crate::store::{
     ClockDifference, Database, DatabaseClock, Process, Role, StoreError, add_rollups, ensure_indexes,
     ensure_partitions, fold_counts,
 };
+use crate::throttle::throttled;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -84,7 +85,7 @@ impl Maintenance {
             if Instant::now() >= partitions_at {
                 match ensure_partitions(&self.pool).await {
                     Ok(_) => partitions_at = Instant::now() + PARTITIONS_EVERY,
-                    Err(error) => tracing::error!(%error, "partitions could not be made ahead; this is tried again"),
+                    Err(error) => throttled!(error, %error, "partitions could not be made ahead; this is tried again"),
                 }
             }
             if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
@@ -108,7 +109,7 @@ impl Maintenance {
         match add_rollups(&self.pool, &counts).await {
             Ok(()) => self.readiness.set(DATABASE, Ok(())),
             Err(error) => {
-                tracing::warn!(%error, counts = counts.len(), "counts could not be added to the rollups and are left out");
+                throttled!(warn, %error, counts = counts.len(), "counts could not be added to the rollups and are left out");
                 self.readiness
                     .set(DATABASE, Err("the database does not answer; requests get 503 until it does".to_owned()));
                 return;
@@ -121,7 +122,7 @@ impl Maintenance {
             self.process.is_alive(&self.pool, not_ready.as_deref()).await
         };
         if let Err(error) = told.await {
-            tracing::warn!(%error, "the database does not know for now that this process lives; this is tried again");
+            throttled!(warn, %error, "the database does not know for now that this process lives; this is tried again");
         }
     }
 }
@@ -130,7 +131,7 @@ impl Maintenance {
 async fn keep_indexes(database: &Database) {
     loop {
         if let Err(error) = ensure_indexes(database).await {
-            tracing::warn!(%error, "not every index could be built; nothing is wrong without, and this is tried again");
+            throttled!(warn, %error, "not every index could be built; nothing is wrong without, and this is tried again");
         }
         tokio::time::sleep(PARTITIONS_EVERY).await;
     }

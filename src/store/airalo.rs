@@ -1,6 +1,6 @@
 //! What is awaited of Airalo.
 
-use super::{SourceId, StoreError, clock::interval_millis};
+use super::{SourceId, StoreError, clock::interval_millis, connect::POOLED, error::within};
 use crate::domain::rfc3339;
 use sqlx::{PgPool, Row};
 use std::{
@@ -57,7 +57,7 @@ pub async fn last_order_described(
         };
         row.map(read).transpose()
     };
-    asked.await.map_err(StoreError::new("look for orders with a description"))
+    within(POOLED, "look for orders with a description", asked).await
 }
 
 /// An order whose result is awaited.
@@ -87,7 +87,8 @@ pub async fn take_due_orders(
     pause: Duration,
 ) -> Result<Vec<ExpectedOrder>, StoreError> {
     let sources: Vec<_> = sources.iter().map(|source| source.0).collect();
-    let rows = sqlx::query(TAKE_DUE).bind(sources).bind(most).bind(interval_millis(pause)).fetch_all(pool).await;
+    let statement = sqlx::query(TAKE_DUE).bind(sources).bind(most).bind(interval_millis(pause)).fetch_all(pool);
+    let rows = within(POOLED, "read which orders are overdue", statement).await?;
     let read = |row: &sqlx::postgres::PgRow| {
         let micros: i64 = row.try_get("placed_at")?;
         Ok(ExpectedOrder {
@@ -98,7 +99,7 @@ pub async fn take_due_orders(
             placed_at: SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs()),
         })
     };
-    rows.and_then(|rows| rows.iter().map(read).collect()).map_err(StoreError::new("read which orders are overdue"))
+    rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::unreadable("read which orders are overdue"))
 }
 
 /// Makes every order of a source that is not settled due at once, also those that are not overdue.
@@ -106,8 +107,8 @@ pub async fn take_due_orders(
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreError> {
-    let made = sqlx::query(ALL_DUE).bind(source).execute(pool).await;
-    made.map(|made| made.rows_affected()).map_err(StoreError::new("look for orders at once"))
+    let made = within(POOLED, "look for orders at once", sqlx::query(ALL_DUE).bind(source).execute(pool)).await;
+    made.map(|made| made.rows_affected())
 }
 
 /// Says that an order was looked for and not found: news, the first time.
@@ -116,7 +117,7 @@ pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreEr
 /// Where the database cannot be asked.
 pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(), StoreError> {
     let statement = sqlx::query("SELECT hookfast_data.airalo_missing($1, $2)").bind(order).bind(says);
-    statement.execute(pool).await.map(drop).map_err(StoreError::new("tell that an order is overdue"))
+    within(POOLED, "tell that an order is overdue", statement.execute(pool)).await.map(drop)
 }
 
 /// Writes down an order that is about to be sent. Until [`order_was_placed`] or [`order_was_refused`] it is unknown.
@@ -129,13 +130,16 @@ pub async fn order_is_sent(
     description: &str,
     expected_within: Duration,
 ) -> Result<i64, StoreError> {
-    sqlx::query_scalar("SELECT hookfast_data.airalo_place($1, $2, $3 * interval '1 millisecond')")
-        .bind(source)
-        .bind(description)
-        .bind(interval_millis(expected_within))
-        .fetch_one(pool)
-        .await
-        .map_err(StoreError::new("write down an order"))
+    within(
+        POOLED,
+        "write down an order",
+        sqlx::query_scalar("SELECT hookfast_data.airalo_place($1, $2, $3 * interval '1 millisecond')")
+            .bind(source)
+            .bind(description)
+            .bind(interval_millis(expected_within))
+            .fetch_one(pool),
+    )
+    .await
 }
 
 /// Airalo took it.
@@ -144,7 +148,7 @@ pub async fn order_is_sent(
 /// Where the database cannot be asked.
 pub async fn order_was_placed(pool: &PgPool, order: i64, request_id: &str) -> Result<(), StoreError> {
     let statement = sqlx::query("SELECT hookfast_data.airalo_placed($1, $2)").bind(order).bind(request_id);
-    statement.execute(pool).await.map(drop).map_err(StoreError::new("write down that an order was taken"))
+    within(POOLED, "write down that an order was taken", statement.execute(pool)).await.map(drop)
 }
 
 /// Airalo did not take it.
@@ -153,7 +157,7 @@ pub async fn order_was_placed(pool: &PgPool, order: i64, request_id: &str) -> Re
 /// Where the database cannot be asked.
 pub async fn order_was_refused(pool: &PgPool, order: i64) -> Result<(), StoreError> {
     let statement = sqlx::query("DELETE FROM hookfast_data.airalo_expected WHERE id = $1").bind(order);
-    statement.execute(pool).await.map(drop).map_err(StoreError::new("write down that an order was refused"))
+    within(POOLED, "write down that an order was refused", statement.execute(pool)).await.map(drop)
 }
 
 /// Nobody knows whether Airalo took it; why.
@@ -163,5 +167,5 @@ pub async fn order_was_refused(pool: &PgPool, order: i64) -> Result<(), StoreErr
 pub async fn order_is_unknown(pool: &PgPool, order: i64, why: &str) -> Result<(), StoreError> {
     let statement =
         sqlx::query("UPDATE hookfast_data.airalo_expected SET unknown_why = $2 WHERE id = $1").bind(order).bind(why);
-    statement.execute(pool).await.map(drop).map_err(StoreError::new("write down that an order is unknown"))
+    within(POOLED, "write down that an order is unknown", statement.execute(pool)).await.map(drop)
 }

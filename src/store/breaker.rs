@@ -1,6 +1,6 @@
 //! Where a handler's circuit breaker shows: for people, nothing acts on it.
 
-use super::{HandlerId, StoreError, clock::interval_millis};
+use super::{HandlerId, StoreError, clock::interval_millis, connect::POOLED, error::within};
 use sqlx::PgPool;
 use std::time::Duration;
 
@@ -21,5 +21,5 @@ pub async fn note_breaker(pool: &PgPool, handler: HandlerId, pause: Option<Durat
         Some(pause) => sqlx::query(OPEN).bind(handler.0).bind(interval_millis(pause)),
         None => sqlx::query(CLOSED).bind(handler.0),
     };
-    statement.execute(pool).await.map(drop).map_err(StoreError::new("note a breaker"))
+    within(POOLED, "note a breaker", statement.execute(pool)).await.map(drop)
 }

@@ -1,6 +1,6 @@
 //! What one process at a time does for all: the functions that keep the books for operators, each a step of its own.
 
-use super::StoreError;
+use super::{StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
 
 /// Adds up what SQL clients counted.
@@ -40,15 +40,14 @@ pub async fn watch(pool: &PgPool) -> Result<i64, StoreError> {
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn newest_alerts(pool: &PgPool, count: i64) -> Result<Vec<(String, String)>, StoreError> {
-    let mut alerts: Vec<(String, String)> = sqlx::query_as(
+    let list = sqlx::query_as(
         "SELECT n.type, concat_ws(' ', n.payload->>'handler', n.payload->>'source', n.payload->>'class', n.payload->>'delivery_id', \
             n.payload->>'event_id') FROM hookfast.news n \
         WHERE n.type NOT IN ('hookfast.delivery.dead', 'hookfast.conflict') ORDER BY n.event_id DESC LIMIT $1",
     )
     .bind(count)
-    .fetch_all(pool)
-    .await
-    .map_err(StoreError::new("list alerts"))?;
+    .fetch_all(pool);
+    let mut alerts: Vec<(String, String)> = within(POOLED, "list alerts", list).await?;
     alerts.reverse();
     Ok(alerts)
 }
@@ -58,11 +57,12 @@ pub async fn newest_alerts(pool: &PgPool, count: i64) -> Result<Vec<(String, Str
 /// # Errors
 /// Where the database cannot be asked; a step is whole or did not happen.
 pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
-    let running: Vec<i64> =
-        sqlx::query_scalar("SELECT id FROM hookfast_data.replays WHERE state = 'running' ORDER BY id")
-            .fetch_all(pool)
-            .await
-            .map_err(StoreError::new("find replays"))?;
+    let running: Vec<i64> = within(
+        POOLED,
+        "find replays",
+        sqlx::query_scalar("SELECT id FROM hookfast_data.replays WHERE state = 'running' ORDER BY id").fetch_all(pool),
+    )
+    .await?;
     let mut made = 0;
     for replay in &running {
         made += step(pool, "step a replay", "SELECT hookfast_data.step_replay($1)", Some(*replay)).await?;
@@ -78,5 +78,5 @@ async fn step(
 ) -> Result<i64, StoreError> {
     let query = sqlx::query_scalar(statement);
     let query = if let Some(argument) = argument { query.bind(argument) } else { query };
-    query.fetch_one(pool).await.map_err(StoreError::new(what))
+    within(POOLED, what, query.fetch_one(pool)).await
 }

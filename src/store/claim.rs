@@ -1,6 +1,6 @@
 //! Claiming: a batch of one handler's deliveries, under a lease.
 
-use super::{Connection, Floors, HandlerId, LeaseId, StoreError, floor::Seen};
+use super::{Connection, Floors, HandlerId, LeaseId, StoreError, connect::POOLED, error::within, floor::Seen};
 use crate::domain::{Delivery, DeliveryId, Event, EventId, HandlerName, PayloadFilter};
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
@@ -116,20 +116,23 @@ impl Connection {
     ) -> Result<Batch, StoreError> {
         let now = Instant::now();
         let (fresh_floor, due_floor) = floors.for_claim(now);
-        let rows = sqlx::query(CLAIM)
-            .bind(lease.0)
-            .bind(handler.0.0)
-            .bind(fresh_floor)
-            .bind(i64::try_from(limits.fresh).unwrap_or(i64::MAX))
-            .bind(due_floor)
-            .bind(i64::try_from(limits.due).unwrap_or(i64::MAX))
-            .fetch_all(&mut self.inner)
-            .await
-            .map_err(StoreError::new("claim"))?;
+        let rows = within(
+            self.deadline(),
+            "claim",
+            sqlx::query(CLAIM)
+                .bind(lease.0)
+                .bind(handler.0.0)
+                .bind(fresh_floor)
+                .bind(i64::try_from(limits.fresh).unwrap_or(i64::MAX))
+                .bind(due_floor)
+                .bind(i64::try_from(limits.due).unwrap_or(i64::MAX))
+                .fetch_all(&mut self.inner),
+        )
+        .await?;
         let mut taken = Vec::with_capacity(rows.len());
         let mut snapshot = (0, 0);
         for row in &rows {
-            let read = read_claimed(row, handler.0, lease).map_err(StoreError::new("claim"))?;
+            let read = read_claimed(row, handler.0, lease).map_err(StoreError::unreadable("claim"))?;
             snapshot = read.0;
             taken.extend(read.1);
         }
@@ -154,20 +157,23 @@ impl Connection {
     ) -> Result<Vec<Claimed>, StoreError> {
         let ids: Vec<Uuid> = taken.iter().map(|t| t.event_id.0).collect();
         let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
-        let rows = sqlx::query(CLAIMED_EVENTS)
-            .bind(&ids)
-            .bind(first)
-            .bind(last)
-            .bind(SHORT_BODY)
-            .bind(filter.map(PayloadFilter::as_str))
-            // Planned for these bounds each time: that is what keeps it from opening every partition.
-            .persistent(false)
-            .fetch_all(&mut self.inner)
-            .await
-            .map_err(StoreError::new("claimed events"))?;
+        let rows = within(
+            self.deadline(),
+            "claimed events",
+            sqlx::query(CLAIMED_EVENTS)
+                .bind(&ids)
+                .bind(first)
+                .bind(last)
+                .bind(SHORT_BODY)
+                .bind(filter.map(PayloadFilter::as_str))
+                // Planned for these bounds each time: that is what keeps it from opening every partition.
+                .persistent(false)
+                .fetch_all(&mut self.inner),
+        )
+        .await?;
         let mut events = HashMap::with_capacity(rows.len());
         for row in &rows {
-            let (event, long_body, passes) = read_event(row).map_err(StoreError::new("claimed events"))?;
+            let (event, long_body, passes) = read_event(row).map_err(StoreError::unreadable("claimed events"))?;
             events.insert(event.id, (Arc::new(event), long_body, passes));
         }
         Ok(taken
@@ -200,11 +206,8 @@ impl Connection {
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn event_body(pool: &sqlx::PgPool, event: EventId) -> Result<Option<Bytes>, StoreError> {
-    let body: Option<Vec<u8>> = sqlx::query_scalar(EVENT_BODY)
-        .bind(event.0)
-        .fetch_optional(pool)
-        .await
-        .map_err(StoreError::new("event body"))?;
+    let body: Option<Vec<u8>> =
+        within(POOLED, "event body", sqlx::query_scalar(EVENT_BODY).bind(event.0).fetch_optional(pool)).await?;
     Ok(body.map(Bytes::from))
 }
 

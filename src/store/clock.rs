@@ -1,6 +1,6 @@
 //! The database's clock, as seen from here.
 
-use super::{Connection, StoreError};
+use super::{Connection, StoreError, error::within};
 use crate::domain::EventId;
 use std::{
     fmt,
@@ -55,10 +55,13 @@ impl DatabaseClock {
     /// Where the connection is broken.
     pub async fn measure(&self, connection: &mut Connection) -> Result<ClockDifference, StoreError> {
         let asked = Instant::now();
-        let micros: i64 = sqlx::query_scalar("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-            .fetch_one(&mut connection.inner)
-            .await
-            .map_err(StoreError::new("measure the clock"))?;
+        let micros: i64 = within(
+            connection.deadline(),
+            "measure the clock",
+            sqlx::query_scalar("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+                .fetch_one(&mut connection.inner),
+        )
+        .await?;
         let since = asked.elapsed() / 2;
         let database = Duration::from_micros(micros.max(0).unsigned_abs());
         self.set(database, asked + since);

@@ -1,15 +1,28 @@
 //! Connections to Postgres, each with the settings of what it is for.
 
-use super::StoreError;
+use super::{StoreError, error::within};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, Row,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, io, str::FromStr, time::Duration};
 use uuid::Uuid;
 
 /// How long a connection may take to be there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to answer when nothing is asked of it but that.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much longer than the server we wait for a statement.
+pub(super) const MARGIN: Duration = Duration::from_secs(3);
+
+/// The deadline of a statement, or of a short transaction, on a connection of a pool.
+pub(super) const POOLED: Duration = Duration::from_secs(30 + 5).saturating_add(MARGIN);
+
+/// The deadline of what may take as long as the tables are large: migrations, building indexes, retention. Only a dead
+/// connection ever meets it, and nothing else waits for one of these.
+pub(super) const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
 /// What a connection is for; its settings follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +65,19 @@ impl Role {
         }
     }
 
+    /// How long a statement may take: by the server's clock, and on this side, where the answer may never come. Of
+    /// ingest no sender waits for longer, and a second try has to fit into what it waits; a lease has to be renewed in
+    /// time on another connection.
+    fn timeouts(self) -> (Duration, Duration) {
+        let seconds = Duration::from_secs;
+        match self {
+            Self::Lease => (seconds(4), seconds(5)),
+            Self::Ingest | Self::Quarantine => (seconds(6), seconds(8)),
+            Self::Claim => (seconds(10), seconds(10) + MARGIN),
+            Self::Settle | Self::Transaction | Self::General => (seconds(30), seconds(30) + MARGIN),
+        }
+    }
+
     /// Start-up settings. `jit = off` everywhere: the routing join otherwise costs 160–340 ms a statement.
     /// `synchronous_commit = on` is ours to say, since a 200 depends on it.
     fn settings(self) -> Vec<(&'static str, String)> {
@@ -61,8 +87,15 @@ impl Role {
             ("default_transaction_isolation", "read committed".to_owned()),
             ("synchronous_commit", on(self != Self::Claim).to_owned()),
             ("client_min_messages", "warning".to_owned()),
-            ("statement_timeout", if self == Self::Lease { "5s" } else { "30s" }.to_owned()),
+            ("statement_timeout", self.timeouts().0.as_millis().to_string()),
+            // So that the server, too, lets go of a connection that we have lost, and of its locks. sqlx cannot set
+            // keepalives on our side; the deadlines are there for that.
             ("idle_in_transaction_session_timeout", "60s".to_owned()),
+            ("idle_session_timeout", "10min".to_owned()),
+            ("tcp_keepalives_idle", "30".to_owned()),
+            ("tcp_keepalives_interval", "10".to_owned()),
+            ("tcp_keepalives_count", "3".to_owned()),
+            ("tcp_user_timeout", "60s".to_owned()),
         ];
         if let Some(timeout) = self.lock_timeout() {
             settings.push(("lock_timeout", timeout.as_millis().to_string()));
@@ -152,17 +185,18 @@ impl Database {
             };
             Ok(Connection { inner, epoch, role })
         };
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected.map_err(StoreError::new("connect")),
-            Err(_) => Err(StoreError::new("connect")(sqlx::Error::PoolTimedOut)),
-        }
+        within(CONNECT_TIMEOUT, "connect", connecting).await
     }
 
-    /// A small pool for what is not hot.
+    /// A small pool for what is not hot. A connection that answers no more is dropped, when it is taken out and when it
+    /// is put back: sqlx alone would wait for it for ever, and the pool would be short of it.
     pub fn pool(&self, role: Role, size: u32) -> PgPool {
         PgPoolOptions::new()
             .max_connections(size)
             .acquire_timeout(CONNECT_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(answers(connection)))
+            .after_release(|connection, _| Box::pin(answers(connection)))
             .idle_timeout(Duration::from_secs(60))
             .connect_lazy_with(self.options(role))
     }
@@ -182,21 +216,43 @@ impl Connection {
         self.epoch
     }
 
+    /// How long we wait for a statement on it.
+    pub(super) fn deadline(&self) -> Duration {
+        self.role.timeouts().1
+    }
+
+    /// Makes sure that it answers, and that the database takes writes.
+    ///
+    /// # Errors
+    /// Where it does not; the connection is of no more use.
+    pub async fn check(&mut self) -> Result<(), StoreError> {
+        let check = async {
+            let read_only = sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean");
+            if read_only.fetch_one(&mut self.inner).await? {
+                return Err(sqlx::Error::Protocol("the database is read-only".to_owned()));
+            }
+            Ok(())
+        };
+        within(CONNECT_TIMEOUT, "check the connection", check).await
+    }
+
     /// Sets the time a statement waits for a lock; `None` is what the connection began with.
     pub(super) async fn set_lock_timeout(&mut self, to: Option<Duration>) -> Result<(), StoreError> {
         let to = to.or(self.role.lock_timeout()).unwrap_or_default();
-        sqlx::query(AssertSqlSafe(format!("SET lock_timeout = {}", to.as_millis())))
-            .persistent(false)
-            .execute(&mut self.inner)
-            .await
-            .map(drop)
-            .map_err(StoreError::new("set lock_timeout"))
+        let set = sqlx::query(AssertSqlSafe(format!("SET lock_timeout = {}", to.as_millis()))).persistent(false);
+        within(self.deadline(), "set lock_timeout", set.execute(&mut self.inner)).await.map(drop)
     }
 
     /// Says goodbye to the server, as far as it is there.
     pub async fn close(self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.inner.close()).await;
     }
+}
+
+/// An error has the pool drop the connection without a farewell.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let silent = || sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "a connection answered no more"));
+    tokio::time::timeout(PING_TIMEOUT, connection.ping()).await.unwrap_or_else(|_| Err(silent())).map(|()| true)
 }
 
 /// A crash of the server empties an unlogged table; the first to find it empty puts a new token in.

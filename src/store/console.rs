@@ -2,10 +2,10 @@
 //!
 //! Names of views, functions and columns are ours; whatever a person typed is a bind.
 
-use super::{Connection, Database, Role, StoreError};
+use super::{Connection, Database, Role, StoreError, connect::MARGIN, error::within};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, postgres::PgDatabaseError};
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 /// A statement that was not done, in words for who asked.
 #[derive(Debug, thiserror::Error)]
@@ -244,6 +244,9 @@ impl Call {
     }
 }
 
+/// How long a look at many events may take; Ctrl-C ends it before.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// A connection for a person's commands.
 #[derive(Debug)]
 pub struct Console {
@@ -258,9 +261,8 @@ impl Console {
     pub async fn open(database: &Database) -> Result<Self, ConsoleError> {
         let connection = database.connect(Role::General).await.map_err(ConsoleError::Unreachable)?;
         let mut console = Self { connection };
-        // A look at many events may take its time, and Ctrl-C ends it.
-        let patient =
-            Statement { text: "SELECT set_config('statement_timeout', '10min', false)".into(), binds: vec![] };
+        let text = format!("SELECT set_config('statement_timeout', '{}', false)", PATIENCE.as_millis());
+        let patient = Statement { text, binds: vec![] };
         console.texts(patient, "hookfast_reader").await?;
         Ok(console)
     }
@@ -307,7 +309,8 @@ impl Console {
         for bind in statement.binds {
             query = query.bind(bind);
         }
-        query.fetch_all(&mut self.connection.inner).await.map_err(|error| told(error, takes))
+        let fetched = within(PATIENCE + MARGIN, "ask", query.fetch_all(&mut self.connection.inner)).await;
+        fetched.map_err(|error| told(error, takes))
     }
 
     /// Says goodbye.
@@ -316,10 +319,8 @@ impl Console {
     }
 }
 
-fn told(error: sqlx::Error, takes: &'static str) -> ConsoleError {
-    let sqlx::Error::Database(refused) = &error else {
-        return ConsoleError::Unreachable(StoreError::new("ask")(error));
-    };
+fn told(error: StoreError, takes: &'static str) -> ConsoleError {
+    let Some(refused) = error.answered() else { return ConsoleError::Unreachable(error) };
     let message = refused.message().to_owned();
     match refused.code().as_deref().unwrap_or_default() {
         "42501" => ConsoleError::Forbidden { message, takes },

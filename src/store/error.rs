@@ -1,10 +1,13 @@
-//! What a failed statement means for whoever asked.
+//! What a failed statement means for whoever asked, and the deadline that every statement has on this side.
+
+use futures_util::FutureExt as _;
+use std::{io, time::Duration};
 
 /// Why a statement failed, as far as it matters for what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection is gone, or the server is not there, or it is read-only: connect anew, later.
-    /// Whether the statement was committed is not known.
+    /// The connection is gone or answers no more, or the server is not there, is read-only or full: connect again,
+    /// later. Whether the statement was committed is not known.
     Lost,
     /// A deadlock or a serialization failure: nothing happened, the same again may work.
     Contended,
@@ -36,9 +39,36 @@ pub(crate) fn told(error: &sqlx::Error) -> String {
     }
 }
 
+/// Waits for the database no longer than `limit`; past it the answer is [`Fault::Lost`].
+///
+/// The server's own time-outs end a statement on a connection that works, and not every one: a COMMIT has none. Where
+/// the connection has died silently, as in a failover behind a proxy, no answer and no error would ever come. What was
+/// interrupted leaves its connection in an unknown state: it has to be dropped, not closed, since a farewell would wait
+/// for the same dead peer. That is why nothing else makes a [`StoreError`] of a use of a connection.
+pub(super) fn within<T>(
+    limit: Duration,
+    statement: &'static str,
+    run: impl Future<Output = Result<T, sqlx::Error>>,
+) -> impl Future<Output = Result<T, StoreError>> {
+    // Mapped, since an async block would hold `run` twice.
+    tokio::time::timeout(limit, run).map(move |ended| {
+        let ended = ended.unwrap_or_else(|_| {
+            let problem = format!("no answer within {limit:?}, so the connection was dropped");
+            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, problem)))
+        });
+        ended.map_err(|cause| StoreError { statement, cause })
+    })
+}
+
 impl StoreError {
-    pub(super) fn new(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+    /// An answer that cannot be read.
+    pub(super) fn unreadable(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |cause| Self { statement, cause }
+    }
+
+    /// What the server answered, if it did.
+    pub(super) fn answered(&self) -> Option<&(dyn sqlx::error::DatabaseError + 'static)> {
+        self.cause.as_database_error()
     }
 
     /// What it means.
@@ -65,6 +95,6 @@ impl StoreError {
 
     /// Whether the server answered, and said no.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self.cause, sqlx::Error::Database(_)) && self.fault() != Fault::Lost
+        self.answered().is_some() && self.fault() != Fault::Lost
     }
 }

@@ -1,6 +1,6 @@
 //! Payload filters: whether one is of use.
 
-use super::StoreError;
+use super::{StoreError, connect::POOLED, error::within};
 use crate::domain::PayloadFilter;
 use sqlx::PgPool;
 
@@ -27,10 +27,9 @@ pub enum FilterError {
 /// # Errors
 /// [`FilterError`].
 pub async fn check_filter(pool: &PgPool, filter: &PayloadFilter) -> Result<(), FilterError> {
-    let checked = sqlx::query("SELECT hookfast_data.check_filter($1)").bind(filter.as_str()).execute(pool).await;
-    let Err(error) = checked else { return Ok(()) };
-    let reason = error.as_database_error().map(|said| said.message().to_owned());
-    let error = StoreError::new("check a payload filter")(error);
+    let check = sqlx::query("SELECT hookfast_data.check_filter($1)").bind(filter.as_str()).execute(pool);
+    let Err(error) = within(POOLED, "check a payload filter", check).await else { return Ok(()) };
+    let reason = error.answered().map(|answer| answer.message().to_owned());
     match reason {
         Some(reason) if error.is_refused() => Err(FilterError::Invalid { filter: filter.clone(), reason }),
         _ => Err(error.into()),

@@ -1,6 +1,6 @@
 //! Handlers that are Postgres functions: `function(event hookfast.event) RETURNS void`.
 
-use super::{SettlingTransaction, StoreError};
+use super::{SettlingTransaction, StoreError, connect::POOLED, error::within};
 use crate::domain::{Delivery, Outcome};
 use sqlx::{AssertSqlSafe, PgPool, error::DatabaseError, postgres::PgDatabaseError};
 
@@ -50,8 +50,8 @@ impl SqlFunction {
     /// [`ResolveError`].
     pub async fn resolve(pool: &PgPool, name: &str) -> Result<Self, ResolveError> {
         let missing = || ResolveError::Missing { name: name.to_owned() };
-        let found: Result<Option<String>, _> = sqlx::query_scalar(RESOLVE).bind(name).fetch_optional(pool).await;
-        let found = match found.map_err(StoreError::new("resolve a function")) {
+        let find = sqlx::query_scalar(RESOLVE).bind(name).fetch_optional(pool);
+        let found: Option<String> = match within(POOLED, "resolve a function", find).await {
             Ok(found) => found,
             // What is not even a name is no function either.
             Err(error) if error.is_refused() => return Err(missing()),

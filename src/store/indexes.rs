@@ -1,6 +1,11 @@
 //! Indexes that are built while everything goes on: by the program, since a migration would keep ingest waiting.
 
-use super::{Database, Role, StoreError, error::told};
+use super::{
+    Database, Role, StoreError,
+    connect::LONGEST,
+    error::{told, within},
+};
+use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::time::{Duration, Instant};
 
@@ -64,7 +69,7 @@ const PIECES: &str = "\
 /// and nothing else.
 pub async fn ensure_indexes(database: &Database) -> Result<usize, StoreError> {
     let mut connection = database.connect(Role::General).await?;
-    let built = build(&mut connection.inner).await.map_err(StoreError::new("build indexes"));
+    let built = within(LONGEST, "build indexes", build(&mut connection.inner)).await;
     // The lock goes with the connection.
     connection.close().await;
     built
@@ -116,7 +121,7 @@ impl Builder<'_> {
         match built {
             Ok(new) => self.built += usize::from(new),
             Err(error) => {
-                tracing::warn!(error = told(&error), name, "an index could not be built; this is tried again");
+                throttled!(warn, error = told(&error), name, "an index could not be built; this is tried again");
                 self.failed = Some(error);
                 return false;
             }
@@ -163,7 +168,8 @@ impl Builder<'_> {
             let Err(error) = attached else { return };
             let code = error.as_database_error().and_then(|error| error.code());
             if !matches!(code.as_deref(), Some("55P03" | "40P01")) || self.tries == 0 {
-                tracing::warn!(
+                throttled!(
+                    warn,
                     error = told(&error),
                     piece,
                     "a piece of an index could not be attached; this is tried again"

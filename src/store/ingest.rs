@@ -1,7 +1,8 @@
 //! Group commit: strangers' requests in one statement, each with an answer of its own.
 
-use super::{Connection, Fault, SourceId, StoreError, clock::interval_millis, parts::Group};
+use super::{Connection, Fault, SourceId, StoreError, clock::interval_millis, error::within, parts::Group};
 use crate::domain::{EventId, EventType, Fingerprint, IdempotencyKey, Origin, Receipt, StorableText, Verdict};
+use crate::throttle::throttled;
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
 use std::{ops::Range, time::Duration};
@@ -68,28 +69,31 @@ impl Group for Requests<'_> {
     async fn run(&self, connection: &mut Connection, part: Range<usize>) -> Result<Vec<Self::Answer>, StoreError> {
         let group = &self.events[part];
         let column = |f: fn(&NewEvent) -> Option<&str>| group.iter().map(f).collect::<Vec<_>>();
-        let rows = sqlx::query(INGEST)
-            .bind(group.iter().map(|e| e.id.0).collect::<Vec<_>>())
-            .bind(group.iter().map(|e| e.source.0).collect::<Vec<_>>())
-            .bind(column(|e| Some(e.key.as_str())))
-            .bind(column(|e| e.fingerprint.as_ref().map(Fingerprint::as_str)))
-            .bind(group.iter().map(|e| e.window.map(interval_millis)).collect::<Vec<_>>())
-            .bind(column(|e| Some(e.event_type.as_str())))
-            .bind(column(|e| e.topic.as_ref().map(StorableText::as_str)))
-            .bind(column(|e| e.verified_by.as_ref().map(StorableText::as_str)))
-            .bind(column(|e| Some(e.headers.as_str())))
-            .bind(group.iter().map(|e| &e.body[..]).collect::<Vec<_>>())
-            .bind(self.origin.as_str())
-            .fetch_all(&mut connection.inner)
-            .await
-            .map_err(StoreError::new("ingest"))?;
-        let receipts = receipts(&rows, group.len()).map_err(StoreError::new("ingest"))?;
+        let rows = within(
+            connection.deadline(),
+            "ingest",
+            sqlx::query(INGEST)
+                .bind(group.iter().map(|e| e.id.0).collect::<Vec<_>>())
+                .bind(group.iter().map(|e| e.source.0).collect::<Vec<_>>())
+                .bind(column(|e| Some(e.key.as_str())))
+                .bind(column(|e| e.fingerprint.as_ref().map(Fingerprint::as_str)))
+                .bind(group.iter().map(|e| e.window.map(interval_millis)).collect::<Vec<_>>())
+                .bind(column(|e| Some(e.event_type.as_str())))
+                .bind(column(|e| e.topic.as_ref().map(StorableText::as_str)))
+                .bind(column(|e| e.verified_by.as_ref().map(StorableText::as_str)))
+                .bind(column(|e| Some(e.headers.as_str())))
+                .bind(group.iter().map(|e| &e.body[..]).collect::<Vec<_>>())
+                .bind(self.origin.as_str())
+                .fetch_all(&mut connection.inner),
+        )
+        .await?;
+        let receipts = receipts(&rows, group.len()).map_err(StoreError::unreadable("ingest"))?;
         Ok(receipts.into_iter().map(Ok).collect())
     }
 
     fn alone(&self, row: usize, error: &StoreError) -> Self::Answer {
         let event = &self.events[row];
-        tracing::error!(%error, source = event.source.0, key = event.key.as_str(), "a request cannot be stored");
+        throttled!(error, %error, source = event.source.0, key = event.key.as_str(), "a request cannot be stored");
         Err(if error.fault() == Fault::Data { IngestError::Refused } else { IngestError::KeyHeld })
     }
 }

@@ -1,6 +1,6 @@
 //! How a database presents itself, and what of it would make Hookfast fail or break a promise.
 
-use super::{Database, Role, StoreError};
+use super::{Database, Role, StoreError, connect::POOLED, error::within};
 use sqlx::Row;
 
 /// A database as it presents itself.
@@ -152,7 +152,7 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
             settings_arrive: row.try_get("settings_arrive")?,
         })
     };
-    let inspected = run.await.map_err(StoreError::new("inspect"));
+    let inspected = within(POOLED, "inspect", run).await;
     connection.close().await;
     inspected
 }

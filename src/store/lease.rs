@@ -1,6 +1,6 @@
 //! Leases: the right of one worker to hold deliveries, renewed while it lives.
 
-use super::{Connection, HandlerId, StoreError};
+use super::{Connection, HandlerId, StoreError, error::within};
 use std::time::Duration;
 
 /// A lease's id: what `outbox.locked_by` names. Never used twice.
@@ -18,17 +18,20 @@ impl Connection {
         handlers: &[HandlerId],
         lasts: Duration,
     ) -> Result<LeaseId, StoreError> {
-        sqlx::query_scalar(
-            "INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) \
+        within(
+            self.deadline(),
+            "register a lease",
+            sqlx::query_scalar(
+                "INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) \
              VALUES ('worker', $1, $2, clock_timestamp() + $3 * interval '1 millisecond') RETURNING id",
+            )
+            .bind(holder)
+            .bind(handlers.iter().map(|h| h.0).collect::<Vec<_>>())
+            .bind(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
+            .fetch_one(&mut self.inner),
         )
-        .bind(holder)
-        .bind(handlers.iter().map(|h| h.0).collect::<Vec<_>>())
-        .bind(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
-        .fetch_one(&mut self.inner)
         .await
         .map(LeaseId)
-        .map_err(StoreError::new("register a lease"))
     }
 
     /// Renews a lease; `false` where it is gone. One that has expired but that nobody has rescued is renewed.
@@ -36,14 +39,12 @@ impl Connection {
     /// # Errors
     /// Where the statement failed.
     pub async fn renew_lease(&mut self, lease: LeaseId, lasts: Duration) -> Result<bool, StoreError> {
-        sqlx::query(
+        within(self.deadline(), "renew a lease", sqlx::query(
             "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() + $2 * interval '1 millisecond' WHERE id = $1",
         )
         .bind(lease.0)
         .bind(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
-        .execute(&mut self.inner)
-        .await
+        .execute(&mut self.inner)).await
         .map(|done| done.rows_affected() == 1)
-        .map_err(StoreError::new("renew a lease"))
     }
 }

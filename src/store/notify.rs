@@ -1,7 +1,12 @@
 //! The wake-up between processes.
 
-use super::{Connection, Database, Role, StoreError};
-use sqlx::postgres::PgListener;
+use super::{
+    Connection, Database, Role, StoreError,
+    connect::{MARGIN, POOLED},
+    error::within,
+};
+use sqlx::{Acquire as _, postgres::PgListener};
+use std::time::Duration;
 
 /// What notifications are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +32,13 @@ impl Connection {
     /// # Errors
     /// Where the statement failed: they find the work by polling.
     pub async fn notify(&mut self) -> Result<(), StoreError> {
-        sqlx::query("SELECT pg_notify($1, '')")
-            .bind(Channel::Wake.name())
-            .execute(&mut self.inner)
-            .await
-            .map(drop)
-            .map_err(StoreError::new("notify"))
+        within(
+            self.deadline(),
+            "notify",
+            sqlx::query("SELECT pg_notify($1, '')").bind(Channel::Wake.name()).execute(&mut self.inner),
+        )
+        .await
+        .map(drop)
     }
 }
 
@@ -46,8 +52,14 @@ pub enum Heard {
     Late(i64),
 }
 
+/// How long a quiet connection is believed to be alive.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+
 /// Hears the wake-ups of other processes.
-pub struct Listener(PgListener);
+pub struct Listener {
+    inner: PgListener,
+    database: Database,
+}
 
 impl Listener {
     /// Listens on a connection of its own.
@@ -58,9 +70,9 @@ impl Listener {
         let run = async {
             let mut listener = PgListener::connect_with(&database.pool(Role::General, 1)).await?;
             listener.listen(channel.name()).await?;
-            Ok(Self(listener))
+            Ok(Self { inner: listener, database: database.clone() })
         };
-        run.await.map_err(StoreError::new("listen"))
+        within(POOLED, "listen", run).await
     }
 
     /// Waits for a wake-up.
@@ -68,11 +80,27 @@ impl Listener {
     /// # Errors
     /// Where the connection broke.
     pub async fn heard(&mut self) -> Result<Heard, StoreError> {
-        // `try_recv` says None where the connection was lost, and would silently connect anew.
-        match self.0.try_recv().await {
-            Ok(Some(said)) => Ok(said.payload().parse().map_or(Heard::Work, Heard::Late)),
-            Ok(None) => Err(StoreError::new("listen")(sqlx::Error::WorkerCrashed)),
-            Err(error) => Err(StoreError::new("listen")(error)),
+        loop {
+            // `try_recv` says None where the connection was lost, and would silently connect again.
+            let heard = async {
+                let heard = tokio::time::timeout(CHECK_EVERY, self.inner.try_recv()).await;
+                heard.map_or(Ok(None), |heard| heard?.ok_or(sqlx::Error::WorkerCrashed).map(Some))
+            };
+            match within(CHECK_EVERY + MARGIN, "listen", heard).await? {
+                Some(said) => return Ok(said.payload().parse().map_or(Heard::Work, Heard::Late)),
+                None => self.check().await?,
+            }
         }
+    }
+
+    /// Silence is what a dead connection sounds like, too.
+    async fn check(&mut self) -> Result<(), StoreError> {
+        let check = sqlx::query("SELECT 1").execute(&mut self.inner);
+        let Err(error) = within(MARGIN, "listen", check).await else { return Ok(()) };
+        // A dropped PgListener says UNLISTEN on its connection and waits for the answer: it gets one that can answer.
+        if let (Ok(mut other), Ok(dead)) = (self.database.connect(Role::General).await, self.inner.acquire().await) {
+            std::mem::swap(dead, &mut other.inner);
+        }
+        Err(error)
     }
 }

@@ -4,7 +4,7 @@
 //! of a key is due, the others are parked. Whoever ends a delivery wakes the next of its key after the commit; the
 //! sequencer sees to it that nobody ends the last one without seeing what is parked behind it.
 
-use super::{Connection, HandlerId, StoreError};
+use super::{Connection, HandlerId, StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
 
 /// How many deliveries get their keys in one transaction.
@@ -16,12 +16,15 @@ impl Connection {
     /// # Errors
     /// Where a statement failed; what was given stays given.
     pub async fn sequence(&mut self, handler: HandlerId) -> Result<bool, StoreError> {
-        let sequenced: Option<i64> = sqlx::query_scalar("SELECT hookfast_data.sequence($1, $2)")
-            .bind(handler.0)
-            .bind(BATCH)
-            .fetch_one(&mut self.inner)
-            .await
-            .map_err(StoreError::new("sequence"))?;
+        let sequenced: Option<i64> = within(
+            self.deadline(),
+            "sequence",
+            sqlx::query_scalar("SELECT hookfast_data.sequence($1, $2)")
+                .bind(handler.0)
+                .bind(BATCH)
+                .fetch_one(&mut self.inner),
+        )
+        .await?;
         Ok(sequenced == Some(BATCH))
     }
 }
@@ -32,13 +35,9 @@ impl Connection {
 /// # Errors
 /// Where the statement failed; then [`wake_all_keys`] finds them.
 pub async fn wake_keys(pool: &PgPool, handler: HandlerId, keys: &[&str]) -> Result<(), StoreError> {
-    sqlx::query("SELECT hookfast_data.wake($1, $2)")
-        .bind(handler.0)
-        .bind(keys)
-        .execute(pool)
+    within(POOLED, "wake", sqlx::query("SELECT hookfast_data.wake($1, $2)").bind(handler.0).bind(keys).execute(pool))
         .await
         .map(drop)
-        .map_err(StoreError::new("wake"))
 }
 
 /// The net under [`wake_keys`], and what a change of the order leaves behind; answers with how many were due.
@@ -46,11 +45,8 @@ pub async fn wake_keys(pool: &PgPool, handler: HandlerId, keys: &[&str]) -> Resu
 /// # Errors
 /// Where the statement failed.
 pub async fn wake_all_keys(pool: &PgPool, handler: HandlerId) -> Result<i64, StoreError> {
-    sqlx::query_scalar("SELECT hookfast_data.wake_all($1)")
-        .bind(handler.0)
-        .fetch_one(pool)
+    within(POOLED, "wake all", sqlx::query_scalar("SELECT hookfast_data.wake_all($1)").bind(handler.0).fetch_one(pool))
         .await
-        .map_err(StoreError::new("wake all"))
 }
 
 /// The same for every handler that clients pull from: no worker sweeps theirs.
@@ -58,9 +54,11 @@ pub async fn wake_all_keys(pool: &PgPool, handler: HandlerId) -> Result<i64, Sto
 /// # Errors
 /// Where the statement failed.
 pub async fn wake_pulled_keys(pool: &PgPool) -> Result<(), StoreError> {
-    sqlx::query("SELECT hookfast_data.wake_all(id) FROM hookfast_data.handlers WHERE kind = 'pull'")
-        .execute(pool)
-        .await
-        .map(drop)
-        .map_err(StoreError::new("wake pulled"))
+    within(
+        POOLED,
+        "wake pulled",
+        sqlx::query("SELECT hookfast_data.wake_all(id) FROM hookfast_data.handlers WHERE kind = 'pull'").execute(pool),
+    )
+    .await
+    .map(drop)
 }

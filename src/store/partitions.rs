@@ -1,6 +1,6 @@
 //! The days of `events`, `attempts` and `search_terms`: partitions by ranges of event ids, made ahead.
 
-use super::StoreError;
+use super::{StoreError, connect::POOLED, error::within};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row};
 use std::time::Duration;
 
@@ -53,17 +53,19 @@ const ATTACHED: &str =
 /// # Errors
 /// Where the database cannot be asked, or a lock was not had in ten seconds; what was made stays.
 pub async fn ensure_partitions(pool: &PgPool) -> Result<usize, StoreError> {
-    let run = async {
-        let mut connection = pool.acquire().await?;
-        let missing = sqlx::query(MISSING).bind(DAYS_AHEAD).fetch_all(&mut *connection).await?;
-        for row in &missing {
-            let column = |name: &str| row.try_get::<String, _>(name);
+    const STATEMENT: &str = "make partitions";
+    let mut connection = within(POOLED, STATEMENT, pool.acquire()).await?;
+    let missing = sqlx::query(MISSING).bind(DAYS_AHEAD).fetch_all(&mut *connection);
+    let missing = within(POOLED, STATEMENT, missing).await?;
+    for row in &missing {
+        let column = |name: &str| row.try_get::<String, _>(name);
+        let make = async {
             let (parent, partition) = (column("parent")?, column("partition")?);
-            make(&mut connection, &parent, &partition, &column("lower")?, &column("upper")?).await?;
-        }
-        Ok(missing.len())
-    };
-    run.await.map_err(StoreError::new("make partitions"))
+            make(&mut connection, &parent, &partition, &column("lower")?, &column("upper")?).await
+        };
+        within(POOLED, STATEMENT, make).await?;
+    }
+    Ok(missing.len())
 }
 
 /// One process at a time, and only what is still missing: so it does not matter who comes first.

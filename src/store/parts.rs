@@ -1,6 +1,7 @@
 //! A statement for many strangers, taken apart where one of them spoils it.
 
 use super::{Connection, Fault, StoreError};
+use crate::throttle::throttled;
 use std::{collections::VecDeque, ops::Range, time::Duration};
 
 /// How often a part that met a deadlock is sent again before it is taken apart.
@@ -35,7 +36,7 @@ impl Connection {
     pub(super) async fn in_parts<G: Group>(&mut self, group: &G) -> Vec<Option<G::Answer>> {
         let mut answers = vec![None; group.len()];
         let mut parts: VecDeque<(Range<usize>, u32)> = VecDeque::from([(0..group.len(), 0)]);
-        let mut hurried = false;
+        let (mut hurried, mut lost) = (false, false);
         while let Some((part, tries)) = parts.pop_front() {
             if part.is_empty() {
                 continue;
@@ -49,7 +50,8 @@ impl Connection {
             };
             match error.fault() {
                 Fault::Lost => {
-                    tracing::warn!(%error, rows = group.len(), "the connection was lost in the middle of a group");
+                    throttled!(warn, %error, rows = group.len(), "a group was not stored and is tried again: the database is away, answers no more, or takes no writes");
+                    lost = true;
                     break;
                 }
                 Fault::Contended if tries < CONTENDED_TRIES => {
@@ -60,6 +62,7 @@ impl Connection {
                 Fault::LockTimeout if !hurried && part.len() > 1 => {
                     hurried = true;
                     if self.set_lock_timeout(Some(SHORT_LOCK_TIMEOUT)).await.is_err() {
+                        lost = true;
                         break;
                     }
                 }
@@ -73,8 +76,11 @@ impl Connection {
             parts.push_front((middle..part.end, 0));
             parts.push_front((part.start..middle, 0));
         }
-        if hurried && let Err(error) = self.set_lock_timeout(None).await {
-            tracing::warn!(%error, "a connection keeps its short lock time-out");
+        if hurried
+            && !lost
+            && let Err(error) = self.set_lock_timeout(None).await
+        {
+            throttled!(warn, %error, "a connection keeps its short lock time-out");
         }
         answers
     }

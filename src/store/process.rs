@@ -1,6 +1,6 @@
 //! The processes: each says every few seconds that it lives.
 
-use super::StoreError;
+use super::{StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
 
 const ALIVE: &str = "INSERT INTO hookfast_data.processes AS p (holder, roles, version, not_ready) VALUES ($1, $2, $3, $4) \
@@ -27,7 +27,7 @@ impl Process {
     pub async fn is_alive(&self, pool: &PgPool, not_ready: Option<&str>) -> Result<(), StoreError> {
         let alive =
             sqlx::query(ALIVE).bind(&self.holder).bind(&self.roles).bind(env!("CARGO_PKG_VERSION")).bind(not_ready);
-        alive.execute(pool).await.map(drop).map_err(StoreError::new("say that a process lives"))
+        within(POOLED, "say that a process lives", alive.execute(pool)).await.map(drop)
     }
 
     /// Says that it has ended on purpose.
@@ -35,6 +35,6 @@ impl Process {
     /// # Errors
     /// Where the database cannot be asked.
     pub async fn has_ended(&self, pool: &PgPool) -> Result<(), StoreError> {
-        sqlx::query(GONE).bind(&self.holder).execute(pool).await.map(drop).map_err(StoreError::new("say goodbye"))
+        within(POOLED, "say goodbye", sqlx::query(GONE).bind(&self.holder).execute(pool)).await.map(drop)
     }
 }

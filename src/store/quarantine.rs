@@ -1,6 +1,6 @@
 //! Evidence: requests that failed verification, bounded per source.
 
-use super::{Connection, SourceId, StoreError};
+use super::{Connection, SourceId, StoreError, error::within};
 use crate::domain::StorableText;
 use bytes::Bytes;
 
@@ -45,27 +45,29 @@ impl Connection {
         bound: EvidenceBound,
         evict: bool,
     ) -> Result<bool, StoreError> {
-        let kept: bool = sqlx::query_scalar(KEEP)
-            .bind(evidence.source.0)
-            .bind(&evidence.digest[..])
-            .bind(evidence.reason)
-            .bind(evidence.topic.as_ref().map(StorableText::as_str))
-            .bind(&evidence.headers)
-            .bind(&evidence.body[..])
-            .bind(bound.rows)
-            .bind(bound.bytes)
-            .bind(evict)
-            .fetch_one(&mut self.inner)
-            .await
-            .map_err(StoreError::new("keep evidence"))?;
-        if kept && evict {
-            sqlx::query(EVICT)
+        let kept: bool = within(
+            self.deadline(),
+            "keep evidence",
+            sqlx::query_scalar(KEEP)
                 .bind(evidence.source.0)
+                .bind(&evidence.digest[..])
+                .bind(evidence.reason)
+                .bind(evidence.topic.as_ref().map(StorableText::as_str))
+                .bind(&evidence.headers)
+                .bind(&evidence.body[..])
                 .bind(bound.rows)
                 .bind(bound.bytes)
-                .execute(&mut self.inner)
-                .await
-                .map_err(StoreError::new("evict evidence"))?;
+                .bind(evict)
+                .fetch_one(&mut self.inner),
+        )
+        .await?;
+        if kept && evict {
+            within(
+                self.deadline(),
+                "evict evidence",
+                sqlx::query(EVICT).bind(evidence.source.0).bind(bound.rows).bind(bound.bytes).execute(&mut self.inner),
+            )
+            .await?;
         }
         Ok(kept)
     }

@@ -1,6 +1,6 @@
 //! Quarantined requests that an operator asked to look at once more.
 
-use super::{SourceId, StoreError};
+use super::{SourceId, StoreError, connect::POOLED, error::within};
 use bytes::Bytes;
 use sqlx::{PgPool, Postgres, Row, Transaction, postgres::PgRow};
 use std::time::{Duration, SystemTime};
@@ -59,7 +59,7 @@ impl Readmission {
             let asked = rows.iter().map(read).collect::<Result<_, _>>()?;
             Ok(Self { transaction, asked })
         };
-        run.await.map_err(StoreError::new("read what is asked of the quarantine"))
+        within(POOLED, "read what is asked of the quarantine", run).await
     }
 
     /// Writes down what became of each, in the order of `asked`, with a line for each source in the operator log.
@@ -84,7 +84,7 @@ impl Readmission {
                 .await?;
             self.transaction.commit().await
         };
-        run.await.map_err(StoreError::new("answer what is asked of the quarantine"))
+        within(POOLED, "answer what is asked of the quarantine", run).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sources and handlers: who is known, and what is subscribed to.
 
-use super::StoreError;
+use super::{StoreError, connect::POOLED, error::within};
 use crate::domain::{HandlerName, OnDead, Order, PayloadFields, PayloadFilter, RetryPolicy, SourceName, TypePattern};
 use serde_json::json;
 use sqlx::{PgPool, Row};
@@ -83,7 +83,7 @@ pub async fn register_sources(
 ) -> Result<HashMap<SourceName, SourceId>, StoreError> {
     let mut ids = HashMap::new();
     for source in sources {
-        let id = register_source(pool, source).await.map_err(StoreError::new("register a source"))?;
+        let id = within(POOLED, "register a source", register_source(pool, source)).await?;
         ids.insert(source.name.clone(), id);
     }
     Ok(ids)
@@ -113,9 +113,8 @@ async fn register_source(pool: &PgPool, source: &SourceRegistration) -> Result<S
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn source_ids(pool: &PgPool) -> Result<HashMap<SourceName, SourceId>, StoreError> {
-    let rows: Result<Vec<(String, i16)>, _> =
-        sqlx::query_as("SELECT name, id FROM hookfast_data.sources").fetch_all(pool).await;
-    let rows = rows.map_err(StoreError::new("read the sources"))?;
+    let read = sqlx::query_as("SELECT name, id FROM hookfast_data.sources").fetch_all(pool);
+    let rows: Vec<(String, i16)> = within(POOLED, "read the sources", read).await?;
     Ok(rows.into_iter().filter_map(|(name, id)| Some((name.parse().ok()?, SourceId(id)))).collect())
 }
 
@@ -134,8 +133,8 @@ pub async fn register_handlers(
 ) -> Result<HashMap<HandlerName, HandlerId>, StoreError> {
     let mut ids = HashMap::new();
     for handler in handlers {
-        let registering = register_handler(pool, handler, config_version).await;
-        let (id, outdated) = registering.map_err(StoreError::new("register a handler"))?;
+        let registering = register_handler(pool, handler, config_version);
+        let (id, outdated) = within(POOLED, "register a handler", registering).await?;
         if outdated {
             tracing::warn!(handler = %handler.name, config_version,
                 "the registry has this handler from a newer configuration: its subscription was left as it is");
@@ -182,11 +181,11 @@ async fn register_handler(
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn pause_handler(pool: &PgPool, handler: &HandlerName, why: &str) -> Result<(), StoreError> {
-    sqlx::query("SELECT hookfast.pause($1, $2)")
-        .bind(handler.as_str())
-        .bind(why)
-        .execute(pool)
-        .await
-        .map(drop)
-        .map_err(StoreError::new("pause a handler"))
+    within(
+        POOLED,
+        "pause a handler",
+        sqlx::query("SELECT hookfast.pause($1, $2)").bind(handler.as_str()).bind(why).execute(pool),
+    )
+    .await
+    .map(drop)
 }

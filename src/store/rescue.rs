@@ -1,7 +1,8 @@
 //! Taking deliveries from the dead.
 
-use super::{Connection, Fault, HandlerId, LeaseId, StoreError};
+use super::{Connection, Fault, HandlerId, LeaseId, StoreError, connect::POOLED, error::within};
 use crate::domain::DeliveryId;
+use crate::throttle::throttled;
 use sqlx::{Connection as _, PgPool, Row};
 
 const RESCUE: &str = include_str!("sql/rescue.sql");
@@ -43,17 +44,20 @@ pub struct Rescued {
 pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     let mut rescued = Vec::new();
     for _ in 0..PULLED_ROUNDS {
-        let rows = sqlx::query(
-            "SELECT handler_id, rescued, dead, ended FROM hookfast_data.rescue_pulled(NULL, interval '0', $1)",
+        let rows = within(
+            POOLED,
+            "rescue pulled",
+            sqlx::query(
+                "SELECT handler_id, rescued, dead, ended FROM hookfast_data.rescue_pulled(NULL, interval '0', $1)",
+            )
+            .bind(MOST_LOST)
+            .fetch_all(pool),
         )
-        .bind(MOST_LOST)
-        .fetch_all(pool)
-        .await
-        .map_err(StoreError::new("rescue pulled"))?;
+        .await?;
         let mut ended: i64 = 0;
         for row in &rows {
             let read = read(row).and_then(|found| Ok((found, row.try_get::<i64, _>("ended")?)));
-            let (found, leases) = read.map_err(StoreError::new("rescue pulled"))?;
+            let (found, leases) = read.map_err(StoreError::unreadable("rescue pulled"))?;
             ended += leases;
             rescued.extend(Some(found).filter(|found| found.rescued > 0));
         }
@@ -73,12 +77,15 @@ pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
 /// # Errors
 /// Where a statement failed; what was taken before it stays taken.
 pub async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
-    let expired: Vec<i64> = sqlx::query_scalar(
-        "SELECT id FROM hookfast_data.leases WHERE kind = 'worker' AND expires_at < clock_timestamp() ORDER BY id",
+    let expired: Vec<i64> = within(
+        POOLED,
+        "find expired leases",
+        sqlx::query_scalar(
+            "SELECT id FROM hookfast_data.leases WHERE kind = 'worker' AND expires_at < clock_timestamp() ORDER BY id",
+        )
+        .fetch_all(pool),
     )
-    .fetch_all(pool)
-    .await
-    .map_err(StoreError::new("find expired leases"))?;
+    .await?;
     let mut rescued = Vec::new();
     for lease in expired {
         by_itself(lease, rescue_lease(pool, LeaseId(lease), &mut rescued).await)?;
@@ -90,7 +97,7 @@ pub async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
 fn by_itself(lease: i64, rescued: Result<(), StoreError>) -> Result<(), StoreError> {
     match rescued {
         Err(error) if error.fault() != Fault::Lost => {
-            tracing::error!(%error, lease, "the deliveries of a dead worker could not be taken over; this is tried again");
+            throttled!(error, %error, lease, "the deliveries of a dead worker could not be taken over; this is tried again");
             Ok(())
         }
         ended => ended,
@@ -128,7 +135,7 @@ async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescue
         transaction.commit().await?;
         rows.iter().map(read).collect::<Result<Vec<_>, _>>().map(Some)
     };
-    run.await.map_err(StoreError::new("rescue"))
+    within(POOLED, "rescue", run).await
 }
 
 /// The net: takes deliveries whose lease does not exist any more. Nothing should ever leave one.
@@ -136,13 +143,16 @@ async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescue
 /// # Errors
 /// Where a statement failed.
 pub async fn sweep_orphans(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
-    let orphans: Vec<i64> = sqlx::query_scalar(
-        "SELECT DISTINCT o.locked_by FROM hookfast_data.outbox o WHERE o.locked_by IS NOT NULL \
+    let orphans: Vec<i64> = within(
+        POOLED,
+        "sweep",
+        sqlx::query_scalar(
+            "SELECT DISTINCT o.locked_by FROM hookfast_data.outbox o WHERE o.locked_by IS NOT NULL \
          AND NOT EXISTS (SELECT FROM hookfast_data.leases l WHERE l.id = o.locked_by)",
+        )
+        .fetch_all(pool),
     )
-    .fetch_all(pool)
-    .await
-    .map_err(StoreError::new("sweep"))?;
+    .await?;
     let mut rescued = Vec::new();
     for lease in orphans {
         let sweep = async {
@@ -152,7 +162,7 @@ pub async fn sweep_orphans(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
             }
             Ok(())
         };
-        by_itself(lease, sweep.await.map_err(StoreError::new("sweep")))?;
+        by_itself(lease, within(POOLED, "sweep", sweep).await)?;
     }
     Ok(rescued)
 }
@@ -178,7 +188,7 @@ pub async fn release_unknown(
         transaction.commit().await?;
         Ok(freed.rows_affected())
     };
-    run.await.map_err(StoreError::new("release unknown"))
+    within(POOLED, "release unknown", run).await
 }
 
 impl Connection {
@@ -187,6 +197,7 @@ impl Connection {
     /// # Errors
     /// Where a statement failed; then the lease expires, and others rescue what is left.
     pub async fn abandon_lease(&mut self, lease: LeaseId) -> Result<u64, StoreError> {
+        let deadline = self.deadline();
         let run = async {
             let mut transaction = self.inner.begin().await?;
             // Waits for a claim of ours that is still on its way.
@@ -196,7 +207,7 @@ impl Connection {
             transaction.commit().await?;
             Ok(freed)
         };
-        run.await.map_err(StoreError::new("abandon"))
+        within(deadline, "abandon", run).await
     }
 }
 

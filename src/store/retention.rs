@@ -1,7 +1,13 @@
 //! Retention: what is kept how long, and what goes, a day at a time.
 
-use super::{Connection, Database, Role, StoreError, clock::interval_millis, error::told};
+use super::{
+    Connection, Database, Role, StoreError,
+    clock::interval_millis,
+    connect::{LONGEST, POOLED},
+    error::{told, within},
+};
 use crate::domain::Retention;
+use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
 const DIFFERS: &str = "SELECT EXISTS (SELECT FROM hookfast_data.retention r \
@@ -57,7 +63,7 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
         }
         Ok(())
     };
-    setting.await.map_err(StoreError::new("set the retention"))
+    within(POOLED, "set the retention", setting).await
 }
 
 /// Takes away what is older than it is kept, on a connection of its own. What is to go for the first time is announced,
@@ -67,14 +73,16 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
 /// Where a statement failed; what has gone before it is gone.
 pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
     let mut connection = database.connect(Role::General).await?;
-    let left = match alone(&mut connection).await {
-        Ok(true) => round(&mut connection, stop).await,
-        Ok(false) => Ok(Left::default()),
-        Err(error) => Err(error),
+    let run = async {
+        if !alone(&mut connection).await? {
+            return Ok(Left::default());
+        }
+        round(&mut connection, stop).await
     };
+    let left = within(LONGEST, "retention", run).await;
     // The lock goes with the connection.
     connection.close().await;
-    left.map_err(StoreError::new("retention"))
+    left
 }
 
 /// One process at a time.
@@ -168,7 +176,7 @@ async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Err
 fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
     match result {
         Err(error) if matches!(code(&error).as_deref(), Some("55P03" | "57014" | "55000")) => {
-            tracing::info!(error = told(&error), "a day that is over is still in use; it goes later");
+            throttled!(info, error = told(&error), "a day that is over is still in use; it goes later");
             Ok(())
         }
         other => other,

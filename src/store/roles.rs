@@ -1,6 +1,6 @@
 //! The database roles of people: who reads the views, and who operates.
 
-use super::{Database, Role, StoreError};
+use super::{Database, Role, StoreError, connect::POOLED, error::within};
 use crate::domain::{RoleName, RoleNames};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
@@ -53,7 +53,7 @@ impl Roles {
 /// Where the database cannot be asked, or a grant is not ours to give. That a role is missing is none.
 pub async fn ensure_roles(database: &Database, names: &RoleNames) -> Result<Roles, StoreError> {
     let mut connection = database.connect(Role::General).await?;
-    let ensured = ensure(&mut connection.inner, names).await.map_err(StoreError::new("grant roles"));
+    let ensured = within(POOLED, "grant roles", ensure(&mut connection.inner, names)).await;
     connection.close().await;
     ensured
 }

@@ -1,7 +1,8 @@
 //! The sessions in which one handler's settling transactions run: how many, and how each is reset afterwards.
 
-use super::{Database, Role, StoreError};
+use super::{Database, Role, error::within};
 use crate::domain::Connections;
+use crate::throttle::throttled;
 use sqlx::{
     AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Row, pool::PoolConnection, postgres::PgPoolOptions,
 };
@@ -92,12 +93,8 @@ impl Drop for Session {
 
 /// Whether the session can be used again; otherwise the pool closes it.
 async fn is_reset(connection: &mut PgConnection) -> bool {
-    let error = match tokio::time::timeout(RESET_TIMEOUT, reset(connection)).await {
-        Ok(Ok(())) => return true,
-        Ok(Err(error)) => StoreError::new("reset a handler's session")(error),
-        Err(_) => StoreError::new("reset a handler's session")(sqlx::Error::PoolTimedOut),
-    };
-    tracing::info!(%error, "a handler's session could not be reset and is closed; its delivery is not affected, and the next one gets a new session");
+    let Err(error) = within(RESET_TIMEOUT, "reset a handler's session", reset(connection)).await else { return true };
+    throttled!(info, %error, "a handler's session could not be reset and is closed; its delivery is not affected, and the next one gets a new session");
     false
 }
 

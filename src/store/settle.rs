@@ -1,6 +1,7 @@
 //! Settling: a group of outcomes in one statement, each behind its fence.
 
-use super::{Claim, Connection, Fault, StoreError, clock::interval_millis, parts::Group};
+use super::{Claim, Connection, Fault, StoreError, clock::interval_millis, error::within, parts::Group};
+use crate::throttle::throttled;
 use sqlx::Row;
 use std::{ops::Range, time::Duration};
 
@@ -116,7 +117,7 @@ impl Group for Outcomes<'_> {
             Fault::LockTimeout | Fault::Contended => Settled::Busy,
             _ => {
                 let delivery = self.0[row].claim.delivery;
-                tracing::error!(%error, %delivery, "an outcome cannot be stored");
+                throttled!(error, %error, %delivery, "an outcome cannot be stored");
                 Settled::Refused
             }
         }
@@ -128,21 +129,24 @@ type Verdict = (Option<i64>, Option<String>, Option<i64>);
 
 async fn statement(connection: &mut Connection, group: &[&Settlement]) -> Result<Vec<Verdict>, StoreError> {
     let (outcomes, delays): (Vec<&str>, Vec<i64>) = group.iter().map(|s| words(&s.outcome)).unzip();
-    let rows = sqlx::query(SETTLE)
-        .bind(group.iter().map(|s| s.claim.handler.0).collect::<Vec<_>>())
-        .bind(group.iter().map(|s| s.claim.delivery.0).collect::<Vec<_>>())
-        .bind(group.iter().map(|s| s.claim.attempt).collect::<Vec<_>>())
-        .bind(group.iter().map(|s| s.claim.lease.0).collect::<Vec<_>>())
-        .bind(outcomes)
-        .bind(delays)
-        .bind(group.iter().map(|s| s.duration.map(milliseconds)).collect::<Vec<_>>())
-        .bind(group.iter().map(|s| s.status.and_then(|s| i16::try_from(s).ok())).collect::<Vec<_>>())
-        .bind(group.iter().map(|s| s.error.as_ref().map(|e| e.as_str())).collect::<Vec<_>>())
-        .fetch_all(&mut connection.inner)
-        .await
-        .map_err(StoreError::new("settle"))?;
+    let rows = within(
+        connection.deadline(),
+        "settle",
+        sqlx::query(SETTLE)
+            .bind(group.iter().map(|s| s.claim.handler.0).collect::<Vec<_>>())
+            .bind(group.iter().map(|s| s.claim.delivery.0).collect::<Vec<_>>())
+            .bind(group.iter().map(|s| s.claim.attempt).collect::<Vec<_>>())
+            .bind(group.iter().map(|s| s.claim.lease.0).collect::<Vec<_>>())
+            .bind(outcomes)
+            .bind(delays)
+            .bind(group.iter().map(|s| s.duration.map(milliseconds)).collect::<Vec<_>>())
+            .bind(group.iter().map(|s| s.status.and_then(|s| i16::try_from(s).ok())).collect::<Vec<_>>())
+            .bind(group.iter().map(|s| s.error.as_ref().map(|e| e.as_str())).collect::<Vec<_>>())
+            .fetch_all(&mut connection.inner),
+    )
+    .await?;
     let read = |row: &sqlx::postgres::PgRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
-    rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::new("settle"))
+    rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::unreadable("settle"))
 }
 
 fn words(outcome: &SettleOutcome) -> (&'static str, i64) {

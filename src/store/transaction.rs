@@ -1,6 +1,7 @@
 //! The settling transaction: a handler's effects and the end of its delivery, committed together or not at all.
 
-use super::{Claim, Fault, Sessions, StoreError, settle::milliseconds};
+use super::{Claim, Fault, Sessions, StoreError, error::within, settle::milliseconds};
+use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, Transaction};
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,16 @@ use std::time::{Duration, Instant};
 pub struct SettlingTransaction {
     inner: Transaction<'static, Postgres>,
     claim: Claim,
-    begun: Instant,
+    /// The server's time limit of each of its statements.
     limit: Duration,
+    begun: Instant,
 }
+
+/// What the server's time limit does not cover: taking a session out of the pool, and COMMIT.
+const BEYOND_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the server may take to roll back before the connection is dropped, which has it roll back as well.
+const ROLL_BACK: Duration = Duration::from_secs(5);
 
 /// Locks the delivery only where the claim still holds it.
 const FENCE: &str = "SELECT true FROM hookfast_data.outbox \
@@ -21,9 +29,6 @@ const FENCE: &str = "SELECT true FROM hookfast_data.outbox \
 
 /// A look-up by a parameter inside a handler's function would otherwise be planned for every day there is.
 const CUSTOM_PLANS: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
-
-/// How long a transaction may take to begin, beyond what its statements may take.
-const BEGIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Ends the delivery behind the same fence, with its attempt's row.
 const END: &str = "WITH gone AS (\
@@ -45,11 +50,7 @@ impl SettlingTransaction {
             let inner = Transaction::begin(session.begun(), Some(CUSTOM_PLANS.into_sql_str())).await?;
             Ok(held.then(|| Self { inner, claim, begun: Instant::now(), limit }))
         };
-        let begun = match tokio::time::timeout(limit + BEGIN_TIMEOUT, run).await {
-            Ok(begun) => begun,
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
-        };
-        begun.map_err(StoreError::new("begin a settling transaction"))
+        within(limit + BEYOND_LIMIT, "begin a settling transaction", run).await
     }
 
     /// The time it may take, where that is over.
@@ -87,16 +88,16 @@ impl SettlingTransaction {
             self.inner.commit().await?;
             Ok(true)
         };
-        run.await.map_err(StoreError::new("commit a settling transaction"))
+        within(self.limit + BEYOND_LIMIT, "commit a settling transaction", run).await
     }
 
     /// Gives up everything the handler did.
     pub(crate) async fn roll_back(self) {
-        let rolled_back = self.inner.rollback().await.map_err(StoreError::new("roll back a settling transaction"));
+        let rolled_back = within(ROLL_BACK, "roll back a settling transaction", self.inner.rollback()).await;
         if let Err(error) = rolled_back
             && error.fault() != Fault::Lost
         {
-            tracing::warn!(%error, "a settling transaction could not be rolled back; the server does it");
+            throttled!(warn, %error, "a settling transaction could not be rolled back; the server does it");
         }
     }
 }

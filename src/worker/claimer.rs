@@ -11,6 +11,7 @@ use super::{
 };
 use crate::health::Heartbeat;
 use crate::store::{Batch, ClaimLimits, Connection, Cut, Database, Floors, LeaseId, Role, StoreError};
+use crate::throttle::{Backoff, throttled};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -35,8 +36,22 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 /// How long to wait before the database is tried again.
 pub(super) const RETRY: Duration = Duration::from_millis(200);
 
+/// The longest pause between claims that fail.
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
 /// A claim connection, shared by some of the handlers.
-pub(super) type ClaimLine = Arc<Mutex<Option<Connection>>>;
+pub(super) type ClaimLine = Arc<Mutex<Line>>;
+
+pub(super) struct Line {
+    connection: Option<Connection>,
+    backoff: Backoff,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { connection: None, backoff: Backoff::new(RETRY, LONGEST_RETRY) }
+    }
+}
 
 pub(super) struct Claimer {
     pub(super) lane: Arc<Lane>,
@@ -106,8 +121,7 @@ impl Claimer {
                     }
                     Err(error) => {
                         uncertain = true;
-                        tracing::warn!(%error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
-                        tokio::time::sleep(RETRY).await;
+                        throttled!(warn, %error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
                     }
                 }
             }
@@ -175,6 +189,29 @@ impl Claimer {
         memory: &mut Memory,
     ) -> Result<Batch, StoreError> {
         let mut line = self.line.lock().await;
+        // The others of this line are told as well, and nobody waits while the line is locked.
+        let remaining = line.backoff.remaining(Instant::now());
+        if !remaining.is_zero() {
+            drop(line);
+            tokio::time::sleep(remaining.min(POLL)).await;
+            return Ok(Batch { claimed: Vec::new(), cut: Cut::default(), more: true });
+        }
+        let claimed = self.claim_on(&mut line.connection, tenure, limits, memory).await;
+        match &claimed {
+            Ok(_) => line.backoff.succeeded(),
+            Err(_) => line.backoff.failed(Instant::now()),
+        }
+        claimed
+    }
+
+    /// A connection whose claim failed is dropped.
+    async fn claim_on(
+        &self,
+        line: &mut Option<Connection>,
+        tenure: &Arc<Tenure>,
+        limits: ClaimLimits,
+        memory: &mut Memory,
+    ) -> Result<Batch, StoreError> {
         let mut connection = match line.take() {
             Some(open) => open,
             None => self.database.connect(Role::Claim).await?,

@@ -3,15 +3,16 @@
 use super::tenure::{LEASE, RENEW_EVERY, Tenure};
 use crate::health::{Heartbeat, Readiness};
 use crate::store::{Connection, Database, HandlerId, Role, StoreError};
+use crate::throttle::{Backoff, throttled};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-/// How long to wait before the database is tried again.
-const RETRY: Duration = Duration::from_millis(500);
+/// Pauses before a lease that could not be renewed is tried again: several times within what it lasts.
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
 
 /// The condition that this worker may hold deliveries.
 pub(super) const CONDITION: &str = "worker";
@@ -30,32 +31,37 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts the thread; it ends when `stop` is cancelled, and gives the lease back.
-    pub(super) fn start(self) -> std::io::Result<(Tenures, std::thread::JoinHandle<()>)> {
+    /// Starts the thread; it ends when `stop` is cancelled, and gives the lease back. The receiver resolves at its end.
+    pub(super) fn start(self) -> std::io::Result<(Tenures, oneshot::Receiver<()>)> {
         self.readiness.set(CONDITION, Err("this worker has no lease yet".to_owned()));
         let (publish, tenures) = watch::channel(None);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread =
-            std::thread::Builder::new().name("lease".into()).spawn(move || runtime.block_on(self.run(&publish)))?;
-        Ok((tenures, thread))
+        let (dropped_at_the_end, ended) = oneshot::channel();
+        std::thread::Builder::new().name("lease".into()).spawn(move || {
+            let _dropped_at_the_end = dropped_at_the_end;
+            runtime.block_on(self.run(&publish));
+        })?;
+        Ok((tenures, ended))
     }
 
     async fn run(self, publish: &watch::Sender<Option<Arc<Tenure>>>) {
+        let mut backoff = Backoff::new(RETRY.0, RETRY.1);
         while !self.stop.is_cancelled() {
             let connected = tokio::select! {
                 connected = self.database.connect(Role::Lease) => connected,
                 () = self.stop.cancelled() => break,
             };
             let kept = match connected {
-                Ok(connection) => self.keep(connection, publish).await,
+                Ok(connection) => self.keep(connection, publish, &mut backoff).await,
                 Err(error) => Err(error),
             };
             let Err(error) = kept else { break };
             self.heartbeat.tick();
             self.readiness
                 .set(CONDITION, Err("this worker's lease cannot be renewed; nothing new is started".to_owned()));
-            tracing::warn!(%error, "the lease cannot be renewed for now; nothing new is started once it may have expired");
-            tokio::select! { () = tokio::time::sleep(RETRY) => {}, () = self.stop.cancelled() => {} }
+            throttled!(warn, %error, "the lease cannot be renewed for now; nothing new is started once it may have expired");
+            backoff.failed(Instant::now());
+            let _ = self.stop.run_until_cancelled(backoff.wait()).await;
         }
         end(publish);
     }
@@ -65,6 +71,7 @@ impl Keeper {
         &self,
         mut connection: Connection,
         publish: &watch::Sender<Option<Arc<Tenure>>>,
+        backoff: &mut Backoff,
     ) -> Result<(), StoreError> {
         let epoch = connection.epoch().unwrap_or_default();
         loop {
@@ -99,6 +106,7 @@ impl Keeper {
                     publish.send_replace(Some(Arc::new(Tenure::new(lease, epoch, sent))));
                 }
             }
+            backoff.succeeded();
             self.heartbeat.tick();
             self.readiness.set(CONDITION, Ok(()));
             tokio::select! {

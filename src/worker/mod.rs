@@ -27,6 +27,7 @@ use crate::domain::HandlerName;
 use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
 use crate::store::{Database, HandlerId};
+use crate::throttle::Backoff;
 use allowance::Gate;
 use claimer::{ClaimLine, Claimer};
 use keeper::Keeper;
@@ -35,7 +36,10 @@ use rescuer::Rescuer;
 use settler::{Ended, Settler};
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{Mutex, RwLock, Semaphore, mpsc};
+use tokio::{
+    sync::{Mutex, RwLock, Semaphore, mpsc},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How many settlers commit side by side.
@@ -50,6 +54,11 @@ pub(crate) const CONNECTIONS: [(&str, u32); 4] =
 
 /// A loop that has not come round for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
+
+/// After the grace time: how long the last outcomes may take to be settled, and the lease to be given back. A database
+/// that answers needs milliseconds, and one that does not must not hold up the end.
+const LAST_SETTLEMENTS: Duration = Duration::from_secs(3);
+const LEASE_RETURN: Duration = Duration::from_secs(2);
 
 /// What a handler needs to be served.
 pub(crate) struct Served {
@@ -104,7 +113,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         readiness,
         stop: keeper_stop.clone(),
     };
-    let (tenures, lease_thread) = keeper.start()?;
+    let (tenures, lease_ended) = keeper.start()?;
     // Bounded by what the outcomes of each handler hold.
     let (settle, outcomes) = mpsc::unbounded_channel();
     let shared = Shared {
@@ -120,13 +129,15 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     panics::keep_messages_out_of_the_log();
     let outcomes = Arc::new(Mutex::new(outcomes));
     let settlers = TaskTracker::new();
-    for _ in 0..SETTLERS {
+    for i in 1..=SETTLERS {
         let settler = Settler {
             queue: outcomes.clone(),
             database: database.clone(),
             pool: pool.clone(),
             wake: wake.clone(),
             metrics: metrics.clone(),
+            heartbeat: heartbeats.register(format!("settle {i}"), STUCK),
+            backoff: Backoff::new(settler::RETRY.0, settler::RETRY.1),
         };
         settlers.spawn(settler.run());
     }
@@ -156,14 +167,15 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         };
         claimers.spawn(claimer.run());
     }
+    stop.cancelled().await;
+    let attempts_end = Instant::now() + grace;
     claimers.close();
     claimers.wait().await;
-    stop.cancelled().await;
 
     // Nothing more is claimed. What runs may finish, what was not started releases itself.
     shared.attempts.close();
     let attempts = shared.attempts.clone();
-    if tokio::time::timeout(grace, attempts.wait()).await.is_err() {
+    if tokio::time::timeout_at(attempts_end, attempts.wait()).await.is_err() {
         tracing::warn!(
             attempts = attempts.len(),
             "attempts did not end within the grace time and are given up; they will be tried again"
@@ -172,10 +184,11 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     drop(shared);
     settlers.close();
     // The settlers end when the last attempt has handed over its outcome; those given up are rescued by others.
-    let _ = tokio::time::timeout(Duration::from_secs(10), settlers.wait()).await;
+    let _ = tokio::time::timeout_at(attempts_end + LAST_SETTLEMENTS, settlers.wait()).await;
     rescuer.abort();
     listener.abort();
     keeper_stop.cancel();
-    let _ = tokio::task::spawn_blocking(move || lease_thread.join()).await;
+    // A lease that cannot be given back expires.
+    let _ = tokio::time::timeout(LEASE_RETURN, lease_ended).await;
     Ok(())
 }

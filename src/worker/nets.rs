@@ -2,6 +2,7 @@
 
 use super::claimer::{Claimer, RETRY};
 use crate::store::{StoreError, note_breaker, release_unknown, wake_all_keys};
+use crate::throttle::throttled;
 
 impl Claimer {
     /// A process that ended while its breaker was open has left that behind.
@@ -9,7 +10,7 @@ impl Claimer {
         if self.lane.circuit.is_some()
             && let Err(error) = note_breaker(&self.shared.pool, self.lane.id, None).await
         {
-            tracing::warn!(%error, handler = %self.lane.name, "the registry may show a breaker as open that is not");
+            throttled!(warn, %error, handler = %self.lane.name, "the registry may show a breaker as open that is not");
         }
     }
 
@@ -20,11 +21,11 @@ impl Claimer {
         match release_unknown(&self.shared.pool, tenure.lease, self.lane.id, &known).await {
             Ok(0) => Ok(()),
             Ok(freed) => {
-                tracing::warn!(freed, handler = %self.lane.name, "deliveries whose claim was not answered are free again");
+                throttled!(warn, freed, handler = %self.lane.name, "deliveries whose claim was not answered are free again");
                 Ok(())
             }
             Err(error) => {
-                tracing::warn!(%error, handler = %self.lane.name, "what is held cannot be compared for now; this is tried again");
+                throttled!(warn, %error, handler = %self.lane.name, "what is held cannot be compared for now; this is tried again");
                 tokio::time::sleep(RETRY).await;
                 Err(error)
             }
@@ -42,7 +43,7 @@ impl Claimer {
                 Ok(())
             }
             Err(error) => {
-                tracing::warn!(%error, handler = %self.lane.name, "the order cannot be looked at for now; this is tried again");
+                throttled!(warn, %error, handler = %self.lane.name, "the order cannot be looked at for now; this is tried again");
                 Err(error)
             }
         }

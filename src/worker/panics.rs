@@ -1,6 +1,7 @@
 //! A handler's panic is a failed attempt, and what it says is an answer: it may repeat the payload, so it goes into the
 //! attempt's error, which operators read, and not into the log.
 
+use crate::throttle::throttled;
 use std::{
     panic::{set_hook, take_hook},
     sync::{Arc, Once},
@@ -23,7 +24,7 @@ pub(super) fn keep_messages_out_of_the_log() {
         set_hook(Box::new(move |panic| match HANDLER.try_with(Clone::clone) {
             Ok(handler) => {
                 let at = panic.location().map(ToString::to_string).unwrap_or_default();
-                tracing::error!(%handler, at, "a handler panicked; what it said is in the attempt's error");
+                throttled!(error, %handler, at, "a handler panicked; what it said is in the attempt's error");
             }
             Err(_) => before(panic),
         }));

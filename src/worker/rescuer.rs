@@ -4,6 +4,7 @@ use super::{keeper::Tenures, wake::Wake};
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
 use crate::store::{Rescued, StoreError, rescue_expired, rescue_pulled, sweep_orphans, wake_pulled_keys};
+use crate::throttle::throttled;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,7 @@ impl Rescuer {
                 swept = Instant::now();
                 self.tell(sweep_orphans(&self.pool).await);
                 if let Err(error) = wake_pulled_keys(&self.pool).await {
-                    tracing::warn!(%error, "the order of what is pulled cannot be looked at for now; this is tried again");
+                    throttled!(warn, %error, "the order of what is pulled cannot be looked at for now; this is tried again");
                 }
             }
         }
@@ -48,7 +49,7 @@ impl Rescuer {
         match rescued {
             Ok(rescued) => self.report(&rescued),
             Err(error) => {
-                tracing::warn!(%error, "looking for deliveries of dead workers failed; this is tried again")
+                throttled!(warn, %error, "looking for deliveries of dead workers failed; this is tried again")
             }
         }
     }

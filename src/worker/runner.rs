@@ -14,6 +14,7 @@ use crate::domain::{Delivery, Outcome, Report, StorableText};
 use crate::store::{
     Claim, Claimed, Fault, Sessions, SettleOutcome, Settlement, SettlingTransaction, StoreError, event_body,
 };
+use crate::throttle::throttled;
 use futures_util::FutureExt;
 use std::{
     any::Any,
@@ -118,7 +119,7 @@ async fn attempt(
             Ok(Some(body)) => Arc::make_mut(&mut delivery.event).body = body,
             Ok(None) => return (of(SettleOutcome::EventMissing), false),
             Err(error) => {
-                tracing::warn!(%error, "a long body could not be fetched; its delivery is released");
+                throttled!(warn, %error, "a long body could not be fetched; its delivery is released");
                 return (of(SettleOutcome::Release(Duration::from_secs(1))), false);
             }
         }

@@ -1,10 +1,16 @@
 //! Outcomes gather while the last ones are being committed, and are settled together.
 
 use super::{holding::Held, tenure::Tenure, wake::Wake};
+use crate::health::Heartbeat;
 use crate::metrics::Metrics;
 use crate::store::{Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, wake_keys};
+use crate::throttle::{Backoff, throttled};
 use sqlx::PgPool;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
 /// How many outcomes one statement takes at most.
@@ -14,8 +20,11 @@ const LARGEST_GROUP: usize = 500;
 /// one for few.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// How long to wait before the database is tried again.
-const RETRY: Duration = Duration::from_millis(200);
+/// Pauses before outcomes that could not be settled are tried again.
+pub(super) const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// How long an idle connection is believed to be alive.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// An outcome the database refuses leaves its delivery free again after this long.
 const REFUSED_WAITS: Duration = Duration::from_secs(60);
@@ -42,24 +51,33 @@ pub(super) struct Settler {
     pub(super) pool: PgPool,
     pub(super) wake: Wake,
     pub(super) metrics: Metrics,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) backoff: Backoff,
 }
 
 impl Settler {
     /// Runs until every sender of the queue is gone and everything is settled.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let mut connection = None;
         let mut busy = Vec::new();
         while let Some(mut group) = self.next(&mut busy).await {
+            self.heartbeat.tick();
+            if group.is_empty() {
+                check(&mut connection).await;
+            }
             while !group.is_empty() {
+                self.heartbeat.tick();
+                self.backoff.wait().await;
                 group = self.settle(&mut connection, group, &mut busy).await;
             }
         }
         if let Some(connection) = connection {
             connection.close().await;
         }
+        self.heartbeat.retire();
     }
 
-    /// What has gathered, or what was busy and has waited; `None` at the end of everything.
+    /// What has gathered, or what was busy and has waited, or nothing after a while; `None` at the end of everything.
     async fn next(&self, busy: &mut Vec<Ended>) -> Option<Vec<Ended>> {
         let mut group = Vec::new();
         let gathered = async {
@@ -75,14 +93,13 @@ impl Settler {
             }
             first
         };
-        if busy.is_empty() {
-            return (gathered.await > 0).then_some(group);
-        }
-        match tokio::time::timeout(BUSY_WAITS, gathered).await {
+        let patience = if busy.is_empty() { CHECK_EVERY } else { BUSY_WAITS };
+        match tokio::time::timeout(patience, gathered).await {
             Ok(1..) => Some(group),
+            Ok(0) if busy.is_empty() => None,
             Ok(0) => {
                 // The queue is closed: only these are left.
-                tokio::time::sleep(RETRY).await;
+                tokio::time::sleep(RETRY.0).await;
                 Some(std::mem::take(busy))
             }
             // What has gathered until now goes along.
@@ -95,7 +112,7 @@ impl Settler {
 
     /// Settles what it can, and answers with what has to be tried again at once.
     async fn settle(
-        &self,
+        &mut self,
         connection: &mut Option<Connection>,
         mut group: Vec<Ended>,
         busy: &mut Vec<Ended>,
@@ -113,8 +130,8 @@ impl Settler {
             None => match self.database.connect(Role::Settle).await {
                 Ok(open) => open,
                 Err(error) => {
-                    tracing::warn!(%error, outcomes = group.len(), "outcomes wait for the database");
-                    tokio::time::sleep(RETRY).await;
+                    throttled!(warn, %error, outcomes = group.len(), "outcomes wait for the database");
+                    self.backoff.failed(Instant::now());
                     return group;
                 }
             },
@@ -123,7 +140,7 @@ impl Settler {
         // After a crash of the server a claim's token may come again: what belongs to the run before is stale.
         if group.iter().any(|ended| Some(ended.tenure.epoch) != open.epoch()) {
             open.close().await;
-            tokio::time::sleep(RETRY).await;
+            tokio::time::sleep(RETRY.0).await;
             return group;
         }
         let settlements: Vec<Settlement> = group.iter().map(|ended| ended.settlement.clone()).collect();
@@ -144,13 +161,16 @@ impl Settler {
                 Settled::Done => self.metrics.count("handler", &ended.handler, counter(&ended.settlement.outcome), 1),
                 Settled::Dead => self.metrics.count("handler", &ended.handler, "dead", 1),
                 Settled::Stale => {
-                    tracing::info!(delivery = %ended.settlement.claim.delivery, handler = %ended.handler,
+                    throttled!(info, delivery = %ended.settlement.claim.delivery, handler = %ended.handler,
                         "a settlement came late: another worker has taken over, nothing was changed");
                     self.metrics.count("handler", &ended.handler, "stale", 1);
                 }
             }
         }
-        if !answers.contains(&Settled::Lost) {
+        if answers.contains(&Settled::Lost) {
+            self.backoff.failed(Instant::now());
+        } else {
+            self.backoff.succeeded();
             *connection = Some(open);
         }
         again
@@ -172,11 +192,21 @@ impl Settler {
     }
 }
 
+/// An outcome should not be the one that finds out that an idle connection has died.
+async fn check(connection: &mut Option<Connection>) {
+    if let Some(open) = connection
+        && let Err(error) = open.check().await
+    {
+        throttled!(warn, %error, "a connection for settling outcomes is replaced");
+        *connection = None;
+    }
+}
+
 /// Makes the next of each key due, after the commit that ended the one before. Where that fails, a sweep finds them.
 pub(super) async fn wake_next(pool: &PgPool, wake: &Wake, handler: HandlerId, keys: &[&str]) {
     match wake_keys(pool, handler, keys).await {
         Ok(()) => wake.wake(),
-        Err(error) => tracing::warn!(%error, "the next of an ordering key is not due yet; a sweep finds it"),
+        Err(error) => throttled!(warn, %error, "the next of an ordering key is not due yet; a sweep finds it"),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Shared, breaker::Change, lane::Lane, runner::LONGEST_ERROR};
 use crate::domain::StorableText;
 use crate::store::{note_breaker, pause_handler};
+use crate::throttle::throttled;
 
 /// A change of the circuit breaker, for people.
 pub(super) async fn note(lane: &Lane, shared: &Shared, change: Change) {
@@ -23,7 +24,7 @@ pub(super) async fn note(lane: &Lane, shared: &Shared, change: Change) {
     };
     shared.metrics.count("handler", &lane.label, counter, 1);
     if let Err(error) = note_breaker(&shared.pool, lane.id, pause).await {
-        tracing::warn!(%error, handler = %lane.name, "the registry does not show the breaker's change");
+        throttled!(warn, %error, handler = %lane.name, "the registry does not show the breaker's change");
     }
 }
 
@@ -34,7 +35,7 @@ pub(super) async fn pause(lane: &Lane, shared: &Shared, why: &str) {
         Ok(()) => tracing::error!(handler = %lane.name,
             "the handler says it is gone, and is paused; its deliveries wait. Why is in hookfast.handler_health. When it is back: SELECT hookfast.resume('{}')", lane.name),
         Err(error) => {
-            tracing::error!(%error, handler = %lane.name, "a handler that says it is gone could not be paused")
+            throttled!(error, %error, handler = %lane.name, "a handler that says it is gone could not be paused")
         }
     }
 }

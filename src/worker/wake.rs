@@ -1,12 +1,13 @@
 //! Wake-ups: in the process at once, between processes by NOTIFY. Hints only: polling is the truth.
 
 use crate::store::{Channel, Database, Heard, Listener, Role};
+use crate::throttle::Backoff;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{Notify, watch};
 
@@ -87,19 +88,19 @@ impl Announcer {
 
     /// Sends a NOTIFY after each announcement, or one for many.
     pub async fn run(self, database: Database) {
+        let mut backoff = Backoff::new(DEBOUNCE, RETRY);
         loop {
-            let mut connection = match database.connect(Role::General).await {
-                Ok(connection) => connection,
-                Err(_) => {
-                    tokio::time::sleep(RETRY).await;
-                    continue;
-                }
-            };
+            backoff.wait().await;
+            backoff.failed(Instant::now());
+            let Ok(mut connection) = database.connect(Role::General).await else { continue };
             loop {
                 self.0.notified().await;
                 if connection.notify().await.is_err() {
+                    // It is announced again, on a new connection: the server ends one that is idle for long.
+                    self.announce();
                     break;
                 }
+                backoff.succeeded();
                 tokio::time::sleep(DEBOUNCE).await;
             }
         }

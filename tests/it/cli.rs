@@ -56,6 +56,12 @@ async fn check_says_what_is_wrong_and_what_to_do() {
     assert!(!checked.status.success() && text(&checked).contains("fsync = off"), "{}", text(&checked));
     let checked = hookfast(&["check"], &[secret]);
     assert!(text(&checked).contains("DATABASE_URL is not set"), "{}", text(&checked));
+    // As many providers do it where the disk is full.
+    let mut connection = fast.connect().await;
+    let read_only = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
+    sqlx::raw_sql(read_only).execute(&mut connection).await.expect("set");
+    let checked = hookfast(&["check", "--config", config], &[("DATABASE_URL", fast.url()), secret]);
+    assert!(!checked.status.success() && text(&checked).contains("the database is read-only"), "{}", text(&checked));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,22 +7,23 @@ use std::{
 };
 
 /// Each room with what it may import of ours.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("health", &[]),
     ("metrics", &[]),
-    ("http", &[]),
+    ("throttle", &[]),
+    ("http", &["throttle"]),
     ("signing", &[]),
     ("cluster", &[]),
     ("sources", &["domain", "signing"]),
-    ("store", &["domain"]),
+    ("store", &["domain", "throttle"]),
     ("handlers", &["domain", "signing", "store"]),
     ("receiver", &["handlers", "signing"]),
-    ("ingress", &["domain", "health", "http", "metrics", "signing", "sources", "store"]),
-    ("worker", &["domain", "handlers", "health", "metrics", "store"]),
-    ("maintenance", &["health", "metrics", "store"]),
-    ("airalo", &["domain", "handlers", "signing", "sources", "store"]),
-    ("admin", &["health", "http"]),
+    ("ingress", &["domain", "health", "http", "metrics", "signing", "sources", "store", "throttle"]),
+    ("worker", &["domain", "handlers", "health", "metrics", "store", "throttle"]),
+    ("maintenance", &["health", "metrics", "store", "throttle"]),
+    ("airalo", &["domain", "handlers", "signing", "sources", "store", "throttle"]),
+    ("admin", &["health", "http", "throttle"]),
     ("config", &["airalo", "domain", "handlers", "ingress", "signing", "sources", "worker"]),
     (
         "app",
@@ -38,6 +39,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
             "metrics",
             "sources",
             "store",
+            "throttle",
             "worker",
         ],
     ),

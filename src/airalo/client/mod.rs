@@ -15,6 +15,7 @@ pub use orders::{ListedOrder, NewOrder, Outcome, Placed};
 pub use simulator::{Simulated, UnknownSimulated};
 
 use crate::handlers::plain_client;
+use crate::throttle::throttled;
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use reqwest::{Method, Request, Url, header};
@@ -208,7 +209,7 @@ async fn wait(after: Option<Duration>) -> Result<(), ApiError> {
     if pause > LONGEST_WAIT {
         return Err(ApiError::RateLimited(after));
     }
-    tracing::info!(seconds = pause.as_secs(), "Airalo takes no more of these calls for now; waiting");
+    throttled!(info, seconds = pause.as_secs(), "Airalo takes no more of these calls for now; waiting");
     tokio::time::sleep(pause).await;
     Ok(())
 }

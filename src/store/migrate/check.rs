@@ -1,7 +1,7 @@
 //! Whether this program may run on the schema as it is.
 
 use super::{MigrateError, Schema, VERSION, numbered, replace};
-use crate::store::{Database, Role, StoreError};
+use crate::store::{Database, Role, connect::POOLED, error::within};
 use sqlx::PgConnection;
 
 /// Looks whether this program may run on the schema as it is.
@@ -22,11 +22,8 @@ async fn check(connection: &mut PgConnection) -> Result<(), MigrateError> {
     if pending.len() == ours.migrations.len() {
         return Err(MigrateError::Pending);
     }
-    let (schema, oldest): (i32, i32) =
-        sqlx::query_as("SELECT schema_version, oldest_program FROM hookfast_data.compatibility")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(StoreError::new("check the schema"))?;
+    let versions = sqlx::query_as("SELECT schema_version, oldest_program FROM hookfast_data.compatibility");
+    let (schema, oldest): (i32, i32) = within(POOLED, "check the schema", versions.fetch_one(&mut *connection)).await?;
     if oldest > VERSION {
         return Err(MigrateError::TooOld { schema, oldest });
     }

@@ -16,7 +16,7 @@ pub use numbered::drop_unreleased;
 pub use objects::{Object, ObjectKind};
 pub use plan::{Plan, Planned, Replaced, plan, planned};
 
-use super::{Connection, Database, Role, StoreError};
+use super::{Connection, Database, Role, StoreError, connect::POOLED, error::within};
 use patience::Patience;
 use sqlx::{
     AssertSqlSafe, PgConnection,
@@ -101,7 +101,7 @@ async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -
     may_write(connection).await?;
     // A migration may take longer than anything else, but may not queue in front of ingest.
     let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
-    sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection).await.map_err(StoreError::new("migrate"))?;
+    within(POOLED, "migrate", sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection)).await?;
     // Tried and polled, not waited for: a waiter's snapshot would deadlock with CREATE INDEX CONCURRENTLY.
     while !lock(connection).await? {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -129,7 +129,7 @@ async fn anything_pending(connection: &mut PgConnection, schema: &Schema) -> Res
 async fn may_write(connection: &mut PgConnection) -> Result<(), MigrateError> {
     let settings = "SELECT current_setting('transaction_read_only')::boolean, current_setting('server_encoding')";
     let (read_only, encoding): (bool, String) =
-        sqlx::query_as(settings).fetch_one(connection).await.map_err(StoreError::new("migrate"))?;
+        within(POOLED, "migrate", sqlx::query_as(settings).fetch_one(connection)).await?;
     if encoding != "UTF8" {
         return Err(MigrateError::Encoding { encoding });
     }
@@ -137,9 +137,6 @@ async fn may_write(connection: &mut PgConnection) -> Result<(), MigrateError> {
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(LOCK)
-        .fetch_one(connection)
-        .await
-        .map_err(StoreError::new("lock the migrations"))
+    let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(connection);
+    within(POOLED, "lock the migrations", lock).await
 }

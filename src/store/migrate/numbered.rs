@@ -1,7 +1,11 @@
 //! The numbered migrations: tables, types and data.
 
 use super::{MigrateError, Schema};
-use crate::store::{Database, Role, StoreError};
+use crate::store::{
+    Database, Role,
+    connect::{LONGEST, POOLED},
+    error::within,
+};
 use sqlx::{PgConnection, migrate::Migrator};
 use std::collections::HashMap;
 
@@ -13,7 +17,7 @@ const TABLE: &str = "hookfast_data.migrations";
 /// # Errors
 /// [`MigrateError::Unreleased`] where one that is applied is not this schema's.
 pub(super) async fn pending(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<String>, MigrateError> {
-    let recorded = recorded(connection).await.map_err(StoreError::new("read the migrations"))?;
+    let recorded = within(POOLED, "read the migrations", recorded(connection)).await?;
     let mut pending = Vec::new();
     for migration in &schema.migrations {
         match recorded.get(&migration.version) {
@@ -30,12 +34,13 @@ pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Res
     if pending(connection, schema).await?.is_empty() {
         return Ok(());
     }
-    create_schemas(connection).await.map_err(StoreError::new("create the schemas"))?;
+    within(POOLED, "create the schemas", create_schemas(connection)).await?;
     // Those of a newer program are missing here; check_schema decides about them.
     let mut migrator = Migrator { ignore_missing: true, locking: false, ..Migrator::DEFAULT };
     migrator.migrations = schema.migrations.clone().into();
     migrator.dangerous_set_table_name(TABLE);
-    Ok(migrator.run_direct(None, connection, false).await?)
+    let run = async { Ok(migrator.run_direct(None, connection, false).await) };
+    Ok(within(LONGEST, "migrate", run).await??)
 }
 
 /// Postgres asks for the privilege to create a schema before it looks whether the schema exists.
@@ -71,8 +76,8 @@ pub async fn drop_unreleased(database: &Database) -> Result<bool, MigrateError> 
     let dropped = match found {
         Err(MigrateError::Unreleased { .. }) => {
             let drop = "DROP SCHEMA IF EXISTS hookfast, hookfast_data CASCADE";
-            let dropping = sqlx::raw_sql(drop).execute(&mut connection.inner).await;
-            dropping.map(|_| true).map_err(|error| StoreError::new("drop an unreleased schema")(error).into())
+            let dropping = sqlx::raw_sql(drop).execute(&mut connection.inner);
+            within(LONGEST, "drop an unreleased schema", dropping).await.map(|_| true).map_err(MigrateError::from)
         }
         found => found.map(|_| false),
     };

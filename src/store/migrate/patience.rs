@@ -1,7 +1,7 @@
 //! A migration that does not get its locks lets everybody else pass, and tries again.
 
 use super::MigrateError;
-use crate::store::StoreError;
+use crate::store::{connect::POOLED, error::within};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
@@ -49,8 +49,8 @@ impl Patience {
         if !error.is_in_the_way() {
             return Err(error);
         }
-        let holders = sqlx::query_scalar(HOLDERS).fetch_one(connection).await;
-        let holders: String = holders.map_err(StoreError::new("ask who holds our tables"))?;
+        let holders = sqlx::query_scalar(HOLDERS).fetch_one(connection);
+        let holders: String = within(POOLED, "ask who holds our tables", holders).await?;
         if self.began.elapsed() + PAUSE > self.most {
             return Err(MigrateError::Blocked { seconds: self.began.elapsed().as_secs(), holders });
         }

@@ -2,7 +2,9 @@
 
 use super::{MigrateError, Object, Schema, numbered, replace};
 use crate::store::{
-    Database, Role, StoreError,
+    Database, Role,
+    connect::POOLED,
+    error::within,
     indexes::{INDEXES, PARTITIONED},
 };
 use serde::Deserialize;
@@ -80,10 +82,10 @@ async fn of_connection(connection: &mut PgConnection, schema: &Schema) -> Result
     let mut objects = Vec::new();
     for object in replace::pending(connection, schema).await? {
         let exists = "SELECT to_regclass($1) IS NOT NULL OR to_regproc($1) IS NOT NULL";
-        let exists = sqlx::query_scalar(exists).bind(object.name()).fetch_one(&mut *connection).await;
-        objects.push(Replaced { object, exists: exists.map_err(StoreError::new("look for functions and views"))? });
+        let exists = sqlx::query_scalar(exists).bind(object.name()).fetch_one(&mut *connection);
+        objects.push(Replaced { object, exists: within(POOLED, "look for functions and views", exists).await? });
     }
-    let indexes = missing_indexes(connection).await.map_err(StoreError::new("look for indexes"))?;
+    let indexes = within(POOLED, "look for indexes", missing_indexes(connection)).await?;
     Ok(Plan { migrations, objects, indexes })
 }
 

@@ -4,7 +4,11 @@
 //! each build is recorded, and one that has been superseded runs on the other's functions and views.
 
 use super::{MigrateError, Object, Schema};
-use crate::store::StoreError;
+use crate::store::{
+    StoreError,
+    connect::{LONGEST, POOLED},
+    error::within,
+};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 use std::collections::HashMap;
@@ -29,7 +33,7 @@ const RECORD_BUILD: &str = "WITH raised AS ( \
 
 /// What this schema has to create or replace.
 pub(super) async fn pending(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<Object>, StoreError> {
-    changed(connection, schema).await.map_err(StoreError::new("read the functions and views"))
+    within(POOLED, "read the functions and views", changed(connection, schema)).await
 }
 
 async fn changed(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<Object>, sqlx::Error> {
@@ -56,20 +60,22 @@ pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Res
     if pending.is_empty() {
         return Ok(0);
     }
-    let failed = || StoreError::new("record the functions and views");
-    let mut transaction = connection.begin().await.map_err(failed())?;
-    for object in &pending {
-        sqlx::raw_sql(AssertSqlSafe(object.definition))
-            .execute(&mut *transaction)
-            .await
-            .map_err(|cause| MigrateError::Object { object: object.to_string(), cause })?;
-        let record = sqlx::query(RECORD).bind(object.name()).bind(object.hash());
-        record.execute(&mut *transaction).await.map_err(failed())?;
-    }
-    let record = sqlx::query(RECORD_BUILD).bind(schema.version).bind(hash_of_all(&schema.objects));
-    record.execute(&mut *transaction).await.map_err(failed())?;
-    transaction.commit().await.map_err(failed())?;
-    Ok(pending.len())
+    let replacing = async {
+        let mut transaction = connection.begin().await?;
+        for object in &pending {
+            if let Err(cause) = sqlx::raw_sql(AssertSqlSafe(object.definition)).execute(&mut *transaction).await {
+                transaction.rollback().await?;
+                return Ok(Err(MigrateError::Object { object: object.to_string(), cause }));
+            }
+            let record = sqlx::query(RECORD).bind(object.name()).bind(object.hash());
+            record.execute(&mut *transaction).await?;
+        }
+        let record = sqlx::query(RECORD_BUILD).bind(schema.version).bind(hash_of_all(&schema.objects));
+        record.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(Ok(pending.len()))
+    };
+    within(LONGEST, "replace the functions and views", replacing).await?
 }
 
 fn hash_of_all(objects: &[Object]) -> String {

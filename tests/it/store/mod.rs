@@ -6,6 +6,7 @@ mod epoch;
 mod erasing;
 mod filter;
 mod floor;
+mod frozen;
 mod indexes;
 mod masking;
 mod migrations;

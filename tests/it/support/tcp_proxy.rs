@@ -1,7 +1,9 @@
-//! A line to Postgres that tests can cut, stall, and break at the worst moment: after the server has got a statement
-//! and before the client has got the answer.
+//! A line to Postgres that tests can cut, stall, freeze, and break at the worst moment: after the server has got a
+//! statement and before the client has got the answer.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,13 +33,26 @@ enum Line {
 struct Shared {
     server: SocketAddr,
     line: watch::Sender<Line>,
+    /// How many connections have been accepted.
+    accepted: AtomicU64,
+    /// The connections up to this number carry nothing any more, ever.
+    frozen: AtomicU64,
+    /// And these.
+    frozen_alone: Mutex<HashSet<u64>>,
     plan: Mutex<Option<Plan>>,
 }
 
 /// When to break a connection, once.
 enum Plan {
-    AfterClientSent(Vec<u8>, oneshot::Sender<()>),
+    AfterClientSent(Vec<u8>, Then, oneshot::Sender<()>),
     AfterServerSent(usize, oneshot::Sender<()>),
+}
+
+/// What becomes of a connection after the message that was waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Break,
+    Freeze,
 }
 
 impl TcpProxy {
@@ -48,7 +63,14 @@ impl TcpProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         url.set_port(Some(listener.local_addr().expect("it is bound").port())).expect("a URL with a host");
         let server = server.parse().expect("an address and a port");
-        let shared = Arc::new(Shared { server, line: watch::Sender::new(Line::Open), plan: Mutex::new(None) });
+        let shared = Arc::new(Shared {
+            server,
+            line: watch::Sender::new(Line::Open),
+            plan: Mutex::new(None),
+            accepted: AtomicU64::new(0),
+            frozen: AtomicU64::new(0),
+            frozen_alone: Mutex::default(),
+        });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { url: url.into(), shared, accepting }
     }
@@ -68,6 +90,11 @@ impl TcpProxy {
         self.shared.line.send_replace(Line::Stalled);
     }
 
+    /// The connections that are open now stay open and never carry a byte again; new ones work.
+    pub(crate) fn freeze(&self) {
+        self.shared.frozen.store(self.shared.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
     /// Carries everything again, also what was held up by [`TcpProxy::stall`].
     pub(crate) fn open(&self) {
         self.shared.line.send_replace(Line::Open);
@@ -76,7 +103,12 @@ impl TcpProxy {
     /// Breaks the next connection on which the client sends `bytes` in a message: the server gets that message, and
     /// all up to the next point where it has to act (`Query` or `Sync`); the client gets not a byte of the answer.
     pub(crate) fn lose_answer_to(&self, bytes: &[u8]) -> Broken {
-        self.plan(|broken| Plan::AfterClientSent(bytes.to_vec(), broken))
+        self.plan(|broken| Plan::AfterClientSent(bytes.to_vec(), Then::Break, broken))
+    }
+
+    /// The same, but the connection stays open and never carries a byte again. Resolves when the server has the message.
+    pub(crate) fn freeze_answer_to(&self, bytes: &[u8]) -> Broken {
+        self.plan(|frozen| Plan::AfterClientSent(bytes.to_vec(), Then::Freeze, frozen))
     }
 
     /// Breaks a connection after the server has sent `count` more bytes in all; the client gets exactly these.
@@ -101,12 +133,13 @@ impl Drop for TcpProxy {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
-        tokio::spawn(async move { carry(client, &shared).await });
+        let number = shared.accepted.fetch_add(1, Ordering::SeqCst) + 1;
+        tokio::spawn(async move { carry(client, number, &shared).await });
     }
 }
 
 /// Carries one connection to its end.
-async fn carry(mut client: TcpStream, shared: &Shared) {
+async fn carry(mut client: TcpStream, number: u64, shared: &Shared) {
     let mut line = shared.line.subscribe();
     let is_cut = async { line.wait_for(|line| *line == Line::Cut).await.is_err() };
     let mut broken = None;
@@ -117,8 +150,8 @@ async fn carry(mut client: TcpStream, shared: &Shared) {
         let (from_server, to_server) = server.split();
         broken = tokio::select! {
             biased;
-            broken = carry_messages(from_client, to_server, shared) => broken,
-            broken = carry_bytes(from_server, to_client, shared) => broken,
+            broken = carry_messages(from_client, to_server, number, shared) => broken,
+            broken = carry_bytes(from_server, to_client, number, shared) => broken,
         };
         // The client hears nothing more. Closing the other side now could make the system throw away what the server
         // has not read yet, so it is let finish first.
@@ -138,16 +171,25 @@ async fn carry(mut client: TcpStream, shared: &Shared) {
 }
 
 impl Shared {
-    /// Waits while the line is stalled.
-    async fn is_moving(&self) {
+    /// Waits while the line is stalled, and for ever where the connection is frozen.
+    async fn is_moving(&self, number: u64) {
         let _ = self.line.subscribe().wait_for(|line| *line != Line::Stalled).await;
+        let alone = self.frozen_alone.lock().expect("no holder panics").contains(&number);
+        if alone || number <= self.frozen.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
     }
 
-    fn take_plan_for_message(&self, message: &[u8]) -> Option<oneshot::Sender<()>> {
+    fn take_plan_for_message(&self, message: &[u8], number: u64) -> Option<(Then, oneshot::Sender<()>)> {
         let mut plan = self.plan.lock().expect("no holder panics");
         match plan.take() {
-            Some(Plan::AfterClientSent(bytes, broken)) if message.windows(bytes.len()).any(|part| part == bytes) => {
-                Some(broken)
+            Some(Plan::AfterClientSent(bytes, then, told))
+                if message.windows(bytes.len()).any(|part| part == bytes) =>
+            {
+                if then == Then::Freeze {
+                    self.frozen_alone.lock().expect("no holder panics").insert(number);
+                }
+                Some((then, told))
             }
             other => {
                 *plan = other;
@@ -177,17 +219,25 @@ impl Shared {
 async fn carry_messages(
     mut client: ReadHalf<'_>,
     mut server: WriteHalf<'_>,
+    number: u64,
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
-    let (mut pending, mut is_started, mut broken) = (Vec::new(), false, None);
+    let (mut pending, mut is_started, mut planned) = (Vec::new(), false, None);
     while client.read_buf(&mut pending).await.is_ok_and(|count| count > 0) {
-        shared.is_moving().await;
+        shared.is_moving(number).await;
         while let Some(length) = message_length(&pending, is_started) {
             let message: Vec<u8> = pending.drain(..length).collect();
-            broken = broken.or_else(|| shared.take_plan_for_message(&message));
+            planned = planned.or_else(|| shared.take_plan_for_message(&message, number));
             server.write_all(&message).await.ok()?;
-            if broken.is_some() && is_started && matches!(message[0], b'Q' | b'S') {
-                return broken;
+            if is_started && matches!(message[0], b'Q' | b'S') {
+                match planned.take() {
+                    Some((Then::Break, broken)) => return Some(broken),
+                    Some((Then::Freeze, frozen)) => {
+                        let _ = frozen.send(());
+                        return std::future::pending().await;
+                    }
+                    None => {}
+                }
             }
             // A request for encryption is not the start yet: that has the protocol's version, 3.
             is_started = is_started || message[4..6] == [0, 3];
@@ -200,12 +250,13 @@ async fn carry_messages(
 async fn carry_bytes(
     mut server: ReadHalf<'_>,
     mut client: WriteHalf<'_>,
+    number: u64,
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
     let mut chunk = vec![0; 16 * 1024];
     loop {
         let count = server.read(&mut chunk).await.ok().filter(|count| *count > 0)?;
-        shared.is_moving().await;
+        shared.is_moving(number).await;
         let (count, broken) = shared.take_plan_for_chunk(count);
         client.write_all(&chunk[..count]).await.ok()?;
         if broken.is_some() {

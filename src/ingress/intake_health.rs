@@ -1,0 +1,141 @@
+//! Whether requests are really being stored: what readiness says of the intake.
+
+use crate::health::Readiness;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The condition that requests can be stored.
+pub(crate) const INTAKE: &str = "intake";
+
+/// Why it does not hold.
+pub(crate) const NOT_CONNECTED: &str = "no connection for storing requests; webhooks get 503 until there is one";
+
+const REFUSED: &str = "the database did not store the last requests; webhooks get 503 until it does";
+
+const UNANSWERED: &str = "requests wait for their commit, and the database has answered none for some seconds";
+
+/// A commit takes milliseconds. Where none has been answered for this long and one is awaited, intake does not work,
+/// whatever the connection looks like.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// What the writers see of the database.
+#[derive(Debug)]
+pub(super) struct IntakeHealth(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Writers with a connection.
+    connected: usize,
+    /// When each question began that has not been answered.
+    asked: Vec<Instant>,
+    /// When the database answered last.
+    answered: Instant,
+    /// Whether the last group was stored, as far as the database let it.
+    stores: bool,
+}
+
+/// A question to the database that has not been answered.
+pub(super) struct Asked(Instant);
+
+impl State {
+    fn waits_no_more(&mut self, Asked(asked): Asked) {
+        if let Some(i) = self.asked.iter().position(|other| *other == asked) {
+            self.asked.swap_remove(i);
+        }
+    }
+}
+
+impl IntakeHealth {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State { connected: 0, asked: Vec::new(), answered: Instant::now(), stores: true }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether any writer has a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.state().connected > 0
+    }
+
+    pub(super) fn connected(&self) {
+        self.state().connected += 1;
+    }
+
+    pub(super) fn disconnected(&self) {
+        self.state().connected -= 1;
+    }
+
+    /// A writer waits for the database.
+    pub(super) fn ask(&self, now: Instant) -> Asked {
+        self.state().asked.push(now);
+        Asked(now)
+    }
+
+    /// The database did what it was asked.
+    pub(super) fn answered(&self, asked: Asked, now: Instant) {
+        let mut state = self.state();
+        state.waits_no_more(asked);
+        (state.stores, state.answered) = (true, now);
+    }
+
+    /// A group was not stored, on a new connection either.
+    pub(super) fn refused(&self, asked: Asked) {
+        let mut state = self.state();
+        state.waits_no_more(asked);
+        state.stores = false;
+    }
+
+    /// One connection gave no answer, which says nothing of the others.
+    pub(super) fn unanswered(&self, asked: Asked) {
+        self.state().waits_no_more(asked);
+    }
+
+    /// Whether requests are stored now, or why not.
+    fn verdict(&self, now: Instant) -> Result<(), &'static str> {
+        let state = self.state();
+        let oldest = state.asked.iter().min().map(|asked| now.saturating_duration_since(*asked));
+        let silent = now.saturating_duration_since(state.answered);
+        match oldest {
+            _ if state.connected == 0 => Err(NOT_CONNECTED),
+            _ if !state.stores => Err(REFUSED),
+            Some(waits) if waits.min(silent) >= SILENCE => Err(UNANSWERED),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn report(&self, readiness: &Readiness) {
+        readiness.set(INTAKE, self.verdict(Instant::now()).map_err(str::to_owned));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intake_is_what_the_last_group_says_and_not_the_connection() {
+        let (health, start) = (IntakeHealth::new(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(health.verdict(start), Err(NOT_CONNECTED));
+        health.connected();
+        health.connected();
+        assert_eq!(health.verdict(after(60)), Ok(()), "nobody waits");
+        let (one, other) = (health.ask(after(60)), health.ask(after(61)));
+        assert_eq!(health.verdict(after(62)), Ok(()));
+        assert_eq!(health.verdict(after(63)), Err(UNANSWERED));
+        health.answered(other, after(64));
+        assert_eq!(health.verdict(after(65)), Ok(()), "one writer waits, and the other stores");
+        health.refused(one);
+        assert_eq!(health.verdict(after(66)), Err(REFUSED));
+        let again = health.ask(after(67));
+        health.answered(again, after(67));
+        assert_eq!(health.verdict(after(90)), Ok(()));
+        health.disconnected();
+        health.disconnected();
+        assert_eq!(health.verdict(after(90)), Err(NOT_CONNECTED));
+    }
+}

@@ -1,0 +1,196 @@
+//! Connections that die silently: nothing is closed or reset, nothing answers any more, and new connections work. A
+//! failover behind a proxy does that, a NAT entry that was dropped, a server's process that hangs.
+
+use super::{all_settled, each_delivered_once};
+use crate::support::{
+    airalo::{Sending, order, post},
+    postgres::{database, durable_cluster},
+    server::{Server, get},
+    sink::Sink,
+    tcp_proxy::TcpProxy,
+    wait_until, wait_until_within,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use sqlx::PgPool;
+use std::time::{Duration, Instant};
+
+/// Longer than any deadline of a statement.
+const RECOVERY: Duration = Duration::from_secs(45);
+
+const SHORT_GRACE: &str = "[worker]\ngrace = \"3s\"";
+
+/// Posts webhooks at a server whose connections have just died, until every one is acknowledged.
+async fn intake_recovers(server: &Server) {
+    let (ingress, admin, started) = (server.ingress().await, server.admin().await, Instant::now());
+    let mut sending = Sending::start(vec![ingress], 100..130, 4);
+    wait_until("requests that wait make it not ready", async || get(admin, "/readyz").await == 503).await;
+    sending.finish().await;
+    assert!(started.elapsed() < Duration::from_secs(30), "intake took {:?} to recover", started.elapsed());
+    wait_until("readiness", async || get(admin, "/readyz").await == 200).await;
+}
+
+async fn ends_on_sigterm(server: &mut Server) {
+    let started = Instant::now();
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.ended().await.code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(12), "the end took {:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_connections_hold_up_neither_intake_nor_deliveries_nor_the_end() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
+    let mut server = Server::serve(line.url(), &sink.config(SHORT_GRACE), &[]);
+    server.ready().await;
+    assert_eq!(post(server.ingress().await, &order("before", 1)).await.0, 200);
+    all_settled(&pool).await;
+    line.freeze();
+    intake_recovers(&server).await;
+    all_settled(&pool).await;
+    each_delivered_once(&pool, 31).await;
+    assert_eq!(get(server.admin().await, "/healthz").await, 200);
+    ends_on_sigterm(&mut server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingress_alone_recovers_from_frozen_connections() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let line = TcpProxy::start(database.url()).await;
+    let mut server = Server::serve(line.url(), &sink.config(SHORT_GRACE), &["--roles", "ingress"]);
+    server.ready().await;
+    assert_eq!(post(server.ingress().await, &order("before", 1)).await.0, 200);
+    line.freeze();
+    intake_recovers(&server).await;
+    ends_on_sigterm(&mut server).await;
+}
+
+/// Nobody sends anything: it finds out by itself, so that the next webhook does not have to.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_ingress_replaces_frozen_connections_before_a_webhook_needs_them() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let line = TcpProxy::start(database.url()).await;
+    let server = Server::serve(line.url(), &sink.config(""), &["--roles", "ingress"]);
+    server.ready().await;
+    let (ingress, admin) = (server.ingress().await, server.admin().await);
+    line.freeze();
+    wait_until_within(RECOVERY, "it is not ready", async || get(admin, "/readyz").await == 503).await;
+    wait_until("readiness", async || get(admin, "/readyz").await == 200).await;
+    let started = Instant::now();
+    assert_eq!(post(ingress, &order("after", 1)).await.0, 200);
+    assert!(started.elapsed() < Duration::from_secs(2), "a new connection was there: {:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_alone_recovers_from_frozen_connections() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
+    let config = sink.config(SHORT_GRACE);
+    let ingress = Server::serve(database.url(), &config, &["--roles", "ingress"]);
+    let mut worker = Server::serve(line.url(), &config, &["--roles", "worker"]);
+    ingress.ready().await;
+    worker.ready().await;
+    let (address, admin) = (ingress.ingress().await, worker.admin().await);
+    assert_eq!(post(address, &order("before", 1)).await.0, 200);
+    all_settled(&pool).await;
+    line.freeze();
+    assert_eq!(post(address, &order("after", 2)).await.0, 200);
+    wait_until("it is not ready", async || get(admin, "/readyz").await == 503).await;
+    wait_until_within(RECOVERY, "the delivery", async || sink.requests() == 2).await;
+    all_settled(&pool).await;
+    each_delivered_once(&pool, 2).await;
+    wait_until("readiness", async || get(admin, "/readyz").await == 200).await;
+    assert_eq!(get(admin, "/healthz").await, 200);
+    ends_on_sigterm(&mut worker).await;
+}
+
+/// The server commits, and the answer never arrives: what the handler wrote is there once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
+    sqlx::raw_sql(
+        "CREATE SCHEMA shop; CREATE TABLE shop.seen (event uuid); \
+         CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS \
+         'INSERT INTO shop.seen VALUES ((event).event_id)'",
+    )
+    .execute(&pool)
+    .await
+    .expect("a function");
+    let section = "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction = \"shop.on_webhook\"\ntimeout = \"2s\"";
+    let server = Server::serve(line.url(), &sink.config(section), &[]);
+    server.ready().await;
+    let frozen = line.freeze_answer_to(b"COMMIT\0");
+    assert_eq!(post(server.ingress().await, &order("commit", 1)).await.0, 200);
+    frozen.await.expect("a commit");
+    assert_eq!(post(server.ingress().await, &order("next", 2)).await.0, 200);
+    let seen = async |expected| {
+        let query = "SELECT count(*) = $1 AND count(DISTINCT event) = $1 FROM shop.seen";
+        sqlx::query_scalar(query).bind(expected).fetch_one(&pool).await.expect("an answer")
+    };
+    wait_until("the next one", async || seen(2i64).await).await;
+    // The outcome of the first is settled, and found to be settled already.
+    server.logged("a settlement came late").await;
+    all_settled(&pool).await;
+    assert!(seen(2).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_in_time_with_every_connection_frozen() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let line = TcpProxy::start(database.url()).await;
+    let mut server = Server::serve(line.url(), &sink.config(SHORT_GRACE), &[]);
+    server.ready().await;
+    let ingress = server.ingress().await;
+    assert_eq!(post(ingress, &order("before", 1)).await.0, 200);
+    line.stall();
+    let waits = tokio::spawn(async move { post(ingress, &order("during", 2)).await });
+    ends_on_sigterm(&mut server).await;
+    waits.abort();
+}
+
+/// The server's processes of the open connections, stopped until the value is dropped.
+struct StoppedBackends(Vec<Pid>);
+
+impl StoppedBackends {
+    async fn stop(pool: &PgPool) -> Self {
+        let pids: Vec<i32> = sqlx::query_scalar(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name LIKE 'hookfast%'",
+        )
+        .fetch_all(pool)
+        .await
+        .expect("the server's processes");
+        assert!(pids.len() > 3, "{pids:?}");
+        let pids: Vec<Pid> = pids.into_iter().map(Pid::from_raw).collect();
+        for pid in &pids {
+            kill(*pid, Signal::SIGSTOP).expect("it is there");
+        }
+        Self(pids)
+    }
+}
+
+impl Drop for StoppedBackends {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            let _ = kill(*pid, Signal::SIGCONT);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_server_processes_hold_up_neither_intake_nor_deliveries() {
+    let (cluster, sink) = (durable_cluster().await, Sink::start().await);
+    let pool = PgPool::connect(&cluster.url()).await.expect("a connection");
+    let mut server = Server::serve(&cluster.url(), &sink.config(SHORT_GRACE), &[]);
+    server.ready().await;
+    assert_eq!(post(server.ingress().await, &order("before", 1)).await.0, 200);
+    all_settled(&pool).await;
+    let stopped = StoppedBackends::stop(&pool).await;
+    intake_recovers(&server).await;
+    all_settled(&pool).await;
+    each_delivered_once(&pool, 31).await;
+    ends_on_sigterm(&mut server).await;
+    drop(stopped);
+}

@@ -1,0 +1,82 @@
+//! A database that answers and stores nothing: read-only after a failover, or its disk is full.
+
+use super::{all_settled, count, each_delivered_once, gate::Gate};
+use crate::support::{
+    airalo::{order, post},
+    postgres::{database, durable_cluster},
+    server::{Server, get},
+    wait_until,
+};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
+use std::time::Duration;
+
+/// Warnings and errors logged, and sessions opened, within ten seconds of an outcome that cannot be stored.
+async fn ten_seconds_of_trouble(server: &Server, pool: &PgPool) -> (usize, i64) {
+    let sessions = async || {
+        // The statistics arrive late, but they count every session there ever was.
+        count(pool, "SELECT sum(sessions)::bigint FROM pg_stat_database").await
+    };
+    let lines = || server.log().lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).count();
+    let before = (lines(), sessions().await);
+    // The time itself is what is measured over.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    (lines() - before.0, sessions().await - before.1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_database_is_left_in_peace_and_settles_once_writable() {
+    let (cluster, gate) = (durable_cluster().await, Gate::start().await);
+    let pool = PgPool::connect(&cluster.url()).await.expect("a connection");
+    let server = Server::serve(&cluster.url(), &gate.config(""), &[]);
+    server.ready().await;
+    assert_eq!(post(server.ingress().await, &order("read-only", 1)).await.0, 200);
+    wait_until("an attempt that runs", async || gate.arrived() == 1).await;
+    let read_only = async |to: &'static str| {
+        pool.execute(AssertSqlSafe(format!("ALTER SYSTEM SET default_transaction_read_only = {to}")))
+            .await
+            .expect("set");
+        pool.execute("SELECT pg_reload_conf()").await.expect("reloaded");
+    };
+    read_only("on").await;
+    gate.open();
+    server.logged("settle: error returned from database").await;
+    let (lines, sessions) = ten_seconds_of_trouble(&server, &pool).await;
+    assert!(lines <= 12 && sessions <= 40, "{lines} lines and {sessions} sessions in ten seconds");
+
+    let (ingress, admin) = (server.ingress().await, server.admin().await);
+    assert_eq!(post(ingress, &order("refused", 2)).await.0, 503);
+    wait_until("it is not ready", async || get(admin, "/readyz").await == 503).await;
+    read_only("off").await;
+    all_settled(&pool).await;
+    each_delivered_once(&pool, 1).await;
+    wait_until("readiness", async || get(admin, "/readyz").await == 200).await;
+    assert_eq!(post(ingress, &order("refused", 2)).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_waited_for_without_spinning() {
+    let (database, gate) = (database().await, Gate::start().await);
+    let pool = database.pool().await;
+    let server = Server::serve(database.url(), &gate.config(""), &[]);
+    server.ready().await;
+    assert_eq!(post(server.ingress().await, &order("full-disk", 1)).await.0, 200);
+    wait_until("an attempt that runs", async || gate.arrived() == 1).await;
+    pool.execute(
+        "CREATE FUNCTION public.disk_is_full() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE 'no space left on device' USING ERRCODE = '53100'; END $$; \
+         CREATE TRIGGER disk_is_full BEFORE INSERT ON hookfast_data.attempts \
+         FOR EACH ROW EXECUTE FUNCTION public.disk_is_full()",
+    )
+    .await
+    .expect("a trigger");
+    gate.open();
+    server.logged("settle: error returned from database").await;
+    let connects = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND application_name = 'hookfast settle' AND backend_start > now() - interval '10 s'";
+    let (lines, _) = ten_seconds_of_trouble(&server, &pool).await;
+    assert!(lines <= 5, "{lines} lines in ten seconds");
+    assert!(count(&pool, connects).await <= 2);
+    pool.execute("DROP TRIGGER disk_is_full ON hookfast_data.attempts").await.expect("dropped");
+    all_settled(&pool).await;
+    each_delivered_once(&pool, 1).await;
+}

@@ -1,0 +1,61 @@
+//! A connection that answers no more is given up in a bounded time, whatever it was used for.
+
+use super::Store;
+use crate::support::tcp_proxy::TcpProxy;
+use hookfast::domain::Origin;
+use hookfast::store::{Channel, Database, IngestError, LeaseId, Listener, Role, ensure_partitions, source_ids};
+use std::time::{Duration, Instant};
+
+async fn line_to(store: &Store) -> (TcpProxy, Database) {
+    let line = TcpProxy::start(store.database.as_ref().expect("its own").url()).await;
+    let database = line.url().parse().expect("a URL");
+    (line, database)
+}
+
+#[tokio::test]
+async fn a_request_on_a_frozen_connection_is_lost_within_what_its_sender_waits() {
+    let store = Store::new().await;
+    let (line, database) = line_to(&store).await;
+    let mut connection = database.connect(Role::Ingest).await.expect("a connection");
+    line.freeze();
+    let started = Instant::now();
+    let answers = connection.ingest(&[store.event("frozen", None)], Origin::Webhook).await;
+    assert_eq!(answers, [Err(IngestError::Lost)]);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_renewal_on_a_frozen_connection_fails_in_time_for_another() {
+    let store = Store::new().await;
+    let (line, database) = line_to(&store).await;
+    let mut connection = database.connect(Role::Lease).await.expect("a connection");
+    line.freeze();
+    let started = Instant::now();
+    connection.renew_lease(LeaseId(1), Duration::from_secs(15)).await.expect_err("no answer");
+    assert!(started.elapsed() < Duration::from_secs(7), "a lease lasts 15 s: {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_pool_whose_idle_connections_are_frozen_uses_new_ones() {
+    let store = Store::new().await;
+    let (line, database) = line_to(&store).await;
+    let pool = database.pool(Role::General, 2);
+    let (one, other) = tokio::join!(source_ids(&pool), ensure_partitions(&pool));
+    one.expect("sources");
+    other.expect("partitions");
+    line.freeze();
+    // More often than there are connections: each that is given up makes room for another.
+    for _ in 0..4 {
+        source_ids(&pool).await.expect("a new connection");
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_listener_finds_out_that_its_connection_is_frozen() {
+    let store = Store::new().await;
+    let (line, database) = line_to(&store).await;
+    let mut listener = Listener::connect(&database, Channel::Wake).await.expect("it listens");
+    line.freeze();
+    let heard = tokio::time::timeout(Duration::from_secs(25), listener.heard()).await.expect("not for ever");
+    heard.expect_err("the connection is dead");
+}
