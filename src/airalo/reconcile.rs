@@ -196,6 +196,7 @@ impl Reconciler {
             id: self.clock.event_id()?,
             source,
             key: request.identity.key,
+            alias: request.identity.alias,
             fingerprint: request.identity.fingerprint,
             window: request.identity.window,
             event_type: request.event_type,

@@ -86,7 +86,7 @@ impl SourceKind for StandardWebhooks {
         let fingerprint = Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
         Description {
             event_type: classify::event_type(self.type_prefix.as_ref(), Self::NAME, &words),
-            identity: Identity { key, window: self.window, fingerprint: Some(fingerprint) },
+            identity: Identity { key, alias: None, window: self.window, fingerprint: Some(fingerprint) },
         }
     }
 }

@@ -31,6 +31,7 @@ mod rescue;
 mod retention;
 mod roles;
 mod rollups;
+mod rounds;
 mod settle;
 mod transaction;
 

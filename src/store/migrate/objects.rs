@@ -20,6 +20,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/id_at",
     "functions/hookfast_data/id_time",
     "functions/hookfast_data/as_jsonb",
+    "functions/hookfast_data/key_was_taken",
     "functions/hookfast_data/sequence",
     "functions/hookfast_data/ordering_key",
     "functions/hookfast_data/wake",
