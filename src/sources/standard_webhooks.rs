@@ -22,8 +22,8 @@ use std::time::{Duration, SystemTime};
 /// The secrets are `whsec_…`, several at a time. A request signed only by version `v1a` (asymmetric) is refused as
 /// `unsupported_signature`, one signed longer ago than the tolerance as `stale_signature`.
 ///
-/// Without a prefix a sender may name any type, also one of another source. Where that matters, set a prefix, or name
-/// the sources in the handler.
+/// Without a prefix a sender may name any type but those of Airalo and of Hookfast, also one of another source. Where that
+/// matters, set a prefix, or name the sources in the handler. A configuration file sets the source's name as the prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandardWebhooks {
     /// How far a request's time may be from now, either way. Default 5 min.

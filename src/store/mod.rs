@@ -36,7 +36,7 @@ mod settle;
 mod transaction;
 
 pub use airalo::{
-    ExpectedOrder, make_orders_due, order_is_missing, order_is_sent, order_is_unknown, order_was_placed,
+    ExpectedOrder, make_orders_due, order_is_missing, order_is_of_request, order_is_sent, order_is_unknown, order_was_placed,
     order_was_refused, take_due_orders,
 };
 pub use breaker::note_breaker;
