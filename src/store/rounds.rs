@@ -89,7 +89,9 @@ mod tests {
         }
     }
 
-    fn rounds(events: &[NewEvent]) -> (Vec<(Vec<usize>, bool)>, Vec<(usize, usize)>) {
+    type Plan = (Vec<(Vec<usize>, bool)>, Vec<(usize, usize)>);
+
+    fn rounds(events: &[NewEvent]) -> Plan {
         let Rounds { rounds, repeats } = Rounds::of(events);
         (rounds.into_iter().map(|round| (round.rows, round.linked)).collect(), repeats)
     }

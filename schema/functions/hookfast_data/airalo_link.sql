@@ -7,6 +7,6 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_link IS
-    'Writes down that an order is a request''s, where the order was found without it. Without effect where the order is '
-    'not there yet';
+    'Writes down which request an order is the result of, where it was found without it. Without effect where '
+    'the order is not there yet';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_link FROM PUBLIC;

@@ -19,7 +19,7 @@ BEGIN
     new.order_id := coalesce(hookfast_data.airalo_text(result, 'id'),
         hookfast_data.airalo_text(event.payload -> 'data', 'id'));
     IF new.request_id IS NULL AND new.order_id IS NULL THEN
-        IF outcome = 'completed' THEN
+        IF outcome = 'completed' AND jsonb_path_exists(result, '$.sims[*].iccid ? (@ != "" && @ != null)') THEN
             RAISE 'the order has neither a request_id nor an id: nothing of event % was written', event.event_id
                 USING ERRCODE = 'HF001', HINT = 'Its SIMs are in the body, in hookfast.events.';
         END IF;

@@ -90,7 +90,10 @@ pub(super) fn handler(
         }
         for other in names.iter().filter(|_| handler.kind == "airalo") {
             if sources.get(other).is_some_and(|source| !source.is_airalo()) {
-                of.wrong::<()>("sources", &format!("[sources.{other}] is not of kind airalo, and has no orders to keep"));
+                of.wrong::<()>(
+                    "sources",
+                    &format!("[sources.{other}] is not of kind airalo, and has no orders to keep"),
+                );
             }
         }
         if names.is_empty() {

@@ -1,4 +1,5 @@
--- The rest of a statement that begins with ingest.sql or ingest_linked.sql: events, and what is owed of them.
+-- hookfast: ingest store
+-- The end of a statement that begins with ingest.sql or ingest_linked.sql: events, and their deliveries.
 new_events AS (
     INSERT INTO hookfast_data.events
         (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, topic, verified_by, headers,

@@ -65,9 +65,10 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
         seed: 2026,
     };
     let told = |builder: Builder| {
-        builder.handler(Subscription::new("shop", &["airalo.order.completed", "airalo.order.completed.*"]).expect("a name"), |_| async {
-            Outcome::Delivered
-        })
+        builder.handler(
+            Subscription::new("shop", &["airalo.order.completed", "airalo.order.completed.*"]).expect("a name"),
+            |_| async { Outcome::Delivered },
+        )
     };
     let shop = Arc::new(Shop::with(mishaps, Duration::from_millis(100), told).await);
     let mut placing = JoinSet::new();
@@ -118,7 +119,8 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
     let completed = made["orders"].as_array().expect("a list").iter().filter(|order| order["reason"].is_null()).count();
     let events = "SELECT count(*) FROM hookfast.events WHERE type LIKE 'airalo.order.completed%'";
     assert_eq!(shop.text(events).await, completed.to_string(), "an event for each order that Airalo made");
-    let deliveries = "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM hookfast.deliveries WHERE handler = 'shop'";
+    let deliveries =
+        "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM hookfast.deliveries WHERE handler = 'shop'";
     let told = shop.text(deliveries).await;
     assert_eq!(told, format!("{completed} {completed}"));
     let dead = "SELECT count(*) FROM hookfast.dead_letters";

@@ -310,13 +310,16 @@ fn any_order_and_any_repetition_leave_the_same() {
 #[tokio::test]
 async fn an_order_that_postgres_cannot_hold_as_jsonb_is_projected_all_the_same() {
     let projection = Projection::new().await;
-    for (escape, read) in [(r"gift \ud83d", "gift \u{fffd}"), (r"x\u0000y", "x\u{fffd}y"), (r"\\ud83d \ude00", "\\ud83d \u{fffd}")] {
+    for (escape, read) in
+        [(r"gift \ud83d", "gift \u{fffd}"), (r"x\u0000y", "x\u{fffd}y"), (r"\\ud83d \ude00", "\\ud83d \u{fffd}")]
+    {
         projection.empty().await;
         let order = format!(
             r#"{{"request_id":"r","data":{{"id":7,"description":"{escape}","package":"\ud83d\ude00 \u20ac","sims":[{{"iccid":"8901"}}]}}}}"#
         );
         projection.bring(&Event::new(1, order)).await;
-        let row = "SELECT concat_ws('|', request_id, order_id, state, description, package) FROM hookfast.airalo_orders";
+        let row =
+            "SELECT concat_ws('|', request_id, order_id, state, description, package) FROM hookfast.airalo_orders";
         assert_eq!(projection.text(row).await, format!("r|7|completed|{read}|\u{1f600} \u{20ac}"));
         assert_eq!(projection.text("SELECT iccid FROM hookfast.airalo_sims").await, "8901");
     }

@@ -109,7 +109,8 @@ const OVERDUE: &str = "SELECT count(*) FROM hookfast.news WHERE type = 'airalo.o
 #[tokio::test]
 async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
     let shop = Shop::start(Mishaps { lost: 1.0, ..at_once() }, Duration::from_millis(100)).await;
-    let request = shop.place("shop-1", Duration::from_millis(10)).await.expect("taken");
+    // Long enough for the answer, or it is looked for without its request.
+    let request = shop.place("shop-1", Duration::from_secs(1)).await.expect("taken");
     shop.until(STATE, "shop-1 completed").await;
     let event = format!(
         "SELECT origin || ' ' || idempotency_key || ' ' || verified_by FROM hookfast.events WHERE type = 'airalo.order.completed' AND idempotency_key LIKE '%{request}%'"
@@ -385,8 +386,7 @@ async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_deliv
     let order = shop.client.order(&books["orders"][0]["id"].to_string()).await.expect("listed");
     let webhook = |json: &str| format!(r#"{{"meta":{{"message":"success"}},"request_id":"{request}","data":{json}}}"#);
     for _ in 0..2 {
-        let (status, answer) =
-            crate::support::airalo::post(shop.ingress(), webhook(order.json.get()).as_bytes()).await;
+        let (status, answer) = crate::support::airalo::post(shop.ingress(), webhook(order.json.get()).as_bytes()).await;
         assert_eq!((status, answer["status"].as_str()), (200, Some("duplicate")), "{answer}");
     }
     // A second order of the request conflicts with the one that was found, and is the same request's.
@@ -414,7 +414,10 @@ async fn an_order_that_was_found_before_its_request_was_known_settles_that_reque
     shop.execute("SELECT hookfast.airalo_expect('the-request', 'shop-1')").await;
     let findings = reconcile(&shop).await;
     assert!(matches!(&findings[..], [one] if matches!(one.found, Found::Results { new: 0, .. })), "{findings:?}");
-    assert_eq!(shop.text("SELECT string_agg(request_id || ' ' || state, ', ') FROM hookfast.airalo_orders").await, "the-request completed");
+    assert_eq!(
+        shop.text("SELECT string_agg(request_id || ' ' || state, ', ') FROM hookfast.airalo_orders").await,
+        "the-request completed"
+    );
     assert!(reconcile(&shop).await.is_empty(), "what is settled is not looked for again");
     shop.end().await;
 }
