@@ -55,7 +55,7 @@ CREATE TABLE hookfast_data.handlers (
 COMMENT ON TABLE hookfast_data.handlers IS 'Who processes, and what it subscribed to';
 COMMENT ON COLUMN hookfast_data.handlers.id IS 'The small id that hot rows carry';
 COMMENT ON COLUMN hookfast_data.handlers.name IS 'The name';
-COMMENT ON COLUMN hookfast_data.handlers.kind IS 'http, sql, pull, rust or transactional';
+COMMENT ON COLUMN hookfast_data.handlers.kind IS 'http, sql, airalo, pull, rust or transactional';
 COMMENT ON COLUMN hookfast_data.handlers.types IS 'The type patterns it subscribes to';
 COMMENT ON COLUMN hookfast_data.handlers.sources IS 'The sources it subscribes to; null is all';
 COMMENT ON COLUMN hookfast_data.handlers.tries IS 'How many tries a delivery gets';

@@ -46,7 +46,8 @@ CREATE TABLE hookfast_data.idempotency_keys (
     expires_at timestamptz,
     PRIMARY KEY (source_id, key)
 ) WITH (fillfactor = 90);
-COMMENT ON TABLE hookfast_data.idempotency_keys IS 'One row an event: what it is known by';
+COMMENT ON TABLE hookfast_data.idempotency_keys IS
+    'What an event is known by: one row, or two where it can come in two ways';
 COMMENT ON COLUMN hookfast_data.idempotency_keys.source_id IS 'Whose key it is';
 COMMENT ON COLUMN hookfast_data.idempotency_keys.key IS 'Readable text; a conflict''s ends in #conflict:{fingerprint}';
 COMMENT ON COLUMN hookfast_data.idempotency_keys.event_id IS 'The event that took it';

@@ -1,5 +1,6 @@
 //! What is done where a webhook does not come: the order is looked for in Airalo's list, and its result brought in as if
-//! the webhook had come, under the same idempotency key: should it come late, it is a duplicate.
+//! the webhook had come, under the same idempotency keys: a webhook that is late is a duplicate. An order that is found
+//! without its request has only the key of its number, which its webhook has too.
 
 use super::{
     client::{ApiError, Client, ListedOrder, Outcome},
@@ -9,7 +10,7 @@ use crate::domain::{Origin, SourceName, Verdict};
 use crate::sources::{SourceKind, Verified, VerifiedRequest, airalo::Airalo};
 use crate::store::{
     Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError, make_orders_due,
-    order_is_missing, take_due_orders,
+    order_is_missing, order_is_of_request, take_due_orders,
 };
 use crate::throttle::throttled;
 use serde_json::json;
@@ -163,7 +164,13 @@ impl Reconciler {
         let mut new = 0;
         for (listed, body) in &results {
             match self.bring_in(id, account, body, connection).await {
-                Some(is_new) => new += usize::from(is_new),
+                Some(true) => new += 1,
+                // It may have been found before its request was known.
+                Some(false) => {
+                    if let Some(request_id) = &order.request_id {
+                        order_is_of_request(&self.pool, id, request_id, &listed.id).await?;
+                    }
+                }
                 None => {
                     let id = &listed.id;
                     return Ok(Found::Nothing(format!("Airalo has order {id}, which cannot be stored here just now")));
@@ -197,6 +204,7 @@ impl Reconciler {
             id: self.clock.event_id()?,
             source,
             key: request.identity.key,
+            alias: request.identity.alias,
             fingerprint: request.identity.fingerprint,
             window: request.identity.window,
             event_type: request.event_type,

@@ -155,9 +155,10 @@ impl Builder {
     }
 
     /// Keeps `hookfast.airalo_orders`, `airalo_sims`, `airalo_low_data` and `airalo_credit`, in the settling transaction.
+    /// It only gets events of sources of kind `airalo`, whatever the subscription says.
     #[must_use]
     pub fn airalo_handler(self, subscription: Subscription) -> Self {
-        self.sql_handler(subscription, "hookfast.airalo_project")
+        self.declared(subscription, "airalo", Processed::Function("hookfast.airalo_project".to_owned()))
     }
 
     /// Looks in this account's list of orders for results that are expected and do not come, where this process is a

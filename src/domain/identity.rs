@@ -60,7 +60,9 @@ impl Fingerprint {
 pub struct Identity {
     /// The idempotency key, unique within the source.
     pub key: IdempotencyKey,
-    /// How long the key holds; `None` is for ever.
+    /// A second key that the same event may be known by, where it can come in two ways.
+    pub alias: Option<IdempotencyKey>,
+    /// How long the keys hold; `None` is for ever.
     pub window: Option<Duration>,
     /// What the content comes down to; `None` where a repeat is always a duplicate.
     pub fingerprint: Option<Fingerprint>,

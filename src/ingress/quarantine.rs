@@ -1,11 +1,14 @@
 //! Evidence of requests that failed verification, on its own small queue and connection.
 
 use super::{Evidence, Refusal, RejectedRequest, headers};
-use crate::domain::SourceName;
+use crate::domain::{SourceName, StorableText};
 use crate::health::Heartbeats;
 use crate::metrics::Metrics;
-use crate::store::{Connection, Database, EvidenceBound, NewEvidence, Role, SourceId, StoreError};
+use crate::sources::Rejection;
+use crate::store::{Connection, Database, EvidenceBody, EvidenceBound, NewEvidence, Role, SourceId, StoreError};
 use crate::throttle::{Backoff, throttled};
+use axum::http::HeaderMap;
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
@@ -35,15 +38,31 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// A keeper that has not come round for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// What a source's quarantine may take.
+/// The largest body of a request answered 401 that is kept whole.
+const LARGEST_WHOLE: usize = 64 * 1024;
+
+/// How much is kept of a larger one.
+const EXCERPT: usize = 4 * 1024;
+
+/// What a source's quarantine may take: once for requests that are answered 200, which stay, and once for those that
+/// are answered 401, where each reason has its share, so that requests of one reason cost no other its evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuarantineLimits {
     /// Rows per source. Default 1,000.
     pub rows: u32,
     /// Bytes of bodies per source. Default 16 MiB.
     pub bytes: u64,
-    /// Best-effort evidence taken a second, per source. Default 10.
+    /// Requests kept a second, per source and answer. Of those answered 200 half of `rows` may come at once. Default 10.
     pub per_second: u32,
+}
+
+impl QuarantineLimits {
+    /// Of requests answered 200, or of those of one reason answered 401.
+    fn bound(&self, answered: bool) -> EvidenceBound {
+        let parts = if answered { 1 } else { Rejection::COUNT };
+        let bytes = i64::try_from(self.bytes / u64::from(parts)).unwrap_or(i64::MAX);
+        EvidenceBound { rows: i64::from(self.rows / parts).max(1), bytes }
+    }
 }
 
 impl Default for QuarantineLimits {
@@ -53,9 +72,32 @@ impl Default for QuarantineLimits {
 }
 
 struct Waiting {
-    request: RejectedRequest,
-    /// Where somebody's 200 depends on it; otherwise the oldest may leave for it.
+    source: SourceName,
+    reason: Rejection,
+    topic: Option<StorableText>,
+    headers: HeaderMap,
+    digest: [u8; 32],
+    body: EvidenceBody,
+    /// Where somebody's 200 depends on it.
     answer: Option<oneshot::Sender<Result<(), Refusal>>>,
+}
+
+impl Waiting {
+    fn new(request: RejectedRequest, answer: Option<oneshot::Sender<Result<(), Refusal>>>) -> Self {
+        let digest = digest(&request);
+        let RejectedRequest { source, reason, topic, headers, body, .. } = request;
+        let body = match answer {
+            Some(_) => EvidenceBody::Answered(body),
+            None if body.len() <= LARGEST_WHOLE => EvidenceBody::Whole(body),
+            // A copy: a slice would hold all of it.
+            None => EvidenceBody::Excerpt {
+                start: Bytes::copy_from_slice(&body[..EXCERPT]),
+                bytes: body.len(),
+                sha256: Sha256::digest(&body).into(),
+            },
+        };
+        Self { source, reason, topic, headers, digest, body, answer }
+    }
 }
 
 /// The queue in front of the quarantine. Cheap to clone.
@@ -63,7 +105,7 @@ struct Waiting {
 pub struct Quarantine {
     queue: mpsc::Sender<Waiting>,
     bytes: Arc<AtomicUsize>,
-    taken: Arc<Mutex<HashMap<SourceName, Bucket>>>,
+    taken: Arc<Mutex<HashMap<(SourceName, bool), Bucket>>>,
     limits: QuarantineLimits,
     metrics: Metrics,
 }
@@ -86,7 +128,7 @@ pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, Qu
 
 impl Quarantine {
     fn queue(&self, waiting: Waiting) -> Result<(), Refusal> {
-        let size = waiting.request.body.len();
+        let size = waiting.body.stored().len();
         // A single body of any size is taken into an empty queue.
         let before = self.bytes.fetch_add(size, Ordering::AcqRel);
         if before > 0 && before + size > WAITING_BYTES || self.queue.try_send(waiting).is_err() {
@@ -96,9 +138,12 @@ impl Quarantine {
         Ok(())
     }
 
-    fn within_rate(&self, source: &SourceName) -> bool {
+    /// Requests that are answered 200 come in a burst where the secret is wrong; strangers could fill the room as fast.
+    fn within_rate(&self, source: &SourceName, answered: bool) -> bool {
+        let rate = self.limits.per_second;
+        let burst = if answered { rate.max(self.limits.rows / 2) } else { rate };
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.entry(source.clone()).or_default().take(self.limits.per_second, Instant::now())
+        taken.entry((source.clone(), answered)).or_default().take(rate, burst, Instant::now())
     }
 }
 
@@ -106,15 +151,19 @@ impl Evidence for Quarantine {
     fn offer(&self, request: RejectedRequest) {
         let source = request.source.clone();
         let room = self.queue.capacity() > PLACES / 2;
-        if !(room && self.within_rate(&source) && self.queue(Waiting { request, answer: None }).is_ok()) {
+        if !(room && self.within_rate(&source, false) && self.queue(Waiting::new(request, None)).is_ok()) {
             self.metrics.count("source", source.as_str(), "evidence_dropped", 1);
         }
     }
 
     async fn keep(&self, request: RejectedRequest) -> Result<(), Refusal> {
         self.metrics.count("source", request.source.as_str(), request.reason.as_str(), 1);
+        if !self.within_rate(&request.source, true) {
+            self.metrics.count("source", request.source.as_str(), "quarantine_busy", 1);
+            return Err(Refusal::Busy);
+        }
         let (answer, kept) = oneshot::channel();
-        self.queue(Waiting { request, answer: Some(answer) })?;
+        self.queue(Waiting::new(request, Some(answer)))?;
         match tokio::time::timeout(PATIENCE, kept).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
@@ -122,15 +171,15 @@ impl Evidence for Quarantine {
     }
 }
 
-/// A second's worth of tokens, filled again as time passes.
+/// Tokens, filled again as time passes.
 #[derive(Default)]
 struct Bucket(Option<(f64, Instant)>);
 
 impl Bucket {
-    fn take(&mut self, per_second: u32, now: Instant) -> bool {
-        let full = f64::from(per_second);
+    fn take(&mut self, per_second: u32, burst: u32, now: Instant) -> bool {
+        let (rate, full) = (f64::from(per_second), f64::from(burst));
         let (tokens, at) = self.0.unwrap_or((full, now));
-        let tokens = (tokens + now.duration_since(at).as_secs_f64() * full).min(full);
+        let tokens = (tokens + now.duration_since(at).as_secs_f64() * rate).min(full);
         let enough = tokens >= 1.0;
         self.0 = Some((if enough { tokens - 1.0 } else { tokens }, now));
         enough
@@ -160,7 +209,7 @@ impl QuarantineKeeper {
                 continue;
             };
             let Some(waiting) = waiting else { break };
-            let size = waiting.request.body.len();
+            let size = waiting.body.stored().len();
             backoff.wait().await;
             let kept = self.keep(&database, &mut connection, &sources, &waiting).await;
             match &kept {
@@ -175,9 +224,9 @@ impl QuarantineKeeper {
                 let _ = answer.send(match kept {
                     Ok(true) => Ok(()),
                     Ok(false) => {
-                        throttled!(error, source = %waiting.request.source,
+                        throttled!(error, source = %waiting.source,
                             "the quarantine is full: requests with a wrong signature are answered 503 until there is room");
-                        self.metrics.count("source", waiting.request.source.as_str(), "quarantine_full", 1);
+                        self.metrics.count("source", waiting.source.as_str(), "quarantine_full", 1);
                         Err(Refusal::Busy)
                     }
                     Err(_) => Err(Refusal::Unavailable),
@@ -195,23 +244,20 @@ impl QuarantineKeeper {
         sources: &HashMap<SourceName, SourceId>,
         waiting: &Waiting,
     ) -> Result<bool, StoreError> {
-        let request = &waiting.request;
-        let Some(&source) = sources.get(&request.source) else { return Ok(false) };
+        let Some(&source) = sources.get(&waiting.source) else { return Ok(false) };
         let connection = match connection {
             Some(open) => open,
             None => connection.insert(database.connect(Role::Quarantine).await?),
         };
         let evidence = NewEvidence {
             source,
-            reason: request.reason.as_str(),
-            digest: digest(request),
-            topic: request.topic.clone(),
-            headers: headers::to_json(&request.headers),
-            body: request.body.clone(),
+            reason: waiting.reason.as_str(),
+            digest: waiting.digest,
+            topic: waiting.topic.clone(),
+            headers: headers::to_json(&waiting.headers),
+            body: waiting.body.clone(),
         };
-        let bytes = i64::try_from(self.limits.bytes).unwrap_or(i64::MAX);
-        let bound = EvidenceBound { rows: self.limits.rows.into(), bytes };
-        connection.keep_evidence(&evidence, bound, waiting.answer.is_none()).await
+        connection.keep_evidence(&evidence, self.limits.bound(waiting.answer.is_some())).await
     }
 }
 
@@ -240,9 +286,13 @@ mod tests {
     #[test]
     fn a_bucket_gives_its_rate_and_no_more() {
         let (mut bucket, start) = (Bucket::default(), Instant::now());
-        let taken = |bucket: &mut Bucket, at| (0..100).filter(|_| bucket.take(10, at)).count();
+        let taken = |bucket: &mut Bucket, at| (0..100).filter(|_| bucket.take(10, 10, at)).count();
         assert_eq!(taken(&mut bucket, start), 10);
         assert_eq!(taken(&mut bucket, start + Duration::from_millis(500)), 5);
         assert_eq!(taken(&mut bucket, start + Duration::from_secs(60)), 10);
+        let (mut bucket, taken) =
+            (Bucket::default(), |bucket: &mut Bucket, at| (0..100).filter(|_| bucket.take(10, 50, at)).count());
+        assert_eq!(taken(&mut bucket, start), 50, "a burst");
+        assert_eq!(taken(&mut bucket, start + Duration::from_secs(1)), 10);
     }
 }

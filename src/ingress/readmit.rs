@@ -122,6 +122,7 @@ impl Readmitter {
                 id: self.context.clock.event_id().ok_or(Answered::Later)?,
                 source: asked.source,
                 key: request.identity.key,
+                alias: request.identity.alias,
                 fingerprint: request.identity.fingerprint,
                 window: request.identity.window,
                 event_type: request.event_type,

@@ -266,6 +266,7 @@ fn new_event(context: &WriterContext, waiting: &Waiting) -> Option<NewEvent> {
         id: context.clock.event_id()?,
         source: *context.sources.get(&waiting.source)?,
         key: request.identity.key.clone(),
+        alias: request.identity.alias.clone(),
         fingerprint: request.identity.fingerprint.clone(),
         window: request.identity.window,
         event_type: request.event_type.clone(),

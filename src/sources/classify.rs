@@ -5,7 +5,7 @@
 //! `orders/create` is `orders.create`, so that `orders.*` finds it), and any other character that a type cannot hold
 //! becomes `_`. A prefix keeps one sender's types apart from another's.
 
-use crate::domain::EventType;
+use crate::domain::{EventType, SourceName};
 use std::{fmt, str::FromStr};
 
 /// The longest type, in bytes. The store adds `.conflict` to it.
@@ -14,8 +14,8 @@ const LONGEST: usize = 200;
 /// The longest prefix, in bytes.
 const LONGEST_PREFIX: usize = 100;
 
-/// The first segment of Hookfast's own types: a sender may not speak in its name.
-const OURS: &str = "hookfast";
+/// First segments of types that no sender may name: Hookfast's own, and those of a source of kind `airalo`.
+const RESERVED: [&str; 2] = ["hookfast", "airalo"];
 
 /// What every type of a source begins with, as `stripe` or `acme.billing`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub struct TypePrefix(EventType);
 /// A text that no type may begin with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is not a prefix for types: segments of a-z, 0-9 and '_', joined by dots, at most {LONGEST_PREFIX} bytes, and not hookfast's own"
+    "'{0}' is not a prefix for types: segments of a-z, 0-9 and '_', joined by dots, at most {LONGEST_PREFIX} bytes, and not beginning with hookfast or airalo"
 )]
 pub struct InvalidPrefix(String);
 
@@ -32,8 +32,15 @@ impl FromStr for TypePrefix {
     type Err = InvalidPrefix;
 
     fn from_str(text: &str) -> Result<Self, InvalidPrefix> {
-        let prefix = text.parse().ok().filter(|_| text.len() <= LONGEST_PREFIX && !is_ours(text));
+        let prefix = text.parse().ok().filter(|_| text.len() <= LONGEST_PREFIX && !is_reserved(text));
         prefix.map(Self).ok_or_else(|| InvalidPrefix(text.chars().take(LONGEST_PREFIX).collect()))
+    }
+}
+
+impl TypePrefix {
+    /// The name of a source as the prefix of its types; `None` where the name is reserved.
+    pub fn of_source(name: &SourceName) -> Option<Self> {
+        name.as_str().replace('-', "_").parse().ok()
     }
 }
 
@@ -44,21 +51,21 @@ impl fmt::Display for TypePrefix {
 }
 
 /// The type that `words` make, joined by dots, after the prefix. Where nothing usable is in them (none, no letter or
-/// digit, too long, or a type of Hookfast's own) it is `{prefix}.unknown`, or `{kind}.unknown` without a prefix.
+/// digit, too long, or a reserved type) it is `{prefix}.unknown`, or `{kind}.unknown` without a prefix.
 pub(super) fn event_type(prefix: Option<&TypePrefix>, kind: &'static str, words: &[String]) -> EventType {
     let legal = legal(&words.join("."));
     let named = match prefix {
         Some(prefix) => format!("{prefix}.{legal}"),
         None => legal.clone(),
     };
-    let usable = legal.bytes().any(|b| b.is_ascii_alphanumeric()) && named.len() <= LONGEST && !is_ours(&named);
+    let usable = legal.bytes().any(|b| b.is_ascii_alphanumeric()) && named.len() <= LONGEST && !is_reserved(&named);
     let unknown = || format!("{}.unknown", prefix.map_or(kind, |prefix| prefix.0.as_str()));
     let name = if usable { named } else { unknown() };
     name.parse().expect("only legal segments are left, none of them is empty, and the length was looked at")
 }
 
-fn is_ours(name: &str) -> bool {
-    name.split('.').next() == Some(OURS)
+fn is_reserved(name: &str) -> bool {
+    name.split('.').next().is_some_and(|first| RESERVED.contains(&first))
 }
 
 /// Legal segments joined by dots, without empty ones.
@@ -104,7 +111,10 @@ mod tests {
             (Some("a"), &[&longest], "a.unknown"),
             (None, &["hookfast.dead_letter"], "hmac.unknown"),
             (None, &["HOOKFAST/x"], "hmac.unknown"),
+            (None, &["airalo.order.completed"], "hmac.unknown"),
+            (None, &["Airalo", "order"], "hmac.unknown"),
             (Some("acme"), &["hookfast.x"], "acme.hookfast.x"),
+            (Some("acme"), &["airalo.x"], "acme.airalo.x"),
             (None, &["hookfastly"], "hookfastly"),
         ] {
             assert_eq!(typed(prefix, words), expected, "{prefix:?} {words:?}");
@@ -113,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_prefix_is_a_type_that_leaves_room() {
-        for wrong in ["", "Acme", "acme.", "a-b", "hookfast", "hookfast.x", &"a".repeat(101)] {
+        for wrong in ["", "Acme", "acme.", "a-b", "hookfast", "hookfast.x", "airalo.x", &"a".repeat(101)] {
             assert!(wrong.parse::<TypePrefix>().is_err(), "{wrong}");
         }
     }

@@ -39,6 +39,9 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// How many there are.
+    pub(crate) const COUNT: u32 = 5;
+
     /// The word in the quarantine's `reason`, in rollups and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {

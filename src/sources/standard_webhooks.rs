@@ -22,8 +22,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The secrets are `whsec_…`, several at a time. A request signed only by version `v1a` (asymmetric) is refused as
 /// `unsupported_signature`, one signed longer ago than the tolerance as `stale_signature`.
 ///
-/// Without a prefix a sender may name any type, also one of another source. Where that matters, set a prefix, or name
-/// the sources in the handler.
+/// Without a prefix a sender may name any type but those of Airalo and of Hookfast, also one of another source. Where that
+/// matters, set a prefix, or name the sources in the handler. A configuration file sets the source's name as the prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandardWebhooks {
     /// What the sender calls the three headers. Default `webhook-id` and so on; Svix' customers send `svix-id`.
@@ -101,7 +101,7 @@ impl SourceKind for StandardWebhooks {
         let fingerprint = Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
         Description {
             event_type: classify::event_type(self.type_prefix.as_ref(), Self::NAME, &words),
-            identity: Identity { key, window: self.window, fingerprint: Some(fingerprint) },
+            identity: Identity { key, alias: None, window: self.window, fingerprint: Some(fingerprint) },
         }
     }
 }

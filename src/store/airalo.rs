@@ -120,6 +120,21 @@ pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(
     within(POOLED, "tell that an order is overdue", statement.execute(pool)).await.map(drop)
 }
 
+/// Writes down which request an order is the result of, where its event came without it.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn order_is_of_request(
+    pool: &PgPool,
+    source: SourceId,
+    request_id: &str,
+    order_id: &str,
+) -> Result<(), StoreError> {
+    let statement = sqlx::query("SELECT hookfast_data.airalo_link($1, $2, $3)");
+    let linking = statement.bind(source.0).bind(request_id).bind(order_id).execute(pool);
+    within(POOLED, "write down which request an order is of", linking).await.map(drop)
+}
+
 /// Writes down an order that is about to be sent. Until [`order_was_placed`] or [`order_was_refused`] it is unknown.
 ///
 /// # Errors

@@ -1,13 +1,16 @@
 //! Group commit: strangers' requests in one statement, each with an answer of its own.
 
-use super::{Connection, Fault, SourceId, StoreError, clock::interval_millis, error::within, parts::Group};
+use super::{
+    Connection, Fault, SourceId, StoreError, clock::interval_millis, error::within, parts::Group, rounds::Rounds,
+};
 use crate::domain::{EventId, EventType, Fingerprint, IdempotencyKey, Origin, Receipt, StorableText, Verdict};
 use crate::throttle::throttled;
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
 use std::{ops::Range, time::Duration};
 
-const INGEST: &str = include_str!("sql/ingest.sql");
+const INGEST: &str = concat!(include_str!("sql/ingest.sql"), include_str!("sql/ingest_store.sql"));
+const INGEST_LINKED: &str = concat!(include_str!("sql/ingest_linked.sql"), include_str!("sql/ingest_store.sql"));
 
 /// A verified request as the store takes it. Every text in it is of a type that Postgres can store.
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub struct NewEvent {
     pub source: SourceId,
     /// What makes it the same as another.
     pub key: IdempotencyKey,
+    /// A second key of the same event.
+    pub alias: Option<IdempotencyKey>,
     /// What its content comes down to.
     pub fingerprint: Option<Fingerprint>,
     /// How long the key holds; `None` is for ever.
@@ -49,14 +54,32 @@ impl Connection {
     /// Stores a group of requests, answering each by itself, in their order: one that cannot be stored costs nobody
     /// else anything. After [`IngestError::Lost`] the connection is of no more use.
     pub async fn ingest(&mut self, events: &[NewEvent], origin: Origin) -> Vec<Result<Receipt, IngestError>> {
-        let answers = self.in_parts(&Requests { events, origin }).await;
-        answers.into_iter().map(|answer| answer.unwrap_or(Err(IngestError::Lost))).collect()
+        let rounds = Rounds::of(events);
+        let mut answers = vec![Err(IngestError::Lost); events.len()];
+        for round in &rounds.rounds {
+            let group: Vec<_> = round.rows.iter().map(|&row| &events[row]).collect();
+            let statement = if round.linked { INGEST_LINKED } else { INGEST };
+            let stored = self.in_parts(&Requests { events: &group, origin, statement, linked: round.linked }).await;
+            let lost = stored.contains(&None);
+            for (&row, answer) in round.rows.iter().zip(stored) {
+                answers[row] = answer.unwrap_or(Err(IngestError::Lost));
+            }
+            if lost {
+                return answers;
+            }
+        }
+        for &(row, first) in &rounds.repeats {
+            answers[row] = answers[first].map(|first| Receipt { verdict: Verdict::Duplicate, ..first });
+        }
+        answers
     }
 }
 
 struct Requests<'a> {
-    events: &'a [NewEvent],
+    events: &'a [&'a NewEvent],
     origin: Origin,
+    statement: &'static str,
+    linked: bool,
 }
 
 impl Group for Requests<'_> {
@@ -68,31 +91,29 @@ impl Group for Requests<'_> {
 
     async fn run(&self, connection: &mut Connection, part: Range<usize>) -> Result<Vec<Self::Answer>, StoreError> {
         let group = &self.events[part];
-        let column = |f: fn(&NewEvent) -> Option<&str>| group.iter().map(f).collect::<Vec<_>>();
-        let rows = within(
-            connection.deadline(),
-            "ingest",
-            sqlx::query(INGEST)
-                .bind(group.iter().map(|e| e.id.0).collect::<Vec<_>>())
-                .bind(group.iter().map(|e| e.source.0).collect::<Vec<_>>())
-                .bind(column(|e| Some(e.key.as_str())))
-                .bind(column(|e| e.fingerprint.as_ref().map(Fingerprint::as_str)))
-                .bind(group.iter().map(|e| e.window.map(interval_millis)).collect::<Vec<_>>())
-                .bind(column(|e| Some(e.event_type.as_str())))
-                .bind(column(|e| e.topic.as_ref().map(StorableText::as_str)))
-                .bind(column(|e| e.verified_by.as_ref().map(StorableText::as_str)))
-                .bind(column(|e| Some(e.headers.as_str())))
-                .bind(group.iter().map(|e| &e.body[..]).collect::<Vec<_>>())
-                .bind(self.origin.as_str())
-                .fetch_all(&mut connection.inner),
-        )
-        .await?;
+        let column = |f: fn(&NewEvent) -> Option<&str>| group.iter().map(|event| f(event)).collect::<Vec<_>>();
+        let mut query = sqlx::query(self.statement)
+            .bind(group.iter().map(|e| e.id.0).collect::<Vec<_>>())
+            .bind(group.iter().map(|e| e.source.0).collect::<Vec<_>>())
+            .bind(column(|e| Some(e.key.as_str())))
+            .bind(column(|e| e.fingerprint.as_ref().map(Fingerprint::as_str)))
+            .bind(group.iter().map(|e| e.window.map(interval_millis)).collect::<Vec<_>>())
+            .bind(column(|e| Some(e.event_type.as_str())))
+            .bind(column(|e| e.topic.as_ref().map(StorableText::as_str)))
+            .bind(column(|e| e.verified_by.as_ref().map(StorableText::as_str)))
+            .bind(column(|e| Some(e.headers.as_str())))
+            .bind(group.iter().map(|e| &e.body[..]).collect::<Vec<_>>())
+            .bind(self.origin.as_str());
+        if self.linked {
+            query = query.bind(column(|e| e.alias.as_ref().map(IdempotencyKey::as_str)));
+        }
+        let rows = within(connection.deadline(), "ingest", query.fetch_all(&mut connection.inner)).await?;
         let receipts = receipts(&rows, group.len()).map_err(StoreError::unreadable("ingest"))?;
         Ok(receipts.into_iter().map(Ok).collect())
     }
 
     fn alone(&self, row: usize, error: &StoreError) -> Self::Answer {
-        let event = &self.events[row];
+        let event = self.events[row];
         throttled!(error, %error, source = event.source.0, key = event.key.as_str(), "a request cannot be stored");
         Err(if error.fault() == Fault::Data { IngestError::Refused } else { IngestError::KeyHeld })
     }

@@ -31,13 +31,14 @@ mod rescue;
 mod retention;
 mod roles;
 mod rollups;
+mod rounds;
 mod session;
 mod settle;
 mod transaction;
 
 pub use airalo::{
-    DescribedOrder, ExpectedOrder, last_order_described, make_orders_due, order_is_missing, order_is_sent,
-    order_is_unknown, order_was_placed, order_was_refused, take_due_orders,
+    DescribedOrder, ExpectedOrder, last_order_described, make_orders_due, order_is_missing, order_is_of_request,
+    order_is_sent, order_is_unknown, order_was_placed, order_was_refused, take_due_orders,
 };
 pub use breaker::note_breaker;
 pub use chores::{announce_dead, fold_counts, newest_alerts, read_new_events, step_replays, watch};
@@ -61,7 +62,7 @@ pub use notify::{Channel, Heard, Listener};
 pub use order::{wake_all_keys, wake_keys, wake_pulled_keys};
 pub use partitions::ensure_partitions;
 pub use process::Process;
-pub use quarantine::{EvidenceBound, NewEvidence};
+pub use quarantine::{EvidenceBody, EvidenceBound, NewEvidence};
 pub use readmit::{Answered, Asked, Readmission};
 pub use registry::{
     HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers, register_sources,

@@ -1,4 +1,6 @@
 //! Evidence: requests that failed verification, bounded per source.
+//!
+//! What was answered 200 is a promise, and has bounds of its own: it is never evicted, and nothing else takes its room.
 
 use super::{Connection, SourceId, StoreError, error::within};
 use crate::domain::StorableText;
@@ -20,11 +22,49 @@ pub struct NewEvidence {
     pub topic: Option<StorableText>,
     /// The headers as a JSON object.
     pub headers: String,
-    /// The body.
-    pub body: Bytes,
+    /// How it is answered, and what is kept of its body for it.
+    pub body: EvidenceBody,
 }
 
-/// What a source's evidence may take.
+/// What is kept of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EvidenceBody {
+    /// All of it, and the request is answered 200: it is kept until an operator decides.
+    Answered(Bytes),
+    /// All of it; the request is answered 401.
+    Whole(Bytes),
+    /// Its beginning; the request is answered 401.
+    Excerpt {
+        /// The first bytes.
+        start: Bytes,
+        /// The length of all of it.
+        bytes: usize,
+        /// SHA-256 of all of it.
+        sha256: [u8; 32],
+    },
+}
+
+impl EvidenceBody {
+    fn is_answered(&self) -> bool {
+        matches!(self, Self::Answered(_))
+    }
+
+    /// What is stored.
+    pub fn stored(&self) -> &Bytes {
+        match self {
+            Self::Answered(body) | Self::Whole(body) | Self::Excerpt { start: body, .. } => body,
+        }
+    }
+
+    fn whole(&self) -> (Option<i64>, Option<&[u8]>) {
+        match self {
+            Self::Excerpt { bytes, sha256, .. } => (i64::try_from(*bytes).ok(), Some(sha256)),
+            Self::Answered(_) | Self::Whole(_) => (None, None),
+        }
+    }
+}
+
+/// What some of a source's evidence may take: all that was answered 200, or that of one reason that was answered 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvidenceBound {
     /// Rows.
@@ -34,40 +74,31 @@ pub struct EvidenceBound {
 }
 
 impl Connection {
-    /// Keeps a request as evidence, or counts it if an identical one is there; `false` where the bound is reached
-    /// and `evict` is not wished for.
+    /// Keeps a request as evidence, or counts it if an identical one is there; `false` where it is to be answered 200
+    /// and the bound is reached. For one that is answered 401 others of the same reason may leave.
     ///
     /// # Errors
     /// Where the statement failed.
-    pub async fn keep_evidence(
-        &mut self,
-        evidence: &NewEvidence,
-        bound: EvidenceBound,
-        evict: bool,
-    ) -> Result<bool, StoreError> {
-        let kept: bool = within(
-            self.deadline(),
-            "keep evidence",
-            sqlx::query_scalar(KEEP)
-                .bind(evidence.source.0)
-                .bind(&evidence.digest[..])
-                .bind(evidence.reason)
-                .bind(evidence.topic.as_ref().map(StorableText::as_str))
-                .bind(&evidence.headers)
-                .bind(&evidence.body[..])
-                .bind(bound.rows)
-                .bind(bound.bytes)
-                .bind(evict)
-                .fetch_one(&mut self.inner),
-        )
-        .await?;
-        if kept && evict {
-            within(
-                self.deadline(),
-                "evict evidence",
-                sqlx::query(EVICT).bind(evidence.source.0).bind(bound.rows).bind(bound.bytes).execute(&mut self.inner),
-            )
-            .await?;
+    pub async fn keep_evidence(&mut self, evidence: &NewEvidence, bound: EvidenceBound) -> Result<bool, StoreError> {
+        let (whole_bytes, sha256) = evidence.body.whole();
+        let keep = sqlx::query_scalar(KEEP)
+            .bind(evidence.source.0)
+            .bind(&evidence.digest[..])
+            .bind(evidence.reason)
+            .bind(evidence.topic.as_ref().map(StorableText::as_str))
+            .bind(&evidence.headers)
+            .bind(&evidence.body.stored()[..])
+            .bind(whole_bytes)
+            .bind(sha256)
+            .bind(evidence.body.is_answered())
+            .bind(bound.rows)
+            .bind(bound.bytes);
+        let limit = self.deadline();
+        let kept: bool = within(limit, "keep evidence", keep.fetch_one(&mut self.inner)).await?;
+        if !evidence.body.is_answered() {
+            let evict =
+                sqlx::query(EVICT).bind(evidence.source.0).bind(evidence.reason).bind(bound.rows).bind(bound.bytes);
+            within(limit, "evict evidence", evict.execute(&mut self.inner)).await?;
         }
         Ok(kept)
     }

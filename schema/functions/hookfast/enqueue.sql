@@ -25,8 +25,9 @@ BEGIN
         RAISE 'the type % is none; nothing was enqueued', coalesce(enqueue.type, 'null')
             USING ERRCODE = '22023', HINT = 'Segments of a-z, 0-9 and _, joined by dots, at most 200 bytes.';
     END IF;
-    IF split_part(enqueue.type, '.', 1) = 'hookfast' THEN
-        RAISE 'the type % is one of Hookfast''s own; nothing was enqueued', enqueue.type
+    IF split_part(enqueue.type, '.', 1) IN ('airalo', 'hookfast') THEN
+        RAISE 'types that begin with % are not an application''s own; % was not enqueued',
+            split_part(enqueue.type, '.', 1), enqueue.type
             USING ERRCODE = '22023', HINT = 'Begin it with a word of your own.';
     END IF;
     IF body IS NULL THEN
@@ -73,7 +74,7 @@ BEGIN
     SELECT h.id, event, h.tries, CASE WHEN h.ordered_by IS NULL THEN now() END,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END
     FROM hookfast_data.handlers h
-    WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources))
+    WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources)) AND h.kind <> 'airalo'
         AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, event_type));
     -- Here and not by whoever reads new events: this may commit at any time.
     INSERT INTO hookfast_data.search_terms (term, event_id)

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION hookfast.explain(event_id uuid) RETURNS TABLE (handle
 DECLARE
     happened record;
 BEGIN
-    SELECT e.type, e.registry_version, s.name AS source INTO happened FROM hookfast_data.events e
+    SELECT e.type, e.registry_version, s.name AS source, s.kind AS source_kind INTO happened FROM hookfast_data.events e
     JOIN hookfast_data.sources s ON s.id = e.source_id WHERE e.id = explain.event_id;
     IF NOT FOUND THEN
         RAISE 'no event has the id %', explain.event_id
@@ -20,7 +20,7 @@ BEGIN
     )
     SELECT h.name, CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded') THEN o.state
         WHEN o.state IS NOT NULL THEN 'owed'
-            WHEN NOT hookfast_data.subscribes(h.types, h.sources, happened.source, happened.type) THEN 'not subscribed'
+            WHEN NOT t.takes THEN 'not subscribed'
             WHEN h.registered_version > happened.registry_version THEN 'came later'
             ELSE 'not owed' END,
         o.delivery_id,
@@ -28,15 +28,19 @@ BEGIN
             THEN 'at ' || o.ended_at::timestamptz(0) || ', after ' || o.attempts || ' attempts'
             WHEN o.state IS NOT NULL THEN o.state || coalesce(', next try at ' || o.next_try_at::timestamptz(0), '')
                 || ', ' || o.attempts || ' attempts so far'
-            WHEN NOT hookfast_data.subscribes(h.types, h.sources, happened.source, happened.type)
+            WHEN NOT t.takes
                 THEN 'it takes ' || array_to_string(h.types, ', ')
-                || coalesce(' of ' || array_to_string(h.sources, ', '), '')
+                || CASE WHEN h.sources IS NOT NULL THEN ' of ' || array_to_string(h.sources, ', ')
+                    WHEN h.kind = 'airalo' THEN ' of sources of kind airalo' ELSE '' END
             WHEN h.registered_version > happened.registry_version
                 THEN 'its subscription is of ' || h.registered_at::timestamptz(0)
                 || '; hookfast.replay brings it the event'
             ELSE 'its subscription took it, but there is neither a delivery nor an attempt; hookfast.replay brings it '
                 'the event' END
-    FROM hookfast_data.handlers h LEFT JOIN ours o ON o.handler = h.name ORDER BY h.name, o.delivery_id;
+    FROM hookfast_data.handlers h LEFT JOIN ours o ON o.handler = h.name
+    CROSS JOIN LATERAL (SELECT hookfast_data.subscribes(h.types, h.sources, happened.source, happened.type)
+        AND (h.kind <> 'airalo' OR happened.source_kind = 'airalo') AS takes) t
+    ORDER BY h.name, o.delivery_id;
 END $$;
 COMMENT ON FUNCTION hookfast.explain IS
     'For each handler what it has to do with an event: delivered, owed, dead, filtered, discarded, not '

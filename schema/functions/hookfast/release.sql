@@ -5,6 +5,11 @@ BEGIN
         RAISE 'a release has to say why: it takes an unverified request for genuine; nothing was changed'
             USING ERRCODE = '22023';
     END IF;
+    PERFORM FROM hookfast_data.quarantine q WHERE q.id = release.quarantine_id AND q.whole_bytes IS NOT NULL FOR UPDATE;
+    IF FOUND THEN
+        RAISE 'of quarantined request % only the beginning was kept; nothing was changed', release.quarantine_id
+            USING ERRCODE = 'HF006', HINT = 'It was answered 401: have the sender send it again.';
+    END IF;
     UPDATE hookfast_data.quarantine q SET asked = 'release', asked_by = session_user, answer = NULL
         WHERE q.id = release.quarantine_id;
     IF NOT FOUND THEN

@@ -5,16 +5,20 @@ CREATE OR REPLACE FUNCTION hookfast.reverify(source text DEFAULT NULL, last_afte
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rows bigint[];
+    excerpts bigint[];
 BEGIN
     PERFORM FROM hookfast_data.sources s WHERE s.name = reverify.source OR reverify.source IS NULL;
     IF NOT FOUND THEN
         RAISE 'no source is named %; nothing was changed', reverify.source
             USING ERRCODE = 'HF004', HINT = 'The names are in hookfast.source_health.';
     END IF;
-    rows := ARRAY(SELECT q.id FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id
+    SELECT coalesce(array_agg(q.id ORDER BY q.id) FILTER (WHERE q.whole_bytes IS NULL), '{}'),
+            array_agg(q.id) FILTER (WHERE q.whole_bytes IS NOT NULL)
+        INTO rows, excerpts
+        FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id
         WHERE (reverify.source IS NULL OR s.name = reverify.source)
             AND (reverify.last_after IS NULL OR q.last_at >= reverify.last_after)
-            AND q.asked IS NULL ORDER BY q.id);
+            AND q.asked IS NULL;
     matching := cardinality(rows);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
@@ -23,8 +27,10 @@ BEGIN
     IF reverify.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, reverify.at_most);
         UPDATE hookfast_data.quarantine q SET asked = 'reverify', asked_by = session_user, answer = NULL
-            WHERE q.id = ANY (rows) AND q.asked IS NULL;
+            WHERE q.id = ANY (rows) AND q.asked IS NULL AND q.whole_bytes IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;
+        UPDATE hookfast_data.quarantine q SET answer = 'excerpt'
+            WHERE q.id = ANY (excerpts) AND q.whole_bytes IS NOT NULL;
         PERFORM pg_notify('hookfast_quarantine', '');
         PERFORM hookfast_data.log('quarantine.reverify', coalesce(reverify.source, 'all'),
             jsonb_build_object('count', changed, 'last_after', reverify.last_after));
@@ -33,6 +39,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.reverify IS
     'Has quarantined requests verified again by the secrets of now, as of the time they came: each genuine one '
-    'becomes an event, once; the others stay, with the reason in hookfast.quarantine.answer. Without at_most it '
-    'asks for nothing, and says how many match';
+    'becomes an event, once; the others stay, with the reason in hookfast.quarantine.answer. Excerpts '
+    'of large bodies cannot be verified, and are not counted. Without at_most it asks for nothing, and says how many '
+    'match';
 REVOKE ALL ON FUNCTION hookfast.reverify FROM PUBLIC;

@@ -1,13 +1,14 @@
-CREATE OR REPLACE FUNCTION hookfast_data.airalo_project_order(of_source smallint, event hookfast.event) RETURNS void
+CREATE OR REPLACE FUNCTION hookfast_data.airalo_project_order(of_source smallint, event hookfast.event) RETURNS bigint
     LANGUAGE plpgsql AS $$
 DECLARE
     outcome text := split_part(event.type, '.', 3);
     is_conflict boolean := event.conflicts_with IS NOT NULL;
     in_data boolean := jsonb_typeof(event.payload -> 'data') = 'object'
-        AND (outcome = 'failed' OR jsonb_typeof(event.payload #> '{data,sims}') = 'array');
+        AND (outcome = 'failed' OR jsonb_typeof(event.payload #> '{data,sims,0}') IS NOT NULL);
     result jsonb := hookfast_data.airalo_flat(CASE WHEN in_data THEN event.payload -> 'data' ELSE event.payload END);
     new hookfast_data.airalo_orders;
     known hookfast_data.airalo_orders;
+    first_order text;
     row_id bigint;
 BEGIN
     new.source_id := of_source;
@@ -18,8 +19,12 @@ BEGIN
     new.order_id := coalesce(hookfast_data.airalo_text(result, 'id'),
         hookfast_data.airalo_text(event.payload -> 'data', 'id'));
     IF new.request_id IS NULL AND new.order_id IS NULL THEN
+        IF outcome = 'completed' AND jsonb_path_exists(result, '$.sims[*].iccid ? (@ != "" && @ != null)') THEN
+            RAISE 'the order has neither a request_id nor an id: nothing of event % was written', event.event_id
+                USING ERRCODE = 'HF001', HINT = 'Its SIMs are in the body, in hookfast.events.';
+        END IF;
         -- It says no more than that something came to nothing.
-        RETURN;
+        RETURN NULL;
     END IF;
     new.state := outcome;
     new.rank := CASE WHEN outcome = 'failed' THEN 1 WHEN is_conflict THEN 2 ELSE 3 END;
@@ -44,6 +49,12 @@ BEGIN
     new.received_at := event.received_at;
     new.conflicts := CASE WHEN is_conflict THEN ARRAY[event.event_id] ELSE '{}' END;
 
+    IF is_conflict AND new.request_id IS NOT NULL THEN
+        -- The first result may have been found by its order's id alone: then this one tells its request.
+        SELECT o.order_id INTO first_order FROM hookfast_data.airalo_orders o
+            WHERE o.id = hookfast_data.airalo_first_row(of_source, event.conflicts_with) AND o.request_id IS NULL;
+        PERFORM hookfast_data.airalo_link(of_source, new.request_id, first_order);
+    END IF;
     row_id := hookfast_data.airalo_order_row(of_source, new.request_id, new.order_id);
     SELECT * INTO known FROM hookfast_data.airalo_orders o WHERE o.id = row_id;
     IF known.id IS NULL THEN
@@ -109,6 +120,8 @@ BEGIN
             PERFORM hookfast_data.airalo_flag_double(of_source, new.description);
         END IF;
     END IF;
+    RETURN row_id;
 END $$;
-COMMENT ON FUNCTION hookfast_data.airalo_project_order IS 'Brings the result of an order into the projection';
+COMMENT ON FUNCTION hookfast_data.airalo_project_order IS
+    'Writes the result of an order into the projection; answers with its row';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_project_order FROM PUBLIC;

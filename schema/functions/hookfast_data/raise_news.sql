@@ -25,8 +25,9 @@ BEGIN
     INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, due_at, ordering_key)
     SELECT h.id, event, h.tries, CASE WHEN h.ordered_by IS NULL THEN now() END,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END
-    FROM hookfast_data.handlers h WHERE hookfast_data.subscribes(h.types, h.sources, raise_news.source,
-        raise_news.type);
+    FROM hookfast_data.handlers h JOIN hookfast_data.sources s ON s.name = raise_news.source
+    WHERE hookfast_data.subscribes(h.types, h.sources, s.name, raise_news.type)
+        AND (h.kind <> 'airalo' OR s.kind = 'airalo');
     PERFORM hookfast_data.wake_workers();
     RETURN event;
 END $$;

@@ -37,7 +37,7 @@ BEGIN
             FROM hookfast.source_health s WHERE s.state IN ('silent', 'rejecting') AND s.kind <> 'hookfast'
             UNION ALL
             SELECT 'hookfast.quarantine.full', s.name, jsonb_build_object('source', s.name,
-                'rows', (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id))
+                'rows', (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id AND q.answered))
             FROM hookfast_data.sources s WHERE EXISTS (SELECT FROM hookfast_data.rollups r WHERE r.subject = 'source:'
                 || s.name
                 AND r.counter = 'quarantine_full' AND r.minute > clock_timestamp() - interval '10 minutes')

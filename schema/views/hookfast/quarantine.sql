@@ -10,10 +10,13 @@ SELECT
     CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN q.headers
         ELSE hookfast_data.shown_headers(q.headers) END AS headers,
     CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN q.body END AS body,
-    octet_length(q.body) AS bytes,
+    coalesce(q.whole_bytes, octet_length(q.body))::integer AS bytes,
     q.asked,
     q.asked_by,
-    q.answer
+    q.answer,
+    q.answered,
+    q.whole_bytes IS NOT NULL AS is_excerpt,
+    encode(q.body_sha256, 'hex') AS whole_sha256
 FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id;
 COMMENT ON VIEW hookfast.quarantine IS
     'Requests that failed verification; identical ones are one row with a count. body is for operators. '

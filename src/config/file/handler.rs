@@ -90,6 +90,14 @@ pub(super) fn handler(
         for unknown in names.iter().filter(|name| *name != source::OWN && !sources.contains_key(*name)) {
             of.wrong::<()>("sources", &format!("there is no [sources.{unknown}]"));
         }
+        for other in names.iter().filter(|_| handler.kind == "airalo") {
+            if sources.get(other).is_some_and(|source| !source.is_airalo()) {
+                of.wrong::<()>(
+                    "sources",
+                    &format!("[sources.{other}] is not of kind airalo, and has no orders to keep"),
+                );
+            }
+        }
         if names.is_empty() {
             of.wrong::<()>("sources", "it names none; leave it out for all");
         }

@@ -6,7 +6,7 @@ use crate::domain::{PayloadFields, SourceName};
 use crate::ingress::OnInvalidSignature;
 use crate::signing::standard_webhooks::TOLERANCE;
 use crate::sources::{
-    SourceKind,
+    SourceKind, TypePrefix,
     airalo::Airalo,
     hmac::{Form, HmacSettings, HmacSource, ListForm},
     standard_webhooks::StandardWebhooks,
@@ -80,8 +80,7 @@ pub(super) fn sources(
 }
 
 fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<(SourceName, PayloadFields)> {
-    let mut of = Settings { place: format!("[sources.{name}]"), problems };
-    let parsed = of.name(name);
+    let mut of = Settings::of(name, problems);
     if !source.secrets.is_empty() || source.on_invalid_signature.is_some() {
         of.problems.0.push(format!("{}: nothing is sent to a source of kind '{SQL}', so it has no secrets", of.place));
     }
@@ -90,12 +89,11 @@ fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<(S
         of.wrong::<()>(&format!("the kind '{SQL}' has no api"));
     }
     let fields = of.fields(source);
-    Some((parsed?, fields?))
+    Some((of.name?, fields?))
 }
 
 fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
-    let mut of = Settings { place: format!("[sources.{name}]"), problems };
-    let parsed = of.name(name);
+    let mut of = Settings::of(name, problems);
     let kind = of.kind(source);
     let secrets = of.problems.note(&format!("{} secrets", of.place), SecretRefs::parse(&source.secrets));
     let on_invalid_signature = match source.on_invalid_signature.unwrap_or_default() {
@@ -106,7 +104,7 @@ fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<Source
     let api = api(&mut of, source);
     let standard_secrets = source.kind == StandardWebhooks::NAME;
     Some(SourceConfig {
-        name: parsed?,
+        name: of.name?,
         kind: kind?,
         secrets: secrets?,
         on_invalid_signature,
@@ -128,15 +126,18 @@ fn api(of: &mut Settings<'_>, source: &Source) -> Option<Option<ApiConfig>> {
 /// One source's settings, and where its problems go.
 struct Settings<'p> {
     place: String,
+    name: Option<SourceName>,
     problems: &'p mut Problems,
 }
 
-impl Settings<'_> {
-    fn name(&mut self, name: &str) -> Option<SourceName> {
-        if name == OWN {
-            return self.wrong("this name is that of Hookfast's own events; take another");
-        }
-        self.problems.parsed(&self.place, name)
+impl<'p> Settings<'p> {
+    fn of(name: &str, problems: &'p mut Problems) -> Self {
+        let mut this = Self { place: format!("[sources.{name}]"), name: None, problems };
+        this.name = match name {
+            OWN => this.wrong("this name is that of Hookfast's own events; take another"),
+            _ => this.problems.parsed(&this.place, name),
+        };
+        this
     }
 
     fn kind(&mut self, source: &Source) -> Option<Arc<dyn SourceKind>> {
@@ -159,7 +160,7 @@ impl Settings<'_> {
         let fits = self.no_other(source, &["tolerance", "type_prefix", "window", "header_prefix"]);
         let headers = self.optional("header_prefix", source.header_prefix.as_deref());
         let tolerance = self.duration("tolerance", source.tolerance.as_deref());
-        let type_prefix = self.optional("type_prefix", source.type_prefix.as_deref());
+        let type_prefix = self.type_prefix(source);
         let window = self.duration("window", source.window.as_deref());
         let kind = StandardWebhooks {
             headers: headers?.unwrap_or_default(),
@@ -181,7 +182,7 @@ impl Settings<'_> {
         let id_header = self.optional("id_header", source.id_header.as_deref());
         let tolerance = self.duration("tolerance", source.tolerance.as_deref());
         let types = self.problems.all(&format!("{} type", self.place), source.types.as_deref().unwrap_or_default());
-        let type_prefix = self.optional("type_prefix", source.type_prefix.as_deref());
+        let type_prefix = self.type_prefix(source);
         let key = self.problems.all(&format!("{} key", self.place), source.key.as_deref().unwrap_or_default());
         let window = self.duration("window", source.window.as_deref());
         let repeats = self.optional("repeats", source.repeats.as_deref());
@@ -203,6 +204,19 @@ impl Settings<'_> {
             handshake: handshake?,
         };
         self.problems.note(&self.place, HmacSource::new(settings))
+    }
+
+    /// The source's name unless it is set, so that no sender can name the types of another one's.
+    fn type_prefix(&mut self, source: &Source) -> Option<Option<TypePrefix>> {
+        match source.type_prefix.as_deref() {
+            Some("") => Some(None),
+            Some(given) => self.optional("type_prefix", Some(given)),
+            None => match self.name.as_ref().and_then(TypePrefix::of_source) {
+                Some(prefix) => Some(Some(prefix)),
+                None if self.name.is_none() => None,
+                None => self.wrong("its name cannot be the prefix of its types; set type_prefix"),
+            },
+        }
     }
 
     fn form(&mut self, source: &Source) -> Option<Form> {
@@ -257,6 +271,10 @@ impl Settings<'_> {
 }
 
 impl Source {
+    pub(super) fn is_airalo(&self) -> bool {
+        self.kind == Airalo::NAME
+    }
+
     /// The settings that are not for every kind, and whether they are given.
     fn of_some_kinds(&self) -> [(&'static str, bool); 16] {
         [

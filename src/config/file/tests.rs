@@ -256,6 +256,42 @@ fn a_handler_of_kind_airalo_needs_nothing_more() {
     assert_eq!(config.handlers[0].types[0].as_str(), "airalo.*");
     let error = Config::parse(&format!("{SOURCE}[handlers.orders]\nkind = 'airalo'\nurl = 'x'\n")).expect_err("no url");
     assert!(error.to_string().contains("[handlers.orders] url: the kind 'airalo' has no such setting"), "{error}");
+    let acme = sample_source("acme");
+    let error = Config::parse(&format!("{acme}\n[handlers.orders]\nkind = 'airalo'\nsources = ['acme']\n"));
+    let error = error.expect_err("no orders of others").to_string();
+    assert!(error.contains("[sources.acme] is not of kind airalo"), "{error}");
+}
+
+/// No sender can name the types of another source, unless an operator says so.
+#[test]
+fn types_begin_with_the_name_of_their_source_by_default() {
+    let body = bytes::Bytes::from_static(br#"{"type":"Invoice.Paid"}"#);
+    let described = |text: &str| {
+        let config = Config::parse(text).expect(text);
+        let kind = config.sources[0].kind.clone();
+        kind.describe(None, &axum::http::HeaderMap::new(), &body).event_type.to_string()
+    };
+    let bare = "kind = 'standard_webhooks'\nsecrets = ['env:S']\n";
+    let stripe = sample_source("stripe");
+    for (text, expected) in [
+        (format!("[sources.acme-eu]\n{bare}"), "acme_eu.invoice.paid"),
+        (format!("[sources.acme]\n{bare}type_prefix = 'billing'\n"), "billing.invoice.paid"),
+        (format!("[sources.acme]\n{bare}type_prefix = ''\n"), "invoice.paid"),
+        (stripe.clone(), "stripe.invoice.paid"),
+        (format!("{stripe}\ntype_prefix = ''\n"), "invoice.paid"),
+    ] {
+        assert_eq!(described(&text), expected, "{text}");
+    }
+    for (text, wrong) in [
+        (
+            format!("[sources.airalo]\n{bare}"),
+            "[sources.airalo]: its name cannot be the prefix of its types; set type_prefix",
+        ),
+        (format!("[sources.acme]\n{bare}type_prefix = 'airalo.x'\n"), "not beginning with hookfast or airalo"),
+    ] {
+        let error = Config::parse(&text).expect_err(wrong).to_string();
+        assert!(error.contains(wrong), "{error}");
+    }
 }
 
 #[test]

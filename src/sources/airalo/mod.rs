@@ -50,8 +50,9 @@ const SEARCH: &[&str] = &["code", "description", "iccid", "id", "request_id"];
 /// | `airalo.credit_limit.other` | `credit_limit:other:{message}:{remaining as written}` | 6 h | none |
 /// | `airalo.unknown` | `body:{sha256}` | 6 h | none |
 ///
-/// An order without a usable `request_id` (none, empty, not text) goes by the order's id,
-/// `order:id:{id}:completed`, and without one by its body's hash. A failure that goes by its body's hash holds for
+/// An order has a second key, its alias, `order:id:{id}:completed` (`failed`): reconciliation may find an order without
+/// knowing its request, and then it is the same event as its webhook. An order without a usable `request_id` (none,
+/// empty, not text) has only that key, and one without an id either goes by its body's hash. A failure that goes by its body's hash holds for
 /// 6 h: its bytes may say no more than the reason, and the next order may fail for the same one.
 ///
 /// What comes from outside cannot forge another's key: `:` and `%` inside a part are written `%3A` and `%25`. A key

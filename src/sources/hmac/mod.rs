@@ -101,11 +101,11 @@ impl HmacSource {
             Some(key) => {
                 let hash = || Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
                 let fingerprint = (self.0.repeats == WhatRepeats::Body).then(hash);
-                Identity { key, window: self.0.window, fingerprint }
+                Identity { key, alias: None, window: self.0.window, fingerprint }
             }
             None => {
                 let window = self.0.window.map_or(REPEATS, |window| window.min(REPEATS));
-                Identity { key: IdempotencyKey::of_body(body), window: Some(window), fingerprint: None }
+                Identity { key: IdempotencyKey::of_body(body), alias: None, window: Some(window), fingerprint: None }
             }
         }
     }

@@ -150,7 +150,8 @@ fn a_request_goes_by_what_it_names_or_by_its_body() {
     let hour = Duration::from_secs(3600);
     let of = |settings: HmacSettings, body: &str| {
         let headers = headers(&[("x-id", "m:1"), ("x-topic", "orders/create")]);
-        let Identity { key, window, fingerprint } = source(settings).describe(None, &headers, body.as_bytes()).identity;
+        let Identity { key, window, fingerprint, .. } =
+            source(settings).describe(None, &headers, body.as_bytes()).identity;
         (key.as_str().to_owned(), window, fingerprint.map(|f| f.as_str()[..7].to_owned()))
     };
     let body = r#"{"id":7,"at":{"id":"x:y"}}"#;

@@ -52,34 +52,3 @@ verdicts AS MATERIALIZED (
     JOIN conflict_keys c ON c.source_id = j.source_id AND c.key = (j.key || '#conflict:' || j.fingerprint) COLLATE "C"
     WHERE j.verdict = 'conflict'
 ),
-new_events AS (
-    INSERT INTO hookfast_data.events
-        (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, topic, verified_by, headers,
-            body)
-    -- Not a join: without its row nothing may be answered as stored.
-    SELECT v.id, v.source_id, (SELECT version FROM hookfast_data.registry), v.conflicts_with, v.type, $11::text, v.key,
-        p.topic, p.verified_by,
-        p.headers::jsonb, p.body
-    FROM verdicts v
-    JOIN unnest($7::text[], $8::text[], $9::text[], $10::bytea[])
-        WITH ORDINALITY AS p (topic, verified_by, headers, body, ord) USING (ord)
-    WHERE v.event_id = v.id
-),
--- By the few kinds of event in the group, not by each event: patterns are matched once for each.
-routes AS MATERIALIZED (
-    SELECT k.source_id, k.type, h.id AS handler_id, h.tries,
-        CASE WHEN h.ordered_by IS NOT NULL THEN '' END AS ordering_key
-    FROM (SELECT DISTINCT source_id, type FROM verdicts WHERE event_id = id) k
-    JOIN hookfast_data.sources s ON s.id = k.source_id
-    JOIN hookfast_data.handlers h
-        ON (h.sources IS NULL OR s.name = ANY (h.sources))
-        AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, k.type))
-),
-owed AS (
-    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, ordering_key)
-    SELECT r.handler_id, v.id, r.tries, r.ordering_key
-    FROM verdicts v JOIN routes r ON r.source_id = v.source_id AND r.type = v.type
-    WHERE v.event_id = v.id
-    ORDER BY v.ord
-)
-SELECT ord, verdict, event_id FROM verdicts

@@ -1,10 +1,11 @@
 -- hookfast: quarantine evict
--- The oldest leave until the source is within its bound again, but for what an operator asks for just now.
--- $1 source, $2 most rows, $3 most bytes
+-- Of one reason's requests that were answered 401: past the bound in rows the oldest, past that in bytes the largest,
+-- so that a few large ones cost no small one its place. Not what an operator asks for just now.
+-- $1 source, $2 reason, $3 most rows, $4 most bytes
 DELETE FROM hookfast_data.quarantine q USING (
-    SELECT id, row_number() OVER newest AS rows, sum(octet_length(body)) OVER newest AS bytes
-    FROM hookfast_data.quarantine WHERE source_id = $1::smallint
-    WINDOW newest AS (ORDER BY id DESC)
+    SELECT id, row_number() OVER (ORDER BY id DESC) AS rows,
+        sum(octet_length(body)) OVER (ORDER BY octet_length(body), id DESC) AS bytes
+    FROM hookfast_data.quarantine WHERE source_id = $1::smallint AND reason = $2::text AND NOT answered
 ) ranked
-WHERE q.id = ranked.id AND q.asked IS NULL AND ranked.rows > 1
-    AND (ranked.rows > $2::bigint OR ranked.bytes > $3::bigint)
+WHERE q.id = ranked.id AND q.asked IS NULL AND NOT q.answered
+    AND (ranked.rows > $3::bigint OR ranked.bytes > $4::bigint)

@@ -1,22 +1,31 @@
 -- hookfast: quarantine keep
--- $1 source, $2 digest, $3 reason, $4 topic, $5 headers, $6 body, $7 most rows, $8 most bytes, $9 whether the oldest
--- may leave for it afterwards
-WITH known AS (
-    UPDATE hookfast_data.quarantine SET count = count + 1, last_at = clock_timestamp()
-    WHERE source_id = $1::smallint AND digest = $2::bytea
-    RETURNING id
+-- $1 source, $2 digest, $3 reason, $4 topic, $5 headers, $6 body, $7 the length of the whole body and $8 its SHA-256
+-- where $6 is an excerpt, $9 whether it is answered 200, $10 most rows and $11 most bytes of those answered 200
+WITH room AS (
+    SELECT NOT $9::boolean OR (count(*) < $10::bigint
+        AND coalesce(sum(octet_length(body)), 0) + octet_length($6::bytea) <= $11::bigint) AS enough
+    FROM hookfast_data.quarantine WHERE source_id = $1::smallint AND answered AND $9::boolean
 ),
-room AS (
-    SELECT $9::boolean
-        OR (count(*) < $7::bigint AND coalesce(sum(octet_length(body)),
-        0) + octet_length($6::bytea) <= $8::bigint) AS enough
-    FROM hookfast_data.quarantine WHERE source_id = $1::smallint
+-- One that was answered 401 before is not promised anything yet: it needs room, and its whole body, like a new one.
+known AS (
+    UPDATE hookfast_data.quarantine q SET count = q.count + 1, last_at = clock_timestamp(),
+        answered = q.answered OR $9::boolean,
+        body = CASE WHEN $9::boolean AND q.whole_bytes IS NOT NULL THEN $6::bytea ELSE q.body END,
+        whole_bytes = CASE WHEN $9::boolean THEN NULL ELSE q.whole_bytes END,
+        body_sha256 = CASE WHEN $9::boolean THEN NULL ELSE q.body_sha256 END
+    FROM room r WHERE q.source_id = $1::smallint AND q.digest = $2::bytea AND (q.answered OR r.enough)
+    RETURNING q.id
 ),
 added AS (
-    INSERT INTO hookfast_data.quarantine AS q (source_id, digest, reason, topic, headers, body)
-    SELECT $1::smallint, $2::bytea, $3::text, $4::text, $5::text::jsonb, $6::bytea
+    INSERT INTO hookfast_data.quarantine AS q
+        (source_id, digest, reason, topic, headers, body, whole_bytes, body_sha256, answered)
+    SELECT $1::smallint, $2::bytea, $3::text, $4::text, $5::text::jsonb, $6::bytea, $7::bigint, $8::bytea, $9::boolean
     WHERE (SELECT enough FROM room) AND NOT EXISTS (SELECT FROM known)
-    ON CONFLICT (source_id, digest) DO UPDATE SET count = q.count + 1, last_at = clock_timestamp()
-    RETURNING id
+    ON CONFLICT (source_id, digest) DO UPDATE SET count = q.count + 1, last_at = clock_timestamp(),
+        answered = q.answered OR excluded.answered,
+        body = CASE WHEN excluded.answered AND q.whole_bytes IS NOT NULL THEN excluded.body ELSE q.body END,
+        whole_bytes = CASE WHEN excluded.answered THEN NULL ELSE q.whole_bytes END,
+        body_sha256 = CASE WHEN excluded.answered THEN NULL ELSE q.body_sha256 END
+    RETURNING q.id
 )
 SELECT EXISTS (SELECT FROM known) OR EXISTS (SELECT FROM added)

@@ -2,7 +2,11 @@
 
 use super::reconciliation::Shop;
 use crate::support::wait_until_within;
-use hookfast::airalo::emulator::Mishaps;
+use hookfast::{
+    airalo::emulator::Mishaps,
+    app::{Builder, Subscription},
+    domain::Outcome,
+};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -60,7 +64,13 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
         delay: Duration::from_millis(200),
         seed: 2026,
     };
-    let shop = Arc::new(Shop::start(mishaps, Duration::from_millis(100)).await);
+    let told = |builder: Builder| {
+        builder.handler(
+            Subscription::new("shop", &["airalo.order.completed", "airalo.order.completed.*"]).expect("a name"),
+            |_| async { Outcome::Delivered },
+        )
+    };
+    let shop = Arc::new(Shop::with(mishaps, Duration::from_millis(100), told).await);
     let mut placing = JoinSet::new();
     let mut unknown = 0;
     for number in 0..ORDERS {
@@ -104,6 +114,15 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
     assert_eq!(shop.text(strange).await, "failed");
     let strangers = shop.text("SELECT count(*) FROM hookfast.airalo_orders WHERE description IS NULL").await;
     assert!(strangers.parse::<usize>().expect("a number") <= unknown, "{strangers}");
+    // And each order was told once, however it came.
+    let made = shop.airalo.emulator.books();
+    let completed = made["orders"].as_array().expect("a list").iter().filter(|order| order["reason"].is_null()).count();
+    let events = "SELECT count(*) FROM hookfast.events WHERE type LIKE 'airalo.order.completed%'";
+    assert_eq!(shop.text(events).await, completed.to_string(), "an event for each order that Airalo made");
+    let deliveries =
+        "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM hookfast.deliveries WHERE handler = 'shop'";
+    let told = shop.text(deliveries).await;
+    assert_eq!(told, format!("{completed} {completed}"));
     let dead = "SELECT count(*) FROM hookfast.dead_letters";
     assert_eq!(shop.text(dead).await, "0");
     let by_list = "SELECT count(*) FROM hookfast.events WHERE origin = 'api'";

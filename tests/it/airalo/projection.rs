@@ -49,12 +49,16 @@ impl Projection {
     }
 
     async fn bring_to(&self, source: &str, event: &Event) {
+        self.try_bring(source, event).await.expect("projected");
+    }
+
+    async fn try_bring(&self, source: &str, event: &Event) -> Result<(), sqlx::Error> {
         let described = Airalo.describe(None, &axum::http::HeaderMap::new(), &event.body);
         let conflict = if event.conflict { ".conflict" } else { "" };
         sqlx::query(
             "SELECT hookfast.airalo_project(ROW(lpad(to_hex($1), 8, '0')::text || '-0000-7000-8000-000000000000', $6, $2, NULL, 'webhook', \
                 '2026-01-01'::timestamptz + $1 * interval '1 minute', $3, CASE WHEN $4 <> '' THEN gen_random_uuid() END, '{}', \
-                convert_from($5, 'UTF8')::jsonb, $5, 1, 1)::hookfast.event)",
+                hookfast_data.as_jsonb($5), $5, 1, 1)::hookfast.event)",
         )
         .bind(i32::try_from(event.number).expect("small"))
         .bind(format!("{}{conflict}", described.event_type.as_str()))
@@ -64,7 +68,7 @@ impl Projection {
         .bind(source)
         .execute(&self.pool)
         .await
-        .expect("projected");
+        .map(drop)
     }
 
     async fn text(&self, query: &str) -> String {
@@ -300,4 +304,89 @@ fn any_order_and_any_repetition_leave_the_same() {
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Postgres holds neither a NUL nor half of a surrogate pair: the order counts, whatever its description says.
+#[tokio::test]
+async fn an_order_that_postgres_cannot_hold_as_jsonb_is_projected_all_the_same() {
+    let projection = Projection::new().await;
+    for (escape, read) in
+        [(r"gift \ud83d", "gift \u{fffd}"), (r"x\u0000y", "x\u{fffd}y"), (r"\\ud83d \ude00", "\\ud83d \u{fffd}")]
+    {
+        projection.empty().await;
+        let order = format!(
+            r#"{{"request_id":"r","data":{{"id":7,"description":"{escape}","package":"\ud83d\ude00 \u20ac","sims":[{{"iccid":"8901"}}]}}}}"#
+        );
+        projection.bring(&Event::new(1, order)).await;
+        let row =
+            "SELECT concat_ws('|', request_id, order_id, state, description, package) FROM hookfast.airalo_orders";
+        assert_eq!(projection.text(row).await, format!("r|7|completed|{read}|\u{1f600} \u{20ac}"));
+        assert_eq!(projection.text("SELECT iccid FROM hookfast.airalo_sims").await, "8901");
+    }
+}
+
+/// Never delivered and absent: what cannot be projected says so, and is a dead letter.
+#[tokio::test]
+async fn what_cannot_be_projected_is_refused_with_the_reason() {
+    let projection = Projection::new().await;
+    sqlx::raw_sql("INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks')")
+        .execute(&projection.pool)
+        .await
+        .expect("a source");
+    let refused = async |source: &str, body: &str| {
+        let error = projection.try_bring(source, &Event::new(1, body)).await.expect_err("refused");
+        let error = error.into_database_error().expect("ours");
+        (error.code().expect("a code").into_owned(), error.message().to_owned())
+    };
+    let order = r#"{"request_id":"r","data":{"id":7,"sims":[{"iccid":"8901"}]}}"#;
+    let (code, message) = refused("acme", order).await;
+    assert_eq!(code, "HF001");
+    assert!(message.contains("acme is not of kind airalo"), "{message}");
+    assert_eq!(refused("nobody", order).await.0, "HF001");
+    let nameless = r#"{"data":{"sims":[{"iccid":"8901"}]}}"#;
+    let (code, message) = refused("airalo", nameless).await;
+    assert_eq!(code, "HF001");
+    assert!(message.contains("neither a request_id nor an id"), "{message}");
+    assert_eq!(projection.text("SELECT count(*) FROM hookfast.airalo_orders").await, "0");
+    // It is what it says, but no JSON that Postgres reads: as a database of another encoding may refuse it.
+    let unreadable = "SELECT hookfast.airalo_project(ROW(gen_random_uuid(), 'airalo', 'airalo.order.completed', NULL, 'webhook', now(), \
+        'k', NULL, '{}', NULL, '{\"a\":', 1, 1)::hookfast.event)";
+    let error = sqlx::raw_sql(unreadable).execute(&projection.pool).await.expect_err("refused");
+    assert_eq!(error.into_database_error().expect("ours").code().as_deref(), Some("HF001"));
+}
+
+/// The first order of a request was found without its request, the second one's webhook came: in either order.
+#[tokio::test]
+async fn a_conflict_tells_the_request_of_what_was_found_without_it() {
+    let projection = Projection::new().await;
+    let found = r#"{"data":{"id":7,"description":"d","sims":[{"iccid":"8901"}]}}"#;
+    let second = r#"{"request_id":"r","data":{"id":8,"description":"d","sims":[{"iccid":"8902"}]}}"#;
+    let mut left = Vec::new();
+    for first in [true, false] {
+        projection.empty().await;
+        sqlx::raw_sql("DELETE FROM hookfast_data.events").execute(&projection.pool).await.expect("emptied");
+        let store = "INSERT INTO hookfast_data.events (id, source_id, registry_version, received_at, type, origin, idempotency_key, headers, body) \
+            SELECT hookfast_data.new_event_id(), id, 0, '2026-01-01', 'airalo.order.completed', 'api', 'order:id:7:completed', '{}', convert_to($1, 'UTF8') \
+            FROM hookfast_data.sources WHERE name = 'airalo'";
+        sqlx::query(store).bind(found).execute(&projection.pool).await.expect("stored");
+        let project = |one: &str| {
+            let own = match one {
+                "first" => "SELECT hookfast.airalo_project(ROW(e.id, 'airalo', e.type, NULL, e.origin, e.received_at, e.idempotency_key, NULL, \
+                    '{}', hookfast_data.as_jsonb(e.body), e.body, 1, 1)::hookfast.event) FROM hookfast_data.events e".to_owned(),
+                _ => format!("SELECT hookfast.airalo_project(ROW('ffffffff-0000-7000-8000-000000000000', 'airalo', 'airalo.order.completed.conflict', NULL, \
+                    'webhook', '2026-01-02'::timestamptz, 'order:r:completed#conflict:x', e.id, '{{}}', '{second}'::jsonb, '{second}'::bytea, 1, 1)::hookfast.event) \
+                    FROM hookfast_data.events e"),
+            };
+            let pool = projection.pool.clone();
+            async move { sqlx::raw_sql(AssertSqlSafe(own)).execute(&pool).await.expect("projected") }
+        };
+        for one in if first { ["first", "second", "first"] } else { ["second", "first", "second"] } {
+            project(one).await;
+        }
+        let orders = "SELECT string_agg(concat_ws(' ', request_id, order_id, state, cardinality(conflict_event_ids)), ', ') FROM hookfast.airalo_orders";
+        let sims = "SELECT string_agg(concat_ws(' ', iccid, request_id, order_id, conflict), ', ' ORDER BY iccid) FROM hookfast.airalo_sims";
+        left.push((projection.text(orders).await, projection.text(sims).await));
+    }
+    let expected = ("r 7 completed 1".to_owned(), "8901 r 7 f, 8902 r 8 t".to_owned());
+    assert_eq!(left, [expected.clone(), expected]);
 }

@@ -35,7 +35,7 @@ impl Shop {
         Self::with(mishaps, every, |builder| builder).await
     }
 
-    async fn with(mishaps: Mishaps, every: Duration, declare: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(super) async fn with(mishaps: Mishaps, every: Duration, declare: impl FnOnce(Builder) -> Builder) -> Self {
         let airalo = Airalo::start(mishaps).await;
         let settings = ClientSettings { timeout: Duration::from_millis(1500), ..airalo.settings() };
         let client = Arc::new(Client::new(settings).expect("an address"));
@@ -115,7 +115,8 @@ const OVERDUE: &str = "SELECT count(*) FROM hookfast.news WHERE type = 'airalo.o
 #[tokio::test]
 async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
     let shop = Shop::start(Mishaps { lost: 1.0, ..at_once() }, Duration::from_millis(100)).await;
-    let request = shop.place("shop-1", Duration::from_millis(10)).await.expect("taken");
+    // Long enough for the answer, or it is looked for without its request.
+    let request = shop.place("shop-1", Duration::from_secs(1)).await.expect("taken");
     shop.until(STATE, "shop-1 completed").await;
     let event = format!(
         "SELECT origin || ' ' || idempotency_key || ' ' || verified_by FROM hookfast.events WHERE type = 'airalo.order.completed' AND idempotency_key LIKE '%{request}%'"
@@ -368,5 +369,65 @@ async fn who_expects_wrongly_is_told_what_it_takes() {
         assert_eq!(refused.code().as_deref(), Some(code), "{wrong}");
         assert!(refused.message().ends_with("nothing was changed"), "{refused}");
     }
+    shop.end().await;
+}
+
+/// Found in Airalo's list without its request, and then its webhook comes after all: the same order is one event.
+#[tokio::test]
+async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_delivery() {
+    let deliveries = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let received = deliveries.clone();
+    let handler = move |delivery: hookfast::domain::Delivery| {
+        let received = received.clone();
+        async move {
+            received.lock().expect("whole").push(delivery.event.event_type.to_string());
+            hookfast::domain::Outcome::Delivered
+        }
+    };
+    let mishaps = Mishaps { broken_answer: 1.0, lost: 1.0, ..at_once() };
+    let shop = Shop::with(mishaps, Duration::from_millis(100), |builder| {
+        builder.handler(Subscription::new("shop", &["airalo.order.*"]).expect("a name"), handler)
+    })
+    .await;
+    assert!(matches!(shop.place("shop-1", Duration::from_millis(300)).await, Err(PlaceError::Unknown(..))));
+    shop.until(STATE, "shop-1 completed").await;
+    let books = shop.airalo.emulator.books();
+    let request = books["requests"][0]["request_id"].as_str().expect("text").to_owned();
+    let order = shop.client.order(&books["orders"][0]["id"].to_string()).await.expect("listed");
+    let webhook = |json: &str| format!(r#"{{"meta":{{"message":"success"}},"request_id":"{request}","data":{json}}}"#);
+    for _ in 0..2 {
+        let (status, answer) = crate::support::airalo::post(shop.ingress(), webhook(order.json.get()).as_bytes()).await;
+        assert_eq!((status, answer["status"].as_str()), (200, Some("duplicate")), "{answer}");
+    }
+    // A second order of the request conflicts with the one that was found, and is the same request's.
+    let second = r#"{"id":666,"description":"shop-1","sims":[{"iccid":"8966"}]}"#;
+    let (status, answer) = crate::support::airalo::post(shop.ingress(), webhook(second).as_bytes()).await;
+    assert_eq!((status, answer["status"].as_str()), (200, Some("conflict")), "{answer}");
+    let orders = "SELECT string_agg(concat_ws(' ', request_id, state, possible_double_purchase), ', ') FROM hookfast.airalo_orders";
+    shop.until(orders, &format!("{request} completed t")).await;
+    shop.until("SELECT count(*) FROM hookfast_data.outbox", "0").await;
+    let each = "SELECT string_agg(DISTINCT n::text, ' ') FROM (SELECT count(*) AS n FROM hookfast.deliveries GROUP BY event_id, handler) d";
+    assert_eq!(shop.text(each).await, "1");
+    let types = deliveries.lock().expect("whole").clone();
+    assert_eq!(types, ["airalo.order.completed", "airalo.order.completed.conflict"]);
+    shop.end().await;
+}
+
+/// The application learned afterwards under which request Airalo took the order: it waits for nothing more.
+#[tokio::test]
+async fn an_order_that_was_found_before_its_request_was_known_settles_that_request() {
+    let shop = Shop::start(Mishaps { broken_answer: 1.0, lost: 1.0, ..at_once() }, NEVER).await;
+    assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Unknown(..))));
+    wait_until("the order", async || shop.airalo.emulator.is_quiet()).await;
+    assert!(matches!(&reconcile(&shop).await[0].found, Found::Results { new: 1, .. }));
+    shop.until(STATE, "shop-1 completed").await;
+    shop.execute("SELECT hookfast.airalo_expect('the-request', 'shop-1')").await;
+    let findings = reconcile(&shop).await;
+    assert!(matches!(&findings[..], [one] if matches!(one.found, Found::Results { new: 0, .. })), "{findings:?}");
+    assert_eq!(
+        shop.text("SELECT string_agg(request_id || ' ' || state, ', ') FROM hookfast.airalo_orders").await,
+        "the-request completed"
+    );
+    assert!(reconcile(&shop).await.is_empty(), "what is settled is not looked for again");
     shop.end().await;
 }

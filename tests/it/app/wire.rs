@@ -174,3 +174,42 @@ async fn where_the_operator_chose_so_a_wrong_signature_is_200_once_it_is_kept_an
     assert_eq!(running.count("SELECT count(*) FROM hookfast.events WHERE type LIKE 'airalo.order%'").await, 0);
     running.end().await;
 }
+
+/// Whatever strangers send without a secret: what was answered 200 stays, and so does what may be genuine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_takes_no_evidence_of_genuine_requests_away() {
+    for policy in [Quarantine, Reject] {
+        let database = database().await;
+        let limits = hookfast::ingress::QuarantineLimits { rows: 100, bytes: 1 << 20, per_second: 10_000 };
+        let running = Running::start(&database, |builder| builder.source(source(policy)).quarantine(limits)).await;
+        let kept = "SELECT count(*) FROM hookfast.quarantine WHERE reason = 'wrong_signature'";
+        for n in 0..10 {
+            // Signed by a secret that is not known here yet.
+            let genuine =
+                crate::support::airalo::request_signed_with("the secret of another account", &order("genuine", n));
+            assert_eq!(send(&running, genuine).await.status, if policy == Quarantine { 200 } else { 401 });
+        }
+        running.until(kept, 10).await;
+        let unsigned = |body: &[u8]| {
+            let head = format!("POST /webhooks/airalo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len());
+            [head.as_bytes(), body].concat()
+        };
+        for n in 0..60u8 {
+            assert_eq!(send(&running, unsigned(&[b'0' + n; 50])).await.status, 401);
+        }
+        for n in 0..16u8 {
+            assert_eq!(send(&running, unsigned(&vec![b'a' + n; 1_000_000])).await.status, 401);
+        }
+        running.until("SELECT count(*) FROM hookfast.quarantine WHERE is_excerpt AND bytes = 1000000 AND octet_length(body) = 4096 AND whole_sha256 = encode(sha256(repeat('p', 1000000)::bytea), 'hex')", 1).await;
+        assert_eq!(running.count(kept).await, 10);
+        assert_eq!(
+            running.count("SELECT count(*) FROM hookfast.quarantine WHERE answered").await,
+            if policy == Quarantine { 10 } else { 0 }
+        );
+        assert_eq!(
+            running.count("SELECT count(*) FROM hookfast.quarantine WHERE reason = 'missing_signature'").await,
+            20
+        );
+        running.end().await;
+    }
+}

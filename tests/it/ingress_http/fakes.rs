@@ -54,7 +54,7 @@ impl SourceKind for FixedSignature {
 
     fn describe(&self, topic: Option<&str>, _: &axum::http::HeaderMap, body: &[u8]) -> Description {
         assert_ne!(topic, Some("panic"), "asked to");
-        let identity = Identity { key: IdempotencyKey::of_body(body), window: None, fingerprint: None };
+        let identity = Identity { key: IdempotencyKey::of_body(body), alias: None, window: None, fingerprint: None };
         Description { event_type: "fixed.event".parse().expect("a type"), identity }
     }
 }

@@ -189,7 +189,7 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
     execute(&pool, "SELECT hookfast.reverify('acme', at_most => 1)").await;
     nothing_is_asked(&pool).await;
     assert_eq!(
-        count(&pool, "SELECT count(*) FROM hookfast.events WHERE source = 'acme' AND type = 'user.created'").await,
+        count(&pool, "SELECT count(*) FROM hookfast.events WHERE source = 'acme' AND type = 'acme.user.created'").await,
         1
     );
 }

@@ -115,6 +115,7 @@ impl Old {
             id: clock.event_id().expect("the time is known"),
             source: hookfast::store::SourceId(source),
             key: hookfast::domain::IdempotencyKey::new("of today"),
+            alias: None,
             fingerprint: None,
             window: None,
             event_type: "airalo.order.completed".parse().expect("a type"),

@@ -1,5 +1,6 @@
 //! The store's statements, against a real Postgres.
 
+mod aliases;
 mod claims;
 mod comments;
 mod epoch;
@@ -101,6 +102,7 @@ impl Store {
             id: self.clock.event_id().expect("the time is known"),
             source: self.source,
             key: IdempotencyKey::new(key),
+            alias: None,
             fingerprint: fingerprint.map(Fingerprint::new),
             window: None,
             event_type: "airalo.order.completed".parse().expect("a type"),

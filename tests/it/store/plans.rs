@@ -7,7 +7,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 const CLAIM: &str = include_str!("../../../src/store/sql/claim.sql");
 const SETTLE: &str = include_str!("../../../src/store/sql/settle.sql");
-const INGEST: &str = include_str!("../../../src/store/sql/ingest.sql");
+const INGEST: &str =
+    concat!(include_str!("../../../src/store/sql/ingest.sql"), include_str!("../../../src/store/sql/ingest_store.sql"));
 const EVENTS: &str = include_str!("../../../src/store/sql/claimed_events.sql");
 
 /// A session with the settings of a role, and statements prepared in it.

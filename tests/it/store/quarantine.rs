@@ -1,7 +1,7 @@
 //! Evidence is counted where it is the same, and bounded where it is not.
 
 use super::Store;
-use hookfast::store::{Connection, EvidenceBound, NewEvidence, Role};
+use hookfast::store::{Connection, EvidenceBody, EvidenceBound, NewEvidence, Role};
 
 const BOUND: EvidenceBound = EvidenceBound { rows: 3, bytes: 1000 };
 const KEPT: &str = "SELECT coalesce(string_agg(convert_from(substring(body, 1, 1), 'UTF8') || count, ' ' ORDER BY quarantine_id), 'nothing') FROM hookfast.quarantine";
@@ -19,16 +19,27 @@ impl Keeper {
     }
 
     /// What is identical to another has the same digest: here, the same letter.
-    async fn keep(&mut self, letter: u8, bytes: usize, evict: bool) -> bool {
+    async fn keep(&mut self, letter: u8, bytes: usize, answered: bool) -> bool {
+        let body = vec![letter; bytes].into();
+        let body = if answered { EvidenceBody::Answered(body) } else { EvidenceBody::Whole(body) };
+        self.keep_as("wrong_signature", letter, body).await
+    }
+
+    async fn keep_as(&mut self, reason: &'static str, letter: u8, body: EvidenceBody) -> bool {
         let evidence = NewEvidence {
             source: self.store.source,
-            reason: "wrong_signature",
+            reason,
             digest: [letter; 32],
             topic: None,
             headers: "{}".to_owned(),
-            body: vec![letter; bytes].into(),
+            body,
         };
-        self.connection.keep_evidence(&evidence, BOUND, evict).await.expect("an answer")
+        self.connection.keep_evidence(&evidence, BOUND).await.expect("an answer")
+    }
+
+    async fn keep_excerpt(&mut self, letter: u8) -> bool {
+        let body = EvidenceBody::Excerpt { start: vec![letter; 10].into(), bytes: 100_000, sha256: [7; 32] };
+        self.keep_as("wrong_signature", letter, body).await
     }
 
     async fn kept(&self) -> String {
@@ -38,10 +49,10 @@ impl Keeper {
 
 #[tokio::test]
 async fn identical_ones_are_one_row_with_a_count() {
-    for evict in [true, false] {
+    for answered in [false, true] {
         let mut keeper = Keeper::new().await;
         for letter in *b"aabaab" {
-            assert!(keeper.keep(letter, 10, evict).await);
+            assert!(keeper.keep(letter, 10, answered).await);
         }
         assert_eq!(keeper.kept().await, "a4 b2");
         let times = "SELECT count(*) FROM hookfast.quarantine WHERE last_at > first_at";
@@ -50,35 +61,84 @@ async fn identical_ones_are_one_row_with_a_count() {
 }
 
 #[tokio::test]
-async fn the_oldest_leave_where_they_may() {
+async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
     let mut keeper = Keeper::new().await;
     for letter in *b"abacde" {
-        assert!(keeper.keep(letter, 10, true).await);
+        assert!(keeper.keep(letter, 10, false).await);
     }
     assert_eq!(keeper.kept().await, "c1 d1 e1", "at most three rows");
-    assert!(keeper.keep(b'f', 985, true).await);
-    assert_eq!(keeper.kept().await, "e1 f1", "at most a thousand bytes");
-    assert!(keeper.keep(b'g', 2000, true).await);
-    assert_eq!(keeper.kept().await, "g1", "the newest is always kept");
-    keeper.store.execute("SELECT hookfast.reverify(at_most => 1)").await;
+    keeper.keep(b'f', 985, false).await;
+    assert_eq!(keeper.kept().await, "d1 e1", "at most a thousand bytes, and small ones stay for a large one");
+    keeper.keep(b'g', 980, false).await;
+    assert_eq!(keeper.kept().await, "d1 e1 g1");
+    keeper.store.execute("SELECT hookfast.reverify(at_most => 3)").await;
     for letter in *b"hijk" {
-        assert!(keeper.keep(letter, 10, true).await);
+        keeper.keep(letter, 10, false).await;
     }
-    assert_eq!(keeper.kept().await, "g1 i1 j1 k1", "what an operator asked for waits for its answer");
+    let asked = "SELECT string_agg(convert_from(substring(body, 1, 1), 'UTF8'), '' ORDER BY 1) FROM hookfast.quarantine WHERE asked IS NOT NULL";
+    assert_eq!(keeper.store.text(asked).await, "deg", "what an operator asked for waits for its answer");
 }
 
 #[tokio::test]
-async fn at_the_bound_nothing_more_is_kept_where_nothing_may_leave() {
+async fn no_reason_takes_the_room_of_another() {
     let mut keeper = Keeper::new().await;
     for letter in *b"abc" {
         assert!(keeper.keep(letter, 10, false).await);
     }
-    assert!(!keeper.keep(b'd', 10, false).await, "three rows");
-    assert!(keeper.keep(b'b', 10, false).await, "what is known is counted all the same");
-    assert_eq!(keeper.kept().await, "a1 b2 c1");
-    keeper.store.execute("DELETE FROM hookfast_data.quarantine WHERE count = 1").await;
-    assert!(!keeper.keep(b'd', 991, false).await, "a thousand bytes");
-    assert!(keeper.keep(b'd', 990, false).await);
+    for letter in *b"stuvwxyz" {
+        keeper.keep_as("missing_signature", letter, EvidenceBody::Whole(vec![letter; 300].into())).await;
+    }
+    assert_eq!(keeper.kept().await, "a1 b1 c1 x1 y1 z1");
+}
+
+#[tokio::test]
+async fn what_was_answered_200_is_never_evicted_and_has_its_own_bounds() {
+    let mut keeper = Keeper::new().await;
+    for letter in *b"abc" {
+        assert!(keeper.keep(letter, 10, true).await);
+    }
+    assert!(!keeper.keep(b'd', 10, true).await, "three rows");
+    assert!(keeper.keep(b'b', 10, true).await, "what is known is counted all the same");
+    for letter in *b"stuvwxyz" {
+        assert!(keeper.keep(letter, 10, false).await, "those answered 401 have room of their own");
+    }
+    assert_eq!(keeper.kept().await, "a1 b2 c1 x1 y1 z1");
+    keeper.store.execute("DELETE FROM hookfast_data.quarantine WHERE answered AND count = 1").await;
+    assert!(!keeper.keep(b'd', 991, true).await, "a thousand bytes");
+    assert!(keeper.keep(b'd', 990, true).await);
+    assert_eq!(keeper.kept().await, "b2 x1 y1 z1 d1");
+}
+
+#[tokio::test]
+async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
+    let mut keeper = Keeper::new().await;
+    assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
+    let state = "SELECT string_agg(concat_ws(' ', count, answered, is_excerpt, bytes, octet_length(body)), ', ' ORDER BY quarantine_id) FROM hookfast.quarantine";
+    assert_eq!(keeper.store.text(state).await, "1 f t 100000 10, 1 f f 10 10");
+    assert!(keeper.keep(b'a', 500, true).await);
+    assert_eq!(keeper.store.text(state).await, "2 t f 500 500, 1 f f 10 10");
+    assert!(!keeper.keep(b'b', 501, true).await, "without room nothing is promised");
+    assert_eq!(keeper.store.text(state).await, "2 t f 500 500, 1 f f 10 10");
+    // And it stays what it is, however it is answered later.
+    assert!(keeper.keep(b'a', 500, false).await);
+    for letter in *b"stuvwxyz" {
+        assert!(keeper.keep(letter, 10, false).await);
+    }
+    assert_eq!(keeper.kept().await, "a3 x1 y1 z1");
+}
+
+#[tokio::test]
+async fn an_excerpt_is_neither_verified_again_nor_released() {
+    let mut keeper = Keeper::new().await;
+    assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
+    let changed = "SELECT matching || ' ' || changed FROM hookfast.reverify(at_most => 10)";
+    assert_eq!(keeper.store.text(changed).await, "1 1");
+    let answers = "SELECT string_agg(coalesce(answer, asked), ' ' ORDER BY quarantine_id) FROM hookfast.quarantine";
+    assert_eq!(keeper.store.text(answers).await, "excerpt reverify");
+    let refused = sqlx::query("SELECT hookfast.release(1, 'genuine')").execute(&keeper.store.pool).await;
+    let refused = refused.expect_err("refused").into_database_error().expect("ours");
+    assert_eq!(refused.code().as_deref(), Some("HF006"));
+    assert!(refused.message().contains("only the beginning was kept"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,10 +156,10 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
                     digest,
                     topic: None,
                     headers: "{}".to_owned(),
-                    body,
+                    body: EvidenceBody::Whole(body),
                 };
                 let bound = EvidenceBound { rows: 100, bytes: 1000 };
-                assert!(connection.keep_evidence(&evidence, bound, true).await.expect("kept"));
+                assert!(connection.keep_evidence(&evidence, bound).await.expect("kept"));
             }
         });
     }
@@ -113,10 +173,10 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
 async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
     let mut keeper = Keeper::new().await;
     for letter in *b"ab" {
-        assert!(keeper.keep(letter, 10, true).await);
+        assert!(keeper.keep(letter, 10, false).await);
     }
     keeper.store.execute("SELECT hookfast.release(1, 'genuine')").await;
-    assert!(keeper.keep(b'c', 10, true).await);
+    assert!(keeper.keep(b'c', 10, false).await);
     let matching = "SELECT matching FROM hookfast.discard_quarantined()";
     assert_eq!(keeper.store.count(matching).await, 2);
     // It is asked for between the look and the act.

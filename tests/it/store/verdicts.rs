@@ -125,3 +125,25 @@ async fn subscriptions_are_by_pattern_and_source() {
     let handlers = "SELECT string_agg(handler, ' ' ORDER BY handler) FROM hookfast.deliveries";
     assert_eq!(store.text(handlers).await, "exact mine prefix");
 }
+
+/// Whatever type another source gives its events.
+#[tokio::test]
+async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
+    let store = Store::new().await;
+    store
+        .execute(
+            "DELETE FROM hookfast_data.handlers; \
+             INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks'); \
+             INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES \
+                ('projection', 'airalo', '{airalo.*}', 3, 1), ('shop', 'http', '{airalo.*}', 3, 1)",
+        )
+        .await;
+    let mut forged = store.event("forged", None);
+    forged.source = hookfast::store::SourceId(store.source.0 + 1);
+    let mut ingest = store.connection(Role::Ingest).await;
+    assert_eq!(verdicts(&ingest.ingest(&[store.event("k", None), forged], Webhook).await), ["stored", "stored"]);
+    let deliveries = "SELECT string_agg(e.source || ' ' || d.handler, ', ' ORDER BY e.source, d.handler) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
+    assert_eq!(store.text(deliveries).await, "acme shop, airalo projection, airalo shop");
+    let explained = "SELECT x.verdict || ': ' || x.says FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE e.source = 'acme' AND x.handler = 'projection'";
+    assert_eq!(store.text(explained).await, "not subscribed: it takes airalo.* of sources of kind airalo");
+}

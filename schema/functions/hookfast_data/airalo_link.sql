@@ -1,0 +1,12 @@
+CREATE OR REPLACE FUNCTION hookfast_data.airalo_link(of_source smallint, of_request text, of_order text) RETURNS void
+    LANGUAGE plpgsql AS $$
+BEGIN
+    IF of_request IS NOT NULL AND of_order IS NOT NULL THEN
+        UPDATE hookfast_data.airalo_orders o SET request_id = of_request
+            WHERE o.id = hookfast_data.airalo_order_row(of_source, of_request, of_order) AND o.request_id IS NULL;
+    END IF;
+END $$;
+COMMENT ON FUNCTION hookfast_data.airalo_link IS
+    'Writes down which request an order is the result of, where it was found without it. Without effect where '
+    'the order is not there yet';
+REVOKE ALL ON FUNCTION hookfast_data.airalo_link FROM PUBLIC;

@@ -1,0 +1,10 @@
+-- A serialization failure, so that whoever sent the statement sends it again.
+CREATE OR REPLACE FUNCTION hookfast_data.key_was_taken() RETURNS uuid
+    LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE 'another transaction has just stored an event with one of these keys; nothing was changed'
+        USING ERRCODE = '40001', HINT = 'Send the same again.';
+END $$;
+COMMENT ON FUNCTION hookfast_data.key_was_taken IS
+    'Fails with 40001: a request with two keys met another transaction, and is sent again';
+REVOKE ALL ON FUNCTION hookfast_data.key_was_taken FROM PUBLIC;

@@ -1,0 +1,196 @@
+//! An event with two keys is one event, whichever of them is used first.
+
+use super::{Store, verdict, verdicts};
+use hookfast::{
+    domain::{IdempotencyKey, Origin::Webhook},
+    store::{NewEvent, Role},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Barrier;
+
+/// Every key with the place of its event among all events, in the order they were stored.
+const KEYS: &str = "SELECT string_agg(k.key || '=' || coalesce(e.place::text, 'nothing'), ' ' ORDER BY k.key) \
+    FROM hookfast_data.idempotency_keys k \
+    LEFT JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM hookfast_data.events) e ON e.id = k.event_id";
+const EVENTS: &str = "SELECT count(*) FROM hookfast.events";
+const OWED: &str = "SELECT count(*) FROM hookfast_data.outbox";
+/// Keys that end at no event.
+const LOOSE: &str = "SELECT count(*) FROM hookfast_data.idempotency_keys k \
+    WHERE NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = k.event_id)";
+
+impl Store {
+    fn linked(&self, key: &str, alias: &str, fingerprint: Option<&str>) -> NewEvent {
+        NewEvent { alias: Some(IdempotencyKey::new(alias)), ..self.event(key, fingerprint) }
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_known_by_either_key_whichever_was_first() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    // By its alias alone, as reconciliation finds it; then by both; then by the key alone.
+    let first = ingest.ingest(&[store.event("id:1", Some("a"))], Webhook).await[0].expect("stored");
+    for later in [store.linked("r1", "id:1", Some("a")), store.event("r1", Some("a"))] {
+        let answers = ingest.ingest(&[later], Webhook).await;
+        assert_eq!(verdicts(&answers), ["duplicate"]);
+        assert_eq!(answers[0].expect("answered").event_id, first.event_id);
+    }
+    // And the other way round.
+    assert_eq!(verdicts(&ingest.ingest(&[store.linked("r2", "id:2", Some("b"))], Webhook).await), ["stored"]);
+    for later in [store.event("id:2", Some("b")), store.event("r2", Some("b")), store.linked("r2", "id:2", None)] {
+        assert_eq!(verdicts(&ingest.ingest(&[later], Webhook).await), ["duplicate"]);
+    }
+    assert_eq!(store.text(KEYS).await, "id:1=1 id:2=2 r1=1 r2=2");
+    assert_eq!((store.count(EVENTS).await, store.count(OWED).await), (2, 2));
+}
+
+#[tokio::test]
+async fn in_one_batch_too_both_keys_are_one_event() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    let group = [
+        store.event("id:1", Some("a")),
+        store.linked("r1", "id:1", Some("a")),
+        store.event("other", None),
+        store.linked("r2", "id:2", Some("b")),
+        store.linked("r2", "id:2", Some("b")),
+        store.event("id:2", Some("b")),
+    ];
+    let answers = ingest.ingest(&group, Webhook).await;
+    assert_eq!(verdicts(&answers), ["stored", "duplicate", "stored", "stored", "duplicate", "duplicate"]);
+    let ids: Vec<_> = answers.iter().map(|answer| answer.expect("answered").event_id).collect();
+    assert_eq!((ids[1], ids[4], ids[5]), (ids[0], ids[3], ids[3]));
+    assert_eq!((store.count(EVENTS).await, store.count(OWED).await, store.count(LOOSE).await), (3, 3, 0));
+}
+
+#[tokio::test]
+async fn a_conflict_has_an_alias_of_its_own() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    for (round, expected) in [["stored", "conflict", "conflict"], ["duplicate"; 3]].iter().enumerate() {
+        let group = [
+            store.linked("r", "id:1", Some("a")),
+            // The same request, another order; and the first order with another content.
+            store.linked("r", "id:2", Some("b")),
+            store.linked("s", "id:1", Some("c")),
+        ];
+        assert_eq!(verdicts(&ingest.ingest(&group, Webhook).await), expected, "round {round}");
+        for (alone, fingerprint) in [("id:1", "a"), ("id:2", "b"), ("id:1", "c"), ("r", "b"), ("s", "c")] {
+            let again = ingest.ingest(&[store.event(alone, Some(fingerprint))], Webhook).await;
+            assert_eq!(verdicts(&again), ["duplicate"], "{alone} {fingerprint}");
+        }
+    }
+    assert_eq!(store.text(KEYS).await, "id:1=1 id:1#conflict:c=3 id:2=2 r=1 r#conflict:b=2 s=3");
+    let conflicts = "SELECT string_agg(c.idempotency_key || ' ' || c.type || ' ' || f.idempotency_key, ', ' ORDER BY c.event_id) \
+        FROM hookfast.events c JOIN hookfast.events f ON f.event_id = c.conflicts_with";
+    assert_eq!(
+        store.text(conflicts).await,
+        "r#conflict:b airalo.order.completed.conflict r, id:1#conflict:c airalo.order.completed.conflict r"
+    );
+}
+
+/// The second order of a request was found by its id before its webhook came: it is there already.
+#[tokio::test]
+async fn what_is_known_by_its_alias_is_no_conflict_of_its_key() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    let found = [store.event("id:1", Some("a")), store.event("id:2", Some("b"))];
+    assert_eq!(verdicts(&ingest.ingest(&found, Webhook).await), ["stored", "stored"]);
+    let told = [store.linked("r", "id:1", Some("a")), store.linked("r", "id:2", Some("b"))];
+    assert_eq!(verdicts(&ingest.ingest(&told, Webhook).await), ["duplicate", "duplicate"]);
+    assert_eq!(store.text(KEYS).await, "id:1=1 id:2=2 r=1 r#conflict:b=2");
+}
+
+#[tokio::test]
+async fn expired_keys_are_taken_together() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    let windowed = |fingerprint| NewEvent {
+        window: Some(Duration::from_secs(3600)),
+        ..store.linked("r", "id:1", Some(fingerprint))
+    };
+    assert_eq!(verdicts(&ingest.ingest(&[windowed("a")], Webhook).await), ["stored"]);
+    store.execute("UPDATE hookfast_data.idempotency_keys SET expires_at = now() - interval '1 s'").await;
+    assert_eq!(verdicts(&ingest.ingest(&[windowed("b")], Webhook).await), ["stored"]);
+    assert_eq!(store.text(KEYS).await, "id:1=2 r=2");
+    // Only one of them has expired: the other still says which event it is.
+    store
+        .execute("UPDATE hookfast_data.idempotency_keys SET expires_at = now() - interval '1 s' WHERE key = 'r'")
+        .await;
+    assert_eq!(verdicts(&ingest.ingest(&[windowed("b")], Webhook).await), ["duplicate"]);
+    assert_eq!(store.text(KEYS).await, "id:1=2 r=2");
+    let valid = "SELECT count(*) FROM hookfast_data.idempotency_keys WHERE expires_at > now() + interval '50 minutes'";
+    assert_eq!(store.count(valid).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn found_and_told_at_once_it_is_one_event_five_hundred_times() {
+    let store = Arc::new(Store::new().await);
+    let barrier = Arc::new(Barrier::new(3));
+    let racer = |make: fn(&Store, usize) -> NewEvent| {
+        let (store, barrier) = (store.clone(), barrier.clone());
+        tokio::spawn(async move {
+            let mut ingest = store.connection(Role::Ingest).await;
+            let mut answers = Vec::new();
+            for round in 0..500 {
+                let event = make(&store, round);
+                barrier.wait().await;
+                answers.push(verdict(&ingest.ingest(&[event], Webhook).await[0]));
+            }
+            answers
+        })
+    };
+    // Of the two names of one order now one and now the other sorts first.
+    let found = racer(|store, i| store.event(&format!("id:{i}"), Some("a")));
+    let told = racer(|store, i| {
+        store.linked(&format!("{}:{i}", if i % 2 == 0 { "a" } else { "z" }), &format!("id:{i}"), Some("a"))
+    });
+    let again = racer(|store, i| store.event(&format!("{}:{i}", if i % 2 == 0 { "a" } else { "z" }), Some("a")));
+    let (found, told, again) = (found.await.expect("ended"), told.await.expect("ended"), again.await.expect("ended"));
+    for round in 0..500 {
+        let three = [found[round], told[round], again[round]];
+        assert!(three.iter().all(|verdict| ["stored", "duplicate"].contains(verdict)), "round {round}: {three:?}");
+        // The key alone and the alias alone say nothing of each other: two events where both beat the one with both.
+        let stored = three.iter().filter(|verdict| **verdict == "stored").count();
+        assert!(stored == 1 || stored == 2 && told[round] == "duplicate", "round {round}: {three:?}");
+    }
+    assert!(found.contains(&"stored") && told.contains(&"stored"), "each was first at times");
+    assert_eq!(store.count(LOOSE).await, 0);
+    assert_eq!(store.count(EVENTS).await, store.count(OWED).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_with_two_keys_in_any_order_lose_nobody() {
+    let store = Arc::new(Store::new().await);
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..4usize {
+        let store = store.clone();
+        writers.spawn(async move {
+            let mut ingest = store.connection(Role::Ingest).await;
+            for round in 0..10usize {
+                // Two results of each request, with orders of their own, and the first ones also by their order alone.
+                let mut group: Vec<_> = (0..40usize)
+                    .map(|i| {
+                        let (order, result) = ((i * 7 + writer * 13) % 40, writer % 2);
+                        let (key, alias) = (format!("{round}-{order}"), format!("id:{round}-{order}-{result}"));
+                        match i % 3 {
+                            0 => store.event(&alias, Some(&alias)),
+                            _ => store.linked(&key, &alias, Some(&alias)),
+                        }
+                    })
+                    .collect();
+                if writer % 2 == 0 {
+                    group.reverse();
+                }
+                let answers = ingest.ingest(&group, Webhook).await;
+                assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+            }
+        });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer.expect("every request of every group was answered");
+    }
+    assert_eq!(store.count(LOOSE).await, 0);
+    assert_eq!(store.count(EVENTS).await, 800, "each result once");
+    assert_eq!(store.count(OWED).await, 800);
+}
