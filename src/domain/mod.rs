@@ -17,6 +17,7 @@ mod retention;
 mod retry;
 mod rfc3339;
 mod roles;
+mod search_terms;
 mod text;
 
 pub use breaker::{Breaker, InvalidBreaker};
@@ -36,4 +37,5 @@ pub use retention::Retention;
 pub use retry::{InvalidRetry, RetryPolicy};
 pub(crate) use rfc3339::rfc3339;
 pub use roles::RoleNames;
+pub use search_terms::SearchTerms;
 pub use text::StorableText;

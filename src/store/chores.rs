@@ -11,12 +11,12 @@ pub async fn fold_counts(pool: &PgPool) -> Result<i64, StoreError> {
     step(pool, "fold counts", "SELECT hookfast_data.fold_counts()", None).await
 }
 
-/// Reads new events for search terms and news, up to so many; answers with how many it read.
+/// Raises the news of new conflicts, up to so many; answers with how many.
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn read_new_events(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
-    step(pool, "read new events", "SELECT hookfast_data.read_new_events($1)", Some(most)).await
+pub async fn announce_conflicts(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
+    step(pool, "announce conflicts", "SELECT hookfast_data.announce_conflicts($1)", Some(most)).await
 }
 
 /// Raises the news of new dead letters, up to so many; answers with how many.
@@ -35,10 +35,11 @@ pub async fn watch(pool: &PgPool) -> Result<i64, StoreError> {
     step(pool, "watch", "SELECT hookfast_data.watch()", None).await
 }
 
-/// Lets every running replay go on by a step; answers with how many there are, and how many deliveries they made.
+/// Lets every running replay go on by a step; answers with how many there are, and how many deliveries they made. One
+/// that fails stops no other.
 ///
 /// # Errors
-/// Where the database cannot be asked; a step is whole or did not happen.
+/// Where the database cannot be asked for them; a step is whole or did not happen.
 pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
     let running: Vec<i64> =
         sqlx::query_scalar("SELECT id FROM hookfast_data.replays WHERE state = 'running' ORDER BY id")
@@ -47,7 +48,12 @@ pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
             .map_err(StoreError::new("find replays"))?;
     let mut made = 0;
     for replay in &running {
-        made += step(pool, "step a replay", "SELECT hookfast_data.step_replay($1)", Some(*replay)).await?;
+        match step(pool, "step a replay", "SELECT hookfast_data.step_replay($1)", Some(*replay)).await {
+            Ok(deliveries) => made += deliveries,
+            Err(error) => {
+                tracing::warn!(%error, replay, "a replay could not go on; others do, and this is tried again")
+            }
+        }
     }
     Ok((running.len(), made))
 }

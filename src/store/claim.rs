@@ -202,6 +202,8 @@ impl Connection {
 pub async fn event_body(pool: &sqlx::PgPool, event: EventId) -> Result<Option<Bytes>, StoreError> {
     let body: Option<Vec<u8>> = sqlx::query_scalar(EVENT_BODY)
         .bind(event.0)
+        // Planned each time, so that it opens one partition. A generic plan opens, and waits for, every day.
+        .persistent(false)
         .fetch_optional(pool)
         .await
         .map_err(StoreError::new("event body"))?;

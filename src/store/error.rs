@@ -51,6 +51,11 @@ impl StoreError {
         }
     }
 
+    /// The server's code, where it answered.
+    pub(super) fn sqlstate(&self) -> Option<String> {
+        self.source.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+    }
+
     /// Whether the server answered, and said no.
     pub(super) fn is_refused(&self) -> bool {
         matches!(self.source, sqlx::Error::Database(_)) && self.fault() != Fault::Lost
