@@ -18,6 +18,7 @@ mod retention;
 mod retry;
 mod rfc3339;
 mod roles;
+mod search_terms;
 mod stored_headers;
 mod text;
 
@@ -40,5 +41,6 @@ pub use retention::Retention;
 pub use retry::{InvalidRetry, RetryPolicy};
 pub(crate) use rfc3339::rfc3339;
 pub use roles::RoleNames;
+pub use search_terms::SearchTerms;
 pub(crate) use stored_headers::header_values;
 pub use text::StorableText;

@@ -1,48 +1,81 @@
-//! What one process at a time does for all: new events read, news raised, replays moved on.
+//! What one process at a time does for all. Each is a loop of its own: what slows one down or makes it fail, such as
+//! bodies that take long to index, delays no alert.
 
 use super::{Maintenance, STUCK};
-use crate::store::{StoreError, announce_dead, newest_alerts, read_new_events, step_replays, watch as look};
+use crate::store::{
+    EventIndexer, StoreError, announce_conflicts, announce_dead, newest_alerts, step_replays, watch as look,
+};
 use crate::throttle::throttled;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How many new events one step reads, and how long the next step waits where there are more: it keeps up with a
-/// thousand a second, and takes next to nothing from what brings more.
-const EVENTS: i64 = 500;
-const MORE: Duration = Duration::from_millis(500);
+/// How long the next step waits if there is more to do: it takes next to nothing from what brings more.
+const MORE: Duration = Duration::from_millis(100);
 
-/// How long it waits where there is nothing to do.
+/// How long it waits if there is nothing to do.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// How many dead letters one step announces.
-const DEAD: i64 = 200;
+/// How long the next step of a replay waits, whose rate is by the second.
+const REPLAY: Duration = Duration::from_millis(500);
+
+/// How many alerts of a kind one step raises.
+const ALERTS: i64 = 200;
 
 /// How often it is looked for what is wrong.
 const WATCH: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
-    let heartbeat = maintenance.heartbeats.register("chores", STUCK);
+pub(super) async fn index(maintenance: &Maintenance, stop: &CancellationToken) {
+    let heartbeat = maintenance.heartbeats.register("index", STUCK);
+    let mut indexer = EventIndexer::default();
     loop {
         heartbeat.tick();
-        let more = step(maintenance).await.unwrap_or_else(|error| {
-            throttled!(warn, %error, "new events, news and replays wait for the database");
-            false
-        });
-        let pause = if more { MORE } else { IDLE };
-        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+        let step = indexer.step(&maintenance.pool).await;
+        let more = or_later(step, "new events are found by their payload later");
+        if ends(stop, if more { MORE } else { IDLE }).await {
             break;
         }
     }
     heartbeat.retire();
 }
 
-/// Answers whether there is more to do soon.
-async fn step(maintenance: &Maintenance) -> Result<bool, StoreError> {
-    let pool = &maintenance.pool;
-    let read = read_new_events(pool, EVENTS).await?;
-    let dead = announce_dead(pool, DEAD).await?;
-    let (replays, _) = step_replays(pool).await?;
-    Ok(read == EVENTS || dead == DEAD || replays > 0)
+pub(super) async fn alerts(maintenance: &Maintenance, stop: &CancellationToken) {
+    let heartbeat = maintenance.heartbeats.register("alerts", STUCK);
+    loop {
+        heartbeat.tick();
+        let conflicts = announce_conflicts(&maintenance.pool, ALERTS).await.map(|raised| raised == ALERTS);
+        let conflicts = or_later(conflicts, "conflicts are announced later");
+        let dead = announce_dead(&maintenance.pool, ALERTS).await.map(|raised| raised == ALERTS);
+        let dead = or_later(dead, "dead letters are announced later");
+        if ends(stop, if conflicts || dead { MORE } else { IDLE }).await {
+            break;
+        }
+    }
+    heartbeat.retire();
+}
+
+pub(super) async fn replays(maintenance: &Maintenance, stop: &CancellationToken) {
+    let heartbeat = maintenance.heartbeats.register("replays", STUCK);
+    loop {
+        heartbeat.tick();
+        let running = step_replays(&maintenance.pool).await.map(|(running, _)| running > 0);
+        if ends(stop, if or_later(running, "replays go on later") { REPLAY } else { IDLE }).await {
+            break;
+        }
+    }
+    heartbeat.retire();
+}
+
+/// Whether there is more to do; no, if it failed.
+fn or_later(step: Result<bool, StoreError>, later: &'static str) -> bool {
+    step.unwrap_or_else(|error| {
+        throttled!(warn, %error, "{later}; nothing else is affected, and this is tried again");
+        false
+    })
+}
+
+/// Waits for the next step; answers whether there is none.
+async fn ends(stop: &CancellationToken, pause: Duration) -> bool {
+    stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none()
 }
 
 pub(super) async fn watch(maintenance: &Maintenance, stop: &CancellationToken) {
@@ -65,6 +98,6 @@ async fn log_alerts(maintenance: &Maintenance, raised: i64) {
                 tracing::warn!("type" = alert, subject, "alert raised; docs/RUNBOOK.md has a section for it");
             }
         }
-        Err(error) => tracing::warn!(%error, raised, "alerts were raised; which ones could not be read"),
+        Err(error) => throttled!(warn, %error, raised, "alerts were raised; which ones could not be read"),
     }
 }

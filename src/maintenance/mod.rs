@@ -1,4 +1,5 @@
-//! What has to be done now and then: partitions ahead, indexes, counts into the rollups, new events read, replays, news, retention.
+//! What has to be done now and then: partitions ahead, indexes, counts into the rollups, new events indexed, replays,
+//! news, retention. Each is a loop of its own, so that none waits for another or fails with it.
 
 mod chores;
 mod retention;
@@ -49,7 +50,9 @@ impl Maintenance {
     pub(crate) async fn run(self, stop: CancellationToken) {
         tokio::join!(
             self.keep_up(&stop),
-            chores::run(&self, &stop),
+            chores::index(&self, &stop),
+            chores::alerts(&self, &stop),
+            chores::replays(&self, &stop),
             chores::watch(&self, &stop),
             retention::run(&self, &stop),
             stop.run_until_cancelled(keep_indexes(&self.database))
@@ -117,11 +120,10 @@ impl Maintenance {
         }
         let unmet: Vec<_> = self.readiness.unmet().into_iter().map(|(name, why)| format!("{name}: {why}")).collect();
         let not_ready = (!unmet.is_empty()).then(|| unmet.join("; "));
-        let told = async {
-            fold_counts(&self.pool).await?;
-            self.process.is_alive(&self.pool, not_ready.as_deref()).await
-        };
-        if let Err(error) = told.await {
+        if let Err(error) = fold_counts(&self.pool).await {
+            throttled!(warn, %error, "the counts of SQL clients are not in the rollups yet; this is tried again");
+        }
+        if let Err(error) = self.process.is_alive(&self.pool, not_ready.as_deref()).await {
             throttled!(warn, %error, "the database does not know for now that this process lives; this is tried again");
         }
     }

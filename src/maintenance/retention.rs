@@ -10,7 +10,7 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// Not while everything else starts.
 const FIRST: Duration = Duration::from_secs(60);
 
-/// Somebody was in the way of a day.
+/// Somebody was in the way of a day, or something failed.
 const AGAIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
@@ -31,6 +31,8 @@ pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
                         days = left.days_in_use,
                         "days that are over are in use and could not go; this is tried again in a minute"
                     );
+                }
+                if left.days_in_use > 0 || left.failed > 0 {
                     pause = AGAIN;
                 }
             }

@@ -1,6 +1,7 @@
 //! What one process at a time does for all: the functions that keep the books for operators, each a step of its own.
 
 use super::{StoreError, connect::POOLED, error::within};
+use crate::throttle::throttled;
 use sqlx::PgPool;
 
 /// Adds up what SQL clients counted.
@@ -11,12 +12,12 @@ pub async fn fold_counts(pool: &PgPool) -> Result<i64, StoreError> {
     step(pool, "fold counts", "SELECT hookfast_data.fold_counts()", None).await
 }
 
-/// Reads new events for search terms and news, up to so many; answers with how many it read.
+/// Raises the news of new conflicts, up to so many; answers with how many.
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn read_new_events(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
-    step(pool, "read new events", "SELECT hookfast_data.read_new_events($1)", Some(most)).await
+pub async fn announce_conflicts(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
+    step(pool, "announce conflicts", "SELECT hookfast_data.announce_conflicts($1)", Some(most)).await
 }
 
 /// Raises the news of new dead letters, up to so many; answers with how many.
@@ -52,10 +53,11 @@ pub async fn newest_alerts(pool: &PgPool, count: i64) -> Result<Vec<(String, Str
     Ok(alerts)
 }
 
-/// Lets every running replay go on by a step; answers with how many there are, and how many deliveries they made.
+/// Lets every running replay go on by a step; answers with how many there are, and how many deliveries they made. One
+/// that fails stops no other.
 ///
 /// # Errors
-/// Where the database cannot be asked; a step is whole or did not happen.
+/// Where the database cannot be asked for them; a step is whole or did not happen.
 pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
     let running: Vec<i64> = within(
         POOLED,
@@ -65,7 +67,12 @@ pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
     .await?;
     let mut made = 0;
     for replay in &running {
-        made += step(pool, "step a replay", "SELECT hookfast_data.step_replay($1)", Some(*replay)).await?;
+        match step(pool, "step a replay", "SELECT hookfast_data.step_replay($1)", Some(*replay)).await {
+            Ok(deliveries) => made += deliveries,
+            Err(error) => {
+                throttled!(warn, %error, replay, "a replay could not go on; others do, and this is tried again")
+            }
+        }
     }
     Ok((running.len(), made))
 }

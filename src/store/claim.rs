@@ -206,8 +206,9 @@ impl Connection {
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn event_body(pool: &sqlx::PgPool, event: EventId) -> Result<Option<Bytes>, StoreError> {
-    let body: Option<Vec<u8>> =
-        within(POOLED, "event body", sqlx::query_scalar(EVENT_BODY).bind(event.0).fetch_optional(pool)).await?;
+    // Planned each time, so that it opens one partition. A generic plan opens, and waits for, every day.
+    let body = sqlx::query_scalar(EVENT_BODY).bind(event.0).persistent(false).fetch_optional(pool);
+    let body: Option<Vec<u8>> = within(POOLED, "event body", body).await?;
     Ok(body.map(Bytes::from))
 }
 

@@ -93,6 +93,11 @@ impl StoreError {
         }
     }
 
+    /// The server's code, where it answered.
+    pub(super) fn sqlstate(&self) -> Option<String> {
+        self.answered()?.code().map(std::borrow::Cow::into_owned)
+    }
+
     /// Whether the server answered, and said no.
     pub(super) fn is_refused(&self) -> bool {
         self.answered().is_some() && self.fault() != Fault::Lost

@@ -14,6 +14,7 @@ mod error;
 mod filter;
 mod floor;
 mod function;
+mod index_events;
 mod indexes;
 mod ingest;
 mod inspect;
@@ -41,7 +42,7 @@ pub use airalo::{
     order_is_sent, order_is_unknown, order_was_placed, order_was_refused, take_due_orders,
 };
 pub use breaker::note_breaker;
-pub use chores::{announce_dead, fold_counts, newest_alerts, read_new_events, step_replays, watch};
+pub use chores::{announce_conflicts, announce_dead, fold_counts, newest_alerts, step_replays, watch};
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, event_body};
 pub use clock::{ClockDifference, DatabaseClock};
 pub use connect::{Connection, Database, InvalidUrl, Role};
@@ -50,6 +51,7 @@ pub use error::{Fault, StoreError};
 pub use filter::{FilterError, check_filter};
 pub use floor::Floors;
 pub use function::{ResolveError, SqlFunction};
+pub use index_events::EventIndexer;
 pub use indexes::ensure_indexes;
 pub use ingest::{IngestError, NewEvent};
 pub use inspect::{ConnectionLimits, Inspection, inspect};

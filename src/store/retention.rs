@@ -41,6 +41,8 @@ pub struct Left {
     pub days_in_use: usize,
     /// Rows of other classes.
     pub rows: i64,
+    /// Days and classes that failed; they are tried again.
+    pub failed: usize,
 }
 
 /// Makes these settings those of the database.
@@ -70,7 +72,7 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
 /// and goes a day later. `stop` is asked between steps.
 ///
 /// # Errors
-/// Where a statement failed; what has gone before it is gone.
+/// Where the database cannot be asked; what has gone before is gone.
 pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
     let mut connection = database.connect(Role::General).await?;
     let run = async {
@@ -90,42 +92,92 @@ async fn alone(connection: &mut Connection) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT pg_try_advisory_lock(x'72657461696e'::bigint)").fetch_one(&mut connection.inner).await
 }
 
+/// The days first: they give back most, and rows may take as long as the round. What fails is tried in the next round,
+/// and keeps nothing else from going.
 async fn round(connection: &mut Connection, stop: impl Fn() -> bool) -> Result<Left, sqlx::Error> {
     let connection = &mut connection.inner;
     sqlx::raw_sql(SLOW).execute(&mut *connection).await?;
     let mut left = Left::default();
+    let days = days(connection, &mut left, &stop).await;
+    left.or_later(days, "days of events")?;
     for class in ["keys", "rollups", "dead_letters"] {
-        while may_leave(connection, class).await? && !stop() {
-            let leave = sqlx::query_scalar("SELECT hookfast_data.leave_rows($1, $2)").bind(class).bind(BATCH);
-            let rows: i64 = leave.fetch_one(&mut *connection).await?;
-            left.rows += rows;
-            if rows < BATCH {
-                break;
-            }
-        }
-    }
-    if may_leave(connection, "events").await? {
-        let days = sqlx::query("SELECT day::text, to_char(day, 'YYYYMMDD') FROM hookfast_data.days_to_leave()");
-        for row in days.fetch_all(&mut *connection).await? {
-            if stop() {
-                break;
-            }
-            let (day, suffix): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let empty = sqlx::query_scalar("SELECT hookfast_data.empty_day($1::date)").bind(&day);
-            match empty.fetch_one(&mut *connection).await? {
-                None => left.days_in_use += 1,
-                Some(0i64) => {
-                    for table in TABLES {
-                        detach(connection, table, &suffix).await?;
-                    }
-                    left.days += 1;
-                }
-                Some(_) => left.days_with_survivors += 1,
-            }
-        }
-        drop_empty(connection).await?;
+        let rows = rows(connection, class, &mut left, &stop).await;
+        left.or_later(rows, class)?;
     }
     Ok(left)
+}
+
+impl Left {
+    /// Counts what failed, unless the connection is lost.
+    fn or_later(&mut self, result: Result<(), sqlx::Error>, what: &str) -> Result<(), sqlx::Error> {
+        match result {
+            Err(error) if matches!(error, sqlx::Error::Database(_)) => {
+                tracing::error!(%error, what, "what is old could not go; everything else goes, and this is tried again");
+                self.failed += 1;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+async fn days(
+    connection: &mut sqlx::PgConnection,
+    left: &mut Left,
+    stop: &impl Fn() -> bool,
+) -> Result<(), sqlx::Error> {
+    if !may_leave(connection, "events").await? {
+        return Ok(());
+    }
+    let days = sqlx::query("SELECT day::text, to_char(day, 'YYYYMMDD') FROM hookfast_data.days_to_leave()");
+    for row in days.fetch_all(&mut *connection).await? {
+        if stop() {
+            break;
+        }
+        let (name, suffix): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let emptied = day(connection, &name, &suffix, left).await;
+        left.or_later(emptied, &name)?;
+    }
+    drop_empty(connection).await
+}
+
+async fn day(connection: &mut sqlx::PgConnection, day: &str, suffix: &str, left: &mut Left) -> Result<(), sqlx::Error> {
+    let empty = sqlx::query_scalar("SELECT hookfast_data.empty_day($1::date)").bind(day);
+    match empty.fetch_one(&mut *connection).await? {
+        None => left.days_in_use += 1,
+        Some(0i64) => {
+            for table in TABLES {
+                detach(connection, table, suffix).await?;
+            }
+            left.days += 1;
+        }
+        Some(_) => left.days_with_survivors += 1,
+    }
+    Ok(())
+}
+
+async fn rows(
+    connection: &mut sqlx::PgConnection,
+    class: &str,
+    left: &mut Left,
+    stop: &impl Fn() -> bool,
+) -> Result<(), sqlx::Error> {
+    let mut since = "-infinity".to_owned();
+    while may_leave(connection, class).await? && !stop() {
+        let (rows, upto): (i64, String) =
+            sqlx::query_as("SELECT went, upto::text FROM hookfast_data.leave_rows($1, $2, $3::timestamptz)")
+                .bind(class)
+                .bind(BATCH)
+                .bind(&since)
+                .fetch_one(&mut *connection)
+                .await?;
+        left.rows += rows;
+        since = upto;
+        if rows < BATCH {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn may_leave(connection: &mut sqlx::PgConnection, class: &str) -> Result<bool, sqlx::Error> {

@@ -13,6 +13,7 @@ DECLARE
     h record;
     died boolean;
     taken bigint[];
+    events uuid[];
     most integer := claim.batch;
     seen integer := 0;
     new_lease bigint;
@@ -84,19 +85,23 @@ BEGIN
     VALUES ('pull', coalesce(claim.holder, '?'), ARRAY[h.id], taken, pg_current_xact_id(),
         clock_timestamp() + claim.lease)
     RETURNING id INTO new_lease;
-    RETURN QUERY
+    events := ARRAY(SELECT o.event_id FROM unnest(taken) AS t (id)
+        JOIN hookfast_data.outbox o ON o.handler_id = h.id AND o.id = t.id ORDER BY o.event_id);
+    -- Planned for these bounds: it opens the days of the batch, and does not wait for somebody who locks another one.
+    RETURN QUERY EXECUTE '
     WITH held AS (
-        UPDATE hookfast_data.outbox o SET locked_by = new_lease, attempt = o.attempt + 1
-        FROM unnest(taken) AS t (id)
-        WHERE o.handler_id = h.id AND o.id = t.id
+        UPDATE hookfast_data.outbox o SET locked_by = $1, attempt = o.attempt + 1
+        FROM unnest($2) AS t (id)
+        WHERE o.handler_id = $3 AND o.id = t.id
         RETURNING o.id, o.event_id, o.attempt
     )
-    SELECT new_lease, w.id, w.attempt, w.event_id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key,
+    SELECT $1, w.id, w.attempt, w.event_id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key,
         e.conflicts_with, e.headers, hookfast_data.as_jsonb(e.body), e.body
     FROM held w
-    LEFT JOIN LATERAL (SELECT * FROM hookfast_data.events x WHERE x.id = w.event_id) e ON true
+    LEFT JOIN LATERAL (SELECT * FROM hookfast_data.events x
+        WHERE x.id = w.event_id AND x.id BETWEEN $4 AND $5) e ON true
     LEFT JOIN hookfast_data.sources s ON s.id = e.source_id
-    ORDER BY w.id;
+    ORDER BY w.id' USING new_lease, taken, h.id, events[1], events[cardinality(events)];
 END $$;
 COMMENT ON FUNCTION hookfast.claim IS
     'Claims up to batch deliveries of a pull handler for the time of the lease. Commit it before the work '

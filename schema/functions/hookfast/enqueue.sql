@@ -77,8 +77,10 @@ BEGIN
     WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources)) AND h.kind <> 'airalo'
         AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, event_type));
     -- Here and not by whoever reads new events: this may commit at any time.
-    INSERT INTO hookfast_data.search_terms (term, event_id)
-    SELECT t, event FROM hookfast_data.terms(body, from_source.search_fields) t ON CONFLICT DO NOTHING;
+    IF from_source.search_fields <> '{}' THEN
+        INSERT INTO hookfast_data.search_terms (term, event_id)
+        SELECT t, event FROM hookfast_data.terms(enqueue.payload, from_source.search_fields) t ON CONFLICT DO NOTHING;
+    END IF;
     IF first_event IS NOT NULL THEN
         PERFORM hookfast_data.news_of_conflict(event);
     END IF;

@@ -23,7 +23,7 @@ BEGIN
     tried AS (
         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, error)
         SELECT g.event_id, g.id, g.attempt + 1, g.handler_id, 'discarded', end_unrun.why FROM gone g
-        WHERE EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = g.event_id)
+        WHERE hookfast_data.has_attempts_day(g.event_id)
         ON CONFLICT DO NOTHING
     )
     SELECT count(*), array_agg(g.handler_id) FILTER (WHERE g.ordering_key <> ''),

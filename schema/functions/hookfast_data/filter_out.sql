@@ -1,15 +1,18 @@
 -- Ends those of some free deliveries, locked by the caller, whose payload does not pass; answers with the others.
 CREATE OR REPLACE FUNCTION hookfast_data.filter_out(handler smallint, filter jsonpath,
     deliveries bigint[]) RETURNS bigint[]
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
+    events uuid[] := ARRAY(SELECT o.event_id FROM unnest(filter_out.deliveries) AS t (id)
+        JOIN hookfast_data.outbox o ON o.handler_id = filter_out.handler AND o.id = t.id ORDER BY o.event_id);
     unwanted bigint[];
     keys text[];
 BEGIN
     -- One whose event is gone passes: whoever claims it sees that.
     SELECT array_agg(o.id) INTO unwanted FROM unnest(filter_out.deliveries) AS t (id)
     JOIN hookfast_data.outbox o ON o.handler_id = filter_out.handler AND o.id = t.id
-    CROSS JOIN LATERAL (SELECT e.body FROM hookfast_data.events e WHERE e.id = o.event_id) e
+    CROSS JOIN LATERAL (SELECT e.body FROM hookfast_data.events e WHERE e.id = o.event_id
+        AND e.id BETWEEN events[1] AND events[cardinality(events)]) e
     WHERE NOT hookfast_data.payload_matches(e.body, filter_out.filter);
     IF unwanted IS NULL THEN
         RETURN filter_out.deliveries;

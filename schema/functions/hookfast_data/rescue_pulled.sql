@@ -38,7 +38,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.rescue_pulled(of_handler smallint, grac
         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, lease_id, error)
         SELECT t.event_id, t.id, t.attempt, t.handler_id, 'lost', t.lease_id, 'its client went away'
         FROM (TABLE again UNION ALL TABLE gone) t
-        WHERE EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = t.event_id)
+        WHERE hookfast_data.has_attempts_day(t.event_id)
         ON CONFLICT DO NOTHING
     ),
     ended AS (

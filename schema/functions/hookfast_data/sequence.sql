@@ -10,6 +10,8 @@ CREATE OR REPLACE FUNCTION hookfast_data.sequence(handler smallint, most bigint)
 DECLARE
     path text[];
     hold boolean;
+    ids bigint[];
+    events uuid[];
     sequenced bigint;
 BEGIN
     PERFORM FROM hookfast_data.outbox o WHERE o.handler_id = sequence.handler AND o.ordering_key = '' LIMIT 1;
@@ -20,15 +22,20 @@ BEGIN
         RETURN NULL;
     END IF;
     SELECT h.ordered_by, h.on_dead = 'hold' INTO path, hold FROM hookfast_data.handlers h WHERE h.id = sequence.handler;
-    -- Each statement from here on sees what the sequencer before us committed.
+    -- Each statement from here on sees what the sequencer before us committed. The batch is known before its events are
+    -- looked up: with bounds, these open the days of the batch and do not wait for somebody who locks another one.
+    SELECT array_agg(b.id), array_agg(b.event_id ORDER BY b.event_id) INTO ids, events
+    FROM (SELECT o.id, o.event_id FROM hookfast_data.outbox o
+        WHERE o.handler_id = sequence.handler AND o.ordering_key = ''
+        ORDER BY o.id LIMIT most FOR UPDATE) b;
     WITH batch AS MATERIALIZED (
         SELECT o.ctid AS tid, o.id, o.event_id FROM hookfast_data.outbox o
-        WHERE o.handler_id = sequence.handler AND o.ordering_key = ''
-        ORDER BY o.id LIMIT most FOR UPDATE
+        WHERE o.handler_id = sequence.handler AND o.id = ANY (ids)
     ),
     keyed AS MATERIALIZED (
         SELECT b.tid, b.id, coalesce(hookfast_data.ordering_key(e.body, path), '#' || b.id) AS key
-        FROM batch b LEFT JOIN LATERAL (SELECT e.body FROM hookfast_data.events e WHERE e.id = b.event_id) e ON true
+        FROM batch b LEFT JOIN LATERAL (SELECT e.body FROM hookfast_data.events e WHERE e.id = b.event_id
+            AND e.id BETWEEN events[1] AND events[cardinality(events)]) e ON true
     ),
     keys AS MATERIALIZED (
         SELECT k.key, min(k.id) AS first,

@@ -24,13 +24,13 @@ buried AS (
     SELECT id, handler_id, event_id, attempt, lost, ordering_key, 'lost', 'its worker went away ' || lost || ' times',
         replay_id FROM gone
 ),
--- An attempt has its place only where its event has: without one the delivery is rescued all the same, or it would keep
+-- An attempt has its place only where its day is: without one the delivery is rescued all the same, or it would keep
 -- everything that its worker held.
 tried AS (
     INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, lease_id, error)
     SELECT event_id, id, attempt, handler_id, 'lost', $1::bigint, 'its worker went away'
         FROM (TABLE again UNION ALL TABLE gone) l
-    WHERE EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = l.event_id)
+    WHERE hookfast_data.has_attempts_day(l.event_id)
     ON CONFLICT DO NOTHING
 )
 SELECT handler_id, count(*) AS rescued, count(*) FILTER (WHERE lost >= $3::integer) AS dead

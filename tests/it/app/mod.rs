@@ -6,6 +6,7 @@ mod enqueue;
 mod fence;
 mod filter;
 mod handlers;
+mod hostile_bodies;
 mod ledger;
 mod ordered;
 mod pull;

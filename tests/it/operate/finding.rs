@@ -9,10 +9,6 @@ impl Story {
     async fn find(&self, term: &str) -> String {
         self.text(&FOUND.replace("TERM", term)).await
     }
-
-    async fn read_all(&self) -> String {
-        self.text("SELECT hookfast_data.read_new_events(1000)").await
-    }
 }
 
 #[tokio::test]
@@ -24,8 +20,7 @@ async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_w
     for term in terms {
         assert_eq!(story.find(term).await, "2:completed", "{term}");
     }
-    assert_eq!(story.read_all().await, "3");
-    assert_eq!(story.read_all().await, "0", "each is read once");
+    assert_eq!(story.index().await, "3");
     for term in terms {
         assert_eq!(story.find(term).await, "2:completed", "{term}");
     }
@@ -53,11 +48,14 @@ async fn an_event_that_commits_late_is_not_passed_over() {
     let mut open = late.begin().await.expect("a transaction");
     open.execute("SELECT order_came(2)").await.expect("stored, not committed");
     story.run("SELECT order_came(3, minutes_ago => 0)").await;
-    assert_eq!(story.read_all().await, "1", "the reader stays behind the open transaction, and ten seconds behind now");
+    assert_eq!(story.index().await, "1", "the reader stays behind the open transaction, and ten seconds behind now");
     open.commit().await.expect("committed");
-    assert_eq!(story.text("SELECT (SELECT upto FROM hookfast_data.digest) = event_of(1)").await, "true");
+    assert_eq!(
+        story.text("SELECT (SELECT upto FROM hookfast_data.digest WHERE reader = 'terms') = event_of(1)").await,
+        "true"
+    );
     // Its id is greater than that of order 1, which was read.
-    assert_eq!(story.read_all().await, "1");
+    assert_eq!(story.index().await, "2");
     assert_eq!(story.text("SELECT count(*) FROM hookfast_data.search_terms WHERE term = 'request-2'").await, "1");
 }
 

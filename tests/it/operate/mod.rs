@@ -2,6 +2,7 @@
 
 mod erasing;
 mod finding;
+mod indexing;
 mod news;
 
 use crate::support::postgres;

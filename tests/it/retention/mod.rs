@@ -1,6 +1,7 @@
 //! What is old goes by the day, what is still needed stays, and nobody waits.
 
 mod classes;
+mod copying;
 mod days;
 mod in_use;
 

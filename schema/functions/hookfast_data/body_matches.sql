@@ -1,0 +1,11 @@
+-- Postgres refuses a text that is not UTF-8 or holds a NUL. Each such byte becomes \ooo, which inside a JSON string
+-- passes for an escape; everything else can still be found.
+CREATE OR REPLACE FUNCTION hookfast_data.body_matches(body bytea, pattern text) RETURNS boolean
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
+BEGIN
+    RETURN convert_from(body, 'UTF8') ~ pattern;
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+    RETURN replace(encode(body, 'escape'), '\\', '\') ~ pattern;
+END $$;
+COMMENT ON FUNCTION hookfast_data.body_matches IS 'Whether a regular expression matches a body, whatever its bytes';
+REVOKE ALL ON FUNCTION hookfast_data.body_matches FROM PUBLIC;

@@ -1,0 +1,12 @@
+-- An event that is not committed yet may have a smaller id than one that is. So this is ten seconds before the oldest
+-- transaction of ours that may still store one. (What is enqueued has its terms and alerts from its own transaction.)
+CREATE OR REPLACE FUNCTION hookfast_data.committed_upto() RETURNS uuid
+    LANGUAGE sql STABLE AS $$
+    SELECT hookfast_data.id_at(least(clock_timestamp(),
+        min(coalesce(a.xact_start, clock_timestamp() - interval '35 seconds'))) - interval '10 seconds')
+    FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL AND a.application_name LIKE 'hookfast%'
+        AND a.pid <> pg_backend_pid()
+$$;
+COMMENT ON FUNCTION hookfast_data.committed_upto IS 'Every event of a process with a smaller id is committed';
+REVOKE ALL ON FUNCTION hookfast_data.committed_upto FROM PUBLIC;

@@ -1,0 +1,8 @@
+-- By the catalog: to look for the event would open every day, and wait for whoever locks one of them.
+CREATE OR REPLACE FUNCTION hookfast_data.has_attempts_day(event uuid) RETURNS boolean
+    LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT c.relispartition FROM pg_catalog.pg_class c WHERE c.oid = to_regclass(
+        'hookfast_data.attempts_' || to_char(hookfast_data.id_time(event) AT TIME ZONE 'UTC', 'YYYYMMDD'))), false)
+$$;
+COMMENT ON FUNCTION hookfast_data.has_attempts_day IS 'Whether attempts at the deliveries of an event can be stored';
+REVOKE ALL ON FUNCTION hookfast_data.has_attempts_day FROM PUBLIC;

@@ -1,0 +1,32 @@
+-- One reader at a time, and none while somebody erases: what finds an event must not be written after that. The
+-- locks are held until the caller's transaction ends, which also moves the digest on.
+CREATE OR REPLACE FUNCTION hookfast_data.next_events(most bigint, most_bytes bigint, longest_body integer)
+    RETURNS TABLE (id uuid, search_fields text[], body bytea)
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+    since uuid;
+    bound uuid;
+BEGIN
+    SELECT d.upto INTO since FROM hookfast_data.digest d WHERE d.reader = 'terms'
+        FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND OR NOT pg_try_advisory_xact_lock_shared(x'686973746f7279'::bigint) THEN
+        RETURN;
+    END IF;
+    bound := hookfast_data.committed_upto();
+    RETURN QUERY
+    SELECT n.id, n.fields, n.body
+    FROM (
+        SELECT e.id, s.search_fields AS fields, b.body,
+            sum(octet_length(b.body)) OVER (ORDER BY e.id) - octet_length(b.body) AS before
+        FROM (SELECT e.id, e.source_id, e.body FROM hookfast_data.events e
+            WHERE e.id > since AND e.id < bound ORDER BY e.id LIMIT most) e
+        JOIN hookfast_data.sources s ON s.id = e.source_id
+        CROSS JOIN LATERAL (SELECT CASE WHEN s.search_fields = '{}' THEN ''
+            WHEN octet_length(e.body) <= longest_body THEN e.body END AS body) b) n
+    WHERE coalesce(n.before, 0) <= most_bytes ORDER BY n.id;
+END $$;
+COMMENT ON FUNCTION hookfast_data.next_events IS
+    'The next events that are to be indexed, up to so many and so many bytes; none where another reader is at it. The '
+    'body is null where it is longer than one may be';
+REVOKE ALL ON FUNCTION hookfast_data.next_events FROM PUBLIC;

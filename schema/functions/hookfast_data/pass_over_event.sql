@@ -1,0 +1,28 @@
+-- The reader has failed at this event alone. It must not stop the others, so it is marked as not indexed (where even
+-- that can be stored), and the audit log says why.
+CREATE OR REPLACE FUNCTION hookfast_data.pass_over_event(why text) RETURNS uuid
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+DECLARE
+    since uuid;
+    bound uuid;
+    event uuid;
+    marked boolean := true;
+BEGIN
+    SELECT d.upto INTO since FROM hookfast_data.digest d WHERE d.reader = 'terms' FOR UPDATE;
+    bound := hookfast_data.committed_upto();
+    SELECT e.id INTO event FROM hookfast_data.events e WHERE e.id > since AND e.id < bound ORDER BY e.id LIMIT 1;
+    IF event IS NULL THEN
+        RETURN NULL;
+    END IF;
+    BEGIN
+        INSERT INTO hookfast_data.search_terms (term, event_id) VALUES ('', event) ON CONFLICT DO NOTHING;
+    EXCEPTION WHEN OTHERS THEN
+        marked := false;
+    END;
+    UPDATE hookfast_data.digest d SET upto = event WHERE d.reader = 'terms';
+    PERFORM hookfast_data.log('event.not_indexed', event::text, jsonb_build_object('why', why, 'marked', marked));
+    RETURN event;
+END $$;
+COMMENT ON FUNCTION hookfast_data.pass_over_event IS
+    'Goes on after the next event without indexing it; answers with the event';
+REVOKE ALL ON FUNCTION hookfast_data.pass_over_event FROM PUBLIC;

@@ -1,0 +1,14 @@
+-- A member's name, a colon, the value. No nesting is looked at: a body is read once, whatever its depth. Only the first
+-- 200 characters of a value count, as in hookfast_data.search_terms.
+CREATE OR REPLACE FUNCTION hookfast_data.term_pattern(fields text[], term text) RETURNS text
+    LANGUAGE sql IMMUTABLE AS $$
+    SELECT '"(?:' || string_agg(hookfast_data.json_pattern(f, true), '|') || ')"[ \t\r\n]*:[ \t\r\n]*(?:"'
+        || hookfast_data.json_pattern(left(term, 200), false)
+        || CASE WHEN length(term) >= 200 THEN '(?:[^"\\]|\\.)*' ELSE '' END || '"'
+        || CASE WHEN term ~ '^-?[0-9][0-9.eE+-]*$'
+            THEN '|' || regexp_replace(term, '([.+-])', '\\\1', 'g') || '(?![0-9.eE+-])' ELSE '' END || ')'
+    FROM unnest(fields) f WHERE term <> ''
+$$;
+COMMENT ON FUNCTION hookfast_data.term_pattern IS
+    'A regular expression for a body in which one of some members, at any depth, has a value; null where none can';
+REVOKE ALL ON FUNCTION hookfast_data.term_pattern FROM PUBLIC;

@@ -1,0 +1,139 @@
+//! The index of new events: one that fails stops no other, and what is left out is searched where a person's data is
+//! erased.
+
+use super::Story;
+use hookfast::domain::SearchTerms;
+use hookfast::store::EventIndexer;
+use sqlx::Connection;
+
+const MARKED: &str = "SELECT string_agg(k.key, ' ') FROM hookfast_data.search_terms t JOIN hookfast_data.idempotency_keys k USING (event_id) WHERE t.term = ''";
+
+impl Story {
+    /// Indexes what is old enough; answers with how many events have search terms.
+    pub(super) async fn index(&self) -> String {
+        let mut indexer = EventIndexer::default();
+        while indexer.step(&self.pool).await.expect("a batch") {}
+        self.text("SELECT count(DISTINCT event_id) FROM hookfast_data.search_terms").await
+    }
+
+    /// An order with that payload instead of its own.
+    async fn came_with(&self, n: u32, payload: &str) {
+        self.run(&format!("SELECT order_came({n}); UPDATE hookfast_data.events SET body = convert_to({payload}, 'UTF8') WHERE id = event_of({n})"))
+            .await;
+    }
+
+    async fn erasable(&self, term: &str) -> String {
+        self.text(&format!("SELECT matching FROM hookfast.erase_all(term => '{term}')")).await
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
+    let story = Story::new().await;
+    story.run("SELECT order_came(n) FROM generate_series(1, 7) n").await;
+    story.run("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> 'request-3')").await;
+    assert_eq!(story.index().await, "7", "the third by its mark");
+    assert_eq!(story.text(MARKED).await, "order:request-3:completed");
+    let terms =
+        "SELECT string_agg(term, ' ' ORDER BY term) FROM hookfast_data.search_terms WHERE term LIKE 'request-%'";
+    assert_eq!(story.text(terms).await, "request-1 request-2 request-4 request-5 request-6 request-7");
+    let log = "SELECT details->>'why' FROM hookfast_data.operator_log WHERE what = 'event.not_indexed' AND subject = event_of(3)::text";
+    assert_eq!(story.text(log).await, "SQLSTATE 23514");
+    assert_eq!(story.erasable("request-3").await, "1");
+    story.run("SELECT order_came(8, minutes_ago => 2)").await;
+    assert_eq!(story.index().await, "8", "and it goes on");
+}
+
+#[tokio::test]
+async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with_it() {
+    let story = Story::new().await;
+    story
+        .came_with(
+            1,
+            "(SELECT jsonb_agg(jsonb_build_object('iccid', 'card ' || n)) FROM generate_series(1, 150) n)::text",
+        )
+        .await;
+    story.came_with(2, r#"'{"iccid": "card 1", "x": "' || repeat('x', 1100000) || '"}'"#).await;
+    story.came_with(3, r#"'{"\u0069ccid": "card\u00201"}'"#).await;
+    story.index().await;
+    assert_eq!(story.text(MARKED).await, "order:request-1:completed order:request-2:completed");
+    assert_eq!(story.text("SELECT count(*) FROM hookfast_data.search_terms WHERE term LIKE 'card %'").await, "101");
+    assert_eq!(story.erasable("card 1").await, "3");
+    assert_eq!(story.erasable("card 150").await, "1");
+    assert_eq!(story.erasable("card 151").await, "0");
+    assert_eq!(story.erasable("").await, "0", "the mark is no term");
+    assert_eq!(story.text("SELECT count(*) FROM hookfast.find('')").await, "0");
+    story.run("SELECT hookfast.erase_all(term => 'card 1', why => 'asked', at_most => 3)").await;
+    assert_eq!(story.text("SELECT count(*) FROM hookfast_data.search_terms").await, "0");
+}
+
+#[tokio::test]
+async fn what_is_enqueued_with_too_much_is_marked_at_once() {
+    let story = Story::new().await;
+    story.run("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
+    for (n, payload) in [
+        (1, "SELECT jsonb_agg(jsonb_build_object('order', n)) FROM generate_series(1, 120) n"),
+        (2, "SELECT (repeat('[', 5000) || '{\"order\": 7777}' || repeat(']', 5000))::jsonb"),
+        (3, "SELECT jsonb_agg(jsonb_build_object('x', n) || '{\"order\": 7777}') FROM generate_series(1, 2000) n"),
+        (4, "SELECT '{\"order\": 7777}'::jsonb"),
+    ] {
+        story.run(&format!("SELECT hookfast.enqueue('own', 'own.paid', ({payload}), 'key-{n}')")).await;
+    }
+    assert_eq!(story.text(MARKED).await, "key-1 key-2 key-3");
+    assert_eq!(story.erasable("7777").await, "3");
+    assert_eq!(story.erasable("120").await, "1");
+}
+
+#[tokio::test]
+async fn who_erases_finds_what_is_not_indexed_yet_however_much_that_is() {
+    let story = Story::new().await;
+    story.run("SELECT order_came(n) FROM generate_series(1, 5003) n").await;
+    assert_eq!(
+        story.text("SELECT count(*) FROM hookfast.find('request-1')").await,
+        "0",
+        "only the newest are searched"
+    );
+    assert_eq!(story.erasable("request-1").await, "1");
+    assert_eq!(story.text("SELECT count(*) FROM hookfast.find('request-5003')").await, "1");
+}
+
+#[tokio::test]
+async fn conflicts_are_announced_while_the_indexer_is_busy() {
+    let story = Story::new().await;
+    story.run("SELECT order_came(n) FROM generate_series(1, 4) n; UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id IN (event_of(2), event_of(3))").await;
+    let mut connection = story.database.connect().await;
+    let mut indexing = connection.begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM hookfast_data.next_events(1, 1, 1)")
+        .execute(&mut *indexing)
+        .await
+        .expect("locks the index");
+    for announced in ["1", "1", "0"] {
+        assert_eq!(story.text("SELECT hookfast_data.announce_conflicts(1)").await, announced);
+    }
+    assert_eq!(story.text("SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.conflict'").await, "2");
+}
+
+/// An event is looked for in its body by another program than the one that indexes it.
+#[tokio::test]
+async fn a_body_is_searched_by_the_rule_that_indexes_it() {
+    let story = Story::new().await;
+    let fields = ["id".to_owned(), "größe".to_owned(), "a.b \"c\"".to_owned()];
+    let written = "ARRAY['id', 'größe', 'a.b \"c\"']";
+    for body in [
+        r#"{"id": "a", "x": [{"ID" : 2.50}, {"y": {"Größe": -1e3}}]}"#,
+        r#"{"\u0069D": "\u0061\/\"b", "GR\u00d6SSE": 1, "GRÖSSE": "x", "gr\u00F6\u00dfe": "\ud83d\ude00é\\n\n"}"#,
+        r#"{"a.b \"c\"": "(+)*[x]{2}^$|.?", "aXb \"c\"": "no", "id": "5 "}"#,
+        r#"{"note": "say \"id\": 5", "ids": 6, "i": "id", "x": ["id", 7], "id": true}"#,
+    ] {
+        let quoted = body.replace('\'', "''");
+        let found = SearchTerms::of(body.as_bytes(), &fields).terms;
+        let others = ["2.5", "a ", "5", "6", "7", "no", "id", "1000", "(+)*", "-1e3", "a"].map(ToOwned::to_owned);
+        for term in found.iter().cloned().chain(others) {
+            let matches = format!(
+                "SELECT hookfast_data.body_matches(convert_to('{quoted}', 'UTF8'), hookfast_data.term_pattern({written}, '{}'))",
+                term.replace('\'', "''")
+            );
+            assert_eq!(story.text(&matches).await, found.contains(&term).to_string(), "{term} in {body}");
+        }
+    }
+}
