@@ -1,6 +1,6 @@
 //! Connections to Postgres, each with the settings of what it is for.
 
-use super::StoreError;
+use super::{StoreError, session};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, Row,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
@@ -41,38 +41,6 @@ impl Role {
             Self::Quarantine => "hookfast quarantine",
             Self::General => "hookfast",
         }
-    }
-
-    /// How long a statement waits for a row that somebody holds. A settlement comes again, a sender has to.
-    fn lock_timeout(self) -> Option<Duration> {
-        match self {
-            Self::Ingest | Self::Quarantine | Self::Claim => Some(Duration::from_secs(1)),
-            Self::Settle => Some(Duration::from_millis(200)),
-            Self::Lease | Self::Transaction | Self::General => None,
-        }
-    }
-
-    /// Start-up settings. `jit = off` everywhere: the routing join otherwise costs 160–340 ms a statement.
-    /// `synchronous_commit = on` is ours to say, since a 200 depends on it.
-    fn settings(self) -> Vec<(&'static str, String)> {
-        let on = |on| if on { "on" } else { "off" };
-        let mut settings = vec![
-            ("jit", "off".to_owned()),
-            ("default_transaction_isolation", "read committed".to_owned()),
-            ("synchronous_commit", on(self != Self::Claim).to_owned()),
-            ("client_min_messages", "warning".to_owned()),
-            ("statement_timeout", if self == Self::Lease { "5s" } else { "30s" }.to_owned()),
-            ("idle_in_transaction_session_timeout", "60s".to_owned()),
-        ];
-        if let Some(timeout) = self.lock_timeout() {
-            settings.push(("lock_timeout", timeout.as_millis().to_string()));
-        }
-        // With the ctid joins these keep the plans of claim and settle the same in every state of the tables.
-        if matches!(self, Self::Claim | Self::Settle) {
-            let planner = ["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"];
-            settings.extend(planner.map(|name| (name, "off".to_owned())));
-        }
-        settings
     }
 }
 
@@ -125,6 +93,7 @@ impl Database {
     pub async fn connect(&self, role: Role) -> Result<Connection, StoreError> {
         let connecting = async {
             let mut inner = self.options(role).connect().await?;
+            session::prepare(&mut inner).await?;
             let epoch = match role {
                 Role::Claim | Role::Settle | Role::Lease | Role::Transaction => Some(server_epoch(&mut inner).await?),
                 _ => None,
@@ -143,6 +112,7 @@ impl Database {
             .max_connections(size)
             .acquire_timeout(CONNECT_TIMEOUT)
             .idle_timeout(Duration::from_secs(60))
+            .after_connect(|connection, _| Box::pin(session::prepare(connection)))
             .connect_lazy_with(self.options(role))
     }
 }

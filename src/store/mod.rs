@@ -18,6 +18,7 @@ mod indexes;
 mod ingest;
 mod inspect;
 mod lease;
+mod locks;
 mod migrate;
 mod notify;
 mod order;
@@ -31,6 +32,7 @@ mod rescue;
 mod retention;
 mod roles;
 mod rollups;
+mod session;
 mod settle;
 mod transaction;
 

@@ -27,7 +27,7 @@ impl Connection {
     /// # Errors
     /// Where the statement failed: they find the work by polling.
     pub async fn notify(&mut self) -> Result<(), StoreError> {
-        sqlx::query("SELECT pg_notify($1, '')")
+        sqlx::query("SELECT hookfast_data.notify($1, '')")
             .bind(Channel::Wake.name())
             .execute(&mut self.inner)
             .await

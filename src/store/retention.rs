@@ -1,6 +1,10 @@
 //! Retention: what is kept how long, and what goes, a day at a time.
 
-use super::{Connection, Database, Role, StoreError, clock::interval_millis};
+use super::{
+    Connection, Database, Role, StoreError,
+    clock::interval_millis,
+    locks::{Alone, LongWork},
+};
 use crate::domain::Retention;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
@@ -60,28 +64,21 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
 /// # Errors
 /// Where a statement failed; what has gone before it is gone.
 pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
+    let Some(mut alone) = Alone::with(database, LongWork::Retention).await? else { return Ok(Left::default()) };
     let mut connection = database.connect(Role::General).await?;
-    let left = match alone(&mut connection).await {
-        Ok(true) => round(&mut connection, stop).await,
-        Ok(false) => Ok(Left::default()),
-        Err(error) => Err(error),
-    };
-    // The lock goes with the connection.
+    let left = round(&mut connection, &mut alone, stop).await;
     connection.close().await;
+    alone.end().await;
     left.map_err(StoreError::new("retention"))
 }
 
-/// One process at a time.
-async fn alone(connection: &mut Connection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT pg_try_advisory_lock(x'72657461696e'::bigint)").fetch_one(&mut connection.inner).await
-}
-
-async fn round(connection: &mut Connection, stop: impl Fn() -> bool) -> Result<Left, sqlx::Error> {
+async fn round(connection: &mut Connection, alone: &mut Alone, stop: impl Fn() -> bool) -> Result<Left, sqlx::Error> {
     let connection = &mut connection.inner;
     sqlx::raw_sql(SLOW).execute(&mut *connection).await?;
     let mut left = Left::default();
     for class in ["keys", "rollups", "dead_letters"] {
         while may_leave(connection, class).await? && !stop() {
+            alone.check().await?;
             let leave = sqlx::query_scalar("SELECT hookfast_data.leave_rows($1, $2)").bind(class).bind(BATCH);
             let rows: i64 = leave.fetch_one(&mut *connection).await?;
             left.rows += rows;
@@ -96,6 +93,7 @@ async fn round(connection: &mut Connection, stop: impl Fn() -> bool) -> Result<L
             if stop() {
                 break;
             }
+            alone.check().await?;
             let (day, suffix): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             let empty = sqlx::query_scalar("SELECT hookfast_data.empty_day($1::date)").bind(&day);
             match empty.fetch_one(&mut *connection).await? {

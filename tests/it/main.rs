@@ -26,5 +26,6 @@ mod runbook;
 mod sources;
 mod sql_document;
 mod store;
+mod strangers;
 mod support;
 mod upgrades;

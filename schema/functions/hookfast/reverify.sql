@@ -25,7 +25,7 @@ BEGIN
         UPDATE hookfast_data.quarantine q SET asked = 'reverify', asked_by = session_user, answer = NULL
             WHERE q.id = ANY (rows) AND q.asked IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;
-        PERFORM pg_notify('hookfast_quarantine', '');
+        PERFORM hookfast_data.notify('hookfast_quarantine', '');
         PERFORM hookfast_data.log('quarantine.reverify', coalesce(reverify.source, 'all'),
             jsonb_build_object('count', changed, 'last_after', reverify.last_after));
     END IF;

@@ -1,7 +1,8 @@
 -- Ends those of some free deliveries, locked by the caller, whose payload does not pass; answers with the others.
 CREATE OR REPLACE FUNCTION hookfast_data.filter_out(handler smallint, filter jsonpath,
     deliveries bigint[]) RETURNS bigint[]
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     unwanted bigint[];
     keys text[];

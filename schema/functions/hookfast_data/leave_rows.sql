@@ -1,6 +1,7 @@
 -- What else leaves: in batches, so that no statement is long. Answers with how many rows went.
 CREATE OR REPLACE FUNCTION hookfast_data.leave_rows(class text, most bigint) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     keeps interval := (SELECT r.keep FROM hookfast_data.retention r WHERE r.class = leave_rows.class);
     went bigint := 0;

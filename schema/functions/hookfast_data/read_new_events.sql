@@ -2,7 +2,7 @@
 -- smaller id than one that is: so it stops ten seconds before the oldest transaction of ours that may still store one.
 -- (What is enqueued is read in its own transaction.)
 CREATE OR REPLACE FUNCTION hookfast_data.read_new_events(most bigint) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     since uuid;
     bound uuid;
@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     SELECT d.upto INTO since FROM hookfast_data.digest d FOR UPDATE SKIP LOCKED;
     -- Not while somebody erases: what finds an event must not be written after it was erased.
-    IF NOT FOUND OR NOT pg_try_advisory_xact_lock_shared(x'686973746f7279'::bigint) THEN
+    IF NOT FOUND OR NOT hookfast_data.try_share_history() THEN
         RETURN 0;
     END IF;
     SELECT hookfast_data.id_at(least(clock_timestamp(),

@@ -2,7 +2,8 @@
 CREATE OR REPLACE FUNCTION hookfast_data.source_counts(of_source text)
     RETURNS TABLE (last_event_at timestamptz, last_hour bigint, usual_hour numeric, usual_since_last numeric,
         duplicates bigint, conflicts bigint, rejected bigint, rejects jsonb, stored_15 bigint, rejected_15 bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     WITH last AS (
         SELECT (SELECT r.minute FROM hookfast_data.rollups r
             WHERE r.subject = 'source:' || of_source AND r.counter = 'stored' ORDER BY r.minute DESC LIMIT 1) AS at

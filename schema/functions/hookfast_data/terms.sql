@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.terms(body bytea, fields text[]) RETURNS SETOF text
-    LANGUAGE sql STABLE ROWS 5 AS $$
+    LANGUAGE sql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp SET jit = off SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT DISTINCT left(m.value #>> '{}', 200)
     FROM (SELECT hookfast_data.as_jsonb(terms.body) AS payload
         WHERE cardinality(fields) > 0 AND octet_length(terms.body) <= 262144) b

@@ -4,6 +4,7 @@
 
 mod check;
 mod error;
+mod lock;
 mod numbered;
 mod objects;
 mod patience;
@@ -28,9 +29,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// The version of the schema this program was written for, and the oldest it can run on.
 const VERSION: i32 = 2;
-
-/// "hookfast" in ASCII: what the processes agree to lock while one of them migrates.
-const LOCK: i64 = 0x686f_6f6b_6661_7374;
 
 /// How long a migration waits for a lock in one go: whoever comes after it, as ingest, waits behind it for as long.
 const LOCK_TIMEOUT: &str = "100ms";
@@ -101,10 +99,7 @@ async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -
     // A migration may take longer than anything else, but may not queue in front of ingest.
     let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
     sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection).await.map_err(StoreError::new("migrate"))?;
-    // Tried and polled, not waited for: a waiter's snapshot would deadlock with CREATE INDEX CONCURRENTLY.
-    while !lock(connection).await? {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    lock::wait(connection).await?;
     let mut patience = Patience::new(patience);
     let before = numbered::pending(connection, schema).await?.len();
     loop {
@@ -123,12 +118,4 @@ async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -
 async fn anything_pending(connection: &mut PgConnection, schema: &Schema) -> Result<bool, MigrateError> {
     Ok(!numbered::pending(connection, schema).await?.is_empty()
         || !replace::pending(connection, schema).await?.is_empty())
-}
-
-async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(LOCK)
-        .fetch_one(connection)
-        .await
-        .map_err(StoreError::new("lock the migrations"))
 }

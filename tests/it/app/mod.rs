@@ -10,6 +10,7 @@ mod ordered;
 mod pull;
 mod rate;
 mod sql_handler;
+mod strangers;
 mod subscribers;
 mod transactional;
 mod wire;
