@@ -32,4 +32,5 @@ INSERT INTO hookfast_data.news_types VALUES
         'a source''s quarantine is full, and its requests with a wrong signature are answered 503'),
     ('hookfast.retention.announced', 'something is about to be dropped by retention for the first time');
 
-INSERT INTO hookfast_data.sources (name, kind, secret_fields) VALUES ('hookfast', 'hookfast', '{why,error}');
+INSERT INTO hookfast_data.sources (name, kind, secret_fields)
+VALUES ('hookfast', 'hookfast', '{why,error,idempotency_key}');

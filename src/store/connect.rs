@@ -1,6 +1,6 @@
 //! Connections to Postgres, each with the settings of what it is for.
 
-use super::{StoreError, error::within};
+use super::{StoreError, error::within, session_settings};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, Row,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
@@ -55,20 +55,10 @@ impl Role {
             Self::General => "hookfast",
         }
     }
-
-    /// How long a statement waits for a row that somebody holds. A settlement comes again, a sender has to.
-    fn lock_timeout(self) -> Option<Duration> {
-        match self {
-            Self::Ingest | Self::Quarantine | Self::Claim => Some(Duration::from_secs(1)),
-            Self::Settle => Some(Duration::from_millis(200)),
-            Self::Lease | Self::Transaction | Self::General => None,
-        }
-    }
-
     /// How long a statement may take: by the server's clock, and on this side, where the answer may never come. Of
     /// ingest no sender waits for longer, and a second try has to fit into what it waits; a lease has to be renewed in
     /// time on another connection.
-    fn timeouts(self) -> (Duration, Duration) {
+    pub(super) fn timeouts(self) -> (Duration, Duration) {
         let seconds = Duration::from_secs;
         match self {
             Self::Lease => (seconds(4), seconds(5)),
@@ -76,36 +66,6 @@ impl Role {
             Self::Claim => (seconds(10), seconds(10) + MARGIN),
             Self::Settle | Self::Transaction | Self::General => (seconds(30), seconds(30) + MARGIN),
         }
-    }
-
-    /// Start-up settings. `jit = off` everywhere: the routing join otherwise costs 160–340 ms a statement.
-    /// `synchronous_commit = on` is ours to say, since a 200 depends on it.
-    fn settings(self) -> Vec<(&'static str, String)> {
-        let on = |on| if on { "on" } else { "off" };
-        let mut settings = vec![
-            ("jit", "off".to_owned()),
-            ("default_transaction_isolation", "read committed".to_owned()),
-            ("synchronous_commit", on(self != Self::Claim).to_owned()),
-            ("client_min_messages", "warning".to_owned()),
-            ("statement_timeout", self.timeouts().0.as_millis().to_string()),
-            // So that the server, too, lets go of a connection that we have lost, and of its locks. sqlx cannot set
-            // keepalives on our side; the deadlines are there for that.
-            ("idle_in_transaction_session_timeout", "60s".to_owned()),
-            ("idle_session_timeout", "10min".to_owned()),
-            ("tcp_keepalives_idle", "30".to_owned()),
-            ("tcp_keepalives_interval", "10".to_owned()),
-            ("tcp_keepalives_count", "3".to_owned()),
-            ("tcp_user_timeout", "60s".to_owned()),
-        ];
-        if let Some(timeout) = self.lock_timeout() {
-            settings.push(("lock_timeout", timeout.as_millis().to_string()));
-        }
-        // With the ctid joins these keep the plans of claim and settle the same in every state of the tables.
-        if matches!(self, Self::Claim | Self::Settle) {
-            let planner = ["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"];
-            settings.extend(planner.map(|name| (name, "off".to_owned())));
-        }
-        settings
     }
 }
 
@@ -179,6 +139,7 @@ impl Database {
     pub async fn connect(&self, role: Role) -> Result<Connection, StoreError> {
         let connecting = async {
             let mut inner = self.options(role).connect().await?;
+            session_settings::prepare(&mut inner).await?;
             let epoch = match role {
                 Role::Claim | Role::Settle | Role::Lease | Role::Transaction => Some(server_epoch(&mut inner).await?),
                 _ => None,
@@ -198,6 +159,7 @@ impl Database {
             .before_acquire(|connection, _| Box::pin(answers(connection)))
             .after_release(|connection, _| Box::pin(answers(connection)))
             .idle_timeout(Duration::from_secs(60))
+            .after_connect(|connection, _| Box::pin(session_settings::prepare(connection)))
             .connect_lazy_with(self.options(role))
     }
 }

@@ -92,12 +92,13 @@ impl Floors {
 
     /// Learns from a claim's due lane: the latest due time claimed, in microseconds.
     pub fn saw_due(&mut self, latest: i64) {
-        self.due = self.due.max(latest - DUE_LAG);
+        self.due = self.due.max(latest.saturating_sub(DUE_LAG));
     }
 
     /// A transaction committed deliveries that were due at that time, in microseconds, or later: they are looked for.
+    /// Anybody may say so, and any time: before 1970 there is none, and a claim could not compute with it.
     pub fn heard_late(&mut self, due: i64) {
-        self.due = self.due.min(due - 1);
+        self.due = self.due.min(due.saturating_sub(1).max(0));
     }
 }
 
@@ -148,6 +149,22 @@ mod tests {
         assert_eq!(floors.for_claim(later(start, 29_001)).0, 0);
         floors.saw_fresh(later(start, 31_000), seen(5, 9100, 3000, false));
         assert_eq!(floors.for_claim(later(start, 31_001)).0, 1000);
+    }
+
+    #[test]
+    fn no_due_time_that_is_heard_or_seen_makes_a_floor_that_a_claim_cannot_compute_with() {
+        let start = Instant::now();
+        for due in [i64::MIN, i64::MIN + 1, -9_000_000_000_000_000_000, -1, 0, 1, i64::MAX] {
+            let mut floors = Floors::new(start);
+            let _ = floors.for_claim(start);
+            floors.saw_due(100_000_000);
+            floors.heard_late(due);
+            let floor = floors.for_claim(start).1;
+            assert!((0..=70_000_000).contains(&floor), "{due} {floor}");
+            assert!(floor < due.max(1), "what is due at {due} is looked for");
+            floors.saw_due(i64::MIN);
+            assert_eq!(floors.for_claim(start).1, floor);
+        }
     }
 
     #[test]

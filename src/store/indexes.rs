@@ -4,13 +4,11 @@ use super::{
     Database, Role, StoreError,
     connect::LONGEST,
     error::{told, within},
+    locks::{Alone, LongWork},
 };
 use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::time::{Duration, Instant};
-
-/// "indexes " in ASCII: what the processes agree to lock while one of them builds.
-const LOCK: i64 = 0x696e_6465_7865_7320;
 
 /// A piece is attached under a lock that its partition's readers and writers would queue behind: for so long, and, in all,
 /// so often, so long apart. What is left is for the next round.
@@ -68,19 +66,17 @@ const PIECES: &str = "\
 /// Where the database cannot be asked, or something could not be built; the rest was, and what is missing costs time
 /// and nothing else.
 pub async fn ensure_indexes(database: &Database) -> Result<usize, StoreError> {
+    let Some(mut alone) = Alone::with(database, LongWork::Indexes).await? else { return Ok(0) };
     let mut connection = database.connect(Role::General).await?;
-    let built = within(LONGEST, "build indexes", build(&mut connection.inner)).await;
-    // The lock goes with the connection.
+    let built = within(LONGEST, "build indexes", build(&mut connection.inner, &mut alone)).await;
     connection.close().await;
+    alone.end().await;
     built
 }
 
-async fn build(connection: &mut PgConnection) -> Result<usize, sqlx::Error> {
+async fn build(connection: &mut PgConnection, alone: &mut Alone) -> Result<usize, sqlx::Error> {
     sqlx::raw_sql("SET statement_timeout = 0").execute(&mut *connection).await?;
-    if !sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(&mut *connection).await? {
-        return Ok(0);
-    }
-    let mut builder = Builder { connection, tries: TRIES, built: 0, failed: None };
+    let mut builder = Builder { connection, alone, tries: TRIES, built: 0, failed: None };
     for (name, on) in INDEXES {
         builder.ensure(name, on).await;
     }
@@ -93,6 +89,7 @@ async fn build(connection: &mut PgConnection) -> Result<usize, sqlx::Error> {
 /// What cannot be built keeps nothing else from being built.
 struct Builder<'c> {
     connection: &'c mut PgConnection,
+    alone: &'c mut Alone,
     /// How many more times a piece may fail to be attached.
     tries: u32,
     built: usize,
@@ -103,6 +100,7 @@ impl Builder<'_> {
     /// Whether the index is there now.
     async fn ensure(&mut self, name: &str, on: &str) -> bool {
         let building = async {
+            self.alone.check().await?;
             match sqlx::query_scalar(VALID).bind(name).fetch_optional(&mut *self.connection).await? {
                 Some(true) => return Ok(false),
                 Some(false) => self.execute(&format!("DROP INDEX CONCURRENTLY hookfast_data.{name}")).await?,

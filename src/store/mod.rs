@@ -19,6 +19,7 @@ mod indexes;
 mod ingest;
 mod inspect;
 mod lease;
+mod locks;
 mod migrate;
 mod notify;
 mod order;
@@ -34,6 +35,7 @@ mod roles;
 mod rollups;
 mod rounds;
 mod session;
+mod session_settings;
 mod settle;
 mod transaction;
 

@@ -32,13 +32,8 @@ impl Connection {
     /// # Errors
     /// Where the statement failed: they find the work by polling.
     pub async fn notify(&mut self) -> Result<(), StoreError> {
-        within(
-            self.deadline(),
-            "notify",
-            sqlx::query("SELECT pg_notify($1, '')").bind(Channel::Wake.name()).execute(&mut self.inner),
-        )
-        .await
-        .map(drop)
+        let notify = sqlx::query("SELECT hookfast_data.notify($1, '')").bind(Channel::Wake.name());
+        within(self.deadline(), "notify", notify.execute(&mut self.inner)).await.map(drop)
     }
 }
 

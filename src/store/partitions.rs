@@ -1,14 +1,11 @@
 //! The days of `events`, `attempts` and `search_terms`: partitions by ranges of event ids, made ahead.
 
-use super::{StoreError, connect::POOLED, error::within};
+use super::{StoreError, connect::POOLED, error::within, locks::lock};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row};
 use std::time::Duration;
 
 /// How many days ahead there are partitions.
 const DAYS_AHEAD: i32 = 14;
-
-/// "partitio" in ASCII: what the processes agree to lock while one of them makes partitions.
-const LOCK: i64 = 0x7061_7274_6974_696f;
 
 /// DDL of the running program may be late, but may not queue in front of ingest.
 const LOCK_TIMEOUT: &str = "100ms";
@@ -76,7 +73,7 @@ async fn make(
     lower: &str,
     upper: &str,
 ) -> Result<(), sqlx::Error> {
-    let prepare = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SELECT pg_advisory_xact_lock({LOCK})");
+    let prepare = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
     let attach = format!(
         "CREATE TABLE IF NOT EXISTS hookfast_data.{partition} (LIKE hookfast_data.{parent} INCLUDING ALL); \
          ALTER TABLE hookfast_data.{parent} ATTACH PARTITION hookfast_data.{partition} \
@@ -87,6 +84,7 @@ async fn make(
         let mut transaction = connection.begin().await?;
         let making = async {
             sqlx::raw_sql(AssertSqlSafe(prepare.as_str())).execute(&mut *transaction).await?;
+            lock(&mut transaction, "partitions").await?;
             let attached: bool = sqlx::query_scalar(ATTACHED).bind(partition).fetch_one(&mut *transaction).await?;
             if !attached {
                 sqlx::raw_sql(AssertSqlSafe(attach.as_str())).execute(&mut *transaction).await?;

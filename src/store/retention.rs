@@ -5,6 +5,7 @@ use super::{
     clock::interval_millis,
     connect::{LONGEST, POOLED},
     error::{told, within},
+    locks::{Alone, LongWork},
 };
 use crate::domain::Retention;
 use crate::throttle::throttled;
@@ -74,34 +75,24 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
 /// # Errors
 /// Where the database cannot be asked; what has gone before is gone.
 pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
+    let Some(mut alone) = Alone::with(database, LongWork::Retention).await? else { return Ok(Left::default()) };
     let mut connection = database.connect(Role::General).await?;
-    let run = async {
-        if !alone(&mut connection).await? {
-            return Ok(Left::default());
-        }
-        round(&mut connection, stop).await
-    };
-    let left = within(LONGEST, "retention", run).await;
-    // The lock goes with the connection.
+    let left = within(LONGEST, "retention", round(&mut connection, &mut alone, stop)).await;
     connection.close().await;
+    alone.end().await;
     left
-}
-
-/// One process at a time.
-async fn alone(connection: &mut Connection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT pg_try_advisory_lock(x'72657461696e'::bigint)").fetch_one(&mut connection.inner).await
 }
 
 /// The days first: they give back most, and rows may take as long as the round. What fails is tried in the next round,
 /// and keeps nothing else from going.
-async fn round(connection: &mut Connection, stop: impl Fn() -> bool) -> Result<Left, sqlx::Error> {
+async fn round(connection: &mut Connection, alone: &mut Alone, stop: impl Fn() -> bool) -> Result<Left, sqlx::Error> {
     let connection = &mut connection.inner;
     sqlx::raw_sql(SLOW).execute(&mut *connection).await?;
     let mut left = Left::default();
-    let days = days(connection, &mut left, &stop).await;
+    let days = days(connection, alone, &mut left, &stop).await;
     left.or_later(days, "days of events")?;
     for class in ["keys", "rollups", "dead_letters"] {
-        let rows = rows(connection, class, &mut left, &stop).await;
+        let rows = rows(connection, alone, class, &mut left, &stop).await;
         left.or_later(rows, class)?;
     }
     Ok(left)
@@ -112,7 +103,12 @@ impl Left {
     fn or_later(&mut self, result: Result<(), sqlx::Error>, what: &str) -> Result<(), sqlx::Error> {
         match result {
             Err(error) if matches!(error, sqlx::Error::Database(_)) => {
-                tracing::error!(%error, what, "what is old could not go; everything else goes, and this is tried again");
+                throttled!(
+                    error,
+                    error = told(&error),
+                    what,
+                    "what is old could not go; everything else goes, and this is tried again"
+                );
                 self.failed += 1;
                 Ok(())
             }
@@ -123,6 +119,7 @@ impl Left {
 
 async fn days(
     connection: &mut sqlx::PgConnection,
+    alone: &mut Alone,
     left: &mut Left,
     stop: &impl Fn() -> bool,
 ) -> Result<(), sqlx::Error> {
@@ -134,6 +131,7 @@ async fn days(
         if stop() {
             break;
         }
+        alone.check().await?;
         let (name, suffix): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let emptied = day(connection, &name, &suffix, left).await;
         left.or_later(emptied, &name)?;
@@ -158,12 +156,14 @@ async fn day(connection: &mut sqlx::PgConnection, day: &str, suffix: &str, left:
 
 async fn rows(
     connection: &mut sqlx::PgConnection,
+    alone: &mut Alone,
     class: &str,
     left: &mut Left,
     stop: &impl Fn() -> bool,
 ) -> Result<(), sqlx::Error> {
     let mut since = "-infinity".to_owned();
     while may_leave(connection, class).await? && !stop() {
+        alone.check().await?;
         let (rows, upto): (i64, String) =
             sqlx::query_as("SELECT went, upto::text FROM hookfast_data.leave_rows($1, $2, $3::timestamptz)")
                 .bind(class)

@@ -1,16 +1,18 @@
 //! The database roles of people: who reads the views, and who operates.
 
-use super::{Database, Role, StoreError, connect::POOLED, error::within};
+use super::{Database, Role, StoreError, connect::POOLED, error::within, locks::lock};
 use crate::domain::{RoleName, RoleNames};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-
-/// "roles   " in ASCII: what the processes agree to lock while one of them grants.
-const LOCK: i64 = 0x726f_6c65_7320_2020;
 
 /// What readers may call; operators may call everything in the schema.
 const READERS: [&str; 6] = ["id_at", "find", "timeline", "explain", "status", "retention_preview"];
 
 const IS_SET: &str = "SELECT EXISTS (SELECT FROM hookfast_data.settings s WHERE s.name = $1 AND s.value = $2)";
+/// The name a setting had, where it has another now: $1 the setting, $2 its name now. Locked, since it is changed next.
+const FORMER: &str = "SELECT value FROM hookfast_data.settings WHERE name = $1 AND value <> $2 FOR UPDATE";
+
+/// That a role was replaced, by whom, and what became of the former one's rights.
+const LOG_CHANGE: &str = "SELECT hookfast_data.log('role.changed', $1, jsonb_build_object('role', $2, 'former', $3))";
 
 const SETTING: &str = "INSERT INTO hookfast_data.settings AS s (name, value) VALUES ($1, $2) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE s.value <> excluded.value";
@@ -69,17 +71,21 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
             Found::Missing => roles.missing.push(name.clone()),
         }
     }
+    if !is_anything_lacking(connection, [&reader, &operator], &roles).await? {
+        roles.granted = [reader, operator].into_iter().filter(|name| !roles.missing.contains(name)).collect();
+        return Ok(roles);
+    }
     // Two that grant at once would trip over each other's catalog rows.
     let mut transaction = connection.begin().await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+    lock(&mut transaction, "roles").await?;
+    // Before anything is granted: what was the one's name may be the other's now.
+    for (setting, name) in [("reader_role", &reader), ("operator_role", &operator)] {
+        revoke_former(&mut transaction, setting, name).await?;
+    }
     for (setting, name, callable) in
         [("reader_role", &reader, Some(READERS.as_slice())), ("operator_role", &operator, None)]
     {
-        // A start that changes nothing writes nothing.
-        let set: bool = sqlx::query_scalar(IS_SET).bind(setting).bind(name).fetch_one(&mut *transaction).await?;
-        if !set {
-            sqlx::query(SETTING).bind(setting).bind(name).execute(&mut *transaction).await?;
-        }
+        sqlx::query(SETTING).bind(setting).bind(name).execute(&mut *transaction).await?;
         if roles.missing.contains(name) {
             continue;
         }
@@ -93,6 +99,46 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
     }
     transaction.commit().await?;
     Ok(roles)
+}
+
+/// Only asked, since the lock is written: a start that changes nothing writes nothing.
+async fn is_anything_lacking(
+    connection: &mut PgConnection,
+    [reader, operator]: [&String; 2],
+    roles: &Roles,
+) -> Result<bool, sqlx::Error> {
+    for (setting, name, callable) in
+        [("reader_role", reader, Some(READERS.as_slice())), ("operator_role", operator, None)]
+    {
+        let set: bool = sqlx::query_scalar(IS_SET).bind(setting).bind(name).fetch_one(&mut *connection).await?;
+        if !set {
+            return Ok(true);
+        }
+        if !roles.missing.contains(name) {
+            let lacks = sqlx::query_scalar::<_, String>(LACKS).bind(name).bind(callable);
+            if !lacks.fetch_all(&mut *connection).await?.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Takes the rights on the public schema from a role that the setting named before, with a line in the operator log.
+async fn revoke_former(transaction: &mut PgConnection, setting: &str, name: &str) -> Result<(), sqlx::Error> {
+    let former: Option<String> =
+        sqlx::query_scalar(FORMER).bind(setting).bind(name).fetch_optional(&mut *transaction).await?;
+    let Some(former) = former else { return Ok(()) };
+    let exists = "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)";
+    if sqlx::query_scalar(exists).bind(&former).fetch_one(&mut *transaction).await? {
+        let from = quoted(&former);
+        let revoke = format!(
+            "REVOKE ALL ON ALL TABLES IN SCHEMA hookfast FROM {from}; \
+             REVOKE ALL ON ALL FUNCTIONS IN SCHEMA hookfast FROM {from}; REVOKE ALL ON SCHEMA hookfast FROM {from}"
+        );
+        sqlx::raw_sql(AssertSqlSafe(revoke)).execute(&mut *transaction).await?;
+    }
+    sqlx::query(LOG_CHANGE).bind(setting).bind(name).bind(&former).execute(&mut *transaction).await.map(drop)
 }
 
 /// The configuration's, else what was set before: a command without the configuration changes no names.

@@ -121,6 +121,8 @@ impl Claimer {
                     }
                     Err(error) => {
                         uncertain = true;
+                        // Whatever it was: what is remembered must not make the next claim fail as well.
+                        memory = Memory::new(None);
                         throttled!(warn, %error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
                     }
                 }

@@ -28,5 +28,6 @@ mod send;
 mod sources;
 mod sql_document;
 mod store;
+mod strangers;
 mod support;
 mod upgrades;

@@ -81,9 +81,9 @@ BEGIN
     IF taken IS NULL THEN
         RETURN;
     END IF;
-    INSERT INTO hookfast_data.leases (kind, holder, handlers, deliveries, claimed_in, expires_at)
-    VALUES ('pull', coalesce(claim.holder, '?'), ARRAY[h.id], taken, pg_current_xact_id(),
-        clock_timestamp() + claim.lease)
+    INSERT INTO hookfast_data.leases (id, kind, holder, handlers, deliveries, claimed_in, expires_at)
+    OVERRIDING SYSTEM VALUE VALUES (hookfast_data.new_lease_id(), 'pull', coalesce(claim.holder, '?'), ARRAY[h.id],
+        taken, pg_current_xact_id(), clock_timestamp() + claim.lease)
     RETURNING id INTO new_lease;
     events := ARRAY(SELECT o.event_id FROM unnest(taken) AS t (id)
         JOIN hookfast_data.outbox o ON o.handler_id = h.id AND o.id = t.id ORDER BY o.event_id);

@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.enqueue(
     source text, type text, payload jsonb, idempotency_key text DEFAULT NULL,
     headers jsonb DEFAULT '{}', topic text DEFAULT NULL, key_expires_in interval DEFAULT NULL) RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     from_source record;
@@ -86,7 +87,7 @@ BEGIN
     END IF;
     INSERT INTO hookfast_data.counts (subject, counter)
     VALUES ('source:' || enqueue.source, CASE WHEN first_event IS NULL THEN 'stored' ELSE 'conflict' END);
-    PERFORM pg_notify('hookfast_wake', floor(extract(epoch FROM now()) * 1000000)::bigint::text);
+    PERFORM hookfast_data.wake_workers();
     RETURN event;
 END $$;
 COMMENT ON FUNCTION hookfast.enqueue IS

@@ -22,7 +22,7 @@ BEGIN
         PERFORM hookfast_data.own_history();
     END IF;
     IF erase_all.term IS NOT NULL THEN
-        named := ARRAY(SELECT f.event_id FROM hookfast_data.found(erase_all.term, true) f);
+        named := ARRAY(SELECT f.event_id FROM hookfast_data.found(erase_all.term, true, true) f);
     END IF;
     events := ARRAY(
         SELECT e.id FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id

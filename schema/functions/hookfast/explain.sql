@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.explain(event_id uuid) RETURNS TABLE (handler text, verdict text,
     delivery_id bigint, says text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-        SET plan_cache_mode = force_custom_plan AS $$
+    SET plan_cache_mode = force_custom_plan SET debug_print_parse = off SET debug_print_rewritten = off
+    SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     happened record;

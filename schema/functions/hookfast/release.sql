@@ -16,7 +16,7 @@ BEGIN
         RAISE 'no quarantined request has the id %; nothing was changed', release.quarantine_id
             USING ERRCODE = 'HF004', HINT = 'They are in hookfast.quarantine.';
     END IF;
-    PERFORM pg_notify('hookfast_quarantine', '');
+    PERFORM hookfast_data.notify('hookfast_quarantine', '');
     PERFORM hookfast_data.log('quarantine.release', release.quarantine_id::text,
         jsonb_build_object('why', release.why));
 END $$;

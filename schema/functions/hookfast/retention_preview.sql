@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast.retention_preview()
     RETURNS TABLE (class text, day date, rows bigint, stays bigint, bytes bigint, goes_at timestamptz)
-    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     d record;
     not_before timestamptz;

@@ -31,7 +31,7 @@ BEGIN
         GET DIAGNOSTICS changed = ROW_COUNT;
         UPDATE hookfast_data.quarantine q SET answer = 'excerpt'
             WHERE q.id = ANY (excerpts) AND q.whole_bytes IS NOT NULL;
-        PERFORM pg_notify('hookfast_quarantine', '');
+        PERFORM hookfast_data.notify('hookfast_quarantine', '');
         PERFORM hookfast_data.log('quarantine.reverify', coalesce(reverify.source, 'all'),
             jsonb_build_object('count', changed, 'last_after', reverify.last_after));
     END IF;

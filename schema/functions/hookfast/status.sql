@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject text, state text, says text)
-    LANGUAGE sql STABLE AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT 'intake', 'ingress', CASE WHEN count(*) FILTER (WHERE p.not_ready IS NULL) = 0 THEN 'bad'
         WHEN count(*) FILTER (WHERE p.not_ready IS NOT NULL) > 0 THEN 'warn' ELSE 'ok' END,
         CASE WHEN count(*) = 0 THEN 'no live process takes webhooks' ELSE count(*) FILTER (WHERE p.not_ready IS NULL)

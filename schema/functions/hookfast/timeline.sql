@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.timeline(text text)
     RETURNS TABLE (at timestamptz, what text, event_id uuid, source text, type text, handler text, delivery_id bigint,
         says text)
-    LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     WITH found AS MATERIALIZED (SELECT f.event_id AS id FROM hookfast.find(timeline.text) f),
     events AS MATERIALIZED (
         SELECT e.event_id, e.source, e.type, e.received_at, e.origin, e.idempotency_key, e.conflicts_with,

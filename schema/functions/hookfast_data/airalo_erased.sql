@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_erased(events uuid[]) RETURNS void
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     DELETE FROM hookfast_data.airalo_sims s WHERE s.event_id = ANY (events);
     DELETE FROM hookfast_data.airalo_low_data l WHERE l.event_id = ANY (events);

@@ -1,7 +1,8 @@
 -- Events are processed in any order: a result that others conflict with is written first, and once more when its own
 -- delivery is processed, which changes nothing.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_first_row(of_source smallint, of_event uuid) RETURNS bigint
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     first hookfast.event;
 BEGIN

@@ -1,6 +1,6 @@
 -- More than one completed order with a description that is awaited: each is a possible double of the others.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_flag_double(of_source smallint, of_description text) RETURNS void
-    LANGUAGE sql AS $$
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE hookfast_data.airalo_orders o SET conflicts = d.conflicts FROM (
         SELECT x.id, ARRAY(SELECT DISTINCT c FROM unnest(x.conflicts || others.events) c ORDER BY 1) AS conflicts
             FROM hookfast_data.airalo_orders x

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_link(of_source smallint, of_request text, of_order text) RETURNS void
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     IF of_request IS NOT NULL AND of_order IS NOT NULL THEN
         UPDATE hookfast_data.airalo_orders o SET request_id = of_request

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_missing(expected bigint, says text) RETURNS uuid
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     e record;
 BEGIN

@@ -1,17 +1,17 @@
 -- The row of a request, or of an order where no request is known; two that turn out to be one become one. Whoever else
--- is
--- at this request or this order is waited for.
+-- is at this request or this order is waited for.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_order_row(of_source smallint, of_request text,
     of_order text) RETURNS bigint
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     by_request bigint;
     by_order bigint;
 BEGIN
-    PERFORM pg_advisory_xact_lock(l.key) FROM (
-        SELECT hashtextextended(concat_ws(':', 'airalo', of_source, 'request', of_request), 0) AS key
+    -- Neither may have a row yet, so that they are locked by their hash: 256 locks in all.
+    PERFORM hookfast_data.lock('airalo order ' || l.stripe) FROM (
+        SELECT hashtextextended(concat_ws(':', of_source, 'request', of_request), 0) & 255 AS stripe
             WHERE of_request IS NOT NULL
-        UNION SELECT hashtextextended(concat_ws(':', 'airalo', of_source, 'order', of_order), 0)
+        UNION SELECT hashtextextended(concat_ws(':', of_source, 'order', of_order), 0) & 255
             WHERE of_order IS NOT NULL
         ORDER BY 1
     ) l;

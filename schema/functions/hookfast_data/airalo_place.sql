@@ -1,7 +1,7 @@
 -- Before the order is sent, in a transaction of its own: should this process end before the answer, it is unknown.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_place(source text, description text,
     expected_within interval) RETURNS bigint
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     row_id bigint;
 BEGIN

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_placed(expected bigint, request_id text) RETURNS void
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- Where the application was faster, its row is the one.
     DELETE FROM hookfast_data.airalo_expected e USING hookfast_data.airalo_expected other

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_project_order(of_source smallint, event hookfast.event) RETURNS bigint
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     outcome text := split_part(event.type, '.', 3);
     is_conflict boolean := event.conflicts_with IS NOT NULL;

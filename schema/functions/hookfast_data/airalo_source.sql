@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_source(source text) RETURNS smallint
-    LANGUAGE plpgsql STABLE AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ids smallint[] := ARRAY(SELECT s.id FROM hookfast_data.sources s
         WHERE s.kind = 'airalo' AND (airalo_source.source IS NULL OR s.name = airalo_source.source));

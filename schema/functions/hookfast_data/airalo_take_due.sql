@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_take_due(sources smallint[], most bigint, pause interval)
     RETURNS TABLE (id bigint, source text, request_id text, description text, placed_at timestamptz,
         expected_by timestamptz)
-    LANGUAGE sql AS $$
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH settled AS (
         -- Nobody looks for them any more.
         UPDATE hookfast_data.airalo_expected e SET check_at = NULL

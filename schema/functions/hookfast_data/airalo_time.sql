@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_time(written text) RETURNS timestamptz
-    LANGUAGE plpgsql IMMUTABLE AS $$
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE WHEN written ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$'
         THEN (written || '+00')::timestamptz END;

@@ -1,6 +1,7 @@
 -- By the partial index of conflicts, and apart from the indexing of search terms: an alert does not wait for that.
 CREATE OR REPLACE FUNCTION hookfast_data.announce_conflicts(most bigint) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     since uuid;
     bound uuid;

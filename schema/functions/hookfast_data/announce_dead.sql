@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.announce_dead(most bigint) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dead record;
     announced bigint := 0;

@@ -1,7 +1,8 @@
 -- Postgres refuses a text that is not UTF-8 or holds a NUL. Each such byte becomes \ooo, which inside a JSON string
 -- passes for an escape; everything else can still be found.
 CREATE OR REPLACE FUNCTION hookfast_data.body_matches(body bytea, pattern text) RETURNS boolean
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     RETURN convert_from(body, 'UTF8') ~ pattern;
 EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN

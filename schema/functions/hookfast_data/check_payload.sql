@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.check_payload(payload jsonpath) RETURNS void
-    LANGUAGE plpgsql STABLE AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     PERFORM hookfast_data.check_filter(payload::text);
 EXCEPTION WHEN invalid_parameter_value THEN

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.check_why(why text) RETURNS void
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF coalesce(btrim(why), '') = '' THEN
         RAISE 'why is empty; nothing was changed'

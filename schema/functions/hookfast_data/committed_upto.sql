@@ -1,7 +1,8 @@
 -- An event that is not committed yet may have a smaller id than one that is. So this is ten seconds before the oldest
 -- transaction of ours that may still store one. (What is enqueued has its terms and alerts from its own transaction.)
 CREATE OR REPLACE FUNCTION hookfast_data.committed_upto() RETURNS uuid
-    LANGUAGE sql STABLE AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT hookfast_data.id_at(least(clock_timestamp(),
         min(coalesce(a.xact_start, clock_timestamp() - interval '35 seconds'))) - interval '10 seconds')
     FROM pg_stat_activity a

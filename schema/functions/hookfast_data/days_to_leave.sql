@@ -1,6 +1,7 @@
 -- The days that are over by more than the time events are kept, with what would stay.
 CREATE OR REPLACE FUNCTION hookfast_data.days_to_leave() RETURNS TABLE (day date, lower uuid, upper uuid)
-    LANGUAGE sql STABLE AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT d.day, hookfast_data.id_at(d.day::timestamp AT TIME ZONE 'UTC'),
         hookfast_data.id_at((d.day + 1)::timestamp AT TIME ZONE 'UTC')
     FROM (SELECT to_date(right(c.relname, 8), 'YYYYMMDD') AS day FROM pg_inherits i

@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION hookfast_data.dead_matching(
     handler text, type text, died_after timestamptz, died_before timestamptz, error text, payload jsonpath)
     RETURNS TABLE (delivery_id bigint, event_id uuid, handler_id smallint, ordering_key text, erased boolean)
-    LANGUAGE sql AS $$
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT d.delivery_id, d.event_id, d.handler_id, d.ordering_key, e.erased_at IS NOT NULL
     FROM hookfast_data.dead_letters d
     LEFT JOIN LATERAL (SELECT x.type, x.body, x.erased_at FROM hookfast_data.events x WHERE x.id = d.event_id) e ON true

@@ -1,6 +1,7 @@
 -- One day. Answers with how many events stay; null where somebody is in the way, and it is tried again later.
 CREATE OR REPLACE FUNCTION hookfast_data.empty_day(day date) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET client_min_messages = error AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET client_min_messages = error
+    SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     suffix text := to_char(empty_day.day, 'YYYYMMDD');
     -- Longer ago than any open transaction of an ingress may be.
@@ -11,9 +12,10 @@ DECLARE
     total bigint;
 BEGIN
     SELECT d.lower, d.upper INTO since, upto FROM hookfast_data.days_to_leave() d WHERE d.day = empty_day.day;
-    IF NOT FOUND OR NOT pg_try_advisory_xact_lock(x'686973746f7279'::bigint) THEN
+    IF NOT FOUND THEN
         RETURN NULL;
     END IF;
+    LOCK TABLE hookfast_data.history_lock IN EXCLUSIVE MODE NOWAIT;
     SET LOCAL lock_timeout = '100ms';
     -- No further than to one that leaves: a day may have a hundred million.
     stays := (SELECT count(*) FROM hookfast_data.survivors(since, upto) s

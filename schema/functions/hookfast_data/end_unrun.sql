@@ -1,6 +1,6 @@
 -- Ends deliveries, dead or owed and not running, without running them. The history keeps them as discarded.
 CREATE OR REPLACE FUNCTION hookfast_data.end_unrun(deliveries bigint[], why text) RETURNS bigint
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ended bigint;
     handlers smallint[];

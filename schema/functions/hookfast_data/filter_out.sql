@@ -1,7 +1,8 @@
 -- Ends those of some free deliveries, locked by the caller, whose payload does not pass; answers with the others.
 CREATE OR REPLACE FUNCTION hookfast_data.filter_out(handler smallint, filter jsonpath,
     deliveries bigint[]) RETURNS bigint[]
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     events uuid[] := ARRAY(SELECT o.event_id FROM unnest(filter_out.deliveries) AS t (id)
         JOIN hookfast_data.outbox o ON o.handler_id = filter_out.handler AND o.id = t.id ORDER BY o.event_id);

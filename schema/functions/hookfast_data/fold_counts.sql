@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.fold_counts() RETURNS bigint
-    LANGUAGE sql AS $$
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     WITH gone AS (DELETE FROM hookfast_data.counts RETURNING subject, counter, value),
     added AS (
         INSERT INTO hookfast_data.rollups AS r (minute, subject, counter, value)

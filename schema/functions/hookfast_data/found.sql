@@ -1,7 +1,10 @@
 -- What is not indexed, or not as a whole (the empty term marks it), is found by its body. A person who looks gets an
 -- answer in time: the newest unread events and some of their bodies. With `everything`, nothing is left out.
-CREATE OR REPLACE FUNCTION hookfast_data.found(term text, everything boolean) RETURNS TABLE (event_id uuid)
-    LANGUAGE plpgsql STABLE ROWS 10 SET jit = off SET plan_cache_mode = force_custom_plan AS $$
+CREATE OR REPLACE FUNCTION hookfast_data.found(term text, everything boolean, unmasked boolean)
+    RETURNS TABLE (event_id uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off
+    SET plan_cache_mode = force_custom_plan SET debug_print_parse = off SET debug_print_rewritten = off
+    SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     read_upto uuid := (SELECT d.upto FROM hookfast_data.digest d WHERE d.reader = 'terms');
@@ -43,6 +46,14 @@ BEGIN
         RAISE WARNING 'there are many new events that are not indexed yet; of these only the newest 5000, of at most '
             '64 MiB together, were searched';
     END IF;
+    -- Or a reader could try whether a value is somebody's secret.
+    IF NOT unmasked THEN
+        ours := ARRAY(SELECT e.id FROM unnest(ours) o
+            CROSS JOIN LATERAL (SELECT x.id, x.source_id, x.body FROM hookfast_data.events x WHERE x.id = o) e
+            JOIN hookfast_data.sources s ON s.id = e.source_id
+            WHERE e.id::text = lower(found.term)
+                OR hookfast_data.shown_key(found.term, hookfast_data.as_jsonb(e.body), s.secret_fields) = found.term);
+    END IF;
     -- And what conflicts with any of these.
     RETURN QUERY
     SELECT o FROM unnest(ours) o
@@ -59,5 +70,4 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.found IS
     'The events that a term means, with what conflicts with them; with everything, also what is not indexed, however '
-    'long that takes';
-REVOKE ALL ON FUNCTION hookfast_data.found FROM PUBLIC;
+    'long that takes. No REVOKE: readers call it through hookfast.find, and nothing of this schema by its name';

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.handler_id(handler text) RETURNS smallint
-    LANGUAGE plpgsql STABLE AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     found smallint := (SELECT h.id FROM hookfast_data.handlers h WHERE h.name = handler_id.handler);
 BEGIN

@@ -2,7 +2,8 @@
 -- deleted is still in the index as long as anybody's snapshot may need it, and would have to be walked over.
 CREATE OR REPLACE FUNCTION hookfast_data.leave_rows(class text, most bigint, since timestamptz)
     RETURNS TABLE (went bigint, upto timestamptz)
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     before timestamptz := (SELECT clock_timestamp() - r.keep FROM hookfast_data.retention r
         WHERE r.class = leave_rows.class);

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.log(what text, subject text, details jsonb) RETURNS void
-    LANGUAGE sql AS $$
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     INSERT INTO hookfast_data.operator_log (who, what, subject, details)
     VALUES (session_user, log.what, log.subject, jsonb_strip_nulls(log.details))
 $$;

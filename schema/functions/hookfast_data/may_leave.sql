@@ -1,6 +1,6 @@
 -- Whether a class may be dropped: the first time, and after it was made shorter, a day after it was announced.
 CREATE OR REPLACE FUNCTION hookfast_data.may_leave(class text) RETURNS boolean
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r hookfast_data.retention;
     would bigint;

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.news_of_conflict(event uuid) RETURNS void
-    LANGUAGE sql AS $$
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT hookfast_data.raise_news('hookfast.conflict', 'conflict:' || e.id,
         jsonb_build_object('event_id', e.id, 'source', s.name,
         'type', e.type, 'idempotency_key', e.idempotency_key, 'first_event_id', e.conflicts_with))

@@ -2,7 +2,8 @@
 -- locks are held until the caller's transaction ends, which also moves the digest on.
 CREATE OR REPLACE FUNCTION hookfast_data.next_events(most bigint, most_bytes bigint, longest_body integer)
     RETURNS TABLE (id uuid, search_fields text[], body bytea)
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     since uuid;
@@ -10,7 +11,7 @@ DECLARE
 BEGIN
     SELECT d.upto INTO since FROM hookfast_data.digest d WHERE d.reader = 'terms'
         FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND OR NOT pg_try_advisory_xact_lock_shared(x'686973746f7279'::bigint) THEN
+    IF NOT FOUND OR NOT hookfast_data.try_share_history() THEN
         RETURN;
     END IF;
     bound := hookfast_data.committed_upto();

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.oldest_snapshot() RETURNS TABLE (age bigint, holder text)
-    LANGUAGE sql STABLE AS $$
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT s.age, s.holder FROM (
         SELECT age(a.backend_xmin)::bigint AS age,
             'process ' || a.pid || coalesce(' (' || nullif(a.application_name, '') || ')', '') AS holder

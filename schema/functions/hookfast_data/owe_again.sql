@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.owe_again(handler smallint, events uuid[], new_id_of bigint) RETURNS bigint
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     made bigint;
 BEGIN

@@ -1,5 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast_data.own_history() RETURNS void
-    LANGUAGE sql AS $$ SELECT pg_advisory_xact_lock(x'686973746f7279'::bigint) $$;
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    LOCK TABLE hookfast_data.history_lock IN EXCLUSIVE MODE
+$$;
 COMMENT ON FUNCTION hookfast_data.own_history IS
     'Keeps everybody who relies on payloads away until this transaction ends';
 REVOKE ALL ON FUNCTION hookfast_data.own_history FROM PUBLIC;

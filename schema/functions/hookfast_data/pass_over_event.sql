@@ -1,7 +1,8 @@
 -- The reader has failed at this event alone. It must not stop the others, so it is marked as not indexed (where even
 -- that can be stored), and the audit log says why.
 CREATE OR REPLACE FUNCTION hookfast_data.pass_over_event(why text) RETURNS uuid
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     since uuid;
     bound uuid;

@@ -1,6 +1,7 @@
 -- In our words: Postgres would quote the payload.
 CREATE OR REPLACE FUNCTION hookfast_data.payload_error(body bytea) RETURNS text
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     PERFORM convert_from(body, 'UTF8')::jsonb;
     RETURN NULL;

@@ -1,6 +1,6 @@
 -- The one delivery, locked, where the lease still holds it.
 CREATE OR REPLACE FUNCTION hookfast_data.pulled(lease bigint, delivery bigint) RETURNS hookfast_data.outbox
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     fenced record;
 BEGIN

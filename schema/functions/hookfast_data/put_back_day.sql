@@ -2,7 +2,8 @@
 -- Answers false where an event of the day has become one half of a conflict meanwhile.
 CREATE OR REPLACE FUNCTION hookfast_data.put_back_day(suffix text, lower uuid, upper uuid, copied_since uuid)
     RETURNS boolean
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     part text;
     parts text[] := ARRAY(SELECT p FROM unnest(ARRAY['attempts', 'events', 'search_terms']) p

@@ -1,7 +1,8 @@
 -- The key makes one thing one news. Due from the transaction's beginning, as what is enqueued.
 CREATE OR REPLACE FUNCTION hookfast_data.raise_news(type text, key text, payload jsonb,
     source text DEFAULT 'hookfast') RETURNS uuid
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     event uuid := hookfast_data.new_event_id();

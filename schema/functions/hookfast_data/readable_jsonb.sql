@@ -1,7 +1,8 @@
 -- JSON may hold escapes that jsonb refuses: a NUL, half of a surrogate pair, and any beyond ASCII where the database is
 -- not in UTF8. What is no character becomes U+FFFD, and where it has to be, the others are written out.
 CREATE OR REPLACE FUNCTION hookfast_data.readable_jsonb(body bytea) RETURNS jsonb
-    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     unknown text := convert_from('\xefbfbd', 'UTF8');
     high text := '\\u[dD][89abAB][0-9a-fA-F]{2}';

@@ -2,7 +2,7 @@
 -- transaction is being completed, and keeps its lease.
 CREATE OR REPLACE FUNCTION hookfast_data.rescue_pulled(of_handler smallint, grace interval, most_lost integer)
     RETURNS TABLE (handler_id smallint, rescued bigint, dead bigint, ended bigint)
-    LANGUAGE sql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE sql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp AS $$
     WITH expired AS MATERIALIZED (
         SELECT l.id, l.handlers[1] AS handler_id, l.deliveries FROM hookfast_data.leases l
         WHERE l.kind = 'pull' AND l.expires_at < clock_timestamp() - grace

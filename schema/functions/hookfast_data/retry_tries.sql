@@ -1,5 +1,4 @@
 CREATE OR REPLACE FUNCTION hookfast_data.retry_tries(retry jsonb) RETURNS integer
-    LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce((retry->>'tries')::integer, jsonb_array_length(retry->'delays_ms') + 1)
-$$;
+    LANGUAGE sql IMMUTABLE
+    RETURN coalesce((retry->>'tries')::integer, jsonb_array_length(retry->'delays_ms') + 1);
 COMMENT ON FUNCTION hookfast_data.retry_tries IS 'How many tries a retry policy gives';

@@ -5,16 +5,17 @@
 -- sees before the commit that they are owed, and others of their keys run meanwhile. Where dead letters hold their keys
 -- nothing of these moves before the commit, so they are put before what waits at once, lest that is woken first.
 CREATE OR REPLACE FUNCTION hookfast_data.revive(deliveries bigint[], tries integer) RETURNS bigint
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     revived bigint;
     held record;
 BEGIN
     -- Of two retries that free the same key neither would see that the other does, and neither would wake it.
-    PERFORM pg_advisory_xact_lock(x'686f6c64'::integer, h.id::integer) FROM hookfast_data.handlers h
-    WHERE h.on_dead = 'hold' AND h.id IN (
-        SELECT d.handler_id FROM unnest(deliveries) AS t (id) JOIN hookfast_data.dead_letters d ON d.delivery_id = t.id)
-    ORDER BY h.id;
+    PERFORM hookfast_data.lock('dead letters of handler ' || h.id) FROM (
+        SELECT x.id FROM hookfast_data.handlers x WHERE x.on_dead = 'hold' AND x.id IN (
+            SELECT d.handler_id FROM unnest(deliveries) AS t (id)
+            JOIN hookfast_data.dead_letters d ON d.delivery_id = t.id)
+        ORDER BY x.id) h;
     WITH gone AS (
         DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id
             RETURNING d.*

@@ -6,7 +6,8 @@
 -- kept from ending until this is committed. Where each of them is just being ended, the key's turn is the next time.
 CREATE OR REPLACE FUNCTION hookfast_data.sequence(handler smallint, most bigint) RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
-    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     path text[];
     hold boolean;
@@ -18,7 +19,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 0;
     END IF;
-    IF NOT pg_try_advisory_xact_lock(x'686f6f6b'::integer, sequence.handler::integer) THEN
+    IF NOT hookfast_data.try_lock('sequence of handler ' || sequence.handler) THEN
         RETURN NULL;
     END IF;
     SELECT h.ordered_by, h.on_dead = 'hold' INTO path, hold FROM hookfast_data.handlers h WHERE h.id = sequence.handler;

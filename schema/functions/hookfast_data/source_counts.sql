@@ -2,7 +2,8 @@
 CREATE OR REPLACE FUNCTION hookfast_data.source_counts(of_source text)
     RETURNS TABLE (last_event_at timestamptz, last_hour bigint, usual_hour numeric, usual_since_last numeric,
         duplicates bigint, conflicts bigint, rejected bigint, rejects jsonb, stored_15 bigint, rejected_15 bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     WITH last AS (
         SELECT (SELECT r.minute FROM hookfast_data.rollups r
             WHERE r.subject = 'source:' || of_source AND r.counter = 'stored' ORDER BY r.minute DESC LIMIT 1) AS at
@@ -18,13 +19,13 @@ CREATE OR REPLACE FUNCTION hookfast_data.source_counts(of_source text)
             greatest(l.at + interval '1 minute', statement_timestamp() - interval '1 day'), statement_timestamp()),
         (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter = 'duplicate'),
         (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter = 'conflict'),
-        (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter LIKE '%\_signature'),
+        (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE hookfast_data.is_reject(h.counter)),
         (SELECT coalesce(jsonb_object_agg(x.counter, x.value), '{}') FROM (
-            SELECT h.counter, sum(h.value) AS value FROM hour h WHERE h.counter LIKE '%\_signature' GROUP BY 1) x),
+            SELECT h.counter, sum(h.value) AS value FROM hour h WHERE hookfast_data.is_reject(h.counter) GROUP BY 1) x),
         (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter IN ('stored', 'conflict', 'duplicate')
             AND h.minute > statement_timestamp() - interval '15 minutes'),
         (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h
-            WHERE h.counter LIKE '%\_signature' AND h.minute > statement_timestamp() - interval '15 minutes')
+            WHERE hookfast_data.is_reject(h.counter) AND h.minute > statement_timestamp() - interval '15 minutes')
     FROM last l
 $$;
 COMMENT ON FUNCTION hookfast_data.source_counts IS 'What the rollups say of a source';

@@ -2,7 +2,7 @@
 -- It makes no more than its rate allows since the last step, and none while ten seconds' worth of it waits: live
 -- traffic goes first.
 CREATE OR REPLACE FUNCTION hookfast_data.step_replay(replay_id bigint, looks bigint DEFAULT 2000) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r record;
     may bigint;
@@ -13,7 +13,7 @@ BEGIN
     SELECT x.*, s.id AS source_id INTO r FROM hookfast_data.replays x
         LEFT JOIN hookfast_data.sources s ON s.name = x.source
     WHERE x.id = step_replay.replay_id AND x.state = 'running' FOR UPDATE OF x SKIP LOCKED;
-    IF NOT FOUND OR NOT pg_try_advisory_xact_lock_shared(x'686973746f7279'::bigint) THEN
+    IF NOT FOUND OR NOT hookfast_data.try_share_history() THEN
         RETURN 0;
     END IF;
     may := floor(r.per_second * least(extract(epoch FROM clock_timestamp() - r.stepped_at), 5));

@@ -1,6 +1,7 @@
 -- Owed, dead, held, a conflict that is kept with what it conflicts with, or still before a replay.
 CREATE OR REPLACE FUNCTION hookfast_data.survivors(lower uuid, upper uuid) RETURNS TABLE (event_id uuid)
-    LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT o.event_id FROM hookfast_data.outbox o WHERE o.event_id >= lower AND o.event_id < upper
     UNION SELECT d.event_id FROM hookfast_data.dead_letters d WHERE d.event_id >= lower AND d.event_id < upper
     UNION SELECT h.event_id FROM hookfast_data.holds h WHERE h.event_id >= lower AND h.event_id < upper

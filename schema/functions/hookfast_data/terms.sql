@@ -1,6 +1,7 @@
 -- The bounds keep its time in proportion to the length of the payload: each level copies what is below it.
 CREATE OR REPLACE FUNCTION hookfast_data.terms(payload jsonb, fields text[]) RETURNS SETOF text
-    LANGUAGE sql STABLE ROWS 5 AS $$
+    LANGUAGE sql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp SET jit = off SET debug_print_parse = off
+    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     WITH objects AS MATERIALIZED (
         SELECT o.object FROM jsonb_path_query(payload, 'strict $.**{0 to 31} ? (@.type() == "object")') o (object)
         WHERE cardinality(fields) > 0 LIMIT 1001

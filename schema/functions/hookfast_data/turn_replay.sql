@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.turn_replay(replay_id bigint, into_state text, from_states text[],
     what text) RETURNS void
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     was text := (SELECT r.state FROM hookfast_data.replays r WHERE r.id = turn_replay.replay_id FOR UPDATE);
 BEGIN

@@ -2,7 +2,8 @@
 -- infinity in the index, so the first row of a key tells.
 CREATE OR REPLACE FUNCTION hookfast_data.wake(handler smallint, keys text[]) RETURNS bigint
     LANGUAGE sql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
-    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET search_path = pg_catalog, pg_temp AS $$
     WITH next AS MATERIALIZED (
         SELECT f.tid FROM (SELECT DISTINCT unnest(keys) AS key) k
         JOIN hookfast_data.handlers h ON h.id = wake.handler

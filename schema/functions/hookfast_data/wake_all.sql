@@ -1,6 +1,6 @@
 -- The net, and what a change of ordered_by leaves behind.
 CREATE OR REPLACE FUNCTION hookfast_data.wake_all(handler smallint) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ordered boolean := (SELECT h.ordered_by IS NOT NULL FROM hookfast_data.handlers h WHERE h.id = wake_all.handler);
     woken bigint;

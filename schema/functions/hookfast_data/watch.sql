@@ -1,11 +1,11 @@
 -- What is wrong now. A condition is told once, and again only after it has ended; one process looks at a time.
 CREATE OR REPLACE FUNCTION hookfast_data.watch() RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     told bigint := 0;
     began record;
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(x'7761746368'::bigint) THEN
+    IF NOT hookfast_data.try_lock('watch') THEN
         RETURN 0;
     END IF;
     FOR began IN

@@ -4,7 +4,7 @@ SELECT
     s.name AS source,
     e.type,
     e.received_at,
-    e.idempotency_key,
+    (SELECT f.idempotency_key FROM hookfast.events f WHERE f.event_id = e.id) AS idempotency_key,
     e.conflicts_with AS first_event_id,
     (SELECT f.received_at FROM hookfast_data.events f WHERE f.id = e.conflicts_with) AS first_received_at,
     (SELECT f.payload FROM hookfast.events f WHERE f.event_id = e.id) AS payload,

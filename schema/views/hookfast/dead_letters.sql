@@ -8,8 +8,11 @@ SELECT
     CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN d.last_error END AS last_error,
     d.died_at,
     (SELECT e.type FROM hookfast_data.events e WHERE e.id = d.event_id) AS type,
-    (SELECT e.idempotency_key FROM hookfast_data.events e WHERE e.id = d.event_id) AS idempotency_key,
-    d.ordering_key
+    (SELECT e.idempotency_key FROM hookfast.events e WHERE e.event_id = d.event_id) AS idempotency_key,
+    CASE WHEN d.ordering_key IS NULL OR (SELECT hookfast_data.unmasked(current_user)) THEN d.ordering_key
+        ELSE (SELECT hookfast_data.shown_key(d.ordering_key, hookfast_data.as_jsonb(e.body), s.secret_fields)
+            FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
+            WHERE e.id = d.event_id) END AS ordering_key
 FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id;
 COMMENT ON VIEW hookfast.dead_letters IS
     'Deliveries that used up their tries or were refused for good. hookfast.retry and hookfast.discard are for '

@@ -12,7 +12,11 @@ SELECT
     o.tries_left::integer AS tries_left,
     nullif(o.due_at, 'infinity') AS next_try_at,
     NULL::timestamptz AS ended_at,
-    nullif(o.ordering_key, '') AS ordering_key,
+    CASE WHEN o.ordering_key IS NULL OR o.ordering_key = '' THEN NULL
+        WHEN (SELECT hookfast_data.unmasked(current_user)) THEN o.ordering_key
+        ELSE (SELECT hookfast_data.shown_key(o.ordering_key, hookfast_data.as_jsonb(e.body), s.secret_fields)
+            FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
+            WHERE e.id = o.event_id) END AS ordering_key,
     CASE WHEN o.attempt > 0 AND (SELECT hookfast_data.unmasked(current_user)) THEN (
         SELECT a.error FROM hookfast_data.attempts a WHERE a.event_id = o.event_id AND a.delivery_id = o.id
         ORDER BY a.attempt DESC LIMIT 1) END AS last_error
@@ -27,7 +31,10 @@ SELECT
     0,
     NULL,
     d.died_at,
-    d.ordering_key,
+    CASE WHEN d.ordering_key IS NULL OR (SELECT hookfast_data.unmasked(current_user)) THEN d.ordering_key
+        ELSE (SELECT hookfast_data.shown_key(d.ordering_key, hookfast_data.as_jsonb(e.body), s.secret_fields)
+            FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
+            WHERE e.id = d.event_id) END,
     CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN d.last_error END
 FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
 UNION ALL

@@ -6,7 +6,9 @@ SELECT
     e.topic,
     e.origin,
     e.received_at,
-    e.idempotency_key,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) OR s.secret_fields = '{}' THEN e.idempotency_key
+        ELSE hookfast_data.shown_key(e.idempotency_key, hookfast_data.as_jsonb(e.body), s.secret_fields)
+        END AS idempotency_key,
     e.conflicts_with,
     e.verified_by,
     CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN e.headers

@@ -11,7 +11,8 @@ SELECT
     r.per_second,
     r.source,
     r.type,
-    r.payload,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN r.payload WHEN r.payload IS NOT NULL
+        THEN '***' END AS payload,
     r.new_webhook_id,
     r.asked_by,
     r.why,

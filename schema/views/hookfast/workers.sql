@@ -2,7 +2,7 @@ CREATE OR REPLACE VIEW hookfast.workers AS
 SELECT
     l.holder,
     l.kind,
-    l.id AS lease_id,
+    CASE WHEN l.kind <> 'pull' OR (SELECT hookfast_data.unmasked(current_user)) THEN l.id END AS lease_id,
     ARRAY(SELECT h.name FROM hookfast_data.handlers h WHERE h.id = ANY (l.handlers) ORDER BY h.name) AS handlers,
     l.registered_at,
     l.expires_at,

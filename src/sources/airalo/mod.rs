@@ -30,6 +30,7 @@ const SECRET: &[&str] = &[
     "lpa",
     "manual_installation",
     "matching_id",
+    "msisdn",
     "qrcode",
     "qrcode_installation",
     "qrcode_url",

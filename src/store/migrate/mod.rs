@@ -4,6 +4,7 @@
 
 mod check;
 mod error;
+mod lock;
 mod numbered;
 mod objects;
 mod patience;
@@ -16,7 +17,7 @@ pub use numbered::drop_unreleased;
 pub use objects::{Object, ObjectKind};
 pub use plan::{Plan, Planned, Replaced, plan, planned};
 
-use super::{Connection, Database, Role, StoreError, connect::POOLED, error::within};
+use super::{Connection, Database, Role, connect::POOLED, error::within};
 use patience::Patience;
 use sqlx::{
     AssertSqlSafe, PgConnection,
@@ -28,9 +29,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// The version of the schema this program was written for, and the oldest it can run on.
 const VERSION: i32 = 2;
-
-/// "hookfast" in ASCII: what the processes agree to lock while one of them migrates.
-const LOCK: i64 = 0x686f_6f6b_6661_7374;
 
 /// How long a migration waits for a lock in one go: whoever comes after it, as ingest, waits behind it for as long.
 const LOCK_TIMEOUT: &str = "100ms";
@@ -102,10 +100,7 @@ async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -
     // A migration may take longer than anything else, but may not queue in front of ingest.
     let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
     within(POOLED, "migrate", sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection)).await?;
-    // Tried and polled, not waited for: a waiter's snapshot would deadlock with CREATE INDEX CONCURRENTLY.
-    while !lock(connection).await? {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    lock::wait(connection).await?;
     let mut patience = Patience::new(patience);
     let before = numbered::pending(connection, schema).await?.len();
     loop {
@@ -134,9 +129,4 @@ async fn may_write(connection: &mut PgConnection) -> Result<(), MigrateError> {
         return Err(MigrateError::Encoding { encoding });
     }
     if read_only { Err(MigrateError::ReadOnly) } else { Ok(()) }
-}
-
-async fn lock(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LOCK).fetch_one(connection);
-    within(POOLED, "lock the migrations", lock).await
 }

@@ -44,6 +44,37 @@ async fn expire(running: &Running) {
         .await;
 }
 
+/// A client that may pull could otherwise settle what another holds, by counting.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_can_guess_a_lease_and_readers_do_not_see_it() {
+    let database = database().await;
+    let running = running(&database, 4).await;
+    let mut leases = Vec::new();
+    for _ in 0..4 {
+        leases.push(claim(&running.pool, 1).await[0].0);
+    }
+    leases.sort_unstable();
+    assert!(leases.windows(2).all(|pair| pair[1] - pair[0] > 1_000_000), "{leases:?}");
+    assert!(leases[0] > 1_000_000, "{leases:?}");
+    let role = format!(
+        "CREATE ROLE reads_{0} NOLOGIN; GRANT USAGE ON SCHEMA hookfast TO reads_{0}; \
+        GRANT SELECT ON hookfast.workers TO reads_{0}",
+        leases[3]
+    );
+    running.execute(&role).await;
+    let mut reader = running.pool.begin().await.expect("a transaction");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("SET LOCAL ROLE reads_{}", leases[3])))
+        .execute(&mut *reader)
+        .await
+        .expect("a reader");
+    let shown = "SELECT count(*), count(lease_id) FROM hookfast.workers WHERE kind = 'pull'";
+    let shown: (i64, i64) = sqlx::query_as(shown).fetch_one(&mut *reader).await.expect("the workers");
+    assert_eq!(shown, (4, 0));
+    reader.rollback().await.expect("rolled back");
+    running.execute(&format!("DROP OWNED BY reads_{0}; DROP ROLE reads_{0}", leases[3])).await;
+    running.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_completed_commits_with_its_work_and_once() {
     let database = database().await;

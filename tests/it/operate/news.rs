@@ -114,3 +114,36 @@ async fn lost_leases_and_conflicts_are_told() {
     story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); SELECT hookfast.enqueue('own', 'own.paid', '1', 'k'), hookfast.enqueue('own', 'own.paid', '2', 'k')").await;
     assert_eq!(story.told().await, "conflict airalo, conflict own, lease.lost shop");
 }
+
+#[tokio::test]
+async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
+    let story = Story::new().await;
+    story.run("INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    let counted = |counter: &str, n: u32| {
+        format!(
+            "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', '{counter}', {n})"
+        )
+    };
+    for ours in ["no_room", "busy", "unavailable", "evicted", "wrong_method", "here"] {
+        story.run(&counted(ours, 100)).await;
+    }
+    assert_eq!(story.watch().await, "nothing");
+    let reasons = [
+        "too_large",
+        "too_slow",
+        "broken_body",
+        "bad_topic",
+        "malformed",
+        "too_many_headers",
+        "headers_too_large",
+        "headers_too_slow",
+        "address_too_long",
+    ];
+    for reason in reasons {
+        story.run(&counted(reason, 2)).await;
+    }
+    assert_eq!(story.watch().await, "source.rejecting airalo");
+    let shown = "SELECT rejected_last_hour AS n, (SELECT count(*) FROM jsonb_object_keys(rejects_by_reason)) AS reasons \
+        FROM hookfast.source_health WHERE source = 'airalo'";
+    assert_eq!(story.row(shown).await, serde_json::json!({"n": 18, "reasons": 9}));
+}

@@ -38,7 +38,7 @@ async fn a_replay_does_not_slip_in_between() {
         sqlx::query(replay).execute(&mut other).await.map(drop)
     });
     wait_until("the replay to wait for the day to be closed", async || {
-        old.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").await == "1"
+        old.text("SELECT count(*) FROM pg_locks WHERE relation = 'hookfast_data.history_lock'::regclass AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").await == "1"
     })
     .await;
     closing.commit().await.expect("committed");

@@ -1,7 +1,7 @@
 //! The schema is brought up by one process at a time, beside whatever else the database holds.
 
 use super::{Store, verdicts};
-use crate::support::{postgres, wait_until};
+use crate::support::{postgres, server::Server, wait_until};
 use hookfast::domain::Origin::Webhook;
 use hookfast::store::{
     Database, MigrateError, Migrated, Role, Schema, SettleOutcome, Settled, check_schema, ensure_partitions, inspect,
@@ -81,6 +81,19 @@ async fn a_process_that_waits_for_another_keeps_no_snapshot() {
     assert!(!waiting.is_finished());
     empty.execute(&format!("SELECT pg_advisory_unlock({LOCK})")).await;
     assert_eq!(waiting.await.expect("no panic").expect("its turn"), all());
+}
+
+/// Anybody may hold it, and nothing starts meanwhile: so it is said who does.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_the_migrations_logs_for_whom() {
+    let mut empty = Empty::new().await;
+    empty.execute(&format!("SET application_name = 'a stranger'; SELECT pg_advisory_lock({LOCK})")).await;
+    let config = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n";
+    let server = Server::serve(empty.database.url(), config, &[]);
+    server.logged("another session holds the lock on the migrations").await;
+    assert!(server.log().contains("(a stranger)"), "{}", server.log());
+    empty.execute(&format!("SELECT pg_advisory_unlock({LOCK})")).await;
+    server.ready().await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod registry;
 mod repair;
 mod rescue;
 mod roles;
+mod sessions;
 mod settle;
 mod telling;
 mod verdicts;

@@ -180,7 +180,7 @@ async fn a_sources_fields_are_those_of_its_kind_and_of_its_last_declaration() {
     assert_eq!(
         store.text(of).await,
         "airalo:access_code,confirmation_code,direct_apple_installation_url,lpa,manual_installation,matching_id,\
-         qrcode,qrcode_installation,qrcode_url,voucher:code,description,iccid,id,request_id,voucher_no hookfast:why,error: jobs:token:job"
+         msisdn,qrcode,qrcode_installation,qrcode_url,voucher:code,description,iccid,id,request_id,voucher_no hookfast:why,error,idempotency_key: jobs:token:job"
     );
     register_sources(&store.pool, &[jobs(PayloadFields::default())]).await.expect("registered");
     assert!(store.text(of).await.ends_with(" jobs::"), "what is no more declared is no more so");

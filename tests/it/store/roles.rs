@@ -124,6 +124,39 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
     limited.end().await;
 }
 
+/// A role that was the operator's, and is not any more, or is the reader's now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_replaced_loses_its_rights() {
+    let mut limited = Limited::new("CREATEROLE").await;
+    ensure_roles(&limited.of, &limited.names).await.expect("granted");
+    let (reader, operator) = (limited.reader.clone(), limited.operator.clone());
+    let role = |name: &str| Some(name.parse().expect("a role's name"));
+    let other = format!("other_{operator}");
+    let names = RoleNames { reader: role(&reader), operator: role(&other) };
+    ensure_roles(&limited.of, &names).await.expect("granted");
+    ensure_roles(&limited.of, &RoleNames::default()).await.expect("nothing to change");
+    let pause = "SELECT hookfast.pause('nobody', 'why')::text";
+    for query in [pause, "SELECT count(*)::text FROM hookfast.deliveries", "SELECT hookfast.id_at(now())::text"] {
+        let refused = limited.ask(&operator, query).await.expect_err("it has no rights any more");
+        assert!(refused.contains("permission denied"), "{refused}");
+    }
+    let called = limited.ask(&other, pause).await.expect_err("no such handler");
+    assert!(called.contains("no handler is named nobody"), "{called}");
+    // The reader's name becomes the operator's, and the other way round.
+    let names = RoleNames { reader: role(&other), operator: role(&reader) };
+    ensure_roles(&limited.of, &names).await.expect("granted");
+    let refused = limited.ask(&other, pause).await.expect_err("it only reads");
+    assert!(refused.contains("permission denied for function pause"), "{refused}");
+    limited.ask(&other, "SELECT count(*)::text FROM hookfast.deliveries").await.expect("it reads");
+    let logged = "SELECT string_agg(subject || ' ' || (details->>'former'), ', ' ORDER BY id) \
+        FROM hookfast_data.operator_log WHERE what = 'role.changed'";
+    let logged: String = sqlx::query_scalar(logged).fetch_one(&mut limited.admin).await.expect("lines");
+    assert_eq!(logged, format!("operator_role {operator}, reader_role {reader}, operator_role {other}"));
+    let gone = format!("DROP OWNED BY \"{other}\"; DROP ROLE \"{other}\"");
+    limited.admin.execute(AssertSqlSafe(gone)).await.expect("the role was there");
+    limited.end().await;
+}
+
 /// Nothing fails, and it is said what to run.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_may_not_says_what_to_run() {

@@ -111,6 +111,29 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Makes a role that may log in and is in these roles, and nothing else; answers with the URL it connects by. The
+    /// role is of this test alone, and ends with the cluster.
+    pub(crate) async fn login(&self, name: &str, in_roles: &[&str]) -> String {
+        let role = format!("{name}_of_{}", self.name);
+        let mut admin = self.connect().await;
+        let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'login'");
+        admin.execute(AssertSqlSafe(create)).await.expect("a role");
+        for of in in_roles {
+            admin.execute(AssertSqlSafe(format!("GRANT \"{of}\" TO {role}"))).await.expect("a member");
+        }
+        let mut url = url::Url::parse(&self.url).expect("a URL");
+        url.set_username(&role).and_then(|()| url.set_password(Some("login"))).expect("a URL with a host");
+        url.into()
+    }
+}
+
+/// What the shared cluster's server has logged up to now.
+pub(crate) async fn server_log() -> String {
+    let log = std::fs::read(Shared::get().await.cluster.log_file()).expect("the server's log");
+    String::from_utf8_lossy(&log).into_owned()
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let statement = format!("DROP DATABASE {} WITH (FORCE)", self.name);

@@ -42,7 +42,7 @@ fn every_file_of_the_schema_is_in_the_list() {
 fn statements(definition: &str) -> Vec<String> {
     let (mut statements, mut statement, mut inside) = (Vec::new(), String::new(), false);
     for line in definition.lines().filter(|line| !line.trim_start().starts_with("--")) {
-        inside ^= line.matches("$$").count() % 2 == 1;
+        inside ^= line.matches("$$").count() % 2 == 1 || line == "BEGIN ATOMIC" || inside && line == "END;";
         statement += line;
         statement.push('\n');
         if !inside && line.ends_with(';') {

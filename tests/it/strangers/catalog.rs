@@ -1,0 +1,83 @@
+//! No function of ours looks up a name where somebody else may have put one, or shows its arguments to its caller.
+
+use crate::support::postgres::database;
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use std::{fs, path::Path};
+
+/// What readers may call beside what the views call.
+const READERS_CALL: &str = "'{hookfast.id_at,hookfast.find,hookfast.timeline,hookfast.explain,hookfast.status,\
+    hookfast.retention_preview}'::text[]";
+
+/// All functions of ours, and what each lacks. A body that was parsed when it was created looks up no name any more;
+/// what it calls is looked at for itself.
+const LACKING: &str = "WITH RECURSIVE ours AS ( \
+        SELECT p.oid, n.nspname || '.' || p.proname AS name, p.prosrc, coalesce(p.proconfig, '{}') AS settings, \
+            p.prosqlbody IS NOT NULL AS parsed \
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('hookfast', 'hookfast_data')), \
+    calls AS ( \
+        SELECT d.objid AS caller, d.refobjid AS called FROM pg_depend d \
+            WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_proc'::regclass \
+        UNION SELECT a.oid, b.oid FROM ours a JOIN ours b \
+            ON NOT a.parsed AND a.prosrc ~ ('\\m' || replace(b.name, '.', '\\.') || '\\(')), \
+    reached AS ( \
+        SELECT d.refobjid AS oid FROM pg_depend d JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid \
+            JOIN pg_class c ON c.oid = r.ev_class AND c.relnamespace = 'hookfast'::regnamespace \
+            WHERE d.refclassid = 'pg_proc'::regclass \
+        UNION SELECT o.oid FROM ours o WHERE o.name = ANY (READERS_CALL) \
+        UNION SELECT c.called FROM reached r JOIN calls c ON c.caller = r.oid) ";
+
+async fn names(connection: &mut PgConnection, query: &str) -> Vec<String> {
+    let query = format!("{}{query}", LACKING.replace("READERS_CALL", READERS_CALL));
+    sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(connection).await.expect("names")
+}
+
+#[tokio::test]
+async fn every_function_has_a_search_path_of_its_own_or_was_parsed_at_creation() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    let without = "SELECT o.name FROM ours o WHERE NOT o.parsed AND 'search_path=pg_catalog, pg_temp' <> ALL (o.settings) \
+        ORDER BY 1";
+    assert_eq!(names(&mut connection, without).await, [""; 0]);
+    connection.execute("ALTER FUNCTION hookfast_data.as_jsonb RESET search_path").await.expect("altered");
+    assert_eq!(names(&mut connection, without).await, ["hookfast_data.as_jsonb"], "it does look");
+}
+
+/// Inside a SECURITY DEFINER function the caller's settings go on: `debug_print_plan` with `client_min_messages = log`
+/// sends the caller what the function's statements were given.
+#[tokio::test]
+async fn no_function_that_readers_reach_prints_its_plans() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    let printing = "SELECT o.name FROM ours o JOIN reached USING (oid) WHERE NOT o.parsed AND NOT o.settings \
+        @> '{debug_print_parse=off,debug_print_rewritten=off,debug_print_plan=off}' ORDER BY 1";
+    assert_eq!(names(&mut connection, printing).await, [""; 0]);
+    let reached = names(&mut connection, "SELECT o.name FROM ours o JOIN reached USING (oid)").await;
+    for name in ["as_jsonb", "masked", "without_fields", "shown_key", "found", "terms"] {
+        assert!(reached.contains(&format!("hookfast_data.{name}")), "{name} is not in {reached:?}");
+    }
+    connection.execute("ALTER FUNCTION hookfast_data.terms RESET debug_print_plan").await.expect("altered");
+    assert_eq!(names(&mut connection, printing).await, ["hookfast_data.terms"], "it does look");
+}
+
+/// Whoever may connect can hold any advisory lock.
+#[test]
+fn nothing_but_the_migrations_relies_on_an_advisory_lock() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("schema"), root.join("migrations")];
+    let (mut seen, mut relying) = (0, Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                seen += 1;
+                if fs::read_to_string(&path).is_ok_and(|text| text.contains("advisory_")) {
+                    relying.push(path.strip_prefix(root).expect("below it").display().to_string());
+                }
+            }
+        }
+    }
+    assert!(seen > 300, "{seen} files");
+    assert_eq!(relying, ["src/store/migrate/lock.rs"]);
+}
