@@ -1,6 +1,10 @@
 //! The sessions in which one handler's settling transactions run: how many, and how each is reset afterwards.
 
-use super::{Database, Role, error::within};
+use super::{
+    Database, Role,
+    error::within,
+    session_settings::{self, AFTERWARDS},
+};
 use crate::domain::Connections;
 use crate::throttle::throttled;
 use sqlx::{
@@ -27,10 +31,16 @@ const RESET: &str = "/* hookfast: reset session */ \
     EXECUTE hookfast_reset";
 
 /// The part of the reset that has to be planned, which takes most of its time. It lists the statements that were prepared
-/// in SQL instead of removing them: `DEALLOCATE` takes one name, or all.
-const PREPARE_RESET: &str = "PREPARE hookfast_reset AS SELECT pg_catalog.pg_advisory_unlock_all(), (\
-        SELECT pg_catalog.string_agg(pg_catalog.format('DEALLOCATE %I', p.name), '; ') \
-        FROM pg_catalog.pg_prepared_statement() p WHERE p.from_sql AND p.name <> 'hookfast_reset')";
+/// in SQL instead of removing them: `DEALLOCATE` takes one name, or all. And it repeats the settings that cannot be
+/// start-up options.
+fn prepare_reset() -> String {
+    format!(
+        "PREPARE hookfast_reset AS SELECT pg_catalog.pg_advisory_unlock_all(), (\
+            SELECT pg_catalog.string_agg(pg_catalog.format('DEALLOCATE %I', p.name), '; ') \
+            FROM pg_catalog.pg_prepared_statement() p WHERE p.from_sql AND p.name <> 'hookfast_reset'), \
+            (SELECT pg_catalog.count(s.set_config) FROM ({AFTERWARDS}) s)"
+    )
+}
 
 /// The sessions of one transactional handler in this process. No other handler uses them.
 #[derive(Clone, Debug)]
@@ -46,7 +56,10 @@ impl Sessions {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(IDLE_TIMEOUT)
             .after_connect(|connection, _| {
-                Box::pin(async move { sqlx::raw_sql(PREPARE_RESET).execute(connection).await.map(drop) })
+                Box::pin(async move {
+                    session_settings::prepare(connection).await?;
+                    sqlx::raw_sql(AssertSqlSafe(prepare_reset())).execute(connection).await.map(drop)
+                })
             })
             .test_before_acquire(false)
             .before_acquire(|connection, session| {

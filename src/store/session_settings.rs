@@ -40,7 +40,7 @@ const ALWAYS: [(&str, &str); 21] = [
 /// Settings that not every version of Postgres has, or not every role may set: those are refused at the start of a
 /// session, so they are set afterwards. `session_replication_role` needs a privilege; without it, it stays as it is,
 /// and the schema has neither triggers nor cascading foreign keys that would miss.
-const AFTERWARDS: &str = "SELECT pg_catalog.set_config(s.name, s.value, false) \
+pub(super) const AFTERWARDS: &str = "SELECT pg_catalog.set_config(s.name, s.value, false) \
     FROM (VALUES ('transaction_timeout', '0', true), ('restrict_nonsystem_relation_kind', '', true), \
         ('session_replication_role', 'origin', \
             pg_catalog.has_parameter_privilege('session_replication_role', 'SET'))) AS s (name, value, may) \
