@@ -130,19 +130,22 @@ impl Connection {
         )
         .await?;
         let mut taken = Vec::with_capacity(rows.len());
-        let mut snapshot = (0, 0);
+        let mut scan = Scan::default();
         for row in &rows {
             let read = read_claimed(row, handler.0, lease).map_err(StoreError::unreadable("claim"))?;
-            snapshot = read.0;
+            scan = read.0;
             taken.extend(read.1);
         }
         let fresh = || taken.iter().filter(|t| t.due_at.is_none());
         let due = || taken.iter().filter_map(|t| t.due_at);
         let short = fresh().count() >= limits.fresh;
-        let highest = fresh().map(|t| t.claim.delivery.0).max();
-        floors.saw_fresh(now, Seen { xmin: snapshot.0, own_xid: snapshot.1, highest, cut: short });
-        if let Some(latest) = due().max() {
-            floors.saw_due(latest);
+        if scan.looked {
+            let ids = || fresh().map(|t| t.claim.delivery.0);
+            let Scan { xmin, own_xid, .. } = scan;
+            floors.saw_fresh(now, Seen { xmin, own_xid, lowest: ids().min(), highest: ids().max(), cut: short });
+            if let (Some(earliest), Some(latest)) = (due().min(), due().max()) {
+                floors.saw_due(earliest, latest);
+            }
         }
         let cut = Cut { fresh: short && limits.fresh > 0, due: limits.due > 0 && due().count() >= limits.due };
         let claimed = self.with_events(taken, handler.1, filter).await?;
@@ -212,11 +215,20 @@ pub async fn event_body(pool: &sqlx::PgPool, event: EventId) -> Result<Option<By
     Ok(body.map(Bytes::from))
 }
 
-type Read = ((i64, i64), Option<Row0>);
+/// What a claim's statement saw.
+#[derive(Clone, Copy, Default)]
+struct Scan {
+    xmin: i64,
+    own_xid: i64,
+    /// Whether it looked for deliveries at all: not for a paused handler, nor under a lease that has expired.
+    looked: bool,
+}
+
+type Read = (Scan, Option<Row0>);
 
 fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read, sqlx::Error> {
-    let snapshot = (row.try_get("xmin")?, row.try_get("own_xid")?);
-    let Some(id) = row.try_get::<Option<i64>, _>("id")? else { return Ok((snapshot, None)) };
+    let scan = Scan { xmin: row.try_get("xmin")?, own_xid: row.try_get("own_xid")?, looked: row.try_get("looked")? };
+    let Some(id) = row.try_get::<Option<i64>, _>("id")? else { return Ok((scan, None)) };
     let claim = Claim { handler, delivery: DeliveryId(id), attempt: row.try_get("attempt")?, lease };
     let claimed = Row0 {
         claim,
@@ -227,7 +239,7 @@ fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read,
         replay: row.try_get("replay_id")?,
         due_at: row.try_get("due_at")?,
     };
-    Ok((snapshot, Some(claimed)))
+    Ok((scan, Some(claimed)))
 }
 
 /// The event, the length of a body that was not brought along, and whether the filter lets it pass.

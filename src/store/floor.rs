@@ -25,6 +25,8 @@ pub struct Seen {
     pub xmin: i64,
     /// The claim's own transaction id: every transaction that had taken delivery ids by then has a lower one.
     pub own_xid: i64,
+    /// The lowest delivery id claimed.
+    pub lowest: Option<i64>,
     /// The highest delivery id claimed.
     pub highest: Option<i64>,
     /// Whether the limit cut the claim off: then nothing is known above `highest`.
@@ -44,6 +46,8 @@ pub struct Floors {
     highest: i64,
     candidates: VecDeque<Candidate>,
     full_scan_at: Instant,
+    /// Whether the claim that is being made is a full scan.
+    full_scan: bool,
 }
 
 #[derive(Debug)]
@@ -56,12 +60,13 @@ struct Candidate {
 impl Floors {
     /// No floor yet: the first claim is a full scan.
     pub fn new(now: Instant) -> Self {
-        Self { fresh: 0, due: 0, highest: 0, candidates: VecDeque::new(), full_scan_at: now }
+        Self { fresh: 0, due: 0, highest: 0, candidates: VecDeque::new(), full_scan_at: now, full_scan: false }
     }
 
     /// The floors for a claim made now: the highest id, and the due time in microseconds, that it need not look at.
     pub fn for_claim(&mut self, now: Instant) -> (i64, i64) {
-        if now < self.full_scan_at {
+        self.full_scan = now >= self.full_scan_at;
+        if !self.full_scan {
             return (self.fresh, self.due);
         }
         // Up to a fifth later each time, so that many workers do not scan at once.
@@ -69,8 +74,14 @@ impl Floors {
         (0, 0)
     }
 
-    /// Learns from a claim's fresh lane.
+    /// Learns from a claim's fresh lane. Only of a claim that looked: one of a paused handler, or under a lease that has
+    /// expired, finds nothing whatever there is.
     pub fn saw_fresh(&mut self, now: Instant, seen: Seen) {
+        // What a full scan finds below the floor was hidden, and there may be more of it than one claim takes: the next
+        // claims look there too.
+        if let Some(lowest) = seen.lowest.filter(|_| self.full_scan) {
+            self.fresh = self.fresh.min(lowest - 1);
+        }
         while let Some(first) = self.candidates.front() {
             let settled = seen.xmin >= first.xid || now.duration_since(first.at) >= PATIENCE;
             let looked_at = !seen.cut || seen.highest.is_some_and(|h| first.id <= h);
@@ -90,8 +101,12 @@ impl Floors {
         }
     }
 
-    /// Learns from a claim's due lane: the latest due time claimed, in microseconds.
-    pub fn saw_due(&mut self, latest: i64) {
+    /// Learns from a claim's due lane: the earliest and the latest due time claimed, in microseconds. The lane is in their
+    /// order, so what a full scan leaves behind is due later than what it claimed.
+    pub fn saw_due(&mut self, earliest: i64, latest: i64) {
+        if self.full_scan {
+            self.due = self.due.min(earliest.saturating_sub(1).max(0));
+        }
         self.due = self.due.max(latest.saturating_sub(DUE_LAG));
     }
 
@@ -107,7 +122,7 @@ mod tests {
     use super::*;
 
     fn seen(xmin: i64, own_xid: i64, highest: i64, cut: bool) -> Seen {
-        Seen { xmin, own_xid, highest: Some(highest), cut }
+        Seen { xmin, own_xid, lowest: Some(highest), highest: Some(highest), cut }
     }
 
     fn later(start: Instant, ms: u64) -> Instant {
@@ -121,9 +136,9 @@ mod tests {
         assert_eq!(floors.for_claim(start).0, 0);
         floors.saw_fresh(later(start, 1), seen(90, 100, 1000, false));
         assert_eq!(floors.for_claim(later(start, 2)).0, 0);
-        floors.saw_fresh(later(start, 3), Seen { xmin: 99, own_xid: 120, highest: None, cut: false });
+        floors.saw_fresh(later(start, 3), Seen { xmin: 99, own_xid: 120, lowest: None, highest: None, cut: false });
         assert_eq!(floors.for_claim(later(start, 4)).0, 0, "transaction 99 may still commit an id below 1000");
-        floors.saw_fresh(later(start, 5), Seen { xmin: 100, own_xid: 130, highest: None, cut: false });
+        floors.saw_fresh(later(start, 5), Seen { xmin: 100, own_xid: 130, lowest: None, highest: None, cut: false });
         assert_eq!(floors.for_claim(later(start, 6)).0, 1000);
     }
 
@@ -151,18 +166,41 @@ mod tests {
         assert_eq!(floors.for_claim(later(start, 31_001)).0, 1000);
     }
 
+    /// Whatever hid them: each claim takes some, and the floor must not hide the others for another minute.
+    #[test]
+    fn what_a_full_scan_finds_below_a_floor_lowers_it_until_nothing_is_left() {
+        let start = Instant::now();
+        let mut floors = Floors::new(start);
+        let _ = floors.for_claim(start);
+        floors.saw_fresh(start, seen(90, 100, 1000, false));
+        floors.saw_fresh(later(start, 100), Seen { xmin: 100, own_xid: 140, lowest: None, highest: None, cut: false });
+        floors.saw_due(500_000_000, 500_000_000);
+        assert_eq!(floors.for_claim(later(start, 200)), (1000, 470_000_000));
+        assert_eq!(floors.for_claim(later(start, 80_000)), (0, 0));
+        let hidden = Seen { xmin: 200, own_xid: 210, lowest: Some(300), highest: Some(331), cut: true };
+        floors.saw_fresh(later(start, 80_001), hidden);
+        floors.saw_due(100_000_000, 120_000_000);
+        assert_eq!(floors.for_claim(later(start, 80_010)), (299, 99_999_999));
+        floors.saw_fresh(later(start, 80_011), Seen { lowest: Some(332), highest: Some(363), ..hidden });
+        assert_eq!(floors.for_claim(later(start, 80_020)).0, 299, "it rises again by what was proven only");
+        floors.saw_fresh(later(start, 80_021), seen(220, 230, 1100, false));
+        floors
+            .saw_fresh(later(start, 80_100), Seen { xmin: 230, own_xid: 240, lowest: None, highest: None, cut: false });
+        assert_eq!(floors.for_claim(later(start, 80_200)).0, 1100);
+    }
+
     #[test]
     fn no_due_time_that_is_heard_or_seen_makes_a_floor_that_a_claim_cannot_compute_with() {
         let start = Instant::now();
         for due in [i64::MIN, i64::MIN + 1, -9_000_000_000_000_000_000, -1, 0, 1, i64::MAX] {
             let mut floors = Floors::new(start);
             let _ = floors.for_claim(start);
-            floors.saw_due(100_000_000);
+            floors.saw_due(100_000_000, 100_000_000);
             floors.heard_late(due);
             let floor = floors.for_claim(start).1;
             assert!((0..=70_000_000).contains(&floor), "{due} {floor}");
             assert!(floor < due.max(1), "what is due at {due} is looked for");
-            floors.saw_due(i64::MIN);
+            floors.saw_due(i64::MIN, i64::MIN);
             assert_eq!(floors.for_claim(start).1, floor);
         }
     }
@@ -172,7 +210,7 @@ mod tests {
         let start = Instant::now();
         let mut floors = Floors::new(start);
         let _ = floors.for_claim(start);
-        floors.saw_due(100_000_000);
+        floors.saw_due(100_000_000, 100_000_000);
         assert_eq!(floors.for_claim(later(start, 10)).1, 70_000_000);
         assert_eq!(floors.for_claim(later(start, 73_000)), (0, 0));
         assert_eq!(floors.for_claim(later(start, 73_010)).1, 70_000_000, "kept for the claims in between");

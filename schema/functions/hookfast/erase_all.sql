@@ -4,7 +4,8 @@ CREATE OR REPLACE FUNCTION hookfast.erase_all(
         at_most bigint DEFAULT NULL)
     RETURNS TABLE (matching bigint, still_owed bigint, held bigint, changed bigint, sample jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-        SET plan_cache_mode = force_custom_plan AS $$
+        SET plan_cache_mode = force_custom_plan
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     named uuid[];
     events uuid[];

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_erased(events uuid[]) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     DELETE FROM hookfast_data.airalo_sims s WHERE s.event_id = ANY (events);
     DELETE FROM hookfast_data.airalo_low_data l WHERE l.event_id = ANY (events);

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast_data.check_at_most(matching bigint, at_most bigint) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     IF matching > at_most THEN
         RAISE '% match, and at most % were allowed; nothing was changed', matching, at_most

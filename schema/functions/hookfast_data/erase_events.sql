@@ -1,7 +1,8 @@
 -- Payload and headers; the texts of its attempts too, since a handler may have repeated what it got. What is owed still
 -- needs its payload, and is left out.
 CREATE OR REPLACE FUNCTION hookfast_data.erase_events(events uuid[]) RETURNS bigint
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     erased uuid[];
 BEGIN

@@ -35,5 +35,6 @@ claimed AS (
 -- The claim's own transaction id comes after that of whoever had taken delivery ids when its snapshot was taken. The
 -- snapshot's xmax does not: it comes after the latest transaction that ended, and a younger one may be open.
 SELECT pg_snapshot_xmin(s.snapshot)::text::bigint AS xmin, pg_current_xact_id()::text::bigint AS own_xid,
+    EXISTS (SELECT FROM lease) AS looked,
     c.id, c.event_id, c.attempt, c.tries_left, c.lost, c.ordering_key, c.replay_id, c.due_at
 FROM (SELECT pg_current_snapshot() AS snapshot) s LEFT JOIN claimed c ON true

@@ -50,8 +50,8 @@ async fn running(database: &crate::support::postgres::Database, gate: &Arc<Semap
 async fn what_another_has_taken_over_before_the_start_is_not_run() {
     let (database, gate) = (database().await, Arc::new(Semaphore::new(0)));
     let running = running(&database, &gate).await;
-    for request in ["first", "second"] {
-        assert_eq!(running.post(&order(request, 1)).await.0, 200);
+    for (request, id) in [("first", 1), ("second", 2)] {
+        assert_eq!(running.post(&order(request, id)).await.0, 200);
     }
     let held = "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL";
     running.until(held, 2).await;
@@ -76,7 +76,7 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     };
     gate.add_permits(2);
     running.until(DELIVERED, 1).await;
-    assert_eq!(running.post(&order("third", 1)).await.0, 200);
+    assert_eq!(running.post(&order("third", 3)).await.0, 200);
     running.until(DELIVERED, 2).await;
     assert_eq!(running.text(LEDGER).await, format!("{ran} third"), "what was taken was not run");
     // The other worker gives it back.
@@ -96,7 +96,7 @@ async fn where_the_fence_is_lost_in_the_middle_everything_is_rolled_back() {
     let running = running(&database, &gate).await;
     assert_eq!(running.post(&order("moves", 1)).await.0, 200);
     wait_until("it to be at its end", async || gate.available_permits() == 8).await;
-    assert_eq!(running.post(&order("after", 1)).await.0, 200);
+    assert_eq!(running.post(&order("after", 2)).await.0, 200);
     running.until(DELIVERED, 1).await;
     assert_eq!(running.text(LEDGER).await, "after");
     let row = "SELECT concat_ws(' ', attempt, tries_left, locked_by IS NOT NULL) FROM hookfast_data.outbox";

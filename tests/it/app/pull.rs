@@ -270,12 +270,11 @@ async fn a_claim_is_filled_from_both_lanes_and_neither_starves_the_other() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
-        shop.types = vec!["airalo.order.*".parse().expect("a pattern")];
+        shop.types = ["airalo.order.*", "jobs.*"].map(|pattern| pattern.parse().expect("a pattern")).to_vec();
         builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).pull_handler(shop)
     })
     .await;
-    let enqueue =
-        "SELECT hookfast.enqueue('jobs', 'airalo.order.completed', to_jsonb(n)) FROM generate_series(1, 30) n";
+    let enqueue = "SELECT hookfast.enqueue('jobs', 'jobs.order.paid', to_jsonb(n)) FROM generate_series(1, 30) n";
     let send = async |orders: std::ops::Range<u64>| {
         for i in orders {
             assert_eq!(running.post(&order(&format!("order-{i:019}"), i)).await.0, 200);

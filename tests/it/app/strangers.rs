@@ -20,7 +20,7 @@ async fn no_notification_keeps_a_delivery_from_its_handler() {
     let url = database.login("nobody", &[]).await;
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
-        shop.types = vec!["airalo.order.*".parse().expect("a pattern")];
+        shop.types = ["airalo.order.*", "own.*"].map(|pattern| pattern.parse().expect("a pattern")).to_vec();
         builder
             .source(source(Reject))
             .sql_source("own".parse().expect("a name"))
@@ -48,7 +48,7 @@ async fn no_notification_keeps_a_delivery_from_its_handler() {
         }
         // One straight from ingest, and one that is late.
         assert_eq!(running.post(&order(&format!("order-{n:019}"), n.into())).await.0, 200);
-        let late = "SELECT hookfast.enqueue('own', 'airalo.order.late', '{}')";
+        let late = "SELECT hookfast.enqueue('own', 'own.late', '{}')";
         running.execute(late).await;
         let what = format!("both deliveries after NOTIFY {:.30}", message);
         wait_until_within(SOON, &what, async || running.count(DELIVERED).await == i64::from(2 * n)).await;
@@ -95,12 +95,12 @@ async fn no_advisory_lock_holds_anything_up() {
         running.count(told).await == 1
     })
     .await;
-    assert!(running.count("SELECT hookfast_data.read_new_events(100)").await >= 0);
+    assert!(running.count("SELECT hookfast_data.announce_conflicts(100)").await >= 0);
     running
         .execute("SELECT hookfast.hold(event_id, 'a test') FROM hookfast.events WHERE type LIKE 'airalo.order.%'")
         .await;
     running.execute("SELECT hookfast.airalo_project(ROW (e.event_id, e.source, e.type, e.topic, e.origin, e.received_at, \
-        e.idempotency_key, e.conflicts_with, e.headers, e.payload, e.body, 1, 1)::hookfast.event) FROM hookfast.events e").await;
+        e.idempotency_key, e.conflicts_with, e.headers, e.payload, e.body, 1, 1)::hookfast.event) FROM hookfast.events e WHERE e.source = 'airalo'").await;
     assert_eq!(running.count("SELECT count(*) FROM hookfast.airalo_orders").await, 3);
     // What one process at a time does.
     let of: store::Database = database.url().parse().expect("a URL");

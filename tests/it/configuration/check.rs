@@ -60,7 +60,7 @@ fn a_pattern_that_no_source_can_match_is_named() {
     assert_eq!(warned.len(), 3, "{said}");
     // A source that may send any type, and one that applications feed.
     for source in [
-        "[sources.acme]\nkind = 'standard_webhooks'\nsecrets = ['env:HANDLER_SECRET']\n",
+        "[sources.acme]\nkind = 'standard_webhooks'\nsecrets = ['env:HANDLER_SECRET']\ntype_prefix = ''\n",
         "[sources.own]\nkind = 'sql'\n",
     ] {
         let said = checked(&[&config, source].concat(), &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)]);

@@ -78,7 +78,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
 
     fs::write(&secret, AIRALO_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
-    server.logged("secrets read again").await;
+    server.logged("configuration read again").await;
     // Some come again by themselves, and are let in like any other.
     for n in 0..50 {
         assert_eq!(post(to, &body(n)).await.1["status"], "stored");
@@ -176,7 +176,7 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
     // As if it had come an hour ago: its time and the time it came.
     fs::write(&secret, HANDLER_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
-    server.logged("secrets read again").await;
+    server.logged("configuration read again").await;
     execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at + interval '1 hour'").await;
     execute(&pool, "SELECT hookfast.reverify('acme', at_most => 1)").await;
     nothing_is_asked(&pool).await;

@@ -251,7 +251,8 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
         // As if others had been claimed for half a minute.
         let half_a_minute =
             "SELECT floor(extract(epoch FROM clock_timestamp() + interval '31 seconds') * 1000000)::bigint";
-        floors.saw_due(desk.text(half_a_minute).await.parse().expect("a time"));
+        let ahead = desk.text(half_a_minute).await.parse().expect("a time");
+        floors.saw_due(ahead, ahead);
         operator.commit().await.expect("committed");
         assert!(desk.claim_from("shop", &mut floors).await.is_empty(), "{late}: the floor has passed it");
         let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard()).await.expect("a wake-up");

@@ -138,3 +138,22 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
     assert_eq!(found.iter().collect::<HashSet<_>>().len(), found.len(), "none was claimed twice");
     assert!(found.len() > 1200, "{}", found.len());
 }
+
+/// A claim of a paused handler finds nothing whatever there is, so it proves nothing.
+#[tokio::test]
+async fn a_claim_that_did_not_look_raises_no_floor() {
+    let store = Store::new().await;
+    let lease = store.lease().await;
+    let mut claimer = store.connection(Role::Claim).await;
+    let mut floors = Floors::new(Instant::now());
+    store.claim(&mut claimer, lease, 500, &mut floors).await;
+    let mut late = store.pool.begin().await.expect("a transaction");
+    sqlx::query(TAKES_IDS).bind(store.handler.0).bind(30).execute(&mut *late).await.expect("ids are taken");
+    store.fill("newer", 5).await;
+    assert_eq!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.len(), 5);
+    store.execute("SELECT hookfast.pause('shop', 'a test')").await;
+    late.commit().await.expect("while nothing is looked for");
+    assert!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.is_empty());
+    store.execute("SELECT hookfast.resume('shop')").await;
+    assert_eq!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.len(), 30, "without a full scan");
+}

@@ -7,7 +7,6 @@ use sqlx::{AssertSqlSafe, Executor};
 /// Each with the value that a program of somebody else's may want.
 const HOSTILE: &[(&str, &str)] = &[
     ("search_path", "evil, pg_catalog"),
-    ("default_transaction_read_only", "on"),
     ("default_transaction_isolation", "serializable"),
     ("default_transaction_deferrable", "on"),
     ("row_security", "off"),
@@ -99,7 +98,6 @@ async fn a_session_has_our_settings_and_not_the_databases() {
     for role in roles {
         let pool = store.of.pool(role, 1);
         for (name, ours) in [
-            ("default_transaction_read_only", "off"),
             ("default_transaction_isolation", "read committed"),
             ("default_transaction_deferrable", "off"),
             ("row_security", "on"),
@@ -110,7 +108,7 @@ async fn a_session_has_our_settings_and_not_the_databases() {
             ("TimeZone", "UTC"),
             ("client_encoding", "UTF8"),
             ("session_replication_role", "origin"),
-            ("idle_session_timeout", "0"),
+            ("idle_session_timeout", "10min"),
             ("array_nulls", "on"),
             ("transform_null_equals", "off"),
             ("plan_cache_mode", "auto"),
