@@ -5,12 +5,13 @@ use crate::{HTTP_HANDLER, SQL_HANDLER, sender::Sent};
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
-/// The ledger of the sql handler. No constraint keeps an event out that is booked twice.
+/// The ledger of the sql handler. No constraint keeps an event out that is booked twice. Booking takes a while, so that
+/// transactions are open when a fault strikes.
 pub(crate) const LEDGER: &str = "
     CREATE SCHEMA torture;
     CREATE TABLE torture.ledger (event_id uuid NOT NULL);
     CREATE FUNCTION torture.book(event hookfast.event) RETURNS void LANGUAGE sql AS
-        'INSERT INTO torture.ledger VALUES (event.event_id)'";
+        'INSERT INTO torture.ledger VALUES (event.event_id); SELECT pg_sleep(random() * 0.05)'";
 
 const EVENTS: &str = "
     SELECT id::text, coalesce(convert_from(body, 'UTF8')::jsonb ->> 'request_id', '')
@@ -21,7 +22,7 @@ const ATTEMPTS: &str = "
     JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'delivered' GROUP BY 1, 2";
 
 const OUTCOMES: &str = "
-    SELECT outcome, count(*) FROM hookfast_data.attempts GROUP BY 1 ORDER BY 1";
+    SELECT outcome || coalesce(': ' || error, ''), count(*) FROM hookfast_data.attempts GROUP BY 1 ORDER BY 1";
 
 const DEAD: &str = "
     SELECT event_id::text, h.name || ': ' || reason || ' ' || coalesce(last_error, '')
@@ -47,7 +48,7 @@ pub(crate) struct Evidence {
     pub(crate) events: Vec<(String, String)>,
     /// How often each event was delivered to each handler, as the attempts say.
     pub(crate) delivered: HashMap<(String, String), i64>,
-    /// How many attempts had each outcome.
+    /// How many attempts had each outcome, with its error.
     pub(crate) outcomes: Vec<(String, i64)>,
     /// How often each event was booked.
     pub(crate) ledger: HashMap<String, i64>,

@@ -8,6 +8,7 @@ mod faults;
 mod fleet;
 mod oracle;
 mod plan;
+mod receiver;
 mod report;
 mod self_check;
 mod sender;
@@ -18,6 +19,7 @@ use clap::Parser;
 use evidence::Evidence;
 use faults::Victims;
 use fleet::Fleet;
+use receiver::Receiver;
 use sender::Sender;
 use sqlx::{Connection, PgConnection};
 use std::{
@@ -25,11 +27,11 @@ use std::{
     process::ExitCode,
     time::{Duration, SystemTime},
 };
-use support::{postgres::durable_cluster, sink::Sink, tcp_proxy::TcpProxy};
+use support::{postgres::durable_cluster, tcp_proxy::TcpProxy};
 use tokio::time::Instant;
 
 /// The two handlers: one that the receiver stands behind, and one that writes in the settling transaction.
-const HTTP_HANDLER: &str = "sink";
+const HTTP_HANDLER: &str = "receiver";
 const SQL_HANDLER: &str = "ledger";
 
 /// How long the senders may take for the orders that are under way when the faults end.
@@ -76,12 +78,12 @@ async fn main() -> ExitCode {
 
 /// Whether everything is in order.
 async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
-    let (cluster, sink) = (durable_cluster().await, Sink::start().await);
+    let (cluster, receiver) = (durable_cluster().await, Receiver::start().await);
     let mut database = PgConnection::connect(&cluster.url()).await.expect("a connection");
     sqlx::raw_sql(evidence::LEDGER).execute(&mut database).await.expect("the ledger");
     drop(database);
     let line = TcpProxy::start(&cluster.url()).await;
-    let fleet = Fleet::start(line.url(), &config(&sink)).await;
+    let fleet = Fleet::start(line.url(), &config(&receiver)).await;
     let sender = Sender::start(seed, fleet.addresses());
     let mut victims = Victims { cluster, line, fleet };
     victims.suffer(plan, length).await;
@@ -92,7 +94,7 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
     let mut database = PgConnection::connect(&victims.cluster.url()).await.expect("a connection");
     wait_for_deliveries(&mut database).await;
     let mut faulty = victims.fleet.stop().await;
-    let received = sink.counts();
+    let received = receiver.counts();
     let evidence = Evidence::collect(&mut database, &sent, &received).await.expect("the tables");
     let failures = oracle::judge(&evidence);
     report::print_counts(&evidence, plan, &failures);
@@ -113,11 +115,14 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
 }
 
 /// Both handlers retry soon and often: with these faults no attempt may use up a delivery.
-fn config(sink: &Sink) -> String {
-    let retry = "retry = { exponential = { base = '1s', max = '5s', tries = 20 } }";
-    let ledger =
-        format!("[handlers.{SQL_HANDLER}]\nkind = 'sql'\ntypes = ['*']\nfunction = 'torture.book'\n{retry}\n",);
-    format!("{}{ledger}", sink.config(retry))
+fn config(receiver: &Receiver) -> String {
+    let (address, retry) = (receiver.address, "retry = { exponential = { base = '1s', max = '5s', tries = 20 } }");
+    format!(
+        "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n\
+         [handlers.{HTTP_HANDLER}]\nkind = 'http'\ntypes = ['*']\nurl = 'http://{address}/'\n\
+         secrets = ['env:HANDLER_SECRET']\nallow_private = true\n{retry}\n\
+         [handlers.{SQL_HANDLER}]\nkind = 'sql'\ntypes = ['*']\nfunction = 'torture.book'\n{retry}\n"
+    )
 }
 
 /// Waits until nothing is pending, for a bounded time; the oracle reports what still is.

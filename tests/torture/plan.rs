@@ -47,7 +47,7 @@ pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Planned> {
     let mut planned: Vec<Planned> = stops.iter().flat_map(|stop| stop.faults()).collect();
     let (mut at, mut kinds) = (Duration::ZERO, Vec::new());
     loop {
-        at += Duration::from_secs_f64(random.random_range(0.5..2.5));
+        at += Duration::from_secs_f64(random.random_range(0.5..4.0));
         if at >= length {
             break;
         }

@@ -11,6 +11,9 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 /// How many orders or events of each kind of failure are printed; the files have all.
 const PRINTED: usize = 20;
 
+/// The longest name of an outcome in the table.
+const WIDTH: usize = 60;
+
 /// Prints how often everything happened.
 pub(crate) fn print_counts(evidence: &Evidence, plan: &[Planned], failures: &Failures) {
     let mut lines: Vec<(String, usize)> = vec![("requests sent".to_owned(), evidence.sent.len())];
@@ -31,7 +34,10 @@ pub(crate) fn print_counts(evidence: &Evidence, plan: &[Planned], failures: &Fai
         lines.push((format!("deliveries to the handler {handler}"), deliveries));
     }
     for (outcome, count) in &evidence.outcomes {
-        lines.push((format!("  attempts: {outcome}"), usize::try_from(*count).unwrap_or_default()));
+        lines.push((
+            format!("  attempts: {}", outcome.chars().take(WIDTH).collect::<String>()),
+            usize::try_from(*count).unwrap_or_default(),
+        ));
     }
     lines.push(("requests at the receiver".to_owned(), evidence.received.values().sum()));
     let repeated = evidence.received.values().filter(|times| **times > 1).count();
@@ -43,7 +49,7 @@ pub(crate) fn print_counts(evidence: &Evidence, plan: &[Planned], failures: &Fai
     }
     println!();
     for (name, count) in lines {
-        println!("{name:<56}{count:>8}");
+        println!("{name:<74}{count:>8}");
     }
 }
 
