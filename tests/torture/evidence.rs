@@ -36,6 +36,13 @@ const PENDING: &str = "
     FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
     LEFT JOIN hookfast_data.leases l ON l.id = o.locked_by";
 
+/// One line for each attempt.
+const HISTORY: &str = "
+    SELECT concat_ws(' ', a.event_id, a.finished_at, h.name, 'delivery', a.delivery_id, 'attempt', a.attempt, 'lease',
+        a.lease_id, a.outcome, a.error)
+    FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
+    ORDER BY a.event_id, a.finished_at";
+
 /// The handlers that every event has to reach.
 pub(crate) const HANDLERS: [&str; 2] = [HTTP_HANDLER, SQL_HANDLER];
 
@@ -77,4 +84,9 @@ impl Evidence {
             pending: sqlx::query_as(PENDING).fetch_all(&mut *database).await?,
         })
     }
+}
+
+/// Every attempt, for whoever looks into a failed run.
+pub(crate) async fn history(database: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(HISTORY).fetch_all(database).await
 }

@@ -26,7 +26,7 @@ impl Victims {
         let begun = Instant::now();
         for planned in plan {
             sleep_until(begun + planned.at).await;
-            println!("{planned}");
+            println!("{}", Planned { at: begun.elapsed(), ..*planned });
             self.inflict(planned.fault).await;
         }
         sleep_until(begun + length).await;

@@ -68,7 +68,7 @@ async fn main() -> ExitCode {
     let now = httpdate::fmt_http_date(SystemTime::now());
     println!("--seconds {} --seed {seed}, begun {now}", arguments.seconds);
     if run(seed, length, &plan).await {
-        println!("\nEvery webhook is accounted for (seed {seed}).");
+        println!("\nEvery webhook is accounted for, and the oracle reported all falsified evidence (seed {seed}).");
         ExitCode::SUCCESS
     } else {
         println!("\nFAILED with --seconds {} --seed {seed}", arguments.seconds);
@@ -109,7 +109,9 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
         std::fs::create_dir_all(&folder).expect("a folder");
         victims.fleet.write_logs(&folder).expect("the logs");
         report::write_evidence(&folder, &evidence, &failures).expect("the evidence");
-        println!("\nThe logs of every process and of the sender are in {}", folder.display());
+        let history = evidence::history(&mut database).await.expect("the attempts");
+        std::fs::write(folder.join("attempts.log"), history.join("\n")).expect("the attempts");
+        println!("\nThe logs of every process and of the sender, and every attempt, are in {}", folder.display());
     }
     is_in_order
 }

@@ -65,7 +65,7 @@ pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Planned> {
         planned.push(Planned { at, fault });
         if fault == Fault::CutLine {
             let mended = at + Duration::from_secs_f64(random.random_range(0.1..2.0));
-            planned.push(Planned { at: mended, fault: Fault::MendLine });
+            planned.push(Planned { at: mended.min(length), fault: Fault::MendLine });
         }
     }
     planned.sort_by_key(|planned| planned.at);
