@@ -1,0 +1,92 @@
+//! What there is to judge by: the sender's log, the receiver's log, and the tables. All of it is read by plain SQL; the
+//! views and the code of Hookfast have no part in it.
+
+use crate::{HTTP_HANDLER, SQL_HANDLER, sender::Sent};
+use sqlx::PgConnection;
+use std::collections::HashMap;
+
+/// The ledger of the sql handler. No constraint keeps an event out that is booked twice. Booking takes a while, so that
+/// transactions are open when a fault strikes.
+pub(crate) const LEDGER: &str = "
+    CREATE SCHEMA torture;
+    CREATE TABLE torture.ledger (event_id uuid NOT NULL);
+    CREATE FUNCTION torture.book(event hookfast.event) RETURNS void LANGUAGE sql AS
+        'INSERT INTO torture.ledger VALUES (event.event_id); SELECT pg_sleep(random() * 0.05)'";
+
+const EVENTS: &str = "
+    SELECT id::text, coalesce(convert_from(body, 'UTF8')::jsonb ->> 'request_id', '')
+    FROM hookfast_data.events WHERE origin = 'webhook'";
+
+const ATTEMPTS: &str = "
+    SELECT h.name, a.event_id::text, count(*) FROM hookfast_data.attempts a
+    JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'delivered' GROUP BY 1, 2";
+
+const OUTCOMES: &str = "
+    SELECT outcome || coalesce(': ' || error, ''), count(*) FROM hookfast_data.attempts GROUP BY 1 ORDER BY 1";
+
+const DEAD: &str = "
+    SELECT event_id::text, h.name || ': ' || reason || ' ' || coalesce(last_error, '')
+    FROM hookfast_data.dead_letters JOIN hookfast_data.handlers h ON h.id = handler_id";
+
+/// With the lease that holds the delivery, if one does.
+const PENDING: &str = "
+    SELECT o.event_id::text, format('%s: attempt %s, due %s, held by lease %s, which expires %s',
+        h.name, o.attempt, coalesce(o.due_at::text, 'at once'), coalesce(o.locked_by::text, '-'),
+        coalesce(l.expires_at::text, '-'))
+    FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
+    LEFT JOIN hookfast_data.leases l ON l.id = o.locked_by";
+
+/// One line for each attempt.
+const HISTORY: &str = "
+    SELECT concat_ws(' ', a.event_id, a.finished_at, h.name, 'delivery', a.delivery_id, 'attempt', a.attempt, 'lease',
+        a.lease_id, a.outcome, a.error)
+    FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
+    ORDER BY a.event_id, a.finished_at";
+
+/// The handlers that every event has to reach.
+pub(crate) const HANDLERS: [&str; 2] = [HTTP_HANDLER, SQL_HANDLER];
+
+/// Everything that is known after a run.
+pub(crate) struct Evidence {
+    pub(crate) sent: Vec<Sent>,
+    /// How often each event came to the receiver.
+    pub(crate) received: HashMap<String, usize>,
+    /// Each event with its request id.
+    pub(crate) events: Vec<(String, String)>,
+    /// How often each event was delivered to each handler, as the attempts say.
+    pub(crate) delivered: HashMap<(String, String), i64>,
+    /// How many attempts had each outcome, with its error.
+    pub(crate) outcomes: Vec<(String, i64)>,
+    /// How often each event was booked.
+    pub(crate) ledger: HashMap<String, i64>,
+    /// Dead letters: the event and the reason.
+    pub(crate) dead: Vec<(String, String)>,
+    /// Deliveries that are still pending: the event and their state.
+    pub(crate) pending: Vec<(String, String)>,
+}
+
+impl Evidence {
+    pub(crate) async fn collect(
+        database: &mut PgConnection,
+        sent: &[Sent],
+        received: &HashMap<String, usize>,
+    ) -> sqlx::Result<Self> {
+        let ledger = "SELECT event_id::text, count(*) FROM torture.ledger GROUP BY 1";
+        let attempts: Vec<(String, String, i64)> = sqlx::query_as(ATTEMPTS).fetch_all(&mut *database).await?;
+        Ok(Self {
+            sent: sent.to_vec(),
+            received: received.clone(),
+            events: sqlx::query_as(EVENTS).fetch_all(&mut *database).await?,
+            delivered: attempts.into_iter().map(|(handler, event, count)| ((handler, event), count)).collect(),
+            outcomes: sqlx::query_as(OUTCOMES).fetch_all(&mut *database).await?,
+            ledger: sqlx::query_as(ledger).fetch_all(&mut *database).await?.into_iter().collect(),
+            dead: sqlx::query_as(DEAD).fetch_all(&mut *database).await?,
+            pending: sqlx::query_as(PENDING).fetch_all(&mut *database).await?,
+        })
+    }
+}
+
+/// Every attempt, for whoever looks into a failed run.
+pub(crate) async fn history(database: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar(HISTORY).fetch_all(database).await
+}
