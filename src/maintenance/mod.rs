@@ -18,6 +18,10 @@ use tokio_util::sync::CancellationToken;
 /// How often counts are added to the rollups, and the database is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// How often counts that wait, and a readiness that has changed, are looked for in between: whoever asks right after a
+/// start or an event is to see it.
+const SOON: Duration = Duration::from_millis(500);
+
 /// How often the partitions are looked at, a day is made two weeks ahead, and the indexes.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 
@@ -91,11 +95,22 @@ impl Maintenance {
                     Err(error) => throttled!(error, %error, "partitions could not be made ahead; this is tried again"),
                 }
             }
-            if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            if stop.run_until_cancelled(self.until_there_is_news()).await.is_none() {
                 break;
             }
         }
         heartbeat.retire();
+    }
+
+    /// Waits until counts wait or the readiness has changed, and at most [`EVERY`].
+    async fn until_there_is_news(&self) {
+        let (begun, told) = (Instant::now(), self.readiness.unmet());
+        loop {
+            tokio::time::sleep(SOON).await;
+            if begun.elapsed() >= EVERY || self.metrics.has_pending() || self.readiness.unmet() != told {
+                return;
+            }
+        }
     }
 
     async fn measure_clock(&self) -> Result<ClockDifference, StoreError> {
