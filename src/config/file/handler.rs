@@ -187,6 +187,9 @@ impl Settings<'_> {
         let breaker = self.breaker(handler.breaker.as_ref());
         let behind_after =
             self.problems.duration(&self.at("behind_after"), handler.behind_after.as_deref(), default.behind_after);
+        if behind_after.is_zero() {
+            self.wrong::<()>("behind_after", "it must be more than nothing");
+        }
         let filter = self.set(handler.filter.as_deref().map(PayloadFilter::from_str), "filter");
         Some(HandlerPolicy {
             retry: retry?,
