@@ -24,14 +24,16 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
             || CASE WHEN s.quarantined > 0 THEN ', ' || s.quarantined || ' in quarantine' ELSE '' END
     FROM hookfast.source_health s WHERE s.kind <> 'hookfast'
     UNION ALL
-    SELECT 'order', o.source, 'warn', concat_ws(', ',
-        CASE WHEN o.possible_double_purchases > 0 THEN o.possible_double_purchases || ' possible double purchases' END,
-        CASE WHEN o.overdue > 0 THEN o.overdue || ' overdue' END,
-        CASE WHEN o.unknown > 0 THEN o.unknown || ' unknown' END) || ': see hookfast.airalo_orders'
-    FROM hookfast.order_health o WHERE o.possible_double_purchases + o.overdue + o.unknown > 0
-    UNION ALL
-    SELECT 'conflict', o.source, 'warn', o.conflicts || ' conflicts in the last seven days: see hookfast.conflicts'
-    FROM hookfast.order_health o WHERE o.conflicts > 0
+    SELECT x.area, o.source, 'warn', x.says
+    FROM hookfast.order_health o CROSS JOIN LATERAL (VALUES
+        ('order', nullif(concat_ws(', ',
+            CASE WHEN o.possible_double_purchases > 0
+                THEN o.possible_double_purchases || ' possible double purchases' END,
+            CASE WHEN o.overdue > 0 THEN o.overdue || ' overdue' END,
+            CASE WHEN o.unknown > 0 THEN o.unknown || ' unknown' END), '') || ': see hookfast.airalo_orders'),
+        ('conflict', nullif(o.conflicts, 0) || ' conflicts in the last seven days: see hookfast.conflicts')
+        ) x (area, says)
+    WHERE x.says IS NOT NULL
     UNION ALL
     SELECT 'routing', u.source, CASE WHEN sum(u.events) * 10 > max(u.of_events) THEN 'warn' ELSE 'ok' END,
         sum(u.events) || ' of the newest ' || max(u.of_events) || ' events of the last hour went to no handler: '
