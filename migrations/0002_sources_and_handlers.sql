@@ -49,6 +49,7 @@ CREATE TABLE hookfast_data.handlers (
     filter text CHECK (filter IS NULL OR filter::jsonpath IS NOT NULL),
     breaker_opened_at timestamptz,
     breaker_until timestamptz,
+    behind_after interval NOT NULL DEFAULT interval '5 minutes' CHECK (behind_after > interval '0'),
     CHECK ((paused_at IS NULL) = (paused_why IS NULL)),
     CHECK ((breaker_opened_at IS NULL) = (breaker_until IS NULL))
 );
@@ -79,3 +80,5 @@ COMMENT ON COLUMN hookfast_data.handlers.breaker_opened_at IS
     'Since when a process has found the handler unavailable and lets its deliveries wait; null where none does. '
     'By the process that wrote last';
 COMMENT ON COLUMN hookfast_data.handlers.breaker_until IS 'When that process tries it again with one delivery';
+COMMENT ON COLUMN hookfast_data.handlers.behind_after IS
+    'The handler is behind if a delivery has been ready for longer than this';

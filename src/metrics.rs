@@ -31,6 +31,28 @@ struct TimeLabels {
     name: String,
 }
 
+/// What attempts are counted by, by the longest time in milliseconds that each counter is for.
+const DURATIONS: [(u128, &str); 18] = [
+    (1, "took_le_1"),
+    (2, "took_le_2"),
+    (5, "took_le_5"),
+    (10, "took_le_10"),
+    (20, "took_le_20"),
+    (50, "took_le_50"),
+    (100, "took_le_100"),
+    (200, "took_le_200"),
+    (500, "took_le_500"),
+    (1_000, "took_le_1000"),
+    (2_000, "took_le_2000"),
+    (5_000, "took_le_5000"),
+    (10_000, "took_le_10000"),
+    (20_000, "took_le_20000"),
+    (50_000, "took_le_50000"),
+    (100_000, "took_le_100000"),
+    (1_000_000, "took_le_1000000"),
+    (u128::MAX, "took_le_1000000000"),
+];
+
 /// Counts that wait to be added to `rollups`: subject, counter, how many.
 pub type Pending = Vec<(String, &'static str, i64)>;
 
@@ -84,6 +106,22 @@ impl Metrics {
         self.seconds.get_or_create(&TimeLabels { kind, name: name.to_owned() }).observe(duration.as_secs_f64());
     }
 
+    /// Notes how long a handler's attempt took, also for `hookfast.durations`.
+    pub fn attempt_took(&self, handler: &str, duration: Duration) {
+        self.took("handler", handler, duration);
+        // Rounded up, as the bounds are upper ones.
+        let millis = duration.as_micros().div_ceil(1000);
+        if let Some((_, counter)) = DURATIONS.iter().find(|(bound, _)| millis <= *bound) {
+            let labels = Labels { kind: "handler", name: handler.to_owned(), counter };
+            *self.pending().entry(labels).or_default() += 1;
+        }
+    }
+
+    /// Whether anything has been counted that is not in the rollups.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending().is_empty()
+    }
+
     /// Notes how far this machine's clock is ahead of the database's.
     pub fn clock_difference(&self, seconds: f64) {
         self.clock_difference.set(seconds);
@@ -126,5 +164,16 @@ mod tests {
         assert!(text.contains("hookfast_clock_difference_seconds -1.5"), "{text}");
         assert_eq!(metrics.take_pending(), vec![("source:airalo".to_owned(), "stored", 3)]);
         assert_eq!(metrics.take_pending(), vec![]);
+    }
+
+    #[test]
+    fn an_attempts_duration_is_counted_by_its_upper_bound() {
+        let metrics = Metrics::default();
+        for (millis, counter) in
+            [(0, "took_le_1"), (50, "took_le_50"), (51, "took_le_100"), (1 << 40, "took_le_1000000000")]
+        {
+            metrics.attempt_took("shop", Duration::from_millis(millis));
+            assert_eq!(metrics.take_pending(), vec![("handler:shop".to_owned(), counter, 1)]);
+        }
     }
 }

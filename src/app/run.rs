@@ -217,6 +217,7 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         retry: declared.subscription.policy.retry.clone(),
         order: declared.subscription.policy.order.clone(),
         filter: declared.subscription.policy.filter.clone(),
+        behind_after: declared.subscription.policy.behind_after,
     });
     let functions = builder.handlers.iter().filter_map(|declared| match &declared.by {
         Processed::Function(name) => Some((declared.subscription.name.clone(), name.clone())),

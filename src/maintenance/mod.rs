@@ -18,6 +18,10 @@ use tokio_util::sync::CancellationToken;
 /// How often counts are added to the rollups, and the database is looked at.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// How often counts that wait, and a readiness that has changed, are looked for in between: whoever asks right after a
+/// start or an event is to see it.
+const SOON: Duration = Duration::from_millis(500);
+
 /// How often the partitions are looked at, a day is made two weeks ahead, and the indexes.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 
@@ -32,6 +36,9 @@ pub(crate) const DATABASE: &str = "database";
 
 /// The connections of the maintenance besides those of the pool, by purpose: the clock, retention and indexes.
 pub(crate) const CONNECTIONS: [(&str, u32); 1] = [("maintenance", 3)];
+
+/// The conditions of readiness that do not hold, each with its reason.
+type Unmet = Vec<(String, String)>;
 
 /// What the maintenance works with.
 #[derive(Clone)]
@@ -69,7 +76,7 @@ impl Maintenance {
         let (mut clock_at, mut clock_is_off) = (Instant::now(), false);
         loop {
             heartbeat.tick();
-            self.add_counts().await;
+            let written = self.add_counts().await;
             if Instant::now() >= clock_at
                 && let Ok(difference) = self.measure_clock().await
             {
@@ -91,11 +98,22 @@ impl Maintenance {
                     Err(error) => throttled!(error, %error, "partitions could not be made ahead; this is tried again"),
                 }
             }
-            if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            if stop.run_until_cancelled(self.until_changed(&written)).await.is_none() {
                 break;
             }
         }
         heartbeat.retire();
+    }
+
+    /// Waits until there are counts to add, or the readiness differs from what was written; at most [`EVERY`].
+    async fn until_changed(&self, written: &Unmet) {
+        let begun = Instant::now();
+        loop {
+            tokio::time::sleep(SOON).await;
+            if begun.elapsed() >= EVERY || self.metrics.has_pending() || self.readiness.unmet() != *written {
+                return;
+            }
+        }
     }
 
     async fn measure_clock(&self) -> Result<ClockDifference, StoreError> {
@@ -106,8 +124,8 @@ impl Maintenance {
     }
 
     /// Adds what was counted, and says that this process lives. Counts of a failed statement are gone: they are for
-    /// looking, not for accounting.
-    async fn add_counts(&self) {
+    /// looking, not for accounting. Returns the conditions that did not hold.
+    async fn add_counts(&self) -> Unmet {
         let counts = self.metrics.take_pending();
         match add_rollups(&self.pool, &counts).await {
             Ok(()) => self.readiness.set(DATABASE, Ok(())),
@@ -115,17 +133,19 @@ impl Maintenance {
                 throttled!(warn, %error, counts = counts.len(), "counts could not be added to the rollups and are left out");
                 self.readiness
                     .set(DATABASE, Err("the database does not answer; requests get 503 until it does".to_owned()));
-                return;
+                return self.readiness.unmet();
             }
         }
-        let unmet: Vec<_> = self.readiness.unmet().into_iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        let not_ready = (!unmet.is_empty()).then(|| unmet.join("; "));
+        let unmet = self.readiness.unmet();
+        let reasons: Vec<_> = unmet.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        let not_ready = (!reasons.is_empty()).then(|| reasons.join("; "));
         if let Err(error) = fold_counts(&self.pool).await {
             throttled!(warn, %error, "the counts of SQL clients are not in the rollups yet; this is tried again");
         }
         if let Err(error) = self.process.is_alive(&self.pool, not_ready.as_deref()).await {
             throttled!(warn, %error, "the database does not know for now that this process lives; this is tried again");
         }
+        unmet
     }
 }
 

@@ -4,7 +4,7 @@ use super::{StoreError, connect::POOLED, error::within};
 use crate::domain::{HandlerName, OnDead, Order, PayloadFields, PayloadFilter, RetryPolicy, SourceName, TypePattern};
 use serde_json::json;
 use sqlx::{PgPool, Row};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 /// A source's small id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,12 +42,14 @@ pub struct HandlerRegistration {
     pub order: Option<Order>,
     /// Which payloads it wants; `None` is all.
     pub filter: Option<PayloadFilter>,
+    /// How long a delivery may have been ready before the handler is behind.
+    pub behind_after: Duration,
 }
 
 impl HandlerRegistration {
     /// The retry policy as the registry holds it.
     fn retry_json(&self) -> serde_json::Value {
-        let millis = |duration: &std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         match &self.retry {
             RetryPolicy::Delays(delays) => json!({"delays_ms": delays.iter().map(millis).collect::<Vec<_>>()}),
             RetryPolicy::Exponential { base, max, tries } => {
@@ -161,6 +163,7 @@ async fn register_handler(
             .bind(handler.order.as_ref().map(|order| order.by.steps()))
             .bind(handler.order.as_ref().map_or(OnDead::Skip, |order| order.on_dead).as_str())
             .bind(handler.filter.as_ref().map(PayloadFilter::as_str))
+            .bind(i64::try_from(handler.behind_after.as_millis()).unwrap_or(i64::MAX).clamp(1, 10 * 365 * 86_400_000))
     };
     for _ in 0..TRIES {
         if let Some(row) = bound(KNOWN_HANDLER).fetch_optional(pool).await? {

@@ -58,6 +58,8 @@ pub struct HandlerPolicy {
     /// Which payloads it wants; `None` is all. What does not pass is done without running it. A body that is not JSON
     /// that Postgres can hold does not pass.
     pub filter: Option<PayloadFilter>,
+    /// How long a delivery may have been ready before the handler is reported as behind.
+    pub behind_after: Duration,
 }
 
 impl Default for HandlerPolicy {
@@ -72,6 +74,7 @@ impl Default for HandlerPolicy {
             rate: None,
             breaker: None,
             filter: None,
+            behind_after: Duration::from_secs(300),
         }
     }
 }

@@ -141,7 +141,7 @@ async fn attempt(
         }
     };
     let took = begun.elapsed();
-    shared.metrics.took("handler", &lane.label, took);
+    shared.metrics.attempt_took(&lane.label, took);
     if let Some(circuit) = &lane.circuit {
         let now = Instant::now();
         let change = match probe {

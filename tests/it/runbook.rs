@@ -105,6 +105,11 @@ SELECT hookfast_data.announce_dead(10);
 SELECT hookfast.airalo_expect('a-request', 'order 4711');
 UPDATE hookfast_data.airalo_expected SET expected_by = now() - interval '1 hour';
 SELECT hookfast_data.airalo_missing(id, 'Airalo''s list has no order with this description') FROM hookfast_data.airalo_expected;
+INSERT INTO hookfast_data.rollups (minute, subject, counter, value)
+VALUES (date_trunc('minute', now()), 'handler:shop', 'took_le_20', 3);
+INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body)
+SELECT hookfast_data.new_event_id(), s.id, 0, 'other.paid', 'webhook', 'paid-1', '{}', '{}'
+FROM hookfast_data.sources s WHERE s.name = 'airalo';
 SELECT hookfast_data.watch();
 "#;
 

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject text, state text, says text)
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    LANGUAGE sql STABLE SET jit = off SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT 'intake', 'ingress', CASE WHEN count(*) FILTER (WHERE p.not_ready IS NULL) = 0 THEN 'bad'
         WHEN count(*) FILTER (WHERE p.not_ready IS NOT NULL) > 0 THEN 'warn' ELSE 'ok' END,
@@ -12,23 +12,41 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
         coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
     FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
     UNION ALL
-    SELECT 'source', s.source, CASE s.state WHEN 'ok' THEN 'ok' ELSE 'bad' END,
-        coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', ' || s.last_hour
-            || ' in the last hour'
+    SELECT 'source', s.source, CASE s.state WHEN 'ok' THEN 'ok' WHEN 'all_rejected' THEN 'warn' ELSE 'bad' END,
+        CASE s.state WHEN 'ok' THEN '' ELSE s.state || ': ' END
+            || CASE s.state WHEN 'all_rejected' THEN 'the last ' || s.rejected_in_a_row
+                || ' requests were rejected, and none was genuine since; ' ELSE '' END
+            || coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', '
+            || s.last_hour || ' in the last hour'
             || coalesce(' (usually ' || s.usual_hour || ')', '') || CASE WHEN s.rejected_last_hour > 0
                 THEN ', ' || s.rejected_last_hour || ' rejected' ELSE '' END
             || CASE WHEN s.conflicts_last_hour > 0 THEN ', ' || s.conflicts_last_hour || ' conflicts' ELSE '' END
             || CASE WHEN s.quarantined > 0 THEN ', ' || s.quarantined || ' in quarantine' ELSE '' END
-            || CASE s.state WHEN 'ok' THEN '' ELSE ': ' || s.state END
     FROM hookfast.source_health s WHERE s.kind <> 'hookfast'
     UNION ALL
+    SELECT x.area, o.source, 'warn', x.says
+    FROM hookfast.order_health o CROSS JOIN LATERAL (VALUES
+        ('order', nullif(concat_ws(', ',
+            CASE WHEN o.possible_double_purchases > 0
+                THEN o.possible_double_purchases || ' possible double purchases' END,
+            CASE WHEN o.overdue > 0 THEN o.overdue || ' overdue' END,
+            CASE WHEN o.unknown > 0 THEN o.unknown || ' unknown' END), '') || ': see hookfast.airalo_orders'),
+        ('conflict', nullif(o.conflicts, 0) || ' conflicts in the last seven days: see hookfast.conflicts')
+        ) x (area, says)
+    WHERE x.says IS NOT NULL
+    UNION ALL
+    SELECT 'routing', u.source, CASE WHEN sum(u.events) * 10 > max(u.of_events) THEN 'warn' ELSE 'ok' END,
+        sum(u.events) || ' of the newest ' || max(u.of_events) || ' events of the last hour went to no handler: '
+            || left(string_agg(u.type, ', ' ORDER BY u.events DESC, u.type), 200)
+    FROM hookfast.unrouted u GROUP BY u.source
+    UNION ALL
     SELECT 'handler', h.handler, CASE WHEN h.state = 'ok' AND h.dead_letters = 0 THEN 'ok'
-        WHEN h.state IN ('ok', 'paused', 'failing') THEN 'warn' ELSE 'bad' END,
-        h.ready || ' ready' || coalesce(' (oldest ' || date_trunc('second', h.oldest_ready_age) || ')', '') || ', '
-            || h.per_minute || ' a minute, '
-            || h.delivered_last_hour || ' delivered and ' || h.failed_last_hour || ' failed in the last hour, '
-                || h.dead_letters || ' dead letters'
-            || coalesce('; ' || h.state || ': ' || h.why, '')
+        WHEN h.state IN ('ok', 'paused', 'failing', 'behind', 'slow') THEN 'warn' ELSE 'bad' END,
+        CASE WHEN h.state <> 'ok' THEN h.state || coalesce(': ' || h.why, '') || '; '
+            WHEN h.dead_letters > 0 THEN h.dead_letters || ' dead letters; ' ELSE '' END
+            || h.ready || ' ready' || coalesce(' (oldest ' || date_trunc('second', h.oldest_ready_age) || ')', '')
+            || ', ' || h.per_minute || ' a minute, ' || h.delivered_last_hour || ' delivered and '
+            || h.failed_last_hour || ' failed in the last hour, ' || h.dead_letters || ' dead letters'
     FROM hookfast.handler_health h
     UNION ALL
     SELECT 'replay', r.replay_id || ' to ' || r.handler, 'ok', r.state || ', ' || r.replayed || ' of ' || r.matching

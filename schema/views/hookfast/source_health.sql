@@ -4,6 +4,7 @@ SELECT
     s.kind,
     CASE WHEN c.rejected_15 >= 10 AND c.rejected_15 > c.stored_15 THEN 'rejecting'
         WHEN c.last_event_at < statement_timestamp() - interval '10 minutes' AND c.usual_since_last >= 10 THEN 'silent'
+        WHEN c.rejected_in_a_row >= 3 THEN 'all_rejected'
         ELSE 'ok' END AS state,
     c.last_event_at,
     statement_timestamp() - c.last_event_at AS silence,
@@ -13,9 +14,12 @@ SELECT
     c.conflicts AS conflicts_last_hour,
     c.rejected AS rejected_last_hour,
     c.rejects AS rejects_by_reason,
-    (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id) AS quarantined
+    (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id) AS quarantined,
+    c.rejected_in_a_row,
+    c.rejected_since,
+    c.rejected_until
 FROM hookfast_data.sources s CROSS JOIN LATERAL hookfast_data.source_counts(s.name) c;
 COMMENT ON VIEW hookfast.source_health IS
-    'One row a source: ok, silent (at this time of the day ten or more are usual since the last) or rejecting '
-    '(in 15 minutes ten and more, and most), with its last event to the minute, and the last hour beside the '
-    'usual one';
+    'One row a source: ok, silent (at this time of the day ten or more are usual since the last), rejecting '
+    '(in 15 minutes ten and more, and most) or all_rejected (three or more, and none genuine since), with its last '
+    'event to the minute, and the last hour beside the usual one';

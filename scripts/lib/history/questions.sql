@@ -61,6 +61,18 @@ SELECT * FROM hookfast.backlog
 -- handler health | 1800
 SELECT * FROM hookfast.handler_health
 
+-- status | 9000
+SELECT * FROM hookfast.status()
+
+-- durations | 200
+SELECT * FROM hookfast.durations
+
+-- unrouted | 1500
+SELECT * FROM hookfast.unrouted
+
+-- order health | 600
+SELECT * FROM hookfast.order_health
+
 -- source health | 600
 SELECT * FROM hookfast.source_health
 

@@ -37,6 +37,7 @@ pub(super) struct Handler {
     rate: Option<f64>,
     breaker: Option<BreakerSetting>,
     filter: Option<String>,
+    behind_after: Option<String>,
 }
 
 /// `false`, or its numbers.
@@ -184,6 +185,11 @@ impl Settings<'_> {
         let order = self.order(handler);
         let rate = self.set(handler.rate.map(Rate::per_second), "rate");
         let breaker = self.breaker(handler.breaker.as_ref());
+        let behind_after =
+            self.problems.duration(&self.at("behind_after"), handler.behind_after.as_deref(), default.behind_after);
+        if behind_after.is_zero() {
+            self.wrong::<()>("behind_after", "it must be more than nothing");
+        }
         let filter = self.set(handler.filter.as_deref().map(PayloadFilter::from_str), "filter");
         Some(HandlerPolicy {
             retry: retry?,
@@ -194,6 +200,7 @@ impl Settings<'_> {
             rate: rate?,
             breaker: breaker?,
             filter: filter?,
+            behind_after,
         })
     }
 

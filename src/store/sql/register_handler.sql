@@ -2,18 +2,21 @@
 -- Answers with the id, and whether the registry has it from a newer configuration (then nothing is changed). No row:
 -- another process has just registered it.
 -- $1 name, $2 kind, $3 types, $4 sources, $5 tries, $6 version of the configuration, $7 retry policy, $8 path of the
--- ordering key, $9 what a dead letter does to its key, $10 payload filter
+-- ordering key, $9 what a dead letter does to its key, $10 payload filter, $11 behind_after in
+-- milliseconds
 WITH known AS MATERIALIZED (
-    SELECT id, kind, types, sources, tries, config_version, retry, ordered_by, on_dead, filter
+    SELECT id, kind, types, sources, tries, config_version, retry, ordered_by, on_dead, filter,
+            behind_after
         FROM hookfast_data.handlers WHERE name = $1::text FOR UPDATE
 ),
 changes AS MATERIALIZED (
     SELECT NOT EXISTS (SELECT FROM known)
         OR EXISTS (
             SELECT FROM known k WHERE k.config_version < $6::bigint OR k.config_version = $6::bigint
-                AND (k.kind, k.types, k.sources, k.tries, k.retry, k.ordered_by, k.on_dead, k.filter)
+                AND (k.kind, k.types, k.sources, k.tries, k.retry, k.ordered_by, k.on_dead, k.filter,
+                    k.behind_after)
                     IS DISTINCT FROM ($2::text, $3::text[], $4::text[], $5::smallint, $7::jsonb, $8::text[], $9::text,
-                        $10::text)
+                        $10::text, $11::bigint * interval '1 millisecond')
         ) AS needed
 ),
 version AS (
@@ -24,16 +27,18 @@ version AS (
 -- Not INSERT … ON CONFLICT for both: it takes a number of the sequence, which is short, before it sees the conflict.
 renewed AS (
     UPDATE hookfast_data.handlers h SET kind = $2::text, types = $3::text[], sources = $4::text[], tries = $5::smallint,
-        retry = $7::jsonb, ordered_by = $8::text[], on_dead = $9::text, filter = $10::text, config_version = $6::bigint,
+        retry = $7::jsonb, ordered_by = $8::text[], on_dead = $9::text, filter = $10::text,
+        behind_after = $11::bigint * interval '1 millisecond', config_version = $6::bigint,
         registered_version = v.version, registered_at = clock_timestamp()
     FROM version v, known k WHERE h.id = k.id
     RETURNING h.id
 ),
 added AS (
     INSERT INTO hookfast_data.handlers AS h
-        (name, kind, types, sources, tries, config_version, registered_version, retry, ordered_by, on_dead, filter)
+        (name, kind, types, sources, tries, config_version, registered_version, retry, ordered_by, on_dead, filter,
+            behind_after)
     SELECT $1::text, $2::text, $3::text[], $4::text[], $5::smallint, $6::bigint, v.version, $7::jsonb, $8::text[],
-        $9::text, $10::text
+        $9::text, $10::text, $11::bigint * interval '1 millisecond'
     FROM version v WHERE NOT EXISTS (SELECT FROM known)
     ON CONFLICT (name) DO NOTHING
     RETURNING h.id
@@ -43,7 +48,8 @@ logged AS (
     INSERT INTO hookfast_data.operator_log (what, subject, details)
     SELECT 'handler.registered', $1::text, jsonb_build_object('kind', $2::text, 'types', $3::text[],
         'sources', $4::text[], 'tries', $5::smallint, 'retry', $7::jsonb, 'ordered_by', $8::text[],
-        'on_dead', $9::text, 'filter', $10::text, 'config_version', $6::bigint, 'registry_version', v.version)
+        'on_dead', $9::text, 'filter', $10::text, 'behind_after',
+        $11::bigint * interval '1 millisecond', 'config_version', $6::bigint, 'registry_version', v.version)
     FROM version v, written
 )
 SELECT id, false AS outdated FROM written

@@ -4,6 +4,7 @@ mod erasing;
 mod finding;
 mod indexing;
 mod news;
+mod status;
 
 use crate::support::postgres;
 use serde_json::Value;

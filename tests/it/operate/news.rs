@@ -48,19 +48,28 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
     assert_eq!(story.watch().await, "handler.paused shop");
     assert_eq!(story.watch().await, "handler.paused shop", "once");
     story.run("SELECT hookfast.resume('shop')").await;
-    assert_eq!(story.watch().await, "handler.paused shop");
+    assert_eq!(story.watch().await, "handler.paused shop, resolved shop");
+    assert_eq!(
+        story.row("SELECT payload - 'since' AS p FROM hookfast.news WHERE type = 'hookfast.resolved'").await["p"],
+        serde_json::json!({"type": "hookfast.handler.paused", "handler": "shop"})
+    );
+    assert_eq!(story.watch().await, "handler.paused shop, resolved shop", "the end is reported once as well");
     story.run("SELECT hookfast.pause('shop', 'x')").await;
-    assert_eq!(story.watch().await, "handler.paused shop, handler.paused shop", "and again");
+    assert_eq!(story.watch().await, "handler.paused shop, handler.paused shop, resolved shop", "and again");
     story.run("SELECT hookfast.resume('shop'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
     assert!(story.watch().await.starts_with("handler.opened crm, "));
 
     story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_came(1, minutes_ago => 10), order_came(2, minutes_ago => 0); SELECT owed(2)").await;
-    assert_eq!(story.watch().await, "nothing", "a worker serves it");
+    assert_eq!(story.watch().await, "resolved crm", "a worker serves it");
     story.run("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 second'").await;
-    assert_eq!(story.watch().await, "nothing", "for a moment nobody does, as in a deployment");
+    assert_eq!(story.watch().await, "resolved crm", "for a moment nobody does, as in a deployment");
     story.run("SELECT owed(1)").await;
     story.run("DELETE FROM hookfast_data.outbox WHERE id = 1002").await;
-    assert_eq!(story.watch().await, "handler.unserved shop");
+    assert_eq!(story.watch().await, "handler.unserved shop, resolved crm");
+    // Once somebody serves it again, what is left is that it is late.
+    story.run("UPDATE hookfast_data.leases SET expires_at = now() + interval '1 hour'").await;
+    let resolved = "handler.behind shop, handler.unserved shop, resolved crm, resolved shop";
+    assert_eq!(story.watch().await, resolved);
 }
 
 #[tokio::test]
@@ -88,7 +97,10 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
     story.run(&came("forged", "wrong_signature", "1 minute", 20)).await;
     story.run(&came("night", "quarantine_full", "1 minute", 1)).await;
     story.run(&came("airalo", "stored", "0 minutes", 1)).await;
-    assert_eq!(story.watch().await, "quarantine.full night, source.rejecting forged, source.silent airalo");
+    assert_eq!(
+        story.watch().await,
+        "quarantine.full night, resolved airalo, source.rejecting forged, source.silent airalo"
+    );
     assert_eq!(
         story.text("SELECT rejects_by_reason FROM hookfast.source_health WHERE source = 'forged'").await,
         r#"{"wrong_signature": 20}"#

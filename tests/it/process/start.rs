@@ -1,9 +1,18 @@
 //! A process that is started on a server that only reads waits, and goes on when it may write.
 
 use super::count;
-use crate::support::{airalo::post, postgres::durable_cluster, server::Server};
+use crate::support::{
+    airalo::post,
+    postgres::{database, durable_cluster},
+    server::Server,
+    sink::Sink,
+    wait_until_within,
+};
 use hookfast::sources::airalo::sample;
-use std::process::Command;
+use std::{process::Command, time::Duration};
+
+/// Well below the five seconds after which a process adds its counts at the latest.
+const SOON: Duration = Duration::from_secs(3);
 
 const CONFIG: &str = "[sources.airalo]\nkind = \"airalo\"\nsecrets = [\"env:AIRALO_CLIENT_SECRET\"]\n";
 
@@ -31,4 +40,32 @@ async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
     sqlx::query("SELECT pg_promote()").execute(&pool).await.expect("promoted");
     server.ready().await;
     assert_eq!(post(server.ingress().await, body).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_is_right_soon_after_a_start_and_soon_after_an_event() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let pool = database.pool().await;
+    let said = async |area: &str| -> String {
+        let query = "SELECT coalesce(string_agg(state || ' | ' || says, '; '), 'nothing') FROM hookfast.status() WHERE area = $1";
+        sqlx::query_scalar(query).bind(area).fetch_one(&pool).await.expect("the status")
+    };
+    let server = Server::serve(database.url(), &sink.config(""), &[]);
+    server.ready().await;
+    wait_until_within(SOON, "a status that knows the process is ready", async || {
+        said("intake").await.contains("ok | 1 of 1 live processes take webhooks")
+    })
+    .await;
+    let body = sample("order.completed").expect("a sample");
+    assert_eq!(post(server.ingress().await, body).await.0, 200);
+    wait_until_within(SOON, "a status that knows the event and its delivery", async || {
+        said("source").await.contains(", 1 in the last hour")
+            && said("handler").await.contains(" 1 delivered and 0 failed")
+    })
+    .await;
+    wait_until_within(SOON, "how long the attempt took", async || {
+        count(&pool, "SELECT count(*) FROM hookfast.durations WHERE handler = 'sink' AND attempts_last_hour = 1").await
+            == 1
+    })
+    .await;
 }

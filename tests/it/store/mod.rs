@@ -67,6 +67,7 @@ fn registration(name: &str, types: &[&str]) -> HandlerRegistration {
         retry: tries(3),
         order: None,
         filter: None,
+        behind_after: Duration::from_secs(300),
     }
 }
 

@@ -9,7 +9,7 @@ use hookfast::store::{
     HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions, ensure_roles, migrate,
     pause_handler, register_handlers, register_sources, set_retention,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 const VERSION: &str = "SELECT version::bigint FROM hookfast_data.registry";
 const LOG: &str = "SELECT count(*) FROM hookfast_data.operator_log";
@@ -44,6 +44,7 @@ async fn registering_the_same_again_changes_nothing_and_a_change_is_logged() {
             sources: Some(vec!["airalo".parse().expect("a name")]),
             ..registration("shop", &["a.*", "b"])
         },
+        HandlerRegistration { behind_after: Duration::from_millis(90_500), ..registration("shop", &["a.*", "b"]) },
         HandlerRegistration { kind: "http", retry: tries(4), ..registration("shop", &["a.*", "b"]) },
         HandlerRegistration {
             kind: "http",

@@ -1,0 +1,28 @@
+-- The newest thousand of the last hour: enough to see a mistake, and bounded at any rate of events.
+CREATE OR REPLACE VIEW hookfast.unrouted AS
+WITH newest AS MATERIALIZED (
+    SELECT
+        e.source_id,
+        e.type
+    FROM hookfast_data.events e
+    WHERE e.id >= hookfast.id_at(statement_timestamp() - interval '1 hour') AND e.origin <> 'hookfast'
+    ORDER BY e.id DESC LIMIT 1000
+),
+counted AS (
+    SELECT
+        n.source_id,
+        n.type,
+        count(*) AS events,
+        sum(count(*)) OVER (PARTITION BY n.source_id)::bigint AS of_events
+    FROM newest n GROUP BY n.source_id, n.type
+)
+SELECT
+    s.name AS source,
+    c.type,
+    c.events,
+    c.of_events
+FROM counted c JOIN hookfast_data.sources s ON s.id = c.source_id
+WHERE NOT EXISTS (SELECT FROM hookfast_data.handlers h
+    WHERE hookfast_data.subscribes(h.types, h.sources, s.name, c.type) AND (h.kind <> 'airalo' OR s.kind = 'airalo'));
+COMMENT ON VIEW hookfast.unrouted IS
+    'The types that no handler subscribes to, among the newest thousand events of the last hour';
