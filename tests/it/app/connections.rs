@@ -23,7 +23,11 @@ impl Handler for Plain {
 
 async fn enqueue(running: &Running, source: &str, events: u32) {
     running
-        .execute(&format!("SELECT hookfast.enqueue('{source}', 'x.y', '{{}}') FROM generate_series(1, {events})"))
+        // As an application that writes whatever the database's default is.
+        .execute(&format!(
+            "BEGIN READ WRITE; \
+             SELECT hookfast.enqueue('{source}', 'x.y', '{{}}') FROM generate_series(1, {events}); COMMIT"
+        ))
         .await;
 }
 

@@ -122,7 +122,7 @@ async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() 
     let section = "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction = \"shop.on_webhook\"\ntimeout = \"2s\"";
     let server = Server::serve(line.url(), &sink.config(section), &[]);
     server.ready().await;
-    let frozen = line.freeze_answer_to(b"COMMIT\0");
+    let frozen = line.freeze_answer_to("hookfast transaction", b"COMMIT\0");
     assert_eq!(post(server.ingress().await, &order("commit", 1)).await.0, 200);
     frozen.await.expect("a commit");
     assert_eq!(post(server.ingress().await, &order("next", 2)).await.0, 200);

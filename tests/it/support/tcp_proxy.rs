@@ -44,8 +44,21 @@ struct Shared {
 
 /// When to break a connection, once.
 enum Plan {
-    AfterClientSent(Vec<u8>, Then, oneshot::Sender<()>),
+    AfterClientSent(Message, Then, oneshot::Sender<()>),
     AfterServerSent(usize, oneshot::Sender<()>),
+}
+
+/// The message that is waited for: what it holds, and what the start-up message of its connection holds.
+struct Message {
+    bytes: Vec<u8>,
+    start_up: Vec<u8>,
+}
+
+impl Message {
+    fn is(&self, message: &[u8], start_up: &[u8]) -> bool {
+        let holds = |text: &[u8], part: &[u8]| part.is_empty() || text.windows(part.len()).any(|found| found == part);
+        holds(message, &self.bytes) && holds(start_up, &self.start_up)
+    }
 }
 
 /// What becomes of a connection after the message that was waited for.
@@ -103,12 +116,15 @@ impl TcpProxy {
     /// Breaks the next connection on which the client sends `bytes` in a message: the server gets that message, and
     /// all up to the next point where it has to act (`Query` or `Sync`); the client gets not a byte of the answer.
     pub(crate) fn lose_answer_to(&self, bytes: &[u8]) -> Broken {
-        self.plan(|broken| Plan::AfterClientSent(bytes.to_vec(), Then::Break, broken))
+        let message = Message { bytes: bytes.to_vec(), start_up: Vec::new() };
+        self.plan(|broken| Plan::AfterClientSent(message, Then::Break, broken))
     }
 
-    /// The same, but the connection stays open and never carries a byte again. Resolves when the server has the message.
-    pub(crate) fn freeze_answer_to(&self, bytes: &[u8]) -> Broken {
-        self.plan(|frozen| Plan::AfterClientSent(bytes.to_vec(), Then::Freeze, frozen))
+    /// The same for a connection of that application, but it stays open and never carries a byte again. Resolves when the
+    /// server has the message.
+    pub(crate) fn freeze_answer_to(&self, application: &str, bytes: &[u8]) -> Broken {
+        let message = Message { bytes: bytes.to_vec(), start_up: [application.as_bytes(), b"\0"].concat() };
+        self.plan(|frozen| Plan::AfterClientSent(message, Then::Freeze, frozen))
     }
 
     /// Breaks a connection after the server has sent `count` more bytes in all; the client gets exactly these.
@@ -180,12 +196,15 @@ impl Shared {
         }
     }
 
-    fn take_plan_for_message(&self, message: &[u8], number: u64) -> Option<(Then, oneshot::Sender<()>)> {
+    fn take_plan_for_message(
+        &self,
+        message: &[u8],
+        start_up: &[u8],
+        number: u64,
+    ) -> Option<(Then, oneshot::Sender<()>)> {
         let mut plan = self.plan.lock().expect("no holder panics");
         match plan.take() {
-            Some(Plan::AfterClientSent(bytes, then, told))
-                if message.windows(bytes.len()).any(|part| part == bytes) =>
-            {
+            Some(Plan::AfterClientSent(waited_for, then, told)) if waited_for.is(message, start_up) => {
                 if then == Then::Freeze {
                     self.frozen_alone.lock().expect("no holder panics").insert(number);
                 }
@@ -223,11 +242,12 @@ async fn carry_messages(
     shared: &Shared,
 ) -> Option<oneshot::Sender<()>> {
     let (mut pending, mut is_started, mut planned) = (Vec::new(), false, None);
+    let mut start_up = Vec::new();
     while client.read_buf(&mut pending).await.is_ok_and(|count| count > 0) {
         shared.is_moving(number).await;
         while let Some(length) = message_length(&pending, is_started) {
             let message: Vec<u8> = pending.drain(..length).collect();
-            planned = planned.or_else(|| shared.take_plan_for_message(&message, number));
+            planned = planned.or_else(|| shared.take_plan_for_message(&message, &start_up, number));
             server.write_all(&message).await.ok()?;
             if is_started && matches!(message[0], b'Q' | b'S') {
                 match planned.take() {
@@ -240,7 +260,10 @@ async fn carry_messages(
                 }
             }
             // A request for encryption is not the start yet: that has the protocol's version, 3.
-            is_started = is_started || message[4..6] == [0, 3];
+            if !is_started && message[4..6] == [0, 3] {
+                is_started = true;
+                start_up = message;
+            }
         }
     }
     None
