@@ -4,6 +4,7 @@ use crate::support::postgres::{self, database, server_log};
 use hookfast::domain::RoleNames;
 use hookfast::store::ensure_roles;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::sync::{Mutex, MutexGuard};
 
 /// What stands in secret members, beside the PIN 47110815.
 const SECRET: &str = "SECRET/MATCHING$ID-42";
@@ -39,10 +40,15 @@ struct Reader {
     admin: PgConnection,
     logged: usize,
     _database: postgres::Database,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// These tests share the server's log, and each writes the secret into it at its end, to see that it would be found.
+static LOG: Mutex<()> = Mutex::const_new(());
 
 impl Reader {
     async fn new() -> Self {
+        let alone = LOG.lock().await;
         let database = database().await;
         let mut admin = database.connect().await;
         let role: String = sqlx::query_scalar("SELECT 'readers_of_' || current_database()")
@@ -61,7 +67,7 @@ impl Reader {
             'rita_of_' || current_database()); END $$";
         admin.execute(create).await.expect("a schema of its own");
         let connection = PgConnection::connect(&url).await.expect("it may connect");
-        Self { connection, admin, logged: server_log().await.len(), _database: database }
+        Self { connection, admin, logged: server_log().await.len(), _database: database, _alone: alone }
     }
 
     async fn run(&mut self, statement: &str) {
@@ -92,10 +98,12 @@ impl Reader {
         seen
     }
 
-    /// The statements' logged plans hold texts byte by byte.
+    /// The statements' logged plans hold texts byte by byte, broken into lines anywhere.
     async fn logged(&self) -> String {
         let bytes: Vec<String> = SECRET.bytes().map(|byte| byte.to_string()).collect();
-        server_log().await[self.logged..].replace(&bytes.join(" "), SECRET)
+        let logged = server_log().await;
+        let words: Vec<&str> = logged[self.logged..].split_whitespace().collect();
+        words.join(" ").replace(&bytes.join(" "), SECRET)
     }
 }
 
