@@ -93,7 +93,7 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
     let planned = hookfast(&["migrate", "--plan"], &variables);
     let said = text(&planned);
     for part in [
-        "0001_foundation.sql",
+        "_foundation.sql",
         "hookfast_data.sources (SHARE ROW EXCLUSIVE)",
         "functions and views are created after the migrations",
         "outbox_event on outbox",
