@@ -2,9 +2,7 @@
 //! bodies that take long to index, delays no alert.
 
 use super::{Maintenance, STUCK};
-use crate::store::{
-    EventIndexer, StoreError, announce_conflicts, announce_dead, newest_alerts, step_replays, watch as look,
-};
+use crate::store::{EventIndexer, announce_conflicts, announce_dead, newest_alerts, step_replays, watch as look};
 use crate::throttle::throttled;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -24,13 +22,24 @@ const ALERTS: i64 = 200;
 /// How often it is looked for what is wrong.
 const WATCH: Duration = Duration::from_secs(10);
 
+/// Whether there is more to do; no, if it failed. A macro, so that each place limits its own line: the failure of one job
+/// must not hide that of another.
+macro_rules! or_later {
+    ($step:expr, $later:literal) => {
+        $step.unwrap_or_else(|error| {
+            throttled!(warn, %error, concat!($later, "; nothing else is affected, and this is tried again"));
+            false
+        })
+    };
+}
+
 pub(super) async fn index(maintenance: &Maintenance, stop: &CancellationToken) {
     let heartbeat = maintenance.heartbeats.register("index", STUCK);
     let mut indexer = EventIndexer::default();
     loop {
         heartbeat.tick();
         let step = indexer.step(&maintenance.pool).await;
-        let more = or_later(step, "new events are found by their payload later");
+        let more = or_later!(step, "new events are found by their payload later");
         if ends(stop, if more { MORE } else { IDLE }).await {
             break;
         }
@@ -43,9 +52,9 @@ pub(super) async fn alerts(maintenance: &Maintenance, stop: &CancellationToken) 
     loop {
         heartbeat.tick();
         let conflicts = announce_conflicts(&maintenance.pool, ALERTS).await.map(|raised| raised == ALERTS);
-        let conflicts = or_later(conflicts, "conflicts are announced later");
+        let conflicts = or_later!(conflicts, "conflicts are announced later");
         let dead = announce_dead(&maintenance.pool, ALERTS).await.map(|raised| raised == ALERTS);
-        let dead = or_later(dead, "dead letters are announced later");
+        let dead = or_later!(dead, "dead letters are announced later");
         if ends(stop, if conflicts || dead { MORE } else { IDLE }).await {
             break;
         }
@@ -58,19 +67,11 @@ pub(super) async fn replays(maintenance: &Maintenance, stop: &CancellationToken)
     loop {
         heartbeat.tick();
         let running = step_replays(&maintenance.pool).await.map(|(running, _)| running > 0);
-        if ends(stop, if or_later(running, "replays go on later") { REPLAY } else { IDLE }).await {
+        if ends(stop, if or_later!(running, "replays go on later") { REPLAY } else { IDLE }).await {
             break;
         }
     }
     heartbeat.retire();
-}
-
-/// Whether there is more to do; no, if it failed.
-fn or_later(step: Result<bool, StoreError>, later: &'static str) -> bool {
-    step.unwrap_or_else(|error| {
-        throttled!(warn, %error, "{later}; nothing else is affected, and this is tried again");
-        false
-    })
 }
 
 /// Waits for the next step; answers whether there is none.
