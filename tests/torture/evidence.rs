@@ -1,17 +1,20 @@
 //! What there is to judge by: the sender's log, the receiver's log, and the tables. All of it is read by plain SQL; the
 //! views and the code of Hookfast have no part in it.
 
-use crate::{HTTP_HANDLER, SQL_HANDLER, sender::Sent};
+use crate::sender::Sent;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
-/// The ledger of the sql handler. No constraint keeps an event out that is booked twice. Booking takes a while, so that
-/// transactions are open when a fault strikes.
+/// The ledger in which every handler but `receiver` books what it gets, in the transaction that ends the delivery. No
+/// constraint keeps an event out that is booked twice. Booking takes a while, so that transactions are open when a fault
+/// strikes.
 pub(crate) const LEDGER: &str = "
     CREATE SCHEMA torture;
-    CREATE TABLE torture.ledger (event_id uuid NOT NULL);
+    CREATE TABLE torture.ledger (position bigserial, handler text NOT NULL, event_id uuid NOT NULL);
     CREATE FUNCTION torture.book(event hookfast.event) RETURNS void LANGUAGE sql AS
-        'INSERT INTO torture.ledger VALUES (event.event_id); SELECT pg_sleep(random() * 0.05)'";
+        $$INSERT INTO torture.ledger (handler, event_id) VALUES ('ledger', event.event_id); SELECT pg_sleep(random() * 0.05)$$;
+    CREATE FUNCTION torture.book_in_order(event hookfast.event) RETURNS void LANGUAGE sql AS
+        $$INSERT INTO torture.ledger (handler, event_id) VALUES ('ordered', event.event_id); SELECT pg_sleep(random() * 0.02)$$";
 
 const EVENTS: &str = "
     SELECT id::text, coalesce(convert_from(body, 'UTF8')::jsonb ->> 'request_id', '')
@@ -43,8 +46,24 @@ const HISTORY: &str = "
     FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
     ORDER BY a.event_id, a.finished_at";
 
+const BOOKED: &str = "SELECT handler, event_id::text, count(*), min(position) FROM torture.ledger GROUP BY 1, 2";
+
 /// The handlers that every event has to reach.
-pub(crate) const HANDLERS: [&str; 2] = [HTTP_HANDLER, SQL_HANDLER];
+pub(crate) const HANDLERS: [&str; 4] = ["receiver", "ledger", "ordered", "pulled"];
+
+/// Those that book in the ledger.
+pub(crate) const BOOKING: [&str; 3] = ["ledger", "ordered", "pulled"];
+
+/// Those that book the orders of each customer one after the other.
+pub(crate) const ORDERED: [&str; 2] = ["ordered", "pulled"];
+
+/// What one handler has in the ledger for one event.
+#[derive(Clone, Copy)]
+pub(crate) struct Booked {
+    pub(crate) times: i64,
+    /// Of the first time; later ones are higher.
+    pub(crate) position: i64,
+}
 
 /// Everything that is known after a run.
 pub(crate) struct Evidence {
@@ -57,8 +76,8 @@ pub(crate) struct Evidence {
     pub(crate) delivered: HashMap<(String, String), i64>,
     /// How many attempts had each outcome, with its error.
     pub(crate) outcomes: Vec<(String, i64)>,
-    /// How often each event was booked.
-    pub(crate) ledger: HashMap<String, i64>,
+    /// What each handler has booked of each event.
+    pub(crate) ledger: HashMap<(String, String), Booked>,
     /// Dead letters: the event and the reason.
     pub(crate) dead: Vec<(String, String)>,
     /// Deliveries that are still pending: the event and their state.
@@ -71,7 +90,7 @@ impl Evidence {
         sent: &[Sent],
         received: &HashMap<String, usize>,
     ) -> sqlx::Result<Self> {
-        let ledger = "SELECT event_id::text, count(*) FROM torture.ledger GROUP BY 1";
+        let booked: Vec<(String, String, i64, i64)> = sqlx::query_as(BOOKED).fetch_all(&mut *database).await?;
         let attempts: Vec<(String, String, i64)> = sqlx::query_as(ATTEMPTS).fetch_all(&mut *database).await?;
         Ok(Self {
             sent: sent.to_vec(),
@@ -79,7 +98,10 @@ impl Evidence {
             events: sqlx::query_as(EVENTS).fetch_all(&mut *database).await?,
             delivered: attempts.into_iter().map(|(handler, event, count)| ((handler, event), count)).collect(),
             outcomes: sqlx::query_as(OUTCOMES).fetch_all(&mut *database).await?,
-            ledger: sqlx::query_as(ledger).fetch_all(&mut *database).await?.into_iter().collect(),
+            ledger: booked
+                .into_iter()
+                .map(|(handler, event, times, position)| ((handler, event), Booked { times, position }))
+                .collect(),
             dead: sqlx::query_as(DEAD).fetch_all(&mut *database).await?,
             pending: sqlx::query_as(PENDING).fetch_all(&mut *database).await?,
         })

@@ -8,6 +8,7 @@ mod faults;
 mod fleet;
 mod oracle;
 mod plan;
+mod pull_client;
 mod receiver;
 mod report;
 mod self_check;
@@ -19,6 +20,7 @@ use clap::Parser;
 use evidence::Evidence;
 use faults::Victims;
 use fleet::Fleet;
+use pull_client::PullClients;
 use receiver::Receiver;
 use sender::Sender;
 use sqlx::{Connection, PgConnection};
@@ -29,10 +31,6 @@ use std::{
 };
 use support::{postgres::durable_cluster, tcp_proxy::TcpProxy};
 use tokio::time::Instant;
-
-/// The two handlers: one that the receiver stands behind, and one that writes in the settling transaction.
-const HTTP_HANDLER: &str = "receiver";
-const SQL_HANDLER: &str = "ledger";
 
 /// How long the senders may take for the orders that are under way when the faults end.
 const LAST_ANSWERS: Duration = Duration::from_secs(60);
@@ -84,6 +82,7 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
     drop(database);
     let line = TcpProxy::start(&cluster.url()).await;
     let fleet = Fleet::start(line.url(), &config(&receiver)).await;
+    let clients = PullClients::start(line.url());
     let sender = Sender::start(seed, fleet.addresses());
     let mut victims = Victims { cluster, line, fleet };
     victims.suffer(plan, length).await;
@@ -93,6 +92,7 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
     victims.fleet.ready().await;
     let mut database = PgConnection::connect(&victims.cluster.url()).await.expect("a connection");
     wait_for_deliveries(&mut database).await;
+    clients.stop().await;
     let mut faulty = victims.fleet.stop().await;
     let received = receiver.counts();
     let evidence = Evidence::collect(&mut database, &sent, &received).await.expect("the tables");
@@ -116,14 +116,18 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
     is_in_order
 }
 
-/// Both handlers retry soon and often: with these faults no attempt may use up a delivery.
+/// A handler of each way to deliver: by http, in the settling transaction, the same in order, and pulled in order. They
+/// retry soon and often: with these faults no attempt may use up a delivery.
 fn config(receiver: &Receiver) -> String {
     let (address, retry) = (receiver.address, "retry = { exponential = { base = '1s', max = '5s', tries = 20 } }");
     format!(
         "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n\
-         [handlers.{HTTP_HANDLER}]\nkind = 'http'\ntypes = ['*']\nurl = 'http://{address}/'\n\
+         [handlers.receiver]\nkind = 'http'\ntypes = ['*']\nurl = 'http://{address}/'\n\
          secrets = ['env:HANDLER_SECRET']\nallow_private = true\n{retry}\n\
-         [handlers.{SQL_HANDLER}]\nkind = 'sql'\ntypes = ['*']\nfunction = 'torture.book'\n{retry}\n"
+         [handlers.ledger]\nkind = 'sql'\ntypes = ['*']\nfunction = 'torture.book'\n{retry}\n\
+         [handlers.ordered]\nkind = 'sql'\ntypes = ['*']\nfunction = 'torture.book_in_order'\n\
+         ordered_by = '/customer'\nconnections = 8\n{retry}\n\
+         [handlers.pulled]\nkind = 'pull'\ntypes = ['*']\nordered_by = '/customer'\n{retry}\n"
     )
 }
 

@@ -1,9 +1,9 @@
 //! The judgement: what the sender was told, what is stored and what arrived have to agree.
 
 use crate::{
-    evidence::{Evidence, HANDLERS},
+    evidence::{BOOKING, Evidence, HANDLERS, ORDERED},
     exchange::Answer,
-    sender::request_id,
+    sender::{Sent, customer, request_id},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -19,13 +19,14 @@ pub(crate) enum Failure {
     NotReceived,
     ReceivedAndNotStored,
     NotBookedOnce,
+    OutOfOrder,
     DeadLetter,
     Pending,
 }
 
 impl Failure {
     /// Every kind, with its line in the table.
-    pub(crate) const ALL: [(Self, &str); 11] = [
+    pub(crate) const ALL: [(Self, &str); 12] = [
         (Self::AcknowledgedAndLost, "acknowledged and not stored (lost)"),
         (Self::NeverAcknowledged, "never acknowledged"),
         (Self::StoredTwice, "one order stored as several events"),
@@ -35,6 +36,7 @@ impl Failure {
         (Self::NotReceived, "stored and never at the receiver"),
         (Self::ReceivedAndNotStored, "at the receiver and not stored"),
         (Self::NotBookedOnce, "not exactly once in the ledger"),
+        (Self::OutOfOrder, "booked before an earlier order of the customer"),
         (Self::DeadLetter, "dead letters"),
         (Self::Pending, "deliveries still pending"),
     ];
@@ -58,6 +60,7 @@ pub(crate) fn judge(evidence: &Evidence) -> Failures {
     };
     judge_orders(evidence, &mut report);
     judge_events(evidence, &mut report);
+    judge_sequences(evidence, &mut report);
     found
 }
 
@@ -108,22 +111,49 @@ fn judge_events(evidence: &Evidence, report: &mut impl FnMut(Failure, String)) {
         if !evidence.received.contains_key(event) {
             report(Failure::NotReceived, name.clone());
         }
-        let booked = evidence.ledger.get(event).copied().unwrap_or(0);
-        if booked != 1 {
-            report(Failure::NotBookedOnce, format!("{name}: {booked} times"));
+        for handler in BOOKING {
+            let times = evidence.ledger.get(&(handler.to_owned(), event.clone())).map_or(0, |booked| booked.times);
+            if times != 1 {
+                report(Failure::NotBookedOnce, format!("{name}, handler {handler}: {times} times"));
+            }
         }
     }
     let events: HashSet<&str> = evidence.events.iter().map(|(event, _)| event.as_str()).collect();
     for event in evidence.received.keys().filter(|event| !events.contains(event.as_str())) {
         report(Failure::ReceivedAndNotStored, format!("event {event}"));
     }
-    for event in evidence.ledger.keys().filter(|event| !events.contains(event.as_str())) {
-        report(Failure::NotBookedOnce, format!("event {event} is booked and not stored"));
+    for (handler, event) in evidence.ledger.keys().filter(|(_, event)| !events.contains(event.as_str())) {
+        report(Failure::NotBookedOnce, format!("event {event} is booked by {handler} and not stored"));
     }
     for (event, why) in &evidence.dead {
         report(Failure::DeadLetter, format!("event {event}, {why}"));
     }
     for (event, state) in &evidence.pending {
         report(Failure::Pending, format!("event {event}, {state}"));
+    }
+}
+
+/// Of two orders of one customer the second was sent after the first had been acknowledged, so it was stored later. An
+/// order whose answer nobody awaited may be stored at any time.
+fn judge_sequences(evidence: &Evidence, report: &mut impl FnMut(Failure, String)) {
+    let mut sequences: BTreeMap<u64, BTreeMap<u64, &str>> = BTreeMap::new();
+    for Sent { order, answer, .. } in &evidence.sent {
+        if let Answer::Acknowledged { event_id, .. } = answer {
+            sequences.entry(customer(*order)).or_default().insert(*order, event_id);
+        }
+    }
+    for handler in ORDERED {
+        let position = |event: &str| Some(evidence.ledger.get(&(handler.to_owned(), event.to_owned()))?.position);
+        for (customer, orders) in &sequences {
+            // An order that is not booked at all is reported elsewhere.
+            let booked: Vec<_> = orders.iter().filter_map(|(order, event)| Some((order, position(event)?))).collect();
+            for pair in booked.windows(2).filter(|pair| pair[0].1 > pair[1].1) {
+                let (earlier, later) = (request_id(*pair[0].0), request_id(*pair[1].0));
+                report(
+                    Failure::OutOfOrder,
+                    format!("handler {handler}, customer {customer}: request {later} before {earlier}"),
+                );
+            }
+        }
     }
 }

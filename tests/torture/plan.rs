@@ -96,15 +96,17 @@ impl Stop {
 /// One after the other, with pauses in which both workers run.
 fn stops(random: &mut StdRng, length: Duration) -> Vec<Stop> {
     let (mut stops, mut from) = (Vec::new(), Duration::from_secs_f64(random.random_range(1.0..3.0)));
-    while length >= SHORTEST_WITH_STOP {
+    if length < SHORTEST_WITH_STOP {
+        return stops;
+    }
+    loop {
         let to = from + Duration::from_secs_f64(random.random_range(PAST_THE_LEASE));
         if to >= length {
-            break;
+            return stops;
         }
         stops.push(Stop { worker: random.random_range(0..2), from, to });
         from = to + Duration::from_secs_f64(random.random_range(10.0..40.0));
     }
-    stops
 }
 
 impl Fault {

@@ -1,7 +1,7 @@
 //! The table of counts, and everything about a run that failed.
 
 use crate::{
-    evidence::{Evidence, HANDLERS},
+    evidence::{BOOKING, Evidence, HANDLERS},
     exchange::Answer,
     oracle::{Failure, Failures},
     plan::Planned,
@@ -42,7 +42,10 @@ pub(crate) fn print_counts(evidence: &Evidence, plan: &[Planned], failures: &Fai
     lines.push(("requests at the receiver".to_owned(), evidence.received.values().sum()));
     let repeated = evidence.received.values().filter(|times| **times > 1).count();
     lines.push(("  events received more than once".to_owned(), repeated));
-    lines.push(("events in the ledger".to_owned(), evidence.ledger.len()));
+    for handler in BOOKING {
+        let events = evidence.ledger.keys().filter(|(name, _)| name == handler).count();
+        lines.push((format!("events in the ledger by {handler}"), events));
+    }
     lines.push(("failures".to_owned(), failures.values().map(|keys| keys.len()).sum()));
     for (failure, name) in Failure::ALL {
         lines.push((format!("  {name}"), failures.get(&failure).map_or(0, |keys| keys.len())));

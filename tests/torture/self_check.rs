@@ -5,13 +5,13 @@ use crate::{
     evidence::Evidence,
     exchange::Answer,
     oracle::{Failure, judge},
-    sender::Sent,
+    sender::{Sent, customer},
 };
 use sqlx::{Connection, PgConnection};
 use std::collections::HashMap;
 
 /// A change to one event's rows, and the failures that the oracle has to report, no more and no fewer.
-const FALSIFIED: [(&str, &[Failure]); 8] = [
+const FALSIFIED: [(&str, &[Failure]); 10] = [
     (
         "DELETE FROM hookfast_data.events WHERE id = $1::uuid",
         &[Failure::AcknowledgedAndLost, Failure::ReceivedAndNotStored, Failure::NotBookedOnce],
@@ -33,7 +33,12 @@ const FALSIFIED: [(&str, &[Failure]); 8] = [
          WHERE event_id = $1::uuid",
         &[Failure::DeliveredTwice],
     ),
-    ("INSERT INTO torture.ledger VALUES ($1::uuid)", &[Failure::NotBookedOnce]),
+    ("INSERT INTO torture.ledger (handler, event_id) VALUES ('ledger', $1::uuid)", &[Failure::NotBookedOnce]),
+    ("DELETE FROM torture.ledger WHERE handler = 'pulled' AND event_id = $1::uuid", &[Failure::NotBookedOnce]),
+    (
+        "UPDATE torture.ledger SET position = DEFAULT WHERE handler = 'ordered' AND event_id = $1::uuid",
+        &[Failure::OutOfOrder],
+    ),
     (
         "INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left)
          SELECT handler_id, event_id, 1 FROM hookfast_data.attempts WHERE event_id = $1::uuid",
@@ -47,17 +52,24 @@ const FALSIFIED: [(&str, &[Failure]); 8] = [
     ),
 ];
 
+/// An acknowledged order, with its event, whose customer has a later one.
+fn with_a_later_one(sent: &[Sent]) -> Option<(u64, String)> {
+    let acknowledged = |sent: &Sent| match &sent.answer {
+        Answer::Acknowledged { event_id, .. } => Some((sent.order, event_id.clone())),
+        _ => None,
+    };
+    let last = sent.iter().rev().find_map(acknowledged)?.0;
+    sent.iter().filter_map(acknowledged).find(|(order, _)| customer(*order) == customer(last) && *order < last)
+}
+
 /// What the oracle did not find; empty is as it should be.
 pub(crate) async fn check_oracle(
     database: &mut PgConnection,
     sent: &[Sent],
     received: &HashMap<String, usize>,
 ) -> sqlx::Result<Vec<String>> {
-    let Some((order, event)) = sent.iter().find_map(|sent| match &sent.answer {
-        Answer::Acknowledged { event_id, .. } => Some((sent.order, event_id.clone())),
-        _ => None,
-    }) else {
-        return Ok(vec!["no webhook was acknowledged, so nothing was tested".to_owned()]);
+    let Some((order, event)) = with_a_later_one(sent) else {
+        return Ok(vec!["no customer had two webhooks acknowledged, so nothing was tested".to_owned()]);
     };
     let mut missed = Vec::new();
     let mut expect = |what: &str, evidence: &Evidence, expected: &[Failure]| {

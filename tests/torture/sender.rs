@@ -5,18 +5,22 @@ use crate::{
     support::airalo::{order, request},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::Value;
 use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 use tokio::{task::JoinSet, time::sleep};
 
 /// How many orders are under way at once.
-const SENDERS: usize = 8;
+const SENDERS: u64 = 8;
+
+/// How many customers there are: a multiple of the senders, so that each customer has one.
+const CUSTOMERS: u64 = 8 * SENDERS;
 
 /// The pause after each order, and before a request is sent again.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -48,6 +52,11 @@ pub(crate) fn request_id(order: u64) -> String {
     format!("torture-{order:017}")
 }
 
+/// The customer of an order. One sender sends all orders of a customer, the next one after the last one is done with.
+pub(crate) fn customer(order: u64) -> u64 {
+    order % CUSTOMERS
+}
+
 /// Where webhooks are taken at present, as a load balancer knows it.
 pub(crate) type Addresses = Arc<Mutex<Vec<SocketAddr>>>;
 
@@ -62,7 +71,6 @@ struct Shared {
     begun: Instant,
     addresses: Addresses,
     turn: AtomicUsize,
-    next: AtomicU64,
     stopped: AtomicBool,
     log: Mutex<Vec<Sent>>,
 }
@@ -74,16 +82,16 @@ impl Sender {
             begun: Instant::now(),
             addresses,
             turn: AtomicUsize::new(0),
-            next: AtomicU64::new(1),
             stopped: AtomicBool::new(false),
             log: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
-        for _ in 0..SENDERS {
+        for sender in 1..=SENDERS {
             let shared = Arc::clone(&shared);
             tasks.spawn(async move {
+                let mut orders = (sender..).step_by(SENDERS as usize);
                 while !shared.stopped.load(Ordering::Relaxed) {
-                    shared.send(shared.next.fetch_add(1, Ordering::Relaxed)).await;
+                    shared.send(orders.next().expect("there is no last order")).await;
                     sleep(PAUSE).await;
                 }
             });
@@ -102,9 +110,15 @@ impl Sender {
     }
 }
 
+fn body(number: u64) -> Vec<u8> {
+    let mut body: Value = serde_json::from_slice(&order(&request_id(number), number)).expect("it is JSON");
+    body["customer"] = format!("customer-{}", customer(number)).into();
+    body.to_string().into_bytes()
+}
+
 impl Shared {
     async fn send(&self, number: u64) {
-        let bytes = request(&order(&request_id(number), number));
+        let bytes = request(&body(number));
         match self.manner(number) {
             Manner::Once => self.until_acknowledged(number, &bytes).await,
             Manner::Repeated => {
