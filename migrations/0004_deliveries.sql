@@ -36,7 +36,8 @@ COMMENT ON COLUMN hookfast_data.outbox.attempt IS
     'The number of the last attempt; only ever rises: with locked_by the fence';
 COMMENT ON COLUMN hookfast_data.outbox.tries_left IS
     'How many more tries may fail before it is a dead letter; an operator may change it';
-COMMENT ON COLUMN hookfast_data.outbox.lost IS 'How many attempts were lost with their worker';
+COMMENT ON COLUMN hookfast_data.outbox.lost IS
+    'How many attempts were lost with their worker or its connection to the database';
 COMMENT ON COLUMN hookfast_data.outbox.due_at IS
     'Not before this; null is straight from ingest. A claim never touches it';
 COMMENT ON COLUMN hookfast_data.outbox.locked_by IS 'The lease under which it is being handled; null is free';
@@ -69,8 +70,8 @@ COMMENT ON COLUMN hookfast_data.attempts.attempt IS
 COMMENT ON COLUMN hookfast_data.attempts.handler_id IS 'The handler';
 COMMENT ON COLUMN hookfast_data.attempts.outcome IS
     'delivered, filtered (the handler''s payload filter did not let it pass: done, and not run), retry (failed, '
-    'will be tried again), dead (failed for good), lost (its worker went away), discarded (by an operator, and '
-    'not run)';
+    'will be tried again), dead (failed for good), lost (its worker or its connection to the '
+    'database went away), discarded (by an operator, and not run)';
 COMMENT ON COLUMN hookfast_data.attempts.finished_at IS 'When it was settled, by the database''s clock';
 COMMENT ON COLUMN hookfast_data.attempts.duration_ms IS
     'How long the handler took, in milliseconds; null where nobody knows';
@@ -98,10 +99,12 @@ COMMENT ON COLUMN hookfast_data.dead_letters.delivery_id IS 'The delivery';
 COMMENT ON COLUMN hookfast_data.dead_letters.handler_id IS 'The handler it was owed to';
 COMMENT ON COLUMN hookfast_data.dead_letters.event_id IS 'The event';
 COMMENT ON COLUMN hookfast_data.dead_letters.attempt IS 'The number of the last attempt; a retry goes on from it';
-COMMENT ON COLUMN hookfast_data.dead_letters.lost IS 'How many attempts were lost with their worker';
+COMMENT ON COLUMN hookfast_data.dead_letters.lost IS
+    'How many attempts were lost with their worker or its connection to the database';
 COMMENT ON COLUMN hookfast_data.dead_letters.ordering_key IS 'What it keeps order with';
 COMMENT ON COLUMN hookfast_data.dead_letters.reason IS
-    'tries_used, refused (by the handler), lost (its workers kept dying), event_missing (its payload is gone)';
+    'tries_used, refused (by the handler), lost (with its worker or its connection, too often), event_missing (its '
+    'payload is gone)';
 COMMENT ON COLUMN hookfast_data.dead_letters.last_error IS 'What went wrong last';
 COMMENT ON COLUMN hookfast_data.dead_letters.died_at IS 'When';
 COMMENT ON COLUMN hookfast_data.dead_letters.replay_id IS 'As in the outbox';

@@ -20,10 +20,6 @@ pub(super) const MARGIN: Duration = Duration::from_secs(3);
 /// The deadline of a statement, or of a short transaction, on a connection of a pool.
 pub(super) const POOLED: Duration = Duration::from_secs(30 + 5).saturating_add(MARGIN);
 
-/// The deadline of what may take as long as the tables are large: migrations, building indexes, retention. Only a dead
-/// connection ever meets it, and nothing else waits for one of these.
-pub(super) const LONGEST: Duration = Duration::from_secs(6 * 3600);
-
 /// What a connection is for; its settings follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {

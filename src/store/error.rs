@@ -98,6 +98,11 @@ impl StoreError {
         self.answered()?.code().map(std::borrow::Cow::into_owned)
     }
 
+    /// Whether no answer came within the time.
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(&self.cause, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
+    }
+
     /// Whether the server answered, and said no.
     pub(super) fn is_refused(&self) -> bool {
         self.answered().is_some() && self.fault() != Fault::Lost

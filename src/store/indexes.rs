@@ -2,9 +2,9 @@
 
 use super::{
     Database, Role, StoreError,
-    connect::LONGEST,
-    error::{told, within},
+    error::told,
     locks::{Alone, LongWork},
+    server_process::ServerProcess,
 };
 use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
@@ -68,7 +68,8 @@ const PIECES: &str = "\
 pub async fn ensure_indexes(database: &Database) -> Result<usize, StoreError> {
     let Some(mut alone) = Alone::with(database, LongWork::Indexes).await? else { return Ok(0) };
     let mut connection = database.connect(Role::General).await?;
-    let built = within(LONGEST, "build indexes", build(&mut connection.inner, &mut alone)).await;
+    let server = ServerProcess::behind(&mut connection.inner, database).await?;
+    let built = server.wait("build indexes", build(&mut connection.inner, &mut alone)).await;
     connection.close().await;
     alone.end().await;
     built

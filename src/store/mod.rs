@@ -34,6 +34,7 @@ mod retention;
 mod roles;
 mod rollups;
 mod rounds;
+mod server_process;
 mod session;
 mod session_settings;
 mod settle;

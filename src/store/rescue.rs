@@ -20,7 +20,7 @@ const LOCK_LEASE: &str = "SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPD
 const BATCH: i64 = 1000;
 
 /// A delivery lost this often is dead.
-const MOST_LOST: i32 = 5;
+pub(super) const MOST_LOST: i32 = 5;
 
 /// How many statements one round for pulling clients takes at most, each for some hundred leases.
 const PULLED_ROUNDS: usize = 100;

@@ -3,9 +3,10 @@
 use super::{
     Connection, Database, Role, StoreError,
     clock::interval_millis,
-    connect::{LONGEST, POOLED},
+    connect::POOLED,
     error::{told, within},
     locks::{Alone, LongWork},
+    server_process::ServerProcess,
 };
 use crate::domain::Retention;
 use crate::throttle::throttled;
@@ -77,7 +78,8 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
 pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
     let Some(mut alone) = Alone::with(database, LongWork::Retention).await? else { return Ok(Left::default()) };
     let mut connection = database.connect(Role::General).await?;
-    let left = within(LONGEST, "retention", round(&mut connection, &mut alone, stop)).await;
+    let server = ServerProcess::behind(&mut connection.inner, database).await?;
+    let left = server.wait("retention", round(&mut connection, &mut alone, stop)).await;
     connection.close().await;
     alone.end().await;
     left

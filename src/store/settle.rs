@@ -1,6 +1,8 @@
 //! Settling: a group of outcomes in one statement, each behind its fence.
 
-use super::{Claim, Connection, Fault, StoreError, clock::interval_millis, error::within, parts::Group};
+use super::{
+    Claim, Connection, Fault, StoreError, clock::interval_millis, error::within, parts::Group, rescue::MOST_LOST,
+};
 use crate::throttle::throttled;
 use sqlx::Row;
 use std::{ops::Range, time::Duration};
@@ -27,6 +29,9 @@ pub enum SettleOutcome {
     EventMissing,
     /// It was not started: free again after this long, as if it had not been claimed.
     Release(Duration),
+    /// The connection to the database broke under it. As with a worker that died: due again after this long without
+    /// having used up a try, unless it has been lost too often.
+    Lost(Duration),
 }
 
 /// An outcome on its way into the database.
@@ -97,7 +102,7 @@ impl Group for Outcomes<'_> {
                 let i = usize::try_from(ordinal - 1).ok().and_then(|i| open.get(i).copied());
                 let Some(i) = i else { continue };
                 answers[i] = match verdict.as_deref() {
-                    Some("tries_used" | "refused" | "event_missing") => Settled::Dead,
+                    Some("tries_used" | "refused" | "event_missing" | "lost") => Settled::Dead,
                     _ => Settled::Done,
                 };
                 ended.push(i);
@@ -142,6 +147,7 @@ async fn statement(connection: &mut Connection, group: &[&Settlement]) -> Result
             .bind(group.iter().map(|s| s.duration.map(milliseconds)).collect::<Vec<_>>())
             .bind(group.iter().map(|s| s.status.and_then(|s| i16::try_from(s).ok())).collect::<Vec<_>>())
             .bind(group.iter().map(|s| s.error.as_ref().map(|e| e.as_str())).collect::<Vec<_>>())
+            .bind(MOST_LOST)
             .fetch_all(&mut connection.inner),
     )
     .await?;
@@ -159,6 +165,7 @@ fn words(outcome: &SettleOutcome) -> (&'static str, i64) {
         SettleOutcome::Refused => ("refused", 0),
         SettleOutcome::EventMissing => ("event_missing", 0),
         SettleOutcome::Release(after) => ("release", delay(after)),
+        SettleOutcome::Lost(after) => ("lost", delay(after)),
     }
 }
 

@@ -91,13 +91,21 @@ impl SettlingTransaction {
         within(self.limit + BEYOND_LIMIT, "commit a settling transaction", run).await
     }
 
-    /// Gives up everything the handler did.
-    pub(crate) async fn roll_back(self) {
-        let rolled_back = within(ROLL_BACK, "roll back a settling transaction", self.inner.rollback()).await;
-        if let Err(error) = rolled_back
-            && error.fault() != Fault::Lost
-        {
-            throttled!(warn, %error, "a settling transaction could not be rolled back; the server does it");
+    /// Undoes everything the handler did.
+    ///
+    /// # Errors
+    /// If the connection broke while the handler ran. That the server closed it because the handler took too long is
+    /// the handler's own failure and no error here: its answer says so at once. A server that has not answered long
+    /// after its own time limit is not there any more.
+    pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
+        let overran = self.overrun().is_some();
+        match within(ROLL_BACK, "roll back a settling transaction", self.inner.rollback()).await {
+            Err(error) if error.fault() == Fault::Lost && (!overran || error.is_unanswered()) => Err(error),
+            Err(error) => {
+                throttled!(warn, %error, "a settling transaction could not be rolled back; the server does it");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 }

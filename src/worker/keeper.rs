@@ -46,13 +46,14 @@ impl Keeper {
 
     async fn run(self, publish: &watch::Sender<Option<Arc<Tenure>>>) {
         let mut backoff = Backoff::new(RETRY.0, RETRY.1);
+        let mut crashed = None;
         while !self.stop.is_cancelled() {
             let connected = tokio::select! {
                 connected = self.database.connect(Role::Lease) => connected,
                 () = self.stop.cancelled() => break,
             };
             let kept = match connected {
-                Ok(connection) => self.keep(connection, publish, &mut backoff).await,
+                Ok(connection) => self.keep(connection, publish, &mut crashed, &mut backoff).await,
                 Err(error) => Err(error),
             };
             let Err(error) = kept else { break };
@@ -66,11 +67,13 @@ impl Keeper {
         end(publish);
     }
 
-    /// Renews until told to stop (`Ok`), or until the connection breaks.
+    /// Renews until told to stop (`Ok`), or until the connection breaks. `crashed` is the tenure that a crash of the server
+    /// ended, until there is another.
     async fn keep(
         &self,
         mut connection: Connection,
         publish: &watch::Sender<Option<Arc<Tenure>>>,
+        crashed: &mut Option<Arc<Tenure>>,
         backoff: &mut Backoff,
     ) -> Result<(), StoreError> {
         let epoch = connection.epoch().unwrap_or_default();
@@ -97,13 +100,18 @@ impl Keeper {
                         "the database crashed: this worker drops its claims and begins anew"
                     );
                     end(publish);
+                    *crashed = Some(tenure.clone());
                     connection.abandon_lease(tenure.lease).await?;
                     continue;
                 }
                 None => {
                     let lease = connection.register_lease(&self.holder, &self.handlers, LEASE).await?;
                     tracing::info!(lease = lease.0, holder = self.holder, "lease registered");
-                    publish.send_replace(Some(Arc::new(Tenure::new(lease, epoch, sent))));
+                    let tenure = match crashed.take() {
+                        Some(before) => Tenure::after_crash(&before, lease, epoch, sent),
+                        None => Tenure::new(lease, epoch, sent),
+                    };
+                    publish.send_replace(Some(Arc::new(tenure)));
                 }
             }
             backoff.succeeded();

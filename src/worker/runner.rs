@@ -10,7 +10,7 @@ use super::{
     standing::{note, pause},
     tenure::Tenure,
 };
-use crate::domain::{Delivery, Outcome, Report, StorableText};
+use crate::domain::{Delivery, Outcome, StorableText};
 use crate::store::{
     Claim, Claimed, Fault, Sessions, SettleOutcome, Settlement, SettlingTransaction, StoreError, event_body,
 };
@@ -36,6 +36,9 @@ const GONE_WAITS: Duration = Duration::ZERO;
 
 /// A delivery whose transaction could not begin is free again after this long.
 const NOT_BEGUN_WAITS: Duration = Duration::from_secs(1);
+
+/// A delivery whose connection broke is due again after this long, times how often it has been lost.
+const LOST_WAITS: Duration = Duration::from_secs(1);
 
 /// Bodies that are fetched one by one hold no more than this together, in bytes.
 pub(super) const LONG_BODIES: u32 = 16 * 1024 * 1024;
@@ -130,7 +133,16 @@ async fn attempt(
         Executor::Plain(handler) => (guarded(handler.attempt(&delivery), &lane.label, limit).await, false),
         Executor::InTransaction(handler, sessions) => {
             match in_transaction(handler, sessions, &delivery, claimed.claim, lane, shared).await {
-                Ok(ended) => ended,
+                Ok(Ending::Settled) => (Outcome::Delivered.into(), true),
+                Ok(Ending::Failed(outcome)) => (outcome.into(), false),
+                Ok(Ending::Lost(error)) => {
+                    tracing::warn!(%error, handler = %lane.name, delivery = %claimed.claim.delivery,
+                        "the connection to the database broke during an attempt; the delivery is tried again and uses up no try");
+                    let waits = LOST_WAITS * (claimed.lost.unsigned_abs().saturating_add(1)).into();
+                    let error = Some(StorableText::new(&lost(&error), LONGEST_ERROR));
+                    let duration = Some(begun.elapsed());
+                    return (Settlement { error, duration, ..of(SettleOutcome::Lost(waits)) }, false);
+                }
                 // Our own resources are short, and no delivery pays for that with a try.
                 Err(error) => {
                     tracing::warn!(%error, handler = %lane.name,
@@ -203,10 +215,24 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no message")
 }
 
-/// An attempt inside the settling transaction. Where it is delivered it is settled too.
+/// How an attempt inside the settling transaction ended.
+enum Ending {
+    /// Delivered and settled, by this attempt or by another.
+    Settled,
+    /// Undone.
+    Failed(Outcome),
+    /// The connection broke. If the commit took place all the same, the settlement that follows finds nothing to settle.
+    Lost(StoreError),
+}
+
+fn lost(error: &StoreError) -> String {
+    format!("the connection to the database broke: {error}")
+}
+
+/// An attempt inside the settling transaction.
 ///
 /// # Errors
-/// Where the transaction could not begin: nothing of the handler has run.
+/// If the transaction could not begin: nothing of the handler has run.
 async fn in_transaction(
     handler: &InTransaction,
     sessions: &Sessions,
@@ -214,11 +240,11 @@ async fn in_transaction(
     claim: Claim,
     lane: &Lane,
     shared: &Shared,
-) -> Result<(Report, bool), StoreError> {
+) -> Result<Ending, StoreError> {
     let limit = lane.policy.timeout;
     let counted = |counter| {
         shared.metrics.count("handler", &lane.label, counter, 1);
-        (Outcome::Delivered.into(), true)
+        Ending::Settled
     };
     let Some(mut transaction) = SettlingTransaction::begin(sessions, claim, limit).await? else {
         return Ok(counted("stale"));
@@ -231,17 +257,17 @@ async fn in_transaction(
     };
     let outcome: Outcome = guarded(attempt, &lane.label, limit).await;
     if outcome != Outcome::Delivered {
-        transaction.roll_back().await;
-        return Ok((outcome.into(), false));
+        return Ok(match (transaction.roll_back().await, &outcome) {
+            // It failed because of that.
+            (Err(error), Outcome::Retry { .. }) => Ending::Lost(error),
+            _ => Ending::Failed(outcome),
+        });
     }
     Ok(match transaction.commit().await {
         Ok(true) => counted("delivered"),
         Ok(false) => counted("stale"),
-        Err(error) if error.fault() == Fault::Lost => {
-            // If it did commit, the settlement that follows finds nothing to settle.
-            (Outcome::retry(format!("it is not known whether the commit took place: {error}")).into(), false)
-        }
-        Err(error) => (Outcome::retry(format!("the commit failed: {error}")).into(), false),
+        Err(error) if error.fault() == Fault::Lost => Ending::Lost(error),
+        Err(error) => Ending::Failed(Outcome::retry(format!("the commit failed: {error}"))),
     })
 }
 

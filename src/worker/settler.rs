@@ -217,5 +217,6 @@ fn counter(outcome: &SettleOutcome) -> &'static str {
         SettleOutcome::Retry(_) | SettleOutcome::Waits(_) => "retry",
         SettleOutcome::Refused | SettleOutcome::EventMissing => "dead",
         SettleOutcome::Release(_) => "released",
+        SettleOutcome::Lost(_) => "lost",
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Tenure {
     renewals: Mutex<Renewals>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Renewals {
     last: Instant,
     unbroken_since: Instant,
@@ -38,6 +38,14 @@ impl Tenure {
     /// `sent` is when the registration was sent: the lease began no earlier.
     pub(super) fn new(lease: LeaseId, epoch: Uuid, sent: Instant) -> Self {
         let renewals = Mutex::new(Renewals { last: sent, unbroken_since: sent });
+        Self { lease, epoch, ended: CancellationToken::new(), renewals }
+    }
+
+    /// The tenure after a crash of the server ended `before`. Whoever judges has to have seen a database that others
+    /// could reach, too; which run of the server it was does not matter.
+    pub(super) fn after_crash(before: &Self, lease: LeaseId, epoch: Uuid, sent: Instant) -> Self {
+        before.renewed(sent);
+        let renewals = Mutex::new(*before.renewals());
         Self { lease, epoch, ended: CancellationToken::new(), renewals }
     }
 
@@ -92,5 +100,20 @@ mod tests {
         assert!(tenure.may_judge(at(56)));
         tenure.ended.cancel();
         assert!(!tenure.may_start(at(56)) && !tenure.may_judge(at(56)));
+    }
+
+    #[test]
+    fn a_crash_of_the_server_takes_the_judgement_only_if_it_was_away_for_long() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let before = Tenure::new(LeaseId(1), Uuid::nil(), start);
+        before.renewed(at(5));
+        before.ended.cancel();
+        let second = Tenure::after_crash(&before, LeaseId(2), Uuid::max(), at(10));
+        second.renewed(at(15));
+        assert!(second.may_start(at(16)) && second.may_judge(at(16)));
+        second.ended.cancel();
+        let third = Tenure::after_crash(&second, LeaseId(3), Uuid::nil(), at(40));
+        assert!(third.may_start(at(41)) && !third.may_judge(at(41)));
     }
 }

@@ -120,13 +120,15 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
 /// retry soon and often: with these faults no attempt may use up a delivery.
 fn config(receiver: &Receiver) -> String {
     let (address, retry) = (receiver.address, "retry = { exponential = { base = '1s', max = '5s', tries = 20 } }");
+    // A frozen connection is given up when the handler's time is over.
+    let limits = format!("timeout = '5s'\n{retry}");
     format!(
         "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n\
          [handlers.receiver]\nkind = 'http'\ntypes = ['*']\nurl = 'http://{address}/'\n\
          secrets = ['env:HANDLER_SECRET']\nallow_private = true\n{retry}\n\
-         [handlers.ledger]\nkind = 'sql'\ntypes = ['*']\nfunction = 'torture.book'\n{retry}\n\
+         [handlers.ledger]\nkind = 'sql'\ntypes = ['*']\nfunction = 'torture.book'\n{limits}\n\
          [handlers.ordered]\nkind = 'sql'\ntypes = ['*']\nfunction = 'torture.book_in_order'\n\
-         ordered_by = '/customer'\nconnections = 8\n{retry}\n\
+         ordered_by = '/customer'\nconnections = 8\n{limits}\n\
          [handlers.pulled]\nkind = 'pull'\ntypes = ['*']\nordered_by = '/customer'\n{retry}\n"
     )
 }

@@ -97,7 +97,8 @@ BEGIN
     FOR began IN
         SELECT a.lease_id, h.name AS handler, count(*) AS deliveries, max(a.finished_at) AS at
         FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
-        WHERE a.outcome = 'lost' AND a.outcome IN ('retry', 'dead', 'lost')
+        -- Nobody knows how long an attempt took whose worker died. Where only its connection broke, the lease lives.
+        WHERE a.outcome = 'lost' AND a.outcome IN ('retry', 'dead', 'lost') AND a.duration_ms IS NULL
             AND a.finished_at > clock_timestamp() - interval '10 minutes'
             AND NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = a.event_id AND e.origin = 'hookfast')
         GROUP BY 1, 2

@@ -17,7 +17,7 @@ pub use numbered::drop_unreleased;
 pub use objects::{Object, ObjectKind};
 pub use plan::{Plan, Planned, Replaced, plan, planned};
 
-use super::{Connection, Database, Role, connect::POOLED, error::within};
+use super::{Connection, Database, Role, connect::POOLED, error::within, server_process::ServerProcess};
 use patience::Patience;
 use sqlx::{
     AssertSqlSafe, PgConnection,
@@ -85,13 +85,18 @@ pub async fn migrate(database: &Database) -> Result<Migrated, MigrateError> {
 /// [`MigrateError`].
 pub async fn migrate_to(database: &Database, schema: &Schema, patience: Duration) -> Result<Migrated, MigrateError> {
     let mut connection = database.connect(Role::General).await?;
-    let migrated = run(&mut connection, schema, patience).await;
+    let migrated = run(&mut connection, database, schema, patience).await;
     // The lock goes with the connection.
     connection.close().await;
     migrated
 }
 
-async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -> Result<Migrated, MigrateError> {
+async fn run(
+    connection: &mut Connection,
+    database: &Database,
+    schema: &Schema,
+    patience: Duration,
+) -> Result<Migrated, MigrateError> {
     let connection = &mut connection.inner;
     if !anything_pending(connection, schema).await? {
         return Ok(Migrated::default());
@@ -101,14 +106,15 @@ async fn run(connection: &mut Connection, schema: &Schema, patience: Duration) -
     let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
     within(POOLED, "migrate", sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection)).await?;
     lock::wait(connection).await?;
+    let server = ServerProcess::behind(connection, database).await?;
     let mut patience = Patience::new(patience);
     let before = numbered::pending(connection, schema).await?.len();
     loop {
-        let Err(error) = numbered::apply(connection, schema).await else { break };
+        let Err(error) = numbered::apply(connection, &server, schema).await else { break };
         patience.stand_back(connection, error).await?;
     }
     let objects = loop {
-        match replace::apply(connection, schema).await {
+        match replace::apply(connection, &server, schema).await {
             Ok(objects) => break objects,
             Err(error) => patience.stand_back(connection, error).await?,
         }

@@ -1,11 +1,7 @@
 //! The numbered migrations: tables, types and data.
 
 use super::{MigrateError, Schema};
-use crate::store::{
-    Database, Role,
-    connect::{LONGEST, POOLED},
-    error::within,
-};
+use crate::store::{Database, Role, connect::POOLED, error::within, server_process::ServerProcess};
 use sqlx::{PgConnection, migrate::Migrator};
 use std::collections::HashMap;
 
@@ -30,7 +26,11 @@ pub(super) async fn pending(connection: &mut PgConnection, schema: &Schema) -> R
 }
 
 /// Applies what is pending, each migration in a transaction of its own.
-pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Result<(), MigrateError> {
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    server: &ServerProcess,
+    schema: &Schema,
+) -> Result<(), MigrateError> {
     if pending(connection, schema).await?.is_empty() {
         return Ok(());
     }
@@ -40,7 +40,7 @@ pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Res
     migrator.migrations = schema.migrations.clone().into();
     migrator.dangerous_set_table_name(TABLE);
     let run = async { Ok(migrator.run_direct(None, connection, false).await) };
-    Ok(within(LONGEST, "migrate", run).await??)
+    Ok(server.wait("migrate", run).await??)
 }
 
 /// Postgres asks for the privilege to create a schema before it looks whether the schema exists.
@@ -76,8 +76,9 @@ pub async fn drop_unreleased(database: &Database) -> Result<bool, MigrateError> 
     let dropped = match found {
         Err(MigrateError::Unreleased { .. }) => {
             let drop = "DROP SCHEMA IF EXISTS hookfast, hookfast_data CASCADE";
+            let server = ServerProcess::behind(&mut connection.inner, database).await?;
             let dropping = sqlx::raw_sql(drop).execute(&mut connection.inner);
-            within(LONGEST, "drop an unreleased schema", dropping).await.map(|_| true).map_err(MigrateError::from)
+            server.wait("drop an unreleased schema", dropping).await.map(|_| true).map_err(MigrateError::from)
         }
         found => found.map(|_| false),
     };

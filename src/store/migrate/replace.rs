@@ -4,11 +4,7 @@
 //! each build is recorded, and one that has been superseded runs on the other's functions and views.
 
 use super::{MigrateError, Object, Schema};
-use crate::store::{
-    StoreError,
-    connect::{LONGEST, POOLED},
-    error::within,
-};
+use crate::store::{StoreError, connect::POOLED, error::within, server_process::ServerProcess};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 use std::collections::HashMap;
@@ -55,7 +51,11 @@ async fn changed(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<O
 }
 
 /// Creates or replaces what is pending, and answers with how many.
-pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Result<usize, MigrateError> {
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    server: &ServerProcess,
+    schema: &Schema,
+) -> Result<usize, MigrateError> {
     let pending = pending(connection, schema).await?;
     if pending.is_empty() {
         return Ok(0);
@@ -75,7 +75,7 @@ pub(super) async fn apply(connection: &mut PgConnection, schema: &Schema) -> Res
         transaction.commit().await?;
         Ok(Ok(pending.len()))
     };
-    within(LONGEST, "replace the functions and views", replacing).await?
+    server.wait("replace the functions and views", replacing).await?
 }
 
 fn hash_of_all(objects: &[Object]) -> String {

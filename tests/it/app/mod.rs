@@ -1,6 +1,7 @@
 //! A whole Hookfast inside the test: ingress, worker and handlers in Rust, on a database of its own.
 
 mod breaker;
+mod broken_connection;
 mod connections;
 mod enqueue;
 mod fence;

@@ -3,7 +3,9 @@
 use super::Store;
 use crate::support::tcp_proxy::TcpProxy;
 use hookfast::domain::Origin;
-use hookfast::store::{Channel, Database, IngestError, LeaseId, Listener, Role, ensure_partitions, source_ids};
+use hookfast::store::{
+    Channel, Database, IngestError, LeaseId, Listener, Role, ensure_indexes, ensure_partitions, migrate, source_ids,
+};
 use std::time::{Duration, Instant};
 
 async fn line_to(store: &Store) -> (TcpProxy, Database) {
@@ -58,4 +60,33 @@ async fn a_quiet_listener_finds_out_that_its_connection_is_frozen() {
     line.freeze();
     let heard = tokio::time::timeout(Duration::from_secs(25), listener.heard()).await.expect("not for ever");
     heard.expect_err("the connection is dead");
+}
+
+/// Such work has no deadline; the server says that it does not work on it any more.
+const NOTICED: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn an_index_that_was_built_over_a_frozen_connection_is_not_waited_for() {
+    let store = Store::new().await;
+    let (line, database) = line_to(&store).await;
+    store.execute("DROP INDEX IF EXISTS hookfast_data.dead_letters_died").await;
+    let frozen = line.freeze_answer_to("hookfast", b"CREATE INDEX CONCURRENTLY");
+    let built = tokio::time::timeout(NOTICED, ensure_indexes(&database)).await.expect("not forever");
+    built.expect_err("the answer does not arrive");
+    frozen.await.expect("the build was begun");
+    ensure_indexes(&database).await.expect("a new connection");
+}
+
+#[tokio::test]
+async fn a_migration_over_a_frozen_connection_holds_up_no_other() {
+    let store = Store::new().await;
+    let (line, database) = line_to(&store).await;
+    store.execute("DELETE FROM hookfast_data.schema_objects WHERE name = 'hookfast.status'").await;
+    let frozen = line.freeze_answer_to("hookfast", b"CREATE OR REPLACE FUNCTION hookfast.status");
+    let migrated = tokio::time::timeout(NOTICED, migrate(&database)).await.expect("not forever");
+    migrated.expect_err("the answer does not arrive");
+    frozen.await.expect("the function was sent");
+    let started = Instant::now();
+    assert_eq!(migrate(&database).await.expect("the lock is free").objects, 1);
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }

@@ -1,0 +1,131 @@
+//! Statements that may take as long as the tables are large have no useful deadline. They are waited for as long as the
+//! server works on them.
+
+use super::{Database, Role, StoreError, connect::POOLED, error::within};
+use crate::throttle::throttled;
+use sqlx::PgConnection;
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+/// Even a server that works is given up after this long.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
+
+/// How often the server is asked, on a connection of its own.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// For this long it may have nothing to do before its answer is taken for lost: between two statements it waits for us.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// For this long it may be out of reach.
+const OUT_OF_REACH: Duration = Duration::from_secs(60);
+
+const OURS: &str = "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()";
+
+/// Since when it waits for a statement; null while it works on one. No row if the process has ended.
+const STATE: &str = "SELECT CASE WHEN a.state LIKE 'idle%' THEN a.state_change::text END \
+    FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND a.backend_start::text = $2";
+
+const END: &str = "SELECT pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
+    WHERE a.pid = $1 AND a.backend_start::text = $2";
+
+/// The server's process behind one of our connections.
+#[derive(Debug)]
+pub(super) struct ServerProcess {
+    database: Database,
+    pid: i32,
+    started: String,
+}
+
+/// What the server says of it.
+#[derive(PartialEq, Eq)]
+enum State {
+    Works,
+    /// Or it has ended, and there is no time.
+    Idle(Option<String>),
+}
+
+impl ServerProcess {
+    /// The one behind this connection to `database`.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub(super) async fn behind(connection: &mut PgConnection, database: &Database) -> Result<Self, StoreError> {
+        let ask = sqlx::query_as(OURS).fetch_one(connection);
+        let (pid, started) = within(POOLED, "find the server's process", ask).await?;
+        Ok(Self { database: database.clone(), pid, started })
+    }
+
+    /// Waits for work on the connection, as long as the server does it. If the server has nothing to do, or cannot be
+    /// reached, the connection has died silently; the process behind it is ended, since it may hold locks.
+    ///
+    /// # Errors
+    /// Those of the work, and [`super::Fault::Lost`].
+    pub(super) async fn wait<T>(
+        &self,
+        statement: &'static str,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, StoreError> {
+        let watched = async {
+            tokio::select! {
+                ended = work => ended,
+                why = self.answer_lost() => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, why))),
+            }
+        };
+        within(LONGEST, statement, watched).await
+    }
+
+    async fn answer_lost(&self) -> &'static str {
+        let mut idle: Option<(State, Instant)> = None;
+        let mut reached = Instant::now();
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let Ok(state) = self.state().await else {
+                if reached.elapsed() >= OUT_OF_REACH {
+                    return "the server cannot be reached any more, so the connection was dropped";
+                }
+                continue;
+            };
+            reached = Instant::now();
+            match idle.take().filter(|(before, _)| *before == state && state != State::Works) {
+                Some((_, since)) if since.elapsed() >= IDLE => {
+                    self.end().await;
+                    return "the server had finished and its answer did not arrive, so the connection was dropped";
+                }
+                Some(unchanged) => idle = Some(unchanged),
+                None => idle = Some((state, Instant::now())),
+            }
+        }
+    }
+
+    async fn state(&self) -> Result<State, StoreError> {
+        let since: Option<Option<String>> = self.ask(STATE).await?;
+        Ok(match since {
+            Some(None) => State::Works,
+            Some(since) => State::Idle(since),
+            None => State::Idle(None),
+        })
+    }
+
+    /// If it is still there, and can be reached.
+    async fn end(&self) {
+        let ended: Result<Option<bool>, StoreError> = self.ask(END).await;
+        if let Err(error) = ended {
+            throttled!(warn, %error, pid = self.pid, "a server process that lost its connection was not ended");
+        }
+    }
+
+    /// On a new connection.
+    async fn ask<T>(&self, question: &'static str) -> Result<Option<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
+        let mut connection = self.database.connect(Role::General).await?;
+        let limit = connection.deadline();
+        let ask = sqlx::query_scalar(question).bind(self.pid).bind(&self.started).fetch_optional(&mut connection.inner);
+        let answer = within(limit, "ask for the server's process", ask).await;
+        connection.close().await;
+        answer
+    }
+}
