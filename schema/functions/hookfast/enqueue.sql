@@ -38,6 +38,7 @@ BEGIN
     IF octet_length(key) > 200 OR key = '' OR position('#conflict:' IN key) > 0 THEN
         key := 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex');
     END IF;
+    PERFORM hookfast_data.ensure_day(event);
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     VALUES (from_source.id, key, event, fingerprint, now() + enqueue.key_expires_in)
     ON CONFLICT (source_id, key) DO UPDATE SET

@@ -27,6 +27,8 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/key_was_taken",
     "functions/hookfast_data/lock",
     "functions/hookfast_data/try_lock",
+    "functions/hookfast_data/make_partition",
+    "functions/hookfast_data/ensure_day",
     "functions/hookfast_data/notify",
     "functions/hookfast_data/wake_workers",
     "functions/hookfast_data/sequence",
