@@ -50,8 +50,13 @@ CREATE TABLE hookfast_data.handlers (
     breaker_opened_at timestamptz,
     breaker_until timestamptz,
     behind_after interval NOT NULL DEFAULT interval '5 minutes' CHECK (behind_after > interval '0'),
+    retired_at timestamptz,
+    retired_why text,
+    retired_pending text CHECK (retired_pending IN ('discard', 'keep')),
     CHECK ((paused_at IS NULL) = (paused_why IS NULL)),
-    CHECK ((breaker_opened_at IS NULL) = (breaker_until IS NULL))
+    CHECK ((breaker_opened_at IS NULL) = (breaker_until IS NULL)),
+    CHECK (num_nulls(retired_at, retired_why, retired_pending) IN (0, 3)),
+    CHECK (retired_at IS NULL OR paused_at IS NULL AND breaker_opened_at IS NULL)
 );
 COMMENT ON TABLE hookfast_data.handlers IS 'Who processes, and what it subscribed to';
 COMMENT ON COLUMN hookfast_data.handlers.id IS 'The small id that hot rows carry';
@@ -82,3 +87,9 @@ COMMENT ON COLUMN hookfast_data.handlers.breaker_opened_at IS
 COMMENT ON COLUMN hookfast_data.handlers.breaker_until IS 'When that process tries it again with one delivery';
 COMMENT ON COLUMN hookfast_data.handlers.behind_after IS
     'The handler is behind if a delivery has been ready for longer than this';
+COMMENT ON COLUMN hookfast_data.handlers.retired_at IS
+    'Since when its subscription has ended: it gets no new deliveries and runs none. A process whose configuration has '
+    'it ends this';
+COMMENT ON COLUMN hookfast_data.handlers.retired_why IS 'Why';
+COMMENT ON COLUMN hookfast_data.handlers.retired_pending IS
+    'What happens to its pending deliveries: discard, or keep (until their events expire)';

@@ -92,7 +92,8 @@ CREATE TABLE hookfast_data.processes (
     version text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    not_ready text
+    not_ready text,
+    handlers text[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE hookfast_data.processes IS
     'The processes of Hookfast, each of which says every few seconds that it lives';
@@ -102,3 +103,5 @@ COMMENT ON COLUMN hookfast_data.processes.version IS 'The program''s version';
 COMMENT ON COLUMN hookfast_data.processes.started_at IS 'When it said so first';
 COMMENT ON COLUMN hookfast_data.processes.seen_at IS 'When it said so last';
 COMMENT ON COLUMN hookfast_data.processes.not_ready IS 'What it waits for; null where it is ready';
+COMMENT ON COLUMN hookfast_data.processes.handlers IS
+    'The handlers of its configuration, where it has the role worker';

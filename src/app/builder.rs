@@ -84,6 +84,7 @@ pub struct Builder {
     pub(super) retention: Option<Retention>,
     pub(super) migrate: bool,
     pub(super) wait_for_functions: bool,
+    pub(super) retire: Vec<HandlerName>,
     pub(super) config_version: i64,
     pub(super) roles: RoleNames,
     pub(super) accounts: Vec<Account>,
@@ -112,6 +113,7 @@ impl Builder {
             retention: None,
             migrate: true,
             wait_for_functions: false,
+            retire: Vec::new(),
             config_version: 0,
             roles: RoleNames::default(),
             accounts: Vec::new(),
@@ -263,6 +265,19 @@ impl Builder {
     pub fn wait_for_functions(mut self, wait: bool) -> Self {
         self.wait_for_functions = wait;
         self
+    }
+
+    /// The handlers that an earlier start declared: those that are not declared any more are retired, unless a live
+    /// process has them.
+    pub(crate) fn declared_before(mut self, handlers: Vec<HandlerName>) -> Self {
+        self.retire = handlers;
+        self.retire.retain(|former| self.handlers.iter().all(|declared| declared.subscription.name != *former));
+        self
+    }
+
+    /// The handlers that are declared.
+    pub(crate) fn handler_names(&self) -> Vec<HandlerName> {
+        self.handlers.iter().map(|declared| declared.subscription.name.clone()).collect()
     }
 
     /// The version of this declaration: an older one does not undo the subscriptions of a newer one. Default 0.

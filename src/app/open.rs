@@ -5,7 +5,8 @@ use crate::domain::{HandlerName, Retention, RoleNames, SourceName};
 use crate::store::{
     Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, Migrated, ResolveError,
     Role, SourceId, SourceRegistration, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions,
-    ensure_roles, inspect, migrate, register_handlers, register_sources, set_retention,
+    ensure_roles, inspect, migrate, register_handlers, register_sources, retire_handlers, set_retention,
+    unconfigured_handlers,
 };
 use crate::throttle::{Backoff, throttled};
 use sqlx::PgPool;
@@ -32,6 +33,10 @@ pub(super) struct Registration {
     /// Whether a function that is missing is waited for.
     pub(super) wait_for_functions: bool,
     pub(super) retention: Option<Retention>,
+    /// Whether it has the role worker: only then the configuration's handlers are registered.
+    pub(super) worker: bool,
+    /// Handlers to retire unless a live process has them.
+    pub(super) retire: Vec<HandlerName>,
     pub(super) config_version: i64,
     pub(super) roles: RoleNames,
 }
@@ -136,6 +141,9 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
         connection.close().await;
         let sources = Arc::new(register_sources(&pool, &registration.sources).await?);
         let handlers = register_handlers(&pool, &registration.handlers, registration.config_version).await?;
+        if registration.worker {
+            retire(&pool, registration).await?;
+        }
         if let Some(retention) = &registration.retention {
             set_retention(&pool, retention).await?;
         }
@@ -146,6 +154,34 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
         grant(database, &registration.roles).await;
     }
     Ok(Opened { pool, clock, sources, handlers, functions, missing })
+}
+
+/// Retires what is to be retired, and reports which other handlers gather deliveries that nothing here takes. Not an
+/// error: another process may be about to start with them.
+async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreError> {
+    if !registration.retire.is_empty() {
+        match retire_handlers(pool, &registration.retire, "no longer in the configuration of hookfast dev").await {
+            Ok(retired) if retired.is_empty() => {}
+            Ok(retired) => tracing::info!(
+                handlers = retired.join(", "),
+                "retired, since the configuration no longer has them; their pending deliveries are kept"
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "handlers of an earlier start could not be retired; the next start tries again")
+            }
+        }
+    }
+    let configured: Vec<_> = registration.handlers.iter().map(|handler| handler.name.clone()).collect();
+    let unconfigured = unconfigured_handlers(pool, &configured).await?;
+    if !unconfigured.is_empty() {
+        tracing::warn!(
+            handlers = unconfigured.join(", "),
+            "registered handlers are neither in this configuration nor in that of a live process: their events are stored, \
+             and their deliveries wait. If another process has them, start it; otherwise end their subscriptions: \
+             hookfast handlers retire NAME --why …"
+        );
+    }
+    Ok(())
 }
 
 /// The functions that are there, and the names of those that are missing and waited for.

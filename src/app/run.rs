@@ -130,6 +130,7 @@ impl App {
         let taken = sources.clone();
         let ingress = ingress(&mut builder, sources, intake, evidence, &shared, &stop);
 
+        let handlers = registration.handlers.iter().map(|handler| handler.name.to_string()).collect();
         let opened = tokio::select! {
             opened = open(&registration) => opened?,
             () = stop.cancelled() => return Ok(()),
@@ -146,7 +147,7 @@ impl App {
             metrics: shared.metrics.clone(),
             heartbeats: shared.heartbeats.clone(),
             readiness: shared.readiness.clone(),
-            process: Process { holder: holder(), roles },
+            process: Process { holder: holder(), roles, handlers },
         };
         let maintenance = tokio::spawn(maintenance.run(ended.clone()));
         let announcer = tokio::spawn(shared.announcer.clone().run(database.clone()));
@@ -236,6 +237,8 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         functions: functions.filter(|_| builder.worker).collect(),
         wait_for_functions: builder.wait_for_functions,
         retention: builder.retention.filter(|_| builder.worker),
+        worker: builder.worker,
+        retire: builder.retire.clone(),
         config_version: builder.config_version,
         roles: builder.roles.clone(),
     }

@@ -8,9 +8,11 @@ use super::{
 };
 use crate::app::{Builder, ConnectionNeed};
 use crate::config::Config;
+use crate::domain::HandlerName;
 use crate::sources::Advice;
 use crate::store::{
     ClockDifference, ConnectionLimits, Database, DatabaseClock, Inspection, MigrateError, Role, check_schema, inspect,
+    retired_handlers, unconfigured_handlers,
 };
 use std::process::ExitCode;
 
@@ -85,8 +87,12 @@ impl Check {
 /// What `hookfast serve` would refuse of the handlers, in its words.
 async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<Finding> {
     let Some(builder) = builder else { return Vec::new() };
+    let configured = builder.handler_names();
     match check_schema(database).await {
-        Ok(()) => builder.build().problems().await.into_iter().map(Finding::Wrong).collect(),
+        Ok(()) => {
+            let problems = builder.build().problems().await.into_iter().map(Finding::Wrong);
+            problems.chain(registered_findings(database, &configured).await).collect()
+        }
         Err(MigrateError::Pending) => {
             let text =
                 "handlers: whether their functions and filters are there is known once the migrations are applied";
@@ -95,6 +101,28 @@ async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<
         // It is said already.
         Err(_) => Vec::new(),
     }
+}
+
+/// Where the registered handlers differ from those of the configuration.
+async fn registered_findings(database: &Database, configured: &[HandlerName]) -> Vec<Finding> {
+    let pool = database.pool(Role::General, 1);
+    let unconfigured = unconfigured_handlers(&pool, configured).await.unwrap_or_default();
+    let retired = retired_handlers(&pool, configured).await.unwrap_or_default();
+    pool.close().await;
+    let are = |names: &[String]| format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" });
+    let unconfigured = (!unconfigured.is_empty()).then(|| {
+        Finding::Warning(format!(
+            "handlers: {} registered, and neither this configuration nor a live process has them, so their deliveries wait. If another process has them, start it; otherwise end their subscriptions: hookfast handlers retire NAME --why …",
+            are(&unconfigured)
+        ))
+    });
+    let retired = (!retired.is_empty()).then(|| {
+        Finding::Note(format!(
+            "handlers: {} retired; `hookfast serve` with this configuration subscribes them again",
+            are(&retired)
+        ))
+    });
+    unconfigured.into_iter().chain(retired).collect()
 }
 
 async fn database_findings(database: &Database, needs: Option<&[ConnectionNeed]>) -> Vec<Finding> {

@@ -36,6 +36,9 @@ pub(super) const FORWARD: &str = "HOOKFAST_FORWARD";
 /// The configuration file it was started with.
 pub(super) const CONFIG: &str = "HOOKFAST_CONFIG";
 
+/// The handlers that it ever declared to its private Postgres, separated by commas.
+pub(super) const HANDLERS: &str = "HOOKFAST_DEV_HANDLERS";
+
 /// A value that `hookfast dev` has, as the other commands may know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {

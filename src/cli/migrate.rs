@@ -120,7 +120,11 @@ fn describe_objects(plan: &Plan, text: &mut String) {
         let _ = writeln!(text, "    {}\n        locks: {locks}", replaced.object);
     }
     if !new.is_empty() {
-        let _ = writeln!(text, "{} functions and views are created after the migrations; nobody waits", new.len());
+        let created = match new.len() {
+            1 => "1 function or view is".to_owned(),
+            count => format!("{count} functions and views are"),
+        };
+        let _ = writeln!(text, "{created} created after the migrations; nobody waits");
     }
     if !plan.objects.is_empty() {
         text.push('\n');

@@ -2,7 +2,9 @@
 //! bodies that take long to index, delays no alert.
 
 use super::{Maintenance, STUCK};
-use crate::store::{EventIndexer, announce_conflicts, announce_dead, newest_alerts, step_replays, watch as look};
+use crate::store::{
+    EventIndexer, announce_conflicts, announce_dead, discard_retired, newest_alerts, step_replays, watch as look,
+};
 use crate::throttle::throttled;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +20,10 @@ const REPLAY: Duration = Duration::from_millis(500);
 
 /// How many alerts of a kind one step raises.
 const ALERTS: i64 = 200;
+
+/// How many deliveries of retired handlers one step discards, and how long it waits if there are none.
+const DISCARDED: i64 = 2000;
+const RETIRED: Duration = Duration::from_secs(10);
 
 /// How often it is looked for what is wrong.
 const WATCH: Duration = Duration::from_secs(10);
@@ -68,6 +74,19 @@ pub(super) async fn replays(maintenance: &Maintenance, stop: &CancellationToken)
         heartbeat.tick();
         let running = step_replays(&maintenance.pool).await.map(|(running, _)| running > 0);
         if ends(stop, if or_later!(running, "replays go on later") { REPLAY } else { IDLE }).await {
+            break;
+        }
+    }
+    heartbeat.retire();
+}
+
+pub(super) async fn retired(maintenance: &Maintenance, stop: &CancellationToken) {
+    let heartbeat = maintenance.heartbeats.register("retired", STUCK);
+    loop {
+        heartbeat.tick();
+        let step = discard_retired(&maintenance.pool, DISCARDED).await.map(|discarded| discarded > 0);
+        let more = or_later!(step, "pending deliveries of retired handlers are discarded later");
+        if ends(stop, if more { MORE } else { RETIRED }).await {
             break;
         }
     }

@@ -60,6 +60,7 @@ impl Maintenance {
             chores::index(&self, &stop),
             chores::alerts(&self, &stop),
             chores::replays(&self, &stop),
+            chores::retired(&self, &stop),
             chores::watch(&self, &stop),
             retention::run(&self, &stop),
             stop.run_until_cancelled(keep_indexes(&self.database))
@@ -142,8 +143,16 @@ impl Maintenance {
         if let Err(error) = fold_counts(&self.pool).await {
             throttled!(warn, %error, "the counts of SQL clients are not in the rollups yet; this is tried again");
         }
-        if let Err(error) = self.process.is_alive(&self.pool, not_ready.as_deref()).await {
-            throttled!(warn, %error, "the database does not know for now that this process lives; this is tried again");
+        match self.process.is_alive(&self.pool, not_ready.as_deref()).await {
+            Ok(retired) if retired.is_empty() => {}
+            Ok(retired) => tracing::warn!(
+                handlers = retired.join(", "),
+                "handlers were retired that this process has in its configuration, so they are subscribed again. Events \
+                 that arrived while they were retired are not delivered to them; hookfast.replay_all delivers those"
+            ),
+            Err(error) => {
+                throttled!(warn, %error, "the database does not know for now that this process lives; this is tried again")
+            }
         }
         unmet
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 const OPEN: &str = "UPDATE hookfast_data.handlers SET \
         breaker_opened_at = coalesce(breaker_opened_at, clock_timestamp()), \
         breaker_until = clock_timestamp() + $2 * interval '1 millisecond' \
-    WHERE id = $1";
+    WHERE id = $1 AND retired_at IS NULL";
 
 const CLOSED: &str = "UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL \
     WHERE id = $1 AND breaker_opened_at IS NOT NULL";

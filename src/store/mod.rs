@@ -31,6 +31,7 @@ mod readmit;
 mod registry;
 mod rescue;
 mod retention;
+mod retire;
 mod roles;
 mod rollups;
 mod rounds;
@@ -75,6 +76,7 @@ pub use registry::{
 };
 pub use rescue::{Rescued, release_unknown, rescue_expired, rescue_pulled, sweep_orphans};
 pub use retention::{Left, let_leave, set_retention};
+pub use retire::{discard_retired, retire_handlers, retired_handlers, unconfigured_handlers};
 pub use roles::{Roles, ensure_roles};
 pub use rollups::add_rollups;
 pub(crate) use session::Sessions;

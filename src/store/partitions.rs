@@ -1,14 +1,16 @@
 //! The days of `events`, `attempts` and `search_terms`: partitions by ranges of event ids, made ahead.
 
-use super::{StoreError, connect::POOLED, error::within, locks::lock};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row};
+use super::{StoreError, connect::POOLED, error::within};
+use sqlx::{Connection as _, PgConnection, PgPool, Row};
 use std::time::Duration;
 
 /// How many days ahead there are partitions.
 const DAYS_AHEAD: i32 = 14;
 
 /// DDL of the running program may be late, but may not queue in front of ingest.
-const LOCK_TIMEOUT: &str = "100ms";
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '100ms'";
+
+const MAKE: &str = "SELECT hookfast_data.make_partition($1, $2, $3::uuid, $4::uuid)";
 
 /// How often, and how long apart, a partition is tried before it is left for the next round.
 const TRIES: u32 = 50;
@@ -38,14 +40,9 @@ const MISSING: &str = "\
         AND NOT EXISTS (SELECT FROM attached a WHERE a.name = t.name || '_' || to_char(d.day, 'YYYYMMDD')) \
     ORDER BY d.day, t.name";
 
-/// Whether a day is attached. That its table is there is not enough: somebody may have detached it.
-const ATTACHED: &str =
-    "SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhrelid = to_regclass('hookfast_data.' || $1))";
-
 /// Makes what is missing up to two weeks ahead; answers with how many partitions it made.
 ///
-/// The table first, then ATTACH, which locks out no reader and no writer; CREATE … PARTITION OF would make all
-/// ingest wait behind the oldest reader. Several processes may do this at once.
+/// Several processes may do this at once, and applications that enqueue.
 ///
 /// # Errors
 /// Where the database cannot be asked, or a lock was not had in ten seconds; what was made stays.
@@ -65,7 +62,6 @@ pub async fn ensure_partitions(pool: &PgPool) -> Result<usize, StoreError> {
     Ok(missing.len())
 }
 
-/// One process at a time, and only what is still missing: so it does not matter who comes first.
 async fn make(
     connection: &mut PgConnection,
     parent: &str,
@@ -73,23 +69,13 @@ async fn make(
     lower: &str,
     upper: &str,
 ) -> Result<(), sqlx::Error> {
-    let prepare = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
-    let attach = format!(
-        "CREATE TABLE IF NOT EXISTS hookfast_data.{partition} (LIKE hookfast_data.{parent} INCLUDING ALL); \
-         ALTER TABLE hookfast_data.{parent} ATTACH PARTITION hookfast_data.{partition} \
-             FOR VALUES FROM ('{lower}') TO ('{upper}')"
-    );
     let mut tries = 0;
     loop {
         let mut transaction = connection.begin().await?;
         let making = async {
-            sqlx::raw_sql(AssertSqlSafe(prepare.as_str())).execute(&mut *transaction).await?;
-            lock(&mut transaction, "partitions").await?;
-            let attached: bool = sqlx::query_scalar(ATTACHED).bind(partition).fetch_one(&mut *transaction).await?;
-            if !attached {
-                sqlx::raw_sql(AssertSqlSafe(attach.as_str())).execute(&mut *transaction).await?;
-            }
-            Ok(())
+            sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
+            let make = sqlx::query(MAKE).bind(parent).bind(partition).bind(lower).bind(upper);
+            make.execute(&mut *transaction).await.map(drop)
         };
         let Err(error) = making.await else { return transaction.commit().await };
         transaction.rollback().await?;

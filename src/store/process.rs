@@ -3,9 +3,14 @@
 use super::{StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
 
-const ALIVE: &str = "INSERT INTO hookfast_data.processes AS p (holder, roles, version, not_ready) VALUES ($1, $2, $3, $4) \
-    ON CONFLICT (holder) DO UPDATE SET roles = excluded.roles, version = excluded.version, seen_at = clock_timestamp(), \
-        not_ready = excluded.not_ready";
+/// A retirement can be committed while a process is starting, which has read before that its handler is registered. Each
+/// process therefore repairs this for its own handlers, here and not at its start.
+const ALIVE: &str = "WITH alive AS ( \
+        INSERT INTO hookfast_data.processes AS p (holder, roles, version, not_ready, handlers) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (holder) DO UPDATE SET roles = excluded.roles, version = excluded.version, \
+            seen_at = clock_timestamp(), not_ready = excluded.not_ready, handlers = excluded.handlers \
+    ) \
+    SELECT hookfast_data.unretire($5, $1)";
 
 const GONE: &str =
     "DELETE FROM hookfast_data.processes WHERE holder = $1 OR seen_at < clock_timestamp() - interval '7 days'";
@@ -17,17 +22,23 @@ pub struct Process {
     pub holder: String,
     /// ingress, worker or both.
     pub roles: Vec<&'static str>,
+    /// The handlers of its configuration, where it has the role worker.
+    pub handlers: Vec<String>,
 }
 
 impl Process {
-    /// Says that it lives, and what it waits for.
+    /// Says that it lives, and what it waits for. Ends the retirement of its handlers; returns which were retired.
     ///
     /// # Errors
     /// Where the database cannot be asked.
-    pub async fn is_alive(&self, pool: &PgPool, not_ready: Option<&str>) -> Result<(), StoreError> {
-        let alive =
-            sqlx::query(ALIVE).bind(&self.holder).bind(&self.roles).bind(env!("CARGO_PKG_VERSION")).bind(not_ready);
-        within(POOLED, "say that a process lives", alive.execute(pool)).await.map(drop)
+    pub async fn is_alive(&self, pool: &PgPool, not_ready: Option<&str>) -> Result<Vec<String>, StoreError> {
+        let alive = sqlx::query_scalar(ALIVE)
+            .bind(&self.holder)
+            .bind(&self.roles)
+            .bind(env!("CARGO_PKG_VERSION"))
+            .bind(not_ready)
+            .bind(&self.handlers);
+        within(POOLED, "say that a process lives", alive.fetch_one(pool)).await
     }
 
     /// Says that it has ended on purpose.

@@ -127,9 +127,16 @@ async fn commands_are_known(page: &str) {
 fn examples_name_the_columns_of_functions_that_answer_with_a_sample() {
     for name in ["README.md", "docs/RUNBOOK.md", "docs/SQL.md", "docs/HANDLERS.md", "docs/airalo.md"] {
         let page = page(name);
-        for function in
-            ["retry_all", "discard_all", "postpone_all", "replay_all", "erase_all", "reverify", "discard_quarantined"]
-        {
+        for function in [
+            "retry_all",
+            "discard_all",
+            "postpone_all",
+            "replay_all",
+            "erase_all",
+            "retire_handler",
+            "reverify",
+            "discard_quarantined",
+        ] {
             let example = format!("SELECT * FROM hookfast.{function}(");
             assert!(!page.contains(&example), "{name}: {example}");
         }

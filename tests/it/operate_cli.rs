@@ -539,3 +539,27 @@ fn operate_cli_help_reads_well() {
     }
     run("", &["dead-letters", "retry", "--help"]).ok().says(&["--all", "--payload <JSONPATH>", "--yes", "--tries <N>"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_is_retired_after_a_preview_and_refused_while_it_is_served() {
+    let story = Story::new().await;
+    let before = story.everything().await;
+    let retire = ["handlers", "retire", "shop", "--why", "renamed"];
+    let asked = story.run(&retire).failed();
+    asked.complains(&["would retire handler shop and discard 1 pending delivery", "7", "no terminal to ask on"]);
+    let process = "INSERT INTO hookfast_data.processes (holder, roles, version, handlers) VALUES ('host:1', '{worker}', '0.1.0', '{shop}')";
+    assert_eq!(story.everything().await, before);
+    story.execute(process).await;
+    let refused = story.run(&[&retire[..], &["--yes"]].concat()).failed();
+    refused.complains(&["handler shop is in use: the process host:1 has it", "hint: Remove the handler from"]);
+    story.execute("DELETE FROM hookfast_data.processes").await;
+    let kept = story.run(&[&retire[..], &["--keep", "--yes"]].concat()).ok();
+    kept.says(&["handler shop is retired; 1 pending delivery kept"]);
+    story.run(&["handlers", "show", "shop"]).ok().says(&["retired why", "renamed"]);
+    let done = story.run(&[&retire[..], &["--yes"]].concat()).ok();
+    done.says(&["handler shop is retired; 1 pending delivery discarded"]);
+    story.run(&["handlers"]).ok().says(&["retired", "renamed"]);
+    story.run(&["handlers", "retire", "crm", "--why", "x", "--yes"]).failed().complains(&["no handler is named crm"]);
+    let json = story.run(&["handlers", "retire", "mail", "--why", "x", "--yes", "--json"]).ok();
+    assert_eq!(json.rows()[0]["changed"], 0);
+}

@@ -95,7 +95,7 @@ impl Story {
 }
 
 /// What must be true once an example, which contains this text, has run.
-const AFTERWARDS: [(&str, &str, &str); 15] = [
+const AFTERWARDS: [(&str, &str, &str); 16] = [
     (
         "retry(delivery_id",
         "SELECT state FROM hookfast.deliveries WHERE delivery_id = 102 AND state <> 'delivered'",
@@ -108,6 +108,7 @@ const AFTERWARDS: [(&str, &str, &str); 15] = [
         "SELECT state || ' ' || why LIKE '%deploying' FROM hookfast.handler_health WHERE handler = 'shop'",
         "true",
     ),
+    ("'renamed to stock', at_most", "SELECT state FROM hookfast.handler_health WHERE handler = 'later'", "retired"),
     ("hookfast.resume_all()", "SELECT count(*) FROM hookfast.handler_health WHERE state = 'paused'", "0"),
     (
         "hookfast.postpone_all(",

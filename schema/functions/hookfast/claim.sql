@@ -18,8 +18,8 @@ DECLARE
     seen integer := 0;
     new_lease bigint;
 BEGIN
-    SELECT r.id, r.kind, r.paused_at, r.ordered_by, r.filter::jsonpath AS filter INTO h FROM hookfast_data.handlers r
-        WHERE r.name = claim.handler;
+    SELECT r.id, r.kind, r.paused_at, r.retired_at, r.retired_why, r.ordered_by, r.filter::jsonpath AS filter INTO h
+        FROM hookfast_data.handlers r WHERE r.name = claim.handler;
     IF NOT FOUND OR h.kind <> 'pull' THEN
         RAISE 'no pull handler is named %; nothing was claimed', claim.handler
             USING ERRCODE = 'HF004',
@@ -31,6 +31,13 @@ BEGIN
     END IF;
     IF claim.lease IS NULL OR claim.lease < interval '1 second' OR claim.lease > interval '1 day' THEN
         RAISE 'a lease lasts 1 second to 1 day, not %; nothing was claimed', claim.lease USING ERRCODE = '22023';
+    END IF;
+    IF h.retired_at IS NOT NULL THEN
+        RAISE 'handler % was retired at %: %; nothing was claimed', claim.handler, h.retired_at::timestamptz(0),
+            h.retired_why
+            USING ERRCODE = 'HF006',
+                HINT = 'Start a process with the role worker whose configuration has it, which ends the retirement, or '
+                'stop this client.';
     END IF;
     IF h.paused_at IS NOT NULL THEN
         RETURN;

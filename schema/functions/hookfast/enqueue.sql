@@ -23,7 +23,7 @@ BEGIN
                 'fed by their senders.';
     END IF;
     IF enqueue.type IS NULL OR enqueue.type !~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' OR octet_length(enqueue.type) > 200 THEN
-        RAISE 'the type % is none; nothing was enqueued', coalesce(enqueue.type, 'null')
+        RAISE 'invalid type %; nothing was enqueued', coalesce(quote_literal(enqueue.type), 'null')
             USING ERRCODE = '22023', HINT = 'Segments of a-z, 0-9 and _, joined by dots, at most 200 bytes.';
     END IF;
     IF split_part(enqueue.type, '.', 1) IN ('airalo', 'hookfast') THEN
@@ -38,6 +38,7 @@ BEGIN
     IF octet_length(key) > 200 OR key = '' OR position('#conflict:' IN key) > 0 THEN
         key := 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex');
     END IF;
+    PERFORM hookfast_data.ensure_day(event);
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     VALUES (from_source.id, key, event, fingerprint, now() + enqueue.key_expires_in)
     ON CONFLICT (source_id, key) DO UPDATE SET
@@ -75,7 +76,7 @@ BEGIN
     SELECT h.id, event, h.tries, CASE WHEN h.ordered_by IS NULL THEN now() END,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END
     FROM hookfast_data.handlers h
-    WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources)) AND h.kind <> 'airalo'
+    WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources)) AND h.kind <> 'airalo' AND h.retired_at IS NULL
         AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, event_type));
     -- Here and not by whoever reads new events: this may commit at any time.
     IF from_source.search_fields <> '{}' THEN

@@ -16,23 +16,32 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH ours AS MATERIALIZED (
-        SELECT d.handler, d.delivery_id, d.state, d.attempts, d.next_try_at, d.ended_at FROM hookfast.deliveries d
-            WHERE d.event_id = explain.event_id
+        SELECT d.handler, d.delivery_id, d.state, d.attempts, d.next_try_at, d.ended_at, d.running_by, d.running_since
+        FROM hookfast.deliveries d WHERE d.event_id = explain.event_id
     )
-    SELECT h.name, CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded') THEN o.state
+    SELECT h.name, CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded', 'retired') THEN o.state
         WHEN o.state IS NOT NULL THEN 'owed'
             WHEN NOT t.takes THEN 'not subscribed'
+            WHEN h.retired_at IS NOT NULL THEN 'retired'
             WHEN h.registered_version > happened.registry_version THEN 'came later'
             ELSE 'not owed' END,
         o.delivery_id,
         CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded')
-            THEN 'at ' || o.ended_at::timestamptz(0) || ', after ' || o.attempts || ' attempts'
-            WHEN o.state IS NOT NULL THEN o.state || coalesce(', next try at ' || o.next_try_at::timestamptz(0), '')
-                || ', ' || o.attempts || ' attempts so far'
+            THEN 'at ' || o.ended_at::timestamptz(0) || ', after '
+                || hookfast_data.counted(o.attempts, 'attempt', 'attempts')
+            WHEN o.state = 'retired' THEN 'the handler was retired at ' || h.retired_at::timestamptz(0)
+                || ', so the delivery is not run' || CASE h.retired_pending WHEN 'discard' THEN '; it will be discarded'
+                    ELSE '; it is kept until the event expires' END
+            WHEN o.state IS NOT NULL THEN o.state || coalesce(' by ' || o.running_by, '')
+                || coalesce(' since ' || o.running_since::timestamptz(0), '')
+                || coalesce(', next try at ' || o.next_try_at::timestamptz(0), '')
+                || ', ' || hookfast_data.counted(o.attempts, 'attempt', 'attempts')
+                || CASE o.state WHEN 'running' THEN ' with this one' ELSE ' so far' END
             WHEN NOT t.takes
                 THEN 'it takes ' || array_to_string(h.types, ', ')
                 || CASE WHEN h.sources IS NOT NULL THEN ' of ' || array_to_string(h.sources, ', ')
                     WHEN h.kind = 'airalo' THEN ' of sources of kind airalo' ELSE '' END
+            WHEN h.retired_at IS NOT NULL THEN 'it was retired at ' || h.retired_at::timestamptz(0)
             WHEN h.registered_version > happened.registry_version
                 THEN 'its subscription is of ' || h.registered_at::timestamptz(0)
                 || '; hookfast.replay brings it the event'
@@ -45,5 +54,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.explain IS
     'For each handler what it has to do with an event: delivered, owed, dead, filtered, discarded, not '
-    'subscribed, or came later';
+    'subscribed, retired, or came later';
 REVOKE ALL ON FUNCTION hookfast.explain FROM PUBLIC;

@@ -4,9 +4,9 @@ CREATE OR REPLACE FUNCTION hookfast.pause(handler text, why text) RETURNS void
 BEGIN
     PERFORM hookfast_data.check_why(pause.why);
     UPDATE hookfast_data.handlers h SET paused_at = clock_timestamp(), paused_why = pause.why
-    WHERE h.name = pause.handler AND h.paused_at IS NULL;
+    WHERE h.name = pause.handler AND h.paused_at IS NULL AND h.retired_at IS NULL;
     IF NOT FOUND THEN
-        PERFORM hookfast_data.handler_id(pause.handler);
+        PERFORM hookfast_data.check_not_retired(hookfast_data.handler_id(pause.handler));
         RETURN;
     END IF;
     INSERT INTO hookfast_data.operator_log (who, what, subject, details)

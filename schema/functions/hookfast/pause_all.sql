@@ -5,7 +5,8 @@ DECLARE
     paused bigint := 0;
 BEGIN
     PERFORM hookfast_data.check_why(pause_all.why);
-    FOR handler IN SELECT h.name FROM hookfast_data.handlers h WHERE h.paused_at IS NULL ORDER BY h.name LOOP
+    FOR handler IN SELECT h.name FROM hookfast_data.handlers h
+        WHERE h.paused_at IS NULL AND h.retired_at IS NULL ORDER BY h.name LOOP
         PERFORM hookfast.pause(handler, pause_all.why);
         paused := paused + 1;
     END LOOP;

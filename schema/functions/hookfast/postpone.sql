@@ -16,6 +16,7 @@ BEGIN
                 HINT = 'Its state is in hookfast.deliveries. Of an ordered handler, postpone the first of the key: the '
                 'others wait for it.';
     END IF;
+    PERFORM hookfast_data.check_not_retired(owed.handler_id);
     -- Never before this transaction, which is as far as workers look back.
     UPDATE hookfast_data.outbox o SET due_at = greatest(postpone.until, now())
         WHERE o.handler_id = owed.handler_id AND o.id = postpone.delivery_id;

@@ -9,6 +9,7 @@ BEGIN
     IF of_handler IS NULL OR postpone_all.until IS NULL OR NOT isfinite(postpone_all.until) THEN
         RAISE 'it takes a handler and a time; nothing was changed' USING ERRCODE = '22023';
     END IF;
+    PERFORM hookfast_data.check_not_retired(of_handler);
     owed := ARRAY(SELECT o.id FROM hookfast_data.outbox o
         WHERE o.handler_id = of_handler AND o.locked_by IS NULL AND o.due_at IS DISTINCT FROM 'infinity'
             AND o.ordering_key IS DISTINCT FROM ''

@@ -6,7 +6,8 @@ DECLARE
     happened record;
     replay_id bigint;
 BEGIN
-    PERFORM hookfast_data.check_why(replay.why), hookfast_data.share_history();
+    PERFORM hookfast_data.check_why(replay.why), hookfast_data.check_not_retired(to_handler),
+        hookfast_data.share_history();
     SELECT e.erased_at INTO happened FROM hookfast_data.events e WHERE e.id = replay.event_id;
     IF NOT FOUND OR to_handler IS NULL THEN
         RAISE 'no event has the id %, or no handler was named; nothing was changed', replay.event_id

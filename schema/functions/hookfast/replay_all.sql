@@ -21,7 +21,7 @@ BEGIN
             coalesce(replay_all.source, '(none)')
             USING ERRCODE = 'HF004', HINT = 'The names are in hookfast.handler_health and hookfast.source_health.';
     END IF;
-    PERFORM hookfast_data.check_payload(replay_all.payload);
+    PERFORM hookfast_data.check_payload(replay_all.payload), hookfast_data.check_not_retired(to_handler);
     -- Half of what the handler does for live traffic, within bounds.
     rate := coalesce(rate, (SELECT greatest(10, least(200, b.per_minute / 120))::integer FROM hookfast.backlog b
         WHERE b.handler = replay_all.handler));

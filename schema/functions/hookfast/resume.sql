@@ -4,7 +4,7 @@ BEGIN
     UPDATE hookfast_data.handlers h SET paused_at = NULL, paused_why = NULL
     WHERE h.name = resume.handler AND h.paused_at IS NOT NULL;
     IF NOT FOUND THEN
-        PERFORM hookfast_data.handler_id(resume.handler);
+        PERFORM hookfast_data.check_not_retired(hookfast_data.handler_id(resume.handler));
         RETURN;
     END IF;
     INSERT INTO hookfast_data.operator_log (who, what, subject)

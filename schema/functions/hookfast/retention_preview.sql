@@ -11,7 +11,7 @@ BEGIN
         EXECUTE format('SELECT count(*) FROM hookfast_data.%I', 'events_' || to_char(d.day, 'YYYYMMDD')) INTO rows;
         class := 'events';
         day := d.day;
-        stays := (SELECT count(*) FROM hookfast_data.survivors(d.lower, d.upper));
+        stays := (SELECT count(*) FROM hookfast_data.survivors(d.lower, d.upper, false));
         bytes := (SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c
             JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE n.nspname = 'hookfast_data' AND c.relname IN ('events_' || to_char(d.day, 'YYYYMMDD'), 'attempts_'

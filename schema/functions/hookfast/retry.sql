@@ -5,7 +5,7 @@ DECLARE
     dead record;
 BEGIN
     PERFORM hookfast_data.share_history();
-    SELECT d.event_id, e.erased_at INTO dead FROM hookfast_data.dead_letters d
+    SELECT d.event_id, d.handler_id, e.erased_at INTO dead FROM hookfast_data.dead_letters d
     LEFT JOIN LATERAL (SELECT x.erased_at FROM hookfast_data.events x WHERE x.id = d.event_id) e ON true
     WHERE d.delivery_id = retry.delivery_id FOR UPDATE OF d;
     IF NOT FOUND THEN
@@ -14,6 +14,7 @@ BEGIN
                 HINT = 'It may be owed again already, or was discarded: see hookfast.deliveries. To deliver again what '
                 'was delivered, use hookfast.replay.';
     END IF;
+    PERFORM hookfast_data.check_not_retired(dead.handler_id);
     IF dead.erased_at IS NOT NULL THEN
         RAISE 'the payload of delivery % was erased, so it cannot be tried again; nothing was changed',
             retry.delivery_id

@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION hookfast.retry_all(
 DECLARE
     letters bigint[];
 BEGIN
-    PERFORM hookfast_data.share_history(), hookfast_data.handler_id(retry_all.handler),
+    PERFORM hookfast_data.share_history(),
+        hookfast_data.check_not_retired(hookfast_data.handler_id(retry_all.handler)),
         hookfast_data.check_payload(retry_all.payload);
     IF retry_all.tries NOT BETWEEN 1 AND 1000 THEN
         RAISE 'tries are 1 to 1000, not %; nothing was changed', retry_all.tries USING ERRCODE = '22023';
@@ -16,7 +17,8 @@ BEGIN
     SELECT coalesce(array_agg(m.delivery_id) FILTER (WHERE NOT m.erased), '{}') INTO letters
         FROM hookfast_data.dead_matching(
         retry_all.handler, retry_all.type, retry_all.died_after, retry_all.died_before, retry_all.error,
-            retry_all.payload) m;
+            retry_all.payload) m
+        JOIN hookfast_data.handlers h ON h.id = m.handler_id AND h.retired_at IS NULL;
     matching := cardinality(letters);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (

@@ -1,10 +1,13 @@
+-- Parsed at creation, so that it reaches functions that its callers may not call by their names.
 CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject text, state text, says text)
     LANGUAGE sql STABLE SET jit = off SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
-    SET debug_print_rewritten = off SET debug_print_plan = off AS $$
+    SET debug_print_rewritten = off SET debug_print_plan = off
+BEGIN ATOMIC
     SELECT 'intake', 'ingress', CASE WHEN count(*) FILTER (WHERE p.not_ready IS NULL) = 0 THEN 'bad'
         WHEN count(*) FILTER (WHERE p.not_ready IS NOT NULL) > 0 THEN 'warn' ELSE 'ok' END,
         CASE WHEN count(*) = 0 THEN 'no live process takes webhooks' ELSE count(*) FILTER (WHERE p.not_ready IS NULL)
-            || ' of ' || count(*) || ' live processes take webhooks' || coalesce('; ' || min(p.not_ready), '') END
+            || ' of ' || hookfast_data.counted(count(*), 'live process takes', 'live processes take') || ' webhooks'
+                || coalesce('; ' || min(p.not_ready), '') END
     FROM hookfast.processes p WHERE p.alive AND 'ingress' = ANY (p.roles)
     UNION ALL
     SELECT 'intake', 'partitions', CASE WHEN t.newest_day > current_date + 2 THEN 'ok'
@@ -14,13 +17,15 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
     UNION ALL
     SELECT 'source', s.source, CASE s.state WHEN 'ok' THEN 'ok' WHEN 'all_rejected' THEN 'warn' ELSE 'bad' END,
         CASE s.state WHEN 'ok' THEN '' ELSE s.state || ': ' END
-            || CASE s.state WHEN 'all_rejected' THEN 'the last ' || s.rejected_in_a_row
-                || ' requests were rejected, and none was genuine since; ' ELSE '' END
+            || CASE s.state WHEN 'all_rejected' THEN 'the last '
+                || hookfast_data.counted(s.rejected_in_a_row, 'request was rejected', 'requests were rejected')
+                || ', and none was genuine since; ' ELSE '' END
             || coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', '
             || s.last_hour || ' in the last hour'
             || coalesce(' (usually ' || s.usual_hour || ')', '') || CASE WHEN s.rejected_last_hour > 0
                 THEN ', ' || s.rejected_last_hour || ' rejected' ELSE '' END
-            || CASE WHEN s.conflicts_last_hour > 0 THEN ', ' || s.conflicts_last_hour || ' conflicts' ELSE '' END
+            || CASE WHEN s.conflicts_last_hour > 0
+                THEN ', ' || hookfast_data.counted(s.conflicts_last_hour, 'conflict', 'conflicts') ELSE '' END
             || CASE WHEN s.quarantined > 0 THEN ', ' || s.quarantined || ' in quarantine' ELSE '' END
     FROM hookfast.source_health s WHERE s.kind <> 'hookfast'
     UNION ALL
@@ -28,26 +33,33 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
     FROM hookfast.order_health o CROSS JOIN LATERAL (VALUES
         ('order', nullif(concat_ws(', ',
             CASE WHEN o.possible_double_purchases > 0
-                THEN o.possible_double_purchases || ' possible double purchases' END,
+                THEN hookfast_data.counted(o.possible_double_purchases, 'possible double purchase',
+                    'possible double purchases') END,
             CASE WHEN o.overdue > 0 THEN o.overdue || ' overdue' END,
             CASE WHEN o.unknown > 0 THEN o.unknown || ' unknown' END), '') || ': see hookfast.airalo_orders'),
-        ('conflict', nullif(o.conflicts, 0) || ' conflicts in the last seven days: see hookfast.conflicts')
+        ('conflict', hookfast_data.counted(nullif(o.conflicts, 0), 'conflict', 'conflicts')
+            || ' in the last seven days: see hookfast.conflicts')
         ) x (area, says)
     WHERE x.says IS NOT NULL
     UNION ALL
     SELECT 'routing', u.source, CASE WHEN sum(u.events) * 10 > max(u.of_events) THEN 'warn' ELSE 'ok' END,
-        sum(u.events) || ' of the newest ' || max(u.of_events) || ' events of the last hour went to no handler: '
+        sum(u.events) || ' of the newest ' || hookfast_data.counted(max(u.of_events), 'event', 'events')
+            || ' of the last hour went to no handler: '
             || left(string_agg(u.type, ', ' ORDER BY u.events DESC, u.type), 200)
     FROM hookfast.unrouted u GROUP BY u.source
     UNION ALL
-    SELECT 'handler', h.handler, CASE WHEN h.state = 'ok' AND h.dead_letters = 0 THEN 'ok'
-        WHEN h.state IN ('ok', 'paused', 'failing', 'behind', 'slow') THEN 'warn' ELSE 'bad' END,
+    SELECT 'handler', h.handler, CASE WHEN h.state IN ('ok', 'retired') AND h.dead_letters = 0 THEN 'ok'
+        WHEN h.state IN ('ok', 'retired', 'paused', 'failing', 'behind', 'slow') THEN 'warn' ELSE 'bad' END,
         CASE WHEN h.state <> 'ok' THEN h.state || coalesce(': ' || h.why, '') || '; '
-            WHEN h.dead_letters > 0 THEN h.dead_letters || ' dead letters; ' ELSE '' END
+            WHEN h.dead_letters > 0
+                THEN hookfast_data.counted(h.dead_letters, 'dead letter', 'dead letters') || '; ' ELSE '' END
+            || CASE WHEN h.retired > 0 THEN hookfast_data.counted(h.retired, 'pending delivery', 'pending deliveries')
+                || ' not run; ' ELSE '' END
             || h.ready || ' ready' || coalesce(' (oldest ' || date_trunc('second', h.oldest_ready_age) || ')', '')
             || ', ' || h.per_minute || ' a minute, ' || h.delivered_last_hour || ' delivered and '
-            || h.failed_last_hour || ' failed in the last hour, ' || h.dead_letters || ' dead letters'
-    FROM hookfast.handler_health h
+            || h.failed_last_hour || ' failed in the last hour, '
+            || hookfast_data.counted(h.dead_letters, 'dead letter', 'dead letters')
+    FROM hookfast.handler_health h WHERE h.state <> 'retired' OR h.retired > 0 OR h.dead_letters > 0
     UNION ALL
     SELECT 'replay', r.replay_id || ' to ' || r.handler, 'ok', r.state || ', ' || r.replayed || ' of ' || r.matching
     FROM hookfast.replays r WHERE r.state IN ('running', 'paused')
@@ -56,7 +68,7 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
         pg_catalog.pg_size_pretty(sum(t.bytes)) || CASE WHEN max(t.oldest_snapshot_age) > 1000000
             THEN ', the oldest snapshot is ' || max(t.oldest_snapshot_age) || ' transactions old, held by '
                 || max(t.oldest_snapshot_holder) ELSE '' END
-    FROM hookfast.storage t
-$$;
+    FROM hookfast.storage t;
+END;
 COMMENT ON FUNCTION hookfast.status IS 'One screen: is intake safe, is work moving. state is ok, warn or bad';
 REVOKE ALL ON FUNCTION hookfast.status FROM PUBLIC;

@@ -1,8 +1,10 @@
+-- Parsed at creation, so that it reaches functions that its callers may not call by their names.
 CREATE OR REPLACE FUNCTION hookfast.timeline(text text)
     RETURNS TABLE (at timestamptz, what text, event_id uuid, source text, type text, handler text, delivery_id bigint,
         says text)
     LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
-    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off
+BEGIN ATOMIC
     WITH found AS MATERIALIZED (SELECT f.event_id AS id FROM hookfast.find(timeline.text) f),
     events AS MATERIALIZED (
         SELECT e.event_id, e.source, e.type, e.received_at, e.origin, e.idempotency_key, e.conflicts_with,
@@ -14,7 +16,7 @@ CREATE OR REPLACE FUNCTION hookfast.timeline(text text)
     ),
     owed AS MATERIALIZED (
         SELECT d.* FROM hookfast.deliveries d WHERE d.event_id = ANY (ARRAY(SELECT f.id FROM found f))
-            AND d.state IN ('ready', 'running', 'retrying', 'postponed', 'waiting', 'paused', 'dead')
+            AND d.state IN ('ready', 'running', 'retrying', 'postponed', 'waiting', 'paused', 'retired', 'dead')
     )
     SELECT t.* FROM (
     SELECT e.received_at AS at, CASE WHEN e.conflicts_with IS NULL THEN 'received' ELSE 'conflict' END AS what,
@@ -33,8 +35,10 @@ CREATE OR REPLACE FUNCTION hookfast.timeline(text text)
     UNION ALL
     SELECT coalesce(d.ended_at, statement_timestamp()), CASE d.state WHEN 'dead' THEN 'dead letter' ELSE 'owed' END,
         d.event_id, e.source, e.type, d.handler, d.delivery_id,
-        CASE d.state WHEN 'dead' THEN d.attempts || ' attempts'
-            ELSE d.state || coalesce(', next try at ' || d.next_try_at::timestamptz(0), '') END
+        CASE d.state WHEN 'dead' THEN hookfast_data.counted(d.attempts, 'attempt', 'attempts')
+            ELSE d.state || coalesce(' by ' || d.running_by, '')
+                || coalesce(' since ' || d.running_since::timestamptz(0), '')
+                || coalesce(', next try at ' || d.next_try_at::timestamptz(0), '') END
             || coalesce(': ' || d.last_error, '')
     FROM owed d LEFT JOIN events e ON e.event_id = d.event_id
     UNION ALL
@@ -49,7 +53,7 @@ CREATE OR REPLACE FUNCTION hookfast.timeline(text text)
         AND split_part(l.what, '.', 1) = s.kind
     ) t
     -- A dead letter and its last attempt are of one statement.
-    ORDER BY date_trunc('milliseconds', t.at), t.what = 'dead letter', t.at
-$$;
+    ORDER BY date_trunc('milliseconds', t.at), t.what = 'dead letter', t.at;
+END;
 COMMENT ON FUNCTION hookfast.timeline IS 'Everything that happened to what hookfast.find finds, in order';
 REVOKE ALL ON FUNCTION hookfast.timeline FROM PUBLIC;

@@ -11,7 +11,7 @@ BEGIN
     CREATE UNLOGGED TABLE hookfast_data.leaving_survivors (id uuid PRIMARY KEY, owed boolean NOT NULL);
     INSERT INTO hookfast_data.leaving_survivors
     SELECT e.id, o.event_id IS NOT NULL
-    FROM hookfast_data.survivors(lower, upper) s JOIN hookfast_data.events e ON e.id = s.event_id
+    FROM hookfast_data.survivors(lower, upper, true) s JOIN hookfast_data.events e ON e.id = s.event_id
     LEFT JOIN (SELECT DISTINCT x.event_id FROM hookfast_data.outbox x
         WHERE x.event_id >= lower AND x.event_id < upper) o ON o.event_id = e.id;
     GET DIAGNOSTICS stays = ROW_COUNT;

@@ -10,6 +10,7 @@ DECLARE
     upto uuid;
     stays bigint;
     total bigint;
+    expired bigint;
 BEGIN
     SELECT d.lower, d.upper INTO since, upto FROM hookfast_data.days_to_leave() d WHERE d.day = empty_day.day;
     IF NOT FOUND THEN
@@ -17,8 +18,9 @@ BEGIN
     END IF;
     LOCK TABLE hookfast_data.history_lock IN EXCLUSIVE MODE NOWAIT;
     SET LOCAL lock_timeout = '100ms';
+    expired := hookfast_data.expire_retired(since, upto);
     -- No further than to one that leaves: a day may have a hundred million.
-    stays := (SELECT count(*) FROM hookfast_data.survivors(since, upto) s
+    stays := (SELECT count(*) FROM hookfast_data.survivors(since, upto, true) s
         JOIN hookfast_data.events e ON e.id = s.event_id);
     EXECUTE format('SELECT count(*) FROM (SELECT FROM hookfast_data.%I LIMIT %s) x', 'events_' || suffix, stays + 1)
         INTO total;
@@ -36,7 +38,8 @@ BEGIN
     DROP TABLE IF EXISTS hookfast_data.leaving_survivors, hookfast_data.leaving_events,
         hookfast_data.leaving_attempts, hookfast_data.leaving_search_terms;
     PERFORM hookfast_data.log('retention.day', empty_day.day::text,
-        jsonb_build_object('dropped', greatest(total - stays, 0), 'kept', stays));
+        jsonb_build_object('dropped', greatest(total - stays, 0), 'kept', stays,
+            'expired_deliveries', nullif(expired, 0)));
     RETURN stays;
 EXCEPTION WHEN lock_not_available THEN
     RETURN NULL;

@@ -30,7 +30,8 @@ CREATE OR REPLACE FUNCTION hookfast_data.handler_counts()
             THEN 'the last ' || c.in_a_row || ' attempts failed, and none was delivered since: see hookfast.failures'
             WHEN c.failed_5 >= 3 AND c.failed_5 > c.delivered_5 AND c.fails_last
             THEN c.failed_5 || ' attempts failed and '
-                || c.delivered_5 || ' were delivered in the last five minutes: see hookfast.failures' END
+                || hookfast_data.counted(c.delivered_5, 'was', 'were')
+                || ' delivered in the last five minutes: see hookfast.failures' END
     FROM counted c
 $$;
 COMMENT ON FUNCTION hookfast_data.handler_counts IS

@@ -28,7 +28,7 @@ BEGIN
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END
     FROM hookfast_data.handlers h JOIN hookfast_data.sources s ON s.name = raise_news.source
     WHERE hookfast_data.subscribes(h.types, h.sources, s.name, raise_news.type)
-        AND (h.kind <> 'airalo' OR s.kind = 'airalo');
+        AND h.retired_at IS NULL AND (h.kind <> 'airalo' OR s.kind = 'airalo');
     PERFORM hookfast_data.wake_workers();
     RETURN event;
 END $$;

@@ -16,6 +16,12 @@ BEGIN
     IF NOT FOUND OR NOT hookfast_data.try_share_history() THEN
         RETURN 0;
     END IF;
+    -- It was asked for while its handler was being retired, or resumed since.
+    PERFORM FROM hookfast_data.handlers h WHERE h.id = r.handler_id AND h.retired_at IS NOT NULL;
+    IF FOUND THEN
+        UPDATE hookfast_data.replays x SET state = 'cancelled', ended_at = clock_timestamp() WHERE x.id = r.id;
+        RETURN 0;
+    END IF;
     may := floor(r.per_second * least(extract(epoch FROM clock_timestamp() - r.stepped_at), 5));
     IF may < 1 THEN
         RETURN 0;

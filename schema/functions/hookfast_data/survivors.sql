@@ -1,8 +1,11 @@
--- Owed, dead, held, a conflict that is kept with what it conflicts with, or still before a replay.
-CREATE OR REPLACE FUNCTION hookfast_data.survivors(lower uuid, upper uuid) RETURNS TABLE (event_id uuid)
+-- Pending, dead, held, a conflict that is kept with what it conflicts with, or still before a replay.
+CREATE OR REPLACE FUNCTION hookfast_data.survivors(lower uuid, upper uuid, of_retired boolean)
+    RETURNS TABLE (event_id uuid)
     LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT o.event_id FROM hookfast_data.outbox o WHERE o.event_id >= lower AND o.event_id < upper
+        AND (of_retired OR o.locked_by IS NOT NULL OR o.handler_id NOT IN (
+            SELECT h.id FROM hookfast_data.handlers h WHERE h.retired_at IS NOT NULL))
     UNION SELECT d.event_id FROM hookfast_data.dead_letters d WHERE d.event_id >= lower AND d.event_id < upper
     UNION SELECT h.event_id FROM hookfast_data.holds h WHERE h.event_id >= lower AND h.event_id < upper
     UNION SELECT e.id FROM hookfast_data.events e, hookfast_data.retention r
@@ -16,5 +19,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.survivors(lower uuid, upper uuid) RETUR
         ON e.id > r.after_id AND e.id < r.upto_id AND r.state IN ('running', 'paused')
         WHERE e.id >= lower AND e.id < upper
 $$;
-COMMENT ON FUNCTION hookfast_data.survivors IS 'The events between two ids that retention leaves alone';
+COMMENT ON FUNCTION hookfast_data.survivors IS
+    'The events between two ids that retention leaves alone; without of_retired, a pending delivery of a retired '
+    'handler keeps none';
 REVOKE ALL ON FUNCTION hookfast_data.survivors FROM PUBLIC;

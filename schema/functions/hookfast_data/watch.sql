@@ -18,7 +18,7 @@ BEGIN
                     AND x.due_at IS NULL AND x.locked_by IS NULL ORDER BY x.id LIMIT 1)) AS ready_at,
                 NOT EXISTS (SELECT FROM hookfast_data.leases l
                     WHERE l.expires_at > clock_timestamp() AND l.handlers @> ARRAY[h.id]) AS unserved
-            FROM hookfast_data.handlers h WHERE h.paused_at IS NULL
+            FROM hookfast_data.handlers h WHERE h.paused_at IS NULL AND h.retired_at IS NULL
         ),
         wrong AS MATERIALIZED (
             SELECT 'hookfast.handler.paused' AS news, h.name AS subject,
@@ -32,7 +32,7 @@ BEGIN
             SELECT 'hookfast.handler.failing', h.name, jsonb_build_object('handler', h.name, 'reason', c.failing,
                 'delivered_last_hour', c.delivered, 'failed_last_hour', c.failed)
             FROM hookfast_data.handlers h JOIN hookfast_data.handler_counts() c ON c.handler = h.name
-            WHERE h.paused_at IS NULL AND c.failing IS NOT NULL
+            WHERE h.paused_at IS NULL AND h.retired_at IS NULL AND c.failing IS NOT NULL
             UNION ALL
             SELECT 'hookfast.handler.unserved', o.name,
                 jsonb_build_object('handler', o.name, 'kind', o.kind, 'oldest_ready_at', o.ready_at)

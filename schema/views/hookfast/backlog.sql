@@ -35,8 +35,9 @@ counted AS (
         h.name,
         h.kind,
         h.paused_at,
+        h.retired_at,
         coalesce(o.ready, 0) AS ready,
-        coalesce(o.running, 0) AS running,
+        coalesce(o.running, r.running, 0) AS running,
         coalesce(o.waiting, 0) AS waiting,
         coalesce(o.later, 0) AS later,
         coalesce(o.due_in_5_minutes, 0) AS due_in_5_minutes,
@@ -46,8 +47,10 @@ counted AS (
             WHERE f.handler_id = o.handler_id AND f.id = o.oldest_fresh)) AS oldest_ready_at,
         round(coalesce(d.per_minute, 0), 1) AS per_minute,
         (SELECT count(*) FROM hookfast_data.leases l
-            WHERE l.expires_at > statement_timestamp() AND l.handlers @> ARRAY[h.id]) AS served_by
-    FROM hookfast_data.handlers h LEFT JOIN owed o ON o.handler_id = h.id
+            WHERE l.expires_at > statement_timestamp() AND l.handlers @> ARRAY[h.id]) AS served_by,
+        coalesce(r.ready + r.waiting + r.later, 0) AS retired
+    FROM hookfast_data.handlers h LEFT JOIN owed o ON o.handler_id = h.id AND h.retired_at IS NULL
+        LEFT JOIN owed r ON r.handler_id = h.id AND h.retired_at IS NOT NULL
         LEFT JOIN done d ON d.subject = 'handler:' || h.name
 )
 SELECT
@@ -63,11 +66,13 @@ SELECT
     statement_timestamp() - c.oldest_ready_at AS oldest_ready_age,
     c.per_minute,
     c.served_by,
-    c.served_by = 0
+    c.served_by = 0 AND c.retired_at IS NULL
         AND (c.kind <> 'pull' OR coalesce(c.oldest_ready_at < statement_timestamp() - interval '5 minutes',
         false)) AS unserved,
-    c.paused_at IS NOT NULL AS paused
+    c.paused_at IS NOT NULL AS paused,
+    c.retired
 FROM counted c;
 COMMENT ON VIEW hookfast.backlog IS
     'One row a handler: how many deliveries are ready, running, waiting for their key, or due later; since when '
-    'the oldest is ready; how many a minute were ended in the last five; and whether nobody serves it';
+    'the oldest is ready; how many a minute were ended in the last five; whether nobody serves it; and how many are '
+    'kept for a retired handler';

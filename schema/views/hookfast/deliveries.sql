@@ -4,13 +4,14 @@ SELECT
     h.name AS handler,
     o.event_id,
     CASE WHEN o.locked_by IS NOT NULL THEN 'running'
+        WHEN h.retired_at IS NOT NULL THEN 'retired'
         WHEN h.paused_at IS NOT NULL THEN 'paused'
         WHEN o.due_at = 'infinity' THEN 'waiting'
         WHEN o.due_at > clock_timestamp() THEN CASE WHEN o.attempt > 0 THEN 'retrying' ELSE 'postponed' END
         ELSE 'ready' END AS state,
     o.attempt AS attempts,
     o.tries_left::integer AS tries_left,
-    nullif(o.due_at, 'infinity') AS next_try_at,
+    CASE WHEN o.locked_by IS NULL AND h.retired_at IS NULL THEN nullif(o.due_at, 'infinity') END AS next_try_at,
     NULL::timestamptz AS ended_at,
     CASE WHEN o.ordering_key IS NULL OR o.ordering_key = '' THEN NULL
         WHEN (SELECT hookfast_data.unmasked(current_user)) THEN o.ordering_key
@@ -19,7 +20,12 @@ SELECT
             WHERE e.id = o.event_id) END AS ordering_key,
     CASE WHEN o.attempt > 0 AND (SELECT hookfast_data.unmasked(current_user)) THEN (
         SELECT a.error FROM hookfast_data.attempts a WHERE a.event_id = o.event_id AND a.delivery_id = o.id
-        ORDER BY a.attempt DESC LIMIT 1) END AS last_error
+        ORDER BY a.attempt DESC LIMIT 1) END AS last_error,
+    CASE WHEN o.locked_by IS NOT NULL THEN (SELECT l.holder FROM hookfast_data.leases l
+        WHERE l.id = o.locked_by) END AS running_by,
+    -- A worker's lease is older than what it claims.
+    CASE WHEN o.locked_by IS NOT NULL THEN (SELECT l.registered_at FROM hookfast_data.leases l
+        WHERE l.id = o.locked_by AND l.kind = 'pull') END AS running_since
 FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
 UNION ALL
 SELECT
@@ -35,7 +41,9 @@ SELECT
         ELSE (SELECT hookfast_data.shown_key(d.ordering_key, hookfast_data.as_jsonb(e.body), s.secret_fields)
             FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
             WHERE e.id = d.event_id) END,
-    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN d.last_error END
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN d.last_error END,
+    NULL,
+    NULL
 FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
 UNION ALL
 SELECT
@@ -47,6 +55,8 @@ SELECT
     NULL,
     NULL,
     a.finished_at,
+    NULL,
+    NULL,
     NULL,
     NULL
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'delivered'
@@ -61,6 +71,8 @@ SELECT
     NULL,
     a.finished_at,
     NULL,
+    NULL,
+    NULL,
     NULL
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'filtered'
 UNION ALL
@@ -74,9 +86,11 @@ SELECT
     NULL,
     a.finished_at,
     NULL,
+    NULL,
+    NULL,
     NULL
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'discarded';
 COMMENT ON VIEW hookfast.deliveries IS
     'Every delivery with its state: ready, running, retrying (at next_try_at), postponed, waiting (for an '
-    'earlier one of its key), paused, dead, delivered, filtered (done, since its payload is none the handler '
-    'wants) or discarded';
+    'earlier one of its key), paused, retired (its handler was retired: it is not run), dead, delivered, filtered '
+    '(done, since its payload is none the handler wants) or discarded';

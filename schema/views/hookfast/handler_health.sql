@@ -2,17 +2,23 @@ CREATE OR REPLACE VIEW hookfast.handler_health AS
 SELECT
     h.name AS handler,
     h.kind,
-    CASE WHEN h.paused_at IS NOT NULL THEN 'paused'
+    CASE WHEN h.retired_at IS NOT NULL THEN 'retired'
+        WHEN h.paused_at IS NOT NULL THEN 'paused'
         WHEN b.unserved THEN 'unserved'
         WHEN h.breaker_opened_at IS NOT NULL THEN 'open'
         WHEN c.failing IS NOT NULL OR c.failed > greatest(10, c.delivered) THEN 'failing'
         WHEN b.oldest_ready_age > h.behind_after THEN 'behind'
         WHEN t.slow THEN 'slow'
         ELSE 'ok' END AS state,
-    CASE WHEN h.paused_at IS NOT NULL THEN 'since ' || h.paused_at::timestamptz(0) || ': '
+    CASE WHEN h.retired_at IS NOT NULL THEN 'since ' || h.retired_at::timestamptz(0)
+            || CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN ': ' || h.retired_why ELSE '' END
+        WHEN h.paused_at IS NOT NULL THEN 'since ' || h.paused_at::timestamptz(0) || ': '
             || CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN h.paused_why
                 ELSE hookfast_data.shown_kind(left(h.paused_why, 10)) END
-        WHEN b.unserved THEN 'no live worker serves it'
+        WHEN b.unserved THEN 'no live worker serves it' || CASE WHEN NOT EXISTS (SELECT FROM hookfast_data.processes p
+            WHERE h.name = ANY (p.handlers) AND p.seen_at > statement_timestamp() - interval '20 seconds')
+            THEN ', and no live process has it in its configuration: start one that has, or end its subscription with '
+                'hookfast.retire_handler' ELSE '' END
         WHEN h.breaker_opened_at IS NOT NULL THEN 'unavailable since ' || h.breaker_opened_at::timestamptz(0)
             || ', tried again at ' || h.breaker_until::timestamptz(0)
         WHEN c.failing IS NOT NULL THEN c.failing
@@ -37,7 +43,10 @@ SELECT
     h.tries::integer AS tries,
     h.behind_after,
     t.median_ms_last_5_minutes AS median_ms,
-    t.p95_ms_last_5_minutes AS p95_ms
+    t.p95_ms_last_5_minutes AS p95_ms,
+    b.retired,
+    h.retired_at,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN h.retired_why END AS retired_why
 FROM hookfast_data.handlers h
 JOIN hookfast.backlog b ON b.handler = h.name
 LEFT JOIN hookfast_data.handler_counts() c ON c.handler = h.name
@@ -47,5 +56,5 @@ LEFT JOIN (
     FROM hookfast.durations d
 ) t ON t.handler = h.name;
 COMMENT ON VIEW hookfast.handler_health IS
-    'One row a handler: ok, slow, behind, failing, open (its circuit breaker), unserved or paused, with its counts of '
-    'the last hour and its dead letters';
+    'One row a handler: ok, slow, behind, failing, open (its circuit breaker), unserved, paused or retired, with '
+    'its counts of the last hour and its dead letters';

@@ -23,6 +23,7 @@ SELECT
     c.of_events
 FROM counted c JOIN hookfast_data.sources s ON s.id = c.source_id
 WHERE NOT EXISTS (SELECT FROM hookfast_data.handlers h
-    WHERE hookfast_data.subscribes(h.types, h.sources, s.name, c.type) AND (h.kind <> 'airalo' OR s.kind = 'airalo'));
+    WHERE h.retired_at IS NULL AND hookfast_data.subscribes(h.types, h.sources, s.name, c.type)
+        AND (h.kind <> 'airalo' OR s.kind = 'airalo'));
 COMMENT ON VIEW hookfast.unrouted IS
     'The types that no handler subscribes to, among the newest thousand events of the last hour';

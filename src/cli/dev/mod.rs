@@ -101,6 +101,8 @@ impl Dev {
             Some(address) => self.with_airalo(builder, address, notes, stop.clone()).await?,
             None => builder,
         };
+        let former = notes.declare(&builder.handler_names())?;
+        let builder = builder.declared_before(former);
         let admin = bind(self.addresses.admin_listen, "HOOKFAST_ADMIN_LISTEN").await?;
         let ingress = bind(self.addresses.listen, "HOOKFAST_LISTEN").await?;
         let address = reachable(ingress.local_addr()?);

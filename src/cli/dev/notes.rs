@@ -3,11 +3,15 @@
 use super::database::DevDatabase;
 use crate::cli::{
     dev::{AIRALO_SECRET, LISTEN_SECRET},
-    folder::{CONFIG, Folder, Note},
+    folder::{CONFIG, Folder, HANDLERS, Note},
     process::secret_variable,
 };
+use crate::domain::HandlerName;
 use crate::signing::standard_webhooks;
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// The secrets of this folder: the environment's, or random ones made at the first start.
 pub(super) struct Notes {
@@ -15,6 +19,7 @@ pub(super) struct Notes {
     pub(super) airalo: String,
     pub(super) listen: String,
     notes: BTreeMap<&'static str, Note>,
+    private_database: bool,
 }
 
 impl Notes {
@@ -35,10 +40,13 @@ impl Notes {
         };
         let airalo = secret(AIRALO_SECRET, || hex::encode(rand::random::<[u8; 32]>()))?;
         let listen = secret(LISTEN_SECRET, || standard_webhooks::secret_text(rand::random()))?;
+        if let Some(declared) = folder.note(HANDLERS)? {
+            notes.insert(HANDLERS, declared);
+        }
         if !database.is_private() {
             notes.insert("DATABASE_URL", Note::InEnvironment);
         }
-        let opened = Self { folder, airalo, listen, notes };
+        let opened = Self { folder, airalo, listen, notes, private_database: database.is_private() };
         opened.folder.write(&opened.notes)?;
         Ok(opened)
     }
@@ -47,6 +55,21 @@ impl Notes {
     pub(super) fn configuration(&mut self, file: &Path) -> anyhow::Result<()> {
         let file = std::path::absolute(file)?;
         self.add(CONFIG, file.display().to_string())
+    }
+
+    /// Adds these handlers to those that this folder ever declared; returns those of earlier starts. None if the database
+    /// is not the folder's own: its handlers may be those of other programs.
+    pub(super) fn declare(&mut self, handlers: &[HandlerName]) -> anyhow::Result<Vec<HandlerName>> {
+        if !self.private_database {
+            return Ok(Vec::new());
+        }
+        let noted = match self.notes.get(HANDLERS) {
+            Some(Note::Value(names)) => names.split(',').filter_map(|name| name.parse().ok()).collect(),
+            _ => Vec::new(),
+        };
+        let all: BTreeSet<_> = noted.iter().chain(handlers).map(HandlerName::as_str).collect();
+        self.add(HANDLERS, all.into_iter().collect::<Vec<_>>().join(","))?;
+        Ok(noted)
     }
 
     /// Something that is not secret.

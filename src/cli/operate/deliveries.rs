@@ -32,8 +32,8 @@ struct Listed {
     /// Only of this handler.
     #[arg(long)]
     handler: Option<String>,
-    /// Only in this state, or in these: ready, running, retrying, postponed, waiting, paused, dead, delivered, filtered,
-    /// discarded; or open for those that are not done yet, and all.
+    /// Only in this state, or in these: ready, running, retrying, postponed, waiting, paused, retired, dead,
+    /// delivered, filtered, discarded; or open for those that are not done yet, and all.
     #[arg(long, value_delimiter = ',', value_parser = STATES)]
     state: Vec<String>,
     /// Only of this event.
@@ -45,7 +45,7 @@ struct Listed {
     output: Output,
 }
 
-const STATES: [&str; 12] = [
+const STATES: [&str; 13] = [
     "open",
     "all",
     "ready",
@@ -54,6 +54,7 @@ const STATES: [&str; 12] = [
     "postponed",
     "waiting",
     "paused",
+    "retired",
     "dead",
     "delivered",
     "filtered",
@@ -61,7 +62,7 @@ const STATES: [&str; 12] = [
 ];
 
 /// Those that still want somebody: what is done is found by its event, or when it is asked for.
-const OPEN: &str = "ready,running,retrying,postponed,waiting,paused,dead";
+const OPEN: &str = "ready,running,retrying,postponed,waiting,paused,retired,dead";
 
 #[derive(clap::Args)]
 struct Postpone {

@@ -1,12 +1,15 @@
 //! `hookfast handlers`.
 
-use super::shell::{self, Output, Sure};
+use super::{
+    retire::Retire,
+    shell::{self, Output, Sure},
+};
 use crate::cli::{process::complain, words::counted};
 use crate::store::{Bind, Call, List};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// How handlers stand, and why; pauses and resumes them.
+/// How handlers stand, and why; pauses, resumes and retires them.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Handlers {
@@ -18,7 +21,7 @@ pub(in crate::cli) struct Handlers {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Every handler: ok, failing, open (its circuit breaker), unserved or paused.
+    /// Every handler: ok, failing, open (its circuit breaker), unserved, paused or retired.
     List(Output),
     /// One, with what it takes, its backlog and its failures of the last day.
     Show(One),
@@ -30,6 +33,8 @@ enum What {
     PauseAll(PauseAll),
     /// Lets all that are paused go on.
     ResumeAll(ResumeAll),
+    /// Ends the subscription of one that no configuration has any more.
+    Retire(Retire),
     /// The failed attempts of the last day, by handler and kind of error.
     Failures(Failures),
 }
@@ -111,6 +116,7 @@ impl Handlers {
                 turn_all(call, all.sure, all.output, "pause", false).await
             }
             What::ResumeAll(all) => turn_all(Call::act("resume_all"), all.sure, all.output, "resume", true).await,
+            What::Retire(wanted) => wanted.run().await,
             What::Failures(wanted) => {
                 let list = failures(wanted.handler);
                 shell::open(wanted.output).await?.all(list, &FAILURES, "no failed attempts in the last day").await
@@ -142,6 +148,9 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
         "failed_last_hour",
         "dead_last_hour",
         "dead_letters",
+        "retired",
+        "retired_at",
+        "retired_why",
     ];
     shell.print_record(&row, &members);
     if !shell.json() {
@@ -159,14 +168,15 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
 /// Pauses or resumes all of them, having said which.
 async fn turn_all(call: Call, sure: Sure, output: Output, verb: &str, paused: bool) -> anyhow::Result<ExitCode> {
     let mut shell = shell::open(output).await?;
-    let rows = shell.console.list(List::of("backlog", "handler, ready, running, paused", "handler")).await?;
-    let sample: Vec<Value> = rows.into_iter().filter(|row| row["paused"] == paused).collect();
+    let rows = shell.console.list(List::of("handler_health", "handler, state, ready", "handler")).await?;
+    let affected = |row: &Value| row["state"] != "retired" && (row["state"] == "paused") == paused;
+    let sample: Vec<Value> = rows.into_iter().filter(affected).collect();
     if sample.is_empty() {
         complain(&format!("there is no handler to {verb}; nothing was changed"));
         return shell.done().await;
     }
     let preview = json!({ "matching": sample.len(), "sample": sample });
-    if !shell.preview_and_ask(&preview, sure, verb, "handlers", &["handler", "ready", "running"])? {
+    if !shell.preview_and_ask(&preview, sure, verb, "handlers", &["handler", "state", "ready"])? {
         return shell.close(ExitCode::FAILURE).await;
     }
     let changed = shell.console.call(call).await?.pop().unwrap_or_default();

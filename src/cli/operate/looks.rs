@@ -84,6 +84,7 @@ impl Backlog {
             "per_minute",
             "served_by",
             "paused",
+            "retired",
         ];
         let list = List::of("backlog", "*", "ready DESC, handler").is("handler", self.handler.map(Bind::text));
         shell::open(self.output).await?.all(list, &columns, "no handlers").await

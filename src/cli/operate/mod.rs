@@ -7,6 +7,7 @@ mod handlers;
 mod looks;
 mod quarantine;
 mod replays;
+mod retire;
 mod reverify;
 pub(in crate::cli) mod shell;
 mod status;

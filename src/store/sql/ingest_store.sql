@@ -21,7 +21,7 @@ routes AS MATERIALIZED (
     JOIN hookfast_data.sources s ON s.id = k.source_id
     JOIN hookfast_data.handlers h
         ON (h.sources IS NULL OR s.name = ANY (h.sources))
-        AND (h.kind <> 'airalo' OR s.kind = 'airalo')
+        AND h.retired_at IS NULL AND (h.kind <> 'airalo' OR s.kind = 'airalo')
         AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, k.type))
 ),
 owed AS (

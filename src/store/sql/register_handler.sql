@@ -1,18 +1,19 @@
 -- hookfast: register handler
 -- Answers with the id, and whether the registry has it from a newer configuration (then nothing is changed). No row:
--- another process has just registered it.
+-- another process has just registered it. If the handler was retired it is not any more, whatever the versions are.
 -- $1 name, $2 kind, $3 types, $4 sources, $5 tries, $6 version of the configuration, $7 retry policy, $8 path of the
 -- ordering key, $9 what a dead letter does to its key, $10 payload filter, $11 behind_after in
 -- milliseconds
 WITH known AS MATERIALIZED (
     SELECT id, kind, types, sources, tries, config_version, retry, ordered_by, on_dead, filter,
-            behind_after
+            behind_after, retired_at, retired_why
         FROM hookfast_data.handlers WHERE name = $1::text FOR UPDATE
 ),
 changes AS MATERIALIZED (
     SELECT NOT EXISTS (SELECT FROM known)
         OR EXISTS (
-            SELECT FROM known k WHERE k.config_version < $6::bigint OR k.config_version = $6::bigint
+            SELECT FROM known k WHERE k.retired_at IS NOT NULL OR k.config_version < $6::bigint
+                OR k.config_version = $6::bigint
                 AND (k.kind, k.types, k.sources, k.tries, k.retry, k.ordered_by, k.on_dead, k.filter,
                     k.behind_after)
                     IS DISTINCT FROM ($2::text, $3::text[], $4::text[], $5::smallint, $7::jsonb, $8::text[], $9::text,
@@ -29,7 +30,8 @@ renewed AS (
     UPDATE hookfast_data.handlers h SET kind = $2::text, types = $3::text[], sources = $4::text[], tries = $5::smallint,
         retry = $7::jsonb, ordered_by = $8::text[], on_dead = $9::text, filter = $10::text,
         behind_after = $11::bigint * interval '1 millisecond', config_version = $6::bigint,
-        registered_version = v.version, registered_at = clock_timestamp()
+        registered_version = v.version, registered_at = clock_timestamp(),
+        retired_at = NULL, retired_why = NULL, retired_pending = NULL
     FROM version v, known k WHERE h.id = k.id
     RETURNING h.id
 ),
@@ -51,6 +53,10 @@ logged AS (
         'on_dead', $9::text, 'filter', $10::text, 'behind_after',
         $11::bigint * interval '1 millisecond', 'config_version', $6::bigint, 'registry_version', v.version)
     FROM version v, written
+    UNION ALL
+    SELECT 'handler.unretired', $1::text, jsonb_build_object('retired_at', k.retired_at, 'why', k.retired_why,
+        'registry_version', v.version)
+    FROM known k, version v, written WHERE k.retired_at IS NOT NULL
 )
 SELECT id, false AS outdated FROM written
 UNION ALL

@@ -155,3 +155,24 @@ async fn a_role_that_is_superuser_is_named() {
     sqlx::raw_sql(sqlx::AssertSqlSafe(undo)).execute(&mut connection).await.expect("gone");
     assert!(said.contains("ok     database") && !said.contains("superuser"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_registered_handlers_that_no_configuration_has_and_retired_ones() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    sqlx::raw_sql(
+        "INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) \
+            SELECT name, 'pull', '{*}', 3, 0 FROM unnest('{former,later,shop}'::text[]) AS t (name); \
+         SELECT hookfast.retire_handler('shop', 'renamed', at_most => 0)",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("handlers");
+    let config = File::new(&format!("{AIRALO}[handlers.shop]\nkind = 'pull'\ntypes = ['*']\n"));
+    let variables = [("DATABASE_URL", database.url()), SECRET];
+    let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
+    let named = |start: &str| said.lines().any(|line| line.starts_with(start));
+    assert!(named("warn   handlers: former, later are registered, and neither"), "{said}");
+    assert!(said.contains("hookfast handlers retire NAME --why"), "{said}");
+    assert!(named("note   handlers: shop is retired; `hookfast serve`"), "{said}");
+}

@@ -191,7 +191,7 @@ async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
     assert_eq!(story.status("order", "airalo").await, order);
     assert_eq!(
         story.status("conflict", "airalo").await,
-        "warn | 1 conflicts in the last seven days: see hookfast.conflicts"
+        "warn | 1 conflict in the last seven days: see hookfast.conflicts"
     );
     let shown = "SELECT string_agg(state, ' ' ORDER BY state) FROM hookfast.airalo_orders WHERE state IN ('overdue', 'unknown')";
     assert_eq!(story.text(shown).await, "overdue unknown", "as the view has it");
@@ -218,10 +218,13 @@ async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert()
 #[tokio::test]
 async fn the_reason_stands_first() {
     let story = Story::new().await;
-    begins(&story.status("handler", "shop").await, "bad | unserved: no live worker serves it; 0 ready, ");
+    begins(
+        &story.status("handler", "shop").await,
+        "bad | unserved: no live worker serves it, and no live process has it in its configuration: start one that has, or end its subscription with hookfast.retire_handler; 0 ready, ",
+    );
     story.served().await;
     story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.pause('crm', 'a deployment')").await;
-    begins(&story.status("handler", "shop").await, "warn | 1 dead letters; 0 ready, ");
+    begins(&story.status("handler", "shop").await, "warn | 1 dead letter; 0 ready, ");
     let paused = story.status("handler", "crm").await;
     assert!(paused.starts_with("warn | paused: since ") && paused.contains(": a deployment; 0 ready, "), "{paused}");
 }

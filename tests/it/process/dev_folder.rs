@@ -8,6 +8,7 @@ use crate::support::{
 };
 use hookfast::sources::airalo::sample;
 use nix::{sys::signal::Signal, unistd::geteuid};
+use sqlx::Connection;
 use std::{
     fs,
     net::TcpListener,
@@ -228,4 +229,40 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
     wait_until("the function's work on what came after it", async || done().await == 2).await;
     pool.close().await;
     stop(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back_with_it() {
+    let folder = Folder::new();
+    let config = |handler: &str| {
+        let text = format!("[sources.shop]\nkind = 'sql'\n[handlers.{handler}]\nkind = 'pull'\ntypes = ['shop.*']\n");
+        fs::write(folder.path().join("hookfast.toml"), text).expect("written");
+    };
+    let said = async |query: &str| -> String {
+        let mut connection = sqlx::PgConnection::connect(&folder.url()).await.expect("a connection");
+        let query = format!("SELECT ({query})::text");
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut connection).await.expect("an answer")
+    };
+    let handlers = "SELECT string_agg(handler || ' ' || state, ', ' ORDER BY handler) FROM hookfast.handler_health";
+    let arguments = ["--config", "hookfast.toml"];
+    config("stock");
+    let first = folder.dev(&arguments, &[]).await;
+    said("SELECT hookfast.enqueue('shop', 'shop.paid', '{}')").await;
+    let other = "INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('program', 'rust', '{*}', 3, 0)";
+    let mut connection = sqlx::PgConnection::connect(&folder.url()).await.expect("a connection");
+    sqlx::query(other).execute(&mut connection).await.expect("another program's handler");
+    stop(first).await;
+
+    config("warehouse");
+    let second = folder.dev(&arguments, &[]).await;
+    assert_eq!(said(handlers).await, "program unserved, stock retired, warehouse ok");
+    assert_eq!(said("SELECT state FROM hookfast.deliveries").await, "retired", "it is kept");
+    second.logged("registered handlers are neither in this configuration").await;
+    stop(second).await;
+
+    config("stock");
+    let third = folder.dev(&arguments, &[]).await;
+    assert_eq!(said(handlers).await, "program unserved, stock ok, warehouse retired");
+    assert_eq!(said("SELECT count(*) FROM hookfast.claim('stock', 'a client')").await, "1");
+    stop(third).await;
 }

@@ -43,6 +43,46 @@ async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_start_names_handlers_that_no_configuration_has_and_discards_for_retired_ones() {
+    let (database, sink) = (database().await, Sink::start().await);
+    let pool = database.pool().await;
+    let mut before = Server::serve(database.url(), &sink.config(""), &[]);
+    before.ready().await;
+    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.processes WHERE handlers = '{sink}'").await, 1);
+    // Another one in a rolling deployment: the first still has the handler.
+    let renamed = sink.config("").replace("[handlers.sink]", "[handlers.renamed]");
+    let mut deployed = Server::serve(database.url(), &renamed, &[]);
+    deployed.ready().await;
+    assert!(!deployed.log().contains("hookfast handlers retire"), "{}", deployed.log());
+    before.signal(nix::sys::signal::Signal::SIGTERM);
+    before.ended().await;
+    deployed.kill().await;
+
+    let server = Server::serve(database.url(), &renamed, &[]);
+    server.ready().await;
+    server.logged("registered handlers are neither in this configuration").await;
+    server.logged("handlers=\"sink\"").await;
+    let body = sample("order.completed").expect("a sample");
+    assert_eq!(post(server.ingress().await, body).await.0, 200);
+    let retire = "SELECT hookfast.retire_handler('sink', 'renamed', 'keep', at_most => 10)";
+    sqlx::query(retire).execute(&pool).await.expect("retired");
+    let kept = "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'retired'";
+    assert_eq!(count(&pool, kept).await, 1);
+    sqlx::query("UPDATE hookfast_data.handlers SET retired_pending = 'discard' WHERE name = 'sink'")
+        .execute(&pool)
+        .await
+        .expect("as if it had come late");
+    wait_until_within(Duration::from_secs(30), "a discarded delivery", async || {
+        count(&pool, "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'discarded'").await
+            == 1
+    })
+    .await;
+    let refused = sqlx::query("SELECT hookfast.retire_handler('renamed', 'x', at_most => 10)").execute(&pool).await;
+    let refused = refused.expect_err("it is served").to_string();
+    assert!(refused.contains("handler renamed is in use: the process "), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn status_is_right_soon_after_a_start_and_soon_after_an_event() {
     let (database, sink) = (database().await, Sink::start().await);
     let pool = database.pool().await;
@@ -53,7 +93,7 @@ async fn status_is_right_soon_after_a_start_and_soon_after_an_event() {
     let server = Server::serve(database.url(), &sink.config(""), &[]);
     server.ready().await;
     wait_until_within(SOON, "a status that knows the process is ready", async || {
-        said("intake").await.contains("ok | 1 of 1 live processes take webhooks")
+        said("intake").await.contains("ok | 1 of 1 live process takes webhooks")
     })
     .await;
     let body = sample("order.completed").expect("a sample");

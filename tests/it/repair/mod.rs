@@ -4,6 +4,7 @@ mod dead_letters;
 mod ordered;
 mod owed;
 mod replays;
+mod retired;
 
 use crate::support::postgres;
 use hookfast::store::{Claim, ClaimLimits, Floors, HandlerId, LeaseId, Role, SettleOutcome, Settled, Settlement};

@@ -148,3 +148,47 @@ async fn every_handler_is_paused_and_goes_on_again() {
     let logged = "SELECT string_agg(n || ' ' || what, ', ' ORDER BY what) FROM (SELECT what, count(*) AS n FROM hookfast.operator_log GROUP BY what) l";
     assert_eq!(desk.text(logged).await, "4 handler.paused, 4 handler.resumed");
 }
+
+#[tokio::test]
+async fn a_running_delivery_tells_who_runs_it_and_no_time_of_a_next_try() {
+    let desk = Desk::new().await;
+    desk.events(1..=2, 1).await;
+    desk.owed(1, "shop").await;
+    desk.owed(2, "mail").await;
+    desk.execute(
+        "UPDATE hookfast_data.outbox SET due_at = now() - interval '1 minute'; \
+         UPDATE hookfast_data.handlers SET kind = 'pull' WHERE name = 'mail'; \
+         INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM hookfast_data.events",
+    )
+    .await;
+    desk.claim_one("shop", 1).await;
+    desk.execute("SELECT hookfast.claim('mail', 'a client')").await;
+    let next = "SELECT string_agg(concat_ws(' ', delivery_id, running_by, next_try_at, running_since IS NULL), ', ' ORDER BY delivery_id) FROM hookfast.deliveries";
+    assert_eq!(desk.text(next).await, "1 a test t, 2 a client f");
+    let explain = "SELECT x.says FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE x.delivery_id = ";
+    assert_eq!(desk.text(&format!("{explain} 1")).await, "running by a test, 1 attempt with this one");
+    let since = "SELECT 'running by a client since ' || registered_at::timestamptz(0) FROM hookfast_data.leases WHERE kind = 'pull'";
+    let since = desk.text(since).await;
+    assert_eq!(desk.text(&format!("{explain} 2")).await, format!("{since}, 1 attempt with this one"));
+    let timeline = "SELECT says FROM hookfast.timeline('e2') WHERE what = 'owed'";
+    assert_eq!(desk.text(timeline).await, since);
+}
+
+#[tokio::test]
+async fn every_time_limit_is_one_kind_of_failure_that_readers_see() {
+    let desk = Desk::new().await;
+    desk.events(1..=4, 1).await;
+    for (n, error) in [
+        (1, "timed out after 700 ms: the handler did not end in this time (setting timeout)"),
+        (2, "timed out after 30 s: the handler did not end in this time (setting timeout)"),
+        (3, "timed out after 5 s: no connection to shop.example.com:443"),
+        (4, "the books are closed: until Monday"),
+    ] {
+        desk.dead(n, "shop", error).await;
+    }
+    let kinds = "SELECT string_agg(error_kind || ' ' || count, ', ' ORDER BY error_kind) FROM hookfast.failures";
+    assert_eq!(desk.text(kinds).await, "the books are closed 1, timeout 3");
+    let shown =
+        "SELECT string_agg(hookfast_data.shown_kind(error_kind), ', ' ORDER BY error_kind) FROM hookfast.failures";
+    assert_eq!(desk.text(shown).await, "error, timeout");
+}

@@ -4,6 +4,7 @@ mod classes;
 mod copying;
 mod days;
 mod in_use;
+mod retired;
 
 use crate::support::postgres;
 use hookfast::store::{Left, Role, let_leave};

@@ -19,6 +19,7 @@ mod races;
 mod registry;
 mod repair;
 mod rescue;
+mod retirement;
 mod roles;
 mod sessions;
 mod settle;

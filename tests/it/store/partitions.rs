@@ -118,3 +118,70 @@ async fn a_reader_and_a_writer_that_are_open_hold_up_nobody() {
     writer.commit().await.expect("the writer was not disturbed");
     reader.commit().await.expect("nor the reader");
 }
+
+/// As after two weeks in which no process has run.
+const DROP_ALL: &str = "DO $$ DECLARE name text; BEGIN \
+    FOR name IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'hookfast_data'::regnamespace AND c.relkind = 'r' \
+        AND c.relname ~ '_2[0-9]{7}$' AND right(c.relname, 8) >= to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD') \
+    LOOP EXECUTE 'DROP TABLE hookfast_data.' || name; END LOOP; END $$; \
+    INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('orders', 'sql', '{order}') ON CONFLICT DO NOTHING";
+
+const ENQUEUE: &str = "SELECT hookfast.enqueue('orders', 'shop.paid', '{\"order\": \"o-1\"}')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_enqueues_makes_the_day_that_is_missing_and_a_second_one_waits_for_it() {
+    let store = Store::new().await;
+    let isolations = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"];
+    for (n, isolation) in isolations.into_iter().enumerate() {
+        store.execute(DROP_ALL).await;
+        let mut first = store.pool.begin().await.expect("a transaction");
+        sqlx::query(ENQUEUE).execute(&mut *first).await.expect("enqueued");
+        let pool = store.pool.clone();
+        let second = tokio::spawn(async move {
+            let mut second = pool.begin().await?;
+            let isolation = format!("SET TRANSACTION ISOLATION LEVEL {isolation}");
+            sqlx::query(sqlx::AssertSqlSafe(isolation)).execute(&mut *second).await?;
+            sqlx::query("SET LOCAL application_name = 'second'").execute(&mut *second).await?;
+            sqlx::query(ENQUEUE).execute(&mut *second).await?;
+            second.commit().await
+        });
+        store.somebody_waits_for_a_lock("second").await;
+        // Whoever reads and whoever does other work is not held up.
+        let reading = "SET lock_timeout = '100ms'; SELECT count(*) FROM hookfast.events; SELECT * FROM hookfast.status(); \
+            RESET lock_timeout";
+        store.execute(reading).await;
+        first.commit().await.expect("committed");
+        second.await.expect("no panic").unwrap_or_else(|error| panic!("{isolation}: {error}"));
+        assert_eq!(
+            store.count("SELECT count(*) FROM hookfast.find('o-1')").await,
+            2,
+            "of both, after {n} earlier rounds"
+        );
+        assert_eq!(store.count(PARTITIONS).await, TABLES * 3, "yesterday, today and tomorrow");
+    }
+    assert_eq!(ensure_partitions(&store.pool).await.expect("the rest"), 3 * 13);
+    store.fill("today", 3).await;
+}
+
+#[tokio::test]
+async fn a_day_that_cannot_be_made_fails_with_what_to_do_and_a_rolled_back_one_is_made_again() {
+    let store = Store::new().await;
+    store.execute(DROP_ALL).await;
+    let mut rolled_back = store.pool.begin().await.expect("a transaction");
+    sqlx::query(ENQUEUE).execute(&mut *rolled_back).await.expect("enqueued");
+    rolled_back.rollback().await.expect("rolled back");
+    assert_eq!(store.count(PARTITIONS).await, TABLES);
+    // Postgres adds no partition to a table that the calling statement has open.
+    store
+        .execute("SELECT hookfast_data.make_partition('events', 'events_20240229', hookfast.id_at('2024-02-29 00:00Z'), hookfast.id_at('2024-03-01 00:00Z'))")
+        .await;
+    let in_use = "SELECT hookfast.enqueue('orders', 'shop.paid', '{}') FROM (SELECT 1 UNION ALL \
+        SELECT 2 FROM hookfast_data.events WHERE id = (SELECT gen_random_uuid())) x";
+    let refused = sqlx::query(in_use).execute(&store.pool).await.expect_err("it is in use");
+    let refused = refused.into_database_error().expect("from the database");
+    assert_eq!(refused.code().as_deref(), Some("55000"), "{refused}");
+    let hint = refused.downcast_ref::<sqlx::postgres::PgDatabaseError>().hint().expect("a hint");
+    assert!(refused.message().ends_with("nothing was stored") && hint.contains("hookfast migrate"), "{refused}");
+    store.execute(ENQUEUE).await;
+    assert_eq!(store.count("SELECT count(*) FROM hookfast.find('o-1')").await, 1);
+}

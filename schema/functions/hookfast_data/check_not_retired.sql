@@ -1,0 +1,16 @@
+CREATE OR REPLACE FUNCTION hookfast_data.check_not_retired(handler smallint) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    retired record;
+BEGIN
+    SELECT h.name, h.retired_at INTO retired FROM hookfast_data.handlers h
+        WHERE h.id = check_not_retired.handler AND h.retired_at IS NOT NULL;
+    IF FOUND THEN
+        RAISE 'handler % was retired at %; nothing was changed', retired.name, retired.retired_at::timestamptz(0)
+            USING ERRCODE = 'HF006',
+                HINT = 'A process with the role worker whose configuration has the handler ends the retirement when it '
+                'starts.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION hookfast_data.check_not_retired IS 'Raises if a handler is retired; null is no handler';
+REVOKE ALL ON FUNCTION hookfast_data.check_not_retired FROM PUBLIC;

@@ -1,0 +1,27 @@
+-- Also what a transaction stores that read the handlers before the retirement was committed.
+CREATE OR REPLACE FUNCTION hookfast_data.discard_retired(of_handler smallint, most bigint) RETURNS bigint
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    retired record;
+    pending bigint[];
+    discarded bigint := 0;
+BEGIN
+    -- Locked, so that a process that ends the retirement keeps what is still pending.
+    FOR retired IN SELECT h.id, h.retired_why FROM hookfast_data.handlers h
+        WHERE h.retired_pending = 'discard' AND (of_handler IS NULL OR h.id = of_handler)
+        ORDER BY h.id FOR SHARE SKIP LOCKED
+    LOOP
+        pending := ARRAY(SELECT o.id FROM hookfast_data.outbox o
+            WHERE o.handler_id = retired.id AND o.locked_by IS NULL ORDER BY o.id LIMIT most - discarded);
+        IF cardinality(pending) > 0 THEN
+            discarded := discarded
+                + hookfast_data.end_unrun(pending, 'its handler was retired: ' || retired.retired_why);
+        END IF;
+        EXIT WHEN discarded >= most;
+    END LOOP;
+    RETURN discarded;
+END $$;
+COMMENT ON FUNCTION hookfast_data.discard_retired IS
+    'Discards up to so many pending deliveries of handlers that were retired so, of one or of all; answers with how '
+    'many';
+REVOKE ALL ON FUNCTION hookfast_data.discard_retired FROM PUBLIC;

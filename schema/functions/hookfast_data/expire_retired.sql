@@ -1,0 +1,22 @@
+-- Before it is counted what stays of the day: from then on a delivery keeps its event whoever it is for, so that a
+-- handler whose retirement ends meanwhile is not left with deliveries of events that are gone.
+CREATE OR REPLACE FUNCTION hookfast_data.expire_retired(lower uuid, upper uuid) RETURNS bigint
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    expired bigint;
+BEGIN
+    PERFORM FROM hookfast_data.handlers h WHERE h.retired_at IS NOT NULL LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM hookfast_data.outbox o
+    WHERE o.event_id >= expire_retired.lower AND o.event_id < expire_retired.upper AND o.locked_by IS NULL
+        AND o.handler_id IN (SELECT h.id FROM hookfast_data.handlers h WHERE h.retired_at IS NOT NULL)
+        AND o.event_id NOT IN (SELECT s.event_id
+            FROM hookfast_data.survivors(expire_retired.lower, expire_retired.upper, false) s);
+    GET DIAGNOSTICS expired = ROW_COUNT;
+    RETURN expired;
+END $$;
+COMMENT ON FUNCTION hookfast_data.expire_retired IS
+    'Removes the pending deliveries of retired handlers whose events nothing else keeps; answers with how many';
+REVOKE ALL ON FUNCTION hookfast_data.expire_retired FROM PUBLIC;

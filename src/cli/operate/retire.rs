@@ -1,0 +1,60 @@
+//! `hookfast handlers retire`.
+
+use super::shell::{self, Output, Sure};
+use crate::cli::words::counted;
+use crate::store::{Bind, Call};
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub(super) struct Retire {
+    /// The handler.
+    handler: String,
+    /// Why: it is shown wherever the handler and its discarded deliveries are.
+    #[arg(long)]
+    why: String,
+    /// Keeps its pending deliveries until their events expire, instead of discarding them. They are not run.
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    sure: Sure,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Retire {
+    /// Shows what is pending and asks. Events may arrive while the question is open, so a few more deliveries are
+    /// allowed than were shown.
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = shell::open(self.output).await?;
+        let call = Call::act("retire_handler")
+            .with("handler", Some(Bind::text(&self.handler)))
+            .with("why", Some(Bind::text(&self.why)))
+            .with("pending", Some(Bind::text(if self.keep { "keep" } else { "discard" })));
+        let preview = shell.console.call(call.clone()).await?.pop().unwrap_or_default();
+        let verb = if self.keep {
+            format!("retire handler {} and keep, without running them,", self.handler)
+        } else {
+            format!("retire handler {} and discard", self.handler)
+        };
+        let columns = ["delivery_id", "event_id", "attempts"];
+        if !shell.preview_and_ask(&preview, self.sure, &verb, "pending deliveries", &columns)? {
+            return shell.close(ExitCode::FAILURE).await;
+        }
+        let matching = preview["matching"].as_i64().unwrap_or(0);
+        let at_most = Bind::number(matching + (matching / 10).max(1000));
+        let done = shell.console.call(call.with("at_most", Some(at_most))).await?.pop().unwrap_or_default();
+        let count = |member: &str| done[member].as_i64().unwrap_or(0);
+        let (matching, changed) = (count("matching"), count("changed"));
+        let mut words = format!("handler {} is retired", self.handler);
+        if self.keep {
+            words += &format!("; {} kept", counted(matching, "pending deliveries"));
+        } else {
+            words += &format!("; {} discarded", counted(changed, "pending deliveries"));
+            if matching > changed {
+                words += &format!(", and workers discard the other {}", matching - changed);
+            }
+        }
+        shell.told(done, &words);
+        shell.done().await
+    }
+}
