@@ -56,7 +56,8 @@ pub struct Claimed {
     pub event_id: EventId,
     /// What the handler gets; `None` where the event is gone.
     pub delivery: Option<Delivery>,
-    /// Whether the handler's payload filter lets it pass; true where the event is gone.
+    /// Whether the handler's payload filter lets it pass; true where the event is gone, and of a long body, of which
+    /// [`event_body`] asks.
     pub passes: bool,
     /// The length in bytes of a body that was too long to bring along, and has to be fetched.
     pub long_body: Option<u32>,
@@ -101,7 +102,7 @@ struct Row0 {
 
 impl Connection {
     /// Claims as many deliveries of `handler` as `limits` allow and are there. Those that `filter` does not let pass
-    /// are claimed too, and say so.
+    /// are claimed too, and say so, unless their bodies are long.
     ///
     /// # Errors
     /// Where the statement failed; nothing is held then, or it is held by a lease that does not know it, and
@@ -204,15 +205,34 @@ impl Connection {
     }
 }
 
-/// Fetches one long body; `None` where the event is gone.
+/// What a long body turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LongBody {
+    /// The body.
+    Passes(Bytes),
+    /// The handler's payload filter does not let it pass.
+    Filtered,
+    /// The event is gone.
+    Gone,
+}
+
+/// Fetches one long body, if the filter lets it pass.
 ///
 /// # Errors
-/// Where the database cannot be asked.
-pub async fn event_body(pool: &sqlx::PgPool, event: EventId) -> Result<Option<Bytes>, StoreError> {
+/// Where the database cannot be asked, or one statement has not enough time for the filter.
+pub async fn event_body(
+    pool: &sqlx::PgPool,
+    event: EventId,
+    filter: Option<&PayloadFilter>,
+) -> Result<LongBody, StoreError> {
     // Planned each time, so that it opens one partition. A generic plan opens, and waits for, every day.
-    let body = sqlx::query_scalar(EVENT_BODY).bind(event.0).persistent(false).fetch_optional(pool);
-    let body: Option<Vec<u8>> = within(POOLED, "event body", body).await?;
-    Ok(body.map(Bytes::from))
+    let body = sqlx::query_scalar(EVENT_BODY).bind(event.0).bind(filter.map(PayloadFilter::as_str)).persistent(false);
+    let body: Option<Option<Vec<u8>>> = within(POOLED, "event body", body.fetch_optional(pool)).await?;
+    Ok(match body {
+        Some(Some(body)) => LongBody::Passes(body.into()),
+        Some(None) => LongBody::Filtered,
+        None => LongBody::Gone,
+    })
 }
 
 /// What a claim's statement saw.

@@ -3,7 +3,7 @@
 use super::{Store, settlement};
 use hookfast::domain::Origin::Webhook;
 use hookfast::store::{
-    Batch, Claim, ClaimLimits, Floors, LeaseId, Role, SettleOutcome, Settled, event_body, pause_handler,
+    Batch, Claim, ClaimLimits, Floors, LeaseId, LongBody, Role, SettleOutcome, Settled, event_body, pause_handler,
 };
 use std::time::{Duration, Instant};
 
@@ -119,7 +119,7 @@ async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() 
     assert!(age < Duration::from_secs(60), "{age:?}");
     let claimed = of(long.id);
     assert!(claimed.long_body.is_some() && claimed.delivery.as_ref().expect("it is there").event.body.is_empty());
-    assert_eq!(event_body(&store.pool, long.id).await.expect("fetched"), Some(long.body));
+    assert_eq!(event_body(&store.pool, long.id, None).await.expect("fetched"), LongBody::Passes(long.body));
     let conflict = batch.claimed.iter().find_map(|c| c.delivery.as_ref().filter(|d| d.event.conflicts_with.is_some()));
     assert_eq!(conflict.expect("claimed").event.conflicts_with, Some(long.id));
 }
@@ -132,7 +132,7 @@ async fn a_delivery_whose_event_is_gone_is_claimed_seen_and_buried() {
     let batch = store.claim_lanes(store.lease().await, 10, 10).await;
     let (there, gone): (Vec<_>, Vec<_>) = batch.claimed.iter().partition(|claimed| claimed.delivery.is_some());
     assert_eq!((there.len(), gone.len()), (1, 1));
-    assert_eq!(event_body(&store.pool, gone[0].event_id).await.expect("an answer"), None);
+    assert_eq!(event_body(&store.pool, gone[0].event_id, None).await.expect("an answer"), LongBody::Gone);
     assert_eq!(store.settle(gone[0].claim, SettleOutcome::EventMissing).await, Settled::Dead);
     assert_eq!(store.text("SELECT reason FROM hookfast.dead_letters").await, "event_missing");
     assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts").await, 0, "there was none");
