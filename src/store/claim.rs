@@ -2,6 +2,7 @@
 
 use super::{Connection, Floors, HandlerId, LeaseId, StoreError, connect::POOLED, error::within, floor::Seen};
 use crate::domain::{Delivery, DeliveryId, Event, EventId, HandlerName, PayloadFilter};
+use crate::throttle::throttled;
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
 use std::{
@@ -270,6 +271,13 @@ fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
     let body: Option<Vec<u8>> = row.try_get("body")?;
     let length: i32 = row.try_get("length")?;
     let long_body = body.is_none().then(|| length.unsigned_abs());
+    // What an application put in may be more than can be read here, such as 128 levels or the number 1e400. One event must
+    // not fail the claim, which would take the same one each time.
+    let headers = row.try_get("headers").unwrap_or_else(|error| {
+        throttled!(warn, %error, event = %row.get::<Uuid, _>("id"),
+            "the headers of an event cannot be read; it is delivered without them");
+        serde_json::json!({})
+    });
     let event = Event {
         id: EventId(row.try_get("id")?),
         source: name("source")?.parse().map_err(invalid)?,
@@ -278,7 +286,7 @@ fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
         idempotency_key: row.try_get("idempotency_key")?,
         conflicts_with: row.try_get::<Option<Uuid>, _>("conflicts_with")?.map(EventId),
         received_at: SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs()),
-        headers: Arc::new(row.try_get("headers")?),
+        headers: Arc::new(headers),
         body: body.map(Bytes::from).unwrap_or_default(),
     };
     Ok((event, long_body, row.try_get("passes")?))
