@@ -52,7 +52,8 @@ pub struct QuarantineLimits {
     pub rows: u32,
     /// Bytes of bodies per source. Default 16 MiB.
     pub bytes: u64,
-    /// Requests kept a second, per source and answer. Of those answered 200 half of `rows` may come at once. Default 10.
+    /// Requests kept a second, per source: of those answered 200, of which half of `rows` may come at once, and of each
+    /// reason of those answered 401. Default 10.
     pub per_second: u32,
 }
 
@@ -100,12 +101,15 @@ impl Waiting {
     }
 }
 
+/// By source, and by reason for those answered 401.
+type Buckets = HashMap<(SourceName, Option<Rejection>), Bucket>;
+
 /// The queue in front of the quarantine. Cheap to clone.
 #[derive(Clone)]
 pub struct Quarantine {
     queue: mpsc::Sender<Waiting>,
     bytes: Arc<AtomicUsize>,
-    taken: Arc<Mutex<HashMap<(SourceName, bool), Bucket>>>,
+    taken: Arc<Mutex<Buckets>>,
     limits: QuarantineLimits,
     metrics: Metrics,
 }
@@ -138,12 +142,14 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Requests that are answered 200 come in a burst where the secret is wrong; strangers could fill the room as fast.
-    fn within_rate(&self, source: &SourceName, answered: bool) -> bool {
+    /// Of those answered 401 each reason has a rate of its own, given here: whoever sends without a signature must not
+    /// use up what genuine requests with a wrong one need. `None` are those answered 200, which come in a burst where
+    /// the secret is wrong; strangers could fill the room as fast.
+    fn within_rate(&self, source: &SourceName, refused_for: Option<Rejection>) -> bool {
         let rate = self.limits.per_second;
-        let burst = if answered { rate.max(self.limits.rows / 2) } else { rate };
+        let burst = if refused_for.is_none() { rate.max(self.limits.rows / 2) } else { rate };
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.entry((source.clone(), answered)).or_default().take(rate, burst, Instant::now())
+        taken.entry((source.clone(), refused_for)).or_default().take(rate, burst, Instant::now())
     }
 }
 
@@ -151,14 +157,15 @@ impl Evidence for Quarantine {
     fn offer(&self, request: RejectedRequest) {
         let source = request.source.clone();
         let room = self.queue.capacity() > PLACES / 2;
-        if !(room && self.within_rate(&source, false) && self.queue(Waiting::new(request, None)).is_ok()) {
+        if !(room && self.within_rate(&source, Some(request.reason)) && self.queue(Waiting::new(request, None)).is_ok())
+        {
             self.metrics.count("source", source.as_str(), "evidence_dropped", 1);
         }
     }
 
     async fn keep(&self, request: RejectedRequest) -> Result<(), Refusal> {
         self.metrics.count("source", request.source.as_str(), request.reason.as_str(), 1);
-        if !self.within_rate(&request.source, true) {
+        if !self.within_rate(&request.source, None) {
             self.metrics.count("source", request.source.as_str(), "quarantine_busy", 1);
             return Err(Refusal::Busy);
         }
@@ -280,8 +287,33 @@ fn digest(request: &RejectedRequest) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::Bucket;
-    use std::time::{Duration, Instant};
+    use super::*;
+
+    fn rejected(reason: Rejection, n: u8) -> RejectedRequest {
+        RejectedRequest {
+            source: "airalo".parse().expect("a name"),
+            reason,
+            topic: None,
+            signature_headers: Vec::new(),
+            headers: HeaderMap::new(),
+            body: vec![n].into(),
+        }
+    }
+
+    #[test]
+    fn a_flood_of_one_reason_uses_up_no_others_rate() {
+        let limits = QuarantineLimits { per_second: 10, ..QuarantineLimits::default() };
+        let (quarantine, mut keeper) = quarantine(limits, Metrics::default());
+        for n in 0..100 {
+            quarantine.offer(rejected(Rejection::MissingSignature, n));
+        }
+        quarantine.offer(rejected(Rejection::WrongSignature, 0));
+        let mut kept = HashMap::new();
+        while let Ok(waiting) = keeper.queue.try_recv() {
+            *kept.entry(waiting.reason).or_insert(0) += 1;
+        }
+        assert_eq!(kept, HashMap::from([(Rejection::MissingSignature, 10), (Rejection::WrongSignature, 1)]));
+    }
 
     #[test]
     fn a_bucket_gives_its_rate_and_no_more() {

@@ -2,6 +2,7 @@
 
 use super::{Connection, Floors, HandlerId, LeaseId, StoreError, connect::POOLED, error::within, floor::Seen};
 use crate::domain::{Delivery, DeliveryId, Event, EventId, HandlerName, PayloadFilter};
+use crate::throttle::throttled;
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
 use std::{
@@ -56,7 +57,8 @@ pub struct Claimed {
     pub event_id: EventId,
     /// What the handler gets; `None` where the event is gone.
     pub delivery: Option<Delivery>,
-    /// Whether the handler's payload filter lets it pass; true where the event is gone.
+    /// Whether the handler's payload filter lets it pass; true where the event is gone, and of a long body, of which
+    /// [`event_body`] asks.
     pub passes: bool,
     /// The length in bytes of a body that was too long to bring along, and has to be fetched.
     pub long_body: Option<u32>,
@@ -101,7 +103,7 @@ struct Row0 {
 
 impl Connection {
     /// Claims as many deliveries of `handler` as `limits` allow and are there. Those that `filter` does not let pass
-    /// are claimed too, and say so.
+    /// are claimed too, and say so, unless their bodies are long.
     ///
     /// # Errors
     /// Where the statement failed; nothing is held then, or it is held by a lease that does not know it, and
@@ -204,15 +206,34 @@ impl Connection {
     }
 }
 
-/// Fetches one long body; `None` where the event is gone.
+/// What a long body turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LongBody {
+    /// The body.
+    Passes(Bytes),
+    /// The handler's payload filter does not let it pass.
+    Filtered,
+    /// The event is gone.
+    Gone,
+}
+
+/// Fetches one long body, if the filter lets it pass.
 ///
 /// # Errors
-/// Where the database cannot be asked.
-pub async fn event_body(pool: &sqlx::PgPool, event: EventId) -> Result<Option<Bytes>, StoreError> {
+/// Where the database cannot be asked, or one statement has not enough time for the filter.
+pub async fn event_body(
+    pool: &sqlx::PgPool,
+    event: EventId,
+    filter: Option<&PayloadFilter>,
+) -> Result<LongBody, StoreError> {
     // Planned each time, so that it opens one partition. A generic plan opens, and waits for, every day.
-    let body = sqlx::query_scalar(EVENT_BODY).bind(event.0).persistent(false).fetch_optional(pool);
-    let body: Option<Vec<u8>> = within(POOLED, "event body", body).await?;
-    Ok(body.map(Bytes::from))
+    let body = sqlx::query_scalar(EVENT_BODY).bind(event.0).bind(filter.map(PayloadFilter::as_str)).persistent(false);
+    let body: Option<Option<Vec<u8>>> = within(POOLED, "event body", body.fetch_optional(pool)).await?;
+    Ok(match body {
+        Some(Some(body)) => LongBody::Passes(body.into()),
+        Some(None) => LongBody::Filtered,
+        None => LongBody::Gone,
+    })
 }
 
 /// What a claim's statement saw.
@@ -250,6 +271,13 @@ fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
     let body: Option<Vec<u8>> = row.try_get("body")?;
     let length: i32 = row.try_get("length")?;
     let long_body = body.is_none().then(|| length.unsigned_abs());
+    // What an application put in may be more than can be read here, such as 128 levels or the number 1e400. One event must
+    // not fail the claim, which would take the same one each time.
+    let headers = row.try_get("headers").unwrap_or_else(|error| {
+        throttled!(warn, %error, event = %row.get::<Uuid, _>("id"),
+            "the headers of an event cannot be read; it is delivered without them");
+        serde_json::json!({})
+    });
     let event = Event {
         id: EventId(row.try_get("id")?),
         source: name("source")?.parse().map_err(invalid)?,
@@ -258,7 +286,7 @@ fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
         idempotency_key: row.try_get("idempotency_key")?,
         conflicts_with: row.try_get::<Option<Uuid>, _>("conflicts_with")?.map(EventId),
         received_at: SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs()),
-        headers: Arc::new(row.try_get("headers")?),
+        headers: Arc::new(headers),
         body: body.map(Bytes::from).unwrap_or_default(),
     };
     Ok((event, long_body, row.try_get("passes")?))

@@ -3,9 +3,9 @@
 //! Names of views, functions and columns are ours; whatever a person typed is a bind.
 
 use super::{Connection, Database, Role, StoreError, connect::MARGIN, error::within};
-use serde_json::Value;
-use sqlx::{AssertSqlSafe, postgres::PgDatabaseError};
-use std::{fmt::Write, time::Duration};
+use serde_json::{Value, value::RawValue};
+use sqlx::{AssertSqlSafe, postgres::PgDatabaseError, types::Json};
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 /// A statement that was not done, in words for who asked.
 #[derive(Debug, thiserror::Error)]
@@ -294,7 +294,8 @@ impl Console {
     }
 
     async fn rows(&mut self, statement: Statement, takes: &'static str) -> Result<Vec<Value>, ConsoleError> {
-        self.fetch(statement, takes).await
+        let rows: Vec<Json<Box<RawValue>>> = self.fetch(statement, takes).await?;
+        Ok(rows.iter().map(|row| readable(&row.0)).collect())
     }
 
     async fn texts(&mut self, statement: Statement, takes: &'static str) -> Result<Vec<Option<String>>, ConsoleError> {
@@ -316,6 +317,15 @@ impl Console {
     /// Says goodbye.
     pub async fn close(self) {
         self.connection.close().await;
+    }
+}
+
+/// What was sent may be JSON that cannot be read here, such as 128 levels or the number 1e400: then that column is a text.
+fn readable(row: &RawValue) -> Value {
+    let or_text = |json: &RawValue| serde_json::from_str(json.get()).unwrap_or_else(|_| json.get().into());
+    match serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(row.get()) {
+        Ok(columns) => columns.iter().map(|(name, column)| (name.clone(), or_text(column))).collect(),
+        Err(_) => or_text(row),
     }
 }
 

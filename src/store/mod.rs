@@ -47,7 +47,7 @@ pub use airalo::{
 };
 pub use breaker::note_breaker;
 pub use chores::{announce_conflicts, announce_dead, fold_counts, newest_alerts, step_replays, watch};
-pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, event_body};
+pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, LongBody, event_body};
 pub use clock::{ClockDifference, DatabaseClock};
 pub use connect::{Connection, Database, InvalidUrl, Role};
 pub use console::{Bind, Call, Console, ConsoleError, List};

@@ -11,7 +11,8 @@ use sqlx::PgPool;
 const BATCH: i64 = 1000;
 
 impl Connection {
-    /// Gives keys to what came in for an ordered handler, as far as one batch goes; answers whether there may be more.
+    /// Gives keys to what came in for an ordered handler, as far as one batch goes; answers whether there may be more. A
+    /// batch may end early because of the bytes of its bodies, so there may be more after every one that is not empty.
     ///
     /// # Errors
     /// Where a statement failed; what was given stays given.
@@ -25,7 +26,7 @@ impl Connection {
                 .fetch_one(&mut self.inner),
         )
         .await?;
-        Ok(sequenced == Some(BATCH))
+        Ok(sequenced.is_some_and(|sequenced| sequenced > 0))
     }
 }
 

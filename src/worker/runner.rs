@@ -12,7 +12,7 @@ use super::{
 };
 use crate::domain::{Delivery, Outcome, StorableText};
 use crate::store::{
-    Claim, Claimed, Fault, Sessions, SettleOutcome, Settlement, SettlingTransaction, StoreError, event_body,
+    Claim, Claimed, Fault, LongBody, Sessions, SettleOutcome, Settlement, SettlingTransaction, StoreError, event_body,
 };
 use crate::throttle::throttled;
 use futures_util::FutureExt;
@@ -118,13 +118,18 @@ async fn attempt(
     if let Some(length) = claimed.long_body {
         // One that is longer than the whole budget has it to itself.
         _reserved = shared.long_bodies.acquire_many(length.min(LONG_BODIES)).await.ok();
-        match event_body(&shared.pool, claimed.event_id).await {
-            Ok(Some(body)) => Arc::make_mut(&mut delivery.event).body = body,
-            Ok(None) => return (of(SettleOutcome::EventMissing), false),
+        match event_body(&shared.pool, claimed.event_id, lane.policy.filter.as_ref()).await {
+            Ok(LongBody::Passes(body)) => Arc::make_mut(&mut delivery.event).body = body,
+            Ok(LongBody::Filtered) => return (of(SettleOutcome::Filtered), false),
+            Ok(LongBody::Gone) => return (of(SettleOutcome::EventMissing), false),
             Err(error) => {
                 throttled!(warn, %error, "a long body could not be fetched; its delivery is released");
                 return (of(SettleOutcome::Release(Duration::from_secs(1))), false);
             }
+        }
+        // Which may have taken long.
+        if !tenure.may_start(Instant::now()) {
+            return released();
         }
     }
     let begun = Instant::now();

@@ -245,6 +245,20 @@ async fn operate_cli_filters_and_pages() {
     assert_eq!(story.run(&["deliveries", "--state", "lost"]).code, 2);
 }
 
+/// More than the program can read, and less than Postgres can.
+#[tokio::test(flavor = "multi_thread")]
+async fn operate_cli_shows_an_event_whatever_its_payload_is() {
+    let story = Story::new().await;
+    for (payload, shown) in [("repeat('[', 200) || repeat(']', 200)", "[[[[[[["), ("'{\"n\": 1e400}'", "{\"n\": 1000")]
+    {
+        let body = format!("UPDATE hookfast_data.events SET body = convert_to({payload}, 'UTF8')");
+        story.execute(&format!("{body} WHERE idempotency_key = 'order-1'")).await;
+        story.run(&["events", "show", "order-1"]).ok().says(&["order-1", shown, "deliveries"]);
+        let row = &story.run(&["events", "show", "order-1", "--json"]).ok().rows()[0];
+        assert!(row["payload"].as_str().is_some_and(|text| text.starts_with(shown)), "{row}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn operate_cli_tells_of_one_event() {
     let story = Story::new().await;

@@ -49,7 +49,7 @@ BEGIN
             PERFORM hookfast_data.wake_all(h.id);
         END IF;
         FOR i IN 1..10 LOOP
-            EXIT WHEN coalesce(hookfast_data.sequence(h.id, 1000), 0) < 1000;
+            EXIT WHEN coalesce(hookfast_data.sequence(h.id, 1000), 0) = 0;
         END LOOP;
     END IF;
     -- Where there is a filter: until something passes, or nothing is left, or this has taken long enough. More at a

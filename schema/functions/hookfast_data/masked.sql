@@ -1,6 +1,7 @@
 -- A secret may stand in another member too, as a matching id in the text of an instruction: so what stood in the
 -- marked members is taken out wherever it is, from 8 characters on: shorter ones stand anywhere by chance. Where that
--- would leave no JSON, nothing is shown.
+-- would leave no JSON, nothing is shown; nor where the payload is so deep that looking at all of it takes seconds,
+-- since each level is a copy of what is below it.
 -- SECURITY DEFINER: readers may call nothing of this schema by its name.
 CREATE OR REPLACE FUNCTION hookfast_data.masked(payload jsonb, fields text[]) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
@@ -12,6 +13,9 @@ DECLARE
 BEGIN
     IF payload IS NULL OR cardinality(fields) = 0 THEN
         RETURN payload;
+    END IF;
+    IF jsonb_path_exists(payload, 'strict $.**{64}') THEN
+        RETURN '"***"';
     END IF;
     -- The longest first: one may stand in another.
     secrets := ARRAY(SELECT s FROM unnest(hookfast_data.secret_values(payload, fields)) s

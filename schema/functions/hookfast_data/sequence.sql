@@ -1,6 +1,9 @@
 -- Gives keys to deliveries that came in, in the order of their ids. The first of a key is due at once, the others are
 -- parked. One sequencer at a time: where another is at it, null.
 --
+-- The bodies of one batch are bounded too: a batch that takes longer than its statement may would fail again and again,
+-- and the handler would stand still.
+--
 -- Whoever ends a delivery wakes the next of its key, and must see what is parked behind it: so one delivery of the key
 -- is
 -- kept from ending until this is committed. Where each of them is just being ended, the key's turn is the next time.
@@ -13,6 +16,7 @@ DECLARE
     hold boolean;
     ids bigint[];
     events uuid[];
+    most_bytes bigint := 4194304;
     sequenced bigint;
 BEGIN
     PERFORM FROM hookfast_data.outbox o WHERE o.handler_id = sequence.handler AND o.ordering_key = '' LIMIT 1;
@@ -33,10 +37,15 @@ BEGIN
         SELECT o.ctid AS tid, o.id, o.event_id FROM hookfast_data.outbox o
         WHERE o.handler_id = sequence.handler AND o.id = ANY (ids)
     ),
-    keyed AS MATERIALIZED (
-        SELECT b.tid, b.id, coalesce(hookfast_data.ordering_key(e.body, path), '#' || b.id) AS key
+    bodies AS MATERIALIZED (
+        SELECT b.tid, b.id, e.body,
+            sum(octet_length(e.body)) OVER (ORDER BY b.id) - octet_length(e.body) AS bytes_before
         FROM batch b LEFT JOIN LATERAL (SELECT e.body FROM hookfast_data.events e WHERE e.id = b.event_id
             AND e.id BETWEEN events[1] AND events[cardinality(events)]) e ON true
+    ),
+    keyed AS MATERIALIZED (
+        SELECT b.tid, b.id, coalesce(hookfast_data.ordering_key(b.body, path), '#' || b.id) AS key
+        FROM bodies b WHERE coalesce(b.bytes_before, 0) < most_bytes
     ),
     keys AS MATERIALIZED (
         SELECT k.key, min(k.id) AS first,

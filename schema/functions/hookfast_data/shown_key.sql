@@ -1,5 +1,5 @@
--- A key may come from a secret member, alone or with others. Where the payload does not tell (it was erased, or is none
--- that jsonb can hold), neither does the key.
+-- A key may come from a secret member, alone or with others. Where the payload does not tell (it was erased, is none
+-- that jsonb can hold, or is too deep to be looked at as a whole), neither does the key.
 -- SECURITY DEFINER: readers may call nothing of this schema by its name.
 CREATE OR REPLACE FUNCTION hookfast_data.shown_key(key text, payload jsonb, fields text[]) RETURNS text
     LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
@@ -9,6 +9,9 @@ DECLARE
 BEGIN
     IF key IS NULL OR cardinality(fields) = 0 THEN
         RETURN key;
+    END IF;
+    IF jsonb_path_exists(payload, 'strict $.**{64}') THEN
+        RETURN '***';
     END IF;
     secrets := hookfast_data.secret_values(payload, fields);
     -- Shorter ones stand in a key by chance, unless they are one of its parts.

@@ -1,11 +1,13 @@
 -- One step: the deliveries and how far it has come are committed together, so that a crash neither skips nor repeats.
 -- It makes no more than its rate allows since the last step, and none while ten seconds' worth of it waits: live
--- traffic goes first.
+-- traffic goes first. A payload filter is asked of so many bytes of bodies at most, or a step could take longer than
+-- its statement may, each time.
 CREATE OR REPLACE FUNCTION hookfast_data.step_replay(replay_id bigint, looks bigint DEFAULT 2000) RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r record;
     may bigint;
+    most_bytes bigint := 8388608;
     behind bigint;
     chosen uuid[];
     looked record;
@@ -37,9 +39,13 @@ BEGIN
         UPDATE hookfast_data.replays x SET stepped_at = clock_timestamp() WHERE x.id = r.id;
         RETURN 0;
     END IF;
-    WITH looked_at AS MATERIALIZED (
-        SELECT e.id, e.source_id, e.type, e.body, e.erased_at FROM hookfast_data.events e
-        WHERE e.id > r.after_id AND e.id < r.upto_id ORDER BY e.id LIMIT looks
+    WITH next AS MATERIALIZED (
+        SELECT n.*, sum(octet_length(n.body)) OVER (ORDER BY n.id) - octet_length(n.body) AS bytes_before
+        FROM (SELECT e.id, e.source_id, e.type, e.body, e.erased_at FROM hookfast_data.events e
+            WHERE e.id > r.after_id AND e.id < r.upto_id ORDER BY e.id LIMIT looks) n
+    ),
+    looked_at AS MATERIALIZED (
+        SELECT n.* FROM next n WHERE r.payload IS NULL OR n.bytes_before < most_bytes
     ),
     matching AS MATERIALIZED (
         SELECT l.id FROM looked_at l
@@ -48,7 +54,8 @@ BEGIN
             AND (r.payload IS NULL OR hookfast_data.payload_matches(l.body, r.payload::jsonpath))
         ORDER BY l.id LIMIT may
     )
-    SELECT count(*) AS seen, (SELECT l.id FROM looked_at l ORDER BY l.id DESC LIMIT 1) AS last,
+    SELECT (SELECT count(*) FROM next) = looks OR count(*) < (SELECT count(*) FROM next) AS more,
+        (SELECT l.id FROM looked_at l ORDER BY l.id DESC LIMIT 1) AS last,
         ARRAY(SELECT m.id FROM matching m ORDER BY m.id) AS found INTO looked FROM looked_at;
     chosen := looked.found;
     IF cardinality(chosen) > 0 THEN
@@ -58,8 +65,8 @@ BEGIN
     UPDATE hookfast_data.replays x SET replayed = x.replayed + cardinality(chosen), stepped_at = clock_timestamp(),
         after_id = CASE WHEN cardinality(chosen) = may THEN chosen[cardinality(chosen)]
             ELSE coalesce(looked.last, x.after_id) END,
-        state = CASE WHEN cardinality(chosen) < may AND looked.seen < looks THEN 'done' ELSE x.state END,
-        ended_at = CASE WHEN cardinality(chosen) < may AND looked.seen < looks THEN clock_timestamp() END
+        state = CASE WHEN cardinality(chosen) < may AND NOT looked.more THEN 'done' ELSE x.state END,
+        ended_at = CASE WHEN cardinality(chosen) < may AND NOT looked.more THEN clock_timestamp() END
     WHERE x.id = r.id;
     RETURN cardinality(chosen);
 END $$;

@@ -90,6 +90,21 @@ async fn a_transaction_that_commits_late_is_found_at_once() {
     running.end().await;
 }
 
+/// A claim of many must not fail because of one that it would take each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_cannot_be_read_cost_no_delivery_anything() {
+    let database = database().await;
+    let running = running(&database).await;
+    for headers in ["(repeat('[', 200) || repeat(']', 200))::jsonb", "'{\"a\": 1e400}'", "'null'", "'7'"] {
+        running
+            .execute(&format!("SELECT hookfast.enqueue('orders', 'shop.order.paid', '1', headers => {headers})"))
+            .await;
+    }
+    enqueue(&running.pool, "1", None).await.expect("enqueued");
+    running.until("SELECT count(*) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id) WHERE e.source = 'orders' AND state = 'delivered'", 5).await;
+    running.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_enqueued_says_why() {
     let database = database().await;

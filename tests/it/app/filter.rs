@@ -70,6 +70,36 @@ async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
     running.end().await;
 }
 
+/// Whatever makes it slow: each statement asks it of one long body, and none of all that are claimed together.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        builder.source(source(Reject)).handler(filtered("big", "$.data.id < 100"), |_| async { Outcome::Delivered })
+    })
+    .await;
+    running.execute("SELECT hookfast.pause('big', 'until all are there')").await;
+    // 32 are claimed together, for which a claim would need more than the 10 seconds that it may take.
+    running
+        .execute(
+            "CREATE OR REPLACE FUNCTION hookfast_data.payload_matches(body bytea, filter jsonpath) RETURNS boolean \
+             LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN \
+                PERFORM pg_sleep(0.5) WHERE octet_length(body) > 20000; \
+                RETURN convert_from(body, 'UTF8')::jsonb @@ filter; END $$",
+        )
+        .await;
+    for i in 0..64 {
+        let mut long: serde_json::Value =
+            serde_json::from_slice(&order(&format!("order-{i:019}"), i)).expect("our own");
+        long["padding"] = "x".repeat(20_000).into();
+        assert_eq!(running.post(long.to_string().as_bytes()).await.0, 200);
+    }
+    running.execute("SELECT hookfast.resume('big')").await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 64);
+    running.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filtered_delivery_lets_the_next_of_its_key_go_on() {
     let database = database().await;

@@ -142,6 +142,19 @@ async fn a_step_that_looks_at_more_than_it_takes_neither_skips_nor_repeats() {
 }
 
 #[tokio::test]
+async fn a_step_asks_a_filter_of_so_many_bytes_and_the_next_goes_on() {
+    let desk = Desk::new().await;
+    desk.events(1..=12, 1).await;
+    desk.execute("UPDATE hookfast_data.events SET body = convert_to(jsonb_build_object('of', idempotency_key, 'x', repeat('x', 1048576))::text, 'UTF8')").await;
+    desk.replay_all("'shop', payload => '$.of == \"e12\"', per_second => 1000").await;
+    assert_eq!(desk.step(1.0).await, 0);
+    assert_eq!(desk.text(STATE).await, "running 0 1 0 f");
+    assert_eq!(desk.step(1.0).await, 1);
+    assert_eq!(desk.text(STATE).await, "done 1 1 100 t");
+    assert_eq!(desk.text(REPLAYED).await, "12");
+}
+
+#[tokio::test]
 async fn a_step_that_is_rolled_back_neither_skips_nor_repeats() {
     let desk = Desk::new().await;
     desk.events(1..=12, 1).await;

@@ -1,9 +1,10 @@
 //! What a claim takes, in what order, and what comes with it.
 
-use super::{Store, settlement};
-use hookfast::domain::Origin::Webhook;
+use super::{Store, registration, settlement};
+use hookfast::domain::{OnDead, Order, Origin::Webhook};
 use hookfast::store::{
-    Batch, Claim, ClaimLimits, Floors, LeaseId, Role, SettleOutcome, Settled, event_body, pause_handler,
+    Batch, Claim, ClaimLimits, Floors, HandlerRegistration, LeaseId, LongBody, NewEvent, Role, SettleOutcome, Settled,
+    event_body, pause_handler, register_handlers,
 };
 use std::time::{Duration, Instant};
 
@@ -119,9 +120,35 @@ async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() 
     assert!(age < Duration::from_secs(60), "{age:?}");
     let claimed = of(long.id);
     assert!(claimed.long_body.is_some() && claimed.delivery.as_ref().expect("it is there").event.body.is_empty());
-    assert_eq!(event_body(&store.pool, long.id).await.expect("fetched"), Some(long.body));
+    assert_eq!(event_body(&store.pool, long.id, None).await.expect("fetched"), LongBody::Passes(long.body));
     let conflict = batch.claimed.iter().find_map(|c| c.delivery.as_ref().filter(|d| d.event.conflicts_with.is_some()));
     assert_eq!(conflict.expect("claimed").event.conflicts_with, Some(long.id));
+}
+
+/// However many large bodies come in: all of them in one statement could take longer than it may, again and again.
+#[tokio::test]
+async fn large_bodies_get_their_ordering_keys_in_parts() {
+    let store = Store::new().await;
+    let order = Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Skip };
+    let ordered = HandlerRegistration { order: Some(order), ..registration("ordered", &["*"]) };
+    let name = ordered.name.clone();
+    let handler = register_handlers(&store.pool, &[ordered], 0).await.expect("registered")[&name];
+    let events: Vec<_> = (0..6)
+        .map(|n| {
+            let body = format!(r#"{{"key": "a", "x": "{}"}}"#, "x".repeat(1 << 20)).into();
+            NewEvent { body, ..store.event(&format!("large-{n}"), None) }
+        })
+        .collect();
+    assert!(store.connection(Role::Ingest).await.ingest(&events, Webhook).await.iter().all(Result::is_ok));
+    let mut connection = store.connection(Role::Claim).await;
+    let with_key = "SELECT count(*) FROM hookfast_data.outbox WHERE ordering_key <> ''";
+    let mut parts = Vec::new();
+    while connection.sequence(handler).await.expect("a batch") {
+        parts.push(store.count(with_key).await);
+    }
+    assert_eq!(parts, [4, 6]);
+    let due = "SELECT string_agg((due_at < 'infinity')::text, ' ' ORDER BY id) FROM hookfast_data.outbox WHERE ordering_key = 'a'";
+    assert_eq!(store.text(due).await, "true false false false false false");
 }
 
 #[tokio::test]
@@ -132,7 +159,7 @@ async fn a_delivery_whose_event_is_gone_is_claimed_seen_and_buried() {
     let batch = store.claim_lanes(store.lease().await, 10, 10).await;
     let (there, gone): (Vec<_>, Vec<_>) = batch.claimed.iter().partition(|claimed| claimed.delivery.is_some());
     assert_eq!((there.len(), gone.len()), (1, 1));
-    assert_eq!(event_body(&store.pool, gone[0].event_id).await.expect("an answer"), None);
+    assert_eq!(event_body(&store.pool, gone[0].event_id, None).await.expect("an answer"), LongBody::Gone);
     assert_eq!(store.settle(gone[0].claim, SettleOutcome::EventMissing).await, Settled::Dead);
     assert_eq!(store.text("SELECT reason FROM hookfast.dead_letters").await, "event_missing");
     assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts").await, 0, "there was none");

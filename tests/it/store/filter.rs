@@ -1,7 +1,7 @@
 //! What a payload filter makes of a body, asked of the function that the claims ask.
 
 use super::Store;
-use hookfast::store::{ClaimLimits, Floors, Role};
+use hookfast::store::{ClaimLimits, Floors, LongBody, NewEvent, Role, event_body};
 use std::time::Instant;
 
 #[tokio::test]
@@ -49,14 +49,15 @@ async fn a_body_matches_or_does_not_and_never_fails() {
 }
 
 #[tokio::test]
-async fn a_claim_says_of_each_delivery_whether_it_passes() {
+async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     let mut events = ["yes", "no", "long", "odd"].map(|key| store.event(key, None));
     for (event, body) in events.iter_mut().zip(["{\"a\": 1}", "{\"a\": 2}", "", "no JSON"]) {
         event.body = body.into();
     }
-    events[2].body = format!("{{\"a\": 1, \"b\": \"{}\"}}", "x".repeat(20_000)).into();
+    events[2].body = format!("{{\"a\": 2, \"b\": \"{}\"}}", "x".repeat(20_000)).into();
+    let long = events[2].id;
     assert!(ingest.ingest(&events, hookfast::domain::Origin::Webhook).await.iter().all(Result::is_ok));
     store.fill("gone", 1).await;
     store.execute("DELETE FROM hookfast_data.events WHERE idempotency_key LIKE 'gone%'").await;
@@ -74,4 +75,31 @@ async fn a_claim_says_of_each_delivery_whether_it_passes() {
         assert!(!starts[4], "what is gone is seen, and not started");
         store.execute("UPDATE hookfast_data.outbox SET locked_by = NULL").await;
     }
+    // A long body is asked about when it is fetched.
+    let fetched = async |filter: &str| {
+        let filter = filter.parse().expect("a filter");
+        event_body(&store.pool, long, Some(&filter)).await.expect("an answer")
+    };
+    assert_eq!(fetched("$.a == 1").await, LongBody::Filtered);
+    assert!(matches!(fetched("$.a == 2").await, LongBody::Passes(body) if body.len() > 20_000));
+}
+
+/// Of a client, whose own time limit may be short.
+#[tokio::test]
+async fn large_bodies_that_do_not_pass_are_ended_in_parts() {
+    let store = Store::new().await;
+    let events: Vec<_> = (1..=6)
+        .map(|n| {
+            let body = format!(r#"{{"n": {n}, "x": "{}"}}"#, "x".repeat(1 << 20)).into();
+            NewEvent { body, ..store.event(&format!("large-{n}"), None) }
+        })
+        .collect();
+    let mut ingest = store.connection(Role::Ingest).await;
+    assert!(ingest.ingest(&events, hookfast::domain::Origin::Webhook).await.iter().all(Result::is_ok));
+    let ended = "SELECT array_to_string(hookfast_data.filter_out(h.id, '$.n == 2 || $.n == 6', \
+        ARRAY(SELECT o.id FROM hookfast_data.outbox o ORDER BY o.id)), ' ') || ' of ' || \
+        (SELECT string_agg(o.id::text, ' ' ORDER BY o.id) FROM hookfast_data.outbox o) FROM hookfast_data.handlers h";
+    assert_eq!(store.text(ended).await, "2 of 1 2 3 4 5 6");
+    assert_eq!(store.text(ended).await, "2 6 of 2 5 6");
+    assert_eq!(store.text(ended).await, "2 6 of 2 6");
 }

@@ -98,3 +98,17 @@ async fn a_secret_is_found_however_it_is_written() {
         assert_eq!(store.masked(payload).await, shown);
     }
 }
+
+/// What is deeper takes seconds to look at, for each row that a reader asks for.
+#[tokio::test]
+async fn a_payload_that_is_deeper_than_64_levels_is_not_shown() {
+    let store = Store::new().await;
+    let deep = |levels: usize| format!(r#"{}{{"code": "12345678"}}{}"#, r#"{"a": "#.repeat(levels), "}".repeat(levels));
+    assert_eq!(store.masked(&deep(62)).await, deep(62).replace("12345678", "***"));
+    assert_eq!(store.masked(&deep(63)).await, r#""***""#);
+    let key = async |levels: usize| {
+        let query = sqlx::query_scalar("SELECT hookfast_data.shown_key('k', $1::jsonb, '{code}')").bind(deep(levels));
+        query.fetch_one(&store.pool).await.expect("a key")
+    };
+    assert_eq!([key(62).await, key(63).await] as [String; 2], ["k", "***"]);
+}
