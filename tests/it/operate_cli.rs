@@ -409,6 +409,15 @@ async fn operate_cli_handlers_and_replays() {
     story.run(&["handlers", "failures"]).ok().says(&["shop", "status 500", "no stock"]);
     assert_eq!(story.run(&["handlers", "failures", "shop", "--json"]).ok().rows()[0]["count"], 2);
     story.run(&["handlers", "failures", "mail"]).ok().complains(&["no failed attempts"]);
+    let handlers = "hint: existing handlers: mail, shop";
+    for list in ["deliveries", "dead-letters", "replays", "backlog"] {
+        let nobody = [list, "--handler", "ship"];
+        story.run(&nobody).ok().complains(&["no handler is named 'ship'", handlers]);
+    }
+    story.run(&["handlers", "failures", "ship"]).ok().complains(&["no handler is named 'ship'", handlers]);
+    for list in ["events", "conflicts", "quarantine"] {
+        story.run(&[list, "--source", "arialo"]).ok().complains(&["no source is named 'arialo'", "airalo"]);
+    }
     story.run(&["handlers", "pause", "shop", "--why", "stock is counted"]).ok().says(&["is paused"]);
     story.run(&["handlers"]).ok().says(&["paused", "stock is counted"]);
     story.run(&["handlers", "resume", "shop", "--json"]).ok().says(&["{\"done\":"]);
