@@ -23,7 +23,7 @@ BEGIN
                 'fed by their senders.';
     END IF;
     IF enqueue.type IS NULL OR enqueue.type !~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' OR octet_length(enqueue.type) > 200 THEN
-        RAISE 'the type % is none; nothing was enqueued', coalesce(enqueue.type, 'null')
+        RAISE 'the type % is not valid; nothing was enqueued', coalesce(enqueue.type, 'null')
             USING ERRCODE = '22023', HINT = 'Segments of a-z, 0-9 and _, joined by dots, at most 200 bytes.';
     END IF;
     IF split_part(enqueue.type, '.', 1) IN ('airalo', 'hookfast') THEN

@@ -97,8 +97,8 @@ async fn what_cannot_be_enqueued_says_why() {
     for (statement, code, says) in [
         ("SELECT hookfast.enqueue('airalo', 'a', '1')", "HF004", "no source of kind sql is named airalo"),
         ("SELECT hookfast.enqueue('nobody', 'a', '1')", "HF004", "nothing was enqueued"),
-        ("SELECT hookfast.enqueue('orders', 'Not A Type', '1')", "22023", "the type Not A Type is none"),
-        ("SELECT hookfast.enqueue('orders', NULL, '1')", "22023", "the type null is none"),
+        ("SELECT hookfast.enqueue('orders', 'Not A Type', '1')", "22023", "the type Not A Type is not valid"),
+        ("SELECT hookfast.enqueue('orders', NULL, '1')", "22023", "the type null is not valid"),
         ("SELECT hookfast.enqueue('orders', 'hookfast.dead_letter', '1')", "22023", "not an application's own"),
         ("SELECT hookfast.enqueue('orders', 'airalo.order.completed', '1')", "22023", "not an application's own"),
         ("SELECT hookfast.enqueue('orders', 'a', NULL)", "22004", "the payload is null"),
