@@ -437,8 +437,14 @@ async fn operate_cli_handlers_and_replays() {
         "--why",
         "lost",
     ];
-    story.run(&[&start[..], &["--yes"]].concat()).ok().says(&["replay 1 of 2 events has begun"]);
-    let started = story.run(&[&start[..], &["--yes", "--json"]].concat()).ok();
+    let same_id = "receivers see the same webhook-id as before";
+    story
+        .run(&[&start[..], &["--yes"]].concat())
+        .ok()
+        .says(&["replay 1 of 2 events has begun"])
+        .complains(&[same_id, "--new-webhook-id"]);
+    let started = story.run(&[&start[..], &["--yes", "--json", "--new-webhook-id"]].concat()).ok();
+    assert!(!started.err.contains(same_id), "{}", started.err);
     assert_eq!(started.rows()[0]["replay_id"], 2, "{}", started.out);
     story
         .run(&["replays", "start", "--handler", "none", "--why", "x"])
