@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 /// Reads an address. Without a host it is this machine's loopback address: who wants every interface writes `0.0.0.0`.
 pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    // As of secrets: files and secret stores end a value with a newline.
+    let text = text.trim_end_matches(['\r', '\n']);
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -43,6 +45,7 @@ mod tests {
             ("[::1]:8080", "[::1]:8080"),
             ("localhost:8080", "127.0.0.1:8080"),
             (":8080", "127.0.0.1:8080"),
+            ("127.0.0.1:8080\r\n", "127.0.0.1:8080"),
         ] {
             assert_eq!(address(text), expected, "{text}");
         }

@@ -61,6 +61,11 @@ impl IntakeHealth {
         self.state().connected > 0
     }
 
+    /// Whether the last group was stored, as far as is known.
+    pub(super) fn stores(&self) -> bool {
+        self.state().stores
+    }
+
     pub(super) fn connected(&self) {
         self.state().connected += 1;
     }
@@ -75,7 +80,7 @@ impl IntakeHealth {
         Asked(now)
     }
 
-    /// The database did what it was asked.
+    /// The database stored a group, or answered while nothing is known against it.
     pub(super) fn answered(&self, asked: Asked, now: Instant) {
         let mut state = self.state();
         state.waits_no_more(asked);

@@ -186,11 +186,16 @@ impl Writer {
         Some(answers.into_iter().map(|answer| answer.map_err(refusal)).collect())
     }
 
-    /// Finds out whether an idle connection is of use.
+    /// Finds out whether an idle connection is of use. After a group that was not stored only storing shows that: a database
+    /// that answers and whose disk is full is no use, and no further webhook may come to find out.
     async fn check(&mut self) {
         let Some(connection) = &mut self.connection else { return };
         let asked = self.health.ask(Instant::now());
-        match connection.check().await {
+        let checked = match self.health.stores() {
+            true => connection.check().await,
+            false => connection.check_storing().await,
+        };
+        match checked {
             Ok(()) => {
                 self.health.answered(asked, Instant::now());
                 self.backoff.succeeded();

@@ -122,13 +122,14 @@ pub struct List {
     columns: &'static str,
     order: &'static str,
     limit: Option<u32>,
+    names: Vec<(&'static str, String)>,
 }
 
 impl List {
     /// These columns of a view, in an order.
     pub fn of(view: &'static str, columns: &'static str, order: &'static str) -> Self {
         let statement = Statement { text: format!("FROM hookfast.{view} v WHERE true"), binds: Vec::new() };
-        Self { statement, columns, order, limit: None }
+        Self { statement, columns, order, limit: None, names: Vec::new() }
     }
 
     fn and(mut self, bind: Option<Bind>, condition: impl FnOnce(&str) -> String) -> Self {
@@ -140,8 +141,18 @@ impl List {
     }
 
     /// Only where a column is this; nothing is asked of it without a bind, as in all that follow.
-    pub fn is(self, column: &'static str, bind: Option<Bind>) -> Self {
+    pub fn is(mut self, column: &'static str, bind: Option<Bind>) -> Self {
+        if let Some(bind) = &bind
+            && ["handler", "source"].contains(&column)
+        {
+            self.names.push((column, bind.value.clone()));
+        }
         self.and(bind, |place| format!("v.{column} = {place}"))
+    }
+
+    /// The handlers and sources that it is limited to, each with which of the two it is.
+    pub fn names(&self) -> &[(&'static str, String)] {
+        &self.names
     }
 
     /// Only where a column is one of these: a text with commas between.

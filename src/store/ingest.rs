@@ -12,6 +12,12 @@ use std::{ops::Range, time::Duration};
 const INGEST: &str = concat!(include_str!("sql/ingest.sql"), include_str!("sql/ingest_store.sql"));
 const INGEST_LINKED: &str = concat!(include_str!("sql/ingest_linked.sql"), include_str!("sql/ingest_store.sql"));
 
+/// Inserts an event and takes it back. Nothing of it is left but a dead row.
+const TRIAL: &str = "/* hookfast: try to store an event */ BEGIN; \
+    INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+    SELECT hookfast_data.new_event_id(), min(s.id), 0, 'hookfast.trial', 'hookfast', 'trial', '{}', '' \
+    FROM hookfast_data.sources s; ROLLBACK";
+
 /// A verified request as the store takes it. Every text in it is of a type that Postgres can store.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
@@ -72,6 +78,15 @@ impl Connection {
             answers[row] = answers[first].map(|first| Receipt { verdict: Verdict::Duplicate, ..first });
         }
         answers
+    }
+
+    /// Makes sure that the database would store an event now: [`Connection::check`] does not show whether it has room for
+    /// one.
+    ///
+    /// # Errors
+    /// If it would not; the connection is of no more use.
+    pub async fn check_storing(&mut self) -> Result<(), StoreError> {
+        within(self.deadline(), "try to store an event", sqlx::raw_sql(TRIAL).execute(&mut self.inner)).await.map(drop)
     }
 }
 

@@ -56,7 +56,7 @@ pub struct HandlerPolicy {
     /// others; [`Breaker::never`] is none for any. Of no effect where clients pull.
     pub breaker: Option<Breaker>,
     /// Which payloads it wants; `None` is all. What does not pass is done without running it. A body that is not JSON
-    /// that Postgres can hold does not pass.
+    /// does not pass.
     pub filter: Option<PayloadFilter>,
     /// How long a delivery may have been ready before the handler is reported as behind.
     pub behind_after: Duration,

@@ -34,7 +34,8 @@ const LOST_RUNS_ALONE: i16 = 2;
 /// A handler that says it is gone is paused; its delivery is free again at once, and waits for the handler.
 const GONE_WAITS: Duration = Duration::ZERO;
 
-/// A delivery whose transaction could not begin is free again after this long.
+/// A delivery whose attempt could not begin keeps its place for this long, and is free again then. If it gave the place
+/// back at once, a whole backlog would be claimed and released over and over while the fault lasts.
 const NOT_BEGUN_WAITS: Duration = Duration::from_secs(1);
 
 /// A delivery whose connection broke is due again after this long, times how often it has been lost.
@@ -95,6 +96,10 @@ async fn attempt(
 ) -> (Settlement, bool) {
     let of = |outcome| Settlement { claim: claimed.claim, outcome, duration: None, status: None, error: None };
     let released = || (of(SettleOutcome::Release(Duration::ZERO)), false);
+    let not_begun = async || {
+        shared.stop.run_until_cancelled(tokio::time::sleep(NOT_BEGUN_WAITS)).await;
+        released()
+    };
     let Some(delivery) = &claimed.delivery else {
         let error = Some(StorableText::new("the event's payload is gone: its retention has passed", LONGEST_ERROR));
         return (Settlement { error, ..of(SettleOutcome::EventMissing) }, false);
@@ -123,8 +128,8 @@ async fn attempt(
             Ok(LongBody::Filtered) => return (of(SettleOutcome::Filtered), false),
             Ok(LongBody::Gone) => return (of(SettleOutcome::EventMissing), false),
             Err(error) => {
-                throttled!(warn, %error, "a long body could not be fetched; its delivery is released");
-                return (of(SettleOutcome::Release(Duration::from_secs(1))), false);
+                throttled!(warn, %error, handler = %lane.name, "a long body could not be fetched; its delivery is released");
+                return not_begun().await;
             }
         }
         // Which may have taken long.
@@ -150,9 +155,9 @@ async fn attempt(
                 }
                 // Our own resources are short, and no delivery pays for that with a try.
                 Err(error) => {
-                    tracing::warn!(%error, handler = %lane.name,
+                    throttled!(warn, %error, handler = %lane.name,
                         "a settling transaction could not begin; its delivery is released and uses up no try");
-                    return (of(SettleOutcome::Release(NOT_BEGUN_WAITS)), false);
+                    return not_begun().await;
                 }
             }
         }

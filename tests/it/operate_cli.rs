@@ -423,6 +423,15 @@ async fn operate_cli_handlers_and_replays() {
     story.run(&["handlers", "failures"]).ok().says(&["shop", "status 500", "no stock"]);
     assert_eq!(story.run(&["handlers", "failures", "shop", "--json"]).ok().rows()[0]["count"], 2);
     story.run(&["handlers", "failures", "mail"]).ok().complains(&["no failed attempts"]);
+    let handlers = "hint: existing handlers: mail, shop";
+    for list in ["deliveries", "dead-letters", "replays", "backlog"] {
+        let nobody = [list, "--handler", "ship"];
+        story.run(&nobody).ok().complains(&["no handler is named 'ship'", handlers]);
+    }
+    story.run(&["handlers", "failures", "ship"]).ok().complains(&["no handler is named 'ship'", handlers]);
+    for list in ["events", "conflicts", "quarantine"] {
+        story.run(&[list, "--source", "arialo"]).ok().complains(&["no source is named 'arialo'", "airalo"]);
+    }
     story.run(&["handlers", "pause", "shop", "--why", "stock is counted"]).ok().says(&["is paused"]);
     story.run(&["handlers"]).ok().says(&["paused", "stock is counted"]);
     story.run(&["handlers", "resume", "shop", "--json"]).ok().says(&["{\"done\":"]);
@@ -442,8 +451,14 @@ async fn operate_cli_handlers_and_replays() {
         "--why",
         "lost",
     ];
-    story.run(&[&start[..], &["--yes"]].concat()).ok().says(&["replay 1 of 2 events has begun"]);
-    let started = story.run(&[&start[..], &["--yes", "--json"]].concat()).ok();
+    let same_id = "receivers see the same webhook-id as before";
+    story
+        .run(&[&start[..], &["--yes"]].concat())
+        .ok()
+        .says(&["replay 1 of 2 events has begun"])
+        .complains(&[same_id, "--new-webhook-id"]);
+    let started = story.run(&[&start[..], &["--yes", "--json", "--new-webhook-id"]].concat()).ok();
+    assert!(!started.err.contains(same_id), "{}", started.err);
     assert_eq!(started.rows()[0]["replay_id"], 2, "{}", started.out);
     story
         .run(&["replays", "start", "--handler", "none", "--why", "x"])

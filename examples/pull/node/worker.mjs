@@ -15,6 +15,9 @@ const BATCH = Number(process.env.BATCH ?? 20);
 const LEASE = process.env.LEASE ?? "60 seconds";
 // A notification says that there may be work; without one this often is looked anyway.
 const POLL_SECONDS = Number(process.env.POLL_SECONDS ?? 2);
+// On a connection that has died silently no answer and no error ever arrives. After this long the program ends; by then
+// the lease has ended too.
+const ANSWER_SECONDS = Number(process.env.ANSWER_SECONDS ?? 60);
 
 const LEASE_LOST = "HF002";
 
@@ -55,7 +58,7 @@ process.on("SIGTERM", () => {
   wake();
 });
 
-const client = new pg.Client({ connectionString: process.env.DATABASE_URL });
+const client = new pg.Client({ connectionString: process.env.DATABASE_URL, query_timeout: ANSWER_SECONDS * 1000 });
 await client.connect();
 let news = false;
 client.on("notification", () => {

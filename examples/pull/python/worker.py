@@ -22,6 +22,9 @@ BATCH = int(os.environ.get("BATCH", "20"))
 LEASE = os.environ.get("LEASE", "60 seconds")
 # A notification says that there may be work; without one this often is looked anyway.
 POLL_SECONDS = float(os.environ.get("POLL_SECONDS", "2"))
+# On a connection that has died silently no answer and no error ever arrives. After this long the program ends; by then
+# the lease has ended too.
+ANSWER_SECONDS = int(os.environ.get("ANSWER_SECONDS", "60"))
 
 LEASE_LOST = "HF002"
 
@@ -66,10 +69,14 @@ def main():
         connection.execute("LISTEN hookfast_wake")
         print("ready", file=sys.stderr, flush=True)
         while not stopping:
+            # SIGALRM ends the program, since it has no handler.
+            signal.alarm(ANSWER_SECONDS)
             claim = "SELECT * FROM hookfast.claim(%s, %s, %s, %s)"
             batch = connection.execute(claim, (HANDLER, HOLDER, BATCH, LEASE)).fetchall()
             for delivery in batch:
+                signal.alarm(ANSWER_SECONDS)
                 handle(connection, delivery)
+            signal.alarm(0)
             if not batch:
                 for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                     pass

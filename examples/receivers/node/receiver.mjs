@@ -7,7 +7,9 @@ import pg from "pg";
 import { Webhook } from "standardwebhooks";
 
 const webhook = new Webhook(process.env.SHOP_WEBHOOK_SECRET);
-const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
+// On a connection that has died silently no answer and no error ever arrives.
+const patience = { connectionTimeoutMillis: 5_000, query_timeout: 10_000 };
+const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, ...patience });
 const LARGEST_BODY = 4 * 1024 * 1024;
 
 // Your part: whatever it writes through this client commits together with the mark that it is done.
@@ -35,6 +37,7 @@ async function receive(headers, body) {
     return 401;
   }
   const client = await pool.connect();
+  let failed;
   try {
     await client.query("BEGIN");
     const mark = "INSERT INTO shop.received (webhook_id) VALUES ($1) ON CONFLICT DO NOTHING";
@@ -44,10 +47,11 @@ async function receive(headers, body) {
     await client.query("COMMIT");
     return 204;
   } catch (error) {
-    await client.query("ROLLBACK").catch(() => {});
+    failed = error;
     throw error;
   } finally {
-    client.release();
+    // After a failure this closes the connection, which may be dead; Postgres then rolls back.
+    client.release(failed);
   }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     deliveries,
+    replays::SAME_WEBHOOK_ID,
     shell::{self, Output, Page, Shell, Sure},
     timeline,
     when::{Between, When},
@@ -275,9 +276,7 @@ impl Replay {
         let words = format!("event {} is owed to {} again, as replay {replay}", self.event, self.handler);
         shell.told(json!({ "replay_id": replay }), &words);
         if !self.new_webhook_id {
-            complain(
-                "receivers see the same webhook-id as before and may ignore it as a duplicate; --new-webhook-id gives it a new one",
-            );
+            complain(SAME_WEBHOOK_ID);
         }
         shell.done().await
     }

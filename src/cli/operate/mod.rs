@@ -5,6 +5,7 @@ mod deliveries;
 mod events;
 mod handlers;
 mod looks;
+mod names;
 mod quarantine;
 mod replays;
 mod retire;

@@ -9,6 +9,10 @@ use crate::store::{Bind, Call, List};
 use serde_json::Value;
 use std::{process::ExitCode, time::Duration};
 
+/// A receiver that keeps to the rules ignores a replay, unless it is told that it is meant.
+pub(super) const SAME_WEBHOOK_ID: &str =
+    "receivers see the same webhook-id as before and may ignore it as a duplicate; --new-webhook-id gives it a new one";
+
 /// Replays of many events: starts, follows, pauses, ends them.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -131,6 +135,10 @@ impl Start {
             .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)))
             .with("why", Some(Bind::text(self.why)));
         let columns = ["received_at", "event_id", "type", "idempotency_key"];
+        if !self.new_webhook_id {
+            // Before it begins, since it may be many.
+            complain(SAME_WEBHOOK_ID);
+        }
         shell::open(self.output).await?.bulk(call, self.sure, "replay", "events", &columns).await
     }
 }

@@ -145,11 +145,12 @@ impl Shell {
         columns: &[&str],
         none: &str,
     ) -> anyhow::Result<ExitCode> {
+        let names = list.names().to_vec();
         // One more than is shown says whether there is more.
         let mut rows = self.console.list(list.limit(page.limit + 1)).await?;
         let more = rows.len() > page.limit as usize;
         rows.truncate(page.limit as usize);
-        self.print(&rows, columns, none);
+        self.print_all(&rows, columns, none, &names).await?;
         if let Some(last) = rows.last().filter(|_| more) {
             complain(&format!("there is more: {}", next_page(std::env::args().skip(1), &table::cell(key, &last[key]))));
         }
@@ -158,9 +159,25 @@ impl Shell {
 
     /// All rows of a list.
     pub(in crate::cli) async fn all(mut self, list: List, columns: &[&str], none: &str) -> anyhow::Result<ExitCode> {
+        let names = list.names().to_vec();
         let rows = self.console.list(list).await?;
-        self.print(&rows, columns, none);
+        self.print_all(&rows, columns, none, &names).await?;
         self.done().await
+    }
+
+    /// As [`Shell::print`]; if there are no rows, it also names what does not exist.
+    async fn print_all(
+        &mut self,
+        rows: &[Value],
+        columns: &[&str],
+        none: &str,
+        names: &[(&'static str, String)],
+    ) -> anyhow::Result<()> {
+        match rows {
+            [] => complain(&self.none_of_name(names, none).await?),
+            rows => self.print(rows, columns, none),
+        }
+        Ok(())
     }
 
     /// Does one thing, and says what was done: `{"done": …}`, or its words.

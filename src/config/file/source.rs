@@ -69,6 +69,18 @@ struct List {
     separator: Option<char>,
 }
 
+/// What to write for a sender whose name stands where the kind of its scheme belongs.
+fn known_sender(name: &str) -> Option<String> {
+    let kind = match name.to_ascii_lowercase().as_str() {
+        "stripe" | "github" | "shopify" | "slack" => HmacSource::NAME,
+        "svix" | "clerk" | "resend" => StandardWebhooks::NAME,
+        _ => return None,
+    };
+    Some(format!(
+        "docs/hookfast.sample.toml has a section for {name}: its kind is '{kind}', with the settings that are given there"
+    ))
+}
+
 /// Those with a sender, and those that applications feed through SQL.
 pub(super) fn sources(
     given: &BTreeMap<String, Source>,
@@ -147,7 +159,8 @@ impl<'p> Settings<'p> {
             HmacSource::NAME => self.hmac(source).map(|kind| Arc::new(kind) as _),
             unknown => {
                 let known = KINDS.join(", ");
-                self.wrong(&format!("the kind '{unknown}' is not known; known are: {known}"))
+                let hint = known_sender(unknown).map(|hint| format!(". {hint}")).unwrap_or_default();
+                self.wrong(&format!("the kind '{unknown}' is not known; known are: {known}{hint}"))
             }
         }
     }

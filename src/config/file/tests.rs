@@ -368,3 +368,15 @@ proptest! {
         let _ = Config::parse(&text);
     }
 }
+
+#[test]
+fn a_known_sender_in_place_of_a_kind_is_told_its_kind() {
+    for (sender, kind) in [("stripe", "hmac"), ("GitHub", "hmac"), ("clerk", "standard_webhooks")] {
+        let file = format!("[sources.x]\nkind = '{sender}'\nsecrets = ['env:S']\n");
+        let error = Config::parse(&file).expect_err(sender).to_string();
+        let hint = format!("docs/hookfast.sample.toml has a section for {sender}: its kind is '{kind}'");
+        assert!(error.contains(&hint), "{error}");
+    }
+    let error = Config::parse("[sources.x]\nkind = 'other'\nsecrets = ['env:S']\n").expect_err("other").to_string();
+    assert!(error.contains("'other' is not known") && !error.contains("sample"), "{error}");
+}

@@ -26,6 +26,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/escaped_code",
     "functions/hookfast_data/utf8_character",
     "functions/hookfast_data/readable_jsonb",
+    "functions/hookfast_data/lenient_jsonb",
     "functions/hookfast_data/key_was_taken",
     "functions/hookfast_data/lock",
     "functions/hookfast_data/try_lock",

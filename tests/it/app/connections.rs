@@ -71,31 +71,55 @@ async fn a_slow_handler_takes_no_connection_and_no_try_from_another() {
     running.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_whose_transaction_could_not_begin_costs_no_try() {
-    let database = database().await;
-    let running = shop(&database).await;
-    // Both settlers are connected before new connections only read.
+async fn alter_database(running: &Running, setting: &str) {
+    let statement = format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {setting}', current_database()); END $$");
+    running.execute(&statement).await;
+}
+
+/// Claims and settlements go on: both settlers are connected before.
+async fn new_connections_only_read(running: &Running) {
     crate::support::wait_until("both settlers", async || {
-        enqueue(&running, "plain", 20).await;
+        enqueue(running, "plain", 20).await;
         let settlers = "SELECT count(*) FROM pg_stat_activity \
             WHERE datname = current_database() AND application_name = 'hookfast settle'";
         running.count(settlers).await == 2
     })
     .await;
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
-    let only_reads = async |setting: &str| {
-        let statement =
-            format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {setting}', current_database()); END $$");
-        running.execute(&statement).await;
-    };
-    only_reads("SET default_transaction_read_only = on").await;
+    alter_database(running, "SET default_transaction_read_only = on").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_whose_transaction_could_not_begin_costs_no_try() {
+    let database = database().await;
+    let running = shop(&database).await;
+    new_connections_only_read(&running).await;
     enqueue(&running, "quick", 3).await;
     // With three retries each would be dead by now if these were attempts.
     running.until("SELECT count(*) FROM hookfast_data.outbox WHERE attempt > 4", 3).await;
-    only_reads("RESET default_transaction_read_only").await;
+    alter_database(&running, "RESET default_transaction_read_only").await;
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     let outcomes = "SELECT string_agg(outcome, ',') FROM hookfast.attempts WHERE handler = 'quick'";
     assert_eq!(running.text(outcomes).await, "delivered,delivered,delivered");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_whose_transactions_cannot_begin_is_not_claimed_over_and_over() {
+    let database = database().await;
+    let running = shop(&database).await;
+    new_connections_only_read(&running).await;
+    enqueue(&running, "quick", 1000).await;
+    let claims = "SELECT sum(attempt)::bigint FROM hookfast_data.outbox";
+    crate::support::wait_until("claims", async || running.count(claims).await > 0).await;
+    let started = std::time::Instant::now();
+    // The time itself is what is measured over.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    // Each of its four connections begins one in a second, and as many deliveries wait behind them.
+    let claims = running.count(claims).await;
+    let took = started.elapsed();
+    assert!(claims <= 20 + 5 * i64::try_from(took.as_secs()).expect("short"), "{claims} claims in {took:?}");
+    alter_database(&running, "RESET default_transaction_read_only").await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     running.end().await;
 }

@@ -5,6 +5,7 @@ use crate::support::{
     client::Language,
     postgres::{Database, database},
     server::Server,
+    tcp_proxy::TcpProxy,
     wait_until, wait_until_within,
 };
 use nix::sys::signal::Signal;
@@ -128,6 +129,23 @@ async fn a_client_that_wakes_up_too_late_cannot_commit() {
         // It goes on as if nothing had been.
         send(&server, 1..4).await;
         booked(&pool, 4).await;
+    }
+}
+
+/// It waits for an answer that never arrives: whoever supervises it can start it again only once it has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_connection_has_died_silently_ends() {
+    for language in Language::tested() {
+        let database = database().await;
+        let line = TcpProxy::start(database.url()).await;
+        let (server, pool) = start(&database).await;
+        let mut first = language.start(line.url(), "shop", &[("ANSWER_SECONDS", "2")]);
+        first.logged("ready").await;
+        line.freeze();
+        assert!(!first.ended().await.success(), "{language:?}");
+        send(&server, 0..1).await;
+        let _second = client(language, &database, &[]).await;
+        booked(&pool, 1).await;
     }
 }
 

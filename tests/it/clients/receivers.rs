@@ -6,7 +6,8 @@ use crate::support::{
     client::{Receiver, receivers},
     postgres::database,
     server::{HANDLER_SECRET, Server},
-    wait_until,
+    tcp_proxy::TcpProxy,
+    wait_until, wait_until_within,
 };
 use hookfast::signing::standard_webhooks;
 use hookfast::sources::airalo::sample;
@@ -72,6 +73,37 @@ async fn each_language_takes_an_order_verified_and_once() {
             assert_eq!(answer.status().as_u16(), status, "{language}");
             let marked = "SELECT count(*)::text FROM shop.received WHERE webhook_id = 'by-hand'";
             assert_eq!(text(marked).await == "1", status == 204, "{language}");
+        }
+    }
+}
+
+/// Hookfast sends again what the receiver could not do, so the receiver has to notice, and to connect again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_whose_connections_have_died_silently_takes_the_next_webhook() {
+    for language in receivers() {
+        let database = database().await;
+        let pool = database.pool().await;
+        let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/receivers/schema.sql");
+        let schema = std::fs::read_to_string(schema).expect("the example's schema");
+        sqlx::raw_sql(AssertSqlSafe(schema)).execute(&pool).await.expect("tables");
+        let line = TcpProxy::start(database.url()).await;
+        let receiver = Receiver::start(language, line.url()).await;
+        let config = format!(
+            "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n\
+             [handlers.shop]\nkind = 'http'\ntypes = ['*']\nurl = '{}'\nsecrets = ['env:SHOP_WEBHOOK_SECRET']\n\
+             allow_private = true\ntimeout = '90s'\nretry = {{ delays = ['10ms', '1s', '1s', '1s'] }}\n",
+            receiver.url
+        );
+        let server = Server::serve_with(database.url(), &config, &[("SHOP_WEBHOOK_SECRET", HANDLER_SECRET)]);
+        server.ready().await;
+        let received =
+            async || sqlx::query_scalar::<_, i64>("SELECT count(*) FROM shop.received").fetch_one(&pool).await;
+        for (name, count) in [("order.completed", 1), ("order.failed", 2)] {
+            assert_eq!(post(server.ingress().await, sample(name).expect("a sample")).await.0, 200);
+            let what = format!("{language}: {name}");
+            wait_until_within(Duration::from_secs(45), &what, async || received().await.expect("a count") == count)
+                .await;
+            line.freeze();
         }
     }
 }

@@ -3,6 +3,7 @@
 mod address;
 mod check;
 mod forwarding;
+mod pooler;
 mod rotation;
 mod secrets;
 

@@ -42,6 +42,26 @@ async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
     assert_eq!(post(server.ingress().await, body).await.0, 200);
 }
 
+/// As after an upgrade of the program while the disk is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_migrations_pending_it_waits_for_a_database_that_only_reads() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    let mut run = async |statement: &str| {
+        let statement = format!("DO $$ BEGIN EXECUTE format('{statement}', current_database()); END $$");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.expect("a statement");
+    };
+    run("DROP SCHEMA hookfast, hookfast_data CASCADE").await;
+    run("ALTER DATABASE %I SET default_transaction_read_only = on").await;
+    let server = Server::serve(database.url(), CONFIG, &[]);
+    server.logged("the database is not there").await;
+    let body = sample("order.completed").expect("a sample");
+    assert_eq!(post(server.ingress().await, body).await.0, 503);
+    run("ALTER DATABASE %I RESET default_transaction_read_only").await;
+    server.ready().await;
+    assert_eq!(post(server.ingress().await, body).await.0, 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_names_handlers_that_no_configuration_has_and_discards_for_retired_ones() {
     let (database, sink) = (database().await, Sink::start().await);

@@ -1,0 +1,26 @@
+//! Lists that are empty because the handler or source that was asked for does not exist.
+
+use super::shell::Shell;
+use crate::cli::table;
+use crate::store::List;
+
+impl Shell {
+    /// The message for an empty list; if it was limited to a handler or source that does not exist, with those that do.
+    pub(super) async fn none_of_name(
+        &mut self,
+        names: &[(&'static str, String)],
+        none: &str,
+    ) -> anyhow::Result<String> {
+        for (kind, wanted) in names {
+            let view = if *kind == "handler" { "handler_health" } else { "source_health" };
+            let known = self.console.list(List::of(view, kind, kind)).await?;
+            let known: Vec<_> = known.iter().filter_map(|row| row[*kind].as_str()).collect();
+            if !known.contains(&wanted.as_str()) {
+                let wanted = table::plain(wanted, false);
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Ok(format!("{none}: no {kind} is named '{wanted}'\nhint: existing {kind}s: {known}"));
+            }
+        }
+        Ok(none.to_owned())
+    }
+}
