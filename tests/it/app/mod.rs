@@ -14,6 +14,7 @@ mod pull;
 mod rate;
 mod session;
 mod sql_handler;
+mod start;
 mod strangers;
 mod subscribers;
 mod transactional;
