@@ -21,8 +21,10 @@ routes AS MATERIALIZED (
     JOIN hookfast_data.sources s ON s.id = k.source_id
     JOIN hookfast_data.handlers h
         ON (h.sources IS NULL OR s.name = ANY (h.sources))
-        AND h.retired_at IS NULL AND (h.kind <> 'airalo' OR s.kind = 'airalo')
-        AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, k.type))
+        AND (h.kind <> 'airalo' OR s.kind = 'airalo')
+        -- As a condition of its own it would be taken for one that few handlers meet, and the sources be joined last.
+        AND EXISTS (SELECT FROM unnest(h.types) AS p
+            WHERE h.retired_at IS NULL AND hookfast_data.type_matches(p, k.type))
 ),
 owed AS (
     INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, ordering_key)
