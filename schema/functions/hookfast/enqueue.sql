@@ -35,9 +35,8 @@ BEGIN
         RAISE 'the payload is null; nothing was enqueued'
             USING ERRCODE = '22004', HINT = 'A JSON null is written ''null''.';
     END IF;
-    IF octet_length(key) > 200 OR key = '' OR position('#conflict:' IN key) > 0 THEN
-        key := 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex');
-    END IF;
+    key := CASE WHEN key = '' OR position('#conflict:' IN key) > 0
+        THEN 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex') ELSE hookfast_data.bounded_key(key) END;
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     VALUES (from_source.id, key, event, fingerprint, now() + enqueue.key_expires_in)
     ON CONFLICT (source_id, key) DO UPDATE SET

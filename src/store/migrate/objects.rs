@@ -30,6 +30,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/notify",
     "functions/hookfast_data/wake_workers",
     "functions/hookfast_data/sequence",
+    "functions/hookfast_data/bounded_key",
     "functions/hookfast_data/ordering_key",
     "functions/hookfast_data/wake",
     "functions/hookfast_data/wake_all",
