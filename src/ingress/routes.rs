@@ -7,6 +7,7 @@ use super::{
     body::{self, Unread},
     limits::{Limits, memory_of},
     memory::MemoryBudget,
+    refusals::Refusals,
 };
 use crate::http::Rivals;
 use crate::sources::{Verified, VerifiedRequest};
@@ -33,6 +34,7 @@ pub(super) struct Shared<I, E> {
     pub(super) limits: Limits,
     pub(super) bodies: Arc<MemoryBudget>,
     pub(super) headers: Arc<MemoryBudget>,
+    pub(super) refusals: Refusals,
 }
 
 pub(super) fn router<I: Intake, E: Evidence>(shared: Arc<Shared<I, E>>) -> Router {
@@ -109,8 +111,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         if status.is_server_error() {
             throttled!(warn, source = name, verdict, "a request was answered 503; its sender is asked to repeat it");
         }
-        if source.is_some() && answer.is_refused_unread() {
-            self.warn_of_refusal(name, verdict);
+        if source.is_some() && answer.is_refused() {
+            self.refusals.warn(name, verdict);
         }
         answer.into_response()
     }
@@ -120,17 +122,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         self.observer.unserved(name(source), reason);
         tracing::debug!(source = name(source), reason, "ended without an answer of ours");
         if let Some(source) = source {
-            self.warn_of_refusal(source.name().as_str(), reason);
+            self.refusals.warn(source.name().as_str(), reason);
         }
-    }
-
-    fn warn_of_refusal(&self, source: &str, reason: &'static str) {
-        throttled!(
-            warn,
-            source,
-            reason,
-            "a request was refused before it could be verified, and nothing of it was stored; reason says why"
-        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! What operators look up, erase and are told. What they repair is in `repair`.
 
+mod acknowledging;
 mod erasing;
 mod finding;
 mod indexing;
