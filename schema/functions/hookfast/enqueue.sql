@@ -78,8 +78,11 @@ BEGIN
         AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, event_type));
     -- Here and not by whoever reads new events: this may commit at any time.
     IF from_source.search_fields <> '{}' THEN
+        -- A longer one is marked and not read, as the body of a webhook is (src/store/index_events.rs).
         INSERT INTO hookfast_data.search_terms (term, event_id)
-        SELECT t, event FROM hookfast_data.terms(enqueue.payload, from_source.search_fields) t ON CONFLICT DO NOTHING;
+        SELECT t, event FROM unnest(CASE WHEN octet_length(body) > 1048576 THEN '{""}'
+            ELSE ARRAY(SELECT hookfast_data.terms(enqueue.payload, from_source.search_fields)) END) t
+        ON CONFLICT DO NOTHING;
     END IF;
     IF first_event IS NOT NULL THEN
         PERFORM hookfast_data.news_of_conflict(event);
