@@ -35,11 +35,15 @@ macro_rules! or_later {
 
 pub(super) async fn index(maintenance: &Maintenance, stop: &CancellationToken) {
     let heartbeat = maintenance.heartbeats.register("index", STUCK);
-    let mut indexer = EventIndexer::default();
+    let (mut new, mut older) = (EventIndexer::of_new_events(), EventIndexer::of_older_events());
     loop {
         heartbeat.tick();
-        let step = indexer.step(&maintenance.pool).await;
-        let more = or_later!(step, "new events are found by their payload later");
+        let step = new.step(&maintenance.pool).await;
+        let mut more = or_later!(step, "new events are found by their payload later");
+        if !more {
+            let step = older.step(&maintenance.pool).await;
+            more = or_later!(step, "stored events are found by new search fields later");
+        }
         if ends(stop, if more { MORE } else { IDLE }).await {
             break;
         }

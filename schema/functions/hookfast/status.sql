@@ -52,6 +52,11 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
     SELECT 'replay', r.replay_id || ' to ' || r.handler, 'ok', r.state || ', ' || r.replayed || ' of ' || r.matching
     FROM hookfast.replays r WHERE r.state IN ('running', 'paused')
     UNION ALL
+    SELECT 'search', x.source, 'ok', 'stored events are indexed again by new search fields, from the newest: '
+        || x.events_read || coalesce(' of about ' || x.events_total, '') || ' read'
+        || coalesce(', complete since ' || to_char(x.complete_since, 'YYYY-MM-DD HH24:MI'), '')
+    FROM hookfast.reindexes x WHERE x.state <> 'done'
+    UNION ALL
     SELECT 'storage', 'database', CASE WHEN max(t.oldest_snapshot_age) > 10000000 THEN 'warn' ELSE 'ok' END,
         pg_catalog.pg_size_pretty(sum(t.bytes)) || CASE WHEN max(t.oldest_snapshot_age) > 1000000
             THEN ', the oldest snapshot is ' || max(t.oldest_snapshot_age) || ' transactions old, held by '

@@ -11,7 +11,7 @@ const MARKED: &str = "SELECT string_agg(k.key, ' ') FROM hookfast_data.search_te
 impl Story {
     /// Indexes what is old enough; answers with how many events have search terms.
     pub(super) async fn index(&self) -> String {
-        let mut indexer = EventIndexer::default();
+        let mut indexer = EventIndexer::of_new_events();
         while indexer.step(&self.pool).await.expect("a batch") {}
         self.text("SELECT count(DISTINCT event_id) FROM hookfast_data.search_terms").await
     }

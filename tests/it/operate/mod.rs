@@ -5,6 +5,7 @@ mod erasing;
 mod finding;
 mod indexing;
 mod news;
+mod reindexing;
 mod status;
 
 use crate::support::postgres;
