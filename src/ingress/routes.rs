@@ -20,8 +20,9 @@ use axum::{
 };
 use futures_util::FutureExt;
 use std::{
+    collections::HashSet,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Instant, SystemTime},
 };
 
@@ -35,6 +36,7 @@ pub(super) struct Shared<I, E> {
     pub(super) bodies: Arc<MemoryBudget>,
     pub(super) headers: Arc<MemoryBudget>,
     pub(super) refusals: Refusals,
+    pub(super) not_json_told: Mutex<HashSet<String>>,
 }
 
 pub(super) fn router<I: Intake, E: Evidence>(shared: Arc<Shared<I, E>>) -> Router {
@@ -80,6 +82,9 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         match verified {
             Ok(Verified::Handshake(handshake)) => Answer::handshake(handshake),
             Ok(Verified::Event(request)) => {
+                if !body::may_be_json(&body) {
+                    self.not_json(source);
+                }
                 // The request has copies of its own; these would double its headers while it waits.
                 drop((headers, body));
                 match self.intake.submit(source.name().clone(), request).await {
@@ -98,6 +103,20 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
                     Err(refusal) => refusal.into(),
                 }
             }
+        }
+    }
+
+    /// Counts a body that is not JSON, and logs the first of each source: some senders choose another form by default.
+    fn not_json(&self, source: &Source) {
+        let name = source.name().as_str();
+        self.observer.not_json(name);
+        let mut told = self.not_json_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(name.to_owned()) {
+            tracing::warn!(
+                source = name,
+                "a verified body is not JSON, so its payload is null and its type is less exact; choose application/json in \
+                 the sender's settings, if it has that choice"
+            );
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::http::{self, Unserved};
 use axum::Router;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,7 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
                 bodies,
                 headers,
                 refusals: Refusals::default(),
+                not_json_told: Mutex::default(),
             }),
         }
     }

@@ -12,8 +12,11 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
         coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
     FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
     UNION ALL
-    SELECT 'source', s.source, CASE s.state WHEN 'ok' THEN 'ok' WHEN 'all_rejected' THEN 'warn' ELSE 'bad' END,
+    SELECT 'source', s.source, CASE WHEN s.state = 'ok' AND NOT j.mostly_not_json THEN 'ok' WHEN s.state IN ('ok', 'all_rejected') THEN 'warn'
+            ELSE 'bad' END,
         CASE s.state WHEN 'ok' THEN '' ELSE s.state || ': ' END
+            || CASE WHEN j.mostly_not_json THEN 'most bodies are not JSON, so their payload is null: choose '
+                'application/json in the sender''s settings; ' ELSE '' END
             || CASE s.state WHEN 'all_rejected' THEN 'the last ' || s.rejected_in_a_row
                 || ' requests were rejected, and none was genuine since; ' ELSE '' END
             || coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', '
@@ -22,7 +25,10 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
                 THEN ', ' || s.rejected_last_hour || ' rejected' ELSE '' END
             || CASE WHEN s.conflicts_last_hour > 0 THEN ', ' || s.conflicts_last_hour || ' conflicts' ELSE '' END
             || CASE WHEN s.quarantined > 0 THEN ', ' || s.quarantined || ' in quarantine' ELSE '' END
-    FROM hookfast.source_health s WHERE s.kind <> 'hookfast'
+    FROM hookfast.source_health s
+    CROSS JOIN LATERAL (SELECT s.not_json_last_hour >= 3
+        AND 2 * s.not_json_last_hour > s.last_hour + s.duplicates_last_hour AS mostly_not_json) j
+    WHERE s.kind <> 'hookfast'
     UNION ALL
     SELECT x.area, o.source, 'warn', x.says
     FROM hookfast.order_health o CROSS JOIN LATERAL (VALUES

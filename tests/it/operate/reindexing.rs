@@ -54,9 +54,7 @@ async fn a_search_field_that_is_added_finds_stored_events_once_they_are_indexed_
 #[tokio::test]
 async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was() {
     let story = Story::new().await;
-    story
-        .run("SELECT order_came(n, 100000 + n) FROM generate_series(1, 1200) n; ANALYZE hookfast_data.events")
-        .await;
+    story.run("SELECT order_came(n, 100000 + n) FROM generate_series(1, 1200) n; ANALYZE hookfast_data.events").await;
     story.index().await;
     story.registered(&MORE).await;
     assert!(EventIndexer::of_older_events().step(&story.pool).await.expect("a step"));
