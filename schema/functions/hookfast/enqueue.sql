@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.enqueue(
     source text, type text, payload jsonb, idempotency_key text DEFAULT NULL,
     headers jsonb DEFAULT '{}', topic text DEFAULT NULL, key_expires_in interval DEFAULT NULL) RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE

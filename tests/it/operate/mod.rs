@@ -1,6 +1,7 @@
 //! What operators look up, erase and are told. What they repair is in `repair`.
 
 mod acknowledging;
+mod callers;
 mod erasing;
 mod finding;
 mod indexing;
