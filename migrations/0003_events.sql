@@ -19,6 +19,7 @@ CREATE TABLE hookfast_data.events (
 -- On the parents alone: days to come have these from the start, days that are there get them one by one, without
 -- anybody waiting (src/store/indexes.rs).
 CREATE INDEX events_conflicts ON ONLY hookfast_data.events (id) WHERE conflicts_with IS NOT NULL;
+CREATE INDEX events_conflicting ON ONLY hookfast_data.events (conflicts_with) WHERE conflicts_with IS NOT NULL;
 CREATE INDEX events_news ON ONLY hookfast_data.events (id) WHERE origin = 'hookfast';
 COMMENT ON TABLE hookfast_data.events IS
     'One row for each thing that happened: appended, and updated only where an operator erases the payload';

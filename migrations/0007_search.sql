@@ -21,3 +21,23 @@ COMMENT ON TABLE hookfast_data.digest IS 'How far new events have been read';
 COMMENT ON COLUMN hookfast_data.digest.reader IS 'For what: search terms, or alerts about conflicts';
 COMMENT ON COLUMN hookfast_data.digest.upto IS 'The last event that was read';
 INSERT INTO hookfast_data.digest (reader) VALUES ('terms'), ('conflicts');
+
+-- One row a source; the newest job replaces the one before.
+CREATE TABLE hookfast_data.reindexes (
+    source_id smallint PRIMARY KEY,
+    cursor_id uuid,
+    events_read bigint NOT NULL DEFAULT 0,
+    events_total bigint,
+    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    requested_by text NOT NULL DEFAULT session_user,
+    ended_at timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON TABLE hookfast_data.reindexes IS 'Jobs that index stored events again, after a source got a search field';
+COMMENT ON COLUMN hookfast_data.reindexes.source_id IS 'Whose events';
+COMMENT ON COLUMN hookfast_data.reindexes.cursor_id IS
+    'How far it is: events with a smaller id are still to be read; null if it has not begun';
+COMMENT ON COLUMN hookfast_data.reindexes.events_read IS 'Events that were read, those of other sources too';
+COMMENT ON COLUMN hookfast_data.reindexes.events_total IS 'How many there were when it began, estimated';
+COMMENT ON COLUMN hookfast_data.reindexes.requested_at IS 'When it was asked for';
+COMMENT ON COLUMN hookfast_data.reindexes.requested_by IS 'By which database user';
+COMMENT ON COLUMN hookfast_data.reindexes.ended_at IS 'When it was done; null while it is not';

@@ -68,6 +68,17 @@ COMMENT ON COLUMN hookfast_data.holds.why IS 'Why';
 COMMENT ON COLUMN hookfast_data.holds.held_by IS 'The database user that asked for it';
 COMMENT ON COLUMN hookfast_data.holds.held_at IS 'When';
 
+CREATE TABLE hookfast_data.acknowledgements (
+    event_id uuid PRIMARY KEY,
+    acknowledged_by text NOT NULL DEFAULT session_user,
+    acknowledged_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE hookfast_data.acknowledgements IS
+    'Conflicts, and orders that may be double purchases, that an operator has dealt with';
+COMMENT ON COLUMN hookfast_data.acknowledgements.event_id IS 'The conflicting event';
+COMMENT ON COLUMN hookfast_data.acknowledgements.acknowledged_by IS 'The database user';
+COMMENT ON COLUMN hookfast_data.acknowledgements.acknowledged_at IS 'When';
+
 CREATE TABLE hookfast_data.retention (
     class text PRIMARY KEY CHECK (class IN ('events', 'keys', 'dead_letters', 'conflicts', 'rollups')),
     keep interval,

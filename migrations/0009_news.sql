@@ -35,7 +35,7 @@ INSERT INTO hookfast_data.news_types VALUES
     ('hookfast.lease.lost', 'a worker or a pulling client went away with deliveries in its hands'),
     ('hookfast.conflict', 'an event has another''s key and other content: a possible double purchase'),
     ('hookfast.quarantine.full',
-        'a source''s quarantine is full, and its requests with a wrong signature are answered 503'),
+        'a source''s quarantine takes no more, and its requests with a wrong signature are answered 503'),
     ('hookfast.retention.announced', 'something is about to be dropped by retention for the first time');
 
 INSERT INTO hookfast_data.sources (name, kind, secret_fields)

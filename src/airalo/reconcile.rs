@@ -1,16 +1,16 @@
 //! What is done where a webhook does not come: the order is looked for in Airalo's list, and its result brought in as if
 //! the webhook had come, under the same idempotency keys: a webhook that is late is a duplicate. An order that is found
-//! without its request has only the key of its number, which its webhook has too.
+//! without its request has the key of its number, which its webhook has too, and one of the order that is awaited.
 
 use super::{
     client::{ApiError, Client, ListedOrder, Outcome},
     written,
 };
-use crate::domain::{Origin, SourceName, Verdict};
+use crate::domain::{IdempotencyKey, Origin, SourceName, Verdict};
 use crate::sources::{SourceKind, Verified, VerifiedRequest, airalo::Airalo};
 use crate::store::{
     Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError, make_orders_due,
-    order_is_missing, order_is_of_request, take_due_orders,
+    order_is_missing, order_is_of_request, orders_of_other_requests, take_due_orders,
 };
 use crate::throttle::throttled;
 use serde_json::json;
@@ -148,6 +148,8 @@ impl Reconciler {
             Ok(listed) => listed,
             Err(error) => return Ok(Found::Nothing(format!("Airalo's list could not be looked at: {error}"))),
         };
+        let others = orders_of_other_requests(&self.pool, order.id).await?;
+        listed.retain(|listed| !others.contains(&listed.id));
         // The first that Airalo made is the result, what comes after it conflicts with it.
         listed.sort_by_key(|listed| (listed.created_at.clone(), listed.id.parse::<u64>().ok()));
         let results: Vec<_> = listed.iter().filter_map(|listed| Some((listed, body(listed, order)?))).collect();
@@ -163,7 +165,8 @@ impl Reconciler {
         };
         let mut new = 0;
         for (listed, body) in &results {
-            match self.bring_in(id, account, body, connection).await {
+            let awaited = order.request_id.is_none().then(|| awaited_key(order, &listed.outcome));
+            match self.bring_in(id, account, body, awaited, connection).await {
                 Some(true) => new += 1,
                 // It may have been found before its request was known.
                 Some(false) => {
@@ -195,6 +198,7 @@ impl Reconciler {
         source: SourceId,
         account: &Account,
         body: &str,
+        awaited: Option<IdempotencyKey>,
         connection: &mut Connection,
     ) -> Option<bool> {
         let body = bytes::Bytes::copy_from_slice(body.as_bytes());
@@ -204,7 +208,7 @@ impl Reconciler {
             id: self.clock.event_id()?,
             source,
             key: request.identity.key,
-            alias: request.identity.alias,
+            alias: request.identity.alias.or(awaited),
             fingerprint: request.identity.fingerprint,
             window: request.identity.window,
             event_type: request.event_type,
@@ -251,6 +255,13 @@ async fn list(client: &Client, order: &ExpectedOrder) -> Result<Vec<ListedOrder>
     }
     let to = written(SystemTime::now() + Duration::from_secs(86_400));
     Ok(ours(client.orders_between(&since[..10], &to[..10]).await?))
+}
+
+/// The second key of a result whose request is unknown: of two orders in the list that may be its result, the second is
+/// a conflict and not another completed order.
+fn awaited_key(order: &ExpectedOrder, outcome: &Outcome) -> IdempotencyKey {
+    let outcome = if matches!(outcome, Outcome::Completed) { "completed" } else { "failed" };
+    IdempotencyKey::new(&format!("order:expected:{}:{outcome}", order.id))
 }
 
 /// The body the webhook would have had; `None` of an order that is not decided.

@@ -15,4 +15,8 @@ impl Observer for Counting {
     fn unserved(&self, source: &str, reason: &'static str) {
         self.0.count("source", source, reason, 1);
     }
+
+    fn not_json(&self, source: &str) {
+        self.0.count("source", source, "not_json", 1);
+    }
 }

@@ -61,12 +61,13 @@ impl Answer {
         }
     }
 
-    /// Whether the request was refused for its size, form, address or slowness: only its sender or a setting can
-    /// change that.
-    pub(super) fn is_refused_unread(&self) -> bool {
+    /// Whether the request was refused for its signature, size, form, address or slowness: only its sender or a setting
+    /// can change that.
+    pub(super) fn is_refused(&self) -> bool {
         matches!(
             self.status(),
-            StatusCode::PAYLOAD_TOO_LARGE
+            StatusCode::UNAUTHORIZED
+                | StatusCode::PAYLOAD_TOO_LARGE
                 | StatusCode::REQUEST_TIMEOUT
                 | StatusCode::BAD_REQUEST
                 | StatusCode::NOT_FOUND

@@ -134,6 +134,11 @@ impl AsRef<[u8]> for Kept {
     }
 }
 
+/// Whether a body begins as a JSON object or array does: enough to tell it from a form, or from one that is compressed.
+pub(super) fn may_be_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

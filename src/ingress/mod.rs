@@ -24,6 +24,7 @@ mod memory;
 mod observer;
 mod quarantine;
 mod readmit;
+mod refusals;
 mod routes;
 mod serve;
 mod sources;

@@ -11,6 +11,9 @@ pub trait Observer: Send + Sync + 'static {
     /// A request or a connection ended without an answer of ours: it was malformed, too slow with its headers, or
     /// closed for another one. `source` and `reason` are fit for a metric's label as well.
     fn unserved(&self, _source: &str, _reason: &'static str) {}
+
+    /// A verified request has a body that is not a JSON object or array, such as a form.
+    fn not_json(&self, _source: &str) {}
 }
 
 /// Nobody counts.

@@ -165,12 +165,15 @@ impl Evidence for Quarantine {
 
     async fn keep(&self, request: RejectedRequest) -> Result<(), Refusal> {
         self.metrics.count("source", request.source.as_str(), request.reason.as_str(), 1);
-        if !self.within_rate(&request.source, None) {
-            self.metrics.count("source", request.source.as_str(), "quarantine_busy", 1);
+        let source = request.source.clone();
+        let (answer, kept) = oneshot::channel();
+        if !(self.within_rate(&source, None) && self.queue(Waiting::new(request, Some(answer))).is_ok()) {
+            throttled!(error, %source,
+                "requests with a wrong signature come faster than the quarantine takes them and are answered 503; \
+                 verified requests are not affected");
+            self.metrics.count("source", source.as_str(), "quarantine_busy", 1);
             return Err(Refusal::Busy);
         }
-        let (answer, kept) = oneshot::channel();
-        self.queue(Waiting::new(request, Some(answer)))?;
         match tokio::time::timeout(PATIENCE, kept).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),

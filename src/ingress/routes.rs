@@ -7,6 +7,7 @@ use super::{
     body::{self, Unread},
     limits::{Limits, memory_of},
     memory::MemoryBudget,
+    refusals::Refusals,
 };
 use crate::http::Rivals;
 use crate::sources::{Verified, VerifiedRequest};
@@ -19,8 +20,9 @@ use axum::{
 };
 use futures_util::FutureExt;
 use std::{
+    collections::HashSet,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Instant, SystemTime},
 };
 
@@ -33,6 +35,8 @@ pub(super) struct Shared<I, E> {
     pub(super) limits: Limits,
     pub(super) bodies: Arc<MemoryBudget>,
     pub(super) headers: Arc<MemoryBudget>,
+    pub(super) refusals: Refusals,
+    pub(super) not_json_told: Mutex<HashSet<String>>,
 }
 
 pub(super) fn router<I: Intake, E: Evidence>(shared: Arc<Shared<I, E>>) -> Router {
@@ -78,6 +82,9 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         match verified {
             Ok(Verified::Handshake(handshake)) => Answer::handshake(handshake),
             Ok(Verified::Event(request)) => {
+                if !body::may_be_json(&body) {
+                    self.not_json(source);
+                }
                 // The request has copies of its own; these would double its headers while it waits.
                 drop((headers, body));
                 match self.intake.submit(source.name().clone(), request).await {
@@ -99,6 +106,20 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         }
     }
 
+    /// Counts a body that is not JSON, and logs the first of each source: some senders choose another form by default.
+    fn not_json(&self, source: &Source) {
+        let name = source.name().as_str();
+        self.observer.not_json(name);
+        let mut told = self.not_json_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(name.to_owned()) {
+            tracing::warn!(
+                source = name,
+                "a verified body is not JSON, so its payload is null and its type is less exact; choose application/json in \
+                 the sender's settings, if it has that choice"
+            );
+        }
+    }
+
     /// Counts and logs the answer: one line a request, never a body, a header or a query string.
     fn answer(&self, source: Option<&Source>, started: Instant, answer: Answer) -> Response {
         let (status, verdict, elapsed) = (answer.status(), answer.verdict, started.elapsed());
@@ -109,8 +130,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         if status.is_server_error() {
             throttled!(warn, source = name, verdict, "a request was answered 503; its sender is asked to repeat it");
         }
-        if source.is_some() && answer.is_refused_unread() {
-            self.warn_of_refusal(name, verdict);
+        if source.is_some() && answer.is_refused() {
+            self.refusals.warn(name, verdict);
         }
         answer.into_response()
     }
@@ -120,17 +141,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         self.observer.unserved(name(source), reason);
         tracing::debug!(source = name(source), reason, "ended without an answer of ours");
         if let Some(source) = source {
-            self.warn_of_refusal(source.name().as_str(), reason);
+            self.refusals.warn(source.name().as_str(), reason);
         }
-    }
-
-    fn warn_of_refusal(&self, source: &str, reason: &'static str) {
-        throttled!(
-            warn,
-            source,
-            reason,
-            "a request was refused before it could be verified, and nothing of it was stored; reason says why"
-        );
     }
 }
 

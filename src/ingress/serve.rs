@@ -4,11 +4,12 @@ use super::{
     Evidence, Intake, Limits, Observer, Sources,
     address::Address,
     answer,
+    refusals::Refusals,
     routes::{self, Shared},
 };
 use crate::http::{self, Unserved};
 use axum::Router;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,19 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
     /// `observer` (`Arc::new(())` where nobody counts).
     pub fn new(sources: Arc<Sources>, intake: I, evidence: E, observer: Arc<dyn Observer>, limits: Limits) -> Self {
         let (bodies, headers) = (limits.memory_for_bodies(), limits.memory_for_headers());
-        Self { shared: Arc::new(Shared { sources, intake, evidence, observer, limits, bodies, headers }) }
+        Self {
+            shared: Arc::new(Shared {
+                sources,
+                intake,
+                evidence,
+                observer,
+                limits,
+                bodies,
+                headers,
+                refusals: Refusals::default(),
+                not_json_told: Mutex::default(),
+            }),
+        }
     }
 
     /// The routes alone, for a program that serves them by itself. The limits for bodies hold; those for

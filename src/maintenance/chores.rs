@@ -15,6 +15,11 @@ const MORE: Duration = Duration::from_millis(100);
 /// How long it waits if there is nothing to do.
 const IDLE: Duration = Duration::from_secs(2);
 
+/// How long it waits at most where there is nothing to do for longer: each look is a transaction. What is not indexed yet
+/// is searched all the same.
+const INDEX_IDLE: Duration = Duration::from_secs(5);
+const ALERTS_IDLE: Duration = Duration::from_secs(4);
+
 /// How long the next step of a replay waits, whose rate is by the second.
 const REPLAY: Duration = Duration::from_millis(500);
 
@@ -39,14 +44,41 @@ macro_rules! or_later {
     };
 }
 
+/// The pauses of a job that often has nothing to do: twice as long each time, until there is something again.
+struct Pauses {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pauses {
+    fn up_to(longest: Duration) -> Self {
+        Self { next: IDLE, longest }
+    }
+
+    fn after(&mut self, more: bool) -> Duration {
+        if more {
+            self.next = IDLE;
+            return MORE;
+        }
+        let pause = self.next;
+        self.next = (2 * pause).min(self.longest);
+        pause
+    }
+}
+
 pub(super) async fn index(maintenance: &Maintenance, stop: &CancellationToken) {
     let heartbeat = maintenance.heartbeats.register("index", STUCK);
-    let mut indexer = EventIndexer::default();
+    let (mut new, mut older) = (EventIndexer::of_new_events(), EventIndexer::of_older_events());
+    let mut pauses = Pauses::up_to(INDEX_IDLE);
     loop {
         heartbeat.tick();
-        let step = indexer.step(&maintenance.pool).await;
-        let more = or_later!(step, "new events are found by their payload later");
-        if ends(stop, if more { MORE } else { IDLE }).await {
+        let step = new.step(&maintenance.pool).await;
+        let mut more = or_later!(step, "new events are found by their payload later");
+        if !more {
+            let step = older.step(&maintenance.pool).await;
+            more = or_later!(step, "stored events are found by new search fields later");
+        }
+        if ends(stop, pauses.after(more)).await {
             break;
         }
     }
@@ -55,13 +87,14 @@ pub(super) async fn index(maintenance: &Maintenance, stop: &CancellationToken) {
 
 pub(super) async fn alerts(maintenance: &Maintenance, stop: &CancellationToken) {
     let heartbeat = maintenance.heartbeats.register("alerts", STUCK);
+    let mut pauses = Pauses::up_to(ALERTS_IDLE);
     loop {
         heartbeat.tick();
-        let conflicts = announce_conflicts(&maintenance.pool, ALERTS).await.map(|raised| raised == ALERTS);
+        let conflicts = announce_conflicts(&maintenance.pool, ALERTS).await.map(|raised| raised > 0);
         let conflicts = or_later!(conflicts, "conflicts are announced later");
-        let dead = announce_dead(&maintenance.pool, ALERTS).await.map(|raised| raised == ALERTS);
+        let dead = announce_dead(&maintenance.pool, ALERTS).await.map(|raised| raised > 0);
         let dead = or_later!(dead, "dead letters are announced later");
-        if ends(stop, if conflicts || dead { MORE } else { IDLE }).await {
+        if ends(stop, pauses.after(conflicts || dead)).await {
             break;
         }
     }
@@ -119,5 +152,17 @@ async fn log_alerts(maintenance: &Maintenance, raised: i64) {
             }
         }
         Err(error) => throttled!(warn, %error, raised, "alerts were raised; which ones could not be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_while_there_is_nothing_to_do_and_are_short_again_after_work() {
+        let mut pauses = Pauses::up_to(Duration::from_secs(5));
+        let taken = [false, false, false, true, false].map(|more| pauses.after(more).as_millis());
+        assert_eq!(taken, [2000, 4000, 5000, 100, 2000]);
     }
 }

@@ -2,11 +2,16 @@
 
 use super::{SourceId, StoreError, clock::interval_millis, connect::POOLED, error::within};
 use crate::domain::rfc3339;
-use sqlx::{PgPool, Row};
+use sqlx::{
+    PgPool, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+};
 use std::{
     fmt,
     time::{Duration, SystemTime},
 };
+
+type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 const TAKE_DUE: &str = "SELECT id, source, request_id, description, floor(extract(epoch FROM placed_at) * 1000000)::bigint AS placed_at \
     FROM hookfast_data.airalo_take_due($1, $2, $3 * interval '1 millisecond')";
@@ -19,6 +24,11 @@ const DESCRIBED: &str = "SELECT request_id, floor(extract(epoch FROM at) * 10000
     WHERE s.name = $1 AND e.description = $2 \
     UNION ALL SELECT o.request_id, coalesce(o.ordered_at, o.received_at) FROM hookfast_data.airalo_orders o \
     JOIN hookfast_data.sources s ON s.id = o.source_id WHERE s.name = $1 AND o.description = $2) used ORDER BY at DESC LIMIT 1";
+
+const OTHERS: &str = "SELECT o.order_id FROM hookfast_data.airalo_expected e \
+    JOIN hookfast_data.airalo_expected x ON x.source_id = e.source_id AND x.description = e.description AND x.id <> e.id \
+    JOIN hookfast_data.airalo_orders o ON o.source_id = x.source_id AND o.request_id = x.request_id \
+    WHERE e.id = $1 AND o.order_id IS NOT NULL";
 
 /// An order that has a description already.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +60,7 @@ pub async fn last_order_described(
 ) -> Result<Option<DescribedOrder>, StoreError> {
     let asked = async {
         let row = sqlx::query(DESCRIBED).bind(source).bind(description).fetch_optional(pool).await?;
-        let read = |row: sqlx::postgres::PgRow| {
+        let read = |row: PgRow| {
             let micros: i64 = row.try_get("at_micros")?;
             let at = SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs());
             Ok(DescribedOrder { request_id: row.try_get("request_id")?, at })
@@ -89,7 +99,7 @@ pub async fn take_due_orders(
     let sources: Vec<_> = sources.iter().map(|source| source.0).collect();
     let statement = sqlx::query(TAKE_DUE).bind(sources).bind(most).bind(interval_millis(pause)).fetch_all(pool);
     let rows = within(POOLED, "read which orders are overdue", statement).await?;
-    let read = |row: &sqlx::postgres::PgRow| {
+    let read = |row: &PgRow| {
         let micros: i64 = row.try_get("placed_at")?;
         Ok(ExpectedOrder {
             id: row.try_get("id")?,
@@ -135,7 +145,17 @@ pub async fn order_is_of_request(
     within(POOLED, "write down which request an order is of", linking).await.map(drop)
 }
 
+/// Airalo's numbers of the orders that are results of other requests with the same description.
+///
+/// # Errors
+/// Where the database cannot be asked.
+pub async fn orders_of_other_requests(pool: &PgPool, order: i64) -> Result<Vec<String>, StoreError> {
+    let statement = sqlx::query_scalar(OTHERS).bind(order).fetch_all(pool);
+    within(POOLED, "read which orders are of other requests", statement).await
+}
+
 /// Writes down an order that is about to be sent. Until [`order_was_placed`] or [`order_was_refused`] it is unknown.
+/// Answers `None`, and writes nothing, if its description was used before.
 ///
 /// # Errors
 /// Where the database cannot be asked, or has no such source.
@@ -144,17 +164,31 @@ pub async fn order_is_sent(
     source: &str,
     description: &str,
     expected_within: Duration,
+) -> Result<Option<i64>, StoreError> {
+    let placing = place(source, description, expected_within, false);
+    within(POOLED, "write down an order", placing.try_map(|row: PgRow| row.try_get(0)).fetch_one(pool)).await
+}
+
+/// The same also if the description was used before.
+///
+/// # Errors
+/// Where the database cannot be asked, has no such source, or has an unknown order with this description.
+pub async fn order_is_sent_again(
+    pool: &PgPool,
+    source: &str,
+    description: &str,
+    expected_within: Duration,
 ) -> Result<i64, StoreError> {
-    within(
-        POOLED,
-        "write down an order",
-        sqlx::query_scalar("SELECT hookfast_data.airalo_place($1, $2, $3 * interval '1 millisecond')")
-            .bind(source)
-            .bind(description)
-            .bind(interval_millis(expected_within))
-            .fetch_one(pool),
-    )
-    .await
+    let placing = place(source, description, expected_within, true);
+    within(POOLED, "write down an order", placing.try_map(|row: PgRow| row.try_get(0)).fetch_one(pool)).await
+}
+
+fn place<'q>(source: &'q str, description: &'q str, expected_within: Duration, again: bool) -> Query<'q> {
+    sqlx::query("SELECT hookfast_data.airalo_place($1, $2, $3 * interval '1 millisecond', $4)")
+        .bind(source)
+        .bind(description)
+        .bind(interval_millis(expected_within))
+        .bind(again)
 }
 
 /// Airalo took it.

@@ -1,4 +1,5 @@
-//! The index of new events: what finds them is written some seconds after they were stored.
+//! The index of events: what finds them is written some seconds after they were stored, and again for all stored events of
+//! a source that gets another search field.
 
 use super::{Fault, StoreError, connect::POOLED, error::within};
 use crate::domain::SearchTerms;
@@ -15,60 +16,90 @@ const LONGEST_BODY: i32 = 1 << 20;
 
 const BEGIN: &str = "SET LOCAL statement_timeout = '10s'";
 
-const NEXT: &str = "SELECT id, search_fields, body FROM hookfast_data.next_events($1, $2, $3)";
+/// Of stored events that are indexed again: a step of these takes less, since nobody waits for it.
+const MOST_OLDER: i64 = 500;
+
+const NEXT: &str =
+    "SELECT id, search_fields, body, NULL::smallint AS source_id FROM hookfast_data.next_events($1, $2, $3)";
+const NEXT_OLDER: &str = "SELECT id, search_fields, body, source_id FROM hookfast_data.next_older_events($1, $2, $3)";
 
 /// In the order of the index, which is read and written once from left to right.
 const ADD: &str = "INSERT INTO hookfast_data.search_terms (term, event_id) \
     SELECT term, id FROM unnest($1::text[], $2::uuid[]) AS t (term, id) ON CONFLICT DO NOTHING";
 
 const GO_ON: &str = "UPDATE hookfast_data.digest SET upto = $1 WHERE reader = 'terms'";
+const GO_ON_OLDER: &str =
+    "UPDATE hookfast_data.reindexes SET cursor_id = $1, events_read = events_read + $2 WHERE source_id = $3";
 
 /// What marks an event that is not indexed as a whole: no value is empty.
 const MARK: &str = "";
 
-/// Indexes new events, a batch at a time. A batch that fails is tried again in halves, and an event that fails alone is
-/// marked and passed over: it stops no other.
+/// Which events are indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    /// Those that came since the last step.
+    New,
+    /// Those that are stored, again, where a source got a search field: from the newest to the oldest.
+    Older,
+}
+
+/// Indexes events, a batch at a time. A batch that fails is tried again in halves, and an event that fails alone is marked
+/// and passed over: it stops no other.
 #[derive(Debug)]
 pub struct EventIndexer {
+    reads: Reads,
     most: i64,
 }
 
-impl Default for EventIndexer {
-    fn default() -> Self {
-        Self { most: MOST }
-    }
-}
-
 impl EventIndexer {
+    /// For new events.
+    pub fn of_new_events() -> Self {
+        Self { reads: Reads::New, most: MOST }
+    }
+
+    /// For stored events of sources that got a search field.
+    pub fn of_older_events() -> Self {
+        Self { reads: Reads::Older, most: MOST_OLDER }
+    }
+
     /// One batch; answers whether there may be more at once.
     ///
     /// # Errors
     /// Where the database cannot be asked; nothing was indexed then.
     pub async fn step(&mut self, pool: &PgPool) -> Result<bool, StoreError> {
-        match index_events(pool, self.most).await {
+        match index_events(pool, self.reads, self.most).await {
             Ok(batch) => {
-                let more = batch.events == self.most || batch.bytes >= MOST_BYTES;
-                self.most = (2 * self.most).min(MOST);
+                let (more, most) = match self.reads {
+                    Reads::New => (batch.events == self.most || batch.bytes >= MOST_BYTES, MOST),
+                    Reads::Older => (batch.events > 0, MOST_OLDER),
+                };
+                self.most = (2 * self.most).min(most);
                 return Ok(more);
             }
             Err(error) if !may_be_an_event(&error) => return Err(error),
             Err(error) if self.most > 1 => {
-                throttled!(warn, %error, events = self.most, "new events could not be indexed; half of them are tried next");
+                throttled!(warn, %error, events = self.most, "events could not be indexed; half of them are tried next");
                 self.most /= 2;
             }
-            Err(error) => {
-                let why = format!("SQLSTATE {}", error.sqlstate().unwrap_or_default());
-                let passing = sqlx::query_scalar("SELECT hookfast_data.pass_over_event($1)").bind(why).fetch_one(pool);
-                let event: Option<Uuid> = within(POOLED, "pass over an event", passing).await?;
-                if let Some(event) = event {
-                    tracing::error!(
-                        %error, %event,
-                        "an event cannot be indexed and is passed over; hookfast.find does not find it by its payload"
-                    );
-                }
-            }
+            Err(error) => self.pass_over(pool, error).await?,
         }
         Ok(true)
+    }
+
+    async fn pass_over(&self, pool: &PgPool, error: StoreError) -> Result<(), StoreError> {
+        let why = format!("SQLSTATE {}", error.sqlstate().unwrap_or_default());
+        let passing = sqlx::query_scalar(match self.reads {
+            Reads::New => "SELECT hookfast_data.pass_over_event($1)",
+            Reads::Older => "SELECT hookfast_data.pass_over_older_event($1)",
+        });
+        let event: Option<Uuid> = within(POOLED, "pass over an event", passing.bind(why).fetch_one(pool)).await?;
+        if let Some(event) = event {
+            tracing::error!(
+                %error, %event,
+                "an event cannot be indexed and is passed over; hookfast.find does not find it by its payload"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -86,10 +117,10 @@ struct Batch {
 }
 
 /// Ends the transaction before it answers: as long as it is open, nobody else indexes.
-async fn index_events(pool: &PgPool, most: i64) -> Result<Batch, StoreError> {
+async fn index_events(pool: &PgPool, reads: Reads, most: i64) -> Result<Batch, StoreError> {
     let indexing = async {
         let mut transaction = pool.begin().await?;
-        match index_batch(&mut transaction, most).await {
+        match index_batch(&mut transaction, reads, most).await {
             Ok(batch) => transaction.commit().await.map(|()| batch),
             Err(error) => {
                 transaction.rollback().await?;
@@ -97,14 +128,15 @@ async fn index_events(pool: &PgPool, most: i64) -> Result<Batch, StoreError> {
             }
         }
     };
-    within(POOLED, "index new events", indexing).await
+    within(POOLED, "index events", indexing).await
 }
 
-async fn index_batch(connection: &mut PgConnection, most: i64) -> Result<Batch, sqlx::Error> {
+async fn index_batch(connection: &mut PgConnection, reads: Reads, most: i64) -> Result<Batch, sqlx::Error> {
     sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
-    let rows = sqlx::query(NEXT).bind(most).bind(MOST_BYTES).bind(LONGEST_BODY).fetch_all(&mut *connection).await?;
+    let next = if reads == Reads::New { NEXT } else { NEXT_OLDER };
+    let rows = sqlx::query(next).bind(most).bind(MOST_BYTES).bind(LONGEST_BODY).fetch_all(&mut *connection).await?;
     let Some(last) = rows.last() else { return Ok(Batch::default()) };
-    let last: Uuid = last.try_get("id")?;
+    let (last, source): (Uuid, Option<i16>) = (last.try_get("id")?, last.try_get("source_id")?);
     let mut batch = Batch::default();
     let mut found: Vec<(String, Uuid)> = Vec::new();
     for row in &rows {
@@ -123,6 +155,11 @@ async fn index_batch(connection: &mut PgConnection, most: i64) -> Result<Batch, 
     found.sort_unstable();
     let (terms, events): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     sqlx::query(ADD).bind(terms).bind(events).execute(&mut *connection).await?;
-    sqlx::query(GO_ON).bind(last).execute(&mut *connection).await?;
+    match source {
+        None => sqlx::query(GO_ON).bind(last).execute(&mut *connection).await?,
+        Some(source) => {
+            sqlx::query(GO_ON_OLDER).bind(last).bind(batch.events).bind(source).execute(&mut *connection).await?
+        }
+    };
     Ok(batch)
 }

@@ -35,8 +35,9 @@ pub(super) const INDEXES: [(&str, &str); 9] = [
 
 /// Each partitioned index that a migration made on the parent alone: table, the end of its pieces' names, what a piece
 /// is on.
-pub(super) const PARTITIONED: [(&str, &str, &str); 3] = [
+pub(super) const PARTITIONED: [(&str, &str, &str); 4] = [
     ("events", "conflicts", "(id) WHERE conflicts_with IS NOT NULL"),
+    ("events", "conflicting", "(conflicts_with) WHERE conflicts_with IS NOT NULL"),
     ("events", "news", "(id) WHERE origin = 'hookfast'"),
     ("attempts", "failed", "(finished_at) WHERE outcome IN ('retry', 'dead', 'lost')"),
 ];

@@ -68,7 +68,9 @@ const KNOWN_SOURCE: &str = "SELECT s.id, (s.kind, s.secret_fields, s.search_fiel
 
 /// Not one INSERT … ON CONFLICT DO UPDATE: that takes a number of the sequence, which is short, at every start.
 const REGISTER_SOURCE: &str = "WITH renewed AS ( \
-        UPDATE hookfast_data.sources s SET kind = $2, secret_fields = $3, search_fields = $4 WHERE s.name = $1 RETURNING s.id) \
+        UPDATE hookfast_data.sources s SET kind = $2, secret_fields = $3, search_fields = $4 FROM hookfast_data.sources old \
+        WHERE s.name = $1 AND old.id = s.id RETURNING s.id, \
+            CASE WHEN NOT old.search_fields @> s.search_fields THEN hookfast_data.request_reindex(s.id) END AS reindex) \
     INSERT INTO hookfast_data.sources AS s (name, kind, secret_fields, search_fields) \
     SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM renewed) ON CONFLICT (name) DO NOTHING";
 

@@ -55,6 +55,10 @@ impl Story {
             ("OTHER_DELIVERY_ID", "SELECT '103'"),
             ("DELIVERY_ID", "SELECT '102'"),
             (
+                "CONFLICT_EVENT_ID",
+                "SELECT event_id::text FROM hookfast_data.idempotency_keys WHERE key = 'order:request-1:completed#conflict:x'",
+            ),
+            (
                 "ERASED_EVENT_ID",
                 "SELECT event_id::text FROM hookfast_data.idempotency_keys WHERE key = 'order:request-6:completed'",
             ),

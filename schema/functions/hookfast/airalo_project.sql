@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast.airalo_project(event hookfast.event) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = event.source AND s.kind = 'airalo');

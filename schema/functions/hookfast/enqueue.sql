@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.enqueue(
     source text, type text, payload jsonb, idempotency_key text DEFAULT NULL,
     headers jsonb DEFAULT '{}', topic text DEFAULT NULL, key_expires_in interval DEFAULT NULL) RETURNS uuid
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -35,9 +36,8 @@ BEGIN
         RAISE 'the payload is null; nothing was enqueued'
             USING ERRCODE = '22004', HINT = 'A JSON null is written ''null''.';
     END IF;
-    IF octet_length(key) > 200 OR key = '' OR position('#conflict:' IN key) > 0 THEN
-        key := 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex');
-    END IF;
+    key := CASE WHEN key = '' OR position('#conflict:' IN key) > 0
+        THEN 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex') ELSE hookfast_data.bounded_key(key) END;
     PERFORM hookfast_data.ensure_day(event);
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     VALUES (from_source.id, key, event, fingerprint, now() + enqueue.key_expires_in)
@@ -80,8 +80,11 @@ BEGIN
         AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, event_type));
     -- Here and not by whoever reads new events: this may commit at any time.
     IF from_source.search_fields <> '{}' THEN
+        -- A longer one is marked and not read, as the body of a webhook is (src/store/index_events.rs).
         INSERT INTO hookfast_data.search_terms (term, event_id)
-        SELECT t, event FROM hookfast_data.terms(enqueue.payload, from_source.search_fields) t ON CONFLICT DO NOTHING;
+        SELECT t, event FROM unnest(CASE WHEN octet_length(body) > 1048576 THEN '{""}'
+            ELSE ARRAY(SELECT hookfast_data.terms(enqueue.payload, from_source.search_fields)) END) t
+        ON CONFLICT DO NOTHING;
     END IF;
     IF first_event IS NOT NULL THEN
         PERFORM hookfast_data.news_of_conflict(event);

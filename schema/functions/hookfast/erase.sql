@@ -13,6 +13,13 @@ BEGIN
             USING ERRCODE = 'HF006',
                 HINT = 'hookfast.explain says to whom. Let it be delivered, or discard the delivery first.';
     END IF;
+    PERFORM FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
+        WHERE d.event_id = erase.event_id AND d.ordering_key IS NOT NULL AND h.on_dead = 'hold' LIMIT 1;
+    IF FOUND THEN
+        RAISE 'event % is a dead letter that holds back what comes after it; nothing was changed', erase.event_id
+            USING ERRCODE = 'HF006',
+                HINT = 'Its ordering key is a part of its payload. Retry or discard the dead letter first.';
+    END IF;
     IF hookfast_data.erase_events(ARRAY[erase.event_id]) = 0 THEN
         RAISE 'no event with the id % has a payload; nothing was changed', erase.event_id
             USING ERRCODE = 'HF004', HINT = 'It may be erased already, or have left by retention.';

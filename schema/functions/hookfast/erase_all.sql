@@ -34,7 +34,10 @@ BEGIN
             AND (erase_all.type IS NULL OR hookfast_data.type_matches(erase_all.type, e.type))
             AND (erase_all.payload IS NULL OR hookfast_data.payload_matches(e.body, erase_all.payload))
         ORDER BY e.id);
-    owed := ARRAY(SELECT DISTINCT o.event_id FROM hookfast_data.outbox o WHERE o.event_id = ANY (events));
+    -- A dead letter that holds back what comes after it does so by its ordering key, a value of its payload.
+    owed := ARRAY(SELECT o.event_id FROM hookfast_data.outbox o WHERE o.event_id = ANY (events)
+        UNION SELECT d.event_id FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
+        WHERE d.event_id = ANY (events) AND d.ordering_key IS NOT NULL AND h.on_dead = 'hold');
     kept := ARRAY(SELECT h.event_id FROM hookfast_data.holds h WHERE h.event_id = ANY (events));
     events := ARRAY(SELECT e FROM unnest(events) e EXCEPT SELECT o FROM unnest(owed || kept) o ORDER BY 1);
     matching := cardinality(events);

@@ -8,6 +8,8 @@ DECLARE
     policy jsonb := (SELECT h.retry FROM hookfast_data.handlers h WHERE h.id = held.handler_id);
     gone text := CASE WHEN fail.dead THEN 'refused' WHEN held.tries_left <= 1 THEN 'tries_used' END;
     failures integer := greatest(1, hookfast_data.retry_tries(policy) - held.tries_left + 1);
+    took numeric := (SELECT extract(epoch FROM clock_timestamp() - l.registered_at) * 1000
+        FROM hookfast_data.leases l WHERE l.id = fail.lease_id);
 BEGIN
     IF gone IS NULL THEN
         UPDATE hookfast_data.outbox o SET locked_by = NULL, tries_left = o.tries_left - 1,
@@ -24,13 +26,12 @@ BEGIN
     INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, lease_id,
         error)
     SELECT held.event_id, held.id, held.attempt, held.handler_id, CASE WHEN gone IS NULL THEN 'retry' ELSE 'dead' END,
-        least(2147483647, extract(epoch FROM clock_timestamp() - l.registered_at) * 1000)::integer, l.id,
-            left(fail.error, 2000)
-    FROM hookfast_data.leases l WHERE l.id = fail.lease_id
+        least(2147483647, took)::integer, fail.lease_id, left(fail.error, 2000)
     ON CONFLICT DO NOTHING;
     INSERT INTO hookfast_data.counts (subject, counter)
-    SELECT 'handler:' || h.name, CASE WHEN gone IS NULL THEN 'retry' ELSE 'dead' END FROM hookfast_data.handlers h
-        WHERE h.id = held.handler_id;
+    SELECT 'handler:' || h.name, c FROM hookfast_data.handlers h
+    CROSS JOIN unnest(ARRAY[CASE WHEN gone IS NULL THEN 'retry' ELSE 'dead' END,
+        hookfast_data.duration_counter(took)]) c WHERE h.id = held.handler_id;
     IF gone IS NOT NULL AND held.ordering_key <> '' THEN
         PERFORM hookfast_data.wake(held.handler_id, ARRAY[held.ordering_key]);
     END IF;

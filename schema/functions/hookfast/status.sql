@@ -15,8 +15,11 @@ BEGIN ATOMIC
         coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
     FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
     UNION ALL
-    SELECT 'source', s.source, CASE s.state WHEN 'ok' THEN 'ok' WHEN 'all_rejected' THEN 'warn' ELSE 'bad' END,
+    SELECT 'source', s.source, CASE WHEN s.state = 'ok' AND NOT j.mostly_not_json THEN 'ok'
+            WHEN s.state IN ('ok', 'all_rejected') THEN 'warn' ELSE 'bad' END,
         CASE s.state WHEN 'ok' THEN '' ELSE s.state || ': ' END
+            || CASE WHEN j.mostly_not_json THEN 'most bodies are not JSON, so their payload is null: choose '
+                'application/json in the sender''s settings; ' ELSE '' END
             || CASE s.state WHEN 'all_rejected' THEN 'the last '
                 || hookfast_data.counted(s.rejected_in_a_row, 'request was rejected', 'requests were rejected')
                 || ', and none was genuine since; ' ELSE '' END
@@ -27,7 +30,10 @@ BEGIN ATOMIC
             || CASE WHEN s.conflicts_last_hour > 0
                 THEN ', ' || hookfast_data.counted(s.conflicts_last_hour, 'conflict', 'conflicts') ELSE '' END
             || CASE WHEN s.quarantined > 0 THEN ', ' || s.quarantined || ' in quarantine' ELSE '' END
-    FROM hookfast.source_health s WHERE s.kind <> 'hookfast'
+    FROM hookfast.source_health s
+    CROSS JOIN LATERAL (SELECT s.not_json_last_hour >= 3
+        AND 2 * s.not_json_last_hour > s.last_hour + s.duplicates_last_hour AS mostly_not_json) j
+    WHERE s.kind <> 'hookfast'
     UNION ALL
     SELECT x.area, o.source, 'warn', x.says
     FROM hookfast.order_health o CROSS JOIN LATERAL (VALUES
@@ -63,6 +69,11 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'replay', r.replay_id || ' to ' || r.handler, 'ok', r.state || ', ' || r.replayed || ' of ' || r.matching
     FROM hookfast.replays r WHERE r.state IN ('running', 'paused')
+    UNION ALL
+    SELECT 'search', x.source, 'ok', 'stored events are indexed again by new search fields, from the newest: '
+        || x.events_read || coalesce(' of about ' || x.events_total, '') || ' read'
+        || coalesce(', complete since ' || to_char(x.complete_since, 'YYYY-MM-DD HH24:MI'), '')
+    FROM hookfast.reindexes x WHERE x.state <> 'done'
     UNION ALL
     SELECT 'storage', 'database', CASE WHEN max(t.oldest_snapshot_age) > 10000000 THEN 'warn' ELSE 'ok' END,
         pg_catalog.pg_size_pretty(sum(t.bytes)) || CASE WHEN max(t.oldest_snapshot_age) > 1000000

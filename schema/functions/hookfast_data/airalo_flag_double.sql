@@ -1,4 +1,5 @@
--- More than one completed order with a description that is awaited: each is a possible double of the others.
+-- More than one completed order with a description that is awaited: each is a possible double of the others. Whoever
+-- calls it holds the lock of the description: without it two results at once would not see each other.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_flag_double(of_source smallint, of_description text) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE hookfast_data.airalo_orders o SET conflicts = d.conflicts FROM (

@@ -7,14 +7,8 @@ DECLARE
     by_request bigint;
     by_order bigint;
 BEGIN
-    -- Neither may have a row yet, so that they are locked by their hash: 256 locks in all.
-    PERFORM hookfast_data.lock('airalo order ' || l.stripe) FROM (
-        SELECT hashtextextended(concat_ws(':', of_source, 'request', of_request), 0) & 255 AS stripe
-            WHERE of_request IS NOT NULL
-        UNION SELECT hashtextextended(concat_ws(':', of_source, 'order', of_order), 0) & 255
-            WHERE of_order IS NOT NULL
-        ORDER BY 1
-    ) l;
+    PERFORM hookfast_data.airalo_lock(ARRAY[hookfast_data.airalo_lock_name(of_source, 'request', of_request),
+        hookfast_data.airalo_lock_name(of_source, 'order', of_order)]);
     SELECT o.id INTO by_request FROM hookfast_data.airalo_orders o
         WHERE o.source_id = of_source AND o.request_id = of_request FOR UPDATE;
     SELECT o.id INTO by_order FROM hookfast_data.airalo_orders o

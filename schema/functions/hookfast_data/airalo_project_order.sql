@@ -4,21 +4,15 @@ CREATE OR REPLACE FUNCTION hookfast_data.airalo_project_order(of_source smallint
 DECLARE
     outcome text := split_part(event.type, '.', 3);
     is_conflict boolean := event.conflicts_with IS NOT NULL;
-    in_data boolean := jsonb_typeof(event.payload -> 'data') = 'object'
-        AND (outcome = 'failed' OR jsonb_typeof(event.payload #> '{data,sims,0}') IS NOT NULL);
-    result jsonb := hookfast_data.airalo_flat(CASE WHEN in_data THEN event.payload -> 'data' ELSE event.payload END);
+    result jsonb := hookfast_data.airalo_result(outcome, event.payload);
     new hookfast_data.airalo_orders;
     known hookfast_data.airalo_orders;
     first_order text;
     row_id bigint;
 BEGIN
     new.source_id := of_source;
-    new.request_id := CASE WHEN jsonb_typeof(event.payload -> 'request_id') = 'string'
-        THEN nullif(left(event.payload ->> 'request_id', 200), '') END;
-    new.request_id := coalesce(new.request_id, CASE WHEN jsonb_typeof(event.payload #> '{data,request_id}') = 'string'
-        THEN nullif(left(event.payload #>> '{data,request_id}', 200), '') END);
-    new.order_id := coalesce(hookfast_data.airalo_text(result, 'id'),
-        hookfast_data.airalo_text(event.payload -> 'data', 'id'));
+    new.request_id := hookfast_data.airalo_request_id(event.payload);
+    new.order_id := hookfast_data.airalo_order_id(outcome, event.payload);
     IF new.request_id IS NULL AND new.order_id IS NULL THEN
         IF outcome = 'completed' AND jsonb_path_exists(result, '$.sims[*].iccid ? (@ != "" && @ != null)') THEN
             RAISE 'the order has neither a request_id nor an id: nothing of event % was written', event.event_id
@@ -27,6 +21,7 @@ BEGIN
         -- It says no more than that something came to nothing.
         RETURN NULL;
     END IF;
+    PERFORM hookfast_data.airalo_lock_result(of_source, event);
     new.state := outcome;
     new.rank := CASE WHEN outcome = 'failed' THEN 1 WHEN is_conflict THEN 2 ELSE 3 END;
     new.code := hookfast_data.airalo_text(result, 'code');
@@ -96,8 +91,7 @@ BEGIN
             direct_apple_installation_url, confirmation_code, msisdn, apn_type, apn_value, is_roaming, event_id,
                 received_at)
         SELECT DISTINCT ON (2) of_source, hookfast_data.airalo_text(sim, 'iccid'), row_id,
-            coalesce(hookfast_data.airalo_text(result, 'id'), hookfast_data.airalo_text(event.payload -> 'data', 'id')),
-                is_conflict, hookfast_data.airalo_text(sim, 'id'),
+            hookfast_data.airalo_order_id(outcome, event.payload), is_conflict, hookfast_data.airalo_text(sim, 'id'),
             sim ->> 'lpa', sim ->> 'matching_id', sim ->> 'qrcode', sim ->> 'qrcode_url',
                 sim ->> 'direct_apple_installation_url', sim ->> 'confirmation_code',
             sim ->> 'msisdn', sim ->> 'apn_type', sim ->> 'apn_value',

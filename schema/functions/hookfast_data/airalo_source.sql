@@ -8,7 +8,8 @@ BEGIN
         RAISE '%; nothing was changed', CASE WHEN source IS NOT NULL THEN 'no source of kind airalo is named ' || source
             WHEN cardinality(ids) = 0 THEN 'there is no source of kind airalo'
                 ELSE 'there are several sources of kind airalo' END
-            USING ERRCODE = 'HF004', HINT = 'The names are in hookfast.source_health; say which with source => ''…''.';
+            USING ERRCODE = 'HF004',
+                HINT = 'The names are in hookfast.source_health; say which with source => ''…''.';
     END IF;
     RETURN ids[1];
 END $$;

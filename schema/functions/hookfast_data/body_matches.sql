@@ -2,6 +2,7 @@
 -- passes for an escape; everything else can still be found.
 CREATE OR REPLACE FUNCTION hookfast_data.body_matches(body bytea, pattern text) RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     RETURN convert_from(body, 'UTF8') ~ pattern;

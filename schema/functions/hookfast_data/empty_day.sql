@@ -35,6 +35,10 @@ BEGIN
     IF NOT hookfast_data.put_back_day(suffix, since, upto, copied_since) THEN
         RAISE lock_not_available;
     END IF;
+    -- What is reported of conflicts goes back seven days.
+    DELETE FROM hookfast_data.acknowledgements a
+        WHERE a.event_id < upto AND a.acknowledged_at < clock_timestamp() - interval '7 days'
+        AND NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = a.event_id);
     DROP TABLE IF EXISTS hookfast_data.leaving_survivors, hookfast_data.leaving_events,
         hookfast_data.leaving_attempts, hookfast_data.leaving_search_terms;
     PERFORM hookfast_data.log('retention.day', empty_day.day::text,

@@ -13,15 +13,17 @@ BEGIN
     SELECT coalesce(array_agg(g.id), '{}') INTO erased FROM gone g;
     DELETE FROM hookfast_data.search_terms t WHERE t.event_id = ANY (erased);
     UPDATE hookfast_data.attempts a SET error = 'was erased' WHERE a.event_id = ANY (erased) AND a.error IS NOT NULL;
-    UPDATE hookfast_data.dead_letters d SET last_error = 'was erased'
-        WHERE d.event_id = ANY (erased) AND d.last_error IS NOT NULL;
+    -- The ordering key is a value of the payload. A dead letter that holds its key is not erased (hookfast.erase).
+    UPDATE hookfast_data.dead_letters d SET ordering_key = NULL,
+            last_error = CASE WHEN d.last_error IS NOT NULL THEN 'was erased' END
+        WHERE d.event_id = ANY (erased) AND num_nonnulls(d.ordering_key, d.last_error) > 0;
     -- The news of a dead letter repeats its error.
     UPDATE hookfast_data.events n
         SET body = convert_to((convert_from(n.body, 'UTF8')::jsonb || '{"error": "was erased"}')::text, 'UTF8')
     FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'
     JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt
     WHERE a.event_id = ANY (erased) AND n.id = k.event_id AND convert_from(n.body, 'UTF8')::jsonb ? 'error';
-    -- And what is kept of them elsewhere (0022).
+    -- And what is kept of them elsewhere.
     PERFORM hookfast_data.airalo_erased(erased);
     RETURN cardinality(erased);
 END $$;

@@ -18,6 +18,10 @@ BEGIN
         SELECT k.event_id FROM hookfast_data.sources s JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id
             AND k.key = found.term
         UNION ALL
+        -- A conflict may be one by the second key of the first event.
+        SELECT k.event_id FROM hookfast_data.sources s JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id
+            AND k.key >= found.term || '#conflict:' AND k.key < found.term || '#conflict;'
+        UNION ALL
         SELECT t.event_id FROM hookfast_data.search_terms t WHERE t.term = left(found.term, 200) AND t.term <> '');
     WITH patterns AS MATERIALIZED (
         SELECT s.id, hookfast_data.term_pattern(s.search_fields, found.term) AS pattern FROM hookfast_data.sources s
@@ -57,6 +61,8 @@ BEGIN
     -- And what conflicts with any of these.
     RETURN QUERY
     SELECT o FROM unnest(ours) o
+    UNION
+    SELECT e.id FROM hookfast_data.events e WHERE e.conflicts_with = ANY (ours)
     UNION
     SELECT k.event_id FROM unnest(ours) o
     CROSS JOIN LATERAL (SELECT e.source_id, e.idempotency_key FROM hookfast_data.events e WHERE e.id = o) e

@@ -1,6 +1,6 @@
 -- Every letter as itself, or as \u with its code (two of them beyond the basic plane).
 CREATE OR REPLACE FUNCTION hookfast_data.json_pattern(content text, any_case boolean) RETURNS text
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT string_agg('(?:' || p.pattern || ')', '' ORDER BY p.n)
     FROM (

@@ -1,5 +1,4 @@
--- The reader has failed at this event alone. It must not stop the others, so it is marked as not indexed (where even
--- that can be stored), and the audit log says why.
+-- The reader has failed at this event alone. It must not stop the others.
 CREATE OR REPLACE FUNCTION hookfast_data.pass_over_event(why text) RETURNS uuid
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -7,7 +6,6 @@ DECLARE
     since uuid;
     bound uuid;
     event uuid;
-    marked boolean := true;
 BEGIN
     SELECT d.upto INTO since FROM hookfast_data.digest d WHERE d.reader = 'terms' FOR UPDATE;
     bound := hookfast_data.committed_upto();
@@ -15,13 +13,8 @@ BEGIN
     IF event IS NULL THEN
         RETURN NULL;
     END IF;
-    BEGIN
-        INSERT INTO hookfast_data.search_terms (term, event_id) VALUES ('', event) ON CONFLICT DO NOTHING;
-    EXCEPTION WHEN OTHERS THEN
-        marked := false;
-    END;
+    PERFORM hookfast_data.mark_not_indexed(event, why);
     UPDATE hookfast_data.digest d SET upto = event WHERE d.reader = 'terms';
-    PERFORM hookfast_data.log('event.not_indexed', event::text, jsonb_build_object('why', why, 'marked', marked));
     RETURN event;
 END $$;
 COMMENT ON FUNCTION hookfast_data.pass_over_event IS

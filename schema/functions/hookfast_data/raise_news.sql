@@ -6,6 +6,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.raise_news(type text, key text, payload
 #variable_conflict use_column
 DECLARE
     event uuid := hookfast_data.new_event_id();
+    bounded text := hookfast_data.bounded_key(raise_news.key);
     taken uuid;
 BEGIN
     PERFORM FROM hookfast_data.news_types n WHERE n.type = raise_news.type;
@@ -13,14 +14,14 @@ BEGIN
         RAISE 'no news is of type %', raise_news.type;
     END IF;
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, expires_at)
-    SELECT s.id, left(raise_news.key, 200), event, now() + interval '90 days' FROM hookfast_data.sources s
+    SELECT s.id, bounded, event, now() + interval '90 days' FROM hookfast_data.sources s
         WHERE s.name = raise_news.source
     ON CONFLICT (source_id, key) DO NOTHING RETURNING k.event_id INTO taken;
     IF taken IS NULL THEN
         RETURN NULL;
     END IF;
     INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body)
-    SELECT event, s.id, r.version, raise_news.type, 'hookfast', left(raise_news.key, 200), '{}',
+    SELECT event, s.id, r.version, raise_news.type, 'hookfast', bounded, '{}',
         convert_to(jsonb_strip_nulls(raise_news.payload)::text, 'UTF8')
     FROM hookfast_data.sources s, hookfast_data.registry r WHERE s.name = raise_news.source;
     INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, due_at, ordering_key)

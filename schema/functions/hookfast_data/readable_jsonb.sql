@@ -2,6 +2,7 @@
 -- not in UTF8. What is no character becomes U+FFFD, and where it has to be, the others are written out.
 CREATE OR REPLACE FUNCTION hookfast_data.readable_jsonb(body bytea) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     unknown text := convert_from('\xefbfbd', 'UTF8');

@@ -1,7 +1,7 @@
 -- A member's name, a colon, the value. No nesting is looked at: a body is read once, whatever its depth. Only the first
 -- 200 characters of a value count, as in hookfast_data.search_terms.
 CREATE OR REPLACE FUNCTION hookfast_data.term_pattern(fields text[], term text) RETURNS text
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
     SELECT '"(?:' || string_agg(hookfast_data.json_pattern(f, true), '|') || ')"[ \t\r\n]*:[ \t\r\n]*(?:"'
         || hookfast_data.json_pattern(left(term, 200), false)

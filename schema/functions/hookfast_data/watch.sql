@@ -62,10 +62,15 @@ BEGIN
             HAVING sum(u.events) >= 10 AND sum(u.events) * 10 > max(u.of_events)
             UNION ALL
             SELECT 'hookfast.quarantine.full', s.name, jsonb_build_object('source', s.name,
-                'rows', (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id AND q.answered))
-            FROM hookfast_data.sources s WHERE EXISTS (SELECT FROM hookfast_data.rollups r WHERE r.subject = 'source:'
-                || s.name
-                AND r.counter = 'quarantine_full' AND r.minute > clock_timestamp() - interval '10 minutes')
+                'rows', (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id AND q.answered),
+                'no_room', r.no_room, 'too_fast', r.too_fast)
+            FROM hookfast_data.sources s CROSS JOIN LATERAL (
+                SELECT sum(x.value) FILTER (WHERE x.counter = 'quarantine_full') AS no_room,
+                    sum(x.value) FILTER (WHERE x.counter = 'quarantine_busy') AS too_fast
+                FROM hookfast_data.rollups x WHERE x.subject = 'source:' || s.name
+                    AND x.counter IN ('quarantine_full', 'quarantine_busy')
+                    AND x.minute > clock_timestamp() - interval '10 minutes') r
+            WHERE num_nonnulls(r.no_room, r.too_fast) > 0
         ),
         ended AS (
             DELETE FROM hookfast_data.conditions c WHERE NOT EXISTS (SELECT FROM wrong w WHERE w.news = c.news

@@ -30,7 +30,9 @@ SELECT
     coalesce(e.placed_at, u.placed_at) AS placed_at,
     coalesce(e.expected_by, u.expected_by) AS expected_by,
     coalesce(e.overdue_at, u.overdue_at) AS overdue_at,
-    coalesce(e.checked_says, u.checked_says) AS checked_says
+    coalesce(e.checked_says, u.checked_says) AS checked_says,
+    (SELECT max(k.acknowledged_at) FROM hookfast_data.acknowledgements k WHERE k.event_id = ANY (o.conflicts)
+        HAVING count(*) = cardinality(o.conflicts)) AS acknowledged_at
 FROM hookfast_data.airalo_orders o JOIN hookfast_data.sources s ON s.id = o.source_id
 LEFT JOIN hookfast_data.airalo_expected e ON e.source_id = o.source_id AND e.request_id = o.request_id
 LEFT JOIN hookfast_data.airalo_expected u ON u.source_id = o.source_id AND u.description = o.description
@@ -65,7 +67,9 @@ SELECT
     e.placed_at,
     e.expected_by,
     e.overdue_at,
-    e.checked_says
+    e.checked_says,
+    (SELECT max(k.acknowledged_at) FROM hookfast_data.acknowledgements k WHERE k.event_id = ANY (o.conflicts)
+        HAVING count(*) = cardinality(o.conflicts))
 FROM hookfast_data.airalo_orders o JOIN hookfast_data.sources s ON s.id = o.source_id
 LEFT JOIN hookfast_data.airalo_expected e ON e.source_id = o.source_id AND e.request_id = o.request_id
 WHERE o.description IS NULL
@@ -98,7 +102,8 @@ SELECT
     e.placed_at,
     e.expected_by,
     e.overdue_at,
-    e.checked_says
+    e.checked_says,
+    NULL
 FROM hookfast_data.airalo_expected e JOIN hookfast_data.sources s ON s.id = e.source_id
 WHERE e.check_at IS NOT NULL
     AND NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o

@@ -8,8 +8,11 @@ SELECT
     e.conflicts_with AS first_event_id,
     (SELECT f.received_at FROM hookfast_data.events f WHERE f.id = e.conflicts_with) AS first_received_at,
     (SELECT f.payload FROM hookfast.events f WHERE f.event_id = e.id) AS payload,
-    (SELECT f.payload FROM hookfast.events f WHERE f.event_id = e.conflicts_with) AS first_payload
+    (SELECT f.payload FROM hookfast.events f WHERE f.event_id = e.conflicts_with) AS first_payload,
+    k.acknowledged_at,
+    k.acknowledged_by
 FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
+LEFT JOIN hookfast_data.acknowledgements k ON k.event_id = e.id
 WHERE e.conflicts_with IS NOT NULL;
 COMMENT ON VIEW hookfast.conflicts IS
     'Events that have another''s key and other content, beside the first: a possible double purchase each';

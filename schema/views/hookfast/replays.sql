@@ -15,7 +15,7 @@ SELECT
         THEN '***' END AS payload,
     r.new_webhook_id,
     r.asked_by,
-    r.why,
+    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN r.why ELSE '***' END AS why,
     r.asked_at,
     r.stepped_at,
     r.ended_at

@@ -17,7 +17,9 @@ SELECT
     (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id) AS quarantined,
     c.rejected_in_a_row,
     c.rejected_since,
-    c.rejected_until
+    c.rejected_until,
+    (SELECT coalesce(sum(r.value), 0)::bigint FROM hookfast_data.rollups r WHERE r.subject = 'source:' || s.name
+        AND r.counter = 'not_json' AND r.minute > statement_timestamp() - interval '1 hour') AS not_json_last_hour
 FROM hookfast_data.sources s CROSS JOIN LATERAL hookfast_data.source_counts(s.name) c;
 COMMENT ON VIEW hookfast.source_health IS
     'One row a source: ok, silent (at this time of the day ten or more are usual since the last), rejecting '

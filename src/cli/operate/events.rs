@@ -205,7 +205,8 @@ impl Events {
 /// What finds no event.
 async fn nothing(shell: Shell, text: &str) -> anyhow::Result<ExitCode> {
     complain(&format!(
-        "no event is found by '{}'\nhint: it looks for event ids, idempotency keys and the search fields of sources, whole and as they are written; `hookfast events` lists",
+        "no event is found by '{}'\nhint: it looks for event ids, idempotency keys and the members that `search_fields` of the source names in the configuration, whole and as they are written. \
+         After a field is added, stored events are indexed again: hookfast.reindexes shows how far. `hookfast events` lists",
         table::plain(text, false)
     ));
     shell.close(ExitCode::FAILURE).await

@@ -10,7 +10,34 @@ use std::process::ExitCode;
 /// Events that have another's key and other content: a possible double purchase each. The newest first; `hookfast
 /// events show EVENT_ID` has both payloads.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Conflicts {
+    #[command(subcommand)]
+    act: Option<ConflictAct>,
+    #[command(flatten)]
+    list: ConflictList,
+}
+
+#[derive(clap::Subcommand)]
+enum ConflictAct {
+    /// Records that somebody has dealt with a conflict or a possible double purchase: the status reports it no longer.
+    Acknowledge(Acknowledge),
+}
+
+#[derive(clap::Args)]
+struct Acknowledge {
+    /// Any event of the conflict.
+    #[arg(value_name = "EVENT_ID")]
+    event: String,
+    /// What was done, for the log of operators.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct ConflictList {
     /// Only of this source.
     #[arg(long)]
     source: Option<String>,
@@ -22,14 +49,29 @@ pub(in crate::cli) struct Conflicts {
 
 impl Conflicts {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.act {
+            Some(ConflictAct::Acknowledge(Acknowledge { event, why, output })) => {
+                let call = Call::act("acknowledge")
+                    .with("event_id", Some(Bind::id(&event)))
+                    .with("why", Some(Bind::text(why)));
+                shell::open(output).await?.act(call, &format!("conflict of event {event}: acknowledged")).await
+            }
+            None => self.list.run().await,
+        }
+    }
+}
+
+impl ConflictList {
+    async fn run(self) -> anyhow::Result<ExitCode> {
         let list = List::of(
             "conflicts",
-            "event_id, source, type, received_at, idempotency_key, first_event_id, first_received_at",
+            "event_id, source, type, received_at, idempotency_key, first_event_id, first_received_at, acknowledged_at, acknowledged_by",
             "event_id DESC",
         )
         .is("source", self.source.map(Bind::text))
         .below("event_id", self.page.event());
-        let columns = ["received_at", "event_id", "source", "type", "first_event_id", "first_received_at"];
+        let columns =
+            ["received_at", "event_id", "source", "type", "first_event_id", "first_received_at", "acknowledged_at"];
         shell::open(self.output).await?.page(list, &self.page, "event_id", &columns, "no conflicts").await
     }
 }

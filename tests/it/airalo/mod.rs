@@ -3,6 +3,7 @@
 mod api;
 mod books;
 mod command;
+mod doubles;
 mod payloads;
 mod projection;
 mod reconciliation;

@@ -1,12 +1,16 @@
 //! What is kept of notifications: in whatever order and however often they come, what they leave is the same.
 
-use crate::support::postgres::{self, Database};
+use crate::support::{
+    postgres::{self, Database},
+    wait_until,
+};
 use hookfast::sources::{
     SourceKind,
     airalo::{Airalo, sample},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use std::sync::Arc;
 
 /// Events that are brought in by hand, as the `sql` handler brings them.
 struct Projection {
@@ -53,6 +57,15 @@ impl Projection {
     }
 
     async fn try_bring(&self, source: &str, event: &Event) -> Result<(), sqlx::Error> {
+        self.try_bring_in(&mut *self.pool.acquire().await?, source, event).await
+    }
+
+    async fn try_bring_in(
+        &self,
+        connection: &mut PgConnection,
+        source: &str,
+        event: &Event,
+    ) -> Result<(), sqlx::Error> {
         let described = Airalo.describe(None, &axum::http::HeaderMap::new(), &event.body);
         let conflict = if event.conflict { ".conflict" } else { "" };
         sqlx::query(
@@ -66,7 +79,7 @@ impl Projection {
         .bind(conflict)
         .bind(&event.body)
         .bind(source)
-        .execute(&self.pool)
+        .execute(connection)
         .await
         .map(drop)
     }
@@ -389,4 +402,65 @@ async fn a_conflict_tells_the_request_of_what_was_found_without_it() {
     }
     let expected = ("r 7 completed 1".to_owned(), "8901 r 7 f, 8902 r 8 t".to_owned());
     assert_eq!(left, [expected.clone(), expected]);
+}
+
+/// A completed order with a description, by two numbers of its own.
+fn described(number: u32) -> Event {
+    let (request, iccid) = (format!("r{number}"), format!("89{number:05}"));
+    Event::new(
+        number,
+        format!(
+            r#"{{"meta":{{"message":"success"}},"request_id":"{request}","data":{{"id":{number},"description":"shop-1","sims":[{{"iccid":"{iccid}"}}]}}}}"#
+        ),
+    )
+}
+
+const DOUBLES: &str = "SELECT count(*) FROM hookfast.airalo_orders WHERE possible_double_purchase AND cardinality(conflict_event_ids) = 1";
+
+/// Neither transaction sees what the other writes, so that they have to wait for each other.
+#[tokio::test]
+async fn two_results_of_one_description_at_once_are_flagged() {
+    let projection = Projection::new().await;
+    sqlx::raw_sql("SELECT hookfast.airalo_expect('r1', 'shop-1', source => 'airalo')")
+        .execute(&projection.pool)
+        .await
+        .expect("expected");
+    let mut first = projection.pool.begin().await.expect("a transaction");
+    projection.try_bring_in(&mut first, "airalo", &described(1)).await.expect("projected");
+    let projection = Arc::new(projection);
+    let other = projection.clone();
+    let second = tokio::spawn(async move { other.bring(&described(2)).await });
+    wait_until("the second one", async || {
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        projection.text(waiting).await == "1"
+    })
+    .await;
+    first.commit().await.expect("committed");
+    second.await.expect("projected");
+    assert_eq!(projection.text(DOUBLES).await, "2");
+}
+
+/// Each has its own row and flags the other's.
+#[tokio::test(flavor = "multi_thread")]
+async fn results_of_one_description_that_come_again_at_once_do_not_deadlock() {
+    let projection = Arc::new(Projection::new().await);
+    sqlx::raw_sql("SELECT hookfast.airalo_expect('r1', 'shop-1', source => 'airalo')")
+        .execute(&projection.pool)
+        .await
+        .expect("expected");
+    let barrier = Arc::new(tokio::sync::Barrier::new(2));
+    let replay = |number| {
+        let (projection, barrier) = (projection.clone(), barrier.clone());
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                barrier.wait().await;
+                projection.try_bring("airalo", &described(number)).await.expect("projected");
+            }
+        })
+    };
+    let (one, other) = (replay(1), replay(2));
+    one.await.expect("without a deadlock");
+    other.await.expect("without a deadlock");
+    assert_eq!(projection.text(DOUBLES).await, "2");
 }

@@ -63,7 +63,7 @@ impl Shop {
         shop
     }
 
-    fn ingress(&self) -> SocketAddr {
+    pub(super) fn ingress(&self) -> SocketAddr {
         let address = self.webhook_url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
         address.and_then(|address| address.parse().ok()).expect("an address")
     }
@@ -83,7 +83,7 @@ impl Shop {
     }
 
     /// The same where the description was used before.
-    async fn place_again(&self, description: &str, within: Duration) -> Result<String, PlaceError> {
+    pub(super) async fn place_again(&self, description: &str, within: Duration) -> Result<String, PlaceError> {
         let placed = place_order_again(&self.pool, &self.client, "airalo", &self.order(description), within).await;
         placed.map(|placed| placed.request_id)
     }
@@ -93,7 +93,7 @@ impl Shop {
         sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&self.pool).await.expect("a text")
     }
 
-    async fn execute(&self, statement: &str) {
+    pub(super) async fn execute(&self, statement: &str) {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await.expect("a statement");
     }
 
@@ -107,8 +107,8 @@ impl Shop {
     }
 }
 
-const NEVER: Duration = Duration::from_secs(3600);
-const STATE: &str =
+pub(super) const NEVER: Duration = Duration::from_secs(3600);
+pub(super) const STATE: &str =
     "SELECT string_agg(description || ' ' || state, ', ' ORDER BY description) FROM hookfast.airalo_orders";
 const OVERDUE: &str = "SELECT count(*) FROM hookfast.news WHERE type = 'airalo.order.overdue'";
 
@@ -343,7 +343,7 @@ async fn a_description_is_no_other_orders() {
 }
 
 /// At once, as the command does.
-async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
+pub(super) async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
     let ids = source_ids(&shop.pool).await.expect("the sources");
     let account = Account { source: "airalo".parse().expect("a name"), client: shop.client.clone(), every: NEVER };
     let database = shop.url.parse().expect("a URL");

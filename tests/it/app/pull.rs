@@ -105,6 +105,44 @@ async fn what_is_completed_commits_with_its_work_and_once() {
     running.end().await;
 }
 
+/// From the claim to the end, as the attempts in a process are counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_clients_take_is_in_the_health_of_their_handler() {
+    let database = database().await;
+    let running = running(&database, 2).await;
+    let claimed = claim(&running.pool, 2).await;
+    running
+        .execute(
+            "UPDATE hookfast_data.leases SET registered_at = registered_at - interval '3 seconds' WHERE kind = 'pull'",
+        )
+        .await;
+    complete(&running.pool, claimed[0]).await.expect("held");
+    let failing = sqlx::query("SELECT hookfast.fail($1, $2, 'oh')").bind(claimed[1].0).bind(claimed[1].1);
+    failing.execute(&running.pool).await.expect("held");
+    running.execute("SELECT hookfast_data.fold_counts()").await;
+    let health = "SELECT count(*) FROM hookfast.handler_health h JOIN hookfast.durations d USING (handler) \
+        WHERE h.handler = 'shop' AND h.median_ms = 5000 AND h.p95_ms = 5000 AND d.attempts_last_5_minutes = 2";
+    wait_until("the durations", async || running.count(health).await == 1).await;
+    running.end().await;
+}
+
+/// The process and the functions of clients count into the same counters.
+#[tokio::test]
+async fn durations_are_counted_by_the_same_bounds_in_sql_as_in_a_process() {
+    let database = database().await;
+    let pool = database.pool().await;
+    let metrics = hookfast::metrics::Metrics::default();
+    for bound in (0..10).flat_map(|power| [1u64, 2, 5].map(|n| n * 10u64.pow(power))) {
+        for millis in [bound - 1, bound, bound + 1] {
+            metrics.attempt_took("shop", Duration::from_millis(millis));
+            let counter = sqlx::query_scalar("SELECT hookfast_data.duration_counter($1::bigint)");
+            let counter: String =
+                counter.bind(i64::try_from(millis).expect("small")).fetch_one(&pool).await.expect("a counter");
+            assert_eq!(metrics.take_pending()[0].1, counter, "{millis}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_comes_back_too_late_cannot_commit() {
     let database = database().await;

@@ -202,3 +202,17 @@ async fn secrets_are_exchanged_while_it_runs() {
     client.answer().await.problem(401, "not-verified");
     assert_eq!(server.sources.replace_secrets(&"nobody".parse().expect("a name"), vec![secret("x")]), Ok(false));
 }
+
+/// A form, a compressed body and an empty one; of requests that are not verified nothing is counted.
+#[tokio::test]
+async fn verified_bodies_that_are_not_json_are_counted() {
+    let server = Server::start(Limits::default()).await;
+    let mut client = server.connect().await;
+    for body in [&b"payload=%7B%22action%22%3A1%7D"[..], b"\x1f\x8b\x08", b"", b" \n{\"a\":1}", b"[1]"] {
+        client.send(request("POST", "/webhooks/fixed", &[GOOD], body)).await;
+        assert_eq!(client.answer().await.status, 200);
+    }
+    client.send(request("POST", "/webhooks/fixed", &[(SIGNATURE, "wrong")], b"payload=")).await;
+    assert_eq!(client.answer().await.status, 401);
+    assert_eq!(*server.seen.not_json.lock().expect("whole"), ["fixed"; 3]);
+}

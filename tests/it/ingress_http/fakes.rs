@@ -158,6 +158,7 @@ impl Evidence for FakeEvidence {
 pub(crate) struct Seen {
     pub(crate) answers: Mutex<Vec<(String, u16, &'static str)>>,
     pub(crate) unserved: Mutex<Vec<(String, &'static str)>>,
+    pub(crate) not_json: Mutex<Vec<String>>,
 }
 
 impl Observer for Seen {
@@ -167,6 +168,10 @@ impl Observer for Seen {
 
     fn unserved(&self, source: &str, reason: &'static str) {
         self.unserved.lock().expect("not poisoned").push((source.to_owned(), reason));
+    }
+
+    fn not_json(&self, source: &str) {
+        self.not_json.lock().expect("not poisoned").push(source.to_owned());
     }
 }
 

@@ -96,3 +96,71 @@ async fn a_hold_is_kept_and_ended() {
     assert_eq!(story.text(all).await, "1 0 0 1");
     assert_eq!(story.refused("SELECT hookfast.unhold(event_of(1))").await, "HF006");
 }
+
+/// Tables whose rows hold a text, or its bytes, in any column.
+async fn tables_with(story: &Story, text: &str) -> Vec<String> {
+    let tables = "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'hookfast_data'::regnamespace AND c.relkind = 'r' ORDER BY 1";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&story.pool).await.expect("the tables");
+    assert!(tables.len() > 30, "{tables:?}");
+    let mut found = Vec::new();
+    for table in tables {
+        let rows = format!(
+            "SELECT count(*) FROM hookfast_data.{table} t WHERE strpos(t::text, '{text}') > 0 OR strpos(t::text, encode('{text}', 'hex')) > 0"
+        );
+        if story.text(&rows).await != "0" {
+            found.push(table.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_').to_owned());
+        }
+    }
+    found
+}
+
+/// What an ordered handler was given, failed with and died of, and what was told of that.
+const EVERYWHERE: &str = r#"
+INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{customer}');
+INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version, ordered_by, retry) VALUES
+    ('books', 'pull', '{own.*}', 3, 0, '{customer}', '{"delays_ms": [1, 1]}'), ('post', 'pull', '{own.*}', 3, 0, NULL, '{"delays_ms": [1, 1]}');
+SELECT hookfast.enqueue('own', 'own.paid', '{"customer": "Jane-Doe-77"}', headers => '{"x-customer": "Jane-Doe-77"}', topic => 'Jane-Doe-77');
+SELECT hookfast_data.sequence(h.id, 10) FROM hookfast_data.handlers h WHERE h.name = 'books';
+CREATE TEMP TABLE claimed AS SELECT h.name, c.* FROM hookfast_data.handlers h
+    CROSS JOIN LATERAL hookfast.claim(h.name, 'a test', 5, interval '1 minute') c WHERE h.name IN ('books', 'post');
+COMMIT;
+SELECT hookfast.fail(c.lease_id, c.delivery_id, 'no such customer: Jane-Doe-77', dead => c.name = 'books') FROM claimed c;
+SELECT hookfast_data.announce_dead(10);
+"#;
+
+#[tokio::test]
+async fn nothing_of_an_erased_payload_is_left_in_any_table() {
+    let story = Story::new().await;
+    story.run(EVERYWHERE).await;
+    let before = tables_with(&story, "Jane-Doe-77").await;
+    for table in ["attempts", "dead_letters", "events", "search_terms"] {
+        assert!(before.iter().any(|found| found.starts_with(table)), "{table} is not of {before:?}");
+    }
+    let owed =
+        "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
+    story.run(owed).await;
+    let erased = "SELECT changed FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 1)";
+    assert_eq!(story.text(erased).await, "1");
+    assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);
+    assert_eq!(story.text("SELECT count(*) FROM hookfast.dead_letters").await, "1", "it is a dead letter still");
+}
+
+/// Erased, it would hold back nothing any more, and what comes after it would overtake it without anybody's decision.
+#[tokio::test]
+async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
+    let story = Story::new().await;
+    story.run(EVERYWHERE).await;
+    story
+        .run(
+            "UPDATE hookfast_data.handlers SET on_dead = 'hold' WHERE name = 'books'; \
+            SELECT hookfast.discard(delivery_id, 'x') FROM hookfast.deliveries WHERE state <> 'dead'",
+        )
+        .await;
+    let event = "(SELECT event_id FROM hookfast.dead_letters)";
+    assert_eq!(story.refused(&format!("SELECT hookfast.erase({event}, 'asked')")).await, "HF006");
+    let all = "SELECT concat_ws(' ', matching, still_owed, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 9)";
+    assert_eq!(story.text(all).await, "0 1 0");
+    story.run("SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.dead_letters").await;
+    assert_eq!(story.text(all).await, "1 0 1");
+    assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);
+}

@@ -11,7 +11,7 @@ const MARKED: &str = "SELECT string_agg(k.key, ' ') FROM hookfast_data.search_te
 impl Story {
     /// Indexes what is old enough; answers with how many events have search terms.
     pub(super) async fn index(&self) -> String {
-        let mut indexer = EventIndexer::default();
+        let mut indexer = EventIndexer::of_new_events();
         while indexer.step(&self.pool).await.expect("a batch") {}
         self.text("SELECT count(DISTINCT event_id) FROM hookfast_data.search_terms").await
     }
@@ -82,6 +82,36 @@ async fn what_is_enqueued_with_too_much_is_marked_at_once() {
     assert_eq!(story.text(MARKED).await, "key-1 key-2 key-3");
     assert_eq!(story.erasable("7777").await, "3");
     assert_eq!(story.erasable("120").await, "1");
+}
+
+/// Each level of a payload is copied with all that is below it, so what is read of it is bounded by its length too.
+#[tokio::test]
+async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
+    let story = Story::new().await;
+    story.run("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{id}')").await;
+    let nested = |levels: usize, open: &str, close: &str, inner: &str| {
+        format!("(repeat('{open}', {levels}) || {inner} || repeat('{close}', {levels}))::jsonb")
+    };
+    let text = |bytes: usize| format!("'\"' || repeat('z', {bytes}) || '\"'");
+    for (name, payload, marked) in [
+        ("deep", nested(5000, "[", "]", "1"), true),
+        ("named", nested(5000, "{\"id\":", "}", "1"), true),
+        ("wide", "(SELECT jsonb_agg(jsonb_build_object('id', i)) FROM generate_series(1, 100000) i)".to_owned(), true),
+        ("large", nested(31, "{\"a\":", "}", &text(20_000_000)), true),
+        ("usual", "'{\"id\": \"only-here\"}'".to_owned(), false),
+    ] {
+        story
+            .run(&format!(
+                "SET LOCAL statement_timeout = '5s'; SELECT hookfast.enqueue('own', 'own.{name}', {payload})"
+            ))
+            .await;
+        let mark = format!(
+            "SELECT bool_or(t.term = '') FROM hookfast.events e JOIN hookfast_data.search_terms t USING (event_id) WHERE e.type = 'own.{name}'"
+        );
+        assert_eq!(story.text(&mark).await, marked.to_string(), "{name}");
+    }
+    assert_eq!(story.text("SELECT count(*) FROM hookfast.find('only-here')").await, "1");
+    assert_eq!(story.erasable("99999").await, "1", "what is marked is searched as well");
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! What operators look up, erase and are told. What they repair is in `repair`.
 
+mod acknowledging;
+mod callers;
 mod erasing;
 mod finding;
 mod indexing;
 mod news;
+mod reindexing;
 mod status;
 
 use crate::support::postgres;

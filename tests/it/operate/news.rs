@@ -107,6 +107,18 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
     );
 }
 
+/// The quarantine has room, and still their senders get 503.
+#[tokio::test]
+async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert() {
+    let story = Story::new().await;
+    story.run("INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    assert_eq!(story.watch().await, "nothing");
+    story.run("INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', 'quarantine_busy', 7)").await;
+    assert_eq!(story.watch().await, "quarantine.full airalo");
+    let payload = story.row("SELECT payload FROM hookfast.news WHERE type = 'hookfast.quarantine.full'").await;
+    assert_eq!(payload["payload"], serde_json::json!({"source": "airalo", "rows": 0, "too_fast": 7}));
+}
+
 #[tokio::test]
 async fn lost_leases_and_conflicts_are_told() {
     let story = Story::new().await;

@@ -228,3 +228,15 @@ async fn the_reason_stands_first() {
     let paused = story.status("handler", "crm").await;
     assert!(paused.starts_with("warn | paused: since ") && paused.contains(": a deployment; 0 ready, "), "{paused}");
 }
+
+/// What GitHub's settings have preselected is a form.
+#[tokio::test]
+async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
+    let story = Story::new().await;
+    story.counted("source:airalo", "stored", 5, 10).await;
+    story.counted("source:airalo", "not_json", 5, 5).await;
+    begins(&story.status("source", "airalo").await, "ok | last event ");
+    story.counted("source:airalo", "not_json", 4, 1).await;
+    begins(&story.status("source", "airalo").await, "warn | most bodies are not JSON");
+    assert!(story.status("source", "airalo").await.contains("choose application/json in the sender's settings"));
+}

@@ -89,6 +89,29 @@ async fn a_conflict_has_an_alias_of_its_own() {
     );
 }
 
+/// Its own keys, and the keys it conflicts by, whichever of them the first event goes by.
+#[tokio::test]
+async fn a_conflict_is_found_by_every_key_it_has_to_do_with() {
+    let store = Store::new().await;
+    let mut ingest = store.connection(Role::Ingest).await;
+    let group = [store.linked("r", "id:1", Some("a")), store.linked("s", "id:1", Some("c"))];
+    assert_eq!(verdicts(&ingest.ingest(&group, Webhook).await), ["stored", "conflict"]);
+    let found = async |term: &str| -> String {
+        let types = "SELECT string_agg(e.type, ' ' ORDER BY e.event_id) FROM hookfast.find($1) f JOIN hookfast.events e USING (event_id)";
+        sqlx::query_scalar(types).bind(term.to_owned()).fetch_one(&store.pool).await.expect("found")
+    };
+    let both = "airalo.order.completed airalo.order.completed.conflict";
+    let first = store.text("SELECT event_id::text FROM hookfast.events WHERE conflicts_with IS NULL").await;
+    for (term, types) in
+        [("r", both), ("id:1", both), (&first, both), ("id:1#conflict:c", "airalo.order.completed.conflict")]
+    {
+        assert_eq!(found(term).await, types, "{term}");
+    }
+    assert_eq!(found("s").await, "airalo.order.completed.conflict");
+    let kinds = "SELECT string_agg(what, ' ') FROM hookfast.timeline('id:1') WHERE what IN ('received', 'conflict')";
+    assert_eq!(store.text(kinds).await, "received conflict");
+}
+
 /// The second order of a request was found by its id before its webhook came: it is there already.
 #[tokio::test]
 async fn what_is_known_by_its_alias_is_no_conflict_of_its_key() {

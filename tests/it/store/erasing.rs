@@ -63,9 +63,9 @@ async fn who_reads_new_events_does_not_wait_for_who_erases() {
     store.execute(STORY).await;
     let mut erasing = store.pool.begin().await.expect("a transaction");
     erasing.execute(ERASE).await.expect("erased");
-    assert!(!EventIndexer::default().step(&store.pool).await.expect("a step"));
+    assert!(!EventIndexer::of_new_events().step(&store.pool).await.expect("a step"));
     assert_eq!(store.count("SELECT count(*) FROM hookfast_data.search_terms").await, 0);
     erasing.commit().await.expect("committed");
-    EventIndexer::default().step(&store.pool).await.expect("a step");
+    EventIndexer::of_new_events().step(&store.pool).await.expect("a step");
     assert_eq!(store.text("SELECT string_agg(term, ' ') FROM hookfast_data.search_terms").await, "89000002");
 }

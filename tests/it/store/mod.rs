@@ -11,6 +11,7 @@ mod frozen;
 mod indexes;
 mod masking;
 mod migrations;
+mod notifications;
 mod partitions;
 mod plans;
 mod poison;

@@ -41,3 +41,12 @@ async fn that_a_news_was_lost_is_no_news() {
         assert_eq!(store.count(told).await, news, "{origin}");
     }
 }
+
+/// 200 characters may be 800 bytes, and keys that begin alike are different all the same.
+#[tokio::test]
+async fn a_long_key_of_a_news_is_told_once_whatever_its_letters_are() {
+    let store = Store::new().await;
+    let raise = "SELECT count(hookfast_data.raise_news('hookfast.conflict', repeat('\u{1f980}', 200) || n, '{}')) FROM generate_series(1, 2) n";
+    assert_eq!(store.count(raise).await, 2);
+    assert_eq!(store.count(raise).await, 0, "each is known");
+}

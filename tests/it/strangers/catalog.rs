@@ -42,6 +42,21 @@ async fn every_function_has_a_search_path_of_its_own_or_was_parsed_at_creation()
     assert_eq!(names(&mut connection, without).await, ["hookfast_data.as_jsonb"], "it does look");
 }
 
+/// A body that is text is parsed in the caller's session, where a backslash in a string may mean something else.
+#[tokio::test]
+async fn every_function_with_a_backslash_says_that_it_is_one() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    let without = "SELECT o.name FROM ours o WHERE NOT o.parsed AND strpos(o.prosrc, '\\') > 0 \
+        AND 'standard_conforming_strings=on' <> ALL (o.settings) ORDER BY 1";
+    assert_eq!(names(&mut connection, without).await, [""; 0]);
+    connection
+        .execute("ALTER FUNCTION hookfast_data.term_pattern RESET standard_conforming_strings")
+        .await
+        .expect("altered");
+    assert_eq!(names(&mut connection, without).await, ["hookfast_data.term_pattern"], "it does look");
+}
+
 /// Inside a SECURITY DEFINER function the caller's settings go on: `debug_print_plan` with `client_min_messages = log`
 /// sends the caller what the function's statements were given.
 #[tokio::test]

@@ -30,7 +30,8 @@ INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attem
 SELECT hookfast_data.announce_dead(10);
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body)
     SELECT s.id, sha256('x'), 'wrong_signature', '{"x": "SECRET/MATCHING$ID-42"}', 'SECRET/MATCHING$ID-42' FROM hookfast_data.sources s WHERE s.name = 'own';
-SELECT hookfast.replay_all('shop', payload => '$.matching_id == "SECRET/MATCHING$ID-42"', why => 'a test', at_most => 10);
+SELECT hookfast.replay_all('shop', payload => '$.matching_id == "SECRET/MATCHING$ID-42"', why => 'asked about SECRET/MATCHING$ID-42', at_most => 10);
+SELECT hookfast.hold(min(e.id::text)::uuid, 'a dispute about SECRET/MATCHING$ID-42') FROM hookfast_data.events e;
 SELECT hookfast.pause('shop', 'SECRET/MATCHING$ID-42');
 "#;
 
@@ -120,6 +121,7 @@ async fn no_view_and_no_function_shows_a_reader_a_secret() {
         "news: ",
         "quarantine: ",
         "replays: ",
+        "holds: ",
     ] {
         assert!(seen.iter().any(|line| line.starts_with(part)), "nothing of {part}in {seen:?}");
     }

@@ -1,0 +1,18 @@
+CREATE OR REPLACE FUNCTION hookfast.reindex(source text, why text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = reindex.source);
+BEGIN
+    PERFORM hookfast_data.check_why(reindex.why);
+    IF of_source IS NULL THEN
+        RAISE 'no source is named %; nothing was changed', coalesce(reindex.source, '(null)')
+            USING ERRCODE = 'HF004', HINT = 'The names are in hookfast.source_health.';
+    END IF;
+    PERFORM hookfast_data.request_reindex(of_source);
+    PERFORM hookfast_data.log('source.reindex_requested', reindex.source, jsonb_build_object('why', reindex.why));
+END $$;
+COMMENT ON FUNCTION hookfast.reindex IS
+    'Has the stored events of a source indexed again by its search fields, from the newest to the oldest, while '
+    'everything goes on. hookfast.reindexes shows how far it is. A process does this by itself when a source gets '
+    'another search field';
+REVOKE ALL ON FUNCTION hookfast.reindex FROM PUBLIC;

@@ -1,0 +1,10 @@
+CREATE OR REPLACE FUNCTION hookfast_data.request_reindex(of_source smallint) RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO hookfast_data.reindexes (source_id) VALUES (of_source)
+    ON CONFLICT (source_id) DO UPDATE SET cursor_id = NULL, events_read = 0, events_total = NULL,
+        requested_at = clock_timestamp(), requested_by = session_user, ended_at = NULL
+$$;
+COMMENT ON FUNCTION hookfast_data.request_reindex IS
+    'Has the stored events of a source indexed again, from the newest to the oldest; from the start if it was under '
+    'way';
+REVOKE ALL ON FUNCTION hookfast_data.request_reindex FROM PUBLIC;
