@@ -44,7 +44,8 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
         WHEN h.state IN ('ok', 'paused', 'failing', 'behind', 'slow') THEN 'warn' ELSE 'bad' END,
         CASE WHEN h.state <> 'ok' THEN h.state || coalesce(': ' || h.why, '') || '; '
             WHEN h.dead_letters > 0 THEN h.dead_letters || ' dead letters; ' ELSE '' END
-            || h.ready || ' ready' || coalesce(' (oldest ' || date_trunc('second', h.oldest_ready_age) || ')', '')
+            || CASE WHEN h.ready >= 10000 THEN 'at least ' ELSE '' END || h.ready || ' ready'
+            || coalesce(' (oldest ' || date_trunc('second', h.oldest_ready_age) || ')', '')
             || ', ' || h.per_minute || ' a minute, ' || h.delivered_last_hour || ' delivered and '
             || h.failed_last_hour || ' failed in the last hour, ' || h.dead_letters || ' dead letters'
     FROM hookfast.handler_health h

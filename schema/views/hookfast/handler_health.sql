@@ -1,9 +1,10 @@
+-- The cost does not follow the backlog: this is for monitoring, also while the backlog is large.
 CREATE OR REPLACE VIEW hookfast.handler_health AS
 SELECT
     h.name AS handler,
     h.kind,
     CASE WHEN h.paused_at IS NOT NULL THEN 'paused'
-        WHEN b.unserved THEN 'unserved'
+        WHEN b.served_by = 0 AND (h.kind <> 'pull' OR b.oldest_ready_age > interval '5 minutes') THEN 'unserved'
         WHEN h.breaker_opened_at IS NOT NULL THEN 'open'
         WHEN c.failing IS NOT NULL OR c.failed > greatest(10, c.delivered) THEN 'failing'
         WHEN b.oldest_ready_age > h.behind_after THEN 'behind'
@@ -12,7 +13,8 @@ SELECT
     CASE WHEN h.paused_at IS NOT NULL THEN 'since ' || h.paused_at::timestamptz(0) || ': '
             || CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN h.paused_why
                 ELSE hookfast_data.shown_kind(left(h.paused_why, 10)) END
-        WHEN b.unserved THEN 'no live worker serves it'
+        WHEN b.served_by = 0 AND (h.kind <> 'pull' OR b.oldest_ready_age > interval '5 minutes')
+            THEN 'no live worker serves it'
         WHEN h.breaker_opened_at IS NOT NULL THEN 'unavailable since ' || h.breaker_opened_at::timestamptz(0)
             || ', tried again at ' || h.breaker_until::timestamptz(0)
         WHEN c.failing IS NOT NULL THEN c.failing
@@ -39,7 +41,17 @@ SELECT
     t.median_ms_last_5_minutes AS median_ms,
     t.p95_ms_last_5_minutes AS p95_ms
 FROM hookfast_data.handlers h
-JOIN hookfast.backlog b ON b.handler = h.name
+JOIN (
+    SELECT
+        x.handler_id,
+        x.per_minute,
+        x.served_by,
+        r.oldest_ready_at,
+        statement_timestamp() - r.oldest_ready_at AS oldest_ready_age,
+        hookfast_data.ready_upto(x.handler_id, 10000) AS ready
+    FROM hookfast_data.handler_load() x
+    CROSS JOIN LATERAL (SELECT hookfast_data.oldest_ready(x.handler_id) AS oldest_ready_at OFFSET 0) r
+) b ON b.handler_id = h.id
 LEFT JOIN hookfast_data.handler_counts() c ON c.handler = h.name
 LEFT JOIN (
     SELECT d.*, d.attempts_last_5_minutes >= 10 AND d.attempts_before >= 10 AND d.p95_ms_last_5_minutes >= 100
@@ -48,4 +60,4 @@ LEFT JOIN (
 ) t ON t.handler = h.name;
 COMMENT ON VIEW hookfast.handler_health IS
     'One row a handler: ok, slow, behind, failing, open (its circuit breaker), unserved or paused, with its counts of '
-    'the last hour and its dead letters';
+    'the last hour and its dead letters; ready counts up to 10000, backlog counts all';
