@@ -10,6 +10,7 @@ use super::{
     tenure::Tenure,
     wake::{Wake, Woken},
 };
+use crate::boot_time::BootTime;
 use crate::health::Heartbeat;
 use crate::store::{Batch, ClaimLimits, Connection, Cut, Database, Floors, LeaseId, Role, StoreError};
 use crate::throttle::{Backoff, throttled};
@@ -154,7 +155,7 @@ impl Claimer {
             let _ = tokio::time::timeout(POLL, self.tenures.changed()).await;
             return Ok(true);
         };
-        if !tenure.may_start(Instant::now()) {
+        if !tenure.may_start(BootTime::now()) {
             tokio::time::sleep(RETRY).await;
             return Ok(true);
         }

@@ -42,7 +42,7 @@ use sightings::Sightings;
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{Mutex, RwLock, Semaphore, mpsc},
+    sync::{Mutex, Semaphore, mpsc},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -80,8 +80,6 @@ struct Shared {
     stop: CancellationToken,
     attempts: TaskTracker,
     settle: mpsc::UnboundedSender<Ended>,
-    /// Held for reading by every attempt, for writing by one that has to run alone.
-    neighbours: Arc<RwLock<()>>,
     long_bodies: Arc<Semaphore>,
     pool: PgPool,
     wake: Wake,
@@ -125,7 +123,6 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         stop: stop.clone(),
         attempts: TaskTracker::new(),
         settle,
-        neighbours: Arc::default(),
         long_bodies: Arc::new(Semaphore::new(runner::LONG_BODIES as usize)),
         pool: pool.clone(),
         wake: wake.clone(),

@@ -6,6 +6,7 @@ use super::{
     tenure::{LEASE, Tenure},
     wake::Wake,
 };
+use crate::boot_time::BootTime;
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
 use crate::store::{Rescued, StoreError, rescue, rescue_pulled, worker_leases};
@@ -36,7 +37,7 @@ impl Rescuer {
             let Some(tenure) = self.tenures.borrow().clone() else { continue };
             let rescued = self.rescue_workers(&tenure).await;
             self.tell(rescued);
-            if tenure.may_judge(Instant::now()) {
+            if tenure.may_judge(BootTime::now()) {
                 let rescued = rescue_pulled(&self.pool).await;
                 self.tell(rescued);
             }
@@ -47,7 +48,7 @@ impl Rescuer {
     async fn rescue_workers(&mut self, tenure: &Arc<Tenure>) -> Result<Vec<Rescued>, StoreError> {
         let leases = worker_leases(&self.pool, LEASE).await?;
         let dead = self.sightings.dead(&leases, tenure.lease, Instant::now());
-        if dead.is_empty() || !tenure.may_judge(Instant::now()) {
+        if dead.is_empty() || !tenure.may_judge(BootTime::now()) {
             return Ok(Vec::new());
         }
         rescue(&self.pool, &dead).await

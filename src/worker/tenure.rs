@@ -1,10 +1,8 @@
 //! One lease of this process, from its registration to its end.
 
+use crate::boot_time::BootTime;
 use crate::store::LeaseId;
-use std::{
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::{sync::Mutex, time::Duration};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -30,13 +28,13 @@ pub(super) struct Tenure {
 
 #[derive(Debug)]
 struct Renewals {
-    last: Instant,
-    unbroken_since: Instant,
+    last: BootTime,
+    unbroken_since: BootTime,
 }
 
 impl Tenure {
     /// `sent` is when the registration was sent: the lease began no earlier.
-    pub(super) fn new(lease: LeaseId, epoch: Uuid, sent: Instant) -> Self {
+    pub(super) fn new(lease: LeaseId, epoch: Uuid, sent: BootTime) -> Self {
         let renewals = Mutex::new(Renewals { last: sent, unbroken_since: sent });
         Self { lease, epoch, ended: CancellationToken::new(), renewals }
     }
@@ -46,7 +44,7 @@ impl Tenure {
     }
 
     /// Notes a renewal that was sent at `sent`.
-    pub(super) fn renewed(&self, sent: Instant) {
+    pub(super) fn renewed(&self, sent: BootTime) {
         let mut renewals = self.renewals();
         if sent.duration_since(renewals.last) > LEASE {
             renewals.unbroken_since = sent;
@@ -54,15 +52,15 @@ impl Tenure {
         renewals.last = sent;
     }
 
-    /// Whether a handler may be started now, by this process's own monotonic clock: one that was stopped for a
-    /// while, or cannot reach the database, must not start what others have taken over.
-    pub(super) fn may_start(&self, now: Instant) -> bool {
+    /// Whether a handler may be started now, by this machine's own clock: a process that was stopped or
+    /// suspended for a while, or cannot reach the database, must not start what others have taken over.
+    pub(super) fn may_start(&self, now: BootTime) -> bool {
         !self.ended.is_cancelled() && now.duration_since(self.renewals().last) < LEASE - MARGIN
     }
 
     /// Whether the lease has been renewed without interruption for a full period: only then may this worker judge
     /// others, since a database that was away makes everybody look dead.
-    pub(super) fn may_judge(&self, now: Instant) -> bool {
+    pub(super) fn may_judge(&self, now: BootTime) -> bool {
         let renewals = self.renewals();
         !self.ended.is_cancelled()
             && now.duration_since(renewals.last) < LEASE - MARGIN
@@ -76,7 +74,7 @@ mod tests {
 
     #[test]
     fn nothing_starts_near_the_end_of_a_lease_and_nobody_judges_after_a_gap() {
-        let start = Instant::now();
+        let start = BootTime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let tenure = Tenure::new(LeaseId(1), Uuid::nil(), start);
         assert!(tenure.may_start(at(12)) && !tenure.may_start(at(13)));

@@ -155,3 +155,17 @@ async fn a_role_that_is_superuser_is_named() {
     sqlx::raw_sql(sqlx::AssertSqlSafe(undo)).execute(&mut connection).await.expect("gone");
     assert!(said.contains("ok     database") && !said.contains("superuser"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_that_hands_out_blocks_is_named() {
+    let database = database().await;
+    let check = || hookfast(&["check"], &[("DATABASE_URL", database.url()), SECRET]).1;
+    let warned = |said: &str| warnings(said).iter().any(|line| line.contains("hookfast_data.outbox_id_seq"));
+    assert!(!warned(&check()));
+    sqlx::raw_sql("ALTER SEQUENCE hookfast_data.outbox_id_seq CACHE 20")
+        .execute(&mut database.connect().await)
+        .await
+        .expect("altered");
+    let said = check();
+    assert!(warned(&said), "{said}");
+}
