@@ -10,6 +10,7 @@ use crate::{
     server::Server,
 };
 use clap::Parser;
+use hookfast::store::ensure_indexes;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::{
     sync::Arc,
@@ -104,10 +105,11 @@ impl Backlog {
         postgres.discard(full).await
     }
 
-    /// Everything is registered, and the handler of the backlog is paused.
+    /// Everything is registered, all indexes are there, and the handler of the backlog is paused.
     async fn prepare(&self, database: &Database) -> anyhow::Result<()> {
         let config = config::three_handlers(receiver::start(None)?)?;
         Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?.stop().await?;
+        ensure_indexes(&database.url.parse()?).await?;
         let mut connection = database.connect().await?;
         connection.execute("SELECT hookfast.pause('paused', 'it is away')").await?;
         connection.close().await.map_err(Into::into)

@@ -15,10 +15,10 @@ const KEYS_STEP: Duration = Duration::from_millis(200);
 /// The longest pause between two steps, however many workers live.
 const LONGEST_STEP: Duration = Duration::from_secs(20);
 
-/// The pause after a whole sweep of the outbox, and of the ordering keys of what clients pull.
+/// The pause after a whole sweep of the outbox, and at least so long between two sweeps of the keys of all handlers.
 const REST: Duration = Duration::from_secs(60);
 
-/// The pause after a whole sweep of the ordering keys of this worker's handlers.
+/// The pause between two sweeps of the ordering keys of this worker's handlers.
 const ORDERED_REST: Duration = Duration::from_secs(10);
 
 /// Looks for deliveries whose lease is gone.
@@ -42,34 +42,30 @@ pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat
 }
 
 /// Looks for ordering keys that wait for nothing: of this worker's handlers, and of those that clients pull from, which no
-/// worker serves. Those that are not ordered come first, once: what waits of them waits for an order they do not keep
-/// any more.
+/// worker serves. Of handlers that are not ordered it looks for what waits for an order they do not keep any more.
 pub(super) async fn keys(pool: PgPool, handlers: Vec<(HandlerId, bool)>, wake: Wake, heartbeat: Heartbeat) {
     let mut pace = Pace::new(KEYS_STEP);
-    let mut left: Vec<HandlerId> = handlers.iter().map(|(id, _)| *id).collect();
-    let mut pulled_at: Option<Instant> = None;
+    let mut all_at: Option<Instant> = None;
     loop {
-        if pulled_at.is_none_or(|at| at.elapsed() >= REST) {
+        let all = all_at.is_none_or(|at| at.elapsed() >= REST);
+        let mut turn: Vec<_> = handlers.iter().filter(|(_, ordered)| all || *ordered).map(|(id, _)| *id).collect();
+        if all {
+            all_at = Some(Instant::now());
             match pulled_handlers(&pool).await {
-                Ok(pulled) => {
-                    left.extend(pulled);
-                    pulled_at = Some(Instant::now());
-                }
+                Ok(pulled) => turn.extend(pulled),
                 Err(error) => {
-                    throttled!(warn, %error, "ordering keys cannot be looked at for now; this is tried again")
+                    throttled!(warn, %error, "ordering keys of pulled handlers cannot be looked at for now; this is tried again");
+                    all_at = None;
                 }
             }
         }
-        for handler in std::mem::take(&mut left) {
+        for handler in turn {
             if let Err(error) = keys_of(&pool, handler, &mut pace, &wake, &heartbeat).await {
                 throttled!(warn, %error, handler = handler.0, "ordering keys cannot be looked at for now; this is tried again");
-                left.push(handler);
+                all_at = None;
             }
         }
         rest(ORDERED_REST, &heartbeat).await;
-        left.extend(handlers.iter().filter(|(_, ordered)| *ordered).map(|(id, _)| *id));
-        left.sort_unstable_by_key(|handler| handler.0);
-        left.dedup();
     }
 }
 

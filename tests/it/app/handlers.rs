@@ -193,3 +193,23 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'lost' AND state = 'delivered'", 21).await;
     running.end().await;
 }
+
+/// However it came to that: nothing else looks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_whose_lease_is_gone_is_found_after_a_start() {
+    let database = database().await;
+    let stays = |_: Delivery| async { Outcome::retry_after("later", Duration::from_secs(3600)) };
+    let running =
+        Running::start(&database, |builder| builder.source(source(Reject)).handler(subscription("shop"), stays)).await;
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE state = 'retrying'", 1).await;
+    running.end().await;
+    sqlx::raw_sql("UPDATE hookfast_data.outbox SET locked_by = 1000000, attempt = attempt + 1")
+        .execute(&mut database.connect().await)
+        .await
+        .expect("orphaned");
+    let running =
+        Running::start(&database, |builder| builder.source(source(Reject)).handler(subscription("shop"), good)).await;
+    running.until("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'", 1).await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running.end().await;
+}

@@ -44,7 +44,7 @@ async fn check_refuses_what_serve_would_refuse() {
 fn a_pattern_that_no_source_can_match_is_named() {
     let config = format!(
         "{AIRALO}[sources.stripe]\nkind = 'hmac'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\nheader = 'x-s'\nencoding = 'hex'\n\
-         algorithm = 'sha256'\nsigned = '{{body}}'\ntype = ['/type']\ntype_prefix = 'stripe.eu'\n\
+         algorithm = 'sha256'\nsigned = '{{body}}'\ntype = ['/type']\nkey = ['/id']\ntype_prefix = 'stripe.eu'\n\
          [handlers.shop]\nkind = 'pull'\ntypes = ['strip.*', 'stripe.*', 'stripe.eu.invoice.paid', 'stripe.us.*', '*', 'hookfast.*', 'airalo.order.*', 'hookfast.new.*']\n\
          [handlers.other]\nkind = 'pull'\ntypes = ['stripe.*']\nsources = ['airalo']\n"
     );

@@ -99,6 +99,14 @@ async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    let said = "SELECT says FROM hookfast.status() WHERE area = 'handler' AND subject = 'paused'";
+    let said = store.text(said).await;
+    assert!(said.contains("; at least 10000 ready (oldest "), "{said}");
+    assert_eq!(
+        store.count("SELECT ready FROM hookfast.backlog WHERE handler = 'paused'").await,
+        79_980,
+        "it counts all"
+    );
 }
 
 /// With the floors at 0, as a claim is made once a minute.
