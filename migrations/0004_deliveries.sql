@@ -25,6 +25,9 @@ CREATE TABLE hookfast_data.outbox (
     autovacuum_vacuum_cost_delay = 0
 );
 CREATE INDEX outbox_due ON hookfast_data.outbox (handler_id, due_at, id) WHERE due_at IS NOT NULL;
+-- Deliveries of unordered handlers that have not been retried or delayed: a claim and a search for what a lease holds
+-- begin here, however many others there are.
+CREATE INDEX outbox_fresh ON hookfast_data.outbox (handler_id, id) WHERE due_at IS NULL AND ordering_key IS NULL;
 -- For ordered handlers only: of all others the key is null, and neither index has a row.
 CREATE INDEX outbox_unsequenced ON hookfast_data.outbox (handler_id, id) WHERE ordering_key = '';
 CREATE INDEX outbox_order ON hookfast_data.outbox (handler_id, ordering_key, due_at, id) WHERE ordering_key <> '';

@@ -98,6 +98,7 @@
 pub mod admin;
 pub mod airalo;
 pub mod app;
+mod boot_time;
 pub mod cli;
 pub mod cluster;
 pub mod config;

@@ -1,4 +1,4 @@
-//! A configuration file with one http handler, for `hookfast serve`.
+//! Configuration files for `hookfast serve`.
 
 use std::net::SocketAddr;
 use tempfile::NamedTempFile;
@@ -8,21 +8,34 @@ pub(crate) const HANDLER_SECRET: &str = "SPEED_HANDLER_SECRET";
 
 /// Everything goes to `receiver`, so many at once. The file is removed when this is dropped.
 pub(crate) fn one_handler(receiver: SocketAddr, concurrency: usize) -> anyhow::Result<NamedTempFile> {
-    let file = NamedTempFile::with_suffix(".toml")?;
-    let text = format!(
-        r#"[sources.airalo]
-kind = "airalo"
-secrets = ["env:AIRALO_CLIENT_SECRET"]
+    file(&handler("receiver", "*", receiver, &format!("concurrency = {concurrency}")))
+}
 
-[handlers.receiver]
+/// The same, and two handlers that no webhook goes to, one of them ordered.
+pub(crate) fn three_handlers(receiver: SocketAddr) -> anyhow::Result<NamedTempFile> {
+    let mut handlers = handler("receiver", "airalo.*", receiver, "");
+    handlers += &handler("paused", "other.*", receiver, "");
+    handlers += &handler("parked", "other.*", receiver, "ordered_by = \"/key\"");
+    file(&handlers)
+}
+
+fn handler(name: &str, types: &str, receiver: SocketAddr, rest: &str) -> String {
+    format!(
+        r#"
+[handlers.{name}]
 kind = "http"
-types = ["*"]
+types = ["{types}"]
 url = "http://{receiver}/"
 secrets = ["env:{HANDLER_SECRET}"]
-concurrency = {concurrency}
 allow_private = true
+{rest}
 "#
-    );
-    std::fs::write(file.path(), text)?;
+    )
+}
+
+fn file(handlers: &str) -> anyhow::Result<NamedTempFile> {
+    const SOURCE: &str = "[sources.airalo]\nkind = \"airalo\"\nsecrets = [\"env:AIRALO_CLIENT_SECRET\"]\n";
+    let file = NamedTempFile::with_suffix(".toml")?;
+    std::fs::write(file.path(), format!("{SOURCE}{handlers}"))?;
     Ok(file)
 }

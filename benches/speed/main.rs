@@ -3,6 +3,7 @@
 //! Every server is a process of its own; this one is the load, the receiver and the clock. Nothing here judges by
 //! time: it prints figures, and beside them what was aimed at.
 
+mod backlog;
 mod baseline;
 mod client;
 mod config;
@@ -57,6 +58,8 @@ enum Scenario {
     Kinds(kinds::Kinds),
     /// Whether ingest feels that old days go.
     Retention(retention::Retention),
+    /// Whether a handler feels the backlog of others.
+    Backlog(backlog::Backlog),
     /// Everything, one after the other, each with its defaults.
     All,
     #[command(hide = true)]
@@ -91,6 +94,7 @@ async fn run(scenario: Scenario, postgres: &database::Postgres) -> anyhow::Resul
         Scenario::Flood(flood) => flood.run(postgres).await,
         Scenario::Kinds(kinds) => kinds.run(postgres).await,
         Scenario::Retention(retention) => retention.run(postgres).await,
+        Scenario::Backlog(backlog) => backlog.run(postgres).await,
         Scenario::All => {
             ingest::Ingest::default().run(postgres).await?;
             latency::Latency::default().run(postgres).await?;
@@ -99,7 +103,8 @@ async fn run(scenario: Scenario, postgres: &database::Postgres) -> anyhow::Resul
             fill::Snapshot::default().run(postgres).await?;
             flood::Flood::default().run(postgres).await?;
             kinds::Kinds::default().run(postgres).await?;
-            retention::Retention::default().run(postgres).await
+            retention::Retention::default().run(postgres).await?;
+            backlog::Backlog::default().run(postgres).await
         }
         Scenario::ServeBaseline(_) | Scenario::ServeEmbedded(_) => Ok(()),
     }

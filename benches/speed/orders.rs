@@ -1,4 +1,4 @@
-//! Signed orders as Airalo sends them: each another `request_id`, all else the same.
+//! Signed orders as Airalo sends them: each has another id and another `request_id`, all else is the same.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha512;
@@ -14,12 +14,18 @@ pub(crate) const SECRET: &str = "a secret for measuring, and for nothing else";
 pub(crate) const PATH: &str = "/webhooks/airalo/async_orders";
 
 const SAMPLE: &str = include_str!("../../src/sources/airalo/samples/order.completed.json");
-const BEFORE_ID: &str = r#""request_id":""#;
+/// The order's id is moved behind everything else that the order has, so that what differs is at the end.
+const ORDER_ID: &str = r#""id":700001,"#;
+const AFTER_ORDER: &str = r#"},"meta":"#;
+const NEW_ORDER_ID: &str = r#","id":"#;
+const BETWEEN: &str = r#"},"meta":{"message":"success"},"request_id":""#;
 const AFTER_ID: &str = r#""}"#;
+const ORDER_ID_LENGTH: usize = 19;
 const ID_LENGTH: usize = 25;
+const END: usize = ORDER_ID_LENGTH + BETWEEN.len() + ID_LENGTH + AFTER_ID.len();
 const NUMBER_LENGTH: usize = 11;
 
-/// Makes requests, numbered from 0. The body's hash is computed once up to the id, which is at its end, so that a
+/// Makes requests, numbered from 0. The body's hash is computed once up to the ids, which are at its end, so that a
 /// signature costs this process some hundred bytes of hashing and not 1.4 KB.
 pub(crate) struct Orders {
     next: AtomicU64,
@@ -31,9 +37,9 @@ pub(crate) struct Orders {
 
 impl Orders {
     pub(crate) fn new() -> Self {
-        let start = SAMPLE.find(BEFORE_ID).map_or(SAMPLE.len(), |at| at + BEFORE_ID.len());
-        let body = SAMPLE.as_bytes()[..start].to_vec();
-        let length = body.len() + ID_LENGTH + AFTER_ID.len();
+        let order = SAMPLE.find(AFTER_ORDER).map_or(SAMPLE, |at| &SAMPLE[..at]);
+        let body = (order.replacen(ORDER_ID, "", 1) + NEW_ORDER_ID).into_bytes();
+        let length = body.len() + END;
         let head = format!(
             "POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: speed\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\nairalo-signature: "
@@ -56,9 +62,10 @@ impl Orders {
 
     /// Puts the whole request of that number into `buffer`.
     pub(crate) fn write(&self, number: u64, buffer: &mut Vec<u8>) {
-        let mut end = [0; ID_LENGTH + AFTER_ID.len()];
-        // It has room: 2 + 8 + 4 + 11 are the id's 25.
-        let _ = write!(&mut end[..], "e_{:08}-id_{number:011}{AFTER_ID}", self.run);
+        let mut end = [0; END];
+        let run = self.run;
+        // It has room: 1 + 8 + 10 are the order id's 19, and 2 + 8 + 4 + 11 the other id's 25.
+        let _ = write!(&mut end[..], "1{run:08}{number:010}{BETWEEN}e_{run:08}-id_{number:011}{AFTER_ID}");
         let signature = self.hashed.clone().chain_update(end).finalize().into_bytes();
         let mut text = [0; 128];
         let _ = hex::encode_to_slice(signature, &mut text);

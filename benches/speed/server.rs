@@ -105,6 +105,11 @@ impl Server {
         }
     }
 
+    /// SIGKILL, and waits for its end.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
     /// What it has used until now.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         usage::of(self.pid)

@@ -121,6 +121,9 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     for problem in inspection.problems() {
         tracing::warn!(%database, "{problem}");
     }
+    if let Some(sequences) = inspection.sequence_warning() {
+        tracing::warn!(%database, "{sequences}");
+    }
     // Not a warning: the private Postgres of `hookfast dev` has no other role.
     if let Some(superuser) = inspection.superuser_warning() {
         tracing::info!(%database, "{superuser}");

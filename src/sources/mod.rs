@@ -21,7 +21,7 @@ pub use verified::{Verified, VerifiedRequest};
 use crate::domain::{EventType, Identity, PayloadFields, Pointer};
 use crate::signing::Secret;
 use axum::http::{HeaderMap, HeaderName};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Why a request was not verified: a bounded set, fit for a metric's label. The sender is never told which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,4 +130,21 @@ pub enum Advice {
     Note(String),
     /// It can be set up better.
     Warning(String),
+}
+
+impl Advice {
+    /// Of a source whose keys expire after `window` and whose signed time may be `tolerance` away. Whoever has a copy of a
+    /// signed request may send it again: either its time is refused then, or its key is still known.
+    fn of_window(window: Option<Duration>, tolerance: Option<Duration>) -> Option<Self> {
+        let text = match (window?, tolerance) {
+            (_, None) => {
+                "window: keys expire, and the sender signs no time: a copy of an old request is a new event once its key has expired. Leave window out; docs/SQL.md says how much space keys need"
+            }
+            (window, Some(tolerance)) if window < 2 * tolerance => {
+                "window: keys expire while the signed time is still accepted, so a copy of a request can be a new event. Set window to at least twice the tolerance"
+            }
+            _ => return None,
+        };
+        Some(Self::Warning(text.to_owned()))
+    }
 }

@@ -1,6 +1,6 @@
 //! Webhooks of any sender that keeps to the Standard Webhooks scheme.
 
-use super::{Description, Rejection, SourceKind, TypePrefix, classify};
+use super::{Advice, Description, Rejection, SourceKind, TypePrefix, classify};
 use crate::domain::{Fingerprint, IdempotencyKey, Identity, Pointer};
 use crate::signing::{
     Secret,
@@ -92,6 +92,10 @@ impl SourceKind for StandardWebhooks {
 
     fn type_prefix(&self) -> Option<String> {
         self.type_prefix.as_ref().map(ToString::to_string)
+    }
+
+    fn advice(&self) -> Vec<Advice> {
+        Advice::of_window(self.window, Some(self.tolerance)).into_iter().collect()
     }
 
     fn describe(&self, _topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description {

@@ -1,20 +1,21 @@
 //! The database's clock, as seen from here.
 
 use super::{Connection, StoreError, error::within};
+use crate::boot_time::BootTime;
 use crate::domain::EventId;
 use std::{
     fmt,
     sync::{Arc, Mutex},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// Tells the database's time between measurements, and makes event ids by it.
 ///
 /// The ids decide the partition: a machine with a wrong clock, or one whose clock is set, may neither miss a
-/// partition nor move an event out of its day. So this counts from the database's time with the monotonic clock,
+/// partition nor move an event out of its day. So this counts from the database's time with a clock that nobody sets,
 /// and the wall clock of this machine is never asked for it.
 #[derive(Clone, Debug, Default)]
-pub struct DatabaseClock(Arc<Mutex<Option<(Duration, Instant)>>>);
+pub struct DatabaseClock(Arc<Mutex<Option<(Duration, BootTime)>>>);
 
 /// How far this machine's clock is ahead of the database's, in milliseconds; behind it is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl DatabaseClock {
     /// # Errors
     /// Where the connection is broken.
     pub async fn measure(&self, connection: &mut Connection) -> Result<ClockDifference, StoreError> {
-        let asked = Instant::now();
+        let asked = BootTime::now();
         let micros: i64 = within(
             connection.deadline(),
             "measure the clock",
@@ -69,7 +70,7 @@ impl DatabaseClock {
         Ok(ClockDifference::between(here, database))
     }
 
-    fn set(&self, database: Duration, here: Instant) {
+    fn set(&self, database: Duration, here: BootTime) {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((database, here));
     }
 
@@ -106,7 +107,7 @@ mod tests {
     fn an_id_carries_the_databases_time_and_not_ours() {
         let clock = DatabaseClock::default();
         assert_eq!(clock.event_id(), None);
-        clock.set(Duration::from_secs(1_000_000), Instant::now());
+        clock.set(Duration::from_secs(1_000_000), BootTime::now());
         let id = clock.event_id().expect("measured").0;
         let (seconds, _) = id.get_timestamp().expect("version 7").to_unix();
         assert!((1_000_000..1_000_060).contains(&seconds), "{seconds}");
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn what_comes_later_has_a_larger_id() {
         let clock = DatabaseClock::default();
-        clock.set(Duration::from_secs(1_000_000), Instant::now());
+        clock.set(Duration::from_secs(1_000_000), BootTime::now());
         let mut last = clock.event_id().expect("measured");
         for _ in 0..5000 {
             std::thread::sleep(Duration::from_micros(1));

@@ -24,6 +24,8 @@ pub struct Inspection {
     pub not_durable: Vec<String>,
     /// Whether a commit waits for a synchronous standby.
     pub synchronous_standby: bool,
+    /// Sequences of ours that hand out numbers in blocks, by name.
+    pub cached_sequences: Vec<String>,
     /// How many connections this role may have to this database.
     pub connections: ConnectionLimits,
     /// Whether the start-up settings of our connections arrive: a pooler may drop them.
@@ -70,6 +72,15 @@ impl Inspection {
         found.into_iter().flatten().chain(not_durable).collect()
     }
 
+    /// Each connection takes a block of numbers of such a sequence, so a later delivery can have a lower id than one that was
+    /// claimed already. Claims begin above ids that they know to be done with.
+    pub fn sequence_warning(&self) -> Option<String> {
+        let names = self.cached_sequences.join(", ");
+        (!names.is_empty()).then(|| {
+            format!("{names}: with CACHE above 1 deliveries can wait for up to a minute, and their order is not that of their events. ALTER SEQUENCE … CACHE 1")
+        })
+    }
+
     /// What is not wrong, and should not stay so.
     pub fn superuser_warning(&self) -> Option<&'static str> {
         self.superuser.then_some(
@@ -89,6 +100,9 @@ const INSPECT: &str = "WITH ours AS (SELECT n.nspowner FROM pg_catalog.pg_namesp
         ARRAY(SELECT name || ' = ' || setting FROM pg_catalog.pg_settings \
             WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' ORDER BY name) AS not_durable, \
         current_setting('synchronous_standby_names') <> '' AS synchronous_standby, \
+        ARRAY(SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_sequence s \
+            JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+            WHERE n.nspname = 'hookfast_data' AND s.seqcache > 1 ORDER BY 1) AS cached_sequences, \
         current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on' AS settings_arrive";
 
 /// What limits the connections of this role to this database. Connections of others count too.
@@ -150,6 +164,7 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
             not_durable: row.try_get("not_durable")?,
             synchronous_standby: row.try_get("synchronous_standby")?,
             settings_arrive: row.try_get("settings_arrive")?,
+            cached_sequences: row.try_get("cached_sequences")?,
         })
     };
     let inspected = within(POOLED, "inspect", run).await;

@@ -39,6 +39,7 @@ mod server_process;
 mod session;
 mod session_settings;
 mod settle;
+mod sweep;
 mod transaction;
 
 pub use airalo::{
@@ -66,7 +67,7 @@ pub use migrate::{
     migrate, migrate_to, plan, planned,
 };
 pub use notify::{Channel, Heard, Listener};
-pub use order::{wake_all_keys, wake_keys, wake_pulled_keys};
+pub use order::wake_keys;
 pub use partitions::ensure_partitions;
 pub use process::Process;
 pub use quarantine::{EvidenceBody, EvidenceBound, NewEvidence};
@@ -75,11 +76,12 @@ pub use registry::{
     HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers, register_sources,
     source_ids,
 };
-pub use rescue::{Rescued, release_unknown, rescue_expired, rescue_pulled, sweep_orphans};
+pub use rescue::{Rescued, WorkerLease, release_unknown, rescue, rescue_pulled, wait_for_claims, worker_leases};
 pub use retention::{Left, let_leave, set_retention};
 pub use retire::{discard_retired, retire_handlers, retired_handlers, unconfigured_handlers};
 pub use roles::{Roles, ensure_roles};
 pub use rollups::add_rollups;
 pub(crate) use session::Sessions;
 pub use settle::{SettleOutcome, Settled, Settlement};
+pub use sweep::{KeySweep, OutboxSweep, live_workers, pulled_handlers};
 pub use transaction::SettlingTransaction;

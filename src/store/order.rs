@@ -34,32 +34,9 @@ impl Connection {
 /// before; safe at any time.
 ///
 /// # Errors
-/// Where the statement failed; then [`wake_all_keys`] finds them.
+/// Where the statement failed; then [`super::KeySweep`] finds them.
 pub async fn wake_keys(pool: &PgPool, handler: HandlerId, keys: &[&str]) -> Result<(), StoreError> {
     within(POOLED, "wake", sqlx::query("SELECT hookfast_data.wake($1, $2)").bind(handler.0).bind(keys).execute(pool))
         .await
         .map(drop)
-}
-
-/// The net under [`wake_keys`], and what a change of the order leaves behind; answers with how many were due.
-///
-/// # Errors
-/// Where the statement failed.
-pub async fn wake_all_keys(pool: &PgPool, handler: HandlerId) -> Result<i64, StoreError> {
-    within(POOLED, "wake all", sqlx::query_scalar("SELECT hookfast_data.wake_all($1)").bind(handler.0).fetch_one(pool))
-        .await
-}
-
-/// The same for every handler that clients pull from: no worker sweeps theirs.
-///
-/// # Errors
-/// Where the statement failed.
-pub async fn wake_pulled_keys(pool: &PgPool) -> Result<(), StoreError> {
-    within(
-        POOLED,
-        "wake pulled",
-        sqlx::query("SELECT hookfast_data.wake_all(id) FROM hookfast_data.handlers WHERE kind = 'pull'").execute(pool),
-    )
-    .await
-    .map(drop)
 }

@@ -3,18 +3,14 @@
 use super::{Connection, Fault, HandlerId, LeaseId, StoreError, connect::POOLED, error::within};
 use crate::domain::DeliveryId;
 use crate::throttle::throttled;
-use sqlx::{Connection as _, PgPool, Row};
+use sqlx::{Connection as _, PgPool, Row, postgres::PgRow};
+use std::time::Duration;
 
-const RESCUE: &str = include_str!("sql/rescue.sql");
-const RELEASE_UNKNOWN: &str = include_str!("sql/release_unknown.sql");
-const ABANDON: &str = include_str!("sql/abandon.sql");
-
-/// Removes a lease that nothing is held by.
-const REMOVE_LEASE: &str = "DELETE FROM hookfast_data.leases l WHERE l.id = $1 \
-    AND NOT EXISTS (SELECT FROM hookfast_data.outbox o WHERE o.locked_by = l.id)";
-
-/// Keeps claims under a lease away, which lock it for sharing.
+/// Waits for claims under a lease that are on their way, and keeps others away until the transaction ends.
 const LOCK_LEASE: &str = "SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPDATE";
+
+/// What a lease still holds after the bounded search found nothing more is an orphan, and found by the sweep.
+const REMOVE_LEASE: &str = "SELECT hookfast_data.remove_lease($1)";
 
 /// How many deliveries one statement takes, so that none of them is long.
 const BATCH: i64 = 1000;
@@ -36,7 +32,7 @@ pub struct Rescued {
     pub dead: i64,
 }
 
-/// Takes the deliveries of every pulling client's lease that has expired. As for [`rescue_expired`], only a worker with
+/// Takes the deliveries of every pulling client's lease that has expired. As for [`rescue`], only a worker with
 /// an unbroken lease may judge.
 ///
 /// # Errors
@@ -69,26 +65,50 @@ pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     Ok(rescued)
 }
 
-/// Takes the deliveries of every worker's lease that has expired, and removes the lease once nothing is held by it.
+/// A worker's lease, as it was when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerLease {
+    /// Its id.
+    pub lease: LeaseId,
+    /// When it expires, by the database's clock, in microseconds since 1970. Each renewal changes it.
+    pub expires_at: i64,
+    /// Whether it has expired by the database's clock. That alone proves nothing: the clock may have been set.
+    pub expired: bool,
+}
+
+/// The leases of all workers that expire within that time or have expired.
+///
+/// # Errors
+/// Where the statement failed.
+pub async fn worker_leases(pool: &PgPool, within_time: Duration) -> Result<Vec<WorkerLease>, StoreError> {
+    let rows: Vec<(i64, i64, bool)> = within(
+        POOLED,
+        "list worker leases",
+        sqlx::query_as(
+            "SELECT id, (extract(epoch FROM expires_at) * 1000000)::bigint, expires_at < clock_timestamp() \
+             FROM hookfast_data.leases WHERE kind = 'worker' \
+                AND expires_at < now() + $1 * interval '1 millisecond' ORDER BY id",
+        )
+        .bind(i64::try_from(within_time.as_millis()).unwrap_or(i64::MAX))
+        .fetch_all(pool),
+    )
+    .await?;
+    let lease = |(id, expires_at, expired)| WorkerLease { lease: LeaseId(id), expires_at, expired };
+    Ok(rows.into_iter().map(lease).collect())
+}
+
+/// Takes the deliveries of these leases of workers as far as they have expired, and removes each lease once nothing is
+/// held under it.
 ///
 /// Only a worker whose own lease has been renewed without interruption for a full period may call this: a database
 /// that was away must not cost every delivery in flight an attempt.
 ///
 /// # Errors
 /// Where a statement failed; what was taken before it stays taken.
-pub async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
-    let expired: Vec<i64> = within(
-        POOLED,
-        "find expired leases",
-        sqlx::query_scalar(
-            "SELECT id FROM hookfast_data.leases WHERE kind = 'worker' AND expires_at < clock_timestamp() ORDER BY id",
-        )
-        .fetch_all(pool),
-    )
-    .await?;
+pub async fn rescue(pool: &PgPool, leases: &[LeaseId]) -> Result<Vec<Rescued>, StoreError> {
     let mut rescued = Vec::new();
-    for lease in expired {
-        by_itself(lease, rescue_lease(pool, LeaseId(lease), &mut rescued).await)?;
+    for lease in leases {
+        by_itself(lease.0, rescue_lease(pool, *lease, &mut rescued).await)?;
     }
     Ok(rescued)
 }
@@ -106,11 +126,10 @@ fn by_itself(lease: i64, rescued: Result<(), StoreError>) -> Result<(), StoreErr
 
 async fn rescue_lease(pool: &PgPool, lease: LeaseId, rescued: &mut Vec<Rescued>) -> Result<(), StoreError> {
     while let Some(batch) = rescue_batch(pool, lease).await? {
-        let taken: i64 = batch.iter().map(|r| r.rescued).sum();
-        rescued.extend(batch);
-        if taken < BATCH {
+        if batch.is_empty() {
             break;
         }
+        rescued.extend(batch);
     }
     Ok(())
 }
@@ -129,7 +148,12 @@ async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescue
         if locked.is_none() {
             return Ok(None);
         }
-        let rows = sqlx::query(RESCUE).bind(lease.0).bind(BATCH).bind(MOST_LOST).fetch_all(&mut *transaction).await?;
+        let rows = sqlx::query("SELECT handler_id, rescued, dead FROM hookfast_data.rescue($1, $2, $3)")
+            .bind(lease.0)
+            .bind(BATCH)
+            .bind(MOST_LOST)
+            .fetch_all(&mut *transaction)
+            .await?;
         // Under the same lock, and with a snapshot that sees every claim made before it.
         sqlx::query(REMOVE_LEASE).bind(lease.0).execute(&mut *transaction).await?;
         transaction.commit().await?;
@@ -138,37 +162,11 @@ async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescue
     within(POOLED, "rescue", run).await
 }
 
-/// The net: takes deliveries whose lease does not exist any more. Nothing should ever leave one.
-///
-/// # Errors
-/// Where a statement failed.
-pub async fn sweep_orphans(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
-    let orphans: Vec<i64> = within(
-        POOLED,
-        "sweep",
-        sqlx::query_scalar(
-            "SELECT DISTINCT o.locked_by FROM hookfast_data.outbox o WHERE o.locked_by IS NOT NULL \
-         AND NOT EXISTS (SELECT FROM hookfast_data.leases l WHERE l.id = o.locked_by)",
-        )
-        .fetch_all(pool),
-    )
-    .await?;
-    let mut rescued = Vec::new();
-    for lease in orphans {
-        let sweep = async {
-            let rows = sqlx::query(RESCUE).bind(lease).bind(BATCH).bind(MOST_LOST).fetch_all(pool).await?;
-            for row in &rows {
-                rescued.push(read(row)?);
-            }
-            Ok(())
-        };
-        by_itself(lease, within(POOLED, "sweep", sweep).await)?;
-    }
-    Ok(rescued)
-}
-
-/// Frees what is held under `lease` for `handler` and is not among `known`, without counting anything; answers with how
+/// Releases what is held under `lease` for `handler` and is not among `known`, without counting anything; answers with how
 /// many. A claim whose answer was lost leaves such deliveries, and a lease that lives keeps them from being rescued.
+///
+/// Takes no lock on the lease, so neither claims nor renewals wait for it. A claim that is still on its way is not seen:
+/// the caller has to look again once it has ended, and makes no other claim for the handler meanwhile.
 ///
 /// # Errors
 /// Where a statement failed.
@@ -177,40 +175,48 @@ pub async fn release_unknown(
     lease: LeaseId,
     handler: HandlerId,
     known: &[DeliveryId],
-) -> Result<u64, StoreError> {
-    let run = async {
-        let mut transaction = pool.begin().await?;
-        // Waits for a claim that is still on its way.
-        sqlx::query(LOCK_LEASE).bind(lease.0).execute(&mut *transaction).await?;
-        let known: Vec<i64> = known.iter().map(|delivery| delivery.0).collect();
-        let freed =
-            sqlx::query(RELEASE_UNKNOWN).bind(lease.0).bind(handler.0).bind(known).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(freed.rows_affected())
-    };
-    within(POOLED, "release unknown", run).await
+) -> Result<i64, StoreError> {
+    let known: Vec<i64> = known.iter().map(|delivery| delivery.0).collect();
+    let release = sqlx::query_scalar("SELECT hookfast_data.release_held($1, $2, $3)").bind(lease.0).bind(handler.0);
+    within(POOLED, "release unknown", release.bind(known).fetch_one(pool)).await
+}
+
+/// Waits until every claim under the lease that has begun has ended.
+///
+/// # Errors
+/// Where the statement failed.
+pub async fn wait_for_claims(pool: &PgPool, lease: LeaseId) -> Result<(), StoreError> {
+    within(POOLED, "wait for claims", sqlx::query(LOCK_LEASE).bind(lease.0).execute(pool)).await.map(drop)
 }
 
 impl Connection {
-    /// Frees what a worker holds under its own lease, without counting anything as lost, and removes the lease.
+    /// Releases what a worker holds under its own lease, without counting anything as lost, and removes the lease.
     ///
     /// # Errors
     /// Where a statement failed; then the lease expires, and others rescue what is left.
-    pub async fn abandon_lease(&mut self, lease: LeaseId) -> Result<u64, StoreError> {
+    pub async fn abandon_lease(&mut self, lease: LeaseId) -> Result<i64, StoreError> {
         let deadline = self.deadline();
         let run = async {
             let mut transaction = self.inner.begin().await?;
             // Waits for a claim of ours that is still on its way.
             sqlx::query(LOCK_LEASE).bind(lease.0).execute(&mut *transaction).await?;
-            let freed = sqlx::query(ABANDON).bind(lease.0).execute(&mut *transaction).await?.rows_affected();
+            let released = sqlx::query_scalar(
+                "SELECT coalesce(sum(hookfast_data.release_held(l.id, h.id, '{}')), 0)::bigint \
+                 FROM hookfast_data.leases l CROSS JOIN unnest(l.handlers) AS h (id) WHERE l.id = $1",
+            );
+            let released = released.bind(lease.0).fetch_one(&mut *transaction).await?;
             sqlx::query(REMOVE_LEASE).bind(lease.0).execute(&mut *transaction).await?;
             transaction.commit().await?;
-            Ok(freed)
+            Ok(released)
         };
         within(deadline, "abandon", run).await
     }
 }
 
-fn read(row: &sqlx::postgres::PgRow) -> Result<Rescued, sqlx::Error> {
-    Ok(Rescued { handler: HandlerId(row.try_get(0)?), rescued: row.try_get(1)?, dead: row.try_get(2)? })
+pub(super) fn read(row: &PgRow) -> Result<Rescued, sqlx::Error> {
+    Ok(Rescued {
+        handler: HandlerId(row.try_get("handler_id")?),
+        rescued: row.try_get("rescued")?,
+        dead: row.try_get("dead")?,
+    })
 }

@@ -3,12 +3,14 @@
 use super::{
     Shared,
     allowance::{Allowance, Gate},
+    doubt::Doubt,
     keeper::Tenures,
     lane::Lane,
     runner,
     tenure::Tenure,
     wake::{Wake, Woken},
 };
+use crate::boot_time::BootTime;
 use crate::health::Heartbeat;
 use crate::store::{Batch, ClaimLimits, Connection, Cut, Database, Floors, LeaseId, Role, StoreError};
 use crate::throttle::{Backoff, throttled};
@@ -23,12 +25,6 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// Claims are no nearer together than this: a few deliveries in one claim cost little more than one.
 const PACE: Duration = Duration::from_millis(3);
-
-/// How often what the table says we hold is compared with what we know: the net under claims that fail halfway.
-const RECONCILE_EVERY: Duration = Duration::from_secs(60);
-
-/// How often an ordered handler's keys are looked at that wait for nothing: the net under the wake-ups between them.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// How long the last look at what is held may take; a database that is away must not hold up the end.
 const LAST_LOOK: Duration = Duration::from_secs(1);
@@ -72,11 +68,7 @@ impl Claimer {
         let mut odd = false;
         // Whether the last claim was of a single delivery and found its lane empty: the other is looked at before resting.
         let mut one_lane_empty = false;
-        // Whether a claim failed halfway: it may hold what nobody here knows of.
-        let mut uncertain = false;
-        let mut reconciled = Instant::now();
-        // At once: what waits may wait for an order that the handler does not keep any more.
-        let mut swept: Option<Instant> = None;
+        let mut doubt = Doubt::new(Instant::now());
         let stop = self.shared.stop.clone();
         stop.run_until_cancelled(async {
             self.show_closed().await;
@@ -88,12 +80,10 @@ impl Claimer {
                 }
                 self.heartbeat.tick();
                 odd = !odd;
-                if uncertain || reconciled.elapsed() >= RECONCILE_EVERY {
-                    uncertain = self.reconcile().await.is_err();
-                    reconciled = Instant::now();
-                }
-                if swept.is_none_or(|at| self.lane.ordered() && at.elapsed() >= SWEEP_EVERY) && self.sweep().await.is_ok() {
-                    swept = Some(Instant::now());
+                // Here, where no claim for this handler is made meanwhile: what is held and not known was lost.
+                let now = Instant::now();
+                if doubt.is_due(now) {
+                    doubt.compared(now, self.reconcile().await.is_ok());
                 }
                 let Some(places) = self.places().await else { continue };
                 // After the wait for a place, during which a breaker may have opened.
@@ -120,7 +110,7 @@ impl Claimer {
                         }
                     }
                     Err(error) => {
-                        uncertain = true;
+                        doubt.claim_failed(Instant::now());
                         // Whatever it was: what is remembered must not make the next claim fail as well.
                         memory = Memory::new(None);
                         throttled!(warn, %error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
@@ -130,7 +120,7 @@ impl Claimer {
         })
         .await;
         // A claim that was cut off may have taken what nobody here starts: free at once, and not with the lease's end.
-        let _ = tokio::time::timeout(LAST_LOOK, self.reconcile()).await;
+        let _ = tokio::time::timeout(LAST_LOOK, self.reconcile_after_claims()).await;
         self.heartbeat.retire();
     }
 
@@ -165,7 +155,7 @@ impl Claimer {
             let _ = tokio::time::timeout(POLL, self.tenures.changed()).await;
             return Ok(true);
         };
-        if !tenure.may_start(Instant::now()) {
+        if !tenure.may_start(BootTime::now()) {
             tokio::time::sleep(RETRY).await;
             return Ok(true);
         }

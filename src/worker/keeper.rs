@@ -1,6 +1,7 @@
 //! Keeps this process's lease, on a thread and a connection of its own, where no handler can block it.
 
 use super::tenure::{LEASE, RENEW_EVERY, Tenure};
+use crate::boot_time::BootTime;
 use crate::health::{Heartbeat, Readiness};
 use crate::store::{Connection, Database, HandlerId, Role, StoreError};
 use crate::throttle::{Backoff, throttled};
@@ -79,7 +80,7 @@ impl Keeper {
         let epoch = connection.epoch().unwrap_or_default();
         loop {
             let held = publish.borrow().clone();
-            let sent = Instant::now();
+            let sent = BootTime::now();
             match held {
                 Some(tenure) if tenure.epoch == epoch => {
                     if connection.renew_lease(tenure.lease, LEASE).await? {

@@ -5,7 +5,7 @@ use crate::domain::{Breaker, Connections, HandlerName, Order, PayloadFilter, Rat
 use crate::handlers::{Attempt, TransactionalAttempt};
 use crate::store::{Database, HandlerId, Sessions, SqlFunction};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, RwLock, Semaphore};
 
 /// How many outcomes of one handler may wait to be settled. That many, and what has a place, is delivered again after a
 /// process is killed while its commits do not return.
@@ -86,6 +86,10 @@ pub(super) struct Lane {
     pub(super) label: Arc<str>,
     pub(super) policy: HandlerPolicy,
     pub(super) executor: Executor,
+    /// Held for reading by every attempt, for writing by one that has to run without the others.
+    pub(super) neighbours: RwLock<()>,
+    /// Held by the one attempt whose turn it is to run without the others.
+    pub(super) suspects: Mutex<()>,
     /// Attempts that run.
     pub(super) running: Semaphore,
     /// Places for deliveries that run or wait to: as many again as may run, so that the next are there when one ends.
@@ -117,6 +121,8 @@ impl Lane {
             circuit: policy.breaker.map(|breaker| Arc::new(Circuit::new(breaker))),
             policy,
             executor,
+            neighbours: RwLock::default(),
+            suspects: Mutex::default(),
             running: Semaphore::new(concurrency),
             places: Arc::new(Semaphore::new(places)),
             unsettled: Arc::new(Semaphore::new(UNSETTLED)),

@@ -1,12 +1,14 @@
 //! Claims what is owed, runs the handlers, settles the outcomes.
 //!
 //! A `keeper` holds this process's lease; for each handler a `claimer` claims into free places; a `runner` runs each
-//! attempt in a task of its own; a `settler` commits outcomes together; a `rescuer` takes over from the dead.
+//! attempt in a task of its own; a `settler` commits outcomes together; a `rescuer` takes over from the dead; a `sweeper`
+//! looks for what all of them missed.
 
 mod allowance;
 mod breaker;
 mod bucket;
 mod claimer;
+mod doubt;
 mod holding;
 mod keeper;
 mod lane;
@@ -15,7 +17,9 @@ mod panics;
 mod rescuer;
 mod runner;
 mod settler;
+mod sightings;
 mod standing;
+mod sweeper;
 mod tenure;
 mod wake;
 
@@ -34,10 +38,11 @@ use keeper::Keeper;
 use lane::Lane;
 use rescuer::Rescuer;
 use settler::{Ended, Settler};
+use sightings::Sightings;
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{Mutex, RwLock, Semaphore, mpsc},
+    sync::{Mutex, Semaphore, mpsc},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -75,8 +80,6 @@ struct Shared {
     stop: CancellationToken,
     attempts: TaskTracker,
     settle: mpsc::UnboundedSender<Ended>,
-    /// Held for reading by every attempt, for writing by one that has to run alone.
-    neighbours: Arc<RwLock<()>>,
     long_bodies: Arc<Semaphore>,
     pool: PgPool,
     wake: Wake,
@@ -120,7 +123,6 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         stop: stop.clone(),
         attempts: TaskTracker::new(),
         settle,
-        neighbours: Arc::default(),
         long_bodies: Arc::new(Semaphore::new(runner::LONG_BODIES as usize)),
         pool: pool.clone(),
         wake: wake.clone(),
@@ -142,14 +144,20 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         settlers.spawn(settler.run());
     }
     let rescuer = Rescuer {
-        pool,
+        pool: pool.clone(),
         tenures: tenures.clone(),
-        metrics,
+        metrics: metrics.clone(),
         wake: wake.clone(),
         heartbeat: heartbeats.register("rescue", STUCK),
+        sightings: Sightings::default(),
     };
-    let rescuer = tokio::spawn(rescuer.run());
-    let listener = tokio::spawn(wake::listen(database.clone(), wake.clone()));
+    let ordered = handlers.iter().map(|served| (served.id, served.policy.order.is_some())).collect();
+    let beside = [
+        tokio::spawn(rescuer.run()),
+        tokio::spawn(wake::listen(database.clone(), wake.clone())),
+        tokio::spawn(sweeper::keys(pool.clone(), ordered, wake.clone(), heartbeats.register("sweep keys", STUCK))),
+        tokio::spawn(sweeper::outbox(pool, metrics, wake.clone(), heartbeats.register("sweep", STUCK))),
+    ];
     let lines: Vec<ClaimLine> = (0..CLAIM_LINES).map(|_| ClaimLine::default()).collect();
     let claimers = TaskTracker::new();
     for (i, served) in handlers.into_iter().enumerate() {
@@ -185,8 +193,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     settlers.close();
     // The settlers end when the last attempt has handed over its outcome; those given up are rescued by others.
     let _ = tokio::time::timeout_at(attempts_end + LAST_SETTLEMENTS, settlers.wait()).await;
-    rescuer.abort();
-    listener.abort();
+    beside.iter().for_each(tokio::task::JoinHandle::abort);
     keeper_stop.cancel();
     // A lease that cannot be given back expires.
     let _ = tokio::time::timeout(LEASE_RETURN, lease_ended).await;

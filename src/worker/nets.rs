@@ -1,7 +1,7 @@
-//! What a claimer puts right now and then: claims that nobody knows of, keys that nobody woke, a breaker shown in error.
+//! What a claimer repairs now and then: claims that nobody knows of, a breaker shown in error.
 
 use super::claimer::{Claimer, RETRY};
-use crate::store::{StoreError, note_breaker, release_unknown, wake_all_keys};
+use crate::store::{StoreError, note_breaker, release_unknown, wait_for_claims};
 use crate::throttle::throttled;
 
 impl Claimer {
@@ -32,20 +32,10 @@ impl Claimer {
         }
     }
 
-    /// Wakes the keys of an ordered handler that wait for nothing.
-    pub(super) async fn sweep(&self) -> Result<(), StoreError> {
-        match wake_all_keys(&self.shared.pool, self.lane.id).await {
-            Ok(woken) => {
-                if woken > 0 {
-                    // Some only because their turn is just coming: the one before has ended, and its wake-up is under way.
-                    tracing::debug!(woken, handler = %self.lane.name, "deliveries that waited for nothing are due");
-                }
-                Ok(())
-            }
-            Err(error) => {
-                throttled!(warn, %error, handler = %self.lane.name, "the order cannot be looked at for now; this is tried again");
-                Err(error)
-            }
-        }
+    /// The same at the end, where a claim may have been cut off on its way.
+    pub(super) async fn reconcile_after_claims(&self) -> Result<(), StoreError> {
+        let Some(tenure) = self.tenures.borrow().clone() else { return Ok(()) };
+        wait_for_claims(&self.shared.pool, tenure.lease).await?;
+        self.reconcile().await
     }
 }

@@ -10,6 +10,7 @@ use super::{
     standing::{note, pause},
     tenure::Tenure,
 };
+use crate::boot_time::BootTime;
 use crate::domain::{Delivery, Outcome, StorableText};
 use crate::store::{
     Claim, Claimed, Fault, LongBody, Sessions, SettleOutcome, Settlement, SettlingTransaction, StoreError, event_body,
@@ -22,13 +23,14 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{OwnedSemaphorePermit, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{MutexGuard, OwnedSemaphorePermit, RwLockReadGuard, RwLockWriteGuard, SemaphorePermit};
 
 /// The longest error text kept, in bytes.
 pub(super) const LONGEST_ERROR: usize = 2000;
 
-/// A delivery that was lost this often runs alone in its process, so that a poison pill is found and not its
-/// neighbours.
+/// A delivery that was lost this often runs while no other of its handler does in this process, so that a poison pill is
+/// found and not its neighbours. Other handlers go on: they must not wait for hundreds of suspects, each as long as its
+/// attempt takes, because one handler was killed twice for lack of memory.
 const LOST_RUNS_ALONE: i16 = 2;
 
 /// A handler that says it is gone is paused; its delivery is free again at once, and waits for the handler.
@@ -110,12 +112,12 @@ async fn attempt(
     let started = tokio::select! {
         biased;
         () = shared.stop.cancelled() => None,
-        started = start(lane, shared, claimed) => Some(started),
+        started = start(lane, claimed) => Some(started),
     };
     let Some(_started) = started else { return released() };
     // What waited for its turn when the breaker opened waits on in the table, without using up a try.
     let left_alone = probe.is_none() && lane.circuit.as_ref().is_some_and(|circuit| !circuit.is_closed());
-    if left_alone || !tenure.may_start(Instant::now()) {
+    if left_alone || !tenure.may_start(BootTime::now()) {
         return released();
     }
     let mut delivery = delivery.clone();
@@ -133,7 +135,7 @@ async fn attempt(
             }
         }
         // Which may have taken long.
-        if !tenure.may_start(Instant::now()) {
+        if !tenure.may_start(BootTime::now()) {
             return released();
         }
     }
@@ -186,25 +188,22 @@ async fn attempt(
     )
 }
 
-/// A place among the running; alone in the process for one that has been lost before.
-async fn start<'a>(
-    lane: &'a Lane,
-    shared: &'a Shared,
-    claimed: &Claimed,
-) -> (Neighbours<'a>, Option<tokio::sync::SemaphorePermit<'a>>) {
+/// A place among the running; no neighbours for one that has been lost before.
+async fn start<'a>(lane: &'a Lane, claimed: &Claimed) -> (Neighbours<'a>, Option<SemaphorePermit<'a>>) {
+    if claimed.lost < LOST_RUNS_ALONE {
+        let running = lane.running.acquire().await.ok();
+        return (Neighbours::Any(lane.neighbours.read().await), running);
+    }
+    // One after the other, and not in a place where another could run: between two of them the others get their turn.
+    let turn = lane.suspects.lock().await;
     let running = lane.running.acquire().await.ok();
-    let neighbours = if claimed.lost >= LOST_RUNS_ALONE {
-        Neighbours::None(shared.neighbours.write().await)
-    } else {
-        Neighbours::Any(shared.neighbours.read().await)
-    };
-    (neighbours, running)
+    (Neighbours::None(lane.neighbours.write().await, turn), running)
 }
 
 #[allow(dead_code, reason = "the guards are held, not read")]
 enum Neighbours<'a> {
     Any(RwLockReadGuard<'a, ()>),
-    None(RwLockWriteGuard<'a, ()>),
+    None(RwLockWriteGuard<'a, ()>, MutexGuard<'a, ()>),
 }
 
 /// Within its time, and with a panic as a failed attempt.

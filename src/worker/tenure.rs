@@ -1,10 +1,8 @@
 //! One lease of this process, from its registration to its end.
 
+use crate::boot_time::BootTime;
 use crate::store::LeaseId;
-use std::{
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::{sync::Mutex, time::Duration};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -30,20 +28,20 @@ pub(super) struct Tenure {
 
 #[derive(Clone, Copy, Debug)]
 struct Renewals {
-    last: Instant,
-    unbroken_since: Instant,
+    last: BootTime,
+    unbroken_since: BootTime,
 }
 
 impl Tenure {
     /// `sent` is when the registration was sent: the lease began no earlier.
-    pub(super) fn new(lease: LeaseId, epoch: Uuid, sent: Instant) -> Self {
+    pub(super) fn new(lease: LeaseId, epoch: Uuid, sent: BootTime) -> Self {
         let renewals = Mutex::new(Renewals { last: sent, unbroken_since: sent });
         Self { lease, epoch, ended: CancellationToken::new(), renewals }
     }
 
     /// The tenure after a crash of the server ended `before`. Whoever judges has to have seen a database that others
     /// could reach, too; which run of the server it was does not matter.
-    pub(super) fn after_crash(before: &Self, lease: LeaseId, epoch: Uuid, sent: Instant) -> Self {
+    pub(super) fn after_crash(before: &Self, lease: LeaseId, epoch: Uuid, sent: BootTime) -> Self {
         before.renewed(sent);
         let renewals = Mutex::new(*before.renewals());
         Self { lease, epoch, ended: CancellationToken::new(), renewals }
@@ -54,7 +52,7 @@ impl Tenure {
     }
 
     /// Notes a renewal that was sent at `sent`.
-    pub(super) fn renewed(&self, sent: Instant) {
+    pub(super) fn renewed(&self, sent: BootTime) {
         let mut renewals = self.renewals();
         if sent.duration_since(renewals.last) > LEASE {
             renewals.unbroken_since = sent;
@@ -62,15 +60,15 @@ impl Tenure {
         renewals.last = sent;
     }
 
-    /// Whether a handler may be started now, by this process's own monotonic clock: one that was stopped for a
-    /// while, or cannot reach the database, must not start what others have taken over.
-    pub(super) fn may_start(&self, now: Instant) -> bool {
+    /// Whether a handler may be started now, by this machine's own clock: a process that was stopped or
+    /// suspended for a while, or cannot reach the database, must not start what others have taken over.
+    pub(super) fn may_start(&self, now: BootTime) -> bool {
         !self.ended.is_cancelled() && now.duration_since(self.renewals().last) < LEASE - MARGIN
     }
 
     /// Whether the lease has been renewed without interruption for a full period: only then may this worker judge
     /// others, since a database that was away makes everybody look dead.
-    pub(super) fn may_judge(&self, now: Instant) -> bool {
+    pub(super) fn may_judge(&self, now: BootTime) -> bool {
         let renewals = self.renewals();
         !self.ended.is_cancelled()
             && now.duration_since(renewals.last) < LEASE - MARGIN
@@ -84,7 +82,7 @@ mod tests {
 
     #[test]
     fn nothing_starts_near_the_end_of_a_lease_and_nobody_judges_after_a_gap() {
-        let start = Instant::now();
+        let start = BootTime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let tenure = Tenure::new(LeaseId(1), Uuid::nil(), start);
         assert!(tenure.may_start(at(12)) && !tenure.may_start(at(13)));
@@ -104,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_crash_of_the_server_takes_the_judgement_only_if_it_was_away_for_long() {
-        let start = Instant::now();
+        let start = BootTime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let before = Tenure::new(LeaseId(1), Uuid::nil(), start);
         before.renewed(at(5));

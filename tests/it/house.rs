@@ -7,7 +7,8 @@ use std::{
 };
 
 /// Each room with what it may import of ours.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
+    ("boot_time", &[]),
     ("domain", &[]),
     ("health", &[]),
     ("metrics", &[]),
@@ -16,11 +17,11 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("signing", &[]),
     ("cluster", &[]),
     ("sources", &["domain", "signing"]),
-    ("store", &["domain", "throttle"]),
+    ("store", &["boot_time", "domain", "throttle"]),
     ("handlers", &["domain", "signing", "store"]),
     ("receiver", &["handlers", "signing"]),
     ("ingress", &["domain", "health", "http", "metrics", "signing", "sources", "store", "throttle"]),
-    ("worker", &["domain", "handlers", "health", "metrics", "store", "throttle"]),
+    ("worker", &["boot_time", "domain", "handlers", "health", "metrics", "store", "throttle"]),
     ("maintenance", &["health", "metrics", "store", "throttle"]),
     ("airalo", &["domain", "handlers", "signing", "sources", "store", "throttle"]),
     ("admin", &["health", "http", "throttle"]),

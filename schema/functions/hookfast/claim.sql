@@ -11,11 +11,12 @@ CREATE OR REPLACE FUNCTION hookfast.claim(handler text, holder text, batch integ
 #variable_conflict use_column
 DECLARE
     h record;
-    died boolean;
     taken bigint[];
     events uuid[];
     most integer := claim.batch;
     seen integer := 0;
+    -- A variable, since only a constant bounds the scan of an index: what is due later may be much.
+    due timestamptz;
     new_lease bigint;
 BEGIN
     SELECT r.id, r.kind, r.paused_at, r.retired_at, r.retired_why, r.ordered_by, r.filter::jsonpath AS filter INTO h
@@ -43,11 +44,8 @@ BEGIN
         RETURN;
     END IF;
     -- Workers do this within seconds; where none runs, the clients do, once the database has been back for a while.
-    SELECT r.dead > 0 INTO died FROM hookfast_data.rescue_pulled(h.id, interval '15 seconds', 5) r;
+    PERFORM hookfast_data.rescue_pulled(h.id, interval '15 seconds', 5);
     IF h.ordered_by IS NOT NULL THEN
-        IF died THEN
-            PERFORM hookfast_data.wake_all(h.id);
-        END IF;
         FOR i IN 1..10 LOOP
             EXIT WHEN coalesce(hookfast_data.sequence(h.id, 1000), 0) = 0;
         END LOOP;
@@ -55,24 +53,26 @@ BEGIN
     -- Where there is a filter: until something passes, or nothing is left, or this has taken long enough. More at a
     -- time where little passes.
     LOOP
+        due := clock_timestamp();
         -- Half for each lane, the odd one by chance, so that neither starves the other; what one leaves the other
         -- takes.
         WITH late AS MATERIALIZED (
             SELECT o.ctid AS tid, o.id FROM hookfast_data.outbox o
-            WHERE o.handler_id = h.id AND o.due_at <= clock_timestamp() AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+            WHERE o.handler_id = h.id AND o.due_at <= due AND o.due_at IS NOT NULL AND o.locked_by IS NULL
             ORDER BY o.due_at, o.id
             LIMIT (CASE WHEN h.ordered_by IS NULL THEN (most + (random() < 0.5)::integer) / 2 ELSE most END)
             FOR UPDATE SKIP LOCKED
         ),
         fresh AS MATERIALIZED (
             SELECT o.ctid AS tid FROM hookfast_data.outbox o
-            WHERE o.handler_id = h.id AND o.due_at IS NULL AND o.locked_by IS NULL AND h.ordered_by IS NULL
+            WHERE o.handler_id = h.id AND o.due_at IS NULL AND o.ordering_key IS NULL
+                AND o.locked_by IS NULL AND h.ordered_by IS NULL
             ORDER BY o.id LIMIT most - (SELECT count(*) FROM late)
             FOR UPDATE SKIP LOCKED
         ),
         rest AS MATERIALIZED (
             SELECT o.ctid AS tid FROM hookfast_data.outbox o
-            WHERE o.handler_id = h.id AND o.due_at <= clock_timestamp() AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+            WHERE o.handler_id = h.id AND o.due_at <= due AND o.due_at IS NOT NULL AND o.locked_by IS NULL
                 AND o.id <> ALL (ARRAY(SELECT l.id FROM late l))
             ORDER BY o.due_at, o.id LIMIT most - (SELECT count(*) FROM late) - (SELECT count(*) FROM fresh)
             FOR UPDATE SKIP LOCKED

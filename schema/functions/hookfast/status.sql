@@ -61,7 +61,8 @@ BEGIN ATOMIC
                 THEN hookfast_data.counted(h.dead_letters, 'dead letter', 'dead letters') || '; ' ELSE '' END
             || CASE WHEN h.retired > 0 THEN hookfast_data.counted(h.retired, 'pending delivery', 'pending deliveries')
                 || ' not run; ' ELSE '' END
-            || h.ready || ' ready' || coalesce(' (oldest ' || date_trunc('second', h.oldest_ready_age) || ')', '')
+            || CASE WHEN h.ready >= 10000 THEN 'at least ' ELSE '' END || h.ready || ' ready'
+            || coalesce(' (oldest ' || date_trunc('second', h.oldest_ready_age) || ')', '')
             || ', ' || h.per_minute || ' a minute, ' || h.delivered_last_hour || ' delivered and '
             || h.failed_last_hour || ' failed in the last hour, '
             || hookfast_data.counted(h.dead_letters, 'dead letter', 'dead letters')

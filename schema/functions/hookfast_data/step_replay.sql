@@ -3,7 +3,8 @@
 -- traffic goes first. A payload filter is asked of so many bytes of bodies at most, or a step could take longer than
 -- its statement may, each time.
 CREATE OR REPLACE FUNCTION hookfast_data.step_replay(replay_id bigint, looks bigint DEFAULT 2000) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
+    SET enable_bitmapscan = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     r record;
     may bigint;
@@ -29,7 +30,7 @@ BEGIN
         RETURN 0;
     END IF;
     SELECT count(*) INTO behind FROM (SELECT FROM hookfast_data.outbox o
-        WHERE o.handler_id = r.handler_id AND o.due_at IS NOT NULL AND o.due_at <= clock_timestamp()
+        WHERE o.handler_id = r.handler_id AND o.due_at IS NOT NULL AND o.due_at <= statement_timestamp()
             LIMIT 10 * r.per_second) x;
     IF behind < 10 * r.per_second THEN
         SELECT count(*) INTO behind FROM (SELECT FROM hookfast_data.outbox o

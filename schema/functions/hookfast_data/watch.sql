@@ -11,11 +11,7 @@ BEGIN
     END IF;
     FOR began IN
         WITH owed AS MATERIALIZED (
-            SELECT h.name, h.kind, h.behind_after, least(
-                (SELECT x.due_at FROM hookfast_data.outbox x WHERE x.handler_id = h.id AND x.due_at <= clock_timestamp()
-                    AND x.due_at IS NOT NULL AND x.locked_by IS NULL ORDER BY x.due_at LIMIT 1),
-                (SELECT hookfast_data.id_time(x.event_id) FROM hookfast_data.outbox x WHERE x.handler_id = h.id
-                    AND x.due_at IS NULL AND x.locked_by IS NULL ORDER BY x.id LIMIT 1)) AS ready_at,
+            SELECT h.name, h.kind, h.behind_after, hookfast_data.oldest_ready(h.id) AS ready_at,
                 NOT EXISTS (SELECT FROM hookfast_data.leases l
                     WHERE l.expires_at > clock_timestamp() AND l.handlers @> ARRAY[h.id]) AS unserved
             FROM hookfast_data.handlers h WHERE h.paused_at IS NULL AND h.retired_at IS NULL

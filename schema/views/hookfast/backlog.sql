@@ -1,4 +1,5 @@
--- One scan of the outbox. By the statement's time, so that one row is not counted twice.
+-- One scan of the outbox. Nothing runs it by itself: handler_health is for that. By the statement's time, so that one
+-- row is not counted twice.
 CREATE OR REPLACE VIEW hookfast.backlog AS
 WITH owed AS MATERIALIZED (
     SELECT
@@ -19,16 +20,6 @@ WITH owed AS MATERIALIZED (
         min(o.due_at) FILTER (WHERE o.locked_by IS NULL AND o.due_at <= statement_timestamp()) AS oldest_due
     FROM hookfast_data.outbox o GROUP BY o.handler_id
 ),
-done AS MATERIALIZED (
-    SELECT
-        r.subject,
-        sum(r.value) / 5.0 AS per_minute
-    FROM hookfast_data.rollups r
-    WHERE r.counter IN ('delivered', 'filtered', 'dead') AND r.subject LIKE 'handler:%'
-        AND r.minute >= date_trunc('minute', statement_timestamp()) - interval '5 minutes'
-        AND r.minute < date_trunc('minute', statement_timestamp())
-    GROUP BY r.subject
-),
 counted AS (
     SELECT
         h.id,
@@ -45,13 +36,12 @@ counted AS (
         coalesce(o.due_in_120_minutes, 0) AS due_in_120_minutes,
         least(o.oldest_due, (SELECT hookfast_data.id_time(f.event_id) FROM hookfast_data.outbox f
             WHERE f.handler_id = o.handler_id AND f.id = o.oldest_fresh)) AS oldest_ready_at,
-        round(coalesce(d.per_minute, 0), 1) AS per_minute,
-        (SELECT count(*) FROM hookfast_data.leases l
-            WHERE l.expires_at > statement_timestamp() AND l.handlers @> ARRAY[h.id]) AS served_by,
+        d.per_minute,
+        d.served_by,
         coalesce(r.ready + r.waiting + r.later, 0) AS retired
-    FROM hookfast_data.handlers h LEFT JOIN owed o ON o.handler_id = h.id AND h.retired_at IS NULL
+    FROM hookfast_data.handlers h JOIN hookfast_data.handler_load() d ON d.handler_id = h.id
+        LEFT JOIN owed o ON o.handler_id = h.id AND h.retired_at IS NULL
         LEFT JOIN owed r ON r.handler_id = h.id AND h.retired_at IS NOT NULL
-        LEFT JOIN done d ON d.subject = 'handler:' || h.name
 )
 SELECT
     c.name AS handler,

@@ -1,3 +1,4 @@
+-- The cost does not follow the backlog: this is for monitoring, also while the backlog is large.
 CREATE OR REPLACE VIEW hookfast.handler_health AS
 SELECT
     h.name AS handler,
@@ -48,7 +49,22 @@ SELECT
     h.retired_at,
     CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN h.retired_why END AS retired_why
 FROM hookfast_data.handlers h
-JOIN hookfast.backlog b ON b.handler = h.name
+JOIN (
+    SELECT
+        x.handler_id,
+        x.per_minute,
+        x.served_by,
+        a.oldest_ready_age,
+        x.served_by = 0 AND (k.kind <> 'pull' OR coalesce(a.oldest_ready_age > interval '5 minutes', false)) AS unserved,
+        CASE WHEN k.retired_at IS NULL THEN hookfast_data.ready_upto(x.handler_id, 10000) ELSE 0 END AS ready,
+        CASE WHEN k.retired_at IS NULL THEN 0 ELSE hookfast_data.pending_upto(x.handler_id, 10000) END AS retired
+    FROM hookfast_data.handler_load() x JOIN hookfast_data.handlers k ON k.id = x.handler_id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN k.retired_at IS NULL
+            THEN statement_timestamp() - hookfast_data.oldest_ready(x.handler_id) END AS oldest_ready_age
+        OFFSET 0
+    ) a
+) b ON b.handler_id = h.id
 LEFT JOIN hookfast_data.handler_counts() c ON c.handler = h.name
 LEFT JOIN (
     SELECT d.*, d.attempts_last_5_minutes >= 10 AND d.attempts_before >= 10 AND d.p95_ms_last_5_minutes >= 100
@@ -57,4 +73,4 @@ LEFT JOIN (
 ) t ON t.handler = h.name;
 COMMENT ON VIEW hookfast.handler_health IS
     'One row a handler: ok, slow, behind, failing, open (its circuit breaker), unserved, paused or retired, with '
-    'its counts of the last hour and its dead letters';
+    'its counts of the last hour and its dead letters; ready and retired count up to 10000, backlog counts all';

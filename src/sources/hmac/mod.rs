@@ -198,6 +198,11 @@ impl SourceKind for HmacSource {
                 });
             }
         }
+        advice.extend(Advice::of_window(self.0.window, self.0.tolerance()));
+        if self.0.key.is_empty() && self.0.id_header.is_none() && self.0.tolerance().is_none() {
+            let text = "key: there is none, so the hash of the body is the idempotency key, for 3 days, and the sender signs no time: a copy of an old request is a new event after that. Name a member of the body that identifies the event";
+            advice.push(Advice::Warning(text.to_owned()));
+        }
         if self.0.algorithm == Algorithm::InsecureSha1 {
             let text = "algorithm: SHA-1 is broken; have the sender sign with sha256 or sha512 where it can";
             advice.push(Advice::Warning(text.to_owned()));

@@ -205,9 +205,29 @@ fn what_is_outside_the_signature_is_warned_of() {
     // A sender that says it nowhere else leaves no choice.
     let types = places(&["header:x-github-event"]);
     let header = HeaderName::from_static("x-hub-signature-256");
-    let said = advised(HmacSettings { header, types: types.clone(), ..settings("{body}") });
+    let key = places(&["/id"]);
+    let said = advised(HmacSettings { header, types: types.clone(), key: key.clone(), ..settings("{body}") });
     assert!(matches!(&said[..], [Advice::Note(text)] if text.ends_with("GitHub says it nowhere else")), "{said:?}");
-    assert!(matches!(&advised(HmacSettings { types, ..settings("{body}") })[..], [Advice::Warning(_)]));
+    assert!(matches!(&advised(HmacSettings { types, key, ..settings("{body}") })[..], [Advice::Warning(_)]));
+}
+
+#[test]
+fn keys_that_expire_are_warned_of_where_a_copy_of_an_old_request_is_accepted() {
+    let key = places(&["/id"]);
+    let days = Some(Duration::from_secs(90 * 24 * 3600));
+    let warned = |settings: HmacSettings| {
+        let said = source(settings).advice();
+        said.iter().any(|advice| matches!(advice, Advice::Warning(text) if text.contains("is a new event") || text.contains("be a new event")))
+    };
+    assert!(warned(HmacSettings { window: days, key: key.clone(), ..settings("{body}") }));
+    assert!(!warned(HmacSettings { window: None, key: key.clone(), ..settings("{body}") }));
+    assert!(!warned(HmacSettings { window: days, ..whole("{id}.{timestamp}.{body}") }));
+    assert!(warned(HmacSettings { window: Some(Duration::from_secs(500)), ..whole("{id}.{timestamp}.{body}") }));
+    // Without a key the hash of the body is one, for three days.
+    assert!(warned(settings("{body}")));
+    let timed =
+        HmacSettings { timestamp_header: Some(HeaderName::from_static("x-time")), ..settings("{timestamp}.{body}") };
+    assert!(!warned(timed));
 }
 
 fn any_settings() -> impl Strategy<Value = HmacSettings> {

@@ -17,10 +17,11 @@ due AS MATERIALIZED (
     ORDER BY o.due_at, o.id LIMIT $6::bigint
     FOR UPDATE SKIP LOCKED
 ),
+-- A delivery that waits for its ordering key is left out: its handler may have become ordered while this process runs.
 fresh AS MATERIALIZED (
     SELECT o.ctid AS tid FROM hookfast_data.outbox o
-    WHERE o.handler_id = $2::smallint AND o.id > $3::bigint AND o.due_at IS NULL AND o.locked_by IS NULL
-        AND EXISTS (SELECT FROM lease)
+    WHERE o.handler_id = $2::smallint AND o.id > $3::bigint AND o.due_at IS NULL AND o.ordering_key IS NULL
+        AND o.locked_by IS NULL AND EXISTS (SELECT FROM lease)
     ORDER BY o.id LIMIT $4::bigint
     FOR UPDATE SKIP LOCKED
 ),

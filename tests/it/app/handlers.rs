@@ -1,7 +1,7 @@
 //! A handler that goes wrong costs itself, and nobody else.
 
 use super::{Running, source, subscription};
-use crate::support::{airalo::order, postgres::database};
+use crate::support::{airalo::order, postgres::database, wait_until};
 use hookfast::domain::{Delivery, Outcome};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use std::{
@@ -147,5 +147,69 @@ async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
     sqlx::query("SELECT hookfast.resume('gone')").execute(&running.pool).await.expect("resumed");
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     assert_eq!(running.count("SELECT count(*) FROM hookfast.dead_letters").await, 0);
+    running.end().await;
+}
+
+/// As after two processes that were killed for lack of memory: hundreds may wait for their turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_handler() {
+    let database = database().await;
+    let at_once: Arc<Mutex<(usize, usize)>> = Arc::default();
+    let (counted, go_on) = (at_once.clone(), Arc::new(tokio::sync::Semaphore::new(0)));
+    let gate = go_on.clone();
+    let running = Running::start(&database, |builder| {
+        builder.source(source(Reject)).handler(subscription("good"), good).handler(
+            subscription("lost"),
+            move |_: Delivery| {
+                let (counted, gate) = (counted.clone(), gate.clone());
+                async move {
+                    let begin = |now: &mut (usize, usize)| *now = (now.0 + 1, now.1.max(now.0 + 1));
+                    begin(&mut counted.lock().expect("no holder panics"));
+                    gate.acquire().await.expect("never closed").forget();
+                    counted.lock().expect("no holder panics").0 -= 1;
+                    Outcome::Delivered
+                }
+            },
+        )
+    })
+    .await;
+    go_on.add_permits(1);
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'lost' AND state = 'delivered'", 1).await;
+    running.execute("SELECT hookfast.pause('lost', 'until they were lost')").await;
+    for i in 0..10 {
+        assert_eq!(running.post(&order(&format!("before-{i:018}"), i)).await.0, 200);
+    }
+    running.execute("UPDATE hookfast_data.outbox o SET lost = 2 FROM hookfast_data.handlers h WHERE h.id = o.handler_id AND h.name = 'lost'").await;
+    running.execute("SELECT hookfast.resume('lost')").await;
+    running.until("SELECT count(*) FROM hookfast.backlog WHERE handler = 'lost' AND running > 0", 1).await;
+    wait_until("one of them to run", async || at_once.lock().expect("no holder panics").0 == 1).await;
+    for i in 10..20 {
+        assert_eq!(running.post(&order(&format!("after-{i:019}"), i)).await.0, 200);
+    }
+    // None of those that were lost has ended.
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'good' AND state = 'delivered'", 21).await;
+    assert_eq!(*at_once.lock().expect("no holder panics"), (1, 1));
+    go_on.add_permits(1000);
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'lost' AND state = 'delivered'", 21).await;
+    running.end().await;
+}
+
+/// However it came to that: nothing else looks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_whose_lease_is_gone_is_found_after_a_start() {
+    let database = database().await;
+    let stays = |_: Delivery| async { Outcome::retry_after("later", Duration::from_secs(3600)) };
+    let running =
+        Running::start(&database, |builder| builder.source(source(Reject)).handler(subscription("shop"), stays)).await;
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE state = 'retrying'", 1).await;
+    running.end().await;
+    sqlx::raw_sql("UPDATE hookfast_data.outbox SET locked_by = 1000000, attempt = attempt + 1")
+        .execute(&mut database.connect().await)
+        .await
+        .expect("orphaned");
+    let running =
+        Running::start(&database, |builder| builder.source(source(Reject)).handler(subscription("shop"), good)).await;
+    running.until("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'", 1).await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     running.end().await;
 }

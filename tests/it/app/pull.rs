@@ -369,7 +369,9 @@ async fn a_key_that_nobody_woke_is_found() {
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
     running.execute("DELETE FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await;
     assert!(claim(&running.pool, 1).await.is_empty(), "its end woke nobody");
-    hookfast::store::wake_pulled_keys(&running.pool).await.expect("looked");
+    for handler in hookfast::store::pulled_handlers(&running.pool).await.expect("handlers") {
+        hookfast::store::KeySweep::new(handler).step(&running.pool).await.expect("looked");
+    }
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
     running.end().await;
 }

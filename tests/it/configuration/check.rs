@@ -44,7 +44,7 @@ async fn check_refuses_what_serve_would_refuse() {
 fn a_pattern_that_no_source_can_match_is_named() {
     let config = format!(
         "{AIRALO}[sources.stripe]\nkind = 'hmac'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\nheader = 'x-s'\nencoding = 'hex'\n\
-         algorithm = 'sha256'\nsigned = '{{body}}'\ntype = ['/type']\ntype_prefix = 'stripe.eu'\n\
+         algorithm = 'sha256'\nsigned = '{{body}}'\ntype = ['/type']\nkey = ['/id']\ntype_prefix = 'stripe.eu'\n\
          [handlers.shop]\nkind = 'pull'\ntypes = ['strip.*', 'stripe.*', 'stripe.eu.invoice.paid', 'stripe.us.*', '*', 'hookfast.*', 'airalo.order.*', 'hookfast.new.*']\n\
          [handlers.other]\nkind = 'pull'\ntypes = ['stripe.*']\nsources = ['airalo']\n"
     );
@@ -175,4 +175,18 @@ async fn check_names_registered_handlers_that_no_configuration_has_and_retired_o
     assert!(named("warn   handlers: former, later are registered, and neither"), "{said}");
     assert!(said.contains("hookfast handlers retire NAME --why"), "{said}");
     assert!(named("note   handlers: shop is retired; `hookfast serve`"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_that_hands_out_blocks_is_named() {
+    let database = database().await;
+    let check = || hookfast(&["check"], &[("DATABASE_URL", database.url()), SECRET]).1;
+    let warned = |said: &str| warnings(said).iter().any(|line| line.contains("hookfast_data.outbox_id_seq"));
+    assert!(!warned(&check()));
+    sqlx::raw_sql("ALTER SEQUENCE hookfast_data.outbox_id_seq CACHE 20")
+        .execute(&mut database.connect().await)
+        .await
+        .expect("altered");
+    let said = check();
+    assert!(warned(&said), "{said}");
 }

@@ -21,7 +21,7 @@ const HOT: [&str; 5] = [
     "SELECT payload->>'n' FROM hookfast.claim('pulls', 'a test', 1)",
     "SELECT payload->>'n' FROM hookfast.claim('ordered', 'a test', 1)",
     "SELECT rescued FROM hookfast_data.rescue_pulled(NULL, interval '-1 day', 5)",
-    include_str!("../../../src/store/sql/rescue.sql"),
+    "SELECT rescued FROM hookfast_data.rescue(1, 100, 5)",
 ];
 
 /// Two handlers that clients pull, and a delivery to each.
@@ -46,11 +46,10 @@ async fn nobody_waits(old: &Old) {
     hot.execute("SET lock_timeout = '100ms'").await.expect("set");
     let mut payloads = Vec::new();
     for statement in HOT {
-        let mut query = sqlx::query(AssertSqlSafe(statement));
-        if statement.contains("$3") {
-            query = query.bind(1i64).bind(100i64).bind(5i32);
-        }
-        let rows = query.fetch_all(&mut hot).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        let rows = sqlx::query(AssertSqlSafe(statement))
+            .fetch_all(&mut hot)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
         payloads.extend(rows.iter().filter_map(|row| sqlx::Row::try_get::<String, _>(row, 0).ok()));
     }
     assert_eq!(payloads, ["1", "1"], "each of them did its work");

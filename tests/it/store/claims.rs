@@ -3,8 +3,8 @@
 use super::{Store, registration, settlement};
 use hookfast::domain::{OnDead, Order, Origin::Webhook};
 use hookfast::store::{
-    Batch, Claim, ClaimLimits, Floors, HandlerRegistration, LeaseId, LongBody, NewEvent, Role, SettleOutcome, Settled,
-    event_body, pause_handler, register_handlers,
+    Batch, Claim, ClaimLimits, Floors, HandlerRegistration, KeySweep, LeaseId, LongBody, NewEvent, Role, SettleOutcome,
+    Settled, event_body, pause_handler, register_handlers,
 };
 use std::time::{Duration, Instant};
 
@@ -196,4 +196,30 @@ async fn a_delay_of_any_length_can_be_stored() {
         store.count("SELECT count(*) FROM hookfast_data.outbox WHERE due_at > now() + interval '50 years'").await,
         2
     );
+}
+
+/// In a rolling change the process of before claims in no order. What the registry has put in order since is not its.
+#[tokio::test]
+async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
+    let store = Store::new().await;
+    store.fill("before", 2).await;
+    store.execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'").await;
+    store.fill("after", 3).await;
+    let claims = store.claim_all(store.lease().await, 10).await;
+    assert_eq!(claims.len(), 2, "those from before");
+    let waiting = "SELECT count(*) FROM hookfast_data.outbox WHERE ordering_key = '' AND locked_by IS NULL";
+    assert_eq!(store.count(waiting).await, 3);
+}
+
+#[tokio::test]
+async fn what_waits_for_its_key_is_free_once_its_handler_is_not_ordered_any_more() {
+    let store = Store::new().await;
+    store.execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'").await;
+    store.fill("o", 3).await;
+    store.execute("UPDATE hookfast_data.outbox SET ordering_key = 'k', due_at = 'infinity' WHERE id % 2 = 0").await;
+    store.execute("UPDATE hookfast_data.handlers SET ordered_by = NULL").await;
+    assert!(store.claim_all(store.lease().await, 10).await.is_empty());
+    let (changed, more) = KeySweep::new(store.handler).step(&store.pool).await.expect("a step");
+    assert_eq!((changed, more), (3, false));
+    assert_eq!(store.claim_all(store.lease().await, 10).await.len(), 3);
 }

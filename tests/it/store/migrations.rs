@@ -1,11 +1,11 @@
 //! The schema is brought up by one process at a time, beside whatever else the database holds.
 
-use super::{Store, verdicts};
+use super::{Store, rescue_expired, verdicts};
 use crate::support::{postgres, server::Server, wait_until};
 use hookfast::domain::Origin::Webhook;
 use hookfast::store::{
     Database, MigrateError, Migrated, Role, Schema, SettleOutcome, Settled, check_schema, ensure_partitions, inspect,
-    migrate, rescue_expired,
+    migrate,
 };
 use sqlx::{AssertSqlSafe, PgConnection};
 

@@ -1,6 +1,7 @@
 //! The store's statements, against a real Postgres.
 
 mod aliases;
+mod backlog;
 mod claims;
 mod comments;
 mod epoch;
@@ -35,8 +36,8 @@ use hookfast::domain::{
 };
 use hookfast::store::{
     Batch, Claim, ClaimLimits, Connection, DatabaseClock, Floors, HandlerId, HandlerRegistration, IngestError, LeaseId,
-    NewEvent, Role, SettleOutcome, Settled, Settlement, SourceId, SourceRegistration, register_handlers,
-    register_sources,
+    NewEvent, OutboxSweep, Rescued, Role, SettleOutcome, Settled, Settlement, SourceId, SourceRegistration, StoreError,
+    register_handlers, register_sources, rescue, worker_leases,
 };
 use sqlx::{PgConnection, PgPool, Row};
 use std::time::{Duration, Instant};
@@ -187,6 +188,25 @@ impl Store {
 
     async fn execute(&self, statement: &'static str) {
         sqlx::raw_sql(statement).execute(&self.pool).await.expect("a statement");
+    }
+}
+
+/// What a worker does once it has judged every expired lease to be dead.
+async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
+    let leases = worker_leases(pool, Duration::ZERO).await?;
+    let expired: Vec<_> = leases.iter().filter(|lease| lease.expired).map(|lease| lease.lease).collect();
+    rescue(pool, &expired).await
+}
+
+/// One whole sweep.
+async fn sweep_orphans(pool: &PgPool) -> Vec<Rescued> {
+    let (mut sweep, mut all) = (OutboxSweep::default(), Vec::new());
+    loop {
+        let (rescued, more) = sweep.step(pool).await.expect("a step");
+        all.extend(rescued);
+        if !more {
+            return all;
+        }
     }
 }
 

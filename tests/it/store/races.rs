@@ -121,7 +121,8 @@ async fn groups_with_their_keys_in_any_order_lose_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_and_a_rescuer_settle_each_delivery_once() {
-    use hookfast::store::{SettleOutcome, Settlement, rescue_expired};
+    use super::rescue_expired;
+    use hookfast::store::{SettleOutcome, Settlement};
     let store = Arc::new(Store::new().await);
     let orders = store.fill("o", 3000).await;
     let mut workers = tokio::task::JoinSet::new();

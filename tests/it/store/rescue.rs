@@ -1,7 +1,7 @@
 //! What dead workers held comes back, and what living ones hold does not.
 
-use super::Store;
-use hookfast::store::{Rescued, Role, SettleOutcome, Settled, rescue_expired, sweep_orphans};
+use super::{Store, rescue_expired, sweep_orphans};
+use hookfast::store::{Rescued, Role, SettleOutcome, Settled, release_unknown, wait_for_claims};
 use std::time::Duration;
 
 const EXPIRE: &str = "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'";
@@ -106,7 +106,7 @@ async fn a_delivery_without_its_event_is_rescued_with_its_neighbours() {
     // The same without a lease.
     assert_eq!(store.claim_some_due(3).await.len(), 3);
     store.execute("DELETE FROM hookfast_data.leases").await;
-    assert_eq!(sweep_orphans(&store.pool).await.expect("a sweep")[0].rescued, 3);
+    assert_eq!(sweep_orphans(&store.pool).await[0].rescued, 3);
     assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lost = 2").await, 3);
 }
 
@@ -146,4 +146,97 @@ async fn the_outcome_of_a_lease_that_expired_counts_until_somebody_rescues_it() 
     assert_eq!(store.settle(claims[0], SettleOutcome::Delivered).await, Settled::Done);
     assert_eq!(store.rescue().await[0].rescued, 1);
     assert_eq!(store.settle(claims[1], SettleOutcome::Delivered).await, Settled::Stale);
+}
+
+/// A claim whose connection was lost here may still be on its way there. To look for it keeps nobody waiting, least of all
+/// the renewal of the lease.
+#[tokio::test]
+async fn a_lost_claim_that_is_on_its_way_is_waited_for_by_nobody_and_found_afterwards() {
+    let store = Store::new().await;
+    store.fill("o", 5).await;
+    let lease = store.lease().await;
+    let known = store.claim_all(lease, 1).await[0].delivery;
+    let release = async || release_unknown(&store.pool, lease, store.handler, &[known]).await.expect("looked");
+    let mut claiming = store.pool.begin().await.expect("a transaction");
+    assert_eq!(store.claim_by_hand(&mut claiming, lease).await, 4);
+    let look = tokio::time::timeout(Duration::from_secs(5), release()).await;
+    assert_eq!(look.expect("it waits for nobody"), 0);
+    // The last look of a process that ends does wait.
+    let pool = store.pool.clone();
+    let waiting = tokio::spawn(async move { wait_for_claims(&pool, lease).await });
+    store.somebody_waits_for_a_lock("").await;
+    claiming.commit().await.expect("committed");
+    waiting.await.expect("no panic").expect("waited");
+    assert_eq!(release().await, 4);
+    assert_eq!(store.count(HELD).await, 1, "what is known stays");
+    assert_eq!(
+        store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lost = 0").await,
+        5,
+        "and nothing is counted"
+    );
+}
+
+#[tokio::test]
+async fn to_look_for_lost_claims_waits_for_no_lock_on_the_lease() {
+    let store = Store::new().await;
+    store.fill("o", 2).await;
+    let lease = store.lease().await;
+    store.claim_all(lease, 2).await;
+    let mut locking = store.pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM hookfast_data.leases FOR UPDATE").execute(&mut *locking).await.expect("locked");
+    let release = release_unknown(&store.pool, lease, store.handler, &[]);
+    let released = tokio::time::timeout(Duration::from_secs(5), release).await.expect("it waits for nobody");
+    assert_eq!(released.expect("looked"), 2);
+}
+
+/// The search for what a lease holds ends after so many deliveries that nobody holds.
+#[tokio::test]
+async fn what_is_hidden_behind_a_backlog_becomes_an_orphan_that_the_sweep_finds() {
+    let store = Store::new().await;
+    store.fill("o", 1).await;
+    let lease = store.lease().await;
+    let claim = store.claim_all(lease, 1).await[0];
+    // A transaction that committed lower ids late.
+    store.execute("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left) SELECT o.handler_id, -i, o.event_id, 3 FROM hookfast_data.outbox o, generate_series(1, 50000) i").await;
+    assert_eq!(release_unknown(&store.pool, lease, store.handler, &[]).await.expect("looked"), 0);
+    store.execute(EXPIRE).await;
+    assert_eq!(store.rescue().await, []);
+    assert_eq!((store.count(HELD).await, store.count(LEASES).await), (1, 0));
+    assert_eq!(sweep_orphans(&store.pool).await, [Rescued { handler: store.handler, rescued: 1, dead: 0 }]);
+    assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Stale);
+}
+
+#[tokio::test]
+async fn an_orphan_that_cannot_be_taken_over_does_not_keep_the_sweep_from_the_others() {
+    let store = Store::new().await;
+    store.fill("o", 2).await;
+    let (bad, good) = (store.lease().await, store.lease().await);
+    let claim = store.claim_all(bad, 1).await[0];
+    store.claim_all(good, 1).await;
+    sqlx::query("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) SELECT id, handler_id, event_id, 1, 0, 'lost' FROM hookfast_data.outbox WHERE id = $1")
+        .bind(claim.delivery.0)
+        .execute(&store.pool)
+        .await
+        .expect("added");
+    store.execute("UPDATE hookfast_data.outbox SET lost = 4; DELETE FROM hookfast_data.leases").await;
+    assert_eq!(sweep_orphans(&store.pool).await, [Rescued { handler: store.handler, rescued: 1, dead: 1 }]);
+    store.execute("DELETE FROM hookfast_data.dead_letters").await;
+    assert_eq!(
+        sweep_orphans(&store.pool).await,
+        [Rescued { handler: store.handler, rescued: 1, dead: 1 }],
+        "tried again"
+    );
+}
+
+/// Nobody settles a delivery that is lost for the last time, so nobody else would wake the next one.
+#[tokio::test]
+async fn the_next_of_a_key_is_due_when_the_one_before_is_lost_for_the_last_time() {
+    let store = Store::new().await;
+    store.fill("o", 2).await;
+    store.execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'").await;
+    store.execute("UPDATE hookfast_data.outbox SET ordering_key = 'k', lost = 4, due_at = CASE WHEN id = (SELECT min(id) FROM hookfast_data.outbox) THEN now() ELSE 'infinity' END").await;
+    assert_eq!(store.claim_all(store.lease().await, 10).await.len(), 1);
+    store.execute(EXPIRE).await;
+    assert_eq!(store.rescue().await, [Rescued { handler: store.handler, rescued: 1, dead: 1 }]);
+    assert_eq!(store.claim_all(store.lease().await, 10).await.len(), 1, "no sweep was needed");
 }

@@ -1,0 +1,50 @@
+-- The position is in the caller's memory. Null at the end: the next sweep begins anew.
+CREATE OR REPLACE FUNCTION hookfast_data.sweep_outbox(after_handler smallint, after_id bigint, looks bigint,
+    most_lost integer)
+    RETURNS TABLE (upto_handler smallint, upto_id bigint, handler_id smallint, rescued bigint, dead bigint,
+        failed_lease bigint, failure text)
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
+    SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    seen bigint;
+    orphans tid[];
+    leases bigint[];
+    gone bigint;
+    of_gone tid[];
+BEGIN
+    -- One snapshot: a lease is registered before anything is claimed under it.
+    WITH looked_at AS MATERIALIZED (
+        SELECT o.handler_id, o.id, o.ctid AS tid, o.locked_by FROM hookfast_data.outbox o
+        WHERE (o.handler_id, o.id) > (after_handler, after_id) ORDER BY o.handler_id, o.id LIMIT looks
+    ),
+    orphaned AS MATERIALIZED (
+        SELECT l.tid, l.locked_by FROM looked_at l WHERE l.locked_by IS NOT NULL
+            AND NOT EXISTS (SELECT FROM hookfast_data.leases x WHERE x.id = l.locked_by)
+    )
+    SELECT c.seen, x.handler_id, x.id, ARRAY(SELECT o.tid FROM orphaned o), ARRAY(SELECT o.locked_by FROM orphaned o)
+    INTO seen, upto_handler, upto_id, orphans, leases
+    FROM (SELECT count(*) AS seen FROM looked_at) c
+    LEFT JOIN (SELECT l.handler_id, l.id FROM looked_at l ORDER BY l.handler_id DESC, l.id DESC LIMIT 1) x ON true;
+    IF seen < looks THEN
+        upto_handler := NULL;
+        upto_id := NULL;
+    END IF;
+    RETURN NEXT;
+    FOR gone, of_gone IN
+        SELECT t.lease, array_agg(t.tid) FROM unnest(orphans, leases) AS t (tid, lease) GROUP BY t.lease ORDER BY 1
+    LOOP
+        BEGIN
+            RETURN QUERY SELECT upto_handler, upto_id, t.handler_id, t.rescued, t.dead, NULL::bigint, NULL
+            FROM hookfast_data.take_over(of_gone, array_fill(gone, ARRAY[cardinality(of_gone)]), most_lost) t;
+        -- It must not keep the sweep from the others.
+        EXCEPTION WHEN OTHERS THEN
+            RETURN QUERY SELECT upto_handler, upto_id, NULL::smallint, NULL::bigint, NULL::bigint, gone, SQLERRM;
+        END;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION hookfast_data.sweep_outbox IS
+    'Looks at the next deliveries in the order of the primary key, takes over those whose lease is gone, and answers '
+    'with how far it has come';
+REVOKE ALL ON FUNCTION hookfast_data.sweep_outbox FROM PUBLIC;

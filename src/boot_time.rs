@@ -1,0 +1,61 @@
+//! Time since the machine started, which also passes while it is suspended.
+//!
+//! `std::time::Instant` stands still then on Linux. A process that is resumed would start handlers under a lease that
+//! others have taken over, and take an old measurement of a clock for a new one.
+
+use nix::time::{ClockId, clock_gettime};
+use std::{ops::Add, time::Duration};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
+
+// Elsewhere this one passes while the machine sleeps, or there is none that does.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
+
+/// A moment since the machine started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct BootTime(Duration);
+
+impl BootTime {
+    /// The present moment. The clock is there on every kernel since 2.6.39; without it no time would pass.
+    pub(crate) fn now() -> Self {
+        Self(clock_gettime(CLOCK).map(Duration::from).unwrap_or_default())
+    }
+
+    /// How long before this `earlier` was; nothing if it was later.
+    pub(crate) fn duration_since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// How long ago it was.
+    pub(crate) fn elapsed(self) -> Duration {
+        Self::now().duration_since(self)
+    }
+}
+
+impl Add<Duration> for BootTime {
+    type Output = Self;
+
+    fn add(self, time: Duration) -> Self {
+        Self(self.0 + time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn it_is_the_time_since_boot_and_goes_on() {
+        let uptime = std::fs::read_to_string("/proc/uptime").expect("Linux");
+        let uptime: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
+        let now = BootTime::now();
+        // A container may have an uptime of its own.
+        assert!(now.0.as_secs_f64() >= uptime - 0.1, "{now:?} {uptime}");
+        assert!(now + Duration::from_secs(1) > now && now.duration_since(now + Duration::from_secs(1)).is_zero());
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(now.elapsed() >= Duration::from_millis(2));
+    }
+}

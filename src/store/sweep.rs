@@ -1,0 +1,116 @@
+//! Sweeps that go through all pending deliveries in small steps: each costs the same, however large the backlog is.
+
+use super::{HandlerId, Rescued, StoreError, connect::POOLED, error::within, rescue};
+use crate::throttle::throttled;
+use sqlx::{PgPool, Row, postgres::PgRow};
+
+/// How many deliveries one step looks at.
+const DELIVERIES: i64 = 20_000;
+
+/// How many ordering keys one step looks at.
+const KEYS: i64 = 2000;
+
+/// Looks for deliveries whose lease does not exist any more, in the order of the primary key. The search for what a lease
+/// holds is bounded and may miss some.
+#[derive(Debug, Default)]
+pub struct OutboxSweep {
+    upto: (i16, i64),
+}
+
+impl OutboxSweep {
+    /// Takes over what it finds in one step; answers also whether more is to be looked at before the end.
+    ///
+    /// # Errors
+    /// Where the statement failed; the position stays.
+    pub async fn step(&mut self, pool: &PgPool) -> Result<(Vec<Rescued>, bool), StoreError> {
+        let step = sqlx::query("SELECT * FROM hookfast_data.sweep_outbox($1, $2, $3, $4)")
+            .bind(self.upto.0)
+            .bind(self.upto.1)
+            .bind(DELIVERIES)
+            .bind(rescue::MOST_LOST)
+            .fetch_all(pool);
+        let rows = within(POOLED, "sweep the outbox", step).await?;
+        let (mut rescued, mut upto) = (Vec::new(), None);
+        for row in &rows {
+            let found = read(row).map_err(StoreError::unreadable("sweep the outbox"))?;
+            upto = found.upto;
+            rescued.extend(found.rescued);
+            if let Some((lease, error)) = found.failed {
+                throttled!(
+                    error,
+                    error,
+                    lease,
+                    "deliveries whose lease is gone could not be taken over; others are, and this is tried again"
+                );
+            }
+        }
+        self.upto = upto.unwrap_or_default();
+        Ok((rescued, upto.is_some()))
+    }
+}
+
+struct Found {
+    upto: Option<(i16, i64)>,
+    rescued: Option<Rescued>,
+    failed: Option<(i64, String)>,
+}
+
+fn read(row: &PgRow) -> Result<Found, sqlx::Error> {
+    Ok(Found {
+        upto: row.try_get::<Option<i16>, _>("upto_handler")?.zip(row.try_get("upto_id")?),
+        rescued: row.try_get::<Option<i16>, _>("handler_id")?.map(|_| rescue::read(row)).transpose()?,
+        failed: row.try_get::<Option<i64>, _>("failed_lease")?.zip(row.try_get("failure")?),
+    })
+}
+
+/// Makes due what waits for nothing in one handler's order: the net under [`super::wake_keys`]. Also applies a change of
+/// the order to deliveries from before it.
+#[derive(Debug)]
+pub struct KeySweep {
+    handler: HandlerId,
+    after: Option<String>,
+}
+
+impl KeySweep {
+    /// Begins with the first key.
+    pub fn new(handler: HandlerId) -> Self {
+        Self { handler, after: None }
+    }
+
+    /// One step; answers with how many deliveries it changed, and whether more is to be looked at before the end.
+    ///
+    /// # Errors
+    /// Where the statement failed; the position stays.
+    pub async fn step(&mut self, pool: &PgPool) -> Result<(i64, bool), StoreError> {
+        let step = sqlx::query_as("SELECT after, woken, more FROM hookfast_data.wake_some($1, $2, $3)")
+            .bind(self.handler.0)
+            .bind(&self.after)
+            .bind(KEYS)
+            .fetch_one(pool);
+        let (after, woken, more): (Option<String>, i64, bool) = within(POOLED, "sweep ordering keys", step).await?;
+        self.after = after;
+        Ok((woken, more))
+    }
+}
+
+/// Every handler that clients pull from.
+///
+/// # Errors
+/// Where the statement failed.
+pub async fn pulled_handlers(pool: &PgPool) -> Result<Vec<HandlerId>, StoreError> {
+    let pulled = sqlx::query_scalar("SELECT id FROM hookfast_data.handlers WHERE kind = 'pull' ORDER BY id");
+    let ids: Vec<i16> = within(POOLED, "list pulled handlers", pulled.fetch_all(pool)).await?;
+    Ok(ids.into_iter().map(HandlerId).collect())
+}
+
+/// How many workers live; at least one.
+///
+/// # Errors
+/// Where the statement failed.
+pub async fn live_workers(pool: &PgPool) -> Result<u32, StoreError> {
+    let count = sqlx::query_scalar(
+        "SELECT count(*) FROM hookfast_data.leases WHERE kind = 'worker' AND expires_at > clock_timestamp()",
+    );
+    let count: i64 = within(POOLED, "count live workers", count.fetch_one(pool)).await?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX).max(1))
+}

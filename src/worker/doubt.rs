@@ -1,0 +1,83 @@
+//! When a claimer compares what the table says it holds with what it knows of.
+
+use std::time::{Duration, Instant};
+
+/// A claim that failed on this side may still be running on the server for this long: its statement timeout, and some
+/// seconds.
+const STILL_RUNNING: Duration = Duration::from_secs(15);
+
+/// How often it is compared without a reason: for a server that was frozen for longer, for example.
+const NET_EVERY: Duration = Duration::from_secs(600);
+
+/// A claim that failed may have been committed without anybody here knowing what it took: to be looked for at once, and
+/// again when it cannot be running any more.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    now: bool,
+    later: Option<Instant>,
+    net: Instant,
+}
+
+impl Doubt {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { now: false, later: None, net: now + NET_EVERY }
+    }
+
+    /// A claim failed.
+    pub(super) fn claim_failed(&mut self, now: Instant) {
+        self.now = true;
+        self.later = Some(now + STILL_RUNNING);
+    }
+
+    /// Whether it is time to compare.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.now || self.later.is_some_and(|later| now >= later) || now >= self.net
+    }
+
+    /// It was compared at that time, by a statement that began then; if that failed, it is still due.
+    pub(super) fn compared(&mut self, began: Instant, succeeded: bool) {
+        self.now = !succeeded;
+        if succeeded {
+            self.later = self.later.filter(|later| began < *later);
+            self.net = began + NET_EVERY;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_claim_is_looked_for_at_once_and_when_it_cannot_be_running_any_more() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut doubt = Doubt::new(start);
+        assert!(!doubt.is_due(at(1)));
+        doubt.claim_failed(at(10));
+        assert!(doubt.is_due(at(10)));
+        doubt.compared(at(10), false);
+        assert!(doubt.is_due(at(11)), "the database did not answer");
+        doubt.compared(at(11), true);
+        assert!(!doubt.is_due(at(24)));
+        // It may have been committed since.
+        assert!(doubt.is_due(at(25)));
+        doubt.compared(at(25), true);
+        assert!(!doubt.is_due(at(600)));
+        assert!(doubt.is_due(at(625)), "the net");
+    }
+
+    #[test]
+    fn a_later_failure_postpones_the_second_look_and_not_the_first() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut doubt = Doubt::new(start);
+        doubt.claim_failed(at(0));
+        doubt.compared(at(0), true);
+        doubt.claim_failed(at(14));
+        assert!(doubt.is_due(at(14)));
+        doubt.compared(at(14), true);
+        assert!(!doubt.is_due(at(28)));
+        assert!(doubt.is_due(at(29)));
+    }
+}

@@ -1,0 +1,81 @@
+//! Which workers are dead: a lease that has expired, and that nobody renews.
+
+use super::tenure::RENEW_EVERY;
+use crate::store::{LeaseId, WorkerLease};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+/// A live worker renews its lease within this time.
+const UNCHANGED_FOR: Duration = RENEW_EVERY.saturating_add(Duration::from_secs(1));
+
+/// When each lease was first seen as it is now, by this process's clock. The database's clock alone would make every
+/// worker look dead if it is set forward. A worker that is dead has usually been seen unchanged for long enough when its
+/// lease expires, so this delays nothing.
+#[derive(Debug, Default)]
+pub(super) struct Sightings(HashMap<LeaseId, (i64, Instant)>);
+
+impl Sightings {
+    /// The leases to rescue. Never `own`: a process that can ask is alive.
+    pub(super) fn dead(&mut self, leases: &[WorkerLease], own: LeaseId, now: Instant) -> Vec<LeaseId> {
+        self.0.retain(|lease, _| leases.iter().any(|seen| seen.lease == *lease));
+        let mut dead = Vec::new();
+        for seen in leases {
+            let (expires_at, since) = self.0.entry(seen.lease).or_insert((seen.expires_at, now));
+            if *expires_at != seen.expires_at {
+                (*expires_at, *since) = (seen.expires_at, now);
+            }
+            if seen.expired && seen.lease != own && now.duration_since(*since) >= UNCHANGED_FOR {
+                dead.push(seen.lease);
+            }
+        }
+        dead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: LeaseId = LeaseId(1);
+
+    fn lease(id: i64, expires_at: i64, expired: bool) -> WorkerLease {
+        WorkerLease { lease: LeaseId(id), expires_at, expired }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_makes_no_live_worker_dead() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut sightings = Sightings::default();
+        assert!(sightings.dead(&[lease(1, 100, false), lease(2, 100, false)], OWN, at(0)).is_empty());
+        // An hour forward: all have expired, and each renews when its time has come.
+        assert!(sightings.dead(&[lease(1, 100, true), lease(2, 100, true)], OWN, at(3)).is_empty());
+        assert!(sightings.dead(&[lease(1, 3700, false), lease(2, 3700, false)], OWN, at(5)).is_empty());
+        assert!(sightings.dead(&[lease(1, 3705, false), lease(2, 3700, true)], OWN, at(8)).is_empty());
+    }
+
+    #[test]
+    fn a_worker_that_does_not_renew_is_dead_once_its_lease_has_expired() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut sightings = Sightings::default();
+        for seconds in [0, 3, 6, 9, 12] {
+            let own = lease(1, 100 + i64::try_from(seconds).expect("small"), false);
+            assert!(sightings.dead(&[own, lease(2, 100, false)], OWN, at(seconds)).is_empty());
+        }
+        assert_eq!(sightings.dead(&[lease(1, 200, false), lease(2, 100, true)], OWN, at(15)), [LeaseId(2)]);
+    }
+
+    #[test]
+    fn a_lease_that_had_expired_before_this_process_began_is_looked_at_twice() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut sightings = Sightings::default();
+        let leases = [lease(1, 100, true), lease(2, 50, true)];
+        assert!(sightings.dead(&leases, OWN, at(0)).is_empty());
+        assert!(sightings.dead(&leases, OWN, at(3)).is_empty());
+        assert_eq!(sightings.dead(&leases, OWN, at(6)), [LeaseId(2)], "and never its own");
+    }
+}

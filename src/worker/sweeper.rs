@@ -1,0 +1,130 @@
+//! Goes through all pending deliveries in small steps, beside everything else: the net under rescue and wake-ups.
+
+use super::{rescuer::report, wake::Wake};
+use crate::health::Heartbeat;
+use crate::metrics::Metrics;
+use crate::store::{HandlerId, KeySweep, OutboxSweep, StoreError, live_workers, pulled_handlers};
+use crate::throttle::throttled;
+use sqlx::PgPool;
+use std::time::{Duration, Instant};
+
+/// The pause between two steps, for each worker that lives: all of them together take one step in that time.
+const OUTBOX_STEP: Duration = Duration::from_secs(1);
+const KEYS_STEP: Duration = Duration::from_millis(200);
+
+/// The longest pause between two steps, however many workers live.
+const LONGEST_STEP: Duration = Duration::from_secs(20);
+
+/// The pause after a whole sweep of the outbox, and at least so long between two sweeps of the keys of all handlers.
+const REST: Duration = Duration::from_secs(60);
+
+/// The pause between two sweeps of the ordering keys of this worker's handlers.
+const ORDERED_REST: Duration = Duration::from_secs(10);
+
+/// Looks for deliveries whose lease is gone.
+pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat: Heartbeat) {
+    let mut sweep = OutboxSweep::default();
+    let mut pace = Pace::new(OUTBOX_STEP);
+    loop {
+        heartbeat.tick();
+        let more = match sweep.step(&pool).await {
+            Ok((rescued, more)) => {
+                report(&rescued, &metrics, &wake);
+                more
+            }
+            Err(error) => {
+                throttled!(warn, %error, "looking for deliveries whose lease is gone failed; this is tried again");
+                true
+            }
+        };
+        rest(if more { pace.pause(&pool).await } else { REST }, &heartbeat).await;
+    }
+}
+
+/// Looks for ordering keys that wait for nothing: of this worker's handlers, and of those that clients pull from, which no
+/// worker serves. Of handlers that are not ordered it looks for what waits for an order they do not keep any more.
+pub(super) async fn keys(pool: PgPool, handlers: Vec<(HandlerId, bool)>, wake: Wake, heartbeat: Heartbeat) {
+    let mut pace = Pace::new(KEYS_STEP);
+    let mut all_at: Option<Instant> = None;
+    loop {
+        let all = all_at.is_none_or(|at| at.elapsed() >= REST);
+        let mut turn: Vec<_> = handlers.iter().filter(|(_, ordered)| all || *ordered).map(|(id, _)| *id).collect();
+        if all {
+            all_at = Some(Instant::now());
+            match pulled_handlers(&pool).await {
+                Ok(pulled) => turn.extend(pulled),
+                Err(error) => {
+                    throttled!(warn, %error, "ordering keys of pulled handlers cannot be looked at for now; this is tried again");
+                    all_at = None;
+                }
+            }
+        }
+        for handler in turn {
+            if let Err(error) = keys_of(&pool, handler, &mut pace, &wake, &heartbeat).await {
+                throttled!(warn, %error, handler = handler.0, "ordering keys cannot be looked at for now; this is tried again");
+                all_at = None;
+            }
+        }
+        rest(ORDERED_REST, &heartbeat).await;
+    }
+}
+
+async fn keys_of(
+    pool: &PgPool,
+    handler: HandlerId,
+    pace: &mut Pace,
+    wake: &Wake,
+    heartbeat: &Heartbeat,
+) -> Result<(), StoreError> {
+    let mut sweep = KeySweep::new(handler);
+    loop {
+        heartbeat.tick();
+        let (changed, more) = sweep.step(pool).await?;
+        if changed > 0 {
+            // Some only because their turn is just coming: the one before has ended, and its wake-up is under way.
+            tracing::debug!(changed, handler = handler.0, "deliveries that waited for nothing are due");
+            wake.wake();
+        }
+        if !more {
+            return Ok(());
+        }
+        // What is found is waiting for nothing, so nothing is gained by a pause.
+        if changed == 0 {
+            rest(pace.pause(pool).await, heartbeat).await;
+        }
+    }
+}
+
+/// How long to wait between two steps: longer with more workers, which all go through the same tables.
+struct Pace {
+    step: Duration,
+    workers: u32,
+    counted: Option<Instant>,
+}
+
+impl Pace {
+    fn new(step: Duration) -> Self {
+        Self { step, workers: 1, counted: None }
+    }
+
+    async fn pause(&mut self, pool: &PgPool) -> Duration {
+        if self.counted.is_none_or(|at| at.elapsed() >= REST) {
+            // The next steps will report what is wrong.
+            self.workers = live_workers(pool).await.unwrap_or(self.workers);
+            self.counted = Some(Instant::now());
+        }
+        (self.step * self.workers).min(LONGEST_STEP)
+    }
+}
+
+/// Waits, up to a fifth longer so that workers do not keep step.
+async fn rest(pause: Duration, heartbeat: &Heartbeat) {
+    const TICK: Duration = Duration::from_secs(10);
+    let mut left = pause.mul_f64(1.0 + 0.2 * rand::random::<f64>());
+    while !left.is_zero() {
+        let part = left.min(TICK);
+        tokio::time::sleep(part).await;
+        left -= part;
+        heartbeat.tick();
+    }
+}
