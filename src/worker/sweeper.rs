@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The pause between two steps, for each worker that lives: all of them together take one step in that time.
 const OUTBOX_STEP: Duration = Duration::from_secs(1);
-const KEYS_STEP: Duration = Duration::from_millis(200);
+const KEYS_STEP: Duration = Duration::from_millis(500);
 
 /// The longest pause between two steps, however many workers live.
 const LONGEST_STEP: Duration = Duration::from_secs(20);

@@ -3,7 +3,7 @@
 -- nobody holds have been passed: the cost does not follow the backlog. What this misses (a large transaction that
 -- committed lower ids late, a due time set into the past) is found by sweep_outbox once the lease is gone.
 CREATE OR REPLACE FUNCTION hookfast_data.held(lease bigint, handler smallint, most bigint DEFAULT NULL,
-    patience integer DEFAULT 10000) RETURNS SETOF tid
+    patience integer DEFAULT 4000) RETURNS SETOF tid
     LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
     SET enable_bitmapscan = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

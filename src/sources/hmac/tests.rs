@@ -220,7 +220,7 @@ fn keys_that_expire_are_warned_of_where_a_copy_of_an_old_request_is_accepted() {
         said.iter().any(|advice| matches!(advice, Advice::Warning(text) if text.contains("is a new event") || text.contains("be a new event")))
     };
     assert!(warned(HmacSettings { window: days, key: key.clone(), ..settings("{body}") }));
-    assert!(!warned(HmacSettings { window: None, key: key.clone(), ..settings("{body}") }));
+    assert!(!warned(HmacSettings { window: None, key, ..settings("{body}") }));
     assert!(!warned(HmacSettings { window: days, ..whole("{id}.{timestamp}.{body}") }));
     assert!(warned(HmacSettings { window: Some(Duration::from_secs(500)), ..whole("{id}.{timestamp}.{body}") }));
     // Without a key the hash of the body is one, for three days.
