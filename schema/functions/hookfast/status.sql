@@ -12,7 +12,8 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
         coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
     FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
     UNION ALL
-    SELECT 'source', s.source, CASE WHEN s.state = 'ok' AND NOT j.mostly_not_json THEN 'ok' WHEN s.state IN ('ok', 'all_rejected') THEN 'warn'
+    SELECT 'source', s.source, CASE WHEN s.state = 'ok' AND NOT j.mostly_not_json THEN 'ok'
+            WHEN s.state IN ('ok', 'all_rejected') THEN 'warn'
             ELSE 'bad' END,
         CASE s.state WHEN 'ok' THEN '' ELSE s.state || ': ' END
             || CASE WHEN j.mostly_not_json THEN 'most bodies are not JSON, so their payload is null: choose '
