@@ -55,7 +55,8 @@ JOIN (
         x.per_minute,
         x.served_by,
         a.oldest_ready_age,
-        x.served_by = 0 AND (k.kind <> 'pull' OR coalesce(a.oldest_ready_age > interval '5 minutes', false)) AS unserved,
+        x.served_by = 0
+            AND (k.kind <> 'pull' OR coalesce(a.oldest_ready_age > interval '5 minutes', false)) AS unserved,
         CASE WHEN k.retired_at IS NULL THEN hookfast_data.ready_upto(x.handler_id, 10000) ELSE 0 END AS ready,
         CASE WHEN k.retired_at IS NULL THEN 0 ELSE hookfast_data.pending_upto(x.handler_id, 10000) END AS retired
     FROM hookfast_data.handler_load() x JOIN hookfast_data.handlers k ON k.id = x.handler_id

@@ -18,7 +18,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
     story.run(&format!("SELECT order_came(1); {}; {}", conflict(2), conflict(3))).await;
     assert_eq!(story.text(OPEN).await, "conflict 2 conflicts in the last seven days: see hookfast.conflicts");
     story.run("SELECT hookfast.acknowledge(event_of(2), 'refund asked')").await;
-    assert_eq!(story.text(OPEN).await, "conflict 1 conflicts in the last seven days: see hookfast.conflicts");
+    assert_eq!(story.text(OPEN).await, "conflict 1 conflict in the last seven days: see hookfast.conflicts");
     // By the first event: all that conflict with it.
     story.run("SELECT hookfast.acknowledge(event_of(1), 'refund asked')").await;
     assert_eq!(story.text(OPEN).await, "nothing");
@@ -26,7 +26,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
     let logged = "SELECT string_agg(what || ' ' || (details->>'conflicts') || ' ' || (details->>'why'), ', ' ORDER BY log_id) FROM hookfast.operator_log";
     assert_eq!(story.text(logged).await, "event.acknowledged 1 refund asked, event.acknowledged 1 refund asked");
     story.run(&conflict(4)).await;
-    assert_eq!(story.text(OPEN).await, "conflict 1 conflicts in the last seven days: see hookfast.conflicts");
+    assert_eq!(story.text(OPEN).await, "conflict 1 conflict in the last seven days: see hookfast.conflicts");
 }
 
 #[tokio::test]

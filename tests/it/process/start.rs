@@ -6,7 +6,7 @@ use crate::support::{
     postgres::{database, durable_cluster},
     server::Server,
     sink::Sink,
-    wait_until_within,
+    wait_until, wait_until_within,
 };
 use hookfast::sources::airalo::sample;
 use std::{process::Command, time::Duration};
@@ -68,7 +68,8 @@ async fn a_start_names_handlers_that_no_configuration_has_and_discards_for_retir
     let pool = database.pool().await;
     let mut before = Server::serve(database.url(), &sink.config(""), &[]);
     before.ready().await;
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.processes WHERE handlers = '{sink}'").await, 1);
+    let registered = "SELECT count(*) FROM hookfast.processes WHERE handlers = '{sink}'";
+    wait_until("the first heartbeat", async || count(&pool, registered).await == 1).await;
     // Another one in a rolling deployment: the first still has the handler.
     let renamed = sink.config("").replace("[handlers.sink]", "[handlers.renamed]");
     let mut deployed = Server::serve(database.url(), &renamed, &[]);

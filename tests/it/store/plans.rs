@@ -104,7 +104,7 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
                 (same(handler.to_string()), same(lease.to_string()), same("0".into()), same("NULL".into()));
             let (deliveries, attempts, outcomes) = (array(&i64::to_string), same("1".into()), same("release".into()));
             format!(
-                "EXECUTE settle({handlers}, {deliveries}, {attempts}, {leases}, {outcomes}, {zeros}, {zeros}, {nulls}, {nulls})"
+                "EXECUTE settle({handlers}, {deliveries}, {attempts}, {leases}, {outcomes}, {zeros}, {zeros}, {nulls}, {nulls}, 5)"
             )
         };
         let mut claims = Session::start(&store, Role::Claim, "claim", CLAIM).await;
