@@ -33,6 +33,9 @@ pub(super) const LONGEST_ERROR: usize = 2000;
 /// attempt takes, because one handler was killed twice for lack of memory.
 const LOST_RUNS_ALONE: i16 = 2;
 
+/// If another of them has its turn, it is released for this long.
+const SUSPECT_WAITS: Duration = Duration::from_secs(1);
+
 /// A handler that says it is gone is paused; its delivery is free again at once, and waits for the handler.
 const GONE_WAITS: Duration = Duration::ZERO;
 
@@ -111,10 +114,10 @@ async fn attempt(
     }
     let started = tokio::select! {
         biased;
-        () = shared.stop.cancelled() => None,
-        started = start(lane, claimed) => Some(started),
+        () = shared.stop.cancelled() => return released(),
+        started = start(lane, claimed) => started,
     };
-    let Some(_started) = started else { return released() };
+    let Some(_started) = started else { return (of(SettleOutcome::Release(SUSPECT_WAITS)), false) };
     // What waited for its turn when the breaker opened waits on in the table, without using up a try.
     let left_alone = probe.is_none() && lane.circuit.as_ref().is_some_and(|circuit| !circuit.is_closed());
     if left_alone || !tenure.may_start(BootTime::now()) {
@@ -188,16 +191,17 @@ async fn attempt(
     )
 }
 
-/// A place among the running; no neighbours for one that has been lost before.
-async fn start<'a>(lane: &'a Lane, claimed: &Claimed) -> (Neighbours<'a>, Option<SemaphorePermit<'a>>) {
+/// A place among the running; no neighbours for one that has been lost before, and none at all if another such one has
+/// its turn: whoever waited for it here would be lost once more with this worker, without ever having run.
+async fn start<'a>(lane: &'a Lane, claimed: &Claimed) -> Option<(Neighbours<'a>, Option<SemaphorePermit<'a>>)> {
     if claimed.lost < LOST_RUNS_ALONE {
         let running = lane.running.acquire().await.ok();
-        return (Neighbours::Any(lane.neighbours.read().await), running);
+        return Some((Neighbours::Any(lane.neighbours.read().await), running));
     }
-    // One after the other, and not in a place where another could run: between two of them the others get their turn.
-    let turn = lane.suspects.lock().await;
+    // Not in a place where another could run: between two of them the others get their turn.
+    let turn = lane.suspects.try_lock().ok()?;
     let running = lane.running.acquire().await.ok();
-    (Neighbours::None(lane.neighbours.write().await, turn), running)
+    Some((Neighbours::None(lane.neighbours.write().await, turn), running))
 }
 
 #[allow(dead_code, reason = "the guards are held, not read")]

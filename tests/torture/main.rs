@@ -35,8 +35,9 @@ use tokio::time::Instant;
 /// How long the senders may take for the orders that are under way when the faults end.
 const LAST_ANSWERS: Duration = Duration::from_secs(60);
 
-/// How long the pending deliveries may take then: leases expire, and a new worker has to live for one before it judges.
-const LAST_DELIVERIES: Duration = Duration::from_secs(150);
+/// How long no delivery may end while some are pending: leases expire, and a new worker has to live for one before it
+/// judges. A backlog of a long run takes longer as a whole.
+const STUCK: Duration = Duration::from_secs(90);
 
 /// Kills, stops and cuts off processes of Hookfast and Postgres at random while webhooks are sent, and then accounts
 /// for every webhook. Exits with 0 if none was lost, stored twice, booked twice or left behind.
@@ -133,11 +134,16 @@ fn config(receiver: &Receiver) -> String {
     )
 }
 
-/// Waits until nothing is pending, for a bounded time; the oracle reports what still is.
+/// Waits until nothing is pending, as long as deliveries end; the oracle reports what still is.
 async fn wait_for_deliveries(database: &mut PgConnection) {
-    let deadline = Instant::now() + LAST_DELIVERIES;
-    let pending = "SELECT EXISTS (SELECT FROM hookfast_data.outbox)";
-    while Instant::now() < deadline && sqlx::query_scalar(pending).fetch_one(&mut *database).await.expect("an answer") {
+    let (mut fewest, mut progressed) = (i64::MAX, Instant::now());
+    while progressed.elapsed() < STUCK {
+        let pending = sqlx::query_scalar("SELECT count(*) FROM hookfast_data.outbox").fetch_one(&mut *database).await;
+        match pending.expect("an answer") {
+            0 => break,
+            pending if pending < fewest => (fewest, progressed) = (pending, Instant::now()),
+            _ => {}
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

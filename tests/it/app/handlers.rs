@@ -189,6 +189,8 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
     // None of those that were lost has ended.
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'good' AND state = 'delivered'", 21).await;
     assert_eq!(*at_once.lock().expect("no holder panics"), (1, 1));
+    // Those that wait are not held, or they would be lost with this worker although they never ran.
+    running.until("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL AND lost >= 2", 1).await;
     go_on.add_permits(1000);
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'lost' AND state = 'delivered'", 21).await;
     running.end().await;
