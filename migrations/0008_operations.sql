@@ -115,4 +115,4 @@ COMMENT ON COLUMN hookfast_data.processes.started_at IS 'When it said so first';
 COMMENT ON COLUMN hookfast_data.processes.seen_at IS 'When it said so last';
 COMMENT ON COLUMN hookfast_data.processes.not_ready IS 'What it waits for; null where it is ready';
 COMMENT ON COLUMN hookfast_data.processes.handlers IS
-    'The handlers of its configuration, where it has the role worker';
+    'The handlers of its configuration, if it has the role worker';

@@ -9,7 +9,7 @@ use std::{ops::Add, time::Duration};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
 
-// Elsewhere this one passes while the machine sleeps, or there is none that does.
+// On other systems this one includes the time asleep, or no clock does.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
 

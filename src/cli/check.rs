@@ -103,7 +103,7 @@ async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<
     }
 }
 
-/// Where the registered handlers differ from those of the configuration.
+/// The differences between the registered handlers and the configuration.
 async fn registered_findings(database: &Database, configured: &[HandlerName]) -> Vec<Finding> {
     let pool = database.pool(Role::General, 1);
     let unconfigured = unconfigured_handlers(&pool, configured).await.unwrap_or_default();

@@ -142,9 +142,9 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Of those answered 401 each reason has a rate of its own, given here: whoever sends without a signature must not
-    /// use up what genuine requests with a wrong one need. `None` are those answered 200, which come in a burst where
-    /// the secret is wrong; strangers could fill the room as fast.
+    /// Of those answered 401 each reason has a rate of its own, given here: requests without a signature must not
+    /// use up the rate of genuine requests with a wrong one. `None` are those answered 200, which arrive in a burst if
+    /// the secret is wrong; strangers could fill the quarantine as fast.
     fn within_rate(&self, source: &SourceName, refused_for: Option<Rejection>) -> bool {
         let rate = self.limits.per_second;
         let burst = if refused_for.is_none() { rate.max(self.limits.rows / 2) } else { rate };

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-/// What was refused, by source and reason: both are bounded sets.
+/// Refused requests by source and reason: both are bounded sets.
 #[derive(Default)]
 pub(super) struct Refusals(Mutex<HashMap<(String, &'static str), LogThrottle>>);
 

@@ -15,8 +15,8 @@ const MORE: Duration = Duration::from_millis(100);
 /// How long it waits if there is nothing to do.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// How long it waits at most where there is nothing to do for longer: each look is a transaction. What is not indexed yet
-/// is searched all the same.
+/// The longest pause of a job that has had nothing to do for a while: each look is a transaction. `hookfast.find` also
+/// searches the newest events, which are not indexed yet.
 const INDEX_IDLE: Duration = Duration::from_secs(5);
 const ALERTS_IDLE: Duration = Duration::from_secs(4);
 
@@ -106,7 +106,7 @@ pub(super) async fn replays(maintenance: &Maintenance, stop: &CancellationToken)
     loop {
         heartbeat.tick();
         let running = step_replays(&maintenance.pool).await.map(|(running, _)| running > 0);
-        if ends(stop, if or_later!(running, "replays go on later") { REPLAY } else { IDLE }).await {
+        if ends(stop, if or_later!(running, "replays continue later") { REPLAY } else { IDLE }).await {
             break;
         }
     }

@@ -57,8 +57,8 @@ pub struct Claimed {
     pub event_id: EventId,
     /// What the handler gets; `None` where the event is gone.
     pub delivery: Option<Delivery>,
-    /// Whether the handler's payload filter lets it pass; true where the event is gone, and of a long body, of which
-    /// [`event_body`] asks.
+    /// Whether the handler's payload filter lets it pass; true if the event is gone or its body is long:
+    /// [`event_body`] applies the filter to that.
     pub passes: bool,
     /// The length in bytes of a body that was too long to bring along, and has to be fetched.
     pub long_body: Option<u32>,
@@ -206,7 +206,7 @@ impl Connection {
     }
 }
 
-/// What a long body turned out to be.
+/// A long body, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LongBody {
     /// The body.
@@ -236,7 +236,7 @@ pub async fn event_body(
     })
 }
 
-/// What a claim's statement saw.
+/// The snapshot of a claim's statement.
 #[derive(Clone, Copy, Default)]
 struct Scan {
     xmin: i64,
@@ -271,7 +271,7 @@ fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
     let body: Option<Vec<u8>> = row.try_get("body")?;
     let length: i32 = row.try_get("length")?;
     let long_body = body.is_none().then(|| length.unsigned_abs());
-    // What an application put in may be more than can be read here, such as 128 levels or the number 1e400. One event must
+    // An application may enqueue headers that cannot be parsed here, such as 128 levels or the number 1e400. One event must
     // not fail the claim, which would take the same one each time.
     let headers = row.try_get("headers").unwrap_or_else(|error| {
         throttled!(warn, %error, event = %row.get::<Uuid, _>("id"),

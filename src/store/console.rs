@@ -331,7 +331,7 @@ impl Console {
     }
 }
 
-/// What was sent may be JSON that cannot be read here, such as 128 levels or the number 1e400: then that column is a text.
+/// A payload may be JSON that cannot be parsed here, such as 128 levels or the number 1e400. Its column is then a text.
 fn readable(row: &RawValue) -> Value {
     let or_text = |json: &RawValue| serde_json::from_str(json.get()).unwrap_or_else(|_| json.get().into());
     match serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(row.get()) {

@@ -37,9 +37,9 @@ const MARK: &str = "";
 /// Which events are indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reads {
-    /// Those that came since the last step.
+    /// Those stored since the last step.
     New,
-    /// Those that are stored, again, where a source got a search field: from the newest to the oldest.
+    /// Stored events of a source that got a search field, from the newest to the oldest.
     Older,
 }
 

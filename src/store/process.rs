@@ -22,7 +22,7 @@ pub struct Process {
     pub holder: String,
     /// ingress, worker or both.
     pub roles: Vec<&'static str>,
-    /// The handlers of its configuration, where it has the role worker.
+    /// The handlers of its configuration, if it has the role worker.
     pub handlers: Vec<String>,
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Waits for claims under a lease that are on their way, and keeps others away until the transaction ends.
 const LOCK_LEASE: &str = "SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPDATE";
 
-/// What a lease still holds after the bounded search found nothing more is an orphan, and found by the sweep.
+/// Deliveries that the bounded search missed become orphans, which the sweep finds.
 const REMOVE_LEASE: &str = "SELECT hookfast_data.remove_lease($1)";
 
 /// How many deliveries one statement takes, so that none of them is long.
@@ -36,7 +36,7 @@ pub struct Rescued {
 /// an unbroken lease may judge.
 ///
 /// # Errors
-/// Where a statement failed; what was taken before it stays taken.
+/// If a statement failed; what was taken before it stays taken.
 pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     let mut rescued = Vec::new();
     for _ in 0..PULLED_ROUNDS {
@@ -79,7 +79,7 @@ pub struct WorkerLease {
 /// The leases of all workers that expire within that time or have expired.
 ///
 /// # Errors
-/// Where the statement failed.
+/// If the statement failed.
 pub async fn worker_leases(pool: &PgPool, within_time: Duration) -> Result<Vec<WorkerLease>, StoreError> {
     let rows: Vec<(i64, i64, bool)> = within(
         POOLED,
@@ -104,7 +104,7 @@ pub async fn worker_leases(pool: &PgPool, within_time: Duration) -> Result<Vec<W
 /// that was away must not cost every delivery in flight an attempt.
 ///
 /// # Errors
-/// Where a statement failed; what was taken before it stays taken.
+/// If a statement failed; what was taken before it stays taken.
 pub async fn rescue(pool: &PgPool, leases: &[LeaseId]) -> Result<Vec<Rescued>, StoreError> {
     let mut rescued = Vec::new();
     for lease in leases {
@@ -169,7 +169,7 @@ async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescue
 /// the caller has to look again once it has ended, and makes no other claim for the handler meanwhile.
 ///
 /// # Errors
-/// Where a statement failed.
+/// If a statement failed.
 pub async fn release_unknown(
     pool: &PgPool,
     lease: LeaseId,
@@ -184,7 +184,7 @@ pub async fn release_unknown(
 /// Waits until every claim under the lease that has begun has ended.
 ///
 /// # Errors
-/// Where the statement failed.
+/// If the statement failed.
 pub async fn wait_for_claims(pool: &PgPool, lease: LeaseId) -> Result<(), StoreError> {
     within(POOLED, "wait for claims", sqlx::query(LOCK_LEASE).bind(lease.0).execute(pool)).await.map(drop)
 }
@@ -193,7 +193,7 @@ impl Connection {
     /// Releases what a worker holds under its own lease, without counting anything as lost, and removes the lease.
     ///
     /// # Errors
-    /// Where a statement failed; then the lease expires, and others rescue what is left.
+    /// If a statement failed; then the lease expires, and others rescue what is left.
     pub async fn abandon_lease(&mut self, lease: LeaseId) -> Result<i64, StoreError> {
         let deadline = self.deadline();
         let run = async {

@@ -17,7 +17,7 @@ const RETIRE: &str = "SELECT h.name FROM hookfast_data.handlers h \
 /// The registered handlers that neither these are nor a live process has in its configuration.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn unconfigured_handlers(pool: &PgPool, configured: &[HandlerName]) -> Result<Vec<String>, StoreError> {
     names(pool, "list unconfigured handlers", sqlx::query_scalar(UNCONFIGURED), configured).await
 }
@@ -25,7 +25,7 @@ pub async fn unconfigured_handlers(pool: &PgPool, configured: &[HandlerName]) ->
 /// Those of these handlers that are retired.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn retired_handlers(pool: &PgPool, handlers: &[HandlerName]) -> Result<Vec<String>, StoreError> {
     names(pool, "list retired handlers", sqlx::query_scalar(RETIRED), handlers).await
 }
@@ -33,7 +33,7 @@ pub async fn retired_handlers(pool: &PgPool, handlers: &[HandlerName]) -> Result
 /// Retires those of these handlers that nothing serves, and keeps their pending deliveries; returns which.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn retire_handlers(pool: &PgPool, handlers: &[HandlerName], why: &str) -> Result<Vec<String>, StoreError> {
     let named: Vec<_> = handlers.iter().map(HandlerName::as_str).collect();
     let retire = sqlx::query_scalar(RETIRE).bind(named).bind(why).fetch_all(pool);
@@ -43,7 +43,7 @@ pub async fn retire_handlers(pool: &PgPool, handlers: &[HandlerName], why: &str)
 /// Discards up to so many pending deliveries of handlers that were retired so; returns how many.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn discard_retired(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
     let discard = sqlx::query_scalar("SELECT hookfast_data.discard_retired(NULL, $1)").bind(most).fetch_one(pool);
     within(POOLED, "discard deliveries of retired handlers", discard).await

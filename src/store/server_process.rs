@@ -38,7 +38,7 @@ pub(super) struct ServerProcess {
     started: String,
 }
 
-/// What the server says of it.
+/// What the process is doing.
 #[derive(PartialEq, Eq)]
 enum State {
     Works,

@@ -21,7 +21,7 @@ impl OutboxSweep {
     /// Takes over what it finds in one step; answers also whether more is to be looked at before the end.
     ///
     /// # Errors
-    /// Where the statement failed; the position stays.
+    /// If the statement failed; the position stays.
     pub async fn step(&mut self, pool: &PgPool) -> Result<(Vec<Rescued>, bool), StoreError> {
         let step = sqlx::query("SELECT * FROM hookfast_data.sweep_outbox($1, $2, $3, $4)")
             .bind(self.upto.0)
@@ -63,8 +63,8 @@ fn read(row: &PgRow) -> Result<Found, sqlx::Error> {
     })
 }
 
-/// Makes due what waits for nothing in one handler's order: the net under [`super::wake_keys`]. Also applies a change of
-/// the order to deliveries from before it.
+/// Makes parked deliveries of one ordered handler due whose key has nothing ahead of them: [`super::wake_keys`] may have
+/// failed. Also applies a change of the order to earlier deliveries.
 #[derive(Debug)]
 pub struct KeySweep {
     handler: HandlerId,
@@ -80,7 +80,7 @@ impl KeySweep {
     /// One step; answers with how many deliveries it changed, and whether more is to be looked at before the end.
     ///
     /// # Errors
-    /// Where the statement failed; the position stays.
+    /// If the statement failed; the position stays.
     pub async fn step(&mut self, pool: &PgPool) -> Result<(i64, bool), StoreError> {
         let step = sqlx::query_as("SELECT after, woken, more FROM hookfast_data.wake_some($1, $2, $3)")
             .bind(self.handler.0)
@@ -96,7 +96,7 @@ impl KeySweep {
 /// Every handler that clients pull from.
 ///
 /// # Errors
-/// Where the statement failed.
+/// If the statement failed.
 pub async fn pulled_handlers(pool: &PgPool) -> Result<Vec<HandlerId>, StoreError> {
     let pulled = sqlx::query_scalar("SELECT id FROM hookfast_data.handlers WHERE kind = 'pull' ORDER BY id");
     let ids: Vec<i16> = within(POOLED, "list pulled handlers", pulled.fetch_all(pool)).await?;
@@ -106,7 +106,7 @@ pub async fn pulled_handlers(pool: &PgPool) -> Result<Vec<HandlerId>, StoreError
 /// How many workers live; at least one.
 ///
 /// # Errors
-/// Where the statement failed.
+/// If the statement failed.
 pub async fn live_workers(pool: &PgPool) -> Result<u32, StoreError> {
     let count = sqlx::query_scalar(
         "SELECT count(*) FROM hookfast_data.leases WHERE kind = 'worker' AND expires_at > clock_timestamp()",

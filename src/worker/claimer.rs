@@ -80,7 +80,7 @@ impl Claimer {
                 }
                 self.heartbeat.tick();
                 odd = !odd;
-                // Here, where no claim for this handler is made meanwhile: what is held and not known was lost.
+                // No claim for this handler is made meanwhile, so the answer was lost of every claim that is not known here.
                 let now = Instant::now();
                 if doubt.is_due(now) {
                     doubt.compared(now, self.reconcile().await.is_ok());

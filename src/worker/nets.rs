@@ -1,4 +1,4 @@
-//! What a claimer repairs now and then: claims that nobody knows of, a breaker shown in error.
+//! Periodic repairs of a claimer: claims whose answer was lost, a breaker that is shown as open in error.
 
 use super::claimer::{Claimer, RETRY};
 use crate::store::{StoreError, note_breaker, release_unknown, wait_for_claims};
@@ -32,7 +32,7 @@ impl Claimer {
         }
     }
 
-    /// The same at the end, where a claim may have been cut off on its way.
+    /// The same when the worker stops: a claim may have been cut off on its way.
     pub(super) async fn reconcile_after_claims(&self) -> Result<(), StoreError> {
         let Some(tenure) = self.tenures.borrow().clone() else { return Ok(()) };
         wait_for_claims(&self.shared.pool, tenure.lease).await?;

@@ -33,7 +33,11 @@ pub(super) const LONGEST_ERROR: usize = 2000;
 /// attempt takes, because one handler was killed twice for lack of memory.
 const LOST_RUNS_ALONE: i16 = 2;
 
-/// If another of them has its turn, it is released for this long.
+/// It waits this long for its turn, in which several that are quick get theirs.
+const SUSPECT_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Then it is released for one to five times this long, at random: hundreds of them must not be claimed and released over
+/// and over while one that is slow has its turn.
 const SUSPECT_WAITS: Duration = Duration::from_secs(1);
 
 /// A handler that says it is gone is paused; its delivery is free again at once, and waits for the handler.
@@ -117,7 +121,10 @@ async fn attempt(
         () = shared.stop.cancelled() => return released(),
         started = start(lane, claimed) => started,
     };
-    let Some(_started) = started else { return (of(SettleOutcome::Release(SUSPECT_WAITS)), false) };
+    let Some(_started) = started else {
+        let waits = SUSPECT_WAITS.mul_f64(rand::random_range(1.0..5.0));
+        return (of(SettleOutcome::Release(waits)), false);
+    };
     // What waited for its turn when the breaker opened waits on in the table, without using up a try.
     let left_alone = probe.is_none() && lane.circuit.as_ref().is_some_and(|circuit| !circuit.is_closed());
     if left_alone || !tenure.may_start(BootTime::now()) {
@@ -191,15 +198,15 @@ async fn attempt(
     )
 }
 
-/// A place among the running; no neighbours for one that has been lost before, and none at all if another such one has
-/// its turn: whoever waited for it here would be lost once more with this worker, without ever having run.
+/// A place among the running; no neighbours for one that has been lost before. `None` if it did not get its turn soon: the
+/// longer it waits here, the more likely it is lost again with this worker without having run.
 async fn start<'a>(lane: &'a Lane, claimed: &Claimed) -> Option<(Neighbours<'a>, Option<SemaphorePermit<'a>>)> {
     if claimed.lost < LOST_RUNS_ALONE {
         let running = lane.running.acquire().await.ok();
         return Some((Neighbours::Any(lane.neighbours.read().await), running));
     }
     // Not in a place where another could run: between two of them the others get their turn.
-    let turn = lane.suspects.try_lock().ok()?;
+    let turn = tokio::time::timeout(SUSPECT_PATIENCE, lane.suspects.lock()).await.ok()?;
     let running = lane.running.acquire().await.ok();
     Some((Neighbours::None(lane.neighbours.write().await, turn), running))
 }

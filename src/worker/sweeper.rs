@@ -1,4 +1,4 @@
-//! Goes through all pending deliveries in small steps, beside everything else: the net under rescue and wake-ups.
+//! Checks all pending deliveries in small steps for those that rescue and wake-ups have missed.
 
 use super::{rescuer::report, wake::Wake};
 use crate::health::Heartbeat;
@@ -81,14 +81,14 @@ async fn keys_of(
         heartbeat.tick();
         let (changed, more) = sweep.step(pool).await?;
         if changed > 0 {
-            // Some only because their turn is just coming: the one before has ended, and its wake-up is under way.
+            // For some of them the regular wake-up is under way: the delivery before has just been settled.
             tracing::debug!(changed, handler = handler.0, "deliveries that waited for nothing are due");
             wake.wake();
         }
         if !more {
             return Ok(());
         }
-        // What is found is waiting for nothing, so nothing is gained by a pause.
+        // Deliveries were stuck, so the next step follows without a pause.
         if changed == 0 {
             rest(pace.pause(pool).await, heartbeat).await;
         }

@@ -39,8 +39,8 @@ impl Tenure {
         Self { lease, epoch, ended: CancellationToken::new(), renewals }
     }
 
-    /// The tenure after a crash of the server ended `before`. Whoever judges has to have seen a database that others
-    /// could reach, too; which run of the server it was does not matter.
+    /// The tenure after a crash of the server ended `before`. A worker may judge others once the database has
+    /// been reachable for a full period, over a restart of the server, too.
     pub(super) fn after_crash(before: &Self, lease: LeaseId, epoch: Uuid, sent: BootTime) -> Self {
         before.renewed(sent);
         let renewals = Mutex::new(*before.renewals());

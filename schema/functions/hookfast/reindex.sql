@@ -13,6 +13,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.reindex IS
     'Has the stored events of a source indexed again by its search fields, from the newest to the oldest, while '
-    'everything goes on. hookfast.reindexes shows how far it is. A process does this by itself when a source gets '
-    'another search field';
+    'everything else continues. hookfast.reindexes shows the progress. A process does this by itself when a source '
+    'gets another search field';
 REVOKE ALL ON FUNCTION hookfast.reindex FROM PUBLIC;

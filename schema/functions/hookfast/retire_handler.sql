@@ -16,7 +16,7 @@ BEGIN
     IF retire_handler.at_most IS NOT NULL THEN
         PERFORM FROM hookfast_data.handlers h WHERE h.id = of_handler FOR UPDATE;
     END IF;
-    -- In a statement of its own: it sees whoever began before the row was locked.
+    -- In a statement of its own: it sees what others committed before the row was locked.
     served := hookfast_data.served_by(of_handler);
     IF served IS NOT NULL THEN
         RAISE 'handler % is in use: %; nothing was changed', retire_handler.handler, served

@@ -35,7 +35,7 @@ BEGIN
     IF NOT hookfast_data.put_back_day(suffix, since, upto, copied_since) THEN
         RAISE lock_not_available;
     END IF;
-    -- What is reported of conflicts goes back seven days.
+    -- Conflicts are reported for seven days.
     DELETE FROM hookfast_data.acknowledgements a
         WHERE a.event_id < upto AND a.acknowledged_at < clock_timestamp() - interval '7 days'
         AND NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = a.event_id);

@@ -1,5 +1,5 @@
--- Processes make the days two weeks ahead; where none has run for that long, whoever stores an event does. Others that
--- store one meanwhile wait until that transaction ends, and nobody else does. The next day too: what else this
+-- Processes create the days two weeks ahead. If none has run for that long, storing an event creates its day. Others
+-- that store one meanwhile wait until that transaction ends, and nobody else does. The next day too: what else this
 -- transaction stores may be a moment younger.
 CREATE OR REPLACE FUNCTION hookfast_data.ensure_day(event uuid) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

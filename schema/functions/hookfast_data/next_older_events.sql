@@ -40,5 +40,5 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.next_older_events IS
-    'The next stored events that are to be indexed again, as next_events; none where there is no job, or it has ended';
+    'The next stored events that are to be indexed again, as next_events; none if there is no job or it has ended';
 REVOKE ALL ON FUNCTION hookfast_data.next_older_events FROM PUBLIC;

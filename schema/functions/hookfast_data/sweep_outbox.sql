@@ -1,4 +1,4 @@
--- The position is in the caller's memory. Null at the end: the next sweep begins anew.
+-- The caller remembers the position. It is null at the end, and the next sweep starts from the beginning.
 CREATE OR REPLACE FUNCTION hookfast_data.sweep_outbox(after_handler smallint, after_id bigint, looks bigint,
     most_lost integer)
     RETURNS TABLE (upto_handler smallint, upto_id bigint, handler_id smallint, rescued bigint, dead bigint,

@@ -1,6 +1,7 @@
 -- Counts an attempt as lost, and makes the delivery due again or a dead letter. Never waits for a row: one under a
 -- settling transaction is being settled.
-CREATE OR REPLACE FUNCTION hookfast_data.take_over(deliveries tid[], leases bigint[], most_lost integer)
+CREATE OR REPLACE FUNCTION hookfast_data.take_over(deliveries tid[], leases bigint[], most_lost integer,
+    owner text DEFAULT 'worker')
     RETURNS TABLE (handler_id smallint, rescued bigint, dead bigint)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
     SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -30,14 +31,15 @@ BEGIN
             INSERT INTO hookfast_data.dead_letters
                 (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error, replay_id)
             SELECT g.id, g.handler_id, g.event_id, g.attempt, g.lost, g.ordering_key, 'lost',
-                'its worker went away ' || g.lost || ' times', g.replay_id
+                'its ' || owner || ' went away ' || g.lost || ' times', g.replay_id
             FROM gone g
         ),
         -- An attempt has its place only where its day is: without one the delivery is rescued all the same, or it would
         -- keep everything that its worker held.
         tried AS (
             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, lease_id, error)
-            SELECT l.event_id, l.id, l.attempt, l.handler_id, 'lost', l.lease_id, 'its worker went away'
+            SELECT l.event_id, l.id, l.attempt, l.handler_id, 'lost', l.lease_id,
+                'its ' || owner || ' went away'
             FROM (TABLE again UNION ALL TABLE gone) l WHERE hookfast_data.has_attempts_day(l.event_id)
             ON CONFLICT DO NOTHING
         )

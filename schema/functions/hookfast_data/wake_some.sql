@@ -1,4 +1,4 @@
--- The net under wake, and what a change of ordered_by leaves behind. The position is in the caller's memory: null at
+-- Catches missed wake-ups and applies a change of ordered_by. The caller remembers the position, which is null at
 -- the beginning and at the end. A step costs the same whatever waits behind the keys it looks at.
 CREATE OR REPLACE FUNCTION hookfast_data.wake_some(handler smallint, INOUT after text DEFAULT NULL,
     looks bigint DEFAULT 2000, OUT woken bigint, OUT more boolean)
@@ -43,5 +43,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.wake_some IS
     'Makes due what waits for nothing among the next ordering keys of a handler, and at the beginning applies a change '
-    'of its order to earlier deliveries; answers with how far it has come, how many it changed, and whether to go on';
+    'of its order to earlier deliveries; returns its position, how many it changed, and whether to continue';
 REVOKE ALL ON FUNCTION hookfast_data.wake_some FROM PUBLIC;

@@ -1,5 +1,5 @@
--- What is wrong now. A condition is told once, and again only after it has ended; its end is told too. One process
--- looks at a time.
+-- The present problems. A condition is reported once, and again only after it has ended; its end is reported, too. One
+-- process looks at a time.
 CREATE OR REPLACE FUNCTION hookfast_data.watch() RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

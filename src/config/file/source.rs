@@ -69,7 +69,7 @@ struct List {
     separator: Option<char>,
 }
 
-/// What to write for a sender whose name stands where the kind of its scheme belongs.
+/// The kind and the sample for a sender whose name was written as the kind.
 fn known_sender(name: &str) -> Option<String> {
     let kind = match name.to_ascii_lowercase().as_str() {
         "stripe" | "github" | "shopify" | "slack" => HmacSource::NAME,
