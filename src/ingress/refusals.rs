@@ -19,7 +19,8 @@ impl Refusals {
                 source,
                 reason,
                 count,
-                "requests were refused, and no event was stored of them; reason says why"
+                "requests were refused and none of them is stored as an event; if the sender is genuine, see \
+                 hookfast.source.rejecting in docs/RUNBOOK.md"
             );
         }
     }
