@@ -190,6 +190,16 @@ pub async fn wait_for_claims(pool: &PgPool, lease: LeaseId) -> Result<(), StoreE
 }
 
 impl Connection {
+    /// Removes a worker's own lease, under which it knows that nothing is held.
+    ///
+    /// # Errors
+    /// If the statement failed; then the lease expires.
+    pub async fn delete_lease(&mut self, lease: LeaseId) -> Result<(), StoreError> {
+        let deadline = self.deadline();
+        let delete = sqlx::query("DELETE FROM hookfast_data.leases WHERE id = $1").bind(lease.0);
+        within(deadline, "delete lease", delete.execute(&mut self.inner)).await.map(drop)
+    }
+
     /// Releases what a worker holds under its own lease, without counting anything as lost, and removes the lease.
     ///
     /// # Errors

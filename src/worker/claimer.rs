@@ -26,7 +26,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// Claims are no nearer together than this: a few deliveries in one claim cost little more than one.
 const PACE: Duration = Duration::from_millis(3);
 
-/// How long the last look at what is held may take; a database that is away must not hold up the end.
+/// How long a claim that is on its way when the worker stops, and then the last look at what is held, may take; a database
+/// that is away must not hold up the end.
+const LAST_CLAIM: Duration = Duration::from_millis(500);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// How long to wait before the database is tried again.
@@ -58,70 +60,97 @@ pub(super) struct Claimer {
     pub(super) database: Database,
     pub(super) wake: Wake,
     pub(super) heartbeat: Heartbeat,
+    pub(super) doubt: Doubt,
 }
 
 impl Claimer {
     /// Runs until the worker is told to stop taking.
     pub(super) async fn run(mut self) {
+        let stop = self.shared.stop.clone();
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_CLAIM).await;
+        };
+        // A claim that is answered leaves nothing to look for.
+        tokio::select! {
+            () = self.claim_until_stopped() => {}
+            () = overdue => {}
+        }
+        self.doubt.add(self.lane.holding.take_doubts(), Instant::now());
+        if self.doubt.remains() {
+            // What nobody here starts is free at once, and not with the lease's end.
+            let looked = tokio::time::timeout(LAST_LOOK, self.reconcile_after_claims()).await;
+            if !matches!(looked, Ok(Ok(()))) {
+                self.lane.holding.doubt();
+            }
+        }
+        self.heartbeat.retire();
+    }
+
+    async fn claim_until_stopped(&mut self) {
         let mut wake = self.wake.subscribe();
         let mut memory = Memory::new(None);
         let mut odd = false;
         // Whether the last claim was of a single delivery and found its lane empty: the other is looked at before resting.
         let mut one_lane_empty = false;
-        let mut doubt = Doubt::new(Instant::now());
         let stop = self.shared.stop.clone();
-        stop.run_until_cancelled(async {
-            self.show_closed().await;
-            loop {
-                // Registered before the claim: what comes during it wakes the next.
-                wake.work.mark_unchanged();
-                if let Some(due) = wake.take_late() {
-                    memory.floors.heard_late(due);
+        stop.run_until_cancelled(self.show_closed()).await;
+        while !stop.is_cancelled() {
+            // Registered before the claim: what comes during it wakes the next.
+            wake.work.mark_unchanged();
+            if let Some(due) = wake.take_late() {
+                memory.floors.heard_late(due);
+            }
+            self.heartbeat.tick();
+            odd = !odd;
+            stop.run_until_cancelled(self.compare()).await;
+            let Some(places) = stop.run_until_cancelled(self.places()).await.flatten() else { continue };
+            // After the wait for a place, during which a breaker may have opened.
+            let allowance = match self.gate.ask(Instant::now()) {
+                Ok(allowance) => allowance,
+                Err(wait) => {
+                    drop(places);
+                    self.rest(wait.min(POLL)).await;
+                    continue;
                 }
-                self.heartbeat.tick();
-                odd = !odd;
-                // No claim for this handler is made meanwhile, so the answer was lost of every claim that is not known here.
-                let now = Instant::now();
-                if doubt.is_due(now) {
-                    doubt.compared(now, self.reconcile().await.is_ok());
+            };
+            let most = places.num_permits().min(allowance.most);
+            match self.claim(places, allowance, &mut memory, odd).await {
+                Ok(true) => {
+                    one_lane_empty = false;
+                    self.rest(PACE).await;
                 }
-                let Some(places) = self.places().await else { continue };
-                // After the wait for a place, during which a breaker may have opened.
-                let allowance = match self.gate.ask(Instant::now()) {
-                    Ok(allowance) => allowance,
-                    Err(wait) => {
-                        drop(places);
-                        tokio::time::sleep(wait.min(POLL)).await;
-                        continue;
+                Ok(false) => {
+                    one_lane_empty = most == 1 && !self.lane.ordered() && !one_lane_empty;
+                    if one_lane_empty {
+                        self.rest(PACE).await;
+                    } else {
+                        stop.run_until_cancelled(self.idle(&mut wake)).await;
                     }
-                };
-                let most = places.num_permits().min(allowance.most);
-                match self.claim(places, allowance, &mut memory, odd).await {
-                    Ok(true) => {
-                        one_lane_empty = false;
-                        tokio::time::sleep(PACE).await;
-                    }
-                    Ok(false) => {
-                        one_lane_empty = most == 1 && !self.lane.ordered() && !one_lane_empty;
-                        if one_lane_empty {
-                            tokio::time::sleep(PACE).await;
-                        } else {
-                            self.idle(&mut wake).await;
-                        }
-                    }
-                    Err(error) => {
-                        doubt.claim_failed(Instant::now());
-                        // Whatever it was: what is remembered must not make the next claim fail as well.
-                        memory = Memory::new(None);
-                        throttled!(warn, %error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
-                    }
+                }
+                Err(error) => {
+                    // Whatever it was: what is remembered must not make the next claim fail as well.
+                    memory = Memory::new(None);
+                    throttled!(warn, %error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
                 }
             }
-        })
-        .await;
-        // A claim that was cut off may have taken what nobody here starts: free at once, and not with the lease's end.
-        let _ = tokio::time::timeout(LAST_LOOK, self.reconcile_after_claims()).await;
-        self.heartbeat.retire();
+        }
+    }
+
+    /// Compares what the table says is held with what is known here, where there is a reason. No claim for this handler is made
+    /// meanwhile, so the answer was lost of every claim that is not known here.
+    async fn compare(&mut self) {
+        let now = Instant::now();
+        self.doubt.add(self.lane.holding.take_doubts(), now);
+        if self.doubt.is_due(now) {
+            let succeeded = self.reconcile().await.is_ok();
+            self.doubt.compared(now, succeeded);
+        }
+    }
+
+    /// Waits so long, or until the worker stops.
+    async fn rest(&self, pause: Duration) {
+        self.shared.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 
     /// All places that are free, and at least one; `None` after waiting a while for it.
@@ -152,25 +181,29 @@ impl Claimer {
         odd: bool,
     ) -> Result<bool, StoreError> {
         let Some(tenure) = self.tenures.borrow_and_update().clone() else {
-            let _ = tokio::time::timeout(POLL, self.tenures.changed()).await;
+            let changed = tokio::time::timeout(POLL, self.tenures.changed());
+            let _ = self.shared.stop.run_until_cancelled(changed).await;
             return Ok(true);
         };
         if !tenure.may_start(BootTime::now()) {
-            tokio::time::sleep(RETRY).await;
+            self.rest(RETRY).await;
             return Ok(true);
         }
         let most = places.num_permits().min(allowance.most);
         let limits = if self.lane.ordered() { ordered(most) } else { share(most, odd, memory.cut) };
+        let claiming = self.lane.holding.claiming();
         let batch = self.claim_on_line(&tenure, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
-            let Some(place) = places.split(1) else { break };
+            // One without a place would stay in doubt, and be free again soon.
+            let Some(place) = places.split(1) else { return Ok(more) };
             let held = self.lane.holding.hold(claimed.claim.delivery);
             let probe = claimed.starts().then(|| self.gate.start(allowance)).flatten();
             let attempt =
                 runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, probe, (place, held));
             self.shared.attempts.spawn(attempt);
         }
+        claiming.answered();
         Ok(more)
     }
 
@@ -185,7 +218,7 @@ impl Claimer {
         let remaining = line.backoff.remaining(Instant::now());
         if !remaining.is_zero() {
             drop(line);
-            tokio::time::sleep(remaining.min(POLL)).await;
+            self.rest(remaining.min(POLL)).await;
             return Ok(Batch { claimed: Vec::new(), cut: Cut::default(), more: true });
         }
         let claimed = self.claim_on(&mut line.connection, tenure, limits, memory).await;
@@ -210,7 +243,7 @@ impl Claimer {
         };
         // A connection to a later run of the server may claim only under a lease of that run.
         if connection.epoch() != Some(tenure.epoch) {
-            tokio::time::sleep(RETRY).await;
+            self.rest(RETRY).await;
             return Ok(Batch { claimed: Vec::new(), cut: Cut::default(), more: true });
         }
         if memory.lease != Some(tenure.lease) {

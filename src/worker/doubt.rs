@@ -1,5 +1,6 @@
 //! When a claimer compares what the table says it holds with what it knows of.
 
+use super::holding::Doubts;
 use std::time::{Duration, Instant};
 
 /// A claim that failed on this side may still be running on the server for this long: its statement timeout, and some
@@ -10,7 +11,8 @@ const STILL_RUNNING: Duration = Duration::from_secs(15);
 const NET_EVERY: Duration = Duration::from_secs(600);
 
 /// A claim that failed may have been committed without anybody here knowing what it took: to be looked for at once, and
-/// again when it cannot be running any more.
+/// again when it cannot be running any more. What was let go without its settlement is looked for later: most of it belongs
+/// to a lease that is gone, and what the database refuses to settle must not come back at once.
 #[derive(Debug)]
 pub(super) struct Doubt {
     now: bool,
@@ -23,10 +25,17 @@ impl Doubt {
         Self { now: false, later: None, net: now + NET_EVERY }
     }
 
-    /// A claim failed.
-    pub(super) fn claim_failed(&mut self, now: Instant) {
-        self.now = true;
-        self.later = Some(now + STILL_RUNNING);
+    /// What has become doubtful since the last time.
+    pub(super) fn add(&mut self, doubts: Doubts, now: Instant) {
+        self.now |= doubts.claim;
+        if doubts.any() {
+            self.later = Some(now + STILL_RUNNING);
+        }
+    }
+
+    /// Whether there is a reason to compare, however soon.
+    pub(super) fn remains(&self) -> bool {
+        self.now || self.later.is_some()
     }
 
     /// Whether it is time to compare.
@@ -48,22 +57,25 @@ impl Doubt {
 mod tests {
     use super::*;
 
+    const CLAIM: Doubts = Doubts { claim: true, delivery: false };
+    const DELIVERY: Doubts = Doubts { claim: false, delivery: true };
+
     #[test]
     fn a_failed_claim_is_looked_for_at_once_and_when_it_cannot_be_running_any_more() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut doubt = Doubt::new(start);
         assert!(!doubt.is_due(at(1)));
-        doubt.claim_failed(at(10));
+        doubt.add(CLAIM, at(10));
         assert!(doubt.is_due(at(10)));
         doubt.compared(at(10), false);
         assert!(doubt.is_due(at(11)), "the database did not answer");
         doubt.compared(at(11), true);
         assert!(!doubt.is_due(at(24)));
         // It may have been committed since.
-        assert!(doubt.is_due(at(25)));
+        assert!(doubt.is_due(at(25)) && doubt.remains());
         doubt.compared(at(25), true);
-        assert!(!doubt.is_due(at(600)));
+        assert!(!doubt.is_due(at(600)) && !doubt.remains());
         assert!(doubt.is_due(at(625)), "the net");
     }
 
@@ -72,12 +84,23 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut doubt = Doubt::new(start);
-        doubt.claim_failed(at(0));
+        doubt.add(CLAIM, at(0));
         doubt.compared(at(0), true);
-        doubt.claim_failed(at(14));
+        doubt.add(CLAIM, at(14));
         assert!(doubt.is_due(at(14)));
         doubt.compared(at(14), true);
         assert!(!doubt.is_due(at(28)));
         assert!(doubt.is_due(at(29)));
+    }
+
+    #[test]
+    fn what_was_let_go_is_looked_for_later_only() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut doubt = Doubt::new(start);
+        doubt.add(Doubts::default(), at(0));
+        assert!(!doubt.remains());
+        doubt.add(DELIVERY, at(0));
+        assert!(doubt.remains() && !doubt.is_due(at(14)) && doubt.is_due(at(15)));
     }
 }

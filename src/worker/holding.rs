@@ -1,4 +1,5 @@
-//! What this process knows that it holds: from the claim's answer to the end of the settlement.
+//! What this process knows that it holds, from a claim's answer to the end of the settlement, and whether the table may say
+//! that it holds more.
 
 use crate::domain::DeliveryId;
 use std::{
@@ -8,33 +9,106 @@ use std::{
 
 /// The deliveries of one handler that this process holds.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Holding(Arc<Mutex<HashSet<DeliveryId>>>);
+pub(super) struct Holding(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    known: HashSet<DeliveryId>,
+    doubts: Doubts,
+}
+
+/// Why the table may say that this process holds what it does not know of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubts {
+    /// A claim was not answered.
+    pub(super) claim: bool,
+    /// A delivery was let go without its settlement.
+    pub(super) delivery: bool,
+}
+
+impl Doubts {
+    pub(super) fn any(self) -> bool {
+        self.claim || self.delivery
+    }
+}
 
 /// One of them; no more when this is dropped.
 #[derive(Debug)]
 pub(super) struct Held {
     delivery: DeliveryId,
     all: Holding,
+    settled: bool,
+}
+
+/// A claim on its way.
+pub(super) struct Claiming {
+    of: Holding,
+    answered: bool,
 }
 
 impl Holding {
+    /// Before a claim is sent. Unless it is answered, a doubt is left.
+    pub(super) fn claiming(&self) -> Claiming {
+        Claiming { of: self.clone(), answered: false }
+    }
+
     pub(super) fn hold(&self, delivery: DeliveryId) -> Held {
-        self.all().insert(delivery);
-        Held { delivery, all: self.clone() }
+        self.all().known.insert(delivery);
+        Held { delivery, all: self.clone(), settled: false }
     }
 
     pub(super) fn known(&self) -> Vec<DeliveryId> {
-        self.all().iter().copied().collect()
+        self.all().known.iter().copied().collect()
     }
 
-    fn all(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
+    /// The doubts since the last time that this was asked.
+    pub(super) fn take_doubts(&self) -> Doubts {
+        std::mem::take(&mut self.all().doubts)
+    }
+
+    /// Whether the table says that this process holds nothing, without asking it.
+    pub(super) fn certainly_empty(&self) -> bool {
+        let all = self.all();
+        all.known.is_empty() && !all.doubts.any()
+    }
+
+    /// A comparison with the table failed or was given up.
+    pub(super) fn doubt(&self) {
+        self.all().doubts.claim = true;
+    }
+
+    fn all(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// The table says the same: settled, or somebody else's.
+    pub(super) fn settled(mut self) {
+        self.settled = true;
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.all.all().remove(&self.delivery);
+        let mut all = self.all.all();
+        all.known.remove(&self.delivery);
+        all.doubts.delivery |= !self.settled;
+    }
+}
+
+impl Claiming {
+    /// What it took is known.
+    pub(super) fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Claiming {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.of.doubt();
+        }
     }
 }
 
@@ -46,9 +120,26 @@ mod tests {
     fn what_is_held_is_known_until_it_is_let_go() {
         let holding = Holding::default();
         let (one, two) = (holding.hold(DeliveryId(1)), holding.hold(DeliveryId(2)));
-        drop(one);
+        one.settled();
         assert_eq!(holding.known(), [DeliveryId(2)]);
-        drop(two);
-        assert!(holding.known().is_empty());
+        assert!(!holding.certainly_empty());
+        two.settled();
+        assert!(holding.certainly_empty());
+        assert_eq!(holding.take_doubts(), Doubts::default());
+    }
+
+    #[test]
+    fn what_ends_without_a_settlement_or_an_answer_leaves_a_doubt() {
+        let holding = Holding::default();
+        drop(holding.hold(DeliveryId(1)));
+        assert!(holding.known().is_empty() && !holding.certainly_empty());
+        assert_eq!(holding.take_doubts(), Doubts { claim: false, delivery: true });
+        assert!(holding.certainly_empty());
+
+        holding.claiming().answered();
+        assert!(holding.certainly_empty());
+        drop(holding.claiming());
+        assert!(!holding.certainly_empty());
+        assert_eq!(holding.take_doubts(), Doubts { claim: true, delivery: false });
     }
 }

@@ -1,6 +1,9 @@
 //! Keeps this process's lease, on a thread and a connection of its own, where no handler can block it.
 
-use super::tenure::{LEASE, RENEW_EVERY, Tenure};
+use super::{
+    holding::Holding,
+    tenure::{LEASE, RENEW_EVERY, Tenure},
+};
 use crate::boot_time::BootTime;
 use crate::health::{Heartbeat, Readiness};
 use crate::store::{Connection, Database, HandlerId, Role, StoreError};
@@ -25,6 +28,8 @@ pub(super) struct Keeper {
     pub(super) database: Database,
     pub(super) holder: String,
     pub(super) handlers: Vec<HandlerId>,
+    /// What is held for each of them.
+    pub(super) holdings: Vec<Holding>,
     pub(super) heartbeat: Heartbeat,
     pub(super) readiness: Readiness,
     /// Cancelled after the last delivery is settled or released.
@@ -124,12 +129,21 @@ impl Keeper {
                     let held = publish.borrow().clone();
                     end(publish);
                     if let Some(tenure) = held {
-                        connection.abandon_lease(tenure.lease).await?;
+                        self.give_back(&mut connection, &tenure).await?;
                     }
                     connection.close().await;
                     return Ok(());
                 }
             }
+        }
+    }
+
+    /// Looking for what is held takes a while where a backlog waits.
+    async fn give_back(&self, connection: &mut Connection, tenure: &Tenure) -> Result<(), StoreError> {
+        if self.holdings.iter().all(Holding::certainly_empty) {
+            connection.delete_lease(tenure.lease).await
+        } else {
+            connection.abandon_lease(tenure.lease).await.map(drop)
         }
     }
 }

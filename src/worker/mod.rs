@@ -34,6 +34,7 @@ use crate::store::{Database, HandlerId};
 use crate::throttle::Backoff;
 use allowance::Gate;
 use claimer::{ClaimLine, Claimer};
+use doubt::Doubt;
 use keeper::Keeper;
 use lane::Lane;
 use rescuer::Rescuer;
@@ -107,11 +108,14 @@ pub(crate) struct WorkerSettings {
 /// Where the thread of the lease cannot be started.
 pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> std::io::Result<()> {
     let WorkerSettings { database, pool, holder, handlers, metrics, heartbeats, readiness, wake, grace } = settings;
+    let ordered = handlers.iter().map(|served| (served.id, served.policy.order.is_some())).collect();
+    let lanes: Vec<_> = handlers.into_iter().map(|served| Arc::new(Lane::new(served, &database))).collect();
     let keeper_stop = CancellationToken::new();
     let keeper = Keeper {
         database: database.clone(),
         holder,
-        handlers: handlers.iter().map(|h| h.id).collect(),
+        handlers: lanes.iter().map(|lane| lane.id).collect(),
+        holdings: lanes.iter().map(|lane| lane.holding.clone()).collect(),
         heartbeat: heartbeats.register("lease", STUCK),
         readiness,
         stop: keeper_stop.clone(),
@@ -151,7 +155,6 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         heartbeat: heartbeats.register("rescue", STUCK),
         sightings: Sightings::default(),
     };
-    let ordered = handlers.iter().map(|served| (served.id, served.policy.order.is_some())).collect();
     let beside = [
         tokio::spawn(rescuer.run()),
         tokio::spawn(wake::listen(database.clone(), wake.clone())),
@@ -160,9 +163,8 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     ];
     let lines: Vec<ClaimLine> = (0..CLAIM_LINES).map(|_| ClaimLine::default()).collect();
     let claimers = TaskTracker::new();
-    for (i, served) in handlers.into_iter().enumerate() {
-        let heartbeat = heartbeats.register(format!("claim {}", served.name), STUCK);
-        let lane = Arc::new(Lane::new(served, &database));
+    for (i, lane) in lanes.into_iter().enumerate() {
+        let heartbeat = heartbeats.register(format!("claim {}", lane.name), STUCK);
         let claimer = Claimer {
             gate: Gate::new(lane.policy.rate, lane.circuit.clone()),
             lane,
@@ -172,6 +174,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
             database: database.clone(),
             wake: wake.clone(),
             heartbeat,
+            doubt: Doubt::new(std::time::Instant::now()),
         };
         claimers.spawn(claimer.run());
     }

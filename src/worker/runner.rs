@@ -75,6 +75,7 @@ pub(super) async fn run(
         if let Some(key) = &claimed.ordering_key {
             wake_next(&shared.pool, &shared.wake, claim.handler, &[key]).await;
         }
+        held.settled();
         return;
     }
     tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
@@ -88,7 +89,7 @@ pub(super) async fn run(
         handler: lane.label.clone(),
         tenure,
         ordering_key: claimed.ordering_key,
-        _held: held,
+        held,
         _unsettled: unsettled,
     };
     // The settler outlives every attempt; were it gone, the delivery would be rescued.

@@ -39,8 +39,7 @@ pub(super) struct Ended {
     pub(super) tenure: Arc<Tenure>,
     /// What the next delivery of the same key waits for.
     pub(super) ordering_key: Option<Arc<str>>,
-    /// Let go when it is settled.
-    pub(super) _held: Held,
+    pub(super) held: Held,
     /// Of the outcomes of its handler that may wait.
     pub(super) _unsettled: OwnedSemaphorePermit,
 }
@@ -158,12 +157,19 @@ impl Settler {
                         again.push(ended);
                     }
                 }
-                Settled::Done => self.metrics.count("handler", &ended.handler, counter(&ended.settlement.outcome), 1),
-                Settled::Dead => self.metrics.count("handler", &ended.handler, "dead", 1),
+                Settled::Done => {
+                    self.metrics.count("handler", &ended.handler, counter(&ended.settlement.outcome), 1);
+                    ended.held.settled();
+                }
+                Settled::Dead => {
+                    self.metrics.count("handler", &ended.handler, "dead", 1);
+                    ended.held.settled();
+                }
                 Settled::Stale => {
                     throttled!(info, delivery = %ended.settlement.claim.delivery, handler = %ended.handler,
                         "a settlement came late: another worker has taken over, nothing was changed");
                     self.metrics.count("handler", &ended.handler, "stale", 1);
+                    ended.held.settled();
                 }
             }
         }

@@ -72,8 +72,9 @@ async fn a_slow_handler_takes_no_connection_and_no_try_from_another() {
 }
 
 async fn alter_database(running: &Running, setting: &str) {
-    let statement = format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {setting}', current_database()); END $$");
-    running.execute(&statement).await;
+    let alter = format!("EXECUTE format('ALTER DATABASE %I {setting}', current_database())");
+    // The test's own pool may connect anew at any time, and then it only reads as well.
+    running.execute(&format!("BEGIN READ WRITE; DO $$ BEGIN {alter}; END $$; COMMIT")).await;
 }
 
 /// Claims and settlements go on: both settlers are connected before.
@@ -109,7 +110,7 @@ async fn a_backlog_whose_transactions_cannot_begin_is_not_claimed_over_and_over(
     let database = database().await;
     let running = shop(&database).await;
     new_connections_only_read(&running).await;
-    enqueue(&running, "quick", 1000).await;
+    enqueue(&running, "quick", 300).await;
     let claims = "SELECT sum(attempt)::bigint FROM hookfast_data.outbox";
     crate::support::wait_until("claims", async || running.count(claims).await > 0).await;
     let started = std::time::Instant::now();

@@ -15,6 +15,7 @@ mod rate;
 mod session;
 mod sql_handler;
 mod start;
+mod stop;
 mod strangers;
 mod subscribers;
 mod transactional;
