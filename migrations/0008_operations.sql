@@ -33,7 +33,8 @@ CREATE TABLE hookfast_data.replays (
     why text NOT NULL,
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     stepped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    ended_at timestamptz
+    ended_at timestamptz,
+    waits_for xid8 NOT NULL DEFAULT pg_current_xact_id()
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE hookfast_data.replays IS 'One row a replay of many events: a job that goes on over restarts';
 COMMENT ON COLUMN hookfast_data.replays.id IS 'In the order they were asked for';
@@ -55,6 +56,8 @@ COMMENT ON COLUMN hookfast_data.replays.why IS 'Why';
 COMMENT ON COLUMN hookfast_data.replays.asked_at IS 'When';
 COMMENT ON COLUMN hookfast_data.replays.stepped_at IS 'When it last went on';
 COMMENT ON COLUMN hookfast_data.replays.ended_at IS 'When it was done or cancelled';
+COMMENT ON COLUMN hookfast_data.replays.waits_for IS
+    'It begins once every transaction with a smaller id has ended: one of them may store an event that it has to replay';
 
 CREATE TABLE hookfast_data.holds (
     event_id uuid PRIMARY KEY,

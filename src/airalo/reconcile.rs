@@ -10,7 +10,7 @@ use crate::domain::{IdempotencyKey, Origin, SourceName, Verdict};
 use crate::sources::{SourceKind, Verified, VerifiedRequest, airalo::Airalo};
 use crate::store::{
     Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError, make_orders_due,
-    order_is_missing, order_is_of_request, orders_of_other_requests, take_due_orders,
+    order_is_missing, order_is_of_request, order_was_looked_for, orders_of_other_requests, take_due_orders,
 };
 use crate::throttle::throttled;
 use serde_json::json;
@@ -122,11 +122,13 @@ impl Reconciler {
         let mut findings = Vec::new();
         let mut connection = None;
         for (id, account) in &self.accounts {
-            for order in take_due_orders(&self.pool, &[*id], BATCH, account.every).await? {
+            // What a fault leaves here is due again soon.
+            for order in take_due_orders(&self.pool, &[*id], BATCH).await? {
                 let found = self.look(*id, account, &order, &mut connection).await?;
                 if let Found::Nothing(why) = &found {
                     order_is_missing(&self.pool, order.id, why).await?;
                 }
+                order_was_looked_for(&self.pool, order.id, account.every).await?;
                 let ExpectedOrder { source, request_id, description, .. } = order;
                 findings.push(Finding { source, request_id, description, found });
             }

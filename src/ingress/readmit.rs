@@ -20,6 +20,9 @@ const BATCH: i64 = 20;
 /// Polling is the truth, the notification a hint.
 const POLL: Duration = Duration::from_secs(5);
 
+/// Anybody may notify, so notifications that come faster than this are one.
+const HEAR_EVERY: Duration = Duration::from_millis(200);
+
 /// Looks at what is asked for, in every process that has the sources' secrets.
 pub(crate) struct Readmitter {
     pub(crate) pool: PgPool,
@@ -137,7 +140,11 @@ impl Readmitter {
 
 async fn hear(listener: &mut Option<Listener>) -> Result<(), StoreError> {
     match listener {
-        Some(listener) => listener.heard().await.map(drop),
+        Some(listener) => {
+            listener.heard().await?;
+            tokio::time::sleep(HEAR_EVERY).await;
+            listener.forget_unheard().await
+        }
         None => std::future::pending().await,
     }
 }

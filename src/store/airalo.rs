@@ -14,7 +14,7 @@ use std::{
 type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 const TAKE_DUE: &str = "SELECT id, source, request_id, description, floor(extract(epoch FROM placed_at) * 1000000)::bigint AS placed_at \
-    FROM hookfast_data.airalo_take_due($1, $2, $3 * interval '1 millisecond')";
+    FROM hookfast_data.airalo_take_due($1, $2)";
 const ALL_DUE: &str = "UPDATE hookfast_data.airalo_expected e SET check_at = clock_timestamp() FROM hookfast_data.sources s \
     WHERE s.id = e.source_id AND s.name = $1 AND e.check_at IS NOT NULL";
 
@@ -85,19 +85,14 @@ pub struct ExpectedOrder {
     pub placed_at: SystemTime,
 }
 
-/// Takes up to `most` orders of these sources that are due to be looked for; each is due again after a pause that grows
-/// with every look.
+/// Takes up to `most` orders of these sources that are due to be looked for. Each is due again after a quarter of an hour, unless
+/// [`order_was_looked_for`] says when.
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn take_due_orders(
-    pool: &PgPool,
-    sources: &[SourceId],
-    most: i64,
-    pause: Duration,
-) -> Result<Vec<ExpectedOrder>, StoreError> {
+pub async fn take_due_orders(pool: &PgPool, sources: &[SourceId], most: i64) -> Result<Vec<ExpectedOrder>, StoreError> {
     let sources: Vec<_> = sources.iter().map(|source| source.0).collect();
-    let statement = sqlx::query(TAKE_DUE).bind(sources).bind(most).bind(interval_millis(pause)).fetch_all(pool);
+    let statement = sqlx::query(TAKE_DUE).bind(sources).bind(most).fetch_all(pool);
     let rows = within(POOLED, "read which orders are overdue", statement).await?;
     let read = |row: &PgRow| {
         let micros: i64 = row.try_get("placed_at")?;
@@ -110,6 +105,17 @@ pub async fn take_due_orders(
         })
     };
     rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::unreadable("read which orders are overdue"))
+}
+
+/// Schedules the next look for an order, after a pause that grows with every look.
+///
+/// # Errors
+/// If the statement failed.
+pub async fn order_was_looked_for(pool: &PgPool, order: i64, pause: Duration) -> Result<(), StoreError> {
+    let statement =
+        sqlx::query("SELECT hookfast_data.airalo_looked_for($1, $2 * interval '1 millisecond')").bind(order);
+    let statement = statement.bind(interval_millis(pause)).execute(pool);
+    within(POOLED, "schedule the next look for an order", statement).await.map(drop)
 }
 
 /// Makes every order of a source that is not settled due at once, also those that are not overdue.

@@ -20,6 +20,12 @@ const EVENT_BODY: &str = include_str!("sql/event_body.sql");
 /// claim of many does not hold many of the longest in memory.
 const SHORT_BODY: i32 = 16 * 1024;
 
+/// Longer than this is every body.
+const NO_BODY: i32 = -1;
+
+/// How long the payload filter may take for all short bodies of a claim, during which other handlers wait for the connection.
+const CLAIM_FILTER_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What one claim may take.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimLimits {
@@ -154,6 +160,25 @@ impl Connection {
         Ok(Batch { claimed, cut, more: cut.fresh || cut.due })
     }
 
+    /// Those with longer bodies than `longest` without them, and unfiltered.
+    async fn events(
+        &mut self,
+        ids: &[Uuid],
+        (first, last): (&Uuid, &Uuid),
+        longest: i32,
+        filter: Option<&PayloadFilter>,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let events = sqlx::query(CLAIMED_EVENTS)
+            .bind(ids)
+            .bind(first)
+            .bind(last)
+            .bind(longest)
+            .bind(filter.map(PayloadFilter::as_str))
+            // Planned for these bounds each time: that is what keeps it from opening every partition.
+            .persistent(false);
+        within(self.deadline(), "claimed events", events.fetch_all(&mut self.inner)).await
+    }
+
     async fn with_events(
         &mut self,
         taken: Vec<Row0>,
@@ -162,20 +187,22 @@ impl Connection {
     ) -> Result<Vec<Claimed>, StoreError> {
         let ids: Vec<Uuid> = taken.iter().map(|t| t.event_id.0).collect();
         let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
-        let rows = within(
-            self.deadline(),
-            "claimed events",
-            sqlx::query(CLAIMED_EVENTS)
-                .bind(&ids)
-                .bind(first)
-                .bind(last)
-                .bind(SHORT_BODY)
-                .bind(filter.map(PayloadFilter::as_str))
-                // Planned for these bounds each time: that is what keeps it from opening every partition.
-                .persistent(false)
-                .fetch_all(&mut self.inner),
-        )
-        .await?;
+        let rows = match filter {
+            None => self.events(&ids, (first, last), SHORT_BODY, None).await?,
+            Some(filter) => {
+                self.set_statement_timeout(Some(CLAIM_FILTER_TIMEOUT)).await?;
+                let filtered = self.events(&ids, (first, last), SHORT_BODY, Some(filter)).await;
+                self.set_statement_timeout(None).await?;
+                match filtered {
+                    // Together they take too long, or one of them does: each attempt asks for its own.
+                    Err(error) if error.is_statement_timeout() => {
+                        throttled!(warn, %handler, "the payload filter is slow; it is applied to one event at a time");
+                        self.events(&ids, (first, last), NO_BODY, Some(filter)).await?
+                    }
+                    filtered => filtered?,
+                }
+            }
+        };
         let mut events = HashMap::with_capacity(rows.len());
         for row in &rows {
             let (event, long_body, passes) = read_event(row).map_err(StoreError::unreadable("claimed events"))?;
@@ -215,12 +242,17 @@ pub enum LongBody {
     Filtered,
     /// The event is gone.
     Gone,
+    /// The filter had not enough time; the error.
+    TooSlow(String),
 }
+
+/// How long the payload filter may take for one long body.
+const FILTER_TIMEOUT: &str = "SET LOCAL statement_timeout = '5s'";
 
 /// Fetches one long body, if the filter lets it pass.
 ///
 /// # Errors
-/// Where the database cannot be asked, or one statement has not enough time for the filter.
+/// Where the database cannot be asked.
 pub async fn event_body(
     pool: &sqlx::PgPool,
     event: EventId,
@@ -228,7 +260,23 @@ pub async fn event_body(
 ) -> Result<LongBody, StoreError> {
     // Planned each time, so that it opens one partition. A generic plan opens, and waits for, every day.
     let body = sqlx::query_scalar(EVENT_BODY).bind(event.0).bind(filter.map(PayloadFilter::as_str)).persistent(false);
-    let body: Option<Option<Vec<u8>>> = within(POOLED, "event body", body.fetch_optional(pool)).await?;
+    let fetch = async {
+        let mut transaction = pool.begin().await?;
+        if filter.is_some() {
+            sqlx::query(FILTER_TIMEOUT).persistent(false).execute(&mut *transaction).await?;
+        }
+        let body = body.fetch_optional(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(body)
+    };
+    let body: Option<Option<Vec<u8>>> = match within(POOLED, "event body", fetch).await {
+        Err(error) if filter.is_some() && error.is_statement_timeout() => {
+            let error = "the payload filter took longer than 5 s for this body; the handler was not run. \
+                Simplify the filter, or discard the delivery";
+            return Ok(LongBody::TooSlow(error.to_owned()));
+        }
+        body => body?,
+    };
     Ok(match body {
         Some(Some(body)) => LongBody::Passes(body.into()),
         Some(None) => LongBody::Filtered,

@@ -5,7 +5,8 @@ use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, Row,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
-use std::{fmt, io, str::FromStr, time::Duration};
+use std::{borrow::Cow, fmt, io, str::FromStr, time::Duration};
+use url::Url;
 use uuid::Uuid;
 
 /// How long a connection may take to be there.
@@ -112,7 +113,9 @@ impl FromStr for Database {
         if let Some(other) = scheme.filter(|scheme| !["postgres", "postgresql"].contains(scheme)) {
             return Err(InvalidUrl::NotPostgres(other.to_owned()));
         }
-        let mut options = PgConnectOptions::from_str(url).map_err(InvalidUrl::Malformed)?.disable_statement_logging();
+        let known = without_unknown_parameters(url);
+        let mut options =
+            PgConnectOptions::from_str(&known).map_err(InvalidUrl::Malformed)?.disable_statement_logging();
         // In a URL an IPv6 address stands in brackets, which belong to the URL and not to the address.
         if let Some(address) = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
             let address = address.to_owned();
@@ -120,6 +123,43 @@ impl FromStr for Database {
         }
         Ok(Self { options })
     }
+}
+
+/// The parameters of a URL that sqlx reads; `options[NAME]` beside them. It logs any other with its value, which may be a
+/// secret, such as `sslpassword` or a misspelt `password`.
+const KNOWN_PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+fn without_unknown_parameters(url: &str) -> Cow<'_, str> {
+    let Ok(mut parsed) = Url::parse(url) else { return Cow::Borrowed(url) };
+    let is_known = |key: &str| KNOWN_PARAMETERS.contains(&key) || key.starts_with("options[");
+    let (known, unknown): (Vec<_>, Vec<_>) = parsed.query_pairs().into_owned().partition(|(key, _)| is_known(key));
+    if unknown.is_empty() {
+        return Cow::Borrowed(url);
+    }
+    for (parameter, _) in unknown {
+        tracing::warn!(parameter, "DATABASE_URL has a parameter that Hookfast does not know; it is ignored");
+    }
+    parsed.query_pairs_mut().clear().extend_pairs(known);
+    Cow::Owned(parsed.into())
 }
 
 impl Database {
@@ -201,6 +241,13 @@ impl Connection {
         within(self.deadline(), "set lock_timeout", set.execute(&mut self.inner)).await.map(drop)
     }
 
+    /// Sets the time a statement may take; `None` is what the connection began with.
+    pub(super) async fn set_statement_timeout(&mut self, to: Option<Duration>) -> Result<(), StoreError> {
+        let to = to.unwrap_or(self.role.timeouts().0);
+        let set = sqlx::query(AssertSqlSafe(format!("SET statement_timeout = {}", to.as_millis()))).persistent(false);
+        within(self.deadline(), "set statement_timeout", set.execute(&mut self.inner)).await.map(drop)
+    }
+
     /// Says goodbye to the server, as far as it is there.
     pub async fn close(self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.inner.close()).await;
@@ -241,5 +288,19 @@ mod tests {
         for url in ["postgres://u@h/d", "postgresql://u@h/d"] {
             url.parse::<Database>().expect(url);
         }
+    }
+
+    #[test]
+    fn parameters_that_sqlx_knows_stay_and_the_others_go() {
+        let known = "postgres://u:p%40@h:5/d?sslmode=require&options[geqo]=off";
+        assert!(matches!(without_unknown_parameters(known), Cow::Borrowed(same) if same == known));
+        let url = "postgres://u:p%40@h:5/d?sslmode=require&passwd=canary&host=%2Ftmp%2Fa+b";
+        let left = without_unknown_parameters(url);
+        assert_eq!(left, "postgres://u:p%40@h:5/d?sslmode=require&host=%2Ftmp%2Fa+b");
+        assert_eq!(without_unknown_parameters("postgres://u@h/d?passwd=canary"), "postgres://u@h/d?");
+        assert_eq!(
+            url.parse::<Database>().expect("a URL").options.get_socket().expect("one").to_str(),
+            Some("/tmp/a b")
+        );
     }
 }

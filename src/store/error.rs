@@ -103,6 +103,11 @@ impl StoreError {
         matches!(&self.cause, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
     }
 
+    /// Whether the server ended a statement because it took too long.
+    pub(super) fn is_statement_timeout(&self) -> bool {
+        self.answered().is_some_and(|answer| answer.code().as_deref() == Some("57014"))
+    }
+
     /// Whether the server answered, and said no.
     pub(super) fn is_refused(&self) -> bool {
         self.answered().is_some() && self.fault() != Fault::Lost

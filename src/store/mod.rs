@@ -44,7 +44,7 @@ mod transaction;
 
 pub use airalo::{
     DescribedOrder, ExpectedOrder, last_order_described, make_orders_due, order_is_missing, order_is_of_request,
-    order_is_sent, order_is_sent_again, order_is_unknown, order_was_placed, order_was_refused,
+    order_is_sent, order_is_sent_again, order_is_unknown, order_was_looked_for, order_was_placed, order_was_refused,
     orders_of_other_requests, take_due_orders,
 };
 pub use breaker::note_breaker;

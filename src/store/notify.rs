@@ -88,6 +88,26 @@ impl Listener {
         }
     }
 
+    /// Forgets the notifications that have arrived and were not heard.
+    ///
+    /// # Errors
+    /// If the connection broke.
+    pub async fn forget_unheard(&mut self) -> Result<(), StoreError> {
+        let forget = async {
+            // Without a wait there is none left; the number is a bound, for notifications that arrive as fast.
+            for _ in 0..100_000 {
+                match tokio::time::timeout(Duration::ZERO, self.inner.try_recv()).await {
+                    Ok(Ok(Some(_))) => {}
+                    Ok(Ok(None)) => return Err(sqlx::Error::WorkerCrashed),
+                    Ok(Err(error)) => return Err(error),
+                    Err(_) => break,
+                }
+            }
+            Ok(())
+        };
+        within(MARGIN, "listen", forget).await
+    }
+
     /// Silence is what a dead connection sounds like, too.
     async fn check(&mut self) -> Result<(), StoreError> {
         let check = sqlx::query("SELECT 1").execute(&mut self.inner);

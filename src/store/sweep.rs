@@ -4,11 +4,11 @@ use super::{HandlerId, Rescued, StoreError, connect::POOLED, error::within, resc
 use crate::throttle::throttled;
 use sqlx::{PgPool, Row, postgres::PgRow};
 
-/// How many deliveries one step looks at.
-const DELIVERIES: i64 = 20_000;
+/// How many deliveries one step looks at: few, since a statement for many keeps a processor from what must be quick.
+const DELIVERIES: i64 = 2000;
 
 /// How many ordering keys one step looks at.
-const KEYS: i64 = 2000;
+const KEYS: i64 = 500;
 
 /// Looks for deliveries whose lease does not exist any more, in the order of the primary key. The search for what a lease
 /// holds is bounded and may miss some.

@@ -3,7 +3,7 @@
 
 use crate::domain::DeliveryId;
 use std::{
-    collections::HashSet,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,7 +13,9 @@ pub(super) struct Holding(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    known: HashSet<DeliveryId>,
+    /// How often each is held: one that was released, or whose lease is gone, may be claimed again before the attempt from
+    /// before has let it go.
+    known: HashMap<DeliveryId, u32>,
     doubts: Doubts,
 }
 
@@ -53,12 +55,12 @@ impl Holding {
     }
 
     pub(super) fn hold(&self, delivery: DeliveryId) -> Held {
-        self.all().known.insert(delivery);
+        *self.all().known.entry(delivery).or_default() += 1;
         Held { delivery, all: self.clone(), settled: false }
     }
 
     pub(super) fn known(&self) -> Vec<DeliveryId> {
-        self.all().known.iter().copied().collect()
+        self.all().known.keys().copied().collect()
     }
 
     /// The doubts since the last time that this was asked.
@@ -72,7 +74,7 @@ impl Holding {
         all.known.is_empty() && !all.doubts.any()
     }
 
-    /// A comparison with the table failed or was given up.
+    /// A claim may still reach the server.
     pub(super) fn doubt(&self) {
         self.all().doubts.claim = true;
     }
@@ -92,7 +94,12 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         let mut all = self.all.all();
-        all.known.remove(&self.delivery);
+        if let Entry::Occupied(mut held) = all.known.entry(self.delivery) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
         all.doubts.delivery |= !self.settled;
     }
 }
@@ -126,6 +133,17 @@ mod tests {
         two.settled();
         assert!(holding.certainly_empty());
         assert_eq!(holding.take_doubts(), Doubts::default());
+    }
+
+    #[test]
+    fn one_that_is_claimed_again_stays_known_when_its_first_attempt_lets_it_go() {
+        let holding = Holding::default();
+        let (first, second) = (holding.hold(DeliveryId(1)), holding.hold(DeliveryId(1)));
+        drop(first);
+        assert_eq!(holding.known(), [DeliveryId(1)]);
+        assert!(!holding.certainly_empty());
+        second.settled();
+        assert!(holding.known().is_empty());
     }
 
     #[test]

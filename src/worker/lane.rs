@@ -1,6 +1,11 @@
 //! One handler in one worker: its policy, its places, and what runs an attempt.
 
-use super::{Served, breaker::Circuit, holding::Holding};
+use super::{
+    Served,
+    breaker::Circuit,
+    holding::Holding,
+    runner::{FETCHES, LONG_BODIES},
+};
 use crate::domain::{Breaker, Connections, HandlerName, Order, PayloadFilter, Rate, RetryPolicy};
 use crate::handlers::{Attempt, TransactionalAttempt};
 use crate::store::{Database, HandlerId, Sessions, SqlFunction};
@@ -96,6 +101,10 @@ pub(super) struct Lane {
     pub(super) places: Arc<Semaphore>,
     /// Outcomes that may wait to be settled. An attempt keeps its place until its outcome may.
     pub(super) unsettled: Arc<Semaphore>,
+    /// Bytes of memory for long bodies of its events.
+    pub(super) long_bodies: Semaphore,
+    /// Long bodies that are fetched.
+    pub(super) fetches: Semaphore,
     /// Shared with the probes.
     pub(super) circuit: Option<Arc<Circuit>>,
     /// The deliveries that this process knows it holds.
@@ -125,6 +134,8 @@ impl Lane {
             suspects: Mutex::default(),
             running: Semaphore::new(concurrency),
             places: Arc::new(Semaphore::new(places)),
+            long_bodies: Semaphore::new(LONG_BODIES as usize),
+            fetches: Semaphore::new(FETCHES),
             unsettled: Arc::new(Semaphore::new(UNSETTLED)),
             holding: Holding::default(),
         }

@@ -43,7 +43,7 @@ use sightings::Sightings;
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{Mutex, Semaphore, mpsc},
+    sync::{Mutex, mpsc},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -81,7 +81,6 @@ struct Shared {
     stop: CancellationToken,
     attempts: TaskTracker,
     settle: mpsc::UnboundedSender<Ended>,
-    long_bodies: Arc<Semaphore>,
     pool: PgPool,
     wake: Wake,
     metrics: Metrics,
@@ -127,7 +126,6 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         stop: stop.clone(),
         attempts: TaskTracker::new(),
         settle,
-        long_bodies: Arc::new(Semaphore::new(runner::LONG_BODIES as usize)),
         pool: pool.clone(),
         wake: wake.clone(),
         metrics: metrics.clone(),

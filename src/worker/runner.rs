@@ -50,8 +50,11 @@ const NOT_BEGUN_WAITS: Duration = Duration::from_secs(1);
 /// A delivery whose connection broke is due again after this long, times how often it has been lost.
 const LOST_WAITS: Duration = Duration::from_secs(1);
 
-/// Bodies that are fetched one by one hold no more than this together, in bytes.
-pub(super) const LONG_BODIES: u32 = 16 * 1024 * 1024;
+/// Bodies of one handler that are fetched one by one hold no more than this together, in bytes.
+pub(super) const LONG_BODIES: u32 = 8 * 1024 * 1024;
+
+/// How many of them are fetched, and filtered, at once: the pool has to have connections for others.
+pub(super) const FETCHES: usize = 2;
 
 /// Runs one claimed delivery and hands its outcome to the settler. What was not started is released.
 pub(super) async fn run(
@@ -72,10 +75,11 @@ pub(super) async fn run(
         }
     };
     if settled {
+        // Before others are woken: one of them may hold the same again.
+        held.settled();
         if let Some(key) = &claimed.ordering_key {
             wake_next(&shared.pool, &shared.wake, claim.handler, &[key]).await;
         }
-        held.settled();
         return;
     }
     tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
@@ -120,7 +124,11 @@ async fn attempt(
     let started = tokio::select! {
         biased;
         () = shared.stop.cancelled() => return released(),
-        started = start(lane, claimed) => started,
+        // Room for the body first: what waits for that keeps nothing from running.
+        started = async {
+            let reserved = reserve(lane, claimed).await;
+            start(lane, claimed).await.map(|started| (started, reserved))
+        } => started,
     };
     let Some(_started) = started else {
         let waits = SUSPECT_WAITS.mul_f64(rand::random_range(1.0..5.0));
@@ -132,14 +140,21 @@ async fn attempt(
         return released();
     }
     let mut delivery = delivery.clone();
-    let mut _reserved = None;
-    if let Some(length) = claimed.long_body {
-        // One that is longer than the whole budget has it to itself.
-        _reserved = shared.long_bodies.acquire_many(length.min(LONG_BODIES)).await.ok();
-        match event_body(&shared.pool, claimed.event_id, lane.policy.filter.as_ref()).await {
+    if claimed.long_body.is_some() {
+        let fetching = lane.fetches.acquire().await;
+        let fetched = event_body(&shared.pool, claimed.event_id, lane.policy.filter.as_ref()).await;
+        drop(fetching);
+        match fetched {
             Ok(LongBody::Passes(body)) => Arc::make_mut(&mut delivery.event).body = body,
             Ok(LongBody::Filtered) => return (of(SettleOutcome::Filtered), false),
             Ok(LongBody::Gone) => return (of(SettleOutcome::EventMissing), false),
+            // It would take as long the next time. As a failed attempt it ends as a dead letter, where it can be seen.
+            Ok(LongBody::TooSlow(error)) => {
+                let failures = failures(lane, claimed);
+                let (outcome, error) = settle_outcome(Outcome::retry(error), lane, failures);
+                let error = error.map(|e| StorableText::new(&e, LONGEST_ERROR));
+                return (Settlement { error, ..of(outcome) }, false);
+            }
             Err(error) => {
                 throttled!(warn, %error, handler = %lane.name, "a long body could not be fetched; its delivery is released");
                 return not_begun().await;
@@ -190,13 +205,23 @@ async fn attempt(
     if let Outcome::Gone { error } = &report.outcome {
         pause(lane, shared, error).await;
     }
-    let failures = lane.policy.retry.tries().saturating_sub(usize::try_from(claimed.tries_left).unwrap_or(0)) + 1;
-    let (outcome, error) = settle_outcome(report.outcome, lane, failures);
+    let (outcome, error) = settle_outcome(report.outcome, lane, failures(lane, claimed));
     let error = error.map(|e| StorableText::new(&e, LONGEST_ERROR));
     (
         Settlement { outcome, duration: Some(took), status: report.status, error, ..of(SettleOutcome::Delivered) },
         settled,
     )
+}
+
+/// The number of this failure, if it is one.
+fn failures(lane: &Lane, claimed: &Claimed) -> usize {
+    lane.policy.retry.tries().saturating_sub(usize::try_from(claimed.tries_left).unwrap_or(0)) + 1
+}
+
+/// Memory for a long body, as long as it is held. One that is longer than the whole budget has it to itself.
+async fn reserve<'a>(lane: &'a Lane, claimed: &Claimed) -> Option<SemaphorePermit<'a>> {
+    let length = claimed.long_body?.min(LONG_BODIES);
+    lane.long_bodies.acquire_many(length).await.ok()
 }
 
 /// A place among the running; no neighbours for one that has been lost before. `None` if it did not get its turn soon: the

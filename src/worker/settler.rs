@@ -144,9 +144,15 @@ impl Settler {
         }
         let settlements: Vec<Settlement> = group.iter().map(|ended| ended.settlement.clone()).collect();
         let answers = open.settle(&settlements).await;
-        self.wake_next(group.iter().zip(&answers)).await;
+        let mut keys: HashMap<HandlerId, Vec<Arc<str>>> = HashMap::new();
         let mut again = Vec::new();
         for (mut ended, answer) in group.into_iter().zip(answers.iter()) {
+            // A settlement that came late may be our own, whose answer was lost: it wakes the next one too.
+            if matches!(answer, Settled::Done | Settled::Dead | Settled::Stale)
+                && let Some(key) = &ended.ordering_key
+            {
+                keys.entry(ended.settlement.claim.handler).or_default().push(key.clone());
+            }
             match answer {
                 Settled::Lost => again.push(ended),
                 Settled::Busy => busy.push(ended),
@@ -179,22 +185,11 @@ impl Settler {
             self.backoff.succeeded();
             *connection = Some(open);
         }
-        again
-    }
-
-    /// A settlement that came late may be our own, whose answer was lost: it wakes the next one too.
-    async fn wake_next(&self, answers: impl Iterator<Item = (&Ended, &Settled)>) {
-        let mut keys: HashMap<HandlerId, Vec<&str>> = HashMap::new();
-        for (ended, answer) in answers {
-            if matches!(answer, Settled::Done | Settled::Dead | Settled::Stale)
-                && let Some(key) = &ended.ordering_key
-            {
-                keys.entry(ended.settlement.claim.handler).or_default().push(key);
-            }
-        }
         for (handler, keys) in keys {
+            let keys: Vec<_> = keys.iter().map(|key| &**key).collect();
             wake_next(&self.pool, &self.wake, handler, &keys).await;
         }
+        again
     }
 }
 

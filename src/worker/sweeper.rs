@@ -9,11 +9,11 @@ use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
 /// The pause between two steps, for each worker that lives: all of them together take one step in that time.
-const OUTBOX_STEP: Duration = Duration::from_secs(1);
-const KEYS_STEP: Duration = Duration::from_millis(500);
+const OUTBOX_STEP: Duration = Duration::from_millis(250);
+const KEYS_STEP: Duration = Duration::from_millis(250);
 
 /// The longest pause between two steps, however many workers live.
-const LONGEST_STEP: Duration = Duration::from_secs(20);
+const LONGEST_STEP: Duration = Duration::from_secs(5);
 
 /// The pause after a whole sweep of the outbox, and at least so long between two sweeps of the keys of all handlers.
 const REST: Duration = Duration::from_secs(60);

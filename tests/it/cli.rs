@@ -64,6 +64,16 @@ async fn check_says_what_is_wrong_and_what_to_do() {
     assert!(!checked.status.success() && text(&checked).contains("transactions only read"), "{}", text(&checked));
 }
 
+/// sqlx logs a parameter that it does not know with its value.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_of_the_url_that_nobody_knows_is_ignored_and_its_value_is_not_logged() {
+    let database = database().await;
+    let url = format!("{}?sslpassword=canary&application_name=ours", database.url());
+    let migrated = hookfast(&["migrate"], &[("DATABASE_URL", &url)]);
+    let said = text(&migrated);
+    assert!(migrated.status.success() && said.contains("sslpassword") && !said.contains("canary"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_does_not_start_on_what_it_cannot_keep() {
     let short =

@@ -1,4 +1,4 @@
-CREATE OR REPLACE FUNCTION hookfast_data.airalo_take_due(sources smallint[], most bigint, pause interval)
+CREATE OR REPLACE FUNCTION hookfast_data.airalo_take_due(sources smallint[], most bigint)
     RETURNS TABLE (id bigint, source text, request_id text, description text, placed_at timestamptz,
         expected_by timestamptz)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -27,11 +27,8 @@ BEGIN
             AND hookfast_data.airalo_state(e.id) IN ('expected', 'unknown')
         ORDER BY e.check_at LIMIT most FOR UPDATE SKIP LOCKED
     )
-    -- Less and less often, and no more after two weeks: then only a person can know.
-    UPDATE hookfast_data.airalo_expected e SET checks = e.checks + 1,
-        check_at = CASE WHEN e.expected_by > clock_timestamp() - interval '14 days'
-            THEN clock_timestamp() + least(pause * power(2, least(e.checks, 20)), interval '6 hours')
-            ELSE 'infinity' END
+    -- Whoever looks says when it has looked; if it ends before that, another one looks.
+    UPDATE hookfast_data.airalo_expected e SET check_at = clock_timestamp() + interval '15 minutes'
     FROM due d, hookfast_data.sources s WHERE e.id = d.id AND s.id = e.source_id
     RETURNING e.id, s.name, e.request_id, e.description, e.placed_at, e.expected_by;
 END $$;

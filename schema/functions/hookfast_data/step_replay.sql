@@ -2,6 +2,9 @@
 -- It makes no more than its rate allows since the last step, and none while ten seconds' worth of it waits: live
 -- traffic goes first. A payload filter is asked of so many bytes of bodies at most, or a step could take longer than
 -- its statement may, each time.
+--
+-- It begins when the transactions that were writing when it was requested have ended: one of them may commit an event with an
+-- id that a step has already passed. A transaction that stays open holds it up for ten minutes at most.
 CREATE OR REPLACE FUNCTION hookfast_data.step_replay(replay_id bigint, looks bigint DEFAULT 2000) RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
     SET enable_bitmapscan = off SET search_path = pg_catalog, pg_temp AS $$
@@ -16,7 +19,9 @@ BEGIN
     SELECT x.*, s.id AS source_id INTO r FROM hookfast_data.replays x
         LEFT JOIN hookfast_data.sources s ON s.name = x.source
     WHERE x.id = step_replay.replay_id AND x.state = 'running' FOR UPDATE OF x SKIP LOCKED;
-    IF NOT FOUND OR NOT hookfast_data.try_share_history() THEN
+    IF NOT FOUND OR r.asked_at > clock_timestamp() - interval '10 minutes' AND hookfast_data.writes_before(r.waits_for)
+        OR NOT hookfast_data.try_share_history()
+    THEN
         RETURN 0;
     END IF;
     -- It was asked for while its handler was being retired, or resumed since.

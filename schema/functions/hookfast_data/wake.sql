@@ -1,5 +1,6 @@
 -- The next of each key is due, unless another of it is, or a dead letter holds the key. Finite times come before
--- infinity in the index, so the first row of a key tells.
+-- infinity in the index, so the first row of a key tells. Never waits for a row: whoever has locked it wakes the key itself,
+-- and if that is rolled back, a sweep does.
 CREATE OR REPLACE FUNCTION hookfast_data.wake(handler smallint, keys text[]) RETURNS bigint
     LANGUAGE sql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
     SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -15,8 +16,12 @@ CREATE OR REPLACE FUNCTION hookfast_data.wake(handler smallint, keys text[]) RET
         WHERE f.due_at = 'infinity' AND NOT (h.on_dead = 'hold' AND EXISTS (
             SELECT FROM hookfast_data.dead_letters d WHERE d.handler_id = wake.handler AND d.ordering_key = k.key))
     ),
+    free AS MATERIALIZED (
+        SELECT o.ctid AS tid FROM next n JOIN hookfast_data.outbox o ON o.ctid = n.tid
+        WHERE o.due_at = 'infinity' FOR NO KEY UPDATE OF o SKIP LOCKED
+    ),
     woken AS (
-        UPDATE hookfast_data.outbox o SET due_at = clock_timestamp() FROM next n WHERE o.ctid = n.tid RETURNING o.id
+        UPDATE hookfast_data.outbox o SET due_at = clock_timestamp() FROM free f WHERE o.ctid = f.tid RETURNING o.id
     )
     SELECT count(*) FROM woken
 $$;

@@ -149,6 +149,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast/pause_replay",
     "functions/hookfast/resume_replay",
     "functions/hookfast/cancel_replay",
+    "functions/hookfast_data/writes_before",
     "functions/hookfast_data/step_replay",
     "functions/hookfast/reverify",
     "functions/hookfast/release",
@@ -208,6 +209,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/airalo_placed",
     "functions/hookfast_data/airalo_flag_double",
     "functions/hookfast_data/airalo_take_due",
+    "functions/hookfast_data/airalo_looked_for",
     "functions/hookfast_data/airalo_missing",
     "functions/hookfast_data/airalo_erased",
 ];

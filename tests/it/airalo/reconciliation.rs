@@ -266,17 +266,21 @@ async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
     let shop = Shop::start(at_once(), NEVER).await;
     shop.execute("SELECT hookfast.airalo_expect('a-request', 'shop-9')").await;
     let look = "WITH due AS (UPDATE hookfast_data.airalo_expected SET check_at = now() RETURNING source_id) SELECT count(*) FROM due";
-    let take = "SELECT count(*) FROM hookfast_data.airalo_take_due(ARRAY(SELECT id FROM hookfast_data.sources), 9, interval '1 minute')";
+    let take = "SELECT count(*) FROM hookfast_data.airalo_take_due(ARRAY(SELECT id FROM hookfast_data.sources), 9)";
     let next = "SELECT round(extract(epoch FROM check_at - clock_timestamp()) / 60) FROM hookfast_data.airalo_expected";
+    let looked = "SELECT hookfast_data.airalo_looked_for(id, interval '1 minute') FROM hookfast_data.airalo_expected";
     for minutes in ["1", "2", "4", "8"] {
         shop.execute(look).await;
         assert_eq!(shop.text(take).await, "1");
+        assert_eq!(shop.text(next).await, "15", "whoever looks may end before it has looked");
+        shop.execute(looked).await;
         assert_eq!(shop.text(next).await, minutes);
         assert_eq!(shop.text(take).await, "0", "not before");
     }
     shop.execute("UPDATE hookfast_data.airalo_expected SET expected_by = now() - interval '15 days', check_at = now()")
         .await;
     assert_eq!(shop.text(take).await, "1");
+    shop.execute(looked).await;
     assert_eq!(shop.text("SELECT check_at FROM hookfast_data.airalo_expected").await, "infinity");
     assert_eq!(shop.text(STATE).await, "shop-9 overdue");
     shop.end().await;

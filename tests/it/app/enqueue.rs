@@ -102,6 +102,9 @@ async fn headers_that_cannot_be_read_cost_no_delivery_anything() {
     }
     enqueue(&running.pool, "1", None).await.expect("enqueued");
     running.until("SELECT count(*) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id) WHERE e.source = 'orders' AND state = 'delivered'", 5).await;
+    let role = running.text("SELECT value FROM hookfast_data.settings WHERE name = 'reader_role'").await;
+    let read = format!("BEGIN; SET LOCAL ROLE {role}; SELECT headers, payload FROM hookfast.events; ROLLBACK");
+    running.execute(&read).await;
     running.end().await;
 }
 

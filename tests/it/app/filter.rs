@@ -100,6 +100,38 @@ async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
     running.end().await;
 }
 
+/// Each time, and for short bodies as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut big = filtered("big", "$.data.id < 100");
+        big.policy.retry = hookfast::domain::RetryPolicy::Delays(vec![std::time::Duration::from_millis(1)]);
+        builder.source(source(Reject)).handler(big, |_| async { Outcome::Delivered })
+    })
+    .await;
+    running.execute("SELECT hookfast.pause('big', 'until all are there')").await;
+    running
+        .execute(
+            "CREATE OR REPLACE FUNCTION hookfast_data.payload_matches(body bytea, filter jsonpath) RETURNS boolean \
+             LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN \
+                PERFORM pg_sleep(20) WHERE convert_from(body, 'UTF8') LIKE '%slow%'; \
+                RETURN convert_from(body, 'UTF8')::jsonb @@ filter; END $$",
+        )
+        .await;
+    for i in 0..12 {
+        let code = if i % 6 == 0 { format!("slow-{i:020}") } else { format!("quick-{i:019}") };
+        assert_eq!(running.post(&order(&code, i)).await.0, 200);
+    }
+    running.execute("SELECT hookfast.resume('big')").await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 10);
+    let dead = "SELECT count(*) FROM hookfast.dead_letters \
+        WHERE attempts = 2 AND last_error LIKE 'the payload filter took longer than 5 s%'";
+    assert_eq!(running.count(dead).await, 2);
+    running.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filtered_delivery_lets_the_next_of_its_key_go_on() {
     let database = database().await;

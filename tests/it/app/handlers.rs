@@ -5,7 +5,10 @@ use crate::support::{airalo::order, postgres::database, wait_until};
 use hookfast::domain::{Delivery, Outcome};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -129,7 +132,7 @@ async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
     let says = gone.clone();
     let running = Running::start(&database, |builder| {
         builder.source(source(Reject)).handler(subscription("gone"), move |_: Delivery| {
-            let gone = says.load(std::sync::atomic::Ordering::Relaxed);
+            let gone = says.load(Ordering::Relaxed);
             async move { if gone { Outcome::Gone { error: "status 410".into() } } else { Outcome::Delivered } }
         })
     })
@@ -143,7 +146,7 @@ async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
             1,
         )
         .await;
-    gone.store(false, std::sync::atomic::Ordering::Relaxed);
+    gone.store(false, Ordering::Relaxed);
     sqlx::query("SELECT hookfast.resume('gone')").execute(&running.pool).await.expect("resumed");
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     assert_eq!(running.count("SELECT count(*) FROM hookfast.dead_letters").await, 0);
@@ -193,6 +196,44 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
     running.until("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL AND lost >= 2", 1).await;
     go_on.add_permits(1000);
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'lost' AND state = 'delivered'", 21).await;
+    running.end().await;
+}
+
+/// Each handler has room of its own for bodies that are fetched one by one.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_bodies_of_a_handler_that_hangs_hold_up_no_other_handler() {
+    let database = database().await;
+    let (entered, hang) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
+    let (counted, gate) = (entered.clone(), hang.clone());
+    let running = Running::start(&database, |builder| {
+        let of = |name: &str| {
+            let mut of = subscription(name);
+            of.sources = Some(vec![name.parse().expect("a name")]);
+            of
+        };
+        builder
+            .source(source(Reject))
+            .sql_source("hangs".parse().expect("a name"))
+            .sql_source("good".parse().expect("a name"))
+            .handler(of("good"), good)
+            .handler(of("hangs"), move |_: Delivery| {
+                let (counted, gate) = (counted.clone(), gate.clone());
+                async move {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    gate.acquire().await.expect("never closed").forget();
+                    Outcome::Delivered
+                }
+            })
+    })
+    .await;
+    let enqueue = "SELECT hookfast.enqueue(s, 'a.b', to_jsonb(repeat('x', 1000000))) FROM generate_series(1, 20)";
+    running.execute(&enqueue.replace("(s,", "('hangs',")).await;
+    wait_until("as many as have room", async || entered.load(Ordering::Relaxed) == 8).await;
+    running.execute(&enqueue.replace("(s,", "('good',")).await;
+    running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'good' AND state = 'delivered'", 20).await;
+    assert_eq!(entered.load(Ordering::Relaxed), 8, "bytes that are held at once have a bound");
+    hang.add_permits(20);
+    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     running.end().await;
 }
 

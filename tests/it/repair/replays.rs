@@ -293,3 +293,27 @@ async fn what_comes_while_it_runs_is_not_replayed() {
     assert_eq!(desk.text(REPLAYED).await, "1 2");
     assert_eq!(desk.text(STATE).await, "done 2 2 100 t");
 }
+
+/// As when an application stores an event in a transaction that is open for a while.
+#[tokio::test]
+async fn it_begins_when_the_transactions_that_were_writing_have_ended() {
+    let desk = Desk::new().await;
+    desk.events(1..=2, 1).await;
+    let mut late = desk.pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT pg_current_xact_id()").execute(&mut *late).await.expect("it writes");
+    desk.replay_all("'shop', why => 'lost'").await;
+    let mut later = desk.pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT pg_current_xact_id()").execute(&mut *later).await.expect("it writes");
+    assert_eq!(desk.step(3.0).await, 0, "it may store one that this passes");
+    late.commit().await.expect("committed");
+    assert_eq!(desk.step(3.0).await, 2, "what began later is not waited for");
+    later.commit().await.expect("committed");
+
+    let mut forgotten = desk.pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT pg_current_xact_id()").execute(&mut *forgotten).await.expect("it writes");
+    desk.replay_all("'shop', why => 'lost again'").await;
+    assert_eq!(desk.step(3.0).await, 0);
+    desk.execute("UPDATE hookfast_data.replays SET asked_at = asked_at - interval '10 minutes'").await;
+    assert_eq!(desk.step(3.0).await, 2, "not for ever");
+    forgotten.commit().await.expect("committed");
+}

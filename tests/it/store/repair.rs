@@ -93,6 +93,21 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
     }
 }
 
+/// As while an operator looks around before committing: settlements, rescue and sweeps of other keys wake keys as well.
+#[tokio::test]
+async fn waking_a_key_never_waits_for_whoever_has_locked_its_next_delivery() {
+    let store = one_key("").await;
+    let mut open = store.pool.begin().await.expect("a transaction");
+    open.execute("UPDATE hookfast_data.outbox SET attempt = attempt").await.expect("locked");
+    let impatient = format!("SET statement_timeout = '1s'; {WAKE}");
+    let mut other = store.pool.acquire().await.expect("a connection");
+    other.execute(AssertSqlSafe(impatient)).await.expect("it does not wait");
+    assert_eq!(store.text(DUE).await, "none", "it is left to whoever locked it");
+    open.rollback().await.expect("rolled back");
+    store.execute(WAKE).await;
+    assert_eq!(store.text(DUE).await, "3");
+}
+
 /// As an operator on a standby, or one who forgets to end the transaction.
 #[tokio::test]
 async fn a_preview_writes_nothing_and_is_in_nobodys_way() {
