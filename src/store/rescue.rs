@@ -4,7 +4,6 @@ use super::{Connection, Fault, HandlerId, LeaseId, StoreError, connect::POOLED, 
 use crate::domain::DeliveryId;
 use crate::throttle::throttled;
 use sqlx::{Connection as _, PgPool, Row, postgres::PgRow};
-use std::time::Duration;
 
 /// Waits for claims under a lease that are on their way, and keeps others away until the transaction ends.
 const LOCK_LEASE: &str = "SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPDATE";
@@ -76,20 +75,18 @@ pub struct WorkerLease {
     pub expired: bool,
 }
 
-/// The leases of all workers that expire within that time or have expired.
+/// The leases of all workers.
 ///
 /// # Errors
 /// If the statement failed.
-pub async fn worker_leases(pool: &PgPool, within_time: Duration) -> Result<Vec<WorkerLease>, StoreError> {
+pub async fn worker_leases(pool: &PgPool) -> Result<Vec<WorkerLease>, StoreError> {
     let rows: Vec<(i64, i64, bool)> = within(
         POOLED,
         "list worker leases",
         sqlx::query_as(
             "SELECT id, (extract(epoch FROM expires_at) * 1000000)::bigint, expires_at < clock_timestamp() \
-             FROM hookfast_data.leases WHERE kind = 'worker' \
-                AND expires_at < now() + $1 * interval '1 millisecond' ORDER BY id",
+             FROM hookfast_data.leases WHERE kind = 'worker' ORDER BY id",
         )
-        .bind(i64::try_from(within_time.as_millis()).unwrap_or(i64::MAX))
         .fetch_all(pool),
     )
     .await?;
@@ -97,18 +94,18 @@ pub async fn worker_leases(pool: &PgPool, within_time: Duration) -> Result<Vec<W
     Ok(rows.into_iter().map(lease).collect())
 }
 
-/// Takes the deliveries of these leases of workers as far as they have expired, and removes each lease once nothing is
-/// held under it.
+/// Takes the deliveries of these leases of workers as far as they have not been renewed since they were listed, and removes
+/// each lease once nothing is held under it.
 ///
 /// Only a worker whose own lease has been renewed without interruption for a full period may call this: a database
 /// that was away must not cost every delivery in flight an attempt.
 ///
 /// # Errors
 /// If a statement failed; what was taken before it stays taken.
-pub async fn rescue(pool: &PgPool, leases: &[LeaseId]) -> Result<Vec<Rescued>, StoreError> {
+pub async fn rescue(pool: &PgPool, leases: &[WorkerLease]) -> Result<Vec<Rescued>, StoreError> {
     let mut rescued = Vec::new();
     for lease in leases {
-        by_itself(lease.0, rescue_lease(pool, *lease, &mut rescued).await)?;
+        by_itself(lease.lease.0, rescue_lease(pool, lease, &mut rescued).await)?;
     }
     Ok(rescued)
 }
@@ -124,7 +121,7 @@ fn by_itself(lease: i64, rescued: Result<(), StoreError>) -> Result<(), StoreErr
     }
 }
 
-async fn rescue_lease(pool: &PgPool, lease: LeaseId, rescued: &mut Vec<Rescued>) -> Result<(), StoreError> {
+async fn rescue_lease(pool: &PgPool, lease: &WorkerLease, rescued: &mut Vec<Rescued>) -> Result<(), StoreError> {
     while let Some(batch) = rescue_batch(pool, lease).await? {
         if batch.is_empty() {
             break;
@@ -136,26 +133,28 @@ async fn rescue_lease(pool: &PgPool, lease: LeaseId, rescued: &mut Vec<Rescued>)
 
 /// One bounded batch, with the lease row locked first so that its worker cannot claim meanwhile, and removed once
 /// nothing is held by it; `None` where the lease was renewed, a claim under it is on its way, or another worker is at it.
-async fn rescue_batch(pool: &PgPool, lease: LeaseId) -> Result<Option<Vec<Rescued>>, StoreError> {
+async fn rescue_batch(pool: &PgPool, seen: &WorkerLease) -> Result<Option<Vec<Rescued>>, StoreError> {
     let run = async {
         let mut transaction = pool.begin().await?;
         let locked: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM hookfast_data.leases WHERE id = $1 AND expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED",
+            "SELECT id FROM hookfast_data.leases \
+             WHERE id = $1 AND (extract(epoch FROM expires_at) * 1000000)::bigint = $2 FOR UPDATE SKIP LOCKED",
         )
-        .bind(lease.0)
+        .bind(seen.lease.0)
+        .bind(seen.expires_at)
         .fetch_optional(&mut *transaction)
         .await?;
         if locked.is_none() {
             return Ok(None);
         }
         let rows = sqlx::query("SELECT handler_id, rescued, dead FROM hookfast_data.rescue($1, $2, $3)")
-            .bind(lease.0)
+            .bind(seen.lease.0)
             .bind(BATCH)
             .bind(MOST_LOST)
             .fetch_all(&mut *transaction)
             .await?;
         // Under the same lock, and with a snapshot that sees every claim made before it.
-        sqlx::query(REMOVE_LEASE).bind(lease.0).execute(&mut *transaction).await?;
+        sqlx::query(REMOVE_LEASE).bind(seen.lease.0).execute(&mut *transaction).await?;
         transaction.commit().await?;
         rows.iter().map(read).collect::<Result<Vec<_>, _>>().map(Some)
     };

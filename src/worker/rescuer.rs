@@ -1,11 +1,6 @@
 //! Takes over what dead workers held.
 
-use super::{
-    keeper::Tenures,
-    sightings::Sightings,
-    tenure::{LEASE, Tenure},
-    wake::Wake,
-};
+use super::{keeper::Tenures, sightings::Sightings, tenure::Tenure, wake::Wake};
 use crate::boot_time::BootTime;
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
@@ -46,7 +41,7 @@ impl Rescuer {
 
     /// Leases are looked at also while this worker may not judge: it knows the sooner which ones are renewed.
     async fn rescue_workers(&mut self, tenure: &Arc<Tenure>) -> Result<Vec<Rescued>, StoreError> {
-        let leases = worker_leases(&self.pool, LEASE).await?;
+        let leases = worker_leases(&self.pool).await?;
         let dead = self.sightings.dead(&leases, tenure.lease, Instant::now());
         if dead.is_empty() || !tenure.may_judge(BootTime::now()) {
             return Ok(Vec::new());

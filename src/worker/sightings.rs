@@ -1,6 +1,6 @@
-//! Which workers are dead: a lease that has expired, and that nobody renews.
+//! Which workers are dead: a lease that nobody renews.
 
-use super::tenure::RENEW_EVERY;
+use super::tenure::{LEASE, RENEW_EVERY};
 use crate::store::{LeaseId, WorkerLease};
 use std::{
     collections::HashMap,
@@ -10,15 +10,18 @@ use std::{
 /// A live worker renews its lease within this time.
 const UNCHANGED_FOR: Duration = RENEW_EVERY.saturating_add(Duration::from_secs(1));
 
+/// Nothing runs under a lease that has not been renewed for this long, whatever the database's clock says.
+const DEAD_AFTER: Duration = LEASE.saturating_add(Duration::from_secs(1));
+
 /// When each lease was first seen as it is now, by this process's clock. The database's clock alone would make every
-/// worker look dead if it is set forward. A worker that is dead has usually been seen unchanged for long enough when its
+/// worker look dead if it is set forward, and none if it is set back. A worker that is dead has usually been seen unchanged for long enough when its
 /// lease expires, so this delays nothing.
 #[derive(Debug, Default)]
 pub(super) struct Sightings(HashMap<LeaseId, (i64, Instant)>);
 
 impl Sightings {
     /// The leases to rescue. Never `own`: a process that can ask is alive.
-    pub(super) fn dead(&mut self, leases: &[WorkerLease], own: LeaseId, now: Instant) -> Vec<LeaseId> {
+    pub(super) fn dead(&mut self, leases: &[WorkerLease], own: LeaseId, now: Instant) -> Vec<WorkerLease> {
         self.0.retain(|lease, _| leases.iter().any(|seen| seen.lease == *lease));
         let mut dead = Vec::new();
         for seen in leases {
@@ -26,8 +29,10 @@ impl Sightings {
             if *expires_at != seen.expires_at {
                 (*expires_at, *since) = (seen.expires_at, now);
             }
-            if seen.expired && seen.lease != own && now.duration_since(*since) >= UNCHANGED_FOR {
-                dead.push(seen.lease);
+            let unchanged_for = now.duration_since(*since);
+            let is_dead = seen.expired && unchanged_for >= UNCHANGED_FOR || unchanged_for >= DEAD_AFTER;
+            if is_dead && seen.lease != own {
+                dead.push(*seen);
             }
         }
         dead
@@ -65,7 +70,7 @@ mod tests {
             let own = lease(1, 100 + i64::try_from(seconds).expect("small"), false);
             assert!(sightings.dead(&[own, lease(2, 100, false)], OWN, at(seconds)).is_empty());
         }
-        assert_eq!(sightings.dead(&[lease(1, 200, false), lease(2, 100, true)], OWN, at(15)), [LeaseId(2)]);
+        assert_eq!(sightings.dead(&[lease(1, 200, false), lease(2, 100, true)], OWN, at(15)), [lease(2, 100, true)]);
     }
 
     #[test]
@@ -76,6 +81,21 @@ mod tests {
         let leases = [lease(1, 100, true), lease(2, 50, true)];
         assert!(sightings.dead(&leases, OWN, at(0)).is_empty());
         assert!(sightings.dead(&leases, OWN, at(3)).is_empty());
-        assert_eq!(sightings.dead(&leases, OWN, at(6)), [LeaseId(2)], "and never its own");
+        assert_eq!(sightings.dead(&leases, OWN, at(6)), [lease(2, 50, true)], "and never its own");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_no_dead_worker_alive() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut sightings = Sightings::default();
+        for seconds in [0, 6, 12, 15] {
+            let own = lease(1, 100 + i64::try_from(seconds).expect("small"), false);
+            assert!(sightings.dead(&[own, lease(2, 3700, false)], OWN, at(seconds)).is_empty());
+        }
+        assert_eq!(
+            sightings.dead(&[lease(1, 200, false), lease(2, 3700, false)], OWN, at(16)),
+            [lease(2, 3700, false)]
+        );
     }
 }

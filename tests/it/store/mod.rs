@@ -193,8 +193,8 @@ impl Store {
 
 /// What a worker does once it has judged every expired lease to be dead.
 async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
-    let leases = worker_leases(pool, Duration::ZERO).await?;
-    let expired: Vec<_> = leases.iter().filter(|lease| lease.expired).map(|lease| lease.lease).collect();
+    let leases = worker_leases(pool).await?;
+    let expired: Vec<_> = leases.iter().filter(|lease| lease.expired).copied().collect();
     rescue(pool, &expired).await
 }
 
