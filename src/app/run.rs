@@ -281,7 +281,8 @@ fn write(
         }),
     };
     let (sources, heartbeats) = (opened.sources.clone(), shared.heartbeats.clone());
-    let readmitter = Readmitter { pool: opened.pool.clone(), sources: taken, context: context.clone() };
+    let observer = Arc::new(Counting(shared.metrics.clone()));
+    let readmitter = Readmitter { pool: opened.pool.clone(), sources: taken, context: context.clone(), observer };
     async move {
         tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources, heartbeats), readmitter.run(stop));
     }
