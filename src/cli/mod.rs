@@ -135,6 +135,9 @@ pub async fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             process::complain(&format!("hookfast: {}", process::chain(&error)));
+            if let Some(hint) = process::hint(&error) {
+                process::complain(&format!("hint: {hint}"));
+            }
             ExitCode::FAILURE
         }
     }
