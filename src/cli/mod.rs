@@ -16,6 +16,7 @@ mod samples;
 mod send;
 mod serve;
 mod table;
+mod terminal;
 mod words;
 
 use clap::{Parser, Subcommand};
