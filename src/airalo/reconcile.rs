@@ -76,7 +76,8 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// For the accounts whose sources are registered; `stored` is told of events that are new.
+    /// For the accounts whose sources are registered; `stored` is told of events that are new. They are not counted as
+    /// requests of the source: its health would be good while all of its webhooks are rejected.
     pub fn new(
         pool: PgPool,
         database: Database,

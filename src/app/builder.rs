@@ -259,8 +259,8 @@ impl Builder {
         self
     }
 
-    /// Whether a handler whose Postgres function is missing is waited for: its webhooks are stored and its deliveries
-    /// are due, and they run once the function is there. Default no: a missing function is an error at the start.
+    /// Whether a handler whose Postgres function is missing, or may not be executed, is waited for: its webhooks are stored
+    /// and its deliveries are due, and they run once the function can be called. Default no: it is an error at the start.
     #[must_use]
     pub fn wait_for_functions(mut self, wait: bool) -> Self {
         self.wait_for_functions = wait;

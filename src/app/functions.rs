@@ -1,27 +1,33 @@
-//! Handlers whose Postgres functions are missing: each is served once its function is there.
+//! Handlers whose Postgres functions are missing or may not be executed: each is served once its function can be called.
 
-use super::open::Opened;
-use crate::domain::HandlerName;
+use super::open::{Opened, WaitingHandler};
 use crate::store::{ResolveError, SqlFunction};
 use sqlx::PgPool;
 use std::time::Duration;
 
-/// How often a missing function is looked up.
+/// How often such a function is looked up.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Logs which handlers wait, and for what.
-pub(super) fn report_missing(missing: &[(HandlerName, String)]) {
-    for (handler, function) in missing {
-        tracing::warn!(
+/// Logs that a handler waits, and for what.
+pub(super) fn report(waiting: &WaitingHandler) {
+    let WaitingHandler { name: handler, function, reason } = waiting;
+    match reason {
+        ResolveError::Forbidden { grant, .. } => tracing::warn!(
+            %handler,
+            function,
+            "the handler waits until this role may execute its function; its webhooks are stored and delivered then. \
+             Have the owner of the function run: {grant}"
+        ),
+        ResolveError::Missing { .. } | ResolveError::Store(_) => tracing::warn!(
             %handler,
             function,
             "the handler waits for its function; its webhooks are stored and delivered once it exists. \
              Create it: CREATE FUNCTION {function}(event hookfast.event) RETURNS void …"
-        );
+        ),
     }
 }
 
-/// Waits until at least one of the missing functions exists, and moves those that do to the others.
+/// Waits until at least one of the functions can be called, and moves those that can to the others.
 pub(super) async fn wait(opened: &mut Opened) {
     loop {
         tokio::time::sleep(EVERY).await;
@@ -32,18 +38,24 @@ pub(super) async fn wait(opened: &mut Opened) {
 }
 
 async fn find(pool: &PgPool, opened: &mut Opened) -> bool {
-    let mut still_missing = Vec::new();
-    let before = opened.missing.len();
-    for (handler, name) in std::mem::take(&mut opened.missing) {
-        match SqlFunction::resolve(pool, &name).await {
+    let before = opened.waiting.len();
+    for mut waiting in std::mem::take(&mut opened.waiting) {
+        match SqlFunction::resolve(pool, &waiting.function).await {
             Ok(function) => {
+                let WaitingHandler { name: handler, function: name, .. } = waiting;
                 tracing::info!(%handler, function = name, "the handler's function exists; it is served from now on");
                 opened.functions.insert(handler, function);
+                continue;
             }
-            // A database that is away is not the function's absence either; both are looked at again.
-            Err(ResolveError::Missing { .. } | ResolveError::Store(_)) => still_missing.push((handler, name)),
+            // A database that is away does not change what the handler waits for.
+            Err(ResolveError::Store(_)) => {}
+            Err(reason) if reason.to_string() == waiting.reason.to_string() => {}
+            Err(reason) => {
+                waiting.reason = reason;
+                report(&waiting);
+            }
         }
+        opened.waiting.push(waiting);
     }
-    opened.missing = still_missing;
-    opened.missing.len() < before
+    opened.waiting.len() < before
 }

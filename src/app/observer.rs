@@ -1,4 +1,4 @@
-//! The ingress's answers, counted.
+//! The ingress's answers, and requests that were accepted later, counted.
 
 use crate::ingress::Observer;
 use crate::metrics::Metrics;
@@ -14,6 +14,10 @@ impl Observer for Counting {
 
     fn unserved(&self, source: &str, reason: &'static str) {
         self.0.count("source", source, reason, 1);
+    }
+
+    fn readmitted(&self, source: &str, verdict: &'static str) {
+        self.0.count("source", source, verdict, 1);
     }
 
     fn not_json(&self, source: &str) {

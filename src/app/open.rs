@@ -48,8 +48,16 @@ pub(super) struct Opened {
     pub(super) sources: Arc<HashMap<SourceName, SourceId>>,
     pub(super) handlers: HashMap<HandlerName, HandlerId>,
     pub(super) functions: HashMap<HandlerName, SqlFunction>,
-    /// Those that are not there yet, by their names as in SQL.
-    pub(super) missing: Vec<(HandlerName, String)>,
+    /// Those whose functions cannot be called yet.
+    pub(super) waiting: Vec<WaitingHandler>,
+}
+
+/// A handler whose function is missing, or may not be executed.
+pub(super) struct WaitingHandler {
+    pub(super) name: HandlerName,
+    /// Its function's name as in SQL.
+    pub(super) function: String,
+    pub(super) reason: ResolveError,
 }
 
 /// Tries until the database is there and can be written to.
@@ -129,7 +137,7 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
         tracing::info!(%database, "{superuser}");
     }
     // Before anything is registered: a handler that cannot run must not gather deliveries, unless it is waited for.
-    let (functions, missing) = resolve(&pool, registration).await?;
+    let (functions, waiting) = resolve(&pool, registration).await?;
     for handler in &registration.handlers {
         filter(&pool, handler).await?;
     }
@@ -156,7 +164,7 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     if registration.migrate {
         grant(database, &registration.roles).await;
     }
-    Ok(Opened { pool, clock, sources, handlers, functions, missing })
+    Ok(Opened { pool, clock, sources, handlers, functions, waiting })
 }
 
 /// Retires what is to be retired, and reports which other handlers gather deliveries that nothing here takes. Not an
@@ -187,24 +195,24 @@ async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreE
     Ok(())
 }
 
-/// The functions that are there, and the names of those that are missing and waited for.
+/// The functions that can be called, and the handlers that wait for theirs.
 async fn resolve(
     pool: &PgPool,
     registration: &Registration,
-) -> Result<(HashMap<HandlerName, SqlFunction>, Vec<(HandlerName, String)>), NotOpened> {
-    let (mut functions, mut missing) = (HashMap::new(), Vec::new());
-    for (handler, name) in &registration.functions {
-        match function(pool, handler, name).await {
-            Ok(function) => {
-                functions.insert(handler.clone(), function);
+) -> Result<(HashMap<HandlerName, SqlFunction>, Vec<WaitingHandler>), NotOpened> {
+    let (mut functions, mut waiting) = (HashMap::new(), Vec::new());
+    for (handler, function) in &registration.functions {
+        match resolve_function(pool, handler, function).await {
+            Ok(resolved) => {
+                functions.insert(handler.clone(), resolved);
             }
-            Err(NotOpened::Final(RunError::Function(..))) if registration.wait_for_functions => {
-                missing.push((handler.clone(), name.clone()));
+            Err(NotOpened::Final(RunError::Function(name, reason))) if registration.wait_for_functions => {
+                waiting.push(WaitingHandler { name, function: function.clone(), reason });
             }
             Err(error) => return Err(error),
         }
     }
-    Ok((functions, missing))
+    Ok((functions, waiting))
 }
 
 /// Every handler that could not run, in the words of a start.
@@ -212,7 +220,7 @@ pub(super) async fn problems(registration: &Registration) -> Vec<String> {
     let pool = registration.database.pool(Role::General, 1);
     let mut problems = Vec::new();
     for (handler, name) in &registration.functions {
-        problems.extend(function(&pool, handler, name).await.err());
+        problems.extend(resolve_function(&pool, handler, name).await.err());
     }
     for handler in &registration.handlers {
         problems.extend(filter(&pool, handler).await.err());
@@ -221,10 +229,10 @@ pub(super) async fn problems(registration: &Registration) -> Vec<String> {
     problems.iter().map(NotOpened::to_string).collect()
 }
 
-async fn function(pool: &PgPool, handler: &HandlerName, name: &str) -> Result<SqlFunction, NotOpened> {
+async fn resolve_function(pool: &PgPool, handler: &HandlerName, name: &str) -> Result<SqlFunction, NotOpened> {
     SqlFunction::resolve(pool, name).await.map_err(|error| match error {
         ResolveError::Store(error) => error.into(),
-        missing @ ResolveError::Missing { .. } => NotOpened::Final(RunError::Function(handler.clone(), missing)),
+        reason => NotOpened::Final(RunError::Function(handler.clone(), reason)),
     })
 }
 

@@ -44,7 +44,7 @@ pub enum RunError {
         "the database refuses what this program needs ({0}); nothing was taken. Give its role the privileges it lacks (CREATE on the database, once), or run the program that fits this schema"
     )]
     Database(StoreError),
-    /// A handler's function is not there.
+    /// A handler's function is not there, or this role may not execute it.
     #[error("handler '{0}': {1}")]
     Function(HandlerName, ResolveError),
     /// A handler's payload filter cannot be used.
@@ -179,7 +179,7 @@ async fn say_when_ready(database: Database, readiness: Readiness) {
     tracing::info!(%database, "ready");
 }
 
-/// Runs the worker until `stop` is cancelled. When a missing function appears, the worker ends in good order and starts
+/// Runs the worker until `stop` is cancelled. When a function that a handler waits for can be called, the worker ends in good order and starts
 /// again with its handler.
 async fn work(
     builder: &Builder,
@@ -188,12 +188,12 @@ async fn work(
     shared: &Shared,
     stop: &CancellationToken,
 ) -> Result<(), RunError> {
-    functions::report_missing(&opened.missing);
+    opened.waiting.iter().for_each(functions::report);
     loop {
         let settings = worker_settings(builder, database.clone(), &opened, shared);
         let stop_this = stop.child_token();
         let running = worker::run(settings, stop_this.clone());
-        if opened.missing.is_empty() {
+        if opened.waiting.is_empty() {
             return running.await.map_err(RunError::Thread);
         }
         let appears = async {
@@ -281,7 +281,8 @@ fn write(
         }),
     };
     let (sources, heartbeats) = (opened.sources.clone(), shared.heartbeats.clone());
-    let readmitter = Readmitter { pool: opened.pool.clone(), sources: taken, context: context.clone() };
+    let observer = Arc::new(Counting(shared.metrics.clone()));
+    let readmitter = Readmitter { pool: opened.pool.clone(), sources: taken, context: context.clone(), observer };
     async move {
         tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources, heartbeats), readmitter.run(stop));
     }

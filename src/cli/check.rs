@@ -3,7 +3,7 @@
 use super::{
     ConfigFile,
     declare::config,
-    process::{chain, database_url, say},
+    process::{chain, database_url_here, say},
     words::counted,
 };
 use crate::app::{Builder, ConnectionNeed};
@@ -35,7 +35,7 @@ impl Check {
     /// Ends with 1 where anything is wrong.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let (mut findings, config) = self.configuration();
-        match database_url().and_then(|url| Ok((url.parse::<Database>()?, url))) {
+        match database_url_here().and_then(|url| Ok((url.parse::<Database>()?, url))) {
             Ok((database, url)) => {
                 let builder = config.and_then(|config| Builder::from_config(&url, &config).ok());
                 let needs = builder.as_ref().map(Builder::connection_needs);
@@ -60,7 +60,7 @@ impl Check {
     }
 
     fn configuration(&self) -> (Vec<Finding>, Option<Config>) {
-        let config = match config(self.file.config.as_deref()) {
+        let config = match self.file.here().and_then(|file| config(file.as_deref())) {
             Ok(config) => config,
             Err(error) => {
                 return (error.to_string().lines().map(|line| Finding::Wrong(line.to_owned())).collect(), None);

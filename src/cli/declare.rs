@@ -1,5 +1,6 @@
 //! From a configuration to a Hookfast that is ready to be built.
 
+use super::terminal::Terminal;
 use crate::app::{App, Builder, Reloaded, Reloader, Subscription};
 use crate::config::Config;
 use crate::handlers::{HttpHandler, HttpHandlerSettings};
@@ -15,6 +16,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 /// The configuration of that file; without one, the source `airalo` and no handler.
 pub(super) fn config(path: Option<&Path>) -> anyhow::Result<Config> {
@@ -63,13 +65,24 @@ pub(super) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<
     Ok(listener)
 }
 
-/// Reads the configuration again on every SIGHUP and replaces the secrets. What cannot be read stays as it was.
-pub(super) fn reload_on_hangup(app: &mut App, file: Option<PathBuf>) -> anyhow::Result<()> {
+/// Reads the configuration again on every SIGHUP and replaces the secrets. What cannot be read stays as it was. With a
+/// terminal, a SIGHUP after the terminal was closed cancels the token instead.
+pub(super) fn reload_on_hangup(
+    app: &mut App,
+    file: Option<PathBuf>,
+    ends_with: Option<(Terminal, CancellationToken)>,
+) -> anyhow::Result<()> {
     let Some(reloader) = app.reloader() else { return Ok(()) };
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            reload(&reloader, file.as_deref());
+            match &ends_with {
+                Some((terminal, stop)) if terminal.is_closed() => {
+                    tracing::info!("stopping: the terminal was closed");
+                    stop.cancel();
+                }
+                _ => reload(&reloader, file.as_deref()),
+            }
         }
     });
     Ok(())

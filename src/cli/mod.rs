@@ -16,6 +16,7 @@ mod samples;
 mod send;
 mod serve;
 mod table;
+mod terminal;
 mod words;
 
 use clap::{Parser, Subcommand};
@@ -135,6 +136,9 @@ pub async fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             process::complain(&format!("hookfast: {}", process::chain(&error)));
+            if let Some(hint) = process::hint(&error) {
+                process::complain(&format!("hint: {hint}"));
+            }
             ExitCode::FAILURE
         }
     }

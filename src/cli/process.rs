@@ -2,6 +2,7 @@
 
 use super::folder;
 use crate::config::SecretRef;
+use crate::store::{MigrateError, StoreError};
 use anyhow::Context;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::{env, io::Write};
@@ -46,6 +47,19 @@ pub(super) fn chain(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+/// What to do if the role lacks a right. Commands that use only views and functions of schema hookfast have a hint of
+/// their own; this is for those that need Hookfast's tables.
+pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
+    let is_denied = error.chain().any(|cause| match cause.downcast_ref() {
+        Some(MigrateError::Store(error)) => error.is_denied(),
+        _ => cause.downcast_ref().is_some_and(StoreError::is_denied),
+    });
+    is_denied.then_some(
+        "this command needs the role of `hookfast serve`, which owns Hookfast's schemas: set DATABASE_URL to the URL that \
+         `hookfast serve` has. The roles for readers and operators are not enough",
+    )
 }
 
 /// A variable of the environment that is set and not empty.

@@ -59,7 +59,7 @@ impl Serve {
             builder = builder.ingress(bind(self.addresses.listen, "HOOKFAST_LISTEN").await?);
         }
         let mut app = builder.build();
-        reload_on_hangup(&mut app, self.file.config)?;
+        reload_on_hangup(&mut app, self.file.config, None)?;
         app.run(stop_on_signal()?).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)

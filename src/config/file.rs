@@ -5,6 +5,7 @@ mod fixed;
 mod handler;
 mod retention;
 mod source;
+mod toml_error;
 
 use super::{Config, units};
 use crate::domain::RoleNames;
@@ -122,7 +123,7 @@ impl Problems {
 
 /// Checks everything, and answers with every problem that was found.
 pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
-    let file: File = toml::from_str(text).map_err(|error| vec![error.to_string().trim_end().replace('\n', "\n  ")])?;
+    let file: File = toml::from_str(text).map_err(|error| vec![toml_error::describe(error, text)])?;
     let mut problems = Problems(Vec::new());
     let (sources, sql_sources) = sources(&file.sources, &mut problems);
     let config = Config {

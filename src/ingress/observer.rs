@@ -12,6 +12,9 @@ pub trait Observer: Send + Sync + 'static {
     /// closed for another one. `source` and `reason` are fit for a metric's label as well.
     fn unserved(&self, _source: &str, _reason: &'static str) {}
 
+    /// A request left the quarantine, as an event or as a duplicate of one: the sender was genuine after all.
+    fn readmitted(&self, _source: &str, _verdict: &'static str) {}
+
     /// A verified request has a body that is not a JSON object or array, such as a form.
     fn not_json(&self, _source: &str) {}
 }

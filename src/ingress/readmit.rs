@@ -3,7 +3,7 @@
 //! Each is stored by the same statement as any other, and only then does its row go: a crash in between makes it a
 //! duplicate of itself, since its idempotency key is taken.
 
-use super::{Sources, WriterContext, headers};
+use super::{Observer, Sources, WriterContext, headers};
 use crate::domain::{Origin, SourceName};
 use crate::sources::{Verified, VerifiedRequest};
 use crate::store::{
@@ -28,6 +28,7 @@ pub(crate) struct Readmitter {
     pub(crate) pool: PgPool,
     pub(crate) sources: Arc<Sources>,
     pub(crate) context: WriterContext,
+    pub(crate) observer: Arc<dyn Observer>,
 }
 
 impl Readmitter {
@@ -102,6 +103,11 @@ impl Readmitter {
         let new = answers.iter().filter(|a| matches!(a, Answered::Admitted("stored" | "conflict"))).count();
         if new > 0 {
             (self.context.stored)(new);
+        }
+        for (asked, answered) in readmission.asked.iter().zip(&answers) {
+            if let Answered::Admitted(verdict) = *answered {
+                self.observer.readmitted(ids[&asked.source].as_str(), verdict);
+            }
         }
         let whole = i64::try_from(answers.len()) == Ok(BATCH) && !answers.contains(&Answered::Later);
         tracing::info!(looked_at = answers.len(), new, "quarantined requests were looked at once more");

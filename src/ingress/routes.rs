@@ -98,6 +98,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
                     self.evidence.offer(rejected);
                     return Answer::unverified(reason);
                 }
+                // It is answered 200, so no refused answer is logged for it.
+                self.refusals.warn(source.name().as_str(), reason.as_str());
                 match self.evidence.keep(rejected).await {
                     Ok(()) => Answer::quarantined(),
                     Err(refusal) => refusal.into(),

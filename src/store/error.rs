@@ -98,6 +98,11 @@ impl StoreError {
         self.answered()?.code().map(std::borrow::Cow::into_owned)
     }
 
+    /// Whether the role lacks the right.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.sqlstate().as_deref() == Some("42501")
+    }
+
     /// Whether no answer came within the time.
     pub(super) fn is_unanswered(&self) -> bool {
         matches!(&self.cause, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)

@@ -10,10 +10,15 @@ const REFUSED: &str = "HF001";
 /// The statement was cancelled: its time was up, or somebody ended it.
 const CANCELLED: &str = "57014";
 
-/// The function itself, by its name with its schema, both quoted.
-const RESOLVE: &str = "SELECT format('%I.%I', n.nspname, p.proname) \
+/// The function itself, by its name with its schema, both quoted, and the statement that lets this role execute it if it
+/// may not.
+const RESOLVE: &str = "SELECT format('%I.%I', n.nspname, p.proname), CASE WHEN NOT has_function_privilege(p.oid, 'EXECUTE') \
+        THEN format('GRANT EXECUTE ON FUNCTION %I.%I(hookfast.event) TO %I', n.nspname, p.proname, current_user) END \
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
     WHERE p.oid = to_regprocedure($1 || '(hookfast.event)') AND p.prokind = 'f' AND NOT p.proretset";
+
+/// The statement that lets this role see what is in the function's schema.
+const GRANT_OF_SCHEMA: &str = "SELECT format('GRANT USAGE ON SCHEMA %I TO %I', (parse_ident($1))[1], current_user)";
 
 /// Planned for its one event: a look-up by a parameter inside a function would be planned for every day there is.
 const CALL: &str = "/* hookfast: sql handler */ \
@@ -41,6 +46,14 @@ pub enum ResolveError {
         /// As the configuration has it.
         name: String,
     },
+    /// There is one, or may be, and every delivery would fail for lack of a privilege.
+    #[error("this role may not execute {name}(hookfast.event); nothing was started. Have its owner run: {grant}")]
+    Forbidden {
+        /// As the configuration has it.
+        name: String,
+        /// The statement that changes that.
+        grant: String,
+    },
 }
 
 impl SqlFunction {
@@ -50,15 +63,27 @@ impl SqlFunction {
     /// [`ResolveError`].
     pub async fn resolve(pool: &PgPool, name: &str) -> Result<Self, ResolveError> {
         let missing = || ResolveError::Missing { name: name.to_owned() };
-        let find = sqlx::query_scalar(RESOLVE).bind(name).fetch_optional(pool);
-        let found: Option<String> = match within(POOLED, "resolve a function", find).await {
+        let find = sqlx::query_as(RESOLVE).bind(name).fetch_optional(pool);
+        let found: Option<(String, Option<String>)> = match within(POOLED, "resolve a function", find).await {
             Ok(found) => found,
+            // The server looks up nothing in a schema that the role may not use.
+            Err(error) if error.is_denied() => return Err(Self::schema_is_hidden(pool, name).await),
             // What is not even a name is no function either.
             Err(error) if error.is_refused() => return Err(missing()),
             Err(error) => return Err(error.into()),
         };
-        let qualified = found.ok_or_else(missing)?;
-        Ok(Self { call: CALL.replace("{function}", &qualified) })
+        match found.ok_or_else(missing)? {
+            (_, Some(grant)) => Err(ResolveError::Forbidden { name: name.to_owned(), grant }),
+            (qualified, None) => Ok(Self { call: CALL.replace("{function}", &qualified) }),
+        }
+    }
+
+    async fn schema_is_hidden(pool: &PgPool, name: &str) -> ResolveError {
+        let grant = sqlx::query_scalar(GRANT_OF_SCHEMA).bind(name).fetch_one(pool);
+        match within(POOLED, "name a function's schema", grant).await {
+            Ok(grant) => ResolveError::Forbidden { name: name.to_owned(), grant },
+            Err(error) => error.into(),
+        }
     }
 }
 

@@ -39,9 +39,15 @@ function database(): PDO
 {
     $url = parse_url(getenv('DATABASE_URL'));
     parse_str($url['query'] ?? '', $more);
-    $host = $more['host'] ?? urldecode($url['host'] ?? 'localhost');
-    $place = sprintf('pgsql:host=%s;port=%d;dbname=%s', $host, $more['port'] ?? $url['port'] ?? 5432, ltrim($url['path'] ?? '', '/'));
-    return new PDO($place, urldecode($url['user'] ?? ''), urldecode($url['pass'] ?? ''), [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]);
+    $settings = [
+        // In a URL an IPv6 address has brackets around it.
+        'host' => $more['host'] ?? trim(rawurldecode($url['host'] ?? 'localhost'), '[]'),
+        'port' => $more['port'] ?? $url['port'] ?? 5432,
+        'dbname' => rawurldecode(ltrim($url['path'] ?? '', '/')),
+        ...array_intersect_key($more, array_flip(['sslmode', 'sslrootcert', 'sslcert', 'sslkey'])),
+    ];
+    $quoted = array_map(fn ($name, $value) => $name . "='" . addcslashes((string) $value, "'\\") . "'", array_keys($settings), $settings);
+    return new PDO('pgsql:' . implode(';', $quoted), rawurldecode($url['user'] ?? ''), rawurldecode($url['pass'] ?? ''), [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]);
 }
 
 const LARGEST_BODY = 4 * 1024 * 1024;

@@ -9,12 +9,17 @@ use crate::cli::operate::shell::{self, Output};
 use crate::cli::{
     dev::{self, AIRALO_SECRET},
     process::{chain, say},
+    words::counted,
 };
 use crate::signing::Secret;
-use crate::sources::{SourceKind, airalo};
+use crate::sources::{Rejection, SourceKind, airalo};
 use crate::store::{Bind, List};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 use std::{process::ExitCode, time::SystemTime};
+
+/// How many refused requests are verified with our secrets, the newest first.
+const TRIED: u32 = 10;
 
 /// A new partner's first hour.
 #[derive(clap::Args)]
@@ -98,40 +103,62 @@ async fn opt_ins(account: &Account, findings: &mut Findings) {
     }
 }
 
-/// Whether a secret of ours made the last signature that was refused: then it was only not known to the server.
+/// Whether a secret of ours made a signature that was refused: then the server only does not know it yet.
 async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Result<()> {
+    let refused = || List::of("quarantine", "*", "last_at DESC").is("source", Some(Bind::text(&account.source)));
+    // Only a whole body with a signature can be verified, and anybody can send something else.
+    let signed = refused().is("reason", Some(Bind::text(Rejection::WrongSignature.as_str())));
+    let signed = signed.is("is_excerpt", Some(Bind::flag(false))).limit(TRIED);
     let mut shell = shell::open(Output::default()).await?;
-    let last = List::of("quarantine", "*", "last_at DESC").is("source", Some(Bind::text(&account.source))).limit(1);
-    let last = shell.console.list(last).await?.pop();
+    let any = !shell.console.list(refused().limit(1)).await?.is_empty();
+    let signed = shell.console.list(signed).await?;
     shell.done().await?;
-    let Some(last) = last else {
+    if !any {
         findings.good("quarantine: no request was refused");
         return Ok(());
-    };
-    let signature = last["headers"][airalo::SIGNATURE_HEADER].as_str().unwrap_or_default();
-    let body = last["body"].as_str().and_then(|text| hex::decode(text.strip_prefix("\\x")?).ok());
-    let Some(body) = body else {
-        findings.note("quarantine: requests were refused; whether a secret fits is seen by operators only");
+    }
+    let Some(last) = signed.first() else {
+        findings.note(
+            "quarantine: requests were refused, and none can be verified again: they have no usable signature, or their body \
+             was too long to be kept whole. hookfast quarantine shows them",
+        );
         return Ok(());
     };
-    let mut headers = HeaderMap::new();
-    if let Ok(value) = HeaderValue::from_str(signature) {
-        headers.insert(airalo::SIGNATURE_HEADER, value);
+    let bodies: Vec<_> = signed.iter().filter_map(|row| Some((row, body(row)?))).collect();
+    if bodies.is_empty() {
+        findings.note("quarantine: requests were refused; whether a secret fits is seen by operators only");
+        return Ok(());
     }
     let secrets = secrets(account)?;
-    let (when, id) = (&last["last_at"], &last["quarantine_id"]);
-    match airalo::Airalo.verify(&headers, &body, &secrets, SystemTime::now()) {
-        Ok(secret) => findings.wrong(&format!(
-            "quarantine: the last request that was refused ({id}, {when}) was signed with {}: the server has not read it. \
-             Send it SIGHUP or start it anew, and let in what was refused: hookfast quarantine reverify",
-            secret.label()
+    let fits = |row: &Value, body: &[u8]| {
+        let secret = airalo::Airalo.verify(&headers(row), body, &secrets, SystemTime::now()).ok()?;
+        Some(secret.label().to_owned())
+    };
+    match bodies.iter().find_map(|(row, body)| Some((*row, fits(row, body)?))) {
+        Some((row, secret)) => findings.wrong(&format!(
+            "quarantine: a request that was refused ({}, {}) was signed with {secret}: the server has not read it. Send it \
+             SIGHUP or restart it, and then verify again what was refused: hookfast quarantine reverify",
+            row["quarantine_id"], row["last_at"]
         )),
-        Err(_) => findings.wrong(&format!(
-            "quarantine: the last request that was refused ({id}, {when}) was signed with none of our secrets. Compare \
-             client_secret with the partner portal; where that is right, somebody else sent it"
+        None => findings.wrong(&format!(
+            "quarantine: the last {} with a signature that were refused (the newest: {}, {}) were signed with none of our \
+             secrets. Compare client_secret with the partner portal; if that is right, somebody else sent them",
+            counted(bodies.len(), "requests"),
+            last["quarantine_id"],
+            last["last_at"]
         )),
     }
     Ok(())
+}
+
+fn body(row: &Value) -> Option<Vec<u8>> {
+    hex::decode(row["body"].as_str()?.strip_prefix("\\x")?).ok()
+}
+
+fn headers(row: &Value) -> HeaderMap {
+    let signature = row["headers"][airalo::SIGNATURE_HEADER].as_str().and_then(|text| HeaderValue::from_str(text).ok());
+    let header = |value| (HeaderName::from_static(airalo::SIGNATURE_HEADER), value);
+    signature.into_iter().map(header).collect()
 }
 
 fn secrets(account: &Account) -> anyhow::Result<Vec<Secret>> {

@@ -29,12 +29,16 @@ enum What {
     /// Has Airalo send a webhook, of which there is no order: the only ones there are in its sandbox.
     Simulate(notifications::Simulate),
     /// Orders eSIMs, once. It spends money, and asks first.
+    ///
+    /// DATABASE_URL must be that of `hookfast serve`: the roles for readers and operators are not enough.
     Order(orders::Order),
     /// Orders as they stand here, or as Airalo lists them.
     Orders(orders::Orders),
     /// Waits for the result of an order that something else placed.
     Expect(orders::Expect),
     /// Looks in Airalo's list for every order whose result has not come, and brings in what it finds.
+    ///
+    /// DATABASE_URL must be that of `hookfast serve`: the roles for readers and operators are not enough.
     Reconcile(orders::Reconcile),
     /// A new partner's first hour: credentials, opt-ins, HEAD, and whether the secret fits what was sent.
     Doctor(doctor::Doctor),

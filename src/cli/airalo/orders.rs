@@ -110,7 +110,7 @@ impl Order {
         let database: Database = database_url_here()?.parse()?;
         let description = self.description.unwrap_or_else(|| format!("hookfast-{}", uuid::Uuid::now_v7().simple()));
         let pool = database.pool(Role::General, 1);
-        let used = last_order_described(&pool, &source, &description).await?;
+        let used = last_order_described(&pool, &source, &description).await.context("nothing was ordered")?;
         if let Some(used) = used {
             if !self.again {
                 bail!("{}. --again orders a second time", PlaceError::Used(description, used));
@@ -240,7 +240,7 @@ impl Reconcile {
         let Account { source, client, .. } = self.account.open()?;
         let database: Database = database_url_here()?.parse()?;
         let pool = database.pool(Role::General, 1);
-        let ids = source_ids(&pool).await?;
+        let ids = source_ids(&pool).await.context("nothing was looked for")?;
         let name: SourceName = source.parse()?;
         if !ids.contains_key(&name) {
             bail!(

@@ -11,6 +11,7 @@ use super::{
     folder::{ADMIN_URL, FORWARD, Folder, Note, URL, noted},
     process::{say, secret_variable, stop_on_signal},
     serve::Addresses,
+    terminal::Terminal,
 };
 use crate::airalo::{
     Account,
@@ -63,6 +64,7 @@ pub(super) struct Dev {
 
 impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let terminal = Terminal::of_process();
         let given = secret_variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
         let open = [self.addresses.listen, self.addresses.admin_listen].iter().any(|a| !a.ip().is_loopback());
         if open && !given {
@@ -76,7 +78,7 @@ impl Dev {
         // Before anything is noted: of two at once in one folder the second must not replace the notes of the first.
         let database = DevDatabase::open().await?;
         let ran = match Notes::open(folder, &database) {
-            Ok(mut notes) => self.serve(&database.url, config.as_ref(), &mut notes, stop).await,
+            Ok(mut notes) => self.serve(&database.url, config.as_ref(), &mut notes, stop, terminal).await,
             Err(error) => Err(error),
         };
         let closed = database.close().await;
@@ -92,6 +94,7 @@ impl Dev {
         config: Option<&Config>,
         notes: &mut Notes,
         stop: CancellationToken,
+        terminal: Terminal,
     ) -> anyhow::Result<()> {
         let builder = match config {
             Some(config) => declare(url, config)?,
@@ -120,7 +123,7 @@ impl Dev {
         }
         // Here a function is written after the first look at what there is, so its handler waits for it.
         let mut app = builder.admin(admin).ingress(ingress).wait_for_functions(true).build();
-        reload_on_hangup(&mut app, self.file.config.clone())?;
+        reload_on_hangup(&mut app, self.file.config.clone(), Some((terminal, stop.clone())))?;
         Ok(app.run(stop).await?)
     }
 

@@ -127,6 +127,54 @@ fn every_problem_is_named_with_its_place() {
     assert!(!error.contains("canary"), "{error}");
 }
 
+/// The slips that put a secret where none is expected. What is printed has the line, the key and what is expected.
+#[test]
+fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
+    let handler = |line: &str| format!("{SOURCE}{HANDLER}{line}\n");
+    for (text, expected) in [
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "'canary-1'"),
+            "line 3, column 11, in `sources.airalo.secrets`",
+        ),
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "'canary-1'"),
+            "type string cannot stand here, expected a list",
+        ),
+        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "'a, expected canary'"), "expected a list, such as"),
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[12345, 'canary']"),
+            "type integer cannot stand here, expected a string",
+        ),
+        (
+            SOURCE.replace("secrets = ['env:AIRALO_CLIENT_SECRET']", "secret = ['canary']"),
+            "unknown field `secret`, expected",
+        ),
+        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "['canary]"), "line 3"),
+        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[\"canary]"), "line 3"),
+        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[canary']"), "line 3"),
+        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "canary"), "line 3"),
+        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "{ Whsec_canary = 1 }"), "cannot stand here, expected a list"),
+        (SOURCE.replace("secrets =", "'Bearer canary' ="), "unknown field (its name is not repeated), expected"),
+        (SOURCE.replace("secrets = ['env:AIRALO_CLIENT_SECRET']", "secrets 'canary'"), "line 3"),
+        (format!("{SOURCE}on_invalid_signature = 'canary'\n"), "unknown value, expected `reject` or `quarantine`"),
+        (format!("{SOURCE}list = {{ signature = 'v1', separator = 'canary' }}\n"), "expected a character"),
+        (
+            handler("headers = { authorization = ['Bearer canary'] }"),
+            "in `handlers.shop.headers.authorization`: a value of the type list",
+        ),
+        (handler("headers = ['authorization: Bearer canary']"), "type list cannot stand here, expected a table"),
+        (handler("authorization = 'Bearer canary'"), "unknown field `authorization`"),
+        (handler("headers.authorization = \"Bearer canary"), "line 9"),
+        (handler("allow_private = 'canary'"), "type string cannot stand here, expected a boolean"),
+        (handler("retry = { canary = [] }"), "unknown value, expected `delays` or `exponential`"),
+        (handler("secrets = ['canary']"), "duplicate key"),
+    ] {
+        let error = Config::parse(&text).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{expected} is not in:\n{error}");
+        assert!(error.contains("line ") && !error.contains("anary"), "{error}");
+    }
+}
+
 #[test]
 fn an_unknown_key_or_kind_is_named() {
     let unknown = Config::parse(&format!("{SOURCE}secret = 'x'\n")).expect_err("an unknown key").to_string();

@@ -2,9 +2,13 @@
 
 use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{postgres, server::AIRALO_SECRET};
-use hookfast::airalo::{
-    client::{Client, ClientSettings},
-    emulator::Mishaps,
+use hookfast::{
+    airalo::{
+        client::{Client, ClientSettings},
+        emulator::Mishaps,
+    },
+    domain::RoleNames,
+    store::ensure_roles,
 };
 use std::process::{Command, Output};
 
@@ -121,6 +125,29 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
 }
 
 #[tokio::test]
+async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
+    let airalo = Airalo::start(at_once()).await;
+    let database = postgres::database().await;
+    let operator: String = sqlx::query_scalar("SELECT 'operators_of_' || current_database()")
+        .fetch_one(&mut database.connect().await)
+        .await
+        .expect("a name");
+    let names = RoleNames { reader: None, operator: Some(operator.parse().expect("a role's name")) };
+    ensure_roles(&database.url().parse().expect("a URL"), &names).await.expect("the roles");
+    let url = database.login("olga", &[&operator]).await;
+    let (done, text) = hookfast(&airalo, Some(&url), &["orders"]).await;
+    assert!(done, "it may look: {text}");
+    for (arguments, undone) in
+        [(&["order", "p", "--yes"][..], "nothing was ordered"), (&["reconcile"], "nothing was looked for")]
+    {
+        let (done, text) = hookfast(&airalo, Some(&url), arguments).await;
+        assert!(!done && text.contains(undone) && text.contains("42501"), "{text}");
+        assert!(text.contains("hint: this command needs the role of `hookfast serve`"), "{text}");
+    }
+    assert!(airalo.emulator.books()["requests"].as_array().expect("a list").is_empty());
+}
+
+#[tokio::test]
 async fn the_client_secret_goes_in_clear_text_to_this_machine_only() {
     let airalo = Airalo::start(at_once()).await;
     let to = |base_url: &str| ClientSettings { base_url: base_url.to_owned(), ..airalo.settings() };
@@ -181,30 +208,58 @@ async fn a_client_calls_with_other_credentials_once_they_are_replaced() {
     client.check_credentials().await.expect("the right ones again");
 }
 
+/// A request in the quarantine of a database: `reason`, the secret that signed its body, and whether only the beginning of
+/// the body was kept.
+async fn refused(connection: &mut sqlx::PgConnection, reason: &str, secret: &str, is_excerpt: bool) {
+    let secret = hookfast::signing::Secret::new("it", secret.into()).expect("a secret");
+    let (_, signature) = hookfast::sources::airalo::sign(&secret, b"{}");
+    sqlx::query(
+        "WITH s AS (INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo') \
+            ON CONFLICT (name) DO UPDATE SET kind = excluded.kind RETURNING id) \
+         INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body, whole_bytes, body_sha256) \
+         SELECT s.id, sha256(uuid_send(gen_random_uuid())), $1, jsonb_build_object('airalo-signature', $2::text), '{}', \
+            CASE WHEN $3 THEN 1000000 END, CASE WHEN $3 THEN sha256('a long body') END FROM s",
+    )
+    .bind(reason)
+    .bind(&signature)
+    .bind(is_excerpt)
+    .execute(connection)
+    .await
+    .expect("evidence");
+}
+
 #[tokio::test]
 async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
     let airalo = Airalo::start(at_once()).await;
-    let database = postgres::database().await;
-    let mut connection = database.connect().await;
-    for (secret, says) in [
-        (AIRALO_SECRET, "was signed with env:AIRALO_CLIENT_SECRET: the server has not read it"),
-        ("another-secret-0123456789", "was signed with none of our secrets"),
+    for (requests, says) in [
+        // The newest is last.
+        (&[("wrong_signature", AIRALO_SECRET, false)][..], "WRONG  quarantine: a request that was refused ("),
+        (&[("wrong_signature", "another-secret-0123456789", false)], "WRONG  quarantine: the last 1 request with"),
+        // What anybody can send decides nothing.
+        (
+            &[("wrong_signature", AIRALO_SECRET, false), ("missing_signature", "x-0123456789abcdef", false)],
+            "signed with env:AIRALO",
+        ),
+        (
+            &[("wrong_signature", AIRALO_SECRET, false), ("wrong_signature", "x-0123456789abcdef", false)],
+            "signed with env:AIRALO",
+        ),
+        (
+            &[("missing_signature", "x-0123456789abcdef", false)],
+            "note   quarantine: requests were refused, and none can be",
+        ),
+        // A part of a body fits no signature.
+        (
+            &[("wrong_signature", "x-0123456789abcdef", true)],
+            "note   quarantine: requests were refused, and none can be",
+        ),
     ] {
-        let secret = hookfast::signing::Secret::new("it", secret.into()).expect("a secret");
-        let (_, signature) = hookfast::sources::airalo::sign(&secret, b"{}");
-        sqlx::query(
-            "WITH s AS (INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo') \
-                ON CONFLICT (name) DO UPDATE SET kind = excluded.kind RETURNING id) \
-             INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
-             SELECT s.id, sha256($1::bytea), 'wrong_signature', jsonb_build_object('airalo-signature', $2::text), '{}' FROM s",
-        )
-        .bind(signature.as_bytes())
-        .bind(&signature)
-        .execute(&mut connection)
-        .await
-        .expect("evidence");
+        let database = postgres::database().await;
+        for (reason, secret, is_excerpt) in requests {
+            refused(&mut database.connect().await, reason, secret, *is_excerpt).await;
+        }
         let (done, text) = hookfast(&airalo, Some(database.url()), &["doctor"]).await;
-        assert!(!done && text.contains(says), "{text}");
+        assert!(!done && text.contains(says), "{says} is not in: {text}");
         assert!(text.contains("ok     credentials") && text.contains("WRONG  async_orders: not opted in"), "{text}");
     }
 }

@@ -77,6 +77,45 @@ async fn each_language_takes_an_order_verified_and_once() {
     }
 }
 
+/// As Hookfast reads it: an IPv6 address, escaped characters, and sslmode, without which a client first asks for TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_part_of_the_database_url_is_read() {
+    let Ok(postgres) = tokio::net::TcpListener::bind("[::1]:0").await else { return };
+    let port = postgres.local_addr().expect("bound").port();
+    let url = format!("postgres://shop%40night:a%2Bb+c@[::1]:{port}/the%20shop?sslmode=disable");
+    for language in receivers() {
+        let receiver = Receiver::start(language, &url).await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+        let secret = standard_webhooks::parse_secret("it", HANDLER_SECRET).expect("a secret");
+        let headers = [
+            ("webhook-id", "by-hand"),
+            ("webhook-timestamp", &*now.to_string()),
+            ("webhook-signature", &*standard_webhooks::sign(&[secret], "by-hand", now, b"{}")),
+            ("hookfast-type", "airalo.low_data.90"),
+            ("content-length", "2"),
+        ];
+        let mut sender = tokio::net::TcpStream::connect(receiver.address).await.expect("the receiver listens");
+        sender.write_all(&raw(&headers, b"{}")).await.expect("sent");
+        let (mut client, _) = tokio::time::timeout(Duration::from_secs(15), postgres.accept())
+            .await
+            .unwrap_or_else(|_| panic!("{language} does not connect: {}", receiver.errors()))
+            .expect("a connection");
+        let mut length = [0; 4];
+        client.read_exact(&mut length).await.expect("a length");
+        let mut startup = vec![0; u32::from_be_bytes(length) as usize - 4];
+        client.read_exact(&mut startup).await.expect("a message");
+        let startup = String::from_utf8_lossy(&startup).into_owned();
+        for part in ["user\0shop@night\0", "database\0the shop\0"] {
+            assert!(startup.contains(part), "{language}: {part:?} is not in {startup:?}");
+        }
+        // A password in clear text is asked for.
+        client.write_all(b"R\0\0\0\x08\0\0\0\x03").await.expect("asked");
+        let mut password = [0; 11];
+        client.read_exact(&mut password).await.expect("a password");
+        assert_eq!(&password, b"p\0\0\0\x0aa+b+c\0", "{language}");
+    }
+}
+
 /// Hookfast sends again what the receiver could not do, so the receiver has to notice, and to connect again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_whose_connections_have_died_silently_takes_the_next_webhook() {

@@ -40,6 +40,44 @@ async fn check_refuses_what_serve_would_refuse() {
     assert!(said.contains("note   handlers: ") && !said.contains("there is no function"), "{said}");
 }
 
+/// Every delivery would fail, and use up its attempts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_the_role_may_not_execute_is_named_with_the_grant() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    let url = database.login("server", &[]).await;
+    let role: String = sqlx::query_scalar("SELECT 'server_of_' || current_database()")
+        .fetch_one(&mut connection)
+        .await
+        .expect("a name");
+    let mut run = async |statements: String| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.expect("done");
+    };
+    run(format!(
+        "GRANT ALL ON SCHEMA hookfast, hookfast_data TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA hookfast_data TO {role}; \
+         CREATE SCHEMA \"the shop\"; CREATE FUNCTION \"the shop\".books(event hookfast.event) RETURNS void LANGUAGE sql AS ''; \
+         REVOKE EXECUTE ON FUNCTION \"the shop\".books FROM PUBLIC"
+    ))
+    .await;
+    let config =
+        File::new(&format!("{AIRALO}[handlers.shop]\nkind = 'sql'\ntypes = ['*']\nfunction = '\"the shop\".books'\n"));
+    let addresses = [("HOOKFAST_LISTEN", "127.0.0.1:0"), ("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")];
+    let variables = [("DATABASE_URL", url.as_str()), SECRET, addresses[0], addresses[1]];
+    for grant in [
+        format!("GRANT USAGE ON SCHEMA \"the shop\" TO {role}"),
+        format!("GRANT EXECUTE ON FUNCTION \"the shop\".books(hookfast.event) TO {role}"),
+    ] {
+        let problem = "handler 'shop': this role may not execute \"the shop\".books(hookfast.event)";
+        let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
+        assert!(!passed && said.contains(&format!("WRONG  {problem}")) && said.contains(&grant), "{grant}: {said}");
+        let (served, said) = hookfast(&["serve", "--no-migrate", "--config", config.name()], &variables);
+        assert!(!served && said.contains(problem) && said.contains(&grant), "{grant}: {said}");
+        run(grant).await;
+    }
+    let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
+    assert!(!said.contains("handler 'shop': "), "{said}");
+}
+
 #[test]
 fn a_pattern_that_no_source_can_match_is_named() {
     let config = format!(

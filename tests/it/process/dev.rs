@@ -2,10 +2,17 @@
 
 use crate::support::{airalo::post, raw_http::Client, server::Server, wait_until};
 use hookfast::sources::airalo::sample;
+use nix::{
+    fcntl::OFlag,
+    pty::{grantpt, posix_openpt, ptsname_r, unlockpt},
+};
 use std::{
+    fs::OpenOptions,
+    io::{BufRead, BufReader},
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
     path::Path,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
 };
 use tokio::net::TcpStream;
 
@@ -42,6 +49,59 @@ async fn it_ends_with_its_postgres_however_it_ends_and_starts_again_on_what_is_l
     second.signal(nix::sys::signal::Signal::SIGINT);
     assert_eq!(second.ended().await.code(), Some(0));
     assert!(TcpStream::connect(database).await.is_err(), "Postgres ended before it did");
+}
+
+/// A process that prints on a terminal and not into our log; killed with the value.
+struct OnTerminal(Child);
+
+impl Drop for OnTerminal {
+    fn drop(&mut self) {
+        let _ = (self.0.kill(), self.0.wait());
+    }
+}
+
+/// With a configuration, SIGHUP reads it again; a closed terminal sends the same signal.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_reads_secrets_again_on_sighup_and_ends_when_its_terminal_is_closed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("mine.toml"), "[sources.own]\nkind = 'sql'\n").expect("written");
+    // No process that this or another test starts may keep it open.
+    let terminal = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("a terminal that can be opened");
+    let mut side = OpenOptions::new();
+    side.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+    let stream = || Stdio::from(side.open(ptsname_r(&terminal).expect("its name")).expect("its other side"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+    command.args(["dev", "--config", "mine.toml"]).current_dir(folder.path()).env_remove("DATABASE_URL");
+    command.env("HOOKFAST_LISTEN", "127.0.0.1:0").env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0").env("RUST_LOG", "info");
+    let process = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().expect("it starts");
+    let mut process = OnTerminal(process);
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(process.0.id()).expect("a pid"));
+    let hang_up = || nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).expect("it runs");
+
+    drop(command);
+    let mut screen = BufReader::new(terminal);
+    let mut shown = |text: &str| {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(screen.read_line(&mut line).expect("the terminal is open"), 0);
+        }
+    };
+    shown("ready");
+    let database = port(folder.path());
+    hang_up();
+    shown("configuration read again");
+    drop(screen);
+    hang_up();
+    let mut ended = None;
+    wait_until("its end", async || {
+        ended = process.0.try_wait().expect("it is ours");
+        ended.is_some()
+    })
+    .await;
+    assert_eq!(ended.expect("just seen").code(), Some(0), "nobody reads its log, and it ends in good order");
+    assert!(TcpStream::connect(database).await.is_err(), "its Postgres ended too");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,6 +191,32 @@ function = 'shop.on_webhook'
 ";
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_the_role_may_not_execute_is_waited_for_too() {
+    let (folder, database) = (Folder::new(), database().await);
+    fs::write(folder.path().join("mine.toml"), CONFIG).expect("written");
+    let url = database.login("server", &["hookfast"]).await;
+    database.login("keeper", &[]).await;
+    let mut connection = database.connect().await;
+    let name: String =
+        sqlx::query_scalar("SELECT current_database()").fetch_one(&mut connection).await.expect("a name");
+    let mut run = async |statements: String| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.expect("done");
+    };
+    run(format!(
+        "CREATE SCHEMA shop AUTHORIZATION keeper_of_{name}; GRANT USAGE ON SCHEMA shop TO PUBLIC; \
+         CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS ''; \
+         ALTER FUNCTION shop.on_webhook OWNER TO keeper_of_{name}; REVOKE EXECUTE ON FUNCTION shop.on_webhook FROM PUBLIC"
+    ))
+    .await;
+    let server = folder.dev(&["--config", "mine.toml"], &[("DATABASE_URL", &url)]).await;
+    let grant = format!("GRANT EXECUTE ON FUNCTION shop.on_webhook(hookfast.event) TO server_of_{name}");
+    server.logged(&format!("Have the owner of the function run: {grant}")).await;
+    run(grant).await;
+    server.logged("it is served from now on").await;
+    stop(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
     let folder = Folder::new();
     fs::write(folder.path().join("mine.toml"), CONFIG).expect("written");
@@ -210,6 +236,11 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
     let mut send = folder.command(&["send", "order.completed", "--source", "airalo"]);
     let sent = send.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
     assert!(text(&sent).contains("stored"), "it is taken meanwhile: {}", text(&sent));
+    let mut check = folder.command(&["check"]);
+    let checked = check.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
+    for part in ["ok     database: ", "handler 'books': there is no function shop.on_webhook"] {
+        assert!(text(&checked).contains(part), "{part} is not in: {}", text(&checked));
+    }
 
     let pool = sqlx::PgPool::connect(&folder.url()).await.expect("connections");
     sqlx::raw_sql(

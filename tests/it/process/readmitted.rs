@@ -139,6 +139,9 @@ async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_w
     server.ready().await;
     let pool = database.pool().await;
     send(server.ingress().await, request_signed_with("some secret of nobody's", &body(1))).await;
+    // It was answered 200, so its sender sees nothing wrong.
+    server.logged("requests were refused and none of them is stored as an event").await;
+    assert!(server.log().contains("wrong_signature"), "{}", server.log());
     let refused = sqlx::query("SELECT hookfast.release((SELECT quarantine_id FROM hookfast.quarantine), '')")
         .execute(&pool)
         .await;
@@ -149,6 +152,41 @@ async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_w
     let vouched = "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine' AND verified_by = 'operator:' || session_user AND idempotency_key LIKE 'order:%'";
     assert_eq!(count(&pool, vouched).await, 1);
     wait_until("its delivery", async || sink.requests() == 1).await;
+}
+
+/// Nothing genuine has to be sent for it: what was refused was genuine.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
+    let (database, sink, folder) = (database().await, Sink::start().await, tempfile::tempdir().expect("a folder"));
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "the secret of another account").expect("written");
+    let rejecting = config(&sink, &secret).replace("\"quarantine\"", "\"reject\"");
+    let server = Server::serve(database.url(), &rejecting, &[]);
+    server.ready().await;
+    let pool = database.pool().await;
+    let becomes = async |state: &'static str| {
+        wait_until(&format!("the source to be {state}"), async || {
+            let health = "SELECT state FROM hookfast.source_health WHERE source = 'airalo'";
+            sqlx::query_scalar::<_, String>(health).fetch_one(&pool).await.expect("a state") == state
+        })
+        .await;
+    };
+    let ingress = server.ingress().await;
+    for n in 0..4 {
+        assert_eq!(post(ingress, &body(n)).await.0, 401);
+    }
+    becomes("all_rejected").await;
+    wait_until("all four in quarantine", async || count(&pool, "SELECT count(*) FROM hookfast.quarantine").await == 4)
+        .await;
+    fs::write(&secret, AIRALO_SECRET).expect("written");
+    server.signal(Signal::SIGHUP);
+    server.logged("configuration read again").await;
+    execute(&pool, "SELECT hookfast.reverify('airalo', at_most => 4)").await;
+    nothing_is_asked(&pool).await;
+    becomes("ok").await;
+    let counted =
+        "SELECT sum(value)::bigint FROM hookfast_data.rollups WHERE subject = 'source:airalo' AND counter = 'stored'";
+    assert_eq!(count(&pool, counted).await, 4);
 }
 
 /// A signature that covers the time is judged as of when it came.
