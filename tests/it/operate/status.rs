@@ -245,7 +245,7 @@ async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
 
 /// As after the source was renamed or removed.
 #[tokio::test]
-async fn a_source_that_no_live_process_has_in_its_configuration_is_unconfigured_and_not_silent() {
+async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     let story = Story::new().await;
     story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql')").await;
     for source in ["source:airalo", "source:own"] {

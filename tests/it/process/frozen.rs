@@ -166,12 +166,12 @@ async fn a_frozen_lock_of_a_delivery_is_not_waited_for_as_long_as_its_handler() 
 
 /// The server holds the lock already, with the handler's time limit.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_whose_connection_froze_at_its_begin_holds_no_lock_as_long_as_its_handler() {
+async fn a_connection_that_froze_at_the_begin_holds_no_lock_as_long_as_its_handler() {
     a_frozen_answer_holds_up_no_delivery(b"plan_cache_mode = force_custom_plan", NOT_BEGUN).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_has_ended_on_the_server_is_not_waited_for_on_a_frozen_connection() {
+async fn a_frozen_answer_of_a_function_is_not_waited_for_as_long_as_its_handler() {
     a_frozen_answer_holds_up_no_delivery(b"hookfast: sql handler", "the connection to the database broke").await;
 }
 
