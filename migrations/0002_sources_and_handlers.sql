@@ -17,7 +17,8 @@ CREATE TABLE hookfast_data.sources (
     kind text NOT NULL,
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     secret_fields text[] NOT NULL DEFAULT '{}',
-    search_fields text[] NOT NULL DEFAULT '{}'
+    search_fields text[] NOT NULL DEFAULT '{}',
+    configured_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE hookfast_data.sources IS 'Who sends';
 COMMENT ON COLUMN hookfast_data.sources.id IS 'The small id that hot rows carry';
@@ -28,6 +29,8 @@ COMMENT ON COLUMN hookfast_data.sources.secret_fields IS
     'Members of the payload, at any depth and in lower case, that readers do not see';
 COMMENT ON COLUMN hookfast_data.sources.search_fields IS
     'Members of the payload, at any depth and in lower case, whose values find the event';
+COMMENT ON COLUMN hookfast_data.sources.configured_at IS
+    'When a live process last had it in its configuration, to the minute';
 
 CREATE TABLE hookfast_data.handlers (
     id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

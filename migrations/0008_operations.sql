@@ -107,7 +107,8 @@ CREATE TABLE hookfast_data.processes (
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     not_ready text,
-    handlers text[] NOT NULL DEFAULT '{}'
+    handlers text[] NOT NULL DEFAULT '{}',
+    sources text[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE hookfast_data.processes IS
     'The processes of Hookfast, each of which says every few seconds that it lives';
@@ -119,3 +120,4 @@ COMMENT ON COLUMN hookfast_data.processes.seen_at IS 'When it said so last';
 COMMENT ON COLUMN hookfast_data.processes.not_ready IS 'What it waits for; null where it is ready';
 COMMENT ON COLUMN hookfast_data.processes.handlers IS
     'The handlers of its configuration, if it has the role worker';
+COMMENT ON COLUMN hookfast_data.processes.sources IS 'The sources of its configuration';

@@ -132,6 +132,9 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     if let Some(sequences) = inspection.sequence_warning() {
         tracing::warn!(%database, "{sequences}");
     }
+    if let Some(objects) = &inspection.foreign_objects {
+        tracing::warn!(%database, "{}", objects.warning());
+    }
     // Not a warning: the private Postgres of `hookfast dev` has no other role.
     if let Some(superuser) = inspection.superuser_warning() {
         tracing::info!(%database, "{superuser}");

@@ -131,6 +131,7 @@ impl App {
         let ingress = ingress(&mut builder, sources, intake, evidence, &shared, &stop);
 
         let handlers = registration.handlers.iter().map(|handler| handler.name.to_string()).collect();
+        let configured = registration.sources.iter().map(|source| source.name.to_string()).collect();
         let opened = tokio::select! {
             opened = open(&registration) => opened?,
             () = stop.cancelled() => return Ok(()),
@@ -147,7 +148,7 @@ impl App {
             metrics: shared.metrics.clone(),
             heartbeats: shared.heartbeats.clone(),
             readiness: shared.readiness.clone(),
-            process: Process { holder: holder(), roles, handlers },
+            process: Process { holder: holder(), roles, handlers, sources: configured },
         };
         let maintenance = tokio::spawn(maintenance.run(ended.clone()));
         let announcer = tokio::spawn(shared.announcer.clone().run(database.clone()));

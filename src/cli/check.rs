@@ -166,6 +166,7 @@ fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
     findings.extend(inspection.problems().into_iter().map(Finding::Wrong));
     findings.extend(inspection.superuser_warning().map(|text| Finding::Warning(text.to_owned())));
     findings.extend(inspection.sequence_warning().map(Finding::Warning));
+    findings.extend(inspection.foreign_objects.as_ref().map(|objects| Finding::Warning(objects.warning())));
     findings.push(if inspection.synchronous_standby {
         Finding::Good("a commit waits for a synchronous standby: a 200 outlives a failover".into())
     } else {

@@ -91,12 +91,12 @@ impl SettlingTransaction {
     /// Calls a handler that is a function. Its exception is the outcome: tried again by the policy, or dead where it
     /// raises SQLSTATE HF001. What it did is undone when the transaction is rolled back.
     pub(crate) async fn call(&mut self, function: &SqlFunction, delivery: &Delivery) -> Outcome {
-        let called = sqlx::query(AssertSqlSafe(function.call.as_str()))
+        let call = sqlx::query(AssertSqlSafe(function.call.as_str()))
             .bind(delivery.event.id.0)
             .bind(delivery.id.0)
-            .bind(delivery.attempt)
-            .execute(self.connection())
-            .await;
+            .bind(delivery.attempt);
+        let (connection, process) = self.watched();
+        let called = process.watch(call.execute(connection)).await;
         match called {
             Ok(done) if done.rows_affected() == 1 => Outcome::Delivered,
             Ok(_) => Outcome::dead("the event is gone: its retention has passed"),

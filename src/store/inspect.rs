@@ -1,6 +1,11 @@
 //! How a database presents itself, and what of it would make Hookfast fail or break a promise.
 
-use super::{Database, Role, StoreError, connect::POOLED, error::within};
+use super::{
+    Database, Role, StoreError,
+    connect::POOLED,
+    error::within,
+    owner::{FOREIGN, OWNER_OUT_OF_REACH},
+};
 use sqlx::Row;
 
 /// A database as it presents itself.
@@ -18,6 +23,8 @@ pub struct Inspection {
     pub may_migrate: bool,
     /// The owner of the schemas, if this role does not have its rights.
     pub foreign_owner: Option<String>,
+    /// Objects in the schemas that do not belong to the schemas' owner.
+    pub foreign_objects: Option<ForeignObjects>,
     /// Whether this role is a superuser.
     pub superuser: bool,
     /// Settings of the server that would make a 200 a lie, by name.
@@ -89,6 +96,27 @@ impl Inspection {
     }
 }
 
+/// Objects in the schemas that do not belong to the schemas' owner.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ForeignObjects {
+    /// Who owns the schemas.
+    pub owner: String,
+    /// Who owns these objects.
+    pub owners: String,
+    /// The statements that give these objects to the owner of the schemas.
+    pub repair: String,
+}
+
+impl ForeignObjects {
+    /// What is wrong with that, and what to do about it.
+    pub fn warning(&self) -> String {
+        let Self { owner, owners, repair } = self;
+        format!(
+            "objects in the schemas belong to {owners}, and the schemas to {owner}: functions that run with the rights of {owner} cannot use these objects, and {owner} cannot migrate them. As a member of {owners} and {owner}, run: {repair}"
+        )
+    }
+}
+
 /// Both schemas, and whether this role has the rights of their owner.
 const INSPECT: &str = "WITH ours AS (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname IN ('hookfast', 'hookfast_data')) \
     SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS in_recovery, \
@@ -148,6 +176,8 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
     let run = async {
         let row = sqlx::query(INSPECT).fetch_one(&mut connection.inner).await?;
         let limits = sqlx::query(CONNECTION_LIMITS).fetch_one(&mut connection.inner).await?;
+        let out_of_reach = sqlx::query_scalar(OWNER_OUT_OF_REACH).fetch_optional(&mut connection.inner).await?;
+        let foreign_objects = sqlx::query_as(FOREIGN).fetch_optional(&mut connection.inner).await?;
         Ok(Inspection {
             connections: ConnectionLimits {
                 server: limits.try_get(0)?,
@@ -159,7 +189,8 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
             read_only: row.try_get("read_only")?,
             encoding: row.try_get("encoding")?,
             may_migrate: row.try_get("may_migrate")?,
-            foreign_owner: row.try_get("foreign_owner")?,
+            foreign_owner: row.try_get::<Option<String>, _>("foreign_owner")?.or(out_of_reach),
+            foreign_objects,
             superuser: row.try_get("superuser")?,
             not_durable: row.try_get("not_durable")?,
             synchronous_standby: row.try_get("synchronous_standby")?,

@@ -23,6 +23,7 @@ mod locks;
 mod migrate;
 mod notify;
 mod order;
+mod owner;
 mod partitions;
 mod parts;
 mod process;
@@ -60,7 +61,7 @@ pub use function::{ResolveError, SqlFunction};
 pub use index_events::EventIndexer;
 pub use indexes::ensure_indexes;
 pub use ingest::{IngestError, NewEvent};
-pub use inspect::{ConnectionLimits, Inspection, inspect};
+pub use inspect::{ConnectionLimits, ForeignObjects, Inspection, inspect};
 pub use lease::LeaseId;
 pub use migrate::{
     MigrateError, Migrated, Object, ObjectKind, Plan, Planned, Replaced, Schema, check_schema, drop_unreleased,

@@ -4,11 +4,21 @@ use super::{StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
 
 /// A retirement can be committed while a process is starting, which has read before that its handler is registered. Each
-/// process therefore repairs this for its own handlers, here and not at its start.
+/// process therefore repairs this for its own handlers, here and not at its start. Of several processes that have a source
+/// one writes that it is configured, once a minute.
 const ALIVE: &str = "WITH alive AS ( \
-        INSERT INTO hookfast_data.processes AS p (holder, roles, version, not_ready, handlers) VALUES ($1, $2, $3, $4, $5) \
+        INSERT INTO hookfast_data.processes AS p (holder, roles, version, not_ready, handlers, sources) \
+        VALUES ($1, $2, $3, $4, $5, $6) \
         ON CONFLICT (holder) DO UPDATE SET roles = excluded.roles, version = excluded.version, \
-            seen_at = clock_timestamp(), not_ready = excluded.not_ready, handlers = excluded.handlers \
+            seen_at = clock_timestamp(), not_ready = excluded.not_ready, handlers = excluded.handlers, \
+            sources = excluded.sources \
+    ), \
+    stale AS ( \
+        SELECT s.id FROM hookfast_data.sources s \
+        WHERE s.name = ANY ($6) AND s.configured_at < clock_timestamp() - interval '1 minute' FOR NO KEY UPDATE SKIP LOCKED \
+    ), \
+    configured AS ( \
+        UPDATE hookfast_data.sources s SET configured_at = clock_timestamp() FROM stale WHERE s.id = stale.id \
     ) \
     SELECT hookfast_data.unretire($5, $1)";
 
@@ -24,6 +34,8 @@ pub struct Process {
     pub roles: Vec<&'static str>,
     /// The handlers of its configuration, if it has the role worker.
     pub handlers: Vec<String>,
+    /// The sources of its configuration.
+    pub sources: Vec<String>,
 }
 
 impl Process {
@@ -37,7 +49,8 @@ impl Process {
             .bind(&self.roles)
             .bind(env!("CARGO_PKG_VERSION"))
             .bind(not_ready)
-            .bind(&self.handlers);
+            .bind(&self.handlers)
+            .bind(&self.sources);
         within(POOLED, "say that a process lives", alive.fetch_one(pool)).await
     }
 

@@ -1,9 +1,9 @@
-//! Statements that may take as long as the tables are large have no useful deadline. They are waited for as long as the
-//! server works on them.
+//! Statements that may take as long as the tables are large, or as a handler's function may, have no useful deadline. They
+//! are waited for as long as the server works on them.
 
 use super::{Database, Role, StoreError, connect::POOLED, error::within};
 use crate::throttle::throttled;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use std::{
     io,
     time::{Duration, Instant},
@@ -12,7 +12,7 @@ use std::{
 /// Even a server that works is given up after this long.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
-/// How often the server is asked, on a connection of its own.
+/// How often the server is asked, on another connection.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// For this long it may have nothing to do before its answer is taken for lost: between two statements it waits for us.
@@ -23,18 +23,21 @@ const OUT_OF_REACH: Duration = Duration::from_secs(60);
 
 const OURS: &str = "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()";
 
-/// Since when it waits for a statement; null while it works on one. No row if the process has ended.
+/// Since when it waits for a statement; null while it works on one. No row if the process has ended. Another process may get
+/// its number later, so it is identified also by its start, or by the beginning of its transaction.
 const STATE: &str = "SELECT CASE WHEN a.state LIKE 'idle%' THEN a.state_change::text END \
-    FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND a.backend_start::text = $2";
+    FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND $2 IN (a.backend_start::text, a.xact_start::text)";
 
 const END: &str = "SELECT pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
-    WHERE a.pid = $1 AND a.backend_start::text = $2";
+    WHERE a.pid = $1 AND $2 IN (a.backend_start::text, a.xact_start::text)";
 
 /// The server's process behind one of our connections.
 #[derive(Debug)]
 pub(super) struct ServerProcess {
-    database: Database,
+    /// The server is asked on a connection of this pool.
+    pool: PgPool,
     pid: i32,
+    /// When the process was started, or its transaction began.
     started: String,
 }
 
@@ -54,7 +57,12 @@ impl ServerProcess {
     pub(super) async fn behind(connection: &mut PgConnection, database: &Database) -> Result<Self, StoreError> {
         let ask = sqlx::query_as(OURS).fetch_one(connection);
         let (pid, started) = within(POOLED, "find the server's process", ask).await?;
-        Ok(Self { database: database.clone(), pid, started })
+        Ok(Self { pool: database.pool(Role::General, 1), pid, started })
+    }
+
+    /// The one that runs a transaction, by its number and the transaction's beginning.
+    pub(super) fn of_transaction(pool: PgPool, pid: i32, began: String) -> Self {
+        Self { pool, pid, started: began }
     }
 
     /// Waits for work on the connection, as long as the server does it. If the server has nothing to do, or cannot be
@@ -67,13 +75,15 @@ impl ServerProcess {
         statement: &'static str,
         work: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, StoreError> {
-        let watched = async {
-            tokio::select! {
-                ended = work => ended,
-                why = self.answer_lost() => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, why))),
-            }
-        };
-        within(LONGEST, statement, watched).await
+        within(LONGEST, statement, self.watch(work)).await
+    }
+
+    /// The same within a deadline that somebody else sets.
+    pub(super) async fn watch<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        tokio::select! {
+            ended = work => ended,
+            why = self.answer_lost() => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, why))),
+        }
     }
 
     async fn answer_lost(&self) -> &'static str {
@@ -109,23 +119,18 @@ impl ServerProcess {
     }
 
     /// If it is still there, and can be reached.
-    async fn end(&self) {
+    pub(super) async fn end(&self) {
         let ended: Result<Option<bool>, StoreError> = self.ask(END).await;
         if let Err(error) = ended {
             throttled!(warn, %error, pid = self.pid, "a server process that lost its connection was not ended");
         }
     }
 
-    /// On a new connection.
     async fn ask<T>(&self, question: &'static str) -> Result<Option<T>, StoreError>
     where
         T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
-        let mut connection = self.database.connect(Role::General).await?;
-        let limit = connection.deadline();
-        let ask = sqlx::query_scalar(question).bind(self.pid).bind(&self.started).fetch_optional(&mut connection.inner);
-        let answer = within(limit, "ask for the server's process", ask).await;
-        connection.close().await;
-        answer
+        let ask = sqlx::query_scalar(question).bind(self.pid).bind(&self.started).fetch_optional(&self.pool);
+        within(POOLED, "ask for the server's process", ask).await
     }
 }

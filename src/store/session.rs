@@ -3,6 +3,7 @@
 use super::{
     Database, Role,
     error::within,
+    server_process::ServerProcess,
     session_settings::{self, AFTERWARDS},
 };
 use crate::domain::Connections;
@@ -13,7 +14,7 @@ use sqlx::{
 use std::time::Duration;
 
 /// How long an attempt waits for a session, which includes connecting.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the reset of a session may take.
 const RESET_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,11 +47,13 @@ fn prepare_reset() -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
     pool: PgPool,
+    /// For questions about the server's processes behind the sessions.
+    questions: PgPool,
 }
 
 impl Sessions {
     /// At most `connections` sessions, opened when they are needed.
-    pub(crate) fn new(database: &Database, connections: Connections) -> Self {
+    pub(crate) fn new(database: &Database, questions: &PgPool, connections: Connections) -> Self {
         let pool = PgPoolOptions::new()
             .max_connections(connections.count())
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -72,7 +75,12 @@ impl Sessions {
             })
             .after_release(|connection, _| Box::pin(async { Ok(is_reset(connection).await) }))
             .connect_lazy_with(database.options(Role::Transaction));
-        Self { pool }
+        Self { pool, questions: questions.clone() }
+    }
+
+    /// The server's process that runs a transaction in one of the sessions.
+    pub(super) fn process(&self, pid: i32, began: String) -> ServerProcess {
+        ServerProcess::of_transaction(self.questions.clone(), pid, began)
     }
 
     pub(super) async fn acquire(&self) -> Result<Session, sqlx::Error> {

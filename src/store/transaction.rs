@@ -1,6 +1,13 @@
 //! The settling transaction: a handler's effects and the end of its delivery, committed together or not at all.
 
-use super::{Claim, Fault, Sessions, StoreError, error::within, settle::milliseconds};
+use super::{
+    Claim, Fault, Sessions, StoreError,
+    connect::MARGIN,
+    error::within,
+    server_process::ServerProcess,
+    session::{ACQUIRE_TIMEOUT, Session},
+    settle::milliseconds,
+};
 use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, Transaction};
 use std::time::{Duration, Instant};
@@ -15,16 +22,24 @@ pub struct SettlingTransaction {
     /// The server's time limit of each of its statements.
     limit: Duration,
     begun: Instant,
+    process: ServerProcess,
 }
 
-/// What the server's time limit does not cover: taking a session out of the pool, and COMMIT.
+/// How long the server may take to lock the delivery, and may hold that lock before the handler's own time limit is set. Only
+/// a settlement or an operator's transaction holds it; the handler's time does not run yet.
+const LOCK: Duration = Duration::from_secs(5);
+
+/// How long it takes at most to get a session and lock the delivery.
+const BEGIN: Duration = ACQUIRE_TIMEOUT.saturating_add(LOCK).saturating_add(MARGIN);
+
+/// What the server's time limit does not cover: COMMIT.
 const BEYOND_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long the server may take to roll back before the connection is dropped, which has it roll back as well.
 const ROLL_BACK: Duration = Duration::from_secs(5);
 
-/// Locks the delivery only where the claim still holds it.
-const FENCE: &str = "SELECT true FROM hookfast_data.outbox \
+/// Locks the delivery only where the claim still holds it. The server's process, and the beginning of its transaction.
+const FENCE: &str = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.now()::text FROM hookfast_data.outbox \
     WHERE handler_id = $1 AND id = $2 AND attempt = $3 AND locked_by = $4 FOR UPDATE";
 
 /// A look-up by a parameter inside a handler's function would otherwise be planned for every day there is.
@@ -43,14 +58,28 @@ impl SettlingTransaction {
     /// # Errors
     /// Where no session could be had, or none in which the delivery could be locked: nothing of the handler has run.
     pub(crate) async fn begin(sessions: &Sessions, claim: Claim, limit: Duration) -> Result<Option<Self>, StoreError> {
-        let run = async {
+        let locking = async {
             let mut session = sessions.acquire().await?;
-            let held = lock(session.connection(), claim, limit).await?;
-            // Only from here on does sqlx know of the transaction, and returns the session to the others at its end.
-            let inner = Transaction::begin(session.begun(), Some(CUSTOM_PLANS.into_sql_str())).await?;
-            Ok(held.then(|| Self { inner, claim, begun: Instant::now(), limit }))
+            let held = lock(session.connection(), claim).await?;
+            Ok((session, held.map(|(pid, began)| sessions.process(pid, began))))
         };
-        within(limit + BEYOND_LIMIT, "begin a settling transaction", run).await
+        let (session, process) = within(BEGIN, "lock a delivery", locking).await?;
+        // Only from here on does sqlx know of the transaction, and returns the session to the others at its end.
+        let begun = within(LOCK + MARGIN, "begin a settling transaction", begin(session, limit)).await;
+        let Some(process) = process else { return begun.map(|_| None) };
+        match begun {
+            Ok(inner) => Ok(Some(Self { inner, claim, begun: Instant::now(), limit, process })),
+            Err(error) => {
+                // It may have got the handler's limit, and would hold the delivery as long.
+                process.end().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The connection, and the server's process behind it.
+    pub(super) fn watched(&mut self) -> (&mut PgConnection, &ServerProcess) {
+        (&mut self.inner, &self.process)
     }
 
     /// The time it may take, where that is over.
@@ -70,7 +99,8 @@ impl SettlingTransaction {
     /// # Errors
     /// Where a statement failed. With [`Fault::Lost`] it is not known whether the commit took place; an outcome
     /// settled with the same claim afterwards is stale if it did.
-    pub(crate) async fn commit(mut self) -> Result<bool, StoreError> {
+    pub(crate) async fn commit(self) -> Result<bool, StoreError> {
+        let Self { mut inner, process, .. } = self;
         let run = async {
             let ended = sqlx::query(END)
                 .bind(self.claim.handler.0)
@@ -78,17 +108,17 @@ impl SettlingTransaction {
                 .bind(self.claim.attempt)
                 .bind(self.claim.lease.0)
                 .bind(milliseconds(self.begun.elapsed()))
-                .execute(&mut *self.inner)
+                .execute(&mut *inner)
                 .await?
                 .rows_affected();
             if ended == 0 {
-                self.inner.rollback().await?;
+                inner.rollback().await?;
                 return Ok(false);
             }
-            self.inner.commit().await?;
+            inner.commit().await?;
             Ok(true)
         };
-        within(self.limit + BEYOND_LIMIT, "commit a settling transaction", run).await
+        within(self.limit + BEYOND_LIMIT, "commit a settling transaction", process.watch(run)).await
     }
 
     /// Undoes everything the handler did.
@@ -110,20 +140,28 @@ impl SettlingTransaction {
     }
 }
 
-/// Begins, and locks the delivery; false where another has taken it over.
-async fn lock(connection: &mut PgConnection, claim: Claim, limit: Duration) -> Result<bool, sqlx::Error> {
-    let millis = milliseconds(limit).max(1);
+/// Begins, and locks the delivery; `None` if another has taken it over.
+async fn lock(connection: &mut PgConnection, claim: Claim) -> Result<Option<(i32, String)>, sqlx::Error> {
     // One round trip.
-    let begin = format!(
-        "BEGIN; SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}"
-    );
+    let begin = format!("BEGIN; {}", time_limits(LOCK));
     sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
-    let held: Option<bool> = sqlx::query_scalar(FENCE)
+    sqlx::query_as(FENCE)
         .bind(claim.handler.0)
         .bind(claim.delivery.0)
         .bind(claim.attempt)
         .bind(claim.lease.0)
         .fetch_optional(connection)
-        .await?;
-    Ok(held.is_some())
+        .await
+}
+
+/// Gives the transaction the handler's time limit.
+async fn begin(session: Session, limit: Duration) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let begin = format!("{CUSTOM_PLANS}; {}", time_limits(limit));
+    Transaction::begin(session.begun(), Some(AssertSqlSafe(begin).into_sql_str())).await
+}
+
+/// The server's limits in this transaction.
+fn time_limits(limit: Duration) -> String {
+    let millis = milliseconds(limit).max(1);
+    format!("SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}")
 }

@@ -9,6 +9,7 @@ use super::{
 use crate::domain::{Breaker, Connections, HandlerName, Order, PayloadFilter, Rate, RetryPolicy};
 use crate::handlers::{Attempt, TransactionalAttempt};
 use crate::store::{Database, HandlerId, Sessions, SqlFunction};
+use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, RwLock, Semaphore};
 
@@ -112,12 +113,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(served: Served, database: &Database) -> Self {
+    pub(super) fn new(served: Served, database: &Database, pool: &PgPool) -> Self {
         let Served { id, name, policy, runs } = served;
         let (executor, concurrency) = match runs {
             Runs::Plain(handler) => (Executor::Plain(handler), policy.concurrency.max(1)),
             Runs::InTransaction(handler) => {
-                let sessions = Sessions::new(database, policy.connections);
+                let sessions = Sessions::new(database, pool, policy.connections);
                 (Executor::InTransaction(handler, sessions), policy.connections.count() as usize)
             }
         };

@@ -108,7 +108,7 @@ pub(crate) struct WorkerSettings {
 pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> std::io::Result<()> {
     let WorkerSettings { database, pool, holder, handlers, metrics, heartbeats, readiness, wake, grace } = settings;
     let ordered = handlers.iter().map(|served| (served.id, served.policy.order.is_some())).collect();
-    let lanes: Vec<_> = handlers.into_iter().map(|served| Arc::new(Lane::new(served, &database))).collect();
+    let lanes: Vec<_> = handlers.into_iter().map(|served| Arc::new(Lane::new(served, &database, &pool))).collect();
     let keeper_stop = CancellationToken::new();
     let keeper = Keeper {
         database: database.clone(),

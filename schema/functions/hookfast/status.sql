@@ -15,14 +15,16 @@ BEGIN ATOMIC
         coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
     FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
     UNION ALL
-    SELECT 'source', s.source, CASE WHEN s.state = 'ok' AND NOT j.mostly_not_json THEN 'ok'
+    SELECT 'source', s.source, CASE WHEN s.state = 'unconfigured' OR s.state = 'ok' AND NOT j.mostly_not_json THEN 'ok'
             WHEN s.state IN ('ok', 'all_rejected') THEN 'warn' ELSE 'bad' END,
         CASE s.state WHEN 'ok' THEN '' ELSE s.state || ': ' END
             || CASE WHEN j.mostly_not_json THEN 'most bodies are not JSON, so their payload is null: choose '
                 'application/json in the sender''s settings; ' ELSE '' END
             || CASE s.state WHEN 'all_rejected' THEN 'the last '
                 || hookfast_data.counted(s.rejected_in_a_row, 'request was rejected', 'requests were rejected')
-                || ', and none was genuine since; ' ELSE '' END
+                || ', and none was genuine since; '
+                WHEN 'unconfigured' THEN 'no live process has had it since '
+                || to_char(s.configured_at, 'YYYY-MM-DD HH24:MI') || '; ' ELSE '' END
             || coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', '
             || s.last_hour || ' in the last hour'
             || coalesce(' (usually ' || s.usual_hour || ')', '') || CASE WHEN s.rejected_last_hour > 0

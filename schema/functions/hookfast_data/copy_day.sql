@@ -1,8 +1,9 @@
 -- Reads, and so locks out nobody: neither who settles a delivery of that day, nor who looks for an event in all days.
 -- The copies have no WAL; they are gone when this transaction ends, however it ends.
 CREATE OR REPLACE FUNCTION hookfast_data.copy_day(suffix text, lower uuid, upper uuid) RETURNS bigint
-    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
-    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET plan_cache_mode = force_custom_plan SET jit = off
+    SET search_path = pg_catalog, pg_temp SET debug_print_parse = off SET debug_print_rewritten = off
+    SET debug_print_plan = off AS $$
 DECLARE
     part text;
     stays bigint;

@@ -1,10 +1,11 @@
 -- The table first, then ATTACH, which locks out no reader and no writer; CREATE … PARTITION OF would make all ingest
 -- wait behind the oldest reader. Whether it is attached is read from the system caches, which show what another
 -- transaction has just committed whatever the isolation level. That its table exists is not enough: somebody may have
--- detached it.
+-- detached it. The table belongs to the owner of this function, whoever calls it: functions that run with the owner's
+-- rights use it.
 CREATE OR REPLACE FUNCTION hookfast_data.make_partition(parent text, partition text, lower uuid, upper uuid)
     RETURNS void
-    LANGUAGE plpgsql SET client_min_messages = error SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET client_min_messages = error SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM hookfast_data.lock('partitions');
     IF pg_partition_root(to_regclass('hookfast_data.' || partition)) IS NOT NULL THEN

@@ -49,6 +49,7 @@ BEGIN
                 'last_event_at', s.last_event_at, 'requests', s.rejected_in_a_row, 'since', s.rejected_since,
                 'rejects_by_reason', s.rejects_by_reason)
             FROM hookfast.source_health s WHERE s.rejected_in_a_row >= 3 AND s.kind <> 'hookfast'
+                AND s.state <> 'unconfigured'
                 AND s.rejected_until >= s.rejected_since + interval '15 minutes'
             UNION ALL
             SELECT 'hookfast.source.unrouted', u.source, jsonb_build_object('source', u.source,

@@ -7,6 +7,7 @@ SELECT
     p.seen_at,
     p.seen_at > statement_timestamp() - interval '20 seconds' AS alive,
     p.not_ready,
-    p.handlers
+    p.handlers,
+    p.sources
 FROM hookfast_data.processes p WHERE p.seen_at > statement_timestamp() - interval '1 day';
 COMMENT ON VIEW hookfast.processes IS 'The processes of the last day: their roles, and whether they live and are ready';

@@ -2,7 +2,11 @@ CREATE OR REPLACE VIEW hookfast.source_health AS
 SELECT
     s.name AS source,
     s.kind,
-    CASE WHEN c.rejected_15 >= 10 AND c.rejected_15 > c.stored_15 THEN 'rejecting'
+    CASE WHEN s.kind <> 'hookfast' AND s.configured_at < statement_timestamp() - interval '10 minutes'
+            -- While no process lives at all, nothing is known of the configuration.
+            AND EXISTS (SELECT FROM hookfast_data.processes p
+                WHERE p.seen_at > statement_timestamp() - interval '20 seconds') THEN 'unconfigured'
+        WHEN c.rejected_15 >= 10 AND c.rejected_15 > c.stored_15 THEN 'rejecting'
         WHEN c.last_event_at < statement_timestamp() - interval '10 minutes' AND c.usual_since_last >= 10 THEN 'silent'
         WHEN c.rejected_in_a_row >= 3 THEN 'all_rejected'
         ELSE 'ok' END AS state,
@@ -19,9 +23,11 @@ SELECT
     c.rejected_since,
     c.rejected_until,
     (SELECT coalesce(sum(r.value), 0)::bigint FROM hookfast_data.rollups r WHERE r.subject = 'source:' || s.name
-        AND r.counter = 'not_json' AND r.minute > statement_timestamp() - interval '1 hour') AS not_json_last_hour
+        AND r.counter = 'not_json' AND r.minute > statement_timestamp() - interval '1 hour') AS not_json_last_hour,
+    s.configured_at
 FROM hookfast_data.sources s CROSS JOIN LATERAL hookfast_data.source_counts(s.name) c;
 COMMENT ON VIEW hookfast.source_health IS
     'One row a source: ok, silent (at this time of the day ten or more are usual since the last), rejecting '
-    '(in 15 minutes ten and more, and most) or all_rejected (three or more, and none genuine since), with its last '
-    'event to the minute, and the last hour beside the usual one';
+    '(in 15 minutes ten and more, and most), all_rejected (three or more, and none genuine since) or unconfigured (no '
+    'live process has had it in its configuration for ten minutes), with its last event to the minute, and the last '
+    'hour beside the usual one';

@@ -57,6 +57,14 @@ pub enum MigrateError {
         "the database lacks migrations of this program, and the server only reads (a standby, or default_transaction_read_only); nothing was changed. Point DATABASE_URL at the primary, or wait until it is writable"
     )]
     ReadOnly,
+    /// There are migrations to apply, and what they create would belong to the wrong role.
+    #[error(
+        "the database lacks migrations of this program; its schemas belong to {owner}, and this role may not act as {owner}, so nothing was changed. Run `hookfast migrate` as {owner}, or GRANT {owner} TO this role"
+    )]
+    NotOwner {
+        /// Who owns the schemas.
+        owner: String,
+    },
     /// There are migrations to apply, and nobody may apply them here.
     #[error(
         "the database lacks migrations of this program; nothing was changed. Run `hookfast migrate`, or start without --no-migrate"

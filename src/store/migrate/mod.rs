@@ -17,7 +17,10 @@ pub use numbered::drop_unreleased;
 pub use objects::{Object, ObjectKind};
 pub use plan::{Plan, Planned, Replaced, plan, planned};
 
-use super::{Connection, Database, Role, connect::POOLED, error::within, server_process::ServerProcess};
+use super::{
+    Connection, Database, Role, connect::POOLED, error::within, owner::OWNER_OUT_OF_REACH,
+    server_process::ServerProcess,
+};
 use patience::Patience;
 use sqlx::{
     AssertSqlSafe, PgConnection,
@@ -130,9 +133,14 @@ async fn anything_pending(connection: &mut PgConnection, schema: &Schema) -> Res
 async fn may_write(connection: &mut PgConnection) -> Result<(), MigrateError> {
     let settings = "SELECT current_setting('transaction_read_only')::boolean, current_setting('server_encoding')";
     let (read_only, encoding): (bool, String) =
-        within(POOLED, "migrate", sqlx::query_as(settings).fetch_one(connection)).await?;
+        within(POOLED, "migrate", sqlx::query_as(settings).fetch_one(&mut *connection)).await?;
     if encoding != "UTF8" {
         return Err(MigrateError::Encoding { encoding });
     }
-    if read_only { Err(MigrateError::ReadOnly) } else { Ok(()) }
+    if read_only {
+        return Err(MigrateError::ReadOnly);
+    }
+    let out_of_reach = sqlx::query_scalar(OWNER_OUT_OF_REACH).fetch_optional(connection);
+    let out_of_reach: Option<String> = within(POOLED, "look for the owner of the schemas", out_of_reach).await?;
+    out_of_reach.map_or(Ok(()), |owner| Err(MigrateError::NotOwner { owner }))
 }

@@ -1,7 +1,13 @@
 //! The numbered migrations: tables, types and data.
 
 use super::{MigrateError, Schema};
-use crate::store::{Database, Role, connect::POOLED, error::within, server_process::ServerProcess};
+use crate::store::{
+    Database, Role,
+    connect::POOLED,
+    error::within,
+    owner::{ActingFor, act_as_owner, act_as_session_user},
+    server_process::ServerProcess,
+};
 use sqlx::{PgConnection, migrate::Migrator};
 use std::collections::HashMap;
 
@@ -34,12 +40,18 @@ pub(super) async fn apply(
     if pending(connection, schema).await?.is_empty() {
         return Ok(());
     }
-    within(POOLED, "create the schemas", create_schemas(connection)).await?;
     // Those of a newer program are missing here; check_schema decides about them.
     let mut migrator = Migrator { ignore_missing: true, locking: false, ..Migrator::DEFAULT };
     migrator.migrations = schema.migrations.clone().into();
     migrator.dangerous_set_table_name(TABLE);
-    let run = async { Ok(migrator.run_direct(None, connection, false).await) };
+    let run = async {
+        act_as_owner(&mut *connection, ActingFor::Session).await?;
+        create_schemas(&mut *connection).await?;
+        let migrated = migrator.run_direct(None, &mut *connection, false).await;
+        // Whoever waits for locks asks who holds them, which the owner may not see.
+        act_as_session_user(connection).await?;
+        Ok(migrated)
+    };
     Ok(server.wait("migrate", run).await??)
 }
 

@@ -4,7 +4,13 @@
 //! each build is recorded, and one that has been superseded runs on the other's functions and views.
 
 use super::{MigrateError, Object, Schema};
-use crate::store::{StoreError, connect::POOLED, error::within, server_process::ServerProcess};
+use crate::store::{
+    StoreError,
+    connect::POOLED,
+    error::within,
+    owner::{ActingFor, act_as_owner},
+    server_process::ServerProcess,
+};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 use std::collections::HashMap;
@@ -62,6 +68,7 @@ pub(super) async fn apply(
     }
     let replacing = async {
         let mut transaction = connection.begin().await?;
+        act_as_owner(&mut transaction, ActingFor::Transaction).await?;
         for object in &pending {
             if let Err(cause) = sqlx::raw_sql(AssertSqlSafe(object.definition)).execute(&mut *transaction).await {
                 transaction.rollback().await?;

@@ -1,6 +1,7 @@
 //! What the person on call reads in `status()`, in each situation that it must not call ok.
 
 use super::Story;
+use hookfast::store::Process;
 
 impl Story {
     /// The state and the text of a row.
@@ -26,7 +27,8 @@ impl Story {
         self.run("DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT hookfast_data.watch()").await;
         self.text(
             "SELECT coalesce(string_agg(concat_ws(' ', replace(type, 'hookfast.', ''), replace(payload->>'type', \
-                'hookfast.', ''), coalesce(payload->>'handler', payload->>'source')), ', ' ORDER BY type), 'nothing') \
+                'hookfast.', ''), coalesce(payload->>'handler', payload->>'source')), ', ' \
+                ORDER BY type, payload->>'source'), 'nothing') \
              FROM hookfast.news",
         )
         .await
@@ -239,4 +241,46 @@ async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
     story.counted("source:airalo", "not_json", 4, 1).await;
     begins(&story.status("source", "airalo").await, "warn | most bodies are not JSON");
     assert!(story.status("source", "airalo").await.contains("choose application/json in the sender's settings"));
+}
+
+/// As after the source was renamed or removed.
+#[tokio::test]
+async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
+    let story = Story::new().await;
+    story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql')").await;
+    for source in ["source:airalo", "source:own"] {
+        for day in 1..=14 {
+            story.counted(source, "stored", day * 24 * 60 + 30, 40).await;
+        }
+        story.counted(source, "stored", 120, 5).await;
+    }
+    assert_eq!(story.raised().await, "source.silent airalo, source.silent own");
+    let process = |number: u32, sources: &[&str]| Process {
+        holder: format!("host:{number}"),
+        roles: vec!["ingress"],
+        handlers: Vec::new(),
+        sources: sources.iter().map(ToString::to_string).collect(),
+    };
+    let (renamed, before) = (process(1, &["renamed"]), process(2, &["airalo", "own"]));
+    before.is_alive(&story.pool, None).await.expect("alive");
+    assert_eq!(story.text("SELECT sources FROM hookfast.processes").await, "{airalo,own}");
+    before.has_ended(&story.pool).await.expect("ended");
+    story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '9 minutes'").await;
+    renamed.is_alive(&story.pool, None).await.expect("alive");
+    begins(&story.status("source", "airalo").await, "bad | silent: ");
+
+    story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'").await;
+    assert_eq!(story.raised().await, "resolved source.silent airalo, resolved source.silent own");
+    for source in ["airalo", "own"] {
+        begins(&story.status("source", source).await, "ok | unconfigured: no live process has had it since ");
+    }
+    // Requests that it rejected before it was removed.
+    story.counted("source:airalo", "wrong_signature", 100, 20).await;
+    story.counted("source:airalo", "wrong_signature", 5, 20).await;
+    assert_eq!(story.raised().await, "nothing");
+
+    before.is_alive(&story.pool, None).await.expect("alive");
+    begins(&story.status("source", "own").await, "bad | silent: ");
+    story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'; DELETE FROM hookfast_data.processes").await;
+    begins(&story.status("source", "own").await, "bad | silent: ");
 }

@@ -106,21 +106,20 @@ async fn a_worker_alone_recovers_from_frozen_connections() {
     ends_on_sigterm(&mut worker).await;
 }
 
+/// A handler that writes what it has seen.
+const SEEN: &str = "CREATE SCHEMA shop; CREATE TABLE shop.seen (event uuid); \
+    CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS \
+    'INSERT INTO shop.seen VALUES ((event).event_id)'";
+const BOOKS: &str =
+    "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction = \"shop.on_webhook\"\ntimeout = \"2s\"";
+
 /// The server commits, and the answer never arrives: what the handler wrote is there once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() {
     let (database, sink) = (database().await, Sink::start().await);
     let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
-    sqlx::raw_sql(
-        "CREATE SCHEMA shop; CREATE TABLE shop.seen (event uuid); \
-         CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS \
-         'INSERT INTO shop.seen VALUES ((event).event_id)'",
-    )
-    .execute(&pool)
-    .await
-    .expect("a function");
-    let section = "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction = \"shop.on_webhook\"\ntimeout = \"2s\"";
-    let server = Server::serve(line.url(), &sink.config(section), &[]);
+    sqlx::raw_sql(SEEN).execute(&pool).await.expect("a function");
+    let server = Server::serve(line.url(), &sink.config(BOOKS), &[]);
     server.ready().await;
     let frozen = line.freeze_answer_to("hookfast transaction", b"COMMIT\0");
     assert_eq!(post(server.ingress().await, &order("commit", 1)).await.0, 200);
@@ -135,6 +134,50 @@ async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() 
     server.logged("a settlement came late").await;
     all_settled(&pool).await;
     assert!(seen(2).await);
+}
+
+/// As long as it takes to find out that the server does not work on a statement any more.
+const LONG_RECOVERY: Duration = Duration::from_secs(90);
+
+/// The connection of a handler that may take an hour dies silently at a statement: its delivery is run again long before.
+async fn a_frozen_answer_holds_up_no_delivery(statement: &[u8], logged: &str) {
+    let (database, sink) = (database().await, Sink::start().await);
+    let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
+    sqlx::raw_sql(SEEN).execute(&pool).await.expect("a function");
+    let server = Server::serve(line.url(), &sink.config(&BOOKS.replace("2s", "1h")), &[]);
+    server.ready().await;
+    let frozen = line.freeze_answer_to("hookfast transaction", statement);
+    assert_eq!(post(server.ingress().await, &order("long", 1)).await.0, 200);
+    frozen.await.expect("the statement was sent");
+    let ended = async || {
+        let query = "SELECT (SELECT count(*) FROM shop.seen) = 1 AND NOT EXISTS (SELECT FROM hookfast_data.outbox)";
+        sqlx::query_scalar(query).fetch_one(&pool).await.expect("an answer")
+    };
+    wait_until_within(LONG_RECOVERY, "its effects, once", ended).await;
+    wait_until_within(LONG_RECOVERY, logged, async || server.log().contains(logged)).await;
+}
+
+const NOT_BEGUN: &str = "a settling transaction could not begin";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_lock_of_a_delivery_is_not_waited_for_as_long_as_its_handler() {
+    a_frozen_answer_holds_up_no_delivery(b"FOR UPDATE", NOT_BEGUN).await;
+}
+
+/// The server holds the lock already, with the handler's time limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_froze_at_the_begin_holds_no_lock_as_long_as_its_handler() {
+    a_frozen_answer_holds_up_no_delivery(b"plan_cache_mode = force_custom_plan", NOT_BEGUN).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_answer_of_a_function_is_not_waited_for_as_long_as_its_handler() {
+    a_frozen_answer_holds_up_no_delivery(b"hookfast: sql handler", "the connection to the database broke").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_commit_is_not_waited_for_as_long_as_its_handler() {
+    a_frozen_answer_holds_up_no_delivery(b"COMMIT\0", "a settlement came late").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

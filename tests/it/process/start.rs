@@ -68,7 +68,7 @@ async fn a_start_names_handlers_that_no_configuration_has_and_discards_for_retir
     let pool = database.pool().await;
     let mut before = Server::serve(database.url(), &sink.config(""), &[]);
     before.ready().await;
-    let registered = "SELECT count(*) FROM hookfast.processes WHERE handlers = '{sink}'";
+    let registered = "SELECT count(*) FROM hookfast.processes WHERE handlers = '{sink}' AND sources = '{airalo}'";
     wait_until("the first heartbeat", async || count(&pool, registered).await == 1).await;
     // Another one in a rolling deployment: the first still has the handler.
     let renamed = sink.config("").replace("[handlers.sink]", "[handlers.renamed]");

@@ -11,7 +11,12 @@ const PENDING: &str = "SELECT count(*) FROM hookfast_data.outbox";
 const LOGGED: &str = "SELECT string_agg(what || ' ' || (details->>'why'), ', ' ORDER BY id) FROM hookfast_data.operator_log WHERE details ? 'why'";
 
 fn process() -> Process {
-    Process { holder: "host:1".to_owned(), roles: vec!["worker"], handlers: vec!["shop".to_owned()] }
+    Process {
+        holder: "host:1".to_owned(),
+        roles: vec!["worker"],
+        handlers: vec!["shop".to_owned()],
+        sources: Vec::new(),
+    }
 }
 
 #[tokio::test]

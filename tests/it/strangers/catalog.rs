@@ -42,6 +42,22 @@ async fn every_function_has_a_search_path_of_its_own_or_was_parsed_at_creation()
     assert_eq!(names(&mut connection, without).await, ["hookfast_data.as_jsonb"], "it does look");
 }
 
+/// Functions that run with the owner's rights use every table, so each table has to belong to the owner, whoever calls.
+#[tokio::test]
+async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    let creating = |definer: &str| {
+        format!(
+            "SELECT o.name FROM ours o JOIN pg_proc p USING (oid) \
+             WHERE o.prosrc ~ 'CREATE( UNLOGGED)? TABLE' AND {definer} p.prosecdef ORDER BY 1"
+        )
+    };
+    assert_eq!(names(&mut connection, &creating("NOT")).await, [""; 0]);
+    let found = names(&mut connection, &creating("")).await;
+    assert_eq!(found, ["hookfast_data.copy_day", "hookfast_data.make_partition"], "it does look");
+}
+
 /// A body that is text is parsed in the caller's session, where a backslash in a string may mean something else.
 #[tokio::test]
 async fn every_function_with_a_backslash_says_that_it_is_one() {

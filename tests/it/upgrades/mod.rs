@@ -3,6 +3,7 @@
 mod definitions;
 mod load;
 mod objects;
+mod owner;
 mod patience;
 mod plan;
 mod unreleased;
