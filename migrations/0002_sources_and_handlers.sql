@@ -1,15 +1,16 @@
 -- Sources and handlers: the small ids of hot rows, and what the routing joins with.
 
-CREATE TABLE hookfast_data.registry (
+CREATE TABLE hookfast_data.subscription_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL,
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE hookfast_data.registry IS 'The version of the subscriptions: an event records the one that routed it';
-COMMENT ON COLUMN hookfast_data.registry.only_row IS 'There is one row';
-COMMENT ON COLUMN hookfast_data.registry.version IS 'Rises with every change of a subscription';
-COMMENT ON COLUMN hookfast_data.registry.changed_at IS 'When it last rose';
-INSERT INTO hookfast_data.registry (version) VALUES (0);
+COMMENT ON TABLE hookfast_data.subscription_version IS
+    'The version of the subscriptions: an event records the one that routed it';
+COMMENT ON COLUMN hookfast_data.subscription_version.only_row IS 'There is one row';
+COMMENT ON COLUMN hookfast_data.subscription_version.version IS 'Rises with every change of a subscription';
+COMMENT ON COLUMN hookfast_data.subscription_version.changed_at IS 'When it last rose';
+INSERT INTO hookfast_data.subscription_version (version) VALUES (0);
 
 CREATE TABLE hookfast_data.sources (
     id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -38,7 +39,7 @@ CREATE TABLE hookfast_data.handlers (
     kind text NOT NULL,
     types text[] NOT NULL CHECK (cardinality(types) > 0),
     sources text[] CHECK (cardinality(sources) > 0),
-    tries smallint NOT NULL CHECK (tries BETWEEN 1 AND 1000),
+    max_attempts smallint NOT NULL CHECK (max_attempts BETWEEN 1 AND 1000),
     config_version bigint NOT NULL DEFAULT 0,
     registered_version integer NOT NULL,
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -48,7 +49,7 @@ CREATE TABLE hookfast_data.handlers (
         '{"delays_ms": [5000, 30000, 120000, 600000, 1800000, 3600000, 7200000, 14400000, 21600000, 43200000, '
             '64800000]}',
     ordered_by text[] CHECK (cardinality(ordered_by) > 0),
-    on_dead text NOT NULL DEFAULT 'skip' CHECK (on_dead IN ('skip', 'hold')),
+    on_dead text NOT NULL DEFAULT 'skip' CHECK (on_dead IN ('skip', 'block')),
     filter text CHECK (filter IS NULL OR filter::jsonpath IS NOT NULL),
     breaker_opened_at timestamptz,
     breaker_until timestamptz,
@@ -67,7 +68,7 @@ COMMENT ON COLUMN hookfast_data.handlers.name IS 'The name';
 COMMENT ON COLUMN hookfast_data.handlers.kind IS 'http, sql, airalo, pull, rust or transactional';
 COMMENT ON COLUMN hookfast_data.handlers.types IS 'The type patterns it subscribes to';
 COMMENT ON COLUMN hookfast_data.handlers.sources IS 'The sources it subscribes to; null is all';
-COMMENT ON COLUMN hookfast_data.handlers.tries IS 'How many tries a delivery gets';
+COMMENT ON COLUMN hookfast_data.handlers.max_attempts IS 'How many tries a delivery gets';
 COMMENT ON COLUMN hookfast_data.handlers.config_version IS
     'The version the configuration gave itself; an older one changes nothing';
 COMMENT ON COLUMN hookfast_data.handlers.registered_version IS

@@ -3,7 +3,7 @@
 CREATE TABLE hookfast_data.events (
     id uuid NOT NULL,
     source_id smallint NOT NULL,
-    registry_version integer NOT NULL,
+    subscription_version integer NOT NULL,
     received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     conflicts_with uuid,
     type text NOT NULL CHECK (type ~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$'),
@@ -20,13 +20,13 @@ CREATE TABLE hookfast_data.events (
 -- anybody waiting (src/store/indexes.rs).
 CREATE INDEX events_conflicts ON ONLY hookfast_data.events (id) WHERE conflicts_with IS NOT NULL;
 CREATE INDEX events_conflicting ON ONLY hookfast_data.events (conflicts_with) WHERE conflicts_with IS NOT NULL;
-CREATE INDEX events_news ON ONLY hookfast_data.events (id) WHERE origin = 'hookfast';
+CREATE INDEX events_alerts ON ONLY hookfast_data.events (id) WHERE origin = 'hookfast';
 COMMENT ON TABLE hookfast_data.events IS
     'One row for each thing that happened: appended, and updated only where an operator erases the payload';
 COMMENT ON COLUMN hookfast_data.events.id IS
     'UUID v7 by the database''s clock: primary key and partition key, so a day is a range of ids';
 COMMENT ON COLUMN hookfast_data.events.source_id IS 'Who sent it';
-COMMENT ON COLUMN hookfast_data.events.registry_version IS 'The version of the registry that routed it';
+COMMENT ON COLUMN hookfast_data.events.subscription_version IS 'The version of the registry that routed it';
 COMMENT ON COLUMN hookfast_data.events.received_at IS 'When it was stored, by the database''s clock';
 COMMENT ON COLUMN hookfast_data.events.conflicts_with IS 'The event that has the same key and other content';
 COMMENT ON COLUMN hookfast_data.events.type IS 'What it is, as the source classified it';

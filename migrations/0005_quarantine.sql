@@ -11,16 +11,16 @@ CREATE TABLE hookfast_data.quarantine (
     topic text,
     headers jsonb NOT NULL,
     body bytea NOT NULL,
-    answered boolean NOT NULL DEFAULT false,
+    responded_ok boolean NOT NULL DEFAULT false,
     whole_bytes bigint,
     body_sha256 bytea CHECK (octet_length(body_sha256) = 32),
-    asked text CHECK (asked IN ('reverify', 'release')),
-    asked_by text,
-    answer text,
+    requested_action text CHECK (requested_action IN ('reverify', 'approve')),
+    requested_by text,
+    last_result text,
     UNIQUE (source_id, digest),
-    CHECK ((asked IS NULL) = (asked_by IS NULL)),
+    CHECK ((requested_action IS NULL) = (requested_by IS NULL)),
     CHECK ((whole_bytes IS NULL) = (body_sha256 IS NULL)),
-    CHECK (whole_bytes IS NULL OR NOT answered AND asked IS NULL)
+    CHECK (whole_bytes IS NULL OR NOT responded_ok AND requested_action IS NULL)
 );
 COMMENT ON TABLE hookfast_data.quarantine IS 'Requests that failed verification, kept as evidence, bounded per source';
 COMMENT ON COLUMN hookfast_data.quarantine.id IS 'In order of arrival';
@@ -35,13 +35,13 @@ COMMENT ON COLUMN hookfast_data.quarantine.last_at IS 'When the last came';
 COMMENT ON COLUMN hookfast_data.quarantine.topic IS 'The last part of the URL';
 COMMENT ON COLUMN hookfast_data.quarantine.headers IS 'The first one''s headers';
 COMMENT ON COLUMN hookfast_data.quarantine.body IS 'The body exactly as received, or its beginning';
-COMMENT ON COLUMN hookfast_data.quarantine.answered IS
+COMMENT ON COLUMN hookfast_data.quarantine.responded_ok IS
     'Whether the sender got 200 and will not send it again: never evicted, with bounds of its own';
 COMMENT ON COLUMN hookfast_data.quarantine.whole_bytes IS
     'Where body is an excerpt, the length of all of it; such a request cannot be verified again';
 COMMENT ON COLUMN hookfast_data.quarantine.body_sha256 IS 'Where body is an excerpt, SHA-256 of all of it';
-COMMENT ON COLUMN hookfast_data.quarantine.asked IS
+COMMENT ON COLUMN hookfast_data.quarantine.requested_action IS
     'What an operator asked for and an ingress has not done yet: reverify (by the secrets of now) or release (on '
     'the operator''s word)';
-COMMENT ON COLUMN hookfast_data.quarantine.asked_by IS 'Who asked';
-COMMENT ON COLUMN hookfast_data.quarantine.answer IS 'Why the last verification failed; null where nobody asked';
+COMMENT ON COLUMN hookfast_data.quarantine.requested_by IS 'Who asked';
+COMMENT ON COLUMN hookfast_data.quarantine.last_result IS 'Why the last verification failed; null where nobody asked';

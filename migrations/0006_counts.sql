@@ -15,12 +15,13 @@ COMMENT ON COLUMN hookfast_data.rollups.counter IS 'What was counted';
 COMMENT ON COLUMN hookfast_data.rollups.value IS 'How many';
 
 -- What SQL clients do leaves its counts here, without two of them waiting for one row; workers add them up.
-CREATE UNLOGGED TABLE hookfast_data.counts (
+CREATE UNLOGGED TABLE hookfast_data.pending_counts (
     subject text NOT NULL,
     counter text NOT NULL,
     value bigint NOT NULL DEFAULT 1
 );
-COMMENT ON TABLE hookfast_data.counts IS 'Counts on their way into the rollups, from functions that clients call';
-COMMENT ON COLUMN hookfast_data.counts.subject IS 'As in the rollups';
-COMMENT ON COLUMN hookfast_data.counts.counter IS 'As in the rollups';
-COMMENT ON COLUMN hookfast_data.counts.value IS 'How many';
+COMMENT ON TABLE hookfast_data.pending_counts IS
+    'Counts on their way into the rollups, from functions that clients call';
+COMMENT ON COLUMN hookfast_data.pending_counts.subject IS 'As in the rollups';
+COMMENT ON COLUMN hookfast_data.pending_counts.counter IS 'As in the rollups';
+COMMENT ON COLUMN hookfast_data.pending_counts.value IS 'How many';

@@ -13,14 +13,14 @@ COMMENT ON COLUMN hookfast_data.search_terms.term IS
 COMMENT ON COLUMN hookfast_data.search_terms.event_id IS 'The event; the partition key';
 
 -- A row each, so that an alert never waits for whoever indexes.
-CREATE TABLE hookfast_data.digest (
+CREATE TABLE hookfast_data.event_cursors (
     reader text PRIMARY KEY CHECK (reader IN ('terms', 'conflicts')),
     upto uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE hookfast_data.digest IS 'How far new events have been read';
-COMMENT ON COLUMN hookfast_data.digest.reader IS 'For what: search terms, or alerts about conflicts';
-COMMENT ON COLUMN hookfast_data.digest.upto IS 'The last event that was read';
-INSERT INTO hookfast_data.digest (reader) VALUES ('terms'), ('conflicts');
+COMMENT ON TABLE hookfast_data.event_cursors IS 'How far new events have been read';
+COMMENT ON COLUMN hookfast_data.event_cursors.reader IS 'For what: search terms, or alerts about conflicts';
+COMMENT ON COLUMN hookfast_data.event_cursors.upto IS 'The last event that was read';
+INSERT INTO hookfast_data.event_cursors (reader) VALUES ('terms'), ('conflicts');
 
 -- One row a source; the newest job replaces the one before.
 CREATE TABLE hookfast_data.reindexes (

@@ -1,20 +1,20 @@
 -- Replays, holds, retention, live processes, and the log of what operators do.
 
-CREATE TABLE hookfast_data.operator_log (
+CREATE TABLE hookfast_data.audit_log (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    who text NOT NULL DEFAULT session_user,
-    what text NOT NULL,
-    subject text NOT NULL,
+    actor text NOT NULL DEFAULT session_user,
+    action text NOT NULL,
+    target text NOT NULL,
     details jsonb NOT NULL DEFAULT '{}'
 );
-COMMENT ON TABLE hookfast_data.operator_log IS 'What operators, and processes with the role worker, changed';
-COMMENT ON COLUMN hookfast_data.operator_log.id IS 'In order of insertion';
-COMMENT ON COLUMN hookfast_data.operator_log.at IS 'When';
-COMMENT ON COLUMN hookfast_data.operator_log.who IS 'The database user that asked for it';
-COMMENT ON COLUMN hookfast_data.operator_log.what IS 'The action, as handler.registered';
-COMMENT ON COLUMN hookfast_data.operator_log.subject IS 'What it was done to, as a handler''s name';
-COMMENT ON COLUMN hookfast_data.operator_log.details IS 'Why, and what changed';
+COMMENT ON TABLE hookfast_data.audit_log IS 'What operators, and processes with the role worker, changed';
+COMMENT ON COLUMN hookfast_data.audit_log.id IS 'In order of insertion';
+COMMENT ON COLUMN hookfast_data.audit_log.at IS 'When';
+COMMENT ON COLUMN hookfast_data.audit_log.actor IS 'The database user that asked for it';
+COMMENT ON COLUMN hookfast_data.audit_log.action IS 'The action, as handler.registered';
+COMMENT ON COLUMN hookfast_data.audit_log.target IS 'What it was done to, as a handler''s name';
+COMMENT ON COLUMN hookfast_data.audit_log.details IS 'Why, and what changed';
 
 CREATE TABLE hookfast_data.replays (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -23,16 +23,16 @@ CREATE TABLE hookfast_data.replays (
     source text,
     type text,
     payload text CHECK (payload IS NULL OR payload::jsonpath IS NOT NULL),
-    after_id uuid NOT NULL,
-    upto_id uuid NOT NULL,
+    cursor_id uuid NOT NULL,
+    end_id uuid NOT NULL,
     matching bigint NOT NULL,
     replayed bigint NOT NULL DEFAULT 0,
     per_second integer NOT NULL CHECK (per_second BETWEEN 1 AND 10000),
     new_webhook_id boolean NOT NULL,
-    asked_by text NOT NULL DEFAULT session_user,
+    requested_by text NOT NULL DEFAULT session_user,
     why text NOT NULL,
-    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    stepped_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_progress_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at timestamptz,
     waits_for xid8 NOT NULL DEFAULT pg_current_xact_id()
 ) WITH (fillfactor = 50);
@@ -44,32 +44,33 @@ COMMENT ON COLUMN hookfast_data.replays.source IS 'Only events of this source; n
 COMMENT ON COLUMN hookfast_data.replays.type IS 'Only events of this type pattern; null is all';
 COMMENT ON COLUMN hookfast_data.replays.payload IS
     'Only events whose payload meets this jsonpath predicate; null is all';
-COMMENT ON COLUMN hookfast_data.replays.after_id IS
+COMMENT ON COLUMN hookfast_data.replays.cursor_id IS
     'How far it has come: events after this one are still to be looked at';
-COMMENT ON COLUMN hookfast_data.replays.upto_id IS 'Where it ends: no event from this id on';
+COMMENT ON COLUMN hookfast_data.replays.end_id IS 'Where it ends: no event from this id on';
 COMMENT ON COLUMN hookfast_data.replays.matching IS 'How many events met the filter when it began';
 COMMENT ON COLUMN hookfast_data.replays.replayed IS 'How many deliveries it has made';
 COMMENT ON COLUMN hookfast_data.replays.per_second IS 'How many deliveries it makes a second at most';
 COMMENT ON COLUMN hookfast_data.replays.new_webhook_id IS 'Whether receivers see another webhook-id than the event''s';
-COMMENT ON COLUMN hookfast_data.replays.asked_by IS 'The database user that asked for it';
+COMMENT ON COLUMN hookfast_data.replays.requested_by IS 'The database user that asked for it';
 COMMENT ON COLUMN hookfast_data.replays.why IS 'Why';
-COMMENT ON COLUMN hookfast_data.replays.asked_at IS 'When';
-COMMENT ON COLUMN hookfast_data.replays.stepped_at IS 'When it last went on';
+COMMENT ON COLUMN hookfast_data.replays.requested_at IS 'When';
+COMMENT ON COLUMN hookfast_data.replays.last_progress_at IS 'When it last went on';
 COMMENT ON COLUMN hookfast_data.replays.ended_at IS 'When it was done or cancelled';
 COMMENT ON COLUMN hookfast_data.replays.waits_for IS
-    'It begins once every transaction with a smaller id has ended: one of them may store an event that it has to replay';
+    'It begins once every transaction with a smaller id has ended: one of them may store an event that it has to '
+    'replay';
 
-CREATE TABLE hookfast_data.holds (
+CREATE TABLE hookfast_data.retention_holds (
     event_id uuid PRIMARY KEY,
     why text NOT NULL,
     held_by text NOT NULL DEFAULT session_user,
     held_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE hookfast_data.holds IS 'Events that retention leaves alone because an operator said so';
-COMMENT ON COLUMN hookfast_data.holds.event_id IS 'The event';
-COMMENT ON COLUMN hookfast_data.holds.why IS 'Why';
-COMMENT ON COLUMN hookfast_data.holds.held_by IS 'The database user that asked for it';
-COMMENT ON COLUMN hookfast_data.holds.held_at IS 'When';
+COMMENT ON TABLE hookfast_data.retention_holds IS 'Events that retention leaves alone because an operator said so';
+COMMENT ON COLUMN hookfast_data.retention_holds.event_id IS 'The event';
+COMMENT ON COLUMN hookfast_data.retention_holds.why IS 'Why';
+COMMENT ON COLUMN hookfast_data.retention_holds.held_by IS 'The database user that asked for it';
+COMMENT ON COLUMN hookfast_data.retention_holds.held_at IS 'When';
 
 CREATE TABLE hookfast_data.acknowledgements (
     event_id uuid PRIMARY KEY,
@@ -101,7 +102,7 @@ VALUES ('events', interval '90 days'), ('keys', interval '1 day'), ('dead_letter
     ('rollups', interval '90 days');
 
 CREATE TABLE hookfast_data.processes (
-    holder text PRIMARY KEY,
+    owner text PRIMARY KEY,
     roles text[] NOT NULL,
     version text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -112,7 +113,7 @@ CREATE TABLE hookfast_data.processes (
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE hookfast_data.processes IS
     'The processes of Hookfast, each of which says every few seconds that it lives';
-COMMENT ON COLUMN hookfast_data.processes.holder IS 'Host and process';
+COMMENT ON COLUMN hookfast_data.processes.owner IS 'Host and process';
 COMMENT ON COLUMN hookfast_data.processes.roles IS 'ingress, worker or both';
 COMMENT ON COLUMN hookfast_data.processes.version IS 'The program''s version';
 COMMENT ON COLUMN hookfast_data.processes.started_at IS 'When it said so first';

@@ -1,25 +1,25 @@
 -- Hookfast's own events: source hookfast, stored and routed like any other, to handlers that name them.
 
-CREATE TABLE hookfast_data.conditions (
+CREATE TABLE hookfast_data.active_alerts (
     news text NOT NULL,
     subject text NOT NULL,
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (news, subject)
 );
-COMMENT ON TABLE hookfast_data.conditions IS
+COMMENT ON TABLE hookfast_data.active_alerts IS
     'What is wrong now and was told as news; it is told again only after it has been right';
-COMMENT ON COLUMN hookfast_data.conditions.news IS 'The type of the news';
-COMMENT ON COLUMN hookfast_data.conditions.subject IS 'The handler or source';
-COMMENT ON COLUMN hookfast_data.conditions.since IS 'Since when';
+COMMENT ON COLUMN hookfast_data.active_alerts.news IS 'The type of the news';
+COMMENT ON COLUMN hookfast_data.active_alerts.subject IS 'The handler or source';
+COMMENT ON COLUMN hookfast_data.active_alerts.since IS 'Since when';
 
-CREATE TABLE hookfast_data.news_types (
+CREATE TABLE hookfast_data.alert_types (
     type text PRIMARY KEY,
-    says text NOT NULL
+    message text NOT NULL
 );
-COMMENT ON TABLE hookfast_data.news_types IS 'The types of news. docs/RUNBOOK.md has a section for each';
-COMMENT ON COLUMN hookfast_data.news_types.type IS 'The event''s type';
-COMMENT ON COLUMN hookfast_data.news_types.says IS 'What it says';
-INSERT INTO hookfast_data.news_types VALUES
+COMMENT ON TABLE hookfast_data.alert_types IS 'The types of news. docs/RUNBOOK.md has a section for each';
+COMMENT ON COLUMN hookfast_data.alert_types.type IS 'The event''s type';
+COMMENT ON COLUMN hookfast_data.alert_types.message IS 'What it says';
+INSERT INTO hookfast_data.alert_types VALUES
     ('hookfast.delivery.dead', 'a delivery is a dead letter: one news each'),
     ('hookfast.handler.paused', 'a handler is paused, by an operator or since it answered 410'),
     ('hookfast.handler.opened', 'a handler''s circuit breaker is open: it is unavailable, and its deliveries wait'),

@@ -13,7 +13,7 @@ CREATE TYPE hookfast.event AS (
     payload jsonb,
     body bytea,
     delivery_id bigint,
-    attempt integer
+    attempt_number integer
 );
 COMMENT ON TYPE hookfast.event IS
     'What a sql handler is called with: an event, and which attempt at which delivery this is. payload is null '

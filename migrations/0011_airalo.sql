@@ -158,7 +158,7 @@ CREATE TABLE hookfast_data.airalo_expected (
     unknown_why text,
     check_at timestamptz,
     checks integer NOT NULL DEFAULT 0,
-    checked_says text,
+    last_check_result text,
     overdue_at timestamptz,
     UNIQUE (source_id, request_id)
 );
@@ -181,8 +181,8 @@ COMMENT ON COLUMN hookfast_data.airalo_expected.check_at IS
     'When it is looked for in Airalo''s list next; null once it is settled, infinity where it is looked for no '
     'more';
 COMMENT ON COLUMN hookfast_data.airalo_expected.checks IS 'How often it was looked for';
-COMMENT ON COLUMN hookfast_data.airalo_expected.checked_says IS 'What the last look found';
+COMMENT ON COLUMN hookfast_data.airalo_expected.last_check_result IS 'What the last look found';
 COMMENT ON COLUMN hookfast_data.airalo_expected.overdue_at IS 'When it was told that it is overdue';
 
-INSERT INTO hookfast_data.news_types VALUES
+INSERT INTO hookfast_data.alert_types VALUES
     ('airalo.order.overdue', 'the result of an order has not come in time, and Airalo''s list of orders has none');

@@ -111,7 +111,7 @@ impl Backlog {
         Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?.stop().await?;
         ensure_indexes(&database.url.parse()?).await?;
         let mut connection = database.connect().await?;
-        connection.execute("SELECT hookfast.pause('paused', 'it is away')").await?;
+        connection.execute("SELECT hookfast.pause_handler('paused', 'it is away')").await?;
         connection.close().await.map_err(Into::into)
     }
 
@@ -184,7 +184,7 @@ impl Backlog {
 
 async fn insert(connection: &mut PgConnection, handler: &str, from: u64, to: u64, rest: &str) -> anyhow::Result<()> {
     let statement = format!(
-        "INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, due_at, ordering_key) \
+        "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, due_at, ordering_key) \
          SELECT h.id, '01900000-0000-7000-8000-000000000000', 3, {rest} \
          FROM hookfast_data.handlers h, generate_series({from}, {to} - 1) i WHERE h.name = '{handler}'"
     );
@@ -196,7 +196,7 @@ async fn insert(connection: &mut PgConnection, handler: &str, from: u64, to: u64
 /// after the lease's end that was.
 async fn rescue(connection: &mut PgConnection, lease: i64) -> anyhow::Result<Duration> {
     let held = format!(
-        "INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, locked_by, attempt) \
+        "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, lease_id, attempt_number) \
          SELECT h.id, e.id, 3, {lease}, 1 FROM hookfast_data.handlers h, \
             (SELECT id FROM hookfast_data.events ORDER BY id DESC LIMIT {HELD}) e WHERE h.name = 'receiver'"
     );

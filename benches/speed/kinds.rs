@@ -100,10 +100,10 @@ impl Kinds {
             arguments.extend(["--receiver".to_owned(), receiver::start(None)?.to_string()]);
         }
         let server = Server::ourselves(&database.url, arguments).await?;
-        connection.execute("SELECT hookfast.pause('nothing', 'until there is a backlog')").await?;
+        connection.execute("SELECT hookfast.pause_handler('nothing', 'until there is a backlog')").await?;
         let backlog = self.fill(&server).await?;
         let meter = Meter::start(&server, postgres)?;
-        connection.execute("SELECT hookfast.resume('nothing')").await?;
+        connection.execute("SELECT hookfast.resume_handler('nothing')").await?;
         let completed = Arc::new(AtomicU64::new(0));
         let clients = self.clients(kind, &database, &completed);
         let (mut begun, started) = (None, Instant::now());

@@ -17,5 +17,5 @@ CREATE TABLE IF NOT EXISTS shop.alerts (
     alert bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     type text NOT NULL,
     request_id text,
-    says text
+    message text
 );

@@ -3,13 +3,13 @@
 
 pub mod client;
 pub mod emulator;
-mod place;
+mod order;
 mod reconcile;
 
 use crate::domain::rfc3339;
 use std::time::SystemTime;
 
-pub use place::{PlaceError, place_order, place_order_again};
+pub use order::{PlaceError, place_order, place_order_again};
 pub use reconcile::{Account, Finding, Found, Reconciler};
 
 /// A time as Airalo writes it: `YYYY-MM-DD HH:MM:SS`, UTC without saying so.

@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
 use crate::ingress::{Limits, QuarantineLimits, Source};
 use crate::store::{Database, InvalidUrl};
-use crate::worker::{HandlerPolicy, InTransaction, Runs};
+use crate::worker::{ExecutionMode, HandlerPolicy, InTransaction};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
@@ -51,21 +51,21 @@ impl Subscription {
 }
 
 #[derive(Clone)]
-pub(super) struct Declared {
+pub(super) struct HandlerDeclaration {
     pub(super) subscription: Subscription,
     pub(super) kind: &'static str,
-    pub(super) by: Processed,
+    pub(super) by: Execution,
 }
 
 /// Who runs the attempts.
 #[derive(Clone)]
-pub(super) enum Processed {
+pub(super) enum Execution {
     /// This process, with what is here.
-    Here(Runs),
+    InProcess(ExecutionMode),
     /// This process, by calling that Postgres function.
-    Function(String),
+    SqlFunction(String),
     /// Clients that claim and complete through SQL.
-    Clients,
+    Pull,
 }
 
 /// Declares a Hookfast, then [runs](Builder::build) it.
@@ -73,14 +73,14 @@ pub struct Builder {
     pub(super) database: Database,
     pub(super) sources: Vec<Source>,
     pub(super) sql_sources: Vec<(SourceName, PayloadFields)>,
-    pub(super) handlers: Vec<Declared>,
+    pub(super) handlers: Vec<HandlerDeclaration>,
     pub(super) ingress: Option<TcpListener>,
     pub(super) admin: Option<TcpListener>,
     pub(super) worker: bool,
     pub(super) limits: Limits,
-    pub(super) waiting: usize,
+    pub(super) queue_capacity: usize,
     pub(super) quarantine: QuarantineLimits,
-    pub(super) grace: Duration,
+    pub(super) shutdown_timeout: Duration,
     pub(super) retention: Option<Retention>,
     pub(super) migrate: bool,
     pub(super) wait_for_functions: bool,
@@ -107,9 +107,9 @@ impl Builder {
             admin: None,
             worker: true,
             limits: Limits::default(),
-            waiting: 2000,
+            queue_capacity: 2000,
             quarantine: QuarantineLimits::default(),
-            grace: Duration::from_secs(25),
+            shutdown_timeout: Duration::from_secs(25),
             retention: None,
             migrate: true,
             wait_for_functions: false,
@@ -131,14 +131,14 @@ impl Builder {
     /// Serves a handler in Rust: at least once.
     #[must_use]
     pub fn handler(self, subscription: Subscription, handler: impl Handler) -> Self {
-        self.declared(subscription, "rust", Processed::Here(Runs::Plain(Arc::new(RustHandler(handler)))))
+        self.declared(subscription, "rust", Execution::InProcess(ExecutionMode::Plain(Arc::new(RustHandler(handler)))))
     }
 
     /// Serves a handler in Rust whose effects commit together with the end of the delivery: exactly once.
     #[must_use]
     pub fn transactional_handler(self, subscription: Subscription, handler: impl TransactionalHandler) -> Self {
-        let runs = Runs::InTransaction(InTransaction::Rust(Arc::new(handler)));
-        self.declared(subscription, "transactional", Processed::Here(runs))
+        let runs = ExecutionMode::InTransaction(InTransaction::Rust(Arc::new(handler)));
+        self.declared(subscription, "transactional", Execution::InProcess(runs))
     }
 
     /// Serves a handler that is pushed to by HTTP: at least once. Unless its policy says otherwise it has the default
@@ -146,21 +146,21 @@ impl Builder {
     #[must_use]
     pub fn http_handler(self, mut subscription: Subscription, handler: Arc<HttpHandler>) -> Self {
         subscription.policy.breaker.get_or_insert_default();
-        self.declared(subscription, "http", Processed::Here(Runs::Plain(handler)))
+        self.declared(subscription, "http", Execution::InProcess(ExecutionMode::Plain(handler)))
     }
 
     /// Serves a handler that is a Postgres function, `function(event hookfast.event) RETURNS void`, called in the settling
     /// transaction: exactly once. Its name is written as in SQL, with its schema; it is looked up when this runs.
     #[must_use]
     pub fn sql_handler(self, subscription: Subscription, function: &str) -> Self {
-        self.declared(subscription, "sql", Processed::Function(function.to_owned()))
+        self.declared(subscription, "sql", Execution::SqlFunction(function.to_owned()))
     }
 
     /// Keeps `hookfast.airalo_orders`, `airalo_sims`, `airalo_low_data` and `airalo_credit`, in the settling transaction.
     /// It only gets events of sources of kind `airalo`, whatever the subscription says.
     #[must_use]
     pub fn airalo_handler(self, subscription: Subscription) -> Self {
-        self.declared(subscription, "airalo", Processed::Function("hookfast.airalo_project".to_owned()))
+        self.declared(subscription, "airalo", Execution::SqlFunction("hookfast.airalo_project_event".to_owned()))
     }
 
     /// Looks in this account's list of orders for results that are expected and do not come, where this process is a
@@ -175,7 +175,7 @@ impl Builder {
     /// (`hookfast.claim`, `hookfast.complete`): exactly once, where they complete inside the transaction of their work.
     #[must_use]
     pub fn pull_handler(self, subscription: Subscription) -> Self {
-        self.declared(subscription, "pull", Processed::Clients)
+        self.declared(subscription, "pull", Execution::Pull)
     }
 
     /// A source that applications feed by `hookfast.enqueue`, inside their own transactions. It has no address.
@@ -191,8 +191,8 @@ impl Builder {
         self
     }
 
-    fn declared(mut self, subscription: Subscription, kind: &'static str, by: Processed) -> Self {
-        self.handlers.push(Declared { subscription, kind, by });
+    fn declared(mut self, subscription: Subscription, kind: &'static str, by: Execution) -> Self {
+        self.handlers.push(HandlerDeclaration { subscription, kind, by });
         self
     }
 
@@ -226,8 +226,8 @@ impl Builder {
 
     /// How many requests may wait for the database; past them 503. Default 2,000.
     #[must_use]
-    pub fn waiting(mut self, waiting: usize) -> Self {
-        self.waiting = waiting.max(1);
+    pub fn queue_capacity(mut self, capacity: usize) -> Self {
+        self.queue_capacity = capacity.max(1);
         self
     }
 
@@ -240,8 +240,8 @@ impl Builder {
 
     /// How long what is in flight may take to finish at the end. Default 25 s.
     #[must_use]
-    pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
         self
     }
 

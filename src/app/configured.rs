@@ -57,9 +57,9 @@ impl Builder {
         let mut builder = Self::new(database_url)?
             .config_version(config.config_version)
             .limits(config.limits)
-            .waiting(config.waiting)
+            .queue_capacity(config.queue_capacity)
             .quarantine(config.quarantine)
-            .grace(config.grace)
+            .shutdown_timeout(config.shutdown_timeout)
             .retention(config.retention)
             .roles(config.roles.clone());
         let mut replaceable = Replaceable::default();

@@ -2,13 +2,13 @@
 
 use super::{
     Builder,
-    builder::{Declared, Processed},
+    builder::{Execution, HandlerDeclaration},
     open::POOL,
     run::WRITERS,
 };
 use crate::ingress;
 use crate::maintenance;
-use crate::worker::{self, Runs};
+use crate::worker::{self, ExecutionMode};
 
 /// Connections with one purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +35,11 @@ impl Builder {
     }
 }
 
-impl Declared {
+impl HandlerDeclaration {
     fn is_transactional(&self) -> bool {
         match &self.by {
-            Processed::Here(Runs::InTransaction(_)) | Processed::Function(_) => true,
-            Processed::Here(Runs::Plain(_)) | Processed::Clients => false,
+            Execution::InProcess(ExecutionMode::InTransaction(_)) | Execution::SqlFunction(_) => true,
+            Execution::InProcess(ExecutionMode::Plain(_)) | Execution::Pull => false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Builder,
-    builder::Processed,
+    builder::Execution,
     functions,
     observer::Counting,
     open::{Opened, Registration, open, problems},
@@ -13,7 +13,7 @@ use crate::airalo::Reconciler;
 use crate::domain::HandlerName;
 use crate::health::{Heartbeats, Readiness};
 use crate::ingress::{
-    GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineKeeper, Readmitter, Sources, WriterContext,
+    GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineWriter, Reverifier, Sources, WriterContext,
     Writers, group_commit, quarantine,
 };
 use crate::maintenance::{DATABASE, Maintenance};
@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::store::{
     Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError, SourceRegistration, StoreError,
 };
-use crate::worker::{self, Announcer, InTransaction, Runs, Served, Wake, WorkerSettings};
+use crate::worker::{self, Announcer, ExecutionMode, HandlerSpec, InTransaction, Wake, WorkerSettings};
 use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -96,7 +96,7 @@ impl App {
         problems(&registration(&self.builder, &self.sources)).await
     }
 
-    /// Runs until `stop` is cancelled, and then until what is in flight has ended or the grace time has passed.
+    /// ExecutionMode until `stop` is cancelled, and then until what is in flight has ended or the grace time has passed.
     ///
     /// It listens at once; until the database is there, webhooks are answered 503.
     ///
@@ -117,10 +117,10 @@ impl App {
             let admin = Admin { heartbeats, readiness, metrics: shared.metrics.registry() };
             tokio::spawn(admin.serve(listener, ended.clone()));
         }
-        let (intake, writers) = group_commit(builder.waiting);
+        let (intake, writers) = group_commit(builder.queue_capacity);
         let (evidence, keeper) = quarantine(builder.quarantine, shared.metrics.clone());
         let registration = registration(&builder, &sources);
-        let grace = builder.grace;
+        let shutdown_timeout = builder.shutdown_timeout;
         let roles = [(builder.ingress.is_some(), "ingress"), (builder.worker, "worker")];
         let roles = roles.into_iter().filter_map(|(has, role)| has.then_some(role)).collect();
         // The ingress holds the only senders of both queues: when it has ended, so do the writers.
@@ -162,8 +162,8 @@ impl App {
         }
         // A task that only waits does not panic, and nobody aborts it.
         let stopped = stopped.await.unwrap_or_else(|_| Instant::now());
-        let soon = || (Instant::now() + LAST_COMMITS).min(stopped + grace + LAST_COMMITS);
-        drain(ingress, stopped + grace).await;
+        let soon = || (Instant::now() + LAST_COMMITS).min(stopped + shutdown_timeout + LAST_COMMITS);
+        drain(ingress, stopped + shutdown_timeout).await;
         drain(writing, soon()).await;
         announcer.abort();
         ended.cancel();
@@ -180,7 +180,7 @@ async fn say_when_ready(database: Database, readiness: Readiness) {
     tracing::info!(%database, "ready");
 }
 
-/// Runs the worker until `stop` is cancelled. When a function that a handler waits for can be called, the worker ends in good order and starts
+/// ExecutionMode the worker until `stop` is cancelled. When a function that a handler waits for can be called, the worker ends in good order and starts
 /// again with its handler.
 async fn work(
     builder: &Builder,
@@ -222,7 +222,7 @@ fn registration(builder: &Builder, sources: &Sources) -> Registration {
         behind_after: declared.subscription.policy.behind_after,
     });
     let functions = builder.handlers.iter().filter_map(|declared| match &declared.by {
-        Processed::Function(name) => Some((declared.subscription.name.clone(), name.clone())),
+        Execution::SqlFunction(name) => Some((declared.subscription.name.clone(), name.clone())),
         _ => None,
     });
     let sql_sources = builder.sql_sources.iter().map(|(name, fields)| SourceRegistration {
@@ -263,7 +263,7 @@ fn ingress(
 fn write(
     database: Database,
     writers: Writers,
-    keeper: QuarantineKeeper,
+    keeper: QuarantineWriter,
     taken: Arc<Sources>,
     opened: &Opened,
     shared: &Shared,
@@ -283,7 +283,7 @@ fn write(
     };
     let (sources, heartbeats) = (opened.sources.clone(), shared.heartbeats.clone());
     let observer = Arc::new(Counting(shared.metrics.clone()));
-    let readmitter = Readmitter { pool: opened.pool.clone(), sources: taken, context: context.clone(), observer };
+    let readmitter = Reverifier { pool: opened.pool.clone(), sources: taken, context: context.clone(), observer };
     async move {
         tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources, heartbeats), readmitter.run(stop));
     }
@@ -307,13 +307,13 @@ fn worker_settings(builder: &Builder, database: Database, opened: &Opened, share
     let served = builder.handlers.iter().cloned().filter_map(|declared| {
         let (name, policy) = (declared.subscription.name, declared.subscription.policy);
         let runs = match declared.by {
-            Processed::Here(runs) => runs,
-            Processed::Function(_) => {
-                Runs::InTransaction(InTransaction::Function(opened.functions.get(&name)?.clone()))
+            Execution::InProcess(runs) => runs,
+            Execution::SqlFunction(_) => {
+                ExecutionMode::InTransaction(InTransaction::Function(opened.functions.get(&name)?.clone()))
             }
-            Processed::Clients => return None,
+            Execution::Pull => return None,
         };
-        Some(Served { id: *opened.handlers.get(&name)?, name, policy, runs })
+        Some(HandlerSpec { id: *opened.handlers.get(&name)?, name, policy, runs })
     });
     WorkerSettings {
         database,
@@ -324,7 +324,7 @@ fn worker_settings(builder: &Builder, database: Database, opened: &Opened, share
         heartbeats: shared.heartbeats.clone(),
         readiness: shared.readiness.clone(),
         wake: shared.wake.clone(),
-        grace: builder.grace,
+        shutdown_timeout: builder.shutdown_timeout,
     }
 }
 

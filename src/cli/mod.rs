@@ -73,10 +73,10 @@ enum Command {
     Storage(operate::Storage),
     /// How long what is kept, and what would go.
     Retention(operate::Retention),
-    /// What Hookfast has to say of itself: dead letters, paused handlers, silent sources and more.
-    News(operate::News),
-    /// What operators and processes changed.
-    Log(operate::Log),
+    /// Lists alerts: dead letters, paused handlers, silent sources and more.
+    Alerts(operate::Alerts),
+    /// Lists changes by operators and processes.
+    Audit(operate::Audit),
     /// Airalo's Partner API: opts in, orders, looks for what did not come; and a local Airalo to try it with.
     Airalo(airalo::Airalo),
     /// One screen: is intake safe, is work moving. Ends with 1 where something is bad.
@@ -126,8 +126,8 @@ pub async fn run() -> ExitCode {
         Command::Workers(workers) => workers.run().await,
         Command::Storage(storage) => storage.run().await,
         Command::Retention(retention) => retention.run().await,
-        Command::News(news) => news.run().await,
-        Command::Log(log) => log.run().await,
+        Command::Alerts(alerts) => alerts.run().await,
+        Command::Audit(audit) => audit.run().await,
         Command::Airalo(airalo) => airalo.run().await,
         Command::Status(status) => status.run().await,
         Command::Completions(completions) => completions.run(),

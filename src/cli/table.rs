@@ -9,8 +9,8 @@ const LEAST: usize = 8;
 const LEAST_WRAPPED: usize = 30;
 
 /// Columns that say why: they are wrapped, never cut.
-const WRAPPED: [&str; 9] =
-    ["says", "message", "why", "error", "last_error", "sample_error", "answer", "details", "not_ready"];
+const WRAPPED: [&str; 8] =
+    ["message", "why", "error", "last_error", "sample_error", "last_result", "details", "not_ready"];
 
 /// Rows as aligned columns under their names. `columns` are members of the rows; a column in which no row has anything
 /// is left out. Where there is a `width`, reasons are wrapped and other text is cut to fit into it; ids, times and
@@ -192,15 +192,15 @@ mod tests {
     fn on_a_terminal_reasons_are_wrapped_other_text_is_cut_and_ids_stay_whole() {
         let id = "01890a5d-ac96-774b-bcce-b302099a8057";
         let reason = "status 500: no stock, and 7 of 9 attempts failed in the last hour";
-        let wide = json!({"event_id": id, "says": reason, "type": "y".repeat(50)});
+        let wide = json!({"event_id": id, "message": reason, "type": "y".repeat(50)});
         for width in [80, 100, 120] {
-            let drawn = rows(std::slice::from_ref(&wide), &["event_id", "type", "says"], Some(width));
+            let drawn = rows(std::slice::from_ref(&wide), &["event_id", "type", "message"], Some(width));
             assert!(drawn.lines().all(|line| line.chars().count() <= width), "{drawn}");
             assert!(drawn.contains(id) && drawn.contains('…') == (width < 120), "{drawn}");
             let words: Vec<&str> = drawn.split_whitespace().collect();
             assert!(reason.split(' ').all(|word| words.contains(&word)), "a reason is whole: {drawn}");
         }
-        let narrow = rows(&[wide], &["event_id", "says"], Some(20));
+        let narrow = rows(&[wide], &["event_id", "message"], Some(20));
         assert!(narrow.contains(id) && narrow.contains("status 500: no"), "{narrow}");
         let word = json!({"error": "x".repeat(300)});
         let broken = rows(&[word], &["error"], Some(40));
@@ -210,8 +210,8 @@ mod tests {
 
     #[test]
     fn where_there_is_no_terminal_nothing_is_cut() {
-        let row = json!({"type": "y".repeat(300), "says": "one two ".repeat(100), "empty": "", "none": []});
-        let drawn = rows(std::slice::from_ref(&row), &["type", "says", "empty", "none"], None);
+        let row = json!({"type": "y".repeat(300), "message": "one two ".repeat(100), "empty": "", "none": []});
+        let drawn = rows(std::slice::from_ref(&row), &["type", "message", "empty", "none"], None);
         assert_eq!(drawn.lines().count(), 2);
         assert!(drawn.contains(&"y".repeat(300)) && !drawn.contains('…'), "{drawn}");
         assert!(!drawn.contains("empty") && !drawn.contains("none"), "columns of nothing are left out: {drawn}");

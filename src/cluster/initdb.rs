@@ -1,8 +1,8 @@
 //! Making the data directory: under a temporary name, renamed when it is complete.
 
 use super::binaries::Binaries;
+use super::data_dir::Place;
 use super::error::Doing;
-use super::place::Place;
 use super::{ClusterError, Durability, USER, files};
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::{self, File};

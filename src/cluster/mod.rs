@@ -8,12 +8,12 @@
 
 mod account;
 mod binaries;
+mod data_dir;
 mod error;
 pub(crate) mod files;
 mod initdb;
 mod lock;
 mod options;
-mod place;
 mod port;
 mod server;
 mod takeover;
@@ -23,9 +23,9 @@ pub use error::ClusterError;
 pub use options::{ClusterOptions, Durability, Home};
 
 use binaries::Binaries;
+use data_dir::Place;
 use error::Doing;
 use nix::sys::signal::Signal;
-use place::Place;
 use port::Port;
 use secrecy::{ExposeSecret, SecretString};
 use server::Server;

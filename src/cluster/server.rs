@@ -1,8 +1,8 @@
 //! One running Postgres: started, waited for, stopped.
 
 use super::binaries::Binaries;
+use super::data_dir::Place;
 use super::error::Doing;
-use super::place::Place;
 use super::port::Port;
 use super::takeover::{self, PidFile};
 use super::watcher::Watcher;

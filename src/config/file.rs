@@ -47,7 +47,7 @@ struct Ingress {
     connections: Option<usize>,
     bodies_in_flight: Option<String>,
     headers_in_flight: Option<String>,
-    waiting: Option<usize>,
+    queue_capacity: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]
@@ -61,7 +61,7 @@ struct Quarantine {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Worker {
-    grace: Option<String>,
+    shutdown_timeout: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -132,10 +132,14 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         sql_sources,
         handlers: file.handlers.iter().filter_map(|(name, h)| handler(name, h, &file.sources, &mut problems)).collect(),
         limits: limits(&file.ingress, &mut problems),
-        waiting: problems.positive("[ingress] waiting", file.ingress.waiting, WAITING),
+        queue_capacity: problems.positive("[ingress] queue_capacity", file.ingress.queue_capacity, WAITING),
         quarantine: quarantine(&file.quarantine, &mut problems),
         retention: retention(&file.retention, &mut problems),
-        grace: problems.duration("[worker] grace", file.worker.grace.as_deref(), GRACE),
+        shutdown_timeout: problems.duration(
+            "[worker] shutdown_timeout",
+            file.worker.shutdown_timeout.as_deref(),
+            GRACE,
+        ),
         roles: roles(&file.roles, &mut problems),
         fixed: fixed::digest(text),
     };

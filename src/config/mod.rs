@@ -36,13 +36,13 @@ pub struct Config {
     /// What the ingress takes at most.
     pub limits: Limits,
     /// How many requests may wait for the database.
-    pub waiting: usize,
+    pub queue_capacity: usize,
     /// What the quarantine takes at most.
     pub quarantine: QuarantineLimits,
     /// How long what is kept.
     pub retention: Retention,
     /// How long what is in flight may take to finish at the end.
-    pub grace: Duration,
+    pub shutdown_timeout: Duration,
     /// The database roles of people.
     pub roles: RoleNames,
     /// The digest of everything but the secrets' references and the headers, which may be replaced while it runs.

@@ -30,7 +30,7 @@ pub use fields::PayloadFields;
 pub use filter::{InvalidFilter, PayloadFilter};
 pub use identity::{Fingerprint, IdempotencyKey, Identity};
 pub use names::{EventType, HandlerName, InvalidName, RoleName, SourceName};
-pub use ordering::{OnDead, Order};
+pub use ordering::{OnDeadLetter, Order};
 pub(crate) use outcome::seconds;
 pub use outcome::{Outcome, Report};
 pub use pattern::{InvalidPattern, TypePattern};

@@ -4,20 +4,20 @@ use super::Pointer;
 
 /// What a dead letter does to its key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnDead {
+pub enum OnDeadLetter {
     /// The next of the key goes on.
     #[default]
     Skip,
     /// The key waits until somebody has decided about the dead letter.
-    Hold,
+    Block,
 }
 
-impl OnDead {
+impl OnDeadLetter {
     /// The word in the registry and the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Skip => "skip",
-            Self::Hold => "hold",
+            Self::Block => "block",
         }
     }
 }
@@ -29,5 +29,5 @@ pub struct Order {
     /// Where in the payload the key is.
     pub by: Pointer,
     /// What a dead letter does to its key.
-    pub on_dead: OnDead,
+    pub on_dead: OnDeadLetter,
 }

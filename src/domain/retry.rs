@@ -14,7 +14,7 @@ pub enum RetryPolicy {
         /// No delay is longer.
         max: Duration,
         /// How many tries in all.
-        tries: u16,
+        max_attempts: u16,
     },
 }
 
@@ -43,14 +43,14 @@ impl RetryPolicy {
             Self::Delays(delays) => delays.iter().max().copied().unwrap_or_default(),
             Self::Exponential { max, base, .. } => *base.max(max),
         };
-        if (1..=1000).contains(&self.tries()) && longest <= LONGEST { Ok(self) } else { Err(InvalidRetry) }
+        if (1..=1000).contains(&self.max_attempts()) && longest <= LONGEST { Ok(self) } else { Err(InvalidRetry) }
     }
 
     /// How many tries a delivery has in all.
-    pub fn tries(&self) -> usize {
+    pub fn max_attempts(&self) -> usize {
         match self {
             Self::Delays(delays) => delays.len() + 1,
-            Self::Exponential { tries, .. } => usize::from(*tries),
+            Self::Exponential { max_attempts, .. } => usize::from(*max_attempts),
         }
     }
 
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn the_default_is_the_documented_list() {
         let policy = RetryPolicy::default();
-        assert_eq!(policy.tries(), 12);
+        assert_eq!(policy.max_attempts(), 12);
         assert_eq!(policy.delay(1, 0.0), Duration::from_secs(5));
         assert_eq!(policy.delay(11, 0.0), Duration::from_secs(18 * 3600));
         assert_eq!(policy.delay(40, 0.0), Duration::from_secs(18 * 3600), "a budget raised by an operator goes on");
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_policy_without_a_try_is_refused() {
-        let none = RetryPolicy::Exponential { base: Duration::ZERO, max: Duration::ZERO, tries: 0 };
+        let none = RetryPolicy::Exponential { base: Duration::ZERO, max: Duration::ZERO, max_attempts: 0 };
         assert_eq!(none.check(), Err(InvalidRetry));
         assert!(RetryPolicy::Delays(vec![]).check().is_ok(), "one try and no second");
     }
@@ -101,7 +101,7 @@ mod tests {
         #[test]
         fn full_jitter_never_passes_the_maximum(n in 0usize..5000, random in 0.0f64..1.0) {
             let max = Duration::from_secs(60);
-            let policy = RetryPolicy::Exponential { base: Duration::from_secs(1), max, tries: 9 };
+            let policy = RetryPolicy::Exponential { base: Duration::from_secs(1), max, max_attempts: 9 };
             prop_assert!(policy.delay(n, random) <= max);
         }
     }

@@ -3,9 +3,9 @@
 use super::{
     Problem, Unserved,
     connection::{self, ConnectionLimits, Shared},
-    farewell::Farewells,
+    overload::OverloadResponder,
+    phase_timer::Watch,
     table::{Admission, ConnectionTable},
-    watch::Watch,
 };
 use crate::throttle::throttled;
 use axum::Router;
@@ -49,7 +49,7 @@ pub(crate) async fn serve(
     let cut = CancellationToken::new();
     let _cut_when_dropped = cut.clone().drop_guard();
     let (table, tracker) = (ConnectionTable::new(limits.connections), TaskTracker::new());
-    let shared = Arc::new(Shared { router, limits, farewells: Farewells::new(full), unserved, shutdown });
+    let shared = Arc::new(Shared { router, limits, farewells: OverloadResponder::new(full), unserved, shutdown });
     loop {
         let accepted = tokio::select! {
             biased;

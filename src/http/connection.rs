@@ -5,10 +5,10 @@
 
 use super::{
     Unserved,
-    farewell::{Farewells, Leave, PATIENCE},
+    overload::{Leave, OverloadResponder, PATIENCE},
+    phase_timer::{Phase, Watch},
     table::Entry,
-    watch::{Phase, Watch},
-    watched::{WatchedBody, WatchedStream},
+    timed_stream::{WatchedBody, WatchedStream},
 };
 use axum::{Router, body::Body, http::Request};
 use hyper::{body::Body as _, body::Incoming, server::conn::http1, service::service_fn};
@@ -62,7 +62,7 @@ impl Default for ConnectionLimits {
 pub(super) struct Shared<F> {
     pub(super) router: Router,
     pub(super) limits: ConnectionLimits,
-    pub(super) farewells: Farewells,
+    pub(super) farewells: OverloadResponder,
     /// Called for what no handler answers, with the beginning of the request's head.
     pub(super) unserved: F,
     pub(super) shutdown: CancellationToken,
@@ -149,7 +149,7 @@ pub(super) async fn run(stream: TcpStream, entry: Entry, shared: &Shared<impl Fn
 }
 
 /// Closes a connection whose last answer is written. If it loses its place to another one meanwhile, it needs a leave.
-async fn close(mut stream: TcpStream, watch: &Watch, leave: Option<Leave>, farewells: &Farewells) {
+async fn close(mut stream: TcpStream, watch: &Watch, leave: Option<Leave>, farewells: &OverloadResponder) {
     watch.closing();
     let mut lingering = pin!(linger(&mut stream));
     tokio::select! {

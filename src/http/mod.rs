@@ -6,21 +6,21 @@
 
 mod accept;
 mod connection;
-mod farewell;
+mod overload;
 mod pace;
+mod phase_timer;
 mod problem;
 mod table;
+mod timed_stream;
 mod unserved;
-mod watch;
-mod watched;
 
 pub(crate) use accept::serve;
 pub(crate) use connection::ConnectionLimits;
 pub(crate) use pace::Pace;
 pub(crate) use problem::Problem;
 pub(crate) use table::Rivals;
+pub(crate) use timed_stream::BodyError;
 pub(crate) use unserved::Unserved;
-pub(crate) use watched::BodyError;
 
 use axum::{
     http::{HeaderValue, header},

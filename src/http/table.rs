@@ -1,6 +1,6 @@
 //! The open connections, and which of them is closed when there is no room for all.
 
-use super::watch::Watch;
+use super::phase_timer::Watch;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

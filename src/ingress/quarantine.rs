@@ -115,7 +115,7 @@ pub struct Quarantine {
 }
 
 /// The other end of the queue.
-pub struct QuarantineKeeper {
+pub struct QuarantineWriter {
     queue: mpsc::Receiver<Waiting>,
     bytes: Arc<AtomicUsize>,
     limits: QuarantineLimits,
@@ -123,10 +123,10 @@ pub struct QuarantineKeeper {
 }
 
 /// A queue, and its other end.
-pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, QuarantineKeeper) {
+pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, QuarantineWriter) {
     let (sender, queue) = mpsc::channel(PLACES);
     let bytes = Arc::new(AtomicUsize::new(0));
-    let keeper = QuarantineKeeper { queue, bytes: bytes.clone(), limits, metrics: metrics.clone() };
+    let keeper = QuarantineWriter { queue, bytes: bytes.clone(), limits, metrics: metrics.clone() };
     (Quarantine { queue: sender, bytes, taken: Arc::default(), limits, metrics }, keeper)
 }
 
@@ -196,7 +196,7 @@ impl Bucket {
     }
 }
 
-impl QuarantineKeeper {
+impl QuarantineWriter {
     /// Keeps what comes until every sender is gone.
     pub async fn run(
         mut self,

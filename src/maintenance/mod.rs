@@ -1,7 +1,7 @@
 //! What has to be done now and then: partitions ahead, indexes, counts into the rollups, new events indexed, replays,
 //! news, retention. Each is a loop of its own, so that none waits for another or fails with it.
 
-mod chores;
+mod periodic;
 mod retention;
 
 use crate::health::{Heartbeats, Readiness};
@@ -57,11 +57,11 @@ impl Maintenance {
     pub(crate) async fn run(self, stop: CancellationToken) {
         tokio::join!(
             self.keep_up(&stop),
-            chores::index(&self, &stop),
-            chores::alerts(&self, &stop),
-            chores::replays(&self, &stop),
-            chores::retired(&self, &stop),
-            chores::watch(&self, &stop),
+            periodic::index(&self, &stop),
+            periodic::alerts(&self, &stop),
+            periodic::replays(&self, &stop),
+            periodic::retired(&self, &stop),
+            periodic::watch(&self, &stop),
             retention::run(&self, &stop),
             stop.run_until_cancelled(keep_indexes(&self.database))
         );

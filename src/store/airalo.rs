@@ -14,7 +14,7 @@ use std::{
 type Query<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 const TAKE_DUE: &str = "SELECT id, source, request_id, description, floor(extract(epoch FROM placed_at) * 1000000)::bigint AS placed_at \
-    FROM hookfast_data.airalo_take_due($1, $2)";
+    FROM hookfast_data.airalo_claim_due_checks($1, $2)";
 const ALL_DUE: &str = "UPDATE hookfast_data.airalo_expected e SET check_at = clock_timestamp() FROM hookfast_data.sources s \
     WHERE s.id = e.source_id AND s.name = $1 AND e.check_at IS NOT NULL";
 
@@ -132,7 +132,7 @@ pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreEr
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(), StoreError> {
-    let statement = sqlx::query("SELECT hookfast_data.airalo_missing($1, $2)").bind(order).bind(says);
+    let statement = sqlx::query("SELECT hookfast_data.airalo_mark_missing($1, $2)").bind(order).bind(says);
     within(POOLED, "tell that an order is overdue", statement.execute(pool)).await.map(drop)
 }
 
@@ -190,7 +190,7 @@ pub async fn order_is_sent_again(
 }
 
 fn place<'q>(source: &'q str, description: &'q str, expected_within: Duration, again: bool) -> Query<'q> {
-    sqlx::query("SELECT hookfast_data.airalo_place($1, $2, $3 * interval '1 millisecond', $4)")
+    sqlx::query("SELECT hookfast_data.airalo_record_sending($1, $2, $3 * interval '1 millisecond', $4)")
         .bind(source)
         .bind(description)
         .bind(interval_millis(expected_within))
@@ -202,7 +202,7 @@ fn place<'q>(source: &'q str, description: &'q str, expected_within: Duration, a
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn order_was_placed(pool: &PgPool, order: i64, request_id: &str) -> Result<(), StoreError> {
-    let statement = sqlx::query("SELECT hookfast_data.airalo_placed($1, $2)").bind(order).bind(request_id);
+    let statement = sqlx::query("SELECT hookfast_data.airalo_record_placed($1, $2)").bind(order).bind(request_id);
     within(POOLED, "write down that an order was taken", statement.execute(pool)).await.map(drop)
 }
 

@@ -1,6 +1,6 @@
 //! Claiming: a batch of one handler's deliveries, under a lease.
 
-use super::{Connection, Floors, HandlerId, LeaseId, StoreError, connect::POOLED, error::within, floor::Seen};
+use super::{Connection, HandlerId, LeaseId, StoreError, Watermarks, connect::POOLED, error::within, watermark::Seen};
 use crate::domain::{Delivery, DeliveryId, Event, EventId, HandlerName, PayloadFilter};
 use crate::throttle::throttled;
 use bytes::Bytes;
@@ -54,7 +54,7 @@ pub struct Claimed {
     /// Its token.
     pub claim: Claim,
     /// How many more tries may fail, this one included.
-    pub tries_left: i16,
+    pub attempts_left: i16,
     /// How often it was lost with its worker.
     pub lost: i16,
     /// What it keeps order with, where its handler asks for that.
@@ -83,14 +83,14 @@ pub struct Batch {
     /// The deliveries, now held under the lease.
     pub claimed: Vec<Claimed>,
     /// Which lanes were cut off by their limits.
-    pub cut: Cut,
+    pub cut: Truncated,
     /// Whether there may be more at once.
     pub more: bool,
 }
 
 /// Which lanes had more than a claim's limits allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cut {
+pub struct Truncated {
     /// Straight from ingest.
     pub fresh: bool,
     /// Everything late.
@@ -99,7 +99,7 @@ pub struct Cut {
 
 struct Row0 {
     claim: Claim,
-    tries_left: i16,
+    attempts_left: i16,
     lost: i16,
     ordering_key: Option<Arc<str>>,
     event_id: EventId,
@@ -119,7 +119,7 @@ impl Connection {
         handler: (HandlerId, &HandlerName),
         lease: LeaseId,
         limits: ClaimLimits,
-        floors: &mut Floors,
+        floors: &mut Watermarks,
         filter: Option<&PayloadFilter>,
     ) -> Result<Batch, StoreError> {
         let now = Instant::now();
@@ -155,7 +155,7 @@ impl Connection {
                 floors.saw_due(earliest, latest);
             }
         }
-        let cut = Cut { fresh: short && limits.fresh > 0, due: limits.due > 0 && due().count() >= limits.due };
+        let cut = Truncated { fresh: short && limits.fresh > 0, due: limits.due > 0 && due().count() >= limits.due };
         let claimed = self.with_events(taken, handler.1, filter).await?;
         Ok(Batch { claimed, cut, more: cut.fresh || cut.due })
     }
@@ -214,7 +214,7 @@ impl Connection {
                 let found = events.get(&t.event_id);
                 Claimed {
                     claim: t.claim,
-                    tries_left: t.tries_left,
+                    attempts_left: t.attempts_left,
                     lost: t.lost,
                     ordering_key: t.ordering_key,
                     event_id: t.event_id,
@@ -298,10 +298,10 @@ type Read = (Scan, Option<Row0>);
 fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read, sqlx::Error> {
     let scan = Scan { xmin: row.try_get("xmin")?, own_xid: row.try_get("own_xid")?, looked: row.try_get("looked")? };
     let Some(id) = row.try_get::<Option<i64>, _>("id")? else { return Ok((scan, None)) };
-    let claim = Claim { handler, delivery: DeliveryId(id), attempt: row.try_get("attempt")?, lease };
+    let claim = Claim { handler, delivery: DeliveryId(id), attempt: row.try_get("attempt_number")?, lease };
     let claimed = Row0 {
         claim,
-        tries_left: row.try_get("tries_left")?,
+        attempts_left: row.try_get("attempts_left")?,
         lost: row.try_get("lost")?,
         ordering_key: row.try_get::<Option<&str>, _>("ordering_key")?.map(Arc::from),
         event_id: EventId(row.try_get("event_id")?),

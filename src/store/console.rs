@@ -178,12 +178,12 @@ impl List {
 
     /// Only events whose id is of this time or later, which reads no other day.
     pub fn ids_from(self, column: &'static str, time: Option<Bind>) -> Self {
-        self.and(time, |place| format!("v.{column} >= hookfast.id_at{place}"))
+        self.and(time, |place| format!("v.{column} >= hookfast.event_id_at{place}"))
     }
 
     /// Only events whose id is of a time before.
     pub fn ids_below(self, column: &'static str, time: Option<Bind>) -> Self {
-        self.and(time, |place| format!("v.{column} < hookfast.id_at{place}"))
+        self.and(time, |place| format!("v.{column} < hookfast.event_id_at{place}"))
     }
 
     /// Only where a column is of a type: `airalo.order.completed`, `airalo.*` or `*`, as handlers subscribe.

@@ -27,7 +27,7 @@ const NEXT_OLDER: &str = "SELECT id, search_fields, body, source_id FROM hookfas
 const ADD: &str = "INSERT INTO hookfast_data.search_terms (term, event_id) \
     SELECT term, id FROM unnest($1::text[], $2::uuid[]) AS t (term, id) ON CONFLICT DO NOTHING";
 
-const GO_ON: &str = "UPDATE hookfast_data.digest SET upto = $1 WHERE reader = 'terms'";
+const GO_ON: &str = "UPDATE hookfast_data.event_cursors SET upto = $1 WHERE reader = 'terms'";
 const GO_ON_OLDER: &str =
     "UPDATE hookfast_data.reindexes SET cursor_id = $1, events_read = events_read + $2 WHERE source_id = $3";
 
@@ -89,8 +89,8 @@ impl EventIndexer {
     async fn pass_over(&self, pool: &PgPool, error: StoreError) -> Result<(), StoreError> {
         let why = format!("SQLSTATE {}", error.sqlstate().unwrap_or_default());
         let passing = sqlx::query_scalar(match self.reads {
-            Reads::New => "SELECT hookfast_data.pass_over_event($1)",
-            Reads::Older => "SELECT hookfast_data.pass_over_older_event($1)",
+            Reads::New => "SELECT hookfast_data.skip_event($1)",
+            Reads::Older => "SELECT hookfast_data.skip_older_event($1)",
         });
         let event: Option<Uuid> = within(POOLED, "pass over an event", passing.bind(why).fetch_one(pool)).await?;
         if let Some(event) = event {

@@ -29,8 +29,8 @@ pub(super) const INDEXES: [(&str, &str); 9] = [
     ("dead_letters_news", "dead_letters (delivery_id) WHERE NOT announced"),
     ("idempotency_keys_expiry", "idempotency_keys (expires_at) WHERE expires_at IS NOT NULL"),
     ("rollups_subject", "rollups (subject, counter, minute)"),
-    ("operator_log_subject", "operator_log (subject, at)"),
-    ("quarantine_asked", "quarantine (id) WHERE asked IS NOT NULL"),
+    ("audit_log_target", "audit_log (target, at)"),
+    ("quarantine_requested", "quarantine (id) WHERE requested_action IS NOT NULL"),
 ];
 
 /// Each partitioned index that a migration made on the parent alone: table, the end of its pieces' names, what a piece
@@ -38,7 +38,7 @@ pub(super) const INDEXES: [(&str, &str); 9] = [
 pub(super) const PARTITIONED: [(&str, &str, &str); 4] = [
     ("events", "conflicts", "(id) WHERE conflicts_with IS NOT NULL"),
     ("events", "conflicting", "(conflicts_with) WHERE conflicts_with IS NOT NULL"),
-    ("events", "news", "(id) WHERE origin = 'hookfast'"),
+    ("events", "alerts", "(id) WHERE origin = 'hookfast'"),
     ("attempts", "failed", "(finished_at) WHERE outcome IN ('retry', 'dead', 'lost')"),
 ];
 

@@ -1,7 +1,7 @@
 //! Group commit: strangers' requests in one statement, each with an answer of its own.
 
 use super::{
-    Connection, Fault, SourceId, StoreError, clock::interval_millis, error::within, parts::Group, rounds::Rounds,
+    Connection, Fault, SourceId, StoreError, bisect::Group, clock::interval_millis, error::within, rounds::Rounds,
 };
 use crate::domain::{EventId, EventType, Fingerprint, IdempotencyKey, Origin, Receipt, StorableText, Verdict};
 use crate::throttle::throttled;
@@ -14,7 +14,7 @@ const INGEST_LINKED: &str = concat!(include_str!("sql/ingest_linked.sql"), inclu
 
 /// Inserts an event and takes it back. Nothing of it is left but a dead row.
 const TRIAL: &str = "/* hookfast: try to store an event */ BEGIN; \
-    INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+    INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
     SELECT hookfast_data.new_event_id(), min(s.id), 0, 'hookfast.trial', 'hookfast', 'trial', '{}', '' \
     FROM hookfast_data.sources s; ROLLBACK";
 

@@ -3,7 +3,7 @@
 use super::{Connection, HandlerId, StoreError, error::within};
 use std::time::Duration;
 
-/// A lease's id: what `outbox.locked_by` names. Never used twice.
+/// A lease's id: what `outbox.lease_id` names. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LeaseId(pub i64);
 
@@ -22,7 +22,7 @@ impl Connection {
             self.deadline(),
             "register a lease",
             sqlx::query_scalar(
-                "INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) \
+                "INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) \
              VALUES ('worker', $1, $2, clock_timestamp() + $3 * interval '1 millisecond') RETURNING id",
             )
             .bind(holder)

@@ -4,15 +4,15 @@
 //! names it, so that `pg_stat_statements` can be read. Nothing here decides anything that is not in a statement.
 
 mod airalo;
+mod background_jobs;
+mod bisect;
 mod breaker;
-mod chores;
 mod claim;
 mod clock;
 mod connect;
 mod console;
 mod error;
 mod filter;
-mod floor;
 mod function;
 mod index_events;
 mod indexes;
@@ -25,14 +25,13 @@ mod notify;
 mod order;
 mod owner;
 mod partitions;
-mod parts;
 mod process;
 mod quarantine;
-mod readmit;
 mod registry;
 mod rescue;
 mod retention;
 mod retire;
+mod reverify;
 mod roles;
 mod rollups;
 mod rounds;
@@ -42,21 +41,21 @@ mod session_settings;
 mod settle;
 mod sweep;
 mod transaction;
+mod watermark;
 
 pub use airalo::{
     DescribedOrder, ExpectedOrder, last_order_described, make_orders_due, order_is_missing, order_is_of_request,
     order_is_sent, order_is_sent_again, order_is_unknown, order_was_looked_for, order_was_placed, order_was_refused,
     orders_of_other_requests, take_due_orders,
 };
+pub use background_jobs::{announce_conflicts, announce_dead, fold_counts, newest_alerts, step_replays, watch};
 pub use breaker::note_breaker;
-pub use chores::{announce_conflicts, announce_dead, fold_counts, newest_alerts, step_replays, watch};
-pub use claim::{Batch, Claim, ClaimLimits, Claimed, Cut, LongBody, event_body};
+pub use claim::{Batch, Claim, ClaimLimits, Claimed, LongBody, Truncated, event_body};
 pub use clock::{ClockDifference, DatabaseClock};
 pub use connect::{Connection, Database, InvalidUrl, Role};
 pub use console::{Bind, Call, Console, ConsoleError, List};
 pub use error::{Fault, StoreError};
 pub use filter::{FilterError, check_filter};
-pub use floor::Floors;
 pub use function::{ResolveError, SqlFunction};
 pub use index_events::EventIndexer;
 pub use indexes::ensure_indexes;
@@ -72,7 +71,6 @@ pub use order::wake_keys;
 pub use partitions::ensure_partitions;
 pub use process::Process;
 pub use quarantine::{EvidenceBody, EvidenceBound, NewEvidence};
-pub use readmit::{Answered, Asked, Readmission};
 pub use registry::{
     HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers, register_sources,
     source_ids,
@@ -80,9 +78,11 @@ pub use registry::{
 pub use rescue::{Rescued, WorkerLease, release_unknown, rescue, rescue_pulled, wait_for_claims, worker_leases};
 pub use retention::{Left, let_leave, set_retention};
 pub use retire::{discard_retired, retire_handlers, retired_handlers, unconfigured_handlers};
+pub use reverify::{Answered, Asked, Review};
 pub use roles::{Roles, ensure_roles};
 pub use rollups::add_rollups;
 pub(crate) use session::Sessions;
 pub use settle::{SettleOutcome, Settled, Settlement};
 pub use sweep::{KeySweep, OutboxSweep, live_workers, pulled_handlers};
 pub use transaction::SettlingTransaction;
+pub use watermark::Watermarks;

@@ -20,7 +20,7 @@ impl Connection {
         let sequenced: Option<i64> = within(
             self.deadline(),
             "sequence",
-            sqlx::query_scalar("SELECT hookfast_data.sequence($1, $2)")
+            sqlx::query_scalar("SELECT hookfast_data.assign_ordering_keys($1, $2)")
                 .bind(handler.0)
                 .bind(BATCH)
                 .fetch_one(&mut self.inner),
@@ -36,7 +36,11 @@ impl Connection {
 /// # Errors
 /// Where the statement failed; then [`super::KeySweep`] finds them.
 pub async fn wake_keys(pool: &PgPool, handler: HandlerId, keys: &[&str]) -> Result<(), StoreError> {
-    within(POOLED, "wake", sqlx::query("SELECT hookfast_data.wake($1, $2)").bind(handler.0).bind(keys).execute(pool))
-        .await
-        .map(drop)
+    within(
+        POOLED,
+        "wake",
+        sqlx::query("SELECT hookfast_data.make_next_due($1, $2)").bind(handler.0).bind(keys).execute(pool),
+    )
+    .await
+    .map(drop)
 }

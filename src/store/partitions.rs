@@ -10,7 +10,7 @@ const DAYS_AHEAD: i32 = 14;
 /// DDL of the running program may be late, but may not queue in front of ingest.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '100ms'";
 
-const MAKE: &str = "SELECT hookfast_data.make_partition($1, $2, $3::uuid, $4::uuid)";
+const MAKE: &str = "SELECT hookfast_data.create_partition($1, $2, $3::uuid, $4::uuid)";
 
 /// How often, and how long apart, a partition is tried before it is left for the next round.
 const TRIES: u32 = 50;
@@ -33,8 +33,8 @@ const MISSING: &str = "\
         WHERE a.name ~ '^events_[0-9]{8}$' \
     ) \
     SELECT t.name AS parent, t.name || '_' || to_char(d.day, 'YYYYMMDD') AS partition, \
-        hookfast_data.id_at(d.day AT TIME ZONE 'UTC')::text AS lower, \
-        hookfast_data.id_at((d.day + interval '1 day') AT TIME ZONE 'UTC')::text AS upper \
+        hookfast_data.event_id_at(d.day AT TIME ZONE 'UTC')::text AS lower, \
+        hookfast_data.event_id_at((d.day + interval '1 day') AT TIME ZONE 'UTC')::text AS upper \
     FROM days d CROSS JOIN (VALUES ('events'), ('attempts'), ('search_terms')) AS t (name) \
     WHERE to_regclass('hookfast_data.' || t.name) IS NOT NULL \
         AND NOT EXISTS (SELECT FROM attached a WHERE a.name = t.name || '_' || to_char(d.day, 'YYYYMMDD')) \

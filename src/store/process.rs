@@ -7,9 +7,9 @@ use sqlx::PgPool;
 /// process therefore repairs this for its own handlers, here and not at its start. Of several processes that have a source
 /// one writes that it is configured, once a minute.
 const ALIVE: &str = "WITH alive AS ( \
-        INSERT INTO hookfast_data.processes AS p (holder, roles, version, not_ready, handlers, sources) \
+        INSERT INTO hookfast_data.processes AS p (owner, roles, version, not_ready, handlers, sources) \
         VALUES ($1, $2, $3, $4, $5, $6) \
-        ON CONFLICT (holder) DO UPDATE SET roles = excluded.roles, version = excluded.version, \
+        ON CONFLICT (owner) DO UPDATE SET roles = excluded.roles, version = excluded.version, \
             seen_at = clock_timestamp(), not_ready = excluded.not_ready, handlers = excluded.handlers, \
             sources = excluded.sources \
     ), \
@@ -20,10 +20,10 @@ const ALIVE: &str = "WITH alive AS ( \
     configured AS ( \
         UPDATE hookfast_data.sources s SET configured_at = clock_timestamp() FROM stale WHERE s.id = stale.id \
     ) \
-    SELECT hookfast_data.unretire($5, $1)";
+    SELECT hookfast_data.end_retirement($5, $1)";
 
 const GONE: &str =
-    "DELETE FROM hookfast_data.processes WHERE holder = $1 OR seen_at < clock_timestamp() - interval '7 days'";
+    "DELETE FROM hookfast_data.processes WHERE owner = $1 OR seen_at < clock_timestamp() - interval '7 days'";
 
 /// A process as others see it.
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
 //! Sources and handlers: who is known, and what is subscribed to.
 
 use super::{StoreError, connect::POOLED, error::within};
-use crate::domain::{HandlerName, OnDead, Order, PayloadFields, PayloadFilter, RetryPolicy, SourceName, TypePattern};
+use crate::domain::{
+    HandlerName, OnDeadLetter, Order, PayloadFields, PayloadFilter, RetryPolicy, SourceName, TypePattern,
+};
 use serde_json::json;
 use sqlx::{PgPool, Row};
 use std::{collections::HashMap, time::Duration};
@@ -52,8 +54,8 @@ impl HandlerRegistration {
         let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         match &self.retry {
             RetryPolicy::Delays(delays) => json!({"delays_ms": delays.iter().map(millis).collect::<Vec<_>>()}),
-            RetryPolicy::Exponential { base, max, tries } => {
-                json!({"base_ms": millis(base), "max_ms": millis(max), "tries": tries})
+            RetryPolicy::Exponential { base, max, max_attempts } => {
+                json!({"base_ms": millis(base), "max_ms": millis(max), "max_attempts": max_attempts})
             }
         }
     }
@@ -125,7 +127,7 @@ pub async fn source_ids(pool: &PgPool) -> Result<HashMap<SourceName, SourceId>, 
 /// Makes the handlers' subscriptions known, and answers with their ids.
 ///
 /// A subscription holds for every ingest statement that begins after this commits. Each change raises the
-/// registry's version and is a line in `operator_log`. One whose configuration is of an older version than the
+/// registry's version and is a line in `audit_log`. One whose configuration is of an older version than the
 /// registered one changes nothing, so that in a rolling deployment the old process does not undo the new one.
 ///
 /// # Errors
@@ -159,11 +161,11 @@ async fn register_handler(
             .bind(handler.kind)
             .bind(handler.types.iter().map(TypePattern::as_str).collect::<Vec<_>>())
             .bind(handler.sources.as_ref().map(|s| s.iter().map(SourceName::as_str).collect::<Vec<_>>()))
-            .bind(i16::try_from(handler.retry.tries()).unwrap_or(i16::MAX))
+            .bind(i16::try_from(handler.retry.max_attempts()).unwrap_or(i16::MAX))
             .bind(config_version)
             .bind(handler.retry_json())
             .bind(handler.order.as_ref().map(|order| order.by.steps()))
-            .bind(handler.order.as_ref().map_or(OnDead::Skip, |order| order.on_dead).as_str())
+            .bind(handler.order.as_ref().map_or(OnDeadLetter::Skip, |order| order.on_dead).as_str())
             .bind(handler.filter.as_ref().map(PayloadFilter::as_str))
             .bind(i64::try_from(handler.behind_after.as_millis()).unwrap_or(i64::MAX).clamp(1, 10 * 365 * 86_400_000))
     };
@@ -189,7 +191,7 @@ pub async fn pause_handler(pool: &PgPool, handler: &HandlerName, why: &str) -> R
     within(
         POOLED,
         "pause a handler",
-        sqlx::query("SELECT hookfast.pause($1, $2)").bind(handler.as_str()).bind(why).execute(pool),
+        sqlx::query("SELECT hookfast.pause_handler($1, $2)").bind(handler.as_str()).bind(why).execute(pool),
     )
     .await
     .map(drop)

@@ -9,7 +9,7 @@ use sqlx::{Connection as _, PgPool, Row, postgres::PgRow};
 const LOCK_LEASE: &str = "SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPDATE";
 
 /// Deliveries that the bounded search missed become orphans, which the sweep finds.
-const REMOVE_LEASE: &str = "SELECT hookfast_data.remove_lease($1)";
+const REMOVE_LEASE: &str = "SELECT hookfast_data.remove_idle_lease($1)";
 
 /// How many deliveries one statement takes, so that none of them is long.
 const BATCH: i64 = 1000;
@@ -147,7 +147,7 @@ async fn rescue_batch(pool: &PgPool, seen: &WorkerLease) -> Result<Option<Vec<Re
         if locked.is_none() {
             return Ok(None);
         }
-        let rows = sqlx::query("SELECT handler_id, rescued, dead FROM hookfast_data.rescue($1, $2, $3)")
+        let rows = sqlx::query("SELECT handler_id, rescued, dead FROM hookfast_data.rescue_lease($1, $2, $3)")
             .bind(seen.lease.0)
             .bind(BATCH)
             .bind(MOST_LOST)
@@ -176,7 +176,8 @@ pub async fn release_unknown(
     known: &[DeliveryId],
 ) -> Result<i64, StoreError> {
     let known: Vec<i64> = known.iter().map(|delivery| delivery.0).collect();
-    let release = sqlx::query_scalar("SELECT hookfast_data.release_held($1, $2, $3)").bind(lease.0).bind(handler.0);
+    let release =
+        sqlx::query_scalar("SELECT hookfast_data.release_unknown_deliveries($1, $2, $3)").bind(lease.0).bind(handler.0);
     within(POOLED, "release unknown", release.bind(known).fetch_one(pool)).await
 }
 
@@ -210,7 +211,7 @@ impl Connection {
             // Waits for a claim of ours that is still on its way.
             sqlx::query(LOCK_LEASE).bind(lease.0).execute(&mut *transaction).await?;
             let released = sqlx::query_scalar(
-                "SELECT coalesce(sum(hookfast_data.release_held(l.id, h.id, '{}')), 0)::bigint \
+                "SELECT coalesce(sum(hookfast_data.release_unknown_deliveries(l.id, h.id, '{}')), 0)::bigint \
                  FROM hookfast_data.leases l CROSS JOIN unnest(l.handlers) AS h (id) WHERE l.id = $1",
             );
             let released = released.bind(lease.0).fetch_one(&mut *transaction).await?;

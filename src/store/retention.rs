@@ -20,7 +20,7 @@ const SET: &str = "WITH changed AS (\
         UPDATE hookfast_data.retention r SET keep = t.ms * interval '1 millisecond' \
         FROM unnest($1::text[], $2::bigint[]) AS t (class, ms) \
         WHERE r.class = t.class AND r.keep IS DISTINCT FROM t.ms * interval '1 millisecond' RETURNING r.class, r.keep) \
-    INSERT INTO hookfast_data.operator_log (what, subject, details) \
+    INSERT INTO hookfast_data.audit_log (action, target, details) \
     SELECT 'retention.set', class, jsonb_build_object('keep', coalesce(keep::text, 'forever')) FROM changed";
 
 /// Rows that leave in one statement.
@@ -128,7 +128,7 @@ async fn days(
     if !may_leave(connection, "events").await? {
         return Ok(());
     }
-    let days = sqlx::query("SELECT day::text, to_char(day, 'YYYYMMDD') FROM hookfast_data.days_to_leave()");
+    let days = sqlx::query("SELECT day::text, to_char(day, 'YYYYMMDD') FROM hookfast_data.expired_days()");
     for row in days.fetch_all(&mut *connection).await? {
         if stop() {
             break;
@@ -142,7 +142,7 @@ async fn days(
 }
 
 async fn day(connection: &mut sqlx::PgConnection, day: &str, suffix: &str, left: &mut Left) -> Result<(), sqlx::Error> {
-    let empty = sqlx::query_scalar("SELECT hookfast_data.empty_day($1::date)").bind(day);
+    let empty = sqlx::query_scalar("SELECT hookfast_data.purge_day($1::date)").bind(day);
     match empty.fetch_one(&mut *connection).await? {
         None => left.days_in_use += 1,
         Some(0i64) => {
@@ -167,7 +167,7 @@ async fn rows(
     while may_leave(connection, class).await? && !stop() {
         alone.check().await?;
         let (rows, upto): (i64, String) =
-            sqlx::query_as("SELECT went, upto::text FROM hookfast_data.leave_rows($1, $2, $3::timestamptz)")
+            sqlx::query_as("SELECT went, upto::text FROM hookfast_data.purge_rows($1, $2, $3::timestamptz)")
                 .bind(class)
                 .bind(BATCH)
                 .bind(&since)
@@ -183,7 +183,7 @@ async fn rows(
 }
 
 async fn may_leave(connection: &mut sqlx::PgConnection, class: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT hookfast_data.may_leave($1)").bind(class).fetch_one(connection).await
+    sqlx::query_scalar("SELECT hookfast_data.purge_allowed($1)").bind(class).fetch_one(connection).await
 }
 
 /// Whether a day's table is attached, and whether a detachment of it was begun and not finished.

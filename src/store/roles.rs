@@ -5,7 +5,7 @@ use crate::domain::{RoleName, RoleNames};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 /// What readers may call; operators may call everything in the schema.
-const READERS: [&str; 6] = ["id_at", "find", "timeline", "explain", "status", "retention_preview"];
+const READERS: [&str; 6] = ["event_id_at", "find", "timeline", "explain", "status", "retention_preview"];
 
 const IS_SET: &str = "SELECT EXISTS (SELECT FROM hookfast_data.settings s WHERE s.name = $1 AND s.value = $2)";
 /// The name a setting had, where it has another now: $1 the setting, $2 its name now. Locked, since it is changed next.

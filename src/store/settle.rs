@@ -1,7 +1,7 @@
 //! Settling: a group of outcomes in one statement, each behind its fence.
 
 use super::{
-    Claim, Connection, Fault, StoreError, clock::interval_millis, error::within, parts::Group, rescue::MOST_LOST,
+    Claim, Connection, Fault, StoreError, bisect::Group, clock::interval_millis, error::within, rescue::MOST_LOST,
 };
 use crate::throttle::throttled;
 use sqlx::Row;
@@ -102,7 +102,7 @@ impl Group for Outcomes<'_> {
                 let i = usize::try_from(ordinal - 1).ok().and_then(|i| open.get(i).copied());
                 let Some(i) = i else { continue };
                 answers[i] = match verdict.as_deref() {
-                    Some("tries_used" | "refused" | "event_missing" | "lost") => Settled::Dead,
+                    Some("attempts_exhausted" | "refused" | "event_missing" | "lost") => Settled::Dead,
                     _ => Settled::Done,
                 };
                 ended.push(i);

@@ -23,7 +23,7 @@ impl OutboxSweep {
     /// # Errors
     /// If the statement failed; the position stays.
     pub async fn step(&mut self, pool: &PgPool) -> Result<(Vec<Rescued>, bool), StoreError> {
-        let step = sqlx::query("SELECT * FROM hookfast_data.sweep_outbox($1, $2, $3, $4)")
+        let step = sqlx::query("SELECT * FROM hookfast_data.rescue_orphans($1, $2, $3, $4)")
             .bind(self.upto.0)
             .bind(self.upto.1)
             .bind(DELIVERIES)
@@ -57,7 +57,7 @@ struct Found {
 
 fn read(row: &PgRow) -> Result<Found, sqlx::Error> {
     Ok(Found {
-        upto: row.try_get::<Option<i16>, _>("upto_handler")?.zip(row.try_get("upto_id")?),
+        upto: row.try_get::<Option<i16>, _>("upto_handler")?.zip(row.try_get("end_id")?),
         rescued: row.try_get::<Option<i16>, _>("handler_id")?.map(|_| rescue::read(row)).transpose()?,
         failed: row.try_get::<Option<i64>, _>("failed_lease")?.zip(row.try_get("failure")?),
     })
@@ -82,7 +82,7 @@ impl KeySweep {
     /// # Errors
     /// If the statement failed; the position stays.
     pub async fn step(&mut self, pool: &PgPool) -> Result<(i64, bool), StoreError> {
-        let step = sqlx::query_as("SELECT after, woken, more FROM hookfast_data.wake_some($1, $2, $3)")
+        let step = sqlx::query_as("SELECT after, woken, more FROM hookfast_data.wake_stalled_keys($1, $2, $3)")
             .bind(self.handler.0)
             .bind(&self.after)
             .bind(KEYS)

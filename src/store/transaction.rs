@@ -40,16 +40,16 @@ const ROLL_BACK: Duration = Duration::from_secs(5);
 
 /// Locks the delivery only where the claim still holds it. The server's process, and the beginning of its transaction.
 const FENCE: &str = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.now()::text FROM hookfast_data.outbox \
-    WHERE handler_id = $1 AND id = $2 AND attempt = $3 AND locked_by = $4 FOR UPDATE";
+    WHERE handler_id = $1 AND id = $2 AND attempt_number = $3 AND lease_id = $4 FOR UPDATE";
 
 /// A look-up by a parameter inside a handler's function would otherwise be planned for every day there is.
 const CUSTOM_PLANS: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
 
 /// Ends the delivery behind the same fence, with its attempt's row.
 const END: &str = "WITH gone AS (\
-        DELETE FROM hookfast_data.outbox WHERE handler_id = $1 AND id = $2 AND attempt = $3 AND locked_by = $4 \
+        DELETE FROM hookfast_data.outbox WHERE handler_id = $1 AND id = $2 AND attempt_number = $3 AND lease_id = $4 \
         RETURNING event_id) \
-    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, lease_id) \
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, lease_id) \
     SELECT event_id, $2, $3, $1, 'delivered', $5, $4 FROM gone";
 
 impl SettlingTransaction {

@@ -2,17 +2,17 @@
 
 use super::{
     Shared,
-    allowance::{Allowance, Gate},
+    admission::{Admission, AdmissionControl},
     doubt::Doubt,
-    keeper::Tenures,
-    lane::Lane,
+    handler_runtime::HandlerRuntime,
+    lease::ActiveLease,
+    lease_renewer::ActiveLeases,
     runner,
-    tenure::Tenure,
     wake::{Wake, Woken},
 };
 use crate::boot_time::BootTime;
 use crate::health::Heartbeat;
-use crate::store::{Batch, ClaimLimits, Connection, Cut, Database, Floors, LeaseId, Role, StoreError};
+use crate::store::{Batch, ClaimLimits, Connection, Database, LeaseId, Role, StoreError, Truncated, Watermarks};
 use crate::throttle::{Backoff, throttled};
 use std::{
     sync::Arc,
@@ -38,7 +38,7 @@ pub(super) const RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
 /// A claim connection, shared by some of the handlers.
-pub(super) type ClaimLine = Arc<Mutex<Line>>;
+pub(super) type ClaimConnection = Arc<Mutex<Line>>;
 
 pub(super) struct Line {
     connection: Option<Connection>,
@@ -52,11 +52,11 @@ impl Default for Line {
 }
 
 pub(super) struct Claimer {
-    pub(super) lane: Arc<Lane>,
-    pub(super) gate: Gate,
+    pub(super) runtime: Arc<HandlerRuntime>,
+    pub(super) gate: AdmissionControl,
     pub(super) shared: Shared,
-    pub(super) tenures: Tenures,
-    pub(super) line: ClaimLine,
+    pub(super) leases: ActiveLeases,
+    pub(super) line: ClaimConnection,
     pub(super) database: Database,
     pub(super) wake: Wake,
     pub(super) heartbeat: Heartbeat,
@@ -64,7 +64,7 @@ pub(super) struct Claimer {
 }
 
 impl Claimer {
-    /// Runs until the worker is told to stop taking.
+    /// ExecutionMode until the worker is told to stop taking.
     pub(super) async fn run(mut self) {
         let stop = self.shared.stop.clone();
         let overdue = async {
@@ -76,12 +76,12 @@ impl Claimer {
             () = self.claim_until_stopped() => {}
             () = overdue => {}
         }
-        self.doubt.add(self.lane.holding.take_doubts(), Instant::now());
+        self.doubt.add(self.runtime.in_flight.take_doubts(), Instant::now());
         if self.doubt.remains() {
             // What nobody here starts is free at once, and not with the lease's end.
             let _ = tokio::time::timeout(LAST_LOOK, self.reconcile_after_claims()).await;
             // A claim that has not reached the server yet is found at the end of the lease.
-            self.lane.holding.doubt();
+            self.runtime.in_flight.doubt();
         }
         self.heartbeat.retire();
     }
@@ -103,24 +103,24 @@ impl Claimer {
             self.heartbeat.tick();
             odd = !odd;
             stop.run_until_cancelled(self.compare()).await;
-            let Some(places) = stop.run_until_cancelled(self.places()).await.flatten() else { continue };
+            let Some(slots) = stop.run_until_cancelled(self.slots()).await.flatten() else { continue };
             // After the wait for a place, during which a breaker may have opened.
             let allowance = match self.gate.ask(Instant::now()) {
                 Ok(allowance) => allowance,
                 Err(wait) => {
-                    drop(places);
+                    drop(slots);
                     self.rest(wait.min(POLL)).await;
                     continue;
                 }
             };
-            let most = places.num_permits().min(allowance.most);
-            match self.claim(places, allowance, &mut memory, odd).await {
+            let most = slots.num_permits().min(allowance.most);
+            match self.claim(slots, allowance, &mut memory, odd).await {
                 Ok(true) => {
                     one_lane_empty = false;
                     self.rest(PACE).await;
                 }
                 Ok(false) => {
-                    one_lane_empty = most == 1 && !self.lane.ordered() && !one_lane_empty;
+                    one_lane_empty = most == 1 && !self.runtime.ordered() && !one_lane_empty;
                     if one_lane_empty {
                         self.rest(PACE).await;
                     } else {
@@ -130,7 +130,7 @@ impl Claimer {
                 Err(error) => {
                     // Whatever it was: what is remembered must not make the next claim fail as well.
                     memory = Memory::new(None);
-                    throttled!(warn, %error, handler = %self.lane.name, "nothing can be claimed for now; this is tried again");
+                    throttled!(warn, %error, handler = %self.runtime.name, "nothing can be claimed for now; this is tried again");
                 }
             }
         }
@@ -140,7 +140,7 @@ impl Claimer {
     /// meanwhile, so the answer was lost of every claim that is not known here.
     async fn compare(&mut self) {
         let now = Instant::now();
-        self.doubt.add(self.lane.holding.take_doubts(), now);
+        self.doubt.add(self.runtime.in_flight.take_doubts(), now);
         if self.doubt.is_due(now) {
             let succeeded = self.reconcile().await.is_ok();
             self.doubt.compared(now, succeeded);
@@ -153,15 +153,15 @@ impl Claimer {
     }
 
     /// All places that are free, and at least one; `None` after waiting a while for it.
-    async fn places(&self) -> Option<OwnedSemaphorePermit> {
-        let held = self.lane.places.clone();
-        let mut places = tokio::time::timeout(POLL, held.clone().acquire_owned()).await.ok()?.ok()?;
+    async fn slots(&self) -> Option<OwnedSemaphorePermit> {
+        let held = self.runtime.slots.clone();
+        let mut slots = tokio::time::timeout(POLL, held.clone().acquire_owned()).await.ok()?.ok()?;
         if let Ok(more) = u32::try_from(held.available_permits())
             && let Ok(more) = held.try_acquire_many_owned(more)
         {
-            places.merge(more);
+            slots.merge(more);
         }
-        Some(places)
+        Some(slots)
     }
 
     async fn idle(&self, wake: &mut Woken) {
@@ -174,32 +174,32 @@ impl Claimer {
     /// Claims into the free places; answers whether there may be more at once.
     async fn claim(
         &mut self,
-        mut places: OwnedSemaphorePermit,
-        allowance: Allowance,
+        mut slots: OwnedSemaphorePermit,
+        allowance: Admission,
         memory: &mut Memory,
         odd: bool,
     ) -> Result<bool, StoreError> {
-        let Some(tenure) = self.tenures.borrow_and_update().clone() else {
-            let changed = tokio::time::timeout(POLL, self.tenures.changed());
+        let Some(lease) = self.leases.borrow_and_update().clone() else {
+            let changed = tokio::time::timeout(POLL, self.leases.changed());
             let _ = self.shared.stop.run_until_cancelled(changed).await;
             return Ok(true);
         };
-        if !tenure.may_start(BootTime::now()) {
+        if !lease.may_start(BootTime::now()) {
             self.rest(RETRY).await;
             return Ok(true);
         }
-        let most = places.num_permits().min(allowance.most);
-        let limits = if self.lane.ordered() { ordered(most) } else { share(most, odd, memory.cut) };
-        let claiming = self.lane.holding.claiming();
-        let batch = self.claim_on_line(&tenure, limits, memory).await?;
+        let most = slots.num_permits().min(allowance.most);
+        let limits = if self.runtime.ordered() { ordered(most) } else { share(most, odd, memory.cut) };
+        let claiming = self.runtime.in_flight.claiming();
+        let batch = self.claim_on_line(&lease, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
             // One without a place would stay in doubt, and be free again soon.
-            let Some(place) = places.split(1) else { return Ok(more) };
-            let held = self.lane.holding.hold(claimed.claim.delivery);
+            let Some(slot) = slots.split(1) else { return Ok(more) };
+            let held = self.runtime.in_flight.hold(claimed.claim.delivery);
             let probe = claimed.starts().then(|| self.gate.start(allowance)).flatten();
             let attempt =
-                runner::run(self.lane.clone(), self.shared.clone(), tenure.clone(), claimed, probe, (place, held));
+                runner::run(self.runtime.clone(), self.shared.clone(), lease.clone(), claimed, probe, (slot, held));
             self.shared.attempts.spawn(attempt);
         }
         claiming.answered();
@@ -208,7 +208,7 @@ impl Claimer {
 
     async fn claim_on_line(
         &self,
-        tenure: &Arc<Tenure>,
+        lease: &Arc<ActiveLease>,
         limits: ClaimLimits,
         memory: &mut Memory,
     ) -> Result<Batch, StoreError> {
@@ -218,9 +218,9 @@ impl Claimer {
         if !remaining.is_zero() {
             drop(line);
             self.rest(remaining.min(POLL)).await;
-            return Ok(Batch { claimed: Vec::new(), cut: Cut::default(), more: true });
+            return Ok(Batch { claimed: Vec::new(), cut: Truncated::default(), more: true });
         }
-        let claimed = self.claim_on(&mut line.connection, tenure, limits, memory).await;
+        let claimed = self.claim_on(&mut line.connection, lease, limits, memory).await;
         match &claimed {
             Ok(_) => line.backoff.succeeded(),
             Err(_) => line.backoff.failed(Instant::now()),
@@ -232,7 +232,7 @@ impl Claimer {
     async fn claim_on(
         &self,
         line: &mut Option<Connection>,
-        tenure: &Arc<Tenure>,
+        lease: &Arc<ActiveLease>,
         limits: ClaimLimits,
         memory: &mut Memory,
     ) -> Result<Batch, StoreError> {
@@ -241,17 +241,17 @@ impl Claimer {
             None => self.database.connect(Role::Claim).await?,
         };
         // A connection to a later run of the server may claim only under a lease of that run.
-        if connection.epoch() != Some(tenure.epoch) {
+        if connection.epoch() != Some(lease.epoch) {
             self.rest(RETRY).await;
-            return Ok(Batch { claimed: Vec::new(), cut: Cut::default(), more: true });
+            return Ok(Batch { claimed: Vec::new(), cut: Truncated::default(), more: true });
         }
-        if memory.lease != Some(tenure.lease) {
-            *memory = Memory::new(Some(tenure.lease));
+        if memory.lease != Some(lease.id) {
+            *memory = Memory::new(Some(lease.id));
         }
-        let unsequenced = self.lane.ordered() && connection.sequence(self.lane.id).await?;
-        let name = (self.lane.id, &self.lane.name);
+        let unsequenced = self.runtime.ordered() && connection.sequence(self.runtime.id).await?;
+        let name = (self.runtime.id, &self.runtime.name);
         let mut batch =
-            connection.claim(name, tenure.lease, limits, &mut memory.floors, self.lane.policy.filter.as_ref()).await?;
+            connection.claim(name, lease.id, limits, &mut memory.floors, self.runtime.policy.filter.as_ref()).await?;
         batch.more |= unsequenced;
         memory.cut = batch.cut;
         *line = Some(connection);
@@ -263,44 +263,44 @@ impl Claimer {
 /// below the floors: so they begin anew with each lease.
 struct Memory {
     lease: Option<LeaseId>,
-    floors: Floors,
+    floors: Watermarks,
     /// By the last claim.
-    cut: Cut,
+    cut: Truncated,
 }
 
 impl Memory {
     fn new(lease: Option<LeaseId>) -> Self {
-        Self { lease, floors: Floors::new(Instant::now()), cut: Cut::default() }
+        Self { lease, floors: Watermarks::new(Instant::now()), cut: Truncated::default() }
     }
 }
 
 /// What keeps order has a due time from the moment it has its key.
-fn ordered(places: usize) -> ClaimLimits {
-    ClaimLimits { due: places, fresh: 0 }
+fn ordered(slots: usize) -> ClaimLimits {
+    ClaimLimits { due: slots, fresh: 0 }
 }
 
 /// Half of the places for each lane, so that neither starves the other; the odd one by turns. A lane that had nothing
 /// left gets one place, until it fills that, and the other the rest.
-fn share(places: usize, odd: bool, last: Cut) -> ClaimLimits {
+fn share(slots: usize, odd: bool, last: Truncated) -> ClaimLimits {
     let due = match (last.fresh, last.due) {
-        (true, false) if places > 1 => 1,
-        (false, true) if places > 1 => places - 1,
-        _ => (places + usize::from(odd)) / 2,
+        (true, false) if slots > 1 => 1,
+        (false, true) if slots > 1 => slots - 1,
+        _ => (slots + usize::from(odd)) / 2,
     };
-    ClaimLimits { due, fresh: places - due }
+    ClaimLimits { due, fresh: slots - due }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Cut, share};
+    use super::{Truncated, share};
 
     #[test]
     fn both_lanes_get_their_turn_of_a_single_place() {
         for (fresh, due) in [(false, false), (true, false), (false, true), (true, true)] {
-            for places in 1..10 {
-                let cut = Cut { fresh, due };
-                let (one, other) = (share(places, true, cut), share(places, false, cut));
-                assert_eq!((one.due + one.fresh, other.due + other.fresh), (places, places));
+            for slots in 1..10 {
+                let cut = Truncated { fresh, due };
+                let (one, other) = (share(slots, true, cut), share(slots, false, cut));
+                assert_eq!((one.due + one.fresh, other.due + other.fresh), (slots, slots));
                 assert!(one.due + other.due > 0 && one.fresh + other.fresh > 0);
             }
         }
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn a_lane_that_is_empty_leaves_its_places_to_the_other() {
         let limits = |fresh, due| {
-            let limits = share(64, false, Cut { fresh, due });
+            let limits = share(64, false, Truncated { fresh, due });
             (limits.fresh, limits.due)
         };
         assert_eq!([limits(true, false), limits(false, true), limits(true, true)], [(63, 1), (1, 63), (32, 32)]);

@@ -1,6 +1,6 @@
 //! When a claimer compares what the table says it holds with what it knows of.
 
-use super::holding::Doubts;
+use super::in_flight::Doubts;
 use std::time::{Duration, Instant};
 
 /// A claim that failed on this side may still be running on the server for this long: its statement timeout, and some

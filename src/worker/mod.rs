@@ -4,27 +4,27 @@
 //! attempt in a task of its own; a `settler` commits outcomes together; a `rescuer` takes over from the dead; a `sweeper`
 //! looks for what all of them missed.
 
-mod allowance;
+mod admission;
 mod breaker;
-mod bucket;
 mod claimer;
 mod doubt;
-mod holding;
-mod keeper;
-mod lane;
-mod nets;
+mod handler_runtime;
+mod handler_status;
+mod in_flight;
+mod lease;
+mod lease_renewer;
 mod panics;
 mod rescuer;
 mod runner;
+mod safety_sweeps;
 mod settler;
 mod sightings;
-mod standing;
 mod sweeper;
-mod tenure;
+mod token_bucket;
 mod wake;
 
-pub use lane::HandlerPolicy;
-pub(crate) use lane::{InTransaction, Runs};
+pub use handler_runtime::HandlerPolicy;
+pub(crate) use handler_runtime::{ExecutionMode, InTransaction};
 pub use wake::{Announcer, Wake};
 
 use crate::domain::HandlerName;
@@ -32,13 +32,13 @@ use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
 use crate::store::{Database, HandlerId};
 use crate::throttle::Backoff;
-use allowance::Gate;
-use claimer::{ClaimLine, Claimer};
+use admission::AdmissionControl;
+use claimer::{ClaimConnection, Claimer};
 use doubt::Doubt;
-use keeper::Keeper;
-use lane::Lane;
+use handler_runtime::HandlerRuntime;
+use lease_renewer::LeaseRenewer;
 use rescuer::Rescuer;
-use settler::{Ended, Settler};
+use settler::{PendingSettlement, Settler};
 use sightings::Sightings;
 use sqlx::PgPool;
 use std::{sync::Arc, time::Duration};
@@ -67,11 +67,11 @@ const LAST_SETTLEMENTS: Duration = Duration::from_secs(3);
 const LEASE_RETURN: Duration = Duration::from_secs(2);
 
 /// What a handler needs to be served.
-pub(crate) struct Served {
+pub(crate) struct HandlerSpec {
     pub(crate) id: HandlerId,
     pub(crate) name: HandlerName,
     pub(crate) policy: HandlerPolicy,
-    pub(crate) runs: Runs,
+    pub(crate) runs: ExecutionMode,
 }
 
 /// What every attempt shares.
@@ -80,7 +80,7 @@ struct Shared {
     /// Cancelled when nothing more may be started.
     stop: CancellationToken,
     attempts: TaskTracker,
-    settle: mpsc::UnboundedSender<Ended>,
+    settle: mpsc::UnboundedSender<PendingSettlement>,
     pool: PgPool,
     wake: Wake,
     metrics: Metrics,
@@ -92,34 +92,36 @@ pub(crate) struct WorkerSettings {
     /// For what is not hot.
     pub(crate) pool: PgPool,
     pub(crate) holder: String,
-    pub(crate) handlers: Vec<Served>,
+    pub(crate) handlers: Vec<HandlerSpec>,
     pub(crate) metrics: Metrics,
     pub(crate) heartbeats: Heartbeats,
     pub(crate) readiness: Readiness,
     pub(crate) wake: Wake,
     /// How long what is in flight may take to finish after the stop.
-    pub(crate) grace: Duration,
+    pub(crate) shutdown_timeout: Duration,
 }
 
-/// Runs a worker until `stop` is cancelled and everything it holds is settled or released.
+/// ExecutionMode a worker until `stop` is cancelled and everything it holds is settled or released.
 ///
 /// # Errors
 /// Where the thread of the lease cannot be started.
 pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> std::io::Result<()> {
-    let WorkerSettings { database, pool, holder, handlers, metrics, heartbeats, readiness, wake, grace } = settings;
+    let WorkerSettings { database, pool, holder, handlers, metrics, heartbeats, readiness, wake, shutdown_timeout } =
+        settings;
     let ordered = handlers.iter().map(|served| (served.id, served.policy.order.is_some())).collect();
-    let lanes: Vec<_> = handlers.into_iter().map(|served| Arc::new(Lane::new(served, &database, &pool))).collect();
+    let runtimes: Vec<_> =
+        handlers.into_iter().map(|served| Arc::new(HandlerRuntime::new(served, &database, &pool))).collect();
     let keeper_stop = CancellationToken::new();
-    let keeper = Keeper {
+    let keeper = LeaseRenewer {
         database: database.clone(),
         holder,
-        handlers: lanes.iter().map(|lane| lane.id).collect(),
-        holdings: lanes.iter().map(|lane| lane.holding.clone()).collect(),
+        handlers: runtimes.iter().map(|runtime| runtime.id).collect(),
+        in_flight: runtimes.iter().map(|runtime| runtime.in_flight.clone()).collect(),
         heartbeat: heartbeats.register("lease", STUCK),
         readiness,
         stop: keeper_stop.clone(),
     };
-    let (tenures, lease_ended) = keeper.start()?;
+    let (leases, lease_ended) = keeper.start()?;
     // Bounded by what the outcomes of each handler hold.
     let (settle, outcomes) = mpsc::unbounded_channel();
     let shared = Shared {
@@ -147,7 +149,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     }
     let rescuer = Rescuer {
         pool: pool.clone(),
-        tenures: tenures.clone(),
+        leases: leases.clone(),
         metrics: metrics.clone(),
         wake: wake.clone(),
         heartbeat: heartbeats.register("rescue", STUCK),
@@ -159,15 +161,15 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         tokio::spawn(sweeper::keys(pool.clone(), ordered, wake.clone(), heartbeats.register("sweep keys", STUCK))),
         tokio::spawn(sweeper::outbox(pool, metrics, wake.clone(), heartbeats.register("sweep", STUCK))),
     ];
-    let lines: Vec<ClaimLine> = (0..CLAIM_LINES).map(|_| ClaimLine::default()).collect();
+    let lines: Vec<ClaimConnection> = (0..CLAIM_LINES).map(|_| ClaimConnection::default()).collect();
     let claimers = TaskTracker::new();
-    for (i, lane) in lanes.into_iter().enumerate() {
-        let heartbeat = heartbeats.register(format!("claim {}", lane.name), STUCK);
+    for (i, runtime) in runtimes.into_iter().enumerate() {
+        let heartbeat = heartbeats.register(format!("claim {}", runtime.name), STUCK);
         let claimer = Claimer {
-            gate: Gate::new(lane.policy.rate, lane.circuit.clone()),
-            lane,
+            gate: AdmissionControl::new(runtime.policy.rate, runtime.circuit.clone()),
+            runtime,
             shared: shared.clone(),
-            tenures: tenures.clone(),
+            leases: leases.clone(),
             line: lines[i % CLAIM_LINES].clone(),
             database: database.clone(),
             wake: wake.clone(),
@@ -177,7 +179,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         claimers.spawn(claimer.run());
     }
     stop.cancelled().await;
-    let attempts_end = Instant::now() + grace;
+    let attempts_end = Instant::now() + shutdown_timeout;
     claimers.close();
     claimers.wait().await;
 

@@ -1,6 +1,6 @@
 //! Takes over what dead workers held.
 
-use super::{keeper::Tenures, sightings::Sightings, tenure::Tenure, wake::Wake};
+use super::{lease::ActiveLease, lease_renewer::ActiveLeases, sightings::Sightings, wake::Wake};
 use crate::boot_time::BootTime;
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(3);
 
 pub(super) struct Rescuer {
     pub(super) pool: PgPool,
-    pub(super) tenures: Tenures,
+    pub(super) leases: ActiveLeases,
     pub(super) metrics: Metrics,
     pub(super) wake: Wake,
     pub(super) heartbeat: Heartbeat,
@@ -29,10 +29,10 @@ impl Rescuer {
         loop {
             tokio::time::sleep(EVERY.mul_f64(1.0 + 0.2 * rand::random::<f64>())).await;
             self.heartbeat.tick();
-            let Some(tenure) = self.tenures.borrow().clone() else { continue };
-            let rescued = self.rescue_workers(&tenure).await;
+            let Some(own) = self.leases.borrow().clone() else { continue };
+            let rescued = self.rescue_workers(&own).await;
             self.tell(rescued);
-            if tenure.may_judge(BootTime::now()) {
+            if own.may_judge(BootTime::now()) {
                 let rescued = rescue_pulled(&self.pool).await;
                 self.tell(rescued);
             }
@@ -40,10 +40,10 @@ impl Rescuer {
     }
 
     /// Leases are looked at also while this worker may not judge: it knows the sooner which ones are renewed.
-    async fn rescue_workers(&mut self, tenure: &Arc<Tenure>) -> Result<Vec<Rescued>, StoreError> {
+    async fn rescue_workers(&mut self, own: &Arc<ActiveLease>) -> Result<Vec<Rescued>, StoreError> {
         let leases = worker_leases(&self.pool).await?;
-        let dead = self.sightings.dead(&leases, tenure.lease, Instant::now());
-        if dead.is_empty() || !tenure.may_judge(BootTime::now()) {
+        let dead = self.sightings.dead(&leases, own.id, Instant::now());
+        if dead.is_empty() || !own.may_judge(BootTime::now()) {
             return Ok(Vec::new());
         }
         rescue(&self.pool, &dead).await

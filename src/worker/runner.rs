@@ -3,12 +3,12 @@
 use super::{
     Shared,
     breaker::Probe,
-    holding::Held,
-    lane::{Executor, InTransaction, Lane},
+    handler_runtime::{Executor, HandlerRuntime, InTransaction},
+    handler_status::{note, pause},
+    in_flight::InFlightGuard,
+    lease::ActiveLease,
     panics,
-    settler::{Ended, wake_next},
-    standing::{note, pause},
-    tenure::Tenure,
+    settler::{PendingSettlement, wake_next},
 };
 use crate::boot_time::BootTime;
 use crate::domain::{Delivery, Outcome, StorableText};
@@ -56,21 +56,21 @@ pub(super) const LONG_BODIES: u32 = 8 * 1024 * 1024;
 /// How many of them are fetched, and filtered, at once: the pool has to have connections for others.
 pub(super) const FETCHES: usize = 2;
 
-/// Runs one claimed delivery and hands its outcome to the settler. What was not started is released.
+/// ExecutionMode one claimed delivery and hands its outcome to the settler. What was not started is released.
 pub(super) async fn run(
-    lane: Arc<Lane>,
+    runtime: Arc<HandlerRuntime>,
     shared: Shared,
-    tenure: Arc<Tenure>,
+    lease: Arc<ActiveLease>,
     claimed: Claimed,
     probe: Option<Probe>,
-    (place, held): (OwnedSemaphorePermit, Held),
+    (slot, held): (OwnedSemaphorePermit, InFlightGuard),
 ) {
     let claim = claimed.claim;
     let (settlement, settled) = tokio::select! {
-        ended = attempt(&lane, &shared, &tenure, &claimed, probe) => ended,
+        ended = attempt(&runtime, &shared, &lease, &claimed, probe) => ended,
         // The lease is gone: others have taken over, so whatever runs stops here.
-        () = tenure.ended.cancelled() => {
-            shared.metrics.count("handler", &lane.label, "stopped", 1);
+        () = lease.lost.cancelled() => {
+            shared.metrics.count("handler", &runtime.label, "stopped", 1);
             return;
         }
     };
@@ -82,16 +82,16 @@ pub(super) async fn run(
         }
         return;
     }
-    tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %lane.name, outcome = ?settlement.outcome,
+    tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %runtime.name, outcome = ?settlement.outcome,
         duration = ?settlement.duration, "attempt ended");
     // Nothing more is started in this place before the outcome is counted among those that wait. The semaphore is never
     // closed.
-    let Ok(unsettled) = lane.unsettled.clone().acquire_owned().await else { return };
-    drop(place);
-    let ended = Ended {
+    let Ok(unsettled) = runtime.unsettled.clone().acquire_owned().await else { return };
+    drop(slot);
+    let ended = PendingSettlement {
         settlement,
-        handler: lane.label.clone(),
-        tenure,
+        handler: runtime.label.clone(),
+        lease,
         ordering_key: claimed.ordering_key,
         held,
         _unsettled: unsettled,
@@ -102,9 +102,9 @@ pub(super) async fn run(
 
 /// The outcome, and whether it is settled already.
 async fn attempt(
-    lane: &Lane,
+    runtime: &HandlerRuntime,
     shared: &Shared,
-    tenure: &Tenure,
+    lease: &ActiveLease,
     claimed: &Claimed,
     probe: Option<Probe>,
 ) -> (Settlement, bool) {
@@ -126,8 +126,8 @@ async fn attempt(
         () = shared.stop.cancelled() => return released(),
         // Room for the body first: what waits for that keeps nothing from running.
         started = async {
-            let reserved = reserve(lane, claimed).await;
-            start(lane, claimed).await.map(|started| (started, reserved))
+            let reserved = reserve(runtime, claimed).await;
+            start(runtime, claimed).await.map(|started| (started, reserved))
         } => started,
     };
     let Some(_started) = started else {
@@ -135,14 +135,14 @@ async fn attempt(
         return (of(SettleOutcome::Release(waits)), false);
     };
     // What waited for its turn when the breaker opened waits on in the table, without using up a try.
-    let left_alone = probe.is_none() && lane.circuit.as_ref().is_some_and(|circuit| !circuit.is_closed());
-    if left_alone || !tenure.may_start(BootTime::now()) {
+    let left_alone = probe.is_none() && runtime.circuit.as_ref().is_some_and(|circuit| !circuit.is_closed());
+    if left_alone || !lease.may_start(BootTime::now()) {
         return released();
     }
     let mut delivery = delivery.clone();
     if claimed.long_body.is_some() {
-        let fetching = lane.fetches.acquire().await;
-        let fetched = event_body(&shared.pool, claimed.event_id, lane.policy.filter.as_ref()).await;
+        let fetching = runtime.fetches.acquire().await;
+        let fetched = event_body(&shared.pool, claimed.event_id, runtime.policy.filter.as_ref()).await;
         drop(fetching);
         match fetched {
             Ok(LongBody::Passes(body)) => Arc::make_mut(&mut delivery.event).body = body,
@@ -150,31 +150,31 @@ async fn attempt(
             Ok(LongBody::Gone) => return (of(SettleOutcome::EventMissing), false),
             // It would take as long the next time. As a failed attempt it ends as a dead letter, where it can be seen.
             Ok(LongBody::TooSlow(error)) => {
-                let failures = failures(lane, claimed);
-                let (outcome, error) = settle_outcome(Outcome::retry(error), lane, failures);
+                let failures = failures(runtime, claimed);
+                let (outcome, error) = settle_outcome(Outcome::retry(error), runtime, failures);
                 let error = error.map(|e| StorableText::new(&e, LONGEST_ERROR));
                 return (Settlement { error, ..of(outcome) }, false);
             }
             Err(error) => {
-                throttled!(warn, %error, handler = %lane.name, "a long body could not be fetched; its delivery is released");
+                throttled!(warn, %error, handler = %runtime.name, "a long body could not be fetched; its delivery is released");
                 return not_begun().await;
             }
         }
         // Which may have taken long.
-        if !tenure.may_start(BootTime::now()) {
+        if !lease.may_start(BootTime::now()) {
             return released();
         }
     }
     let begun = Instant::now();
-    let limit = lane.policy.timeout;
-    let (report, settled) = match &lane.executor {
-        Executor::Plain(handler) => (guarded(handler.attempt(&delivery), &lane.label, limit).await, false),
+    let limit = runtime.policy.timeout;
+    let (report, settled) = match &runtime.executor {
+        Executor::Plain(handler) => (guarded(handler.attempt(&delivery), &runtime.label, limit).await, false),
         Executor::InTransaction(handler, sessions) => {
-            match in_transaction(handler, sessions, &delivery, claimed.claim, lane, shared).await {
+            match in_transaction(handler, sessions, &delivery, claimed.claim, runtime, shared).await {
                 Ok(Ending::Settled) => (Outcome::Delivered.into(), true),
                 Ok(Ending::Failed(outcome)) => (outcome.into(), false),
                 Ok(Ending::Lost(error)) => {
-                    tracing::warn!(%error, handler = %lane.name, delivery = %claimed.claim.delivery,
+                    tracing::warn!(%error, handler = %runtime.name, delivery = %claimed.claim.delivery,
                         "the connection to the database broke during an attempt; the delivery is tried again and uses up no try");
                     let waits = LOST_WAITS * (claimed.lost.unsigned_abs().saturating_add(1)).into();
                     let error = Some(StorableText::new(&lost(&error), LONGEST_ERROR));
@@ -183,7 +183,7 @@ async fn attempt(
                 }
                 // Our own resources are short, and no delivery pays for that with a try.
                 Err(error) => {
-                    throttled!(warn, %error, handler = %lane.name,
+                    throttled!(warn, %error, handler = %runtime.name,
                         "a settling transaction could not begin; its delivery is released and uses up no try");
                     return not_begun().await;
                 }
@@ -191,21 +191,21 @@ async fn attempt(
         }
     };
     let took = begun.elapsed();
-    shared.metrics.attempt_took(&lane.label, took);
-    if let Some(circuit) = &lane.circuit {
+    shared.metrics.attempt_took(&runtime.label, took);
+    if let Some(circuit) = &runtime.circuit {
         let now = Instant::now();
         let change = match probe {
             Some(probe) => probe.ended(&report.outcome, now),
             None => circuit.ended(&report.outcome, now),
         };
         if let Some(change) = change {
-            note(lane, shared, change).await;
+            note(runtime, shared, change).await;
         }
     }
     if let Outcome::Gone { error } = &report.outcome {
-        pause(lane, shared, error).await;
+        pause(runtime, shared, error).await;
     }
-    let (outcome, error) = settle_outcome(report.outcome, lane, failures(lane, claimed));
+    let (outcome, error) = settle_outcome(report.outcome, runtime, failures(runtime, claimed));
     let error = error.map(|e| StorableText::new(&e, LONGEST_ERROR));
     (
         Settlement { outcome, duration: Some(took), status: report.status, error, ..of(SettleOutcome::Delivered) },
@@ -214,27 +214,30 @@ async fn attempt(
 }
 
 /// The number of this failure, if it is one.
-fn failures(lane: &Lane, claimed: &Claimed) -> usize {
-    lane.policy.retry.tries().saturating_sub(usize::try_from(claimed.tries_left).unwrap_or(0)) + 1
+fn failures(runtime: &HandlerRuntime, claimed: &Claimed) -> usize {
+    runtime.policy.retry.max_attempts().saturating_sub(usize::try_from(claimed.attempts_left).unwrap_or(0)) + 1
 }
 
 /// Memory for a long body, as long as it is held. One that is longer than the whole budget has it to itself.
-async fn reserve<'a>(lane: &'a Lane, claimed: &Claimed) -> Option<SemaphorePermit<'a>> {
+async fn reserve<'a>(runtime: &'a HandlerRuntime, claimed: &Claimed) -> Option<SemaphorePermit<'a>> {
     let length = claimed.long_body?.min(LONG_BODIES);
-    lane.long_bodies.acquire_many(length).await.ok()
+    runtime.long_bodies.acquire_many(length).await.ok()
 }
 
 /// A place among the running; no neighbours for one that has been lost before. `None` if it did not get its turn soon: the
 /// longer it waits here, the more likely it is lost again with this worker without having run.
-async fn start<'a>(lane: &'a Lane, claimed: &Claimed) -> Option<(Neighbours<'a>, Option<SemaphorePermit<'a>>)> {
+async fn start<'a>(
+    runtime: &'a HandlerRuntime,
+    claimed: &Claimed,
+) -> Option<(Neighbours<'a>, Option<SemaphorePermit<'a>>)> {
     if claimed.lost < LOST_RUNS_ALONE {
-        let running = lane.running.acquire().await.ok();
-        return Some((Neighbours::Any(lane.neighbours.read().await), running));
+        let running = runtime.running.acquire().await.ok();
+        return Some((Neighbours::Any(runtime.neighbours.read().await), running));
     }
     // Not in a place where another could run: between two of them the others get their turn.
-    let turn = tokio::time::timeout(SUSPECT_PATIENCE, lane.suspects.lock()).await.ok()?;
-    let running = lane.running.acquire().await.ok();
-    Some((Neighbours::None(lane.neighbours.write().await, turn), running))
+    let turn = tokio::time::timeout(SUSPECT_PATIENCE, runtime.suspects.lock()).await.ok()?;
+    let running = runtime.running.acquire().await.ok();
+    Some((Neighbours::None(runtime.neighbours.write().await, turn), running))
 }
 
 #[allow(dead_code, reason = "the guards are held, not read")]
@@ -284,12 +287,12 @@ async fn in_transaction(
     sessions: &Sessions,
     delivery: &Delivery,
     claim: Claim,
-    lane: &Lane,
+    runtime: &HandlerRuntime,
     shared: &Shared,
 ) -> Result<Ending, StoreError> {
-    let limit = lane.policy.timeout;
+    let limit = runtime.policy.timeout;
     let counted = |counter| {
-        shared.metrics.count("handler", &lane.label, counter, 1);
+        shared.metrics.count("handler", &runtime.label, counter, 1);
         Ending::Settled
     };
     let Some(mut transaction) = SettlingTransaction::begin(sessions, claim, limit).await? else {
@@ -301,7 +304,7 @@ async fn in_transaction(
             InTransaction::Function(function) => transaction.call(function, delivery).await,
         }
     };
-    let outcome: Outcome = guarded(attempt, &lane.label, limit).await;
+    let outcome: Outcome = guarded(attempt, &runtime.label, limit).await;
     if outcome != Outcome::Delivered {
         return Ok(match (transaction.roll_back().await, &outcome) {
             // It failed because of that.
@@ -317,13 +320,13 @@ async fn in_transaction(
     })
 }
 
-fn settle_outcome(outcome: Outcome, lane: &Lane, failures: usize) -> (SettleOutcome, Option<String>) {
+fn settle_outcome(outcome: Outcome, runtime: &HandlerRuntime, failures: usize) -> (SettleOutcome, Option<String>) {
     match outcome {
         Outcome::Delivered => (SettleOutcome::Delivered, None),
         Outcome::Dead { error } => (SettleOutcome::Refused, Some(error)),
         Outcome::Gone { error } => (SettleOutcome::Waits(GONE_WAITS), Some(error)),
         Outcome::Retry { error, after, .. } => {
-            let delay = lane.policy.retry.delay(failures, rand::random());
+            let delay = runtime.policy.retry.delay(failures, rand::random());
             (SettleOutcome::Retry(delay.max(after.unwrap_or_default())), Some(error))
         }
     }

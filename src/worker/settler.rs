@@ -1,6 +1,6 @@
 //! Outcomes gather while the last ones are being committed, and are settled together.
 
-use super::{holding::Held, tenure::Tenure, wake::Wake};
+use super::{in_flight::InFlightGuard, lease::ActiveLease, wake::Wake};
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
 use crate::store::{Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, wake_keys};
@@ -32,20 +32,20 @@ const REFUSED_WAITS: Duration = Duration::from_secs(60);
 /// A delivery whose row somebody holds for long is settled again after this long; the others go on meanwhile.
 const BUSY_WAITS: Duration = Duration::from_secs(2);
 
-/// An outcome, with the tenure it belongs to.
-pub(super) struct Ended {
+/// An outcome, with the lease it belongs to.
+pub(super) struct PendingSettlement {
     pub(super) settlement: Settlement,
     pub(super) handler: Arc<str>,
-    pub(super) tenure: Arc<Tenure>,
+    pub(super) lease: Arc<ActiveLease>,
     /// What the next delivery of the same key waits for.
     pub(super) ordering_key: Option<Arc<str>>,
-    pub(super) held: Held,
+    pub(super) held: InFlightGuard,
     /// Of the outcomes of its handler that may wait.
     pub(super) _unsettled: OwnedSemaphorePermit,
 }
 
 pub(super) struct Settler {
-    pub(super) queue: Arc<Mutex<mpsc::UnboundedReceiver<Ended>>>,
+    pub(super) queue: Arc<Mutex<mpsc::UnboundedReceiver<PendingSettlement>>>,
     pub(super) database: Database,
     pub(super) pool: PgPool,
     pub(super) wake: Wake,
@@ -55,7 +55,7 @@ pub(super) struct Settler {
 }
 
 impl Settler {
-    /// Runs until every sender of the queue is gone and everything is settled.
+    /// ExecutionMode until every sender of the queue is gone and everything is settled.
     pub(super) async fn run(mut self) {
         let mut connection = None;
         let mut busy = Vec::new();
@@ -77,7 +77,7 @@ impl Settler {
     }
 
     /// What has gathered, or what was busy and has waited, or nothing after a while; `None` at the end of everything.
-    async fn next(&self, busy: &mut Vec<Ended>) -> Option<Vec<Ended>> {
+    async fn next(&self, busy: &mut Vec<PendingSettlement>) -> Option<Vec<PendingSettlement>> {
         let mut group = Vec::new();
         let gathered = async {
             let mut queue = self.queue.lock().await;
@@ -113,14 +113,14 @@ impl Settler {
     async fn settle(
         &mut self,
         connection: &mut Option<Connection>,
-        mut group: Vec<Ended>,
-        busy: &mut Vec<Ended>,
-    ) -> Vec<Ended> {
+        mut group: Vec<PendingSettlement>,
+        busy: &mut Vec<PendingSettlement>,
+    ) -> Vec<PendingSettlement> {
         // What is held under a lease that is gone is somebody else's by now.
-        group.retain(|ended| {
-            let gone = ended.tenure.ended.is_cancelled();
+        group.retain(|pending| {
+            let gone = pending.lease.lost.is_cancelled();
             if gone {
-                self.metrics.count("handler", &ended.handler, "stale", 1);
+                self.metrics.count("handler", &pending.handler, "stale", 1);
             }
             !gone
         });
@@ -137,45 +137,45 @@ impl Settler {
         };
         let mut open = open;
         // After a crash of the server a claim's token may come again: what belongs to the run before is stale.
-        if group.iter().any(|ended| Some(ended.tenure.epoch) != open.epoch()) {
+        if group.iter().any(|pending| Some(pending.lease.epoch) != open.epoch()) {
             open.close().await;
             tokio::time::sleep(RETRY.0).await;
             return group;
         }
-        let settlements: Vec<Settlement> = group.iter().map(|ended| ended.settlement.clone()).collect();
+        let settlements: Vec<Settlement> = group.iter().map(|pending| pending.settlement.clone()).collect();
         let answers = open.settle(&settlements).await;
         let mut keys: HashMap<HandlerId, Vec<Arc<str>>> = HashMap::new();
         let mut again = Vec::new();
-        for (mut ended, answer) in group.into_iter().zip(answers.iter()) {
+        for (mut pending, answer) in group.into_iter().zip(answers.iter()) {
             // A settlement that came late may be our own, whose answer was lost: it wakes the next one too.
             if matches!(answer, Settled::Done | Settled::Dead | Settled::Stale)
-                && let Some(key) = &ended.ordering_key
+                && let Some(key) = &pending.ordering_key
             {
-                keys.entry(ended.settlement.claim.handler).or_default().push(key.clone());
+                keys.entry(pending.settlement.claim.handler).or_default().push(key.clone());
             }
             match answer {
-                Settled::Lost => again.push(ended),
-                Settled::Busy => busy.push(ended),
+                Settled::Lost => again.push(pending),
+                Settled::Busy => busy.push(pending),
                 Settled::Refused => {
                     let release = SettleOutcome::Release(REFUSED_WAITS);
-                    if ended.settlement.outcome != release {
-                        ended.settlement.outcome = release;
-                        again.push(ended);
+                    if pending.settlement.outcome != release {
+                        pending.settlement.outcome = release;
+                        again.push(pending);
                     }
                 }
                 Settled::Done => {
-                    self.metrics.count("handler", &ended.handler, counter(&ended.settlement.outcome), 1);
-                    ended.held.settled();
+                    self.metrics.count("handler", &pending.handler, counter(&pending.settlement.outcome), 1);
+                    pending.held.settled();
                 }
                 Settled::Dead => {
-                    self.metrics.count("handler", &ended.handler, "dead", 1);
-                    ended.held.settled();
+                    self.metrics.count("handler", &pending.handler, "dead", 1);
+                    pending.held.settled();
                 }
                 Settled::Stale => {
-                    throttled!(info, delivery = %ended.settlement.claim.delivery, handler = %ended.handler,
+                    throttled!(info, delivery = %pending.settlement.claim.delivery, handler = %pending.handler,
                         "a settlement came late: another worker has taken over, nothing was changed");
-                    self.metrics.count("handler", &ended.handler, "stale", 1);
-                    ended.held.settled();
+                    self.metrics.count("handler", &pending.handler, "stale", 1);
+                    pending.held.settled();
                 }
             }
         }

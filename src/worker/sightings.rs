@@ -1,6 +1,6 @@
 //! Which workers are dead: a lease that nobody renews.
 
-use super::tenure::{LEASE, RENEW_EVERY};
+use super::lease::{LEASE, RENEW_EVERY};
 use crate::store::{LeaseId, WorkerLease};
 use std::{
     collections::HashMap,

@@ -168,9 +168,9 @@ fn row_4_a_missing_malformed_or_wrong_signature_is_refused_as_such() {
 }
 
 /// Counts how often a body was looked into.
-struct Watched(AtomicUsize);
+struct TimedStream(AtomicUsize);
 
-impl SourceKind for Watched {
+impl SourceKind for TimedStream {
     fn name(&self) -> &'static str {
         Airalo.name()
     }
@@ -197,7 +197,7 @@ impl SourceKind for Watched {
 
 #[test]
 fn row_4_nothing_is_looked_into_before_it_is_verified() {
-    let (kind, secrets, now) = (Watched(AtomicUsize::new(0)), [secret()], SystemTime::UNIX_EPOCH);
+    let (kind, secrets, now) = (TimedStream(AtomicUsize::new(0)), [secret()], SystemTime::UNIX_EPOCH);
     let body = fixture("webhook/low_data.75.raw.json").into();
     for values in [&[][..], &["zz"][..], &["00".repeat(64).as_str()][..]] {
         assert!(VerifiedRequest::verify(&kind, &secrets, now, None, &headers(values), &body).is_err());

@@ -167,7 +167,7 @@ async fn the_log_of_a_start_ends_with_ready_and_of_a_stop_with_stopped() {
     assert_eq!(crate::support::server::get(admin, "/readyz").await, 200, "it is what it says");
     let pool = database.pool().await;
     crate::support::wait_until("the indexes", async || {
-        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM pg_indexes WHERE indexname = 'quarantine_asked'")
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM pg_indexes WHERE indexname = 'quarantine_requested'")
             .fetch_one(&pool)
             .await
             .expect("a number")
@@ -188,7 +188,7 @@ async fn an_alert_is_logged_with_its_type_and_subject() {
     let (database, sink) = (database().await, Sink::start().await);
     let server = Server::serve(database.url(), &sink.config(""), &[]);
     server.ready().await;
-    sqlx::raw_sql("SELECT hookfast.pause('sink', 'a test')")
+    sqlx::raw_sql("SELECT hookfast.pause_handler('sink', 'a test')")
         .execute(&mut database.connect().await)
         .await
         .expect("paused");

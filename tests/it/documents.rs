@@ -130,7 +130,7 @@ fn examples_name_the_columns_of_functions_that_answer_with_a_sample() {
         for function in [
             "retry_all",
             "discard_all",
-            "postpone_all",
+            "reschedule_all",
             "replay_all",
             "erase_all",
             "retire_handler",
@@ -173,7 +173,7 @@ async fn the_guide_to_airalo_is_right() {
     commands_are_known(&page).await;
     // Each news it names is one that there is, or a type of Airalo's.
     let news: Vec<String> =
-        sqlx::query_scalar("SELECT type FROM hookfast_data.news_types").fetch_all(&pool).await.expect("the types");
+        sqlx::query_scalar("SELECT type FROM hookfast_data.alert_types").fetch_all(&pool).await.expect("the types");
     let rows =
         page.split("## News to subscribe to").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
     for named in rows.split('`').filter(|word| word.starts_with("hookfast.") && !word.ends_with('*')) {

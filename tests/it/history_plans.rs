@@ -10,7 +10,7 @@ const EVENTS: u32 = 100_000;
 const DEAD: u32 = 1000;
 
 /// Tables that grow with the history; of these no plan may read more than a few rows without an index.
-const GROWS: [&str; 6] = ["events", "attempts", "search_terms", "idempotency_keys", "operator_log", "rollups"];
+const GROWS: [&str; 6] = ["events", "attempts", "search_terms", "idempotency_keys", "audit_log", "rollups"];
 
 /// A statement with the words in it that stand for something.
 fn filled(text: &str, words: &[(&str, String)]) -> String {

@@ -56,7 +56,7 @@ impl Story {
         story
             .execute(
                 "INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('airalo', 'airalo', '{iccid}'); \
-                 INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) \
+                 INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) \
                     VALUES ('shop', 'rust', '{airalo.*}', 3, 0), ('mail', 'rust', '{airalo.*}', 3, 0)",
             )
             .await;
@@ -67,7 +67,7 @@ impl Story {
         ] {
             story
                 .execute(&format!(
-                    "WITH made AS (INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+                    "WITH made AS (INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
                         SELECT hookfast_data.new_event_id(), s.id, 0, 'airalo.{kind}', 'webhook', '{key}', '{{\"user-agent\": \"x\"}}', '{body}' \
                         FROM hookfast_data.sources s WHERE s.name = 'airalo' RETURNING id, source_id, idempotency_key) \
                      INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM made; \
@@ -77,13 +77,13 @@ impl Story {
         }
         story
             .execute(
-                "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, status, error) \
+                "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, error) \
                     SELECT e.id, 900000 + row_number() OVER (ORDER BY e.id), 1, h.id, CASE h.name WHEN 'shop' THEN 'dead' ELSE 'delivered' END, 12, \
                         CASE h.name WHEN 'shop' THEN 500 ELSE 200 END, CASE h.name WHEN 'shop' THEN 'status 500: no stock' END \
                     FROM hookfast_data.events e, hookfast_data.handlers h WHERE h.name = 'mail' OR e.type = 'airalo.order.completed'; \
-                 INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, last_error) \
-                    SELECT a.delivery_id, a.handler_id, a.event_id, 1, 0, 'tries_used', a.error FROM hookfast_data.attempts a WHERE a.outcome = 'dead'; \
-                 INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left, due_at) \
+                 INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error) \
+                    SELECT a.delivery_id, a.handler_id, a.event_id, 1, 0, 'attempts_exhausted', a.error FROM hookfast_data.attempts a WHERE a.outcome = 'dead'; \
+                 INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, due_at) \
                     SELECT h.id, 7, e.id, 3, now() FROM hookfast_data.handlers h, hookfast_data.events e \
                     WHERE h.name = 'shop' AND e.idempotency_key = 'order-3'; \
                  INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
@@ -110,9 +110,9 @@ impl Story {
     async fn everything(&self) -> String {
         self.text(
             "SELECT concat_ws('|', (SELECT count(*) FROM hookfast_data.dead_letters), (SELECT string_agg(o.id || ' ' || o.due_at, ',' ORDER BY o.id) FROM hookfast_data.outbox o), \
-                (SELECT count(*) FROM hookfast_data.events WHERE erased_at IS NULL), (SELECT count(*) FROM hookfast_data.quarantine WHERE asked IS NULL), \
+                (SELECT count(*) FROM hookfast_data.events WHERE erased_at IS NULL), (SELECT count(*) FROM hookfast_data.quarantine WHERE requested_action IS NULL), \
                 (SELECT count(*) FROM hookfast_data.replays), (SELECT count(*) FROM hookfast_data.handlers WHERE paused_at IS NOT NULL), \
-                (SELECT count(*) FROM hookfast_data.operator_log))",
+                (SELECT count(*) FROM hookfast_data.audit_log))",
         )
         .await
     }
@@ -164,8 +164,8 @@ async fn operate_cli_lists_are_tables_and_json_and_say_when_they_are_empty() {
     for (noun, words) in [
         ("conflicts", "no conflicts"),
         ("workers", "no workers"),
-        ("news", "no news"),
-        ("log", "the log is empty"),
+        ("alerts", "no alerts"),
+        ("audit", "the log is empty"),
         ("replays", "no replays"),
     ] {
         for form in [&[noun][..], &[noun, "--json"]] {
@@ -176,19 +176,19 @@ async fn operate_cli_lists_are_tables_and_json_and_say_when_they_are_empty() {
 
     story
         .execute(
-            "INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) SELECT 'worker', 'host:1', array_agg(id), now() + interval '1 h' FROM hookfast_data.handlers; \
-             INSERT INTO hookfast_data.processes (holder, roles, version) VALUES ('host:1', '{ingress,worker}', '0.1.0'); \
-             SELECT hookfast_data.raise_news('hookfast.handler.paused', 'k', '{\"handler\": \"shop\"}'); \
-             WITH made AS (INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, conflicts_with, headers, body) \
+            "INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'host:1', array_agg(id), now() + interval '1 h' FROM hookfast_data.handlers; \
+             INSERT INTO hookfast_data.processes (owner, roles, version) VALUES ('host:1', '{ingress,worker}', '0.1.0'); \
+             SELECT hookfast_data.raise_alert('hookfast.handler.paused', 'k', '{\"handler\": \"shop\"}'); \
+             WITH made AS (INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, conflicts_with, headers, body) \
                 SELECT hookfast_data.new_event_id(), e.source_id, 0, e.type || '.conflict', 'webhook', e.idempotency_key || '#conflict:b', e.id, '{}', '{\"price\": 13}' \
                 FROM hookfast_data.events e WHERE e.idempotency_key = 'order-1' RETURNING id, source_id, idempotency_key) \
              INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM made",
         )
         .await;
     story.run(&["workers"]).ok().says(&["host:1", "mail,shop", "processes", "ingress,worker"]);
-    story.run(&["workers", "--json"]).ok().says(&["\"holder\":\"host:1\""]);
-    story.run(&["news"]).ok().says(&["hookfast.handler.paused", "shop"]);
-    story.run(&["news", "--json", "--type", "hookfast.*", "--after", "1h"]).ok().says(&["\"handler\":\"shop\""]);
+    story.run(&["workers", "--json"]).ok().says(&["\"owner\":\"host:1\""]);
+    story.run(&["alerts"]).ok().says(&["hookfast.handler.paused", "shop"]);
+    story.run(&["alerts", "--json", "--type", "hookfast.*", "--after", "1h"]).ok().says(&["\"handler\":\"shop\""]);
     story.run(&["conflicts"]).ok().says(&[&story.event("order-1").await, &story.event("order-1#conflict:b").await]);
     story.run(&["conflicts", "--json", "--source", "airalo"]).ok().says(&["first_received_at"]);
 }
@@ -283,7 +283,7 @@ async fn operate_cli_tells_of_one_event() {
     let lines: Vec<&str> = timeline.lines().skip(1).take_while(|line| !line.is_empty()).collect();
     assert!(lines.len() >= 4 && lines.iter().all(|line| line.contains(short)), "{timeline}");
     story.run(&["events", "timeline", "nothing"]).failed();
-    story.run(&["events", "explain", third]).ok().says(&["shop", "owed", "mail", "delivered"]);
+    story.run(&["events", "explain", third]).ok().says(&["shop", "pending", "mail", "delivered"]);
     assert_eq!(story.run(&["events", "explain", third, "--json"]).ok().rows().len(), 2);
 
     story.run(&["events", "hold", first, "--why", "a lawsuit"]).ok().says(&["is held"]);
@@ -291,7 +291,7 @@ async fn operate_cli_tells_of_one_event() {
     story
         .run(&["events", "unhold", first])
         .failed()
-        .complains(&["is not held", "hint: What is held is in hookfast.holds"]);
+        .complains(&["is not held", "hint: What is held is in hookfast.retention_holds"]);
     story
         .run(&["events", "replay", first, "--handler", "mail", "--why", "again"])
         .ok()
@@ -301,10 +301,10 @@ async fn operate_cli_tells_of_one_event() {
     assert!(!story.run(&anew).ok().err.contains("webhook-id"));
     let replay = story.run(&["events", "replay", third, "--handler", "mail", "--why", "again", "--json"]).ok();
     assert!(replay.rows()[0]["replay_id"].is_i64(), "{}", replay.out);
-    story.run(&["log"]).ok().says(&["event.held", "a lawsuit", "event.replayed"]);
+    story.run(&["audit"]).ok().says(&["event.held", "a lawsuit", "event.replayed"]);
     assert_eq!(
         story
-            .run(&["log", "--json", "--what", "event.replayed", "--subject", first, "--after", "1h"])
+            .run(&["audit", "--json", "--action", "event.replayed", "--target", first, "--after", "1h"])
             .ok()
             .rows()
             .len(),
@@ -339,7 +339,10 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
             "would retry 1 dead letter\n",
         ),
         (&["dead-letters", "discard", "--all", "--handler", "shop", "--why", "x"], "would discard 2 dead letters"),
-        (&["deliveries", "postpone", "--all", "--handler", "shop", "--until", "2h"], "would postpone 1 delivery\n"),
+        (
+            &["deliveries", "reschedule", "--all", "--handler", "shop", "--due-at", "2h"],
+            "would reschedule 1 delivery\n",
+        ),
         (&["quarantine", "reverify"], "would verify again 3 requests"),
         (&["quarantine", "discard", "--source", "airalo", "--why", "x"], "would discard 3 requests"),
         (&["handlers", "pause-all", "--why", "x"], "would pause 2 handlers"),
@@ -357,13 +360,21 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
 
     let letters = story.run(&["dead-letters", "--json"]).ok().rows();
     let id = |n: usize| letters[n]["delivery_id"].to_string();
-    story.run(&["dead-letters", "show", &id(0)]).ok().says(&["tries_used", "no stock", "attempts", "status 500"]);
-    story.run(&["dead-letters", "show", &id(0), "--json"]).ok().says(&["\"reason\":\"tries_used\""]);
+    story.run(&["dead-letters", "show", &id(0)]).ok().says(&[
+        "attempts_exhausted",
+        "no stock",
+        "attempts",
+        "status 500",
+    ]);
+    story.run(&["dead-letters", "show", &id(0), "--json"]).ok().says(&["\"reason\":\"attempts_exhausted\""]);
     story.run(&["dead-letters", "show", "1"]).failed().complains(&["no dead letter", "hint: "]);
     story.run(&["dead-letters", "retry", "1"]).failed().complains(&["is no dead letter", "hint: It may be owed again"]);
-    story.run(&["dead-letters", "retry", &id(0), "--tries", "5000"]).failed().complains(&["tries are 1 to 1000"]);
-    story.run(&["dead-letters", "retry", &id(0), "--tries", "5"]).ok().says(&["is tried again"]);
-    story.run(&["deliveries", "postpone", &id(0), "--until", "2h", "--why", "later"]).ok().says(&["is postponed"]);
+    story
+        .run(&["dead-letters", "retry", &id(0), "--max-attempts", "5000"])
+        .failed()
+        .complains(&["max_attempts is 1 to 1000"]);
+    story.run(&["dead-letters", "retry", &id(0), "--max-attempts", "5"]).ok().says(&["is tried again"]);
+    story.run(&["deliveries", "reschedule", &id(0), "--due-at", "2h", "--why", "later"]).ok().says(&["is scheduled"]);
     assert_eq!(
         story
             .text("SELECT due_at - now() BETWEEN '119 min' AND '121 min' FROM hookfast_data.outbox WHERE id <> 7")
@@ -371,10 +382,11 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         "true"
     );
     story.run(&["deliveries", "discard", &id(0), "--why", "done by hand", "--json"]).ok().says(&["{\"done\":"]);
-    story.run(&["deliveries", "postpone", "1", "--until", "now"]).failed().complains(&["is not owed", "hint: "]);
-    story.run(&["deliveries", "postpone", "7", "--until", "some day"]).failed().complains(&["some day"]);
-    let many = ["deliveries", "postpone", "--all", "--handler", "shop", "--type", "airalo.*", "--until", "2h", "--yes"];
-    story.run(&many).ok().says(&["postpone: 1 delivery\n"]);
+    story.run(&["deliveries", "reschedule", "1", "--due-at", "now"]).failed().complains(&["is not owed", "hint: "]);
+    story.run(&["deliveries", "reschedule", "7", "--due-at", "some day"]).failed().complains(&["some day"]);
+    let many =
+        ["deliveries", "reschedule", "--all", "--handler", "shop", "--type", "airalo.*", "--due-at", "2h", "--yes"];
+    story.run(&many).ok().says(&["reschedule: 1 delivery\n"]);
     let retried = story.run(&["dead-letters", "retry", "--all", "--yes", "--json"]).ok();
     assert_eq!(retried.rows()[0]["changed"], 1, "{}", retried.out);
     story.run(&["dead-letters"]).ok().complains(&["no dead letters"]);
@@ -391,8 +403,8 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story.run(&["quarantine", "show", &request]).ok().says(&["wrong_signature", "{\"forged\": true}"]);
     story.run(&["quarantine", "show", &request, "--json"]).ok().says(&["\"body\":\"\\\\x"]);
     story.run(&["quarantine", "show", "999"]).failed().complains(&["hint: "]);
-    story.run(&["quarantine", "release", &request, "--why", ""]).failed().complains(&["has to say why"]);
-    story.run(&["quarantine", "release", &request, "--why", "they called"]).ok().says(&["is released"]);
+    story.run(&["quarantine", "approve", &request, "--why", ""]).failed().complains(&["has to say why"]);
+    story.run(&["quarantine", "approve", &request, "--why", "they called"]).ok().says(&["is approved"]);
     story
         .run(&["quarantine", "reverify", "--source", "none"])
         .failed()
@@ -401,7 +413,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         .run(&["quarantine", "reverify", "--after", "1h", "--yes"])
         .ok()
         .complains(&["2 requests not verified yet", "no process with the role ingress"]);
-    let answered = "UPDATE hookfast_data.quarantine SET asked = NULL, asked_by = NULL, answer = 'wrong_signature'";
+    let answered = "UPDATE hookfast_data.quarantine SET requested_action = NULL, requested_by = NULL, last_result = 'wrong_signature'";
     story.execute(answered).await;
     story
         .run(&["quarantine", "discard", "--reason", "wrong_signature", "--why", "x", "--yes", "--json"])
@@ -493,11 +505,11 @@ async fn operate_cli_status_says_whether_and_where() {
     let story = Story::new().await;
     let trouble = story.run(&["status"]).failed().says(&["intake", "no live process takes webhooks", "handler"]);
     assert!(trouble.out.starts_with("TROUBLE: intake ingress"), "{}", trouble.out);
-    assert_eq!(story.run(&["status", "--json"]).failed().rows()[0]["state"], "bad");
+    assert_eq!(story.run(&["status", "--json"]).failed().rows()[0]["state"], "critical");
     story
         .execute(
-            "INSERT INTO hookfast_data.processes (holder, roles, version) VALUES ('host:1', '{ingress,worker}', '0.1.0'); \
-             INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) SELECT 'worker', 'host:1', array_agg(id), now() + interval '1 h' FROM hookfast_data.handlers",
+            "INSERT INTO hookfast_data.processes (owner, roles, version) VALUES ('host:1', '{ingress,worker}', '0.1.0'); \
+             INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'host:1', array_agg(id), now() + interval '1 h' FROM hookfast_data.handlers",
         )
         .await;
     let well = story.run(&["status"]).ok();
@@ -546,8 +558,8 @@ async fn operate_cli_errors_say_what_to_do() {
     assert!(refused.err.contains("this takes hookfast_operator"), "{}", refused.err);
     story.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 
-    story.execute("DROP FUNCTION hookfast.pause_all(text); DROP VIEW hookfast.news").await;
-    story.run(&["news"]).failed().complains(&["run `hookfast migrate`"]);
+    story.execute("DROP FUNCTION hookfast.pause_all_handlers(text); DROP VIEW hookfast.alerts").await;
+    story.run(&["alerts"]).failed().complains(&["run `hookfast migrate`"]);
     story.run(&["handlers", "pause-all", "--why", "x", "--yes"]).failed().complains(&["run `hookfast migrate`"]);
 }
 
@@ -566,7 +578,12 @@ fn operate_cli_help_reads_well() {
         assert!(help.out.contains(&format!("  {noun} ")), "{}", help.out);
         run("", &[noun, "--help"]).ok().says(&["Usage: ", "--json"]);
     }
-    run("", &["dead-letters", "retry", "--help"]).ok().says(&["--all", "--payload <JSONPATH>", "--yes", "--tries <N>"]);
+    run("", &["dead-letters", "retry", "--help"]).ok().says(&[
+        "--all",
+        "--payload <JSONPATH>",
+        "--yes",
+        "--max-attempts <N>",
+    ]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -576,7 +593,7 @@ async fn a_handler_is_retired_after_a_preview_and_refused_while_it_is_served() {
     let retire = ["handlers", "retire", "shop", "--why", "renamed"];
     let asked = story.run(&retire).failed();
     asked.complains(&["would retire handler shop and discard 1 pending delivery", "7", "no terminal to ask on"]);
-    let process = "INSERT INTO hookfast_data.processes (holder, roles, version, handlers) VALUES ('host:1', '{worker}', '0.1.0', '{shop}')";
+    let process = "INSERT INTO hookfast_data.processes (owner, roles, version, handlers) VALUES ('host:1', '{worker}', '0.1.0', '{shop}')";
     assert_eq!(story.everything().await, before);
     story.execute(process).await;
     let refused = story.run(&[&retire[..], &["--yes"]].concat()).failed();

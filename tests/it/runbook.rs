@@ -45,7 +45,7 @@ fn parts(heading: &str, section: &str) -> [String; 4] {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_type_of_news_has_a_section_of_four_parts() {
     let database = database().await;
-    let types: BTreeSet<String> = sqlx::query_scalar("SELECT type FROM hookfast_data.news_types")
+    let types: BTreeSet<String> = sqlx::query_scalar("SELECT type FROM hookfast_data.alert_types")
         .fetch_all(&mut database.connect().await)
         .await
         .expect("the types")
@@ -67,50 +67,50 @@ async fn each_type_of_news_has_a_section_of_four_parts() {
 /// What happened before somebody opened the runbook: each statement of the page finds something.
 const STORY: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('airalo', 'airalo', '{request_id}');
-INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version)
+INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version)
 VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('books', 'sql', '{airalo.*}', 3, 0);
-SELECT hookfast.pause('books', 'for the story');
-SELECT hookfast.pause('shop', 'status 410');
-SELECT hookfast.resume('shop');
+SELECT hookfast.pause_handler('books', 'for the story');
+SELECT hookfast.pause_handler('shop', 'status 410');
+SELECT hookfast.resume_handler('shop');
 
 WITH first AS (
-    INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body)
+    INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body)
     SELECT hookfast_data.new_event_id(), s.id, 0, 'airalo.order.completed', 'webhook', 'order-1', '{}', '{"request_id": "order-1", "id": 1}'
     FROM hookfast_data.sources s WHERE s.name = 'airalo' RETURNING id, source_id
 ), second AS (
-    INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, conflicts_with, headers, body)
+    INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, conflicts_with, headers, body)
     SELECT hookfast_data.new_event_id(), f.source_id, 0, 'airalo.order.completed.conflict', 'webhook', 'order-1#conflict:2', f.id, '{}', '{"request_id": "order-1", "id": 2}'
     FROM first f RETURNING id, source_id
 )
 INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id)
 SELECT source_id, 'order-1', id FROM first UNION ALL SELECT source_id, 'order-1#conflict:2', id FROM second;
 
-INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, last_error)
-SELECT 1000000, h.id, e.id, 3, 1, 'tries_used', 'status 500: out of stock'
+INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error)
+SELECT 1000000, h.id, e.id, 3, 1, 'attempts_exhausted', 'status 500: out of stock'
 FROM hookfast_data.handlers h, hookfast_data.events e WHERE h.name = 'shop' AND e.conflicts_with IS NOT NULL;
-INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, status, lease_id, error)
-SELECT d.event_id, d.delivery_id, a.attempt, d.handler_id, a.outcome, a.status, 1000, a.error FROM hookfast_data.dead_letters d,
+INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, status, lease_id, error)
+SELECT d.event_id, d.delivery_id, a.attempt_number, d.handler_id, a.outcome, a.status, 1000, a.error FROM hookfast_data.dead_letters d,
     (VALUES (1, 'lost', NULL::smallint, 'its worker went away'), (2, 'retry', 500, 'status 500: out of stock'), (3, 'dead', 500, 'status 500: out of stock'))
-        a (attempt, outcome, status, error);
+        a (attempt_number, outcome, status, error);
 SELECT hookfast.replay(e.id, 'shop', 'one that is owed') FROM hookfast_data.events e WHERE e.conflicts_with IS NOT NULL;
 
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body, last_at)
 SELECT s.id, sha256('a'), 'wrong_signature', '{"user-agent": "Airalo"}', '{"request_id": "order-2"}', now() - interval '2 hours'
 FROM hookfast_data.sources s WHERE s.name = 'airalo';
-INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at)
+INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at)
 SELECT 'worker', 'a worker', ARRAY[h.id], now() + interval '1 minute' FROM hookfast_data.handlers h WHERE h.name = 'shop';
-INSERT INTO hookfast_data.processes (holder, roles, version) VALUES ('a process', '{ingress,worker}', '0.1.0');
-SELECT hookfast.hold(e.id, 'for the story') FROM hookfast_data.events e WHERE e.conflicts_with IS NOT NULL;
-SELECT hookfast_data.announce_dead(10);
-SELECT hookfast.airalo_expect('a-request', 'order 4711');
+INSERT INTO hookfast_data.processes (owner, roles, version) VALUES ('a process', '{ingress,worker}', '0.1.0');
+SELECT hookfast.hold_event(e.id, 'for the story') FROM hookfast_data.events e WHERE e.conflicts_with IS NOT NULL;
+SELECT hookfast_data.alert_dead_letters(10);
+SELECT hookfast.airalo_expect_order('a-request', 'order 4711');
 UPDATE hookfast_data.airalo_expected SET expected_by = now() - interval '1 hour';
-SELECT hookfast_data.airalo_missing(id, 'Airalo''s list has no order with this description') FROM hookfast_data.airalo_expected;
+SELECT hookfast_data.airalo_mark_missing(id, 'Airalo''s list has no order with this description') FROM hookfast_data.airalo_expected;
 INSERT INTO hookfast_data.rollups (minute, subject, counter, value)
 VALUES (date_trunc('minute', now()), 'handler:shop', 'took_le_20', 3);
-INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body)
+INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body)
 SELECT hookfast_data.new_event_id(), s.id, 0, 'other.paid', 'webhook', 'paid-1', '{}', '{}'
 FROM hookfast_data.sources s WHERE s.name = 'airalo';
-SELECT hookfast_data.watch();
+SELECT hookfast_data.evaluate_alerts();
 "#;
 
 /// The ids that the page has placeholders for.
@@ -137,8 +137,8 @@ impl Ids {
     }
 
     fn in_the_place_of_names(&self, block: &str) -> String {
-        // Only what is owed can be postponed.
-        let delivery = if block.contains("hookfast.postpone(") { &self.owed } else { &self.dead };
+        // Only what is owed can be scheduled.
+        let delivery = if block.contains("hookfast.reschedule(") { &self.owed } else { &self.dead };
         let block = block.replace("DELIVERY_ID", delivery).replace("EVENT_ID", &self.event);
         block.replace("QUARANTINE_ID", &self.quarantined)
     }

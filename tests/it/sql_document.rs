@@ -11,11 +11,11 @@ fn page() -> String {
 /// What the examples are about.
 const STORY: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields) VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{lpa}');
-INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('later', 'pull', '{airalo.*}', 3, 99);
+INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('later', 'pull', '{airalo.*}', 3, 99);
 CREATE FUNCTION public.came(n integer, key text, body text, conflicts_with uuid DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
     WITH made AS (
-        INSERT INTO hookfast_data.events (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, headers, body)
-        SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.id_at(now() - interval '1 minute' * (60 - n))::text, 13) FROM 1)::uuid,
+        INSERT INTO hookfast_data.events (id, source_id, subscription_version, conflicts_with, type, origin, idempotency_key, headers, body)
+        SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.event_id_at(now() - interval '1 minute' * (60 - n))::text, 13) FROM 1)::uuid,
             s.id, 1, $4, 'airalo.order.completed' || CASE WHEN $4 IS NULL THEN '' ELSE '.conflict' END, 'webhook', key, '{}', convert_to(body, 'UTF8')
         FROM hookfast_data.sources s WHERE s.name = 'airalo' RETURNING id, source_id, idempotency_key
     )
@@ -24,15 +24,15 @@ $$;
 SELECT came(n, 'order:request-' || n || ':completed', '{"data": {"id": ' || n || ', "quantity": 1, "sims": [{"iccid": "8900000000000000' || 100 + n || '"}]}, "request_id": "request-' || n || '"}') FROM generate_series(1, 6) n;
 SELECT came(7, 'order:request-1:completed#conflict:x', '{"data": {"id": 70}, "request_id": "request-1"}', (SELECT event_id FROM hookfast_data.idempotency_keys WHERE key = 'order:request-1:completed'));
 SELECT came(8, 'body:not-json', 'no json');
-INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, status, error)
-SELECT k.event_id, t.n + 100, t.attempt, h.id, t.outcome, 12, t.status, t.error FROM hookfast_data.handlers h, (VALUES
+INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, error)
+SELECT k.event_id, t.n + 100, t.attempt_number, h.id, t.outcome, 12, t.status, t.error FROM hookfast_data.handlers h, (VALUES
     (1, 1, 'delivered', 200, NULL), (2, 1, 'retry', 500, 'status 500: oh'), (2, 2, 'dead', 500, 'status 500: oh'),
-    (3, 1, 'dead', 422, 'status 422: never'), (4, 1, 'retry', 503, 'status 503: later'), (5, 1, 'dead', 500, 'status 500: oh')) t (n, attempt, outcome, status, error)
+    (3, 1, 'dead', 422, 'status 422: never'), (4, 1, 'retry', 503, 'status 503: later'), (5, 1, 'dead', 500, 'status 500: oh')) t (n, attempt_number, outcome, status, error)
     JOIN hookfast_data.idempotency_keys k ON k.key = 'order:request-' || t.n || ':completed' WHERE h.name = 'shop';
-INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, last_error)
-SELECT n + 100, h.id, k.event_id, 2, 0, 'tries_used', CASE n WHEN 3 THEN 'status 422: never' ELSE 'status 500: oh' END
+INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error)
+SELECT n + 100, h.id, k.event_id, 2, 0, 'attempts_exhausted', CASE n WHEN 3 THEN 'status 422: never' ELSE 'status 500: oh' END
 FROM hookfast_data.handlers h, generate_series(2, 5) n JOIN hookfast_data.idempotency_keys k ON k.key = 'order:request-' || n || ':completed' WHERE h.name = 'shop' AND n <> 4;
-INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left, attempt, due_at)
+INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, attempt_number, due_at)
 SELECT h.id, 104, k.event_id, 2, 1, now() + interval '10 minutes' FROM hookfast_data.handlers h, hookfast_data.idempotency_keys k WHERE h.name = 'shop' AND k.key = 'order:request-4:completed';
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, count, headers, body)
 SELECT s.id, sha256('x'), 'wrong_signature', 3, '{}', '{}' FROM hookfast_data.sources s WHERE s.name = 'airalo';
@@ -108,19 +108,23 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
     ("matching, changed FROM hookfast.retry_all", "SELECT count(*) FROM hookfast.dead_letters", "1"),
     ("hookfast.discard(delivery_id", "SELECT state FROM hookfast.deliveries WHERE delivery_id = 103", "discarded"),
     (
-        "hookfast.pause(",
+        "hookfast.pause_handler(",
         "SELECT state || ' ' || why LIKE '%deploying' FROM hookfast.handler_health WHERE handler = 'shop'",
         "true",
     ),
     ("'renamed to stock', at_most", "SELECT state FROM hookfast.handler_health WHERE handler = 'later'", "retired"),
-    ("hookfast.resume_all()", "SELECT count(*) FROM hookfast.handler_health WHERE state = 'paused'", "0"),
+    ("hookfast.resume_all_handlers()", "SELECT count(*) FROM hookfast.handler_health WHERE state = 'paused'", "0"),
     (
-        "hookfast.postpone_all(",
+        "hookfast.reschedule_all(",
         "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'shop' AND state = 'ready'",
         "3",
     ),
-    ("reverify(source => 'airalo', at_most", "SELECT asked FROM hookfast.quarantine", "reverify"),
-    ("hookfast.release(", "SELECT asked FROM hookfast.quarantine", "release"),
+    (
+        "reverify_quarantined(source => 'airalo', at_most",
+        "SELECT requested_action FROM hookfast.quarantine",
+        "reverify",
+    ),
+    ("hookfast.approve_quarantined(", "SELECT requested_action FROM hookfast.quarantine", "approve"),
     ("hookfast.replay(", "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'shop' AND state = 'ready'", "4"),
     (
         "SELECT replay_id FROM hookfast.replay_all",
@@ -133,7 +137,7 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
         "SELECT string_agg(DISTINCT payload_error, ', ') FROM hookfast.events WHERE erased_at IS NOT NULL",
         "was erased",
     ),
-    ("hookfast.unhold(", "SELECT count(*) FROM hookfast.holds", "0"),
+    ("hookfast.unhold_event(", "SELECT count(*) FROM hookfast.retention_holds", "0"),
     ("FROM hookfast.conflicts", "SELECT first_payload->'data'->>'id' FROM hookfast.conflicts", "1"),
     ("FROM hookfast.failures", "SELECT count FROM hookfast.failures WHERE error_kind = 'status 500'", "3"),
 ];
@@ -153,7 +157,7 @@ async fn every_example_runs_and_does_what_the_page_says() {
         }
     }
     assert_eq!(checked, AFTERWARDS.len(), "each of these is on the page, once");
-    let timeline = "SELECT string_agg(what, ', ' ORDER BY at) FROM hookfast.timeline('request-1') WHERE handler IS NULL OR handler = 'shop' AND what = 'delivered'";
+    let timeline = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('request-1') WHERE handler IS NULL OR handler = 'shop' AND kind = 'delivered'";
     let told = story.text(timeline).await;
     assert!(
         told.starts_with("received, conflict, ") && told.contains("delivered") && told.contains("event.replayed"),

@@ -34,14 +34,14 @@ const DEAD: &str = "
 /// With the lease that holds the delivery, if one does.
 const PENDING: &str = "
     SELECT o.event_id::text, format('%s: attempt %s, due %s, held by lease %s, which expires %s',
-        h.name, o.attempt, coalesce(o.due_at::text, 'at once'), coalesce(o.locked_by::text, '-'),
+        h.name, o.attempt_number, coalesce(o.due_at::text, 'at once'), coalesce(o.lease_id::text, '-'),
         coalesce(l.expires_at::text, '-'))
     FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
-    LEFT JOIN hookfast_data.leases l ON l.id = o.locked_by";
+    LEFT JOIN hookfast_data.leases l ON l.id = o.lease_id";
 
 /// One line for each attempt.
 const HISTORY: &str = "
-    SELECT concat_ws(' ', a.event_id, a.finished_at, h.name, 'delivery', a.delivery_id, 'attempt', a.attempt, 'lease',
+    SELECT concat_ws(' ', a.event_id, a.finished_at, h.name, 'delivery', a.delivery_id, 'attempt', a.attempt_number, 'lease',
         a.lease_id, a.outcome, a.error)
     FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
     ORDER BY a.event_id, a.finished_at";

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause after a claim that found nothing, and after anything that went wrong.
 const PAUSE: Duration = Duration::from_millis(100);
 
-const CLAIM: &str = "SELECT lease_id, delivery_id, event_id FROM hookfast.claim('pulled', holder => 'torture',
+const CLAIM: &str = "SELECT lease_id, delivery_id, event_id FROM hookfast.claim('pulled', owner => 'torture',
     batch => 20, lease => '10 seconds')";
 
 /// Clients that pull until they are stopped.

@@ -17,8 +17,8 @@ const FALSIFIED: [(&str, &[Failure]); 10] = [
         &[Failure::AcknowledgedAndLost, Failure::ReceivedAndNotStored, Failure::NotBookedOnce],
     ),
     (
-        "INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body)
-         SELECT overlay(id::text placing '0000' from 33)::uuid, source_id, registry_version, type, origin,
+        "INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body)
+         SELECT overlay(id::text placing '0000' from 33)::uuid, source_id, subscription_version, type, origin,
              idempotency_key, headers, body FROM hookfast_data.events WHERE id = $1::uuid",
         &[Failure::StoredTwice, Failure::NotDelivered, Failure::NotReceived, Failure::NotBookedOnce],
     ),
@@ -28,8 +28,8 @@ const FALSIFIED: [(&str, &[Failure]); 10] = [
     ),
     ("DELETE FROM hookfast_data.attempts WHERE event_id = $1::uuid", &[Failure::NotDelivered]),
     (
-        "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome)
-         SELECT event_id, delivery_id, attempt + 100, handler_id, outcome FROM hookfast_data.attempts
+        "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome)
+         SELECT event_id, delivery_id, attempt_number + 100, handler_id, outcome FROM hookfast_data.attempts
          WHERE event_id = $1::uuid",
         &[Failure::DeliveredTwice],
     ),
@@ -40,13 +40,13 @@ const FALSIFIED: [(&str, &[Failure]); 10] = [
         &[Failure::OutOfOrder],
     ),
     (
-        "INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left)
+        "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left)
          SELECT handler_id, event_id, 1 FROM hookfast_data.attempts WHERE event_id = $1::uuid",
         &[Failure::Pending],
     ),
     (
-        "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason)
-         SELECT DISTINCT ON (delivery_id) delivery_id, handler_id, event_id, attempt, 0, 'refused'
+        "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason)
+         SELECT DISTINCT ON (delivery_id) delivery_id, handler_id, event_id, attempt_number, 0, 'refused'
          FROM hookfast_data.attempts WHERE event_id = $1::uuid",
         &[Failure::DeadLetter],
     ),

@@ -11,7 +11,7 @@ import pg from "pg";
 const HANDLER = process.argv[2];
 const HOLDER = `${os.hostname()}:${process.pid}`;
 const BATCH = Number(process.env.BATCH ?? 20);
-// Long enough for a whole batch; hookfast.extend(lease_id) prolongs it.
+// Long enough for a whole batch; hookfast.extend_lease(lease_id) prolongs it.
 const LEASE = process.env.LEASE ?? "60 seconds";
 // A notification says that there may be work; without one this often is looked anyway.
 const POLL_SECONDS = Number(process.env.POLL_SECONDS ?? 2);

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 HANDLER = sys.argv[1]
 HOLDER = f"{socket.gethostname()}:{os.getpid()}"
 BATCH = int(os.environ.get("BATCH", "20"))
-# Long enough for a whole batch; hookfast.extend(lease_id) prolongs it.
+# Long enough for a whole batch; hookfast.extend_lease(lease_id) prolongs it.
 LEASE = os.environ.get("LEASE", "60 seconds")
 # A notification says that there may be work; without one this often is looked anyway.
 POLL_SECONDS = float(os.environ.get("POLL_SECONDS", "2"))

@@ -1,8 +1,8 @@
 -- The plan settings keep the claim's plan what it is in every state of the tables, as on the workers' connections.
-CREATE OR REPLACE FUNCTION hookfast.claim(handler text, holder text, batch integer DEFAULT 10,
+CREATE OR REPLACE FUNCTION hookfast.claim(handler text, owner text, batch integer DEFAULT 10,
     lease interval DEFAULT '60 seconds')
     RETURNS TABLE (
-        lease_id bigint, delivery_id bigint, attempt integer, event_id uuid, source text, type text, topic text,
+        lease_id bigint, delivery_id bigint, attempt_number integer, event_id uuid, source text, type text, topic text,
             origin text,
         received_at timestamptz, idempotency_key text, conflicts_with uuid, headers jsonb, payload jsonb, body bytea)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -47,7 +47,7 @@ BEGIN
     PERFORM hookfast_data.rescue_pulled(h.id, interval '15 seconds', 5);
     IF h.ordered_by IS NOT NULL THEN
         FOR i IN 1..10 LOOP
-            EXIT WHEN coalesce(hookfast_data.sequence(h.id, 1000), 0) = 0;
+            EXIT WHEN coalesce(hookfast_data.assign_ordering_keys(h.id, 1000), 0) = 0;
         END LOOP;
     END IF;
     -- Where there is a filter: until something passes, or nothing is left, or this has taken long enough. More at a
@@ -58,7 +58,7 @@ BEGIN
         -- takes.
         WITH late AS MATERIALIZED (
             SELECT o.ctid AS tid, o.id FROM hookfast_data.outbox o
-            WHERE o.handler_id = h.id AND o.due_at <= due AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+            WHERE o.handler_id = h.id AND o.due_at <= due AND o.due_at IS NOT NULL AND o.lease_id IS NULL
             ORDER BY o.due_at, o.id
             LIMIT (CASE WHEN h.ordered_by IS NULL THEN (most + (random() < 0.5)::integer) / 2 ELSE most END)
             FOR UPDATE SKIP LOCKED
@@ -66,13 +66,13 @@ BEGIN
         fresh AS MATERIALIZED (
             SELECT o.ctid AS tid FROM hookfast_data.outbox o
             WHERE o.handler_id = h.id AND o.due_at IS NULL AND o.ordering_key IS NULL
-                AND o.locked_by IS NULL AND h.ordered_by IS NULL
+                AND o.lease_id IS NULL AND h.ordered_by IS NULL
             ORDER BY o.id LIMIT most - (SELECT count(*) FROM late)
             FOR UPDATE SKIP LOCKED
         ),
         rest AS MATERIALIZED (
             SELECT o.ctid AS tid FROM hookfast_data.outbox o
-            WHERE o.handler_id = h.id AND o.due_at <= due AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+            WHERE o.handler_id = h.id AND o.due_at <= due AND o.due_at IS NOT NULL AND o.lease_id IS NULL
                 AND o.id <> ALL (ARRAY(SELECT l.id FROM late l))
             ORDER BY o.due_at, o.id LIMIT most - (SELECT count(*) FROM late) - (SELECT count(*) FROM fresh)
             FOR UPDATE SKIP LOCKED
@@ -81,15 +81,15 @@ BEGIN
         JOIN hookfast_data.outbox o ON o.ctid = p.tid;
         EXIT WHEN taken IS NULL OR h.filter IS NULL;
         seen := seen + cardinality(taken);
-        taken := nullif((hookfast_data.filter_out(h.id, h.filter, taken))[:claim.batch], '{}');
+        taken := nullif((hookfast_data.settle_filtered(h.id, h.filter, taken))[:claim.batch], '{}');
         EXIT WHEN taken IS NOT NULL OR seen >= 1000;
         most := greatest(most, least(2 * most, 200));
     END LOOP;
     IF taken IS NULL THEN
         RETURN;
     END IF;
-    INSERT INTO hookfast_data.leases (id, kind, holder, handlers, deliveries, claimed_in, expires_at)
-    OVERRIDING SYSTEM VALUE VALUES (hookfast_data.new_lease_id(), 'pull', coalesce(claim.holder, '?'), ARRAY[h.id],
+    INSERT INTO hookfast_data.leases (id, kind, owner, handlers, deliveries, claimed_in, expires_at)
+    OVERRIDING SYSTEM VALUE VALUES (hookfast_data.new_lease_id(), 'pull', coalesce(claim.owner, '?'), ARRAY[h.id],
         taken, pg_current_xact_id(), clock_timestamp() + claim.lease)
     RETURNING id INTO new_lease;
     events := ARRAY(SELECT o.event_id FROM unnest(taken) AS t (id)
@@ -97,12 +97,12 @@ BEGIN
     -- Planned for these bounds: it opens the days of the batch, and does not wait for somebody who locks another one.
     RETURN QUERY EXECUTE '
     WITH held AS (
-        UPDATE hookfast_data.outbox o SET locked_by = $1, attempt = o.attempt + 1
+        UPDATE hookfast_data.outbox o SET lease_id = $1, attempt_number = o.attempt_number + 1
         FROM unnest($2) AS t (id)
         WHERE o.handler_id = $3 AND o.id = t.id
-        RETURNING o.id, o.event_id, o.attempt
+        RETURNING o.id, o.event_id, o.attempt_number
     )
-    SELECT $1, w.id, w.attempt, w.event_id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key,
+    SELECT $1, w.id, w.attempt_number, w.event_id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key,
         e.conflicts_with, e.headers, hookfast_data.as_jsonb(e.body), e.body
     FROM held w
     LEFT JOIN LATERAL (SELECT * FROM hookfast_data.events x

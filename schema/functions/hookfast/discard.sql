@@ -3,9 +3,9 @@ CREATE OR REPLACE FUNCTION hookfast.discard(delivery_id bigint, why text) RETURN
 DECLARE
     state text;
 BEGIN
-    PERFORM hookfast_data.check_why(discard.why);
-    IF hookfast_data.end_unrun(ARRAY[discard.delivery_id], discard.why) = 0 THEN
-        SELECT CASE WHEN o.locked_by IS NULL THEN 'is just being changed by somebody else' ELSE 'is running' END
+    PERFORM hookfast_data.require_reason(discard.why);
+    IF hookfast_data.discard_deliveries(ARRAY[discard.delivery_id], discard.why) = 0 THEN
+        SELECT CASE WHEN o.lease_id IS NULL THEN 'is just being changed by somebody else' ELSE 'is running' END
             INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
             ON o.handler_id = h.id AND o.id = discard.delivery_id;
         RAISE 'delivery % %; nothing was changed', discard.delivery_id,

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION hookfast.discard_all(
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     letters bigint[] := ARRAY(SELECT m.delivery_id
-        FROM hookfast_data.dead_matching(discard_all.handler, discard_all.type,
+        FROM hookfast_data.matching_dead_letters(discard_all.handler, discard_all.type,
         discard_all.died_after, discard_all.died_before, discard_all.error, discard_all.payload) m);
 BEGIN
     PERFORM hookfast_data.handler_id(discard_all.handler), hookfast_data.check_payload(discard_all.payload);
@@ -17,7 +17,7 @@ BEGIN
     IF discard_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, discard_all.at_most);
         PERFORM FROM hookfast_data.dead_letters d WHERE d.delivery_id = ANY (letters) ORDER BY d.delivery_id FOR UPDATE;
-        changed := hookfast_data.end_unrun(letters, discard_all.why);
+        changed := hookfast_data.discard_deliveries(letters, discard_all.why);
         PERFORM hookfast_data.log('deliveries.discarded', coalesce(discard_all.handler, 'all'),
             jsonb_build_object('count', changed,
             'type', discard_all.type, 'died_after', discard_all.died_after, 'died_before', discard_all.died_before,

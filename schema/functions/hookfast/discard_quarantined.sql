@@ -10,7 +10,7 @@ DECLARE
             AND (discard_quarantined.reason IS NULL OR q.reason = discard_quarantined.reason)
             AND (discard_quarantined.last_before IS NULL OR q.last_at < discard_quarantined.last_before)
             -- What is still to be verified once more may be genuine.
-            AND q.asked IS NULL ORDER BY q.id);
+            AND q.requested_action IS NULL ORDER BY q.id);
 BEGIN
     matching := cardinality(rows);
     changed := 0;
@@ -19,7 +19,7 @@ BEGIN
             WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
     IF discard_quarantined.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, discard_quarantined.at_most);
-        DELETE FROM hookfast_data.quarantine q WHERE q.id = ANY (rows) AND q.asked IS NULL;
+        DELETE FROM hookfast_data.quarantine q WHERE q.id = ANY (rows) AND q.requested_action IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;
         PERFORM hookfast_data.log('quarantine.discarded', coalesce(discard_quarantined.source, 'all'),
             jsonb_build_object('count', changed,

@@ -38,7 +38,7 @@ BEGIN
     END IF;
     key := CASE WHEN key = '' OR position('#conflict:' IN key) > 0
         THEN 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex') ELSE hookfast_data.bounded_key(key) END;
-    PERFORM hookfast_data.ensure_day(event);
+    PERFORM hookfast_data.ensure_partition(event);
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     VALUES (from_source.id, key, event, fingerprint, now() + enqueue.key_expires_in)
     ON CONFLICT (source_id, key) DO UPDATE SET
@@ -48,7 +48,8 @@ BEGIN
     RETURNING k.event_id, k.fingerprint INTO first;
     IF first.event_id <> event THEN
         IF first.fingerprint = fingerprint THEN
-            INSERT INTO hookfast_data.counts (subject, counter) VALUES ('source:' || enqueue.source, 'duplicate');
+            INSERT INTO hookfast_data.pending_counts (subject, counter) VALUES ('source:' || enqueue.source,
+                'duplicate');
             RETURN first.event_id;
         END IF;
         -- The same key with other content: a conflict, an event of its own.
@@ -66,14 +67,15 @@ BEGIN
         END IF;
     END IF;
     INSERT INTO hookfast_data.events
-        (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, topic, headers, body)
-    VALUES (event, from_source.id, (SELECT r.version FROM hookfast_data.registry r), first_event, event_type, 'enqueue',
+        (id, source_id, subscription_version, conflicts_with, type, origin, idempotency_key, topic, headers, body)
+    VALUES (event, from_source.id, (SELECT r.version FROM hookfast_data.subscription_version r), first_event,
+        event_type, 'enqueue',
         key,
         left(enqueue.topic, 200), coalesce(enqueue.headers, '{}'), body);
     -- It may commit late: due from the transaction's start, so that all of one transaction are one notification, which
     -- goes out at its commit and tells the workers how far back to look.
-    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, due_at, ordering_key)
-    SELECT h.id, event, h.tries, CASE WHEN h.ordered_by IS NULL THEN now() END,
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, due_at, ordering_key)
+    SELECT h.id, event, h.max_attempts, CASE WHEN h.ordered_by IS NULL THEN now() END,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END
     FROM hookfast_data.handlers h
     WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources)) AND h.kind <> 'airalo' AND h.retired_at IS NULL
@@ -83,13 +85,13 @@ BEGIN
         -- A longer one is marked and not read, as the body of a webhook is (src/store/index_events.rs).
         INSERT INTO hookfast_data.search_terms (term, event_id)
         SELECT t, event FROM unnest(CASE WHEN octet_length(body) > 1048576 THEN '{""}'
-            ELSE ARRAY(SELECT hookfast_data.terms(enqueue.payload, from_source.search_fields)) END) t
+            ELSE ARRAY(SELECT hookfast_data.search_terms_of(enqueue.payload, from_source.search_fields)) END) t
         ON CONFLICT DO NOTHING;
     END IF;
     IF first_event IS NOT NULL THEN
-        PERFORM hookfast_data.news_of_conflict(event);
+        PERFORM hookfast_data.conflict_alert(event);
     END IF;
-    INSERT INTO hookfast_data.counts (subject, counter)
+    INSERT INTO hookfast_data.pending_counts (subject, counter)
     VALUES ('source:' || enqueue.source, CASE WHEN first_event IS NULL THEN 'stored' ELSE 'conflict' END);
     PERFORM hookfast_data.wake_workers();
     RETURN event;

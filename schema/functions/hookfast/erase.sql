@@ -1,11 +1,12 @@
 CREATE OR REPLACE FUNCTION hookfast.erase(event_id uuid, why text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM hookfast_data.check_why(erase.why), hookfast_data.own_history();
-    PERFORM FROM hookfast_data.holds h WHERE h.event_id = erase.event_id;
+    PERFORM hookfast_data.require_reason(erase.why), hookfast_data.lock_history_exclusive();
+    PERFORM FROM hookfast_data.retention_holds h WHERE h.event_id = erase.event_id;
     IF FOUND THEN
         RAISE 'event % is held; nothing was changed', erase.event_id
-            USING ERRCODE = 'HF006', HINT = 'hookfast.holds says why. Where that is over, hookfast.unhold first.';
+            USING ERRCODE = 'HF006', HINT =
+                'hookfast.retention_holds says why. Where that is over, hookfast.unhold_event first.';
     END IF;
     PERFORM FROM hookfast_data.outbox o WHERE o.event_id = erase.event_id LIMIT 1;
     IF FOUND THEN
@@ -14,7 +15,7 @@ BEGIN
                 HINT = 'hookfast.explain says to whom. Let it be delivered, or discard the delivery first.';
     END IF;
     PERFORM FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
-        WHERE d.event_id = erase.event_id AND d.ordering_key IS NOT NULL AND h.on_dead = 'hold' LIMIT 1;
+        WHERE d.event_id = erase.event_id AND d.ordering_key IS NOT NULL AND h.on_dead = 'block' LIMIT 1;
     IF FOUND THEN
         RAISE 'event % is a dead letter that holds back what comes after it; nothing was changed', erase.event_id
             USING ERRCODE = 'HF006',

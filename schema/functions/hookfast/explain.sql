@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast.explain(event_id uuid) RETURNS TABLE (handler text, verdict text,
-    delivery_id bigint, says text)
+    delivery_id bigint, message text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_custom_plan SET debug_print_parse = off SET debug_print_rewritten = off
     SET debug_print_plan = off AS $$
@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION hookfast.explain(event_id uuid) RETURNS TABLE (handle
 DECLARE
     happened record;
 BEGIN
-    SELECT e.type, e.registry_version, s.name AS source, s.kind AS source_kind INTO happened FROM hookfast_data.events e
+    SELECT e.type, e.subscription_version, s.name AS source, s.kind AS source_kind INTO happened
+        FROM hookfast_data.events e
     JOIN hookfast_data.sources s ON s.id = e.source_id WHERE e.id = explain.event_id;
     IF NOT FOUND THEN
         RAISE 'no event has the id %', explain.event_id
@@ -16,15 +17,16 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH ours AS MATERIALIZED (
-        SELECT d.handler, d.delivery_id, d.state, d.attempts, d.next_try_at, d.ended_at, d.running_by, d.running_since
+        SELECT d.handler, d.delivery_id, d.state, d.attempts, d.next_attempt_at, d.ended_at, d.running_by,
+            d.running_since
         FROM hookfast.deliveries d WHERE d.event_id = explain.event_id
     )
     SELECT h.name, CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded', 'retired') THEN o.state
-        WHEN o.state IS NOT NULL THEN 'owed'
+        WHEN o.state IS NOT NULL THEN 'pending'
             WHEN NOT t.takes THEN 'not subscribed'
             WHEN h.retired_at IS NOT NULL THEN 'retired'
-            WHEN h.registered_version > happened.registry_version THEN 'came later'
-            ELSE 'not owed' END,
+            WHEN h.registered_version > happened.subscription_version THEN 'subscribed later'
+            ELSE 'not routed' END,
         o.delivery_id,
         CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded')
             THEN 'at ' || o.ended_at::timestamptz(0) || ', after '
@@ -34,7 +36,7 @@ BEGIN
                     ELSE '; it is kept until the event expires' END
             WHEN o.state IS NOT NULL THEN o.state || coalesce(' by ' || o.running_by, '')
                 || coalesce(' since ' || o.running_since::timestamptz(0), '')
-                || coalesce(', next try at ' || o.next_try_at::timestamptz(0), '')
+                || coalesce(', next try at ' || o.next_attempt_at::timestamptz(0), '')
                 || ', ' || hookfast_data.counted(o.attempts, 'attempt', 'attempts')
                 || CASE o.state WHEN 'running' THEN ' with this one' ELSE ' so far' END
             WHEN NOT t.takes
@@ -42,7 +44,7 @@ BEGIN
                 || CASE WHEN h.sources IS NOT NULL THEN ' of ' || array_to_string(h.sources, ', ')
                     WHEN h.kind = 'airalo' THEN ' of sources of kind airalo' ELSE '' END
             WHEN h.retired_at IS NOT NULL THEN 'it was retired at ' || h.retired_at::timestamptz(0)
-            WHEN h.registered_version > happened.registry_version
+            WHEN h.registered_version > happened.subscription_version
                 THEN 'its subscription is of ' || h.registered_at::timestamptz(0)
                 || '; hookfast.replay brings it the event'
             ELSE 'its subscription took it, but there is neither a delivery nor an attempt; hookfast.replay brings it '
@@ -53,6 +55,6 @@ BEGIN
     ORDER BY h.name, o.delivery_id;
 END $$;
 COMMENT ON FUNCTION hookfast.explain IS
-    'For each handler what it has to do with an event: delivered, owed, dead, filtered, discarded, not '
+    'For each handler what it has to do with an event: delivered, pending, dead, filtered, discarded, not '
     'subscribed, retired, or came later';
 REVOKE ALL ON FUNCTION hookfast.explain FROM PUBLIC;

@@ -1,9 +1,9 @@
 -- Parsed at creation, so that it reaches a function that its callers may not call by its name; and not SECURITY
 -- DEFINER, so that it knows who asks.
-CREATE OR REPLACE FUNCTION hookfast.find(text text) RETURNS TABLE (event_id uuid)
+CREATE OR REPLACE FUNCTION hookfast.find(term text) RETURNS TABLE (event_id uuid)
     LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
-    SELECT f.event_id FROM hookfast_data.found(find.text, false, hookfast_data.unmasked(current_user)) f;
+    SELECT f.event_id FROM hookfast_data.find_events(find.term, false, hookfast_data.can_see_secrets(current_user)) f;
 END;
 COMMENT ON FUNCTION hookfast.find IS
     'The events that somebody means: by event id, idempotency key, or the value of one of the source''s search '

@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION hookfast.reindex(source text, why text) RETURNS void
 DECLARE
     of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = reindex.source);
 BEGIN
-    PERFORM hookfast_data.check_why(reindex.why);
+    PERFORM hookfast_data.require_reason(reindex.why);
     IF of_source IS NULL THEN
         RAISE 'no source is named %; nothing was changed', coalesce(reindex.source, '(null)')
             USING ERRCODE = 'HF004', HINT = 'The names are in hookfast.source_health.';

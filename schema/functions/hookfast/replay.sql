@@ -6,8 +6,8 @@ DECLARE
     happened record;
     replay_id bigint;
 BEGIN
-    PERFORM hookfast_data.check_why(replay.why), hookfast_data.check_not_retired(to_handler),
-        hookfast_data.share_history();
+    PERFORM hookfast_data.require_reason(replay.why), hookfast_data.check_not_retired(to_handler),
+        hookfast_data.lock_history_shared();
     SELECT e.erased_at INTO happened FROM hookfast_data.events e WHERE e.id = replay.event_id;
     IF NOT FOUND OR to_handler IS NULL THEN
         RAISE 'no event has the id %, or no handler was named; nothing was changed', replay.event_id
@@ -18,12 +18,12 @@ BEGIN
         RAISE 'the payload of event % was erased, so it cannot be replayed; nothing was changed', replay.event_id
             USING ERRCODE = 'HF007';
     END IF;
-    INSERT INTO hookfast_data.replays (handler_id, state, after_id, upto_id, matching, replayed, per_second,
+    INSERT INTO hookfast_data.replays (handler_id, state, cursor_id, end_id, matching, replayed, per_second,
         new_webhook_id, why, ended_at)
     VALUES (to_handler, 'done', replay.event_id, replay.event_id, 1, 1, 1, replay.new_webhook_id, replay.why,
         clock_timestamp())
     RETURNING id INTO replay_id;
-    PERFORM hookfast_data.owe_again(to_handler, ARRAY[replay.event_id],
+    PERFORM hookfast_data.create_replay_deliveries(to_handler, ARRAY[replay.event_id],
         CASE WHEN replay.new_webhook_id THEN replay_id END);
     PERFORM hookfast_data.log('event.replayed', replay.event_id::text,
         jsonb_build_object('handler', replay.handler, 'replay_id', replay_id, 'new_webhook_id', replay.new_webhook_id,

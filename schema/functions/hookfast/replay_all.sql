@@ -9,9 +9,9 @@ CREATE OR REPLACE FUNCTION hookfast.replay_all(
 #variable_conflict use_column
 DECLARE
     to_handler smallint := hookfast_data.handler_id(replay_all.handler);
-    after_id uuid := coalesce(hookfast.id_at(replay_all.received_after), '00000000-0000-0000-0000-000000000000');
+    cursor_id uuid := coalesce(hookfast.event_id_at(replay_all.received_after), '00000000-0000-0000-0000-000000000000');
     -- What comes from now on comes by itself.
-    upto_id uuid := hookfast.id_at(least(replay_all.received_before, clock_timestamp()));
+    end_id uuid := hookfast.event_id_at(least(replay_all.received_before, clock_timestamp()));
     of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = replay_all.source);
     rate integer := replay_all.per_second;
     sampled uuid[];
@@ -30,7 +30,7 @@ BEGIN
     END IF;
     SELECT count(*), (array_agg(m.id))[:5] INTO matching, sampled FROM (
         SELECT e.id FROM hookfast_data.events e
-        WHERE e.id > after_id AND e.id < upto_id AND e.erased_at IS NULL
+        WHERE e.id > cursor_id AND e.id < end_id AND e.erased_at IS NULL
             AND (of_source IS NULL OR e.source_id = of_source)
             AND (replay_all.type IS NULL OR hookfast_data.type_matches(replay_all.type, e.type))
             AND (replay_all.payload IS NULL OR hookfast_data.payload_matches(e.body, replay_all.payload))
@@ -40,9 +40,9 @@ BEGIN
             WHERE e.id = ANY (sampled) ORDER BY e.id) x);
     IF replay_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, replay_all.at_most);
-        INSERT INTO hookfast_data.replays AS r (handler_id, source, type, payload, after_id, upto_id, matching,
+        INSERT INTO hookfast_data.replays AS r (handler_id, source, type, payload, cursor_id, end_id, matching,
             per_second, new_webhook_id, why)
-        VALUES (to_handler, replay_all.source, replay_all.type, replay_all.payload::text, after_id, upto_id, matching,
+        VALUES (to_handler, replay_all.source, replay_all.type, replay_all.payload::text, cursor_id, end_id, matching,
             rate, replay_all.new_webhook_id, coalesce(replay_all.why, ''))
         RETURNING r.id INTO replay_id;
         PERFORM hookfast_data.log('replay.started', replay_id::text,

@@ -8,7 +8,7 @@ DECLARE
     served text;
     cancelled bigint;
 BEGIN
-    PERFORM hookfast_data.check_why(retire_handler.why);
+    PERFORM hookfast_data.require_reason(retire_handler.why);
     IF of_handler IS NULL OR retire_handler.pending IS NULL OR retire_handler.pending NOT IN ('discard', 'keep') THEN
         RAISE 'invalid arguments: no handler was named, or pending is neither discard nor keep; nothing was changed'
             USING ERRCODE = '22023';
@@ -27,11 +27,11 @@ BEGIN
     matching := (SELECT count(*) FROM hookfast_data.outbox o WHERE o.handler_id = of_handler);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
-        SELECT o.id AS delivery_id, o.event_id, o.attempt AS attempts FROM hookfast_data.outbox o
+        SELECT o.id AS delivery_id, o.event_id, o.attempt_number AS attempts FROM hookfast_data.outbox o
         WHERE o.handler_id = of_handler ORDER BY o.id LIMIT 5) d);
     IF retire_handler.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, retire_handler.at_most);
-        UPDATE hookfast_data.registry r SET version = r.version + 1, changed_at = clock_timestamp()
+        UPDATE hookfast_data.subscription_version r SET version = r.version + 1, changed_at = clock_timestamp()
             WHERE EXISTS (SELECT FROM hookfast_data.handlers h WHERE h.id = of_handler AND h.retired_at IS NULL);
         UPDATE hookfast_data.handlers h SET retired_at = coalesce(h.retired_at, clock_timestamp()),
             retired_why = retire_handler.why, retired_pending = retire_handler.pending,

@@ -1,10 +1,10 @@
-CREATE OR REPLACE FUNCTION hookfast.retry(delivery_id bigint, tries integer DEFAULT NULL,
+CREATE OR REPLACE FUNCTION hookfast.retry(delivery_id bigint, max_attempts integer DEFAULT NULL,
     why text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dead record;
 BEGIN
-    PERFORM hookfast_data.share_history();
+    PERFORM hookfast_data.lock_history_shared();
     SELECT d.event_id, d.handler_id, e.erased_at INTO dead FROM hookfast_data.dead_letters d
     LEFT JOIN LATERAL (SELECT x.erased_at FROM hookfast_data.events x WHERE x.id = d.event_id) e ON true
     WHERE d.delivery_id = retry.delivery_id FOR UPDATE OF d;
@@ -20,12 +20,12 @@ BEGIN
             retry.delivery_id
             USING ERRCODE = 'HF007', HINT = 'hookfast.discard ends it.';
     END IF;
-    IF retry.tries NOT BETWEEN 1 AND 1000 THEN
-        RAISE 'tries are 1 to 1000, not %; nothing was changed', retry.tries USING ERRCODE = '22023';
+    IF retry.max_attempts NOT BETWEEN 1 AND 1000 THEN
+        RAISE 'max_attempts is 1 to 1000, not %; nothing was changed', retry.max_attempts USING ERRCODE = '22023';
     END IF;
-    PERFORM hookfast_data.revive(ARRAY[retry.delivery_id], retry.tries);
+    PERFORM hookfast_data.requeue_dead_letters(ARRAY[retry.delivery_id], retry.max_attempts);
     PERFORM hookfast_data.log('delivery.retried', retry.delivery_id::text,
-        jsonb_build_object('event_id', dead.event_id, 'tries', retry.tries, 'why', retry.why));
+        jsonb_build_object('event_id', dead.event_id, 'tries', retry.max_attempts, 'why', retry.why));
 END $$;
 COMMENT ON FUNCTION hookfast.retry IS
     'Tries a dead letter again: the same delivery, with the handler''s tries or so many';

@@ -1,21 +1,21 @@
 CREATE OR REPLACE FUNCTION hookfast.retry_all(
     handler text DEFAULT NULL, type text DEFAULT NULL, died_after timestamptz DEFAULT NULL,
         died_before timestamptz DEFAULT NULL,
-    error text DEFAULT NULL, payload jsonpath DEFAULT NULL, tries integer DEFAULT NULL, why text DEFAULT NULL,
+    error text DEFAULT NULL, payload jsonpath DEFAULT NULL, max_attempts integer DEFAULT NULL, why text DEFAULT NULL,
         at_most bigint DEFAULT NULL)
     RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     letters bigint[];
 BEGIN
-    PERFORM hookfast_data.share_history(),
+    PERFORM hookfast_data.lock_history_shared(),
         hookfast_data.check_not_retired(hookfast_data.handler_id(retry_all.handler)),
         hookfast_data.check_payload(retry_all.payload);
-    IF retry_all.tries NOT BETWEEN 1 AND 1000 THEN
-        RAISE 'tries are 1 to 1000, not %; nothing was changed', retry_all.tries USING ERRCODE = '22023';
+    IF retry_all.max_attempts NOT BETWEEN 1 AND 1000 THEN
+        RAISE 'max_attempts is 1 to 1000, not %; nothing was changed', retry_all.max_attempts USING ERRCODE = '22023';
     END IF;
     SELECT coalesce(array_agg(m.delivery_id) FILTER (WHERE NOT m.erased), '{}') INTO letters
-        FROM hookfast_data.dead_matching(
+        FROM hookfast_data.matching_dead_letters(
         retry_all.handler, retry_all.type, retry_all.died_after, retry_all.died_before, retry_all.error,
             retry_all.payload) m
         JOIN hookfast_data.handlers h ON h.id = m.handler_id AND h.retired_at IS NULL;
@@ -26,11 +26,11 @@ BEGIN
     IF retry_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, retry_all.at_most);
         PERFORM FROM hookfast_data.dead_letters d WHERE d.delivery_id = ANY (letters) ORDER BY d.delivery_id FOR UPDATE;
-        changed := hookfast_data.revive(letters, retry_all.tries);
+        changed := hookfast_data.requeue_dead_letters(letters, retry_all.max_attempts);
         PERFORM hookfast_data.log('deliveries.retried', coalesce(retry_all.handler, 'all'),
             jsonb_build_object('count', changed,
             'type', retry_all.type, 'died_after', retry_all.died_after, 'died_before', retry_all.died_before,
-            'error', retry_all.error, 'payload', retry_all.payload::text, 'tries', retry_all.tries, 'why',
+            'error', retry_all.error, 'payload', retry_all.payload::text, 'tries', retry_all.max_attempts, 'why',
                 retry_all.why));
     END IF;
     RETURN NEXT;

@@ -1,22 +1,22 @@
 -- Parsed at creation, so that it reaches functions that its callers may not call by their names.
-CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject text, state text, says text)
+CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject text, state text, message text)
     LANGUAGE sql STABLE SET jit = off SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off
 BEGIN ATOMIC
-    SELECT 'intake', 'ingress', CASE WHEN count(*) FILTER (WHERE p.not_ready IS NULL) = 0 THEN 'bad'
-        WHEN count(*) FILTER (WHERE p.not_ready IS NOT NULL) > 0 THEN 'warn' ELSE 'ok' END,
+    SELECT 'intake', 'ingress', CASE WHEN count(*) FILTER (WHERE p.not_ready IS NULL) = 0 THEN 'critical'
+        WHEN count(*) FILTER (WHERE p.not_ready IS NOT NULL) > 0 THEN 'warning' ELSE 'ok' END,
         CASE WHEN count(*) = 0 THEN 'no live process takes webhooks' ELSE count(*) FILTER (WHERE p.not_ready IS NULL)
             || ' of ' || hookfast_data.counted(count(*), 'live process takes', 'live processes take') || ' webhooks'
                 || coalesce('; ' || min(p.not_ready), '') END
     FROM hookfast.processes p WHERE p.alive AND 'ingress' = ANY (p.roles)
     UNION ALL
     SELECT 'intake', 'partitions', CASE WHEN t.newest_day > current_date + 2 THEN 'ok'
-        WHEN t.newest_day >= current_date + 1 THEN 'warn' ELSE 'bad' END,
+        WHEN t.newest_day >= current_date + 1 THEN 'warning' ELSE 'critical' END,
         coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
     FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
     UNION ALL
     SELECT 'source', s.source, CASE WHEN s.state = 'unconfigured' OR s.state = 'ok' AND NOT j.mostly_not_json THEN 'ok'
-            WHEN s.state IN ('ok', 'all_rejected') THEN 'warn' ELSE 'bad' END,
+            WHEN s.state IN ('ok', 'all_rejected') THEN 'warning' ELSE 'critical' END,
         CASE s.state WHEN 'ok' THEN '' ELSE s.state || ': ' END
             || CASE WHEN j.mostly_not_json THEN 'most bodies are not JSON, so their payload is null: choose '
                 'application/json in the sender''s settings; ' ELSE '' END
@@ -37,7 +37,7 @@ BEGIN ATOMIC
         AND 2 * s.not_json_last_hour > s.last_hour + s.duplicates_last_hour AS mostly_not_json) j
     WHERE s.kind <> 'hookfast'
     UNION ALL
-    SELECT x.area, o.source, 'warn', x.says
+    SELECT x.area, o.source, 'warning', x.message
     FROM hookfast.order_health o CROSS JOIN LATERAL (VALUES
         ('order', nullif(concat_ws(', ',
             CASE WHEN o.possible_double_purchases > 0
@@ -47,17 +47,17 @@ BEGIN ATOMIC
             CASE WHEN o.unknown > 0 THEN o.unknown || ' unknown' END), '') || ': see hookfast.airalo_orders'),
         ('conflict', hookfast_data.counted(nullif(o.conflicts, 0), 'conflict', 'conflicts')
             || ' in the last seven days: see hookfast.conflicts')
-        ) x (area, says)
-    WHERE x.says IS NOT NULL
+        ) x (area, message)
+    WHERE x.message IS NOT NULL
     UNION ALL
-    SELECT 'routing', u.source, CASE WHEN sum(u.events) * 10 > max(u.of_events) THEN 'warn' ELSE 'ok' END,
+    SELECT 'routing', u.source, CASE WHEN sum(u.events) * 10 > max(u.of_events) THEN 'warning' ELSE 'ok' END,
         sum(u.events) || ' of the newest ' || hookfast_data.counted(max(u.of_events), 'event', 'events')
             || ' of the last hour went to no handler: '
             || left(string_agg(u.type, ', ' ORDER BY u.events DESC, u.type), 200)
     FROM hookfast.unrouted u GROUP BY u.source
     UNION ALL
     SELECT 'handler', h.handler, CASE WHEN h.state IN ('ok', 'retired') AND h.dead_letters = 0 THEN 'ok'
-        WHEN h.state IN ('ok', 'retired', 'paused', 'failing', 'behind', 'slow') THEN 'warn' ELSE 'bad' END,
+        WHEN h.state IN ('ok', 'retired', 'paused', 'failing', 'behind', 'slow') THEN 'warning' ELSE 'critical' END,
         CASE WHEN h.state <> 'ok' THEN h.state || coalesce(': ' || h.why, '') || '; '
             WHEN h.dead_letters > 0
                 THEN hookfast_data.counted(h.dead_letters, 'dead letter', 'dead letters') || '; ' ELSE '' END
@@ -78,7 +78,7 @@ BEGIN ATOMIC
         || coalesce(', complete since ' || to_char(x.complete_since, 'YYYY-MM-DD HH24:MI'), '')
     FROM hookfast.reindexes x WHERE x.state <> 'done'
     UNION ALL
-    SELECT 'storage', 'database', CASE WHEN max(t.oldest_snapshot_age) > 10000000 THEN 'warn' ELSE 'ok' END,
+    SELECT 'storage', 'database', CASE WHEN max(t.oldest_snapshot_age) > 10000000 THEN 'warning' ELSE 'ok' END,
         pg_catalog.pg_size_pretty(sum(t.bytes)) || CASE WHEN max(t.oldest_snapshot_age) > 1000000
             THEN ', the oldest snapshot is ' || max(t.oldest_snapshot_age) || ' transactions old, held by '
                 || max(t.oldest_snapshot_holder) ELSE '' END

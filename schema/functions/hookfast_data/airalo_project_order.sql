@@ -112,7 +112,7 @@ BEGIN
         WHERE (NOT excluded.conflict, excluded.event_id) > (NOT s.conflict, s.event_id);
         IF EXISTS (SELECT FROM hookfast_data.airalo_expected e
             WHERE e.source_id = of_source AND e.description = new.description) THEN
-            PERFORM hookfast_data.airalo_flag_double(of_source, new.description);
+            PERFORM hookfast_data.airalo_flag_duplicates(of_source, new.description);
         END IF;
     END IF;
     RETURN row_id;

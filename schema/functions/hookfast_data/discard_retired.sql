@@ -12,10 +12,10 @@ BEGIN
         ORDER BY h.id FOR SHARE SKIP LOCKED
     LOOP
         pending := ARRAY(SELECT o.id FROM hookfast_data.outbox o
-            WHERE o.handler_id = retired.id AND o.locked_by IS NULL ORDER BY o.id LIMIT most - discarded);
+            WHERE o.handler_id = retired.id AND o.lease_id IS NULL ORDER BY o.id LIMIT most - discarded);
         IF cardinality(pending) > 0 THEN
             discarded := discarded
-                + hookfast_data.end_unrun(pending, 'its handler was retired: ' || retired.retired_why);
+                + hookfast_data.discard_deliveries(pending, 'its handler was retired: ' || retired.retired_why);
         END IF;
         EXIT WHEN discarded >= most;
     END LOOP;

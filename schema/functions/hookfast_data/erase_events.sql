@@ -21,10 +21,11 @@ BEGIN
     UPDATE hookfast_data.events n
         SET body = convert_to((convert_from(n.body, 'UTF8')::jsonb || '{"error": "was erased"}')::text, 'UTF8')
     FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'
-    JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt
+    JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id
+        AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt_number
     WHERE a.event_id = ANY (erased) AND n.id = k.event_id AND convert_from(n.body, 'UTF8')::jsonb ? 'error';
     -- And what is kept of them elsewhere.
-    PERFORM hookfast_data.airalo_erased(erased);
+    PERFORM hookfast_data.airalo_erase_events(erased);
     RETURN cardinality(erased);
 END $$;
 COMMENT ON FUNCTION hookfast_data.erase_events IS 'Erases payload and headers of events; answers with how many';

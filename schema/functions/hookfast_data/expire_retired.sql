@@ -10,10 +10,10 @@ BEGIN
         RETURN 0;
     END IF;
     DELETE FROM hookfast_data.outbox o
-    WHERE o.event_id >= expire_retired.lower AND o.event_id < expire_retired.upper AND o.locked_by IS NULL
+    WHERE o.event_id >= expire_retired.lower AND o.event_id < expire_retired.upper AND o.lease_id IS NULL
         AND o.handler_id IN (SELECT h.id FROM hookfast_data.handlers h WHERE h.retired_at IS NOT NULL)
         AND o.event_id NOT IN (SELECT s.event_id
-            FROM hookfast_data.survivors(expire_retired.lower, expire_retired.upper, false) s);
+            FROM hookfast_data.retained_events(expire_retired.lower, expire_retired.upper, false) s);
     GET DIAGNOSTICS expired = ROW_COUNT;
     RETURN expired;
 END $$;

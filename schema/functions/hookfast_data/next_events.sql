@@ -9,12 +9,12 @@ DECLARE
     since uuid;
     bound uuid;
 BEGIN
-    SELECT d.upto INTO since FROM hookfast_data.digest d WHERE d.reader = 'terms'
+    SELECT d.upto INTO since FROM hookfast_data.event_cursors d WHERE d.reader = 'terms'
         FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND OR NOT hookfast_data.try_share_history() THEN
+    IF NOT FOUND OR NOT hookfast_data.try_lock_history_shared() THEN
         RETURN;
     END IF;
-    bound := hookfast_data.committed_upto();
+    bound := hookfast_data.committed_up_to();
     RETURN QUERY
     SELECT n.id, n.fields, n.body
     FROM (

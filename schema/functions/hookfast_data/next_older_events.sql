@@ -12,7 +12,7 @@ BEGIN
     SELECT r.* INTO job FROM hookfast_data.reindexes r WHERE r.ended_at IS NULL
         ORDER BY r.requested_at, r.source_id LIMIT 1 FOR UPDATE SKIP LOCKED;
     -- Not while somebody erases: what finds an event must not be written after that.
-    IF job.source_id IS NULL OR NOT hookfast_data.try_share_history() THEN
+    IF job.source_id IS NULL OR NOT hookfast_data.try_lock_history_shared() THEN
         RETURN;
     END IF;
     IF job.cursor_id IS NULL THEN

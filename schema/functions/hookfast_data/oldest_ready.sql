@@ -6,12 +6,12 @@ CREATE OR REPLACE FUNCTION hookfast_data.oldest_ready(handler smallint) RETURNS 
     SELECT least(
         (SELECT o.due_at FROM hookfast_data.outbox o
         WHERE o.handler_id = oldest_ready.handler AND o.due_at IS NOT NULL AND o.due_at <= statement_timestamp()
-            AND o.locked_by IS NULL ORDER BY o.due_at, o.id LIMIT 1),
-        (SELECT hookfast_data.id_time(o.event_id) FROM hookfast_data.outbox o
+            AND o.lease_id IS NULL ORDER BY o.due_at, o.id LIMIT 1),
+        (SELECT hookfast_data.event_id_time(o.event_id) FROM hookfast_data.outbox o
         WHERE o.handler_id = oldest_ready.handler AND o.due_at IS NULL AND o.ordering_key IS NULL
-            AND o.locked_by IS NULL ORDER BY o.id LIMIT 1),
-        (SELECT hookfast_data.id_time(o.event_id) FROM hookfast_data.outbox o
-        WHERE o.handler_id = oldest_ready.handler AND o.ordering_key = '' AND o.locked_by IS NULL
+            AND o.lease_id IS NULL ORDER BY o.id LIMIT 1),
+        (SELECT hookfast_data.event_id_time(o.event_id) FROM hookfast_data.outbox o
+        WHERE o.handler_id = oldest_ready.handler AND o.ordering_key = '' AND o.lease_id IS NULL
         ORDER BY o.id LIMIT 1))
 $$;
 COMMENT ON FUNCTION hookfast_data.oldest_ready IS

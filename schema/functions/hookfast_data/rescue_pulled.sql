@@ -16,13 +16,13 @@ BEGIN
     SELECT array_agg(o.ctid), array_agg(l.id) INTO deliveries, leases
     FROM unnest(expired) AS e (id) JOIN hookfast_data.leases l ON l.id = e.id
     CROSS JOIN unnest(l.deliveries) AS d (id)
-    JOIN hookfast_data.outbox o ON o.handler_id = l.handlers[1] AND o.id = d.id AND o.locked_by = l.id;
+    JOIN hookfast_data.outbox o ON o.handler_id = l.handlers[1] AND o.id = d.id AND o.lease_id = l.id;
     RETURN QUERY SELECT t.handler_id, t.rescued, t.dead, 0::bigint
-    FROM hookfast_data.take_over(deliveries, leases, most_lost, 'client') t;
+    FROM hookfast_data.rescue_deliveries(deliveries, leases, most_lost, 'client') t;
     RETURN QUERY WITH ended AS (
         DELETE FROM hookfast_data.leases l
         WHERE l.id = ANY (expired) AND NOT EXISTS (SELECT FROM unnest(l.deliveries) AS d (id)
-            JOIN hookfast_data.outbox o ON o.handler_id = l.handlers[1] AND o.id = d.id AND o.locked_by = l.id)
+            JOIN hookfast_data.outbox o ON o.handler_id = l.handlers[1] AND o.id = d.id AND o.lease_id = l.id)
         RETURNING l.handlers[1] AS handler_id
     )
     SELECT e.handler_id, 0::bigint, 0::bigint, count(*) FROM ended e GROUP BY e.handler_id;

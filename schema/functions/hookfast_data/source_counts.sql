@@ -26,8 +26,9 @@ CREATE OR REPLACE FUNCTION hookfast_data.source_counts(of_source text)
     )
     SELECT l.at,
         (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter IN ('stored', 'conflict')),
-        hookfast_data.usual('source:' || of_source, statement_timestamp() - interval '1 hour', statement_timestamp()),
-        hookfast_data.usual('source:' || of_source,
+        hookfast_data.typical_count('source:' || of_source, statement_timestamp() - interval '1 hour',
+            statement_timestamp()),
+        hookfast_data.typical_count('source:' || of_source,
             greatest(l.at + interval '1 minute', statement_timestamp() - interval '1 day'), statement_timestamp()),
         (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter = 'duplicate'),
         (SELECT coalesce(sum(h.value), 0)::bigint FROM hour h WHERE h.counter = 'conflict'),

@@ -1,4 +1,5 @@
--- The snapshot alone knows of the transactions of all databases. Their locks are visible to everybody, with 32 bits of their
+-- The snapshot alone knows of the transactions of all databases. Their locks are visible to everybody, with 32 bits of
+-- their
 -- ids, which are compared around the circle.
 CREATE OR REPLACE FUNCTION hookfast_data.writes_before(started xid8) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

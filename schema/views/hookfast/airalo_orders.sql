@@ -30,7 +30,7 @@ SELECT
     coalesce(e.placed_at, u.placed_at) AS placed_at,
     coalesce(e.expected_by, u.expected_by) AS expected_by,
     coalesce(e.overdue_at, u.overdue_at) AS overdue_at,
-    coalesce(e.checked_says, u.checked_says) AS checked_says,
+    coalesce(e.last_check_result, u.last_check_result) AS last_check_result,
     (SELECT max(k.acknowledged_at) FROM hookfast_data.acknowledgements k WHERE k.event_id = ANY (o.conflicts)
         HAVING count(*) = cardinality(o.conflicts)) AS acknowledged_at
 FROM hookfast_data.airalo_orders o JOIN hookfast_data.sources s ON s.id = o.source_id
@@ -67,7 +67,7 @@ SELECT
     e.placed_at,
     e.expected_by,
     e.overdue_at,
-    e.checked_says,
+    e.last_check_result,
     (SELECT max(k.acknowledged_at) FROM hookfast_data.acknowledgements k WHERE k.event_id = ANY (o.conflicts)
         HAVING count(*) = cardinality(o.conflicts))
 FROM hookfast_data.airalo_orders o JOIN hookfast_data.sources s ON s.id = o.source_id
@@ -102,7 +102,7 @@ SELECT
     e.placed_at,
     e.expected_by,
     e.overdue_at,
-    e.checked_says,
+    e.last_check_result,
     NULL
 FROM hookfast_data.airalo_expected e JOIN hookfast_data.sources s ON s.id = e.source_id
 WHERE e.check_at IS NOT NULL

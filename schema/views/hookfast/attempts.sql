@@ -2,17 +2,18 @@ CREATE OR REPLACE VIEW hookfast.attempts AS
 SELECT
     a.event_id,
     a.delivery_id,
-    a.attempt,
+    a.attempt_number,
     h.name AS handler,
     a.outcome,
     a.finished_at,
     a.duration_ms,
     a.status,
-    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN a.error END AS error,
+    CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN a.error END AS error,
     CASE WHEN a.outcome IN ('retry', 'dead', 'lost') THEN
-        CASE WHEN (SELECT hookfast_data.unmasked(current_user))
+        CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user))
             THEN hookfast_data.error_kind(a.outcome, a.status, a.error)
-             ELSE hookfast_data.shown_kind(hookfast_data.error_kind(a.outcome, a.status, a.error)) END END AS error_kind
+             ELSE hookfast_data.visible_error_kind(hookfast_data.error_kind(a.outcome, a.status,
+                 a.error)) END END AS error_kind
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id;
 COMMENT ON VIEW hookfast.attempts IS
     'One row for each try at a delivery: delivered, filtered, retry, dead, lost or discarded. error is for '

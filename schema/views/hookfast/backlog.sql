@@ -4,20 +4,20 @@ CREATE OR REPLACE VIEW hookfast.backlog AS
 WITH owed AS MATERIALIZED (
     SELECT
         o.handler_id,
-        count(*) FILTER (WHERE o.locked_by IS NULL
+        count(*) FILTER (WHERE o.lease_id IS NULL
             AND (o.due_at IS NULL OR o.due_at <= statement_timestamp())) AS ready,
-        count(*) FILTER (WHERE o.locked_by IS NOT NULL) AS running,
-        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at = 'infinity') AS waiting,
-        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at > statement_timestamp()
+        count(*) FILTER (WHERE o.lease_id IS NOT NULL) AS running,
+        count(*) FILTER (WHERE o.lease_id IS NULL AND o.due_at = 'infinity') AS waiting,
+        count(*) FILTER (WHERE o.lease_id IS NULL AND o.due_at > statement_timestamp()
             AND o.due_at <> 'infinity') AS later,
-        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at > statement_timestamp()
+        count(*) FILTER (WHERE o.lease_id IS NULL AND o.due_at > statement_timestamp()
             AND o.due_at <= statement_timestamp() + interval '5 minutes') AS due_in_5_minutes,
-        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at > statement_timestamp()
+        count(*) FILTER (WHERE o.lease_id IS NULL AND o.due_at > statement_timestamp()
             AND o.due_at <= statement_timestamp() + interval '30 minutes') AS due_in_30_minutes,
-        count(*) FILTER (WHERE o.locked_by IS NULL AND o.due_at > statement_timestamp()
+        count(*) FILTER (WHERE o.lease_id IS NULL AND o.due_at > statement_timestamp()
             AND o.due_at <= statement_timestamp() + interval '120 minutes') AS due_in_120_minutes,
-        min(o.id) FILTER (WHERE o.locked_by IS NULL AND o.due_at IS NULL) AS oldest_fresh,
-        min(o.due_at) FILTER (WHERE o.locked_by IS NULL AND o.due_at <= statement_timestamp()) AS oldest_due
+        min(o.id) FILTER (WHERE o.lease_id IS NULL AND o.due_at IS NULL) AS oldest_fresh,
+        min(o.due_at) FILTER (WHERE o.lease_id IS NULL AND o.due_at <= statement_timestamp()) AS oldest_due
     FROM hookfast_data.outbox o GROUP BY o.handler_id
 ),
 counted AS (
@@ -34,7 +34,7 @@ counted AS (
         coalesce(o.due_in_5_minutes, 0) AS due_in_5_minutes,
         coalesce(o.due_in_30_minutes, 0) AS due_in_30_minutes,
         coalesce(o.due_in_120_minutes, 0) AS due_in_120_minutes,
-        least(o.oldest_due, (SELECT hookfast_data.id_time(f.event_id) FROM hookfast_data.outbox f
+        least(o.oldest_due, (SELECT hookfast_data.event_id_time(f.event_id) FROM hookfast_data.outbox f
             WHERE f.handler_id = o.handler_id AND f.id = o.oldest_fresh)) AS oldest_ready_at,
         d.per_minute,
         d.served_by,

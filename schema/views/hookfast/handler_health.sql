@@ -12,10 +12,10 @@ SELECT
         WHEN t.slow THEN 'slow'
         ELSE 'ok' END AS state,
     CASE WHEN h.retired_at IS NOT NULL THEN 'since ' || h.retired_at::timestamptz(0)
-            || CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN ': ' || h.retired_why ELSE '' END
+            || CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN ': ' || h.retired_why ELSE '' END
         WHEN h.paused_at IS NOT NULL THEN 'since ' || h.paused_at::timestamptz(0) || ': '
-            || CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN h.paused_why
-                ELSE hookfast_data.shown_kind(left(h.paused_why, 10)) END
+            || CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN h.paused_why
+                ELSE hookfast_data.visible_error_kind(left(h.paused_why, 10)) END
         WHEN b.unserved THEN 'no live worker serves it' || CASE WHEN NOT EXISTS (SELECT FROM hookfast_data.processes p
             WHERE h.name = ANY (p.handlers) AND p.seen_at > statement_timestamp() - interval '20 seconds')
             THEN ', and no live process has it in its configuration: start one that has, or end its subscription with '
@@ -41,13 +41,13 @@ SELECT
     h.types,
     h.sources,
     h.ordered_by IS NOT NULL AS ordered,
-    h.tries::integer AS tries,
+    h.max_attempts::integer AS max_attempts,
     h.behind_after,
     t.median_ms_last_5_minutes AS median_ms,
     t.p95_ms_last_5_minutes AS p95_ms,
     b.retired,
     h.retired_at,
-    CASE WHEN (SELECT hookfast_data.unmasked(current_user)) THEN h.retired_why END AS retired_why
+    CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN h.retired_why END AS retired_why
 FROM hookfast_data.handlers h
 JOIN (
     SELECT
@@ -57,8 +57,8 @@ JOIN (
         a.oldest_ready_age,
         x.served_by = 0
             AND (k.kind <> 'pull' OR coalesce(a.oldest_ready_age > interval '5 minutes', false)) AS unserved,
-        CASE WHEN k.retired_at IS NULL THEN hookfast_data.ready_upto(x.handler_id, 10000) ELSE 0 END AS ready,
-        CASE WHEN k.retired_at IS NULL THEN 0 ELSE hookfast_data.pending_upto(x.handler_id, 10000) END AS retired
+        CASE WHEN k.retired_at IS NULL THEN hookfast_data.ready_up_to(x.handler_id, 10000) ELSE 0 END AS ready,
+        CASE WHEN k.retired_at IS NULL THEN 0 ELSE hookfast_data.pending_up_to(x.handler_id, 10000) END AS retired
     FROM hookfast_data.handler_load() x JOIN hookfast_data.handlers k ON k.id = x.handler_id
     CROSS JOIN LATERAL (
         SELECT CASE WHEN k.retired_at IS NULL

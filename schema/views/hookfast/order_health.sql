@@ -7,7 +7,7 @@ SELECT
     o.unknown
 FROM hookfast_data.sources s
 LEFT JOIN (SELECT e.source_id, count(*) AS conflicts FROM hookfast_data.events e
-    WHERE e.conflicts_with IS NOT NULL AND e.id >= hookfast.id_at(statement_timestamp() - interval '7 days')
+    WHERE e.conflicts_with IS NOT NULL AND e.id >= hookfast.event_id_at(statement_timestamp() - interval '7 days')
         AND NOT EXISTS (SELECT FROM hookfast_data.acknowledgements k WHERE k.event_id = e.id)
     GROUP BY e.source_id) cc ON cc.source_id = s.id
 CROSS JOIN LATERAL (SELECT coalesce(cc.conflicts, 0) AS conflicts) c

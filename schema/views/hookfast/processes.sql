@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW hookfast.processes AS
 SELECT
-    p.holder,
+    p.owner,
     p.roles,
     p.version,
     p.started_at,

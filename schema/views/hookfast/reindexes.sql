@@ -4,7 +4,7 @@ SELECT
     CASE WHEN r.ended_at IS NOT NULL THEN 'done' WHEN r.cursor_id IS NULL THEN 'waiting' ELSE 'running' END AS state,
     r.events_read,
     greatest(r.events_total, r.events_read) AS events_total,
-    CASE WHEN r.cursor_id < 'ffffffff-ffff-ffff-ffff-ffffffffffff' THEN hookfast_data.id_time(r.cursor_id)
+    CASE WHEN r.cursor_id < 'ffffffff-ffff-ffff-ffff-ffffffffffff' THEN hookfast_data.event_id_time(r.cursor_id)
         END AS complete_since,
     r.requested_at,
     r.requested_by,

@@ -23,9 +23,9 @@ SELECT
     pg_catalog.pg_size_pretty(sum(t.bytes)) AS size,
     (avg(t.bytes) FILTER (WHERE t.day < current_date AND t.day >= current_date - 7))::bigint AS bytes_a_day,
     s.age AS oldest_snapshot_age,
-    s.holder AS oldest_snapshot_holder
+    s.owner AS oldest_snapshot_holder
 FROM tables t LEFT JOIN hookfast_data.oldest_snapshot() s ON true
-GROUP BY t.name, s.age, s.holder;
+GROUP BY t.name, s.age, s.owner;
 COMMENT ON VIEW hookfast.storage IS
     'One row a table, its days together: size, dead rows, bytes a day over the last seven whole days, and who '
     'holds the oldest snapshot, which keeps dead rows from being removed';

@@ -5,7 +5,7 @@ WITH newest AS MATERIALIZED (
         e.source_id,
         e.type
     FROM hookfast_data.events e
-    WHERE e.id >= hookfast.id_at(statement_timestamp() - interval '1 hour') AND e.origin <> 'hookfast'
+    WHERE e.id >= hookfast.event_id_at(statement_timestamp() - interval '1 hour') AND e.origin <> 'hookfast'
     ORDER BY e.id DESC LIMIT 1000
 ),
 counted AS (

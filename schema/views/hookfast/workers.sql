@@ -1,16 +1,16 @@
 CREATE OR REPLACE VIEW hookfast.workers AS
 SELECT
-    l.holder,
+    l.owner,
     l.kind,
-    CASE WHEN l.kind <> 'pull' OR (SELECT hookfast_data.unmasked(current_user)) THEN l.id END AS lease_id,
+    CASE WHEN l.kind <> 'pull' OR (SELECT hookfast_data.can_see_secrets(current_user)) THEN l.id END AS lease_id,
     ARRAY(SELECT h.name FROM hookfast_data.handlers h WHERE h.id = ANY (l.handlers) ORDER BY h.name) AS handlers,
     l.registered_at,
     l.expires_at,
     l.expires_at > statement_timestamp() AS alive,
     coalesce(r.running, 0) AS running
 FROM hookfast_data.leases l
-LEFT JOIN (SELECT o.locked_by, count(*) AS running FROM hookfast_data.outbox o WHERE o.locked_by IS NOT NULL
+LEFT JOIN (SELECT o.lease_id, count(*) AS running FROM hookfast_data.outbox o WHERE o.lease_id IS NOT NULL
     GROUP BY 1) r
-    ON r.locked_by = l.id;
+    ON r.lease_id = l.id;
 COMMENT ON VIEW hookfast.workers IS
     'Who may hold deliveries: workers, and the batches that clients pulled; and how many each holds';

@@ -2,10 +2,13 @@
 SELECT event_id, source, type, received_at, payload FROM hookfast.events ORDER BY event_id DESC LIMIT 50
 
 -- the next page of them | 1300
-SELECT event_id, source, type, received_at, payload FROM hookfast.events WHERE event_id < '${event}' ORDER BY event_id DESC LIMIT 50
+SELECT event_id, source, type, received_at, payload FROM hookfast.events WHERE event_id < '${event}'
+    ORDER BY event_id DESC LIMIT 50
 
 -- those of one type, of an hour | 100
-SELECT event_id, source, received_at, payload FROM hookfast.events WHERE type = 'airalo.order.completed' AND event_id >= hookfast.id_at('${since}') AND event_id < hookfast.id_at(timestamptz '${since}' + interval '1 hour') ORDER BY event_id LIMIT 50
+SELECT event_id, source, received_at, payload FROM hookfast.events WHERE type = 'airalo.order.completed'
+    AND event_id >= hookfast.event_id_at('${since}') AND event_id < hookfast.event_id_at(timestamptz '${since}' +
+    interval '1 hour') ORDER BY event_id LIMIT 50
 
 -- one event | 100
 SELECT * FROM hookfast.events WHERE event_id = '${event}'
@@ -35,13 +38,15 @@ SELECT * FROM hookfast.attempts WHERE event_id = '${event}' ORDER BY finished_at
 SELECT * FROM hookfast.deliveries WHERE event_id = '${event}'
 
 -- what will be tried again, soonest first | 1500
-SELECT delivery_id, event_id, attempts, tries_left, next_try_at FROM hookfast.deliveries WHERE handler = 'crm' AND state = 'retrying' ORDER BY next_try_at, delivery_id LIMIT 50
+SELECT delivery_id, event_id, attempts, attempts_left, next_attempt_at FROM hookfast.deliveries WHERE handler = 'crm'
+    AND state = 'retrying' ORDER BY next_attempt_at, delivery_id LIMIT 50
 
 -- the newest dead letters | 1300
 SELECT * FROM hookfast.dead_letters ORDER BY died_at DESC, delivery_id DESC LIMIT 50
 
 -- the next page of them | 1300
-SELECT * FROM hookfast.dead_letters WHERE (died_at, delivery_id) < ('${since}', ${delivery}) ORDER BY died_at DESC, delivery_id DESC LIMIT 50
+SELECT * FROM hookfast.dead_letters WHERE (died_at, delivery_id) < ('${since}', ${delivery}) ORDER BY died_at DESC,
+    delivery_id DESC LIMIT 50
 
 -- one handler's dead letters | 1300
 SELECT * FROM hookfast.dead_letters WHERE handler = 'shop' ORDER BY died_at DESC, delivery_id DESC LIMIT 50
@@ -89,7 +94,7 @@ SELECT * FROM hookfast.storage
 SELECT * FROM hookfast.replays ORDER BY replay_id DESC
 
 -- news | 100
-SELECT * FROM hookfast.news ORDER BY event_id DESC LIMIT 50
+SELECT * FROM hookfast.alerts ORDER BY event_id DESC LIMIT 50
 
 -- operator log | 100
-SELECT * FROM hookfast.operator_log ORDER BY log_id DESC LIMIT 50
+SELECT * FROM hookfast.audit_log ORDER BY log_id DESC LIMIT 50

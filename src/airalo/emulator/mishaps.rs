@@ -8,7 +8,7 @@ use std::{
 
 /// How Airalo misbehaves.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Mishaps {
+pub struct FaultPlan {
     /// An order comes to nothing.
     pub failed: f64,
     /// A webhook comes a second time, byte for byte.
@@ -30,7 +30,7 @@ pub struct Mishaps {
     pub seed: u64,
 }
 
-impl Default for Mishaps {
+impl Default for FaultPlan {
     /// None at all: an order takes a second at most.
     fn default() -> Self {
         Self {
@@ -69,15 +69,15 @@ pub(super) enum Answered {
 }
 
 /// Draws fates from one seed.
-pub(super) struct Dice(Mutex<StdRng>);
+pub(super) struct FaultInjector(Mutex<StdRng>);
 
-impl Dice {
+impl FaultInjector {
     pub(super) fn new(seed: u64) -> Self {
         Self(Mutex::new(StdRng::seed_from_u64(seed)))
     }
 
     /// Of a package whose name says what becomes of it, that; else what is drawn.
-    pub(super) fn fate(&self, mishaps: &Mishaps, package_id: &str) -> Fate {
+    pub(super) fn fate(&self, mishaps: &FaultPlan, package_id: &str) -> Fate {
         let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut happens = |probability: f64| random.random::<f64>() < probability;
         let answer = match (happens(mishaps.slow_answer), happens(mishaps.broken_answer), happens(0.5)) {

@@ -10,12 +10,12 @@ mod routes;
 mod shapes;
 
 pub use books::{Books, OptIn, Order, Request};
-pub use mishaps::Mishaps;
+pub use mishaps::FaultPlan;
 
 use crate::airalo::written;
 use crate::handlers::plain_client;
 use crate::signing::{Secret, WeakSecret};
-use mishaps::Dice;
+use mishaps::FaultInjector;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     io,
@@ -39,7 +39,7 @@ pub struct EmulatorSettings {
     /// Within which time it gives out three tokens and five simulated webhooks, and no more; Airalo: a minute.
     pub limits: Option<Duration>,
     /// What goes wrong.
-    pub mishaps: Mishaps,
+    pub mishaps: FaultPlan,
 }
 
 /// A local Airalo.
@@ -51,7 +51,7 @@ pub struct Emulator {
 struct Inner {
     settings: EmulatorSettings,
     secret: Secret,
-    dice: Dice,
+    dice: FaultInjector,
     books: Mutex<Books>,
     http: reqwest::Client,
     stop: CancellationToken,
@@ -68,7 +68,7 @@ impl Emulator {
     pub fn new(settings: EmulatorSettings) -> Result<Self, WeakSecret> {
         let secret = Secret::new("emulator", settings.client_secret.expose_secret().as_bytes().to_vec())?;
         let http = plain_client("http://localhost/", Duration::from_secs(5)).expect("plain http needs no certificates");
-        let dice = Dice::new(settings.mishaps.seed);
+        let dice = FaultInjector::new(settings.mishaps.seed);
         let inner = Inner {
             settings,
             secret,

@@ -5,7 +5,7 @@ use super::{
     notifications::head,
 };
 use crate::airalo::client::{ApiError, NotificationType};
-use crate::cli::operate::shell::{self, Output};
+use crate::cli::operate::session::{self, Output};
 use crate::cli::{
     dev::{self, AIRALO_SECRET},
     process::{chain, say},
@@ -109,7 +109,7 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
     // Only a whole body with a signature can be verified, and anybody can send something else.
     let signed = refused().is("reason", Some(Bind::text(Rejection::WrongSignature.as_str())));
     let signed = signed.is("is_excerpt", Some(Bind::flag(false))).limit(TRIED);
-    let mut shell = shell::open(Output::default()).await?;
+    let mut shell = session::open(Output::default()).await?;
     let any = !shell.console.list(refused().limit(1)).await?.is_empty();
     let signed = shell.console.list(signed).await?;
     shell.done().await?;

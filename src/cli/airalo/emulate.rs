@@ -1,6 +1,6 @@
 //! `hookfast airalo emulate`.
 
-use crate::airalo::emulator::{Emulator, EmulatorSettings, Mishaps};
+use crate::airalo::emulator::{Emulator, EmulatorSettings, FaultPlan};
 use crate::cli::{
     address::listen_address,
     declare::bind,
@@ -77,7 +77,7 @@ impl Emulate {
         let secret = secret.with_context(|| {
             format!("there is no secret to sign with, so nothing was started. Set {AIRALO_SECRET}, or start `hookfast dev` in this folder first")
         })?;
-        let mishaps = Mishaps {
+        let mishaps = FaultPlan {
             failed: self.failed,
             duplicate: self.duplicate,
             new_order: self.new_order,
@@ -86,7 +86,7 @@ impl Emulate {
             broken_answer: self.broken_answer,
             delay: Duration::from_millis(self.delay),
             seed: self.seed,
-            ..Mishaps::default()
+            ..FaultPlan::default()
         };
         let emulator = Emulator::new(EmulatorSettings {
             client_id: self.client_id.clone(),

@@ -3,7 +3,7 @@
 use super::account::{Account, AccountArguments};
 use crate::airalo::client::{NotificationType, Simulated};
 use crate::cli::{
-    operate::shell,
+    operate::session,
     process::{complain, say},
     table,
 };
@@ -132,12 +132,12 @@ impl Status {
                 (Some(_), None) => "not in the configuration",
                 (None, None) => "not opted in",
             };
-            rows.push(json!({"type": kind.as_str(), "goes_to": goes_to, "configured": wanted, "says": says}));
+            rows.push(json!({"type": kind.as_str(), "goes_to": goes_to, "configured": wanted, "message": says}));
         }
         if self.json {
             rows.iter().for_each(|row| say(&row.to_string()));
         } else {
-            say(table::rows(&rows, &["type", "goes_to", "configured", "says"], shell::width()).trim_end());
+            say(table::rows(&rows, &["type", "goes_to", "configured", "message"], session::width()).trim_end());
         }
         Ok(if as_wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

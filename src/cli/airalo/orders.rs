@@ -6,7 +6,7 @@ use crate::airalo::{
     client::{NewOrder, Outcome},
     place_order, place_order_again,
 };
-use crate::cli::operate::shell::{self, Output, Sure};
+use crate::cli::operate::session::{self, Output, Sure};
 use crate::cli::{
     process::{complain, database_url_here, say},
     table,
@@ -119,7 +119,7 @@ impl Order {
         }
         complain(&format!("would order {} × {}, as '{description}'", self.quantity, self.package));
         complain(&cost(&self.package, self.quantity).await?);
-        if !shell::agreed(self.sure)? {
+        if !session::agreed(self.sure)? {
             return Ok(ExitCode::FAILURE);
         }
         let order = NewOrder {
@@ -145,7 +145,7 @@ impl Order {
 
 /// Airalo says no price before; the last order of the package does.
 async fn cost(package: &str, quantity: u8) -> anyhow::Result<String> {
-    let mut shell = shell::open(Output::default()).await?;
+    let mut shell = session::open(Output::default()).await?;
     let last = List::of("airalo_orders", "*", "received_at DESC")
         .is("package_id", Some(Bind::text(package)))
         .is("state", Some(Bind::text("completed")))
@@ -176,7 +176,7 @@ impl Orders {
             .is("description", self.description.map(Bind::text))
             .is("possible_double_purchase", self.double.then(|| Bind::flag(true)))
             .limit(SHOWN + 1);
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let mut rows = shell.console.list(list).await?;
         let more = rows.len() > SHOWN as usize;
         rows.truncate(SHOWN as usize);
@@ -213,7 +213,7 @@ impl Orders {
         } else if self.output.is_json() {
             rows.iter().for_each(|row| say(&row.to_string()));
         } else {
-            say(table::rows(&rows, &columns, shell::width()).trim_end());
+            say(table::rows(&rows, &columns, session::width()).trim_end());
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -221,7 +221,7 @@ impl Orders {
 
 impl Expect {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let call = Call::act("airalo_expect")
+        let call = Call::act("airalo_expect_order")
             .with("request_id", Some(Bind::text(&self.request_id)))
             .with("description", Some(Bind::text(&self.description)))
             .with("expected_within", Some(Bind::span(format!("{} minutes", self.within))))
@@ -230,7 +230,7 @@ impl Expect {
             "the result of {} is expected; hookfast airalo orders --description {}",
             self.request_id, self.description
         );
-        shell::open(self.output).await?.act(call, &done).await
+        session::open(self.output).await?.act(call, &done).await
     }
 }
 

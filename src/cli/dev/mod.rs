@@ -16,7 +16,7 @@ use super::{
 use crate::airalo::{
     Account,
     client::{Client, ClientSettings},
-    emulator::{Emulator, EmulatorSettings, Mishaps},
+    emulator::{Emulator, EmulatorSettings, FaultPlan},
 };
 use crate::app::{Builder, Subscription};
 use crate::config::Config;
@@ -161,7 +161,7 @@ impl Dev {
             retry_every: Duration::from_secs(2),
             tries: 20,
             limits: None,
-            mishaps: Mishaps::default(),
+            mishaps: FaultPlan::default(),
         })?;
         tokio::spawn(async move { emulator.serve(listener, stop).await });
         let client = Client::new(ClientSettings {

@@ -1,8 +1,8 @@
 //! `hookfast dead-letters`.
 
 use super::{
-    shell::{self, Output, Page, Sure},
-    when::{Between, When},
+    session::{self, Output, Page, Sure},
+    time_args::{Between, When},
 };
 use crate::cli::process::complain;
 use crate::store::{Bind, Call, List};
@@ -91,9 +91,9 @@ struct Which {
 struct Retry {
     #[command(flatten)]
     which: Which,
-    /// How many tries it gets; without, as many as the handler gives.
+    /// The number of further attempts. Default: what the handler has.
     #[arg(long, value_name = "N")]
-    tries: Option<i32>,
+    max_attempts: Option<i32>,
     /// Why, for the log of operators.
     #[arg(long)]
     why: Option<String>,
@@ -127,17 +127,18 @@ impl DeadLetters {
             What::Show(show) => show.run().await,
             What::Retry(retry) => {
                 let call = |call: Call| {
-                    call.with("tries", retry.tries.map(Bind::small)).with("why", retry.why.clone().map(Bind::text))
+                    call.with("max_attempts", retry.max_attempts.map(Bind::small))
+                        .with("why", retry.why.clone().map(Bind::text))
                 };
                 match retry.which.delivery {
                     Some(delivery) => {
                         let call = call(Call::act("retry")).with("delivery_id", Some(Bind::number(delivery)));
                         let done = format!("delivery {delivery} is tried again");
-                        shell::open(retry.output).await?.act(call, &done).await
+                        session::open(retry.output).await?.act(call, &done).await
                     }
                     None => {
                         let call = retry.which.all(call(Call::act("retry_all")));
-                        let shell = shell::open(retry.output).await?;
+                        let shell = session::open(retry.output).await?;
                         shell.bulk(call, retry.sure, "retry", "dead letters", &COLUMNS).await
                     }
                 }
@@ -149,11 +150,11 @@ impl DeadLetters {
                         let call =
                             Call::act("discard").with("delivery_id", Some(Bind::number(delivery))).with("why", why);
                         let done = format!("delivery {delivery} is discarded");
-                        shell::open(discard.output).await?.act(call, &done).await
+                        session::open(discard.output).await?.act(call, &done).await
                     }
                     None => {
                         let call = discard.which.all(Call::act("discard_all").with("why", why));
-                        let shell = shell::open(discard.output).await?;
+                        let shell = session::open(discard.output).await?;
                         shell.bulk(call, discard.sure, "discard", "dead letters", &COLUMNS).await
                     }
                 }
@@ -176,7 +177,7 @@ impl Which {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let list = List::of("dead_letters", ALL, "delivery_id DESC")
             .is("handler", self.handler.map(Bind::text))
             .of_type("type", self.of_type.as_deref())
@@ -191,7 +192,7 @@ impl Listed {
 
 impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let letter = List::of("dead_letters", ALL, "delivery_id").is("delivery_id", Some(Bind::number(self.delivery)));
         let Some(letter) = shell.console.list(letter).await?.pop() else {
             complain(&format!(
@@ -217,8 +218,8 @@ impl Show {
             let event = letter["event_id"].as_str().map(Bind::id);
             let attempts = List::of(
                 "attempts",
-                "attempt, outcome, finished_at, duration_ms, status, error, error_kind",
-                "attempt",
+                "attempt_number, outcome, finished_at, duration_ms, status, error, error_kind",
+                "attempt_number",
             )
             .is("event_id", event)
             .is("delivery_id", Some(Bind::number(self.delivery)));
@@ -226,7 +227,7 @@ impl Show {
             shell.print_below(
                 "attempts",
                 &rows,
-                &["attempt", "outcome", "finished_at", "duration_ms", "status", "error_kind", "error"],
+                &["attempt_number", "outcome", "finished_at", "duration_ms", "status", "error_kind", "error"],
             );
         }
         shell.done().await

@@ -1,8 +1,8 @@
 //! `hookfast deliveries`.
 
 use super::{
-    shell::{self, Output, Page, Sure},
-    when::When,
+    session::{self, Output, Page, Sure},
+    time_args::When,
 };
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ enum What {
     /// Deliveries, the newest first: those that are owed or dead, unless --state or --event says otherwise.
     List(Listed),
     /// Lets what is ready or retrying wait until a time, or tries it at once.
-    Postpone(Postpone),
+    Reschedule(Reschedule),
     /// Ends one that is owed and not running, or dead: it is not tried any more.
     Discard(Discard),
 }
@@ -32,7 +32,7 @@ struct Listed {
     /// Only of this handler.
     #[arg(long)]
     handler: Option<String>,
-    /// Only in this state, or in these: ready, running, retrying, postponed, waiting, paused, retired, dead,
+    /// Only in this state, or in these: ready, running, retrying, scheduled, waiting, paused, retired, dead,
     /// delivered, filtered, discarded; or open for those that are not done yet, and all.
     #[arg(long, value_delimiter = ',', value_parser = STATES)]
     state: Vec<String>,
@@ -51,7 +51,7 @@ const STATES: [&str; 13] = [
     "ready",
     "running",
     "retrying",
-    "postponed",
+    "scheduled",
     "waiting",
     "paused",
     "retired",
@@ -62,10 +62,10 @@ const STATES: [&str; 13] = [
 ];
 
 /// Those that still want somebody: what is done is found by its event, or when it is asked for.
-const OPEN: &str = "ready,running,retrying,postponed,waiting,paused,retired,dead";
+const OPEN: &str = "ready,running,retrying,scheduled,waiting,paused,retired,dead";
 
 #[derive(clap::Args)]
-struct Postpone {
+struct Reschedule {
     /// The delivery.
     #[arg(value_name = "DELIVERY_ID", required_unless_present = "all", conflicts_with = "all")]
     delivery: Option<i64>,
@@ -80,7 +80,7 @@ struct Postpone {
     of_type: Option<String>,
     /// Until then: 2h from now, or a time as 2026-07-01 12:00 (UTC); now tries at once.
     #[arg(long, value_name = "TIME")]
-    until: When,
+    due_at: When,
     /// Why, for the log of operators.
     #[arg(long)]
     why: Option<String>,
@@ -109,8 +109,8 @@ pub(super) const COLUMNS: [&str; 9] = [
     "event_id",
     "state",
     "attempts",
-    "tries_left",
-    "next_try_at",
+    "attempts_left",
+    "next_attempt_at",
     "ended_at",
     "ordering_key",
 ];
@@ -119,7 +119,7 @@ pub(super) const COLUMNS: [&str; 9] = [
 pub(super) fn all() -> List {
     List::of(
         "deliveries",
-        "delivery_id, handler, event_id, state, attempts, tries_left, next_try_at, ended_at, ordering_key",
+        "delivery_id, handler, event_id, state, attempts, attempts_left, next_attempt_at, ended_at, ordering_key",
         "delivery_id DESC",
     )
 }
@@ -128,9 +128,9 @@ impl Deliveries {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.what.unwrap_or(What::List(self.list)) {
             What::List(list) => list.run().await,
-            What::Postpone(postpone) => postpone.run().await,
+            What::Reschedule(reschedule) => reschedule.run().await,
             What::Discard(discard) => {
-                let shell = shell::open(discard.output).await?;
+                let shell = session::open(discard.output).await?;
                 let call = Call::act("discard")
                     .with("delivery_id", Some(Bind::number(discard.delivery)))
                     .with("why", Some(Bind::text(discard.why)));
@@ -142,7 +142,7 @@ impl Deliveries {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = shell::open(self.output).await?;
+        let shell = session::open(self.output).await?;
         let asked = |state: &str| self.state.iter().any(|asked| asked == state);
         let states = if asked("all") || self.state.is_empty() && self.event.is_some() {
             None
@@ -160,17 +160,17 @@ impl Listed {
     }
 }
 
-impl Postpone {
+impl Reschedule {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = shell::open(self.output).await?;
-        let call = if self.all { Call::act("postpone_all") } else { Call::act("postpone") }
-            .with("until", Some(self.until.coming()))
+        let shell = session::open(self.output).await?;
+        let call = if self.all { Call::act("reschedule_all") } else { Call::act("reschedule") }
+            .with("due_at", Some(self.due_at.coming()))
             .with("why", self.why.map(Bind::text));
         if let Some(delivery) = self.delivery {
             let call = call.with("delivery_id", Some(Bind::number(delivery)));
-            return shell.act(call, &format!("delivery {delivery} is postponed")).await;
+            return shell.act(call, &format!("delivery {delivery} is scheduled")).await;
         }
         let call = call.with("handler", self.handler.map(Bind::text)).with("type", self.of_type.map(Bind::text));
-        shell.bulk(call, self.sure, "postpone", "deliveries", &COLUMNS).await
+        shell.bulk(call, self.sure, "reschedule", "deliveries", &COLUMNS).await
     }
 }

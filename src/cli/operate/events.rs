@@ -3,9 +3,9 @@
 use super::{
     deliveries,
     replays::SAME_WEBHOOK_ID,
-    shell::{self, Output, Page, Shell, Sure},
+    session::{self, Output, Page, Shell, Sure},
+    time_args::{Between, When},
     timeline,
-    when::{Between, When},
 };
 use crate::cli::{
     process::{complain, say},
@@ -170,9 +170,9 @@ impl Events {
             What::List(list) => list.run().await,
             What::Show(found) => show(found).await,
             What::Timeline(found) => {
-                let mut shell = shell::open(found.output).await?;
+                let mut shell = session::open(found.output).await?;
                 let rows =
-                    shell.console.call(Call::look("timeline").with("text", Some(Bind::text(&found.text)))).await?;
+                    shell.console.call(Call::look("timeline").with("term", Some(Bind::text(&found.text)))).await?;
                 if rows.is_empty() {
                     return nothing(shell, &found.text).await;
                 }
@@ -180,22 +180,22 @@ impl Events {
                 shell.done().await
             }
             What::Explain(one) => {
-                let mut shell = shell::open(one.output).await?;
+                let mut shell = session::open(one.output).await?;
                 let rows =
                     shell.console.call(Call::look("explain").with("event_id", Some(Bind::id(&one.event)))).await?;
-                shell.print(&rows, &["handler", "verdict", "delivery_id", "says"], "there is no handler");
+                shell.print(&rows, &["handler", "verdict", "delivery_id", "message"], "there is no handler");
                 shell.done().await
             }
             What::Erase(erase) => erase.run().await,
             What::Hold(hold) => {
-                let call = Call::act("hold")
+                let call = Call::act("hold_event")
                     .with("event_id", Some(Bind::id(&hold.event)))
                     .with("why", Some(Bind::text(hold.why)));
-                shell::open(hold.output).await?.act(call, &format!("event {} is held", hold.event)).await
+                session::open(hold.output).await?.act(call, &format!("event {} is held", hold.event)).await
             }
             What::Unhold(one) => {
-                let call = Call::act("unhold").with("event_id", Some(Bind::id(&one.event)));
-                shell::open(one.output).await?.act(call, &format!("event {} is held no more", one.event)).await
+                let call = Call::act("unhold_event").with("event_id", Some(Bind::id(&one.event)));
+                session::open(one.output).await?.act(call, &format!("event {} is held no more", one.event)).await
             }
             What::Replay(replay) => replay.run().await,
         }
@@ -213,8 +213,8 @@ async fn nothing(shell: Shell, text: &str) -> anyhow::Result<ExitCode> {
 }
 
 async fn show(found: Found) -> anyhow::Result<ExitCode> {
-    let mut shell = shell::open(found.output).await?;
-    let ids = shell.console.call(Call::look("find").with("text", Some(Bind::text(&found.text)))).await?;
+    let mut shell = session::open(found.output).await?;
+    let ids = shell.console.call(Call::look("find").with("term", Some(Bind::text(&found.text)))).await?;
     let ids: Vec<String> = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     if ids.is_empty() {
         return nothing(shell, &found.text).await;
@@ -231,7 +231,7 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
             shell.print_below(
                 "deliveries",
                 &rows,
-                &["delivery_id", "handler", "state", "attempts", "tries_left", "next_try_at", "ended_at"],
+                &["delivery_id", "handler", "state", "attempts", "attempts_left", "next_attempt_at", "ended_at"],
             );
         }
     }
@@ -240,7 +240,7 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
 
 impl Erase {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let why = Some(Bind::text(self.why));
         if let Some(event) = self.event {
             // It cannot be undone, so one is asked about too.
@@ -267,7 +267,7 @@ impl Erase {
 
 impl Replay {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let call = Call::act("replay")
             .with("event_id", Some(Bind::id(&self.event)))
             .with("handler", Some(Bind::text(&self.handler)))
@@ -285,7 +285,7 @@ impl Replay {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let list = List::of(
             "events",
             "event_id, received_at, source, type, topic, origin, idempotency_key, conflicts_with, verified_by, erased_at",

@@ -2,7 +2,7 @@
 
 use super::{
     retire::Retire,
-    shell::{self, Output, Sure},
+    session::{self, Output, Sure},
 };
 use crate::cli::{process::complain, words::counted};
 use crate::store::{Bind, Call, List};
@@ -99,34 +99,36 @@ fn failures(handler: Option<String>) -> List {
 impl Handlers {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.what.unwrap_or(What::List(self.list)) {
-            What::List(output) => shell::open(output).await?.all(health(), &COLUMNS, "no handlers").await,
+            What::List(output) => session::open(output).await?.all(health(), &COLUMNS, "no handlers").await,
             What::Show(one) => show(one).await,
             What::Pause(pause) => {
-                let call = Call::act("pause")
+                let call = Call::act("pause_handler")
                     .with("handler", Some(Bind::text(&pause.handler)))
                     .with("why", Some(Bind::text(pause.why)));
-                shell::open(pause.output).await?.act(call, &format!("handler {} is paused", pause.handler)).await
+                session::open(pause.output).await?.act(call, &format!("handler {} is paused", pause.handler)).await
             }
             What::Resume(one) => {
-                let call = Call::act("resume").with("handler", Some(Bind::text(&one.handler)));
-                shell::open(one.output).await?.act(call, &format!("handler {} goes on", one.handler)).await
+                let call = Call::act("resume_handler").with("handler", Some(Bind::text(&one.handler)));
+                session::open(one.output).await?.act(call, &format!("handler {} goes on", one.handler)).await
             }
             What::PauseAll(all) => {
-                let call = Call::act("pause_all").with("why", Some(Bind::text(all.why)));
+                let call = Call::act("pause_all_handlers").with("why", Some(Bind::text(all.why)));
                 turn_all(call, all.sure, all.output, "pause", false).await
             }
-            What::ResumeAll(all) => turn_all(Call::act("resume_all"), all.sure, all.output, "resume", true).await,
+            What::ResumeAll(all) => {
+                turn_all(Call::act("resume_all_handlers"), all.sure, all.output, "resume", true).await
+            }
             What::Retire(wanted) => wanted.run().await,
             What::Failures(wanted) => {
                 let list = failures(wanted.handler);
-                shell::open(wanted.output).await?.all(list, &FAILURES, "no failed attempts in the last day").await
+                session::open(wanted.output).await?.all(list, &FAILURES, "no failed attempts in the last day").await
             }
         }
     }
 }
 
 async fn show(one: One) -> anyhow::Result<ExitCode> {
-    let mut shell = shell::open(one.output).await?;
+    let mut shell = session::open(one.output).await?;
     let Some(row) = shell.console.list(health().is("handler", Some(Bind::text(&one.handler)))).await?.pop() else {
         complain(&format!("no handler is named '{}'\nhint: `hookfast handlers` lists them", one.handler));
         return shell.close(ExitCode::FAILURE).await;
@@ -139,7 +141,7 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
         "types",
         "sources",
         "ordered",
-        "tries",
+        "max_attempts",
         "ready",
         "oldest_ready_age",
         "per_minute",
@@ -167,7 +169,7 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
 
 /// Pauses or resumes all of them, having said which.
 async fn turn_all(call: Call, sure: Sure, output: Output, verb: &str, paused: bool) -> anyhow::Result<ExitCode> {
-    let mut shell = shell::open(output).await?;
+    let mut shell = session::open(output).await?;
     let rows = shell.console.list(List::of("handler_health", "handler, state, ready", "handler")).await?;
     let affected = |row: &Value| row["state"] != "retired" && (row["state"] == "paused") == paused;
     let sample: Vec<Value> = rows.into_iter().filter(affected).collect();

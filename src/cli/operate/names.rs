@@ -1,6 +1,6 @@
 //! Lists that are empty because the handler or source that was asked for does not exist.
 
-use super::shell::Shell;
+use super::session::Shell;
 use crate::cli::table;
 use crate::store::List;
 

@@ -2,8 +2,8 @@
 
 use super::{
     reverify::Reverify,
-    shell::{self, Output, Page, Sure},
-    when::{Between, When},
+    session::{self, Output, Page, Sure},
+    time_args::{Between, When},
 };
 use crate::cli::process::complain;
 use crate::store::{Bind, Call, List};
@@ -28,8 +28,8 @@ enum What {
     /// Has requests verified again by the secrets of now, and waits some seconds for what becomes of them: what is genuine
     /// becomes an event.
     Reverify(Reverify),
-    /// Takes one for genuine on your word, without verifying it: it becomes an event.
-    Release(Release),
+    /// Accepts a request on your word, without verifying it: it becomes an event.
+    Approve(Approve),
     /// Removes requests for good, which makes room.
     Discard(Discard),
 }
@@ -60,7 +60,7 @@ struct One {
 }
 
 #[derive(clap::Args)]
-struct Release {
+struct Approve {
     /// The request.
     #[arg(value_name = "QUARANTINE_ID")]
     request: i64,
@@ -92,7 +92,7 @@ struct Discard {
 }
 
 pub(super) const COLUMNS: [&str; 9] =
-    ["quarantine_id", "source", "reason", "count", "first_at", "last_at", "bytes", "asked", "answer"];
+    ["quarantine_id", "source", "reason", "count", "first_at", "last_at", "bytes", "requested_action", "last_result"];
 
 impl Quarantine {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
@@ -100,13 +100,13 @@ impl Quarantine {
             What::List(list) => list.run().await,
             What::Show(one) => one.run().await,
             What::Reverify(reverify) => reverify.run().await,
-            What::Release(release) => {
-                let call = Call::act("release")
-                    .with("quarantine_id", Some(Bind::number(release.request)))
-                    .with("why", Some(Bind::text(release.why)));
+            What::Approve(approve) => {
+                let call = Call::act("approve_quarantined")
+                    .with("quarantine_id", Some(Bind::number(approve.request)))
+                    .with("why", Some(Bind::text(approve.why)));
                 let done =
-                    format!("request {} is released: the ingress makes it an event within seconds", release.request);
-                shell::open(release.output).await?.act(call, &done).await
+                    format!("request {} is approved: the ingress makes it an event within seconds", approve.request);
+                session::open(approve.output).await?.act(call, &done).await
             }
             What::Discard(discard) => {
                 let call = Call::act("discard_quarantined")
@@ -114,7 +114,7 @@ impl Quarantine {
                     .with("reason", discard.reason.map(Bind::text))
                     .with("last_before", discard.before.as_ref().map(When::past))
                     .with("why", Some(Bind::text(discard.why)));
-                let shell = shell::open(discard.output).await?;
+                let shell = session::open(discard.output).await?;
                 shell.bulk(call, discard.sure, "discard", "requests", &COLUMNS).await
             }
         }
@@ -123,8 +123,8 @@ impl Quarantine {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = shell::open(self.output).await?;
-        let columns = "quarantine_id, source, reason, count, first_at, last_at, topic, bytes, asked, asked_by, answer";
+        let shell = session::open(self.output).await?;
+        let columns = "quarantine_id, source, reason, count, first_at, last_at, topic, bytes, requested_action, requested_by, last_result";
         let list = List::of("quarantine", columns, "quarantine_id DESC")
             .is("source", self.source.map(Bind::text))
             .is("reason", self.reason.map(Bind::text))
@@ -137,7 +137,7 @@ impl Listed {
 
 impl One {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let list = List::of("quarantine", "*", "quarantine_id").is("quarantine_id", Some(Bind::number(self.request)));
         let Some(row) = shell.console.list(list).await?.pop() else {
             complain(&format!(
@@ -155,9 +155,9 @@ impl One {
             "last_at",
             "topic",
             "bytes",
-            "asked",
-            "asked_by",
-            "answer",
+            "requested_action",
+            "requested_by",
+            "last_result",
             "headers",
             "body",
         ];

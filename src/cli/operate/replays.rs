@@ -1,8 +1,8 @@
 //! `hookfast replays`.
 
 use super::{
-    shell::{self, Output, Page, Sure},
-    when::Between,
+    session::{self, Output, Page, Sure},
+    time_args::Between,
 };
 use crate::cli::process::{complain, say};
 use crate::store::{Bind, Call, List};
@@ -96,7 +96,7 @@ struct Start {
 }
 
 const COLUMNS: [&str; 9] =
-    ["replay_id", "handler", "state", "replayed", "matching", "percent", "at_least_another", "asked_at", "why"];
+    ["replay_id", "handler", "state", "replayed", "matching", "percent", "min_remaining", "requested_at", "why"];
 
 fn one(replay: i64) -> List {
     List::of("replays", "*", "replay_id").is("replay_id", Some(Bind::number(replay)))
@@ -110,7 +110,7 @@ impl Replays {
                     .is("handler", list.handler.map(Bind::text))
                     .is("state", list.state.map(Bind::text))
                     .below("replay_id", list.page.number()?);
-                shell::open(list.output).await?.page(all, &list.page, "replay_id", &COLUMNS, "no replays").await
+                session::open(list.output).await?.page(all, &list.page, "replay_id", &COLUMNS, "no replays").await
             }
             What::Show(wanted) => wanted.show().await,
             What::Start(start) => start.run().await,
@@ -139,18 +139,18 @@ impl Start {
             // Before it begins, since it may be many.
             complain(SAME_WEBHOOK_ID);
         }
-        shell::open(self.output).await?.bulk(call, self.sure, "replay", "events", &columns).await
+        session::open(self.output).await?.bulk(call, self.sure, "replay", "events", &columns).await
     }
 }
 
 impl One {
     async fn turn(self, function: &'static str, done: &str) -> anyhow::Result<ExitCode> {
         let call = Call::act(function).with("replay_id", Some(Bind::number(self.replay)));
-        shell::open(self.output).await?.act(call, &format!("replay {} {done}", self.replay)).await
+        session::open(self.output).await?.act(call, &format!("replay {} {done}", self.replay)).await
     }
 
     async fn show(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {
             complain(&self.missing());
             return shell.close(ExitCode::FAILURE).await;
@@ -162,16 +162,16 @@ impl One {
             "replayed",
             "matching",
             "percent",
-            "at_least_another",
+            "min_remaining",
             "per_second",
             "source",
             "type",
             "payload",
             "new_webhook_id",
-            "asked_by",
+            "requested_by",
             "why",
-            "asked_at",
-            "stepped_at",
+            "requested_at",
+            "last_progress_at",
             "ended_at",
         ];
         shell.print_record(&row, &members);
@@ -180,7 +180,7 @@ impl One {
 
     /// A line whenever something changed.
     async fn watch(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let mut last = String::new();
         loop {
             let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {
@@ -207,7 +207,7 @@ impl One {
 }
 
 fn progress(row: &Value) -> String {
-    let left = row["at_least_another"].as_str().map(|left| format!(", at least another {left}")).unwrap_or_default();
+    let left = row["min_remaining"].as_str().map(|left| format!(", at least another {left}")).unwrap_or_default();
     format!(
         "replay {} to {}: {}, {} of {} ({} %){left}",
         row["replay_id"],

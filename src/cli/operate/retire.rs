@@ -1,6 +1,6 @@
 //! `hookfast handlers retire`.
 
-use super::shell::{self, Output, Sure};
+use super::session::{self, Output, Sure};
 use crate::cli::words::counted;
 use crate::store::{Bind, Call};
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ impl Retire {
     /// Shows what is pending and asks. Events may arrive while the question is open, so a few more deliveries are
     /// allowed than were shown.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
+        let mut shell = session::open(self.output).await?;
         let call = Call::act("retire_handler")
             .with("handler", Some(Bind::text(&self.handler)))
             .with("why", Some(Bind::text(&self.why)))

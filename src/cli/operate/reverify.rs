@@ -2,8 +2,8 @@
 
 use super::{
     quarantine::COLUMNS,
-    shell::{self, Bulk, Output, Shell, Sure},
-    when::When,
+    session::{self, Bulk, Output, Shell, Sure},
+    time_args::When,
 };
 use crate::cli::{process::complain, words::counted};
 use crate::store::{Bind, Call, List};
@@ -42,12 +42,13 @@ struct Outcome {
 
 impl Reverify {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = shell::open(self.output).await?;
-        let call = Call::act("reverify")
+        let mut shell = session::open(self.output).await?;
+        let call = Call::act("reverify_quarantined")
             .with("source", self.source.clone().map(Bind::text))
             .with("last_after", self.after.as_ref().map(When::past));
         let rows = self.waiting(&mut shell).await?;
-        let before: BTreeSet<i64> = rows.iter().filter(|row| row["asked"].is_null()).filter_map(id).collect();
+        let before: BTreeSet<i64> =
+            rows.iter().filter(|row| row["requested_action"].is_null()).filter_map(id).collect();
         let mut done = match shell.try_bulk(call, self.sure, "verify again", "requests", &COLUMNS).await? {
             Bulk::Nothing => return shell.done().await,
             Bulk::Declined => return shell.close(ExitCode::FAILURE).await,
@@ -68,7 +69,7 @@ impl Reverify {
 
     /// The requests that this command is about.
     async fn waiting(&self, shell: &mut Shell) -> anyhow::Result<Vec<Value>> {
-        let list = List::of("quarantine", "quarantine_id, asked", "quarantine_id")
+        let list = List::of("quarantine", "quarantine_id, requested_action", "quarantine_id")
             .is("source", self.source.clone().map(Bind::text))
             .from("last_at", self.after.as_ref().map(When::past));
         Ok(shell.console.list(list).await?)
@@ -80,7 +81,7 @@ impl Reverify {
         loop {
             let rows = self.waiting(shell).await?;
             let ours: Vec<&Value> = rows.iter().filter(|row| id(row).is_some_and(|id| before.contains(&id))).collect();
-            let pending = ours.iter().filter(|row| !row["asked"].is_null()).count();
+            let pending = ours.iter().filter(|row| !row["requested_action"].is_null()).count();
             if pending == 0 || begun.elapsed() > PATIENCE {
                 let accepted = before.len() - ours.len();
                 return Ok(Outcome { accepted, refused: ours.len() - pending, pending });

@@ -1,6 +1,6 @@
 //! `hookfast status`.
 
-use super::shell::{self, Output, Shell};
+use super::session::{self, Output, Shell};
 use crate::cli::{
     process::{complain, say},
     table,
@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(2);
 
 impl Status {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut opened = shell::open(self.output).await?;
+        let mut opened = session::open(self.output).await?;
         let mut code = draw(&mut opened, false).await?;
         if !self.watch {
             return opened.close(code).await;
@@ -39,7 +39,7 @@ impl Status {
             // A database that is away is what one wants to see, and that it is back.
             let drawn = match &mut shell {
                 Some(shell) => draw(shell, true).await,
-                None => match shell::open(self.output).await {
+                None => match session::open(self.output).await {
                     Ok(opened) => draw(shell.insert(opened), true).await,
                     Err(error) => Err(error),
                 },
@@ -62,11 +62,11 @@ impl Status {
 
 async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
     let rows = shell.console.call(Call::look("status")).await?;
-    let bad: Vec<&Value> = rows.iter().filter(|row| row["state"] == "bad").collect();
+    let bad: Vec<&Value> = rows.iter().filter(|row| row["state"] == "critical").collect();
     let line = headline(&bad);
     if shell.json() {
-        let state = if bad.is_empty() { "ok" } else { "bad" };
-        say(&json!({ "area": "all", "subject": "all", "state": state, "says": line }).to_string());
+        let state = if bad.is_empty() { "ok" } else { "critical" };
+        say(&json!({ "area": "all", "subject": "all", "state": state, "message": line }).to_string());
     } else {
         if again {
             // Over the screen before; in a file, below it.
@@ -74,7 +74,7 @@ async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
         }
         say(&format!("{}\n", table::plain(&line, false)));
     }
-    shell.print(&rows, &["state", "area", "subject", "says"], "the database says nothing");
+    shell.print(&rows, &["state", "area", "subject", "message"], "the database says nothing");
     Ok(if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

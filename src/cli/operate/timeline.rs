@@ -1,6 +1,6 @@
 //! How `hookfast events timeline` is printed.
 
-use super::shell::Shell;
+use super::session::Shell;
 use serde_json::{Value, json};
 
 /// How much of an event's id tells it from the others of a timeline: its end is random, its beginning a time.
@@ -19,6 +19,6 @@ pub(super) fn print(shell: &Shell, mut rows: Vec<Value>) {
             row["event"] = short.into();
         }
     }
-    shell.print(&rows, &["at", "event", "what", "handler", "delivery_id", "says"], "nothing happened");
+    shell.print(&rows, &["at", "event", "kind", "handler", "delivery_id", "message"], "nothing happened");
     shell.print_below("events", &events, &["event", "event_id", "source", "type"]);
 }

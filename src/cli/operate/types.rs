@@ -1,6 +1,6 @@
 //! Hints at existing types, for lists that are empty because no event has the type asked for.
 
-use super::shell::Shell;
+use super::session::Shell;
 use crate::cli::table;
 use crate::store::List;
 use serde_json::Value;

@@ -9,7 +9,7 @@ use crate::config::{
     HandlerConfig, HandlerKind, HttpConfig,
     secrets::{SecretRefs, Value},
 };
-use crate::domain::{Breaker, Connections, OnDead, Order, PayloadFilter, Rate, RetryPolicy};
+use crate::domain::{Breaker, Connections, OnDeadLetter, Order, PayloadFilter, Rate, RetryPolicy};
 use crate::worker::HandlerPolicy;
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, str::FromStr};
@@ -60,7 +60,7 @@ struct BreakerTable {
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 enum Retry {
     Delays(Vec<String>),
-    Exponential { base: String, max: String, tries: u16 },
+    Exponential { base: String, max: String, max_attempts: u16 },
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -239,10 +239,10 @@ impl Settings<'_> {
                     delays.iter().map(|text| self.problems.note(&place, units::duration(text))).collect();
                 RetryPolicy::Delays(parsed.into_iter().collect::<Option<_>>()?)
             }
-            Some(Retry::Exponential { base, max, tries }) => {
+            Some(Retry::Exponential { base, max, max_attempts }) => {
                 let base = self.problems.note(&place, units::duration(base));
                 let max = self.problems.note(&place, units::duration(max));
-                RetryPolicy::Exponential { base: base?, max: max?, tries: *tries }
+                RetryPolicy::Exponential { base: base?, max: max?, max_attempts: *max_attempts }
             }
         };
         self.problems.note(&place, policy.check())
@@ -250,8 +250,8 @@ impl Settings<'_> {
 
     fn order(&mut self, handler: &Handler) -> Option<Option<Order>> {
         let on_dead = handler.on_dead.map(|given| match given {
-            DeadKey::Skip => OnDead::Skip,
-            DeadKey::Hold => OnDead::Hold,
+            DeadKey::Skip => OnDeadLetter::Skip,
+            DeadKey::Hold => OnDeadLetter::Block,
         });
         match (&handler.ordered_by, on_dead) {
             (None, None) => Some(None),

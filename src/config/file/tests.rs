@@ -1,7 +1,7 @@
 //! What a file may say, and what is said about one that may not.
 
 use super::super::{Config, HandlerKind};
-use crate::domain::{Breaker, OnDead, Rate, RoleNames};
+use crate::domain::{Breaker, OnDeadLetter, Rate, RoleNames};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -32,7 +32,10 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     let full = Config::parse(&uncommented()).expect("the sample with every setting");
     // What it shows as defaults are the defaults.
     let default = Config::parse(SOURCE).expect("a source alone");
-    assert_eq!((full.limits, full.waiting, full.grace), (default.limits, default.waiting, default.grace));
+    assert_eq!(
+        (full.limits, full.queue_capacity, full.shutdown_timeout),
+        (default.limits, default.queue_capacity, default.shutdown_timeout)
+    );
     assert_eq!(full.quarantine, default.quarantine);
     let role = |name: &str| Some(name.parse().expect("a role"));
     assert_eq!((full.roles.reader, full.roles.operator), (role(RoleNames::READER), role(RoleNames::OPERATOR)));
@@ -116,8 +119,8 @@ fn every_problem_is_named_with_its_place() {
         "[handlers.shop] concurrency: it must be at least 1",
         "[handlers.shop] retry: 'soon' is not a duration",
         "[ingress] body_bytes: '1MB' is not a size",
-        "[ingress] waiting: it must be at least 1",
-        "[worker] grace: 'long' is not a duration",
+        "[ingress] queue_capacity: it must be at least 1",
+        "[worker] shutdown_timeout: 'long' is not a duration",
         "[roles] reader: 'pg_monitor' is not a role name",
         "[roles] operator: 'a\"b' is not a role name",
         "nothing was started",
@@ -227,10 +230,13 @@ fn a_setting_of_one_kind_is_no_setting_of_another() {
 fn each_kind_of_handler_has_its_own_settings() {
     let sql = format!("{SOURCE}[handlers.books]\nkind = 'sql'\ntypes = ['*']\nfunction = 'shop.on_webhook'\n");
     let pull = format!("{SOURCE}[handlers.stock]\nkind = 'pull'\ntypes = ['*']\n");
-    let ordered = format!("{pull}ordered_by = '/a~1b'\non_dead = 'hold'\n");
+    let ordered = format!("{pull}ordered_by = '/a~1b'\non_dead = 'block'\n");
     let fed = format!("{SOURCE}[sources.fed]\nkind = 'sql'\n");
     let order = &Config::parse(&ordered).expect("an order").handlers[0].policy.order;
-    assert_eq!(order.as_ref().map(|order| (order.by.to_string(), order.on_dead)), Some(("/a~1b".into(), OnDead::Hold)));
+    assert_eq!(
+        order.as_ref().map(|order| (order.by.to_string(), order.on_dead)),
+        Some(("/a~1b".into(), OnDeadLetter::Block))
+    );
     assert!(
         matches!(&Config::parse(&sql).expect("sql").handlers[0].kind, HandlerKind::Sql(f) if f == "shop.on_webhook")
     );
@@ -244,7 +250,7 @@ fn each_kind_of_handler_has_its_own_settings() {
         ),
         (format!("{pull}timeout = '5s'\n"), "[handlers.stock] timeout: the kind 'pull' has no such setting"),
         (HANDLER.replace("url = 'https://example.com/'", ""), "[handlers.shop]: the kind 'http' needs the setting url"),
-        (format!("{pull}on_dead = 'hold'\n"), "[handlers.stock] on_dead: it says what a dead letter does to its key"),
+        (format!("{pull}on_dead = 'block'\n"), "[handlers.stock] on_dead: it says what a dead letter does to its key"),
         (format!("{pull}ordered_by = 'iccid'\n"), "[handlers.stock] ordered_by: 'iccid' is not a JSON pointer"),
         (
             pull.replace("'pull'", "'push'"),
@@ -403,9 +409,11 @@ fn policies_are_read() {
     let delays = format!("{SOURCE}{HANDLER}retry = {{ delays = ['1s', '2m'] }}\n");
     let config = Config::parse(&delays).expect("delays");
     assert_eq!(config.handlers[0].policy.retry.delay(2, 0.0), Duration::from_secs(120));
-    let growing = format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', tries = 5 }} }}\n");
-    assert_eq!(Config::parse(&growing).expect("exponential").handlers[0].policy.retry.tries(), 5);
-    let none = format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', tries = 0 }} }}\n");
+    let growing =
+        format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', max_attempts = 5 }} }}\n");
+    assert_eq!(Config::parse(&growing).expect("exponential").handlers[0].policy.retry.max_attempts(), 5);
+    let none =
+        format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', max_attempts = 0 }} }}\n");
     assert!(Config::parse(&none).expect_err("no try at all").to_string().contains("[handlers.shop] retry"));
     assert!(Config::without_file().is_ok_and(|config| config.sources.len() == 1 && config.handlers.is_empty()));
 }

@@ -3,14 +3,14 @@
 //! GitHub, Shopify, Slack and Stripe are samples of it in `docs/hookfast.sample.toml`.
 
 mod form;
-mod place;
 mod settings;
 mod template;
+mod value_source;
 
 pub use form::{Encoding, Form, InvalidList, ListForm, UnknownEncoding};
-pub use place::{InvalidPlace, Place};
 pub use settings::{HmacSettings, InvalidSettings, UnknownWord, WhatRepeats};
 pub use template::{InvalidTemplate, Template};
+pub use value_source::{InvalidPlace, Place};
 
 use super::{Advice, Description, Handshake, Rejection, SourceKind, classify, joined::joined};
 use crate::domain::{Fingerprint, IdempotencyKey, Identity, Pointer};
@@ -88,7 +88,7 @@ impl HmacSource {
     /// The key that the request names, where it names one.
     fn key(&self, headers: &HeaderMap, body: &[u8]) -> Option<IdempotencyKey> {
         let parts: Vec<String> = if self.0.key.is_empty() {
-            let id = self.0.id_header.as_ref().and_then(|name| place::text(headers, name));
+            let id = self.0.id_header.as_ref().and_then(|name| value_source::text(headers, name));
             vec![id?.to_owned()]
         } else {
             self.0.key.iter().map(|place| place.read(headers, body)).collect::<Option<_>>()?

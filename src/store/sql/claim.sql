@@ -10,7 +10,7 @@ WITH lease AS MATERIALIZED (
 ),
 due AS MATERIALIZED (
     SELECT o.ctid AS tid FROM hookfast_data.outbox o
-    WHERE o.handler_id = $2::smallint AND o.due_at IS NOT NULL AND o.locked_by IS NULL
+    WHERE o.handler_id = $2::smallint AND o.due_at IS NOT NULL AND o.lease_id IS NULL
         AND o.due_at > timestamptz 'epoch' + $5::bigint * interval '1 microsecond'
         AND o.due_at <= now()
         AND EXISTS (SELECT FROM lease)
@@ -21,21 +21,21 @@ due AS MATERIALIZED (
 fresh AS MATERIALIZED (
     SELECT o.ctid AS tid FROM hookfast_data.outbox o
     WHERE o.handler_id = $2::smallint AND o.id > $3::bigint AND o.due_at IS NULL AND o.ordering_key IS NULL
-        AND o.locked_by IS NULL AND EXISTS (SELECT FROM lease)
+        AND o.lease_id IS NULL AND EXISTS (SELECT FROM lease)
     ORDER BY o.id LIMIT $4::bigint
     FOR UPDATE SKIP LOCKED
 ),
 -- By ctid alone: any other join is planned for the size the table had when the plan was made, and never again.
 claimed AS (
-    UPDATE hookfast_data.outbox o SET locked_by = $1::bigint, attempt = o.attempt + 1
+    UPDATE hookfast_data.outbox o SET lease_id = $1::bigint, attempt_number = o.attempt_number + 1
     FROM (SELECT tid FROM due UNION ALL SELECT tid FROM fresh) p
     WHERE o.ctid = p.tid
-    RETURNING o.id, o.event_id, o.attempt, o.tries_left, o.lost, o.ordering_key, o.replay_id,
+    RETURNING o.id, o.event_id, o.attempt_number, o.attempts_left, o.lost, o.ordering_key, o.replay_id,
         floor(extract(epoch FROM o.due_at) * 1000000)::bigint AS due_at
 )
 -- The claim's own transaction id comes after that of whoever had taken delivery ids when its snapshot was taken. The
 -- snapshot's xmax does not: it comes after the latest transaction that ended, and a younger one may be open.
 SELECT pg_snapshot_xmin(s.snapshot)::text::bigint AS xmin, pg_current_xact_id()::text::bigint AS own_xid,
     EXISTS (SELECT FROM lease) AS looked,
-    c.id, c.event_id, c.attempt, c.tries_left, c.lost, c.ordering_key, c.replay_id, c.due_at
+    c.id, c.event_id, c.attempt_number, c.attempts_left, c.lost, c.ordering_key, c.replay_id, c.due_at
 FROM (SELECT pg_current_snapshot() AS snapshot) s LEFT JOIN claimed c ON true

@@ -62,7 +62,7 @@ verdicts AS MATERIALIZED (
         CASE WHEN v.is_conflict THEN s.conflict_key ELSE i.key END AS key,
         CASE WHEN v.is_conflict THEN s.first_id END AS conflicts_with,
         CASE WHEN s.as_foreseen THEN coalesce(s.duplicate_of, i.id)
-             ELSE hookfast_data.key_was_taken() END AS event_id,
+             ELSE hookfast_data.raise_key_taken() END AS event_id,
         CASE WHEN s.duplicate_of IS NOT NULL THEN 'duplicate' WHEN v.is_conflict THEN 'conflict'
              ELSE 'stored' END AS verdict
     FROM input i JOIN settled s ON s.ord = i.ord

@@ -2,10 +2,12 @@
 -- The end of a statement that begins with ingest.sql or ingest_linked.sql: events, and their deliveries.
 new_events AS (
     INSERT INTO hookfast_data.events
-        (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, topic, verified_by, headers,
+        (id, source_id, subscription_version, conflicts_with, type, origin, idempotency_key, topic, verified_by,
+            headers,
             body)
     -- Not a join: without its row nothing may be answered as stored.
-    SELECT v.id, v.source_id, (SELECT version FROM hookfast_data.registry), v.conflicts_with, v.type, $11::text, v.key,
+    SELECT v.id, v.source_id, (SELECT version FROM hookfast_data.subscription_version), v.conflicts_with, v.type,
+        $11::text, v.key,
         p.topic, p.verified_by,
         p.headers::jsonb, p.body
     FROM verdicts v
@@ -15,7 +17,7 @@ new_events AS (
 ),
 -- By the few kinds of event in the group, not by each event: patterns are matched once for each.
 routes AS MATERIALIZED (
-    SELECT k.source_id, k.type, h.id AS handler_id, h.tries,
+    SELECT k.source_id, k.type, h.id AS handler_id, h.max_attempts,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END AS ordering_key
     FROM (SELECT DISTINCT source_id, type FROM verdicts WHERE event_id = id) k
     JOIN hookfast_data.sources s ON s.id = k.source_id
@@ -27,8 +29,8 @@ routes AS MATERIALIZED (
             WHERE h.retired_at IS NULL AND hookfast_data.type_matches(p, k.type))
 ),
 owed AS (
-    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, ordering_key)
-    SELECT r.handler_id, v.id, r.tries, r.ordering_key
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, ordering_key)
+    SELECT r.handler_id, v.id, r.max_attempts, r.ordering_key
     FROM verdicts v JOIN routes r ON r.source_id = v.source_id AND r.type = v.type
     WHERE v.event_id = v.id
     ORDER BY v.ord

@@ -5,7 +5,7 @@
 DELETE FROM hookfast_data.quarantine q USING (
     SELECT id, row_number() OVER (ORDER BY id DESC) AS rows,
         sum(octet_length(body)) OVER (ORDER BY octet_length(body), id DESC) AS bytes
-    FROM hookfast_data.quarantine WHERE source_id = $1::smallint AND reason = $2::text AND NOT answered
+    FROM hookfast_data.quarantine WHERE source_id = $1::smallint AND reason = $2::text AND NOT responded_ok
 ) ranked
-WHERE q.id = ranked.id AND q.asked IS NULL AND NOT q.answered
+WHERE q.id = ranked.id AND q.requested_action IS NULL AND NOT q.responded_ok
     AND (ranked.rows > $3::bigint OR ranked.bytes > $4::bigint)

@@ -6,53 +6,55 @@
 WITH outcomes AS MATERIALIZED (
     SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[],
             $7::integer[], $8::smallint[], $9::text[])
-        WITH ORDINALITY AS t (handler_id, id, attempt, lease_id, outcome, delay_ms, duration_ms, status, error, ord)
+        WITH ORDINALITY AS t (handler_id, id, attempt_number, lease_id, outcome, delay_ms, duration_ms, status, error,
+            ord)
 ),
 -- All rows are locked first and in one order; everybody else skips what is locked.
 held AS MATERIALIZED (
     SELECT t.*, x.tid,
-        CASE WHEN t.outcome = 'retry' AND x.tries_left <= 1 THEN 'tries_used'
+        CASE WHEN t.outcome = 'retry' AND x.attempts_left <= 1 THEN 'attempts_exhausted'
             WHEN t.outcome = 'lost' AND x.lost + 1 < $10::integer THEN 'lost_again'
             ELSE t.outcome END AS verdict
     FROM (SELECT * FROM outcomes ORDER BY handler_id, id) t,
         LATERAL (
-            SELECT o.ctid AS tid, o.tries_left, o.lost FROM hookfast_data.outbox o
-            WHERE o.handler_id = t.handler_id AND o.id = t.id AND o.attempt = t.attempt AND o.locked_by = t.lease_id
+            SELECT o.ctid AS tid, o.attempts_left, o.lost FROM hookfast_data.outbox o
+            WHERE o.handler_id = t.handler_id AND o.id = t.id AND o.attempt_number = t.attempt_number
+                AND o.lease_id = t.lease_id
             FOR UPDATE
         ) x
 ),
 gone AS (
     DELETE FROM hookfast_data.outbox o
     USING (SELECT * FROM held
-        WHERE verdict IN ('delivered', 'filtered', 'tries_used', 'refused', 'event_missing', 'lost')) h
+        WHERE verdict IN ('delivered', 'filtered', 'attempts_exhausted', 'refused', 'event_missing', 'lost')) h
     WHERE o.ctid = h.tid
-    RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt,
+    RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt_number,
         o.lost + (h.verdict = 'lost')::integer AS lost, o.ordering_key, o.replay_id,
         h.duration_ms, h.status, h.lease_id, h.error
 ),
 again AS (
     UPDATE hookfast_data.outbox o
-    SET locked_by = NULL,
+    SET lease_id = NULL,
         due_at = clock_timestamp() + h.delay_ms * interval '1 millisecond',
-        tries_left = CASE WHEN h.verdict = 'retry' THEN o.tries_left - 1 ELSE o.tries_left END,
+        attempts_left = CASE WHEN h.verdict = 'retry' THEN o.attempts_left - 1 ELSE o.attempts_left END,
         lost = CASE WHEN h.verdict = 'lost_again' THEN o.lost + 1 ELSE o.lost END
     FROM (SELECT * FROM held WHERE verdict IN ('retry', 'waits', 'release', 'lost_again')) h
     WHERE o.ctid = h.tid
-    RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt, o.lost, o.ordering_key, o.replay_id,
+    RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt_number, o.lost, o.ordering_key, o.replay_id,
         h.duration_ms, h.status, h.lease_id, h.error
 ),
 ended AS MATERIALIZED (SELECT * FROM gone UNION ALL SELECT * FROM again),
 buried AS (
     INSERT INTO hookfast_data.dead_letters
-        (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error, replay_id)
-    SELECT id, handler_id, event_id, attempt, lost, ordering_key, verdict, error, replay_id
-    FROM ended WHERE verdict IN ('tries_used', 'refused', 'event_missing', 'lost')
+        (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error, replay_id)
+    SELECT id, handler_id, event_id, attempt_number, lost, ordering_key, verdict, error, replay_id
+    FROM ended WHERE verdict IN ('attempts_exhausted', 'refused', 'event_missing', 'lost')
 ),
 -- A claim commits asynchronously, so a crash of the server can bring an attempt's number back once.
 tried AS (
     INSERT INTO hookfast_data.attempts
-        (event_id, delivery_id, attempt, handler_id, outcome, duration_ms, status, lease_id, error)
-    SELECT event_id, id, attempt, handler_id,
+        (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, lease_id, error)
+    SELECT event_id, id, attempt_number, handler_id,
         CASE WHEN verdict IN ('delivered', 'filtered', 'retry') THEN verdict WHEN verdict = 'waits' THEN 'retry'
             WHEN verdict IN ('lost', 'lost_again') THEN 'lost' ELSE 'dead' END,
         duration_ms, status, lease_id, error

@@ -4,7 +4,7 @@ use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{server, wait_until};
 use hookfast::airalo::{
     client::{ApiError, Client, ClientSettings, NewOrder, NotificationType, Outcome, Simulated},
-    emulator::Mishaps,
+    emulator::FaultPlan,
 };
 use secrecy::SecretString;
 use std::{
@@ -161,10 +161,10 @@ async fn each_refusal_is_its_own_error() {
 #[tokio::test]
 async fn an_order_whose_answer_is_lost_is_unknown_and_was_sent_once() {
     for (mishaps, timeout) in [
-        (Mishaps { slow_answer: 1.0, slow_for: Duration::from_secs(9), ..at_once() }, Duration::from_millis(200)),
-        (Mishaps { broken_answer: 1.0, seed: 1, ..at_once() }, Duration::from_secs(5)),
-        (Mishaps { broken_answer: 1.0, seed: 2, ..at_once() }, Duration::from_secs(5)),
-        (Mishaps { broken_answer: 1.0, seed: 3, ..at_once() }, Duration::from_secs(5)),
+        (FaultPlan { slow_answer: 1.0, slow_for: Duration::from_secs(9), ..at_once() }, Duration::from_millis(200)),
+        (FaultPlan { broken_answer: 1.0, seed: 1, ..at_once() }, Duration::from_secs(5)),
+        (FaultPlan { broken_answer: 1.0, seed: 2, ..at_once() }, Duration::from_secs(5)),
+        (FaultPlan { broken_answer: 1.0, seed: 3, ..at_once() }, Duration::from_secs(5)),
     ] {
         let airalo = Airalo::start(mishaps).await;
         let client = Client::new(ClientSettings { timeout, ..airalo.settings() }).expect("an address");

@@ -3,7 +3,7 @@
 use super::reconciliation::Shop;
 use crate::support::wait_until_within;
 use hookfast::{
-    airalo::emulator::Mishaps,
+    airalo::emulator::FaultPlan,
     app::{Builder, Subscription},
     domain::Outcome,
 };
@@ -53,7 +53,7 @@ async fn ours(shop: &Shop) -> Books {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
-    let mishaps = Mishaps {
+    let mishaps = FaultPlan {
         failed: 0.1,
         duplicate: 0.15,
         new_order: 0.1,

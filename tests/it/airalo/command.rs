@@ -5,7 +5,7 @@ use crate::support::{postgres, server::AIRALO_SECRET};
 use hookfast::{
     airalo::{
         client::{Client, ClientSettings},
-        emulator::Mishaps,
+        emulator::FaultPlan,
     },
     domain::RoleNames,
     store::ensure_roles,
@@ -60,7 +60,7 @@ async fn an_opt_in_looks_first_and_says_what_is_wrong() {
 
 #[tokio::test]
 async fn an_order_is_asked_for_written_down_and_sent_once() {
-    let airalo = Airalo::start(Mishaps { broken_answer: 1.0, ..at_once() }).await;
+    let airalo = Airalo::start(FaultPlan { broken_answer: 1.0, ..at_once() }).await;
     let database = postgres::database().await;
     let mut connection = database.connect().await;
     sqlx::raw_sql("INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo')")

@@ -5,7 +5,7 @@ use super::{
     reconciliation::{NEVER, STATE, Shop, reconcile},
 };
 use crate::support::{airalo::post, wait_until};
-use hookfast::airalo::{Found, PlaceError, client::NewOrder, emulator::Mishaps, place_order_again};
+use hookfast::airalo::{Found, PlaceError, client::NewOrder, emulator::FaultPlan, place_order_again};
 
 const TYPES: &str =
     "SELECT string_agg(type, ' ' ORDER BY event_id) FROM hookfast.events WHERE type LIKE 'airalo.order.%'";
@@ -13,7 +13,7 @@ const TYPES: &str =
 /// Without the request only the description says that both may be results of the one order.
 #[tokio::test]
 async fn two_listed_orders_of_an_unknown_request_are_a_result_and_a_conflict() {
-    let shop = Shop::start(Mishaps { broken_answer: 1.0, lost: 1.0, ..at_once() }, NEVER).await;
+    let shop = Shop::start(FaultPlan { broken_answer: 1.0, lost: 1.0, ..at_once() }, NEVER).await;
     assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Unknown(..))));
     shop.client.order_async(&shop.order("shop-1")).await.expect_err("its answer is lost too");
     wait_until("both", async || shop.airalo.emulator.is_quiet()).await;
@@ -40,7 +40,7 @@ async fn two_listed_orders_of_an_unknown_request_are_a_result_and_a_conflict() {
 /// (the only unknown order) would be wrong if the failure is of an order that another system placed with this account.
 #[tokio::test]
 async fn an_unknown_order_that_failed_is_an_event_by_the_list_and_one_by_its_webhook() {
-    let shop = Shop::start(Mishaps { broken_answer: 1.0, lost: 1.0, failed: 1.0, ..at_once() }, NEVER).await;
+    let shop = Shop::start(FaultPlan { broken_answer: 1.0, lost: 1.0, failed: 1.0, ..at_once() }, NEVER).await;
     assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Unknown(..))));
     wait_until("the order", async || shop.airalo.emulator.is_quiet()).await;
     assert!(matches!(&reconcile(&shop).await[0].found, Found::Results { new: 1, .. }));
@@ -75,7 +75,7 @@ async fn of_two_orders_with_one_description_placed_at_once_one_is_sent() {
 #[tokio::test]
 async fn who_places_the_same_order_waits_for_the_other_and_is_refused() {
     let shop = Shop::start(at_once(), NEVER).await;
-    let place = "SELECT hookfast_data.airalo_place('airalo', 'shop-1', interval '1 hour', false)";
+    let place = "SELECT hookfast_data.airalo_record_sending('airalo', 'shop-1', interval '1 hour', false)";
     let mut first = shop.pool.begin().await.expect("a transaction");
     let row: Option<i64> = sqlx::query_scalar(place).fetch_one(&mut *first).await.expect("placed");
     let row = row.expect("it is the first");
@@ -86,7 +86,11 @@ async fn who_places_the_same_order_waits_for_the_other_and_is_refused() {
         "1",
     )
     .await;
-    sqlx::query("SELECT hookfast_data.airalo_placed($1, 'r1')").bind(row).execute(&mut *first).await.expect("taken");
+    sqlx::query("SELECT hookfast_data.airalo_record_placed($1, 'r1')")
+        .bind(row)
+        .execute(&mut *first)
+        .await
+        .expect("taken");
     first.commit().await.expect("committed");
     assert_eq!(second.await.expect("ended").expect("answered"), None);
     shop.end().await;

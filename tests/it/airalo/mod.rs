@@ -11,7 +11,7 @@ mod reconciliation;
 use crate::support::server::AIRALO_SECRET;
 use hookfast::airalo::{
     client::{Client, ClientSettings},
-    emulator::{Emulator, EmulatorSettings, Mishaps},
+    emulator::{Emulator, EmulatorSettings, FaultPlan},
 };
 use secrecy::SecretString;
 use std::{net::SocketAddr, time::Duration};
@@ -28,7 +28,7 @@ struct Airalo {
 const CLIENT_ID: &str = "partner";
 
 impl Airalo {
-    async fn start(mishaps: Mishaps) -> Self {
+    async fn start(mishaps: FaultPlan) -> Self {
         Self::with(|settings| settings.mishaps = mishaps).await
     }
 
@@ -65,6 +65,6 @@ impl Airalo {
 }
 
 /// Orders that are done as soon as they are placed.
-fn at_once() -> Mishaps {
-    Mishaps { delay: Duration::ZERO, ..Mishaps::default() }
+fn at_once() -> FaultPlan {
+    FaultPlan { delay: Duration::ZERO, ..FaultPlan::default() }
 }

@@ -69,7 +69,7 @@ impl Projection {
         let described = Airalo.describe(None, &axum::http::HeaderMap::new(), &event.body);
         let conflict = if event.conflict { ".conflict" } else { "" };
         sqlx::query(
-            "SELECT hookfast.airalo_project(ROW(lpad(to_hex($1), 8, '0')::text || '-0000-7000-8000-000000000000', $6, $2, NULL, 'webhook', \
+            "SELECT hookfast.airalo_project_event(ROW(lpad(to_hex($1), 8, '0')::text || '-0000-7000-8000-000000000000', $6, $2, NULL, 'webhook', \
                 '2026-01-01'::timestamptz + $1 * interval '1 minute', $3, CASE WHEN $4 <> '' THEN gen_random_uuid() END, '{}', \
                 hookfast_data.as_jsonb($5), $5, 1, 1)::hookfast.event)",
         )
@@ -362,7 +362,7 @@ async fn what_cannot_be_projected_is_refused_with_the_reason() {
     assert!(message.contains("neither a request_id nor an id"), "{message}");
     assert_eq!(projection.text("SELECT count(*) FROM hookfast.airalo_orders").await, "0");
     // It is what it says, but no JSON that Postgres reads: as a database of another encoding may refuse it.
-    let unreadable = "SELECT hookfast.airalo_project(ROW(gen_random_uuid(), 'airalo', 'airalo.order.completed', NULL, 'webhook', now(), \
+    let unreadable = "SELECT hookfast.airalo_project_event(ROW(gen_random_uuid(), 'airalo', 'airalo.order.completed', NULL, 'webhook', now(), \
         'k', NULL, '{}', NULL, '{\"a\":', 1, 1)::hookfast.event)";
     let error = sqlx::raw_sql(unreadable).execute(&projection.pool).await.expect_err("refused");
     assert_eq!(error.into_database_error().expect("ours").code().as_deref(), Some("HF001"));
@@ -378,15 +378,15 @@ async fn a_conflict_tells_the_request_of_what_was_found_without_it() {
     for first in [true, false] {
         projection.empty().await;
         sqlx::raw_sql("DELETE FROM hookfast_data.events").execute(&projection.pool).await.expect("emptied");
-        let store = "INSERT INTO hookfast_data.events (id, source_id, registry_version, received_at, type, origin, idempotency_key, headers, body) \
+        let store = "INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, headers, body) \
             SELECT hookfast_data.new_event_id(), id, 0, '2026-01-01', 'airalo.order.completed', 'api', 'order:id:7:completed', '{}', convert_to($1, 'UTF8') \
             FROM hookfast_data.sources WHERE name = 'airalo'";
         sqlx::query(store).bind(found).execute(&projection.pool).await.expect("stored");
         let project = |one: &str| {
             let own = match one {
-                "first" => "SELECT hookfast.airalo_project(ROW(e.id, 'airalo', e.type, NULL, e.origin, e.received_at, e.idempotency_key, NULL, \
+                "first" => "SELECT hookfast.airalo_project_event(ROW(e.id, 'airalo', e.type, NULL, e.origin, e.received_at, e.idempotency_key, NULL, \
                     '{}', hookfast_data.as_jsonb(e.body), e.body, 1, 1)::hookfast.event) FROM hookfast_data.events e".to_owned(),
-                _ => format!("SELECT hookfast.airalo_project(ROW('ffffffff-0000-7000-8000-000000000000', 'airalo', 'airalo.order.completed.conflict', NULL, \
+                _ => format!("SELECT hookfast.airalo_project_event(ROW('ffffffff-0000-7000-8000-000000000000', 'airalo', 'airalo.order.completed.conflict', NULL, \
                     'webhook', '2026-01-02'::timestamptz, 'order:r:completed#conflict:x', e.id, '{{}}', '{second}'::jsonb, '{second}'::bytea, 1, 1)::hookfast.event) \
                     FROM hookfast_data.events e"),
             };
@@ -421,7 +421,7 @@ const DOUBLES: &str = "SELECT count(*) FROM hookfast.airalo_orders WHERE possibl
 #[tokio::test]
 async fn two_results_of_one_description_at_once_are_flagged() {
     let projection = Projection::new().await;
-    sqlx::raw_sql("SELECT hookfast.airalo_expect('r1', 'shop-1', source => 'airalo')")
+    sqlx::raw_sql("SELECT hookfast.airalo_expect_order('r1', 'shop-1', source => 'airalo')")
         .execute(&projection.pool)
         .await
         .expect("expected");
@@ -445,7 +445,7 @@ async fn two_results_of_one_description_at_once_are_flagged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn results_of_one_description_that_come_again_at_once_do_not_deadlock() {
     let projection = Arc::new(Projection::new().await);
-    sqlx::raw_sql("SELECT hookfast.airalo_expect('r1', 'shop-1', source => 'airalo')")
+    sqlx::raw_sql("SELECT hookfast.airalo_expect_order('r1', 'shop-1', source => 'airalo')")
         .execute(&projection.pool)
         .await
         .expect("expected");

@@ -5,7 +5,7 @@ use crate::support::{postgres, server::AIRALO_SECRET, wait_until};
 use hookfast::airalo::{
     Account, Found, PlaceError, Reconciler,
     client::{Client, ClientSettings, NewOrder},
-    emulator::Mishaps,
+    emulator::FaultPlan,
     place_order, place_order_again,
 };
 use hookfast::app::{Builder, Subscription};
@@ -31,11 +31,11 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    pub(super) async fn start(mishaps: Mishaps, every: Duration) -> Self {
+    pub(super) async fn start(mishaps: FaultPlan, every: Duration) -> Self {
         Self::with(mishaps, every, |builder| builder).await
     }
 
-    pub(super) async fn with(mishaps: Mishaps, every: Duration, declare: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(super) async fn with(mishaps: FaultPlan, every: Duration, declare: impl FnOnce(Builder) -> Builder) -> Self {
         let airalo = Airalo::start(mishaps).await;
         let settings = ClientSettings { timeout: Duration::from_millis(1500), ..airalo.settings() };
         let client = Arc::new(Client::new(settings).expect("an address"));
@@ -48,7 +48,7 @@ impl Shop {
         let builder = Builder::new(database.url())
             .expect("a URL")
             .ingress(listener)
-            .grace(Duration::from_secs(5))
+            .shutdown_timeout(Duration::from_secs(5))
             .source(source.expect("a secret"))
             .airalo_handler(Subscription::new("projection", &["airalo.*"]).expect("a name"))
             .airalo(Account { source: name, client: client.clone(), every });
@@ -110,11 +110,11 @@ impl Shop {
 pub(super) const NEVER: Duration = Duration::from_secs(3600);
 pub(super) const STATE: &str =
     "SELECT string_agg(description || ' ' || state, ', ' ORDER BY description) FROM hookfast.airalo_orders";
-const OVERDUE: &str = "SELECT count(*) FROM hookfast.news WHERE type = 'airalo.order.overdue'";
+const OVERDUE: &str = "SELECT count(*) FROM hookfast.alerts WHERE type = 'airalo.order.overdue'";
 
 #[tokio::test]
 async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
-    let shop = Shop::start(Mishaps { lost: 1.0, ..at_once() }, Duration::from_millis(100)).await;
+    let shop = Shop::start(FaultPlan { lost: 1.0, ..at_once() }, Duration::from_millis(100)).await;
     // Long enough for the answer, or it is looked for without its request.
     let request = shop.place("shop-1", Duration::from_secs(1)).await.expect("taken");
     shop.until(STATE, "shop-1 completed").await;
@@ -135,20 +135,22 @@ async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
 #[tokio::test]
 async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
     let shop = Shop::start(at_once(), Duration::from_millis(50)).await;
-    shop.execute("SELECT hookfast.airalo_expect('nobody-knows-this-request', 'shop-9', interval '1 millisecond')")
-        .await;
+    shop.execute(
+        "SELECT hookfast.airalo_expect_order('nobody-knows-this-request', 'shop-9', interval '1 millisecond')",
+    )
+    .await;
     shop.until(OVERDUE, "1").await;
     shop.until("SELECT min(checks) >= 3 FROM hookfast_data.airalo_expected", "true").await;
     assert_eq!(shop.text(OVERDUE).await, "1");
     assert_eq!(shop.text(STATE).await, "shop-9 overdue");
-    let payload = "SELECT concat_ws(' ', payload->>'request_id', payload->>'description', payload->>'says') FROM hookfast.news WHERE type = 'airalo.order.overdue'";
+    let payload = "SELECT concat_ws(' ', payload->>'request_id', payload->>'description', payload->>'says') FROM hookfast.alerts WHERE type = 'airalo.order.overdue'";
     assert_eq!(
         shop.text(payload).await,
         "nobody-knows-this-request shop-9 Airalo's list has no order with this description"
     );
-    shop.execute("SELECT hookfast.airalo_forget('shop-9', 'it was never placed')").await;
+    shop.execute("SELECT hookfast.airalo_forget_order('shop-9', 'it was never placed')").await;
     assert_eq!(shop.text(STATE).await, "null");
-    let refused = sqlx::raw_sql("SELECT hookfast.airalo_forget('shop-9', 'again')").execute(&shop.pool).await;
+    let refused = sqlx::raw_sql("SELECT hookfast.airalo_forget_order('shop-9', 'again')").execute(&shop.pool).await;
     assert_eq!(refused.expect_err("none").into_database_error().expect("ours").code().as_deref(), Some("HF004"));
     shop.end().await;
 }
@@ -169,8 +171,10 @@ async fn a_shops_handler_is_told_that_an_order_is_overdue() {
         builder.handler(Subscription::new("shop", &["airalo.order.*"]).expect("a name"), handler)
     })
     .await;
-    shop.execute("SELECT hookfast.airalo_expect('nobody-knows-this-request', 'shop-9', interval '1 millisecond')")
-        .await;
+    shop.execute(
+        "SELECT hookfast.airalo_expect_order('nobody-knows-this-request', 'shop-9', interval '1 millisecond')",
+    )
+    .await;
     wait_until("the news", async || told.lock().expect("whole").contains(&"airalo.order.overdue".to_owned())).await;
     shop.end().await;
 }
@@ -180,15 +184,15 @@ async fn a_result_that_beats_the_applications_own_row_is_joined_when_that_comes(
     let shop = Shop::start(at_once(), NEVER).await;
     let placed = shop.client.order_async(&shop.order("shop-1")).await.expect("taken");
     shop.until("SELECT state FROM hookfast.airalo_orders", "completed").await;
-    let expect = format!("SELECT hookfast.airalo_expect('{}', 'shop-1')", placed.request_id);
+    let expect = format!("SELECT hookfast.airalo_expect_order('{}', 'shop-1')", placed.request_id);
     assert_eq!(shop.text(&expect).await, "completed");
     assert_eq!(shop.text(&expect).await, "completed", "as often as one likes");
     assert_eq!(shop.text("SELECT count(*) || ' ' || count(expected_by) FROM hookfast.airalo_orders").await, "1 1");
     // An open transaction that expects keeps no result waiting.
     let mut open = shop.pool.begin().await.expect("a transaction");
     let mut state = async |request: &str| {
-        let expect =
-            sqlx::query_scalar::<_, String>("SELECT hookfast.airalo_expect($1, 'shop-2')").bind(request.to_owned());
+        let expect = sqlx::query_scalar::<_, String>("SELECT hookfast.airalo_expect_order($1, 'shop-2')")
+            .bind(request.to_owned());
         expect.fetch_one(&mut *open).await.expect("expected")
     };
     let second = shop.client.order_async(&shop.order("shop-2")).await.expect("taken");
@@ -202,7 +206,7 @@ async fn a_result_that_beats_the_applications_own_row_is_joined_when_that_comes(
 #[tokio::test]
 async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description() {
     for lost in [0.0, 1.0] {
-        let mishaps = Mishaps { broken_answer: 1.0, lost, ..at_once() };
+        let mishaps = FaultPlan { broken_answer: 1.0, lost, ..at_once() };
         let shop = Shop::start(mishaps, Duration::from_millis(100)).await;
         let error = shop.place("shop-1", Duration::from_millis(300)).await.expect_err("no answer");
         assert!(
@@ -232,7 +236,7 @@ async fn an_order_that_is_refused_is_not_awaited() {
 /// The same order made twice, and none of its webhooks came.
 #[tokio::test]
 async fn two_orders_with_one_description_are_a_possible_double_purchase() {
-    let shop = Shop::start(Mishaps { lost: 1.0, ..at_once() }, NEVER).await;
+    let shop = Shop::start(FaultPlan { lost: 1.0, ..at_once() }, NEVER).await;
     shop.place("shop-1", NEVER).await.expect("taken");
     shop.client.order_async(&shop.order("shop-1")).await.expect("taken, though it should not have been sent");
     wait_until("both", async || shop.airalo.emulator.is_quiet()).await;
@@ -264,9 +268,10 @@ async fn an_erasing_takes_the_sims_out_of_the_projection() {
 #[tokio::test]
 async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
     let shop = Shop::start(at_once(), NEVER).await;
-    shop.execute("SELECT hookfast.airalo_expect('a-request', 'shop-9')").await;
+    shop.execute("SELECT hookfast.airalo_expect_order('a-request', 'shop-9')").await;
     let look = "WITH due AS (UPDATE hookfast_data.airalo_expected SET check_at = now() RETURNING source_id) SELECT count(*) FROM due";
-    let take = "SELECT count(*) FROM hookfast_data.airalo_take_due(ARRAY(SELECT id FROM hookfast_data.sources), 9)";
+    let take =
+        "SELECT count(*) FROM hookfast_data.airalo_claim_due_checks(ARRAY(SELECT id FROM hookfast_data.sources), 9)";
     let next = "SELECT round(extract(epoch FROM check_at - clock_timestamp()) / 60) FROM hookfast_data.airalo_expected";
     let looked = "SELECT hookfast_data.airalo_looked_for(id, interval '1 minute') FROM hookfast_data.airalo_expected";
     for minutes in ["1", "2", "4", "8"] {
@@ -297,7 +302,7 @@ async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
     shop.until(STATE, "shop-1 completed, shop-1 completed").await;
     let double = "SELECT bool_or(possible_double_purchase) || ' ' || bool_and(possible_double_purchase) FROM hookfast.airalo_orders";
     assert_eq!(shop.text(double).await, "false false", "a description may be anything, until it is one to go by");
-    shop.execute(&format!("SELECT hookfast.airalo_expect('{}', 'shop-1')", requests[0])).await;
+    shop.execute(&format!("SELECT hookfast.airalo_expect_order('{}', 'shop-1')", requests[0])).await;
     assert!(reconcile(&shop).await.is_empty(), "both are settled");
     assert_eq!(shop.text(double).await, "true true");
     shop.end().await;
@@ -306,7 +311,7 @@ async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
 /// What cannot be stored is not said to be known.
 #[tokio::test]
 async fn a_result_that_cannot_be_stored_is_looked_for_again() {
-    let shop = Shop::start(Mishaps { lost: 1.0, ..at_once() }, NEVER).await;
+    let shop = Shop::start(FaultPlan { lost: 1.0, ..at_once() }, NEVER).await;
     let request = shop.place("shop-1", NEVER).await.expect("taken");
     wait_until("the order", async || shop.airalo.emulator.is_quiet()).await;
     let mut holder = shop.pool.begin().await.expect("a transaction");
@@ -336,7 +341,7 @@ async fn a_description_is_no_other_orders() {
     shop.end().await;
 
     // While one is unknown, no second is sent.
-    let mishaps = Mishaps { broken_answer: 1.0, lost: 1.0, ..at_once() };
+    let mishaps = FaultPlan { broken_answer: 1.0, lost: 1.0, ..at_once() };
     let shop = Shop::start(mishaps, NEVER).await;
     assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Unknown(..))));
     assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Used(..))));
@@ -360,12 +365,12 @@ pub(super) async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
 async fn who_expects_wrongly_is_told_what_it_takes() {
     let shop = Shop::start(at_once(), NEVER).await;
     for (wrong, code) in [
-        ("airalo_expect('', 'd')", "22023"),
-        ("airalo_expect('r', NULL)", "22023"),
-        ("airalo_expect('r', repeat('d', 201))", "22023"),
-        ("airalo_expect('r', 'd', interval '-1 hour')", "22023"),
-        ("airalo_expect('r', 'd', source => 'nobody')", "HF004"),
-        ("airalo_forget('d', ' ')", "22023"),
+        ("airalo_expect_order('', 'd')", "22023"),
+        ("airalo_expect_order('r', NULL)", "22023"),
+        ("airalo_expect_order('r', repeat('d', 201))", "22023"),
+        ("airalo_expect_order('r', 'd', interval '-1 hour')", "22023"),
+        ("airalo_expect_order('r', 'd', source => 'nobody')", "HF004"),
+        ("airalo_forget_order('d', ' ')", "22023"),
     ] {
         let query = format!("SELECT hookfast.{wrong}");
         let refused = sqlx::raw_sql(AssertSqlSafe(query)).execute(&shop.pool).await.expect_err(wrong);
@@ -388,7 +393,7 @@ async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_deliv
             hookfast::domain::Outcome::Delivered
         }
     };
-    let mishaps = Mishaps { broken_answer: 1.0, lost: 1.0, ..at_once() };
+    let mishaps = FaultPlan { broken_answer: 1.0, lost: 1.0, ..at_once() };
     let shop = Shop::with(mishaps, Duration::from_millis(100), |builder| {
         builder.handler(Subscription::new("shop", &["airalo.order.*"]).expect("a name"), handler)
     })
@@ -420,12 +425,12 @@ async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_deliv
 /// The application learned afterwards under which request Airalo took the order: it waits for nothing more.
 #[tokio::test]
 async fn an_order_that_was_found_before_its_request_was_known_settles_that_request() {
-    let shop = Shop::start(Mishaps { broken_answer: 1.0, lost: 1.0, ..at_once() }, NEVER).await;
+    let shop = Shop::start(FaultPlan { broken_answer: 1.0, lost: 1.0, ..at_once() }, NEVER).await;
     assert!(matches!(shop.place("shop-1", NEVER).await, Err(PlaceError::Unknown(..))));
     wait_until("the order", async || shop.airalo.emulator.is_quiet()).await;
     assert!(matches!(&reconcile(&shop).await[0].found, Found::Results { new: 1, .. }));
     shop.until(STATE, "shop-1 completed").await;
-    shop.execute("SELECT hookfast.airalo_expect('the-request', 'shop-1')").await;
+    shop.execute("SELECT hookfast.airalo_expect_order('the-request', 'shop-1')").await;
     let findings = reconcile(&shop).await;
     assert!(matches!(&findings[..], [one] if matches!(one.found, Found::Results { new: 0, .. })), "{findings:?}");
     assert_eq!(

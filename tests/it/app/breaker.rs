@@ -38,7 +38,7 @@ pub(super) fn http_to(sink: &Sink) -> Arc<HttpHandler> {
 const ENQUEUE: &str = "SELECT hookfast.enqueue('jobs', 'job', to_jsonb(n)) FROM generate_series(1, 100) n";
 const OPEN: &str = "SELECT count(*) FROM hookfast_data.handlers WHERE name = 'sink' AND breaker_opened_at <= clock_timestamp() AND breaker_until >= breaker_opened_at";
 const UNTOUCHED: &str =
-    "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND tries_left = 4 AND state = 'ready'";
+    "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND attempts_left = 4 AND state = 'ready'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_is_back() {
@@ -72,7 +72,7 @@ async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_i
     sink.mode.set(Mode::Ok);
     let delivered = "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'delivered'";
     let tried =
-        "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'retrying' AND tries_left = 3";
+        "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'retrying' AND attempts_left = 3";
     running.until(UNTOUCHED, 0).await;
     running.until(OPEN, 0).await;
     wait_until("everything that was not tried before", async || {
@@ -112,13 +112,13 @@ async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted(
     })
     .await;
     running.execute(ENQUEUE).await;
-    const HELD: &str = "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL";
+    const HELD: &str = "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL";
     running.until(HELD, 2).await;
     gate.add_permits(1);
     running.until(OPEN, 1).await;
     running.until(HELD, 0).await;
     // The other of the two that were claimed has its tries, and no attempt in its history.
-    let released = "SELECT count(*) FROM hookfast_data.outbox WHERE attempt = 1 AND tries_left = 4";
+    let released = "SELECT count(*) FROM hookfast_data.outbox WHERE attempt_number = 1 AND attempts_left = 4";
     running.until(released, 1).await;
     running.until("SELECT count(*) FROM hookfast.attempts WHERE error = 'nobody is there'", 1).await;
     assert_eq!(calls.load(Ordering::Relaxed), 1);
@@ -139,7 +139,9 @@ async fn a_run_of_bad_events_opens_nothing() {
     })
     .await;
     running.execute(ENQUEUE).await;
-    running.until("SELECT count(*) FROM hookfast.dead_letters WHERE reason = 'tries_used' AND attempts = 4", 100).await;
+    running
+        .until("SELECT count(*) FROM hookfast.dead_letters WHERE reason = 'attempts_exhausted' AND attempts = 4", 100)
+        .await;
     assert_eq!((sink.requests(), running.count(OPEN).await), (400, 0));
     running.end().await;
 }

@@ -11,11 +11,11 @@ use hookfast::{
 
 /// `shop.once` breaks its connection at the first attempt, `shop.always` at every one.
 const SHOP: &str = "
-    CREATE TABLE ledger (handler text, attempt integer);
+    CREATE TABLE ledger (handler text, attempt_number integer);
     CREATE SCHEMA shop;
     CREATE FUNCTION shop.once(event hookfast.event) RETURNS void LANGUAGE sql AS
-        $$INSERT INTO ledger VALUES ('once', event.attempt);
-        SELECT pg_terminate_backend(pg_backend_pid()) WHERE event.attempt = 1$$;
+        $$INSERT INTO ledger VALUES ('once', event.attempt_number);
+        SELECT pg_terminate_backend(pg_backend_pid()) WHERE event.attempt_number = 1$$;
     CREATE FUNCTION shop.always(event hookfast.event) RETURNS void LANGUAGE sql AS
         'SELECT pg_terminate_backend(pg_backend_pid())'";
 
@@ -53,13 +53,14 @@ async fn a_connection_that_breaks_uses_up_no_try() {
     .await;
     assert_eq!(running.post(&order("request-0123456789", 1)).await.0, 200);
     running.until("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'", 2).await;
-    let booked = "SELECT string_agg(handler || ':' || attempt, ' ' ORDER BY handler) FROM ledger";
+    let booked = "SELECT string_agg(handler || ':' || attempt_number, ' ' ORDER BY handler) FROM ledger";
     assert_eq!(running.text(booked).await, "in_rust:2 once:2");
-    let history = "SELECT string_agg(handler || ':' || outcome, ' ' ORDER BY handler, attempt) FROM hookfast.attempts";
+    let history =
+        "SELECT string_agg(handler || ':' || outcome, ' ' ORDER BY handler, attempt_number) FROM hookfast.attempts";
     assert_eq!(running.text(history).await, "in_rust:lost in_rust:delivered once:lost once:delivered");
     // The worker lives: no alert says that its lease was lost.
-    running.execute("SELECT hookfast_data.watch()").await;
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.lease.lost'").await, 0);
+    running.execute("SELECT hookfast_data.evaluate_alerts()").await;
+    assert_eq!(running.count("SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'").await, 0);
     running.end().await;
 }
 
@@ -71,10 +72,10 @@ async fn a_handler_that_breaks_every_connection_ends_as_a_dead_letter() {
         builder.source(source(Reject)).sql_handler(one_try("always"), "shop.always")
     })
     .await;
-    running.execute("SELECT hookfast.pause('always', 'until it has been lost before')").await;
+    running.execute("SELECT hookfast.pause_handler('always', 'until it has been lost before')").await;
     assert_eq!(running.post(&order("request-0123456789", 1)).await.0, 200);
     running.execute("UPDATE hookfast_data.outbox SET lost = 3").await;
-    running.execute("SELECT hookfast.resume('always')").await;
+    running.execute("SELECT hookfast.resume_handler('always')").await;
     running.until("SELECT count(*) FROM hookfast.dead_letters", 1).await;
     let dead = "SELECT d.reason || ' after ' || x.lost || ': ' || d.last_error FROM hookfast.dead_letters d
         JOIN hookfast_data.dead_letters x USING (delivery_id)";

@@ -97,7 +97,7 @@ async fn an_attempt_whose_transaction_could_not_begin_costs_no_try() {
     new_connections_only_read(&running).await;
     enqueue(&running, "quick", 3).await;
     // With three retries each would be dead by now if these were attempts.
-    running.until("SELECT count(*) FROM hookfast_data.outbox WHERE attempt > 4", 3).await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox WHERE attempt_number > 4", 3).await;
     alter_database(&running, "RESET default_transaction_read_only").await;
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     let outcomes = "SELECT string_agg(outcome, ',') FROM hookfast.attempts WHERE handler = 'quick'";
@@ -111,7 +111,7 @@ async fn a_backlog_whose_transactions_cannot_begin_is_not_claimed_over_and_over(
     let running = shop(&database).await;
     new_connections_only_read(&running).await;
     enqueue(&running, "quick", 300).await;
-    let claims = "SELECT sum(attempt)::bigint FROM hookfast_data.outbox";
+    let claims = "SELECT sum(attempt_number)::bigint FROM hookfast_data.outbox";
     crate::support::wait_until("claims", async || running.count(claims).await > 0).await;
     let started = std::time::Instant::now();
     // The time itself is what is measured over.

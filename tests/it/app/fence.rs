@@ -20,7 +20,7 @@ impl TransactionalHandler for Books {
             .await?;
         if delivery.event.idempotency_key.contains("moves") {
             // As if another had taken it over in the meantime.
-            sqlx::query("UPDATE hookfast_data.outbox SET attempt = attempt + 1 WHERE id = $1")
+            sqlx::query("UPDATE hookfast_data.outbox SET attempt_number = attempt_number + 1 WHERE id = $1")
                 .bind(delivery.id.0)
                 .execute(transaction.connection())
                 .await?;
@@ -53,13 +53,13 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     for (request, id) in [("first", 1), ("second", 2)] {
         assert_eq!(running.post(&order(request, id)).await.0, 200);
     }
-    let held = "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL";
+    let held = "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL";
     running.until(held, 2).await;
     // The one whose handler is at work is locked; the other waits for its turn, and another worker takes it.
-    let take = "UPDATE hookfast_data.outbox SET attempt = attempt + 1, locked_by = (SELECT max(id) FROM hookfast_data.leases) \
+    let take = "UPDATE hookfast_data.outbox SET attempt_number = attempt_number + 1, lease_id = (SELECT max(id) FROM hookfast_data.leases) \
         WHERE id IN (SELECT id FROM hookfast_data.outbox FOR UPDATE SKIP LOCKED) \
         RETURNING (SELECT split_part(idempotency_key, ':', 2) FROM hookfast.events e WHERE e.event_id = outbox.event_id)";
-    sqlx::query("INSERT INTO hookfast_data.leases (kind, holder, expires_at) VALUES ('worker', 'another', 'infinity')")
+    sqlx::query("INSERT INTO hookfast_data.leases (kind, owner, expires_at) VALUES ('worker', 'another', 'infinity')")
         .execute(&running.pool)
         .await
         .expect("another worker");
@@ -80,7 +80,7 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     running.until(DELIVERED, 2).await;
     assert_eq!(running.text(LEDGER).await, format!("{ran} third"), "what was taken was not run");
     // The other worker gives it back.
-    sqlx::query("UPDATE hookfast_data.outbox SET locked_by = NULL, due_at = now()")
+    sqlx::query("UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now()")
         .execute(&running.pool)
         .await
         .expect("given back");
@@ -99,7 +99,7 @@ async fn where_the_fence_is_lost_in_the_middle_everything_is_rolled_back() {
     assert_eq!(running.post(&order("after", 2)).await.0, 200);
     running.until(DELIVERED, 1).await;
     assert_eq!(running.text(LEDGER).await, "after");
-    let row = "SELECT concat_ws(' ', attempt, tries_left, locked_by IS NOT NULL) FROM hookfast_data.outbox";
+    let row = "SELECT concat_ws(' ', attempt_number, attempts_left, lease_id IS NOT NULL) FROM hookfast_data.outbox";
     assert_eq!(running.text(row).await, "1 4 t", "as the claim left it");
     assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts").await, 1);
     running.end().await;

@@ -3,7 +3,7 @@
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
 use hookfast::app::{Builder, RunError, Subscription};
-use hookfast::domain::{Delivery, OnDead, Order, Outcome};
+use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use sqlx::Row;
 use std::sync::{Arc, Mutex};
@@ -78,7 +78,7 @@ async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
         builder.source(source(Reject)).handler(filtered("big", "$.data.id < 100"), |_| async { Outcome::Delivered })
     })
     .await;
-    running.execute("SELECT hookfast.pause('big', 'until all are there')").await;
+    running.execute("SELECT hookfast.pause_handler('big', 'until all are there')").await;
     // 32 are claimed together, for which a claim would need more than the 10 seconds that it may take.
     running
         .execute(
@@ -94,7 +94,7 @@ async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
         long["padding"] = "x".repeat(20_000).into();
         assert_eq!(running.post(long.to_string().as_bytes()).await.0, 200);
     }
-    running.execute("SELECT hookfast.resume('big')").await;
+    running.execute("SELECT hookfast.resume_handler('big')").await;
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 64);
     running.end().await;
@@ -110,7 +110,7 @@ async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else()
         builder.source(source(Reject)).handler(big, |_| async { Outcome::Delivered })
     })
     .await;
-    running.execute("SELECT hookfast.pause('big', 'until all are there')").await;
+    running.execute("SELECT hookfast.pause_handler('big', 'until all are there')").await;
     running
         .execute(
             "CREATE OR REPLACE FUNCTION hookfast_data.payload_matches(body bytea, filter jsonpath) RETURNS boolean \
@@ -123,7 +123,7 @@ async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else()
         let code = if i % 6 == 0 { format!("slow-{i:020}") } else { format!("quick-{i:019}") };
         assert_eq!(running.post(&order(&code, i)).await.0, 200);
     }
-    running.execute("SELECT hookfast.resume('big')").await;
+    running.execute("SELECT hookfast.resume_handler('big')").await;
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 10);
     let dead = "SELECT count(*) FROM hookfast.dead_letters \
@@ -140,7 +140,7 @@ async fn a_filtered_delivery_lets_the_next_of_its_key_go_on() {
     let running = Running::start(&database, |builder| {
         let mut odd = filtered("big", "$.odd == true");
         odd.types = vec!["job".parse().expect("a pattern")];
-        odd.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Hold });
+        odd.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDeadLetter::Block });
         builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).handler(
             odd,
             move |delivery: Delivery| {
@@ -200,7 +200,7 @@ async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filter
     let running = Running::start(&database, |builder| {
         let mut odd = filtered("big", "$.n == 1 || $.n == 8");
         odd.types = vec!["job".parse().expect("a pattern")];
-        odd.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Hold });
+        odd.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDeadLetter::Block });
         builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).pull_handler(odd)
     })
     .await;

@@ -42,7 +42,7 @@ async fn one_that_panics_hangs_fails_or_answers_garbage_waits_alone() {
     let reasons = "SELECT string_agg(DISTINCT handler || ':' || reason || ':' || attempts, ' ' ORDER BY handler || ':' || reason || ':' || attempts) FROM hookfast.dead_letters";
     assert_eq!(
         running.text(reasons).await,
-        "garbage:tries_used:4 hangs:tries_used:4 panics:tries_used:4 refuses:refused:1"
+        "garbage:attempts_exhausted:4 hangs:attempts_exhausted:4 panics:attempts_exhausted:4 refuses:refused:1"
     );
     let error = |handler: &'static str| {
         sqlx::query_scalar::<_, String>("SELECT min(error) FROM hookfast.attempts WHERE handler = $1").bind(handler)
@@ -102,25 +102,25 @@ async fn a_paused_handler_gets_nothing_until_it_is_resumed() {
     })
     .await;
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
-    sqlx::query("SELECT hookfast.pause('paused', 'a test')").execute(&running.pool).await.expect("paused");
+    sqlx::query("SELECT hookfast.pause_handler('paused', 'a test')").execute(&running.pool).await.expect("paused");
     assert_eq!(running.post(&order("while-paused", 7)).await.0, 200, "intake goes on");
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'other' AND state = 'delivered'", 2).await;
     assert_eq!(
         running.count("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'paused' AND state = 'paused'").await,
         1
     );
-    sqlx::query("SELECT hookfast.resume('paused')").execute(&running.pool).await.expect("resumed");
+    sqlx::query("SELECT hookfast.resume_handler('paused')").execute(&running.pool).await.expect("resumed");
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'paused' AND state = 'delivered'", 2).await;
     assert_eq!(
         running
-            .count(
-                "SELECT count(*) FROM hookfast_data.operator_log WHERE what IN ('handler.paused', 'handler.resumed')"
-            )
+            .count("SELECT count(*) FROM hookfast_data.audit_log WHERE action IN ('handler.paused', 'handler.resumed')")
             .await,
         2
     );
-    let unknown =
-        sqlx::query("SELECT hookfast.pause('nobody', 'x')").execute(&running.pool).await.expect_err("no such handler");
+    let unknown = sqlx::query("SELECT hookfast.pause_handler('nobody', 'x')")
+        .execute(&running.pool)
+        .await
+        .expect_err("no such handler");
     assert!(unknown.to_string().contains("no handler is named nobody"), "{unknown}");
     running.end().await;
 }
@@ -142,12 +142,12 @@ async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
         .await;
     running
         .until(
-            "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'gone' AND state = 'paused' AND tries_left = 4",
+            "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'gone' AND state = 'paused' AND attempts_left = 4",
             1,
         )
         .await;
     gone.store(false, Ordering::Relaxed);
-    sqlx::query("SELECT hookfast.resume('gone')").execute(&running.pool).await.expect("resumed");
+    sqlx::query("SELECT hookfast.resume_handler('gone')").execute(&running.pool).await.expect("resumed");
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
     assert_eq!(running.count("SELECT count(*) FROM hookfast.dead_letters").await, 0);
     running.end().await;
@@ -178,12 +178,12 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
     .await;
     go_on.add_permits(1);
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'lost' AND state = 'delivered'", 1).await;
-    running.execute("SELECT hookfast.pause('lost', 'until they were lost')").await;
+    running.execute("SELECT hookfast.pause_handler('lost', 'until they were lost')").await;
     for i in 0..10 {
         assert_eq!(running.post(&order(&format!("before-{i:018}"), i)).await.0, 200);
     }
     running.execute("UPDATE hookfast_data.outbox o SET lost = 2 FROM hookfast_data.handlers h WHERE h.id = o.handler_id AND h.name = 'lost'").await;
-    running.execute("SELECT hookfast.resume('lost')").await;
+    running.execute("SELECT hookfast.resume_handler('lost')").await;
     running.until("SELECT count(*) FROM hookfast.backlog WHERE handler = 'lost' AND running > 0", 1).await;
     wait_until("one of them to run", async || at_once.lock().expect("no holder panics").0 == 1).await;
     for i in 10..20 {
@@ -193,7 +193,7 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'good' AND state = 'delivered'", 21).await;
     assert_eq!(*at_once.lock().expect("no holder panics"), (1, 1));
     // Those that wait are not held, or they would be lost with this worker although they never ran.
-    running.until("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL AND lost >= 2", 1).await;
+    running.until("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL AND lost >= 2", 1).await;
     go_on.add_permits(1000);
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'lost' AND state = 'delivered'", 21).await;
     running.end().await;
@@ -246,7 +246,7 @@ async fn a_delivery_whose_lease_is_gone_is_found_after_a_start() {
         Running::start(&database, |builder| builder.source(source(Reject)).handler(subscription("shop"), stays)).await;
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE state = 'retrying'", 1).await;
     running.end().await;
-    sqlx::raw_sql("UPDATE hookfast_data.outbox SET locked_by = 1000000, attempt = attempt + 1")
+    sqlx::raw_sql("UPDATE hookfast_data.outbox SET lease_id = 1000000, attempt_number = attempt_number + 1")
         .execute(&mut database.connect().await)
         .await
         .expect("orphaned");

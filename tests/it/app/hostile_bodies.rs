@@ -36,8 +36,8 @@ fn bodies() -> Vec<Vec<u8>> {
 const STANDS: &str = "SELECT concat_ws(', ', \
     (SELECT count(*) FROM hookfast_data.search_terms WHERE term = 'order-42') || ' indexed', \
     (SELECT count(*) FROM hookfast.find('order-42')) || ' found', \
-    (SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.conflict') || ' conflicts', \
-    (SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.delivery.dead') || ' dead', \
+    (SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.conflict') || ' conflicts', \
+    (SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead') || ' dead', \
     (SELECT string_agg(state || ' ' || replayed, ' ') FROM hookfast.replays))";
 
 #[tokio::test(flavor = "multi_thread")]

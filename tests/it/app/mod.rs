@@ -59,7 +59,8 @@ impl Running {
     async fn start(database: &Database, declare: impl FnOnce(Builder) -> Builder) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let ingress = listener.local_addr().expect("bound");
-        let builder = Builder::new(database.url()).expect("a URL").ingress(listener).grace(Duration::from_secs(5));
+        let builder =
+            Builder::new(database.url()).expect("a URL").ingress(listener).shutdown_timeout(Duration::from_secs(5));
         let app = declare(builder).build();
         let stop = CancellationToken::new();
         let stopping = stop.clone();

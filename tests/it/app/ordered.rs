@@ -6,7 +6,7 @@ use crate::support::{
     wait_until_within,
 };
 use hookfast::app::{Builder, Subscription};
-use hookfast::domain::{Delivery, OnDead, Order, Outcome, RetryPolicy};
+use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome, RetryPolicy};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use std::{
     collections::{HashMap, HashSet},
@@ -28,7 +28,7 @@ struct Seen {
     overlaps: usize,
 }
 
-fn ordered(name: &str, on_dead: OnDead) -> Subscription {
+fn ordered(name: &str, on_dead: OnDeadLetter) -> Subscription {
     let mut ordered = subscription(name);
     ordered.types = vec!["step".parse().expect("a pattern")];
     ordered.policy.retry = RetryPolicy::Delays(vec![Duration::from_millis(5); 20]);
@@ -102,7 +102,7 @@ async fn until_nothing_is_owed(running: &Running) {
 async fn each_key_keeps_its_order_over_retries_and_two_workers() {
     let database = database().await;
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let [one, other] = two(&database, ordered("shop", OnDead::Skip), &seen, |_| false).await;
+    let [one, other] = two(&database, ordered("shop", OnDeadLetter::Skip), &seen, |_| false).await;
     for round in 0..5 {
         for key in 0..20 {
             one.steps(&format!("key-{key}"), round * 4, round * 4 + 3).await;
@@ -122,7 +122,7 @@ async fn each_key_keeps_its_order_over_retries_and_two_workers() {
 async fn a_blocked_key_with_many_behind_it_stops_nobody_else() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
-        let mut shop = ordered("shop", OnDead::Skip);
+        let mut shop = ordered("shop", OnDeadLetter::Skip);
         shop.policy.retry = RetryPolicy::Delays(vec![Duration::from_millis(50); 999]);
         declare(builder).handler(shop, |delivery: Delivery| async move {
             let step: Payload = delivery.event.json().expect("a step");
@@ -150,8 +150,8 @@ async fn a_dead_letter_is_skipped_or_holds_its_key() {
     let bad = |step: &Payload| step.key == "b" && step.n == 2;
     let running = Running::start(&database, |builder| {
         declare(builder)
-            .handler(ordered("skips", OnDead::Skip), recorder(seen[0].clone(), bad))
-            .handler(ordered("holds", OnDead::Hold), recorder(seen[1].clone(), bad))
+            .handler(ordered("skips", OnDeadLetter::Skip), recorder(seen[0].clone(), bad))
+            .handler(ordered("holds", OnDeadLetter::Block), recorder(seen[1].clone(), bad))
     })
     .await;
     running.steps("a", 0, 4).await;
@@ -161,7 +161,7 @@ async fn a_dead_letter_is_skipped_or_holds_its_key() {
     // What comes after the dead letter waits as well, also after a sweep.
     running.steps("b", 5, 5).await;
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'holds' AND state = 'waiting' AND ordering_key = 'b'", 3).await;
-    running.execute("SELECT hookfast_data.wake_some(id) FROM hookfast_data.handlers").await;
+    running.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers").await;
     running.until(OWED, 3).await;
     let done = |seen: &Mutex<Seen>, key: &str| seen.lock().expect("no panic").done[key].clone();
     assert_eq!((done(&seen[0], "a"), done(&seen[1], "a")), (vec![0, 1, 2, 3, 4], vec![0, 1, 2, 3, 4]));
@@ -174,7 +174,7 @@ async fn a_dead_letter_is_skipped_or_holds_its_key() {
 async fn a_handler_may_begin_and_cease_to_keep_order() {
     let database = database().await;
     let seen = Arc::new(Mutex::new(Seen::default()));
-    let mut unordered = ordered("shop", OnDead::Skip);
+    let mut unordered = ordered("shop", OnDeadLetter::Skip);
     unordered.policy.order = None;
     let all_fail = |_: Delivery| async { Outcome::retry_after("later", Duration::from_secs(1)) };
     let running = Running::start(&database, |builder| declare(builder).handler(unordered.clone(), all_fail)).await;
@@ -184,7 +184,7 @@ async fn a_handler_may_begin_and_cease_to_keep_order() {
 
     let never = |_: Delivery| async { Outcome::retry_after("later", Duration::from_secs(3600)) };
     let running =
-        Running::start(&database, |builder| declare(builder).handler(ordered("shop", OnDead::Skip), never)).await;
+        Running::start(&database, |builder| declare(builder).handler(ordered("shop", OnDeadLetter::Skip), never)).await;
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE state = 'waiting'", 9).await;
     running.end().await;
     sqlx::query("UPDATE hookfast_data.outbox SET due_at = now() WHERE due_at < 'infinity'")

@@ -2,7 +2,7 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
-use hookfast::domain::{OnDead, Order};
+use hookfast::domain::{OnDeadLetter, Order};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use sqlx::{PgExecutor, PgPool, Row};
 use std::time::Duration;
@@ -119,7 +119,7 @@ async fn how_long_clients_take_is_in_the_health_of_their_handler() {
     complete(&running.pool, claimed[0]).await.expect("held");
     let failing = sqlx::query("SELECT hookfast.fail($1, $2, 'oh')").bind(claimed[1].0).bind(claimed[1].1);
     failing.execute(&running.pool).await.expect("held");
-    running.execute("SELECT hookfast_data.fold_counts()").await;
+    running.execute("SELECT hookfast_data.roll_up_counts()").await;
     let health = "SELECT count(*) FROM hookfast.handler_health h JOIN hookfast.durations d USING (handler) \
         WHERE h.handler = 'shop' AND h.median_ms = 5000 AND h.p95_ms = 5000 AND d.attempts_last_5_minutes = 2";
     wait_until("the durations", async || running.count(health).await == 1).await;
@@ -163,7 +163,7 @@ async fn a_client_that_comes_back_too_late_cannot_commit() {
     let failed =
         sqlx::query("SELECT hookfast.fail($1, $2, 'x')").bind(other.0).bind(other.1).execute(&running.pool).await;
     assert_eq!(failed.map(drop).map_err(code), Err("HF002".into()));
-    let extended = sqlx::query("SELECT hookfast.extend($1)").bind(late.0).execute(&running.pool).await;
+    let extended = sqlx::query("SELECT hookfast.extend_lease($1)").bind(late.0).execute(&running.pool).await;
     assert_eq!(extended.map(drop).map_err(code), Err("HF002".into()));
     for claim in again {
         complete(&running.pool, claim).await.expect("held");
@@ -178,7 +178,7 @@ async fn a_lease_that_expired_may_be_prolonged_while_nobody_has_taken_over() {
     let running = running(&database, 1).await;
     let claimed = claim(&running.pool, 1).await[0];
     running.execute("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 ms' WHERE kind = 'pull'").await;
-    let extend = "SELECT hookfast.extend($1, '90 seconds') > clock_timestamp() + interval '80 seconds'";
+    let extend = "SELECT hookfast.extend_lease($1, '90 seconds') > clock_timestamp() + interval '80 seconds'";
     let prolonged: bool = sqlx::query_scalar(extend).bind(claimed.0).fetch_one(&running.pool).await.expect("prolonged");
     assert!(prolonged);
     complete(&running.pool, claimed).await.expect("held");
@@ -206,7 +206,7 @@ async fn a_failure_is_tried_again_until_its_tries_are_used_up() {
         fail(claimed[0], "the shop is closed", false).await.expect("held");
     }
     let dead = "SELECT string_agg(reason || ':' || last_error || ':' || attempts, ' ' ORDER BY reason) FROM hookfast.dead_letters";
-    assert_eq!(running.text(dead).await, "refused:never:1 tries_used:the shop is closed:4");
+    assert_eq!(running.text(dead).await, "refused:never:1 attempts_exhausted:the shop is closed:4");
     let waited = "SELECT hookfast_data.retry_delay('{\"delays_ms\": [1000, 60000]}', 7) BETWEEN interval '60 s' AND interval '72 s' \
         AND hookfast_data.retry_delay('{\"delays_ms\": []}', 1) = interval '0' \
         AND hookfast_data.retry_delay('{\"base_ms\": 1000, \"max_ms\": 4000, \"tries\": 9}', 500) <= interval '4 s'";
@@ -244,9 +244,9 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
         let error = sqlx::query(statement).execute(&running.pool).await.expect_err(statement);
         assert_eq!(code(error), expected, "{statement}");
     }
-    running.execute("SELECT hookfast.pause('shop', 'a test')").await;
+    running.execute("SELECT hookfast.pause_handler('shop', 'a test')").await;
     assert!(claim(&running.pool, 1).await.is_empty());
-    running.execute("SELECT hookfast.resume('shop')").await;
+    running.execute("SELECT hookfast.resume_handler('shop')").await;
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
     running.end().await;
 }
@@ -260,7 +260,7 @@ async fn no_wake_up_between_two_clients_is_lost() {
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
         shop.types = vec!["step".parse().expect("a pattern")];
-        shop.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Skip });
+        shop.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDeadLetter::Skip });
         builder.source(source(Reject)).sql_source("steps".parse().expect("a name")).pull_handler(shop)
     })
     .await;
@@ -270,7 +270,7 @@ async fn no_wake_up_between_two_clients_is_lost() {
     tasks.spawn(async move {
         for step in 0..STEPS {
             // While the one before is being ended, and nothing else of the key is there that could wake it.
-            let begun = "SELECT count(*) >= $1 FROM hookfast_data.attempts a FULL JOIN hookfast_data.outbox o ON o.id = a.delivery_id WHERE a.attempt = 1 OR o.attempt = 1";
+            let begun = "SELECT count(*) >= $1 FROM hookfast_data.attempts a FULL JOIN hookfast_data.outbox o ON o.id = a.delivery_id WHERE a.attempt_number = 1 OR o.attempt_number = 1";
             while !sqlx::query_scalar::<_, bool>(begun).bind(step).fetch_one(&pool).await.expect("an answer") {}
             let enqueue = "SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"the only one\"}')";
             sqlx::query(enqueue).execute(&pool).await.expect("enqueued");
@@ -343,7 +343,7 @@ async fn leases_that_hold_nothing_are_removed_however_many_there_are() {
     let held = claim(&running.pool, 1).await[0];
     running
         .execute(
-            "INSERT INTO hookfast_data.leases (kind, holder, handlers, deliveries, claimed_in, expires_at)
+            "INSERT INTO hookfast_data.leases (kind, owner, handlers, deliveries, claimed_in, expires_at)
             SELECT 'pull', 'gone', handlers, '{0}', claimed_in, clock_timestamp() - interval '1 hour'
             FROM hookfast_data.leases, generate_series(1, 450) WHERE kind = 'pull'",
         )
@@ -361,13 +361,13 @@ async fn a_key_that_nobody_woke_is_found() {
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
         shop.types = vec!["step".parse().expect("a pattern")];
-        shop.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Skip });
+        shop.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDeadLetter::Skip });
         builder.source(source(Reject)).sql_source("steps".parse().expect("a name")).pull_handler(shop)
     })
     .await;
     running.execute("SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"k\"}') FROM generate_series(1, 2)").await;
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
-    running.execute("DELETE FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await;
+    running.execute("DELETE FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await;
     assert!(claim(&running.pool, 1).await.is_empty(), "its end woke nobody");
     for handler in hookfast::store::pulled_handlers(&running.pool).await.expect("handlers") {
         hookfast::store::KeySweep::new(handler).step(&running.pool).await.expect("looked");

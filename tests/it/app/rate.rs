@@ -45,7 +45,7 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
         .await;
     // Claimed is what has an attempt; it starts at once, so what waits has none.
     let claimed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id \
-        WHERE h.name = 'slow' AND o.attempt > 0";
+        WHERE h.name = 'slow' AND o.attempt_number > 0";
     let mut left = 60;
     while left > 0 {
         let held = running.count(claimed).await;
@@ -61,7 +61,11 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
     assert!(took >= share - 0.5, "60 deliveries at {RATE} a second took {took} s");
     // Nor is it starved: nothing else holds it up.
     assert!(took < 3.0 * share, "60 deliveries at {RATE} a second took {took} s");
-    assert_eq!(running.count("SELECT max(attempt)::bigint FROM hookfast.attempts").await, 1, "none was put back");
+    assert_eq!(
+        running.count("SELECT max(attempt_number)::bigint FROM hookfast.attempts").await,
+        1,
+        "none was put back"
+    );
     running.end().await;
 }
 

@@ -23,7 +23,7 @@ BEGIN
         (SELECT count(*) FROM pg_listening_channels()), (SELECT count(*) FROM pg_cursors WHERE is_holdable),
         (SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'plan%');
     PERFORM pg_advisory_lock(7);
-    IF event.type = 'shop.fails' AND event.attempt = 1 THEN RAISE 'with the lock in its hands'; END IF;
+    IF event.type = 'shop.fails' AND event.attempt_number = 1 THEN RAISE 'with the lock in its hands'; END IF;
     PERFORM set_config('app.tenant', event.event_id::text, false), set_config('search_path', 'nowhere', false),
         set_config('default_transaction_read_only', 'on', false), set_config('jit', 'on', false),
         set_config('synchronous_commit', 'off', false), set_config('lock_timeout', '1ms', false),
@@ -46,7 +46,7 @@ BEGIN
 END $$;
 CREATE FUNCTION shop.forgets_statements(event hookfast.event) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF event.attempt = 1 THEN EXECUTE 'DEALLOCATE ALL'; END IF;
+    IF event.attempt_number = 1 THEN EXECUTE 'DEALLOCATE ALL'; END IF;
 END $$;
 "#;
 
@@ -97,7 +97,7 @@ impl Shop {
 async fn each_delivery_finds_the_session_as_the_first_one_did() {
     let (shop, _database) = Shop::open("shop.untidy").await;
     shop.handle(&["shop.first", "shop.fails", "shop.third", "shop.fourth"]).await;
-    let outcomes = "SELECT string_agg(outcome, ',' ORDER BY event_id, attempt) FROM hookfast.attempts";
+    let outcomes = "SELECT string_agg(outcome, ',' ORDER BY event_id, attempt_number) FROM hookfast.attempts";
     assert_eq!(shop.running.text(outcomes).await, "delivered,retry,delivered,delivered,delivered");
     let seen = sqlx::query(
         "SELECT DISTINCT app, tenant, path, read_only, jit, durable, timeout, users, \

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// Books the event, and then ends as the request id says.
 const SHOP: &str = r#"
 CREATE SCHEMA shop;
-CREATE TABLE shop.ledger (event_id uuid, attempt integer, request_id text, type text);
+CREATE TABLE shop.ledger (event_id uuid, attempt_number integer, request_id text, type text);
 CREATE TABLE shop.head (id integer PRIMARY KEY);
 CREATE TABLE shop.line (head integer REFERENCES shop.head DEFERRABLE INITIALLY DEFERRED);
 CREATE FUNCTION shop."on webhook"(event hookfast.event) RETURNS void LANGUAGE plpgsql AS $$
@@ -19,11 +19,11 @@ BEGIN
         OR event.received_at IS NULL OR convert_from(event.body, 'UTF8')::jsonb <> event.payload THEN
         RAISE 'not what it should be: %', event USING ERRCODE = 'HF001';
     END IF;
-    INSERT INTO shop.ledger VALUES (event.event_id, event.attempt, event.payload->>'request_id', event.type);
+    INSERT INTO shop.ledger VALUES (event.event_id, event.attempt_number, event.payload->>'request_id', event.type);
     CASE
-        WHEN event.attempt = 1 AND event.idempotency_key LIKE '%error%' THEN RAISE 'the shop is closed' USING DETAIL = 'it opens at nine';
-        WHEN event.attempt = 1 AND event.idempotency_key LIKE '%hang%' THEN PERFORM pg_sleep(60);
-        WHEN event.attempt = 1 AND event.idempotency_key LIKE '%deferred%' THEN INSERT INTO shop.line VALUES (1);
+        WHEN event.attempt_number = 1 AND event.idempotency_key LIKE '%error%' THEN RAISE 'the shop is closed' USING DETAIL = 'it opens at nine';
+        WHEN event.attempt_number = 1 AND event.idempotency_key LIKE '%hang%' THEN PERFORM pg_sleep(60);
+        WHEN event.attempt_number = 1 AND event.idempotency_key LIKE '%deferred%' THEN INSERT INTO shop.line VALUES (1);
         WHEN event.idempotency_key LIKE '%refused%' THEN RAISE 'never' USING ERRCODE = 'HF001';
         ELSE NULL;
     END CASE;
@@ -45,7 +45,7 @@ async fn effects_happen_once_however_the_first_attempt_ended() {
         assert_eq!(running.post(&order(&format!("{case}-0123456789"), i as u64)).await.0, 200);
     }
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
-    let booked = "SELECT string_agg(substring(request_id FROM '[a-z]+') || ':' || attempt, ' ' ORDER BY request_id) FROM shop.ledger";
+    let booked = "SELECT string_agg(substring(request_id FROM '[a-z]+') || ':' || attempt_number, ' ' ORDER BY request_id) FROM shop.ledger";
     assert_eq!(running.text(booked).await, "deferred:2 error:2 good:1 hang:2");
     let dead = "SELECT string_agg(reason || ': ' || last_error, ',') FROM hookfast.dead_letters";
     // How the type is written depends on the search path.

@@ -53,7 +53,7 @@ async fn a_worker_whose_attempts_outlast_the_grace_time_gives_them_back() {
     let entered = Arc::new(Semaphore::new(0));
     let running = Running::start(&database, |builder| {
         let entered = entered.clone();
-        builder.grace(Duration::from_millis(100)).source(source(Reject)).handler(
+        builder.shutdown_timeout(Duration::from_millis(100)).source(source(Reject)).handler(
             subscription("hangs"),
             move |_: Delivery| {
                 let entered = entered.clone();
@@ -69,8 +69,8 @@ async fn a_worker_whose_attempts_outlast_the_grace_time_gives_them_back() {
     running.end().await;
     assert!(searches(&database).await > 0);
     let held = "SELECT (SELECT count(*) FROM hookfast_data.leases), \
-        (SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NULL), \
-        (SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL)";
+        (SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NULL), \
+        (SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL)";
     let counts: (i64, i64, i64) = sqlx::query_as(held).fetch_one(&database.pool().await).await.expect("numbers");
     assert_eq!((counts.0, counts.2), (0, 0), "free at once, and not with the end of the lease");
     assert!(counts.1 > 0);

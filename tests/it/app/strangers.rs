@@ -2,7 +2,7 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until_within};
-use hookfast::domain::{Delivery, OnDead, Order, Outcome, RoleNames};
+use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome, RoleNames};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use hookfast::store::{self, Role};
 use sqlx::{Connection, Executor, PgConnection};
@@ -73,7 +73,7 @@ async fn no_advisory_lock_holds_anything_up() {
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
         shop.types = vec!["airalo.order.*".parse().expect("a pattern")];
-        shop.policy.order = Some(Order { by: "/request_id".parse().expect("a path"), on_dead: OnDead::Hold });
+        shop.policy.order = Some(Order { by: "/request_id".parse().expect("a path"), on_dead: OnDeadLetter::Block });
         builder.source(source(Reject)).handler(shop, |delivery: Delivery| async move {
             if delivery.attempt == 1 { Outcome::dead("not the first time") } else { Outcome::Delivered }
         })
@@ -84,22 +84,22 @@ async fn no_advisory_lock_holds_anything_up() {
     }
     let dead = "SELECT count(*) FROM hookfast.dead_letters";
     wait_until_within(SOON, "the dead letters", async || running.count(dead).await == 3).await;
-    let told = "SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.delivery.dead'";
+    let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead'";
     wait_until_within(SOON, "the news of them", async || running.count(told).await == 3).await;
     running.execute("SET lock_timeout = '5s'; SELECT * FROM hookfast.retry_all(why => 'a test', at_most => 10)").await;
     wait_until_within(SOON, "what was retried", async || running.count(DELIVERED).await == 3).await;
-    running.execute("SELECT hookfast.pause('shop', 'a test')").await;
-    let told = "SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.handler.paused'";
+    running.execute("SELECT hookfast.pause_handler('shop', 'a test')").await;
+    let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.handler.paused'";
     wait_until_within(SOON, "the news of the pause", async || {
-        running.execute("SELECT hookfast_data.watch()").await;
+        running.execute("SELECT hookfast_data.evaluate_alerts()").await;
         running.count(told).await == 1
     })
     .await;
-    assert!(running.count("SELECT hookfast_data.announce_conflicts(100)").await >= 0);
+    assert!(running.count("SELECT hookfast_data.alert_conflicts(100)").await >= 0);
     running
-        .execute("SELECT hookfast.hold(event_id, 'a test') FROM hookfast.events WHERE type LIKE 'airalo.order.%'")
+        .execute("SELECT hookfast.hold_event(event_id, 'a test') FROM hookfast.events WHERE type LIKE 'airalo.order.%'")
         .await;
-    running.execute("SELECT hookfast.airalo_project(ROW (e.event_id, e.source, e.type, e.topic, e.origin, e.received_at, \
+    running.execute("SELECT hookfast.airalo_project_event(ROW (e.event_id, e.source, e.type, e.topic, e.origin, e.received_at, \
         e.idempotency_key, e.conflicts_with, e.headers, e.payload, e.body, 1, 1)::hookfast.event) FROM hookfast.events e WHERE e.source = 'airalo'").await;
     assert_eq!(running.count("SELECT count(*) FROM hookfast.airalo_orders").await, 3);
     // What one process at a time does.

@@ -68,7 +68,7 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
     .await;
 
     // With all that going on, and one paused besides, the next event finds its way.
-    running.execute("SELECT hookfast.pause('retries', 'a test')").await;
+    running.execute("SELECT hookfast.pause_handler('retries', 'a test')").await;
     assert_eq!(running.post(&order("second-0123456789", 2)).await.0, 200);
     until_states(
         &running,
@@ -102,7 +102,7 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
          pulled delivered:2 delivered:1, retries paused:1 paused:0",
     )
     .await;
-    let history = "SELECT string_agg(handler || ' ' || outcome || ' ' || coalesce(status::text, ''), ', ' ORDER BY handler, attempt) \
+    let history = "SELECT string_agg(handler || ' ' || outcome || ' ' || coalesce(status::text, ''), ', ' ORDER BY handler, attempt_number) \
         FROM hookfast.attempts JOIN hookfast.events USING (event_id) WHERE idempotency_key LIKE '%first%'";
     assert_eq!(
         running.text(history).await,

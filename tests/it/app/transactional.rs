@@ -42,7 +42,7 @@ async fn effects_happen_once_however_the_first_attempt_ended() {
     let database = database().await;
     let pool = database.pool().await;
     for statement in [
-        "CREATE TABLE ledger (event_id uuid, attempt integer)",
+        "CREATE TABLE ledger (event_id uuid, attempt_number integer)",
         "CREATE TABLE head (id integer PRIMARY KEY)",
         "CREATE TABLE line (head integer REFERENCES head DEFERRABLE INITIALLY DEFERRED)",
     ] {
@@ -59,11 +59,11 @@ async fn effects_happen_once_however_the_first_attempt_ended() {
         assert_eq!(running.post(&order(&format!("{case}-0123456789"), i as u64)).await.0, 200);
     }
     running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
-    let booked = "SELECT string_agg(substring(idempotency_key FROM 'order:([a-z]+)') || ':' || attempt, ' ' ORDER BY idempotency_key) \
+    let booked = "SELECT string_agg(substring(idempotency_key FROM 'order:([a-z]+)') || ':' || attempt_number, ' ' ORDER BY idempotency_key) \
         FROM ledger JOIN hookfast.events USING (event_id) WHERE idempotency_key LIKE 'order:%'";
     assert_eq!(running.text(booked).await, "deferred:2 error:2 good:1 hang:2 panic:2 statement:2");
     assert_eq!(running.text("SELECT string_agg(reason, ',') FROM hookfast.dead_letters").await, "refused");
-    let history = "SELECT string_agg(outcome, ',' ORDER BY attempt) FROM hookfast.attempts a JOIN hookfast.events e USING (event_id) WHERE e.idempotency_key LIKE 'order:deferred%'";
+    let history = "SELECT string_agg(outcome, ',' ORDER BY attempt_number) FROM hookfast.attempts a JOIN hookfast.events e USING (event_id) WHERE e.idempotency_key LIKE 'order:deferred%'";
     assert_eq!(running.text(history).await, "retry,delivered");
     running.end().await;
 }

@@ -203,7 +203,7 @@ async fn a_stranger_takes_no_evidence_of_genuine_requests_away() {
         running.until("SELECT count(*) FROM hookfast.quarantine WHERE is_excerpt AND bytes = 1000000 AND octet_length(body) = 4096 AND whole_sha256 = encode(sha256(repeat('p', 1000000)::bytea), 'hex')", 1).await;
         assert_eq!(running.count(kept).await, 10);
         assert_eq!(
-            running.count("SELECT count(*) FROM hookfast.quarantine WHERE answered").await,
+            running.count("SELECT count(*) FROM hookfast.quarantine WHERE responded_ok").await,
             if policy == Quarantine { 10 } else { 0 }
         );
         assert_eq!(

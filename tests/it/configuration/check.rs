@@ -199,7 +199,7 @@ async fn check_names_registered_handlers_that_no_configuration_has_and_retired_o
     let database = database().await;
     let mut connection = database.connect().await;
     sqlx::raw_sql(
-        "INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) \
+        "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) \
             SELECT name, 'pull', '{*}', 3, 0 FROM unnest('{former,later,shop}'::text[]) AS t (name); \
          SELECT hookfast.retire_handler('shop', 'renamed', at_most => 0)",
     )

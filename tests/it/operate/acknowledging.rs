@@ -3,7 +3,7 @@
 use super::Story;
 
 /// The rows of the status that want somebody's attention.
-const OPEN: &str = "SELECT coalesce(string_agg(area || ' ' || says, '; ' ORDER BY area), 'nothing') FROM hookfast.status() WHERE area IN ('conflict', 'order')";
+const OPEN: &str = "SELECT coalesce(string_agg(area || ' ' || message, '; ' ORDER BY area), 'nothing') FROM hookfast.status() WHERE area IN ('conflict', 'order')";
 
 /// An event in conflict with that of order 1.
 fn conflict(n: u32) -> String {
@@ -17,13 +17,13 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
     let story = Story::new().await;
     story.run(&format!("SELECT order_came(1); {}; {}", conflict(2), conflict(3))).await;
     assert_eq!(story.text(OPEN).await, "conflict 2 conflicts in the last seven days: see hookfast.conflicts");
-    story.run("SELECT hookfast.acknowledge(event_of(2), 'refund asked')").await;
+    story.run("SELECT hookfast.acknowledge_conflict(event_of(2), 'refund asked')").await;
     assert_eq!(story.text(OPEN).await, "conflict 1 conflict in the last seven days: see hookfast.conflicts");
     // By the first event: all that conflict with it.
-    story.run("SELECT hookfast.acknowledge(event_of(1), 'refund asked')").await;
+    story.run("SELECT hookfast.acknowledge_conflict(event_of(1), 'refund asked')").await;
     assert_eq!(story.text(OPEN).await, "nothing");
     assert_eq!(story.text("SELECT count(*) FROM hookfast.conflicts WHERE acknowledged_at IS NOT NULL").await, "2");
-    let logged = "SELECT string_agg(what || ' ' || (details->>'conflicts') || ' ' || (details->>'why'), ', ' ORDER BY log_id) FROM hookfast.operator_log";
+    let logged = "SELECT string_agg(action || ' ' || (details->>'conflicts') || ' ' || (details->>'why'), ', ' ORDER BY log_id) FROM hookfast.audit_log";
     assert_eq!(story.text(logged).await, "event.acknowledged 1 refund asked, event.acknowledged 1 refund asked");
     story.run(&conflict(4)).await;
     assert_eq!(story.text(OPEN).await, "conflict 1 conflict in the last seven days: see hookfast.conflicts");
@@ -40,14 +40,14 @@ async fn a_double_purchase_is_acknowledged_by_any_of_its_orders() {
         ON CONFLICT (source_id, request_id) DO UPDATE SET conflicts = excluded.conflicts";
     story.run(&double.replace("LAST", "2")).await;
     assert_eq!(story.text(OPEN).await, "order 2 possible double purchases: see hookfast.airalo_orders");
-    story.run("SELECT hookfast.acknowledge(event_of(2), 'one was refunded')").await;
+    story.run("SELECT hookfast.acknowledge_conflict(event_of(2), 'one was refunded')").await;
     assert_eq!(story.text(OPEN).await, "nothing");
     let orders = "SELECT string_agg(concat_ws(' ', request_id, possible_double_purchase, acknowledged_at IS NOT NULL), ', ' ORDER BY request_id) FROM hookfast.airalo_orders";
     assert_eq!(story.text(orders).await, "r1 t t, r2 t t");
     // A third order with that description is another double purchase.
     story.run(&double.replace("LAST", "3")).await;
     assert_eq!(story.text(OPEN).await, "order 2 possible double purchases: see hookfast.airalo_orders");
-    story.run("SELECT hookfast.acknowledge(event_of(3), 'this one too')").await;
+    story.run("SELECT hookfast.acknowledge_conflict(event_of(3), 'this one too')").await;
     assert_eq!(story.text(OPEN).await, "nothing");
 }
 
@@ -55,7 +55,7 @@ async fn a_double_purchase_is_acknowledged_by_any_of_its_orders() {
 async fn only_what_is_in_conflict_is_acknowledged_and_with_a_reason() {
     let story = Story::new().await;
     story.run(&format!("SELECT order_came(1), order_came(5); {}", conflict(2))).await;
-    assert_eq!(story.refused("SELECT hookfast.acknowledge(event_of(5), 'x')").await, "HF004");
-    assert_eq!(story.refused("SELECT hookfast.acknowledge(gen_random_uuid(), 'x')").await, "HF004");
-    assert_eq!(story.refused("SELECT hookfast.acknowledge(event_of(2), ' ')").await, "22023");
+    assert_eq!(story.refused("SELECT hookfast.acknowledge_conflict(event_of(5), 'x')").await, "HF004");
+    assert_eq!(story.refused("SELECT hookfast.acknowledge_conflict(gen_random_uuid(), 'x')").await, "HF004");
+    assert_eq!(story.refused("SELECT hookfast.acknowledge_conflict(event_of(2), ' ')").await, "22023");
 }

@@ -37,7 +37,9 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
     assert_eq!(story.refused("SELECT hookfast.erase(event_of(1), 'x')").await, "HF006");
     let counted = async |filter: &str| {
         story
-            .text(&format!("SELECT matching || ' ' || still_owed || ' ' || changed FROM hookfast.erase_all({filter})"))
+            .text(&format!(
+                "SELECT matching || ' ' || still_pending || ' ' || changed FROM hookfast.erase_all({filter})"
+            ))
             .await
     };
     for (filter, matching) in [
@@ -58,7 +60,7 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
     assert_eq!(counted("type => '*', at_most => 10").await, "3 1 3");
     assert!(story.text(LEFT).await.starts_with("1:completed 1"), "that one is whole");
     assert!(
-        !story.text("SELECT string_agg(details::text, '') FROM hookfast.operator_log").await.contains("request-2"),
+        !story.text("SELECT string_agg(details::text, '') FROM hookfast.audit_log").await.contains("request-2"),
         "the log does not keep what was to be erased"
     );
 }
@@ -69,10 +71,10 @@ async fn nobody_acts_without_saying_why() {
     let story = Story::new().await;
     story.run("SELECT order_came(1); SELECT died(1, 'x')").await;
     for act in [
-        "pause('shop', W)",
-        "pause_all(W)",
+        "pause_handler('shop', W)",
+        "pause_all_handlers(W)",
         "discard(1, W)",
-        "hold(event_of(1), W)",
+        "hold_event(event_of(1), W)",
         "erase(event_of(1), W)",
         "replay(event_of(1), 'shop', W)",
     ] {
@@ -85,16 +87,15 @@ async fn nobody_acts_without_saying_why() {
 #[tokio::test]
 async fn a_hold_is_kept_and_ended() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1); SELECT hookfast.hold(event_of(1), 'a dispute')").await;
-    assert_eq!(story.text("SELECT why FROM hookfast.holds").await, "a dispute");
-    assert_eq!(story.refused("SELECT hookfast.hold(gen_random_uuid(), 'x')").await, "HF004");
+    story.run("SELECT order_came(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')").await;
+    assert_eq!(story.text("SELECT why FROM hookfast.retention_holds").await, "a dispute");
+    assert_eq!(story.refused("SELECT hookfast.hold_event(gen_random_uuid(), 'x')").await, "HF004");
     assert_eq!(story.refused("SELECT hookfast.erase(event_of(1), 'x')").await, "HF006");
-    let all =
-        "SELECT concat_ws(' ', matching, still_owed, held, changed) FROM hookfast.erase_all(type => '*', at_most => 9)";
+    let all = "SELECT concat_ws(' ', matching, still_pending, held, changed) FROM hookfast.erase_all(type => '*', at_most => 9)";
     assert_eq!(story.text(all).await, "0 0 1 0");
-    story.run("SELECT hookfast.unhold(event_of(1))").await;
+    story.run("SELECT hookfast.unhold_event(event_of(1))").await;
     assert_eq!(story.text(all).await, "1 0 0 1");
-    assert_eq!(story.refused("SELECT hookfast.unhold(event_of(1))").await, "HF006");
+    assert_eq!(story.refused("SELECT hookfast.unhold_event(event_of(1))").await, "HF006");
 }
 
 /// Tables whose rows hold a text, or its bytes, in any column.
@@ -117,15 +118,15 @@ async fn tables_with(story: &Story, text: &str) -> Vec<String> {
 /// What an ordered handler was given, failed with and died of, and what was told of that.
 const EVERYWHERE: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{customer}');
-INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version, ordered_by, retry) VALUES
+INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, ordered_by, retry) VALUES
     ('books', 'pull', '{own.*}', 3, 0, '{customer}', '{"delays_ms": [1, 1]}'), ('post', 'pull', '{own.*}', 3, 0, NULL, '{"delays_ms": [1, 1]}');
 SELECT hookfast.enqueue('own', 'own.paid', '{"customer": "Jane-Doe-77"}', headers => '{"x-customer": "Jane-Doe-77"}', topic => 'Jane-Doe-77');
-SELECT hookfast_data.sequence(h.id, 10) FROM hookfast_data.handlers h WHERE h.name = 'books';
+SELECT hookfast_data.assign_ordering_keys(h.id, 10) FROM hookfast_data.handlers h WHERE h.name = 'books';
 CREATE TEMP TABLE claimed AS SELECT h.name, c.* FROM hookfast_data.handlers h
     CROSS JOIN LATERAL hookfast.claim(h.name, 'a test', 5, interval '1 minute') c WHERE h.name IN ('books', 'post');
 COMMIT;
 SELECT hookfast.fail(c.lease_id, c.delivery_id, 'no such customer: Jane-Doe-77', dead => c.name = 'books') FROM claimed c;
-SELECT hookfast_data.announce_dead(10);
+SELECT hookfast_data.alert_dead_letters(10);
 "#;
 
 #[tokio::test]
@@ -152,13 +153,13 @@ async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
     story.run(EVERYWHERE).await;
     story
         .run(
-            "UPDATE hookfast_data.handlers SET on_dead = 'hold' WHERE name = 'books'; \
+            "UPDATE hookfast_data.handlers SET on_dead = 'block' WHERE name = 'books'; \
             SELECT hookfast.discard(delivery_id, 'x') FROM hookfast.deliveries WHERE state <> 'dead'",
         )
         .await;
     let event = "(SELECT event_id FROM hookfast.dead_letters)";
     assert_eq!(story.refused(&format!("SELECT hookfast.erase({event}, 'asked')")).await, "HF006");
-    let all = "SELECT concat_ws(' ', matching, still_owed, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 9)";
+    let all = "SELECT concat_ws(' ', matching, still_pending, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 9)";
     assert_eq!(story.text(all).await, "0 1 0");
     story.run("SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.dead_letters").await;
     assert_eq!(story.text(all).await, "1 0 1");

@@ -29,7 +29,7 @@ async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_w
     }
     story
         .run(
-            "INSERT INTO hookfast_data.events (id, source_id, registry_version, conflicts_with, type, origin, idempotency_key, headers, body) \
+            "INSERT INTO hookfast_data.events (id, source_id, subscription_version, conflicts_with, type, origin, idempotency_key, headers, body) \
                 SELECT hookfast_data.new_event_id(), source_id, 1, id, type || '.conflict', 'webhook', idempotency_key || '#conflict:x', '{}', '{\"no\": \"terms\"}' FROM hookfast_data.events WHERE id = event_of(2); \
              INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM hookfast_data.events WHERE conflicts_with IS NOT NULL",
         )
@@ -51,7 +51,7 @@ async fn an_event_that_commits_late_is_not_passed_over() {
     assert_eq!(story.index().await, "1", "the reader stays behind the open transaction, and ten seconds behind now");
     open.commit().await.expect("committed");
     assert_eq!(
-        story.text("SELECT (SELECT upto FROM hookfast_data.digest WHERE reader = 'terms') = event_of(1)").await,
+        story.text("SELECT (SELECT upto FROM hookfast_data.event_cursors WHERE reader = 'terms') = event_of(1)").await,
         "true"
     );
     // Its id is greater than that of order 1, which was read.
@@ -76,18 +76,18 @@ async fn what_is_enqueued_is_found_at_once() {
 #[tokio::test]
 async fn a_timeline_tells_everything_in_order() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.postpone(1001, now() + interval '1 hour')").await;
+    story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour')").await;
     story.run("SELECT order_came(2); SELECT delivered(2); SELECT order_came(3); SELECT died(3)").await;
     let told = |n: u32| {
         format!(
-            "SELECT string_agg(what, ', ' ORDER BY ord) FROM hookfast.timeline('request-{n}') WITH ORDINALITY t (at, what, event_id, source, type, handler, delivery_id, says, ord)"
+            "SELECT string_agg(kind, ', ' ORDER BY ord) FROM hookfast.timeline('request-{n}') WITH ORDINALITY t (at, kind, event_id, source, type, handler, delivery_id, message, ord)"
         )
     };
-    assert_eq!(story.text(&told(1)).await, "received, dead, delivery.retried, delivery.postponed, owed");
+    assert_eq!(story.text(&told(1)).await, "received, dead, delivery.retried, delivery.rescheduled, owed");
     assert_eq!(story.text(&told(2)).await, "received, delivered");
     assert_eq!(story.text(&told(3)).await, "received, dead, dead letter");
     assert_eq!(story.text(&told(4)).await, "null", "nothing of what never came");
-    let says = "SELECT says FROM hookfast.timeline('request-1') WHERE what = 'delivery.retried'";
+    let says = "SELECT message FROM hookfast.timeline('request-1') WHERE kind = 'delivery.retried'";
     assert!(story.text(says).await.ends_with("it is back"), "{}", story.text(says).await);
 }
 
@@ -96,19 +96,19 @@ async fn each_handler_has_its_verdict() {
     let story = Story::new().await;
     story
         .run(
-            "INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version, sources) VALUES \
+            "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, sources) VALUES \
                 ('d_delivered', 'http', '{*}', 3, 0, NULL), ('e_dead', 'http', '{*}', 3, 0, NULL), ('f_owed', 'http', '{*}', 3, 0, NULL), \
                 ('g_other_type', 'http', '{airalo.low_data.*}', 3, 0, NULL), ('h_other_source', 'http', '{*}', 3, 0, '{acme}'), ('i_later', 'http', '{*}', 3, 5, NULL), \
                 ('j_filtered', 'http', '{*}', 3, 0, NULL), ('k_news', 'http', '{hookfast.*}', 3, 0, NULL); \
              DELETE FROM hookfast_data.handlers WHERE name IN ('shop', 'crm'); \
              SELECT order_came(1); SELECT delivered(1, 'd_delivered'), died(1, handler => 'e_dead'), owed(1, handler => 'f_owed'); \
-             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) SELECT event_of(1), 7, 1, id, 'filtered' FROM hookfast_data.handlers WHERE name = 'j_filtered'",
+             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) SELECT event_of(1), 7, 1, id, 'filtered' FROM hookfast_data.handlers WHERE name = 'j_filtered'",
         )
         .await;
     let verdicts = "SELECT string_agg(verdict, ', ' ORDER BY handler) FROM hookfast.explain(event_of(1))";
     assert_eq!(
         story.text(verdicts).await,
-        "delivered, dead, owed, not subscribed, not subscribed, came later, filtered, not subscribed"
+        "delivered, dead, pending, not subscribed, not subscribed, subscribed later, filtered, not subscribed"
     );
     assert_eq!(story.refused("SELECT hookfast.explain(gen_random_uuid())").await, "HF004");
 }

@@ -37,7 +37,7 @@ async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
     let terms =
         "SELECT string_agg(term, ' ' ORDER BY term) FROM hookfast_data.search_terms WHERE term LIKE 'request-%'";
     assert_eq!(story.text(terms).await, "request-1 request-2 request-4 request-5 request-6 request-7");
-    let log = "SELECT details->>'why' FROM hookfast_data.operator_log WHERE what = 'event.not_indexed' AND subject = event_of(3)::text";
+    let log = "SELECT details->>'why' FROM hookfast_data.audit_log WHERE action = 'event.not_indexed' AND target = event_of(3)::text";
     assert_eq!(story.text(log).await, "SQLSTATE 23514");
     assert_eq!(story.erasable("request-3").await, "1");
     story.run("SELECT order_came(8, minutes_ago => 2)").await;
@@ -138,9 +138,9 @@ async fn conflicts_are_announced_while_the_indexer_is_busy() {
         .await
         .expect("locks the index");
     for announced in ["1", "1", "0"] {
-        assert_eq!(story.text("SELECT hookfast_data.announce_conflicts(1)").await, announced);
+        assert_eq!(story.text("SELECT hookfast_data.alert_conflicts(1)").await, announced);
     }
-    assert_eq!(story.text("SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.conflict'").await, "2");
+    assert_eq!(story.text("SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.conflict'").await, "2");
 }
 
 /// An event is looked for in its body by another program than the one that indexes it.

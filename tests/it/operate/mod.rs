@@ -23,11 +23,11 @@ struct Story {
 /// order n is 1000 + n.
 const WORLD: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields) VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{lpa}');
-INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('crm', 'http', '{airalo.order.*}', 7, 0);
+INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('crm', 'http', '{airalo.order.*}', 7, 0);
 CREATE FUNCTION public.order_came(n integer, quantity integer DEFAULT 1, minutes_ago integer DEFAULT 10) RETURNS uuid LANGUAGE sql AS $$
     WITH made AS (
-        INSERT INTO hookfast_data.events (id, source_id, registry_version, received_at, type, origin, idempotency_key, headers, body)
-        SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.id_at(now() - interval '1 minute' * minutes_ago + interval '1 millisecond' * n)::text, 13) FROM 1)::uuid,
+        INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, headers, body)
+        SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.event_id_at(now() - interval '1 minute' * minutes_ago + interval '1 millisecond' * n)::text, 13) FROM 1)::uuid,
             s.id, 1, now() - interval '1 minute' * minutes_ago, 'airalo.order.completed', 'webhook', 'order:request-' || n || ':completed', '{"x-a": "b"}',
             convert_to(format('{"data": {"id": %s, "code": "2026-%s", "quantity": %s, "sims": [{"iccid": "89%s", "lpa": "secret"}]}, "request_id": "request-%s"}', n, n, quantity, lpad(n::text, 17, '0'), n), 'UTF8')
         FROM hookfast_data.sources s WHERE s.name = 'airalo' RETURNING id, source_id, idempotency_key
@@ -36,15 +36,15 @@ CREATE FUNCTION public.order_came(n integer, quantity integer DEFAULT 1, minutes
 $$;
 CREATE FUNCTION public.event_of(n integer) RETURNS uuid LANGUAGE sql AS $$ SELECT event_id FROM hookfast_data.idempotency_keys WHERE key = 'order:request-' || n || ':completed' $$;
 CREATE FUNCTION public.died(n integer, why text DEFAULT 'status 500: oh', handler text DEFAULT 'shop', died_at timestamptz DEFAULT clock_timestamp()) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, error, status, finished_at) SELECT event_of(n), 1000 + n, 3, h.id, 'dead', why, 500, died_at FROM hookfast_data.handlers h WHERE h.name = handler;
-    INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, last_error, died_at)
-    SELECT 1000 + n, h.id, event_of(n), 3, 1, 'tries_used', why, died_at FROM hookfast_data.handlers h WHERE h.name = handler
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error, status, finished_at) SELECT event_of(n), 1000 + n, 3, h.id, 'dead', why, 500, died_at FROM hookfast_data.handlers h WHERE h.name = handler;
+    INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error, died_at)
+    SELECT 1000 + n, h.id, event_of(n), 3, 1, 'attempts_exhausted', why, died_at FROM hookfast_data.handlers h WHERE h.name = handler
 $$;
 CREATE FUNCTION public.owed(n integer, due_at timestamptz DEFAULT NULL, handler text DEFAULT 'shop') RETURNS void LANGUAGE sql AS $$
-    INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left, due_at) SELECT h.id, 1000 + n, event_of(n), 3, due_at FROM hookfast_data.handlers h WHERE h.name = handler
+    INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, due_at) SELECT h.id, 1000 + n, event_of(n), 3, due_at FROM hookfast_data.handlers h WHERE h.name = handler
 $$;
 CREATE FUNCTION public.delivered(n integer, handler text DEFAULT 'shop') RETURNS void LANGUAGE sql AS $$
-    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) SELECT event_of(n), 1000 + n, 1, h.id, 'delivered' FROM hookfast_data.handlers h WHERE h.name = handler
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) SELECT event_of(n), 1000 + n, 1, h.id, 'delivered' FROM hookfast_data.handlers h WHERE h.name = handler
 $$;
 "#;
 

@@ -2,7 +2,7 @@
 
 use super::Story;
 
-const TOLD: &str = "SELECT coalesce(string_agg(replace(type, 'hookfast.', '') || coalesce(' ' || coalesce(payload->>'handler', payload->>'source', payload->>'class'), ''), ', ' ORDER BY type, event_id), 'nothing') FROM hookfast.news";
+const TOLD: &str = "SELECT coalesce(string_agg(replace(type, 'hookfast.', '') || coalesce(' ' || coalesce(payload->>'handler', payload->>'source', payload->>'class'), ''), ', ' ORDER BY type, event_id), 'nothing') FROM hookfast.alerts";
 
 impl Story {
     async fn told(&self) -> String {
@@ -10,7 +10,7 @@ impl Story {
     }
 
     async fn watch(&self) -> String {
-        self.run("SELECT hookfast_data.watch()").await;
+        self.run("SELECT hookfast_data.evaluate_alerts()").await;
         self.told().await
     }
 }
@@ -20,43 +20,43 @@ async fn each_dead_letter_is_told_once_to_those_who_named_news_and_dead_news_are
     let story = Story::new().await;
     story
         .run(
-            "INSERT INTO hookfast_data.handlers (name, kind, types, sources, tries, registered_version) VALUES ('all', 'http', '{*}', NULL, 3, 0), \
+            "INSERT INTO hookfast_data.handlers (name, kind, types, sources, max_attempts, registered_version) VALUES ('all', 'http', '{*}', NULL, 3, 0), \
                 ('on_call', 'http', '{hookfast.*}', NULL, 3, 0), ('by_source', 'http', '{*}', '{hookfast}', 3, 0), ('lost_only', 'http', '{hookfast.lease.lost}', NULL, 3, 0), ('shop_only', 'http', '{hookfast.*}', '{airalo}', 3, 0); \
              SELECT order_came(n) FROM generate_series(1, 3) n; SELECT died(n) FROM generate_series(1, 3) n",
         )
         .await;
-    assert_eq!(story.text("SELECT hookfast_data.announce_dead(2)").await, "2");
-    assert_eq!(story.text("SELECT hookfast_data.announce_dead(10)").await, "1");
-    assert_eq!(story.text("SELECT hookfast_data.announce_dead(10)").await, "0");
+    assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(2)").await, "2");
+    assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(10)").await, "1");
+    assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(10)").await, "0");
     assert_eq!(story.told().await, "delivery.dead shop, delivery.dead shop, delivery.dead shop");
     let owed = "SELECT string_agg(n, ', ' ORDER BY n) FROM (SELECT h.name || ' ' || count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id GROUP BY h.name) x (n)";
     assert_eq!(story.text(owed).await, "by_source 3, on_call 3");
-    story.run("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'refused' FROM hookfast_data.outbox").await;
-    assert_eq!(story.text("SELECT hookfast_data.announce_dead(100)").await, "6");
+    story.run("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'refused' FROM hookfast_data.outbox").await;
+    assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(100)").await, "6");
     assert_eq!(story.told().await.split(", ").count(), 3, "failing to deliver news makes no news");
     // The same delivery dies a second time: that is another.
-    story.run("SELECT hookfast.retry(1001); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'tries_used' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.announce_dead(10)").await;
+    story.run("SELECT hookfast.retry(1001); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
     assert_eq!(story.told().await.split(", ").count(), 4);
 }
 
 #[tokio::test]
 async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    story.run("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     assert_eq!(story.watch().await, "nothing");
-    story.run("SELECT hookfast.pause('shop', 'x')").await;
+    story.run("SELECT hookfast.pause_handler('shop', 'x')").await;
     assert_eq!(story.watch().await, "handler.paused shop");
     assert_eq!(story.watch().await, "handler.paused shop", "once");
-    story.run("SELECT hookfast.resume('shop')").await;
+    story.run("SELECT hookfast.resume_handler('shop')").await;
     assert_eq!(story.watch().await, "handler.paused shop, resolved shop");
     assert_eq!(
-        story.row("SELECT payload - 'since' AS p FROM hookfast.news WHERE type = 'hookfast.resolved'").await["p"],
+        story.row("SELECT payload - 'since' AS p FROM hookfast.alerts WHERE type = 'hookfast.resolved'").await["p"],
         serde_json::json!({"type": "hookfast.handler.paused", "handler": "shop"})
     );
     assert_eq!(story.watch().await, "handler.paused shop, resolved shop", "the end is reported once as well");
-    story.run("SELECT hookfast.pause('shop', 'x')").await;
+    story.run("SELECT hookfast.pause_handler('shop', 'x')").await;
     assert_eq!(story.watch().await, "handler.paused shop, handler.paused shop, resolved shop", "and again");
-    story.run("SELECT hookfast.resume('shop'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
+    story.run("SELECT hookfast.resume_handler('shop'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
     assert!(story.watch().await.starts_with("handler.opened crm, "));
 
     story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_came(1, minutes_ago => 10), order_came(2, minutes_ago => 0); SELECT owed(2)").await;
@@ -111,11 +111,11 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
 #[tokio::test]
 async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    story.run("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     assert_eq!(story.watch().await, "nothing");
     story.run("INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', 'quarantine_busy', 7)").await;
     assert_eq!(story.watch().await, "quarantine.full airalo");
-    let payload = story.row("SELECT payload FROM hookfast.news WHERE type = 'hookfast.quarantine.full'").await;
+    let payload = story.row("SELECT payload FROM hookfast.alerts WHERE type = 'hookfast.quarantine.full'").await;
     assert_eq!(payload["payload"], serde_json::json!({"source": "airalo", "rows": 0, "too_fast": 7}));
 }
 
@@ -125,14 +125,14 @@ async fn lost_leases_and_conflicts_are_told() {
     story
         .run(
             "SELECT order_came(n) FROM generate_series(1, 2) n; \
-             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, lease_id) SELECT event_of(n), n, 1, h.id, 'lost', 77 FROM hookfast_data.handlers h, generate_series(1, 2) n WHERE h.name = 'shop'; \
-             UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2); SELECT hookfast_data.announce_conflicts(10)",
+             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id) SELECT event_of(n), n, 1, h.id, 'lost', 77 FROM hookfast_data.handlers h, generate_series(1, 2) n WHERE h.name = 'shop'; \
+             UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2); SELECT hookfast_data.alert_conflicts(10)",
         )
         .await;
     assert_eq!(story.watch().await, "conflict airalo, lease.lost shop");
     assert_eq!(story.watch().await, "conflict airalo, lease.lost shop");
     assert_eq!(
-        story.text("SELECT payload->>'deliveries' FROM hookfast.news WHERE type = 'hookfast.lease.lost'").await,
+        story.text("SELECT payload->>'deliveries' FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'").await,
         "2"
     );
     story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); SELECT hookfast.enqueue('own', 'own.paid', '1', 'k'), hookfast.enqueue('own', 'own.paid', '2', 'k')").await;
@@ -142,7 +142,7 @@ async fn lost_leases_and_conflicts_are_told() {
 #[tokio::test]
 async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    story.run("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     let counted = |counter: &str, n: u32| {
         format!(
             "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', '{counter}', {n})"

@@ -43,7 +43,7 @@ async fn a_search_field_that_is_added_finds_stored_events_once_they_are_indexed_
     assert_eq!(story.text(JOB).await, "airalo done 9");
     let after = story.text("SELECT count(*) FROM hookfast_data.search_terms").await;
     assert_eq!(after, (before + 9).to_string(), "what was indexed before is not doubled");
-    let logged = "SELECT string_agg(what || ' ' || subject || ' ' || (details->>'events'), ', ') FROM hookfast_data.operator_log WHERE what LIKE 'source.%'";
+    let logged = "SELECT string_agg(action || ' ' || target || ' ' || (details->>'events'), ', ') FROM hookfast_data.audit_log WHERE action LIKE 'source.%'";
     assert_eq!(story.text(logged).await, "source.reindexed airalo 9");
     // Fewer fields, or the same: there is nothing to find.
     story.registered(&FIELDS).await;
@@ -60,7 +60,7 @@ async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was
     assert!(EventIndexer::of_older_events().step(&story.pool).await.expect("a step"));
     assert_eq!((story.found("101200").await, story.found("100001").await), ("1".into(), "0".into()));
     assert_eq!(story.text(JOB).await, "airalo running 500");
-    let row = "SELECT says FROM hookfast.status() WHERE area = 'search' AND subject = 'airalo' AND state = 'ok'";
+    let row = "SELECT message FROM hookfast.status() WHERE area = 'search' AND subject = 'airalo' AND state = 'ok'";
     let says = story.text(row).await;
     assert!(says.contains("500 of about 1200 read, complete since 20"), "{says}");
     // Another process, or the same after a restart.
@@ -85,7 +85,7 @@ async fn an_event_that_cannot_be_indexed_again_is_marked_and_passed_over() {
     let terms = "SELECT string_agg(term, ' ' ORDER BY term) FROM hookfast_data.search_terms WHERE term LIKE '471_'";
     assert_eq!(story.text(terms).await, "4711 4712 4714 4715 4716 4717");
     let passed =
-        "SELECT bool_and(subject = event_of(3)::text) FROM hookfast_data.operator_log WHERE what = 'event.not_indexed'";
+        "SELECT bool_and(target = event_of(3)::text) FROM hookfast_data.audit_log WHERE action = 'event.not_indexed'";
     assert_eq!(story.text(passed).await, "true");
     assert_eq!(story.text(JOB).await, "airalo done 7");
 }

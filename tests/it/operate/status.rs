@@ -7,7 +7,7 @@ impl Story {
     /// The state and the text of a row.
     async fn status(&self, area: &str, subject: &str) -> String {
         self.text(&format!(
-            "SELECT state || ' | ' || says FROM hookfast.status() WHERE area = '{area}' AND subject = '{subject}'"
+            "SELECT state || ' | ' || message FROM hookfast.status() WHERE area = '{area}' AND subject = '{subject}'"
         ))
         .await
     }
@@ -24,12 +24,13 @@ impl Story {
 
     /// The types and subjects of the alerts that a look at the conditions raises.
     async fn raised(&self) -> String {
-        self.run("DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT hookfast_data.watch()").await;
+        self.run("DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT hookfast_data.evaluate_alerts()")
+            .await;
         self.text(
             "SELECT coalesce(string_agg(concat_ws(' ', replace(type, 'hookfast.', ''), replace(payload->>'type', \
                 'hookfast.', ''), coalesce(payload->>'handler', payload->>'source')), ', ' \
                 ORDER BY type, payload->>'source'), 'nothing') \
-             FROM hookfast.news",
+             FROM hookfast.alerts",
         )
         .await
     }
@@ -37,7 +38,7 @@ impl Story {
     /// A live worker serves all handlers.
     async fn served(&self) {
         self.run(
-            "INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) \
+            "INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) \
              SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers",
         )
         .await;
@@ -54,14 +55,14 @@ async fn three_refusals_without_a_genuine_request_since_warn_at_any_traffic() {
     let story = Story::new().await;
     story.counted("source:airalo", "stored", 5, 27).await;
     story.counted("source:airalo", "wrong_signature", 6, 40).await;
-    begins(&story.status("source", "airalo").await, "bad | rejecting: ");
+    begins(&story.status("source", "airalo").await, "critical | rejecting: ");
     story.run("DELETE FROM hookfast_data.rollups WHERE counter = 'wrong_signature'").await;
     story.counted("source:airalo", "wrong_signature", 6, 9).await;
     begins(&story.status("source", "airalo").await, "ok | last event ");
     story.counted("source:airalo", "wrong_signature", 3, 2).await;
     begins(&story.status("source", "airalo").await, "ok | ");
     story.counted("source:airalo", "wrong_signature", 2, 10).await;
-    let refused = "warn | all_rejected: the last 12 requests were rejected, and none was genuine since; last event ";
+    let refused = "warning | all_rejected: the last 12 requests were rejected, and none was genuine since; last event ";
     begins(&story.status("source", "airalo").await, refused);
     story.counted("source:airalo", "duplicate", 1, 1).await;
     begins(&story.status("source", "airalo").await, "ok | ");
@@ -77,7 +78,7 @@ async fn a_source_that_never_had_a_genuine_request_warns_and_then_raises_an_aler
     begins(&story.status("source", "airalo").await, "ok | ");
     assert_eq!(story.raised().await, "nothing");
     story.counted("source:airalo", "wrong_signature", 10, 1).await;
-    begins(&story.status("source", "airalo").await, "warn | all_rejected: the last 3 requests were rejected, ");
+    begins(&story.status("source", "airalo").await, "warning | all_rejected: the last 3 requests were rejected, ");
     assert_eq!(story.raised().await, "source.all_rejected airalo");
     story.counted("source:airalo", "stored", 1, 1).await;
     assert_eq!(story.raised().await, "resolved source.all_rejected airalo");
@@ -89,7 +90,7 @@ async fn a_burst_of_refusals_is_no_alert() {
     story.served().await;
     story.counted("source:airalo", "wrong_signature", 2, 5).await;
     story.counted("source:airalo", "wrong_signature", 3, 4).await;
-    begins(&story.status("source", "airalo").await, "warn | all_rejected: ");
+    begins(&story.status("source", "airalo").await, "warning | all_rejected: ");
     assert_eq!(story.raised().await, "nothing");
 }
 
@@ -103,14 +104,14 @@ async fn a_handler_that_fails_now_warns_whatever_it_delivered_in_the_hour() {
     assert_eq!(story.raised().await, "nothing");
     story.counted("handler:shop", "retry", 1, 3).await;
     let failing =
-        "warn | failing: the last 5 attempts failed, and none was delivered since: see hookfast.failures; 0 ready, ";
+        "warning | failing: the last 5 attempts failed, and none was delivered since: see hookfast.failures; 0 ready, ";
     begins(&story.status("handler", "shop").await, failing);
     begins(&story.status("handler", "crm").await, "ok | ");
     assert_eq!(story.raised().await, "handler.failing shop");
     // Some get through.
     story.counted("handler:shop", "delivered", 1, 4).await;
     let failing =
-        "warn | failing: 5 attempts failed and 4 were delivered in the last five minutes: see hookfast.failures; ";
+        "warning | failing: 5 attempts failed and 4 were delivered in the last five minutes: see hookfast.failures; ";
     begins(&story.status("handler", "shop").await, failing);
     assert_eq!(story.raised().await, "nothing", "it is the same condition");
     story.counted("handler:shop", "delivered", 0, 1).await;
@@ -126,7 +127,7 @@ async fn a_backlog_older_than_behind_after_warns_and_raises_an_alert() {
     begins(&story.status("handler", "shop").await, "ok | 1 ready (oldest 00:04:0");
     assert_eq!(story.raised().await, "nothing");
     story.run("UPDATE hookfast_data.handlers SET behind_after = '2 minutes' WHERE name = 'shop'").await;
-    begins(&story.status("handler", "shop").await, "warn | behind: a delivery has been ready for 00:04:0");
+    begins(&story.status("handler", "shop").await, "warning | behind: a delivery has been ready for 00:04:0");
     assert_eq!(story.raised().await, "handler.behind shop");
     story.run("DELETE FROM hookfast_data.outbox").await;
     assert_eq!(story.raised().await, "resolved handler.behind shop");
@@ -145,7 +146,7 @@ async fn an_open_breaker_is_one_alert_and_not_three() {
         .await;
     story.run("SELECT order_came(1); SELECT owed(1)").await;
     story.counted("handler:shop", "retry", 2, 20).await;
-    begins(&story.status("handler", "shop").await, "bad | open: unavailable since ");
+    begins(&story.status("handler", "shop").await, "critical | open: unavailable since ");
     assert_eq!(story.raised().await, "handler.opened shop");
     story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.outbox").await;
     story.counted("handler:shop", "delivered", 1, 1).await;
@@ -166,7 +167,7 @@ async fn durations_are_shown_and_a_rising_95th_percentile_warns() {
     begins(&story.status("handler", "shop").await, "ok | ");
     story.counted("handler:shop", "took_le_2000", 1, 10).await;
     let slow =
-        "warn | slow: the 95th percentile of its durations rose from 50 to 2000 ms: see hookfast.durations; 0 ready";
+        "warning | slow: the 95th percentile of its durations rose from 50 to 2000 ms: see hookfast.durations; 0 ready";
     begins(&story.status("handler", "shop").await, slow);
     assert_eq!(story.row(shown).await["now"], 2000);
 }
@@ -189,11 +190,11 @@ async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
              WHERE s.name = 'airalo'",
         )
         .await;
-    let order = "warn | 2 possible double purchases, 1 overdue, 1 unknown: see hookfast.airalo_orders";
+    let order = "warning | 2 possible double purchases, 1 overdue, 1 unknown: see hookfast.airalo_orders";
     assert_eq!(story.status("order", "airalo").await, order);
     assert_eq!(
         story.status("conflict", "airalo").await,
-        "warn | 1 conflict in the last seven days: see hookfast.conflicts"
+        "warning | 1 conflict in the last seven days: see hookfast.conflicts"
     );
     let shown = "SELECT string_agg(state, ' ' ORDER BY state) FROM hookfast.airalo_orders WHERE state IN ('overdue', 'unknown')";
     assert_eq!(story.text(shown).await, "overdue unknown", "as the view has it");
@@ -211,7 +212,7 @@ async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert()
     assert_eq!(story.status("routing", "airalo").await, said);
     assert_eq!(story.raised().await, "nothing");
     story.run(&renamed.replace("COUNT", "11")).await;
-    begins(&story.status("routing", "airalo").await, "warn | 11 of the newest 100 ");
+    begins(&story.status("routing", "airalo").await, "warning | 11 of the newest 100 ");
     assert_eq!(story.raised().await, "source.unrouted airalo");
     story.run("UPDATE hookfast_data.handlers SET types = '{*}' WHERE name = 'crm'").await;
     assert_eq!(story.raised().await, "resolved source.unrouted airalo");
@@ -222,13 +223,13 @@ async fn the_reason_stands_first() {
     let story = Story::new().await;
     begins(
         &story.status("handler", "shop").await,
-        "bad | unserved: no live worker serves it, and no live process has it in its configuration: start one that has, or end its subscription with hookfast.retire_handler; 0 ready, ",
+        "critical | unserved: no live worker serves it, and no live process has it in its configuration: start one that has, or end its subscription with hookfast.retire_handler; 0 ready, ",
     );
     story.served().await;
-    story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.pause('crm', 'a deployment')").await;
-    begins(&story.status("handler", "shop").await, "warn | 1 dead letter; 0 ready, ");
+    story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.pause_handler('crm', 'a deployment')").await;
+    begins(&story.status("handler", "shop").await, "warning | 1 dead letter; 0 ready, ");
     let paused = story.status("handler", "crm").await;
-    assert!(paused.starts_with("warn | paused: since ") && paused.contains(": a deployment; 0 ready, "), "{paused}");
+    assert!(paused.starts_with("warning | paused: since ") && paused.contains(": a deployment; 0 ready, "), "{paused}");
 }
 
 /// What GitHub's settings have preselected is a form.
@@ -239,7 +240,7 @@ async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
     story.counted("source:airalo", "not_json", 5, 5).await;
     begins(&story.status("source", "airalo").await, "ok | last event ");
     story.counted("source:airalo", "not_json", 4, 1).await;
-    begins(&story.status("source", "airalo").await, "warn | most bodies are not JSON");
+    begins(&story.status("source", "airalo").await, "warning | most bodies are not JSON");
     assert!(story.status("source", "airalo").await.contains("choose application/json in the sender's settings"));
 }
 
@@ -267,7 +268,7 @@ async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     before.has_ended(&story.pool).await.expect("ended");
     story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '9 minutes'").await;
     renamed.is_alive(&story.pool, None).await.expect("alive");
-    begins(&story.status("source", "airalo").await, "bad | silent: ");
+    begins(&story.status("source", "airalo").await, "critical | silent: ");
 
     story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'").await;
     assert_eq!(story.raised().await, "resolved source.silent airalo, resolved source.silent own");
@@ -280,7 +281,7 @@ async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     assert_eq!(story.raised().await, "nothing");
 
     before.is_alive(&story.pool, None).await.expect("alive");
-    begins(&story.status("source", "own").await, "bad | silent: ");
+    begins(&story.status("source", "own").await, "critical | silent: ");
     story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'; DELETE FROM hookfast_data.processes").await;
-    begins(&story.status("source", "own").await, "bad | silent: ");
+    begins(&story.status("source", "own").await, "critical | silent: ");
 }

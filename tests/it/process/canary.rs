@@ -174,8 +174,8 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         ("SELECT count(*) FROM hookfast.quarantine", 1),
         ("SELECT count(*) FROM hookfast.handler_health WHERE state = 'paused'", 1),
         // Of the dead letters; that a handler is paused comes within ten seconds.
-        ("SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.delivery.dead'", 4),
-        ("SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.handler.paused'", 1),
+        ("SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead'", 4),
+        ("SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.handler.paused'", 1),
     ] {
         wait_until(query, async || count(&pool, query).await == number).await;
     }
@@ -199,7 +199,7 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         "failures",
         "handler_health",
         "news",
-        "operator_log",
+        "audit_log",
         "quarantine",
     ];
     let missed: Vec<_> =

@@ -279,7 +279,7 @@ async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back
     config("stock");
     let first = folder.dev(&arguments, &[]).await;
     said("SELECT hookfast.enqueue('shop', 'shop.paid', '{}')").await;
-    let other = "INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('program', 'rust', '{*}', 3, 0)";
+    let other = "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('program', 'rust', '{*}', 3, 0)";
     let mut connection = sqlx::PgConnection::connect(&folder.url()).await.expect("a connection");
     sqlx::query(other).execute(&mut connection).await.expect("another program's handler");
     stop(first).await;

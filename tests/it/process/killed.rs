@@ -49,7 +49,7 @@ async fn every_delivery_arrives_although_a_worker_is_killed_under_load() {
     sink.mode.set(hookfast::receiver::Mode::Hang);
     let pool = database.pool().await;
     wait_until("deliveries in flight", async || {
-        super::count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await > 0
+        super::count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await > 0
     })
     .await;
     victim.kill().await;

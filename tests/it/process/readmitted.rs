@@ -38,7 +38,7 @@ async fn execute(pool: &PgPool, statement: &'static str) {
 
 async fn nothing_is_asked(pool: &PgPool) {
     wait_until("everything that was asked to be answered", async || {
-        count(pool, "SELECT count(*) FROM hookfast_data.quarantine WHERE asked IS NOT NULL").await == 0
+        count(pool, "SELECT count(*) FROM hookfast_data.quarantine WHERE requested_action IS NOT NULL").await == 0
     })
     .await;
 }
@@ -72,9 +72,12 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at - interval '1 hour', last_at = last_at - interval '1 hour'").await;
 
     // Verified by the wrong secret still: nothing changes.
-    execute(&pool, "SELECT hookfast.reverify('airalo', at_most => 10000)").await;
+    execute(&pool, "SELECT hookfast.reverify_quarantined('airalo', at_most => 10000)").await;
     nothing_is_asked(&pool).await;
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE answer = 'wrong_signature'").await, 350);
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'wrong_signature'").await,
+        350
+    );
 
     fs::write(&secret, AIRALO_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
@@ -83,7 +86,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     for n in 0..50 {
         assert_eq!(post(to, &body(n)).await.1["status"], "stored");
     }
-    let preview: i64 = sqlx::query_scalar("SELECT matching FROM hookfast.reverify('airalo')")
+    let preview: i64 = sqlx::query_scalar("SELECT matching FROM hookfast.reverify_quarantined('airalo')")
         .fetch_one(&pool)
         .await
         .expect("a preview");
@@ -91,7 +94,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     // Two processes at it make no difference.
     let other = Server::serve(database.url(), &config(&sink, &secret), &[]);
     other.ready().await;
-    execute(&pool, "SELECT hookfast.reverify('airalo', at_most => 350)").await;
+    execute(&pool, "SELECT hookfast.reverify_quarantined('airalo', at_most => 350)").await;
     nothing_is_asked(&pool).await;
 
     let events = "SELECT count(*) FROM hookfast.events WHERE type = 'airalo.order.completed' AND source = 'airalo'";
@@ -107,12 +110,13 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine'").await, 250 + 10);
     assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.conflicts").await, 10);
     assert_eq!(
-        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE answer = 'wrong_signature'").await,
+        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'wrong_signature'").await,
         FORGED as i64,
         "what was forged stays where it is"
     );
     assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.quarantine").await, FORGED as i64);
-    let told = "SELECT sum((details->>'stored')::bigint)::bigint FROM hookfast.operator_log WHERE what = 'quarantine.answered'";
+    let told =
+        "SELECT sum((details->>'stored')::bigint)::bigint FROM hookfast.audit_log WHERE action = 'quarantine.answered'";
     assert_eq!(count(&pool, told).await, 250);
     all_settled(&pool).await;
     let counts = sink.counts();
@@ -122,7 +126,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     // On an operator's word one more: the body is a genuine order's that is known, so it is that event's duplicate.
     execute(
         &pool,
-        "SELECT hookfast.release((SELECT min(quarantine_id) FROM hookfast.quarantine), 'Airalo says it is theirs')",
+        "SELECT hookfast.approve_quarantined((SELECT min(quarantine_id) FROM hookfast.quarantine), 'Airalo says it is theirs')",
     )
     .await;
     nothing_is_asked(&pool).await;
@@ -142,12 +146,16 @@ async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_w
     // It was answered 200, so its sender sees nothing wrong.
     server.logged("requests were refused and none of them is stored as an event").await;
     assert!(server.log().contains("wrong_signature"), "{}", server.log());
-    let refused = sqlx::query("SELECT hookfast.release((SELECT quarantine_id FROM hookfast.quarantine), '')")
-        .execute(&pool)
-        .await;
+    let refused =
+        sqlx::query("SELECT hookfast.approve_quarantined((SELECT quarantine_id FROM hookfast.quarantine), '')")
+            .execute(&pool)
+            .await;
     assert!(refused.expect_err("it has to say why").to_string().contains("has to say why"));
-    execute(&pool, "SELECT hookfast.release((SELECT quarantine_id FROM hookfast.quarantine), 'seen in their portal')")
-        .await;
+    execute(
+        &pool,
+        "SELECT hookfast.approve_quarantined((SELECT quarantine_id FROM hookfast.quarantine), 'seen in their portal')",
+    )
+    .await;
     nothing_is_asked(&pool).await;
     let vouched = "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine' AND verified_by = 'operator:' || session_user AND idempotency_key LIKE 'order:%'";
     assert_eq!(count(&pool, vouched).await, 1);
@@ -181,7 +189,7 @@ async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
     fs::write(&secret, AIRALO_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
     server.logged("configuration read again").await;
-    execute(&pool, "SELECT hookfast.reverify('airalo', at_most => 4)").await;
+    execute(&pool, "SELECT hookfast.reverify_quarantined('airalo', at_most => 4)").await;
     nothing_is_asked(&pool).await;
     becomes("ok").await;
     let counted =
@@ -216,15 +224,15 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
     server.signal(Signal::SIGHUP);
     server.logged("configuration read again").await;
     execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at + interval '1 hour'").await;
-    execute(&pool, "SELECT hookfast.reverify('acme', at_most => 1)").await;
+    execute(&pool, "SELECT hookfast.reverify_quarantined('acme', at_most => 1)").await;
     nothing_is_asked(&pool).await;
     assert_eq!(
-        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE answer = 'stale_signature'").await,
+        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'stale_signature'").await,
         1,
         "an hour before it came is too old"
     );
     execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at - interval '1 hour'").await;
-    execute(&pool, "SELECT hookfast.reverify('acme', at_most => 1)").await;
+    execute(&pool, "SELECT hookfast.reverify_quarantined('acme', at_most => 1)").await;
     nothing_is_asked(&pool).await;
     assert_eq!(
         count(&pool, "SELECT count(*) FROM hookfast.events WHERE source = 'acme' AND type = 'acme.user.created'").await,

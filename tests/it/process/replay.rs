@@ -55,7 +55,7 @@ async fn a_dead_letter_is_told_to_who_subscribed_to_news() {
     Sending::start(vec![server.ingress().await], 0..3, 1).finish().await;
     wait_until("the news of three dead letters", async || told.requests() == 3).await;
     let pool = database.pool().await;
-    let news = "SELECT count(*) FROM hookfast.news n JOIN hookfast.dead_letters d ON (n.payload->>'delivery_id')::bigint = d.delivery_id WHERE n.type = 'hookfast.delivery.dead'";
+    let news = "SELECT count(*) FROM hookfast.alerts n JOIN hookfast.dead_letters d ON (n.payload->>'delivery_id')::bigint = d.delivery_id WHERE n.type = 'hookfast.delivery.dead'";
     assert_eq!(count(&pool, news).await, 3);
     assert_eq!(sink.counts().len(), 3, "a handler of everything gets no news");
     let health =

@@ -22,14 +22,14 @@ async fn sigterm_finishes_what_runs_and_releases_the_rest() {
     wait_until("two attempts that run", async || gate.arrived() == 2).await;
     // As many again are held, so that the next are there when one ends: claimed, but not started.
     wait_until("two that are held", async || {
-        count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await == 4
+        count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await == 4
     })
     .await;
 
     server.signal(Signal::SIGTERM);
     server.logged("stopping").await;
     wait_until("what was not started is free", async || {
-        count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await == 2
+        count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await == 2
     })
     .await;
     wait_until("no new connections", async || tokio::net::TcpStream::connect(ingress).await.is_err()).await;
@@ -40,7 +40,7 @@ async fn sigterm_finishes_what_runs_and_releases_the_rest() {
     assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 2);
     assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.attempts").await, 2, "a release is no attempt");
     assert_eq!(
-        count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NULL AND tries_left = 12").await,
+        count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NULL AND attempts_left = 12").await,
         8
     );
     assert_eq!(count(&pool, "SELECT count(*) FROM hookfast_data.leases").await, 0, "the lease was given back");

@@ -108,7 +108,7 @@ async fn status_is_right_soon_after_a_start_and_soon_after_an_event() {
     let (database, sink) = (database().await, Sink::start().await);
     let pool = database.pool().await;
     let said = async |area: &str| -> String {
-        let query = "SELECT coalesce(string_agg(state || ' | ' || says, '; '), 'nothing') FROM hookfast.status() WHERE area = $1";
+        let query = "SELECT coalesce(string_agg(state || ' | ' || message, '; '), 'nothing') FROM hookfast.status() WHERE area = $1";
         sqlx::query_scalar(query).bind(area).fetch_one(&pool).await.expect("the status")
     };
     let server = Server::serve(database.url(), &sink.config(""), &[]);

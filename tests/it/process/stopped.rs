@@ -25,7 +25,7 @@ async fn a_late_settle_changes_nothing() {
     wait_until_within(TAKEN_OVER, "the second attempt, by the other worker", async || gate.arrived() == 2).await;
     gate.open();
     all_settled(&pool).await;
-    let history = "SELECT string_agg(outcome, ',' ORDER BY attempt) FROM hookfast.attempts";
+    let history = "SELECT string_agg(outcome, ',' ORDER BY attempt_number) FROM hookfast.attempts";
     let before: String = sqlx::query_scalar(history).fetch_one(&pool).await.expect("the attempts");
     assert_eq!(before, "lost,delivered");
 
@@ -39,7 +39,7 @@ async fn a_late_settle_changes_nothing() {
     assert_eq!(post(stopped.ingress().await, &order("after", 2)).await.0, 200, "and it is of use again");
     all_settled(&pool).await;
     let after: String =
-        sqlx::query_scalar("SELECT string_agg(outcome, ',' ORDER BY event_id, attempt) FROM hookfast.attempts")
+        sqlx::query_scalar("SELECT string_agg(outcome, ',' ORDER BY event_id, attempt_number) FROM hookfast.attempts")
             .fetch_one(&pool)
             .await
             .expect("the attempts");

@@ -18,7 +18,7 @@ async fn a_worker_whose_commits_do_not_return_runs_ahead_no_further_than_its_bou
     server.ready().await;
     let mut connection = PgConnection::connect(&cluster.url()).await.expect("a connection");
     for statement in [
-        "SELECT hookfast.pause('sink', 'until no commit returns')".to_owned(),
+        "SELECT hookfast.pause_handler('sink', 'until no commit returns')".to_owned(),
         format!("SELECT hookfast.enqueue('shop', 'shop.sold', '{{}}') FROM generate_series(1, {EVENTS})"),
         "ALTER SYSTEM SET synchronous_standby_names = 'away'".to_owned(),
         "SELECT pg_reload_conf()".to_owned(),
@@ -32,7 +32,7 @@ async fn a_worker_whose_commits_do_not_return_runs_ahead_no_further_than_its_bou
         shown == "away"
     })
     .await;
-    sqlx::raw_sql("SET synchronous_commit = local; SELECT hookfast.resume('sink')")
+    sqlx::raw_sql("SET synchronous_commit = local; SELECT hookfast.resume_handler('sink')")
         .execute(&mut connection)
         .await
         .expect("it goes on");

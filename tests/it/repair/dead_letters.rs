@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::support::wait_until;
-use hookfast::store::{Channel, Floors, Heard, Listener, SettleOutcome};
+use hookfast::store::{Channel, Heard, Listener, SettleOutcome, Watermarks};
 use std::time::{Duration, Instant};
 
 const DEAD: &str = "SELECT string_agg(delivery_id::text, ' ' ORDER BY delivery_id) FROM hookfast.dead_letters";
@@ -29,10 +29,10 @@ async fn four() -> Desk {
 async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
     let desk = four().await;
     desk.execute("SELECT hookfast.retry(1, why => 'it is up again')").await;
-    desk.execute("SELECT hookfast.retry(2, tries => 1)").await;
-    let owed = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, tries_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
+    desk.execute("SELECT hookfast.retry(2, max_attempts => 1)").await;
+    let owed = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, attempts_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
     assert_eq!(desk.text(owed).await, "1 ready 3 3, 2 ready 3 1", "the handler's tries, or as many as were given");
-    let log = "SELECT string_agg(concat_ws(' ', what, subject, details->>'tries', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.operator_log";
+    let log = "SELECT string_agg(concat_ws(' ', action, target, details->>'tries', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.audit_log";
     assert_eq!(desk.text(log).await, "delivery.retried 1 it is up again, delivery.retried 2 1");
     for claim in desk.claim("shop").await {
         assert_eq!(claim.attempt, 4);
@@ -40,7 +40,7 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
         desk.settle(claim, if claim.delivery.0 == 1 { SettleOutcome::Delivered } else { outcome }).await;
     }
     assert_eq!(desk.states().await, "1 delivered, 2 dead, 3 dead, 4 dead", "the one try it was given is used up");
-    let history = "SELECT string_agg(concat_ws(' ', delivery_id, attempt, outcome), ', ' ORDER BY delivery_id, attempt) FROM hookfast.attempts WHERE delivery_id < 3";
+    let history = "SELECT string_agg(concat_ws(' ', delivery_id, attempt_number, outcome), ', ' ORDER BY delivery_id, attempt_number) FROM hookfast.attempts WHERE delivery_id < 3";
     assert_eq!(desk.text(history).await, "1 3 dead, 1 4 delivered, 2 3 dead, 2 4 dead");
 }
 
@@ -50,9 +50,9 @@ async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
     desk.refuses("HF006", "SELECT hookfast.retry(99)").await;
     desk.execute("SELECT hookfast.retry(1)").await;
     desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
-    desk.refuses("22023", "SELECT hookfast.retry(2, tries => 0)").await;
-    desk.refuses("22023", "SELECT hookfast.retry(2, tries => 1001)").await;
-    desk.refuses("22023", "SELECT * FROM hookfast.retry_all(tries => 0, at_most => 9)").await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 0)").await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 1001)").await;
+    desk.refuses("22023", "SELECT * FROM hookfast.retry_all(max_attempts => 0, at_most => 9)").await;
     desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2))).await;
     desk.refuses("HF007", "SELECT hookfast.retry(2)").await;
     assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9)").await, "(2,2)");
@@ -122,10 +122,10 @@ async fn more_than_were_allowed_are_left_alone() {
         desk.refuses("HF005", &format!("SELECT * FROM hookfast.{all}(handler => 'shop', at_most => 2)")).await;
         desk.refuses("HF005", &format!("SELECT * FROM hookfast.{all}(at_most => 0)")).await;
     }
-    assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(handler => 'shop', tries => 7, why => 'fixed', at_most => 3)").await, "(3,3)");
+    assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(handler => 'shop', max_attempts => 7, why => 'fixed', at_most => 3)").await, "(3,3)");
     assert_eq!(
         desk.text(
-            "SELECT string_agg(concat_ws(' ', id, attempt, tries_left), ', ' ORDER BY id) FROM hookfast_data.outbox"
+            "SELECT string_agg(concat_ws(' ', id, attempt_number, attempts_left), ', ' ORDER BY id) FROM hookfast_data.outbox"
         )
         .await,
         "1 3 7, 2 3 7, 3 3 7"
@@ -180,7 +180,7 @@ async fn what_was_discarded_has_ended_and_says_so() {
         desk.id(1)
     );
     assert_eq!(desk.text(&explained).await, "discarded 1");
-    let tried = "SELECT string_agg(concat_ws(' ', attempt, outcome, error), ', ' ORDER BY attempt) FROM hookfast.attempts WHERE delivery_id = 1";
+    let tried = "SELECT string_agg(concat_ws(' ', attempt_number, outcome, error), ', ' ORDER BY attempt_number) FROM hookfast.attempts WHERE delivery_id = 1";
     assert_eq!(desk.text(tried).await, "3 dead connection refused, 4 discarded the customer has left");
     assert!(desk.claim("shop").await.is_empty());
     desk.refuses("HF006", "SELECT hookfast.discard(1, 'again')").await;
@@ -195,7 +195,7 @@ async fn a_discard_is_no_attempt_that_anybody_made() {
     desk.execute("SELECT hookfast.discard(1, 'never tried'), hookfast.discard(2, 'tried three times')").await;
     let attempts = "SELECT string_agg(delivery_id || ' ' || attempts, ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state = 'discarded'";
     assert_eq!(desk.text(attempts).await, "1 0, 2 3");
-    let explained = format!("SELECT says FROM hookfast.explain({}) WHERE verdict = 'discarded'", desk.id(2));
+    let explained = format!("SELECT message FROM hookfast.explain({}) WHERE verdict = 'discarded'", desk.id(2));
     assert!(desk.text(&explained).await.ends_with(", after 3 attempts"), "{}", desk.text(&explained).await);
 }
 
@@ -234,15 +234,15 @@ async fn two_operators_who_retry_the_same_do_it_once() {
 #[tokio::test]
 async fn what_commits_late_is_found_although_workers_have_looked_further() {
     let desk = four().await;
-    desk.execute("SELECT hookfast_data.revive('{2}', NULL)").await;
+    desk.execute("SELECT hookfast_data.requeue_dead_letters('{2}', NULL)").await;
     for late in [
         "SELECT hookfast.retry(1)",
         "SELECT hookfast.retry_all(at_most => 1, payload => '$.n == 3')",
-        "SELECT hookfast.postpone(2, now())",
-        "SELECT hookfast.postpone_all('shop', '2020-01-01', at_most => 9)",
+        "SELECT hookfast.reschedule(2, now())",
+        "SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 9)",
     ] {
         let mut listener = Listener::connect(&desk.of, Channel::Wake).await.expect("a listener");
-        let mut floors = Floors::new(Instant::now());
+        let mut floors = Watermarks::new(Instant::now());
         let _ = floors.for_claim(Instant::now());
         let mut operator = desk.pool.begin().await.expect("a transaction");
         sqlx::query("SELECT 1").execute(&mut *operator).await.expect("it has begun");
@@ -262,8 +262,8 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
         floors.heard_late(due);
         let found = desk.claim_from("shop", &mut floors).await;
         assert!(!found.is_empty(), "{late}");
-        let free = "UPDATE hookfast_data.outbox SET locked_by = NULL, due_at = now() - interval '1 day'";
-        desk.execute(if late.contains("postpone(") { free } else { "UPDATE hookfast_data.outbox SET locked_by = NULL, due_at = now() + interval '1 day' WHERE id = 2; DELETE FROM hookfast_data.outbox WHERE id <> 2" }).await;
+        let free = "UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now() - interval '1 day'";
+        desk.execute(if late.contains("reschedule(") { free } else { "UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now() + interval '1 day' WHERE id = 2; DELETE FROM hookfast_data.outbox WHERE id <> 2" }).await;
     }
 }
 
@@ -271,14 +271,15 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
     use hookfast::app::{Builder, Subscription};
-    use hookfast::domain::{Delivery, OnDead, Order, Outcome};
+    use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome};
     let desk = Desk::new().await;
     desk.execute("DELETE FROM hookfast_data.handlers; DELETE FROM hookfast_data.sources").await;
     let refuse_first = |delivery: Delivery| async move {
         if delivery.attempt == 1 { Outcome::dead("not yet") } else { Outcome::Delivered }
     };
     let mut builder = Builder::new(desk.database.url()).expect("a URL").sql_source("steps".parse().expect("a name"));
-    for (name, on_dead) in [("plain", None), ("skips", Some(OnDead::Skip)), ("holds", Some(OnDead::Hold))] {
+    for (name, on_dead) in [("plain", None), ("skips", Some(OnDeadLetter::Skip)), ("holds", Some(OnDeadLetter::Block))]
+    {
         let mut subscription = Subscription::new(name, &["step"]).expect("a name");
         subscription.policy.order = on_dead.map(|on_dead| Order { by: "/key".parse().expect("a path"), on_dead });
         builder = builder.handler(subscription, refuse_first);

@@ -7,7 +7,7 @@ mod replays;
 mod retired;
 
 use crate::support::postgres;
-use hookfast::store::{Claim, ClaimLimits, Floors, HandlerId, LeaseId, Role, SettleOutcome, Settled, Settlement};
+use hookfast::store::{Claim, ClaimLimits, HandlerId, LeaseId, Role, SettleOutcome, Settled, Settlement, Watermarks};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::time::{Duration, Instant};
 
@@ -28,9 +28,9 @@ impl Desk {
         let mut desk = Self { of, pool, base: String::new(), database };
         desk.execute(
             "INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'), ('other', 'sql'); \
-             INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version, ordered_by, on_dead) VALUES \
+             INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, ordered_by, on_dead) VALUES \
                 ('shop', 'rust', '{*}', 3, 0, NULL, 'skip'), ('mail', 'rust', '{*}', 5, 0, NULL, 'skip'), \
-                ('skips', 'rust', '{*}', 3, 0, '{key}', 'skip'), ('holds', 'rust', '{*}', 3, 0, '{key}', 'hold'); \
+                ('skips', 'rust', '{*}', 3, 0, '{key}', 'skip'), ('holds', 'rust', '{*}', 3, 0, '{key}', 'block'); \
              ALTER TABLE hookfast_data.outbox ALTER COLUMN id RESTART WITH 1000000",
         )
         .await;
@@ -64,13 +64,13 @@ impl Desk {
 
     /// The id of the event `n`, as SQL.
     fn id(&self, n: u32) -> String {
-        format!("(left(hookfast.id_at{}::text, 13) || '-7000-8000-' || lpad('{n}', 12, '0'))::uuid", self.at(n))
+        format!("(left(hookfast.event_id_at{}::text, 13) || '-7000-8000-' || lpad('{n}', 12, '0'))::uuid", self.at(n))
     }
 
     /// An event of a source, with a type and a payload, that nobody is owed.
     async fn event(&self, n: u32, source: &str, kind: &str, payload: &str) {
         self.execute(&format!(
-            "INSERT INTO hookfast_data.events (id, source_id, registry_version, received_at, type, origin, idempotency_key, headers, body) \
+            "INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, headers, body) \
                 SELECT {}, id, 0, {}, '{kind}', 'webhook', 'e{n}', '{{}}', '{payload}' FROM hookfast_data.sources WHERE name = '{source}'",
             self.id(n),
             self.at(n)
@@ -88,10 +88,10 @@ impl Desk {
     /// The delivery `n`, of the event `n`, has died at its third attempt.
     async fn dead(&self, n: u32, handler: &str, error: &str) {
         self.execute(&format!(
-            "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error) \
+            "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error) \
                 SELECT {n}, h.id, e.id, 3, 0, hookfast_data.ordering_key(e.body, h.ordered_by), 'refused', '{error}' \
                 FROM hookfast_data.handlers h, hookfast_data.events e WHERE h.name = '{handler}' AND e.id = {}; \
-             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, error) \
+             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error) \
                 SELECT event_id, delivery_id, 3, handler_id, 'dead', last_error FROM hookfast_data.dead_letters WHERE delivery_id = {n}",
             self.id(n)
         ))
@@ -101,9 +101,9 @@ impl Desk {
     /// The delivery `n`, of the event `n`, came just now, and has its key where its handler keeps order.
     async fn owed(&self, n: u32, handler: &str) {
         self.execute(&format!(
-            "INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left, ordering_key) \
-                SELECT h.id, {n}, {}, h.tries, CASE WHEN h.ordered_by IS NOT NULL THEN '' END FROM hookfast_data.handlers h WHERE h.name = '{handler}'; \
-             SELECT hookfast_data.sequence(h.id, 1000) FROM hookfast_data.handlers h WHERE h.name = '{handler}'",
+            "INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, ordering_key) \
+                SELECT h.id, {n}, {}, h.max_attempts, CASE WHEN h.ordered_by IS NOT NULL THEN '' END FROM hookfast_data.handlers h WHERE h.name = '{handler}'; \
+             SELECT hookfast_data.assign_ordering_keys(h.id, 1000) FROM hookfast_data.handlers h WHERE h.name = '{handler}'",
             self.id(n)
         ))
         .await;
@@ -111,16 +111,16 @@ impl Desk {
 
     /// What is new gets its key, as workers do for what they hear of.
     async fn sequence(&self) {
-        self.execute("SELECT hookfast_data.sequence(id, 1000) FROM hookfast_data.handlers").await;
+        self.execute("SELECT hookfast_data.assign_ordering_keys(id, 1000) FROM hookfast_data.handlers").await;
     }
 
     /// What a worker that looks at everything claims now.
     async fn claim(&self, handler: &str) -> Vec<Claim> {
-        self.claim_from(handler, &mut Floors::new(Instant::now())).await
+        self.claim_from(handler, &mut Watermarks::new(Instant::now())).await
     }
 
     /// What a worker claims that has looked at things before.
-    async fn claim_from(&self, handler: &str, floors: &mut Floors) -> Vec<Claim> {
+    async fn claim_from(&self, handler: &str, floors: &mut Watermarks) -> Vec<Claim> {
         let id = self.text(&format!("SELECT id FROM hookfast_data.handlers WHERE name = '{handler}'")).await;
         let id = HandlerId(id.parse().expect("an id"));
         let mut connection = self.of.connect(Role::Lease).await.expect("a connection");
@@ -145,7 +145,7 @@ impl Desk {
         let settlement = Settlement { claim, outcome, duration: None, status: None, error: None };
         let settled = self.of.connect(Role::Settle).await.expect("a connection").settle(&[settlement]).await[0];
         assert!(matches!(settled, Settled::Done | Settled::Dead), "{settled:?}");
-        self.execute("SELECT hookfast_data.wake(id, ARRAY(SELECT DISTINCT o.ordering_key FROM hookfast_data.outbox o WHERE o.handler_id = h.id AND o.ordering_key <> '')) FROM hookfast_data.handlers h").await;
+        self.execute("SELECT hookfast_data.make_next_due(id, ARRAY(SELECT DISTINCT o.ordering_key FROM hookfast_data.outbox o WHERE o.handler_id = h.id AND o.ordering_key <> '')) FROM hookfast_data.handlers h").await;
     }
 
     /// Claims and delivers one after the other, in the order that is expected.
@@ -162,10 +162,10 @@ impl Desk {
         self.text(
             "SELECT concat_ws(E'\\n', (SELECT string_agg(d::text, ' ' ORDER BY d.delivery_id) FROM hookfast_data.dead_letters d), \
                 (SELECT string_agg(o::text, ' ' ORDER BY o.handler_id, o.id) FROM hookfast_data.outbox o), \
-                (SELECT string_agg(a::text, ' ' ORDER BY a.delivery_id, a.attempt) FROM hookfast_data.attempts a), \
+                (SELECT string_agg(a::text, ' ' ORDER BY a.delivery_id, a.attempt_number) FROM hookfast_data.attempts a), \
                 (SELECT string_agg(r::text, ' ' ORDER BY r.id) FROM hookfast_data.replays r), \
                 (SELECT string_agg(h::text, ' ' ORDER BY h.id) FROM hookfast_data.handlers h), \
-                (SELECT count(*) FROM hookfast_data.operator_log))",
+                (SELECT count(*) FROM hookfast_data.audit_log))",
         )
         .await
     }
@@ -185,6 +185,6 @@ impl Desk {
 
     /// The last line of the log.
     async fn logged(&self) -> String {
-        self.text("SELECT concat_ws(' ', what, subject, details) FROM hookfast.operator_log WHERE who = session_user ORDER BY log_id DESC LIMIT 1").await
+        self.text("SELECT concat_ws(' ', action, target, details) FROM hookfast.audit_log WHERE actor = session_user ORDER BY log_id DESC LIMIT 1").await
     }
 }

@@ -11,7 +11,7 @@ async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
         desk.owed(n, "holds").await;
     }
     desk.settle(desk.claim_one("holds", 1).await, Refused).await;
-    desk.execute("SELECT hookfast_data.wake_some(id) FROM hookfast_data.handlers").await;
+    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers").await;
     assert_eq!(desk.states().await, "1 dead, 2 waiting, 3 waiting, 4 waiting");
     assert!(desk.claim("holds").await.is_empty());
     desk.execute("SELECT hookfast.retry(1)").await;
@@ -48,7 +48,7 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
     desk.sequence().await;
     assert_eq!(desk.states().await, "1 waiting, 2 ready, 3 waiting");
     let running = desk.claim_one("skips", 2).await;
-    desk.execute("SELECT hookfast_data.wake_some(id) FROM hookfast_data.handlers").await;
+    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers").await;
     assert_eq!(desk.states().await, "1 waiting, 2 running, 3 waiting");
     desk.settle(running, Delivered).await;
     desk.settle(desk.claim_one("skips", 1).await, Refused).await;

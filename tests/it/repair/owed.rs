@@ -34,25 +34,25 @@ async fn a_discarded_first_of_a_key_lets_the_next_one_go() {
 }
 
 #[tokio::test]
-async fn a_postponed_delivery_waits_and_now_tries_it_at_once() {
+async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.owed(1, "shop").await;
-    desk.execute("SELECT hookfast.postpone(1, now() + interval '1 hour', 'they are down')").await;
-    assert_eq!(desk.states().await, "1 postponed");
-    assert!(desk.logged().await.starts_with("delivery.postponed 1 {"), "{}", desk.logged().await);
+    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', 'they are down')").await;
+    assert_eq!(desk.states().await, "1 scheduled");
+    assert!(desk.logged().await.starts_with("delivery.rescheduled 1 {"), "{}", desk.logged().await);
     assert!(desk.claim("shop").await.is_empty());
-    desk.execute("SELECT hookfast.postpone(1, now())").await;
+    desk.execute("SELECT hookfast.reschedule(1, now())").await;
     let running = desk.claim_one("shop", 1).await;
-    desk.refuses("HF006", "SELECT hookfast.postpone(1, now())").await;
+    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now())").await;
     desk.settle(running, Retry(Duration::from_secs(600))).await;
     assert!(desk.claim("shop").await.is_empty());
-    desk.execute("SELECT hookfast.postpone(1, now())").await;
+    desk.execute("SELECT hookfast.reschedule(1, now())").await;
     desk.settle(desk.claim_one("shop", 1).await, Delivered).await;
-    desk.refuses("HF006", "SELECT hookfast.postpone(1, now())").await;
+    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now())").await;
     desk.owed(2, "shop").await;
     for no_time in ["NULL", "'infinity'", "'-infinity'"] {
-        desk.refuses("22023", &format!("SELECT hookfast.postpone(2, {no_time})")).await;
+        desk.refuses("22023", &format!("SELECT hookfast.reschedule(2, {no_time})")).await;
     }
 }
 
@@ -61,39 +61,40 @@ async fn a_postponed_delivery_waits_and_now_tries_it_at_once() {
 async fn a_time_that_is_past_is_now() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
-    for (n, postpone) in
-        [(1, "hookfast.postpone(1, '2020-01-01')"), (2, "hookfast.postpone_all('shop', '2020-01-01', at_most => 2)")]
-    {
+    for (n, reschedule) in [
+        (1, "hookfast.reschedule(1, '2020-01-01')"),
+        (2, "hookfast.reschedule_all('shop', '2020-01-01', at_most => 2)"),
+    ] {
         desk.owed(n, "shop").await;
-        desk.execute(&format!("SELECT {postpone}")).await;
+        desk.execute(&format!("SELECT {reschedule}")).await;
         let late = format!(
             "SELECT count(*) FROM hookfast_data.outbox WHERE id = {n} AND due_at > now() - interval '10 seconds' AND due_at <= now()"
         );
-        assert_eq!(desk.text(&late).await, "1", "{postpone}");
+        assert_eq!(desk.text(&late).await, "1", "{reschedule}");
     }
 }
 
 #[tokio::test]
-async fn what_waits_for_its_key_cannot_be_postponed_and_the_first_of_a_key_holds_the_others() {
+async fn what_waits_for_its_key_cannot_be_scheduled_and_the_first_of_a_key_holds_the_others() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     for n in 1..=2 {
         desk.owed(n, "skips").await;
     }
-    desk.refuses("HF006", "SELECT hookfast.postpone(2, now())").await;
-    desk.execute("SELECT hookfast.postpone(1, now() + interval '1 hour')").await;
-    desk.execute("SELECT hookfast_data.wake_some(id) FROM hookfast_data.handlers").await;
-    assert_eq!(desk.states().await, "1 postponed, 2 waiting");
-    desk.execute("SELECT hookfast.postpone_all('skips', now(), at_most => 1)").await;
+    desk.refuses("HF006", "SELECT hookfast.reschedule(2, now())").await;
+    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour')").await;
+    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers").await;
+    assert_eq!(desk.states().await, "1 scheduled, 2 waiting");
+    desk.execute("SELECT hookfast.reschedule_all('skips', now(), at_most => 1)").await;
     desk.deliver("skips", &[1, 2]).await;
     // Without a key yet.
-    desk.execute(&format!("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left, ordering_key) SELECT id, 3, {}, 3, '' FROM hookfast_data.handlers WHERE name = 'skips'", desk.id(3))).await;
-    desk.refuses("HF006", "SELECT hookfast.postpone(3, now())").await;
-    assert_eq!(desk.text("SELECT matching FROM hookfast.postpone_all('skips', now())").await, "0");
+    desk.execute(&format!("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, ordering_key) SELECT id, 3, {}, 3, '' FROM hookfast_data.handlers WHERE name = 'skips'", desk.id(3))).await;
+    desk.refuses("HF006", "SELECT hookfast.reschedule(3, now())").await;
+    assert_eq!(desk.text("SELECT matching FROM hookfast.reschedule_all('skips', now())").await, "0");
 }
 
 #[tokio::test]
-async fn all_of_a_handler_are_postponed_where_somebody_said_how_many() {
+async fn all_of_a_handler_are_scheduled_where_somebody_said_how_many() {
     let desk = Desk::new().await;
     desk.events(1..=6, 1).await;
     desk.event(7, "other", "level", "{}").await;
@@ -105,25 +106,25 @@ async fn all_of_a_handler_are_postponed_where_somebody_said_how_many() {
     let before = desk.everything().await;
     let until = "now() + interval '1 hour'";
     let preview = format!(
-        "SELECT concat_ws(' ', matching, changed, jsonb_array_length(sample), sample->0->>'delivery_id', sample->0->>'state') FROM hookfast.postpone_all('shop', {until})"
+        "SELECT concat_ws(' ', matching, changed, jsonb_array_length(sample), sample->0->>'delivery_id', sample->0->>'state') FROM hookfast.reschedule_all('shop', {until})"
     );
     assert_eq!(desk.text(&preview).await, "6 0 5 2 ready", "what runs is left out");
     assert_eq!(desk.everything().await, before);
-    desk.refuses("HF005", &format!("SELECT hookfast.postpone_all('shop', {until}, at_most => 5)")).await;
-    desk.refuses("HF004", &format!("SELECT hookfast.postpone_all('shoop', {until}, at_most => 5)")).await;
-    desk.refuses("22023", "SELECT hookfast.postpone_all('shop', NULL, at_most => 5)").await;
+    desk.refuses("HF005", &format!("SELECT hookfast.reschedule_all('shop', {until}, at_most => 5)")).await;
+    desk.refuses("HF004", &format!("SELECT hookfast.reschedule_all('shoop', {until}, at_most => 5)")).await;
+    desk.refuses("22023", "SELECT hookfast.reschedule_all('shop', NULL, at_most => 5)").await;
     let typed = format!(
-        "SELECT (matching, changed) FROM hookfast.postpone_all('shop', {until}, type => 'order.*', why => 'sale', at_most => 5)"
+        "SELECT (matching, changed) FROM hookfast.reschedule_all('shop', {until}, type => 'order.*', why => 'sale', at_most => 5)"
     );
     assert_eq!(desk.text(&typed).await, "(5,5)");
     assert_eq!(
         desk.states().await,
-        "1 running, 2 postponed, 3 postponed, 4 postponed, 5 postponed, 6 postponed, 7 ready"
+        "1 running, 2 scheduled, 3 scheduled, 4 scheduled, 5 scheduled, 6 scheduled, 7 ready"
     );
-    let logged = "SELECT concat_ws(' ', what, subject, details->>'count', details->>'type', details->>'why') FROM hookfast.operator_log";
-    assert_eq!(desk.text(logged).await, "deliveries.postponed shop 5 order.* sale");
+    let logged = "SELECT concat_ws(' ', action, target, details->>'count', details->>'type', details->>'why') FROM hookfast.audit_log";
+    assert_eq!(desk.text(logged).await, "deliveries.rescheduled shop 5 order.* sale");
     assert_eq!(
-        desk.text("SELECT (matching, changed) FROM hookfast.postpone_all('shop', now(), at_most => 6)").await,
+        desk.text("SELECT (matching, changed) FROM hookfast.reschedule_all('shop', now(), at_most => 6)").await,
         "(6,6)"
     );
     assert_eq!(desk.claim("shop").await.len(), 6);
@@ -134,18 +135,18 @@ async fn every_handler_is_paused_and_goes_on_again() {
     let desk = Desk::new().await;
     desk.events(1..=1, 1).await;
     desk.owed(1, "shop").await;
-    desk.execute("SELECT hookfast.pause('mail', 'mine')").await;
-    assert_eq!(desk.text("hookfast.pause_all('the move')").await, "3", "one is paused already");
-    assert_eq!(desk.text("hookfast.pause_all('the move')").await, "0");
+    desk.execute("SELECT hookfast.pause_handler('mail', 'mine')").await;
+    assert_eq!(desk.text("hookfast.pause_all_handlers('the move')").await, "3", "one is paused already");
+    assert_eq!(desk.text("hookfast.pause_all_handlers('the move')").await, "0");
     assert_eq!(desk.states().await, "1 paused");
     assert!(desk.claim("shop").await.is_empty());
     assert_eq!(
         desk.text("SELECT string_agg(paused_why, ', ' ORDER BY name) FROM hookfast_data.handlers").await,
         "the move, mine, the move, the move"
     );
-    assert_eq!(desk.text("hookfast.resume_all()").await, "4");
+    assert_eq!(desk.text("hookfast.resume_all_handlers()").await, "4");
     desk.deliver("shop", &[1]).await;
-    let logged = "SELECT string_agg(n || ' ' || what, ', ' ORDER BY what) FROM (SELECT what, count(*) AS n FROM hookfast.operator_log GROUP BY what) l";
+    let logged = "SELECT string_agg(n || ' ' || action, ', ' ORDER BY action) FROM (SELECT action, count(*) AS n FROM hookfast.audit_log GROUP BY action) l";
     assert_eq!(desk.text(logged).await, "4 handler.paused, 4 handler.resumed");
 }
 
@@ -163,14 +164,14 @@ async fn a_running_delivery_tells_who_runs_it_and_no_time_of_a_next_try() {
     .await;
     desk.claim_one("shop", 1).await;
     desk.execute("SELECT hookfast.claim('mail', 'a client')").await;
-    let next = "SELECT string_agg(concat_ws(' ', delivery_id, running_by, next_try_at, running_since IS NULL), ', ' ORDER BY delivery_id) FROM hookfast.deliveries";
+    let next = "SELECT string_agg(concat_ws(' ', delivery_id, running_by, next_attempt_at, running_since IS NULL), ', ' ORDER BY delivery_id) FROM hookfast.deliveries";
     assert_eq!(desk.text(next).await, "1 a test t, 2 a client f");
-    let explain = "SELECT x.says FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE x.delivery_id = ";
+    let explain = "SELECT x.message FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE x.delivery_id = ";
     assert_eq!(desk.text(&format!("{explain} 1")).await, "running by a test, 1 attempt with this one");
     let since = "SELECT 'running by a client since ' || registered_at::timestamptz(0) FROM hookfast_data.leases WHERE kind = 'pull'";
     let since = desk.text(since).await;
     assert_eq!(desk.text(&format!("{explain} 2")).await, format!("{since}, 1 attempt with this one"));
-    let timeline = "SELECT says FROM hookfast.timeline('e2') WHERE what = 'owed'";
+    let timeline = "SELECT message FROM hookfast.timeline('e2') WHERE kind = 'owed'";
     assert_eq!(desk.text(timeline).await, since);
 }
 
@@ -188,7 +189,6 @@ async fn every_time_limit_is_one_kind_of_failure_that_readers_see() {
     }
     let kinds = "SELECT string_agg(error_kind || ' ' || count, ', ' ORDER BY error_kind) FROM hookfast.failures";
     assert_eq!(desk.text(kinds).await, "the books are closed 1, timeout 3");
-    let shown =
-        "SELECT string_agg(hookfast_data.shown_kind(error_kind), ', ' ORDER BY error_kind) FROM hookfast.failures";
+    let shown = "SELECT string_agg(hookfast_data.visible_error_kind(error_kind), ', ' ORDER BY error_kind) FROM hookfast.failures";
     assert_eq!(desk.text(shown).await, "error, timeout");
 }

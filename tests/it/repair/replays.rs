@@ -14,13 +14,13 @@ impl Desk {
     /// One step, so long after the last one; answers with how many deliveries it made.
     async fn step(&self, seconds: f64) -> i64 {
         self.time_passes(seconds).await;
-        let step = "SELECT hookfast_data.step_replay(max(id)) FROM hookfast_data.replays";
+        let step = "SELECT hookfast_data.advance_replay(max(id)) FROM hookfast_data.replays";
         self.text(step).await.parse().expect("a number")
     }
 
     async fn time_passes(&self, seconds: f64) {
         self.execute(&format!(
-            "UPDATE hookfast_data.replays SET stepped_at = clock_timestamp() - interval '{seconds} seconds'"
+            "UPDATE hookfast_data.replays SET last_progress_at = clock_timestamp() - interval '{seconds} seconds'"
         ))
         .await;
     }
@@ -44,19 +44,19 @@ async fn one_event_is_delivered_again_also_to_who_was_not_there() {
     assert!(logged.starts_with("event.replayed ") && logged.contains(r#""why": "lost it""#), "{logged}");
     assert_eq!(desk.text(STATE).await, "done 1 1 100 t");
     assert_eq!(
-        desk.text("SELECT concat_ws(' ', tries_left, attempt, replay_id) FROM hookfast_data.outbox").await,
+        desk.text("SELECT concat_ws(' ', attempts_left, attempt_number, replay_id) FROM hookfast_data.outbox").await,
         "3 0"
     );
     desk.execute(
-        "UPDATE hookfast_data.registry SET version = 1; \
-         INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('late', 'rust', '{nothing}', 2, 1)",
+        "UPDATE hookfast_data.subscription_version SET version = 1; \
+         INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('late', 'rust', '{nothing}', 2, 1)",
     )
     .await;
     let again =
         desk.text(&format!("hookfast.replay({}, 'late', 'new here', new_webhook_id => true)", desk.id(1))).await;
     assert_ne!(again, replay);
     assert_eq!(
-        desk.text("SELECT replay_id FROM hookfast_data.outbox WHERE tries_left = 2").await,
+        desk.text("SELECT replay_id FROM hookfast_data.outbox WHERE attempts_left = 2").await,
         again,
         "receivers see another id"
     );
@@ -96,7 +96,7 @@ async fn each_event_comes_once_oldest_first_and_no_faster_than_it_may() {
     assert_eq!(desk.step(0.4).await, 0, "not one is due yet");
     assert_eq!(desk.step(1.6).await, 3);
     assert_eq!(desk.text(REPLAYED).await, "1 2 3");
-    assert_eq!(desk.text("SELECT hookfast_data.step_replay(1)").await, "0", "no time has passed");
+    assert_eq!(desk.text("SELECT hookfast_data.advance_replay(1)").await, "0", "no time has passed");
     assert_eq!(desk.step(3600.0).await, 10, "never more than five seconds' worth");
     assert_eq!(desk.text(STATE).await, "running 13 23 56 f");
     assert_eq!(desk.step(3600.0).await, 10);
@@ -135,7 +135,7 @@ async fn a_step_that_looks_at_more_than_it_takes_neither_skips_nor_repeats() {
     desk.replay_all("'shop', type => 'order.*', per_second => 1000").await;
     for _ in 0..5 {
         desk.time_passes(1.0).await;
-        desk.execute("SELECT hookfast_data.step_replay(1, 7)").await;
+        desk.execute("SELECT hookfast_data.advance_replay(1, 7)").await;
     }
     assert_eq!(desk.text(STATE).await, "done 10 10 100 t");
     assert_eq!(desk.text(REPLAYED).await, list((3..=30).step_by(3)));
@@ -162,7 +162,7 @@ async fn a_step_that_is_rolled_back_neither_skips_nor_repeats() {
     for made in [5, 5, 0] {
         desk.time_passes(60.0).await;
         let before = desk.everything().await;
-        desk.execute("BEGIN; SELECT hookfast_data.step_replay(1); ROLLBACK").await;
+        desk.execute("BEGIN; SELECT hookfast_data.advance_replay(1); ROLLBACK").await;
         assert_eq!(desk.everything().await, before);
         assert_eq!(desk.step(60.0).await, made);
     }
@@ -182,8 +182,8 @@ async fn two_who_step_at_once_make_it_once() {
     desk.replay_all("'shop', per_second => 100").await;
     desk.time_passes(60.0).await;
     let mut one = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast_data.step_replay(1)").execute(&mut *one).await.expect("a step");
-    assert_eq!(desk.text("SELECT hookfast_data.step_replay(1)").await, "0", "it does not wait for the other either");
+    sqlx::query("SELECT hookfast_data.advance_replay(1)").execute(&mut *one).await.expect("a step");
+    assert_eq!(desk.text("SELECT hookfast_data.advance_replay(1)").await, "0", "it does not wait for the other either");
     one.commit().await.expect("committed");
     assert_eq!(desk.step(60.0).await, 0);
     assert_eq!(desk.text(REPLAYED).await, "1 2 3");
@@ -203,7 +203,7 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     desk.refuses("HF006", &format!("SELECT hookfast.pause_replay({replay})")).await;
     desk.execute(&format!("SELECT hookfast.resume_replay({replay})")).await;
     assert_eq!(desk.logged().await, format!("replay.resumed {replay} {{}}"));
-    assert_eq!(desk.text("SELECT hookfast_data.step_replay(1)").await, "0", "the pause is no time to catch up on");
+    assert_eq!(desk.text("SELECT hookfast_data.advance_replay(1)").await, "0", "the pause is no time to catch up on");
     assert_eq!(desk.step(2.0).await, 2);
     assert_eq!(desk.text(REPLAYED).await, list(1..=7));
     desk.execute(&format!("SELECT hookfast.cancel_replay({replay})")).await;
@@ -285,7 +285,7 @@ async fn what_comes_while_it_runs_is_not_replayed() {
     desk.events(1..=2, 1).await;
     desk.replay_all("'shop', per_second => 100, received_before => now() + interval '1 day'").await;
     desk.execute(
-        "INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+        "INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
             SELECT hookfast_data.new_event_id(), id, 0, 'order.done', 'webhook', 'new', '{}', '{}' FROM hookfast_data.sources WHERE name = 'airalo'",
     )
     .await;
@@ -313,7 +313,7 @@ async fn it_begins_when_the_transactions_that_were_writing_have_ended() {
     sqlx::query("SELECT pg_current_xact_id()").execute(&mut *forgotten).await.expect("it writes");
     desk.replay_all("'shop', why => 'lost again'").await;
     assert_eq!(desk.step(3.0).await, 0);
-    desk.execute("UPDATE hookfast_data.replays SET asked_at = asked_at - interval '10 minutes'").await;
+    desk.execute("UPDATE hookfast_data.replays SET requested_at = requested_at - interval '10 minutes'").await;
     assert_eq!(desk.step(3.0).await, 2, "not for ever");
     forgotten.commit().await.expect("committed");
 }

@@ -76,18 +76,19 @@ async fn what_is_kept_is_shown_and_not_run_and_can_be_discarded_later() {
     for n in 1..=3 {
         desk.owed(n, "skips").await;
     }
-    desk.execute("SELECT hookfast.pause('skips', 'until it is decided')").await;
+    desk.execute("SELECT hookfast.pause_handler('skips', 'until it is decided')").await;
     assert_eq!(desk.answer("retire_handler('skips', 'renamed', 'keep', at_most => 9)").await, "3 0 3");
     assert_eq!(desk.states().await, "1 retired, 2 retired, 3 retired");
     assert_eq!(desk.state_of("skips").await, "retired 3 renamed 3 0 f");
     assert_eq!(desk.explained("skips").await, "retired retired retired retired retired retired");
-    let says = "SELECT state || ' | ' || says FROM hookfast.status() WHERE subject = 'skips'";
+    let says = "SELECT state || ' | ' || message FROM hookfast.status() WHERE subject = 'skips'";
     let says = desk.text(says).await;
     assert!(
         says.starts_with("ok | retired: since 2") && says.contains(": renamed; 3 pending deliveries not run;"),
         "{says}"
     );
-    let timeline = "SELECT string_agg(what || ' ' || says, ', ') FROM hookfast.timeline('e1') WHERE handler = 'skips'";
+    let timeline =
+        "SELECT string_agg(kind || ' ' || message, ', ') FROM hookfast.timeline('e1') WHERE handler = 'skips'";
     desk.execute("INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM hookfast_data.events WHERE idempotency_key = 'e1'").await;
     assert_eq!(desk.text(timeline).await, "owed retired");
     assert_eq!(desk.text("hookfast_data.discard_retired(NULL, 100)").await, "0", "workers leave it alone");
@@ -100,7 +101,7 @@ async fn very_many_are_discarded_step_by_step() {
     let desk = Desk::new().await;
     desk.event(1, "airalo", "order.done", "{}").await;
     desk.execute(&format!(
-        "INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) \
+        "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) \
             SELECT h.id, {}, 3 FROM hookfast_data.handlers h, generate_series(1, 10050) WHERE h.name = 'shop'",
         desk.id(1)
     ))
@@ -123,7 +124,7 @@ async fn it_is_refused_while_a_worker_a_process_or_a_client_has_the_handler() {
     assert_eq!(why, "the worker a test serves it");
     desk.execute(
         "DELETE FROM hookfast_data.leases; \
-         INSERT INTO hookfast_data.processes (holder, roles, version, handlers) VALUES ('host:7', '{worker}', '1', '{mail,shop}')",
+         INSERT INTO hookfast_data.processes (owner, roles, version, handlers) VALUES ('host:7', '{worker}', '1', '{mail,shop}')",
     )
     .await;
     let error = sqlx::query(RETIRE).execute(&desk.pool).await.expect_err("refused").to_string();
@@ -163,18 +164,18 @@ async fn no_act_gives_a_retired_handler_work() {
         "retry_all('shop', at_most => 10)",
         &format!("replay({}, 'shop', 'again')", desk.id(1)),
         "replay_all('shop', at_most => 10)",
-        "pause('shop', 'now')",
-        "resume('shop')",
-        "postpone(1, now())",
-        "postpone_all('shop', now(), at_most => 10)",
+        "pause_handler('shop', 'now')",
+        "resume_handler('shop')",
+        "reschedule(1, now())",
+        "reschedule_all('shop', now(), at_most => 10)",
     ] {
         desk.refuses("HF006", &format!("SELECT hookfast.{act}")).await;
     }
-    assert_eq!(desk.text("hookfast.pause_all('now') || ' ' || hookfast.resume_all()").await, "3 3");
+    assert_eq!(desk.text("hookfast.pause_all_handlers('now') || ' ' || hookfast.resume_all_handlers()").await, "3 3");
     assert_eq!(desk.answer("retry_all(at_most => 10)").await, "1 1 1", "the other handler's only");
     // One that was asked for at the same moment.
-    desk.execute("UPDATE hookfast_data.replays SET state = 'running', ended_at = NULL, stepped_at = now() - interval '9 seconds' WHERE id = 1").await;
-    assert_eq!(desk.text("hookfast_data.step_replay(1)").await, "0");
+    desk.execute("UPDATE hookfast_data.replays SET state = 'running', ended_at = NULL, last_progress_at = now() - interval '9 seconds' WHERE id = 1").await;
+    assert_eq!(desk.text("hookfast_data.advance_replay(1)").await, "0");
     assert_eq!(desk.text(replays).await, "cancelled cancelled");
     desk.execute("SELECT hookfast.discard(2, 'nobody wants it')").await;
 }
@@ -184,17 +185,19 @@ async fn alerts_and_routing_forget_a_retired_handler() {
     let desk = Desk::new().await;
     desk.execute("UPDATE hookfast_data.handlers SET types = '{order.new,hookfast.*}' WHERE name = 'shop'; DELETE FROM hookfast_data.handlers WHERE name <> 'shop'").await;
     let raise =
-        "SELECT hookfast_data.raise_news('hookfast.handler.paused', 'k' || n, '{}') FROM generate_series(1, 1) n";
+        "SELECT hookfast_data.raise_alert('hookfast.handler.paused', 'k' || n, '{}') FROM generate_series(1, 1) n";
     desk.execute(raise).await;
     desk.enqueued().await;
     assert_eq!(desk.text("SELECT count(*) FROM hookfast_data.outbox").await, "2");
     assert_eq!(desk.text("SELECT count(*) FROM hookfast.unrouted").await, "0");
-    desk.execute("UPDATE hookfast_data.outbox SET due_at = now() - interval '1 hour'; SELECT hookfast_data.watch()")
-        .await;
-    let wrong = "SELECT coalesce(string_agg(news, ' ' ORDER BY news), 'nothing') FROM hookfast_data.conditions";
+    desk.execute(
+        "UPDATE hookfast_data.outbox SET due_at = now() - interval '1 hour'; SELECT hookfast_data.evaluate_alerts()",
+    )
+    .await;
+    let wrong = "SELECT coalesce(string_agg(news, ' ' ORDER BY news), 'nothing') FROM hookfast_data.active_alerts";
     assert_eq!(desk.text(wrong).await, "hookfast.handler.unserved");
     desk.execute(
-        "SELECT hookfast.retire_handler('shop', 'renamed', 'keep', at_most => 100); SELECT hookfast_data.watch()",
+        "SELECT hookfast.retire_handler('shop', 'renamed', 'keep', at_most => 100); SELECT hookfast_data.evaluate_alerts()",
     )
     .await;
     assert_eq!(desk.text(wrong).await, "nothing");

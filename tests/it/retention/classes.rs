@@ -19,7 +19,7 @@ async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
     )
     .await;
     assert_eq!(old.round().await.rows, 0);
-    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY payload->>'class') FROM hookfast.news";
+    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY payload->>'class') FROM hookfast.alerts";
     assert_eq!(old.text(news).await, "keys 2500, rollups 1");
     old.announced().await;
     assert_eq!(old.round().await.rows, 2501);
@@ -34,7 +34,7 @@ async fn dead_letters_stay_for_ever_unless_the_operator_says_otherwise() {
     let old = Old::new().await;
     old.day(100, 2).await;
     old.execute(
-        "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, died_at) \
+        "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, died_at) \
             SELECT row_number() OVER (), h.id, e.id, 3, 0, 'refused', now() - interval '99 days' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key LIKE 'd100-%'",
     )
     .await;
@@ -43,7 +43,7 @@ async fn dead_letters_stay_for_ever_unless_the_operator_says_otherwise() {
     assert_eq!(old.keys().await, "d100-1 d100-2", "their events stay with them");
 
     set_retention(&old.pool, &Retention { dead_letters: Some(30 * DAY), ..Retention::default() }).await.expect("set");
-    let log = "SELECT string_agg(subject || ' ' || (details->>'keep'), ', ') FROM hookfast_data.operator_log WHERE what = 'retention.set'";
+    let log = "SELECT string_agg(target || ' ' || (details->>'keep'), ', ') FROM hookfast_data.audit_log WHERE action = 'retention.set'";
     assert_eq!(old.text(log).await, "dead_letters 720:00:00", "what changed is in the log, and only that");
     assert_eq!(old.round().await.rows, 0, "announced first");
     old.announced().await;

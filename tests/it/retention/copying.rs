@@ -5,29 +5,29 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The first two events are dead letters and the last one is owed; of the others nothing stays.
 const SURVIVORS: &str = "\
-    INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) \
+    INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) \
         SELECT row_number() OVER (), h.id, e.id, 3, 0, 'refused' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key <= 'd100-2'; \
-    INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left) \
+    INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left) \
         SELECT h.id, 77, e.id, 3 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-9'";
 
 const COPY: &str =
-    "SELECT hookfast_data.copy_day(to_char(day, 'YYYYMMDD'), lower, upper) FROM hookfast_data.days_to_leave()";
+    "SELECT hookfast_data.copy_retained_rows(to_char(day, 'YYYYMMDD'), lower, upper) FROM hookfast_data.expired_days()";
 
-const PUT_BACK: &str = "SELECT hookfast_data.put_back_day(to_char(day, 'YYYYMMDD'), lower, upper, hookfast_data.id_at(now() - interval '10 minutes')) FROM hookfast_data.days_to_leave()";
+const PUT_BACK: &str = "SELECT hookfast_data.restore_retained_rows(to_char(day, 'YYYYMMDD'), lower, upper, hookfast_data.event_id_at(now() - interval '10 minutes')) FROM hookfast_data.expired_days()";
 
 /// What works while a day is emptied, on behalf of an event of today.
 const HOT: [&str; 5] = [
-    "SELECT hookfast_data.sequence(id, 1000) FROM hookfast_data.handlers WHERE name = 'ordered'",
+    "SELECT hookfast_data.assign_ordering_keys(id, 1000) FROM hookfast_data.handlers WHERE name = 'ordered'",
     "SELECT payload->>'n' FROM hookfast.claim('pulls', 'a test', 1)",
     "SELECT payload->>'n' FROM hookfast.claim('ordered', 'a test', 1)",
     "SELECT rescued FROM hookfast_data.rescue_pulled(NULL, interval '-1 day', 5)",
-    "SELECT rescued FROM hookfast_data.rescue(1, 100, 5)",
+    "SELECT rescued FROM hookfast_data.rescue_lease(1, 100, 5)",
 ];
 
 /// Two handlers that clients pull, and a delivery to each.
 const TODAY: &str = "\
     INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); \
-    INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version, ordered_by, filter) VALUES \
+    INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, ordered_by, filter) VALUES \
         ('pulls', 'pull', '{own.*}', 3, 0, NULL, '$.n > 0'), ('ordered', 'pull', '{own.*}', 3, 0, '{n}', NULL); \
     SELECT hookfast.enqueue('own', 'own.paid', '{\"n\": 1}')";
 
@@ -70,7 +70,7 @@ async fn copying_a_day_locks_nobody_out_and_what_comes_meanwhile_stays() {
     // A delivery of that day ends, and an operator discards a dead one of it.
     old.execute(
         "SET lock_timeout = '100ms'; DELETE FROM hookfast_data.outbox WHERE id = 77; \
-         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) \
+         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) \
             SELECT id, 77, 1, 1, 'delivered' FROM hookfast_data.events WHERE idempotency_key = 'd100-9'; \
          SELECT hookfast.discard(1, 'by hand')",
     )
@@ -95,7 +95,7 @@ async fn handlers_of_new_events_do_not_wait_for_who_locks_an_old_day() {
     old.day(100, 9).await;
     old.execute(TODAY).await;
     let day =
-        old.text("SELECT 'hookfast_data.events_' || to_char(day, 'YYYYMMDD') FROM hookfast_data.days_to_leave()").await;
+        old.text("SELECT 'hookfast_data.events_' || to_char(day, 'YYYYMMDD') FROM hookfast_data.expired_days()").await;
     let mut connection = old.connect().await;
     let mut locking = connection.begin().await.expect("a transaction");
     locking.execute(AssertSqlSafe(format!("LOCK TABLE {day} IN ACCESS EXCLUSIVE MODE"))).await.expect("locked");
@@ -111,7 +111,7 @@ async fn a_day_whose_event_is_in_conflict_meanwhile_comes_again() {
     let mut emptying = connection.begin().await.expect("a transaction");
     emptying.execute(COPY).await.expect("a copy");
     old.execute(
-        "INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body, conflicts_with) \
+        "INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body, conflicts_with) \
             SELECT hookfast_data.new_event_id(), source_id, 0, 'airalo.x.conflict', 'webhook', 'c', '{}', '', id FROM hookfast_data.events WHERE idempotency_key = 'd100-2'",
     )
     .await;
@@ -127,7 +127,7 @@ async fn a_day_whose_event_is_in_conflict_meanwhile_comes_again() {
 async fn a_mark_of_what_is_not_indexed_stays_with_its_event() {
     let old = Old::new().await;
     old.day(100, 2).await;
-    old.execute("INSERT INTO hookfast_data.search_terms SELECT '', id FROM hookfast_data.events; SELECT hookfast.hold(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-2'").await;
+    old.execute("INSERT INTO hookfast_data.search_terms SELECT '', id FROM hookfast_data.events; SELECT hookfast.hold_event(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-2'").await;
     old.announced().await;
     assert_eq!(old.round().await, gone(0, 1));
     assert_eq!(
@@ -141,7 +141,7 @@ async fn a_day_that_fails_keeps_no_other_from_going() {
     let old = Old::new().await;
     old.day(100, 1).await;
     old.day(99, 1).await;
-    let first = old.text("SELECT 'events_' || to_char(min(day), 'YYYYMMDD') FROM hookfast_data.days_to_leave()").await;
+    let first = old.text("SELECT 'events_' || to_char(min(day), 'YYYYMMDD') FROM hookfast_data.expired_days()").await;
     old.execute(&format!(
         "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$; \
          CREATE TRIGGER refuses BEFORE TRUNCATE ON hookfast_data.{first} EXECUTE FUNCTION public.refuse(); \
@@ -165,7 +165,7 @@ async fn rows_are_taken_from_where_the_statement_before_ended() {
     old.execute(&(key("a", 90) + &key("b", 80) + &key("c", 70))).await;
     let leave = async |since: &str| {
         let leave = format!(
-            "SELECT went || ' ' || extract(epoch FROM date_trunc('hour', now()) - upto)::integer / 3600 FROM hookfast_data.leave_rows('keys', 2, {since})"
+            "SELECT went || ' ' || extract(epoch FROM date_trunc('hour', now()) - upto)::integer / 3600 FROM hookfast_data.purge_rows('keys', 2, {since})"
         );
         old.text(&leave).await
     };

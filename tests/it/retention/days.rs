@@ -9,12 +9,12 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     old.day(100, 5).await;
     old.day(89, 3).await;
     assert_eq!(old.round().await, Left::default(), "it is announced, and nothing goes");
-    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY received_at) FROM hookfast.news WHERE type = 'hookfast.retention.announced'";
+    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY received_at) FROM hookfast.alerts WHERE type = 'hookfast.retention.announced'";
     assert_eq!(old.text(news).await, "events 5");
     assert_eq!(old.round().await, Left::default(), "and announced once");
     assert_eq!(old.text(news).await, "events 5");
     assert!(old.keys().await.starts_with("d100-1 d100-2"), "all are there");
-    let preview = "SELECT string_agg(rows || ' ' || stays || ' ' || (goes_at > now() + interval '23 hours'), ', ') FROM hookfast.retention_preview() WHERE class = 'events'";
+    let preview = "SELECT string_agg(rows || ' ' || stays || ' ' || (purge_at > now() + interval '23 hours'), ', ') FROM hookfast.retention_preview() WHERE class = 'events'";
     assert_eq!(old.text(preview).await, "5 0 true", "the dry run says the same");
 
     old.announced().await;
@@ -31,7 +31,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     old.announced().await;
     assert_eq!(old.round().await, gone(1, 0));
     assert_eq!(old.days().await, "none");
-    let log = "SELECT string_agg(details->>'dropped', ' ' ORDER BY id) FROM hookfast_data.operator_log WHERE what = 'retention.day'";
+    let log = "SELECT string_agg(details->>'dropped', ' ' ORDER BY id) FROM hookfast_data.audit_log WHERE action = 'retention.day'";
     assert_eq!(old.text(log).await, "5 3");
 }
 
@@ -41,14 +41,14 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
     old.day(100, 8).await;
     old.day(95, 2).await;
     old.execute(
-        "INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) \
+        "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) \
             SELECT h.id, e.id, 3 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-1'; \
-         INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) \
+         INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) \
             SELECT 77, h.id, e.id, 3, 0, 'refused' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-2'; \
-         SELECT hookfast.hold(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-3'; \
+         SELECT hookfast.hold_event(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-3'; \
          UPDATE hookfast_data.events SET conflicts_with = (SELECT id FROM hookfast_data.events WHERE idempotency_key = 'd100-4') WHERE idempotency_key = 'd95-1'; \
          SELECT hookfast.replay_all('shop', received_after => received_at, received_before => received_at + interval '1 millisecond', at_most => 5) \
-            FROM (SELECT hookfast_data.id_time(id) AS received_at FROM hookfast_data.events WHERE idempotency_key = 'd100-5') e",
+            FROM (SELECT hookfast_data.event_id_time(id) AS received_at FROM hookfast_data.events WHERE idempotency_key = 'd100-5') e",
     )
     .await;
     old.announced().await;
@@ -60,14 +60,14 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
     assert_eq!(old.text(history).await, "d100-1 d100-2 d100-3 d100-4 d100-5 d95-1", "with their history");
     assert_eq!(old.text("SELECT count(*) FROM hookfast.find('term-d100-2')").await, "1", "and they are found");
     assert_eq!(old.days().await.split(' ').count(), 6, "in days of the same names");
-    let log = "SELECT count(*) FROM hookfast_data.operator_log WHERE what = 'retention.day'";
+    let log = "SELECT count(*) FROM hookfast_data.audit_log WHERE action = 'retention.day'";
     let before = old.text(log).await;
     assert_eq!(old.round().await, gone(0, 2), "the next round finds nothing to do");
     assert_eq!(old.text(log).await, before);
 
     old.execute(
         "DELETE FROM hookfast_data.outbox; SELECT hookfast.discard(77, 'done by hand'); \
-         SELECT hookfast.unhold(event_id) FROM hookfast.holds; SELECT hookfast.cancel_replay(replay_id) FROM hookfast.replays",
+         SELECT hookfast.unhold_event(event_id) FROM hookfast.retention_holds; SELECT hookfast.cancel_replay(replay_id) FROM hookfast.replays",
     )
     .await;
     assert_eq!(old.round().await, gone(0, 2));
@@ -83,7 +83,7 @@ async fn where_everything_is_kept_for_ever_nothing_goes() {
     old.day(1000, 1).await;
     old.execute("UPDATE hookfast_data.retention SET keep = NULL").await;
     assert_eq!(old.round().await, Left::default());
-    assert_eq!(old.text("SELECT count(*) FROM hookfast.news").await, "0");
+    assert_eq!(old.text("SELECT count(*) FROM hookfast.alerts").await, "0");
     assert_eq!(old.text("SELECT count(*) FROM hookfast.retention_preview()").await, "0");
     assert_eq!(old.keys().await, "d1000-1");
 }

@@ -27,7 +27,7 @@ async fn a_replay_does_not_slip_in_between() {
     let mut closing = operator.begin().await.expect("a transaction");
     old.execute("DELETE FROM hookfast_data.outbox").await;
     let stays: Option<i64> =
-        sqlx::query_scalar("SELECT hookfast_data.empty_day((now() AT TIME ZONE 'UTC')::date - 100)")
+        sqlx::query_scalar("SELECT hookfast_data.purge_day((now() AT TIME ZONE 'UTC')::date - 100)")
             .fetch_one(&mut *closing)
             .await
             .expect("a day");

@@ -29,7 +29,7 @@ impl Old {
         let old = Self { of, pool, database };
         old.execute(
             "INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('airalo', 'airalo', '{term}'); \
-             INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('shop', 'rust', '{airalo.*}', 3, 0)",
+             INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'rust', '{airalo.*}', 3, 0)",
         )
         .await;
         old
@@ -50,20 +50,20 @@ impl Old {
                 "DO $$ DECLARE day date := (now() AT TIME ZONE 'UTC')::date - {ago}; BEGIN \
                     EXECUTE format('CREATE TABLE hookfast_data.%I (LIKE hookfast_data.{table} INCLUDING ALL)', '{table}_' || to_char(day, 'YYYYMMDD')); \
                     EXECUTE format('ALTER TABLE hookfast_data.{table} ATTACH PARTITION hookfast_data.%I FOR VALUES FROM (%L) TO (%L)', \
-                        '{table}_' || to_char(day, 'YYYYMMDD'), hookfast_data.id_at(day::timestamp AT TIME ZONE 'UTC'), \
-                        hookfast_data.id_at((day + 1)::timestamp AT TIME ZONE 'UTC')); END $$"
+                        '{table}_' || to_char(day, 'YYYYMMDD'), hookfast_data.event_id_at(day::timestamp AT TIME ZONE 'UTC'), \
+                        hookfast_data.event_id_at((day + 1)::timestamp AT TIME ZONE 'UTC')); END $$"
             ))
             .await;
         }
         self.execute(&format!(
             "WITH made AS ( \
-                INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
-                SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.id_at(((now() AT TIME ZONE 'UTC')::date - {ago} + interval '6 hours' + n * interval '1 second') AT TIME ZONE 'UTC')::text, 13) FROM 1)::uuid, \
+                INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
+                SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.event_id_at(((now() AT TIME ZONE 'UTC')::date - {ago} + interval '6 hours' + n * interval '1 second') AT TIME ZONE 'UTC')::text, 13) FROM 1)::uuid, \
                     s.id, 0, 'airalo.order.completed', 'webhook', 'd{ago}-' || n, '{{}}', convert_to('{{\"term\": \"term-d{ago}-' || n || '\"}}', 'UTF8') \
                 FROM hookfast_data.sources s, generate_series(1, {events}) n WHERE s.name = 'airalo' RETURNING id, idempotency_key, source_id), \
             keys AS (INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM made), \
             terms AS (INSERT INTO hookfast_data.search_terms SELECT 'term-' || idempotency_key, id FROM made) \
-            INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) \
+            INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) \
             SELECT m.id, (random() * 1e15)::bigint, 1, h.id, 'delivered' FROM made m, hookfast_data.handlers h WHERE h.name = 'shop'"
         ))
         .await;
@@ -85,7 +85,7 @@ impl Old {
     async fn keys(&self) -> String {
         self.text(
             "SELECT coalesce(string_agg(idempotency_key, ' ' ORDER BY idempotency_key), 'none') FROM hookfast_data.events \
-                WHERE origin = 'webhook' AND id < hookfast_data.id_at(now() - interval '2 days')",
+                WHERE origin = 'webhook' AND id < hookfast_data.event_id_at(now() - interval '2 days')",
         )
         .await
     }

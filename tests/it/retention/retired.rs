@@ -8,13 +8,13 @@ async fn pending_deliveries_of_a_retired_handler_go_with_their_events() {
     old.day(100, 6).await;
     old.day(99, 2).await;
     old.execute(
-        "INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('crm', 'rust', '{*}', 3, 0); \
-         INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, ordering_key, due_at) \
+        "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('crm', 'rust', '{*}', 3, 0); \
+         INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, ordering_key, due_at) \
             SELECT h.id, e.id, 3, CASE e.idempotency_key WHEN 'd100-3' THEN 'k' END, CASE e.idempotency_key WHEN 'd100-3' THEN 'infinity' END::timestamptz \
             FROM hookfast_data.events e, hookfast_data.handlers h WHERE h.name = 'shop' AND e.idempotency_key <> 'd100-6' AND e.idempotency_key LIKE 'd%'; \
-         INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) \
+         INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) \
             SELECT h.id, e.id, 3 FROM hookfast_data.events e, hookfast_data.handlers h WHERE h.name = 'crm' AND e.idempotency_key = 'd100-4'; \
-         SELECT hookfast.hold(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-5'",
+         SELECT hookfast.hold_event(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-5'",
     )
     .await;
     old.announced().await;
@@ -27,6 +27,6 @@ async fn pending_deliveries_of_a_retired_handler_go_with_their_events() {
     let pending = "SELECT string_agg(d.handler || ' ' || d.state || ' ' || e.idempotency_key, ', ' ORDER BY e.idempotency_key, d.handler) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id) WHERE d.state <> 'delivered'";
     assert_eq!(old.text(pending).await, "crm ready d100-4, shop retired d100-4, shop retired d100-5");
     assert_eq!(old.text("SELECT count(*) FROM hookfast_data.outbox").await, "3", "and none without its event");
-    let log = "SELECT string_agg(details->>'expired_deliveries', ' ' ORDER BY id) FROM hookfast_data.operator_log WHERE what = 'retention.day'";
+    let log = "SELECT string_agg(details->>'expired_deliveries', ' ' ORDER BY id) FROM hookfast_data.audit_log WHERE action = 'retention.day'";
     assert_eq!(old.text(log).await, "3 2");
 }

@@ -108,7 +108,7 @@ async fn a_conflict_is_found_by_every_key_it_has_to_do_with() {
         assert_eq!(found(term).await, types, "{term}");
     }
     assert_eq!(found("s").await, "airalo.order.completed.conflict");
-    let kinds = "SELECT string_agg(what, ' ') FROM hookfast.timeline('id:1') WHERE what IN ('received', 'conflict')";
+    let kinds = "SELECT string_agg(kind, ' ') FROM hookfast.timeline('id:1') WHERE kind IN ('received', 'conflict')";
     assert_eq!(store.text(kinds).await, "received conflict");
 }
 

@@ -10,46 +10,46 @@ const CLAIM: &str = include_str!("../../../src/store/sql/claim.sql");
 /// A paused handler with fresh deliveries and retries; ordered ones with few and with many keys, one of them pulled; and
 /// one with nothing to do. The lease holds some of each of the first two.
 const BACKLOG: &str = "\
-    INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version, paused_at, paused_why, ordered_by) \
+    INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, paused_at, paused_why, ordered_by) \
         SELECT name, kind, '{x.*}', 3, 0, CASE WHEN name = 'paused' THEN now() END, CASE WHEN name = 'paused' THEN 'away' END, \
             CASE WHEN name IN ('keys', 'pulled') THEN '{k}'::text[] END \
         FROM (VALUES ('paused', 'http'), ('keys', 'http'), ('pulled', 'pull'), ('unkeyed', 'http')) AS h (name, kind); \
-    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, due_at) \
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, due_at) \
         SELECT h.id, gen_random_uuid(), 3, CASE WHEN i % 3 > 0 THEN now() + (i % 3 - 1.5) * interval '1 hour' END \
         FROM hookfast_data.handlers h, generate_series(1, 120000) i WHERE h.name IN ('paused', 'unkeyed'); \
-    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left, due_at, ordering_key) \
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, due_at, ordering_key) \
         SELECT h.id, gen_random_uuid(), 3, CASE WHEN i <= 20000 THEN now() + interval '1 hour' ELSE 'infinity' END, 'k' || i % 20000 \
         FROM hookfast_data.handlers h, generate_series(1, 60000) i WHERE h.name IN ('keys', 'pulled'); \
-    INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) \
+    INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) \
         SELECT 'worker', 'a test', array_agg(id), now() FROM hookfast_data.handlers WHERE kind = 'http'; \
-    UPDATE hookfast_data.outbox o SET locked_by = l.id FROM hookfast_data.leases l WHERE o.id IN ( \
+    UPDATE hookfast_data.outbox o SET lease_id = l.id FROM hookfast_data.leases l WHERE o.id IN ( \
         (SELECT x.id FROM hookfast_data.outbox x JOIN hookfast_data.handlers h ON h.id = x.handler_id AND h.name = 'paused' \
             WHERE x.due_at IS NULL ORDER BY x.id LIMIT 10) UNION ALL \
         (SELECT x.id FROM hookfast_data.outbox x JOIN hookfast_data.handlers h ON h.id = x.handler_id AND h.name = 'paused' \
             ORDER BY x.due_at, x.id LIMIT 10)); \
     UPDATE hookfast_data.handlers SET ordered_by = '{k}' WHERE name = 'unkeyed'; \
-    INSERT INTO hookfast_data.replays (handler_id, after_id, upto_id, matching, per_second, new_webhook_id, why, stepped_at) \
+    INSERT INTO hookfast_data.replays (handler_id, cursor_id, end_id, matching, per_second, new_webhook_id, why, last_progress_at) \
         SELECT id, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000001', 0, 1000, false, 'a test', now() - interval '1 minute' \
         FROM hookfast_data.handlers WHERE name = 'keys'";
 
 /// What runs by itself or is asked by monitoring, and how many rows of the outbox it may look at: some bound of its own.
 const STATEMENTS: [(&str, i64); 16] = [
-    ("SELECT hookfast_data.watch()", 200),
+    ("SELECT hookfast_data.evaluate_alerts()", 200),
     ("SELECT state FROM hookfast.handler_health", 100_000),
     ("SELECT state FROM hookfast.status()", 100_000),
-    ("SELECT hookfast_data.release_held(${lease}, ${paused}, '{}')", 21_000),
-    ("SELECT hookfast_data.release_held(${lease}, ${keys}, '{}')", 21_000),
-    ("SELECT hookfast_data.rescue(${lease}, 1000, 5)", 63_000),
-    ("SELECT hookfast_data.remove_lease(${lease})", 63_000),
-    ("SELECT hookfast_data.sweep_outbox(0::smallint, 0, 20000, 5)", 21_000),
-    ("SELECT hookfast_data.sweep_outbox(${keys}, 100, 20000, 5)", 21_000),
-    ("SELECT hookfast_data.wake_some(${keys})", 8000),
-    ("SELECT hookfast_data.wake_some(${keys}, 'k5')", 8000),
-    ("SELECT hookfast_data.wake_some(${paused})", 8000),
-    ("SELECT hookfast_data.wake_some(${unkeyed})", 16_000),
+    ("SELECT hookfast_data.release_unknown_deliveries(${lease}, ${paused}, '{}')", 21_000),
+    ("SELECT hookfast_data.release_unknown_deliveries(${lease}, ${keys}, '{}')", 21_000),
+    ("SELECT hookfast_data.rescue_lease(${lease}, 1000, 5)", 63_000),
+    ("SELECT hookfast_data.remove_idle_lease(${lease})", 63_000),
+    ("SELECT hookfast_data.rescue_orphans(0::smallint, 0, 20000, 5)", 21_000),
+    ("SELECT hookfast_data.rescue_orphans(${keys}, 100, 20000, 5)", 21_000),
+    ("SELECT hookfast_data.wake_stalled_keys(${keys})", 8000),
+    ("SELECT hookfast_data.wake_stalled_keys(${keys}, 'k5')", 8000),
+    ("SELECT hookfast_data.wake_stalled_keys(${paused})", 8000),
+    ("SELECT hookfast_data.wake_stalled_keys(${unkeyed})", 16_000),
     ("SELECT hookfast_data.rescue_pulled(NULL, interval '0', 5)", 100),
     ("SELECT * FROM hookfast.claim('pulled', 'a test')", 100),
-    ("SELECT hookfast_data.step_replay(id) FROM hookfast_data.replays", 100),
+    ("SELECT hookfast_data.advance_replay(id) FROM hookfast_data.replays", 100),
 ];
 
 /// How many blocks a statement looks at, and of the outbox how many rows, by a scan of the whole table and by indexes.
@@ -99,7 +99,7 @@ async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let said = "SELECT says FROM hookfast.status() WHERE area = 'handler' AND subject = 'paused'";
+    let said = "SELECT message FROM hookfast.status() WHERE area = 'handler' AND subject = 'paused'";
     let said = store.text(said).await;
     assert!(said.contains("; at least 10000 ready (oldest "), "{said}");
     assert_eq!(

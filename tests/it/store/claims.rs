@@ -1,17 +1,17 @@
 //! What a claim takes, in what order, and what comes with it.
 
 use super::{Store, registration, settlement};
-use hookfast::domain::{OnDead, Order, Origin::Webhook};
+use hookfast::domain::{OnDeadLetter, Order, Origin::Webhook};
 use hookfast::store::{
-    Batch, Claim, ClaimLimits, Floors, HandlerRegistration, KeySweep, LeaseId, LongBody, NewEvent, Role, SettleOutcome,
-    Settled, event_body, pause_handler, register_handlers,
+    Batch, Claim, ClaimLimits, HandlerRegistration, KeySweep, LeaseId, LongBody, NewEvent, Role, SettleOutcome,
+    Settled, Watermarks, event_body, pause_handler, register_handlers,
 };
 use std::time::{Duration, Instant};
 
 impl Store {
     async fn claim_lanes(&self, lease: LeaseId, fresh: usize, due: usize) -> Batch {
         let mut connection = self.connection(Role::Claim).await;
-        let mut floors = Floors::new(Instant::now());
+        let mut floors = Watermarks::new(Instant::now());
         let limits = ClaimLimits { fresh, due };
         connection.claim((self.handler, &self.name), lease, limits, &mut floors, None).await.expect("a claim")
     }
@@ -67,7 +67,7 @@ async fn a_paused_handler_is_owed_and_gets_nothing() {
     assert!(store.claim_lanes(lease, 10, 10).await.claimed.is_empty());
     assert_eq!(store.state().await, "paused");
     store.fill("meanwhile", 1).await;
-    store.execute("SELECT hookfast.resume('shop')").await;
+    store.execute("SELECT hookfast.resume_handler('shop')").await;
     assert_eq!(store.claim_lanes(lease, 10, 10).await.claimed.len(), 2, "intake went on");
 }
 
@@ -93,7 +93,7 @@ async fn the_view_tells_what_the_workers_act_on() {
         store.text("SELECT concat_ws(' ', reason, attempts, last_error) FROM hookfast.dead_letters").await,
         "refused 2 why"
     );
-    let history = "SELECT string_agg(concat_ws(' ', attempt, handler, outcome, error), ', ' ORDER BY attempt) FROM hookfast.attempts";
+    let history = "SELECT string_agg(concat_ws(' ', attempt_number, handler, outcome, error), ', ' ORDER BY attempt_number) FROM hookfast.attempts";
     assert_eq!(store.text(history).await, "1 shop retry why, 2 shop dead why");
 }
 
@@ -129,7 +129,7 @@ async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() 
 #[tokio::test]
 async fn large_bodies_get_their_ordering_keys_in_parts() {
     let store = Store::new().await;
-    let order = Order { by: "/key".parse().expect("a path"), on_dead: OnDead::Skip };
+    let order = Order { by: "/key".parse().expect("a path"), on_dead: OnDeadLetter::Skip };
     let ordered = HandlerRegistration { order: Some(order), ..registration("ordered", &["*"]) };
     let name = ordered.name.clone();
     let handler = register_handlers(&store.pool, &[ordered], 0).await.expect("registered")[&name];
@@ -207,7 +207,7 @@ async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
     store.fill("after", 3).await;
     let claims = store.claim_all(store.lease().await, 10).await;
     assert_eq!(claims.len(), 2, "those from before");
-    let waiting = "SELECT count(*) FROM hookfast_data.outbox WHERE ordering_key = '' AND locked_by IS NULL";
+    let waiting = "SELECT count(*) FROM hookfast_data.outbox WHERE ordering_key = '' AND lease_id IS NULL";
     assert_eq!(store.count(waiting).await, 3);
 }
 

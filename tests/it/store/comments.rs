@@ -33,8 +33,12 @@ async fn everything_in_both_schemas_has_a_comment() {
             UNION ALL SELECT nspname || '.' || proname FROM pg_proc JOIN ours ON ours.oid = pronamespace \
                 WHERE obj_description(pg_proc.oid, 'pg_proc') IS NULL) w";
     assert_eq!(store.text(without).await, "nothing");
-    store.execute("COMMENT ON COLUMN hookfast_data.outbox.lost IS NULL; COMMENT ON VIEW hookfast.events IS NULL; COMMENT ON FUNCTION hookfast.pause IS NULL").await;
-    assert_eq!(store.text(without).await, "hookfast.events, hookfast.pause, hookfast_data.outbox.lost", "it does look");
+    store.execute("COMMENT ON COLUMN hookfast_data.outbox.lost IS NULL; COMMENT ON VIEW hookfast.events IS NULL; COMMENT ON FUNCTION hookfast.pause_handler IS NULL").await;
+    assert_eq!(
+        store.text(without).await,
+        "hookfast.events, hookfast.pause_handler, hookfast_data.outbox.lost",
+        "it does look"
+    );
 }
 
 /// An index on these, or a partial one, would make every claim write to it.
@@ -44,7 +48,7 @@ async fn no_index_mentions_what_a_claim_changes() {
     let indexes = "SELECT string_agg(indexdef, '; ') FROM pg_indexes WHERE tablename = 'outbox'";
     let indexes = store.text(indexes).await;
     assert!(
-        indexes.contains("outbox_due") && !indexes.contains("locked_by") && !indexes.contains("attempt"),
+        indexes.contains("outbox_due") && !indexes.contains("lease_id") && !indexes.contains("attempt"),
         "{indexes}"
     );
 }

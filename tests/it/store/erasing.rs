@@ -8,13 +8,13 @@ use sqlx::Executor;
 /// Two events of a minute ago, the first with a dead letter whose error repeats what it got.
 const STORY: &str = r#"
 UPDATE hookfast_data.sources SET search_fields = '{iccid}' WHERE name = 'airalo';
-INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body)
-SELECT (left(hookfast_data.id_at(now() - interval '1 minute')::text, 35) || n)::uuid, s.id, 1, 'airalo.x', 'webhook', 'k' || n, '{}',
+INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body)
+SELECT (left(hookfast_data.event_id_at(now() - interval '1 minute')::text, 35) || n)::uuid, s.id, 1, 'airalo.x', 'webhook', 'k' || n, '{}',
     convert_to('{"iccid": "8900000' || n || '"}', 'UTF8') FROM hookfast_data.sources s, generate_series(1, 2) n WHERE s.name = 'airalo';
-INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, error)
+INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error)
 SELECT e.id, 7, 3, h.id, 'dead', 'status 422: no such 89000001' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'k1';
-INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason, last_error)
-SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt, 0, 'refused', a.error FROM hookfast_data.attempts a;
+INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error)
+SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt_number, 0, 'refused', a.error FROM hookfast_data.attempts a;
 "#;
 
 const ERASE: &str = "SELECT hookfast.erase(id, 'asked for') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
@@ -23,15 +23,15 @@ const ERASE: &str = "SELECT hookfast.erase(id, 'asked for') FROM hookfast_data.e
 async fn the_news_of_a_dead_letter_does_not_keep_what_was_erased() {
     let store = Store::new().await;
     store.execute(STORY).await;
-    store.execute("SELECT hookfast_data.announce_dead(10)").await;
-    let told = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.news";
+    store.execute("SELECT hookfast_data.alert_dead_letters(10)").await;
+    let told = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.alerts";
     assert_eq!(store.text(told).await, "status 422: no such 89000001");
     store.execute(ERASE).await;
     assert_eq!(store.text(told).await, "was erased");
-    assert_eq!(store.text("SELECT payload->>'handler' FROM hookfast.news").await, "shop", "the rest is told still");
+    assert_eq!(store.text("SELECT payload->>'handler' FROM hookfast.alerts").await, "shop", "the rest is told still");
     // Nowhere in what the database keeps of it.
     let kept = "SELECT count(*) FROM (SELECT convert_from(body, 'UTF8') FROM hookfast_data.events UNION ALL SELECT error FROM hookfast_data.attempts \
-        UNION ALL SELECT last_error FROM hookfast_data.dead_letters UNION ALL SELECT details::text FROM hookfast_data.operator_log) x (text) WHERE text LIKE '%89000001%'";
+        UNION ALL SELECT last_error FROM hookfast_data.dead_letters UNION ALL SELECT details::text FROM hookfast_data.audit_log) x (text) WHERE text LIKE '%89000001%'";
     assert_eq!(store.count(kept).await, 0);
 }
 

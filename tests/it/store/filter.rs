@@ -1,7 +1,7 @@
 //! What a payload filter makes of a body, asked of the function that the claims ask.
 
 use super::Store;
-use hookfast::store::{ClaimLimits, Floors, LongBody, NewEvent, Role, event_body};
+use hookfast::store::{ClaimLimits, LongBody, NewEvent, Role, Watermarks, event_body};
 use std::time::Instant;
 
 #[tokio::test]
@@ -91,14 +91,14 @@ async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
     for (filter, expected) in [(Some(&filter), [true, false, true, false, true]), (None, [true; 5])] {
         let mut connection = store.connection(Role::Claim).await;
         let limits = ClaimLimits { fresh: 10, due: 10 };
-        let mut floors = Floors::new(Instant::now());
+        let mut floors = Watermarks::new(Instant::now());
         let batch = connection.claim((store.handler, &store.name), lease, limits, &mut floors, filter).await;
         let mut claimed = batch.expect("a claim").claimed;
         claimed.sort_by_key(|claimed| claimed.claim.delivery);
         assert_eq!(claimed.iter().map(|claimed| claimed.passes).collect::<Vec<_>>(), expected);
         let starts: Vec<_> = claimed.iter().map(|claimed| claimed.starts()).collect();
         assert!(!starts[4], "what is gone is seen, and not started");
-        store.execute("UPDATE hookfast_data.outbox SET locked_by = NULL").await;
+        store.execute("UPDATE hookfast_data.outbox SET lease_id = NULL").await;
     }
     // A long body is asked about when it is fetched.
     let fetched = async |filter: &str| {
@@ -121,7 +121,7 @@ async fn large_bodies_that_do_not_pass_are_ended_in_parts() {
         .collect();
     let mut ingest = store.connection(Role::Ingest).await;
     assert!(ingest.ingest(&events, hookfast::domain::Origin::Webhook).await.iter().all(Result::is_ok));
-    let ended = "SELECT array_to_string(hookfast_data.filter_out(h.id, '$.n == 2 || $.n == 6', \
+    let ended = "SELECT array_to_string(hookfast_data.settle_filtered(h.id, '$.n == 2 || $.n == 6', \
         ARRAY(SELECT o.id FROM hookfast_data.outbox o ORDER BY o.id)), ' ') || ' of ' || \
         (SELECT string_agg(o.id::text, ' ' ORDER BY o.id) FROM hookfast_data.outbox o) FROM hookfast_data.handlers h";
     assert_eq!(store.text(ended).await, "2 of 1 2 3 4 5 6");

@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::support::wait_until_within;
-use hookfast::store::{Floors, Role, SettleOutcome, Settlement};
+use hookfast::store::{Role, SettleOutcome, Settlement, Watermarks};
 use std::{
     collections::HashSet,
     sync::Arc,
@@ -12,7 +12,7 @@ use std::{
 /// A transaction that takes delivery ids now and commits later, as `enqueue` in somebody's own transaction does. It
 /// has its transaction id before it takes delivery ids, as every writer has.
 const TAKES_IDS: &str = "WITH key AS (INSERT INTO hookfast_data.idempotency_keys SELECT 1, gen_random_uuid()::text, gen_random_uuid() RETURNING 1) \
-    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) SELECT $1, hookfast_data.id_at(clock_timestamp()), 3 FROM key, generate_series(1, $2)";
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT $1, hookfast_data.event_id_at(clock_timestamp()), 3 FROM key, generate_series(1, $2)";
 
 #[tokio::test]
 async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
@@ -20,7 +20,7 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
         let store = Store::new().await;
         let lease = store.lease().await;
         let mut claimer = store.connection(Role::Claim).await;
-        let mut floors = Floors::new(Instant::now());
+        let mut floors = Watermarks::new(Instant::now());
         assert!(
             store.claim(&mut claimer, lease, most, &mut floors).await.claimed.is_empty(),
             "the full scan of the start is over"
@@ -29,7 +29,7 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
         let mut late = store.pool.begin().await.expect("a transaction");
         sqlx::query(TAKES_IDS).bind(store.handler.0).bind(120).execute(&mut *late).await.expect("ids are taken");
         let mut found = HashSet::new();
-        let mut claim_some = async |floors: &mut Floors, claims: usize| {
+        let mut claim_some = async |floors: &mut Watermarks, claims: usize| {
             for _ in 0..claims {
                 let batch = store.claim(&mut claimer, lease, most, floors).await;
                 found.extend(batch.claimed.iter().map(|c| c.claim.delivery.0));
@@ -62,7 +62,7 @@ async fn a_younger_transaction_with_lower_ids_is_waited_for() {
     let store = Store::new().await;
     let lease = store.lease().await;
     let mut claimer = store.connection(Role::Claim).await;
-    let mut floors = Floors::new(Instant::now());
+    let mut floors = Watermarks::new(Instant::now());
     store.claim(&mut claimer, lease, 10, &mut floors).await;
     // Other tests' transactions end in the same cluster; so a few times.
     for round in 0..20 {
@@ -108,7 +108,7 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
         claimers.spawn(async move {
             let lease = store.lease().await;
             let (mut claim, mut settle) = (store.connection(Role::Claim).await, store.connection(Role::Settle).await);
-            let (mut floors, mut found, mut idle) = (Floors::new(Instant::now()), Vec::new(), 0);
+            let (mut floors, mut found, mut idle) = (Watermarks::new(Instant::now()), Vec::new(), 0);
             while idle < 20 {
                 let batch = store.claim(&mut claim, lease, 7, &mut floors).await;
                 idle = if batch.claimed.is_empty() && stop.load(std::sync::atomic::Ordering::Relaxed) {
@@ -151,15 +151,15 @@ async fn a_claim_that_did_not_look_raises_no_floor() {
     let store = Store::new().await;
     let lease = store.lease().await;
     let mut claimer = store.connection(Role::Claim).await;
-    let mut floors = Floors::new(Instant::now());
+    let mut floors = Watermarks::new(Instant::now());
     store.claim(&mut claimer, lease, 500, &mut floors).await;
     let mut late = store.pool.begin().await.expect("a transaction");
     sqlx::query(TAKES_IDS).bind(store.handler.0).bind(30).execute(&mut *late).await.expect("ids are taken");
     store.fill("newer", 5).await;
     assert_eq!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.len(), 5);
-    store.execute("SELECT hookfast.pause('shop', 'a test')").await;
+    store.execute("SELECT hookfast.pause_handler('shop', 'a test')").await;
     late.commit().await.expect("while nothing is looked for");
     assert!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.is_empty());
-    store.execute("SELECT hookfast.resume('shop')").await;
+    store.execute("SELECT hookfast.resume_handler('shop')").await;
     assert_eq!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.len(), 30, "without a full scan");
 }

@@ -5,7 +5,7 @@ use hookfast::sources::{SourceKind, airalo::Airalo};
 
 impl Store {
     async fn masked(&self, payload: &str) -> String {
-        sqlx::query_scalar("SELECT hookfast_data.masked($1::jsonb, '{lpa,code}')::text")
+        sqlx::query_scalar("SELECT hookfast_data.redact_payload($1::jsonb, '{lpa,code}')::text")
             .bind(payload)
             .fetch_one(&self.pool)
             .await
@@ -61,7 +61,7 @@ async fn a_key_is_masked_where_a_secret_of_its_payload_stands_in_it() {
         ("k:4711", Some(r#"{"other": 4711}"#), "k:4711"),
         ("k", None, "***"),
     ] {
-        let query = sqlx::query_scalar("SELECT hookfast_data.shown_key($1, $2::jsonb, '{code}')");
+        let query = sqlx::query_scalar("SELECT hookfast_data.visible_key($1, $2::jsonb, '{code}')");
         let masked: String = query.bind(key).bind(payload).fetch_one(&store.pool).await.expect("a key");
         assert_eq!(masked, shown, "{key} {payload:?}");
     }
@@ -107,7 +107,7 @@ async fn a_payload_that_is_deeper_than_64_levels_is_not_shown() {
     assert_eq!(store.masked(&deep(62)).await, deep(62).replace("12345678", "***"));
     assert_eq!(store.masked(&deep(63)).await, r#""***""#);
     let key = async |levels: usize| {
-        let query = sqlx::query_scalar("SELECT hookfast_data.shown_key('k', $1::jsonb, '{code}')").bind(deep(levels));
+        let query = sqlx::query_scalar("SELECT hookfast_data.visible_key('k', $1::jsonb, '{code}')").bind(deep(levels));
         query.fetch_one(&store.pool).await.expect("a key")
     };
     assert_eq!([key(62).await, key(63).await] as [String; 2], ["k", "***"]);

@@ -35,9 +35,9 @@ use hookfast::domain::{
     Fingerprint, HandlerName, IdempotencyKey, Origin, PayloadFields, Receipt, RetryPolicy, StorableText,
 };
 use hookfast::store::{
-    Batch, Claim, ClaimLimits, Connection, DatabaseClock, Floors, HandlerId, HandlerRegistration, IngestError, LeaseId,
+    Batch, Claim, ClaimLimits, Connection, DatabaseClock, HandlerId, HandlerRegistration, IngestError, LeaseId,
     NewEvent, OutboxSweep, Rescued, Role, SettleOutcome, Settled, Settlement, SourceId, SourceRegistration, StoreError,
-    register_handlers, register_sources, rescue, worker_leases,
+    Watermarks, register_handlers, register_sources, rescue, worker_leases,
 };
 use sqlx::{PgConnection, PgPool, Row};
 use std::time::{Duration, Instant};
@@ -55,8 +55,8 @@ struct Store {
 }
 
 /// So many tries, at once one after the other.
-fn tries(tries: u16) -> RetryPolicy {
-    RetryPolicy::Exponential { base: Duration::ZERO, max: Duration::ZERO, tries }
+fn attempts(max_attempts: u16) -> RetryPolicy {
+    RetryPolicy::Exponential { base: Duration::ZERO, max: Duration::ZERO, max_attempts }
 }
 
 /// A handler in Rust, with three tries, for events of every source.
@@ -67,7 +67,7 @@ fn registration(name: &str, types: &[&str]) -> HandlerRegistration {
         kind: "rust",
         types,
         sources: None,
-        retry: tries(3),
+        retry: attempts(3),
         order: None,
         filter: None,
         behind_after: Duration::from_secs(300),
@@ -133,7 +133,7 @@ impl Store {
         connection.register_lease("a test", &[self.handler], Duration::from_secs(60)).await.expect("a lease")
     }
 
-    async fn claim(&self, connection: &mut Connection, lease: LeaseId, most: usize, floors: &mut Floors) -> Batch {
+    async fn claim(&self, connection: &mut Connection, lease: LeaseId, most: usize, floors: &mut Watermarks) -> Batch {
         let limits = ClaimLimits { fresh: most, due: most };
         connection.claim((self.handler, &self.name), lease, limits, floors, None).await.expect("a claim")
     }
@@ -141,7 +141,7 @@ impl Store {
     /// Claims with no floor.
     async fn claim_all(&self, lease: LeaseId, most: usize) -> Vec<Claim> {
         let mut connection = self.connection(Role::Claim).await;
-        let batch = self.claim(&mut connection, lease, most, &mut Floors::new(Instant::now())).await;
+        let batch = self.claim(&mut connection, lease, most, &mut Watermarks::new(Instant::now())).await;
         batch.claimed.iter().map(|claimed| claimed.claim).collect()
     }
 

@@ -47,15 +47,15 @@ async fn every_day_that_events_have_the_other_tables_have_too() {
         .execute(
             "CREATE TABLE hookfast_data.events_20240229 (LIKE hookfast_data.events INCLUDING ALL); \
              ALTER TABLE hookfast_data.events ATTACH PARTITION hookfast_data.events_20240229 \
-                 FOR VALUES FROM (hookfast_data.id_at('2024-02-29 00:00Z')) TO (hookfast_data.id_at('2024-03-01 00:00Z'))",
+                 FOR VALUES FROM (hookfast_data.event_id_at('2024-02-29 00:00Z')) TO (hookfast_data.event_id_at('2024-03-01 00:00Z'))",
         )
         .await;
     assert_eq!(ensure_partitions(&store.pool).await.expect("made"), 2);
     store
         .execute(
-            "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) \
-                 VALUES (hookfast_data.id_at('2024-02-29 23:59:59.999Z'), 1, 1, 1, 'delivered'); \
-             INSERT INTO hookfast_data.search_terms VALUES ('order-17', hookfast_data.id_at('2024-02-29 00:00Z'))",
+            "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) \
+                 VALUES (hookfast_data.event_id_at('2024-02-29 23:59:59.999Z'), 1, 1, 1, 'delivered'); \
+             INSERT INTO hookfast_data.search_terms VALUES ('order-17', hookfast_data.event_id_at('2024-02-29 00:00Z'))",
         )
         .await;
     let there = "SELECT string_agg(tableoid::regclass::text, ',' ORDER BY 1) FROM ( \
@@ -99,8 +99,8 @@ async fn a_reader_and_a_writer_that_are_open_hold_up_nobody() {
         .execute(&mut *writer)
         .await
         .expect("written");
-    sqlx::query("INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
-        VALUES (hookfast_data.id_at(now()), 1, 0, 'x', 'enqueue', 'open', '{}', '')").execute(&mut *writer).await.expect("written");
+    sqlx::query("INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
+        VALUES (hookfast_data.event_id_at(now()), 1, 0, 'x', 'enqueue', 'open', '{}', '')").execute(&mut *writer).await.expect("written");
 
     let pool = store.pool.clone();
     let making = tokio::spawn(async move { ensure_partitions(&pool).await });
@@ -173,7 +173,7 @@ async fn a_day_that_cannot_be_made_fails_with_what_to_do_and_a_rolled_back_one_i
     assert_eq!(store.count(PARTITIONS).await, TABLES);
     // Postgres adds no partition to a table that the calling statement has open.
     store
-        .execute("SELECT hookfast_data.make_partition('events', 'events_20240229', hookfast.id_at('2024-02-29 00:00Z'), hookfast.id_at('2024-03-01 00:00Z'))")
+        .execute("SELECT hookfast_data.create_partition('events', 'events_20240229', hookfast.event_id_at('2024-02-29 00:00Z'), hookfast.event_id_at('2024-03-01 00:00Z'))")
         .await;
     let in_use = "SELECT hookfast.enqueue('orders', 'shop.paid', '{}') FROM (SELECT 1 UNION ALL \
         SELECT 2 FROM hookfast_data.events WHERE id = (SELECT gen_random_uuid())) x";

@@ -80,7 +80,7 @@ impl Plan {
     }
 }
 
-const FILL: &str = "INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) \
+const FILL: &str = "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) \
     SELECT h.id, gen_random_uuid(), 3 FROM hookfast_data.handlers h, generate_series(1, 200000)";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,8 +121,8 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
             plan.rows()
         );
         assert!(plan.blocks() < 10_000, "and {} blocks", plan.blocks());
-        assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await, 250);
-        let held: Vec<i64> = sqlx::query_scalar("SELECT id FROM hookfast_data.outbox WHERE locked_by IS NOT NULL")
+        assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await, 250);
+        let held: Vec<i64> = sqlx::query_scalar("SELECT id FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
             .fetch_all(&store.pool)
             .await
             .expect("ids");
@@ -134,7 +134,7 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
             plan.rows()
         );
         assert!(plan.blocks() < 15_000, "and {} blocks", plan.blocks());
-        assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await, 0);
+        assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await, 0);
         // The due lane, now that some are due.
         let plan = claims.explain(&format!("EXECUTE claim({lease}, {handler}, 300000, 0, 0, 100)")).await;
         assert_eq!(plan.ways_to("outbox"), ["Index Scan outbox_due", "Index Scan outbox_fresh", "Tid Scan"]);
@@ -146,7 +146,7 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
 async fn ingest_whether_prepared_on_empty_or_on_drained_tables() {
     const KEYS: &str = "INSERT INTO hookfast_data.idempotency_keys SELECT 1, 'k' || i, gen_random_uuid() FROM generate_series(1, 200000) i";
     // Ids of one moment have to differ.
-    let one = "EXECUTE ingest(ARRAY[overlay(hookfast_data.id_at(clock_timestamp())::text PLACING right(gen_random_uuid()::text, 12) FROM 25)::uuid], \
+    let one = "EXECUTE ingest(ARRAY[overlay(hookfast_data.event_id_at(clock_timestamp())::text PLACING right(gen_random_uuid()::text, 12) FROM 25)::uuid], \
         '{1}', ARRAY[gen_random_uuid()::text], '{NULL}', '{NULL}', '{x.y}', '{NULL}', '{NULL}', '{\"{}\"}', '{abc}', 'webhook')";
     for drained in [false, true] {
         let store = Store::new().await;

@@ -52,7 +52,7 @@ async fn an_outcome_that_cannot_be_stored_among_two_hundred() {
     let store = Store::new().await;
     store.fill("o", 200).await;
     // A delivery whose event is of a day without a partition: its attempt has no place.
-    store.execute("INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) SELECT id, '00000000-0000-7000-8000-000000000000', 3 FROM hookfast_data.handlers").await;
+    store.execute("INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT id, '00000000-0000-7000-8000-000000000000', 3 FROM hookfast_data.handlers").await;
     let lease = store.lease().await;
     let claims = store.claim_all(lease, 500).await;
     assert_eq!(claims.len(), 201);

@@ -71,11 +71,11 @@ async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
     assert_eq!(keeper.kept().await, "d1 e1", "at most a thousand bytes, and small ones stay for a large one");
     keeper.keep(b'g', 980, false).await;
     assert_eq!(keeper.kept().await, "d1 e1 g1");
-    keeper.store.execute("SELECT hookfast.reverify(at_most => 3)").await;
+    keeper.store.execute("SELECT hookfast.reverify_quarantined(at_most => 3)").await;
     for letter in *b"hijk" {
         keeper.keep(letter, 10, false).await;
     }
-    let asked = "SELECT string_agg(convert_from(substring(body, 1, 1), 'UTF8'), '' ORDER BY 1) FROM hookfast.quarantine WHERE asked IS NOT NULL";
+    let asked = "SELECT string_agg(convert_from(substring(body, 1, 1), 'UTF8'), '' ORDER BY 1) FROM hookfast.quarantine WHERE requested_action IS NOT NULL";
     assert_eq!(keeper.store.text(asked).await, "deg", "what an operator asked for waits for its answer");
 }
 
@@ -103,7 +103,7 @@ async fn what_was_answered_200_is_never_evicted_and_has_its_own_bounds() {
         assert!(keeper.keep(letter, 10, false).await, "those answered 401 have room of their own");
     }
     assert_eq!(keeper.kept().await, "a1 b2 c1 x1 y1 z1");
-    keeper.store.execute("DELETE FROM hookfast_data.quarantine WHERE answered AND count = 1").await;
+    keeper.store.execute("DELETE FROM hookfast_data.quarantine WHERE responded_ok AND count = 1").await;
     assert!(!keeper.keep(b'd', 991, true).await, "a thousand bytes");
     assert!(keeper.keep(b'd', 990, true).await);
     assert_eq!(keeper.kept().await, "b2 x1 y1 z1 d1");
@@ -113,7 +113,7 @@ async fn what_was_answered_200_is_never_evicted_and_has_its_own_bounds() {
 async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
     let mut keeper = Keeper::new().await;
     assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
-    let state = "SELECT string_agg(concat_ws(' ', count, answered, is_excerpt, bytes, octet_length(body)), ', ' ORDER BY quarantine_id) FROM hookfast.quarantine";
+    let state = "SELECT string_agg(concat_ws(' ', count, responded_ok, is_excerpt, bytes, octet_length(body)), ', ' ORDER BY quarantine_id) FROM hookfast.quarantine";
     assert_eq!(keeper.store.text(state).await, "1 f t 100000 10, 1 f f 10 10");
     assert!(keeper.keep(b'a', 500, true).await);
     assert_eq!(keeper.store.text(state).await, "2 t f 500 500, 1 f f 10 10");
@@ -131,11 +131,11 @@ async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
 async fn an_excerpt_is_neither_verified_again_nor_released() {
     let mut keeper = Keeper::new().await;
     assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
-    let changed = "SELECT matching || ' ' || changed FROM hookfast.reverify(at_most => 10)";
+    let changed = "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10)";
     assert_eq!(keeper.store.text(changed).await, "1 1");
-    let answers = "SELECT string_agg(coalesce(answer, asked), ' ' ORDER BY quarantine_id) FROM hookfast.quarantine";
+    let answers = "SELECT string_agg(coalesce(last_result, requested_action), ' ' ORDER BY quarantine_id) FROM hookfast.quarantine";
     assert_eq!(keeper.store.text(answers).await, "excerpt reverify");
-    let refused = sqlx::query("SELECT hookfast.release(1, 'genuine')").execute(&keeper.store.pool).await;
+    let refused = sqlx::query("SELECT hookfast.approve_quarantined(1, 'genuine')").execute(&keeper.store.pool).await;
     let refused = refused.expect_err("refused").into_database_error().expect("ours");
     assert_eq!(refused.code().as_deref(), Some("HF006"));
     assert!(refused.message().contains("only the beginning was kept"), "{refused}");
@@ -175,13 +175,13 @@ async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
     for letter in *b"ab" {
         assert!(keeper.keep(letter, 10, false).await);
     }
-    keeper.store.execute("SELECT hookfast.release(1, 'genuine')").await;
+    keeper.store.execute("SELECT hookfast.approve_quarantined(1, 'genuine')").await;
     assert!(keeper.keep(b'c', 10, false).await);
     let matching = "SELECT matching FROM hookfast.discard_quarantined()";
     assert_eq!(keeper.store.count(matching).await, 2);
     // It is asked for between the look and the act.
     let mut asking = keeper.store.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast.release(2, 'genuine')").execute(&mut *asking).await.expect("asked");
+    sqlx::query("SELECT hookfast.approve_quarantined(2, 'genuine')").execute(&mut *asking).await.expect("asked");
     let pool = keeper.store.pool.clone();
     let discarding = tokio::spawn(async move {
         let discard = "SELECT changed FROM hookfast.discard_quarantined(why => 'forged', at_most => 2)";

@@ -1,6 +1,6 @@
 //! Who is subscribed to what, and that every change of it leaves a line.
 
-use super::{Store, registration, tries, verdicts};
+use super::{Store, attempts, registration, verdicts};
 use hookfast::domain::{Origin::Webhook, PayloadFields, Retention, RoleNames};
 use hookfast::ingress::{OnInvalidSignature::Reject, Source, Sources};
 use hookfast::signing::Secret;
@@ -11,8 +11,8 @@ use hookfast::store::{
 };
 use std::{sync::Arc, time::Duration};
 
-const VERSION: &str = "SELECT version::bigint FROM hookfast_data.registry";
-const LOG: &str = "SELECT count(*) FROM hookfast_data.operator_log";
+const VERSION: &str = "SELECT version::bigint FROM hookfast_data.subscription_version";
+const LOG: &str = "SELECT count(*) FROM hookfast_data.audit_log";
 
 impl Store {
     async fn register(&self, handler: HandlerRegistration, config_version: i64) -> i16 {
@@ -35,20 +35,20 @@ async fn registering_the_same_again_changes_nothing_and_a_change_is_logged() {
 
     assert_eq!(store.register(registration("shop", &["a.*", "b"]), 0).await, store.handler.0, "it keeps its id");
     assert_eq!((store.count(VERSION).await, store.count(LOG).await), (version + 1, lines + 1));
-    let line = "SELECT concat_ws(' ', what, subject, details->'types', details->'registry_version', who = session_user) FROM hookfast_data.operator_log ORDER BY id DESC LIMIT 1";
+    let line = "SELECT concat_ws(' ', action, target, details->'types', details->'subscription_version', actor = session_user) FROM hookfast_data.audit_log ORDER BY id DESC LIMIT 1";
     assert_eq!(store.text(line).await, r#"handler.registered shop ["a.*", "b"] 2 t"#);
     for changed in [
-        HandlerRegistration { retry: tries(4), ..registration("shop", &["a.*", "b"]) },
+        HandlerRegistration { retry: attempts(4), ..registration("shop", &["a.*", "b"]) },
         HandlerRegistration {
-            retry: tries(4),
+            retry: attempts(4),
             sources: Some(vec!["airalo".parse().expect("a name")]),
             ..registration("shop", &["a.*", "b"])
         },
         HandlerRegistration { behind_after: Duration::from_millis(90_500), ..registration("shop", &["a.*", "b"]) },
-        HandlerRegistration { kind: "http", retry: tries(4), ..registration("shop", &["a.*", "b"]) },
+        HandlerRegistration { kind: "http", retry: attempts(4), ..registration("shop", &["a.*", "b"]) },
         HandlerRegistration {
             kind: "http",
-            retry: tries(4),
+            retry: attempts(4),
             filter: Some("$.a == 1".parse().expect("a filter")),
             ..registration("shop", &["a.*", "b"])
         },
@@ -123,9 +123,9 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
     store.register(registration("conflicts", &["airalo.order.completed.*"]), 0).await;
     let group = [store.event("k", Some("a")), store.event("k", Some("b")), store.event("k", Some("b"))];
     assert_eq!(verdicts(&ingest.ingest(&group, Webhook).await), ["stored", "conflict", "duplicate"]);
-    let owed = "SELECT string_agg(concat_ws(' ', d.handler, e.idempotency_key, d.tries_left), ', ' ORDER BY d.delivery_id) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
+    let owed = "SELECT string_agg(concat_ws(' ', d.handler, e.idempotency_key, d.attempts_left), ', ' ORDER BY d.delivery_id) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
     assert_eq!(store.text(owed).await, "results k 3, conflicts k#conflict:b 3");
-    let versions = "SELECT string_agg(registry_version::text, ' ' ORDER BY id) FROM hookfast_data.events";
+    let versions = "SELECT string_agg(subscription_version::text, ' ' ORDER BY id) FROM hookfast_data.events";
     assert_eq!(store.text(versions).await, "1 3 3");
 }
 
@@ -133,7 +133,7 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
 #[tokio::test]
 async fn without_its_registry_nothing_is_answered_as_stored() {
     let store = Store::new().await;
-    store.execute("DELETE FROM hookfast_data.registry").await;
+    store.execute("DELETE FROM hookfast_data.subscription_version").await;
     let mut ingest = store.connection(Role::Ingest).await;
     assert_eq!(verdicts(&ingest.ingest(&[store.event("k", None)], Webhook).await), ["refused"]);
 }
@@ -147,12 +147,12 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
     }
     let paused = "SELECT concat_ws(' ', paused_at IS NOT NULL, paused_why) FROM hookfast_data.handlers";
     assert_eq!((store.text(paused).await.as_str(), store.count(LOG).await), ("t gone", lines + 1));
-    store.execute("SELECT hookfast.resume('shop'); SELECT hookfast.resume('shop')").await;
+    store.execute("SELECT hookfast.resume_handler('shop'); SELECT hookfast.resume_handler('shop')").await;
     assert_eq!((store.text(paused).await.as_str(), store.count(LOG).await), ("f", lines + 2));
-    let last = "SELECT string_agg(concat_ws(' ', what, subject, details->>'why'), ', ' ORDER BY id) FROM hookfast_data.operator_log WHERE id > 1";
+    let last = "SELECT string_agg(concat_ws(' ', action, target, details->>'why'), ', ' ORDER BY id) FROM hookfast_data.audit_log WHERE id > 1";
     assert_eq!(store.text(last).await, "handler.paused shop gone, handler.resumed shop");
 
-    for call in ["SELECT hookfast.pause('shopp', 'x')", "SELECT hookfast.resume('shopp')"] {
+    for call in ["SELECT hookfast.pause_handler('shopp', 'x')", "SELECT hookfast.resume_handler('shopp')"] {
         let error = sqlx::query(call).execute(&store.pool).await.expect_err("nobody has that name");
         let error = error.into_database_error().expect("from the database");
         assert_eq!(error.message(), "no handler is named shopp; nothing was changed");

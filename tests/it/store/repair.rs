@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::support::wait_until;
-use hookfast::store::{Floors, Role};
+use hookfast::store::{Role, Watermarks};
 use sqlx::{AssertSqlSafe, Executor};
 use std::time::Instant;
 use tokio::task::JoinHandle;
@@ -19,7 +19,7 @@ async fn one_key(third: &'static str) -> Store {
             "UPDATE hookfast_data.handlers SET ordered_by = '{key}'; \
              UPDATE hookfast_data.events SET body = '{\"key\": \"k\"}'; \
              UPDATE hookfast_data.outbox SET ordering_key = 'k', due_at = 'infinity'; \
-             INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason) \
+             INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason) \
                 SELECT id, handler_id, event_id, 1, 0, 'k', 'refused' FROM hookfast_data.outbox WHERE id < 3; \
              DELETE FROM hookfast_data.outbox WHERE id < 3",
         )
@@ -44,8 +44,9 @@ impl Store {
 
 const NOBODY_ELSE: &str = "DELETE FROM hookfast_data.outbox";
 const COMES_IN: &str = "UPDATE hookfast_data.outbox SET ordering_key = '', due_at = NULL";
-const WAKE: &str = "SELECT hookfast_data.wake(id, '{k}') FROM hookfast_data.handlers WHERE name = 'shop'";
-const SEQUENCE: &str = "SELECT hookfast_data.sequence(id, 10) FROM hookfast_data.handlers WHERE name = 'shop'";
+const WAKE: &str = "SELECT hookfast_data.make_next_due(id, '{k}') FROM hookfast_data.handlers WHERE name = 'shop'";
+const SEQUENCE: &str =
+    "SELECT hookfast_data.assign_ordering_keys(id, 10) FROM hookfast_data.handlers WHERE name = 'shop'";
 const RETRY_1: &str = "SELECT hookfast.retry(1)";
 const RETRY_2: &str = "SELECT hookfast.retry(2)";
 
@@ -56,19 +57,19 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
     for (on_dead, third, first, second, order) in [
         // Two operators.
         ("skip", NOBODY_ELSE, RETRY_1, RETRY_2, "1 2"),
-        ("hold", NOBODY_ELSE, RETRY_1, RETRY_2, "1 2"),
-        ("hold", NOBODY_ELSE, RETRY_2, RETRY_1, "1 2"),
-        ("hold", "", RETRY_1, RETRY_2, "1 2 3"),
+        ("block", NOBODY_ELSE, RETRY_1, RETRY_2, "1 2"),
+        ("block", NOBODY_ELSE, RETRY_2, RETRY_1, "1 2"),
+        ("block", "", RETRY_1, RETRY_2, "1 2 3"),
         // The sequencer, with one that came in.
         ("skip", COMES_IN, RETRY_1, SEQUENCE, "3 1"),
         ("skip", COMES_IN, SEQUENCE, RETRY_1, "3 1"),
-        ("hold", COMES_IN, "SELECT hookfast.retry_all(at_most => 2)", SEQUENCE, "1 2 3"),
-        ("hold", COMES_IN, SEQUENCE, "SELECT hookfast.retry_all(at_most => 2)", "1 2 3"),
+        ("block", COMES_IN, "SELECT hookfast.retry_all(at_most => 2)", SEQUENCE, "1 2 3"),
+        ("block", COMES_IN, SEQUENCE, "SELECT hookfast.retry_all(at_most => 2)", "1 2 3"),
         // A worker that has ended the one before and wakes the next.
         ("skip", "", WAKE, RETRY_1, "3 1"),
         ("skip", "", RETRY_1, WAKE, "3 1"),
-        ("hold", "", "SELECT hookfast.retry_all(at_most => 2)", WAKE, "1 2 3"),
-        ("hold", "", WAKE, "SELECT hookfast.retry_all(at_most => 2)", "1 2 3"),
+        ("block", "", "SELECT hookfast.retry_all(at_most => 2)", WAKE, "1 2 3"),
+        ("block", "", WAKE, "SELECT hookfast.retry_all(at_most => 2)", "1 2 3"),
     ] {
         let store = one_key(third).await;
         sqlx::query("UPDATE hookfast_data.handlers SET on_dead = $1")
@@ -98,7 +99,7 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
 async fn waking_a_key_never_waits_for_whoever_has_locked_its_next_delivery() {
     let store = one_key("").await;
     let mut open = store.pool.begin().await.expect("a transaction");
-    open.execute("UPDATE hookfast_data.outbox SET attempt = attempt").await.expect("locked");
+    open.execute("UPDATE hookfast_data.outbox SET attempt_number = attempt_number").await.expect("locked");
     let impatient = format!("SET statement_timeout = '1s'; {WAKE}");
     let mut other = store.pool.acquire().await.expect("a connection");
     other.execute(AssertSqlSafe(impatient)).await.expect("it does not wait");
@@ -121,13 +122,13 @@ async fn a_preview_writes_nothing_and_is_in_nobodys_way() {
     for (preview, meanwhile) in [
         ("retry_all()", "SELECT hookfast.retry(1)"),
         ("discard_all()", "SELECT hookfast.discard(2, 'x')"),
-        ("postpone_all('shop', now() + interval '1 hour')", "UPDATE hookfast_data.outbox SET attempt = 2"),
+        ("reschedule_all('shop', now() + interval '1 hour')", "UPDATE hookfast_data.outbox SET attempt_number = 2"),
         ("erase_all(type => '*')", "SELECT hookfast.replay(event_id, 'shop', 'x') FROM hookfast.events LIMIT 1"),
         (
             "replay_all('shop')",
             "SELECT hookfast.erase(event_id, 'x') FROM hookfast.events WHERE event_id NOT IN (SELECT event_id FROM hookfast_data.outbox) LIMIT 1",
         ),
-        ("reverify()", "UPDATE hookfast_data.quarantine SET count = count + 1"),
+        ("reverify_quarantined()", "UPDATE hookfast_data.quarantine SET count = count + 1"),
         ("discard_quarantined()", "UPDATE hookfast_data.quarantine SET count = count + 1"),
     ] {
         let mut looking = store.pool.begin().await.expect("a transaction");
@@ -170,13 +171,13 @@ async fn a_time_long_past_tries_it_at_once() {
         )
         .await;
     let (lease, mut claimer) = (store.lease().await, store.connection(Role::Claim).await);
-    let mut floors = Floors::new(Instant::now());
+    let mut floors = Watermarks::new(Instant::now());
     for claimed in [1, 0] {
         assert_eq!(store.claim(&mut claimer, lease, 10, &mut floors).await.claimed.len(), claimed);
     }
     let before = store.count("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint").await;
     store
-        .execute("SELECT hookfast.postpone(2, '2020-01-01'); SELECT hookfast.postpone_all('shop', '2020-01-01', at_most => 2)")
+        .execute("SELECT hookfast.reschedule(2, '2020-01-01'); SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 2)")
         .await;
     // What the notification says: its transaction began after this.
     floors.heard_late(before);
@@ -190,7 +191,7 @@ async fn a_replay_ends_where_it_began_whatever_comes_meanwhile() {
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     store.execute("DELETE FROM hookfast_data.outbox; SELECT hookfast.replay_all('shop', received_before => now() + interval '1 day', per_second => 10, at_most => 3)").await;
     store.fill("live", 3).await;
-    store.execute("UPDATE hookfast_data.replays SET stepped_at = stepped_at - interval '5 seconds'; SELECT hookfast_data.step_replay(id) FROM hookfast_data.replays").await;
+    store.execute("UPDATE hookfast_data.replays SET last_progress_at = last_progress_at - interval '5 seconds'; SELECT hookfast_data.advance_replay(id) FROM hookfast_data.replays").await;
     let twice = "SELECT count(*) FROM (SELECT FROM hookfast_data.outbox GROUP BY event_id HAVING count(*) > 1) x";
     assert_eq!(store.count(twice).await, 0, "what is live is delivered once");
     assert_eq!(store.text("SELECT state || replayed FROM hookfast.replays").await, "done3");
@@ -201,7 +202,7 @@ async fn any_time_is_a_bound_on_ids() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     let counted = async |after: &str| {
-        let query = format!("SELECT count(*) FROM hookfast.events WHERE event_id >= hookfast.id_at('{after}')");
+        let query = format!("SELECT count(*) FROM hookfast.events WHERE event_id >= hookfast.event_id_at('{after}')");
         sqlx::query_scalar::<_, i64>(AssertSqlSafe(query)).fetch_one(&store.pool).await.expect(after)
     };
     for (after, events) in
@@ -209,5 +210,5 @@ async fn any_time_is_a_bound_on_ids() {
     {
         assert_eq!(counted(after).await, events, "{after}");
     }
-    assert_eq!(store.text("SELECT coalesce(hookfast.id_at(NULL)::text, 'null')").await, "null");
+    assert_eq!(store.text("SELECT coalesce(hookfast.event_id_at(NULL)::text, 'null')").await, "null");
 }

@@ -5,7 +5,7 @@ use hookfast::store::{Rescued, Role, SettleOutcome, Settled, release_unknown, wa
 use std::time::Duration;
 
 const EXPIRE: &str = "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'";
-const HELD: &str = "SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL";
+const HELD: &str = "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL";
 const LEASES: &str = "SELECT count(*) FROM hookfast_data.leases";
 
 impl Store {
@@ -74,7 +74,7 @@ async fn a_worker_that_goes_gives_back_what_it_holds_and_nothing_is_counted() {
     let again = store.claim_all(store.lease().await, 10).await;
     assert_eq!(again.iter().map(|claim| claim.attempt).collect::<Vec<_>>(), [2, 2, 2], "the fence has moved on");
     assert_eq!(store.settle(claims[0], SettleOutcome::Delivered).await, Settled::Stale);
-    let uncounted = "SELECT count(*) FROM hookfast_data.outbox WHERE lost = 0 AND tries_left = 3";
+    let uncounted = "SELECT count(*) FROM hookfast_data.outbox WHERE lost = 0 AND attempts_left = 3";
     assert_eq!((store.count(uncounted).await, store.count("SELECT count(*) FROM hookfast.attempts").await), (3, 0));
 }
 
@@ -98,7 +98,7 @@ async fn a_claim_that_races_the_end_of_its_worker_leaves_nothing_behind() {
 async fn a_delivery_without_its_event_is_rescued_with_its_neighbours() {
     let store = Store::new().await;
     store.fill("o", 2).await;
-    store.execute("INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) SELECT id, '00000000-0000-7000-8000-000000000000', 3 FROM hookfast_data.handlers").await;
+    store.execute("INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT id, '00000000-0000-7000-8000-000000000000', 3 FROM hookfast_data.handlers").await;
     assert_eq!(store.claim_all(store.lease().await, 10).await.len(), 3);
     store.execute(EXPIRE).await;
     assert_eq!(store.rescue().await, [Rescued { handler: store.handler, rescued: 3, dead: 0 }]);
@@ -124,7 +124,7 @@ async fn a_lease_that_cannot_be_rescued_does_not_keep_the_others_from_it() {
         .execute(&store.pool)
         .await
         .expect("changed");
-    sqlx::query("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) SELECT id, handler_id, event_id, 1, 0, 'lost' FROM hookfast_data.outbox WHERE id = $1")
+    sqlx::query("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 1, 0, 'lost' FROM hookfast_data.outbox WHERE id = $1")
         .bind(claim.delivery.0)
         .execute(&store.pool)
         .await
@@ -197,7 +197,7 @@ async fn what_is_hidden_behind_a_backlog_becomes_an_orphan_that_the_sweep_finds(
     let lease = store.lease().await;
     let claim = store.claim_all(lease, 1).await[0];
     // A transaction that committed lower ids late.
-    store.execute("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, tries_left) SELECT o.handler_id, -i, o.event_id, 3 FROM hookfast_data.outbox o, generate_series(1, 50000) i").await;
+    store.execute("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left) SELECT o.handler_id, -i, o.event_id, 3 FROM hookfast_data.outbox o, generate_series(1, 50000) i").await;
     assert_eq!(release_unknown(&store.pool, lease, store.handler, &[]).await.expect("looked"), 0);
     store.execute(EXPIRE).await;
     assert_eq!(store.rescue().await, []);
@@ -213,7 +213,7 @@ async fn an_orphan_that_cannot_be_taken_over_does_not_keep_the_sweep_from_the_ot
     let (bad, good) = (store.lease().await, store.lease().await);
     let claim = store.claim_all(bad, 1).await[0];
     store.claim_all(good, 1).await;
-    sqlx::query("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, reason) SELECT id, handler_id, event_id, 1, 0, 'lost' FROM hookfast_data.outbox WHERE id = $1")
+    sqlx::query("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 1, 0, 'lost' FROM hookfast_data.outbox WHERE id = $1")
         .bind(claim.delivery.0)
         .execute(&store.pool)
         .await

@@ -8,7 +8,7 @@ use hookfast::store::{Process, Role, discard_retired, register_handlers, unconfi
 const RETIRE: &str = "SELECT hookfast.retire_handler('shop', 'renamed', at_most => 100)";
 const RETIRED: &str = "SELECT count(*) FROM hookfast_data.handlers WHERE name = 'shop' AND retired_at IS NOT NULL";
 const PENDING: &str = "SELECT count(*) FROM hookfast_data.outbox";
-const LOGGED: &str = "SELECT string_agg(what || ' ' || (details->>'why'), ', ' ORDER BY id) FROM hookfast_data.operator_log WHERE details ? 'why'";
+const LOGGED: &str = "SELECT string_agg(action || ' ' || (details->>'why'), ', ' ORDER BY id) FROM hookfast_data.audit_log WHERE details ? 'why'";
 
 fn process() -> Process {
     Process {
@@ -27,18 +27,22 @@ async fn a_configuration_that_has_it_ends_the_retirement_whatever_its_version() 
     store.execute(RETIRE).await;
     assert_eq!(verdicts(&ingest.ingest(&[store.event("a", None)], Webhook).await), ["stored"]);
     assert_eq!(store.count(PENDING).await, 0);
-    let version = store.count("SELECT version::bigint FROM hookfast_data.registry").await;
+    let version = store.count("SELECT version::bigint FROM hookfast_data.subscription_version").await;
     for (config_version, retired) in [(6, 0), (6, 0)] {
         register_handlers(&store.pool, &[registration("shop", &["*"])], config_version).await.expect("registered");
         assert_eq!(store.count(RETIRED).await, retired);
     }
-    assert_eq!(store.count("SELECT version::bigint FROM hookfast_data.registry").await, version + 1, "once");
+    assert_eq!(
+        store.count("SELECT version::bigint FROM hookfast_data.subscription_version").await,
+        version + 1,
+        "once"
+    );
     assert_eq!(store.text(LOGGED).await, "handler.retired renamed, handler.unretired renamed");
     assert_eq!(verdicts(&ingest.ingest(&[store.event("b", None)], Webhook).await), ["stored"]);
     assert_eq!(store.count(PENDING).await, 1, "and it gets what comes from now on");
     let explained =
         "SELECT string_agg(x.verdict, ' ' ORDER BY e.event_id) FROM hookfast.events e, hookfast.explain(e.event_id) x";
-    assert_eq!(store.text(explained).await, "came later owed");
+    assert_eq!(store.text(explained).await, "subscribed later pending");
 }
 
 /// It has read that its handler is registered, and writes nothing.
@@ -92,7 +96,7 @@ async fn a_delivery_that_is_committed_just_after_it_is_shown_and_then_discarded(
     storing.commit().await.expect("committed");
     let state = "SELECT state FROM hookfast.deliveries";
     assert_eq!(store.text(state).await, "retired");
-    let explained = "SELECT x.says FROM hookfast.events e, hookfast.explain(e.event_id) x";
+    let explained = "SELECT x.message FROM hookfast.events e, hookfast.explain(e.event_id) x";
     assert!(store.text(explained).await.ends_with("so the delivery is not run; it will be discarded"));
     assert_eq!(discard_retired(&store.pool, 100).await.expect("discarded"), 1);
     assert_eq!(store.text(state).await, "discarded");

@@ -60,18 +60,18 @@ impl Limited {
         for role in [&reader, &operator] {
             self.ask(role, "SELECT count(*)::text FROM hookfast.deliveries").await.expect("it reads");
             assert_eq!(self.ask(role, views).await.expect("an answer"), "", "every view");
-            self.ask(role, "SELECT hookfast.id_at(now())::text").await.expect("it calls");
+            self.ask(role, "SELECT hookfast.event_id_at(now())::text").await.expect("it calls");
             let data =
                 self.ask(role, "SELECT count(*)::text FROM hookfast_data.events").await.expect_err("not its own");
             assert!(data.contains("permission denied"), "{data}");
         }
-        let pause = "SELECT hookfast.pause('nobody', 'why')::text";
+        let pause = "SELECT hookfast.pause_handler('nobody', 'why')::text";
         let refused = self.ask(&reader, pause).await.expect_err("it only reads");
         assert!(refused.contains("permission denied for function pause"), "{refused}");
         let called = self.ask(&operator, pause).await.expect_err("no such handler");
         assert!(called.contains("no handler is named nobody"), "{called}");
         let event = "INSERT INTO hookfast_data.sources (name, kind, secret_fields) VALUES ('masked', 'airalo', '{matching_id}'); \
-            INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
+            INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
             SELECT hookfast_data.new_event_id(), s.id, 1, 'x', 'webhook', 'k', '{}', '{\"matching_id\": \"secret\", \"n\": 1}' \
             FROM hookfast_data.sources s WHERE s.name = 'masked'";
         self.admin.execute(event).await.expect("an event");
@@ -80,7 +80,7 @@ impl Limited {
         assert_eq!(shown, r#"{"n": 1, "matching_id": "***"}"#);
         let shown = self.ask(&operator, payload).await.expect("it reads");
         assert!(shown.contains("secret"), "{shown}");
-        let unmasked = "SELECT hookfast_data.unmasked(current_user)::text";
+        let unmasked = "SELECT hookfast_data.can_see_secrets(current_user)::text";
         self.admin.execute("GRANT USAGE ON SCHEMA hookfast_data TO PUBLIC").await.expect("to ask");
         assert_eq!(self.ask(&reader, unmasked).await.as_deref(), Ok("false"));
         assert_eq!(self.ask(&operator, unmasked).await.as_deref(), Ok("true"), "the database knows its name");
@@ -135,8 +135,8 @@ async fn a_role_that_is_replaced_loses_its_rights() {
     let names = RoleNames { reader: role(&reader), operator: role(&other) };
     ensure_roles(&limited.of, &names).await.expect("granted");
     ensure_roles(&limited.of, &RoleNames::default()).await.expect("nothing to change");
-    let pause = "SELECT hookfast.pause('nobody', 'why')::text";
-    for query in [pause, "SELECT count(*)::text FROM hookfast.deliveries", "SELECT hookfast.id_at(now())::text"] {
+    let pause = "SELECT hookfast.pause_handler('nobody', 'why')::text";
+    for query in [pause, "SELECT count(*)::text FROM hookfast.deliveries", "SELECT hookfast.event_id_at(now())::text"] {
         let refused = limited.ask(&operator, query).await.expect_err("it has no rights any more");
         assert!(refused.contains("permission denied"), "{refused}");
     }
@@ -148,8 +148,8 @@ async fn a_role_that_is_replaced_loses_its_rights() {
     let refused = limited.ask(&other, pause).await.expect_err("it only reads");
     assert!(refused.contains("permission denied for function pause"), "{refused}");
     limited.ask(&other, "SELECT count(*)::text FROM hookfast.deliveries").await.expect("it reads");
-    let logged = "SELECT string_agg(subject || ' ' || (details->>'former'), ', ' ORDER BY id) \
-        FROM hookfast_data.operator_log WHERE what = 'role.changed'";
+    let logged = "SELECT string_agg(target || ' ' || (details->>'former'), ', ' ORDER BY id) \
+        FROM hookfast_data.audit_log WHERE action = 'role.changed'";
     let logged: String = sqlx::query_scalar(logged).fetch_one(&mut limited.admin).await.expect("lines");
     assert_eq!(logged, format!("operator_role {operator}, reader_role {reader}, operator_role {other}"));
     let gone = format!("DROP OWNED BY \"{other}\"; DROP ROLE \"{other}\"");

@@ -18,7 +18,7 @@ async fn only_the_claim_that_holds_a_delivery_settles_it() {
     ] {
         assert_eq!(store.settle(stale, SettleOutcome::Delivered).await, Settled::Stale);
     }
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await, 1);
+    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await, 1);
     assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Done);
     assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Stale, "once");
     assert_eq!(store.text("SELECT string_agg(state, ',') FROM hookfast.deliveries").await, "delivered");
@@ -29,7 +29,7 @@ async fn each_outcome_leaves_the_delivery_as_it_says() {
     let store = Store::new().await;
     store.fill("o", 1).await;
     let lease = store.lease().await;
-    let state = "SELECT concat_ws(' ', attempt, tries_left, locked_by IS NULL, due_at <= clock_timestamp()) FROM hookfast_data.outbox";
+    let state = "SELECT concat_ws(' ', attempt_number, attempts_left, lease_id IS NULL, due_at <= clock_timestamp()) FROM hookfast_data.outbox";
     let step = async |outcome, expected: &str| {
         let claim = store.claim_all(lease, 10).await[0];
         assert_eq!(store.settle(claim, outcome).await, Settled::Done);
@@ -45,9 +45,9 @@ async fn each_outcome_leaves_the_delivery_as_it_says() {
     assert_eq!(store.settle(last, SettleOutcome::Retry(Duration::ZERO)).await, Settled::Dead, "that was its last try");
     assert_eq!(
         store.text("SELECT concat_ws(' ', reason, attempts, last_error) FROM hookfast.dead_letters").await,
-        "tries_used 5 why"
+        "attempts_exhausted 5 why"
     );
-    let history = "SELECT string_agg(attempt || outcome, ' ' ORDER BY attempt) FROM hookfast.attempts";
+    let history = "SELECT string_agg(attempt_number || outcome, ' ' ORDER BY attempt_number) FROM hookfast.attempts";
     assert_eq!(store.text(history).await, "2retry 3retry 4retry 5dead", "a release leaves no attempt");
 }
 
@@ -58,7 +58,7 @@ async fn a_row_that_an_operator_changes_meanwhile_is_settled_all_the_same() {
     let lease = store.lease().await;
     let claims = store.claim_all(lease, 10).await;
     let mut operator = store.pool.begin().await.expect("a transaction");
-    sqlx::query("UPDATE hookfast_data.outbox SET tries_left = 9 WHERE id = $1")
+    sqlx::query("UPDATE hookfast_data.outbox SET attempts_left = 9 WHERE id = $1")
         .bind(claims[1].delivery.0)
         .execute(&mut *operator)
         .await
@@ -74,7 +74,7 @@ async fn a_row_that_an_operator_changes_meanwhile_is_settled_all_the_same() {
     operator.commit().await.expect("committed");
     assert_eq!(settling.await.expect("settled"), [Settled::Done; 3]);
     assert_eq!(
-        store.count("SELECT tries_left::bigint FROM hookfast_data.outbox ORDER BY tries_left DESC LIMIT 1").await,
+        store.count("SELECT attempts_left::bigint FROM hookfast_data.outbox ORDER BY attempts_left DESC LIMIT 1").await,
         8,
         "the operator's budget counts"
     );
@@ -99,7 +99,7 @@ async fn a_lease_that_expired_cannot_claim_and_what_it_held_comes_back_as_lost()
     }
     assert_eq!(store.text("SELECT concat_ws(' ', reason, attempts) FROM hookfast.dead_letters").await, "lost 5");
     assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'").await, 5);
-    assert_eq!(store.count("SELECT tries_left::bigint FROM hookfast_data.outbox").await, 3, "a loss is no try");
+    assert_eq!(store.count("SELECT attempts_left::bigint FROM hookfast_data.outbox").await, 3, "a loss is no try");
     assert_eq!(store.count("SELECT count(*) FROM hookfast_data.leases").await, 0);
 }
 
@@ -132,7 +132,7 @@ async fn a_claim_that_races_the_rescue_of_its_lease_leaves_nothing_behind() {
     );
     claiming.commit().await.expect("committed");
     assert_eq!(rescue_expired(&store.pool).await.expect("a rescue")[0].rescued, 3);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE locked_by IS NOT NULL").await, 0);
+    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await, 0);
 }
 
 #[tokio::test]

@@ -16,13 +16,13 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
         .execute(
             "INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
                 SELECT id, sha256('x'), 'wrong_signature', '{}', '' FROM hookfast_data.sources WHERE name = 'airalo'; \
-             SELECT hookfast.release(1, 'genuine'); SELECT hookfast.replay_all('shop', at_most => 100); \
+             SELECT hookfast.approve_quarantined(1, 'genuine'); SELECT hookfast.replay_all('shop', at_most => 100); \
              SELECT hookfast.pause_replay(1); SELECT hookfast.retry(1, why => 'repaired')",
         )
         .await;
-    let told = "SELECT string_agg(what, ', ' ORDER BY at) FROM hookfast.timeline('o-000000')";
+    let told = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('o-000000')";
     assert_eq!(store.text(told).await, "received, dead, delivery.retried, owed");
-    let told = "SELECT string_agg(what, ', ' ORDER BY at) FROM hookfast.timeline('o-000001')";
+    let told = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('o-000001')";
     assert_eq!(store.text(told).await, "received, owed");
 }
 
@@ -31,13 +31,13 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
 async fn that_a_news_was_lost_is_no_news() {
     let store = Store::new().await;
     store.fill("o", 1).await;
-    store.execute("SELECT hookfast_data.raise_news('hookfast.conflict', 'one', '{}')").await;
-    let lost = "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, lease_id) \
+    store.execute("SELECT hookfast_data.raise_alert('hookfast.conflict', 'one', '{}')").await;
+    let lost = "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id) \
         SELECT e.id, 1, 1, h.id, 'lost', 5 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.origin";
-    let told = "SELECT count(*) FROM hookfast.news WHERE type = 'hookfast.lease.lost'";
+    let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'";
     for (origin, news) in [("= 'hookfast'", 0), ("= 'webhook'", 1)] {
         sqlx::query(sqlx::AssertSqlSafe(format!("{lost} {origin}"))).execute(&store.pool).await.expect("lost");
-        store.execute("SELECT hookfast_data.watch()").await;
+        store.execute("SELECT hookfast_data.evaluate_alerts()").await;
         assert_eq!(store.count(told).await, news, "{origin}");
     }
 }
@@ -46,7 +46,7 @@ async fn that_a_news_was_lost_is_no_news() {
 #[tokio::test]
 async fn a_long_key_of_a_news_is_told_once_whatever_its_letters_are() {
     let store = Store::new().await;
-    let raise = "SELECT count(hookfast_data.raise_news('hookfast.conflict', repeat('\u{1f980}', 200) || n, '{}')) FROM generate_series(1, 2) n";
+    let raise = "SELECT count(hookfast_data.raise_alert('hookfast.conflict', repeat('\u{1f980}', 200) || n, '{}')) FROM generate_series(1, 2) n";
     assert_eq!(store.count(raise).await, 2);
     assert_eq!(store.count(raise).await, 0, "each is known");
 }

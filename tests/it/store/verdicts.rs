@@ -114,7 +114,7 @@ async fn subscriptions_are_by_pattern_and_source() {
     store.execute(
         "DELETE FROM hookfast_data.handlers; \
          INSERT INTO hookfast_data.sources (name, kind) VALUES ('other', 'airalo'); \
-         INSERT INTO hookfast_data.handlers (name, kind, types, sources, tries, registered_version) VALUES \
+         INSERT INTO hookfast_data.handlers (name, kind, types, sources, max_attempts, registered_version) VALUES \
             ('exact', 'rust', '{airalo.order.completed}', NULL, 3, 1), ('prefix', 'rust', '{x.*,airalo.order.*}', NULL, 3, 1), \
             ('itself', 'rust', '{airalo.order.completed.*}', NULL, 3, 1), ('underscore', 'rust', '{airalo_order.*}', NULL, 3, 1), \
             ('mine', 'rust', '{*}', '{airalo}', 3, 1), ('theirs', 'rust', '{*}', '{other}', 3, 1)",
@@ -134,7 +134,7 @@ async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
         .execute(
             "DELETE FROM hookfast_data.handlers; \
              INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks'); \
-             INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES \
+             INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES \
                 ('projection', 'airalo', '{airalo.*}', 3, 1), ('shop', 'http', '{airalo.*}', 3, 1)",
         )
         .await;
@@ -144,6 +144,6 @@ async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
     assert_eq!(verdicts(&ingest.ingest(&[store.event("k", None), forged], Webhook).await), ["stored", "stored"]);
     let deliveries = "SELECT string_agg(e.source || ' ' || d.handler, ', ' ORDER BY e.source, d.handler) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
     assert_eq!(store.text(deliveries).await, "acme shop, airalo projection, airalo shop");
-    let explained = "SELECT x.verdict || ': ' || x.says FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE e.source = 'acme' AND x.handler = 'projection'";
+    let explained = "SELECT x.verdict || ': ' || x.message FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE e.source = 'acme' AND x.handler = 'projection'";
     assert_eq!(store.text(explained).await, "not subscribed: it takes airalo.* of sources of kind airalo");
 }

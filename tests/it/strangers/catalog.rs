@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use std::{fs, path::Path};
 
 /// What readers may call beside what the views call.
-const READERS_CALL: &str = "'{hookfast.id_at,hookfast.find,hookfast.timeline,hookfast.explain,hookfast.status,\
+const READERS_CALL: &str = "'{hookfast.event_id_at,hookfast.find,hookfast.timeline,hookfast.explain,hookfast.status,\
     hookfast.retention_preview}'::text[]";
 
 /// All functions of ours, and what each lacks. A body that was parsed when it was created looks up no name any more;
@@ -55,7 +55,7 @@ async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() 
     };
     assert_eq!(names(&mut connection, &creating("NOT")).await, [""; 0]);
     let found = names(&mut connection, &creating("")).await;
-    assert_eq!(found, ["hookfast_data.copy_day", "hookfast_data.make_partition"], "it does look");
+    assert_eq!(found, ["hookfast_data.copy_retained_rows", "hookfast_data.create_partition"], "it does look");
 }
 
 /// A body that is text is parsed in the caller's session, where a backslash in a string may mean something else.
@@ -83,7 +83,7 @@ async fn no_function_that_readers_reach_prints_its_plans() {
         @> '{debug_print_parse=off,debug_print_rewritten=off,debug_print_plan=off}' ORDER BY 1";
     assert_eq!(names(&mut connection, printing).await, [""; 0]);
     let reached = names(&mut connection, "SELECT o.name FROM ours o JOIN reached USING (oid)").await;
-    for name in ["as_jsonb", "masked", "without_fields", "shown_key", "found", "body_matches"] {
+    for name in ["as_jsonb", "redact_payload", "redact_fields", "visible_key", "find_events", "body_matches"] {
         assert!(reached.contains(&format!("hookfast_data.{name}")), "{name} is not in {reached:?}");
     }
     connection.execute("ALTER FUNCTION hookfast_data.body_matches RESET debug_print_plan").await.expect("altered");

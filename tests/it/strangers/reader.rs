@@ -13,26 +13,26 @@ const ENCODED: &str = "SECRET%2FMATCHING%24ID-42";
 /// The secret in everything that a payload is copied to.
 const WORLD: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, secret_fields, search_fields) VALUES ('own', 'sql', '{matching_id,pin}', '{order,matching_id,pin}');
-INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version, ordered_by) VALUES
+INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, ordered_by) VALUES
     ('shop', 'http', '{*}', 3, 0, '{matching_id}'), ('pin', 'pull', '{*}', 3, 0, '{pin}');
 SELECT hookfast.enqueue('own', 'own.paid', p, 'key:SECRET/MATCHING$ID-42'), hookfast.enqueue('own', 'own.paid', p || '{"n": 1}', 'key:SECRET/MATCHING$ID-42'),
     hookfast.enqueue('own', 'own.paid', p, 'key:47110815')
 FROM (SELECT jsonb_build_object('order', 'o-1', 'pin', 47110815, 'number', 47110815, 'matching_id', 'SECRET/MATCHING$ID-42',
     'note', 'scan SECRET/MATCHING$ID-42 or type 47110815', 'url', 'https://esim.example/?carddata=SECRET%2FMATCHING%24ID-42',
     'twice', 'https://esim.example/?to=%2F%3Fcarddata%3DSECRET%252fMATCHING%2524ID-42') AS p) x;
-SELECT hookfast_data.sequence(h.id, 100) FROM hookfast_data.handlers h;
-INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome, error)
+SELECT hookfast_data.assign_ordering_keys(h.id, 100) FROM hookfast_data.handlers h;
+INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error)
     SELECT o.event_id, o.id, 1, o.handler_id, 'retry', 'refused SECRET/MATCHING$ID-42' FROM hookfast_data.outbox o;
 WITH dead AS (DELETE FROM hookfast_data.outbox o USING hookfast_data.handlers h WHERE h.id = o.handler_id AND h.name = 'shop'
     AND o.id = (SELECT min(x.id) FROM hookfast_data.outbox x WHERE x.handler_id = h.id) RETURNING o.*)
-INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt, lost, ordering_key, reason, last_error)
+INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error)
     SELECT d.id, d.handler_id, d.event_id, 1, 0, d.ordering_key, 'refused', 'refused SECRET/MATCHING$ID-42' FROM dead d;
-SELECT hookfast_data.announce_dead(10);
+SELECT hookfast_data.alert_dead_letters(10);
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body)
     SELECT s.id, sha256('x'), 'wrong_signature', '{"x": "SECRET/MATCHING$ID-42"}', 'SECRET/MATCHING$ID-42' FROM hookfast_data.sources s WHERE s.name = 'own';
 SELECT hookfast.replay_all('shop', payload => '$.matching_id == "SECRET/MATCHING$ID-42"', why => 'asked about SECRET/MATCHING$ID-42', at_most => 10);
-SELECT hookfast.hold(min(e.id::text)::uuid, 'a dispute about SECRET/MATCHING$ID-42') FROM hookfast_data.events e;
-SELECT hookfast.pause('shop', 'SECRET/MATCHING$ID-42');
+SELECT hookfast.hold_event(min(e.id::text)::uuid, 'a dispute about SECRET/MATCHING$ID-42') FROM hookfast_data.events e;
+SELECT hookfast.pause_handler('shop', 'SECRET/MATCHING$ID-42');
 "#;
 
 /// A reader, and what the server has logged before it came.
@@ -118,10 +118,10 @@ async fn no_view_and_no_function_shows_a_reader_a_secret() {
         "deliveries: ",
         "attempts: ",
         "conflicts: ",
-        "news: ",
+        "alerts: ",
         "quarantine: ",
         "replays: ",
-        "holds: ",
+        "retention_holds: ",
     ] {
         assert!(seen.iter().any(|line| line.starts_with(part)), "nothing of {part}in {seen:?}");
     }
@@ -195,7 +195,7 @@ async fn a_plan_that_a_reader_has_printed_holds_no_secret() {
     let logged = reader.logged().await;
     assert!(logged.contains("PLANNEDSTMT"), "plans are printed");
     assert!(!logged.contains(SECRET), "a plan holds the secret");
-    reader.admin.execute("ALTER FUNCTION hookfast_data.masked RESET debug_print_plan").await.expect("altered");
+    reader.admin.execute("ALTER FUNCTION hookfast_data.redact_payload RESET debug_print_plan").await.expect("altered");
     reader.admin.execute("ALTER FUNCTION hookfast_data.secret_values RESET debug_print_plan").await.expect("altered");
     reader.admin.execute("ALTER FUNCTION hookfast_data.payload_error RESET debug_print_plan").await.expect("altered");
     reader.everything().await;

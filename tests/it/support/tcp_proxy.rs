@@ -27,7 +27,7 @@ pub(crate) type Broken = oneshot::Receiver<()>;
 enum Line {
     Open,
     Stalled,
-    Cut,
+    Truncated,
 }
 
 struct Shared {
@@ -95,7 +95,7 @@ impl TcpProxy {
 
     /// Resets all connections, and each new one at once.
     pub(crate) fn cut(&self) {
-        self.shared.line.send_replace(Line::Cut);
+        self.shared.line.send_replace(Line::Truncated);
     }
 
     /// Keeps the connections and carries nothing, in either direction.
@@ -157,7 +157,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 /// Carries one connection to its end.
 async fn carry(mut client: TcpStream, number: u64, shared: &Shared) {
     let mut line = shared.line.subscribe();
-    let is_cut = async { line.wait_for(|line| *line == Line::Cut).await.is_err() };
+    let is_cut = async { line.wait_for(|line| *line == Line::Truncated).await.is_err() };
     let mut broken = None;
     let carrying = async {
         let Ok(mut server) = TcpStream::connect(shared.server).await else { return };

@@ -26,6 +26,6 @@ async fn an_upgrade_under_load_loses_no_webhook_and_the_release_before_runs_on()
     let again = Server::serve(&url, &config, &[]);
     again.ready().await;
     Sending::start(vec![again.ingress().await], ORDERS..ORDERS + 10, 1).finish().await;
-    wait_until("what came later", async || sink.counts().len() == ORDERS as usize + 10).await;
+    wait_until("what subscribed later", async || sink.counts().len() == ORDERS as usize + 10).await;
     assert_eq!(database.comment().await, "of the later release", "the release before did not take it back");
 }

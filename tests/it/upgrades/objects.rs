@@ -60,10 +60,10 @@ async fn of_two_builds_of_one_version_the_later_wins_once() {
 #[tokio::test]
 async fn an_object_that_was_dropped_is_created_again() {
     let mut database = Upgraded::new().await;
-    database.execute("DROP VIEW hookfast.holds; DROP FUNCTION hookfast.retention_preview").await;
+    database.execute("DROP VIEW hookfast.retention_holds; DROP FUNCTION hookfast.retention_preview").await;
     assert!(matches!(check_schema(&database.of).await, Err(MigrateError::Pending)));
     assert_eq!(database.migrate(&Schema::of_this_program()).await.expect("mended"), replaced(2));
-    database.execute("SELECT FROM hookfast.holds; SELECT FROM hookfast.retention_preview()").await;
+    database.execute("SELECT FROM hookfast.retention_holds; SELECT FROM hookfast.retention_preview()").await;
 }
 
 /// A view of somebody else on top of ours survives what we append, and what cannot be appended changes nothing at all.

@@ -11,20 +11,20 @@ const BASELINE: i64 = 12;
 /// So many rows wherever an upgrade finds some.
 const ROWS: &str = "\
     INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'); \
-    INSERT INTO hookfast_data.handlers (name, kind, types, tries, registered_version) VALUES ('shop', 'http', '{*}', 3, 1); \
-    INSERT INTO hookfast_data.events (id, source_id, registry_version, type, origin, idempotency_key, headers, body) \
-        SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.id_at(clock_timestamp())::text, 14) FROM 1)::uuid, \
+    INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'http', '{*}', 3, 1); \
+    INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
+        SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.event_id_at(clock_timestamp())::text, 14) FROM 1)::uuid, \
             1, 1, 'x', 'webhook', 'key-' || n, '{}', '{}' FROM generate_series(1, 100) n; \
     INSERT INTO hookfast_data.idempotency_keys SELECT 1, idempotency_key, id FROM hookfast_data.events; \
-    INSERT INTO hookfast_data.outbox (handler_id, event_id, tries_left) SELECT 1, id, 3 FROM hookfast_data.events; \
-    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt, handler_id, outcome) \
+    INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT 1, id, 3 FROM hookfast_data.events; \
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) \
         SELECT id, 1, 1, 1, 'delivered' FROM hookfast_data.events; \
     INSERT INTO hookfast_data.dead_letters SELECT row_number() OVER (), 1, id, 1, 0, NULL, 'refused' FROM hookfast_data.events; \
-    INSERT INTO hookfast_data.leases (kind, holder, handlers, expires_at) VALUES ('worker', 'host:1', '{1}', now()); \
+    INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) VALUES ('worker', 'host:1', '{1}', now()); \
     INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
         SELECT 1, sha256(n::text::bytea), 'x', '{}', '' FROM generate_series(1, 100) n; \
     INSERT INTO hookfast_data.rollups SELECT now(), 'x' || n, 'y', 1 FROM generate_series(1, 100) n; \
-    INSERT INTO hookfast_data.operator_log (what, subject) SELECT 'x', 'y' FROM generate_series(1, 100); \
+    INSERT INTO hookfast_data.audit_log (action, target) SELECT 'x', 'y' FROM generate_series(1, 100); \
     ANALYZE";
 
 /// What is there before, in tables of the session's own.

@@ -15,13 +15,13 @@ const OTHER: &str = "UPDATE hookfast_data.migrations SET checksum = 'another' WH
 #[tokio::test]
 async fn it_is_refused_with_what_to_do_and_nothing_is_changed() {
     let mut database = Upgraded::new().await;
-    database.execute("DROP VIEW hookfast.holds").await;
+    database.execute("DROP VIEW hookfast.retention_holds").await;
     database.execute(OTHER).await;
     let refused = database.migrate(&Schema::of_this_program()).await.expect_err("another baseline");
     assert!(matches!(refused, MigrateError::Unreleased { version: 3 }), "{refused}");
     assert!(refused.to_string().contains("DROP SCHEMA hookfast, hookfast_data CASCADE"), "{refused}");
     assert!(matches!(check_schema(&database.of).await, Err(MigrateError::Unreleased { .. })));
-    assert_eq!(database.text("SELECT (to_regclass('hookfast.holds') IS NULL)::text").await, "true");
+    assert_eq!(database.text("SELECT (to_regclass('hookfast.retention_holds') IS NULL)::text").await, "true");
     database.execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE").await;
     database.migrate(&Schema::of_this_program()).await.expect("what it says to do helps");
 }

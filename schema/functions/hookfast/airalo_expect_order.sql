@@ -1,0 +1,30 @@
+CREATE OR REPLACE FUNCTION hookfast.airalo_expect_order(
+    request_id text, description text, expected_within interval DEFAULT '30 minutes', source text DEFAULT NULL)
+    RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    of_source smallint := hookfast_data.airalo_source(airalo_expect_order.source);
+    row_id bigint;
+BEGIN
+    IF coalesce(airalo_expect_order.request_id, '') = '' OR length(airalo_expect_order.request_id) > 200
+        OR coalesce(airalo_expect_order.description, '') = '' OR length(airalo_expect_order.description) > 200
+        OR airalo_expect_order.expected_within IS NULL OR airalo_expect_order.expected_within <= interval '0'
+    THEN
+        RAISE 'it takes a request_id and a description of at most 200 characters each, and a time; nothing was changed'
+            USING ERRCODE = '22023',
+                HINT = 'request_id is what POST /v2/orders-async was answered with, description what the order was '
+                'given: a number of yours.';
+    END IF;
+    INSERT INTO hookfast_data.airalo_expected AS e (source_id, request_id, description, expected_by, check_at)
+    VALUES (of_source, airalo_expect_order.request_id, airalo_expect_order.description,
+        now() + airalo_expect_order.expected_within,
+        now() + airalo_expect_order.expected_within)
+    ON CONFLICT (source_id, request_id) DO UPDATE SET description = excluded.description RETURNING e.id INTO row_id;
+    RETURN hookfast_data.airalo_state(row_id);
+END $$;
+COMMENT ON FUNCTION hookfast.airalo_expect_order IS
+    'Waits for the result of an asynchronous order, in the transaction that writes it down; answers with '
+    'completed or failed where it has come already, else expected. Overdue, it is looked for in Airalo''s list '
+    'of orders by its description, and told as airalo.order.overdue';
+REVOKE ALL ON FUNCTION hookfast.airalo_expect_order FROM PUBLIC;

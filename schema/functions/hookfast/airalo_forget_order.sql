@@ -1,0 +1,24 @@
+CREATE OR REPLACE FUNCTION hookfast.airalo_forget_order(description text, why text,
+    source text DEFAULT NULL) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_source smallint := hookfast_data.airalo_source(airalo_forget_order.source);
+    forgotten bigint;
+BEGIN
+    PERFORM hookfast_data.require_reason(airalo_forget_order.why);
+    DELETE FROM hookfast_data.airalo_expected e
+        WHERE e.source_id = of_source AND e.description = airalo_forget_order.description
+        AND hookfast_data.airalo_state(e.id) IN ('expected', 'unknown');
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    IF forgotten = 0 THEN
+        RAISE 'no order with the description % is waited for; nothing was changed', airalo_forget_order.description
+            USING ERRCODE = 'HF004', HINT = 'hookfast.airalo_orders has those that are expected, overdue or unknown.';
+    END IF;
+    PERFORM hookfast_data.log('airalo.order.forgotten', airalo_forget_order.description,
+        jsonb_build_object('count', forgotten, 'why', airalo_forget_order.why));
+    RETURN forgotten;
+END $$;
+COMMENT ON FUNCTION hookfast.airalo_forget_order IS
+    'Waits no more for the results of orders with that description: somebody knows that none will come. Answers '
+    'with how many';
+REVOKE ALL ON FUNCTION hookfast.airalo_forget_order FROM PUBLIC;

@@ -1,0 +1,28 @@
+CREATE OR REPLACE FUNCTION hookfast.approve_quarantined(quarantine_id bigint, why text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF coalesce(approve_quarantined.why, '') = '' THEN
+        RAISE 'an approval has to say why: it takes an unverified request for genuine; nothing was changed'
+            USING ERRCODE = '22023';
+    END IF;
+    PERFORM FROM hookfast_data.quarantine q WHERE q.id = approve_quarantined.quarantine_id
+        AND q.whole_bytes IS NOT NULL FOR UPDATE;
+    IF FOUND THEN
+        RAISE 'of quarantined request % only the beginning was kept; nothing was changed',
+            approve_quarantined.quarantine_id
+            USING ERRCODE = 'HF006', HINT = 'It was answered 401: have the sender send it again.';
+    END IF;
+    UPDATE hookfast_data.quarantine q SET requested_action = 'approve', requested_by = session_user, last_result = NULL
+        WHERE q.id = approve_quarantined.quarantine_id;
+    IF NOT FOUND THEN
+        RAISE 'no quarantined request has the id %; nothing was changed', approve_quarantined.quarantine_id
+            USING ERRCODE = 'HF004', HINT = 'They are in hookfast.quarantine.';
+    END IF;
+    PERFORM hookfast_data.notify('hookfast_quarantine', '');
+    PERFORM hookfast_data.log('quarantine.release', approve_quarantined.quarantine_id::text,
+        jsonb_build_object('why', approve_quarantined.why));
+END $$;
+COMMENT ON FUNCTION hookfast.approve_quarantined IS
+    'Takes a quarantined request for genuine on your word, without verifying it: it becomes an event, verified '
+    'by operator:NAME';
+REVOKE ALL ON FUNCTION hookfast.approve_quarantined FROM PUBLIC;

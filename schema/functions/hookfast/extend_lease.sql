@@ -1,0 +1,23 @@
+CREATE OR REPLACE FUNCTION hookfast.extend_lease(lease_id bigint,
+    lease interval DEFAULT '60 seconds') RETURNS timestamptz
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    until timestamptz;
+BEGIN
+    IF extend_lease.lease IS NULL OR extend_lease.lease < interval '1 second' OR extend_lease.lease > interval '1 day'
+        THEN
+        RAISE 'a lease lasts 1 second to 1 day, not %; nothing was changed', extend_lease.lease USING ERRCODE = '22023';
+    END IF;
+    UPDATE hookfast_data.leases l SET expires_at = clock_timestamp() + extend_lease.lease
+    WHERE l.id = extend_lease.lease_id AND l.kind = 'pull' RETURNING l.expires_at INTO until;
+    IF NOT FOUND THEN
+        RAISE 'lease % is gone; what was held under it is another''s, or free', extend_lease.lease_id
+            USING ERRCODE = 'HF002', HINT = 'Stop the work, roll back, and claim again.';
+    END IF;
+    RETURN until;
+END $$;
+COMMENT ON FUNCTION hookfast.extend_lease IS
+    'Prolongs a lease from now on, also one that has expired and that nobody has taken over. Raises HF002 where '
+    'it is gone';
+REVOKE ALL ON FUNCTION hookfast.extend_lease FROM PUBLIC;

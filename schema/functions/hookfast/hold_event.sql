@@ -1,0 +1,15 @@
+CREATE OR REPLACE FUNCTION hookfast.hold_event(event_id uuid, why text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM hookfast_data.require_reason(hold_event.why), hookfast_data.lock_history_shared();
+    PERFORM FROM hookfast_data.events e WHERE e.id = hold_event.event_id;
+    IF NOT FOUND THEN
+        RAISE 'no event has the id %; nothing was changed', hold_event.event_id
+            USING ERRCODE = 'HF004', HINT = 'hookfast.find looks by key, order, ICCID.';
+    END IF;
+    INSERT INTO hookfast_data.retention_holds (event_id, why) VALUES (hold_event.event_id, hold_event.why)
+        ON CONFLICT DO NOTHING;
+    PERFORM hookfast_data.log('event.held', hold_event.event_id::text, jsonb_build_object('why', hold_event.why));
+END $$;
+COMMENT ON FUNCTION hookfast.hold_event IS 'Keeps an event and its history from leaving by retention';
+REVOKE ALL ON FUNCTION hookfast.hold_event FROM PUBLIC;

@@ -1,0 +1,17 @@
+CREATE OR REPLACE FUNCTION hookfast.pause_all_handlers(why text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    handler text;
+    paused bigint := 0;
+BEGIN
+    PERFORM hookfast_data.require_reason(pause_all_handlers.why);
+    FOR handler IN SELECT h.name FROM hookfast_data.handlers h
+        WHERE h.paused_at IS NULL AND h.retired_at IS NULL ORDER BY h.name LOOP
+        PERFORM hookfast.pause_handler(handler, pause_all_handlers.why);
+        paused := paused + 1;
+    END LOOP;
+    RETURN paused;
+END $$;
+COMMENT ON FUNCTION hookfast.pause_all_handlers IS
+    'Stops dispatch to every handler; intake goes on. Answers with how many it paused';
+REVOKE ALL ON FUNCTION hookfast.pause_all_handlers FROM PUBLIC;

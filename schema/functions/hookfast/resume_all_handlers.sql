@@ -1,0 +1,14 @@
+CREATE OR REPLACE FUNCTION hookfast.resume_all_handlers() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    handler text;
+    resumed bigint := 0;
+BEGIN
+    FOR handler IN SELECT h.name FROM hookfast_data.handlers h WHERE h.paused_at IS NOT NULL ORDER BY h.name LOOP
+        PERFORM hookfast.resume_handler(handler);
+        resumed := resumed + 1;
+    END LOOP;
+    RETURN resumed;
+END $$;
+COMMENT ON FUNCTION hookfast.resume_all_handlers IS 'Lets every paused handler go on. Answers with how many it resumed';
+REVOKE ALL ON FUNCTION hookfast.resume_all_handlers FROM PUBLIC;

@@ -1,0 +1,38 @@
+-- Before the order is sent, in a transaction of its own: should this process end before the answer, it is unknown.
+CREATE OR REPLACE FUNCTION hookfast_data.airalo_record_sending(source text, description text, expected_within interval,
+    again boolean) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_source smallint := hookfast_data.airalo_source(airalo_record_sending.source);
+    row_id bigint;
+BEGIN
+    -- Of two at once the second waits here, and then sees the first one's row.
+    PERFORM hookfast_data.airalo_lock(
+        ARRAY[hookfast_data.airalo_lock_name(of_source, 'description', airalo_record_sending.description)]);
+    IF NOT airalo_record_sending.again AND (
+        EXISTS (SELECT FROM hookfast_data.airalo_expected e
+            WHERE e.source_id = of_source AND e.description = airalo_record_sending.description)
+        OR EXISTS (SELECT FROM hookfast_data.airalo_orders o
+            WHERE o.source_id = of_source AND o.description = airalo_record_sending.description))
+    THEN
+        RETURN NULL;
+    END IF;
+    PERFORM FROM hookfast_data.airalo_expected e WHERE e.source_id = of_source
+        AND e.description = airalo_record_sending.description AND e.request_id IS NULL;
+    IF FOUND THEN
+        RAISE 'an order with the description % is unknown still: Airalo may have taken it',
+            airalo_record_sending.description
+            USING ERRCODE = 'HF006',
+                HINT =
+                    'Wait until it is found, or hookfast.airalo_forget_order it once you know that it was not taken.';
+    END IF;
+    INSERT INTO hookfast_data.airalo_expected (source_id, description, expected_by, unknown_why, check_at)
+    VALUES (of_source, airalo_record_sending.description, now() + airalo_record_sending.expected_within,
+        'the order was sent, and its answer has not come', now() + airalo_record_sending.expected_within)
+    RETURNING id INTO row_id;
+    RETURN row_id;
+END $$;
+COMMENT ON FUNCTION hookfast_data.airalo_record_sending IS
+    'Writes down an order that is about to be sent; null, and nothing is written, where its description was used '
+    'before and it is not ordered again';
+REVOKE ALL ON FUNCTION hookfast_data.airalo_record_sending FROM PUBLIC;

@@ -1,0 +1,42 @@
+-- Ends deliveries, dead or owed and not running, without running them. The history keeps them as discarded.
+CREATE OR REPLACE FUNCTION hookfast_data.discard_deliveries(deliveries bigint[], why text) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ended bigint;
+    handlers smallint[];
+    keys text[];
+    ordered record;
+BEGIN
+    WITH dead AS (
+        DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id
+        RETURNING d.handler_id, d.delivery_id AS id, d.event_id, d.attempt_number, d.ordering_key
+    ),
+    owed AS (
+        DELETE FROM hookfast_data.outbox o USING (
+            SELECT x.handler_id, x.id FROM unnest(deliveries) AS t (id) CROSS JOIN hookfast_data.handlers h
+            CROSS JOIN LATERAL (SELECT y.handler_id, y.id FROM hookfast_data.outbox y
+                WHERE y.handler_id = h.id AND y.id = t.id AND y.lease_id IS NULL FOR UPDATE SKIP LOCKED) x
+        ) l WHERE o.handler_id = l.handler_id AND o.id = l.id
+        RETURNING o.handler_id, o.id, o.event_id, o.attempt_number, o.ordering_key
+    ),
+    gone AS (SELECT * FROM dead UNION ALL SELECT * FROM owed),
+    tried AS (
+        INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error)
+        SELECT g.event_id, g.id, g.attempt_number + 1, g.handler_id, 'discarded', discard_deliveries.why FROM gone g
+        WHERE hookfast_data.has_attempts_day(g.event_id)
+        ON CONFLICT DO NOTHING
+    )
+    SELECT count(*), array_agg(g.handler_id) FILTER (WHERE g.ordering_key <> ''),
+        array_agg(g.ordering_key) FILTER (WHERE g.ordering_key <> '')
+    INTO ended, handlers, keys FROM gone g;
+    -- In a statement of its own, which sees that they are gone.
+    FOR ordered IN SELECT w.handler_id, array_agg(DISTINCT w.key) AS keys
+        FROM unnest(handlers, keys) AS w (handler_id, key) GROUP BY 1 LOOP
+        PERFORM hookfast_data.make_next_due(ordered.handler_id, ordered.keys);
+        PERFORM hookfast_data.wake_workers();
+    END LOOP;
+    RETURN ended;
+END $$;
+COMMENT ON FUNCTION hookfast_data.discard_deliveries IS
+    'Ends deliveries that are dead or wait, without running them; answers with how many';
+REVOKE ALL ON FUNCTION hookfast_data.discard_deliveries FROM PUBLIC;

@@ -1,0 +1,117 @@
+-- The present problems. A condition is reported once, and again only after it has ended; its end is reported, too. One
+-- process looks at a time.
+CREATE OR REPLACE FUNCTION hookfast_data.evaluate_alerts() RETURNS bigint
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    told bigint := 0;
+    began record;
+BEGIN
+    IF NOT hookfast_data.try_lock('watch') THEN
+        RETURN 0;
+    END IF;
+    FOR began IN
+        WITH owed AS MATERIALIZED (
+            SELECT h.name, h.kind, h.behind_after, hookfast_data.oldest_ready(h.id) AS ready_at,
+                NOT EXISTS (SELECT FROM hookfast_data.leases l
+                    WHERE l.expires_at > clock_timestamp() AND l.handlers @> ARRAY[h.id]) AS unserved
+            FROM hookfast_data.handlers h WHERE h.paused_at IS NULL AND h.retired_at IS NULL
+        ),
+        wrong AS MATERIALIZED (
+            SELECT 'hookfast.handler.paused' AS news, h.name AS subject,
+                jsonb_build_object('handler', h.name, 'since', h.paused_at, 'why', h.paused_why) AS payload
+            FROM hookfast_data.handlers h WHERE h.paused_at IS NOT NULL
+            UNION ALL
+            SELECT 'hookfast.handler.opened', h.name,
+                jsonb_build_object('handler', h.name, 'since', h.breaker_opened_at)
+            FROM hookfast_data.handlers h WHERE h.breaker_opened_at IS NOT NULL
+            UNION ALL
+            SELECT 'hookfast.handler.failing', h.name, jsonb_build_object('handler', h.name, 'reason', c.failing,
+                'delivered_last_hour', c.delivered, 'failed_last_hour', c.failed)
+            FROM hookfast_data.handlers h JOIN hookfast_data.handler_counts() c ON c.handler = h.name
+            WHERE h.paused_at IS NULL AND h.retired_at IS NULL AND c.failing IS NOT NULL
+            UNION ALL
+            SELECT 'hookfast.handler.unserved', o.name,
+                jsonb_build_object('handler', o.name, 'kind', o.kind, 'oldest_ready_at', o.ready_at)
+            FROM owed o WHERE o.unserved AND o.ready_at < clock_timestamp()
+                - CASE WHEN o.kind = 'pull' THEN interval '5 minutes' ELSE interval '1 minute' END
+            UNION ALL
+            SELECT 'hookfast.handler.behind', o.name, jsonb_build_object('handler', o.name, 'kind', o.kind,
+                'oldest_ready_at', o.ready_at, 'behind_after', o.behind_after)
+            FROM owed o WHERE o.ready_at < clock_timestamp() - o.behind_after
+            UNION ALL
+            SELECT 'hookfast.source.' || s.state, s.source,
+                jsonb_build_object('source', s.source, 'last_event_at', s.last_event_at,
+                'last_hour', s.last_hour, 'usual_hour', s.usual_hour, 'rejects_by_reason', s.rejects_by_reason)
+            FROM hookfast.source_health s WHERE s.state IN ('silent', 'rejecting') AND s.kind <> 'hookfast'
+            UNION ALL
+            -- Not a single burst, which any stranger can send.
+            SELECT 'hookfast.source.all_rejected', s.source, jsonb_build_object('source', s.source,
+                'last_event_at', s.last_event_at, 'requests', s.rejected_in_a_row, 'since', s.rejected_since,
+                'rejects_by_reason', s.rejects_by_reason)
+            FROM hookfast.source_health s WHERE s.rejected_in_a_row >= 3 AND s.kind <> 'hookfast'
+                AND s.state <> 'unconfigured'
+                AND s.rejected_until >= s.rejected_since + interval '15 minutes'
+            UNION ALL
+            SELECT 'hookfast.source.unrouted', u.source, jsonb_build_object('source', u.source,
+                'events', sum(u.events), 'of_events', max(u.of_events),
+                'types', (array_agg(u.type ORDER BY u.events DESC, u.type))[:20])
+            FROM hookfast.unrouted u GROUP BY u.source
+            HAVING sum(u.events) >= 10 AND sum(u.events) * 10 > max(u.of_events)
+            UNION ALL
+            SELECT 'hookfast.quarantine.full', s.name, jsonb_build_object('source', s.name,
+                'rows', (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id AND q.responded_ok),
+                'no_room', r.no_room, 'too_fast', r.too_fast)
+            FROM hookfast_data.sources s CROSS JOIN LATERAL (
+                SELECT sum(x.value) FILTER (WHERE x.counter = 'quarantine_full') AS no_room,
+                    sum(x.value) FILTER (WHERE x.counter = 'quarantine_busy') AS too_fast
+                FROM hookfast_data.rollups x WHERE x.subject = 'source:' || s.name
+                    AND x.counter IN ('quarantine_full', 'quarantine_busy')
+                    AND x.minute > clock_timestamp() - interval '10 minutes') r
+            WHERE num_nonnulls(r.no_room, r.too_fast) > 0
+        ),
+        ended AS (
+            DELETE FROM hookfast_data.active_alerts c WHERE NOT EXISTS (SELECT FROM wrong w WHERE w.news = c.news
+                AND w.subject = c.subject)
+            RETURNING c.news, c.subject, c.since
+        ),
+        new AS (
+            INSERT INTO hookfast_data.active_alerts (news, subject) SELECT w.news, w.subject FROM wrong w
+            -- One cause is one alert; the other begins if it lasts longer.
+            WHERE NOT EXISTS (SELECT FROM wrong x WHERE x.subject = w.subject AND CASE w.news
+                WHEN 'hookfast.handler.failing' THEN x.news = 'hookfast.handler.opened'
+                WHEN 'hookfast.handler.behind' THEN x.news IN ('hookfast.handler.opened', 'hookfast.handler.unserved')
+                WHEN 'hookfast.source.all_rejected' THEN x.news = 'hookfast.source.rejecting' ELSE false END)
+            ON CONFLICT DO NOTHING RETURNING news, subject, since
+        )
+        SELECT n.news, n.news || ':' || n.subject || ':' || extract(epoch FROM n.since) AS key, w.payload FROM new n
+            JOIN wrong w ON w.news = n.news AND w.subject = n.subject
+        UNION ALL
+        SELECT 'hookfast.resolved', 'resolved:' || e.news || ':' || e.subject || ':' || extract(epoch FROM e.since),
+            jsonb_build_object('type', e.news, 'since', e.since,
+                CASE WHEN e.news LIKE 'hookfast.handler.%' THEN 'handler' ELSE 'source' END, e.subject)
+        FROM ended e
+    LOOP
+        PERFORM hookfast_data.raise_alert(began.news, began.key, began.payload);
+        told := told + 1;
+    END LOOP;
+    -- By the attempts that were lost: the lease itself is gone by now. Of a news that was lost there is none, or a
+    -- handler that dies of news would get one more each time.
+    FOR began IN
+        SELECT a.lease_id, h.name AS handler, count(*) AS deliveries, max(a.finished_at) AS at
+        FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
+        -- Nobody knows how long an attempt took whose worker died. Where only its connection broke, the lease lives.
+        WHERE a.outcome = 'lost' AND a.outcome IN ('retry', 'dead', 'lost') AND a.duration_ms IS NULL
+            AND a.finished_at > clock_timestamp() - interval '10 minutes'
+            AND NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = a.event_id AND e.origin = 'hookfast')
+        GROUP BY 1, 2
+    LOOP
+        told := told + (hookfast_data.raise_alert('hookfast.lease.lost', 'lease:' || coalesce(began.lease_id, 0) || ':'
+            || began.handler,
+            jsonb_build_object('lease_id', began.lease_id, 'handler', began.handler, 'deliveries', began.deliveries,
+                'at', began.at)) IS NOT NULL)::integer;
+    END LOOP;
+    RETURN told;
+END $$;
+COMMENT ON FUNCTION hookfast_data.evaluate_alerts IS
+    'Looks for what is wrong, and raises the news of what was not before, and of what has ended; answers with how many';
+REVOKE ALL ON FUNCTION hookfast_data.evaluate_alerts FROM PUBLIC;

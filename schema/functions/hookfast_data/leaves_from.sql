@@ -1,6 +1,0 @@
--- What was not announced, or for a longer time, is announced first.
-CREATE OR REPLACE FUNCTION hookfast_data.leaves_from(of hookfast_data.retention) RETURNS timestamptz
-    LANGUAGE sql VOLATILE
-    RETURN CASE WHEN of.keep >= of.announced_keep THEN of.announced_at ELSE clock_timestamp() END + interval '1 day';
-COMMENT ON FUNCTION hookfast_data.leaves_from IS 'Before when nothing of a class is dropped';
-REVOKE ALL ON FUNCTION hookfast_data.leaves_from FROM PUBLIC;

@@ -1,0 +1,8 @@
+CREATE OR REPLACE FUNCTION hookfast_data.lock_history_exclusive() RETURNS void
+    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
+    LOCK TABLE hookfast_data.history_lock IN EXCLUSIVE MODE
+$$;
+COMMENT ON FUNCTION hookfast_data.lock_history_exclusive IS
+    'Keeps everybody who relies on payloads away until this transaction ends';
+REVOKE ALL ON FUNCTION hookfast_data.lock_history_exclusive FROM PUBLIC;

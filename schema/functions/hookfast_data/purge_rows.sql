@@ -1,0 +1,56 @@
+-- What else leaves: in batches, so that no statement is long. Each begins where the one before it ended: what that has
+-- deleted is still in the index as long as anybody's snapshot may need it, and would have to be walked over.
+CREATE OR REPLACE FUNCTION hookfast_data.purge_rows(class text, most bigint, since timestamptz)
+    RETURNS TABLE (went bigint, upto timestamptz)
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
+DECLARE
+    before timestamptz := (SELECT clock_timestamp() - r.keep FROM hookfast_data.retention r
+        WHERE r.class = purge_rows.class);
+BEGIN
+    IF before IS NULL THEN
+        went := 0;
+    ELSIF purge_rows.class = 'keys' THEN
+        WITH old AS MATERIALIZED (
+            SELECT x.source_id, x.key FROM hookfast_data.idempotency_keys x
+            WHERE x.expires_at >= since AND x.expires_at < before
+            ORDER BY x.expires_at LIMIT most FOR UPDATE SKIP LOCKED
+        ),
+        gone AS (
+            DELETE FROM hookfast_data.idempotency_keys k USING old o
+            WHERE k.source_id = o.source_id AND k.key = o.key RETURNING k.expires_at AS at
+        )
+        SELECT count(*), max(g.at) INTO went, upto FROM gone g;
+    ELSIF purge_rows.class = 'dead_letters' THEN
+        WITH old AS MATERIALIZED (
+            SELECT x.delivery_id FROM hookfast_data.dead_letters x
+            WHERE x.died_at >= since AND x.died_at < before
+                AND NOT EXISTS (SELECT FROM hookfast_data.retention_holds h WHERE h.event_id = x.event_id)
+            ORDER BY x.died_at LIMIT most FOR UPDATE SKIP LOCKED
+        ),
+        gone AS (
+            DELETE FROM hookfast_data.dead_letters d USING old o WHERE d.delivery_id = o.delivery_id
+            RETURNING d.died_at AS at
+        )
+        SELECT count(*), max(g.at) INTO went, upto FROM gone g;
+    ELSIF purge_rows.class = 'rollups' THEN
+        WITH old AS MATERIALIZED (
+            SELECT x.ctid AS tid FROM hookfast_data.rollups x WHERE x.minute >= since AND x.minute < before
+            ORDER BY x.minute LIMIT most
+        ),
+        gone AS (
+            DELETE FROM hookfast_data.rollups r USING old o WHERE r.ctid = o.tid RETURNING r.minute AS at
+        )
+        SELECT count(*), max(g.at) INTO went, upto FROM gone g;
+    ELSE
+        RAISE 'no rows leave as %', purge_rows.class;
+    END IF;
+    IF went > 0 AND purge_rows.class = 'dead_letters' THEN
+        PERFORM hookfast_data.log('retention.dead_letters', 'all', jsonb_build_object('dropped', went));
+    END IF;
+    upto := coalesce(upto, since);
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION hookfast_data.purge_rows IS
+    'Takes up to so many old rows of a class away, from a time on; answers with how many, and where the next begin';
+REVOKE ALL ON FUNCTION hookfast_data.purge_rows FROM PUBLIC;

@@ -1,0 +1,48 @@
+-- Dead letters back into the outbox: the same deliveries, their attempts' numbers go on.
+--
+-- Of an ordered handler that skips dead letters the sequencer gives them their keys, as it does to what comes in:
+-- nobody
+-- sees before the commit that they are owed, and others of their keys run meanwhile. Where dead letters hold their keys
+-- nothing of these moves before the commit, so they are put before what waits at once, lest that is woken first.
+CREATE OR REPLACE FUNCTION hookfast_data.requeue_dead_letters(deliveries bigint[], max_attempts integer) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    revived bigint;
+    held record;
+BEGIN
+    -- Of two retries that free the same key neither would see that the other does, and neither would wake it.
+    PERFORM hookfast_data.lock('dead letters of handler ' || h.id) FROM (
+        SELECT x.id FROM hookfast_data.handlers x WHERE x.on_dead = 'block' AND x.id IN (
+            SELECT d.handler_id FROM unnest(deliveries) AS t (id)
+            JOIN hookfast_data.dead_letters d ON d.delivery_id = t.id)
+        ORDER BY x.id) h;
+    WITH gone AS (
+        DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id
+            RETURNING d.*
+    ),
+    owed AS (
+        SELECT g.*, coalesce(requeue_dead_letters.max_attempts, h.max_attempts) AS max_attempts, CASE
+            WHEN h.ordered_by IS NULL THEN NULL
+            WHEN h.on_dead = 'block' THEN coalesce(g.ordering_key, '') ELSE '' END AS key
+        FROM gone g JOIN hookfast_data.handlers h ON h.id = g.handler_id
+    )
+    INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempt_number, attempts_left, lost, due_at,
+        ordering_key,
+        replay_id)
+    SELECT o.handler_id, o.delivery_id, o.event_id, o.attempt_number, o.max_attempts, 0,
+        CASE WHEN o.key IS NULL THEN now() WHEN o.key <> '' THEN 'infinity' END, o.key, o.replay_id
+    FROM owed o ORDER BY o.delivery_id;
+    GET DIAGNOSTICS revived = ROW_COUNT;
+    FOR held IN
+        SELECT o.handler_id, array_agg(DISTINCT o.ordering_key) AS keys FROM unnest(deliveries) AS t (id)
+        JOIN hookfast_data.handlers h ON h.ordered_by IS NOT NULL
+        JOIN hookfast_data.outbox o ON o.handler_id = h.id AND o.id = t.id AND o.ordering_key <> '' GROUP BY 1
+    LOOP
+        PERFORM hookfast_data.make_next_due(held.handler_id, held.keys);
+    END LOOP;
+    PERFORM hookfast_data.wake_workers();
+    RETURN revived;
+END $$;
+COMMENT ON FUNCTION hookfast_data.requeue_dead_letters IS
+    'Moves dead letters back into the outbox; answers with how many';
+REVOKE ALL ON FUNCTION hookfast_data.requeue_dead_letters FROM PUBLIC;

@@ -1,0 +1,10 @@
+CREATE OR REPLACE FUNCTION hookfast_data.require_reason(why text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF coalesce(btrim(why), '') = '' THEN
+        RAISE 'why is empty; nothing was changed'
+            USING ERRCODE = '22023', HINT = 'Say it for those who read audit_log later.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION hookfast_data.require_reason IS 'Raises where nobody said why';
+REVOKE ALL ON FUNCTION hookfast_data.require_reason FROM PUBLIC;

@@ -1,0 +1,42 @@
+-- Everything that takes time has been done: whoever looks for an event in all days waits from the second lock on.
+-- Answers false where an event of the day has become one half of a conflict meanwhile.
+CREATE OR REPLACE FUNCTION hookfast_data.restore_retained_rows(suffix text, lower uuid, upper uuid, copied_since uuid)
+    RETURNS boolean
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
+DECLARE
+    part text;
+    parts text[] := ARRAY(SELECT p FROM unnest(ARRAY['attempts', 'events', 'search_terms']) p
+        WHERE to_regclass('hookfast_data.' || p || '_' || suffix) IS NOT NULL);
+BEGIN
+    -- From here on nobody writes an attempt of that day. Which ones have come since they were copied: those of events
+    -- that were owed, or that were dead and are not.
+    IF 'attempts' = ANY (parts) THEN
+        EXECUTE format('LOCK TABLE hookfast_data.%I IN SHARE MODE', 'attempts_' || suffix);
+        EXECUTE format('INSERT INTO hookfast_data.leaving_attempts SELECT a.* FROM hookfast_data.leaving_survivors s '
+            'JOIN hookfast_data.%I a ON a.event_id = s.id WHERE s.owed OR NOT EXISTS (SELECT FROM '
+            'hookfast_data.dead_letters d WHERE d.event_id = s.id AND d.event_id >= $1 AND d.event_id < $2)',
+            'attempts_' || suffix) USING lower, upper;
+    END IF;
+    PERFORM FROM hookfast_data.events e
+    WHERE e.id > copied_since AND e.conflicts_with >= lower AND e.conflicts_with < upper
+        AND EXISTS (SELECT FROM hookfast_data.events o WHERE o.id = e.conflicts_with AND o.id >= lower AND o.id < upper)
+        AND NOT EXISTS (SELECT FROM hookfast_data.leaving_survivors s WHERE s.id = e.conflicts_with);
+    IF FOUND THEN
+        RETURN false;
+    END IF;
+    FOREACH part IN ARRAY parts LOOP
+        EXECUTE format('LOCK TABLE hookfast_data.%I IN ACCESS EXCLUSIVE MODE', part || '_' || suffix);
+    END LOOP;
+    FOREACH part IN ARRAY parts LOOP
+        EXECUTE format('TRUNCATE hookfast_data.%I', part || '_' || suffix);
+        -- In the order of the primary key. What was copied twice is an attempt.
+        EXECUTE format('INSERT INTO hookfast_data.%I SELECT * FROM hookfast_data.%I ORDER BY %s',
+            part || '_' || suffix, 'leaving_' || part, CASE part WHEN 'events' THEN 'id'
+                WHEN 'attempts' THEN 'event_id ON CONFLICT DO NOTHING' ELSE 'term, event_id' END);
+    END LOOP;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION hookfast_data.restore_retained_rows IS
+    'Truncates a day''s tables and puts back what was copied, under locks that others wait for';
+REVOKE ALL ON FUNCTION hookfast_data.restore_retained_rows FROM PUBLIC;

@@ -1,0 +1,11 @@
+CREATE OR REPLACE VIEW hookfast.alerts AS
+SELECT
+    e.event_id,
+    e.type,
+    e.received_at,
+    n.message,
+    e.payload
+FROM hookfast.events e JOIN hookfast_data.alert_types n ON n.type = e.type
+WHERE e.origin = 'hookfast';
+COMMENT ON VIEW hookfast.alerts IS
+    'Hookfast''s own events: what an operator should know. Subscribe a handler to hookfast.* to be told';

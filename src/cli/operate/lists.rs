@@ -1,0 +1,270 @@
+//! The commands that only look: one list each.
+
+use super::{
+    session::{self, Output, Page},
+    time_args::Between,
+};
+use crate::store::{Bind, Call, List};
+use std::process::ExitCode;
+
+/// Events that have another's key and other content: a possible double purchase each. The newest first; `hookfast
+/// events show EVENT_ID` has both payloads.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct Conflicts {
+    #[command(subcommand)]
+    act: Option<ConflictAct>,
+    #[command(flatten)]
+    list: ConflictList,
+}
+
+#[derive(clap::Subcommand)]
+enum ConflictAct {
+    /// Records that somebody has dealt with a conflict or a possible double purchase: the status reports it no longer.
+    Acknowledge(Acknowledge),
+}
+
+#[derive(clap::Args)]
+struct Acknowledge {
+    /// Any event of the conflict.
+    #[arg(value_name = "EVENT_ID")]
+    event: String,
+    /// What was done, for the log of operators.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct ConflictList {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Conflicts {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.act {
+            Some(ConflictAct::Acknowledge(Acknowledge { event, why, output })) => {
+                let call = Call::act("acknowledge_conflict")
+                    .with("event_id", Some(Bind::id(&event)))
+                    .with("why", Some(Bind::text(why)));
+                session::open(output).await?.act(call, &format!("conflict of event {event}: acknowledged")).await
+            }
+            None => self.list.run().await,
+        }
+    }
+}
+
+impl ConflictList {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let list = List::of(
+            "conflicts",
+            "event_id, source, type, received_at, idempotency_key, first_event_id, first_received_at, acknowledged_at, acknowledged_by",
+            "event_id DESC",
+        )
+        .is("source", self.source.map(Bind::text))
+        .below("event_id", self.page.event());
+        let columns =
+            ["received_at", "event_id", "source", "type", "first_event_id", "first_received_at", "acknowledged_at"];
+        session::open(self.output).await?.page(list, &self.page, "event_id", &columns, "no conflicts").await
+    }
+}
+
+/// How sources stand: ok, silent or rejecting, with what they sent in the last hour and what is usual.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Sources {
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Sources {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let columns = [
+            "source",
+            "kind",
+            "state",
+            "last_event_at",
+            "last_hour",
+            "usual_hour",
+            "duplicates_last_hour",
+            "conflicts_last_hour",
+            "rejected_last_hour",
+            "quarantined",
+        ];
+        session::open(self.output).await?.all(List::of("source_health", "*", "source"), &columns, "no sources").await
+    }
+}
+
+/// What each handler has pending: ready, running, waiting or due later, and since when the oldest is ready.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Backlog {
+    /// Only of this handler.
+    #[arg(long)]
+    handler: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Backlog {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let columns = [
+            "handler",
+            "ready",
+            "oldest_ready_age",
+            "running",
+            "waiting",
+            "later",
+            "due_in_5_minutes",
+            "due_in_30_minutes",
+            "due_in_120_minutes",
+            "per_minute",
+            "served_by",
+            "paused",
+            "retired",
+        ];
+        let list = List::of("backlog", "*", "ready DESC, handler").is("handler", self.handler.map(Bind::text));
+        session::open(self.output).await?.all(list, &columns, "no handlers").await
+    }
+}
+
+/// Who works: the processes of the last day, and who may hold deliveries. As JSON, the latter.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Workers {
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Workers {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = session::open(self.output).await?;
+        let workers = shell.console.list(List::of("workers", "*", "alive DESC, owner")).await?;
+        let columns = ["owner", "kind", "alive", "running", "handlers", "registered_at", "expires_at"];
+        shell.print(&workers, &columns, "no workers");
+        if !shell.json() {
+            let processes = shell.console.list(List::of("processes", "*", "alive DESC, owner")).await?;
+            let columns = ["owner", "roles", "version", "alive", "started_at", "seen_at", "not_ready"];
+            shell.print_below("processes", &processes, &columns);
+        }
+        shell.done().await
+    }
+}
+
+/// How much there is, table by table, the days of each together.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Storage {
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Storage {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let columns = [
+            "table",
+            "size",
+            "estimated_rows",
+            "dead_rows",
+            "days",
+            "oldest_day",
+            "newest_day",
+            "bytes_a_day",
+            "oldest_snapshot_age",
+        ];
+        session::open(self.output).await?.all(List::of("storage", "*", "bytes DESC"), &columns, "no tables").await
+    }
+}
+
+/// How long what is kept, and with --preview what would go now.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Retention {
+    /// What would go now, class by class and day by day, and what of it stays. It changes nothing.
+    #[arg(long)]
+    preview: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Retention {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = session::open(self.output).await?;
+        if self.preview {
+            let rows = shell.console.call(Call::look("retention_preview")).await?;
+            shell.print(&rows, &["class", "day", "rows", "stays", "bytes", "purge_at"], "nothing would go");
+            return shell.done().await;
+        }
+        let mut rows = shell.console.list(List::of("retention", "*", "class")).await?;
+        if !shell.json() {
+            // A null is what JSON readers and SQL have for it.
+            rows.iter_mut().filter(|row| row["keep"].is_null()).for_each(|row| row["keep"] = "forever".into());
+        }
+        shell.print(&rows, &["class", "keep", "announced_at"], "nothing is kept");
+        shell.done().await
+    }
+}
+
+/// Lists alerts, newest first: dead letters, paused handlers, silent sources and more.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Alerts {
+    /// Only of this type: hookfast.delivery.dead, or hookfast.handler.*
+    #[arg(long = "type", value_name = "TYPE")]
+    of_type: Option<String>,
+    #[command(flatten)]
+    between: Between,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Alerts {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut shell = session::open(self.output).await?;
+        let list = List::of("alerts", "*", "event_id DESC")
+            .of_type("type", self.of_type.as_deref())
+            .ids_from("event_id", self.between.after())
+            .ids_below("event_id", self.between.before())
+            .below("event_id", self.page.event());
+        let columns = ["received_at", "type", "payload", "message"];
+        let none = shell.none_of_type("alerts", "no alerts", self.of_type.as_deref(), list.clone()).await?;
+        shell.page(list, &self.page, "event_id", &columns, &none).await
+    }
+}
+
+/// Lists changes by operators and processes, newest first.
+#[derive(clap::Args)]
+pub(in crate::cli) struct Audit {
+    /// Only by this role.
+    #[arg(long)]
+    actor: Option<String>,
+    /// Only this: handler.paused, event.erased, deliveries.retried and so on.
+    #[arg(long)]
+    action: Option<String>,
+    /// Only about this: a handler's name, or an id.
+    #[arg(long)]
+    target: Option<String>,
+    #[command(flatten)]
+    between: Between,
+    #[command(flatten)]
+    page: Page,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Audit {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        let list = List::of("audit_log", "*", "log_id DESC")
+            .is("actor", self.actor.map(Bind::text))
+            .is("action", self.action.map(Bind::text))
+            .is("target", self.target.map(Bind::text))
+            .from("at", self.between.after())
+            .below("at", self.between.before())
+            .below("log_id", self.page.number()?);
+        let columns = ["log_id", "at", "actor", "action", "target", "details"];
+        session::open(self.output).await?.page(list, &self.page, "log_id", &columns, "the log is empty").await
+    }
+}

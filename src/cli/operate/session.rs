@@ -1,0 +1,347 @@
+//! What every one of these commands does: connects, prints, asks before much is touched.
+
+use crate::cli::{
+    process::{complain, database_url_here, say, variable},
+    table,
+    words::counted,
+};
+use crate::store::{Bind, Call, Console, Database, List};
+use serde_json::Value;
+use std::{
+    io::{BufRead, IsTerminal},
+    process::ExitCode,
+};
+
+/// How it is printed.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct Output {
+    /// One JSON object a line, with everything there is.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Output {
+    pub(in crate::cli) fn is_json(self) -> bool {
+        self.json
+    }
+}
+
+/// How much of a list.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Page {
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    /// Only what comes after this one in the list: the last id of the page before.
+    #[arg(long, value_name = "ID")]
+    older_than: Option<String>,
+}
+
+impl Page {
+    /// Where the list begins, by an event's id.
+    pub(super) fn event(&self) -> Option<Bind> {
+        self.older_than.as_ref().map(Bind::id)
+    }
+
+    /// Where it begins, by a number.
+    pub(super) fn number(&self) -> anyhow::Result<Option<Bind>> {
+        let parse =
+            |text: &String| text.parse().map_err(|_| anyhow::anyhow!("--older-than is a number here, not '{text}'"));
+        Ok(self.older_than.as_ref().map(parse).transpose()?.map(Bind::number))
+    }
+}
+
+/// Asks before much is touched.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct Sure {
+    /// Does it without asking; needed where there is no terminal to ask on.
+    #[arg(long)]
+    pub(super) yes: bool,
+}
+
+/// How an act on many ended.
+pub(super) enum Bulk {
+    /// There was nothing to act on.
+    Nothing,
+    /// Nobody agreed, so nothing was changed.
+    Declined,
+    /// It was done; the function's answer.
+    Done(Value),
+}
+
+/// A command that is at work.
+pub(in crate::cli) struct Shell {
+    pub(in crate::cli) console: Console,
+    output: Output,
+}
+
+pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Shell> {
+    let database: Database = database_url_here()?.parse()?;
+    Ok(Shell { console: Console::open(&database).await?, output })
+}
+
+/// How wide a table may be: as wide as the terminal. A pipe or a file gets everything.
+pub(in crate::cli) fn width() -> Option<usize> {
+    width_of(&std::io::stdout())
+}
+
+fn width_of(output: &impl IsTerminal) -> Option<usize> {
+    if !output.is_terminal() {
+        return None;
+    }
+    let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
+    let columns = columns.or_else(|| terminal_size::terminal_size().map(|(width, _)| width.0.into()));
+    columns.filter(|columns| *columns >= 20).or(Some(120))
+}
+
+impl Shell {
+    pub(super) fn json(&self) -> bool {
+        self.output.json
+    }
+
+    /// Rows as a table of these columns, or as JSON; `none` says that there are none.
+    pub(in crate::cli) fn print(&self, rows: &[Value], columns: &[&str], none: &str) {
+        if rows.is_empty() {
+            complain(none);
+        } else if self.output.json {
+            rows.iter().for_each(|row| say(&row.to_string()));
+        } else {
+            say(table::rows(rows, columns, width()).trim_end());
+        }
+    }
+
+    /// One row, a line a member, or as JSON.
+    pub(super) fn print_record(&self, row: &Value, members: &[&str]) {
+        if self.output.json {
+            say(&row.to_string());
+        } else {
+            say(table::record(row, members).trim_end());
+        }
+    }
+
+    /// A row for people: its body as the text it is, and not beside the payload that says the same.
+    pub(super) fn with_body(&self, row: &Value) -> Value {
+        let mut row = row.clone();
+        if !self.output.json {
+            let body = if row["payload"].is_null() { row["body"].as_str().map(readable) } else { None };
+            row["body"] = body.map_or(Value::Null, Value::String);
+        }
+        row
+    }
+
+    /// More rows of the same subject, under a heading; nothing where there are none.
+    pub(super) fn print_below(&self, heading: &str, rows: &[Value], columns: &[&str]) {
+        if !rows.is_empty() {
+            say(&format!("\n{heading}\n{}", table::rows(rows, columns, width()).trim_end()));
+        }
+    }
+
+    /// A page of a list, and how to go on where there is more. `key` is the member that pages go by.
+    pub(super) async fn page(
+        mut self,
+        list: List,
+        page: &Page,
+        key: &str,
+        columns: &[&str],
+        none: &str,
+    ) -> anyhow::Result<ExitCode> {
+        let names = list.names().to_vec();
+        // One more than is shown says whether there is more.
+        let mut rows = self.console.list(list.limit(page.limit + 1)).await?;
+        let more = rows.len() > page.limit as usize;
+        rows.truncate(page.limit as usize);
+        self.print_all(&rows, columns, none, &names).await?;
+        if let Some(last) = rows.last().filter(|_| more) {
+            complain(&format!("there is more: {}", next_page(std::env::args().skip(1), &table::cell(key, &last[key]))));
+        }
+        self.done().await
+    }
+
+    /// All rows of a list.
+    pub(in crate::cli) async fn all(mut self, list: List, columns: &[&str], none: &str) -> anyhow::Result<ExitCode> {
+        let names = list.names().to_vec();
+        let rows = self.console.list(list).await?;
+        self.print_all(&rows, columns, none, &names).await?;
+        self.done().await
+    }
+
+    /// As [`Shell::print`]; if there are no rows, it also names what does not exist.
+    async fn print_all(
+        &mut self,
+        rows: &[Value],
+        columns: &[&str],
+        none: &str,
+        names: &[(&'static str, String)],
+    ) -> anyhow::Result<()> {
+        match rows {
+            [] => complain(&self.none_of_name(names, none).await?),
+            rows => self.print(rows, columns, none),
+        }
+        Ok(())
+    }
+
+    /// Does one thing, and says what was done: `{"done": …}`, or its words.
+    pub(in crate::cli) async fn act(mut self, call: Call, done: &str) -> anyhow::Result<ExitCode> {
+        self.console.act(call).await?;
+        self.told(serde_json::json!({ "done": done }), done);
+        self.done().await
+    }
+
+    /// An answer as JSON, or in words.
+    pub(super) fn told(&self, answer: Value, words: &str) {
+        say(&if self.output.json { answer.to_string() } else { table::plain(words, true) });
+    }
+
+    /// Shows what would be touched, asks, and does it, as [`Shell::try_bulk`]; then says how many were changed.
+    pub(super) async fn bulk(
+        mut self,
+        call: Call,
+        sure: Sure,
+        verb: &str,
+        what: &str,
+        columns: &[&str],
+    ) -> anyhow::Result<ExitCode> {
+        let done = match self.try_bulk(call, sure, verb, what, columns).await? {
+            Bulk::Nothing => return self.done().await,
+            Bulk::Declined => return self.close(ExitCode::FAILURE).await,
+            Bulk::Done(done) => done,
+        };
+        let words = match (done["replay_id"].as_i64(), done["changed"].as_i64()) {
+            (Some(replay), _) => format!(
+                "replay {replay} of {} has begun; hookfast replays watch {replay} follows it",
+                counted(&done["matching"], what)
+            ),
+            (None, changed) => format!("{verb}: {}", counted(changed.unwrap_or(0), what)),
+        };
+        self.told(done, &words);
+        self.done().await
+    }
+
+    /// Shows what would be touched, asks, and does it: a call that says what matches, and acts once it is told how many
+    /// at most. `verb` is what is done to `what`: "retry", "dead letters".
+    pub(super) async fn try_bulk(
+        &mut self,
+        call: Call,
+        sure: Sure,
+        verb: &str,
+        what: &str,
+        columns: &[&str],
+    ) -> anyhow::Result<Bulk> {
+        let Some(preview) = self.console.call(call.clone()).await?.pop() else {
+            anyhow::bail!("the function did not answer")
+        };
+        if preview["matching"] == 0 {
+            complain(&format!("no {what} match{}; nothing was changed", left_alone(&preview)));
+            return Ok(Bulk::Nothing);
+        }
+        if !self.preview_and_ask(&preview, sure, verb, what, columns)? {
+            return Ok(Bulk::Declined);
+        }
+        let at_most = preview["matching"].as_i64().map(Bind::number);
+        let Some(done) = self.console.call(call.with("at_most", at_most)).await?.pop() else {
+            anyhow::bail!("the function did not answer")
+        };
+        Ok(Bulk::Done(done))
+    }
+
+    /// Says how many would be touched, shows some, and asks.
+    pub(super) fn preview_and_ask(
+        &self,
+        preview: &Value,
+        sure: Sure,
+        verb: &str,
+        what: &str,
+        columns: &[&str],
+    ) -> anyhow::Result<bool> {
+        let matching = preview["matching"].as_u64().unwrap_or(0);
+        complain(&format!("would {verb} {}{}", counted(matching, what), left_alone(preview)));
+        if let Some(sample) = preview["sample"].as_array().filter(|sample| !sample.is_empty()) {
+            complain(table::rows(sample, columns, width_of(&std::io::stderr())).trim_end());
+            if matching > sample.len() as u64 {
+                complain(&format!("… and {} more", matching - sample.len() as u64));
+            }
+        }
+        agreed(sure)
+    }
+
+    pub(in crate::cli) async fn done(self) -> anyhow::Result<ExitCode> {
+        self.close(ExitCode::SUCCESS).await
+    }
+
+    pub(super) async fn close(self, code: ExitCode) -> anyhow::Result<ExitCode> {
+        self.console.close().await;
+        Ok(code)
+    }
+}
+
+/// Bytes of Postgres's JSON, as text where they are.
+fn readable(bytes: &str) -> String {
+    let decoded = bytes.strip_prefix("\\x").and_then(|digits| hex::decode(digits).ok());
+    decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| bytes.to_owned())
+}
+
+/// What is not touched since somebody still needs it.
+fn left_alone(preview: &Value) -> String {
+    let alone = [("still_pending", "still owed"), ("held", "held")].map(|(column, says)| {
+        let count = preview[column].as_u64().filter(|count| *count > 0)?;
+        Some(format!("{count} {says}"))
+    });
+    let alone: Vec<_> = alone.into_iter().flatten().collect();
+    if alone.is_empty() { String::new() } else { format!(" (left alone: {})", alone.join(", ")) }
+}
+
+/// Whether to go on: asked on a terminal, refused without one.
+pub(in crate::cli) fn agreed(sure: Sure) -> anyhow::Result<bool> {
+    if sure.yes {
+        return Ok(true);
+    }
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        complain("there is no terminal to ask on, so nothing was changed\nhint: --yes does it");
+        return Ok(false);
+    }
+    complain("Type yes to go on");
+    let mut line = String::new();
+    input.lock().read_line(&mut line)?;
+    let agreed = line.trim().eq_ignore_ascii_case("yes");
+    if !agreed {
+        complain("nothing was changed");
+    }
+    Ok(agreed)
+}
+
+/// The command as it was written, with where the next page begins.
+fn next_page(arguments: impl Iterator<Item = String>, last: &str) -> String {
+    let mut command = "hookfast".to_owned();
+    let mut skip = false;
+    for argument in arguments {
+        if std::mem::take(&mut skip) {
+            continue;
+        }
+        skip = argument == "--older-than";
+        if skip || argument.starts_with("--older-than=") {
+            continue;
+        }
+        let bare =
+            !argument.is_empty() && argument.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/=,@%+".contains(c));
+        let quoted = if bare { argument } else { format!("'{}'", argument.replace('\'', "'\\''")) };
+        command = format!("{command} {quoted}");
+    }
+    format!("{command} --older-than {last}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_the_same_command_from_where_this_one_ends() {
+        let next = |command: &str| next_page(command.split('|').map(str::to_owned), "42");
+        assert_eq!(next("deliveries"), "hookfast deliveries --older-than 42");
+        assert_eq!(next("log|--older-than|7|--limit|3"), "hookfast audit --limit 3 --older-than 42");
+        assert_eq!(
+            next("events|list|--older-than=7|--after|2 days' ago"),
+            "hookfast events list --after '2 days'\\'' ago' --older-than 42"
+        );
+    }
+}

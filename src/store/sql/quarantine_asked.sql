@@ -1,7 +1,0 @@
--- hookfast: quarantine asked
--- $1 sources, $2 how many at most
-SELECT q.id, q.source_id, q.asked = 'release' AS released, q.asked_by,
-    floor(extract(epoch FROM q.first_at) * 1000000)::bigint AS first_at, q.topic, q.headers, q.body
-FROM hookfast_data.quarantine q
-WHERE q.asked IS NOT NULL AND q.source_id = ANY ($1::smallint[])
-ORDER BY q.id LIMIT $2::bigint FOR UPDATE SKIP LOCKED

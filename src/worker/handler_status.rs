@@ -1,0 +1,41 @@
+//! How a handler as a whole stands, told to people: in the log, the metrics and the registry.
+
+use super::{Shared, breaker::Change, handler_runtime::HandlerRuntime, runner::LONGEST_ERROR};
+use crate::domain::StorableText;
+use crate::store::{note_breaker, pause_handler};
+use crate::throttle::throttled;
+
+/// A change of the circuit breaker, for people.
+pub(super) async fn note(runtime: &HandlerRuntime, shared: &Shared, change: Change) {
+    let (counter, pause) = match change {
+        Change::Opened(pause) => {
+            tracing::warn!(handler = %runtime.name, ?pause,
+                "the handler is unavailable and left alone; its deliveries wait and use up no tries, one is tried after the pause");
+            ("breaker_opened", Some(pause))
+        }
+        Change::StaysOpen(pause) => {
+            tracing::info!(handler = %runtime.name, ?pause, "the handler is still unavailable");
+            ("breaker_probes_failed", Some(pause))
+        }
+        Change::Closed => {
+            tracing::info!(handler = %runtime.name, "the handler answers again, and gets everything that waits");
+            ("breaker_closed", None)
+        }
+    };
+    shared.metrics.count("handler", &runtime.label, counter, 1);
+    if let Err(error) = note_breaker(&shared.pool, runtime.id, pause).await {
+        throttled!(warn, %error, handler = %runtime.name, "the registry does not show the breaker's change");
+    }
+}
+
+/// A handler that says it is gone for ever.
+pub(super) async fn pause(runtime: &HandlerRuntime, shared: &Shared, why: &str) {
+    let why = StorableText::new(why, LONGEST_ERROR);
+    match pause_handler(&shared.pool, &runtime.name, why.as_str()).await {
+        Ok(()) => tracing::error!(handler = %runtime.name,
+            "the handler message it is gone, and is paused; its deliveries wait. Why is in hookfast.handler_health. When it is back: SELECT hookfast.resume_handler('{}')", runtime.name),
+        Err(error) => {
+            throttled!(error, %error, handler = %runtime.name, "a handler that says it is gone could not be paused")
+        }
+    }
+}

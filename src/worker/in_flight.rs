@@ -1,0 +1,163 @@
+//! What this process knows that it holds, from a claim's answer to the end of the settlement, and whether the table may say
+//! that it holds more.
+
+use crate::domain::DeliveryId;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// The deliveries of one handler that this process holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct InFlight(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// How often each is held: one that was released, or whose lease is gone, may be claimed again before the attempt from
+    /// before has let it go.
+    known: HashMap<DeliveryId, u32>,
+    doubts: Doubts,
+}
+
+/// Why the table may say that this process holds what it does not know of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubts {
+    /// A claim was not answered.
+    pub(super) claim: bool,
+    /// A delivery was let go without its settlement.
+    pub(super) delivery: bool,
+}
+
+impl Doubts {
+    pub(super) fn any(self) -> bool {
+        self.claim || self.delivery
+    }
+}
+
+/// One of them; no more when this is dropped.
+#[derive(Debug)]
+pub(super) struct InFlightGuard {
+    delivery: DeliveryId,
+    all: InFlight,
+    settled: bool,
+}
+
+/// A claim on its way.
+pub(super) struct Claiming {
+    of: InFlight,
+    answered: bool,
+}
+
+impl InFlight {
+    /// Before a claim is sent. Unless it is answered, a doubt is left.
+    pub(super) fn claiming(&self) -> Claiming {
+        Claiming { of: self.clone(), answered: false }
+    }
+
+    pub(super) fn hold(&self, delivery: DeliveryId) -> InFlightGuard {
+        *self.all().known.entry(delivery).or_default() += 1;
+        InFlightGuard { delivery, all: self.clone(), settled: false }
+    }
+
+    pub(super) fn known(&self) -> Vec<DeliveryId> {
+        self.all().known.keys().copied().collect()
+    }
+
+    /// The doubts since the last time that this was asked.
+    pub(super) fn take_doubts(&self) -> Doubts {
+        std::mem::take(&mut self.all().doubts)
+    }
+
+    /// Whether the table says that this process holds nothing, without asking it.
+    pub(super) fn certainly_empty(&self) -> bool {
+        let all = self.all();
+        all.known.is_empty() && !all.doubts.any()
+    }
+
+    /// A claim may still reach the server.
+    pub(super) fn doubt(&self) {
+        self.all().doubts.claim = true;
+    }
+
+    fn all(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InFlightGuard {
+    /// The table says the same: settled, or somebody else's.
+    pub(super) fn settled(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Drop for InFlightGuard {
+    fn drop(&mut self) {
+        let mut all = self.all.all();
+        if let Entry::Occupied(mut held) = all.known.entry(self.delivery) {
+            *held.get_mut() -= 1;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
+        all.doubts.delivery |= !self.settled;
+    }
+}
+
+impl Claiming {
+    /// What it took is known.
+    pub(super) fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Claiming {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.of.doubt();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_known_until_it_is_let_go() {
+        let in_flight = InFlight::default();
+        let (one, two) = (in_flight.hold(DeliveryId(1)), in_flight.hold(DeliveryId(2)));
+        one.settled();
+        assert_eq!(in_flight.known(), [DeliveryId(2)]);
+        assert!(!in_flight.certainly_empty());
+        two.settled();
+        assert!(in_flight.certainly_empty());
+        assert_eq!(in_flight.take_doubts(), Doubts::default());
+    }
+
+    #[test]
+    fn one_that_is_claimed_again_stays_known_when_its_first_attempt_lets_it_go() {
+        let in_flight = InFlight::default();
+        let (first, second) = (in_flight.hold(DeliveryId(1)), in_flight.hold(DeliveryId(1)));
+        drop(first);
+        assert_eq!(in_flight.known(), [DeliveryId(1)]);
+        assert!(!in_flight.certainly_empty());
+        second.settled();
+        assert!(in_flight.known().is_empty());
+    }
+
+    #[test]
+    fn what_ends_without_a_settlement_or_an_answer_leaves_a_doubt() {
+        let in_flight = InFlight::default();
+        drop(in_flight.hold(DeliveryId(1)));
+        assert!(in_flight.known().is_empty() && !in_flight.certainly_empty());
+        assert_eq!(in_flight.take_doubts(), Doubts { claim: false, delivery: true });
+        assert!(in_flight.certainly_empty());
+
+        in_flight.claiming().answered();
+        assert!(in_flight.certainly_empty());
+        drop(in_flight.claiming());
+        assert!(!in_flight.certainly_empty());
+        assert_eq!(in_flight.take_doubts(), Doubts { claim: true, delivery: false });
+    }
+}

@@ -1,0 +1,41 @@
+//! Periodic repairs of a claimer: claims whose answer was lost, a breaker that is shown as open in error.
+
+use super::claimer::{Claimer, RETRY};
+use crate::store::{StoreError, note_breaker, release_unknown, wait_for_claims};
+use crate::throttle::throttled;
+
+impl Claimer {
+    /// A process that ended while its breaker was open has left that behind.
+    pub(super) async fn show_closed(&self) {
+        if self.runtime.circuit.is_some()
+            && let Err(error) = note_breaker(&self.shared.pool, self.runtime.id, None).await
+        {
+            throttled!(warn, %error, handler = %self.runtime.name, "the registry may show a breaker as open that is not");
+        }
+    }
+
+    /// Frees what the table says we hold and we do not know of: the answer of its claim was lost.
+    pub(super) async fn reconcile(&self) -> Result<(), StoreError> {
+        let Some(lease) = self.leases.borrow().clone() else { return Ok(()) };
+        let known = self.runtime.in_flight.known();
+        match release_unknown(&self.shared.pool, lease.id, self.runtime.id, &known).await {
+            Ok(0) => Ok(()),
+            Ok(freed) => {
+                throttled!(warn, freed, handler = %self.runtime.name, "deliveries whose claim was not answered are free again");
+                Ok(())
+            }
+            Err(error) => {
+                throttled!(warn, %error, handler = %self.runtime.name, "what is held cannot be compared for now; this is tried again");
+                tokio::time::sleep(RETRY).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The same when the worker stops: a claim may have been cut off on its way.
+    pub(super) async fn reconcile_after_claims(&self) -> Result<(), StoreError> {
+        let Some(lease) = self.leases.borrow().clone() else { return Ok(()) };
+        wait_for_claims(&self.shared.pool, lease.id).await?;
+        self.reconcile().await
+    }
+}
