@@ -14,6 +14,7 @@ CREATE TABLE hookfast_data.events (
     headers jsonb NOT NULL,
     body bytea NOT NULL,
     erased_at timestamptz,
+    traceparent text,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
 -- On the parents alone: days to come have these from the start, days that are there get them one by one, without
@@ -36,6 +37,8 @@ COMMENT ON COLUMN hookfast_data.events.topic IS 'The last part of the URL: a hin
 COMMENT ON COLUMN hookfast_data.events.verified_by IS 'The label of the secret that verified it';
 COMMENT ON COLUMN hookfast_data.events.headers IS 'The request''s headers; a value that is not UTF-8 is base64:…';
 COMMENT ON COLUMN hookfast_data.events.body IS 'The body exactly as received';
+COMMENT ON COLUMN hookfast_data.events.traceparent IS
+    'The W3C trace context in which the event was stored; null if it was not traced';
 COMMENT ON COLUMN hookfast_data.events.erased_at IS 'When an operator erased body and headers; null is never';
 
 -- Narrow and unpartitioned, so that dedupe outlives the payload.

@@ -113,7 +113,7 @@ COMMENT ON COLUMN hookfast_data.dead_letters.reason IS
 COMMENT ON COLUMN hookfast_data.dead_letters.last_error IS 'What went wrong last';
 COMMENT ON COLUMN hookfast_data.dead_letters.died_at IS 'When';
 COMMENT ON COLUMN hookfast_data.dead_letters.replay_id IS 'As in the outbox';
-COMMENT ON COLUMN hookfast_data.dead_letters.announced IS 'Whether the news of it is out';
+COMMENT ON COLUMN hookfast_data.dead_letters.announced IS 'Whether the alert of it is out';
 
 CREATE TABLE hookfast_data.leases (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

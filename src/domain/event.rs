@@ -26,7 +26,7 @@ pub enum Origin {
     Api,
     /// Released from quarantine by an operator.
     Quarantine,
-    /// Hookfast's own news.
+    /// Hookfast's own alerts.
     Hookfast,
 }
 

@@ -1,5 +1,5 @@
 //! What has to be done now and then: partitions ahead, indexes, counts into the rollups, new events indexed, replays,
-//! news, retention. Each is a loop of its own, so that none waits for another or fails with it.
+//! alerts, retention. Each is a loop of its own, so that none waits for another or fails with it.
 
 mod periodic;
 mod retention;

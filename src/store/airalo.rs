@@ -127,7 +127,7 @@ pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreEr
     made.map(|made| made.rows_affected())
 }
 
-/// Says that an order was looked for and not found: news, the first time.
+/// Says that an order was looked for and not found: an alert, the first time.
 ///
 /// # Errors
 /// Where the database cannot be asked.

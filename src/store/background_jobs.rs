@@ -12,7 +12,7 @@ pub async fn fold_counts(pool: &PgPool) -> Result<i64, StoreError> {
     step(pool, "fold counts", "SELECT hookfast_data.roll_up_counts()", None).await
 }
 
-/// Raises the news of new conflicts, up to so many; answers with how many.
+/// Raises the alerts about new conflicts, up to so many; answers with how many.
 ///
 /// # Errors
 /// Where the database cannot be asked.
@@ -20,7 +20,7 @@ pub async fn announce_conflicts(pool: &PgPool, most: i64) -> Result<i64, StoreEr
     step(pool, "announce conflicts", "SELECT hookfast_data.alert_conflicts($1)", Some(most)).await
 }
 
-/// Raises the news of new dead letters, up to so many; answers with how many.
+/// Raises the alerts about new dead letters, up to so many; answers with how many.
 ///
 /// # Errors
 /// Where the database cannot be asked.
@@ -28,7 +28,7 @@ pub async fn announce_dead(pool: &PgPool, most: i64) -> Result<i64, StoreError> 
     step(pool, "announce dead letters", "SELECT hookfast_data.alert_dead_letters($1)", Some(most)).await
 }
 
-/// Looks for what is wrong, and raises the news of what was not before; answers with how many.
+/// Looks for what is wrong, and raises alerts about new problems; answers with how many.
 ///
 /// # Errors
 /// Where the database cannot be asked.

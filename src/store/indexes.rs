@@ -26,7 +26,7 @@ pub(super) const INDEXES: [(&str, &str); 9] = [
     ("dead_letters_event", "dead_letters (event_id)"),
     ("dead_letters_died", "dead_letters (died_at, delivery_id)"),
     ("dead_letters_handler", "dead_letters (handler_id, died_at, delivery_id)"),
-    ("dead_letters_news", "dead_letters (delivery_id) WHERE NOT announced"),
+    ("dead_letters_alerts", "dead_letters (delivery_id) WHERE NOT announced"),
     ("idempotency_keys_expiry", "idempotency_keys (expires_at) WHERE expires_at IS NOT NULL"),
     ("rollups_subject", "rollups (subject, counter, minute)"),
     ("audit_log_target", "audit_log (target, at)"),

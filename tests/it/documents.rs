@@ -171,12 +171,12 @@ async fn the_guide_to_airalo_is_right() {
         .expect("it is expected");
     assert_eq!(state, "expected");
     commands_are_known(&page).await;
-    // Each news it names is one that there is, or a type of Airalo's.
-    let news: Vec<String> =
+    // Each alert it names is one that there is, or a type of Airalo's.
+    let alerts: Vec<String> =
         sqlx::query_scalar("SELECT type FROM hookfast_data.alert_types").fetch_all(&pool).await.expect("the types");
     let rows =
-        page.split("## News to subscribe to").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
+        page.split("## Alerts to subscribe to").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
     for named in rows.split('`').filter(|word| word.starts_with("hookfast.") && !word.ends_with('*')) {
-        assert!(news.contains(&named.to_owned()), "{named}");
+        assert!(alerts.contains(&named.to_owned()), "{named}");
     }
 }

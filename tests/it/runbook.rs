@@ -1,4 +1,4 @@
-//! The runbook: a section for each type of news, and every statement in it runs.
+//! The runbook: a section for each type of alerts, and every statement in it runs.
 
 use crate::support::postgres::{Database, database};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -43,7 +43,7 @@ fn parts(heading: &str, section: &str) -> [String; 4] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_type_of_news_has_a_section_of_four_parts() {
+async fn each_type_of_alerts_has_a_section_of_four_parts() {
     let database = database().await;
     let types: BTreeSet<String> = sqlx::query_scalar("SELECT type FROM hookfast_data.alert_types")
         .fetch_all(&mut database.connect().await)

@@ -23,8 +23,8 @@ async function work(client, kind, payload) {
       await client.query("INSERT INTO shop.esims VALUES ($1, $2, $3, $4, $5)", esim);
     }
   } else if (["airalo.order.failed", "airalo.order.completed.conflict", "airalo.order.overdue"].includes(kind)) {
-    const says = order.reason ?? payload.reason ?? payload.says ?? "a second order for one request";
-    await client.query("INSERT INTO shop.alerts (type, request_id, says) VALUES ($1, $2, $3)", [kind, requestId, says]);
+    const message = order.reason ?? payload.reason ?? payload.message ?? "a second order for one request";
+    await client.query("INSERT INTO shop.alerts (type, request_id, message) VALUES ($1, $2, $3)", [kind, requestId, message]);
   }
 }
 

@@ -30,8 +30,8 @@ function work(PDO $database, string $kind, array $payload): void
             $insert->execute([$sim['iccid'], $requestId, (string) $order['id'], $order['description'] ?? null, $sim['qrcode'] ?? null]);
         }
     } elseif (in_array($kind, ['airalo.order.failed', 'airalo.order.completed.conflict', 'airalo.order.overdue'], true)) {
-        $says = $order['reason'] ?? $payload['reason'] ?? $payload['says'] ?? 'a second order for one request';
-        $database->prepare('INSERT INTO shop.alerts (type, request_id, says) VALUES (?, ?, ?)')->execute([$kind, $requestId, $says]);
+        $message = $order['reason'] ?? $payload['reason'] ?? $payload['message'] ?? 'a second order for one request';
+        $database->prepare('INSERT INTO shop.alerts (type, request_id, message) VALUES (?, ?, ?)')->execute([$kind, $requestId, $message]);
     }
 }
 

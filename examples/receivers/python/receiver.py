@@ -33,8 +33,8 @@ def work(connection, kind, payload):
                 (sim["iccid"], request_id, str(order["id"]), order.get("description"), sim.get("qrcode")),
             )
     elif kind in ("airalo.order.failed", "airalo.order.completed.conflict", "airalo.order.overdue"):
-        says = order.get("reason") or payload.get("reason") or payload.get("says") or "a second order for one request"
-        connection.execute("INSERT INTO shop.alerts (type, request_id, says) VALUES (%s, %s, %s)", (kind, request_id, says))
+        message = order.get("reason") or payload.get("reason") or payload.get("message") or "a second order for one request"
+        connection.execute("INSERT INTO shop.alerts (type, request_id, message) VALUES (%s, %s, %s)", (kind, request_id, message))
 
 
 class Receiver(BaseHTTPRequestHandler):

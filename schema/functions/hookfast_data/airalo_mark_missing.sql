@@ -12,7 +12,7 @@ BEGIN
         || coalesce(e.request_id, 'expected:' || e.id),
         jsonb_build_object('request_id', e.request_id, 'description', e.description, 'placed_at', e.placed_at,
             'expected_by', e.expected_by,
-            'unknown', e.request_id IS NULL, 'says', message), e.source) END;
+            'unknown', e.request_id IS NULL, 'message', message), e.source) END;
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_mark_missing IS 'An expected order was looked for and not found: told once';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_mark_missing FROM PUBLIC;

@@ -26,5 +26,5 @@ BEGIN
     RETURN cardinality(conflicts);
 END $$;
 COMMENT ON FUNCTION hookfast_data.alert_conflicts IS
-    'The news of new conflicts, up to so many; answers with how many';
+    'Raises alerts about new conflicts, up to so many; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.alert_conflicts FROM PUBLIC;

@@ -6,5 +6,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.conflict_alert(event uuid) RETURNS void
     FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
         WHERE e.id = event AND e.conflicts_with IS NOT NULL
 $$;
-COMMENT ON FUNCTION hookfast_data.conflict_alert IS 'The news of an event that conflicts';
+COMMENT ON FUNCTION hookfast_data.conflict_alert IS 'Raises the alert about a conflict';
 REVOKE ALL ON FUNCTION hookfast_data.conflict_alert FROM PUBLIC;

@@ -17,7 +17,7 @@ BEGIN
     UPDATE hookfast_data.dead_letters d SET ordering_key = NULL,
             last_error = CASE WHEN d.last_error IS NOT NULL THEN 'was erased' END
         WHERE d.event_id = ANY (erased) AND num_nonnulls(d.ordering_key, d.last_error) > 0;
-    -- The news of a dead letter repeats its error.
+    -- The alert about a dead letter repeats its error.
     UPDATE hookfast_data.events n
         SET body = convert_to((convert_from(n.body, 'UTF8')::jsonb || '{"error": "was erased"}')::text, 'UTF8')
     FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'

@@ -17,7 +17,7 @@ BEGIN
             FROM hookfast_data.handlers h WHERE h.paused_at IS NULL AND h.retired_at IS NULL
         ),
         wrong AS MATERIALIZED (
-            SELECT 'hookfast.handler.paused' AS news, h.name AS subject,
+            SELECT 'hookfast.handler.paused' AS alert_type, h.name AS subject,
                 jsonb_build_object('handler', h.name, 'since', h.paused_at, 'why', h.paused_why) AS payload
             FROM hookfast_data.handlers h WHERE h.paused_at IS NOT NULL
             UNION ALL
@@ -70,32 +70,36 @@ BEGIN
             WHERE num_nonnulls(r.no_room, r.too_fast) > 0
         ),
         ended AS (
-            DELETE FROM hookfast_data.active_alerts c WHERE NOT EXISTS (SELECT FROM wrong w WHERE w.news = c.news
+            DELETE FROM hookfast_data.active_alerts c WHERE NOT EXISTS (SELECT FROM wrong w
+                WHERE w.alert_type = c.alert_type
                 AND w.subject = c.subject)
-            RETURNING c.news, c.subject, c.since
+            RETURNING c.alert_type, c.subject, c.since
         ),
         new AS (
-            INSERT INTO hookfast_data.active_alerts (news, subject) SELECT w.news, w.subject FROM wrong w
+            INSERT INTO hookfast_data.active_alerts (alert_type, subject) SELECT w.alert_type, w.subject FROM wrong w
             -- One cause is one alert; the other begins if it lasts longer.
-            WHERE NOT EXISTS (SELECT FROM wrong x WHERE x.subject = w.subject AND CASE w.news
-                WHEN 'hookfast.handler.failing' THEN x.news = 'hookfast.handler.opened'
-                WHEN 'hookfast.handler.behind' THEN x.news IN ('hookfast.handler.opened', 'hookfast.handler.unserved')
-                WHEN 'hookfast.source.all_rejected' THEN x.news = 'hookfast.source.rejecting' ELSE false END)
-            ON CONFLICT DO NOTHING RETURNING news, subject, since
+            WHERE NOT EXISTS (SELECT FROM wrong x WHERE x.subject = w.subject AND CASE w.alert_type
+                WHEN 'hookfast.handler.failing' THEN x.alert_type = 'hookfast.handler.opened'
+                WHEN 'hookfast.handler.behind' THEN x.alert_type IN ('hookfast.handler.opened',
+                    'hookfast.handler.unserved')
+                WHEN 'hookfast.source.all_rejected' THEN x.alert_type = 'hookfast.source.rejecting' ELSE false END)
+            ON CONFLICT DO NOTHING RETURNING alert_type, subject, since
         )
-        SELECT n.news, n.news || ':' || n.subject || ':' || extract(epoch FROM n.since) AS key, w.payload FROM new n
-            JOIN wrong w ON w.news = n.news AND w.subject = n.subject
+        SELECT n.alert_type, n.alert_type || ':' || n.subject || ':' || extract(epoch FROM n.since) AS key, w.payload
+            FROM new n
+            JOIN wrong w ON w.alert_type = n.alert_type AND w.subject = n.subject
         UNION ALL
-        SELECT 'hookfast.resolved', 'resolved:' || e.news || ':' || e.subject || ':' || extract(epoch FROM e.since),
-            jsonb_build_object('type', e.news, 'since', e.since,
-                CASE WHEN e.news LIKE 'hookfast.handler.%' THEN 'handler' ELSE 'source' END, e.subject)
+        SELECT 'hookfast.resolved', 'resolved:' || e.alert_type || ':' || e.subject || ':' || extract(epoch
+            FROM e.since),
+            jsonb_build_object('type', e.alert_type, 'since', e.since,
+                CASE WHEN e.alert_type LIKE 'hookfast.handler.%' THEN 'handler' ELSE 'source' END, e.subject)
         FROM ended e
     LOOP
-        PERFORM hookfast_data.raise_alert(began.news, began.key, began.payload);
+        PERFORM hookfast_data.raise_alert(began.alert_type, began.key, began.payload);
         told := told + 1;
     END LOOP;
-    -- By the attempts that were lost: the lease itself is gone by now. Of a news that was lost there is none, or a
-    -- handler that dies of news would get one more each time.
+    -- By the attempts that were lost: the lease itself is gone by now. Of an alert that was lost there is none, or a
+    -- handler that dies of alerts would get one more each time.
     FOR began IN
         SELECT a.lease_id, h.name AS handler, count(*) AS deliveries, max(a.finished_at) AS at
         FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
@@ -113,5 +117,5 @@ BEGIN
     RETURN told;
 END $$;
 COMMENT ON FUNCTION hookfast_data.evaluate_alerts IS
-    'Looks for what is wrong, and raises the news of what was not before, and of what has ended; answers with how many';
+    'Looks for what is wrong, and raises alerts about new problems, and of what has ended; answers with how many';
 REVOKE ALL ON FUNCTION hookfast_data.evaluate_alerts FROM PUBLIC;

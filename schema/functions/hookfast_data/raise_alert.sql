@@ -1,4 +1,4 @@
--- The key makes one thing one news. Due from the transaction's beginning, as what is enqueued.
+-- The key makes one thing one alert. Due from the transaction's beginning, as what is enqueued.
 CREATE OR REPLACE FUNCTION hookfast_data.raise_alert(type text, key text, payload jsonb,
     source text DEFAULT 'hookfast') RETURNS uuid
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     PERFORM FROM hookfast_data.alert_types n WHERE n.type = raise_alert.type;
     IF NOT FOUND THEN
-        RAISE 'no news is of type %', raise_alert.type;
+        RAISE 'no alert is of type %', raise_alert.type;
     END IF;
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, expires_at)
     SELECT s.id, bounded, event, now() + interval '90 days' FROM hookfast_data.sources s
@@ -34,6 +34,6 @@ BEGIN
     RETURN event;
 END $$;
 COMMENT ON FUNCTION hookfast_data.raise_alert IS
-    'Stores and routes a news, unless its key is known; answers with the event. What concerns a source''s own '
+    'Stores and routes an alert, unless its key is known; answers with the event. What concerns a source''s own '
     'business is an event of that source';
 REVOKE ALL ON FUNCTION hookfast_data.raise_alert FROM PUBLIC;

@@ -93,7 +93,7 @@ SELECT * FROM hookfast.storage
 -- replays | 100
 SELECT * FROM hookfast.replays ORDER BY replay_id DESC
 
--- news | 100
+-- alerts | 100
 SELECT * FROM hookfast.alerts ORDER BY event_id DESC LIMIT 50
 
 -- operator log | 100

@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 /// Fed by `hookfast.enqueue`, inside the application's own transactions.
 const SQL: &str = "sql";
 
-/// The source of news.
+/// The source of alerts.
 pub(super) const OWN: &str = "hookfast";
 
 const KINDS: [&str; 4] = [Airalo::NAME, StandardWebhooks::NAME, HmacSource::NAME, SQL];

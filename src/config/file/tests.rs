@@ -349,7 +349,7 @@ fn types_begin_with_the_name_of_their_source_by_default() {
 }
 
 #[test]
-fn the_source_of_our_own_news_is_nobody_elses() {
+fn the_source_of_our_own_alerts_is_nobody_elses() {
     for kind in ["kind = 'sql'", "kind = 'airalo'\nsecrets = ['env:S']"] {
         let error = Config::parse(&format!("{SOURCE}[sources.hookfast]\n{kind}\n")).expect_err("taken").to_string();
         assert!(error.contains("[sources.hookfast]: this name is that of Hookfast's own events"), "{error}");

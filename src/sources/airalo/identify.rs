@@ -5,7 +5,7 @@ use crate::domain::{Fingerprint, IdempotencyKey, Identity};
 use crate::sources::joined::joined;
 use std::time::Duration;
 
-/// Airalo retries for about 5 h; a repeat after that is news (a top-up, a refill), not a retry.
+/// Airalo retries for about 5 h; a repeat after that is a new event (a top-up, a refill), not a retry.
 const RETRIES: Duration = Duration::from_secs(6 * 3600);
 
 pub(super) fn identify(kind: &Kind, body: &[u8]) -> Identity {

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long a body's hash stands for an event whose body names none. Senders repeat for up to three days; the same
-/// bytes after that are more likely to be news.
+/// bytes after that are more likely to be new events.
 const REPEATS: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// The source kind `hmac`.

@@ -143,7 +143,7 @@ async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
     shop.until("SELECT min(checks) >= 3 FROM hookfast_data.airalo_expected", "true").await;
     assert_eq!(shop.text(OVERDUE).await, "1");
     assert_eq!(shop.text(STATE).await, "shop-9 overdue");
-    let payload = "SELECT concat_ws(' ', payload->>'request_id', payload->>'description', payload->>'says') FROM hookfast.alerts WHERE type = 'airalo.order.overdue'";
+    let payload = "SELECT concat_ws(' ', payload->>'request_id', payload->>'description', payload->>'message') FROM hookfast.alerts WHERE type = 'airalo.order.overdue'";
     assert_eq!(
         shop.text(payload).await,
         "nobody-knows-this-request shop-9 Airalo's list has no order with this description"
@@ -175,7 +175,7 @@ async fn a_shops_handler_is_told_that_an_order_is_overdue() {
         "SELECT hookfast.airalo_expect_order('nobody-knows-this-request', 'shop-9', interval '1 millisecond')",
     )
     .await;
-    wait_until("the news", async || told.lock().expect("whole").contains(&"airalo.order.overdue".to_owned())).await;
+    wait_until("the alerts", async || told.lock().expect("whole").contains(&"airalo.order.overdue".to_owned())).await;
     shop.end().await;
 }
 

@@ -85,12 +85,12 @@ async fn no_advisory_lock_holds_anything_up() {
     let dead = "SELECT count(*) FROM hookfast.dead_letters";
     wait_until_within(SOON, "the dead letters", async || running.count(dead).await == 3).await;
     let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead'";
-    wait_until_within(SOON, "the news of them", async || running.count(told).await == 3).await;
+    wait_until_within(SOON, "the alert of them", async || running.count(told).await == 3).await;
     running.execute("SET lock_timeout = '5s'; SELECT * FROM hookfast.retry_all(why => 'a test', at_most => 10)").await;
     wait_until_within(SOON, "what was retried", async || running.count(DELIVERED).await == 3).await;
     running.execute("SELECT hookfast.pause_handler('shop', 'a test')").await;
     let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.handler.paused'";
-    wait_until_within(SOON, "the news of the pause", async || {
+    wait_until_within(SOON, "the alert of the pause", async || {
         running.execute("SELECT hookfast_data.evaluate_alerts()").await;
         running.count(told).await == 1
     })

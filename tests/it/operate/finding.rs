@@ -99,7 +99,7 @@ async fn each_handler_has_its_verdict() {
             "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, sources) VALUES \
                 ('d_delivered', 'http', '{*}', 3, 0, NULL), ('e_dead', 'http', '{*}', 3, 0, NULL), ('f_owed', 'http', '{*}', 3, 0, NULL), \
                 ('g_other_type', 'http', '{airalo.low_data.*}', 3, 0, NULL), ('h_other_source', 'http', '{*}', 3, 0, '{acme}'), ('i_later', 'http', '{*}', 3, 5, NULL), \
-                ('j_filtered', 'http', '{*}', 3, 0, NULL), ('k_news', 'http', '{hookfast.*}', 3, 0, NULL); \
+                ('j_filtered', 'http', '{*}', 3, 0, NULL), ('k_alerts', 'http', '{hookfast.*}', 3, 0, NULL); \
              DELETE FROM hookfast_data.handlers WHERE name IN ('shop', 'crm'); \
              SELECT order_came(1); SELECT delivered(1, 'd_delivered'), died(1, handler => 'e_dead'), owed(1, handler => 'f_owed'); \
              INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) SELECT event_of(1), 7, 1, id, 'filtered' FROM hookfast_data.handlers WHERE name = 'j_filtered'",

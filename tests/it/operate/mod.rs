@@ -1,11 +1,11 @@
 //! What operators look up, erase and are told. What they repair is in `repair`.
 
 mod acknowledging;
+mod alerts;
 mod callers;
 mod erasing;
 mod finding;
 mod indexing;
-mod news;
 mod reindexing;
 mod status;
 

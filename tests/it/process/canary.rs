@@ -198,7 +198,7 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         "events",
         "failures",
         "handler_health",
-        "news",
+        "alerts",
         "audit_log",
         "quarantine",
     ];

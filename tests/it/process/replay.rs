@@ -1,4 +1,4 @@
-//! A replay goes on over the death of the process that was at it, and news reaches who asked for it.
+//! A replay goes on over the death of the process that was at it, and an alert reaches who asked for it.
 
 use super::{all_settled, count};
 use crate::support::{airalo::Sending, postgres::database, server::Server, sink::Sink, wait_until};
@@ -41,23 +41,23 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_told_to_who_subscribed_to_news() {
+async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
     let (database, sink) = (database().await, Sink::start().await);
     sink.mode.set(hookfast::receiver::Mode::Fail(axum::http::StatusCode::BAD_REQUEST));
     let told = Sink::start().await;
-    let news = format!(
+    let alerts = format!(
         "{}\n[handlers.on_call]\nkind = \"http\"\ntypes = [\"hookfast.*\"]\nurl = \"http://{}/\"\nsecrets = [\"env:HANDLER_SECRET\"]\nallow_private = true\n",
         sink.config("retry = { delays = [\"10ms\"] }"),
         told.address
     );
-    let server = Server::serve(database.url(), &news, &[]);
+    let server = Server::serve(database.url(), &alerts, &[]);
     server.ready().await;
     Sending::start(vec![server.ingress().await], 0..3, 1).finish().await;
-    wait_until("the news of three dead letters", async || told.requests() == 3).await;
+    wait_until("the alert of three dead letters", async || told.requests() == 3).await;
     let pool = database.pool().await;
-    let news = "SELECT count(*) FROM hookfast.alerts n JOIN hookfast.dead_letters d ON (n.payload->>'delivery_id')::bigint = d.delivery_id WHERE n.type = 'hookfast.delivery.dead'";
-    assert_eq!(count(&pool, news).await, 3);
-    assert_eq!(sink.counts().len(), 3, "a handler of everything gets no news");
+    let alerts = "SELECT count(*) FROM hookfast.alerts n JOIN hookfast.dead_letters d ON (n.payload->>'delivery_id')::bigint = d.delivery_id WHERE n.type = 'hookfast.delivery.dead'";
+    assert_eq!(count(&pool, alerts).await, 3);
+    assert_eq!(sink.counts().len(), 3, "a handler of everything gets no alert");
     let health =
         "SELECT count(*) FROM hookfast.processes WHERE alive AND not_ready IS NULL AND roles = '{ingress,worker}'";
     wait_until("the process to show", async || count(&pool, health).await == 1).await;

@@ -194,7 +194,8 @@ async fn alerts_and_routing_forget_a_retired_handler() {
         "UPDATE hookfast_data.outbox SET due_at = now() - interval '1 hour'; SELECT hookfast_data.evaluate_alerts()",
     )
     .await;
-    let wrong = "SELECT coalesce(string_agg(news, ' ' ORDER BY news), 'nothing') FROM hookfast_data.active_alerts";
+    let wrong =
+        "SELECT coalesce(string_agg(alert_type, ' ' ORDER BY alert_type), 'nothing') FROM hookfast_data.active_alerts";
     assert_eq!(desk.text(wrong).await, "hookfast.handler.unserved");
     desk.execute(
         "SELECT hookfast.retire_handler('shop', 'renamed', 'keep', at_most => 100); SELECT hookfast_data.evaluate_alerts()",

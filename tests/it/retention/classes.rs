@@ -19,8 +19,8 @@ async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
     )
     .await;
     assert_eq!(old.round().await.rows, 0);
-    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY payload->>'class') FROM hookfast.alerts";
-    assert_eq!(old.text(news).await, "keys 2500, rollups 1");
+    let alerts = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY payload->>'class') FROM hookfast.alerts";
+    assert_eq!(old.text(alerts).await, "keys 2500, rollups 1");
     old.announced().await;
     assert_eq!(old.round().await.rows, 2501);
     let left = "SELECT string_agg(key, ', ' ORDER BY key) FROM hookfast_data.idempotency_keys k JOIN hookfast_data.sources s ON s.id = k.source_id WHERE s.name = 'airalo'";

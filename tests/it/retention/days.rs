@@ -9,10 +9,10 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     old.day(100, 5).await;
     old.day(89, 3).await;
     assert_eq!(old.round().await, Left::default(), "it is announced, and nothing goes");
-    let news = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY received_at) FROM hookfast.alerts WHERE type = 'hookfast.retention.announced'";
-    assert_eq!(old.text(news).await, "events 5");
+    let alerts = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY received_at) FROM hookfast.alerts WHERE type = 'hookfast.retention.announced'";
+    assert_eq!(old.text(alerts).await, "events 5");
     assert_eq!(old.round().await, Left::default(), "and announced once");
-    assert_eq!(old.text(news).await, "events 5");
+    assert_eq!(old.text(alerts).await, "events 5");
     assert!(old.keys().await.starts_with("d100-1 d100-2"), "all are there");
     let preview = "SELECT string_agg(rows || ' ' || stays || ' ' || (purge_at > now() + interval '23 hours'), ', ') FROM hookfast.retention_preview() WHERE class = 'events'";
     assert_eq!(old.text(preview).await, "5 0 true", "the dry run says the same");
@@ -27,7 +27,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
 
     old.execute("UPDATE hookfast_data.retention SET keep = interval '30 days' WHERE class = 'events'").await;
     assert_eq!(old.round().await, Left::default(), "a shorter time is announced again");
-    assert_eq!(old.text(news).await, "events 5, events 3");
+    assert_eq!(old.text(alerts).await, "events 5, events 3");
     old.announced().await;
     assert_eq!(old.round().await, gone(1, 0));
     assert_eq!(old.days().await, "none");

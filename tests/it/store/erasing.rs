@@ -20,7 +20,7 @@ SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt_number, 0, 'refused', 
 const ERASE: &str = "SELECT hookfast.erase(id, 'asked for') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
 
 #[tokio::test]
-async fn the_news_of_a_dead_letter_does_not_keep_what_was_erased() {
+async fn the_alert_of_a_dead_letter_does_not_keep_what_was_erased() {
     let store = Store::new().await;
     store.execute(STORY).await;
     store.execute("SELECT hookfast_data.alert_dead_letters(10)").await;

@@ -14,7 +14,7 @@ const INVALID: &str = "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid 
 
 /// Takes them away, as on a database that was there before them. The parents' indexes are as 0010 makes them there.
 const DROP: &str = "DROP INDEX hookfast_data.outbox_event, hookfast_data.dead_letters_event, hookfast_data.dead_letters_died, \
-        hookfast_data.dead_letters_handler, hookfast_data.dead_letters_news, hookfast_data.idempotency_keys_expiry, \
+        hookfast_data.dead_letters_handler, hookfast_data.dead_letters_alerts, hookfast_data.idempotency_keys_expiry, \
         hookfast_data.rollups_subject, hookfast_data.audit_log_target, hookfast_data.quarantine_requested, \
         hookfast_data.events_conflicts, hookfast_data.attempts_failed; \
     CREATE INDEX events_conflicts ON ONLY hookfast_data.events (id) WHERE conflicts_with IS NOT NULL; \

@@ -1,4 +1,4 @@
-//! What the timeline and the news tell, and what they leave out.
+//! What the timeline and the alerts tell, and what they leave out.
 
 use super::Store;
 use hookfast::store::SettleOutcome;
@@ -26,25 +26,25 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
     assert_eq!(store.text(told).await, "received, owed");
 }
 
-/// A handler that dies of a news would otherwise get one more of each death.
+/// A handler that dies of an alert would otherwise get one more of each death.
 #[tokio::test]
-async fn that_a_news_was_lost_is_no_news() {
+async fn a_lost_alert_raises_no_alert() {
     let store = Store::new().await;
     store.fill("o", 1).await;
     store.execute("SELECT hookfast_data.raise_alert('hookfast.conflict', 'one', '{}')").await;
     let lost = "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id) \
         SELECT e.id, 1, 1, h.id, 'lost', 5 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.origin";
     let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'";
-    for (origin, news) in [("= 'hookfast'", 0), ("= 'webhook'", 1)] {
+    for (origin, alerts) in [("= 'hookfast'", 0), ("= 'webhook'", 1)] {
         sqlx::query(sqlx::AssertSqlSafe(format!("{lost} {origin}"))).execute(&store.pool).await.expect("lost");
         store.execute("SELECT hookfast_data.evaluate_alerts()").await;
-        assert_eq!(store.count(told).await, news, "{origin}");
+        assert_eq!(store.count(told).await, alerts, "{origin}");
     }
 }
 
 /// 200 characters may be 800 bytes, and keys that begin alike are different all the same.
 #[tokio::test]
-async fn a_long_key_of_a_news_is_told_once_whatever_its_letters_are() {
+async fn a_long_key_of_an_alert_is_told_once_whatever_its_letters_are() {
     let store = Store::new().await;
     let raise = "SELECT count(hookfast_data.raise_alert('hookfast.conflict', repeat('\u{1f980}', 200) || n, '{}')) FROM generate_series(1, 2) n";
     assert_eq!(store.count(raise).await, 2);

@@ -1,14 +1,14 @@
 -- Hookfast's own events: source hookfast, stored and routed like any other, to handlers that name them.
 
 CREATE TABLE hookfast_data.active_alerts (
-    news text NOT NULL,
+    alert_type text NOT NULL,
     subject text NOT NULL,
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (news, subject)
+    PRIMARY KEY (alert_type, subject)
 );
 COMMENT ON TABLE hookfast_data.active_alerts IS
-    'What is wrong now and was told as news; it is told again only after it has been right';
-COMMENT ON COLUMN hookfast_data.active_alerts.news IS 'The type of the news';
+    'Conditions that an alert reported and that have not ended';
+COMMENT ON COLUMN hookfast_data.active_alerts.alert_type IS 'The type of the alert';
 COMMENT ON COLUMN hookfast_data.active_alerts.subject IS 'The handler or source';
 COMMENT ON COLUMN hookfast_data.active_alerts.since IS 'Since when';
 
@@ -16,11 +16,11 @@ CREATE TABLE hookfast_data.alert_types (
     type text PRIMARY KEY,
     message text NOT NULL
 );
-COMMENT ON TABLE hookfast_data.alert_types IS 'The types of news. docs/RUNBOOK.md has a section for each';
+COMMENT ON TABLE hookfast_data.alert_types IS 'The alert types. docs/RUNBOOK.md has a section for each';
 COMMENT ON COLUMN hookfast_data.alert_types.type IS 'The event''s type';
 COMMENT ON COLUMN hookfast_data.alert_types.message IS 'What it says';
 INSERT INTO hookfast_data.alert_types VALUES
-    ('hookfast.delivery.dead', 'a delivery is a dead letter: one news each'),
+    ('hookfast.delivery.dead', 'a delivery is a dead letter: one alert each'),
     ('hookfast.handler.paused', 'a handler is paused, by an operator or since it answered 410'),
     ('hookfast.handler.opened', 'a handler''s circuit breaker is open: it is unavailable, and its deliveries wait'),
     ('hookfast.handler.unserved', 'a handler''s deliveries have been ready for a minute, and no live worker serves it'),

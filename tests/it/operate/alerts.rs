@@ -1,4 +1,4 @@
-//! News: each thing that an operator should know is told, once, to who asked for it.
+//! Alerts: each thing that an operator should know is told, once, to who asked for it.
 
 use super::Story;
 
@@ -16,7 +16,7 @@ impl Story {
 }
 
 #[tokio::test]
-async fn each_dead_letter_is_told_once_to_those_who_named_news_and_dead_news_are_none() {
+async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_raise_none() {
     let story = Story::new().await;
     story
         .run(
@@ -33,7 +33,7 @@ async fn each_dead_letter_is_told_once_to_those_who_named_news_and_dead_news_are
     assert_eq!(story.text(owed).await, "by_source 3, on_call 3");
     story.run("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'refused' FROM hookfast_data.outbox").await;
     assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(100)").await, "6");
-    assert_eq!(story.told().await.split(", ").count(), 3, "failing to deliver news makes no news");
+    assert_eq!(story.told().await.split(", ").count(), 3, "failing to deliver alerts makes no alert");
     // The same delivery dies a second time: that is another.
     story.run("SELECT hookfast.retry(1001); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
     assert_eq!(story.told().await.split(", ").count(), 4);
