@@ -31,10 +31,10 @@ CREATE INDEX outbox_fresh ON hookfast_data.outbox (handler_id, id) WHERE due_at 
 -- For ordered handlers only: of all others the key is null, and neither index has a row.
 CREATE INDEX outbox_unsequenced ON hookfast_data.outbox (handler_id, id) WHERE ordering_key = '';
 CREATE INDEX outbox_order ON hookfast_data.outbox (handler_id, ordering_key, due_at, id) WHERE ordering_key <> '';
-COMMENT ON TABLE hookfast_data.outbox IS 'One row a delivery still owed, nothing else';
-COMMENT ON COLUMN hookfast_data.outbox.handler_id IS 'To whom it is owed';
+COMMENT ON TABLE hookfast_data.outbox IS 'One row a delivery still pending, nothing else';
+COMMENT ON COLUMN hookfast_data.outbox.handler_id IS 'To whom it is pending';
 COMMENT ON COLUMN hookfast_data.outbox.id IS 'The delivery''s id: kept through retries and the retry of a dead letter';
-COMMENT ON COLUMN hookfast_data.outbox.event_id IS 'What is owed';
+COMMENT ON COLUMN hookfast_data.outbox.event_id IS 'What is pending';
 COMMENT ON COLUMN hookfast_data.outbox.attempt_number IS
     'The number of the last attempt; only ever rises: with lease_id the fence';
 COMMENT ON COLUMN hookfast_data.outbox.attempts_left IS
@@ -99,7 +99,7 @@ CREATE INDEX dead_letters_order ON hookfast_data.dead_letters (handler_id, order
 COMMENT ON TABLE hookfast_data.dead_letters IS
     'One row a dead delivery; a retry moves the same delivery back into the outbox';
 COMMENT ON COLUMN hookfast_data.dead_letters.delivery_id IS 'The delivery';
-COMMENT ON COLUMN hookfast_data.dead_letters.handler_id IS 'The handler it was owed to';
+COMMENT ON COLUMN hookfast_data.dead_letters.handler_id IS 'The handler it was pending to';
 COMMENT ON COLUMN hookfast_data.dead_letters.event_id IS 'The event';
 COMMENT ON COLUMN hookfast_data.dead_letters.attempt_number IS
     'The number of the last attempt; a retry goes on from it';

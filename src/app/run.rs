@@ -96,7 +96,7 @@ impl App {
         problems(&registration(&self.builder, &self.sources)).await
     }
 
-    /// ExecutionMode until `stop` is cancelled, and then until what is in flight has ended or the grace time has passed.
+    /// Runs until `stop` is cancelled, and then until what is in flight has ended or the grace time has passed.
     ///
     /// It listens at once; until the database is there, webhooks are answered 503.
     ///
@@ -180,7 +180,7 @@ async fn say_when_ready(database: Database, readiness: Readiness) {
     tracing::info!(%database, "ready");
 }
 
-/// ExecutionMode the worker until `stop` is cancelled. When a function that a handler waits for can be called, the worker ends in good order and starts
+/// Runs the worker until `stop` is cancelled. When a function that a handler waits for can be called, the worker ends in good order and starts
 /// again with its handler.
 async fn work(
     builder: &Builder,

@@ -51,7 +51,7 @@ enum Command {
     Listen(listen::Listen),
     /// What came: lists events, finds one by anything that is known of it, and tells what became of it.
     Events(operate::Events),
-    /// What is owed to handlers, and what became of it.
+    /// what is pending for handlers, and what became of it.
     Deliveries(operate::Deliveries),
     /// What each handler has pending, and since when.
     Backlog(operate::Backlog),

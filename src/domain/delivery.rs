@@ -1,4 +1,4 @@
-//! One event owed to one handler.
+//! One event pending to one handler.
 
 use super::{Event, HandlerName};
 use std::{fmt, sync::Arc};
@@ -20,7 +20,7 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// Which attempt this is, from 1; it only ever rises.
     pub attempt: i32,
-    /// The handler it is owed to.
+    /// The handler it is pending for.
     pub handler: HandlerName,
     /// The event.
     pub event: Arc<Event>,

@@ -21,7 +21,7 @@ const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
 /// Each index by its name, with what it is on. Nothing is wrong without them, only slower.
 pub(super) const INDEXES: [(&str, &str); 9] = [
-    // What is owed of one event. Not a B-tree: every ingest would pay for it, and events come in order.
+    // What is pending of one event. Not a B-tree: every ingest would pay for it, and events come in order.
     ("outbox_event", "outbox USING brin (event_id) WITH (pages_per_range = 16)"),
     ("dead_letters_event", "dead_letters (event_id)"),
     ("dead_letters_died", "dead_letters (died_at, delivery_id)"),

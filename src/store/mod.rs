@@ -1,4 +1,4 @@
-//! The only place with SQL: what is stored, owed, tried and held, in Postgres.
+//! The only place with SQL: what is stored, pending, tried and held, in Postgres.
 //!
 //! One file a subject; the hot statements are files of their own under `sql/`, each beginning with a comment that
 //! names it, so that `pg_stat_statements` can be read. Nothing here decides anything that is not in a statement.

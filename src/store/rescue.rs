@@ -23,7 +23,7 @@ const PULLED_ROUNDS: usize = 100;
 /// Deliveries taken from a dead lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rescued {
-    /// The handler they are owed to.
+    /// The handler they are pending to.
     pub handler: HandlerId,
     /// How many.
     pub rescued: i64,

@@ -64,7 +64,7 @@ pub(super) struct Claimer {
 }
 
 impl Claimer {
-    /// ExecutionMode until the worker is told to stop taking.
+    /// Runs until the worker is told to stop taking.
     pub(super) async fn run(mut self) {
         let stop = self.shared.stop.clone();
         let overdue = async {

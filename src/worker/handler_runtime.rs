@@ -92,9 +92,9 @@ pub(super) struct HandlerRuntime {
     pub(super) label: Arc<str>,
     pub(super) policy: HandlerPolicy,
     pub(super) executor: Executor,
-    /// InFlightGuard for reading by every attempt, for writing by one that has to run without the others.
+    /// Held for reading by every attempt, for writing by one that has to run without the others.
     pub(super) neighbours: RwLock<()>,
-    /// InFlightGuard by the one attempt whose turn it is to run without the others.
+    /// Held by the one attempt whose turn it is to run without the others.
     pub(super) suspects: Mutex<()>,
     /// Attempts that run.
     pub(super) running: Semaphore,

@@ -1,4 +1,4 @@
-//! Claims what is owed, runs the handlers, settles the outcomes.
+//! Claims what is pending, runs the handlers, settles the outcomes.
 //!
 //! A `keeper` holds this process's lease; for each handler a `claimer` claims into free places; a `runner` runs each
 //! attempt in a task of its own; a `settler` commits outcomes together; a `rescuer` takes over from the dead; a `sweeper`
@@ -101,7 +101,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) shutdown_timeout: Duration,
 }
 
-/// ExecutionMode a worker until `stop` is cancelled and everything it holds is settled or released.
+/// Runs a worker until `stop` is cancelled and everything it holds is settled or released.
 ///
 /// # Errors
 /// Where the thread of the lease cannot be started.

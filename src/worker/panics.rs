@@ -11,7 +11,7 @@ tokio::task_local! {
     static HANDLER: Arc<str>;
 }
 
-/// ExecutionMode a handler's code: a panic of it is logged by handler and place alone.
+/// Runs a handler's code: a panic of it is logged by handler and place alone.
 pub(super) async fn of_handler<F: Future>(handler: &Arc<str>, code: F) -> F::Output {
     HANDLER.scope(handler.clone(), code).await
 }

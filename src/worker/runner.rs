@@ -56,7 +56,7 @@ pub(super) const LONG_BODIES: u32 = 8 * 1024 * 1024;
 /// How many of them are fetched, and filtered, at once: the pool has to have connections for others.
 pub(super) const FETCHES: usize = 2;
 
-/// ExecutionMode one claimed delivery and hands its outcome to the settler. What was not started is released.
+/// Runs one claimed delivery and hands its outcome to the settler. What was not started is released.
 pub(super) async fn run(
     runtime: Arc<HandlerRuntime>,
     shared: Shared,

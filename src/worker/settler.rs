@@ -55,7 +55,7 @@ pub(super) struct Settler {
 }
 
 impl Settler {
-    /// ExecutionMode until every sender of the queue is gone and everything is settled.
+    /// Runs until every sender of the queue is gone and everything is settled.
     pub(super) async fn run(mut self) {
         let mut connection = None;
         let mut busy = Vec::new();

@@ -134,7 +134,7 @@ fn examples_name_the_columns_of_functions_that_answer_with_a_sample() {
             "replay_all",
             "erase_all",
             "retire_handler",
-            "reverify",
+            "reverify_quarantined",
             "discard_quarantined",
         ] {
             let example = format!("SELECT * FROM hookfast.{function}(");

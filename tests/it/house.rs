@@ -127,23 +127,19 @@ fn no_file_has_more_than_one_subject() {
     assert!(long.is_empty(), "past 600 lines a file has two subjects: {long:?}");
 }
 
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.is_dir());
+    let of_folders = folders.iter().flat_map(|folder| pages(folder));
+    of_folders.chain(files.into_iter().filter(|file| file.extension().is_some_and(|e| e == "md"))).collect()
+}
+
 /// A promise names the test that holds it, and a page the pages it goes on to: all of them exist.
 #[test]
 fn what_the_documents_name_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut missing = Vec::new();
-    for page in [
-        "README.md",
-        "docs/ARCHITECTURE.md",
-        "docs/HANDLERS.md",
-        "docs/airalo.md",
-        "docs/RUNBOOK.md",
-        "docs/SQL.md",
-        "docs/adr/README.md",
-        "docs/adr/0003-server-epoch.md",
-        "docs/adr/0007-order-is-made-by-a-sequencer.md",
-    ] {
-        let page = root.join(page);
+    for page in pages(&root.join("docs")).into_iter().chain([root.join("README.md")]) {
         let text = fs::read_to_string(&page).expect("a page");
         let named = text.split(['`', '(', ')', ' ', '\n']).filter(|word| {
             (word.starts_with("tests/") || word.starts_with("src/") || word.ends_with(".md") || word.ends_with(".toml"))

@@ -1,5 +1,6 @@
 //! The commands of operators, as a person meets them: every one, as a table and as JSON.
 
+mod help;
 use crate::support::postgres::{self, database};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -295,7 +296,7 @@ async fn operate_cli_tells_of_one_event() {
     story
         .run(&["events", "replay", first, "--handler", "mail", "--why", "again"])
         .ok()
-        .says(&["is owed to mail again"])
+        .says(&["is pending for mail again"])
         .complains(&["same webhook-id", "--new-webhook-id"]);
     let anew = ["events", "replay", first, "--handler", "shop", "--why", "again", "--new-webhook-id"];
     assert!(!story.run(&anew).ok().err.contains("webhook-id"));
@@ -326,7 +327,7 @@ async fn operate_cli_tells_of_one_event() {
     story
         .run(&["events", "erase", third, "--why", "x", "--yes"])
         .failed()
-        .complains(&["still owed", "hookfast.explain"]);
+        .complains(&["still pending", "hookfast.explain"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -368,7 +369,10 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     ]);
     story.run(&["dead-letters", "show", &id(0), "--json"]).ok().says(&["\"reason\":\"attempts_exhausted\""]);
     story.run(&["dead-letters", "show", "1"]).failed().complains(&["no dead letter", "hint: "]);
-    story.run(&["dead-letters", "retry", "1"]).failed().complains(&["is no dead letter", "hint: It may be owed again"]);
+    story
+        .run(&["dead-letters", "retry", "1"])
+        .failed()
+        .complains(&["is no dead letter", "hint: It may be pending again"]);
     story
         .run(&["dead-letters", "retry", &id(0), "--max-attempts", "5000"])
         .failed()
@@ -382,7 +386,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         "true"
     );
     story.run(&["deliveries", "discard", &id(0), "--why", "done by hand", "--json"]).ok().says(&["{\"done\":"]);
-    story.run(&["deliveries", "reschedule", "1", "--due-at", "now"]).failed().complains(&["is not owed", "hint: "]);
+    story.run(&["deliveries", "reschedule", "1", "--due-at", "now"]).failed().complains(&["is not pending", "hint: "]);
     story.run(&["deliveries", "reschedule", "7", "--due-at", "some day"]).failed().complains(&["some day"]);
     let many =
         ["deliveries", "reschedule", "--all", "--handler", "shop", "--type", "airalo.*", "--due-at", "2h", "--yes"];
@@ -394,7 +398,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story
         .run(&["dead-letters", "discard", &id(1), "--why", "x"])
         .failed()
-        .complains(&["neither owed nor a dead letter"]);
+        .complains(&["neither pending nor a dead letter"]);
     assert_eq!(story.run(&["dead-letters", "retry"]).code, 2, "one, or all");
     assert_eq!(story.run(&["dead-letters", "retry", "1", "--all"]).code, 2, "not both");
 
@@ -569,21 +573,6 @@ fn operate_cli_completions_know_every_command() {
         run("", &["completions", shell]).ok().says(&["dead-letters", "quarantine", "backlog"]);
     }
     assert_eq!(run("", &["completions", "no-such-shell"]).code, 2);
-}
-
-#[test]
-fn operate_cli_help_reads_well() {
-    let help = run("postgres://127.0.0.1:1/none", &["--help"]).ok();
-    for noun in ["events", "deliveries", "dead-letters", "conflicts", "quarantine", "handlers", "sources", "replays"] {
-        assert!(help.out.contains(&format!("  {noun} ")), "{}", help.out);
-        run("", &[noun, "--help"]).ok().says(&["Usage: ", "--json"]);
-    }
-    run("", &["dead-letters", "retry", "--help"]).ok().says(&[
-        "--all",
-        "--payload <JSONPATH>",
-        "--yes",
-        "--max-attempts <N>",
-    ]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -120,7 +120,8 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
 /// A handler of each way to deliver: by http, in the settling transaction, the same in order, and pulled in order. They
 /// retry soon and often: with these faults no attempt may use up a delivery.
 fn config(receiver: &Receiver) -> String {
-    let (address, retry) = (receiver.address, "retry = { exponential = { base = '1s', max = '5s', tries = 20 } }");
+    let (address, retry) =
+        (receiver.address, "retry = { exponential = { base = '1s', max = '5s', max_attempts = 20 } }");
     // A frozen connection is given up when the handler's time is over.
     let limits = format!("timeout = '5s'\n{retry}");
     format!(

@@ -9,7 +9,7 @@ BEGIN
             INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
             ON o.handler_id = h.id AND o.id = discard.delivery_id;
         RAISE 'delivery % %; nothing was changed', discard.delivery_id,
-            coalesce(state, 'is neither owed nor a dead letter')
+            coalesce(state, 'is neither pending nor a dead letter')
             USING ERRCODE = 'HF006',
                 HINT = 'Its state is in hookfast.deliveries. One that is running can be discarded once its attempt has '
                 'ended.';
@@ -17,5 +17,5 @@ BEGIN
     PERFORM hookfast_data.log('delivery.discarded', discard.delivery_id::text, jsonb_build_object('why', discard.why));
 END $$;
 COMMENT ON FUNCTION hookfast.discard IS
-    'Ends a delivery that is dead, or owed and not running: it is not tried any more';
+    'Ends a delivery that is dead, or pending and not running: it is not tried any more';
 REVOKE ALL ON FUNCTION hookfast.discard FROM PUBLIC;

@@ -10,7 +10,7 @@ BEGIN
     END IF;
     PERFORM FROM hookfast_data.outbox o WHERE o.event_id = erase.event_id LIMIT 1;
     IF FOUND THEN
-        RAISE 'event % is still owed to a handler, which needs its payload; nothing was changed', erase.event_id
+        RAISE 'event % is still pending to a handler, which needs its payload; nothing was changed', erase.event_id
             USING ERRCODE = 'HF006',
                 HINT = 'hookfast.explain says to whom. Let it be delivered, or discard the delivery first.';
     END IF;

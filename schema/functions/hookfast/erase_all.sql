@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION hookfast.erase_all(
 DECLARE
     named uuid[];
     events uuid[];
-    owed uuid[];
+    pending uuid[];
     kept uuid[];
 BEGIN
     IF num_nonnulls(erase_all.term, erase_all.source, erase_all.type, erase_all.received_after,
@@ -35,13 +35,13 @@ BEGIN
             AND (erase_all.payload IS NULL OR hookfast_data.payload_matches(e.body, erase_all.payload))
         ORDER BY e.id);
     -- A dead letter that holds back what comes after it does so by its ordering key, a value of its payload.
-    owed := ARRAY(SELECT o.event_id FROM hookfast_data.outbox o WHERE o.event_id = ANY (events)
+    pending := ARRAY(SELECT o.event_id FROM hookfast_data.outbox o WHERE o.event_id = ANY (events)
         UNION SELECT d.event_id FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
         WHERE d.event_id = ANY (events) AND d.ordering_key IS NOT NULL AND h.on_dead = 'block');
     kept := ARRAY(SELECT h.event_id FROM hookfast_data.retention_holds h WHERE h.event_id = ANY (events));
-    events := ARRAY(SELECT e FROM unnest(events) e EXCEPT SELECT o FROM unnest(owed || kept) o ORDER BY 1);
+    events := ARRAY(SELECT e FROM unnest(events) e EXCEPT SELECT o FROM unnest(pending || kept) o ORDER BY 1);
     matching := cardinality(events);
-    still_pending := cardinality(owed);
+    still_pending := cardinality(pending);
     held := cardinality(kept);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
@@ -60,6 +60,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.erase_all IS
-    'Erases payload and headers of all events that match (term as in hookfast.find) and are neither owed nor '
+    'Erases payload and headers of all events that match (term as in hookfast.find) and are neither pending nor '
     'held. Without at_most it changes nothing, and says how many match, with five of them';
 REVOKE ALL ON FUNCTION hookfast.erase_all FROM PUBLIC;

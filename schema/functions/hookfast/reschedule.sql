@@ -2,27 +2,27 @@ CREATE OR REPLACE FUNCTION hookfast.reschedule(delivery_id bigint, due_at timest
     why text DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    owed record;
+    pending record;
 BEGIN
     IF reschedule.due_at IS NULL OR NOT isfinite(reschedule.due_at) THEN
         RAISE 'a delivery is rescheduled to a time, not to %; nothing was changed', coalesce(reschedule.due_at::text,
             'null')
             USING ERRCODE = '22023';
     END IF;
-    SELECT o.handler_id, o.lease_id, o.due_at, o.ordering_key INTO owed FROM hookfast_data.handlers h
+    SELECT o.handler_id, o.lease_id, o.due_at, o.ordering_key INTO pending FROM hookfast_data.handlers h
     JOIN hookfast_data.outbox o ON o.handler_id = h.id AND o.id = reschedule.delivery_id FOR UPDATE OF o;
-    IF NOT FOUND OR owed.lease_id IS NOT NULL OR owed.due_at = 'infinity' OR owed.ordering_key = '' THEN
-        RAISE 'delivery % %; nothing was changed', reschedule.delivery_id, CASE WHEN NOT FOUND THEN 'is not owed'
-            WHEN owed.lease_id IS NOT NULL THEN 'is running' ELSE 'waits for its key already' END
+    IF NOT FOUND OR pending.lease_id IS NOT NULL OR pending.due_at = 'infinity' OR pending.ordering_key = '' THEN
+        RAISE 'delivery % %; nothing was changed', reschedule.delivery_id, CASE WHEN NOT FOUND THEN 'is not pending'
+            WHEN pending.lease_id IS NOT NULL THEN 'is running' ELSE 'waits for its key already' END
             USING ERRCODE = 'HF006',
                 HINT =
                     'Its state is in hookfast.deliveries. Of an ordered handler, reschedule the first of the key: the '
                 'others wait for it.';
     END IF;
-    PERFORM hookfast_data.check_not_retired(owed.handler_id);
+    PERFORM hookfast_data.check_not_retired(pending.handler_id);
     -- Never before this transaction, which is as far as workers look back.
     UPDATE hookfast_data.outbox o SET due_at = greatest(reschedule.due_at, now())
-        WHERE o.handler_id = owed.handler_id AND o.id = reschedule.delivery_id;
+        WHERE o.handler_id = pending.handler_id AND o.id = reschedule.delivery_id;
     PERFORM hookfast_data.wake_workers();
     PERFORM hookfast_data.log('delivery.rescheduled', reschedule.delivery_id::text,
         jsonb_build_object('due_at', reschedule.due_at, 'why', reschedule.why));

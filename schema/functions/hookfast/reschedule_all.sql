@@ -4,28 +4,28 @@ CREATE OR REPLACE FUNCTION hookfast.reschedule_all(handler text, due_at timestam
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     of_handler smallint := hookfast_data.handler_id(reschedule_all.handler);
-    owed bigint[];
+    pending bigint[];
 BEGIN
     IF of_handler IS NULL OR reschedule_all.due_at IS NULL OR NOT isfinite(reschedule_all.due_at) THEN
         RAISE 'it takes a handler and a time; nothing was changed' USING ERRCODE = '22023';
     END IF;
     PERFORM hookfast_data.check_not_retired(of_handler);
-    owed := ARRAY(SELECT o.id FROM hookfast_data.outbox o
+    pending := ARRAY(SELECT o.id FROM hookfast_data.outbox o
         WHERE o.handler_id = of_handler AND o.lease_id IS NULL AND o.due_at IS DISTINCT FROM 'infinity'
             AND o.ordering_key IS DISTINCT FROM ''
             AND (reschedule_all.type IS NULL OR hookfast_data.type_matches(reschedule_all.type,
                 (SELECT e.type FROM hookfast_data.events e WHERE e.id = o.event_id))));
-    matching := cardinality(owed);
+    matching := cardinality(pending);
     changed := 0;
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
         SELECT x.delivery_id, x.event_id, x.state, x.attempts, x.next_attempt_at FROM hookfast.deliveries x
         WHERE x.handler = reschedule_all.handler AND x.state IN ('ready', 'retrying', 'scheduled', 'paused')
-            AND x.delivery_id = ANY (owed[:5])) d);
+            AND x.delivery_id = ANY (pending[:5])) d);
     IF reschedule_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, reschedule_all.at_most);
         -- What is just being claimed or settled is left out.
         UPDATE hookfast_data.outbox o SET due_at = greatest(reschedule_all.due_at, now()) FROM (
-            SELECT x.handler_id, x.id FROM unnest(owed) AS t (id) CROSS JOIN LATERAL (
+            SELECT x.handler_id, x.id FROM unnest(pending) AS t (id) CROSS JOIN LATERAL (
                 SELECT y.handler_id, y.id FROM hookfast_data.outbox y WHERE y.handler_id = of_handler AND y.id = t.id
                     AND y.lease_id IS NULL AND y.due_at IS DISTINCT FROM 'infinity'
                         AND y.ordering_key IS DISTINCT FROM ''

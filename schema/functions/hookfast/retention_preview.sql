@@ -32,5 +32,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.retention_preview IS
     'A dry run: what retention would drop now, by class and, for events with their attempts, by day; how many of '
-    'these stay since they are owed, dead, held or in conflict; and not before when. It changes nothing';
+    'these stay since they are pending, dead, held or in conflict; and not before when. It changes nothing';
 REVOKE ALL ON FUNCTION hookfast.retention_preview FROM PUBLIC;

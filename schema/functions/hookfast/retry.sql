@@ -11,7 +11,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE 'delivery % is no dead letter; nothing was changed', retry.delivery_id
             USING ERRCODE = 'HF006',
-                HINT = 'It may be owed again already, or was discarded: see hookfast.deliveries. To deliver again what '
+                HINT =
+                    'It may be pending again already, or was discarded: see hookfast.deliveries. To deliver again what '
                 'was delivered, use hookfast.replay.';
     END IF;
     PERFORM hookfast_data.check_not_retired(dead.handler_id);

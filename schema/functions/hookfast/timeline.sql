@@ -14,7 +14,7 @@ BEGIN ATOMIC
     tried AS MATERIALIZED (
         SELECT a.* FROM found f JOIN hookfast.attempts a ON a.event_id = f.id
     ),
-    owed AS MATERIALIZED (
+    pending AS MATERIALIZED (
         SELECT d.* FROM hookfast.deliveries d WHERE d.event_id = ANY (ARRAY(SELECT f.id FROM found f))
             AND d.state IN ('ready', 'running', 'retrying', 'scheduled', 'waiting', 'paused', 'retired', 'dead')
     )
@@ -33,21 +33,21 @@ BEGIN ATOMIC
             || coalesce(': ' || coalesce(a.error, a.error_kind), '')
     FROM tried a LEFT JOIN events e ON e.event_id = a.event_id
     UNION ALL
-    SELECT coalesce(d.ended_at, statement_timestamp()), CASE d.state WHEN 'dead' THEN 'dead letter' ELSE 'owed' END,
+    SELECT coalesce(d.ended_at, statement_timestamp()), CASE d.state WHEN 'dead' THEN 'dead letter' ELSE 'pending' END,
         d.event_id, e.source, e.type, d.handler, d.delivery_id,
         CASE d.state WHEN 'dead' THEN hookfast_data.counted(d.attempts, 'attempt', 'attempts')
             ELSE d.state || coalesce(' by ' || d.running_by, '')
                 || coalesce(' since ' || d.running_since::timestamptz(0), '')
                 || coalesce(', next try at ' || d.next_attempt_at::timestamptz(0), '') END
             || coalesce(': ' || d.last_error, '')
-    FROM owed d LEFT JOIN events e ON e.event_id = d.event_id
+    FROM pending d LEFT JOIN events e ON e.event_id = d.event_id
     UNION ALL
     SELECT l.at, l.action, NULL, NULL, NULL, NULL, NULL,
         l.target || ' by ' || l.actor || coalesce(': ' || (l.details->>'why'), '')
     FROM hookfast.audit_log l JOIN (
         SELECT 'event' AS kind, f.id::text AS subject FROM found f
         UNION SELECT 'delivery', a.delivery_id::text FROM tried a UNION SELECT 'delivery', d.delivery_id::text
-            FROM owed d
+            FROM pending d
     ) s ON s.subject = l.target
         -- Another line's subject may be a replay, or a quarantined request, of the same number.
         AND split_part(l.action, '.', 1) = s.kind

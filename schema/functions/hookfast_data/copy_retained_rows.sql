@@ -8,8 +8,8 @@ DECLARE
     part text;
     stays bigint;
 BEGIN
-    -- What is owed may get attempts meanwhile.
-    CREATE UNLOGGED TABLE hookfast_data.leaving_survivors (id uuid PRIMARY KEY, owed boolean NOT NULL);
+    -- What is pending may get attempts meanwhile.
+    CREATE UNLOGGED TABLE hookfast_data.leaving_survivors (id uuid PRIMARY KEY, pending boolean NOT NULL);
     INSERT INTO hookfast_data.leaving_survivors
     SELECT e.id, o.event_id IS NOT NULL
     FROM hookfast_data.retained_events(lower, upper, true) s JOIN hookfast_data.events e ON e.id = s.event_id

@@ -1,4 +1,4 @@
--- Ends deliveries, dead or owed and not running, without running them. The history keeps them as discarded.
+-- Ends deliveries, dead or pending and not running, without running them. The history keeps them as discarded.
 CREATE OR REPLACE FUNCTION hookfast_data.discard_deliveries(deliveries bigint[], why text) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -11,7 +11,7 @@ BEGIN
         DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id
         RETURNING d.handler_id, d.delivery_id AS id, d.event_id, d.attempt_number, d.ordering_key
     ),
-    owed AS (
+    pending AS (
         DELETE FROM hookfast_data.outbox o USING (
             SELECT x.handler_id, x.id FROM unnest(deliveries) AS t (id) CROSS JOIN hookfast_data.handlers h
             CROSS JOIN LATERAL (SELECT y.handler_id, y.id FROM hookfast_data.outbox y
@@ -19,7 +19,7 @@ BEGIN
         ) l WHERE o.handler_id = l.handler_id AND o.id = l.id
         RETURNING o.handler_id, o.id, o.event_id, o.attempt_number, o.ordering_key
     ),
-    gone AS (SELECT * FROM dead UNION ALL SELECT * FROM owed),
+    gone AS (SELECT * FROM dead UNION ALL SELECT * FROM pending),
     tried AS (
         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error)
         SELECT g.event_id, g.id, g.attempt_number + 1, g.handler_id, 'discarded', discard_deliveries.why FROM gone g

@@ -1,4 +1,5 @@
--- Payload and headers; the texts of its attempts too, since a handler may have repeated what it got. What is owed still
+-- Payload and headers; the texts of its attempts too, since a handler may have repeated what it got. What is pending
+-- still
 -- needs its payload, and is left out.
 CREATE OR REPLACE FUNCTION hookfast_data.erase_events(events uuid[]) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

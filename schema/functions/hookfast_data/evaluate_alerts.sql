@@ -10,7 +10,7 @@ BEGIN
         RETURN 0;
     END IF;
     FOR began IN
-        WITH owed AS MATERIALIZED (
+        WITH pending AS MATERIALIZED (
             SELECT h.name, h.kind, h.behind_after, hookfast_data.oldest_ready(h.id) AS ready_at,
                 NOT EXISTS (SELECT FROM hookfast_data.leases l
                     WHERE l.expires_at > clock_timestamp() AND l.handlers @> ARRAY[h.id]) AS unserved
@@ -32,12 +32,12 @@ BEGIN
             UNION ALL
             SELECT 'hookfast.handler.unserved', o.name,
                 jsonb_build_object('handler', o.name, 'kind', o.kind, 'oldest_ready_at', o.ready_at)
-            FROM owed o WHERE o.unserved AND o.ready_at < clock_timestamp()
+            FROM pending o WHERE o.unserved AND o.ready_at < clock_timestamp()
                 - CASE WHEN o.kind = 'pull' THEN interval '5 minutes' ELSE interval '1 minute' END
             UNION ALL
             SELECT 'hookfast.handler.behind', o.name, jsonb_build_object('handler', o.name, 'kind', o.kind,
                 'oldest_ready_at', o.ready_at, 'behind_after', o.behind_after)
-            FROM owed o WHERE o.ready_at < clock_timestamp() - o.behind_after
+            FROM pending o WHERE o.ready_at < clock_timestamp() - o.behind_after
             UNION ALL
             SELECT 'hookfast.source.' || s.state, s.source,
                 jsonb_build_object('source', s.source, 'last_event_at', s.last_event_at,

@@ -2,7 +2,8 @@
 --
 -- Of an ordered handler that skips dead letters the sequencer gives them their keys, as it does to what comes in:
 -- nobody
--- sees before the commit that they are owed, and others of their keys run meanwhile. Where dead letters hold their keys
+-- sees before the commit that they are pending, and others of their keys run meanwhile. Where dead letters hold their
+-- keys
 -- nothing of these moves before the commit, so they are put before what waits at once, lest that is woken first.
 CREATE OR REPLACE FUNCTION hookfast_data.requeue_dead_letters(deliveries bigint[], max_attempts integer) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -20,7 +21,7 @@ BEGIN
         DELETE FROM hookfast_data.dead_letters d USING unnest(deliveries) AS t (id) WHERE d.delivery_id = t.id
             RETURNING d.*
     ),
-    owed AS (
+    pending AS (
         SELECT g.*, coalesce(requeue_dead_letters.max_attempts, h.max_attempts) AS max_attempts, CASE
             WHEN h.ordered_by IS NULL THEN NULL
             WHEN h.on_dead = 'block' THEN coalesce(g.ordering_key, '') ELSE '' END AS key
@@ -31,7 +32,7 @@ BEGIN
         replay_id)
     SELECT o.handler_id, o.delivery_id, o.event_id, o.attempt_number, o.max_attempts, 0,
         CASE WHEN o.key IS NULL THEN now() WHEN o.key <> '' THEN 'infinity' END, o.key, o.replay_id
-    FROM owed o ORDER BY o.delivery_id;
+    FROM pending o ORDER BY o.delivery_id;
     GET DIAGNOSTICS revived = ROW_COUNT;
     FOR held IN
         SELECT o.handler_id, array_agg(DISTINCT o.ordering_key) AS keys FROM unnest(deliveries) AS t (id)

@@ -10,11 +10,11 @@ DECLARE
         WHERE to_regclass('hookfast_data.' || p || '_' || suffix) IS NOT NULL);
 BEGIN
     -- From here on nobody writes an attempt of that day. Which ones have come since they were copied: those of events
-    -- that were owed, or that were dead and are not.
+    -- that were pending, or that were dead and are not.
     IF 'attempts' = ANY (parts) THEN
         EXECUTE format('LOCK TABLE hookfast_data.%I IN SHARE MODE', 'attempts_' || suffix);
         EXECUTE format('INSERT INTO hookfast_data.leaving_attempts SELECT a.* FROM hookfast_data.leaving_survivors s '
-            'JOIN hookfast_data.%I a ON a.event_id = s.id WHERE s.owed OR NOT EXISTS (SELECT FROM '
+            'JOIN hookfast_data.%I a ON a.event_id = s.id WHERE s.pending OR NOT EXISTS (SELECT FROM '
             'hookfast_data.dead_letters d WHERE d.event_id = s.id AND d.event_id >= $1 AND d.event_id < $2)',
             'attempts_' || suffix) USING lower, upper;
     END IF;

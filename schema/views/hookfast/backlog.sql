@@ -1,7 +1,7 @@
 -- One scan of the outbox. Nothing runs it by itself: handler_health is for that. By the statement's time, so that one
 -- row is not counted twice.
 CREATE OR REPLACE VIEW hookfast.backlog AS
-WITH owed AS MATERIALIZED (
+WITH pending AS MATERIALIZED (
     SELECT
         o.handler_id,
         count(*) FILTER (WHERE o.lease_id IS NULL
@@ -40,8 +40,8 @@ counted AS (
         d.served_by,
         coalesce(r.ready + r.waiting + r.later, 0) AS retired
     FROM hookfast_data.handlers h JOIN hookfast_data.handler_load() d ON d.handler_id = h.id
-        LEFT JOIN owed o ON o.handler_id = h.id AND h.retired_at IS NULL
-        LEFT JOIN owed r ON r.handler_id = h.id AND h.retired_at IS NOT NULL
+        LEFT JOIN pending o ON o.handler_id = h.id AND h.retired_at IS NULL
+        LEFT JOIN pending r ON r.handler_id = h.id AND h.retired_at IS NOT NULL
 )
 SELECT
     c.name AS handler,

@@ -7,7 +7,7 @@ use super::{
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
 
-/// What is owed to handlers, and what became of it.
+/// what is pending for handlers, and what became of it.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Deliveries {
@@ -19,11 +19,11 @@ pub(in crate::cli) struct Deliveries {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Deliveries, the newest first: those that are owed or dead, unless --state or --event says otherwise.
+    /// Deliveries, the newest first: those that are pending or dead, unless --state or --event says otherwise.
     List(Listed),
     /// Lets what is ready or retrying wait until a time, or tries it at once.
     Reschedule(Reschedule),
-    /// Ends one that is owed and not running, or dead: it is not tried any more.
+    /// Ends one that is pending and not running, or dead: it is not tried any more.
     Discard(Discard),
 }
 

@@ -36,7 +36,7 @@ enum What {
     /// For each handler what it has to do with an event, and why.
     Explain(One),
     /// Erases the payload and headers of an event for good, or with --all of those that match; key, type and history
-    /// stay. What is still owed is left alone.
+    /// stay. What is still pending is left alone.
     Erase(Erase),
     /// Keeps an event and its history from leaving by retention.
     Hold(WithReason),
@@ -274,7 +274,7 @@ impl Replay {
             .with("why", Some(Bind::text(self.why)))
             .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)));
         let replay = shell.console.call(call).await?.pop().unwrap_or_default();
-        let words = format!("event {} is owed to {} again, as replay {replay}", self.event, self.handler);
+        let words = format!("event {} is pending for {} again, as replay {replay}", self.event, self.handler);
         shell.told(json!({ "replay_id": replay }), &words);
         if !self.new_webhook_id {
             complain(SAME_WEBHOOK_ID);

@@ -31,11 +31,11 @@ enum What {
     Show(One),
     /// Delivers all events that match to a handler again, oldest first, at so many a second.
     Start(Start),
-    /// Stops one for now; what it has made stays owed.
+    /// Stops one for now; what it has made stays pending.
     Pause(One),
     /// Lets one go on where it stopped.
     Resume(One),
-    /// Ends one for good; what it has made stays owed.
+    /// Ends one for good; what it has made stays pending.
     Cancel(One),
     /// Follows one until it is done; ends with 1 where it was cancelled.
     Watch(One),

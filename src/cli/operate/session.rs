@@ -282,7 +282,7 @@ fn readable(bytes: &str) -> String {
 
 /// What is not touched since somebody still needs it.
 fn left_alone(preview: &Value) -> String {
-    let alone = [("still_pending", "still owed"), ("held", "held")].map(|(column, says)| {
+    let alone = [("still_pending", "still pending"), ("held", "held")].map(|(column, says)| {
         let count = preview[column].as_u64().filter(|count| *count > 0)?;
         Some(format!("{count} {says}"))
     });
@@ -338,7 +338,7 @@ mod tests {
     fn the_next_page_is_the_same_command_from_where_this_one_ends() {
         let next = |command: &str| next_page(command.split('|').map(str::to_owned), "42");
         assert_eq!(next("deliveries"), "hookfast deliveries --older-than 42");
-        assert_eq!(next("log|--older-than|7|--limit|3"), "hookfast audit --limit 3 --older-than 42");
+        assert_eq!(next("audit|--older-than|7|--limit|3"), "hookfast audit --limit 3 --older-than 42");
         assert_eq!(
             next("events|list|--older-than=7|--after|2 days' ago"),
             "hookfast events list --after '2 days'\\'' ago' --older-than 42"

@@ -67,7 +67,7 @@ enum Retry {
 #[serde(rename_all = "snake_case")]
 enum DeadKey {
     Skip,
-    Hold,
+    Block,
 }
 
 pub(super) fn handler(
@@ -251,7 +251,7 @@ impl Settings<'_> {
     fn order(&mut self, handler: &Handler) -> Option<Option<Order>> {
         let on_dead = handler.on_dead.map(|given| match given {
             DeadKey::Skip => OnDeadLetter::Skip,
-            DeadKey::Hold => OnDeadLetter::Block,
+            DeadKey::Block => OnDeadLetter::Block,
         });
         match (&handler.ordered_by, on_dead) {
             (None, None) => Some(None),

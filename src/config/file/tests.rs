@@ -105,7 +105,7 @@ fn every_problem_is_named_with_its_place() {
         [sources.Airalo]\nkind = 'stripe'\nsecrets = ['canary-literal-secret']\n\
         [handlers.shop]\nkind = 'http'\ntypes = ['a.**', 'b']\nsources = ['nobody']\nurl = 'x'\nsecrets = []\ntimeout = '5'\nconcurrency = 0\n\
         retry = { delays = ['soon'] }\n\
-        [ingress]\nbody_bytes = '1MB'\nwaiting = 0\n[worker]\ngrace = 'long'\n\
+        [ingress]\nbody_bytes = '1MB'\nqueue_capacity = 0\n[worker]\nshutdown_timeout = 'long'\n\
         [roles]\nreader = 'pg_monitor'\noperator = 'a\"b'\n";
     let error = Config::parse(text).expect_err("much is wrong").to_string();
     for place in [
@@ -170,6 +170,10 @@ fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
         (handler("headers.authorization = \"Bearer canary"), "line 9"),
         (handler("allow_private = 'canary'"), "type string cannot stand here, expected a boolean"),
         (handler("retry = { canary = [] }"), "unknown value, expected `delays` or `exponential`"),
+        (
+            handler("retry = { exponential = { base = '1s', max = '1h', tries = 5 } }"),
+            "unknown field `tries`, expected base, max, max_attempts",
+        ),
         (handler("secrets = ['canary']"), "duplicate key"),
     ] {
         let error = Config::parse(&text).expect_err(expected).to_string();

@@ -53,7 +53,12 @@ fn without_values(message: &str) -> String {
         };
     }
     match message.split_once(", available keys: ") {
-        Some((_, known)) => format!("unknown field, expected {known}"),
+        Some((unexpected, known)) => {
+            let name =
+                unexpected.rsplit(": ").next().unwrap_or_default().split(", ").next().filter(|name| is_name(name));
+            let name = name.map(|name| format!(" `{name}`")).unwrap_or_default();
+            format!("unknown field{name}, expected {known}")
+        }
         None => message.to_owned(),
     }
 }

@@ -1,5 +1,5 @@
 -- hookfast: ingest
--- One group of verified requests: keys, then events, then what is owed. Each row gets its verdict.
+-- One group of verified requests: keys, then events, then what is pending. Each row gets its verdict.
 -- $1 event ids, $2 source ids, $3 keys, $4 fingerprints, $5 windows in milliseconds, $6 types, $7 topics,
 -- $8 labels of the secrets, $9 headers as JSON text, $10 bodies, $11 the origin of all
 WITH input AS MATERIALIZED (

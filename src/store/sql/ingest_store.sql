@@ -28,7 +28,7 @@ routes AS MATERIALIZED (
         AND EXISTS (SELECT FROM unnest(h.types) AS p
             WHERE h.retired_at IS NULL AND hookfast_data.type_matches(p, k.type))
 ),
-owed AS (
+pending AS (
     INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, ordering_key)
     SELECT r.handler_id, v.id, r.max_attempts, r.ordering_key
     FROM verdicts v JOIN routes r ON r.source_id = v.source_id AND r.type = v.type

@@ -95,7 +95,7 @@ async fn two(
 const OWED: &str = "SELECT count(*) FROM hookfast_data.outbox";
 
 async fn until_nothing_is_owed(running: &Running) {
-    wait_until_within(Duration::from_secs(60), "nothing owed", async || running.count(OWED).await == 0).await;
+    wait_until_within(Duration::from_secs(60), "nothing pending", async || running.count(OWED).await == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

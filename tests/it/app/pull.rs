@@ -23,7 +23,7 @@ async fn running(database: &crate::support::postgres::Database, orders: u64) -> 
 /// What a claim answers, as far as these tests look: lease, delivery, attempt.
 async fn claim(pool: &PgPool, batch: i32) -> Vec<(i64, i64, i32)> {
     let rows = sqlx::query("SELECT * FROM hookfast.claim('shop', 'a test', $1)").bind(batch).fetch_all(pool).await;
-    let read = |row: &sqlx::postgres::PgRow| (row.get("lease_id"), row.get("delivery_id"), row.get("attempt"));
+    let read = |row: &sqlx::postgres::PgRow| (row.get("lease_id"), row.get("delivery_id"), row.get("attempt_number"));
     rows.expect("a claim").iter().map(read).collect()
 }
 
@@ -206,7 +206,7 @@ async fn a_failure_is_tried_again_until_its_tries_are_used_up() {
         fail(claimed[0], "the shop is closed", false).await.expect("held");
     }
     let dead = "SELECT string_agg(reason || ':' || last_error || ':' || attempts, ' ' ORDER BY reason) FROM hookfast.dead_letters";
-    assert_eq!(running.text(dead).await, "refused:never:1 attempts_exhausted:the shop is closed:4");
+    assert_eq!(running.text(dead).await, "attempts_exhausted:the shop is closed:4 refused:never:1");
     let waited = "SELECT hookfast_data.retry_delay('{\"delays_ms\": [1000, 60000]}', 7) BETWEEN interval '60 s' AND interval '72 s' \
         AND hookfast_data.retry_delay('{\"delays_ms\": []}', 1) = interval '0' \
         AND hookfast_data.retry_delay('{\"base_ms\": 1000, \"max_ms\": 4000, \"tries\": 9}', 500) <= interval '4 s'";
@@ -223,7 +223,7 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
         .fetch_one(&mut *transaction)
         .await
         .expect("claimed");
-    let claimed = (row.get("lease_id"), row.get("delivery_id"), row.get("attempt"));
+    let claimed = (row.get("lease_id"), row.get("delivery_id"), row.get("attempt_number"));
     assert_eq!(complete(&mut *transaction, claimed).await, Err("HF003".into()), "a crash would not count");
     transaction.rollback().await.expect("rolled back");
     // Nor where the claim was behind a savepoint.
@@ -232,7 +232,7 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
     let row = sqlx::query("SELECT * FROM hookfast.claim('shop', 'a test')").fetch_one(&mut *transaction).await;
     let row = row.expect("claimed");
     sqlx::raw_sql("RELEASE before").execute(&mut *transaction).await.expect("released");
-    let claimed = (row.get("lease_id"), row.get("delivery_id"), row.get("attempt"));
+    let claimed = (row.get("lease_id"), row.get("delivery_id"), row.get("attempt_number"));
     assert_eq!(complete(&mut *transaction, claimed).await, Err("HF003".into()), "a crash would not count");
     transaction.rollback().await.expect("rolled back");
     for (statement, expected) in [

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 /// How often the table was searched for what a lease holds. Sessions report that at their end.
-const SEARCHES: &str = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_user_functions WHERE funcname = 'held'";
+const SEARCHES: &str = "SELECT coalesce(pg_stat_get_function_calls('hookfast_data.leased_deliveries'::regproc), 0)";
 
 /// Our own session says it at once, and those of the application are gone.
 async fn searches(database: &Database) -> i64 {

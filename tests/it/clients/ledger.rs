@@ -38,7 +38,7 @@ const CONFIG: &str = "\
 [handlers.node]\nkind = 'pull'\ntypes = ['airalo.order.completed', 'steps.*']\nRETRY\n";
 
 /// So many tries that none runs out of them by chance.
-const RETRY: &str = "retry = { exponential = { base = '20ms', max = '200ms', tries = 50 } }";
+const RETRY: &str = "retry = { exponential = { base = '20ms', max = '200ms', max_attempts = 50 } }";
 
 /// The table of the clients, one for the Rust example, and two functions. One in fifty bookings fails at random.
 const SCHEMA: &str = "
@@ -163,10 +163,10 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
     while let Some(application) = applications.join_next().await {
         application.expect("an application");
     }
-    // What nobody pulls here stays owed.
+    // What nobody pulls here stays pending.
     let owed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
         WHERE EXISTS (SELECT FROM hookfast.attempts a WHERE a.handler = h.name)";
-    wait_until_within(Duration::from_secs(240), "nothing owed", async || count(&pool, owed).await == 0).await;
+    wait_until_within(Duration::from_secs(240), "nothing pending", async || count(&pool, owed).await == 0).await;
 
     let all = 2 * ORDERS as i64;
     assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE source <> 'hookfast'").await, all);

@@ -50,7 +50,7 @@ async fn count(pool: &PgPool, query: &'static str) -> i64 {
 
 async fn booked(pool: &PgPool, orders: i64) {
     wait_until_within(TAKEN_OVER, "every order in the ledger", async || count(pool, BOOKED).await == orders).await;
-    wait_until("nothing owed", async || count(pool, "SELECT count(*) FROM hookfast_data.outbox").await == 0).await;
+    wait_until("nothing pending", async || count(pool, "SELECT count(*) FROM hookfast_data.outbox").await == 0).await;
     assert_eq!(count(pool, BOOKED).await, orders);
     assert_eq!(count(pool, "SELECT count(DISTINCT event_id) FROM shop.ledger").await, orders);
 }

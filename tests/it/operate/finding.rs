@@ -83,7 +83,7 @@ async fn a_timeline_tells_everything_in_order() {
             "SELECT string_agg(kind, ', ' ORDER BY ord) FROM hookfast.timeline('request-{n}') WITH ORDINALITY t (at, kind, event_id, source, type, handler, delivery_id, message, ord)"
         )
     };
-    assert_eq!(story.text(&told(1)).await, "received, dead, delivery.retried, delivery.rescheduled, owed");
+    assert_eq!(story.text(&told(1)).await, "received, dead, delivery.retried, delivery.rescheduled, pending");
     assert_eq!(story.text(&told(2)).await, "received, delivered");
     assert_eq!(story.text(&told(3)).await, "received, dead, dead letter");
     assert_eq!(story.text(&told(4)).await, "null", "nothing of what never came");

@@ -210,7 +210,7 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     assert_eq!(desk.logged().await, format!("replay.cancelled {replay} {{}}"));
     assert_eq!(desk.text(STATE).await, "cancelled 7 20 35 t");
     assert_eq!(desk.step(60.0).await, 0);
-    assert_eq!(desk.text(REPLAYED).await, list(1..=7), "what it has made stays owed");
+    assert_eq!(desk.text(REPLAYED).await, list(1..=7), "what it has made stays pending");
     for what in ["pause", "resume", "cancel"] {
         desk.refuses("HF006", &format!("SELECT hookfast.{what}_replay({replay})")).await;
         desk.refuses("HF004", &format!("SELECT hookfast.{what}_replay(99)")).await;

@@ -90,7 +90,7 @@ async fn what_is_kept_is_shown_and_not_run_and_can_be_discarded_later() {
     let timeline =
         "SELECT string_agg(kind || ' ' || message, ', ') FROM hookfast.timeline('e1') WHERE handler = 'skips'";
     desk.execute("INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM hookfast_data.events WHERE idempotency_key = 'e1'").await;
-    assert_eq!(desk.text(timeline).await, "owed retired");
+    assert_eq!(desk.text(timeline).await, "pending retired");
     assert_eq!(desk.text("hookfast_data.discard_retired(NULL, 100)").await, "0", "workers leave it alone");
     assert_eq!(desk.answer("retire_handler('skips', 'nobody wants it', at_most => 3)").await, "3 3 3");
     assert_eq!(desk.states().await, "1 discarded, 2 discarded, 3 discarded");

@@ -21,9 +21,9 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
         )
         .await;
     let told = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('o-000000')";
-    assert_eq!(store.text(told).await, "received, dead, delivery.retried, owed");
+    assert_eq!(store.text(told).await, "received, dead, delivery.retried, pending");
     let told = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('o-000001')";
-    assert_eq!(store.text(told).await, "received, owed");
+    assert_eq!(store.text(told).await, "received, pending");
 }
 
 /// A handler that dies of an alert would otherwise get one more of each death.

@@ -47,7 +47,9 @@ fn later() -> Schema {
     schema.version += 1;
     let sql = AssertSqlSafe(LATER).into_sql_str();
     schema.migrations.push(Migration::new(9001, "later".into(), MigrationType::Simple, sql, false));
-    redefine(&mut schema, VIEW, |view| view.replace("    e.erased_at\nFROM", "    e.erased_at,\n    e.later\nFROM"));
+    redefine(&mut schema, VIEW, |view| {
+        view.replace("    e.traceparent\nFROM", "    e.traceparent,\n    e.later\nFROM")
+    });
     schema
 }
 

@@ -1,0 +1,18 @@
+//! `--help` of the commands for operators.
+
+use super::run;
+
+#[test]
+fn operate_cli_help_reads_well() {
+    let help = run("postgres://127.0.0.1:1/none", &["--help"]).ok();
+    for noun in ["events", "deliveries", "dead-letters", "conflicts", "quarantine", "handlers", "sources", "replays"] {
+        assert!(help.out.contains(&format!("  {noun} ")), "{}", help.out);
+        run("", &[noun, "--help"]).ok().says(&["Usage: ", "--json"]);
+    }
+    run("", &["dead-letters", "retry", "--help"]).ok().says(&[
+        "--all",
+        "--payload <JSONPATH>",
+        "--yes",
+        "--max-attempts <N>",
+    ]);
+}
