@@ -52,7 +52,7 @@ impl Check {
                 Finding::Warning(text) => say(&format!("warn   {text}")),
                 Finding::Wrong(text) => {
                     wrong += 1;
-                    say(&format!("WRONG  {text}"));
+                    say(&format!("error  {text}"));
                 }
             }
         }

@@ -22,8 +22,8 @@ mod words;
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
-/// Catches webhooks and makes them fast: verifies each one, commits it to Postgres before it answers, and brings it
-/// to every handler that wants it until it is done.
+/// Durable webhook receiver and queue for Postgres: verifies each webhook, commits it before answering 200, and
+/// delivers it to every subscribed handler with retries, ordering and dead letters.
 #[derive(Parser)]
 #[command(name = "hookfast", version, max_term_width = 110)]
 struct Arguments {
@@ -39,49 +39,49 @@ enum Command {
     /// Everything in one process, for trying out: a private Postgres in .hookfast/ (or DATABASE_URL), ingress and
     /// worker, a random secret, no configuration file needed. Loopback only.
     Dev(dev::Dev),
-    /// Production: takes webhooks and handles them, on the Postgres of DATABASE_URL.
+    /// Run in production: receive webhooks and deliver them, on the Postgres of DATABASE_URL.
     Serve(serve::Serve),
-    /// Brings the schema in DATABASE_URL up to this program.
+    /// Apply the migrations of this program to DATABASE_URL.
     Migrate(migrate::Migrate),
-    /// Reads the configuration, tries the database, and says what is wrong and what to do.
+    /// Check the configuration and the database, and report what is wrong and what to do.
     Check(check::Check),
-    /// Signs a sample or a file as the sender of a source does, and posts it.
+    /// Sign a sample or a file as the sender of a source does, and post it.
     Send(send::Send),
-    /// Receives webhooks, verifies their signature and prints them; SIGUSR1 makes it fail, and work again.
+    /// Receive deliveries, verify their signatures and print them; SIGUSR1 makes it fail, and work again.
     Listen(listen::Listen),
-    /// What came: lists events, finds one by anything that is known of it, and tells what became of it.
+    /// List, search and inspect events.
     Events(operate::Events),
-    /// what is pending for handlers, and what became of it.
+    /// List, reschedule and discard deliveries.
     Deliveries(operate::Deliveries),
-    /// What each handler has pending, and since when.
+    /// Show the pending deliveries of each handler.
     Backlog(operate::Backlog),
-    /// What used up its tries or was refused for good: looks, tries it again, or ends it.
+    /// List, retry and discard dead letters.
     DeadLetters(operate::DeadLetters),
-    /// Events that have another's key and other content: a possible double purchase each.
+    /// List and acknowledge conflicts: events that have the key of an earlier one and other content.
     Conflicts(operate::Conflicts),
-    /// Requests that failed verification: looks, has them verified again, takes one for genuine, makes room.
+    /// List, reverify, approve and discard quarantined requests.
     Quarantine(operate::Quarantine),
-    /// How handlers stand, and why; pauses and resumes them.
+    /// Show the health of handlers; pause, resume and retire them.
     Handlers(operate::Handlers),
-    /// How sources stand: what they sent, and what is usual.
+    /// Show the health of sources.
     Sources(operate::Sources),
-    /// Replays of many events: starts, follows, pauses, ends them.
+    /// Start, follow, pause and cancel replays.
     Replays(operate::Replays),
-    /// Who works: the processes, and who may hold deliveries.
+    /// List workers and processes.
     Workers(operate::Workers),
-    /// How much there is, table by table.
+    /// Show table sizes.
     Storage(operate::Storage),
-    /// How long what is kept, and what would go.
+    /// Show and preview retention.
     Retention(operate::Retention),
-    /// Lists alerts: dead letters, paused handlers, silent sources and more.
+    /// List alerts: dead letters, paused handlers, silent sources and more.
     Alerts(operate::Alerts),
-    /// Lists changes by operators and processes.
+    /// List changes by operators and processes.
     Audit(operate::Audit),
-    /// Airalo's Partner API: opts in, orders, looks for what did not come; and a local Airalo to try it with.
+    /// Airalo's Partner API: opt in, order, reconcile; and a local Airalo to try it with.
     Airalo(airalo::Airalo),
-    /// One screen: is intake safe, is work moving. Ends with 1 where something is bad.
+    /// Show on one screen whether intake is safe and work is moving. Exits with 1 if something is critical.
     Status(operate::Status),
-    /// Prints a script with which a shell completes these commands.
+    /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
 

@@ -138,7 +138,7 @@ pub(super) async fn watch(maintenance: &Maintenance, stop: &CancellationToken) {
         match look(&maintenance.pool).await {
             Ok(0) => {}
             Ok(raised) => log_alerts(maintenance, raised).await,
-            Err(error) => throttled!(warn, %error, "it cannot be looked for now whether something is wrong"),
+            Err(error) => throttled!(warn, %error, "alert evaluation failed, retrying"),
         }
     }
     heartbeat.retire();

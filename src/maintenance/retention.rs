@@ -24,7 +24,7 @@ pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
                     days = left.days,
                     days_with_survivors = left.days_with_survivors,
                     rows = left.rows,
-                    "what was old has gone"
+                    "purged expired data"
                 );
                 if left.days_in_use > 0 {
                     tracing::warn!(

@@ -11,10 +11,10 @@ use std::{collections::BTreeMap, fmt::Write, time::Duration};
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// The database could not be asked.
-    #[error("the database cannot be asked, and nothing is known to have changed: {0}")]
+    #[error("cannot query the database, and nothing is known to have changed: {0}")]
     Unreachable(StoreError),
     /// It has no such view or function, or another one.
-    #[error("the database has not what this command needs ({0}); nothing was changed\nhint: run `hookfast migrate`")]
+    #[error("the database schema is too old for this command ({0}); nothing was changed\nhint: run `hookfast migrate`")]
     Older(String),
     /// The role has no right.
     #[error(

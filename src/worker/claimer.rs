@@ -130,7 +130,7 @@ impl Claimer {
                 Err(error) => {
                     // Whatever it was: what is remembered must not make the next claim fail as well.
                     memory = Memory::new(None);
-                    throttled!(warn, %error, handler = %self.runtime.name, "nothing can be claimed for now; this is tried again");
+                    throttled!(warn, %error, handler = %self.runtime.name, "claim failed, retrying");
                 }
             }
         }

@@ -66,7 +66,7 @@ impl LeaseRenewer {
             self.heartbeat.tick();
             self.readiness
                 .set(CONDITION, Err("this worker's lease cannot be renewed; nothing new is started".to_owned()));
-            throttled!(warn, %error, "the lease cannot be renewed for now; nothing new is started once it may have expired");
+            throttled!(warn, %error, "lease renewal failed, retrying; no attempt is started once the lease may have expired");
             backoff.failed(Instant::now());
             let _ = self.stop.run_until_cancelled(backoff.wait()).await;
         }

@@ -21,11 +21,11 @@ impl Claimer {
         match release_unknown(&self.shared.pool, lease.id, self.runtime.id, &known).await {
             Ok(0) => Ok(()),
             Ok(freed) => {
-                throttled!(warn, freed, handler = %self.runtime.name, "deliveries whose claim was not answered are free again");
+                throttled!(warn, freed, handler = %self.runtime.name, "released deliveries whose claim response was lost");
                 Ok(())
             }
             Err(error) => {
-                throttled!(warn, %error, handler = %self.runtime.name, "what is held cannot be compared for now; this is tried again");
+                throttled!(warn, %error, handler = %self.runtime.name, "in-flight reconciliation failed, retrying");
                 tokio::time::sleep(RETRY).await;
                 Err(error)
             }

@@ -490,7 +490,7 @@ async fn operate_cli_handlers_and_replays() {
     story.run(&["replays", "show", "9"]).failed().complains(&["there is no replay 9"]);
     story.run(&["replays", "pause", "1"]).ok().says(&["is paused"]);
     story.run(&["replays", "pause", "1"]).failed().complains(&["replay 1 is paused; nothing was changed", "hint: "]);
-    story.run(&["replays", "resume", "1"]).ok().says(&["goes on"]);
+    story.run(&["replays", "resume", "1"]).ok().says(&["resumed"]);
     story.run(&["replays", "cancel", "1", "--json"]).ok().says(&["{\"done\":"]);
     story.run(&["replays", "watch", "1"]).failed().says(&["cancelled"]);
     story.run(&["replays", "watch", "9"]).failed();
@@ -508,7 +508,7 @@ async fn operate_cli_handlers_and_replays() {
 async fn operate_cli_status_says_whether_and_where() {
     let story = Story::new().await;
     let trouble = story.run(&["status"]).failed().says(&["intake", "no live process takes webhooks", "handler"]);
-    assert!(trouble.out.starts_with("TROUBLE: intake ingress"), "{}", trouble.out);
+    assert!(trouble.out.starts_with("UNHEALTHY: intake ingress"), "{}", trouble.out);
     assert_eq!(story.run(&["status", "--json"]).failed().rows()[0]["state"], "critical");
     story
         .execute(

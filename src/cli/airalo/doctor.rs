@@ -44,7 +44,7 @@ impl Findings {
 
     fn wrong(&mut self, text: &str) {
         self.wrong += 1;
-        say(&format!("WRONG  {text}"));
+        say(&format!("error  {text}"));
     }
 }
 

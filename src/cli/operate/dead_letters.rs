@@ -8,7 +8,7 @@ use crate::cli::process::complain;
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
 
-/// What used up its tries or was refused for good: looks, tries it again, or ends it.
+/// List, retry and discard dead letters.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct DeadLetters {

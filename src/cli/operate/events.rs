@@ -15,7 +15,7 @@ use crate::store::{Bind, Call, List};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// What came: lists events, finds one by anything that is known of it, and tells what became of it.
+/// List, search and inspect events.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Events {
@@ -195,7 +195,7 @@ impl Events {
             }
             What::Unhold(one) => {
                 let call = Call::act("unhold_event").with("event_id", Some(Bind::id(&one.event)));
-                session::open(one.output).await?.act(call, &format!("event {} is held no more", one.event)).await
+                session::open(one.output).await?.act(call, &format!("event {} hold removed", one.event)).await
             }
             What::Replay(replay) => replay.run().await,
         }

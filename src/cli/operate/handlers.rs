@@ -109,7 +109,7 @@ impl Handlers {
             }
             What::Resume(one) => {
                 let call = Call::act("resume_handler").with("handler", Some(Bind::text(&one.handler)));
-                session::open(one.output).await?.act(call, &format!("handler {} goes on", one.handler)).await
+                session::open(one.output).await?.act(call, &format!("handler {} resumed", one.handler)).await
             }
             What::PauseAll(all) => {
                 let call = Call::act("pause_all_handlers").with("why", Some(Bind::text(all.why)));

@@ -9,7 +9,7 @@ use crate::cli::process::complain;
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
 
-/// Requests that failed verification: looks, has them verified again, takes one for genuine, makes room.
+/// List, reverify, approve and discard quarantined requests.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Quarantine {

@@ -115,7 +115,7 @@ impl Replays {
             What::Show(wanted) => wanted.show().await,
             What::Start(start) => start.run().await,
             What::Pause(wanted) => wanted.turn("pause_replay", "is paused").await,
-            What::Resume(wanted) => wanted.turn("resume_replay", "goes on").await,
+            What::Resume(wanted) => wanted.turn("resume_replay", "resumed").await,
             What::Cancel(wanted) => wanted.turn("cancel_replay", "is cancelled").await,
             What::Watch(wanted) => wanted.watch().await,
         }

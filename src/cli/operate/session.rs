@@ -54,7 +54,7 @@ impl Page {
 /// Asks before much is touched.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Sure {
-    /// Does it without asking; needed where there is no terminal to ask on.
+    /// Does it without asking; needed where not a terminal.
     #[arg(long)]
     pub(super) yes: bool,
 }
@@ -297,7 +297,7 @@ pub(in crate::cli) fn agreed(sure: Sure) -> anyhow::Result<bool> {
     }
     let input = std::io::stdin();
     if !input.is_terminal() {
-        complain("there is no terminal to ask on, so nothing was changed\nhint: --yes does it");
+        complain("not a terminal, so nothing was changed\nhint: --yes does it");
         return Ok(false);
     }
     complain("Type yes to go on");

@@ -48,7 +48,7 @@ impl Status {
                 Ok(code) => code,
                 Err(error) => {
                     shell = None;
-                    complain(&format!("TROUBLE: {error:#}"));
+                    complain(&format!("UNHEALTHY: {error:#}"));
                     ExitCode::FAILURE
                 }
             };
@@ -84,7 +84,7 @@ fn headline(bad: &[&Value]) -> String {
     }
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
     let named: Vec<_> = bad.iter().map(|row| format!("{} {}", text(row, "area"), text(row, "subject"))).collect();
-    format!("TROUBLE: {}", named.join(", "))
+    format!("UNHEALTHY: {}", named.join(", "))
 }
 
 #[cfg(test)]
@@ -95,6 +95,6 @@ mod tests {
     fn the_first_line_says_whether_and_where() {
         assert_eq!(headline(&[]), "OK: intake is safe and work is moving");
         let bad = [json!({"area": "source", "subject": "airalo"}), json!({"area": "handler", "subject": "shop"})];
-        assert_eq!(headline(&bad.iter().collect::<Vec<_>>()), "TROUBLE: source airalo, handler shop");
+        assert_eq!(headline(&bad.iter().collect::<Vec<_>>()), "UNHEALTHY: source airalo, handler shop");
     }
 }

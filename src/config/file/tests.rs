@@ -86,8 +86,9 @@ fn the_sample_names_every_setting() {
 }
 
 #[test]
-fn the_readme_has_every_limit_with_its_default() {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("it is there");
+fn the_deployment_page_has_every_limit_with_its_default() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEPLOYMENT.md")).expect("it is there");
     let sample = sample();
     let section = sample.split("\n[ingress]\n").nth(1).and_then(|rest| rest.split("\n[").next()).expect("a section");
     let settings = section.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
@@ -95,7 +96,7 @@ fn the_readme_has_every_limit_with_its_default() {
     assert!(settings.len() >= 10, "{settings:?}");
     for (key, default) in settings {
         let row = format!("| `{key}` | {} |", default.trim_matches('"'));
-        assert!(readme.contains(&row), "README.md has no row {row}");
+        assert!(page.contains(&row), "docs/DEPLOYMENT.md has no row {row}");
     }
 }
 

@@ -233,8 +233,8 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
     let airalo = Airalo::start(at_once()).await;
     for (requests, says) in [
         // The newest is last.
-        (&[("wrong_signature", AIRALO_SECRET, false)][..], "WRONG  quarantine: a request that was refused ("),
-        (&[("wrong_signature", "another-secret-0123456789", false)], "WRONG  quarantine: the last 1 request with"),
+        (&[("wrong_signature", AIRALO_SECRET, false)][..], "error  quarantine: a request that was refused ("),
+        (&[("wrong_signature", "another-secret-0123456789", false)], "error  quarantine: the last 1 request with"),
         // What anybody can send decides nothing.
         (
             &[("wrong_signature", AIRALO_SECRET, false), ("missing_signature", "x-0123456789abcdef", false)],
@@ -260,6 +260,6 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
         }
         let (done, text) = hookfast(&airalo, Some(database.url()), &["doctor"]).await;
         assert!(!done && text.contains(says), "{says} is not in: {text}");
-        assert!(text.contains("ok     credentials") && text.contains("WRONG  async_orders: not opted in"), "{text}");
+        assert!(text.contains("ok     credentials") && text.contains("error  async_orders: not opted in"), "{text}");
     }
 }

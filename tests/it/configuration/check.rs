@@ -27,7 +27,7 @@ async fn check_refuses_what_serve_would_refuse() {
         let refused = refused.trim_start_matches("hookfast: ");
         assert!(!served && refused.starts_with("handler 'shop': "), "{refused}");
         let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
-        assert!(!passed && said.contains(&format!("WRONG  {refused}")), "{refused} is not in:\n{said}");
+        assert!(!passed && said.contains(&format!("error  {refused}")), "{refused} is not in:\n{said}");
     }
     // Before the migrations nothing of it can be known.
     sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
@@ -69,7 +69,7 @@ async fn a_function_that_the_role_may_not_execute_is_named_with_the_grant() {
     ] {
         let problem = "handler 'shop': this role may not execute \"the shop\".books(hookfast.event)";
         let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
-        assert!(!passed && said.contains(&format!("WRONG  {problem}")) && said.contains(&grant), "{grant}: {said}");
+        assert!(!passed && said.contains(&format!("error  {problem}")) && said.contains(&grant), "{grant}: {said}");
         let (served, said) = hookfast(&["serve", "--no-migrate", "--config", config.name()], &variables);
         assert!(!served && said.contains(problem) && said.contains(&grant), "{grant}: {said}");
         run(grant).await;

@@ -68,7 +68,7 @@ fn headers_of_the_connection_and_our_own_cannot_be_forwarded() {
         );
         let said =
             checked(&config, &[("AIRALO_CLIENT_SECRET", "0123456789abcdef"), ("HANDLER_SECRET", HANDLER_SECRET)]);
-        let expected = format!("WRONG  configuration: handler 'shop': forward_headers: '{name}' ");
+        let expected = format!("error  configuration: handler 'shop': forward_headers: '{name}' ");
         assert!(said.contains(&expected), "{expected} is not in:\n{said}");
     }
 }

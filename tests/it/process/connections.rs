@@ -79,7 +79,7 @@ async fn check_compares_the_connections_with_what_role_and_database_allow() {
     for (limits, grade, reason) in [
         ("CREATE ROLE small LOGIN PASSWORD 'a-password-of-the-test'", "ok", "the server's max_connections allows 197"),
         ("ALTER DATABASE hookfast CONNECTION LIMIT 50", "warn", "the database's CONNECTION LIMIT allows 50"),
-        ("ALTER ROLE small CONNECTION LIMIT 20", "WRONG", "the role's CONNECTION LIMIT allows 20"),
+        ("ALTER ROLE small CONNECTION LIMIT 20", "error", "the role's CONNECTION LIMIT allows 20"),
         ("ALTER ROLE small SUPERUSER", "ok", "the server's max_connections allows 200"),
     ] {
         sqlx::raw_sql(limits).execute(&mut connection).await.expect("a limit");
