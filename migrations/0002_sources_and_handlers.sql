@@ -77,7 +77,7 @@ COMMENT ON COLUMN hookfast_data.handlers.registered_at IS 'When the present subs
 COMMENT ON COLUMN hookfast_data.handlers.paused_at IS 'Since when nothing is dispatched to it; intake goes on';
 COMMENT ON COLUMN hookfast_data.handlers.paused_why IS 'Why';
 COMMENT ON COLUMN hookfast_data.handlers.retry IS
-    'The retry policy: {"delays_ms": […]} or {"base_ms", "max_ms", "tries"}';
+    'The retry policy: {"delays_ms": […]} or {"base_ms", "max_ms", "max_attempts"}';
 COMMENT ON COLUMN hookfast_data.handlers.ordered_by IS
     'Where in the payload the ordering key is, as a path of member names; null where order is not kept';
 COMMENT ON COLUMN hookfast_data.handlers.on_dead IS

@@ -41,7 +41,7 @@ COMMENT ON COLUMN hookfast_data.quarantine.whole_bytes IS
     'Where body is an excerpt, the length of all of it; such a request cannot be verified again';
 COMMENT ON COLUMN hookfast_data.quarantine.body_sha256 IS 'Where body is an excerpt, SHA-256 of all of it';
 COMMENT ON COLUMN hookfast_data.quarantine.requested_action IS
-    'What an operator asked for and an ingress has not done yet: reverify (by the secrets of now) or release (on '
+    'What an operator asked for and an ingress has not done yet: reverify (by the secrets of now) or approve (on '
     'the operator''s word)';
 COMMENT ON COLUMN hookfast_data.quarantine.requested_by IS 'Who asked';
 COMMENT ON COLUMN hookfast_data.quarantine.last_result IS 'Why the last verification failed; null where nobody asked';

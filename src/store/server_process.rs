@@ -24,9 +24,10 @@ const OUT_OF_REACH: Duration = Duration::from_secs(60);
 const OURS: &str = "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()";
 
 /// Since when it waits for a statement; null while it works on one. No row if the process has ended. Another process may get
-/// its number later, so it is identified also by its start, or by the beginning of its transaction.
+/// its number later, so it is identified also by its start, or by the beginning of its transaction. With `track_activities = off`
+/// nothing is known, and it counts as working.
 const STATE: &str = "SELECT CASE WHEN a.state LIKE 'idle%' THEN a.state_change::text END \
-    FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND $2 IN (a.backend_start::text, a.xact_start::text)";
+    FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND ($2 IN (a.backend_start::text, a.xact_start::text) OR a.state = 'disabled')";
 
 const END: &str = "SELECT pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
     WHERE a.pid = $1 AND $2 IN (a.backend_start::text, a.xact_start::text)";

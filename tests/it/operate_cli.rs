@@ -352,7 +352,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
             "would replay 2 events",
         ),
     ] {
-        let ran = story.run(arguments).failed().complains(&[words, "no terminal to ask on", "--yes"]);
+        let ran = story.run(arguments).failed().complains(&[words, "not a terminal", "--yes"]);
         assert_eq!(ran.out, "");
     }
     assert_eq!(story.everything().await, before, "a preview changes nothing");
@@ -581,7 +581,7 @@ async fn a_handler_is_retired_after_a_preview_and_refused_while_it_is_served() {
     let before = story.everything().await;
     let retire = ["handlers", "retire", "shop", "--why", "renamed"];
     let asked = story.run(&retire).failed();
-    asked.complains(&["would retire handler shop and discard 1 pending delivery", "7", "no terminal to ask on"]);
+    asked.complains(&["would retire handler shop and discard 1 pending delivery", "7", "not a terminal"]);
     let process = "INSERT INTO hookfast_data.processes (owner, roles, version, handlers) VALUES ('host:1', '{worker}', '0.1.0', '{shop}')";
     assert_eq!(story.everything().await, before);
     story.execute(process).await;

@@ -19,7 +19,7 @@ BEGIN
             USING ERRCODE = 'HF004', HINT = 'They are in hookfast.quarantine.';
     END IF;
     PERFORM hookfast_data.notify('hookfast_quarantine', '');
-    PERFORM hookfast_data.log('quarantine.release', approve_quarantined.quarantine_id::text,
+    PERFORM hookfast_data.log('quarantine.approve_requested', approve_quarantined.quarantine_id::text,
         jsonb_build_object('why', approve_quarantined.why));
 END $$;
 COMMENT ON FUNCTION hookfast.approve_quarantined IS

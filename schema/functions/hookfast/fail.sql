@@ -5,15 +5,15 @@ CREATE OR REPLACE FUNCTION hookfast.fail(
 #variable_conflict use_column
 DECLARE
     held hookfast_data.outbox := hookfast_data.lock_pulled_delivery(fail.lease_id, fail.delivery_id);
-    policy jsonb := (SELECT h.retry FROM hookfast_data.handlers h WHERE h.id = held.handler_id);
+    handler hookfast_data.handlers := (SELECT h FROM hookfast_data.handlers h WHERE h.id = held.handler_id);
     gone text := CASE WHEN fail.dead THEN 'refused' WHEN held.attempts_left <= 1 THEN 'attempts_exhausted' END;
-    failures integer := greatest(1, hookfast_data.max_attempts(policy) - held.attempts_left + 1);
+    failures integer := greatest(1, handler.max_attempts - held.attempts_left + 1);
     took numeric := (SELECT extract(epoch FROM clock_timestamp() - l.registered_at) * 1000
         FROM hookfast_data.leases l WHERE l.id = fail.lease_id);
 BEGIN
     IF gone IS NULL THEN
         UPDATE hookfast_data.outbox o SET lease_id = NULL, attempts_left = o.attempts_left - 1,
-            due_at = clock_timestamp() + greatest(hookfast_data.retry_delay(policy, failures),
+            due_at = clock_timestamp() + greatest(hookfast_data.retry_delay(handler.retry, failures),
                 coalesce(fail.retry_after, interval '0'))
         WHERE o.handler_id = held.handler_id AND o.id = held.id;
     ELSE

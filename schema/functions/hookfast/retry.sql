@@ -26,7 +26,7 @@ BEGIN
     END IF;
     PERFORM hookfast_data.requeue_dead_letters(ARRAY[retry.delivery_id], retry.max_attempts);
     PERFORM hookfast_data.log('delivery.retried', retry.delivery_id::text,
-        jsonb_build_object('event_id', dead.event_id, 'tries', retry.max_attempts, 'why', retry.why));
+        jsonb_build_object('event_id', dead.event_id, 'max_attempts', retry.max_attempts, 'why', retry.why));
 END $$;
 COMMENT ON FUNCTION hookfast.retry IS
     'Tries a dead letter again: the same delivery, with the handler''s tries or so many';

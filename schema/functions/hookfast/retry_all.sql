@@ -30,7 +30,7 @@ BEGIN
         PERFORM hookfast_data.log('deliveries.retried', coalesce(retry_all.handler, 'all'),
             jsonb_build_object('count', changed,
             'type', retry_all.type, 'died_after', retry_all.died_after, 'died_before', retry_all.died_before,
-            'error', retry_all.error, 'payload', retry_all.payload::text, 'tries', retry_all.max_attempts, 'why',
+            'error', retry_all.error, 'payload', retry_all.payload::text, 'max_attempts', retry_all.max_attempts, 'why',
                 retry_all.why));
     END IF;
     RETURN NEXT;

@@ -34,14 +34,14 @@ BEGIN
         UPDATE hookfast_data.quarantine q SET last_result = 'excerpt'
             WHERE q.id = ANY (excerpts) AND q.whole_bytes IS NOT NULL;
         PERFORM hookfast_data.notify('hookfast_quarantine', '');
-        PERFORM hookfast_data.log('quarantine.reverify', coalesce(reverify_quarantined.source, 'all'),
+        PERFORM hookfast_data.log('quarantine.reverify_requested', coalesce(reverify_quarantined.source, 'all'),
             jsonb_build_object('count', changed, 'last_after', reverify_quarantined.last_after));
     END IF;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.reverify_quarantined IS
     'Has quarantined requests verified again by the secrets of now, as of the time they came: each genuine one '
-    'becomes an event, once; the others stay, with the reason in hookfast.quarantine.answer. Excerpts '
+    'becomes an event, once; the others stay, with the reason in hookfast.quarantine.last_result. Excerpts '
     'of large bodies cannot be verified, and are not counted. Without at_most it asks for nothing, and says how many '
     'match';
 REVOKE ALL ON FUNCTION hookfast.reverify_quarantined FROM PUBLIC;

@@ -1,7 +1,7 @@
 -- What a lease holds of a handler is at the beginning of its two lanes: claims take the lowest ids and the earliest
 -- due times, and a held delivery keeps its place. So each lane is read in that order until so many deliveries that
 -- nobody holds have been passed: the cost does not follow the backlog. What this misses (a large transaction that
--- committed lower ids late, a due time set into the past) is found by sweep_outbox once the lease is gone.
+-- committed lower ids late, a due time set into the past) is found by rescue_orphans once the lease is gone.
 CREATE OR REPLACE FUNCTION hookfast_data.leased_deliveries(lease bigint, handler smallint, most bigint DEFAULT NULL,
     patience integer DEFAULT 4000) RETURNS SETOF tid
     LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off

@@ -51,7 +51,6 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/settle_filtered",
     "functions/hookfast_data/new_event_id",
     "functions/hookfast_data/retry_delay",
-    "functions/hookfast_data/max_attempts",
     "functions/hookfast_data/new_lease_id",
     "functions/hookfast/claim",
     "functions/hookfast_data/duration_counter",

@@ -51,7 +51,7 @@ written AS (SELECT id FROM renewed UNION ALL SELECT id FROM added),
 logged AS (
     INSERT INTO hookfast_data.audit_log (action, target, details)
     SELECT 'handler.registered', $1::text, jsonb_build_object('kind', $2::text, 'types', $3::text[],
-        'sources', $4::text[], 'tries', $5::smallint, 'retry', $7::jsonb, 'ordered_by', $8::text[],
+        'sources', $4::text[], 'max_attempts', $5::smallint, 'retry', $7::jsonb, 'ordered_by', $8::text[],
         'on_dead', $9::text, 'filter', $10::text, 'behind_after',
         $11::bigint * interval '1 millisecond', 'config_version', $6::bigint, 'subscription_version', v.version)
     FROM version v, written

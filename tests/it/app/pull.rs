@@ -2,7 +2,7 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
-use hookfast::domain::{OnDeadLetter, Order};
+use hookfast::domain::{OnDeadLetter, Order, RetryPolicy};
 use hookfast::ingress::OnInvalidSignature::Reject;
 use sqlx::{PgExecutor, PgPool, Row};
 use std::time::Duration;
@@ -209,8 +209,40 @@ async fn a_failure_is_tried_again_until_its_tries_are_used_up() {
     assert_eq!(running.text(dead).await, "attempts_exhausted:the shop is closed:4 refused:never:1");
     let waited = "SELECT hookfast_data.retry_delay('{\"delays_ms\": [1000, 60000]}', 7) BETWEEN interval '60 s' AND interval '72 s' \
         AND hookfast_data.retry_delay('{\"delays_ms\": []}', 1) = interval '0' \
-        AND hookfast_data.retry_delay('{\"base_ms\": 1000, \"max_ms\": 4000, \"tries\": 9}', 500) <= interval '4 s'";
+        AND hookfast_data.retry_delay('{\"base_ms\": 1000, \"max_ms\": 4000, \"max_attempts\": 9}', 500) <= interval '4 s'";
     assert!(sqlx::query_scalar::<_, bool>(waited).fetch_one(&running.pool).await.expect("an answer"));
+    running.end().await;
+}
+
+/// As the configuration writes it: a client whose shop is away for minutes must not use up all attempts within seconds.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exponential_delay_grows_with_each_failure() {
+    let database = database().await;
+    let (base, max) = (Duration::from_secs(10), Duration::from_secs(3600));
+    let running = Running::start(&database, |builder| {
+        let mut shop = subscription("shop");
+        shop.policy.retry = RetryPolicy::Exponential { base, max, max_attempts: 10 };
+        builder.source(source(Reject)).pull_handler(shop)
+    })
+    .await;
+    let mut longest = 0.0_f64;
+    for failure in 1..=9 {
+        running.execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp()").await;
+        let mut claimed = Vec::new();
+        wait_until("a claim", async || {
+            claimed = claim(&running.pool, 1).await;
+            !claimed.is_empty()
+        })
+        .await;
+        let failed = sqlx::query("SELECT hookfast.fail($1, $2, 'away')").bind(claimed[0].0).bind(claimed[0].1);
+        failed.execute(&running.pool).await.expect("held");
+        let delay = "SELECT extract(epoch FROM due_at - clock_timestamp())::float8 FROM hookfast_data.outbox";
+        let delay: f64 = sqlx::query_scalar(delay).fetch_one(&running.pool).await.expect("pending");
+        assert!(delay <= 10.0 * 2.0_f64.powi(failure - 1), "{delay} s after failure {failure}");
+        longest = longest.max(delay);
+    }
+    // Each is random between nothing and its bound: that the last five are all this short does not happen by chance.
+    assert!(longest > 10.0, "{longest} s");
     running.end().await;
 }
 

@@ -32,7 +32,7 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
     desk.execute("SELECT hookfast.retry(2, max_attempts => 1)").await;
     let owed = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, attempts_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
     assert_eq!(desk.text(owed).await, "1 ready 3 3, 2 ready 3 1", "the handler's tries, or as many as were given");
-    let log = "SELECT string_agg(concat_ws(' ', action, target, details->>'tries', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.audit_log";
+    let log = "SELECT string_agg(concat_ws(' ', action, target, details->>'max_attempts', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.audit_log";
     assert_eq!(desk.text(log).await, "delivery.retried 1 it is up again, delivery.retried 2 1");
     for claim in desk.claim("shop").await {
         assert_eq!(claim.attempt, 4);
@@ -130,7 +130,7 @@ async fn more_than_were_allowed_are_left_alone() {
         .await,
         "1 3 7, 2 3 7, 3 3 7"
     );
-    assert_eq!(desk.logged().await, r#"deliveries.retried shop {"why": "fixed", "count": 3, "tries": 7}"#);
+    assert_eq!(desk.logged().await, r#"deliveries.retried shop {"why": "fixed", "count": 3, "max_attempts": 7}"#);
 }
 
 #[tokio::test]
