@@ -13,7 +13,7 @@ USER hookfast
 # The port of webhooks. The admin port, 8081, stays on the loopback address of the container unless you change that.
 ENV HOOKFAST_LISTEN=0.0.0.0:8080
 EXPOSE 8080
-# hookfast ends in good order on SIGTERM; give it longer than [worker] grace.
+# hookfast ends in good order on SIGTERM; give it longer than [worker] shutdown_timeout.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["hookfast"]
 CMD ["serve"]

@@ -157,3 +157,64 @@ fn what_the_documents_name_is_there() {
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }
+
+/// Names that tables, columns, functions, values and settings had before: the compiler does not see them in SQL, in JSON,
+/// in scripts and in documents.
+const FORMER_NAMES: [&str; 32] = [
+    "locked_by",
+    "tries_left",
+    "next_try_at",
+    "tries_used",
+    "operator_log",
+    "stepped_at",
+    "at_least_another",
+    "still_owed",
+    "checked_says",
+    "registry_version",
+    "news_types",
+    "raise_news",
+    "hookfast.news",
+    "hookfast.holds",
+    "hookfast.pause(",
+    "hookfast.resume(",
+    "hookfast.hold(",
+    "hookfast.unhold(",
+    "hookfast.release(",
+    "hookfast.reverify(",
+    "hookfast.postpone",
+    "hookfast.extend(",
+    "hookfast.id_at",
+    "hookfast_data.id_at",
+    "'tries'",
+    "\"tries\"",
+    "'{bad,warn,ok}'",
+    "quarantine.answer`",
+    "[worker] grace",
+    "[ingress] waiting",
+    "airalo_expect(",
+    "airalo_forget(",
+];
+
+#[test]
+fn no_former_name_is_left() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["benches", "docs", "examples", "migrations", "schema", "scripts", "src", "tests"];
+    let mut texts: Vec<_> = folders.iter().flat_map(|folder| everything(&root.join(folder))).collect();
+    texts.extend(["README.md", "CONTRIBUTING.md", "Dockerfile", "docker-compose.yml"].map(|file| root.join(file)));
+    assert!(texts.len() > 700, "{} files", texts.len());
+    let mut left = Vec::new();
+    for file in texts.iter().filter(|file| !file.ends_with(file!())) {
+        let Ok(text) = fs::read_to_string(file) else { continue };
+        for name in FORMER_NAMES.iter().filter(|name| text.contains(**name)) {
+            left.push(format!("{}: {name}", file.display()));
+        }
+    }
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+fn everything(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, mut files): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.is_dir());
+    files.extend(folders.iter().flat_map(|folder| everything(folder)));
+    files
+}

@@ -536,7 +536,7 @@ async fn operate_cli_errors_say_what_to_do() {
     let story = Story::new().await;
     let missing = run("", &["events"]).failed();
     assert!(missing.err.contains("DATABASE_URL is not set"), "{}", missing.err);
-    run("postgres://127.0.0.1:1/none", &["status"]).failed().complains(&["cannot be asked"]);
+    run("postgres://127.0.0.1:1/none", &["status"]).failed().complains(&["cannot query the database"]);
     run("mysql://u@127.0.0.1/d", &["status"]).failed().complains(&["begins with mysql:", "needs Postgres"]);
     let away = story.database.url().replace("/test_", "/no_such_database_");
     let refused = run(&away, &["status"]).failed();

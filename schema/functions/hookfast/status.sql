@@ -84,5 +84,5 @@ BEGIN ATOMIC
                 || max(t.oldest_snapshot_holder) ELSE '' END
     FROM hookfast.storage t;
 END;
-COMMENT ON FUNCTION hookfast.status IS 'One screen: is intake safe, is work moving. state is ok, warn or bad';
+COMMENT ON FUNCTION hookfast.status IS 'One screen: is intake safe, is work moving. state is ok, warning or critical';
 REVOKE ALL ON FUNCTION hookfast.status FROM PUBLIC;

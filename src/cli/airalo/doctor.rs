@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::{process::ExitCode, time::SystemTime};
 
 /// How many refused requests are verified with our secrets, the newest first.
-const TRIED: u32 = 10;
+const TRIED: u32 = 100;
 
 /// A new partner's first hour.
 #[derive(clap::Args)]

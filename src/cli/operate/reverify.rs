@@ -70,6 +70,8 @@ impl Reverify {
     /// The requests that this command is about.
     async fn waiting(&self, shell: &mut Shell) -> anyhow::Result<Vec<Value>> {
         let list = List::of("quarantine", "quarantine_id, requested_action", "quarantine_id")
+            // Excerpts cannot be verified again.
+            .is("is_excerpt", Some(Bind::flag(false)))
             .is("source", self.source.clone().map(Bind::text))
             .from("last_at", self.after.as_ref().map(When::past));
         Ok(shell.console.list(list).await?)

@@ -119,7 +119,7 @@ async fn the_commands_of_its_folder_find_its_database_and_its_addresses() {
     assert!(text(&sent).contains("duplicate"), "{}", text(&sent));
     // An explicit URL wins.
     let other = folder.command(&["events"]).env("DATABASE_URL", "postgres://127.0.0.1:1/none").output();
-    assert!(text(&other.expect("it runs")).contains("cannot be asked"));
+    assert!(text(&other.expect("it runs")).contains("cannot query the database"));
     stop(server).await;
     assert!(text(&folder.run(&["events"])).contains("Start `hookfast dev`"), "{}", text(&folder.run(&["events"])));
     let refused = folder.command(&["send", "order.completed"]).env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output();
