@@ -160,7 +160,7 @@ fn what_the_documents_name_is_there() {
 
 /// Names that tables, columns, functions, values and settings had before: the compiler does not see them in SQL, in JSON,
 /// in scripts and in documents.
-const FORMER_NAMES: [&str; 32] = [
+const FORMER_NAMES: [&str; 33] = [
     "locked_by",
     "tries_left",
     "next_try_at",
@@ -190,6 +190,7 @@ const FORMER_NAMES: [&str; 32] = [
     "'{bad,warn,ok}'",
     "quarantine.answer`",
     "[worker] grace",
+    "\\ngrace =",
     "[ingress] waiting",
     "airalo_expect(",
     "airalo_forget(",

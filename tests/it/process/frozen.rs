@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// Longer than any deadline of a statement.
 const RECOVERY: Duration = Duration::from_secs(45);
 
-const SHORT_GRACE: &str = "[worker]\ngrace = \"3s\"";
+const SHORT_GRACE: &str = "[worker]\nshutdown_timeout = \"3s\"";
 
 /// Posts webhooks at a server whose connections have just died, until every one is acknowledged.
 async fn intake_recovers(server: &Server) {
