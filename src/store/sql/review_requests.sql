@@ -1,4 +1,4 @@
--- hookfast: quarantine asked
+-- hookfast: review requests
 -- $1 sources, $2 how many at most
 SELECT q.id, q.source_id, q.requested_action = 'approve' AS released, q.requested_by,
     floor(extract(epoch FROM q.first_at) * 1000000)::bigint AS first_at, q.topic, q.headers, q.body

@@ -1,4 +1,4 @@
--- hookfast: quarantine answered
+-- hookfast: review results
 -- What is an event now has no row here any more; what is none keeps it, with the reason.
 -- $1 ids, $2 admitted or refused (null: asked for still), $3 the verdict or the reason
 WITH answers AS MATERIALIZED (
