@@ -81,7 +81,7 @@ COMMENT ON COLUMN hookfast_data.handlers.retry IS
 COMMENT ON COLUMN hookfast_data.handlers.ordered_by IS
     'Where in the payload the ordering key is, as a path of member names; null where order is not kept';
 COMMENT ON COLUMN hookfast_data.handlers.on_dead IS
-    'What a dead letter does to its ordering key: skip (the key goes on) or block (it waits for the dead letter)';
+    'What a dead letter does to its ordering key: skip (the next delivery is due) or block (the key waits)';
 COMMENT ON COLUMN hookfast_data.handlers.filter IS
     'A jsonpath predicate on the payload; what does not match is done without running the handler. Null is '
     'everything';

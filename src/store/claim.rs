@@ -26,6 +26,9 @@ const NO_BODY: i32 = -1;
 /// How long the payload filter may take for all short bodies of a claim, during which other handlers wait for the connection.
 const CLAIM_FILTER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A filter that took longer is applied to one event at a time for this long.
+const SLOW_FOR: Duration = Duration::from_secs(600);
+
 /// What one claim may take.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimLimits {
@@ -156,7 +159,7 @@ impl Connection {
             }
         }
         let cut = Truncated { fresh: short && limits.fresh > 0, due: limits.due > 0 && due().count() >= limits.due };
-        let claimed = self.with_events(taken, handler.1, filter).await?;
+        let claimed = self.with_events(taken, handler, filter).await?;
         Ok(Batch { claimed, cut, more: cut.fresh || cut.due })
     }
 
@@ -182,13 +185,16 @@ impl Connection {
     async fn with_events(
         &mut self,
         taken: Vec<Row0>,
-        handler: &HandlerName,
+        handler: (HandlerId, &HandlerName),
         filter: Option<&PayloadFilter>,
     ) -> Result<Vec<Claimed>, StoreError> {
         let ids: Vec<Uuid> = taken.iter().map(|t| t.event_id.0).collect();
         let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
         let rows = match filter {
             None => self.events(&ids, (first, last), SHORT_BODY, None).await?,
+            Some(filter) if self.slow_filters.get(&handler.0).is_some_and(|since| since.elapsed() < SLOW_FOR) => {
+                self.events(&ids, (first, last), NO_BODY, Some(filter)).await?
+            }
             Some(filter) => {
                 self.set_statement_timeout(Some(CLAIM_FILTER_TIMEOUT)).await?;
                 let filtered = self.events(&ids, (first, last), SHORT_BODY, Some(filter)).await;
@@ -196,7 +202,8 @@ impl Connection {
                 match filtered {
                     // Together they take too long, or one of them does: each attempt asks for its own.
                     Err(error) if error.is_statement_timeout() => {
-                        throttled!(warn, %handler, "the payload filter is slow; it is applied to one event at a time");
+                        throttled!(warn, handler = %handler.1, "the payload filter is slow; it is applied to one event at a time");
+                        self.slow_filters.insert(handler.0, Instant::now());
                         self.events(&ids, (first, last), NO_BODY, Some(filter)).await?
                     }
                     filtered => filtered?,
@@ -223,7 +230,7 @@ impl Connection {
                     delivery: found.map(|(event, ..)| Delivery {
                         id: t.claim.delivery,
                         attempt: t.claim.attempt,
-                        handler: handler.clone(),
+                        handler: handler.1.clone(),
                         event: event.clone(),
                         replay: t.replay,
                     }),
@@ -261,10 +268,11 @@ pub async fn event_body(
     // Planned each time, so that it opens one partition. A generic plan opens, and waits for, every day.
     let body = sqlx::query_scalar(EVENT_BODY).bind(event.0).bind(filter.map(PayloadFilter::as_str)).persistent(false);
     let fetch = async {
-        let mut transaction = pool.begin().await?;
-        if filter.is_some() {
-            sqlx::query(FILTER_TIMEOUT).persistent(false).execute(&mut *transaction).await?;
+        if filter.is_none() {
+            return body.fetch_optional(pool).await;
         }
+        let mut transaction = pool.begin().await?;
+        sqlx::query(FILTER_TIMEOUT).persistent(false).execute(&mut *transaction).await?;
         let body = body.fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(body)

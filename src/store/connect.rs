@@ -1,11 +1,17 @@
 //! Connections to Postgres, each with the settings of what it is for.
 
-use super::{StoreError, error::within, session_settings};
+use super::{HandlerId, StoreError, error::within, session_settings};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, PgConnection, Row,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
 };
-use std::{borrow::Cow, fmt, io, str::FromStr, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt, io,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 use url::Url;
 use uuid::Uuid;
 
@@ -180,7 +186,7 @@ impl Database {
                 Role::Claim | Role::Settle | Role::Lease | Role::Transaction => Some(server_epoch(&mut inner).await?),
                 _ => None,
             };
-            Ok(Connection { inner, epoch, role })
+            Ok(Connection { inner, epoch, role, slow_filters: HashMap::new() })
         };
         within(CONNECT_TIMEOUT, "connect", connecting).await
     }
@@ -206,6 +212,8 @@ pub struct Connection {
     pub(super) inner: PgConnection,
     epoch: Option<Uuid>,
     role: Role,
+    /// Handlers whose payload filter was too slow for a claim, and when.
+    pub(super) slow_filters: HashMap<HandlerId, Instant>,
 }
 
 impl Connection {

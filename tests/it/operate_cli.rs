@@ -292,7 +292,7 @@ async fn operate_cli_tells_of_one_event() {
     story
         .run(&["events", "unhold", first])
         .failed()
-        .complains(&["is not held", "hint: What is held is in hookfast.retention_holds"]);
+        .complains(&["is not held", "hint: Held events are in hookfast.retention_holds"]);
     story
         .run(&["events", "replay", first, "--handler", "mail", "--why", "again"])
         .ok()

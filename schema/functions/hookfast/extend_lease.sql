@@ -12,7 +12,7 @@ BEGIN
     UPDATE hookfast_data.leases l SET expires_at = clock_timestamp() + extend_lease.lease
     WHERE l.id = extend_lease.lease_id AND l.kind = 'pull' RETURNING l.expires_at INTO until;
     IF NOT FOUND THEN
-        RAISE 'lease % is gone; what was held under it is another''s, or free', extend_lease.lease_id
+        RAISE 'lease % has expired; its deliveries belong to another client, or are free', extend_lease.lease_id
             USING ERRCODE = 'HF002', HINT = 'Stop the work, roll back, and claim again.';
     END IF;
     RETURN until;

@@ -12,5 +12,6 @@ BEGIN
     INSERT INTO hookfast_data.audit_log (actor, action, target, details)
     VALUES (session_user, 'handler.paused', pause_handler.handler, jsonb_build_object('why', pause_handler.why));
 END $$;
-COMMENT ON FUNCTION hookfast.pause_handler IS 'Stops dispatch to a handler; intake goes on and its deliveries wait';
+COMMENT ON FUNCTION hookfast.pause_handler IS
+    'Stops dispatch to a handler; webhooks are still stored, and its deliveries wait';
 REVOKE ALL ON FUNCTION hookfast.pause_handler FROM PUBLIC;

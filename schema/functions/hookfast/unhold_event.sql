@@ -4,7 +4,7 @@ BEGIN
     DELETE FROM hookfast_data.retention_holds h WHERE h.event_id = unhold_event.event_id;
     IF NOT FOUND THEN
         RAISE 'event % is not held; nothing was changed', unhold_event.event_id
-            USING ERRCODE = 'HF006', HINT = 'What is held is in hookfast.retention_holds.';
+            USING ERRCODE = 'HF006', HINT = 'Held events are in hookfast.retention_holds.';
     END IF;
     PERFORM hookfast_data.log('event.unheld', unhold_event.event_id::text, '{}');
 END $$;

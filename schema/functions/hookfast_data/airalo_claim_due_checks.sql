@@ -27,7 +27,7 @@ BEGIN
             AND hookfast_data.airalo_state(e.id) IN ('expected', 'unknown')
         ORDER BY e.check_at LIMIT most FOR UPDATE SKIP LOCKED
     )
-    -- Whoever looks says when it has looked; if it ends before that, another one looks.
+    -- The process schedules the next check when it has ended this one. If it crashes before, another process checks.
     UPDATE hookfast_data.airalo_expected e SET check_at = clock_timestamp() + interval '15 minutes'
     FROM due d, hookfast_data.sources s WHERE e.id = d.id AND s.id = e.source_id
     RETURNING e.id, s.name, e.request_id, e.description, e.placed_at, e.expected_by;

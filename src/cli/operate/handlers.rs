@@ -25,11 +25,11 @@ enum What {
     List(Output),
     /// One, with what it takes, its backlog and its failures of the last day.
     Show(One),
-    /// Stops dispatch to one; intake goes on, and its deliveries wait.
+    /// Stop dispatch to a handler. Webhooks are still stored, and its deliveries wait.
     Pause(Pause),
     /// Lets one go on.
     Resume(One),
-    /// Stops dispatch to all; intake goes on.
+    /// Stop dispatch to all handlers. Webhooks are still stored.
     PauseAll(PauseAll),
     /// Lets all that are paused go on.
     ResumeAll(ResumeAll),

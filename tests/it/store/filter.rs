@@ -109,6 +109,26 @@ async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
     assert!(matches!(fetched("$.a == 2").await, LongBody::Passes(body) if body.len() > 20_000));
 }
 
+/// Other handlers claim on the same connection: they wait for a slow filter once, and not at each claim.
+#[tokio::test]
+async fn a_filter_that_was_too_slow_for_a_claim_is_left_to_the_attempts() {
+    let store = Store::new().await;
+    store.fill("o", 2).await;
+    let (lease, filter) = (store.lease().await, "$.a == 1".parse().expect("a filter"));
+    let mut connection = store.connection(Role::Claim).await;
+    let replaced = "CREATE OR REPLACE FUNCTION hookfast_data.payload_matches(body bytea, filter jsonpath) RETURNS boolean \
+        LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN ";
+    for body in ["PERFORM pg_sleep(20); RETURN true; END $$", "RAISE 'it is asked'; END $$"] {
+        let replace = sqlx::AssertSqlSafe(format!("{replaced}{body}"));
+        sqlx::raw_sql(replace).execute(&store.pool).await.expect("replaced");
+        let (limits, mut floors) = (ClaimLimits { fresh: 10, due: 10 }, Watermarks::new(Instant::now()));
+        let name = (store.handler, &store.name);
+        let claimed = connection.claim(name, lease, limits, &mut floors, Some(&filter)).await.expect("a claim").claimed;
+        assert_eq!(claimed.iter().map(|claimed| claimed.long_body.is_some()).collect::<Vec<_>>(), [true; 2]);
+        store.execute("UPDATE hookfast_data.outbox SET lease_id = NULL").await;
+    }
+}
+
 /// Of a client, whose own time limit may be short.
 #[tokio::test]
 async fn large_bodies_that_do_not_pass_are_ended_in_parts() {
