@@ -50,11 +50,18 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn it_is_the_time_since_boot_and_goes_on() {
         let uptime = std::fs::read_to_string("/proc/uptime").expect("Linux");
-        let uptime: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
+        let uptime: f64 = uptime
+            .split(' ')
+            .next()
+            .and_then(|text| text.parse().ok())
+            .expect("seconds");
         let now = BootTime::now();
         // A container may have an uptime of its own.
         assert!(now.0.as_secs_f64() >= uptime - 0.1, "{now:?} {uptime}");
-        assert!(now + Duration::from_secs(1) > now && now.duration_since(now + Duration::from_secs(1)).is_zero());
+        assert!(
+            now + Duration::from_secs(1) > now
+                && now.duration_since(now + Duration::from_secs(1)).is_zero()
+        );
         std::thread::sleep(Duration::from_millis(2));
         assert!(now.elapsed() >= Duration::from_millis(2));
     }

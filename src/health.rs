@@ -54,9 +54,16 @@ pub struct Heartbeat {
 impl Heartbeats {
     /// A loop that ticks at least every `max_age`. It counts as having ticked now.
     pub fn register(&self, name: impl Into<String>, max_age: Duration) -> Heartbeat {
-        let of = Arc::new(Loop { name: name.into(), max_age, last: Mutex::new(Instant::now()) });
+        let of = Arc::new(Loop {
+            name: name.into(),
+            max_age,
+            last: Mutex::new(Instant::now()),
+        });
         lock(&self.0).push(Arc::clone(&of));
-        Heartbeat { of, all: self.clone() }
+        Heartbeat {
+            of,
+            all: self.clone(),
+        }
     }
 
     /// How many loops are registered.
@@ -69,7 +76,12 @@ impl Heartbeats {
         let silent = |of: &Arc<Loop>| now.saturating_duration_since(*lock(&of.last));
         let loops = lock(&self.0);
         let stuck = loops.iter().filter(|of| silent(of) > of.max_age);
-        stuck.map(|of| Stuck { name: of.name.clone(), silent: silent(of) }).collect()
+        stuck
+            .map(|of| Stuck {
+                name: of.name.clone(),
+                silent: silent(of),
+            })
+            .collect()
     }
 }
 
@@ -101,7 +113,10 @@ impl Readiness {
     /// The conditions that do not hold, each with its reason, by name.
     pub fn unmet(&self) -> Vec<(String, String)> {
         let conditions = lock(&self.0);
-        conditions.iter().filter_map(|(name, holds)| Some((name.clone(), holds.clone().err()?))).collect()
+        conditions
+            .iter()
+            .filter_map(|(name, holds)| Some((name.clone(), holds.clone().err()?)))
+            .collect()
     }
 }
 
@@ -117,15 +132,24 @@ mod tests {
     #[test]
     fn a_loop_is_stuck_after_its_time_and_no_more_once_it_ticks() {
         let heartbeats = Heartbeats::default();
-        let (fast, _slow) =
-            (heartbeats.register("fast", Duration::from_secs(1)), heartbeats.register("slow", Duration::from_secs(60)));
+        let (fast, _slow) = (
+            heartbeats.register("fast", Duration::from_secs(1)),
+            heartbeats.register("slow", Duration::from_secs(60)),
+        );
         let later = Instant::now() + Duration::from_secs(2);
         assert!(heartbeats.stuck(Instant::now()).is_empty());
         let stuck = heartbeats.stuck(later);
         assert_eq!(stuck.len(), 1);
-        assert!(stuck[0].name == "fast" && stuck[0].silent > Duration::from_secs(1), "{stuck:?}");
+        assert!(
+            stuck[0].name == "fast" && stuck[0].silent > Duration::from_secs(1),
+            "{stuck:?}"
+        );
         fast.tick();
-        assert!(heartbeats.stuck(Instant::now() + Duration::from_millis(900)).is_empty());
+        assert!(
+            heartbeats
+                .stuck(Instant::now() + Duration::from_millis(900))
+                .is_empty()
+        );
     }
 
     #[test]
@@ -134,7 +158,10 @@ mod tests {
         drop(heartbeats.register("crashed", Duration::ZERO));
         heartbeats.register("finished", Duration::ZERO).retire();
         let stuck = heartbeats.stuck(Instant::now() + Duration::from_secs(1));
-        assert_eq!(stuck.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["crashed"]);
+        assert_eq!(
+            stuck.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+            ["crashed"]
+        );
         assert_eq!(heartbeats.count(), 1);
     }
 }

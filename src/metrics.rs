@@ -74,7 +74,8 @@ fn buckets() -> Histogram {
 impl Default for Metrics {
     fn default() -> Self {
         let counts = Family::<Labels, Counter>::default();
-        let seconds = Family::<TimeLabels, Histogram, fn() -> Histogram>::new_with_constructor(buckets);
+        let seconds =
+            Family::<TimeLabels, Histogram, fn() -> Histogram>::new_with_constructor(buckets);
         let mut registry = Registry::with_prefix("hookfast");
         registry.register("count", "What was counted, by subject", counts.clone());
         registry.register(
@@ -89,21 +90,36 @@ impl Default for Metrics {
             Unit::Seconds,
             clock_difference.clone(),
         );
-        Self { counts, seconds, clock_difference, pending: Arc::default(), registry: Arc::new(registry) }
+        Self {
+            counts,
+            seconds,
+            clock_difference,
+            pending: Arc::default(),
+            registry: Arc::new(registry),
+        }
     }
 }
 
 impl Metrics {
     /// Adds to a counter. `kind` and `name` are the subject, as `source` and `airalo`.
     pub fn count(&self, kind: &'static str, name: &str, counter: &'static str, n: u64) {
-        let labels = Labels { kind, name: name.to_owned(), counter };
+        let labels = Labels {
+            kind,
+            name: name.to_owned(),
+            counter,
+        };
         self.counts.get_or_create(&labels).inc_by(n);
         *self.pending().entry(labels).or_default() += n;
     }
 
     /// Notes how long something took.
     pub fn took(&self, kind: &'static str, name: &str, duration: Duration) {
-        self.seconds.get_or_create(&TimeLabels { kind, name: name.to_owned() }).observe(duration.as_secs_f64());
+        self.seconds
+            .get_or_create(&TimeLabels {
+                kind,
+                name: name.to_owned(),
+            })
+            .observe(duration.as_secs_f64());
     }
 
     /// Notes how long a handler's attempt took, also for `hookfast.durations`.
@@ -112,7 +128,11 @@ impl Metrics {
         // Rounded up, as the bounds are upper ones.
         let millis = duration.as_micros().div_ceil(1000);
         if let Some((_, counter)) = DURATIONS.iter().find(|(bound, _)| millis <= *bound) {
-            let labels = Labels { kind: "handler", name: handler.to_owned(), counter };
+            let labels = Labels {
+                kind: "handler",
+                name: handler.to_owned(),
+                counter,
+            };
             *self.pending().entry(labels).or_default() += 1;
         }
     }
@@ -132,7 +152,13 @@ impl Metrics {
         let pending = std::mem::take(&mut *self.pending());
         pending
             .into_iter()
-            .map(|(l, n)| (format!("{}:{}", l.kind, l.name), l.counter, n.try_into().unwrap_or(i64::MAX)))
+            .map(|(l, n)| {
+                (
+                    format!("{}:{}", l.kind, l.name),
+                    l.counter,
+                    n.try_into().unwrap_or(i64::MAX),
+                )
+            })
             .collect()
     }
 
@@ -142,7 +168,9 @@ impl Metrics {
     }
 
     fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<Labels, u64>> {
-        self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.pending
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -159,21 +187,39 @@ mod tests {
         metrics.took("source", "airalo", Duration::from_millis(3));
         metrics.clock_difference(-1.5);
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &metrics.registry()).expect("a String takes it");
-        assert!(text.contains(r#"hookfast_count_total{kind="source",name="airalo",counter="stored"} 3"#), "{text}");
-        assert!(text.contains("hookfast_clock_difference_seconds -1.5"), "{text}");
-        assert_eq!(metrics.take_pending(), vec![("source:airalo".to_owned(), "stored", 3)]);
+        prometheus_client::encoding::text::encode(&mut text, &metrics.registry())
+            .expect("a String takes it");
+        assert!(
+            text.contains(
+                r#"hookfast_count_total{kind="source",name="airalo",counter="stored"} 3"#
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains("hookfast_clock_difference_seconds -1.5"),
+            "{text}"
+        );
+        assert_eq!(
+            metrics.take_pending(),
+            vec![("source:airalo".to_owned(), "stored", 3)]
+        );
         assert_eq!(metrics.take_pending(), vec![]);
     }
 
     #[test]
     fn an_attempts_duration_is_counted_by_its_upper_bound() {
         let metrics = Metrics::default();
-        for (millis, counter) in
-            [(0, "took_le_1"), (50, "took_le_50"), (51, "took_le_100"), (1 << 40, "took_le_1000000000")]
-        {
+        for (millis, counter) in [
+            (0, "took_le_1"),
+            (50, "took_le_50"),
+            (51, "took_le_100"),
+            (1 << 40, "took_le_1000000000"),
+        ] {
             metrics.attempt_took("shop", Duration::from_millis(millis));
-            assert_eq!(metrics.take_pending(), vec![("handler:shop".to_owned(), counter, 1)]);
+            assert_eq!(
+                metrics.take_pending(),
+                vec![("handler:shop".to_owned(), counter, 1)]
+            );
         }
     }
 }

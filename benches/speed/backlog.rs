@@ -86,17 +86,36 @@ impl Backlog {
                 figures[turn].push(self.measure([&empty, &full][turn], postgres).await?);
             }
         }
-        let mut table =
-            Table::of(&["medians of the runs", "empty", "backlog", "ratio", "ratios of the pairs", "aimed at"]);
+        let mut table = Table::of(&[
+            "medians of the runs",
+            "empty",
+            "backlog",
+            "ratio",
+            "ratios of the pairs",
+            "aimed at",
+        ]);
         for (i, name) in FIGURES.iter().enumerate() {
-            let of = |turn: usize| figures[turn].iter().map(|run: &[f64; 7]| run[i]).collect::<Vec<_>>();
-            let ratios: Vec<f64> = of(0).iter().zip(of(1)).map(|(empty, full)| full / empty).collect();
+            let of = |turn: usize| {
+                figures[turn]
+                    .iter()
+                    .map(|run: &[f64; 7]| run[i])
+                    .collect::<Vec<_>>()
+            };
+            let ratios: Vec<f64> = of(0)
+                .iter()
+                .zip(of(1))
+                .map(|(empty, full)| full / empty)
+                .collect();
             table.row([
                 (*name).to_owned(),
                 fine(median(&of(0))),
                 fine(median(&of(1))),
                 fine(median(&ratios)),
-                ratios.iter().map(|ratio| fine(*ratio)).collect::<Vec<_>>().join(", "),
+                ratios
+                    .iter()
+                    .map(|ratio| fine(*ratio))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 "< 1.2".to_owned(),
             ]);
         }
@@ -108,10 +127,15 @@ impl Backlog {
     /// Everything is registered, all indexes are there, and the handler of the backlog is paused.
     async fn prepare(&self, database: &Database) -> anyhow::Result<()> {
         let config = config::three_handlers(receiver::start(None)?)?;
-        Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?.stop().await?;
+        Server::hookfast(&database.url, "ingress,worker", Some(config.path()))
+            .await?
+            .stop()
+            .await?;
         ensure_indexes(&database.url.parse()?).await?;
         let mut connection = database.connect().await?;
-        connection.execute("SELECT hookfast.pause_handler('paused', 'it is away')").await?;
+        connection
+            .execute("SELECT hookfast.pause_handler('paused', 'it is away')")
+            .await?;
         connection.close().await.map_err(Into::into)
     }
 
@@ -120,22 +144,43 @@ impl Backlog {
         let mut connection = database.connect().await?;
         for from in (0..self.paused).step_by(CHUNK as usize) {
             let to = self.paused.min(from + CHUNK);
-            insert(&mut connection, "paused", from, to, "CASE WHEN i % 2 = 0 THEN now() END, NULL").await?;
+            insert(
+                &mut connection,
+                "paused",
+                from,
+                to,
+                "CASE WHEN i % 2 = 0 THEN now() END, NULL",
+            )
+            .await?;
         }
         let keys = (self.parked / 10).max(1);
-        let parked =
-            format!("CASE WHEN i < {keys} THEN now() + interval '1 day' ELSE 'infinity' END, 'key-' || i % {keys}");
+        let parked = format!(
+            "CASE WHEN i < {keys} THEN now() + interval '1 day' ELSE 'infinity' END, 'key-' || i % {keys}"
+        );
         for from in (0..self.parked).step_by(CHUNK as usize) {
-            insert(&mut connection, "parked", from, self.parked.min(from + CHUNK), &parked).await?;
+            insert(
+                &mut connection,
+                "parked",
+                from,
+                self.parked.min(from + CHUNK),
+                &parked,
+            )
+            .await?;
         }
         // What this leaves to be done is not the runs'.
-        connection.execute("VACUUM (ANALYZE) hookfast_data.outbox").await?;
+        connection
+            .execute("VACUUM (ANALYZE) hookfast_data.outbox")
+            .await?;
         let _ = connection.execute("CHECKPOINT").await;
         connection.close().await.map_err(Into::into)
     }
 
     async fn measure(&self, database: &Database, postgres: &Postgres) -> anyhow::Result<[f64; 7]> {
-        let schedule = Arc::new(load::schedule(self.rate, WARM + Duration::from_secs(self.seconds), false));
+        let schedule = Arc::new(load::schedule(
+            self.rate,
+            WARM + Duration::from_secs(self.seconds),
+            false,
+        ));
         let orders = Arc::new(Orders::new());
         let epoch = Instant::now();
         let arrivals = Arrivals::new(epoch, schedule.len());
@@ -144,23 +189,42 @@ impl Backlog {
         let victim = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
         let ready = begun.elapsed();
         let mut connection = database.connect().await?;
-        let lease: i64 =
-            sqlx::query_scalar("SELECT max(id) FROM hookfast_data.leases").fetch_one(&mut connection).await?;
+        let lease: i64 = sqlx::query_scalar("SELECT max(id) FROM hookfast_data.leases")
+            .fetch_one(&mut connection)
+            .await?;
         // It rescues, and has to live for a while before it may judge.
         let other = Server::hookfast(&database.url, "worker", Some(config.path())).await?;
         let before = postgres.processor();
         let start = Instant::now();
-        let (brought, _) = load::open_loop(victim.address, &orders, 16, (start, WARM), &schedule).await?;
-        anyhow::ensure!(brought.others.is_empty(), "other answers: {}", brought.others());
+        let (brought, _) =
+            load::open_loop(victim.address, &orders, 16, (start, WARM), &schedule).await?;
+        anyhow::ensure!(
+            brought.others.is_empty(),
+            "other answers: {}",
+            brought.others()
+        );
         let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline && brought.acknowledged.iter().any(|&number| arrivals.at(number).is_none()) {
+        while Instant::now() < deadline
+            && brought
+                .acknowledged
+                .iter()
+                .any(|&number| arrivals.at(number).is_none())
+        {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let used = postgres.processor().zip(before).map_or(f64::NAN, |(now, then)| (now - then).as_secs_f64());
+        let used = postgres
+            .processor()
+            .zip(before)
+            .map_or(f64::NAN, |(now, then)| (now - then).as_secs_f64());
         let mut times = crate::figures::Times::default();
         for &number in &brought.acknowledged {
-            let at = schedule.get(usize::try_from(number)?).copied().unwrap_or_default();
-            let arrived = arrivals.at(number).ok_or_else(|| anyhow::anyhow!("order {number} did not arrive"))?;
+            let at = schedule
+                .get(usize::try_from(number)?)
+                .copied()
+                .unwrap_or_default();
+            let arrived = arrivals
+                .at(number)
+                .ok_or_else(|| anyhow::anyhow!("order {number} did not arrive"))?;
             if at >= WARM {
                 times.add((epoch + arrived).saturating_duration_since(start + at));
             }
@@ -182,7 +246,13 @@ impl Backlog {
     }
 }
 
-async fn insert(connection: &mut PgConnection, handler: &str, from: u64, to: u64, rest: &str) -> anyhow::Result<()> {
+async fn insert(
+    connection: &mut PgConnection,
+    handler: &str,
+    from: u64,
+    to: u64,
+    rest: &str,
+) -> anyhow::Result<()> {
     let statement = format!(
         "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, due_at, ordering_key) \
          SELECT h.id, '01900000-0000-7000-8000-000000000000', 3, {rest} \
@@ -207,7 +277,10 @@ async fn rescue(connection: &mut PgConnection, lease: i64) -> anyhow::Result<Dur
     let deadline = Instant::now() + PATIENCE;
     let mut after = 0.0;
     while Instant::now() < deadline {
-        match sqlx::query_scalar(AssertSqlSafe(ended.clone())).fetch_optional(&mut *connection).await? {
+        match sqlx::query_scalar(AssertSqlSafe(ended.clone()))
+            .fetch_optional(&mut *connection)
+            .await?
+        {
             Some(seconds) => after = seconds,
             None => return Ok(Duration::from_secs_f64(f64::max(after, 0.0))),
         }

@@ -66,10 +66,12 @@ impl Serve {
         sqlx::raw_sql(TABLES).execute(&pool).await?;
         let app = Router::new().route(PATH, post(receive)).with_state(pool);
         let admin = Router::new().route("/readyz", get(async || "ready"));
-        let listener = TcpListener::bind(variable("HOOKFAST_LISTEN")?).await?.tap_io(|stream| {
-            // Nothing depends on it but a little time.
-            let _ = stream.set_nodelay(true);
-        });
+        let listener = TcpListener::bind(variable("HOOKFAST_LISTEN")?)
+            .await?
+            .tap_io(|stream| {
+                // Nothing depends on it but a little time.
+                let _ = stream.set_nodelay(true);
+            });
         let admin_listener = TcpListener::bind(variable("HOOKFAST_ADMIN_LISTEN")?).await?;
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
@@ -81,12 +83,23 @@ impl Serve {
     }
 }
 
-async fn receive(State(pool): State<PgPool>, headers: HeaderMap, body: Bytes) -> (StatusCode, &'static str) {
+async fn receive(
+    State(pool): State<PgPool>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, &'static str) {
     if !is_signed(&headers, &body) {
         return (StatusCode::UNAUTHORIZED, "");
     }
-    let Ok(order) = serde_json::from_slice::<Order>(&body) else { return (StatusCode::BAD_REQUEST, "") };
-    match sqlx::query(INSERT).bind(order.request_id).bind(&body[..]).execute(&pool).await {
+    let Ok(order) = serde_json::from_slice::<Order>(&body) else {
+        return (StatusCode::BAD_REQUEST, "");
+    };
+    match sqlx::query(INSERT)
+        .bind(order.request_id)
+        .bind(&body[..])
+        .execute(&pool)
+        .await
+    {
         Ok(_) => (StatusCode::OK, r#"{"status":"ok"}"#),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, ""),
     }
@@ -94,7 +107,8 @@ async fn receive(State(pool): State<PgPool>, headers: HeaderMap, body: Bytes) ->
 
 fn is_signed(headers: &HeaderMap, body: &[u8]) -> bool {
     let mut signature = [0; 64];
-    let given =
-        headers.get("airalo-signature").is_some_and(|value| hex::decode_to_slice(value, &mut signature).is_ok());
+    let given = headers
+        .get("airalo-signature")
+        .is_some_and(|value| hex::decode_to_slice(value, &mut signature).is_ok());
     given && keyed().chain_update(body).verify_slice(&signature).is_ok()
 }

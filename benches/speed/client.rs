@@ -20,7 +20,11 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(1024), body: 0..0 })
+        Ok(Self {
+            stream,
+            buffer: Vec::with_capacity(1024),
+            body: 0..0,
+        })
     }
 
     /// Sends a whole request and waits for its answer; answers with the status.
@@ -31,7 +35,8 @@ impl Connection {
 
     /// GET, for what is asked seldom.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<u16> {
-        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").as_bytes()).await
+        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").as_bytes())
+            .await
     }
 
     /// The body of the last answer.
@@ -65,11 +70,21 @@ impl Connection {
 
 /// The status and where the body is, once the head is whole.
 fn read_head(buffer: &[u8]) -> anyhow::Result<Option<(u16, Range<usize>)>> {
-    let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
     let head = std::str::from_utf8(&buffer[..end]).context("an answer's head that is not text")?;
-    let status = head.get(9..12).and_then(|status| status.parse().ok()).context("an answer without a status")?;
+    let status = head
+        .get(9..12)
+        .and_then(|status| status.parse().ok())
+        .context("an answer without a status")?;
     let length = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value.trim());
-    let length: usize = length.last().context("an answer without a content-length")?.parse()?;
+    let length = length
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map(|(_, value)| value.trim());
+    let length: usize = length
+        .last()
+        .context("an answer without a content-length")?
+        .parse()?;
     Ok(Some((status, end + 4..end + 4 + length)))
 }

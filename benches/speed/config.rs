@@ -7,8 +7,16 @@ use tempfile::NamedTempFile;
 pub(crate) const HANDLER_SECRET: &str = "SPEED_HANDLER_SECRET";
 
 /// Everything goes to `receiver`, so many at once. The file is removed when this is dropped.
-pub(crate) fn one_handler(receiver: SocketAddr, concurrency: usize) -> anyhow::Result<NamedTempFile> {
-    file(&handler("receiver", "*", receiver, &format!("concurrency = {concurrency}")))
+pub(crate) fn one_handler(
+    receiver: SocketAddr,
+    concurrency: usize,
+) -> anyhow::Result<NamedTempFile> {
+    file(&handler(
+        "receiver",
+        "*",
+        receiver,
+        &format!("concurrency = {concurrency}"),
+    ))
 }
 
 /// The same, and two handlers that no webhook goes to, one of them ordered.
@@ -34,7 +42,8 @@ allow_private = true
 }
 
 fn file(handlers: &str) -> anyhow::Result<NamedTempFile> {
-    const SOURCE: &str = "[sources.airalo]\nkind = \"airalo\"\nsecrets = [\"env:AIRALO_CLIENT_SECRET\"]\n";
+    const SOURCE: &str =
+        "[sources.airalo]\nkind = \"airalo\"\nsecrets = [\"env:AIRALO_CLIENT_SECRET\"]\n";
     let file = NamedTempFile::with_suffix(".toml")?;
     std::fs::write(file.path(), format!("{SOURCE}{handlers}"))?;
     Ok(file)

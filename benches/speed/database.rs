@@ -31,43 +31,68 @@ pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
 impl Postgres {
     /// That of DATABASE_URL, or a private one that is gone afterwards.
     pub(crate) async fn start(settings: Vec<(String, String)>) -> anyhow::Result<Self> {
-        let given = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+        let given = std::env::var("DATABASE_URL")
+            .ok()
+            .filter(|url| !url.is_empty());
         let (cluster, url) = match given {
             Some(url) => (None, url),
             None => {
-                let options = ClusterOptions { settings, ..ClusterOptions::temporary(Durability::Durable) };
+                let options = ClusterOptions {
+                    settings,
+                    ..ClusterOptions::temporary(Durability::Durable)
+                };
                 let cluster = Cluster::start(options).await?;
                 let url = cluster.url();
                 (Some(cluster), url)
             }
         };
         let url = url::Url::parse(&url).context("DATABASE_URL cannot be read")?;
-        let postgres = Self { cluster, url, made: AtomicU32::new(0) };
+        let postgres = Self {
+            cluster,
+            url,
+            made: AtomicU32::new(0),
+        };
         postgres.describe().await?;
         Ok(postgres)
     }
 
     async fn connect(&self) -> anyhow::Result<PgConnection> {
-        PgConnection::connect(self.url.as_str()).await.context("Postgres cannot be reached")
+        PgConnection::connect(self.url.as_str())
+            .await
+            .context("Postgres cannot be reached")
     }
 
     /// Says what the figures depend on.
     async fn describe(&self) -> anyhow::Result<()> {
-        const ASKED: [&str; 6] =
-            ["server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size"];
+        const ASKED: [&str; 6] = [
+            "server_version",
+            "fsync",
+            "synchronous_commit",
+            "full_page_writes",
+            "shared_buffers",
+            "max_wal_size",
+        ];
         let mut connection = self.connect().await?;
         let mut found = Vec::new();
         for name in ASKED {
-            let value: String =
-                sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(&mut connection).await?;
+            let value: String = sqlx::query_scalar("SELECT current_setting($1)")
+                .bind(name)
+                .fetch_one(&mut connection)
+                .await?;
             found.push(format!("{name} {value}"));
         }
         let processors = std::thread::available_parallelism()?;
-        say(&format!("Postgres: {}\nload, server and Postgres together on {processors} processors", found.join(", ")));
+        say(&format!(
+            "Postgres: {}\nload, server and Postgres together on {processors} processors",
+            found.join(", ")
+        ));
         if let Some(cluster) = &self.cluster {
             let data = cluster.data_dir();
             if statfs(&data).is_ok_and(|found| found.filesystem_type() == TMPFS_MAGIC) {
-                say(&format!("NOT DURABLE: {} is in memory; set TMPDIR to a directory on a disk", data.display()));
+                say(&format!(
+                    "NOT DURABLE: {} is in memory; set TMPDIR to a directory on a disk",
+                    data.display()
+                ));
             }
         }
         connection.close().await.map_err(Into::into)
@@ -75,20 +100,31 @@ impl Postgres {
 
     /// An empty database, with everything before it flushed: what one run leaves to be written is not the next one's.
     pub(crate) async fn fresh(&self) -> anyhow::Result<Database> {
-        let name = format!("hookfast_speed_{}_{}", std::process::id(), self.made.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "hookfast_speed_{}_{}",
+            std::process::id(),
+            self.made.fetch_add(1, Ordering::Relaxed)
+        );
         let mut connection = self.connect().await?;
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut connection)
+            .await?;
         // Only a superuser may; elsewhere the runs are a little less alike.
         let _ = sqlx::query("CHECKPOINT").execute(&mut connection).await;
         connection.close().await?;
         let mut url = self.url.clone();
         url.set_path(&name);
-        Ok(Database { url: url.into(), name })
+        Ok(Database {
+            url: url.into(),
+            name,
+        })
     }
 
     /// Processor time of the private Postgres, whole; `None` of another, or where it cannot be seen.
     pub(crate) fn processor(&self) -> Option<Duration> {
-        let file = std::fs::read_to_string(self.cluster.as_ref()?.data_dir().join("postmaster.pid")).ok()?;
+        let file =
+            std::fs::read_to_string(self.cluster.as_ref()?.data_dir().join("postmaster.pid"))
+                .ok()?;
         usage::processor_of_family(file.lines().next()?.trim().parse().ok()?)
     }
 
@@ -96,7 +132,9 @@ impl Postgres {
     pub(crate) async fn discard(&self, database: Database) -> anyhow::Result<()> {
         let mut connection = self.connect().await?;
         let drop = format!("DROP DATABASE {} WITH (FORCE)", database.name);
-        sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await?;
+        sqlx::query(AssertSqlSafe(drop))
+            .execute(&mut connection)
+            .await?;
         connection.close().await.map_err(Into::into)
     }
 
@@ -117,7 +155,10 @@ impl Database {
     pub(crate) async fn transactions(&self) -> anyhow::Result<i64> {
         let mut connection = self.connect().await?;
         let asked = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
-        let transactions = sqlx::query(asked).fetch_one(&mut connection).await?.try_get(0)?;
+        let transactions = sqlx::query(asked)
+            .fetch_one(&mut connection)
+            .await?
+            .try_get(0)?;
         connection.close().await?;
         Ok(transactions)
     }

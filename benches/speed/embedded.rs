@@ -71,7 +71,12 @@ impl Serve {
     async fn serve(self) -> anyhow::Result<()> {
         let variable = |name: &str| env::var(name).with_context(|| format!("{name} is not set"));
         let secret = Secret::new("bench", SECRET.as_bytes().to_vec())?;
-        let source = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
+        let source = Source::new(
+            "airalo".parse()?,
+            Arc::new(Airalo),
+            vec![secret],
+            OnInvalidSignature::Reject,
+        )?;
         let mut subscription = Subscription::new("nothing", &["*"])?;
         subscription.policy.concurrency = self.concurrency;
         if matches!(self.kind, Kind::Transactional | Kind::Sql) {
@@ -100,7 +105,10 @@ impl Serve {
         let receiver = self.receiver.context("--receiver is missing")?;
         Ok(HttpHandler::new(HttpHandlerSettings {
             url: format!("http://{receiver}/"),
-            secrets: vec![Secret::new("bench", b"32 bytes that sign what is sent.".to_vec())?],
+            secrets: vec![Secret::new(
+                "bench",
+                b"32 bytes that sign what is sent.".to_vec(),
+            )?],
             timeout: Duration::from_secs(30),
             allow_private: true,
             headers: Vec::new(),

@@ -8,7 +8,8 @@ pub(crate) struct Times(Vec<u32>);
 
 impl Times {
     pub(crate) fn add(&mut self, time: Duration) {
-        self.0.push(u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
+        self.0
+            .push(u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
     }
 
     pub(crate) fn append(&mut self, mut other: Self) {
@@ -48,7 +49,9 @@ pub(crate) struct Table(Vec<Vec<String>>);
 
 impl Table {
     pub(crate) fn of(columns: &[&str]) -> Self {
-        Self(vec![columns.iter().map(|column| (*column).to_owned()).collect()])
+        Self(vec![
+            columns.iter().map(|column| (*column).to_owned()).collect(),
+        ])
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -59,8 +62,18 @@ impl Table {
         let mut text = String::new();
         for row in &self.0 {
             for (i, cell) in row.iter().enumerate() {
-                let width = self.0.iter().filter_map(|row| row.get(i)).map(|c| c.chars().count()).max().unwrap_or(0);
-                let _ = if i == 0 { write!(text, "  {cell:<width$}") } else { write!(text, "  {cell:>width$}") };
+                let width = self
+                    .0
+                    .iter()
+                    .filter_map(|row| row.get(i))
+                    .map(|c| c.chars().count())
+                    .max()
+                    .unwrap_or(0);
+                let _ = if i == 0 {
+                    write!(text, "  {cell:<width$}")
+                } else {
+                    write!(text, "  {cell:>width$}")
+                };
             }
             text.push('\n');
         }

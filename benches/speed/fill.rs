@@ -92,8 +92,14 @@ impl Fill {
 
 impl Snapshot {
     pub(crate) async fn run(&self, postgres: &Postgres) -> anyhow::Result<()> {
-        say(&format!("\nsnapshot: the same, and after {} s a snapshot is held open for {} s", self.before, self.held));
-        let windows = self.load.run(postgres, self.before + self.held, Some(self.before)).await?;
+        say(&format!(
+            "\nsnapshot: the same, and after {} s a snapshot is held open for {} s",
+            self.before, self.held
+        ));
+        let windows = self
+            .load
+            .run(postgres, self.before + self.held, Some(self.before))
+            .await?;
         let taken = self.before as f64;
         let is_before = |window: &&Window| window.at > taken / 3.0 && window.at <= taken;
         let before: Vec<&Window> = windows.iter().filter(is_before).collect();
@@ -107,28 +113,48 @@ impl Snapshot {
 }
 
 impl Load {
-    async fn run(&self, postgres: &Postgres, seconds: u64, snapshot: Option<u64>) -> anyhow::Result<Vec<Window>> {
+    async fn run(
+        &self,
+        postgres: &Postgres,
+        seconds: u64,
+        snapshot: Option<u64>,
+    ) -> anyhow::Result<Vec<Window>> {
         let database = postgres.fresh().await?;
         let concurrency = self.concurrency.to_string();
-        let server = Server::ourselves(&database.url, ["serve-embedded", "--concurrency", &concurrency]).await?;
+        let server = Server::ourselves(
+            &database.url,
+            ["serve-embedded", "--concurrency", &concurrency],
+        )
+        .await?;
         let meter = Meter::start(&server, postgres)?;
         let (orders, acknowledged) = (Arc::new(Orders::new()), Arc::new(AtomicU64::new(0)));
-        let (address, connections, count) = (server.address, self.connections, acknowledged.clone());
+        let (address, connections, count) =
+            (server.address, self.connections, acknowledged.clone());
         let times = (Duration::ZERO, Duration::from_secs(seconds));
-        let loading =
-            tokio::spawn(async move { load::closed_loop(address, &orders, connections, times, &count).await });
-        let windows = self.watch(&server, &acknowledged, &database, seconds, snapshot).await?;
+        let loading = tokio::spawn(async move {
+            load::closed_loop(address, &orders, connections, times, &count).await
+        });
+        let windows = self
+            .watch(&server, &acknowledged, &database, seconds, snapshot)
+            .await?;
         let mut brought = loading.await??;
         let (sent, drained) = drain(&server, &acknowledged).await?;
         let cost = meter.read(sent)?;
 
         let mut table = Table::of(&["until s", "acknowledged/s", "handled/s", "waiting"]);
         for window in &windows {
-            let cells = [whole(window.acknowledged), whole(window.handled), window.waiting.to_string()];
+            let cells = [
+                whole(window.acknowledged),
+                whole(window.handled),
+                window.waiting.to_string(),
+            ];
             table.row([whole(window.at)].into_iter().chain(cells));
         }
         table.print();
-        let (p50, p99) = (brought.times.percentile(0.5), brought.times.percentile(0.99));
+        let (p50, p99) = (
+            brought.times.percentile(0.5),
+            brought.times.percentile(0.99),
+        );
         say(&format!(
             "  request to 200: p50 {} ms, p99 {} ms; other answers: {}",
             fine(p50),
@@ -157,11 +183,19 @@ impl Load {
             }
             let end = start + Duration::from_secs((window * self.window).min(seconds));
             tokio::time::sleep_until(end.into()).await;
-            let now = (acknowledged.load(Ordering::Relaxed), server.delivered().await?);
+            let now = (
+                acknowledged.load(Ordering::Relaxed),
+                server.delivered().await?,
+            );
             let at = start.elapsed().as_secs_f64();
             let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / (at - last_at);
             let (acknowledged, handled) = (rate(now.0, last.0), rate(now.1, last.1));
-            windows.push(Window { at, acknowledged, handled, waiting: now.0.saturating_sub(now.1) });
+            windows.push(Window {
+                at,
+                acknowledged,
+                handled,
+                waiting: now.0.saturating_sub(now.1),
+            });
             (last_at, last) = (at, now);
         }
         if let Some(holding) = holding {
@@ -174,8 +208,12 @@ impl Load {
 /// A transaction that has seen the database as it is now, and goes on seeing that.
 async fn hold(database: &Database) -> anyhow::Result<PgConnection> {
     let mut connection = database.connect().await?;
-    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-    connection.execute("SELECT count(*) FROM hookfast_data.handlers").await?;
+    connection
+        .execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .await?;
+    connection
+        .execute("SELECT count(*) FROM hookfast_data.handlers")
+        .await?;
     Ok(connection)
 }
 
@@ -189,10 +227,16 @@ async fn drain(server: &Server, acknowledged: &AtomicU64) -> anyhow::Result<(u64
         let took = begun.elapsed();
         if handled >= sent {
             let rate = whole(left as f64 / took.as_secs_f64());
-            return Ok((sent, format!("the {left} that were left were handled in {took:.1?}, {rate}/s")));
+            return Ok((
+                sent,
+                format!("the {left} that were left were handled in {took:.1?}, {rate}/s"),
+            ));
         }
         if took > DRAIN {
-            return Ok((sent, format!("{} were still not handled after {DRAIN:?}", sent - handled)));
+            return Ok((
+                sent,
+                format!("{} were still not handled after {DRAIN:?}", sent - handled),
+            ));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -200,9 +244,19 @@ async fn drain(server: &Server, acknowledged: &AtomicU64) -> anyhow::Result<(u64
 
 fn compare<W: std::borrow::Borrow<Window>>(name: &str, before: &[W], after: &[W]) {
     let of = |windows: &[W], figure: fn(&Window) -> f64| {
-        median(&windows.iter().map(|window| figure(window.borrow())).collect::<Vec<_>>())
+        median(
+            &windows
+                .iter()
+                .map(|window| figure(window.borrow()))
+                .collect::<Vec<_>>(),
+        )
     };
     let ratio = |figure| fine(of(after, figure) / of(before, figure));
-    let (acknowledged, handled) = (ratio(|window| window.acknowledged), ratio(|window| window.handled));
-    say(&format!("  {name} (medians of windows): acknowledged × {acknowledged}, handled × {handled}"));
+    let (acknowledged, handled) = (
+        ratio(|window| window.acknowledged),
+        ratio(|window| window.handled),
+    );
+    say(&format!(
+        "  {name} (medians of windows): acknowledged × {acknowledged}, handled × {handled}"
+    ));
 }

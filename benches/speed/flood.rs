@@ -103,24 +103,49 @@ impl Flood {
         let back = ended.elapsed().as_secs_f64() * 1e3;
 
         let mut table = Table::of(&["", "figure", "aimed at"]);
-        table.row(["memory at most, MiB".to_owned(), fine(usage.highest), "< 150 MB (143 MiB)".to_owned()]);
-        table.row(["memory at the end, MiB".to_owned(), fine(usage.resident), String::new()]);
-        table.row(["genuine request before".to_owned(), told(&before), "200".to_owned()]);
-        table.row(["genuine during it, 200 / not".to_owned(), format!("{taken} / {refused}"), String::new()]);
-        table.row(["genuine request after".to_owned(), told(&after), "200".to_owned()]);
+        table.row([
+            "memory at most, MiB".to_owned(),
+            fine(usage.highest),
+            "< 150 MB (143 MiB)".to_owned(),
+        ]);
+        table.row([
+            "memory at the end, MiB".to_owned(),
+            fine(usage.resident),
+            String::new(),
+        ]);
+        table.row([
+            "genuine request before".to_owned(),
+            told(&before),
+            "200".to_owned(),
+        ]);
+        table.row([
+            "genuine during it, 200 / not".to_owned(),
+            format!("{taken} / {refused}"),
+            String::new(),
+        ]);
+        table.row([
+            "genuine request after".to_owned(),
+            told(&after),
+            "200".to_owned(),
+        ]);
         table.row(["ms until then".to_owned(), fine(back), String::new()]);
         table.print();
         server.stop().await?;
         postgres.discard(database).await?;
         let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen: Vec<String> = seen.iter().map(|(what, count)| format!("{count} × {what}")).collect();
+        let seen: Vec<String> = seen
+            .iter()
+            .map(|(what, count)| format!("{count} × {what}"))
+            .collect();
         say(&format!("  the attackers saw: {}", seen.join(", ")));
         Ok(())
     }
 }
 
 fn told(answer: &anyhow::Result<u16>) -> String {
-    answer.as_ref().map_or_else(ToString::to_string, u16::to_string)
+    answer
+        .as_ref()
+        .map_or_else(ToString::to_string, u16::to_string)
 }
 
 /// A signed order on a connection of its own.
@@ -138,7 +163,11 @@ impl Attack {
                 Ok(status) => status,
                 Err(error) => error.kind().to_string(),
             };
-            *seen.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
+            *seen
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(what)
+                .or_default() += 1;
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -162,18 +191,22 @@ impl Attack {
     async fn send(self, to: &mut (impl AsyncWriteExt + Unpin)) -> std::io::Result<()> {
         let signature = "ab".repeat(64);
         let head = |length: usize| {
-            format!("POST {PATH} HTTP/1.1\r\nhost: x\r\nairalo-signature: {signature}\r\ncontent-length: {length}\r\n")
+            format!(
+                "POST {PATH} HTTP/1.1\r\nhost: x\r\nairalo-signature: {signature}\r\ncontent-length: {length}\r\n"
+            )
         };
         match self {
             Self::Fast => {
-                to.write_all(format!("{}\r\n", head(MEBIBYTE)).as_bytes()).await?;
+                to.write_all(format!("{}\r\n", head(MEBIBYTE)).as_bytes())
+                    .await?;
                 let part = vec![b'x'; 64 * 1024];
                 for _ in 0..MEBIBYTE / part.len() {
                     to.write_all(&part).await?;
                 }
             }
             Self::Slow => {
-                to.write_all(format!("{}\r\n", head(MEBIBYTE)).as_bytes()).await?;
+                to.write_all(format!("{}\r\n", head(MEBIBYTE)).as_bytes())
+                    .await?;
                 let part = vec![b'x'; PART];
                 for _ in 0..MEBIBYTE.div_ceil(PART) {
                     to.write_all(&part).await?;
@@ -191,7 +224,8 @@ impl Attack {
             Self::Endless => {
                 to.write_all(head(2).as_bytes()).await?;
                 for number in 0..60 {
-                    to.write_all(format!("x-{number:02}: {}\r\n", "h".repeat(500)).as_bytes()).await?;
+                    to.write_all(format!("x-{number:02}: {}\r\n", "h".repeat(500)).as_bytes())
+                        .await?;
                     tokio::time::sleep(PAUSE).await;
                 }
             }

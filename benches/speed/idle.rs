@@ -28,7 +28,10 @@ impl Default for Idle {
 
 impl Idle {
     pub(crate) async fn run(&self, postgres: &Postgres) -> anyhow::Result<()> {
-        say(&format!("\nidle: ingress and worker with one http handler, {} s with nothing to do", self.seconds));
+        say(&format!(
+            "\nidle: ingress and worker with one http handler, {} s with nothing to do",
+            self.seconds
+        ));
         let database = postgres.fresh().await?;
         let config = config::one_handler(receiver::start(None)?, 32)?;
         let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
@@ -41,9 +44,21 @@ impl Idle {
         let asked = (asked_then - asked) as f64 / length.as_secs_f64();
 
         let mut table = Table::of(&["", "figure", "aimed at"]);
-        table.row(["memory now, MiB".to_owned(), fine(after.resident), "< 40".to_owned()]);
-        table.row(["memory at most, MiB".to_owned(), fine(after.highest), String::new()]);
-        table.row(["processor, % of one".to_owned(), fine(busy * 100.0), "next to none".to_owned()]);
+        table.row([
+            "memory now, MiB".to_owned(),
+            fine(after.resident),
+            "< 40".to_owned(),
+        ]);
+        table.row([
+            "memory at most, MiB".to_owned(),
+            fine(after.highest),
+            String::new(),
+        ]);
+        table.row([
+            "processor, % of one".to_owned(),
+            fine(busy * 100.0),
+            "next to none".to_owned(),
+        ]);
         table.row(["transactions/s".to_owned(), fine(asked), String::new()]);
         table.print();
         server.stop().await?;

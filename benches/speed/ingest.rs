@@ -73,8 +73,21 @@ impl Contestant {
 
 impl Run {
     fn cells(self, name: &str, round: String) -> [String; 7] {
-        let Self { rate, p50, p99, cost: Cost { server, postgres } } = self;
-        [name.to_owned(), round, whole(rate), fine(p50), fine(p99), whole(server), whole(postgres)]
+        let Self {
+            rate,
+            p50,
+            p99,
+            cost: Cost { server, postgres },
+        } = self;
+        [
+            name.to_owned(),
+            round,
+            whole(rate),
+            fine(p50),
+            fine(p99),
+            whole(server),
+            whole(postgres),
+        ]
     }
 }
 
@@ -85,7 +98,15 @@ impl Ingest {
             self.connections, self.seconds
         ));
         let mut runs: [Vec<Run>; 3] = Default::default();
-        let mut table = Table::of(&["", "round", "requests/s", "p50 ms", "p99 ms", "server µs", "Postgres µs"]);
+        let mut table = Table::of(&[
+            "",
+            "round",
+            "requests/s",
+            "p50 ms",
+            "p99 ms",
+            "server µs",
+            "Postgres µs",
+        ]);
         for round in 1..=self.rounds {
             for (contestant, runs) in Contestant::ALL.into_iter().zip(&mut runs) {
                 let run = self.once(contestant, postgres).await?;
@@ -96,8 +117,16 @@ impl Ingest {
         for (contestant, runs) in Contestant::ALL.into_iter().zip(&runs) {
             let of = |figure: fn(&Run) -> f64| median(&runs.iter().map(figure).collect::<Vec<_>>());
             let (rate, p50, p99) = (of(|run| run.rate), of(|run| run.p50), of(|run| run.p99));
-            let cost = Cost { server: of(|run| run.cost.server), postgres: of(|run| run.cost.postgres) };
-            let run = Run { rate, p50, p99, cost };
+            let cost = Cost {
+                server: of(|run| run.cost.server),
+                postgres: of(|run| run.cost.postgres),
+            };
+            let run = Run {
+                rate,
+                p50,
+                p99,
+                cost,
+            };
             table.row(run.cells(contestant.name(), "median".to_owned()));
         }
         table.print();
@@ -112,7 +141,11 @@ impl Ingest {
         let database = postgres.fresh().await?;
         let server = match contestant {
             Contestant::Baseline => {
-                Server::ourselves(&database.url, ["serve-baseline", "--pool", &self.pool.to_string()]).await?
+                Server::ourselves(
+                    &database.url,
+                    ["serve-baseline", "--pool", &self.pool.to_string()],
+                )
+                .await?
             }
             Contestant::Hookfast => {
                 subscribe(&database).await?;
@@ -124,32 +157,55 @@ impl Ingest {
         let orders = Arc::new(Orders::new());
         let counted = Arc::new(AtomicU64::new(0));
         let meter = Meter::start(&server, postgres)?;
-        let mut brought = load::closed_loop(server.address, &orders, self.connections, times, &counted).await?;
+        let mut brought =
+            load::closed_loop(server.address, &orders, self.connections, times, &counted).await?;
         if !brought.others.is_empty() {
-            say(&format!("  {}: not acknowledged: {}", contestant.name(), brought.others()));
+            say(&format!(
+                "  {}: not acknowledged: {}",
+                contestant.name(),
+                brought.others()
+            ));
         }
         let cost = meter.read(counted.load(Ordering::Relaxed))?;
         server.stop().await?;
         postgres.discard(database).await?;
         let rate = brought.times.len() as f64 / times.1.as_secs_f64();
-        let (p50, p99) = (brought.times.percentile(0.5), brought.times.percentile(0.99));
-        Ok(Run { rate, p50, p99, cost })
+        let (p50, p99) = (
+            brought.times.percentile(0.5),
+            brought.times.percentile(0.99),
+        );
+        Ok(Run {
+            rate,
+            p50,
+            p99,
+            cost,
+        })
     }
 }
 
 /// Registers a handler by letting its worker start once: from then on every event is owed to it.
 async fn subscribe(database: &Database) -> anyhow::Result<()> {
     let config = config::one_handler(receiver::start(None)?, 32)?;
-    Server::hookfast(&database.url, "worker", Some(config.path())).await?.stop().await
+    Server::hookfast(&database.url, "worker", Some(config.path()))
+        .await?
+        .stop()
+        .await
 }
 
 /// Each run against the one right after it: what else the machine does is much the same for both.
 fn compare(name: &str, ours: &[Run], theirs: &[Run]) {
     let ratios = |figure: fn(&Run) -> f64| {
-        let pairs = ours.iter().zip(theirs).map(|(ours, theirs)| figure(ours) / figure(theirs));
+        let pairs = ours
+            .iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| figure(ours) / figure(theirs));
         let ratios: Vec<f64> = pairs.collect();
         let each: Vec<String> = ratios.iter().map(|ratio| fine(*ratio)).collect();
-        format!("{} (median; each: {})", fine(median(&ratios)), each.join(", "))
+        format!(
+            "{} (median; each: {})",
+            fine(median(&ratios)),
+            each.join(", ")
+        )
     };
     say(&format!("  {name}: requests × {}", ratios(|run| run.rate)));
     say(&format!("  {name}: p99 × {}", ratios(|run| run.p99)));

@@ -71,7 +71,13 @@ impl Kinds {
         for round in 1..=self.rounds {
             for (kind, rates) in kinds.iter().zip(&mut rates) {
                 let run = self.once(postgres, *kind).await?;
-                table.row([name(*kind), round.to_string(), whole(run.rate), whole(run.server), whole(run.postgres)]);
+                table.row([
+                    name(*kind),
+                    round.to_string(),
+                    whole(run.rate),
+                    whole(run.server),
+                    whole(run.postgres),
+                ]);
                 rates.push(run.rate);
             }
         }
@@ -100,10 +106,14 @@ impl Kinds {
             arguments.extend(["--receiver".to_owned(), receiver::start(None)?.to_string()]);
         }
         let server = Server::ourselves(&database.url, arguments).await?;
-        connection.execute("SELECT hookfast.pause_handler('nothing', 'until there is a backlog')").await?;
+        connection
+            .execute("SELECT hookfast.pause_handler('nothing', 'until there is a backlog')")
+            .await?;
         let backlog = self.fill(&server).await?;
         let meter = Meter::start(&server, postgres)?;
-        connection.execute("SELECT hookfast.resume_handler('nothing')").await?;
+        connection
+            .execute("SELECT hookfast.resume_handler('nothing')")
+            .await?;
         let completed = Arc::new(AtomicU64::new(0));
         let clients = self.clients(kind, &database, &completed);
         let (mut begun, started) = (None, Instant::now());
@@ -128,19 +138,35 @@ impl Kinds {
         drop(clients);
         server.stop().await?;
         postgres.discard(database).await?;
-        Ok(Run { rate, server: cost.server, postgres: cost.postgres })
+        Ok(Run {
+            rate,
+            server: cost.server,
+            postgres: cost.postgres,
+        })
     }
 
     /// How many wait then.
     async fn fill(&self, server: &Server) -> anyhow::Result<u64> {
         let acknowledged = Arc::new(AtomicU64::new(0));
         let times = (Duration::ZERO, Duration::from_secs(self.seconds));
-        load::closed_loop(server.address, &Arc::new(Orders::new()), 64, times, &acknowledged).await?;
+        load::closed_loop(
+            server.address,
+            &Arc::new(Orders::new()),
+            64,
+            times,
+            &acknowledged,
+        )
+        .await?;
         Ok(acknowledged.load(Ordering::Relaxed))
     }
 
     /// Clients in this process; they end when this is dropped.
-    fn clients(&self, kind: Kind, database: &Database, completed: &Arc<AtomicU64>) -> JoinSet<anyhow::Result<()>> {
+    fn clients(
+        &self,
+        kind: Kind,
+        database: &Database,
+        completed: &Arc<AtomicU64>,
+    ) -> JoinSet<anyhow::Result<()>> {
         let mut clients = JoinSet::new();
         if matches!(kind, Kind::Pull) {
             for _ in 0..self.concurrency {
@@ -156,13 +182,18 @@ async fn pull(url: String, batch: i32, completed: Arc<AtomicU64>) -> anyhow::Res
     let mut connection = PgConnection::connect(&url).await?;
     loop {
         let claim = "SELECT lease_id, delivery_id FROM hookfast.claim('nothing', 'speed', $1)";
-        let claimed: Vec<(i64, i64)> = sqlx::query_as(claim).bind(batch).fetch_all(&mut connection).await?;
+        let claimed: Vec<(i64, i64)> = sqlx::query_as(claim)
+            .bind(batch)
+            .fetch_all(&mut connection)
+            .await?;
         if claimed.is_empty() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         for (lease, delivery) in claimed {
             let mut transaction = connection.begin().await?;
-            let complete = sqlx::query("SELECT hookfast.complete($1, $2)").bind(lease).bind(delivery);
+            let complete = sqlx::query("SELECT hookfast.complete($1, $2)")
+                .bind(lease)
+                .bind(delivery);
             complete.execute(&mut *transaction).await?;
             transaction.commit().await?;
             completed.fetch_add(1, Ordering::Relaxed);
@@ -171,5 +202,7 @@ async fn pull(url: String, batch: i32, completed: Arc<AtomicU64>) -> anyhow::Res
 }
 
 fn name(kind: Kind) -> String {
-    kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    kind.to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
 }

@@ -49,41 +49,68 @@ impl Default for Latency {
 
 impl Latency {
     pub(crate) async fn run(&self, postgres: &Postgres) -> anyhow::Result<()> {
-        let spaced = if self.evenly { "evenly spaced" } else { "Poisson" };
+        let spaced = if self.evenly {
+            "evenly spaced"
+        } else {
+            "Poisson"
+        };
         say(&format!(
             "\nlatency: {} webhooks/s, {spaced}, {} s after {WARM:?} of warming up; one http handler, {} at once",
             self.rate, self.seconds, self.concurrency
         ));
-        let schedule = Arc::new(load::schedule(self.rate, WARM + Duration::from_secs(self.seconds), self.evenly));
+        let schedule = Arc::new(load::schedule(
+            self.rate,
+            WARM + Duration::from_secs(self.seconds),
+            self.evenly,
+        ));
         let database = postgres.fresh().await?;
         let orders = Arc::new(Orders::new());
         // The servers are ready within this; arrivals and the schedule count from one moment.
         let epoch = Instant::now();
         let arrivals = Arrivals::new(epoch, schedule.len());
-        let config = config::one_handler(receiver::start(Some(arrivals.clone()))?, self.concurrency)?;
+        let config =
+            config::one_handler(receiver::start(Some(arrivals.clone()))?, self.concurrency)?;
         let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
         let meter = Meter::start(&server, postgres)?;
         let start = Instant::now();
-        let (mut brought, late) =
-            load::open_loop(server.address, &orders, self.connections, (start, WARM), &schedule).await?;
+        let (mut brought, late) = load::open_loop(
+            server.address,
+            &orders,
+            self.connections,
+            (start, WARM),
+            &schedule,
+        )
+        .await?;
         wait_for(&arrivals, &brought.acknowledged).await;
         let cost = meter.read(brought.acknowledged.len() as u64)?;
 
         let (mut handled, mut lost) = (Times::default(), 0);
         for &number in &brought.acknowledged {
-            let at = usize::try_from(number).ok().and_then(|n| schedule.get(n)).copied().unwrap_or_default();
+            let at = usize::try_from(number)
+                .ok()
+                .and_then(|n| schedule.get(n))
+                .copied()
+                .unwrap_or_default();
             match arrivals.at(number) {
-                Some(arrived) if at >= WARM => handled.add((epoch + arrived).saturating_duration_since(start + at)),
+                Some(arrived) if at >= WARM => {
+                    handled.add((epoch + arrived).saturating_duration_since(start + at))
+                }
                 Some(_) => {}
                 None => lost += 1,
             }
         }
         let mut table = Table::of(&["ms", "p50", "p99", "p99.9", "aimed at"]);
-        for (name, times, target) in
-            [("request to 200", &mut brought.times, ""), ("request to handler", &mut handled, "p50 < 8, p99 < 30")]
-        {
+        for (name, times, target) in [
+            ("request to 200", &mut brought.times, ""),
+            ("request to handler", &mut handled, "p50 < 8, p99 < 30"),
+        ] {
             let cells = [0.5, 0.99, 0.999].map(|share| fine(times.percentile(share)));
-            table.row([name.to_owned()].into_iter().chain(cells).chain([target.to_owned()]));
+            table.row(
+                [name.to_owned()]
+                    .into_iter()
+                    .chain(cells)
+                    .chain([target.to_owned()]),
+            );
         }
         table.print();
         say(&format!(
@@ -106,7 +133,11 @@ impl Latency {
 /// Until all have arrived, or it has been long.
 async fn wait_for(arrivals: &Arrivals, acknowledged: &[u64]) {
     let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline && acknowledged.iter().any(|&number| arrivals.at(number).is_none()) {
+    while Instant::now() < deadline
+        && acknowledged
+            .iter()
+            .any(|&number| arrivals.at(number).is_none())
+    {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

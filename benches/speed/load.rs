@@ -42,8 +42,16 @@ impl Brought {
 
     /// What else came, for people.
     pub(crate) fn others(&self) -> String {
-        let others: Vec<String> = self.others.iter().map(|(what, count)| format!("{count} × {what}")).collect();
-        if others.is_empty() { "none".to_owned() } else { others.join(", ") }
+        let others: Vec<String> = self
+            .others
+            .iter()
+            .map(|(what, count)| format!("{count} × {what}"))
+            .collect();
+        if others.is_empty() {
+            "none".to_owned()
+        } else {
+            others.join(", ")
+        }
     }
 }
 
@@ -78,7 +86,10 @@ pub(crate) async fn closed_loop(
     let until = from + measured;
     let mut running = JoinSet::new();
     for _ in 0..connections {
-        let mut caller = Caller { address, connection: None };
+        let mut caller = Caller {
+            address,
+            connection: None,
+        };
         let (orders, acknowledged) = (orders.clone(), acknowledged.clone());
         running.spawn(async move {
             let (mut brought, mut request) = (Brought::default(), Vec::new());
@@ -112,7 +123,11 @@ pub(crate) fn schedule(rate: f64, length: Duration, evenly: bool) -> Vec<Duratio
     while at < length.as_secs_f64() {
         times.push(Duration::from_secs_f64(at));
         // Poisson: the gaps are exponential. 1 - [0, 1) is never 0.
-        at += if evenly { 1.0 } else { -(1.0 - rand::random::<f64>()).ln() } / rate;
+        at += if evenly {
+            1.0
+        } else {
+            -(1.0 - rand::random::<f64>()).ln()
+        } / rate;
     }
     times
 }
@@ -130,14 +145,19 @@ pub(crate) async fn open_loop(
     let pacer = pace(start, schedule.clone(), due.clone());
     let mut running = JoinSet::new();
     for _ in 0..connections {
-        let mut caller = Caller { address, connection: Connection::open(address).await.ok() };
+        let mut caller = Caller {
+            address,
+            connection: Connection::open(address).await.ok(),
+        };
         let (orders, due, schedule) = (orders.clone(), due.clone(), schedule.clone());
         running.spawn(async move {
             let (mut brought, mut request) = (Brought::default(), Vec::new());
             while let Ok(permit) = due.acquire().await {
                 permit.forget();
                 let number = orders.next();
-                let Some(&at) = usize::try_from(number).ok().and_then(|n| schedule.get(n)) else { break };
+                let Some(&at) = usize::try_from(number).ok().and_then(|n| schedule.get(n)) else {
+                    break;
+                };
                 orders.write(number, &mut request);
                 match caller.exchange(&request).await {
                     Ok(200) => {
@@ -154,11 +174,18 @@ pub(crate) async fn open_loop(
     }
     let brought = gather(running).await?;
     let latest = tokio::task::spawn_blocking(move || pacer.join()).await?;
-    Ok((brought, latest.map_err(|_| anyhow::anyhow!("the pacer panicked"))?))
+    Ok((
+        brought,
+        latest.map_err(|_| anyhow::anyhow!("the pacer panicked"))?,
+    ))
 }
 
 /// A thread of its own, since a runtime's timers are a millisecond coarse. Answers with how late it was at worst.
-fn pace(start: Instant, schedule: Arc<Vec<Duration>>, due: Arc<Semaphore>) -> std::thread::JoinHandle<Duration> {
+fn pace(
+    start: Instant,
+    schedule: Arc<Vec<Duration>>,
+    due: Arc<Semaphore>,
+) -> std::thread::JoinHandle<Duration> {
     std::thread::spawn(move || {
         let mut latest = Duration::ZERO;
         for at in schedule.iter() {

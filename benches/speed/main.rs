@@ -74,8 +74,12 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let scenario = match arguments.scenario {
         // These have runtimes of their own, as large as a server's usually is.
-        Scenario::ServeBaseline(serve) => return tokio::task::spawn_blocking(|| serve.run()).await?,
-        Scenario::ServeEmbedded(serve) => return tokio::task::spawn_blocking(|| serve.run()).await?,
+        Scenario::ServeBaseline(serve) => {
+            return tokio::task::spawn_blocking(|| serve.run()).await?;
+        }
+        Scenario::ServeEmbedded(serve) => {
+            return tokio::task::spawn_blocking(|| serve.run()).await?;
+        }
         scenario => scenario,
     };
     let postgres = database::Postgres::start(arguments.settings).await?;

@@ -65,8 +65,16 @@ impl Orders {
         let mut end = [0; END];
         let run = self.run;
         // It has room: 1 + 8 + 10 are the order id's 19, and 2 + 8 + 4 + 11 the other id's 25.
-        let _ = write!(&mut end[..], "1{run:08}{number:010}{BETWEEN}e_{run:08}-id_{number:011}{AFTER_ID}");
-        let signature = self.hashed.clone().chain_update(end).finalize().into_bytes();
+        let _ = write!(
+            &mut end[..],
+            "1{run:08}{number:010}{BETWEEN}e_{run:08}-id_{number:011}{AFTER_ID}"
+        );
+        let signature = self
+            .hashed
+            .clone()
+            .chain_update(end)
+            .finalize()
+            .into_bytes();
         let mut text = [0; 128];
         let _ = hex::encode_to_slice(signature, &mut text);
         buffer.clear();

@@ -26,13 +26,18 @@ pub(crate) struct Arrivals {
 impl Arrivals {
     /// For orders below `count`; times are since `start`.
     pub(crate) fn new(start: Instant, count: usize) -> Arc<Self> {
-        let orders = (0..count).map(|_| (AtomicU64::new(0), AtomicU32::new(0))).collect();
+        let orders = (0..count)
+            .map(|_| (AtomicU64::new(0), AtomicU32::new(0)))
+            .collect();
         Arc::new(Self { start, orders })
     }
 
     fn came(&self, body: &[u8]) {
         let nanoseconds = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let Some((at, times)) = orders::number(body).and_then(|number| self.orders.get(number)) else { return };
+        let Some((at, times)) = orders::number(body).and_then(|number| self.orders.get(number))
+        else {
+            return;
+        };
         if times.fetch_add(1, Ordering::Relaxed) == 0 {
             at.store(nanoseconds, Ordering::Release);
         }
@@ -41,12 +46,17 @@ impl Arrivals {
     /// When that order came first, since the start.
     pub(crate) fn at(&self, number: u64) -> Option<Duration> {
         let (at, _) = self.orders.get(usize::try_from(number).ok()?)?;
-        Some(at.load(Ordering::Acquire)).filter(|at| *at > 0).map(Duration::from_nanos)
+        Some(at.load(Ordering::Acquire))
+            .filter(|at| *at > 0)
+            .map(Duration::from_nanos)
     }
 
     /// How many orders came more than once.
     pub(crate) fn repeated(&self) -> usize {
-        self.orders.iter().filter(|(_, times)| times.load(Ordering::Relaxed) > 1).count()
+        self.orders
+            .iter()
+            .filter(|(_, times)| times.load(Ordering::Relaxed) > 1)
+            .count()
     }
 }
 
@@ -55,10 +65,14 @@ pub(crate) fn start(arrivals: Option<Arc<Arrivals>>) -> anyhow::Result<SocketAdd
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     std::thread::spawn(move || {
         runtime.block_on(async move {
-            let Ok(listener) = TcpListener::from_std(listener) else { return };
+            let Ok(listener) = TcpListener::from_std(listener) else {
+                return;
+            };
             while let Ok((stream, _)) = listener.accept().await {
                 let arrivals = arrivals.clone();
                 // A connection that breaks is the sender's to notice.
@@ -91,7 +105,9 @@ fn whole(buffer: &[u8]) -> Option<(usize, usize)> {
     let body = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&buffer[..body]).ok()?;
     let mut fields = head.lines().filter_map(|line| line.split_once(':'));
-    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length")).map_or("0", |(_, value)| value);
+    let length = fields
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or("0", |(_, value)| value);
     let end = body + length.trim().parse::<usize>().ok()?;
     (buffer.len() >= end).then_some((body, end))
 }

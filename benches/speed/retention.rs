@@ -71,32 +71,68 @@ impl Retention {
         let days = self.days * self.rounds;
         // The server's own round, which comes a minute after its start, finds this taken.
         let mut alone = prepare(&database).await?;
-        let mut table = Table::of(&["ms", "p50", "p99", "p99.9", "days gone", "with survivors", "took"]);
+        let mut table = Table::of(&[
+            "ms",
+            "p50",
+            "p99",
+            "p99.9",
+            "days gone",
+            "with survivors",
+            "took",
+        ]);
         let mut ratios = Vec::new();
         for round in 0..self.rounds {
             // Before both turns, so that they differ in nothing else.
             self.fill(&database, days - (round + 1) * self.days).await?;
             // Not always the same one second: that is slower by itself.
-            let turns = if round % 2 == 0 { [false, true] } else { [true, false] };
+            let turns = if round % 2 == 0 {
+                [false, true]
+            } else {
+                [true, false]
+            };
             let mut p99s = [0.0; 2];
             for with in turns {
                 let (schedule, orders) = (
-                    Arc::new(load::schedule(self.rate, WARM + Duration::from_secs(self.seconds), false)),
+                    Arc::new(load::schedule(
+                        self.rate,
+                        WARM + Duration::from_secs(self.seconds),
+                        false,
+                    )),
                     Arc::new(Orders::new()),
                 );
                 let start = Instant::now();
-                let loading = load::open_loop(server.address, &orders, self.connections, (start, WARM), &schedule);
+                let loading = load::open_loop(
+                    server.address,
+                    &orders,
+                    self.connections,
+                    (start, WARM),
+                    &schedule,
+                );
                 let (loaded, left) = tokio::join!(loading, leave(&database, &mut alone, with));
                 let (mut brought, left) = (loaded?.0, left?);
-                anyhow::ensure!(brought.others.is_empty(), "other answers: {}", brought.others());
+                anyhow::ensure!(
+                    brought.others.is_empty(),
+                    "other answers: {}",
+                    brought.others()
+                );
                 let times = [0.5, 0.99, 0.999].map(|share| brought.times.percentile(share));
                 let (name, gone) = match &left {
                     None => ("without", [String::new(), String::new(), String::new()]),
-                    Some((days, survivors, took)) => {
-                        ("with", [days.to_string(), survivors.to_string(), format!("{took:.1?}")])
-                    }
+                    Some((days, survivors, took)) => (
+                        "with",
+                        [
+                            days.to_string(),
+                            survivors.to_string(),
+                            format!("{took:.1?}"),
+                        ],
+                    ),
                 };
-                table.row([name.to_owned()].into_iter().chain(times.map(fine)).chain(gone));
+                table.row(
+                    [name.to_owned()]
+                        .into_iter()
+                        .chain(times.map(fine))
+                        .chain(gone),
+                );
                 p99s[usize::from(with)] = times[1];
             }
             ratios.push(p99s[1] / p99s[0]);
@@ -113,7 +149,8 @@ impl Retention {
     }
 
     fn events(&self) -> u32 {
-        self.events.unwrap_or((self.rate * self.seconds as f64) as u32 / self.days)
+        self.events
+            .unwrap_or((self.rate * self.seconds as f64) as u32 / self.days)
     }
 
     /// Days of history, the oldest first to go: so many days before those that stay for later turns.
@@ -138,7 +175,9 @@ impl Retention {
 /// A history's days, still empty.
 async fn begin(connection: &mut PgConnection, from: u32, to: u32) -> anyhow::Result<()> {
     let statements = include_str!("../../scripts/lib/history/begin.sql");
-    let statements = statements.replace("${from}", &from.to_string()).replace("${days}", &to.to_string());
+    let statements = statements
+        .replace("${from}", &from.to_string())
+        .replace("${days}", &to.to_string());
     connection.execute(AssertSqlSafe(statements)).await?;
     Ok(())
 }
@@ -173,7 +212,11 @@ async fn leave(
     let (mut days, mut survivors, mut rounds) = (0, 0, 0);
     loop {
         let left = let_leave(&of, || false).await?;
-        (days, survivors, rounds) = (days + left.days, survivors + left.days_with_survivors, rounds + 1);
+        (days, survivors, rounds) = (
+            days + left.days,
+            survivors + left.days_with_survivors,
+            rounds + 1,
+        );
         // Somebody read a day for longer than it is waited for, an autovacuum as a rule.
         if left.days_in_use == 0 {
             break;

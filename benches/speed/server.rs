@@ -36,7 +36,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// `hookfast serve`, with these roles.
-    pub(crate) async fn hookfast(url: &str, roles: &str, config: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) async fn hookfast(
+        url: &str,
+        roles: &str,
+        config: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
         command.args(["serve", "--roles", roles]);
         if let Some(config) = config {
@@ -60,10 +64,16 @@ impl Server {
         command
             .env("DATABASE_URL", url)
             .env("AIRALO_CLIENT_SECRET", SECRET)
-            .env(HANDLER_SECRET, standard_webhooks::secret_text(*b"32 bytes that sign what is sent."))
+            .env(
+                HANDLER_SECRET,
+                standard_webhooks::secret_text(*b"32 bytes that sign what is sent."),
+            )
             .env("HOOKFAST_LISTEN", address.to_string())
             .env("HOOKFAST_ADMIN_LISTEN", admin.to_string())
-            .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned()))
+            .env(
+                "RUST_LOG",
+                std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned()),
+            )
             .env_remove("HOOKFAST_CONFIG")
             .stdin(Stdio::null())
             // What is printed here are figures.
@@ -71,7 +81,12 @@ impl Server {
             .kill_on_drop(true);
         let child = command.spawn().context("the server could not be started")?;
         let pid = child.id().context("the server ended at once")?;
-        let mut server = Self { child, pid, address, admin };
+        let mut server = Self {
+            child,
+            pid,
+            address,
+            admin,
+        };
         server.wait_until_ready(ready).await?;
         Ok(server)
     }
@@ -98,7 +113,10 @@ impl Server {
         match tokio::time::timeout(STOP, self.child.wait()).await {
             Ok(status) => {
                 let status = status?;
-                anyhow::ensure!(status.success(), "the server ended with a failure ({status}); what it said is above");
+                anyhow::ensure!(
+                    status.success(),
+                    "the server ended with a failure ({status}); what it said is above"
+                );
                 Ok(())
             }
             Err(_) => bail!("the server did not end within {STOP:?} of a SIGTERM"),
@@ -120,9 +138,12 @@ impl Server {
         let mut connection = Connection::open(self.admin).await?;
         connection.get("/metrics").await?;
         let text = std::str::from_utf8(connection.body())?;
-        let lines = text.lines().filter(|line| line.starts_with("hookfast_count_total{kind=\"handler\""));
-        let counts =
-            lines.filter(|line| line.contains("counter=\"delivered\"")).filter_map(|line| line.rsplit(' ').next());
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("hookfast_count_total{kind=\"handler\""));
+        let counts = lines
+            .filter(|line| line.contains("counter=\"delivered\""))
+            .filter_map(|line| line.rsplit(' ').next());
         Ok(counts.filter_map(|count| count.parse::<u64>().ok()).sum())
     }
 }

@@ -52,7 +52,15 @@ impl Admin {
              deliveries are not affected. Close the others, or try again.",
         );
         let full = full.retry_after(Duration::from_secs(2));
-        http::serve(listener, self.router(), ConnectionLimits::default(), full, |_, _| {}, shutdown).await;
+        http::serve(
+            listener,
+            self.router(),
+            ConnectionLimits::default(),
+            full,
+            |_, _| {},
+            shutdown,
+        )
+        .await;
     }
 
     /// The routes, for a program that serves them by itself.
@@ -72,7 +80,10 @@ async fn health(State(admin): State<Admin>) -> Response {
     if stuck.is_empty() {
         return http::json(&json!({ "status": "ok", "loops": admin.heartbeats.count() }));
     }
-    let stuck = stuck.iter().map(|s| json!({ "name": s.name, "silent_seconds": s.silent.as_secs() })).collect();
+    let stuck = stuck
+        .iter()
+        .map(|s| json!({ "name": s.name, "silent_seconds": s.silent.as_secs() }))
+        .collect();
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "stuck",
@@ -88,7 +99,10 @@ async fn ready(State(admin): State<Admin>) -> Response {
     if unmet.is_empty() {
         return http::json(&json!({ "status": "ready" }));
     }
-    let unmet = unmet.iter().map(|(name, reason)| json!({ "name": name, "reason": reason })).collect();
+    let unmet = unmet
+        .iter()
+        .map(|(name, reason)| json!({ "name": name, "reason": reason }))
+        .collect();
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "not-ready",
@@ -111,7 +125,11 @@ async fn metrics(State(admin): State<Admin>) -> Response {
         );
         return problem.into_response();
     }
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS))], body).into_response()
+    (
+        [(header::CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS))],
+        body,
+    )
+        .into_response()
 }
 
 async fn unknown_path() -> Problem {

@@ -2,8 +2,8 @@
 
 use super::client::{ApiError, Client, NewOrder, Placed};
 use crate::store::{
-    DescribedOrder, StoreError, last_order_described, order_is_sent, order_is_sent_again, order_is_unknown,
-    order_was_placed, order_was_refused,
+    DescribedOrder, StoreError, last_order_described, order_is_sent, order_is_sent_again,
+    order_is_unknown, order_was_placed, order_was_refused,
 };
 use sqlx::PgPool;
 use std::time::Duration;
@@ -54,7 +54,10 @@ pub async fn place_order(
             return send(pool, client, row, order).await;
         }
         // None is there if Airalo has refused the other order meanwhile: then this one is the first.
-        if let Some(used) = last_order_described(pool, source, &order.description).await.map_err(PlaceError::NotSent)? {
+        if let Some(used) = last_order_described(pool, source, &order.description)
+            .await
+            .map_err(PlaceError::NotSent)?
+        {
             return Err(PlaceError::Used(order.description.clone(), used));
         }
     }
@@ -77,7 +80,12 @@ pub async fn place_order_again(
 }
 
 /// Sends an order that is written down as unknown.
-async fn send(pool: &PgPool, client: &Client, row: i64, order: &NewOrder) -> Result<Placed, PlaceError> {
+async fn send(
+    pool: &PgPool,
+    client: &Client,
+    row: i64,
+    order: &NewOrder,
+) -> Result<Placed, PlaceError> {
     match client.order_async(order).await {
         Ok(placed) => match order_was_placed(pool, row, &placed.request_id).await {
             Ok(()) => Ok(placed),

@@ -9,8 +9,9 @@ use super::{
 use crate::domain::{IdempotencyKey, Origin, SourceName, Verdict};
 use crate::sources::{SourceKind, Verified, VerifiedRequest, airalo::Airalo};
 use crate::store::{
-    Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError, make_orders_due,
-    order_is_missing, order_is_of_request, order_was_looked_for, orders_of_other_requests, take_due_orders,
+    Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError,
+    make_orders_due, order_is_missing, order_is_of_request, order_was_looked_for,
+    orders_of_other_requests, take_due_orders,
 };
 use crate::throttle::throttled;
 use serde_json::json;
@@ -86,17 +87,34 @@ impl Reconciler {
         accounts: Vec<Account>,
         stored: impl Fn(usize) + Send + Sync + 'static,
     ) -> Self {
-        let accounts = accounts.into_iter().filter_map(|account| Some((*ids.get(&account.source)?, account))).collect();
-        Self { pool, database, clock, accounts, stored: Box::new(stored) }
+        let accounts = accounts
+            .into_iter()
+            .filter_map(|account| Some((*ids.get(&account.source)?, account)))
+            .collect();
+        Self {
+            pool,
+            database,
+            clock,
+            accounts,
+            stored: Box::new(stored),
+        }
     }
 
     /// Runs until `stop` is cancelled.
     pub async fn run(self, stop: CancellationToken) {
-        let Some(every) = self.accounts.iter().map(|(_, account)| account.every).min() else { return };
-        while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+        let Some(every) = self.accounts.iter().map(|(_, account)| account.every).min() else {
+            return;
+        };
+        while stop
+            .run_until_cancelled(tokio::time::sleep(every))
+            .await
+            .is_some()
+        {
             match self.round().await {
                 Ok(findings) => findings.iter().for_each(tell),
-                Err(error) => throttled!(warn, %error, "orders that are overdue wait for the database"),
+                Err(error) => {
+                    throttled!(warn, %error, "orders that are overdue wait for the database")
+                }
             }
         }
     }
@@ -130,8 +148,18 @@ impl Reconciler {
                     order_is_missing(&self.pool, order.id, why).await?;
                 }
                 order_was_looked_for(&self.pool, order.id, account.every).await?;
-                let ExpectedOrder { source, request_id, description, .. } = order;
-                findings.push(Finding { source, request_id, description, found });
+                let ExpectedOrder {
+                    source,
+                    request_id,
+                    description,
+                    ..
+                } = order;
+                findings.push(Finding {
+                    source,
+                    request_id,
+                    description,
+                    found,
+                });
             }
         }
         if let Some(connection) = connection {
@@ -149,18 +177,29 @@ impl Reconciler {
     ) -> Result<Found, StoreError> {
         let mut listed = match list(&account.client, order).await {
             Ok(listed) => listed,
-            Err(error) => return Ok(Found::Nothing(format!("Airalo's list could not be looked at: {error}"))),
+            Err(error) => {
+                return Ok(Found::Nothing(format!(
+                    "Airalo's list could not be looked at: {error}"
+                )));
+            }
         };
         let others = orders_of_other_requests(&self.pool, order.id).await?;
         listed.retain(|listed| !others.contains(&listed.id));
         // The first that Airalo made is the result, what comes after it conflicts with it.
         listed.sort_by_key(|listed| (listed.created_at.clone(), listed.id.parse::<u64>().ok()));
-        let results: Vec<_> = listed.iter().filter_map(|listed| Some((listed, body(listed, order)?))).collect();
+        let results: Vec<_> = listed
+            .iter()
+            .filter_map(|listed| Some((listed, body(listed, order)?)))
+            .collect();
         if results.is_empty() {
-            return Ok(Found::Nothing(match listed.first().map(|listed| (&listed.id, &listed.outcome)) {
-                Some((id, Outcome::Open { status })) => format!("Airalo has order {id}, in state '{status}'"),
-                _ => "Airalo's list has no order with this description".to_owned(),
-            }));
+            return Ok(Found::Nothing(
+                match listed.first().map(|listed| (&listed.id, &listed.outcome)) {
+                    Some((id, Outcome::Open { status })) => {
+                        format!("Airalo has order {id}, in state '{status}'")
+                    }
+                    _ => "Airalo's list has no order with this description".to_owned(),
+                },
+            ));
         }
         let connection = match connection {
             Some(open) => open,
@@ -168,7 +207,10 @@ impl Reconciler {
         };
         let mut new = 0;
         for (listed, body) in &results {
-            let awaited = order.request_id.is_none().then(|| awaited_key(order, &listed.outcome));
+            let awaited = order
+                .request_id
+                .is_none()
+                .then(|| awaited_key(order, &listed.outcome));
             match self.bring_in(id, account, body, awaited, connection).await {
                 Some(true) => new += 1,
                 // It may have been found before its request was known.
@@ -179,14 +221,22 @@ impl Reconciler {
                 }
                 None => {
                     let id = &listed.id;
-                    return Ok(Found::Nothing(format!("Airalo has order {id}, which cannot be stored here just now")));
+                    return Ok(Found::Nothing(format!(
+                        "Airalo has order {id}, which cannot be stored here just now"
+                    )));
                 }
             }
         }
         if new > 0 {
             (self.stored)(new);
         }
-        Ok(Found::Results { orders: results.iter().map(|(listed, _)| listed.id.clone()).collect(), new })
+        Ok(Found::Results {
+            orders: results
+                .iter()
+                .map(|(listed, _)| listed.id.clone())
+                .collect(),
+            new,
+        })
     }
 
     async fn connect(&self) -> Result<Connection, StoreError> {
@@ -206,7 +256,9 @@ impl Reconciler {
     ) -> Option<bool> {
         let body = bytes::Bytes::copy_from_slice(body.as_bytes());
         let fetched = VerifiedRequest::fetched(&Airalo as &dyn SourceKind, &account.source, &body);
-        let Verified::Event(request) = fetched else { return None };
+        let Verified::Event(request) = fetched else {
+            return None;
+        };
         let event = NewEvent {
             id: self.clock.event_id()?,
             source,
@@ -226,7 +278,12 @@ impl Reconciler {
 }
 
 fn tell(finding: &Finding) {
-    let Finding { source, request_id, description, found } = finding;
+    let Finding {
+        source,
+        request_id,
+        description,
+        found,
+    } = finding;
     match found {
         Found::Results { orders, new } => {
             tracing::info!(
@@ -238,7 +295,9 @@ fn tell(finding: &Finding) {
                 "a result that did not come was found in Airalo's list"
             );
         }
-        Found::Nothing(why) => tracing::warn!(source, request_id, description, why, "an order is overdue"),
+        Found::Nothing(why) => {
+            tracing::warn!(source, request_id, description, why, "an order is overdue")
+        }
     }
 }
 
@@ -263,13 +322,21 @@ async fn list(client: &Client, order: &ExpectedOrder) -> Result<Vec<ListedOrder>
 /// The second key of a result whose request is unknown: of two orders in the list that may be its result, the second is
 /// a conflict and not another completed order.
 fn awaited_key(order: &ExpectedOrder, outcome: &Outcome) -> IdempotencyKey {
-    let outcome = if matches!(outcome, Outcome::Completed) { "completed" } else { "failed" };
+    let outcome = if matches!(outcome, Outcome::Completed) {
+        "completed"
+    } else {
+        "failed"
+    };
     IdempotencyKey::new(&format!("order:expected:{}:{outcome}", order.id))
 }
 
 /// The body the webhook would have had; `None` of an order that is not decided.
 fn body(listed: &ListedOrder, order: &ExpectedOrder) -> Option<String> {
-    let request_id = order.request_id.as_ref().map(|id| format!(",\"request_id\":{}", json!(id))).unwrap_or_default();
+    let request_id = order
+        .request_id
+        .as_ref()
+        .map(|id| format!(",\"request_id\":{}", json!(id)))
+        .unwrap_or_default();
     let (data, message) = match &listed.outcome {
         Outcome::Completed => (listed.json.get().to_owned(), "success"),
         Outcome::Failed { reason } => (
@@ -279,5 +346,7 @@ fn body(listed: &ListedOrder, order: &ExpectedOrder) -> Option<String> {
         ),
         Outcome::Open { .. } => return None,
     };
-    Some(format!("{{\"data\":{data},\"meta\":{{\"message\":\"{message}\"}}{request_id}}}"))
+    Some(format!(
+        "{{\"data\":{data},\"meta\":{{\"message\":\"{message}\"}}{request_id}}}"
+    ))
 }

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::airalo::Account;
 use crate::domain::{
-    HandlerName, InvalidName, InvalidPattern, PayloadFields, Retention, RoleNames, SourceName, TypePattern,
+    HandlerName, InvalidName, InvalidPattern, PayloadFields, Retention, RoleNames, SourceName,
+    TypePattern,
 };
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
 use crate::ingress::{Limits, QuarantineLimits, Source};
@@ -45,8 +46,16 @@ impl Subscription {
     /// # Errors
     /// A name or a pattern that is none.
     pub fn new(name: &str, types: &[&str]) -> Result<Self, BuildError> {
-        let types = types.iter().map(|pattern| pattern.parse()).collect::<Result<_, _>>()?;
-        Ok(Self { name: name.parse()?, types, sources: None, policy: HandlerPolicy::default() })
+        let types = types
+            .iter()
+            .map(|pattern| pattern.parse())
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            name: name.parse()?,
+            types,
+            sources: None,
+            policy: HandlerPolicy::default(),
+        })
     }
 }
 
@@ -131,12 +140,20 @@ impl Builder {
     /// Serves a handler in Rust: at least once.
     #[must_use]
     pub fn handler(self, subscription: Subscription, handler: impl Handler) -> Self {
-        self.declared(subscription, "rust", Execution::InProcess(ExecutionMode::Plain(Arc::new(RustHandler(handler)))))
+        self.declared(
+            subscription,
+            "rust",
+            Execution::InProcess(ExecutionMode::Plain(Arc::new(RustHandler(handler)))),
+        )
     }
 
     /// Serves a handler in Rust whose effects commit together with the end of the delivery: exactly once.
     #[must_use]
-    pub fn transactional_handler(self, subscription: Subscription, handler: impl TransactionalHandler) -> Self {
+    pub fn transactional_handler(
+        self,
+        subscription: Subscription,
+        handler: impl TransactionalHandler,
+    ) -> Self {
         let runs = ExecutionMode::InTransaction(InTransaction::Rust(Arc::new(handler)));
         self.declared(subscription, "transactional", Execution::InProcess(runs))
     }
@@ -146,21 +163,33 @@ impl Builder {
     #[must_use]
     pub fn http_handler(self, mut subscription: Subscription, handler: Arc<HttpHandler>) -> Self {
         subscription.policy.breaker.get_or_insert_default();
-        self.declared(subscription, "http", Execution::InProcess(ExecutionMode::Plain(handler)))
+        self.declared(
+            subscription,
+            "http",
+            Execution::InProcess(ExecutionMode::Plain(handler)),
+        )
     }
 
     /// Serves a handler that is a Postgres function, `function(event hookfast.event) RETURNS void`, called in the settling
     /// transaction: exactly once. Its name is written as in SQL, with its schema; it is looked up when this runs.
     #[must_use]
     pub fn sql_handler(self, subscription: Subscription, function: &str) -> Self {
-        self.declared(subscription, "sql", Execution::SqlFunction(function.to_owned()))
+        self.declared(
+            subscription,
+            "sql",
+            Execution::SqlFunction(function.to_owned()),
+        )
     }
 
     /// Keeps `hookfast.airalo_orders`, `airalo_sims`, `airalo_low_data` and `airalo_credit`, in the settling transaction.
     /// It only gets events of sources of kind `airalo`, whatever the subscription says.
     #[must_use]
     pub fn airalo_handler(self, subscription: Subscription) -> Self {
-        self.declared(subscription, "airalo", Execution::SqlFunction("hookfast.airalo_project_event".to_owned()))
+        self.declared(
+            subscription,
+            "airalo",
+            Execution::SqlFunction("hookfast.airalo_project_event".to_owned()),
+        )
     }
 
     /// Looks in this account's list of orders for results that are expected and do not come, where this process is a
@@ -192,7 +221,11 @@ impl Builder {
     }
 
     fn declared(mut self, subscription: Subscription, kind: &'static str, by: Execution) -> Self {
-        self.handlers.push(HandlerDeclaration { subscription, kind, by });
+        self.handlers.push(HandlerDeclaration {
+            subscription,
+            kind,
+            by,
+        });
         self
     }
 
@@ -271,13 +304,20 @@ impl Builder {
     /// process has them.
     pub(crate) fn declared_before(mut self, handlers: Vec<HandlerName>) -> Self {
         self.retire = handlers;
-        self.retire.retain(|former| self.handlers.iter().all(|declared| declared.subscription.name != *former));
+        self.retire.retain(|former| {
+            self.handlers
+                .iter()
+                .all(|declared| declared.subscription.name != *former)
+        });
         self
     }
 
     /// The handlers that are declared.
     pub(crate) fn handler_names(&self) -> Vec<HandlerName> {
-        self.handlers.iter().map(|declared| declared.subscription.name.clone()).collect()
+        self.handlers
+            .iter()
+            .map(|declared| declared.subscription.name.clone())
+            .collect()
     }
 
     /// The version of this declaration: an older one does not undo the subscriptions of a newer one. Default 0.

@@ -65,13 +65,26 @@ impl Builder {
         let mut replaceable = Replaceable::default();
         for source in &config.sources {
             let secrets = source.read_secrets()?;
-            let made = Source::new(source.name.clone(), source.kind.clone(), secrets, source.on_invalid_signature)?;
+            let made = Source::new(
+                source.name.clone(),
+                source.kind.clone(),
+                secrets,
+                source.on_invalid_signature,
+            )?;
             builder = builder.source(made.with_fields(&source.fields));
-            replaceable.kinds.insert(source.name.clone(), source.kind.name());
+            replaceable
+                .kinds
+                .insert(source.name.clone(), source.kind.name());
             if let Some(api) = &source.api {
                 let client = Arc::new(Client::new(api.settings()?)?);
-                replaceable.clients.insert(source.name.clone(), client.clone());
-                builder = builder.airalo(Account { source: source.name.clone(), client, every: api.reconcile_every });
+                replaceable
+                    .clients
+                    .insert(source.name.clone(), client.clone());
+                builder = builder.airalo(Account {
+                    source: source.name.clone(),
+                    client,
+                    every: api.reconcile_every,
+                });
             }
         }
         for (name, fields) in &config.sql_sources {
@@ -82,8 +95,13 @@ impl Builder {
             builder = match &handler.kind {
                 HandlerKind::Http(http) => {
                     let made = HttpHandler::new(http.settings(&handler.policy)?);
-                    let made = Arc::new(made.map_err(|error| ConfiguredError::Handler(handler.name.clone(), error))?);
-                    replaceable.handlers.insert(handler.name.clone(), made.clone());
+                    let made =
+                        Arc::new(made.map_err(|error| {
+                            ConfiguredError::Handler(handler.name.clone(), error)
+                        })?);
+                    replaceable
+                        .handlers
+                        .insert(handler.name.clone(), made.clone());
                     builder.http_handler(subscription, made)
                 }
                 HandlerKind::Sql(function) => builder.sql_handler(subscription, function),

@@ -22,15 +22,30 @@ pub struct ConnectionNeed {
 impl Builder {
     /// The connections that one process with both roles may have open at once, by purpose.
     pub fn connection_needs(&self) -> Vec<ConnectionNeed> {
-        let fixed = [("queries", POOL), ("wake-ups sent", 1), ("stored webhooks", WRITERS as u32)];
-        let fixed =
-            fixed.iter().chain(&ingress::CONNECTIONS).chain(&worker::CONNECTIONS).chain(&maintenance::CONNECTIONS);
+        let fixed = [
+            ("queries", POOL),
+            ("wake-ups sent", 1),
+            ("stored webhooks", WRITERS as u32),
+        ];
+        let fixed = fixed
+            .iter()
+            .chain(&ingress::CONNECTIONS)
+            .chain(&worker::CONNECTIONS)
+            .chain(&maintenance::CONNECTIONS);
         let fixed = fixed.map(|(purpose, connections)| need((*purpose).to_owned(), *connections));
-        let reconciliation = (!self.accounts.is_empty()).then(|| need("reconciliation".to_owned(), 1));
-        let handlers = self.handlers.iter().filter(|declared| declared.is_transactional()).map(|declared| {
-            let subscription = &declared.subscription;
-            need(format!("handler '{}'", subscription.name), subscription.policy.connections.count())
-        });
+        let reconciliation =
+            (!self.accounts.is_empty()).then(|| need("reconciliation".to_owned(), 1));
+        let handlers = self
+            .handlers
+            .iter()
+            .filter(|declared| declared.is_transactional())
+            .map(|declared| {
+                let subscription = &declared.subscription;
+                need(
+                    format!("handler '{}'", subscription.name),
+                    subscription.policy.connections.count(),
+                )
+            });
         fixed.chain(reconciliation).chain(handlers).collect()
     }
 }
@@ -38,12 +53,17 @@ impl Builder {
 impl HandlerDeclaration {
     fn is_transactional(&self) -> bool {
         match &self.by {
-            Execution::InProcess(ExecutionMode::InTransaction(_)) | Execution::SqlFunction(_) => true,
+            Execution::InProcess(ExecutionMode::InTransaction(_)) | Execution::SqlFunction(_) => {
+                true
+            }
             Execution::InProcess(ExecutionMode::Plain(_)) | Execution::Pull => false,
         }
     }
 }
 
 fn need(purpose: String, connections: u32) -> ConnectionNeed {
-    ConnectionNeed { purpose, connections }
+    ConnectionNeed {
+        purpose,
+        connections,
+    }
 }

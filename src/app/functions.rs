@@ -10,7 +10,11 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Logs that a handler waits, and for what.
 pub(super) fn report(waiting: &WaitingHandler) {
-    let WaitingHandler { name: handler, function, reason } = waiting;
+    let WaitingHandler {
+        name: handler,
+        function,
+        reason,
+    } = waiting;
     match reason {
         ResolveError::Forbidden { grant, .. } => tracing::warn!(
             %handler,
@@ -42,7 +46,11 @@ async fn find(pool: &PgPool, opened: &mut Opened) -> bool {
     for mut waiting in std::mem::take(&mut opened.waiting) {
         match SqlFunction::resolve(pool, &waiting.function).await {
             Ok(function) => {
-                let WaitingHandler { name: handler, function: name, .. } = waiting;
+                let WaitingHandler {
+                    name: handler,
+                    function: name,
+                    ..
+                } = waiting;
                 tracing::info!(%handler, function = name, "the handler's function exists; it is served from now on");
                 opened.functions.insert(handler, function);
                 continue;

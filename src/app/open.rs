@@ -3,10 +3,10 @@
 use super::RunError;
 use crate::domain::{HandlerName, Retention, RoleNames, SourceName};
 use crate::store::{
-    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError, Migrated, ResolveError,
-    Role, SourceId, SourceRegistration, SqlFunction, StoreError, check_filter, check_schema, ensure_partitions,
-    ensure_roles, inspect, migrate, register_handlers, register_sources, retire_handlers, set_retention,
-    unconfigured_handlers,
+    Database, DatabaseClock, Fault, FilterError, HandlerId, HandlerRegistration, MigrateError,
+    Migrated, ResolveError, Role, SourceId, SourceRegistration, SqlFunction, StoreError,
+    check_filter, check_schema, ensure_partitions, ensure_roles, inspect, migrate,
+    register_handlers, register_sources, retire_handlers, set_retention, unconfigured_handlers,
 };
 use crate::throttle::{Backoff, throttled};
 use sqlx::PgPool;
@@ -115,7 +115,11 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     if registration.migrate {
         let migrated = migrate(database).await?;
         if migrated != Migrated::default() {
-            tracing::info!(migrations = migrated.migrations, objects = migrated.objects, "schema brought up");
+            tracing::info!(
+                migrations = migrated.migrations,
+                objects = migrated.objects,
+                "schema brought up"
+            );
         }
     }
     check_schema(database).await?;
@@ -154,7 +158,8 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
         clock.measure(&mut connection).await?;
         connection.close().await;
         let sources = Arc::new(register_sources(&pool, &registration.sources).await?);
-        let handlers = register_handlers(&pool, &registration.handlers, registration.config_version).await?;
+        let handlers =
+            register_handlers(&pool, &registration.handlers, registration.config_version).await?;
         if registration.worker {
             retire(&pool, registration).await?;
         }
@@ -167,14 +172,27 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     if registration.migrate {
         grant(database, &registration.roles).await;
     }
-    Ok(Opened { pool, clock, sources, handlers, functions, waiting })
+    Ok(Opened {
+        pool,
+        clock,
+        sources,
+        handlers,
+        functions,
+        waiting,
+    })
 }
 
 /// Retires what is to be retired, and reports which other handlers gather deliveries that nothing here takes. Not an
 /// error: another process may be about to start with them.
 async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreError> {
     if !registration.retire.is_empty() {
-        match retire_handlers(pool, &registration.retire, "no longer in the configuration of hookfast dev").await {
+        match retire_handlers(
+            pool,
+            &registration.retire,
+            "no longer in the configuration of hookfast dev",
+        )
+        .await
+        {
             Ok(retired) if retired.is_empty() => {}
             Ok(retired) => tracing::info!(
                 handlers = retired.join(", "),
@@ -185,7 +203,11 @@ async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreE
             }
         }
     }
-    let configured: Vec<_> = registration.handlers.iter().map(|handler| handler.name.clone()).collect();
+    let configured: Vec<_> = registration
+        .handlers
+        .iter()
+        .map(|handler| handler.name.clone())
+        .collect();
     let unconfigured = unconfigured_handlers(pool, &configured).await?;
     if !unconfigured.is_empty() {
         tracing::warn!(
@@ -209,8 +231,14 @@ async fn resolve(
             Ok(resolved) => {
                 functions.insert(handler.clone(), resolved);
             }
-            Err(NotOpened::Final(RunError::Function(name, reason))) if registration.wait_for_functions => {
-                waiting.push(WaitingHandler { name, function: function.clone(), reason });
+            Err(NotOpened::Final(RunError::Function(name, reason)))
+                if registration.wait_for_functions =>
+            {
+                waiting.push(WaitingHandler {
+                    name,
+                    function: function.clone(),
+                    reason,
+                });
             }
             Err(error) => return Err(error),
         }
@@ -232,19 +260,31 @@ pub(super) async fn problems(registration: &Registration) -> Vec<String> {
     problems.iter().map(NotOpened::to_string).collect()
 }
 
-async fn resolve_function(pool: &PgPool, handler: &HandlerName, name: &str) -> Result<SqlFunction, NotOpened> {
-    SqlFunction::resolve(pool, name).await.map_err(|error| match error {
-        ResolveError::Store(error) => error.into(),
-        reason => NotOpened::Final(RunError::Function(handler.clone(), reason)),
-    })
+async fn resolve_function(
+    pool: &PgPool,
+    handler: &HandlerName,
+    name: &str,
+) -> Result<SqlFunction, NotOpened> {
+    SqlFunction::resolve(pool, name)
+        .await
+        .map_err(|error| match error {
+            ResolveError::Store(error) => error.into(),
+            reason => NotOpened::Final(RunError::Function(handler.clone(), reason)),
+        })
 }
 
 async fn filter(pool: &PgPool, handler: &HandlerRegistration) -> Result<(), NotOpened> {
-    let Some(filter) = &handler.filter else { return Ok(()) };
-    check_filter(pool, filter).await.map_err(|error| match error {
-        FilterError::Store(error) => error.into(),
-        invalid @ FilterError::Invalid { .. } => NotOpened::Final(RunError::Filter(handler.name.clone(), invalid)),
-    })
+    let Some(filter) = &handler.filter else {
+        return Ok(());
+    };
+    check_filter(pool, filter)
+        .await
+        .map_err(|error| match error {
+            FilterError::Store(error) => error.into(),
+            invalid @ FilterError::Invalid { .. } => {
+                NotOpened::Final(RunError::Filter(handler.name.clone(), invalid))
+            }
+        })
 }
 
 /// People can wait for their roles, webhooks cannot.

@@ -34,9 +34,15 @@ impl Seen {
     pub(super) fn of(config: &Config) -> Self {
         let value = |used: crate::config::UsedSecret<'_>| {
             let digest = used.read().ok().map(|text| Sha256::digest(text).into());
-            ((used.table.clone(), used.setting.clone(), used.label()), (digest, used.is_environment()))
+            (
+                (used.table.clone(), used.setting.clone(), used.label()),
+                (digest, used.is_environment()),
+            )
         };
-        Self { values: config.used_secrets().into_iter().map(value).collect(), fixed: config.fixed }
+        Self {
+            values: config.used_secrets().into_iter().map(value).collect(),
+            fixed: config.fixed,
+        }
     }
 }
 
@@ -98,7 +104,11 @@ pub struct Reloader {
 
 impl Reloader {
     pub(super) fn new(sources: Arc<Sources>, (replaceable, seen): (Replaceable, Seen)) -> Self {
-        Self { sources, replaceable, seen: Mutex::new(seen) }
+        Self {
+            sources,
+            replaceable,
+            seen: Mutex::new(seen),
+        }
     }
 
     /// Reads the references of `config` and replaces what the process uses. Sources and handlers that it was not started
@@ -107,7 +117,11 @@ impl Reloader {
         let done = self.replace(config);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let new = Seen::of(config);
-        let mut reloaded = Reloaded { secrets: Vec::new(), failed: Vec::new(), needs_restart: new.fixed != seen.fixed };
+        let mut reloaded = Reloaded {
+            secrets: Vec::new(),
+            failed: Vec::new(),
+            needs_restart: new.fixed != seen.fixed,
+        };
         for (table, result) in done {
             match result {
                 Ok(()) => reloaded.secrets.extend(seen.take(&table, &new)),
@@ -122,10 +136,17 @@ impl Reloader {
         let mut done = Vec::new();
         for source in &config.sources {
             if self.replaceable.kinds.get(&source.name) == Some(&source.kind.name()) {
-                let replace = || Ok(self.sources.replace_secrets(&source.name, source.read_secrets()?).map(drop)?);
+                let replace = || {
+                    Ok(self
+                        .sources
+                        .replace_secrets(&source.name, source.read_secrets()?)
+                        .map(drop)?)
+                };
                 done.push((format!("[sources.{}]", source.name), replace()));
             }
-            if let (Some(api), Some(client)) = (&source.api, self.replaceable.clients.get(&source.name)) {
+            if let (Some(api), Some(client)) =
+                (&source.api, self.replaceable.clients.get(&source.name))
+            {
                 let replace = || {
                     let settings = api.settings()?;
                     client.replace_credentials(settings.client_id, settings.client_secret);
@@ -141,7 +162,8 @@ impl Reloader {
                 continue;
             };
             let replace = || {
-                let (secrets, headers) = (http.secrets.read_standard_webhooks()?, http.read_headers()?);
+                let (secrets, headers) =
+                    (http.secrets.read_standard_webhooks()?, http.read_headers()?);
                 let replaced = running.replace_credentials(secrets, &headers);
                 replaced.map_err(|error| ConfiguredError::Handler(handler.name.clone(), error))
             };
@@ -155,12 +177,20 @@ impl Seen {
     /// Takes a table's values over from `new`, and says what became of each.
     fn take(&mut self, table: &str, new: &Self) -> Vec<ReloadedSecret> {
         let of_table = |used: &Use| used.0 == table;
-        let mut before: BTreeMap<_, _> = self.values.extract_if(.., |used, _| of_table(used)).collect();
+        let mut before: BTreeMap<_, _> = self
+            .values
+            .extract_if(.., |used, _| of_table(used))
+            .collect();
         let mut changes = Vec::new();
         let mut say = |(table, setting, secret): &Use, change| {
-            changes.push(ReloadedSecret { setting: format!("{table} {setting}"), secret: secret.clone(), change });
+            changes.push(ReloadedSecret {
+                setting: format!("{table} {setting}"),
+                secret: secret.clone(),
+                change,
+            });
         };
-        for (used, (digest, is_environment)) in new.values.iter().filter(|(used, _)| of_table(used)) {
+        for (used, (digest, is_environment)) in new.values.iter().filter(|(used, _)| of_table(used))
+        {
             let change = match before.remove(used) {
                 None => Change::Added,
                 Some(_) if *is_environment => Change::AsAtTheStart,

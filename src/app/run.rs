@@ -13,15 +13,18 @@ use crate::airalo::Reconciler;
 use crate::domain::HandlerName;
 use crate::health::{Heartbeats, Readiness};
 use crate::ingress::{
-    GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineWriter, Reverifier, Sources, WriterContext,
-    Writers, group_commit, quarantine,
+    GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineWriter, Reverifier, Sources,
+    WriterContext, Writers, group_commit, quarantine,
 };
 use crate::maintenance::{DATABASE, Maintenance};
 use crate::metrics::Metrics;
 use crate::store::{
-    Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError, SourceRegistration, StoreError,
+    Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError,
+    SourceRegistration, StoreError,
 };
-use crate::worker::{self, Announcer, ExecutionMode, HandlerSpec, InTransaction, Wake, WorkerSettings};
+use crate::worker::{
+    self, Announcer, ExecutionMode, HandlerSpec, InTransaction, Wake, WorkerSettings,
+};
 use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -77,7 +80,11 @@ struct Shared {
 impl App {
     pub(super) fn new(mut builder: Builder) -> Self {
         let sources = Arc::new(Sources::new(std::mem::take(&mut builder.sources)));
-        Self { builder, sources, shared: Shared::default() }
+        Self {
+            builder,
+            sources,
+            shared: Shared::default(),
+        }
     }
 
     /// The sources, to exchange their secrets while it runs.
@@ -87,7 +94,10 @@ impl App {
 
     /// Replaces its secrets while it runs; `None` where no configuration made it, and from the second call on.
     pub fn reloader(&mut self) -> Option<Reloader> {
-        Some(Reloader::new(self.sources.clone(), self.builder.configured.take()?))
+        Some(Reloader::new(
+            self.sources.clone(),
+            self.builder.configured.take()?,
+        ))
     }
 
     /// What of its handlers cannot be used with the database as it is: [`App::run`] would end with the first of these. A
@@ -103,8 +113,15 @@ impl App {
     /// # Errors
     /// [`RunError`]. A database that is away is no error: it is waited for.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        let Self { mut builder, sources, shared } = self;
-        shared.readiness.set(DATABASE, Err("not connected yet; webhooks get 503 until it is".to_owned()));
+        let Self {
+            mut builder,
+            sources,
+            shared,
+        } = self;
+        shared.readiness.set(
+            DATABASE,
+            Err("not connected yet; webhooks get 503 until it is".to_owned()),
+        );
         let stopping = stop.clone();
         let stopped = tokio::spawn(async move {
             stopping.cancelled().await;
@@ -114,15 +131,25 @@ impl App {
         let _ended = ended.clone().drop_guard();
         if let Some(listener) = builder.admin.take() {
             let (heartbeats, readiness) = (shared.heartbeats.clone(), shared.readiness.clone());
-            let admin = Admin { heartbeats, readiness, metrics: shared.metrics.registry() };
+            let admin = Admin {
+                heartbeats,
+                readiness,
+                metrics: shared.metrics.registry(),
+            };
             tokio::spawn(admin.serve(listener, ended.clone()));
         }
         let (intake, writers) = group_commit(builder.queue_capacity);
         let (evidence, keeper) = quarantine(builder.quarantine, shared.metrics.clone());
         let registration = registration(&builder, &sources);
         let shutdown_timeout = builder.shutdown_timeout;
-        let roles = [(builder.ingress.is_some(), "ingress"), (builder.worker, "worker")];
-        let roles = roles.into_iter().filter_map(|(has, role)| has.then_some(role)).collect();
+        let roles = [
+            (builder.ingress.is_some(), "ingress"),
+            (builder.worker, "worker"),
+        ];
+        let roles = roles
+            .into_iter()
+            .filter_map(|(has, role)| has.then_some(role))
+            .collect();
         // The ingress holds the only senders of both queues: when it has ended, so do the writers.
         if builder.ingress.is_some() {
             shared.readiness.set(INTAKE, Err(NOT_CONNECTED.to_owned()));
@@ -130,17 +157,33 @@ impl App {
         let taken = sources.clone();
         let ingress = ingress(&mut builder, sources, intake, evidence, &shared, &stop);
 
-        let handlers = registration.handlers.iter().map(|handler| handler.name.to_string()).collect();
-        let configured = registration.sources.iter().map(|source| source.name.to_string()).collect();
+        let handlers = registration
+            .handlers
+            .iter()
+            .map(|handler| handler.name.to_string())
+            .collect();
+        let configured = registration
+            .sources
+            .iter()
+            .map(|source| source.name.to_string())
+            .collect();
         let opened = tokio::select! {
             opened = open(&registration) => opened?,
             () = stop.cancelled() => return Ok(()),
         };
         shared.readiness.set(DATABASE, Ok(()));
         let database = registration.database;
-        let writing = ingress
-            .is_some()
-            .then(|| tokio::spawn(write(database.clone(), writers, keeper, taken, &opened, &shared, stop.clone())));
+        let writing = ingress.is_some().then(|| {
+            tokio::spawn(write(
+                database.clone(),
+                writers,
+                keeper,
+                taken,
+                &opened,
+                &shared,
+                stop.clone(),
+            ))
+        });
         let maintenance = Maintenance {
             database: database.clone(),
             pool: opened.pool.clone(),
@@ -148,12 +191,20 @@ impl App {
             metrics: shared.metrics.clone(),
             heartbeats: shared.heartbeats.clone(),
             readiness: shared.readiness.clone(),
-            process: Process { holder: holder(), roles, handlers, sources: configured },
+            process: Process {
+                holder: holder(),
+                roles,
+                handlers,
+                sources: configured,
+            },
         };
         let maintenance = tokio::spawn(maintenance.run(ended.clone()));
         let announcer = tokio::spawn(shared.announcer.clone().run(database.clone()));
         tokio::spawn(
-            ended.clone().run_until_cancelled_owned(say_when_ready(database.clone(), shared.readiness.clone())),
+            ended.clone().run_until_cancelled_owned(say_when_ready(
+                database.clone(),
+                shared.readiness.clone(),
+            )),
         );
         if builder.worker {
             let reconciler = reconciler(&mut builder, &database, &opened, &shared);
@@ -162,7 +213,8 @@ impl App {
         }
         // A task that only waits does not panic, and nobody aborts it.
         let stopped = stopped.await.unwrap_or_else(|_| Instant::now());
-        let soon = || (Instant::now() + LAST_COMMITS).min(stopped + shutdown_timeout + LAST_COMMITS);
+        let soon =
+            || (Instant::now() + LAST_COMMITS).min(stopped + shutdown_timeout + LAST_COMMITS);
         drain(ingress, stopped + shutdown_timeout).await;
         drain(writing, soon()).await;
         announcer.abort();
@@ -198,7 +250,11 @@ async fn work(
             return running.await.map_err(RunError::Thread);
         }
         let appears = async {
-            if stop.run_until_cancelled(functions::wait(&mut opened)).await.is_some() {
+            if stop
+                .run_until_cancelled(functions::wait(&mut opened))
+                .await
+                .is_some()
+            {
                 stop_this.cancel();
             }
         };
@@ -211,29 +267,45 @@ async fn work(
 }
 
 fn registration(builder: &Builder, sources: &Sources) -> Registration {
-    let handlers = builder.handlers.iter().filter(|_| builder.worker).map(|declared| HandlerRegistration {
-        name: declared.subscription.name.clone(),
-        kind: declared.kind,
-        types: declared.subscription.types.clone(),
-        sources: declared.subscription.sources.clone(),
-        retry: declared.subscription.policy.retry.clone(),
-        order: declared.subscription.policy.order.clone(),
-        filter: declared.subscription.policy.filter.clone(),
-        behind_after: declared.subscription.policy.behind_after,
-    });
-    let functions = builder.handlers.iter().filter_map(|declared| match &declared.by {
-        Execution::SqlFunction(name) => Some((declared.subscription.name.clone(), name.clone())),
-        _ => None,
-    });
-    let sql_sources = builder.sql_sources.iter().map(|(name, fields)| SourceRegistration {
-        name: name.clone(),
-        kind: "sql",
-        fields: fields.clone(),
-    });
+    let handlers = builder
+        .handlers
+        .iter()
+        .filter(|_| builder.worker)
+        .map(|declared| HandlerRegistration {
+            name: declared.subscription.name.clone(),
+            kind: declared.kind,
+            types: declared.subscription.types.clone(),
+            sources: declared.subscription.sources.clone(),
+            retry: declared.subscription.policy.retry.clone(),
+            order: declared.subscription.policy.order.clone(),
+            filter: declared.subscription.policy.filter.clone(),
+            behind_after: declared.subscription.policy.behind_after,
+        });
+    let functions = builder
+        .handlers
+        .iter()
+        .filter_map(|declared| match &declared.by {
+            Execution::SqlFunction(name) => {
+                Some((declared.subscription.name.clone(), name.clone()))
+            }
+            _ => None,
+        });
+    let sql_sources = builder
+        .sql_sources
+        .iter()
+        .map(|(name, fields)| SourceRegistration {
+            name: name.clone(),
+            kind: "sql",
+            fields: fields.clone(),
+        });
     Registration {
         database: builder.database.clone(),
         migrate: builder.migrate,
-        sources: sources.registrations().into_iter().chain(sql_sources).collect(),
+        sources: sources
+            .registrations()
+            .into_iter()
+            .chain(sql_sources)
+            .collect(),
         handlers: handlers.collect(),
         functions: functions.filter(|_| builder.worker).collect(),
         wait_for_functions: builder.wait_for_functions,
@@ -283,37 +355,71 @@ fn write(
     };
     let (sources, heartbeats) = (opened.sources.clone(), shared.heartbeats.clone());
     let observer = Arc::new(Counting(shared.metrics.clone()));
-    let readmitter = Reverifier { pool: opened.pool.clone(), sources: taken, context: context.clone(), observer };
+    let readmitter = Reverifier {
+        pool: opened.pool.clone(),
+        sources: taken,
+        context: context.clone(),
+        observer,
+    };
     async move {
-        tokio::join!(writers.run(WRITERS, context), keeper.run(database, sources, heartbeats), readmitter.run(stop));
+        tokio::join!(
+            writers.run(WRITERS, context),
+            keeper.run(database, sources, heartbeats),
+            readmitter.run(stop)
+        );
     }
 }
 
 /// Looks for what does not come by itself.
-fn reconciler(builder: &mut Builder, database: &Database, opened: &Opened, shared: &Shared) -> Reconciler {
+fn reconciler(
+    builder: &mut Builder,
+    database: &Database,
+    opened: &Opened,
+    shared: &Shared,
+) -> Reconciler {
     let (wake, announcer) = (shared.wake.clone(), shared.announcer.clone());
     let stored = move |_| {
         wake.wake();
         announcer.announce();
     };
     let accounts = std::mem::take(&mut builder.accounts);
-    for account in accounts.iter().filter(|account| !opened.sources.contains_key(&account.source)) {
+    for account in accounts
+        .iter()
+        .filter(|account| !opened.sources.contains_key(&account.source))
+    {
         tracing::error!(source = %account.source, "an account's source is not declared: nothing is looked for. Declare it");
     }
-    Reconciler::new(opened.pool.clone(), database.clone(), opened.clock.clone(), &opened.sources, accounts, stored)
+    Reconciler::new(
+        opened.pool.clone(),
+        database.clone(),
+        opened.clock.clone(),
+        &opened.sources,
+        accounts,
+        stored,
+    )
 }
 
-fn worker_settings(builder: &Builder, database: Database, opened: &Opened, shared: &Shared) -> WorkerSettings {
+fn worker_settings(
+    builder: &Builder,
+    database: Database,
+    opened: &Opened,
+    shared: &Shared,
+) -> WorkerSettings {
     let served = builder.handlers.iter().cloned().filter_map(|declared| {
         let (name, policy) = (declared.subscription.name, declared.subscription.policy);
         let runs = match declared.by {
             Execution::InProcess(runs) => runs,
-            Execution::SqlFunction(_) => {
-                ExecutionMode::InTransaction(InTransaction::Function(opened.functions.get(&name)?.clone()))
-            }
+            Execution::SqlFunction(_) => ExecutionMode::InTransaction(InTransaction::Function(
+                opened.functions.get(&name)?.clone(),
+            )),
             Execution::Pull => return None,
         };
-        Some(HandlerSpec { id: *opened.handlers.get(&name)?, name, policy, runs })
+        Some(HandlerSpec {
+            id: *opened.handlers.get(&name)?,
+            name,
+            policy,
+            runs,
+        })
     });
     WorkerSettings {
         database,
@@ -340,7 +446,10 @@ fn hostname() -> String {
 /// Waits for a part until the deadline, which may be over; a moment for its end it has in any case.
 async fn drain(part: Option<JoinHandle<()>>, deadline: Instant) {
     let Some(mut part) = part else { return };
-    if tokio::time::timeout_at(deadline.max(Instant::now() + LEAST), &mut part).await.is_err() {
+    if tokio::time::timeout_at(deadline.max(Instant::now() + LEAST), &mut part)
+        .await
+        .is_err()
+    {
         tracing::warn!("a part did not end in time and was aborted");
         part.abort();
     }

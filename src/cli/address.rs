@@ -9,7 +9,11 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
-    let not_one = || format!("'{text}' is not an address to listen on: write HOST:PORT, for example 127.0.0.1:8080");
+    let not_one = || {
+        format!(
+            "'{text}' is not an address to listen on: write HOST:PORT, for example 127.0.0.1:8080"
+        )
+    };
     let (host, port) = text.rsplit_once(':').ok_or_else(not_one)?;
     let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     let port: u16 = port.parse().ok().filter(|_| digits).ok_or_else(not_one)?;
@@ -17,9 +21,15 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     }
     let found = (host, port).to_socket_addrs();
-    let found = found.map_err(|error| format!("the host of '{text}' cannot be resolved: {error}"))?;
+    let found =
+        found.map_err(|error| format!("the host of '{text}' cannot be resolved: {error}"))?;
     let found: Vec<_> = found.collect();
-    found.iter().find(|address| address.is_ipv4()).or(found.first()).copied().ok_or_else(not_one)
+    found
+        .iter()
+        .find(|address| address.is_ipv4())
+        .or(found.first())
+        .copied()
+        .ok_or_else(not_one)
 }
 
 /// A port on this machine, for a URL that works from here, also where the server listens on every interface.
@@ -49,7 +59,17 @@ mod tests {
         ] {
             assert_eq!(address(text), expected, "{text}");
         }
-        for wrong in ["", "8080", "localhost", "localhost:", ":http", ":+80", ":65536", "[::1]", "no such host:80"] {
+        for wrong in [
+            "",
+            "8080",
+            "localhost",
+            "localhost:",
+            ":http",
+            ":+80",
+            ":65536",
+            "[::1]",
+            "no such host:80",
+        ] {
             assert!(listen_address(wrong).is_err(), "{wrong}");
         }
     }

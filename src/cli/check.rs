@@ -11,8 +11,8 @@ use crate::config::Config;
 use crate::domain::HandlerName;
 use crate::sources::Advice;
 use crate::store::{
-    ClockDifference, ConnectionLimits, Database, DatabaseClock, Inspection, MigrateError, Role, check_schema, inspect,
-    retired_handlers, unconfigured_handlers,
+    ClockDifference, ConnectionLimits, Database, DatabaseClock, Inspection, MigrateError, Role,
+    check_schema, inspect, retired_handlers, unconfigured_handlers,
 };
 use std::process::ExitCode;
 
@@ -56,17 +56,31 @@ impl Check {
                 }
             }
         }
-        Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if wrong == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 
     fn configuration(&self) -> (Vec<Finding>, Option<Config>) {
         let config = match self.file.here().and_then(|file| config(file.as_deref())) {
             Ok(config) => config,
             Err(error) => {
-                return (error.to_string().lines().map(|line| Finding::Wrong(line.to_owned())).collect(), None);
+                return (
+                    error
+                        .to_string()
+                        .lines()
+                        .map(|line| Finding::Wrong(line.to_owned()))
+                        .collect(),
+                    None,
+                );
             }
         };
-        let (sources, handlers) = (config.sources.len() + config.sql_sources.len(), config.handlers.len());
+        let (sources, handlers) = (
+            config.sources.len() + config.sql_sources.len(),
+            config.handlers.len(),
+        );
         // The database does not matter for this: nothing connects.
         let mut findings = match Builder::from_config("postgres://localhost/none", &config) {
             Ok(_) => vec![Finding::Good(format!(
@@ -74,7 +88,10 @@ impl Check {
                 counted(sources, "sources"),
                 counted(handlers, "handlers")
             ))],
-            Err(error) => vec![Finding::Wrong(format!("configuration: {}", chain(&error.into())))],
+            Err(error) => vec![Finding::Wrong(format!(
+                "configuration: {}",
+                chain(&error.into())
+            ))],
         };
         findings.extend(config.advice().into_iter().map(|advice| match advice {
             Advice::Note(text) => Finding::Note(text),
@@ -86,16 +103,24 @@ impl Check {
 
 /// What `hookfast serve` would refuse of the handlers, in its words.
 async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<Finding> {
-    let Some(builder) = builder else { return Vec::new() };
+    let Some(builder) = builder else {
+        return Vec::new();
+    };
     let configured = builder.handler_names();
     match check_schema(database).await {
         Ok(()) => {
-            let problems = builder.build().problems().await.into_iter().map(Finding::Wrong);
-            problems.chain(registered_findings(database, &configured).await).collect()
+            let problems = builder
+                .build()
+                .problems()
+                .await
+                .into_iter()
+                .map(Finding::Wrong);
+            problems
+                .chain(registered_findings(database, &configured).await)
+                .collect()
         }
         Err(MigrateError::Pending) => {
-            let text =
-                "handlers: whether their functions and filters are there is known once the migrations are applied";
+            let text = "handlers: whether their functions and filters are there is known once the migrations are applied";
             vec![Finding::Note(text.into())]
         }
         // It is said already.
@@ -106,10 +131,20 @@ async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<
 /// The differences between the registered handlers and the configuration.
 async fn registered_findings(database: &Database, configured: &[HandlerName]) -> Vec<Finding> {
     let pool = database.pool(Role::General, 1);
-    let unconfigured = unconfigured_handlers(&pool, configured).await.unwrap_or_default();
-    let retired = retired_handlers(&pool, configured).await.unwrap_or_default();
+    let unconfigured = unconfigured_handlers(&pool, configured)
+        .await
+        .unwrap_or_default();
+    let retired = retired_handlers(&pool, configured)
+        .await
+        .unwrap_or_default();
     pool.close().await;
-    let are = |names: &[String]| format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" });
+    let are = |names: &[String]| {
+        format!(
+            "{} {}",
+            names.join(", "),
+            if names.len() == 1 { "is" } else { "are" }
+        )
+    };
     let unconfigured = (!unconfigured.is_empty()).then(|| {
         Finding::Warning(format!(
             "handlers: {} registered, and neither this configuration nor a live process has them, so their deliveries wait. If another process has them, start it; otherwise end their subscriptions: hookfast handlers retire NAME --why …",
@@ -138,7 +173,10 @@ async fn database_findings(database: &Database, needs: Option<&[ConnectionNeed]>
             ))];
         }
     };
-    if let Some(difference) = clock_difference(database).await.filter(|difference| difference.is_large()) {
+    if let Some(difference) = clock_difference(database)
+        .await
+        .filter(|difference| difference.is_large())
+    {
         findings.push(Finding::Warning(format!(
             "clock: {difference}. Senders that sign with a time are refused once it is more than their tolerance (5 minutes). Have both clocks set by NTP"
         )));
@@ -162,11 +200,22 @@ async fn clock_difference(database: &Database) -> Option<ClockDifference> {
 
 fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
     let version = inspection.version / 10_000;
-    let mut findings = vec![Finding::Good(format!("database: {database}, Postgres {version}"))];
+    let mut findings = vec![Finding::Good(format!(
+        "database: {database}, Postgres {version}"
+    ))];
     findings.extend(inspection.problems().into_iter().map(Finding::Wrong));
-    findings.extend(inspection.superuser_warning().map(|text| Finding::Warning(text.to_owned())));
+    findings.extend(
+        inspection
+            .superuser_warning()
+            .map(|text| Finding::Warning(text.to_owned())),
+    );
     findings.extend(inspection.sequence_warning().map(Finding::Warning));
-    findings.extend(inspection.foreign_objects.as_ref().map(|objects| Finding::Warning(objects.warning())));
+    findings.extend(
+        inspection
+            .foreign_objects
+            .as_ref()
+            .map(|objects| Finding::Warning(objects.warning())),
+    );
     findings.push(if inspection.synchronous_standby {
         Finding::Good("a commit waits for a synchronous standby: a 200 outlives a failover".into())
     } else {
@@ -178,15 +227,25 @@ fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
 /// Whether the server lets one process have its connections, and a second one beside it.
 fn connections(needs: &[ConnectionNeed], limits: &ConnectionLimits) -> Finding {
     let sum: u32 = needs.iter().map(|need| need.connections).sum();
-    let each: Vec<_> = needs.iter().map(|need| format!("{} for {}", need.connections, need.purpose)).collect();
+    let each: Vec<_> = needs
+        .iter()
+        .map(|need| format!("{} for {}", need.connections, need.purpose))
+        .collect();
     let (name, limit) = limits.lowest();
     let limit = u32::try_from(limit).unwrap_or(0);
-    let text = format!("connections: one process opens up to {sum} ({}); {name} allows {limit}", each.join(", "));
+    let text = format!(
+        "connections: one process opens up to {sum} ({}); {name} allows {limit}",
+        each.join(", ")
+    );
     let remedy = "Raise the limit, or lower `connections` of handlers";
     if sum > limit {
-        Finding::Wrong(format!("{text}, so deliveries would wait for connections. {remedy}"))
+        Finding::Wrong(format!(
+            "{text}, so deliveries would wait for connections. {remedy}"
+        ))
     } else if 2 * sum > limit {
-        Finding::Warning(format!("{text}, so there is no room for a second process, as during a deployment. {remedy}"))
+        Finding::Warning(format!(
+            "{text}, so there is no room for a second process, as during a deployment. {remedy}"
+        ))
     } else {
         Finding::Good(text)
     }
@@ -198,9 +257,21 @@ mod tests {
 
     #[test]
     fn connections_are_compared_with_the_lowest_limit() {
-        let needs = [("claims", 2), ("handler 'shop'", 8)]
-            .map(|(purpose, connections)| ConnectionNeed { purpose: purpose.to_owned(), connections });
-        let found = |server, role, database| connections(&needs, &ConnectionLimits { server, role, database });
+        let needs =
+            [("claims", 2), ("handler 'shop'", 8)].map(|(purpose, connections)| ConnectionNeed {
+                purpose: purpose.to_owned(),
+                connections,
+            });
+        let found = |server, role, database| {
+            connections(
+                &needs,
+                &ConnectionLimits {
+                    server,
+                    role,
+                    database,
+                },
+            )
+        };
         let parts = "one process opens up to 10 (2 for claims, 8 for handler 'shop')";
         assert!(matches!(found(20, None, None), Finding::Good(text) if text.contains(parts)));
         assert!(
@@ -209,6 +280,8 @@ mod tests {
         assert!(
             matches!(found(100, Some(19), Some(9)), Finding::Wrong(text) if text.contains("database's") && text.contains('9'))
         );
-        assert!(matches!(found(9, None, None), Finding::Wrong(text) if text.contains("max_connections")));
+        assert!(
+            matches!(found(9, None, None), Finding::Wrong(text) if text.contains("max_connections"))
+        );
     }
 }

@@ -15,7 +15,12 @@ pub(super) struct Completions {
 impl Completions {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "hookfast", &mut script);
+        clap_complete::generate(
+            self.shell,
+            &mut Arguments::command(),
+            "hookfast",
+            &mut script,
+        );
         // A pipe that is closed is no failure, as for everything that is printed.
         let _ = std::io::stdout().lock().write_all(&script);
         Ok(ExitCode::SUCCESS)

@@ -41,7 +41,10 @@ fn warn_of_odd_secrets(config: &Config) {
 }
 
 /// The handler of `hookfast dev` without a configuration file: everything goes to `hookfast listen`.
-pub(super) fn default_handler(url: &str, secret: Secret) -> anyhow::Result<(Subscription, Arc<HttpHandler>)> {
+pub(super) fn default_handler(
+    url: &str,
+    secret: Secret,
+) -> anyhow::Result<(Subscription, Arc<HttpHandler>)> {
     let subscription = Subscription::new("listen", &["*"])?;
     let settings = HttpHandlerSettings {
         url: url.to_owned(),
@@ -72,7 +75,9 @@ pub(super) fn reload_on_hangup(
     file: Option<PathBuf>,
     ends_with: Option<(Terminal, CancellationToken)>,
 ) -> anyhow::Result<()> {
-    let Some(reloader) = app.reloader() else { return Ok(()) };
+    let Some(reloader) = app.reloader() else {
+        return Ok(());
+    };
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
@@ -92,14 +97,25 @@ fn reload(reloader: &Reloader, file: Option<&Path>) {
     let config = match config(file) {
         Ok(config) => config,
         Err(error) => {
-            tracing::error!("the configuration cannot be read again, and all secrets stay in use: {error:#}");
+            tracing::error!(
+                "the configuration cannot be read again, and all secrets stay in use: {error:#}"
+            );
             return;
         }
     };
-    let Reloaded { secrets, failed, needs_restart } = reloader.reload(&config);
+    let Reloaded {
+        secrets,
+        failed,
+        needs_restart,
+    } = reloader.reload(&config);
     for secret in secrets {
         let change = secret.change.to_string();
-        tracing::info!(setting = secret.setting, secret = secret.secret, change, "secret read again");
+        tracing::info!(
+            setting = secret.setting,
+            secret = secret.secret,
+            change,
+            "secret read again"
+        );
     }
     for (table, error) in failed {
         tracing::error!(

@@ -63,7 +63,12 @@ impl Folder {
     fn make_at(path: &Path) -> anyhow::Result<Self> {
         match DirBuilder::new().mode(0o700).create(path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                Err(error).with_context(|| format!("{} cannot be created, so nothing was started", path.display()))
+                Err(error).with_context(|| {
+                    format!(
+                        "{} cannot be created, so nothing was started",
+                        path.display()
+                    )
+                })
             }
             _ => Self::checked(path),
         }
@@ -83,7 +88,8 @@ impl Folder {
 
     fn checked(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let found = fs::symlink_metadata(path).with_context(|| format!("{shown} cannot be read"))?;
+        let found =
+            fs::symlink_metadata(path).with_context(|| format!("{shown} cannot be read"))?;
         if !found.is_dir() {
             bail!(
                 "{shown} is not a directory, so nothing in it was read or written. Remove it, or work in another folder"
@@ -101,7 +107,9 @@ impl Folder {
                 found.mode() & 0o777
             );
         }
-        Ok(Self { path: path.to_owned() })
+        Ok(Self {
+            path: path.to_owned(),
+        })
     }
 
     /// Replaces all notes.
@@ -111,18 +119,27 @@ impl Folder {
             let _ = match note {
                 Note::Value(value) => writeln!(content, "{name}={value}"),
                 Note::InEnvironment => {
-                    writeln!(content, "# {name} is set in the environment of hookfast dev and not written to disk")
+                    writeln!(
+                        content,
+                        "# {name} is set in the environment of hookfast dev and not written to disk"
+                    )
                 }
             };
         }
         let file = self.path.join(NOTES);
-        files::write_private(&file, &content)
-            .with_context(|| format!("{} cannot be written, so nothing was started", file.display()))
+        files::write_private(&file, &content).with_context(|| {
+            format!(
+                "{} cannot be written, so nothing was started",
+                file.display()
+            )
+        })
     }
 
     /// What was noted under that name.
     pub(super) fn note(&self, name: &str) -> anyhow::Result<Option<Note>> {
-        let Some(content) = self.read(NOTES)? else { return Ok(None) };
+        let Some(content) = self.read(NOTES)? else {
+            return Ok(None);
+        };
         let comment = format!("# {name} ");
         Ok(content.lines().find_map(|line| {
             if line.starts_with(&comment) {
@@ -137,7 +154,10 @@ impl Folder {
     fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         let path = self.path.join(name);
         let cannot = || format!("{} cannot be read", path.display());
-        let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(&path);
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NOFOLLOW.bits())
+            .open(&path);
         let mut file = match opened {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened.with_context(cannot)?,
@@ -170,7 +190,9 @@ pub(super) fn noted_value(name: &str) -> anyhow::Result<Option<String>> {
 
 /// The database of the `hookfast dev` of this folder.
 pub(super) fn database_url() -> anyhow::Result<Option<String>> {
-    let Some(folder) = Folder::existing()? else { return Ok(None) };
+    let Some(folder) = Folder::existing()? else {
+        return Ok(None);
+    };
     if let Some(url) = folder.read(DATABASE_URL)? {
         return Ok(Some(url.trim_end().to_owned()));
     }
@@ -203,12 +225,22 @@ mod tests {
             ("AB", Note::Value("3".into())),
         ]);
         folder.write(&notes).expect("written");
-        assert_eq!(folder.note("A").expect("read"), Some(Note::Value("1=2".into())));
+        assert_eq!(
+            folder.note("A").expect("read"),
+            Some(Note::Value("1=2".into()))
+        );
         assert_eq!(folder.note("B").expect("read"), Some(Note::InEnvironment));
         assert_eq!(folder.note("C").expect("read"), None);
         let mode = |path: &Path| fs::metadata(path).expect("there").mode() & 0o777;
-        assert_eq!((mode(&folder.path), mode(&folder.path.join(NOTES))), (0o700, 0o600));
-        assert_eq!(fs::read_dir(&folder.path).expect("a folder").count(), 1, "no temporary file stays");
+        assert_eq!(
+            (mode(&folder.path), mode(&folder.path.join(NOTES))),
+            (0o700, 0o600)
+        );
+        assert_eq!(
+            fs::read_dir(&folder.path).expect("a folder").count(),
+            1,
+            "no temporary file stays"
+        );
     }
 
     #[test]
@@ -216,7 +248,10 @@ mod tests {
         let parent = tempfile::tempdir().expect("a folder");
         let path = parent.path().join(FOLDER);
         let refused = |word: &str| {
-            for result in [Folder::make_at(&path).map(|_| ()), Folder::existing_at(&path).map(|_| ())] {
+            for result in [
+                Folder::make_at(&path).map(|_| ()),
+                Folder::existing_at(&path).map(|_| ()),
+            ] {
                 let error = result.expect_err(word).to_string();
                 assert!(error.contains(word), "{error}");
             }
@@ -244,10 +279,17 @@ mod tests {
         let (notes, elsewhere) = (folder.path.join(NOTES), parent.path().join("elsewhere"));
         fs::write(&elsewhere, "A=theirs\n").expect("written");
         symlink(&elsewhere, &notes).expect("linked");
-        folder.note("A").expect_err("a symbolic link is not followed");
-        folder.write(&BTreeMap::from([("A", Note::Value("ours".into()))])).expect("replaced");
+        folder
+            .note("A")
+            .expect_err("a symbolic link is not followed");
+        folder
+            .write(&BTreeMap::from([("A", Note::Value("ours".into()))]))
+            .expect("replaced");
         assert_eq!(fs::read_to_string(&elsewhere).expect("there"), "A=theirs\n");
-        assert_eq!(folder.note("A").expect("read"), Some(Note::Value("ours".into())));
+        assert_eq!(
+            folder.note("A").expect("read"),
+            Some(Note::Value("ours".into()))
+        );
         set_mode(&notes, 0o666);
         folder.note("A").expect_err("others can write to it");
     }

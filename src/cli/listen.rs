@@ -35,8 +35,10 @@ impl Listen {
             )?,
         };
         let secret = standard_webhooks::parse_secret(dev::LISTEN_SECRET, &text)?;
-        let failing =
-            Mode::Fail(StatusCode::from_u16(self.fail.unwrap_or(500)).context("--fail takes an HTTP status")?);
+        let failing = Mode::Fail(
+            StatusCode::from_u16(self.fail.unwrap_or(500))
+                .context("--fail takes an HTTP status")?,
+        );
         let receiver = Receiver::new(vec![secret], |notice| process::say(&notice.to_string()));
         let mode = receiver.mode();
         if self.fail.is_some() {
@@ -69,7 +71,15 @@ impl Listen {
 /// Where the `hookfast dev` of this folder pushes to, as far as that is on this machine.
 fn forwarded() -> anyhow::Result<SocketAddr> {
     let url = folder::noted_value(folder::FORWARD)?.and_then(|url| url::Url::parse(&url).ok());
-    let noted =
-        url.and_then(|url| listen_address(&format!("{}:{}", url.host_str()?, url.port_or_known_default()?)).ok());
-    Ok(noted.filter(|address| address.ip().is_loopback()).unwrap_or_else(|| ([127, 0, 0, 1], 9090).into()))
+    let noted = url.and_then(|url| {
+        listen_address(&format!(
+            "{}:{}",
+            url.host_str()?,
+            url.port_or_known_default()?
+        ))
+        .ok()
+    });
+    Ok(noted
+        .filter(|address| address.ip().is_loopback())
+        .unwrap_or_else(|| ([127, 0, 0, 1], 9090).into()))
 }

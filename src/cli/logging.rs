@@ -3,14 +3,20 @@
 use tracing_subscriber::EnvFilter;
 
 pub(super) fn start(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,hookfast=info"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,hookfast=info"));
     // A line that cannot be written is lost. The library would print that to standard error as well, and panic because the
     // terminal or the log collector behind it is gone.
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     if json {
         log.json().init();
     } else {
         use std::io::IsTerminal;
-        log.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+        log.with_ansi(std::io::stderr().is_terminal())
+            .with_target(false)
+            .init();
     }
 }

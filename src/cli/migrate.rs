@@ -30,7 +30,10 @@ impl Migrate {
             say(described(&store::plan(&database, &Schema::of_this_program()).await?).trim_end());
             return Ok(ExitCode::SUCCESS);
         }
-        let Migrated { migrations, objects } = store::migrate(&database).await?;
+        let Migrated {
+            migrations,
+            objects,
+        } = store::migrate(&database).await?;
         store::check_schema(&database).await?;
         if store::inspect(&database).await?.read_only {
             say(&format!(
@@ -49,9 +52,14 @@ impl Migrate {
         // As long as the tables are large; nothing waits for it, and nothing is wrong without it.
         match store::ensure_indexes(&database).await {
             Ok(0) => {}
-            Ok(built) => {
-                say(&format!("{} built", if built == 1 { "1 index".to_owned() } else { format!("{built} indexes") }))
-            }
+            Ok(built) => say(&format!(
+                "{} built",
+                if built == 1 {
+                    "1 index".to_owned()
+                } else {
+                    format!("{built} indexes")
+                }
+            )),
             Err(error) => say(&format!(
                 "not every index could be built ({error}); nothing is wrong without, and workers try again every hour"
             )),
@@ -82,12 +90,34 @@ async fn roles(database: &Database, names: &RoleNames) -> anyhow::Result<()> {
 fn described(plan: &Plan) -> String {
     let mut text = String::new();
     for (file, planned) in &plan.migrations {
-        let locks: Vec<_> = planned.locks.iter().map(|(table, mode)| format!("{table} ({mode})")).collect();
-        let listed = |names: Vec<String>| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-        let _ = writeln!(text, "{file}\n    {}", planned.says.trim().replace('\n', "\n    "));
+        let locks: Vec<_> = planned
+            .locks
+            .iter()
+            .map(|(table, mode)| format!("{table} ({mode})"))
+            .collect();
+        let listed = |names: Vec<String>| {
+            if names.is_empty() {
+                "nothing".to_owned()
+            } else {
+                names.join(", ")
+            }
+        };
+        let _ = writeln!(
+            text,
+            "{file}\n    {}",
+            planned.says.trim().replace('\n', "\n    ")
+        );
         let _ = writeln!(text, "    locks:    {}", listed(locks));
-        let _ = writeln!(text, "    rewrites: {}", listed(planned.rewrites.iter().cloned().collect()));
-        let _ = writeln!(text, "    scans:    {}\n", listed(planned.scans.iter().cloned().collect()));
+        let _ = writeln!(
+            text,
+            "    rewrites: {}",
+            listed(planned.rewrites.iter().cloned().collect())
+        );
+        let _ = writeln!(
+            text,
+            "    scans:    {}\n",
+            listed(planned.scans.iter().cloned().collect())
+        );
     }
     describe_objects(plan, &mut text);
     if plan.migrations.is_empty() && plan.objects.is_empty() {
@@ -108,14 +138,19 @@ fn described(plan: &Plan) -> String {
 }
 
 fn describe_objects(plan: &Plan, text: &mut String) {
-    let (existing, new): (Vec<&Replaced>, Vec<_>) = plan.objects.iter().partition(|replaced| replaced.exists);
+    let (existing, new): (Vec<&Replaced>, Vec<_>) =
+        plan.objects.iter().partition(|replaced| replaced.exists);
     if !existing.is_empty() {
-        text.push_str("Functions and views that are replaced, all in one transaction after the migrations:\n");
+        text.push_str(
+            "Functions and views that are replaced, all in one transaction after the migrations:\n",
+        );
     }
     for replaced in existing {
         let locks = match replaced.object.kind() {
             ObjectKind::Function => "nothing",
-            ObjectKind::View => "the view itself (ACCESS EXCLUSIVE): those who read it wait for some milliseconds",
+            ObjectKind::View => {
+                "the view itself (ACCESS EXCLUSIVE): those who read it wait for some milliseconds"
+            }
         };
         let _ = writeln!(text, "    {}\n        locks: {locks}", replaced.object);
     }

@@ -15,8 +15,14 @@ const OTHER_FILES: usize = 256;
 /// Raises the limit of open files as far as this process may: the usual 1,024 are too few for the connections that
 /// the ingress takes.
 pub(super) fn raise_file_limit(connections: usize) {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
-    let files = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return;
+    };
+    let files = if setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
+        hard
+    } else {
+        soft
+    };
     if files < connections.saturating_add(OTHER_FILES) as u64 {
         tracing::warn!(
             files,
@@ -85,13 +91,18 @@ pub(super) fn database_url_here() -> anyhow::Result<String> {
 /// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
 pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     let stopping = stop.clone();
     tokio::spawn(async move {
         for second in [false, true] {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
             if second {
-                complain("hookfast: second signal: ending at once. What was in flight will be tried again");
+                complain(
+                    "hookfast: second signal: ending at once. What was in flight will be tried again",
+                );
                 std::process::exit(130);
             }
             tracing::info!("stopping: what is in flight may finish; a second signal ends at once");

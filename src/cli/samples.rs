@@ -43,8 +43,14 @@ const OTHERS: [Sample; 4] = [
 
 /// Every sample.
 pub(super) fn all() -> impl Iterator<Item = Sample> {
-    let airalo = airalo::sample_names()
-        .filter_map(|name| Some(Sample { name, sender: Airalo::NAME, body: airalo::sample(name)?, headers: &[] }));
+    let airalo = airalo::sample_names().filter_map(|name| {
+        Some(Sample {
+            name,
+            sender: Airalo::NAME,
+            body: airalo::sample(name)?,
+            headers: &[],
+        })
+    });
     airalo.chain(OTHERS)
 }
 

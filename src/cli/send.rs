@@ -57,14 +57,24 @@ struct Sender {
 
 fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("write it as \"name: value\"")?;
-    let parsed = name.trim().parse().map_err(|_| format!("'{name}' is not a header's name"))?;
-    Ok((parsed, value.trim().parse().map_err(|_| format!("the value of {name} cannot be sent in a header"))?))
+    let parsed = name
+        .trim()
+        .parse()
+        .map_err(|_| format!("'{name}' is not a header's name"))?;
+    Ok((
+        parsed,
+        value
+            .trim()
+            .parse()
+            .map_err(|_| format!("the value of {name} cannot be sent in a header"))?,
+    ))
 }
 
 impl Send {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         if self.what == "list" {
-            samples::all().for_each(|sample| say(&format!("{:<30}  {}", sample.name, sample.sender)));
+            samples::all()
+                .for_each(|sample| say(&format!("{:<30}  {}", sample.name, sample.sender)));
             return Ok(ExitCode::SUCCESS);
         }
         let sample = samples::named(&self.what);
@@ -84,7 +94,11 @@ impl Send {
             Some(url) => url.clone(),
             None => {
                 let base = folder::noted_value(folder::URL)?;
-                format!("{}/webhooks/{}", base.as_deref().unwrap_or("http://127.0.0.1:8080"), sender.name)
+                format!(
+                    "{}/webhooks/{}",
+                    base.as_deref().unwrap_or("http://127.0.0.1:8080"),
+                    sender.name
+                )
             }
         };
         post(&url, headers, body).await
@@ -92,7 +106,10 @@ impl Send {
 
     fn sender(&self, sample: Option<Sample>) -> anyhow::Result<Sender> {
         let Some(file) = self.file.here()? else {
-            let name = self.source.clone().or(sample.map(|sample| sample.sender.to_owned()));
+            let name = self
+                .source
+                .clone()
+                .or(sample.map(|sample| sample.sender.to_owned()));
             let name = name.unwrap_or_else(|| Airalo::NAME.to_owned());
             if name != Airalo::NAME {
                 bail!(
@@ -100,10 +117,17 @@ impl Send {
                     Airalo::NAME
                 );
             }
-            return Ok(Sender { name, kind: Arc::new(Airalo), configured: None });
+            return Ok(Sender {
+                name,
+                kind: Arc::new(Airalo),
+                configured: None,
+            });
         };
         let mut sources = config(Some(&file))?.sources;
-        let names: Vec<String> = sources.iter().map(|source| source.name.to_string()).collect();
+        let names: Vec<String> = sources
+            .iter()
+            .map(|source| source.name.to_string())
+            .collect();
         let at = |name: &str| names.iter().position(|known| known == name);
         let found = match (&self.source, sample) {
             (Some(name), _) => at(name),
@@ -118,20 +142,34 @@ impl Send {
             )
         };
         let source = sources.swap_remove(found);
-        Ok(Sender { name: source.name.to_string(), kind: source.kind.clone(), configured: Some(source) })
+        Ok(Sender {
+            name: source.name.to_string(),
+            kind: source.kind.clone(),
+            configured: Some(source),
+        })
     }
 
     /// The sample's headers, those of the signature, and those that were given: the later wins.
-    fn signed(&self, sender: &Sender, sample: Option<Sample>, body: &[u8]) -> anyhow::Result<HeaderMap> {
+    fn signed(
+        &self,
+        sender: &Sender,
+        sample: Option<Sample>,
+        body: &[u8],
+    ) -> anyhow::Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         for (name, value) in sample.map(|sample| sample.headers).unwrap_or_default() {
             headers.insert(*name, HeaderValue::from_static(value));
         }
         let id = uuid::Uuid::now_v7().to_string();
-        let signed = sender.kind.sign(&self.secret(sender)?, &id, body, SystemTime::now());
+        let signed = sender
+            .kind
+            .sign(&self.secret(sender)?, &id, body, SystemTime::now());
         headers.extend(signed.with_context(|| {
-            format!("how the kind '{}' signs is not known here; nothing was sent", sender.kind.name())
+            format!(
+                "how the kind '{}' signs is not known here; nothing was sent",
+                sender.kind.name()
+            )
         })?);
         headers.extend(self.headers.iter().cloned());
         Ok(headers)
@@ -166,6 +204,14 @@ async fn post(url: &str, headers: HeaderMap, body: Vec<u8>) -> anyhow::Result<Ex
         format!("{url} could not be reached, or did not answer. Start `hookfast dev` in this folder, or give --url")
     })?;
     let status = answer.status();
-    say(&format!("{} {}", status.as_u16(), answer.text().await.unwrap_or_default().trim()));
-    Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    say(&format!(
+        "{} {}",
+        status.as_u16(),
+        answer.text().await.unwrap_or_default().trim()
+    ));
+    Ok(if status.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

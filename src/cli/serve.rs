@@ -48,7 +48,9 @@ impl Serve {
         let config = config(self.file.config.as_deref())?;
         let declared = declare(&database_url()?, &config)?;
         if self.roles.is_empty() {
-            bail!("--roles names no role, so nothing was started; it takes ingress, worker or both");
+            bail!(
+                "--roles names no role, so nothing was started; it takes ingress, worker or both"
+            );
         }
         let mut builder = declared
             .migrate(!self.no_migrate)

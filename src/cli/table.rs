@@ -9,8 +9,16 @@ const LEAST: usize = 8;
 const LEAST_WRAPPED: usize = 30;
 
 /// Columns that say why: they are wrapped, never cut.
-const WRAPPED: [&str; 8] =
-    ["message", "why", "error", "last_error", "sample_error", "last_result", "details", "not_ready"];
+const WRAPPED: [&str; 8] = [
+    "message",
+    "why",
+    "error",
+    "last_error",
+    "sample_error",
+    "last_result",
+    "details",
+    "not_ready",
+];
 
 /// Rows as aligned columns under their names. `columns` are members of the rows; a column in which no row has anything
 /// is left out. Where there is a `width`, reasons are wrapped and other text is cut to fit into it; ids, times and
@@ -20,13 +28,28 @@ pub(super) fn rows(rows: &[Value], columns: &[&str], width: Option<usize>) -> St
     let columns: Vec<&str> = columns.iter().copied().filter(filled).collect();
     let head = columns.iter().map(|name| title(name)).collect();
     let mut lines: Vec<Vec<String>> = vec![head];
-    lines.extend(rows.iter().map(|row| columns.iter().map(|name| cell(name, &row[*name])).collect()));
-    let numbers: Vec<bool> =
-        columns.iter().map(|name| rows.iter().all(|row| row[*name].is_number() || row[*name].is_null())).collect();
-    let wants: Vec<usize> =
-        (0..columns.len()).map(|i| lines.iter().map(|line| length(&line[i])).max().unwrap_or(0)).collect();
-    let widths = width.map_or_else(|| wants.clone(), |width| fit(&columns, wants.clone(), width));
-    lines.iter().map(|line| drawn(&columns, line, &widths, &numbers)).collect()
+    lines.extend(
+        rows.iter()
+            .map(|row| columns.iter().map(|name| cell(name, &row[*name])).collect()),
+    );
+    let numbers: Vec<bool> = columns
+        .iter()
+        .map(|name| {
+            rows.iter()
+                .all(|row| row[*name].is_number() || row[*name].is_null())
+        })
+        .collect();
+    let wants: Vec<usize> = (0..columns.len())
+        .map(|i| lines.iter().map(|line| length(&line[i])).max().unwrap_or(0))
+        .collect();
+    let widths = width.map_or_else(
+        || wants.clone(),
+        |width| fit(&columns, wants.clone(), width),
+    );
+    lines
+        .iter()
+        .map(|line| drawn(&columns, line, &widths, &numbers))
+        .collect()
 }
 
 /// One row: as many lines as its longest wrapped cell has.
@@ -34,7 +57,13 @@ fn drawn(columns: &[&str], line: &[String], widths: &[usize], numbers: &[bool]) 
     let cells: Vec<Vec<String>> = columns
         .iter()
         .zip(line.iter().zip(widths))
-        .map(|(name, (cell, width))| if is_wrapped(name) { wrap(cell, *width) } else { vec![cut(cell, *width)] })
+        .map(|(name, (cell, width))| {
+            if is_wrapped(name) {
+                wrap(cell, *width)
+            } else {
+                vec![cut(cell, *width)]
+            }
+        })
         .collect();
     let mut text = String::new();
     for nth in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
@@ -43,7 +72,11 @@ fn drawn(columns: &[&str], line: &[String], widths: &[usize], numbers: &[bool]) 
             let cell = lines.get(nth).map_or("", String::as_str);
             let gap = " ".repeat(widths[i].saturating_sub(length(cell)));
             let between = if i == 0 { "" } else { "  " };
-            let (left, right) = if numbers[i] { (gap.as_str(), "") } else { ("", gap.as_str()) };
+            let (left, right) = if numbers[i] {
+                (gap.as_str(), "")
+            } else {
+                ("", gap.as_str())
+            };
             drawn.push_str(&format!("{between}{left}{cell}{right}"));
         }
         text.push_str(drawn.trim_end());
@@ -54,8 +87,15 @@ fn drawn(columns: &[&str], line: &[String], widths: &[usize], numbers: &[bool]) 
 
 /// One row, a line each member that has something; what is deep is written as JSON below.
 pub(super) fn record(row: &Value, members: &[&str]) -> String {
-    let there: Vec<_> = members.iter().filter(|name| !row[**name].is_null()).collect();
-    let wide = there.iter().map(|name| length(&title(name))).max().unwrap_or(0);
+    let there: Vec<_> = members
+        .iter()
+        .filter(|name| !row[**name].is_null())
+        .collect();
+    let wide = there
+        .iter()
+        .map(|name| length(&title(name)))
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for name in there {
         let value = &row[*name];
@@ -67,7 +107,11 @@ pub(super) fn record(row: &Value, members: &[&str]) -> String {
             cell(name, value)
         };
         let title = title(name);
-        let gap = if deep { String::new() } else { " ".repeat(wide + 2 - length(&title)) };
+        let gap = if deep {
+            String::new()
+        } else {
+            " ".repeat(wide + 2 - length(&title))
+        };
         text.push_str(&format!("{title}{gap}{shown}\n"));
     }
     text
@@ -85,17 +129,29 @@ pub(super) fn cell(name: &str, value: &Value) -> String {
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) if name == "at" || name.ends_with("_at") => time(text),
         // A time span, to the second.
-        Value::String(text) if name.ends_with("_age") => plain(text.split('.').next().unwrap_or(text), false),
+        Value::String(text) if name.ends_with("_age") => {
+            plain(text.split('.').next().unwrap_or(text), false)
+        }
         Value::String(text) => plain(text, false),
-        Value::Array(values) => values.iter().map(|value| cell(name, value)).collect::<Vec<_>>().join(","),
+        Value::Array(values) => values
+            .iter()
+            .map(|value| cell(name, value))
+            .collect::<Vec<_>>()
+            .join(","),
         other => plain(&other.to_string(), false),
     }
 }
 
 /// A time of Postgres's JSON, to the second. Sessions are in UTC, so it is.
 fn time(text: &str) -> String {
-    let (Some(day), Some(second)) = (text.get(..10), text.get(11..19)) else { return plain(text, false) };
-    if text.as_bytes().get(10) == Some(&b'T') { format!("{day} {second}") } else { plain(text, false) }
+    let (Some(day), Some(second)) = (text.get(..10), text.get(11..19)) else {
+        return plain(text, false);
+    };
+    if text.as_bytes().get(10) == Some(&b'T') {
+        format!("{day} {second}")
+    } else {
+        plain(text, false)
+    }
 }
 
 /// Text of others must not steer a terminal: what is no letter, mark or space of ours is shown as a dot.
@@ -117,11 +173,23 @@ fn is_format(c: char) -> bool {
 /// then reasons again. Ids, times and numbers never do; where even that is not enough, the terminal breaks the line.
 fn fit(columns: &[&str], wants: Vec<usize>, width: usize) -> Vec<usize> {
     let mut widths = wants;
-    let firm = |name: &str| name == "at" || ["_at", "_id", "count"].iter().any(|end| name.ends_with(end));
+    let firm = |name: &str| {
+        name == "at"
+            || ["_at", "_id", "count"]
+                .iter()
+                .any(|end| name.ends_with(end))
+    };
     for (wrapped, least) in [(true, LEAST_WRAPPED), (false, LEAST), (true, 2 * LEAST)] {
         while widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1) > width {
-            let may_shrink = |i: &usize| is_wrapped(columns[*i]) == wrapped && !firm(columns[*i]) && widths[*i] > least;
-            let Some(widest) = (0..widths.len()).filter(may_shrink).max_by_key(|i| widths[*i]) else { break };
+            let may_shrink = |i: &usize| {
+                is_wrapped(columns[*i]) == wrapped && !firm(columns[*i]) && widths[*i] > least
+            };
+            let Some(widest) = (0..widths.len())
+                .filter(may_shrink)
+                .max_by_key(|i| widths[*i])
+            else {
+                break;
+            };
             widths[widest] -= 1;
         }
     }
@@ -160,7 +228,10 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
         }
         while lines.last().is_some_and(|line| length(line) > width) {
             let line = lines.pop().expect("just seen");
-            let at = line.char_indices().nth(width).map_or(line.len(), |(at, _)| at);
+            let at = line
+                .char_indices()
+                .nth(width)
+                .map_or(line.len(), |(at, _)| at);
             lines.extend([line[..at].to_owned(), line[at..].to_owned()]);
         }
     }
@@ -194,42 +265,79 @@ mod tests {
         let reason = "status 500: no stock, and 7 of 9 attempts failed in the last hour";
         let wide = json!({"event_id": id, "message": reason, "type": "y".repeat(50)});
         for width in [80, 100, 120] {
-            let drawn = rows(std::slice::from_ref(&wide), &["event_id", "type", "message"], Some(width));
-            assert!(drawn.lines().all(|line| line.chars().count() <= width), "{drawn}");
-            assert!(drawn.contains(id) && drawn.contains('…') == (width < 120), "{drawn}");
+            let drawn = rows(
+                std::slice::from_ref(&wide),
+                &["event_id", "type", "message"],
+                Some(width),
+            );
+            assert!(
+                drawn.lines().all(|line| line.chars().count() <= width),
+                "{drawn}"
+            );
+            assert!(
+                drawn.contains(id) && drawn.contains('…') == (width < 120),
+                "{drawn}"
+            );
             let words: Vec<&str> = drawn.split_whitespace().collect();
-            assert!(reason.split(' ').all(|word| words.contains(&word)), "a reason is whole: {drawn}");
+            assert!(
+                reason.split(' ').all(|word| words.contains(&word)),
+                "a reason is whole: {drawn}"
+            );
         }
         let narrow = rows(&[wide], &["event_id", "message"], Some(20));
-        assert!(narrow.contains(id) && narrow.contains("status 500: no"), "{narrow}");
+        assert!(
+            narrow.contains(id) && narrow.contains("status 500: no"),
+            "{narrow}"
+        );
         let word = json!({"error": "x".repeat(300)});
         let broken = rows(&[word], &["error"], Some(40));
-        assert!(broken.lines().all(|line| line.chars().count() <= 40), "{broken}");
+        assert!(
+            broken.lines().all(|line| line.chars().count() <= 40),
+            "{broken}"
+        );
         assert_eq!(broken.matches('x').count(), 300);
     }
 
     #[test]
     fn where_there_is_no_terminal_nothing_is_cut() {
         let row = json!({"type": "y".repeat(300), "message": "one two ".repeat(100), "empty": "", "none": []});
-        let drawn = rows(std::slice::from_ref(&row), &["type", "message", "empty", "none"], None);
+        let drawn = rows(
+            std::slice::from_ref(&row),
+            &["type", "message", "empty", "none"],
+            None,
+        );
         assert_eq!(drawn.lines().count(), 2);
-        assert!(drawn.contains(&"y".repeat(300)) && !drawn.contains('…'), "{drawn}");
-        assert!(!drawn.contains("empty") && !drawn.contains("none"), "columns of nothing are left out: {drawn}");
+        assert!(
+            drawn.contains(&"y".repeat(300)) && !drawn.contains('…'),
+            "{drawn}"
+        );
+        assert!(
+            !drawn.contains("empty") && !drawn.contains("none"),
+            "columns of nothing are left out: {drawn}"
+        );
     }
 
     #[test]
     fn text_of_others_cannot_steer_the_terminal() {
-        let row = json!({"type": "a\u{1b}[2Jb\nc\u{202e}d", "payload": {"long": "\u{9b}31m".repeat(30)}});
-        let drawn = rows(std::slice::from_ref(&row), &["type"], Some(120)) + &record(&row, &["type", "payload"]);
+        let row =
+            json!({"type": "a\u{1b}[2Jb\nc\u{202e}d", "payload": {"long": "\u{9b}31m".repeat(30)}});
+        let drawn = rows(std::slice::from_ref(&row), &["type"], Some(120))
+            + &record(&row, &["type", "payload"]);
         assert!(drawn.contains("a·[2Jb·c·d"), "{drawn}");
-        assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
+        assert!(
+            drawn.chars().all(|c| c == '\n' || !c.is_control()),
+            "{drawn:?}"
+        );
     }
 
     #[test]
     fn a_record_has_a_line_for_each_member_that_is_there() {
         let row = json!({"event_id": "x", "received_at": "2026-07-01T12:00:00+00:00", "gone": null, "yes": true, "of": ["a", "b"], "ready_age": "00:00:01.674813"});
         assert_eq!(
-            record(&row, &["event_id", "received_at", "gone", "yes", "of", "ready_age"]),
+            record(
+                &row,
+                &["event_id", "received_at", "gone", "yes", "of", "ready_age"]
+            ),
             "event id     x\nreceived at  2026-07-01 12:00:00\nyes          yes\nof           a,b\nready age    00:00:01\n"
         );
     }

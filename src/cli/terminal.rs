@@ -8,7 +8,11 @@ pub(super) struct Terminal([bool; 3]);
 impl Terminal {
     /// The terminal as it is now.
     pub(super) fn of_process() -> Self {
-        Self([stdin().is_terminal(), stdout().is_terminal(), stderr().is_terminal()])
+        Self([
+            stdin().is_terminal(),
+            stdout().is_terminal(),
+            stderr().is_terminal(),
+        ])
     }
 
     /// Whether it has been closed since: before the kernel sends SIGHUP for that, the streams stop being a terminal.

@@ -23,7 +23,10 @@ mod tests {
     fn one_is_not_plural() {
         assert_eq!(counted(1, "dead letters"), "1 dead letter");
         assert_eq!(counted(1, "deliveries"), "1 delivery");
-        assert_eq!((counted(0, "events"), counted(2, "events")), ("0 events".to_owned(), "2 events".to_owned()));
+        assert_eq!(
+            (counted(0, "events"), counted(2, "events")),
+            ("0 events".to_owned(), "2 events".to_owned())
+        );
         assert_eq!(counted(1, "sources"), "1 source");
     }
 }

@@ -25,9 +25,15 @@ impl Account {
         if !geteuid().is_root() {
             return Ok(Self { become_user: None });
         }
-        let known = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
-        let user = known.filter(|user| !user.uid.is_root()).ok_or(ClusterError::NoAccount)?;
-        Ok(Self { become_user: Some((user.uid, user.gid)) })
+        let known = ["postgres", "nobody"]
+            .iter()
+            .find_map(|name| User::from_name(name).ok().flatten());
+        let user = known
+            .filter(|user| !user.uid.is_root())
+            .ok_or(ClusterError::NoAccount)?;
+        Ok(Self {
+            become_user: Some((user.uid, user.gid)),
+        })
     }
 
     /// The account for files that are there already: as root we become their owner.
@@ -37,9 +43,14 @@ impl Account {
         if uid == geteuid() && !uid.is_root() {
             Ok(Self { become_user: None })
         } else if geteuid().is_root() && !uid.is_root() {
-            Ok(Self { become_user: Some((uid, gid)) })
+            Ok(Self {
+                become_user: Some((uid, gid)),
+            })
         } else {
-            Err(ClusterError::NotOurs { path: path.to_owned(), uid: uid.as_raw() })
+            Err(ClusterError::NotOurs {
+                path: path.to_owned(),
+                uid: uid.as_raw(),
+            })
         }
     }
 
@@ -50,19 +61,27 @@ impl Account {
 
     /// The user's id.
     pub(super) fn uid(self) -> u32 {
-        self.become_user.map_or_else(geteuid, |(uid, _)| uid).as_raw()
+        self.become_user
+            .map_or_else(geteuid, |(uid, _)| uid)
+            .as_raw()
     }
 
     /// Gives `path` to the user.
     pub(super) fn own(self, path: &Path) -> Result<(), ClusterError> {
-        let Some((uid, gid)) = self.become_user else { return Ok(()) };
-        chown(path, Some(uid.as_raw()), Some(gid.as_raw())).doing(|| format!("change the owner of {}", path.display()))
+        let Some((uid, gid)) = self.become_user else {
+            return Ok(());
+        };
+        chown(path, Some(uid.as_raw()), Some(gid.as_raw()))
+            .doing(|| format!("change the owner of {}", path.display()))
     }
 
     /// Gives `path` to the user's group; with mode 0710 the user may pass through it and see nothing.
     pub(super) fn own_group(self, path: &Path) -> Result<(), ClusterError> {
-        let Some((_, gid)) = self.become_user else { return Ok(()) };
-        chown(path, None, Some(gid.as_raw())).doing(|| format!("change the group of {}", path.display()))
+        let Some((_, gid)) = self.become_user else {
+            return Ok(());
+        };
+        chown(path, None, Some(gid.as_raw()))
+            .doing(|| format!("change the group of {}", path.display()))
     }
 
     /// A command of that user, with a clean environment, no input and no output.
@@ -70,8 +89,17 @@ impl Account {
     /// std clears root's supplementary groups where it sets the uid.
     pub(super) fn command(self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.envs(PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?))));
+        command
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.envs(
+            PASSED_ON
+                .iter()
+                .filter_map(|name| Some((name, env::var_os(name)?))),
+        );
         if let Some((uid, gid)) = self.become_user {
             command.uid(uid.as_raw()).gid(gid.as_raw());
         }
@@ -84,6 +112,10 @@ impl Account {
             return true;
         }
         let mut probe = self.command("/bin/sh");
-        probe.args(["-c", "cd \"$1\"", "sh"]).arg(dir).status().is_ok_and(|status| status.success())
+        probe
+            .args(["-c", "cd \"$1\"", "sh"])
+            .arg(dir)
+            .status()
+            .is_ok_and(|status| status.success())
     }
 }

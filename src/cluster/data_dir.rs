@@ -53,14 +53,23 @@ impl Place {
                 }
             },
             Err(source) => {
-                return Err(ClusterError::Io { doing: format!("read {}", location.display()), source });
+                return Err(ClusterError::Io {
+                    doing: format!("read {}", location.display()),
+                    source,
+                });
             }
         };
         if root != dir {
             // A copied `pg.location` names the same place a second time, so the place has a lock of its own.
             locks.push(Lock::take(&root)?);
         }
-        Ok(Self { sockets: sockets_for(&root), account, root, asked_for: Some(dir), _locks: locks })
+        Ok(Self {
+            sockets: sockets_for(&root),
+            account,
+            root,
+            asked_for: Some(dir),
+            _locks: locks,
+        })
     }
 
     /// A place that is gone with the cluster.
@@ -68,17 +77,28 @@ impl Place {
         let account = Account::for_new_data()?;
         let in_memory = Path::new("/dev/shm");
         // Where nothing has to last, memory: a database is cloned in 12 ms there, on a slow disk in 250.
-        let parent = if durability == Durability::Fast && has_room(in_memory) && account.can_enter(in_memory) {
+        let parent = if durability == Durability::Fast
+            && has_room(in_memory)
+            && account.can_enter(in_memory)
+        {
             in_memory.to_owned()
         } else {
-            Some(std::env::temp_dir()).filter(|dir| account.can_enter(dir)).unwrap_or_else(|| "/tmp".into())
+            Some(std::env::temp_dir())
+                .filter(|dir| account.can_enter(dir))
+                .unwrap_or_else(|| "/tmp".into())
         };
         let root = files::new_private_dir(&parent, "hookfast-")
             .and_then(|root| root.canonicalize())
             .doing(|| format!("make a directory in {}", parent.display()))?;
         // The watcher, who is that user, removes it.
         account.own(&root)?;
-        Ok(Self { sockets: sockets_for(&root), account, root, asked_for: None, _locks: Vec::new() })
+        Ok(Self {
+            sockets: sockets_for(&root),
+            account,
+            root,
+            asked_for: None,
+            _locks: Vec::new(),
+        })
     }
 
     /// The password of the cluster that belongs to `dir`; `None` where there is none, or it is not for us to read.
@@ -94,7 +114,10 @@ impl Place {
     /// Makes the socket directory, empty.
     pub(super) fn make_sockets(&self) -> Result<(), ClusterError> {
         self.remove_sockets();
-        DirBuilder::new().mode(0o700).create(&self.sockets).doing(|| format!("make {}", self.sockets.display()))?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&self.sockets)
+            .doing(|| format!("make {}", self.sockets.display()))?;
         self.account.own(&self.sockets)
     }
 
@@ -166,19 +189,27 @@ fn make_dir(dir: &Path) -> Result<PathBuf, ClusterError> {
     }
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(ClusterError::Io { doing: format!("make {}", dir.display()), source: error });
+            return Err(ClusterError::Io {
+                doing: format!("make {}", dir.display()),
+                source: error,
+            });
         }
         _ => {}
     }
-    let dir = dir.canonicalize().doing(|| format!("find {}", dir.display()))?;
+    let dir = dir
+        .canonicalize()
+        .doing(|| format!("find {}", dir.display()))?;
     let found = fs::metadata(&dir).doing(|| format!("look at {}", dir.display()))?;
     if found.uid() != geteuid().as_raw() && !geteuid().is_root() {
-        return Err(ClusterError::NotOurs { path: dir, uid: found.uid() });
+        return Err(ClusterError::NotOurs {
+            path: dir,
+            uid: found.uid(),
+        });
     }
     if found.mode() & 0o067 != 0 {
         // Whoever names a directory of other things here must not find it closed to everybody afterwards.
-        let is_free =
-            fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_none()) && found.mode() & 0o1000 == 0;
+        let is_free = fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_none())
+            && found.mode() & 0o1000 == 0;
         // Where others could write, what is in it may be theirs.
         let may_be_theirs = found.mode() & 0o022 != 0;
         if !is_free && (may_be_theirs || !dir.join("lock").is_file()) {
@@ -210,7 +241,10 @@ fn enterable(dir: &Path) -> Result<Option<Account>, ClusterError> {
         return Ok(Some(account));
     }
     if exists {
-        return Err(ClusterError::Unreachable { dir: dir.to_owned(), uid: account.uid() });
+        return Err(ClusterError::Unreachable {
+            dir: dir.to_owned(),
+            uid: account.uid(),
+        });
     }
     files::set_mode(dir, 0o700).doing(|| format!("change the mode of {}", dir.display()))?;
     Ok(None)
@@ -218,7 +252,10 @@ fn enterable(dir: &Path) -> Result<Option<Account>, ClusterError> {
 
 /// Makes a private place outside, for root only: elsewhere nobody else's Postgres is run.
 fn new_elsewhere(account: Account) -> Result<PathBuf, ClusterError> {
-    let parents = [PathBuf::from("/var/lib/hookfast"), PathBuf::from("/var/tmp")];
+    let parents = [
+        PathBuf::from("/var/lib/hookfast"),
+        PathBuf::from("/var/tmp"),
+    ];
     // The first is ours alone. In the second anybody may make things, but nobody can foresee this name or, the
     // directory being sticky, rename what is in it.
     let _ = DirBuilder::new().mode(0o711).create(&parents[0]);
@@ -230,7 +267,9 @@ fn new_elsewhere(account: Account) -> Result<PathBuf, ClusterError> {
         if !usable {
             continue;
         }
-        let Ok(root) = files::new_private_dir(parent, "") else { continue };
+        let Ok(root) = files::new_private_dir(parent, "") else {
+            continue;
+        };
         account.own_group(&root)?;
         files::set_mode(&root, 0o710).doing(|| format!("change the mode of {}", root.display()))?;
         if account.can_enter(&root) {
@@ -238,42 +277,73 @@ fn new_elsewhere(account: Account) -> Result<PathBuf, ClusterError> {
         }
         let _ = fs::remove_dir(&root);
     }
-    Err(ClusterError::Unreachable { dir: parents[0].clone(), uid: account.uid() })
+    Err(ClusterError::Unreachable {
+        dir: parents[0].clone(),
+        uid: account.uid(),
+    })
 }
 
 /// Sees that a named place is one that we made, and answers who runs Postgres there.
 fn check_named(file: &Path, place: &Path) -> Result<Account, ClusterError> {
     let bad = |problem: &str| {
-        Err(ClusterError::BadLocation { file: file.to_owned(), place: place.to_owned(), problem: problem.to_owned() })
+        Err(ClusterError::BadLocation {
+            file: file.to_owned(),
+            place: place.to_owned(),
+            problem: problem.to_owned(),
+        })
     };
     match fs::symlink_metadata(place) {
         Err(error) => return bad(&format!("that cannot be read ({error})")),
-        Ok(found) if !place.is_absolute() || !found.is_dir() => return bad("that is not a directory"),
-        Ok(found) if found.uid() != geteuid().as_raw() => return bad("that belongs to another user"),
+        Ok(found) if !place.is_absolute() || !found.is_dir() => {
+            return bad("that is not a directory");
+        }
+        Ok(found) if found.uid() != geteuid().as_raw() => {
+            return bad("that belongs to another user");
+        }
         Ok(found) if found.mode() & 0o067 != 0 => return bad("other users can get at it"),
         Ok(_) => {}
     }
     let data = place.join("pg");
-    let exists = data.try_exists().doing(|| format!("look at {}", place.display()))?;
-    let account = if exists { Account::for_owner_of(&data)? } else { Account::for_new_data()? };
-    if account.can_enter(place) { Ok(account) } else { bad("the user Postgres runs as cannot enter it") }
+    let exists = data
+        .try_exists()
+        .doing(|| format!("look at {}", place.display()))?;
+    let account = if exists {
+        Account::for_owner_of(&data)?
+    } else {
+        Account::for_new_data()?
+    };
+    if account.can_enter(place) {
+        Ok(account)
+    } else {
+        bad("the user Postgres runs as cannot enter it")
+    }
 }
 
 /// Whether there are 2 GiB free; containers often have 64 MiB of shared memory.
 fn has_room(dir: &Path) -> bool {
-    statvfs(dir).is_ok_and(|found| found.blocks_available().saturating_mul(found.fragment_size()) >= 2 << 30)
+    statvfs(dir).is_ok_and(|found| {
+        found
+            .blocks_available()
+            .saturating_mul(found.fragment_size())
+            >= 2 << 30
+    })
 }
 
 /// The socket directory: in the place, or, where that has too long a name, elsewhere for as long as Postgres runs.
 fn sockets_for(root: &Path) -> PathBuf {
     let near = root.join("s");
-    if is_fit_for_sockets(&near) { near } else { Path::new("/tmp").join(files::unforeseeable("hookfast-s-")) }
+    if is_fit_for_sockets(&near) {
+        near
+    } else {
+        Path::new("/tmp").join(files::unforeseeable("hookfast-s-"))
+    }
 }
 
 /// Short enough, and nothing in it that means something in a list of directories.
 fn is_fit_for_sockets(dir: &Path) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+".contains(c);
-    dir.join(".s.PGSQL.65535").as_os_str().len() <= LONGEST_SOCKET && dir.to_str().is_some_and(|s| s.chars().all(plain))
+    dir.join(".s.PGSQL.65535").as_os_str().len() <= LONGEST_SOCKET
+        && dir.to_str().is_some_and(|s| s.chars().all(plain))
 }
 
 #[cfg(test)]
@@ -282,9 +352,13 @@ mod tests {
 
     #[test]
     fn a_long_or_odd_path_is_not_for_sockets() {
-        assert!(is_fit_for_sockets(Path::new("/home/someone/hookfast/.hookfast/s")));
+        assert!(is_fit_for_sockets(Path::new(
+            "/home/someone/hookfast/.hookfast/s"
+        )));
         assert!(!is_fit_for_sockets(Path::new("/home/some one/s")));
         assert!(!is_fit_for_sockets(Path::new("/home/a,b/s")));
-        assert!(!is_fit_for_sockets(&Path::new("/home").join("x".repeat(81))));
+        assert!(!is_fit_for_sockets(
+            &Path::new("/home").join("x".repeat(81))
+        ));
     }
 }

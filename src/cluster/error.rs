@@ -121,7 +121,9 @@ pub enum ClusterError {
         data: PathBuf,
     },
     /// `initdb` failed.
-    #[error("initdb could not make a database in {place}; a half-made one is not kept. It said: {output}")]
+    #[error(
+        "initdb could not make a database in {place}; a half-made one is not kept. It said: {output}"
+    )]
     Initdb {
         /// Where.
         place: PathBuf,
@@ -129,7 +131,9 @@ pub enum ClusterError {
         output: String,
     },
     /// Postgres ended, or did not get ready in time.
-    #[error("Postgres did not start: {problem}. Its data was not removed; its log is {log}, and ends with: {tail}")]
+    #[error(
+        "Postgres did not start: {problem}. Its data was not removed; its log is {log}, and ends with: {tail}"
+    )]
     DidNotStart {
         /// How it failed.
         problem: String,
@@ -168,6 +172,9 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for io::Result<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, ClusterError> {
-        self.map_err(|source| ClusterError::Io { doing: what(), source })
+        self.map_err(|source| ClusterError::Io {
+            doing: what(),
+            source,
+        })
     }
 }

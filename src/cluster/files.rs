@@ -10,7 +10,14 @@ use std::path::{Path, PathBuf};
 /// Opens for reading and appending, made with mode 0600 where it is missing.
 pub(super) fn open_private(path: &Path) -> io::Result<File> {
     let flags = OFlag::O_NOFOLLOW.bits();
-    let options = || OpenOptions::new().read(true).append(true).mode(0o600).custom_flags(flags).to_owned();
+    let options = || {
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .mode(0o600)
+            .custom_flags(flags)
+            .to_owned()
+    };
     match options().create_new(true).open(path) {
         Ok(file) => {
             give_to_owner_of_folder(&file, path)?;
@@ -34,7 +41,12 @@ pub(crate) fn write_private(path: &Path, content: &str) -> io::Result<()> {
 
 fn write_new(path: &Path, content: &str) -> io::Result<()> {
     let flags = OFlag::O_NOFOLLOW.bits();
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(flags).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(path)?;
     give_to_owner_of_folder(&file, path)?;
     file.write_all(content.as_bytes())?;
     file.sync_all()
@@ -43,7 +55,9 @@ fn write_new(path: &Path, content: &str) -> io::Result<()> {
 /// Where root works in the directory of somebody else, that user can go on with the files later.
 /// The open file, not its name: that may be another file's by now.
 fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
-    let Some(folder) = path.parent() else { return Ok(()) };
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
     let owner = fs::metadata(folder)?;
     if geteuid().is_root() && owner.uid() != 0 {
         fchown(file, Some(owner.uid()), Some(owner.gid()))?;

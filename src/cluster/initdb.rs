@@ -11,22 +11,34 @@ use std::path::Path;
 use std::process::Stdio;
 
 /// The locale of everything: order and upper case by code point, the same on every machine.
-const LOCALE: &str = if cfg!(target_os = "macos") { "C" } else { "C.UTF-8" };
+const LOCALE: &str = if cfg!(target_os = "macos") {
+    "C"
+} else {
+    "C.UTF-8"
+};
 
 /// How the names of unfinished directories begin.
 const UNFINISHED: &str = "init-";
 
 /// Makes the data directory where there is none. Answers with the password of [`USER`].
-pub(super) fn ensure(place: &Place, binaries: &Binaries, durability: Durability) -> Result<SecretString, ClusterError> {
+pub(super) fn ensure(
+    place: &Place,
+    binaries: &Binaries,
+    durability: Durability,
+) -> Result<SecretString, ClusterError> {
     remove_unfinished(place.root());
     let password_file = place.password_file();
     if fs::exists(place.data()).doing(|| format!("look at {}", place.data().display()))? {
         return match fs::read_to_string(&password_file) {
             Ok(kept) => Ok(kept.trim_end().into()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(ClusterError::NoPassword { data: place.data(), file: password_file })
-            }
-            Err(source) => Err(ClusterError::Io { doing: format!("read {}", password_file.display()), source }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(ClusterError::NoPassword {
+                data: place.data(),
+                file: password_file,
+            }),
+            Err(source) => Err(ClusterError::Io {
+                doing: format!("read {}", password_file.display()),
+                source,
+            }),
         };
     }
     let password = SecretString::from(hex::encode(rand::random::<[u8; 16]>()));
@@ -51,15 +63,20 @@ fn make(
     place.account.own(&password_copy)?;
     place.account.own(unfinished)?;
     let mut initdb = place.account.command(binaries.program("initdb"));
-    initdb.arg("--pgdata").arg(&data).arg("--pwfile").arg(&password_copy).args([
-        "--username",
-        USER,
-        "--auth=scram-sha-256",
-        "--encoding=UTF8",
-        "--no-instructions",
-        "--locale",
-        LOCALE,
-    ]);
+    initdb
+        .arg("--pgdata")
+        .arg(&data)
+        .arg("--pwfile")
+        .arg(&password_copy)
+        .args([
+            "--username",
+            USER,
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-instructions",
+            "--locale",
+            LOCALE,
+        ]);
     if durability == Durability::Fast {
         initdb.arg("--no-sync");
     }
@@ -72,7 +89,10 @@ fn make(
     if !output.status.success() {
         let said = [output.stdout, output.stderr].concat();
         let output = super::tail(&String::from_utf8_lossy(&said)).to_owned();
-        return Err(ClusterError::Initdb { place: place.root().to_owned(), output });
+        return Err(ClusterError::Initdb {
+            place: place.root().to_owned(),
+            output,
+        });
     }
     // The password first: data without its password would be of no use to anybody.
     let password_file = place.password_file();
@@ -89,7 +109,9 @@ fn make(
 
 /// What an `initdb` that was killed has left. Its orphan may still be writing; then the next start removes it.
 fn remove_unfinished(root: &Path) {
-    let Ok(entries) = fs::read_dir(root) else { return };
+    let Ok(entries) = fs::read_dir(root) else {
+        return;
+    };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             let _ = fs::remove_dir_all(entry.path());
@@ -101,8 +123,15 @@ fn remove_unfinished(root: &Path) {
 pub(super) fn made_by(data: &Path) -> Result<Option<u32>, ClusterError> {
     let file = data.join("PG_VERSION");
     match fs::read_to_string(&file) {
-        Ok(version) => Ok(version.trim().split('.').next().and_then(|major| major.parse().ok())),
+        Ok(version) => Ok(version
+            .trim()
+            .split('.')
+            .next()
+            .and_then(|major| major.parse().ok())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(ClusterError::Io { doing: format!("read {}", file.display()), source }),
+        Err(source) => Err(ClusterError::Io {
+            doing: format!("read {}", file.display()),
+            source,
+        }),
     }
 }

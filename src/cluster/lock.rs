@@ -26,12 +26,25 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                let pid = file.take(20).read_to_string(&mut text).ok().and_then(|_| text.trim().parse::<u32>().ok());
-                let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-                return Err(ClusterError::InUse { dir: dir.to_owned(), holder });
+                let pid = file
+                    .take(20)
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| text.trim().parse::<u32>().ok());
+                let holder = pid.map_or_else(
+                    || "another process".to_owned(),
+                    |pid| format!("process {pid}"),
+                );
+                return Err(ClusterError::InUse {
+                    dir: dir.to_owned(),
+                    holder,
+                });
             }
             Err(TryLockError::Error(source)) => {
-                return Err(ClusterError::Io { doing: format!("lock {}", path.display()), source });
+                return Err(ClusterError::Io {
+                    doing: format!("lock {}", path.display()),
+                    source,
+                });
             }
         }
         file.set_len(0)

@@ -74,12 +74,24 @@ impl Cluster {
         let password = initdb::ensure(&place, &binaries, options.durability)?;
         let (server, moved_from) = start_on_last_port(&place, &binaries, &options)?;
         let port = server.port();
-        let cluster = Self { server: Some(server), port, moved_from, password, binaries, options, place };
+        let cluster = Self {
+            server: Some(server),
+            port,
+            moved_from,
+            password,
+            binaries,
+            options,
+            place,
+        };
         if let Some(file) = cluster.url_file() {
             files::write_private(&file, &format!("{}\n", cluster.url()))
                 .doing(|| format!("write {}", file.display()))?;
         }
-        tracing::debug!(?cluster, postgres = cluster.binaries.major, "private Postgres started");
+        tracing::debug!(
+            ?cluster,
+            postgres = cluster.binaries.major,
+            "private Postgres started"
+        );
         Ok(cluster)
     }
 
@@ -99,7 +111,9 @@ impl Cluster {
             match connect(DATABASE).await {
                 Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("3D000") => {
                     let mut connection = connect("postgres").await?;
-                    sqlx::query("/* cluster: create */ CREATE DATABASE hookfast").execute(&mut connection).await?;
+                    sqlx::query("/* cluster: create */ CREATE DATABASE hookfast")
+                        .execute(&mut connection)
+                        .await?;
                     connection.close().await
                 }
                 connected => {
@@ -109,13 +123,19 @@ impl Cluster {
                 }
             }
         };
-        answered.await.map_err(|source| ClusterError::NoAnswer { log: self.place.log(), source })
+        answered.await.map_err(|source| ClusterError::NoAnswer {
+            log: self.place.log(),
+            source,
+        })
     }
 
     /// `postgres://hookfast:PASSWORD@127.0.0.1:PORT/hookfast`. It holds the password: never log it.
     pub fn url(&self) -> String {
         let password = self.password.expose_secret();
-        format!("postgres://{USER}:{password}@127.0.0.1:{}/{DATABASE}", self.port)
+        format!(
+            "postgres://{USER}:{password}@127.0.0.1:{}/{DATABASE}",
+            self.port
+        )
     }
 
     /// Where a person, or a script, finds the URL while the cluster runs: `database-url` in the directory asked for.
@@ -137,7 +157,9 @@ impl Cluster {
     /// Whether a URL names the cluster of that directory, whichever port it had when the URL was written: it has the
     /// cluster's own password.
     pub fn owns_url(dir: &Path, url: &str) -> bool {
-        let Ok(url) = url::Url::parse(url) else { return false };
+        let Ok(url) = url::Url::parse(url) else {
+            return false;
+        };
         let password = Place::read_password(dir);
         url.username() == USER && password.is_some() && url.password() == password.as_deref()
     }
@@ -164,7 +186,9 @@ impl Cluster {
 
     /// Whether Postgres runs; false after [`Cluster::stop_immediate`], or where it ended by itself.
     pub fn is_running(&mut self) -> bool {
-        self.server.as_mut().is_some_and(|server| !server.has_ended())
+        self.server
+            .as_mut()
+            .is_some_and(|server| !server.has_ended())
     }
 
     /// Stops it in good order: connections are broken off, what was committed is on disk.
@@ -184,7 +208,9 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::stop`].
     pub async fn stop_immediate(&mut self) -> Result<(), ClusterError> {
-        let Some(mut server) = self.server.take() else { return Ok(()) };
+        let Some(mut server) = self.server.take() else {
+            return Ok(());
+        };
         blocking(move || {
             server.stop(Signal::SIGQUIT);
             Ok(())
@@ -198,7 +224,11 @@ impl Cluster {
     /// As [`Cluster::start`]. It can then be tried again.
     pub async fn restart(&mut self) -> Result<(), ClusterError> {
         let (running, port) = (self.server.take(), Port::Fixed(self.port));
-        let (place, binaries, options) = (Arc::clone(&self.place), self.binaries.clone(), self.options.clone());
+        let (place, binaries, options) = (
+            Arc::clone(&self.place),
+            self.binaries.clone(),
+            self.options.clone(),
+        );
         let server = blocking(move || {
             drop(running);
             Server::start(&place, &binaries, &options, port)
@@ -216,10 +246,18 @@ fn start_on_last_port(
     options: &ClusterOptions,
 ) -> Result<(Server, Option<u16>), ClusterError> {
     let file = place.port_file();
-    let last: Option<u16> = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
-    let server = Server::start(place, binaries, options, last.map_or(Port::Any, Port::Preferred))?;
+    let last: Option<u16> = fs::read_to_string(&file)
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    let server = Server::start(
+        place,
+        binaries,
+        options,
+        last.map_or(Port::Any, Port::Preferred),
+    )?;
     if last != Some(server.port()) && place.asked_for().is_some() {
-        files::write_private(&file, &format!("{}\n", server.port())).doing(|| format!("write {}", file.display()))?;
+        files::write_private(&file, &format!("{}\n", server.port()))
+            .doing(|| format!("write {}", file.display()))?;
     }
     let moved_from = last.filter(|last| *last != server.port());
     Ok((server, moved_from))

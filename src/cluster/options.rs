@@ -45,14 +45,23 @@ impl ClusterOptions {
     }
 
     fn new(home: Home, durability: Durability) -> Self {
-        Self { home, durability, max_connections: 200, settings: Vec::new() }
+        Self {
+            home,
+            durability,
+            max_connections: 200,
+            settings: Vec::new(),
+        }
     }
 }
 
 impl Durability {
     pub(super) fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Durable => &[("fsync", "on"), ("synchronous_commit", "on"), ("full_page_writes", "on")],
+            Self::Durable => &[
+                ("fsync", "on"),
+                ("synchronous_commit", "on"),
+                ("full_page_writes", "on"),
+            ],
             // Little WAL, and nothing that waits for a disk.
             Self::Fast => &[
                 ("fsync", "off"),

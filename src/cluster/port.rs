@@ -36,7 +36,9 @@ fn free() -> io::Result<u16> {
             return Ok(port);
         }
     }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr().map(|address| address.port())
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()
+        .map(|address| address.port())
 }
 
 fn is_free(port: u16) -> bool {

@@ -52,9 +52,13 @@ impl Server {
         let (begun, mut tried) = (Instant::now(), 0);
         loop {
             place.make_sockets()?;
-            let port = wanted.choose(tried).doing(|| "find a free port".to_owned())?;
+            let port = wanted
+                .choose(tried)
+                .doing(|| "find a free port".to_owned())?;
             match Self::launch(place, binaries, options, port, stale) {
-                Err(ClusterError::DidNotStart { problem, .. }) if tried < TRIES && begun.elapsed() < START => {
+                Err(ClusterError::DidNotStart { problem, .. })
+                    if tried < TRIES && begun.elapsed() < START =>
+                {
                     tracing::debug!(%problem, "starting Postgres again");
                     sleep(Duration::from_millis(50 << tried));
                     tried += 1;
@@ -72,9 +76,14 @@ impl Server {
         stale: Option<i32>,
     ) -> Result<Self, ClusterError> {
         let (data, log_path, program) = (place.data(), place.log(), binaries.program("postgres"));
-        let (log, log_start) = open_log(&log_path).doing(|| format!("open {}", log_path.display()))?;
+        let (log, log_start) =
+            open_log(&log_path).doing(|| format!("open {}", log_path.display()))?;
         let mut command = place.account.command(&program);
-        command.arg("-D").arg(&data).args(settings(place, options, port)).current_dir(&data);
+        command
+            .arg("-D")
+            .arg(&data)
+            .args(settings(place, options, port))
+            .current_dir(&data);
         if let Some(pid) = stale {
             // Postgres takes any living process of that number for its predecessor, except one that is known to be
             // its starter. The pid file itself has to stay: by it Postgres looks for its predecessor's orphans.
@@ -84,13 +93,26 @@ impl Server {
         command.process_group(0).stderr(log);
         let mut watcher = Watcher::start(place.account, &data, &place.leftovers())
             .doing(|| "start the watcher of Postgres".to_owned())?;
-        let child = command.spawn().doing(|| format!("run {}", program.display()))?;
-        let told = watcher.watch(child.id()).doing(|| "tell the watcher of Postgres".to_owned());
-        let mut server = Self { child, watcher, port, _place: Arc::clone(place) };
+        let child = command
+            .spawn()
+            .doing(|| format!("run {}", program.display()))?;
+        let told = watcher
+            .watch(child.id())
+            .doing(|| "tell the watcher of Postgres".to_owned());
+        let mut server = Self {
+            child,
+            watcher,
+            port,
+            _place: Arc::clone(place),
+        };
         told?;
         server.wait_until_ready(&data).map_err(|problem| {
             let log = log_path.clone();
-            ClusterError::DidNotStart { problem, tail: log_since(&log_path, log_start), log }
+            ClusterError::DidNotStart {
+                problem,
+                tail: log_since(&log_path, log_start),
+                log,
+            }
         })?;
         Ok(server)
     }
@@ -101,7 +123,9 @@ impl Server {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(format!("it ended ({status})"));
             }
-            if PidFile::read(data).is_some_and(|file| file.ready && Ok(file.pid) == i32::try_from(self.child.id())) {
+            if PidFile::read(data)
+                .is_some_and(|file| file.ready && Ok(file.pid) == i32::try_from(self.child.id()))
+            {
                 return Ok(());
             }
             sleep(Duration::from_millis(5));
@@ -148,7 +172,10 @@ fn settings(place: &Place, options: &ClusterOptions, port: u16) -> Vec<String> {
     let ours = [
         ("listen_addresses", "127.0.0.1".to_owned()),
         ("port", port.to_string()),
-        ("unix_socket_directories", place.sockets().display().to_string()),
+        (
+            "unix_socket_directories",
+            place.sockets().display().to_string(),
+        ),
         ("unix_socket_permissions", "0700".to_owned()),
         ("password_encryption", "scram-sha-256".to_owned()),
         ("ssl", "off".to_owned()),
@@ -158,10 +185,18 @@ fn settings(place: &Place, options: &ClusterOptions, port: u16) -> Vec<String> {
         ("log_timezone", "UTC".to_owned()),
         ("max_connections", options.max_connections.to_string()),
     ];
-    let durability = options.durability.settings().iter().map(|(name, value)| (*name, (*value).to_owned()));
-    let theirs = options.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    let durability = options
+        .durability
+        .settings()
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()));
+    let theirs = options
+        .settings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone()));
     let all = ours.into_iter().chain(durability).chain(theirs);
-    all.flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")]).collect()
+    all.flat_map(|(name, value)| ["-c".to_owned(), format!("{name}={value}")])
+        .collect()
 }
 
 fn open_log(path: &Path) -> std::io::Result<(File, u64)> {

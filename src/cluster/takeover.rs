@@ -31,7 +31,10 @@ impl PidFile {
         let mut lines = text.lines();
         let pid = lines.next()?.trim().parse().ok().filter(|pid| *pid > 1)?;
         // The eighth line is the state: `starting`, `ready`, `stopping`, `standby`.
-        Some(Self { pid, ready: lines.nth(6).is_some_and(|state| state.trim() == "ready") })
+        Some(Self {
+            pid,
+            ready: lines.nth(6).is_some_and(|state| state.trim() == "ready"),
+        })
     }
 }
 
@@ -39,7 +42,9 @@ impl PidFile {
 ///
 /// Answers with the pid of a pid file that was left behind, whose process is another one now or none at all.
 pub(super) fn end_predecessor(data: &Path) -> Result<Option<i32>, ClusterError> {
-    let Some(PidFile { pid, .. }) = PidFile::read(data) else { return Ok(None) };
+    let Some(PidFile { pid, .. }) = PidFile::read(data) else {
+        return Ok(None);
+    };
     for signal in [Signal::SIGINT, Signal::SIGQUIT] {
         if !is_postgres_of(pid, data) {
             break;
@@ -52,7 +57,10 @@ pub(super) fn end_predecessor(data: &Path) -> Result<Option<i32>, ClusterError> 
         }
     }
     if is_postgres_of(pid, data) {
-        return Err(ClusterError::StillRunning { pid, data: data.to_owned() });
+        return Err(ClusterError::StillRunning {
+            pid,
+            data: data.to_owned(),
+        });
     }
     Ok(PidFile::read(data).map(|left| left.pid))
 }
@@ -64,10 +72,16 @@ fn is_postgres_of(pid: i32, data: &Path) -> bool {
     }
     let process = Path::new("/proc").join(pid.to_string());
     if Path::new("/proc/self").exists() {
-        let is_postgres = fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
+        let is_postgres =
+            fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
         return is_postgres && fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == data);
     }
-    let Ok(listed) = Command::new("ps").args(["-o", "args=", "-p", &pid.to_string()]).output() else { return true };
+    let Ok(listed) = Command::new("ps")
+        .args(["-o", "args=", "-p", &pid.to_string()])
+        .output()
+    else {
+        return true;
+    };
     let arguments = String::from_utf8_lossy(&listed.stdout);
     arguments.contains("postgres") && arguments.contains(&*data.to_string_lossy())
 }
@@ -78,10 +92,30 @@ mod tests {
 
     #[test]
     fn a_pid_file_is_read_in_each_of_its_states() {
-        let file = |state: &str| format!("4711\n/d/pg\n1760000000\n15001\n/d/s\n127.0.0.1\n  1234 5\n{state}\n");
-        assert_eq!(PidFile::parse(&file("ready   ")), Some(PidFile { pid: 4711, ready: true }));
-        assert_eq!(PidFile::parse(&file("starting")), Some(PidFile { pid: 4711, ready: false }));
-        assert_eq!(PidFile::parse("4711\n/d/pg\n"), Some(PidFile { pid: 4711, ready: false }));
+        let file = |state: &str| {
+            format!("4711\n/d/pg\n1760000000\n15001\n/d/s\n127.0.0.1\n  1234 5\n{state}\n")
+        };
+        assert_eq!(
+            PidFile::parse(&file("ready   ")),
+            Some(PidFile {
+                pid: 4711,
+                ready: true
+            })
+        );
+        assert_eq!(
+            PidFile::parse(&file("starting")),
+            Some(PidFile {
+                pid: 4711,
+                ready: false
+            })
+        );
+        assert_eq!(
+            PidFile::parse("4711\n/d/pg\n"),
+            Some(PidFile {
+                pid: 4711,
+                ready: false
+            })
+        );
         for other in ["", "x\n", "0\n", "1\n", "-4711\n"] {
             assert_eq!(PidFile::parse(other), None, "{other:?}");
         }

@@ -18,7 +18,10 @@ impl Watcher {
     /// Starts it. `leftovers` are removed once it had to end Postgres.
     pub(super) fn start(account: Account, data: &Path, leftovers: &[&Path]) -> io::Result<Self> {
         let mut command = account.command("/bin/sh");
-        command.args(["-c", include_str!("watcher.sh"), "hookfast-watcher"]).arg(data).args(leftovers);
+        command
+            .args(["-c", include_str!("watcher.sh"), "hookfast-watcher"])
+            .arg(data)
+            .args(leftovers);
         // A group of its own, so that a ctrl-C at the terminal does not reach it. The pipe is close-on-exec.
         let child = command.process_group(0).stdin(Stdio::piped()).spawn()?;
         Ok(Self { child })

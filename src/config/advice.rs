@@ -19,7 +19,11 @@ impl Config {
     /// Everything there is to say, with where it is.
     pub fn advice(&self) -> Vec<Advice> {
         let known = self.known();
-        let mut advice: Vec<_> = self.odd_secrets().into_iter().map(Advice::Warning).collect();
+        let mut advice: Vec<_> = self
+            .odd_secrets()
+            .into_iter()
+            .map(Advice::Warning)
+            .collect();
         for source in &self.sources {
             let place = |text: &String| format!("[sources.{}] {text}", source.name);
             advice.extend(source.kind.advice().iter().map(|said| match said {
@@ -37,7 +41,11 @@ impl Config {
             }
         }
         advice.extend(known.iter().flat_map(searched_secrets));
-        advice.extend(self.handlers.iter().flat_map(|handler| self.of_handler(handler, &known)));
+        advice.extend(
+            self.handlers
+                .iter()
+                .flat_map(|handler| self.of_handler(handler, &known)),
+        );
         advice
     }
 
@@ -52,19 +60,32 @@ impl Config {
             prefix: None,
             fields: fields.clone(),
         });
-        let own = Known { name: OWN.to_owned(), prefix: Some(OWN.to_owned()), fields: PayloadFields::default() };
+        let own = Known {
+            name: OWN.to_owned(),
+            prefix: Some(OWN.to_owned()),
+            fields: PayloadFields::default(),
+        };
         sent.chain(fed).chain([own]).collect()
     }
 
     fn of_handler(&self, handler: &HandlerConfig, known: &[Known]) -> Vec<Advice> {
         let takes = |source: &&Known| {
-            handler.sources.as_ref().is_none_or(|names| names.iter().any(|name| name.as_str() == source.name))
+            handler
+                .sources
+                .as_ref()
+                .is_none_or(|names| names.iter().any(|name| name.as_str() == source.name))
         };
         let from: Vec<_> = known.iter().filter(takes).collect();
         let mut advice = Vec::new();
         for pattern in &handler.types {
-            if !from.iter().any(|source| may_match(pattern, source.prefix.as_deref())) {
-                let prefixes: Vec<_> = from.iter().filter_map(|source| source.prefix.as_deref()).collect();
+            if !from
+                .iter()
+                .any(|source| may_match(pattern, source.prefix.as_deref()))
+            {
+                let prefixes: Vec<_> = from
+                    .iter()
+                    .filter_map(|source| source.prefix.as_deref())
+                    .collect();
                 advice.push(Advice::Warning(format!(
                     "[handlers.{}] types: '{pattern}' matches nothing that its sources send: their types begin with {}. Correct the pattern, or the source's type_prefix",
                     handler.name,
@@ -73,7 +94,9 @@ impl Config {
             }
         }
         if let Some(order) = &handler.policy.order
-            && let Some(source) = from.iter().find(|source| is_secret(&order.by, &source.fields))
+            && let Some(source) = from
+                .iter()
+                .find(|source| is_secret(&order.by, &source.fields))
         {
             advice.push(Advice::Warning(format!(
                 "[handlers.{}] ordered_by: '{}' is one of the secret_fields of [sources.{}], and readers of the database see the key that a delivery keeps order by. Take another member, or leave it out of secret_fields",
@@ -107,11 +130,18 @@ fn may_match(pattern: &TypePattern, prefix: Option<&str>) -> bool {
 
 /// A secret member's whole value is hidden, so whatever is below one counts too.
 fn is_secret(pointer: &Pointer, fields: &PayloadFields) -> bool {
-    pointer.steps().iter().any(|step| fields.secret().contains(&step.to_lowercase()))
+    pointer
+        .steps()
+        .iter()
+        .any(|step| fields.secret().contains(&step.to_lowercase()))
 }
 
 fn searched_secrets(source: &Known) -> impl Iterator<Item = Advice> {
-    let both = source.fields.search().iter().filter(|name| source.fields.secret().contains(name));
+    let both = source
+        .fields
+        .search()
+        .iter()
+        .filter(|name| source.fields.secret().contains(name));
     both.map(|name| {
         Advice::Warning(format!(
             "[sources.{}] search_fields: '{name}' is one of its secret_fields too: readers of the database can find out its value by searching for it. Leave it out of one of the two",
@@ -140,7 +170,11 @@ mod tests {
             ("stripe.e.*", Some("stripe.eu"), false),
         ] {
             let pattern = pattern.parse().expect("a pattern");
-            assert_eq!(may_match(&pattern, prefix), expected, "{pattern} {prefix:?}");
+            assert_eq!(
+                may_match(&pattern, prefix),
+                expected,
+                "{pattern} {prefix:?}"
+            );
         }
     }
 }

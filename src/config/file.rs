@@ -76,7 +76,9 @@ struct Problems(Vec<String>);
 
 impl Problems {
     fn note<T, E: fmt::Display>(&mut self, place: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|problem| self.0.push(format!("{place}: {problem}"))).ok()
+        result
+            .map_err(|problem| self.0.push(format!("{place}: {problem}")))
+            .ok()
     }
 
     fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, place: &str, text: &str) -> Option<T> {
@@ -84,14 +86,19 @@ impl Problems {
         self.note(place, parsed)
     }
 
-    fn all<T: FromStr<Err: fmt::Display>>(&mut self, place: &str, texts: &[String]) -> Option<Vec<T>> {
+    fn all<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        place: &str,
+        texts: &[String],
+    ) -> Option<Vec<T>> {
         // Each is looked at, also after one that is wrong.
         let parsed: Vec<_> = texts.iter().map(|text| self.parsed(place, text)).collect();
         parsed.into_iter().collect()
     }
 
     fn duration(&mut self, place: &str, text: Option<&str>, default: Duration) -> Duration {
-        text.and_then(|text| self.note(place, units::duration(text))).unwrap_or(default)
+        text.and_then(|text| self.note(place, units::duration(text)))
+            .unwrap_or(default)
     }
 
     fn size(&mut self, place: &str, text: Option<&str>, default: usize) -> usize {
@@ -107,9 +114,14 @@ impl Problems {
         settings: [(&str, bool); N],
         own: &[&str],
     ) -> Option<()> {
-        let strangers = settings.into_iter().filter(|(name, given)| *given && !own.contains(name));
+        let strangers = settings
+            .into_iter()
+            .filter(|(name, given)| *given && !own.contains(name));
         let before = self.0.len();
-        self.0.extend(strangers.map(|(name, _)| format!("{place} {name}: the kind '{kind}' has no such setting")));
+        self.0.extend(
+            strangers
+                .map(|(name, _)| format!("{place} {name}: the kind '{kind}' has no such setting")),
+        );
         (self.0.len() == before).then_some(())
     }
 
@@ -123,16 +135,25 @@ impl Problems {
 
 /// Checks everything, and answers with every problem that was found.
 pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
-    let file: File = toml::from_str(text).map_err(|error| vec![toml_error::describe(error, text)])?;
+    let file: File =
+        toml::from_str(text).map_err(|error| vec![toml_error::describe(error, text)])?;
     let mut problems = Problems(Vec::new());
     let (sources, sql_sources) = sources(&file.sources, &mut problems);
     let config = Config {
         config_version: file.config_version,
         sources,
         sql_sources,
-        handlers: file.handlers.iter().filter_map(|(name, h)| handler(name, h, &file.sources, &mut problems)).collect(),
+        handlers: file
+            .handlers
+            .iter()
+            .filter_map(|(name, h)| handler(name, h, &file.sources, &mut problems))
+            .collect(),
         limits: limits(&file.ingress, &mut problems),
-        queue_capacity: problems.positive("[ingress] queue_capacity", file.ingress.queue_capacity, WAITING),
+        queue_capacity: problems.positive(
+            "[ingress] queue_capacity",
+            file.ingress.queue_capacity,
+            WAITING,
+        ),
         quarantine: quarantine(&file.quarantine, &mut problems),
         retention: retention(&file.retention, &mut problems),
         shutdown_timeout: problems.duration(
@@ -143,20 +164,52 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         roles: roles(&file.roles, &mut problems),
         fixed: fixed::digest(text),
     };
-    if problems.0.is_empty() { Ok(config) } else { Err(problems.0) }
+    if problems.0.is_empty() {
+        Ok(config)
+    } else {
+        Err(problems.0)
+    }
 }
 
 fn limits(ingress: &Ingress, problems: &mut Problems) -> Limits {
     let default = Limits::default();
     let place = |key: &str| format!("[ingress] {key}");
     Limits {
-        body_bytes: problems.size(&place("body_bytes"), ingress.body_bytes.as_deref(), default.body_bytes),
-        header_bytes: problems.size(&place("header_bytes"), ingress.header_bytes.as_deref(), default.header_bytes),
-        header_time: problems.duration(&place("header_time"), ingress.header_time.as_deref(), default.header_time),
-        body_time: problems.duration(&place("body_time"), ingress.body_time.as_deref(), default.body_time),
-        body_rate: problems.size(&place("body_rate"), ingress.body_rate.as_deref(), default.body_rate),
-        idle_time: problems.duration(&place("idle_time"), ingress.idle_time.as_deref(), default.idle_time),
-        connections: problems.positive(&place("connections"), ingress.connections, default.connections),
+        body_bytes: problems.size(
+            &place("body_bytes"),
+            ingress.body_bytes.as_deref(),
+            default.body_bytes,
+        ),
+        header_bytes: problems.size(
+            &place("header_bytes"),
+            ingress.header_bytes.as_deref(),
+            default.header_bytes,
+        ),
+        header_time: problems.duration(
+            &place("header_time"),
+            ingress.header_time.as_deref(),
+            default.header_time,
+        ),
+        body_time: problems.duration(
+            &place("body_time"),
+            ingress.body_time.as_deref(),
+            default.body_time,
+        ),
+        body_rate: problems.size(
+            &place("body_rate"),
+            ingress.body_rate.as_deref(),
+            default.body_rate,
+        ),
+        idle_time: problems.duration(
+            &place("idle_time"),
+            ingress.idle_time.as_deref(),
+            default.idle_time,
+        ),
+        connections: problems.positive(
+            &place("connections"),
+            ingress.connections,
+            default.connections,
+        ),
         bodies_in_flight: problems.size(
             &place("bodies_in_flight"),
             ingress.bodies_in_flight.as_deref(),
@@ -171,14 +224,18 @@ fn limits(ingress: &Ingress, problems: &mut Problems) -> Limits {
 }
 
 fn roles(roles: &Roles, problems: &mut Problems) -> RoleNames {
-    let mut parsed =
-        |key: &str, name: Option<&str>| name.and_then(|name| problems.parsed(&format!("[roles] {key}"), name));
+    let mut parsed = |key: &str, name: Option<&str>| {
+        name.and_then(|name| problems.parsed(&format!("[roles] {key}"), name))
+    };
     let names = RoleNames {
         reader: parsed("reader", roles.reader.as_deref()),
         operator: parsed("operator", roles.operator.as_deref()),
     };
     if names.reader.is_some() && names.reader == names.operator {
-        problems.0.push("[roles]: reader and operator are one role; readers would see and do everything".to_owned());
+        problems.0.push(
+            "[roles]: reader and operator are one role; readers would see and do everything"
+                .to_owned(),
+        );
     }
     names
 }

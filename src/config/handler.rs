@@ -67,6 +67,9 @@ impl HttpConfig {
     /// # Errors
     /// [`SecretError`] for the first that cannot be had.
     pub fn read_headers(&self) -> Result<Vec<(String, String)>, SecretError> {
-        self.headers.iter().map(|(name, value)| Ok((name.clone(), value.read()?))).collect()
+        self.headers
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), value.read()?)))
+            .collect()
     }
 }

@@ -74,7 +74,11 @@ impl SourceConfig {
     /// # Errors
     /// [`SecretError`] for the first that cannot be had.
     pub fn read_secrets(&self) -> Result<Vec<Secret>, SecretError> {
-        if self.standard_secrets { self.secrets.read_standard_webhooks() } else { self.secrets.read() }
+        if self.standard_secrets {
+            self.secrets.read_standard_webhooks()
+        } else {
+            self.secrets.read()
+        }
     }
 }
 
@@ -97,8 +101,10 @@ pub struct ConfigError {
 
 impl ConfigError {
     fn lines(&self) -> String {
-        let mut text =
-            format!("{} cannot be used, so nothing was started or changed; mend it as said here:", self.file);
+        let mut text = format!(
+            "{} cannot be used, so nothing was started or changed; mend it as said here:",
+            self.file
+        );
         for problem in &self.problems {
             text.push_str("\n  ");
             text.push_str(problem);
@@ -114,7 +120,8 @@ impl Config {
     /// [`ConfigError`] with every problem in it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
-        let read = std::fs::read_to_string(path).map_err(|error| vec![format!("it cannot be read: {error}")]);
+        let read = std::fs::read_to_string(path)
+            .map_err(|error| vec![format!("it cannot be read: {error}")]);
         let parsed = read.and_then(|text| file::parse(&text));
         parsed.map_err(|problems| ConfigError { file, problems })
     }
@@ -124,7 +131,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every problem in it.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        file::parse(text).map_err(|problems| ConfigError { file: "the configuration".to_owned(), problems })
+        file::parse(text).map_err(|problems| ConfigError {
+            file: "the configuration".to_owned(),
+            problems,
+        })
     }
 
     /// Without a file: the source `airalo` with its secret from `AIRALO_CLIENT_SECRET`, and no handler.

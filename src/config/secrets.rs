@@ -15,7 +15,9 @@ enum Place {
 
 /// A text that is no reference. It may be the secret itself, so it is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a secret is written env:NAME or file:/path, never as itself (and what is written here is not repeated)")]
+#[error(
+    "a secret is written env:NAME or file:/path, never as itself (and what is written here is not repeated)"
+)]
 pub struct NotAReference;
 
 /// A secret that could not be had. It never tells what was read.
@@ -32,10 +34,14 @@ pub enum SecretError {
     )]
     File(String, std::io::Error),
     /// Too short to be one.
-    #[error("{0}, so nothing was started or changed. Take a longer one: an empty or short secret lets anybody sign")]
+    #[error(
+        "{0}, so nothing was started or changed. Take a longer one: an empty or short secret lets anybody sign"
+    )]
     Weak(#[from] WeakSecret),
     /// Not a secret of the Standard Webhooks form.
-    #[error("{0}, so nothing was started or changed. Make one with: echo \"whsec_$(openssl rand -base64 32)\"")]
+    #[error(
+        "{0}, so nothing was started or changed. Make one with: echo \"whsec_$(openssl rand -base64 32)\""
+    )]
     Form(#[from] standard_webhooks::InvalidSecret),
 }
 
@@ -73,9 +79,8 @@ impl SecretRef {
     pub fn read(&self) -> Result<String, SecretError> {
         let text = match &self.0 {
             Place::Environment(name) => env::var(name).unwrap_or_default(),
-            Place::File(path) => {
-                fs::read_to_string(path).map_err(|error| SecretError::File(self.to_string(), error))?
-            }
+            Place::File(path) => fs::read_to_string(path)
+                .map_err(|error| SecretError::File(self.to_string(), error))?,
         };
         let secret = text.trim_end_matches(['\r', '\n']);
         match secret.is_empty() && self.is_environment() {
@@ -130,7 +135,8 @@ impl SecretRefs {
         if texts.is_empty() {
             return Err("it needs at least one secret: env:NAME or file:/path".to_owned());
         }
-        let references: Result<Vec<_>, NotAReference> = texts.iter().map(|text| text.parse()).collect();
+        let references: Result<Vec<_>, NotAReference> =
+            texts.iter().map(|text| text.parse()).collect();
         references.map(Self).map_err(|error| error.to_string())
     }
 
@@ -144,7 +150,10 @@ impl SecretRefs {
     /// # Errors
     /// [`SecretError`] for the first that cannot be had.
     pub fn read(&self) -> Result<Vec<Secret>, SecretError> {
-        self.0.iter().map(|r| Ok(Secret::new(r.to_string(), r.read()?.into_bytes())?)).collect()
+        self.0
+            .iter()
+            .map(|r| Ok(Secret::new(r.to_string(), r.read()?.into_bytes())?))
+            .collect()
     }
 
     /// Reads them as secrets of the Standard Webhooks form, `whsec_…`.
@@ -152,7 +161,10 @@ impl SecretRefs {
     /// # Errors
     /// [`SecretError`] for the first that cannot be had.
     pub fn read_standard_webhooks(&self) -> Result<Vec<Secret>, SecretError> {
-        self.0.iter().map(|r| Ok(standard_webhooks::parse_secret(&r.to_string(), &r.read()?)?)).collect()
+        self.0
+            .iter()
+            .map(|r| Ok(standard_webhooks::parse_secret(&r.to_string(), &r.read()?)?))
+            .collect()
     }
 }
 
@@ -195,7 +207,14 @@ mod tests {
 
     #[test]
     fn a_literal_is_refused_and_not_repeated() {
-        for literal in ["canary-secret-0123456789", "whsec_canary", "env:", "file:", "vault:canary", ""] {
+        for literal in [
+            "canary-secret-0123456789",
+            "whsec_canary",
+            "env:",
+            "file:",
+            "vault:canary",
+            "",
+        ] {
             let problem = refs(&[literal]).expect_err(literal);
             assert!(!problem.contains("canary"), "{problem}");
         }
@@ -208,18 +227,41 @@ mod tests {
         let reference = format!("file:{}", file.path().display());
         let write = |text: &str| fs::write(file.path(), text).expect("written");
         write("0123456789abcdef\n");
-        let read = refs(&[&reference]).expect("a reference").read().expect("a secret");
+        let read = refs(&[&reference])
+            .expect("a reference")
+            .read()
+            .expect("a secret");
         assert_eq!(read[0].label(), reference);
         assert_eq!(read.len(), 1);
         for short in ["", "\n", "canary-\r\n"] {
             write(short);
-            let error = refs(&[&reference]).expect("a reference").read().expect_err("too short").to_string();
-            assert!(error.contains(&reference) && !error.contains("canary"), "{error}");
+            let error = refs(&[&reference])
+                .expect("a reference")
+                .read()
+                .expect_err("too short")
+                .to_string();
+            assert!(
+                error.contains(&reference) && !error.contains("canary"),
+                "{error}"
+            );
         }
-        let missing = refs(&["file:/nowhere/at/all", "env:HOOKFAST_TEST_NOT_SET"]).expect("references");
-        assert!(missing.read().expect_err("no such file").to_string().contains("file:/nowhere/at/all"));
-        let unset = refs(&["env:HOOKFAST_TEST_NOT_SET"]).expect("a reference").read().expect_err("not set");
-        assert!(unset.to_string().contains("env:HOOKFAST_TEST_NOT_SET"), "{unset}");
+        let missing =
+            refs(&["file:/nowhere/at/all", "env:HOOKFAST_TEST_NOT_SET"]).expect("references");
+        assert!(
+            missing
+                .read()
+                .expect_err("no such file")
+                .to_string()
+                .contains("file:/nowhere/at/all")
+        );
+        let unset = refs(&["env:HOOKFAST_TEST_NOT_SET"])
+            .expect("a reference")
+            .read()
+            .expect_err("not set");
+        assert!(
+            unset.to_string().contains("env:HOOKFAST_TEST_NOT_SET"),
+            "{unset}"
+        );
     }
 
     #[test]
@@ -240,7 +282,17 @@ mod tests {
 
     #[test]
     fn a_header_is_text_or_a_reference_and_is_not_printed() {
-        assert_eq!(Value::parse("Bearer canary".into()).read().expect("text"), "Bearer canary");
-        assert_eq!(format!("{:?} {:?}", Value::parse("canary".into()), Value::parse("env:X".into())), "… env:X");
+        assert_eq!(
+            Value::parse("Bearer canary".into()).read().expect("text"),
+            "Bearer canary"
+        );
+        assert_eq!(
+            format!(
+                "{:?} {:?}",
+                Value::parse("canary".into()),
+                Value::parse("env:X".into())
+            ),
+            "… env:X"
+        );
     }
 }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 /// `500ms`, `5s`, `2m`, `1h`, `1d`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let problem = || format!("'{text}' is not a duration: write a whole number and ms, s, m, h or d, as in \"30s\"");
+    let problem = || {
+        format!(
+            "'{text}' is not a duration: write a whole number and ms, s, m, h or d, as in \"30s\""
+        )
+    };
     let (number, unit) = split(text).ok_or_else(problem)?;
     let millis = match unit {
         "ms" => 1,
@@ -14,12 +18,19 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(problem()),
     };
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(problem)
+    number
+        .checked_mul(millis)
+        .map(Duration::from_millis)
+        .ok_or_else(problem)
 }
 
 /// `1MiB`, `16KiB`, `100B`.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let problem = || format!("'{text}' is not a size: write a whole number and B, KiB, MiB or GiB, as in \"1MiB\"");
+    let problem = || {
+        format!(
+            "'{text}' is not a size: write a whole number and B, KiB, MiB or GiB, as in \"1MiB\""
+        )
+    };
     let (number, unit) = split(text).ok_or_else(problem)?;
     let bytes = match unit {
         "B" => 1,
@@ -49,8 +60,20 @@ mod tests {
         assert_eq!(duration("1d"), Ok(Duration::from_secs(86_400)));
         assert_eq!(size("1MiB"), Ok(1_048_576));
         assert_eq!(size("10 KiB"), Ok(10_240));
-        for wrong in ["", "5", "s", "-5s", "1.5h", "5 weeks", "99999999999999999999s", "18446744073709551615d"] {
-            assert!(duration(wrong).is_err_and(|problem| problem.contains(wrong)), "{wrong}");
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "1.5h",
+            "5 weeks",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
+            assert!(
+                duration(wrong).is_err_and(|problem| problem.contains(wrong)),
+                "{wrong}"
+            );
             assert!(size(wrong).is_err(), "{wrong}");
         }
     }

@@ -53,8 +53,13 @@ impl Config {
     /// Every value that may be replaced while a process runs, in the order of the tables.
     pub(crate) fn used_secrets(&self) -> Vec<UsedSecret<'_>> {
         let mut used = Vec::new();
-        let mut add =
-            |table: String, setting: &str, value| used.push(UsedSecret { table, setting: setting.to_owned(), value });
+        let mut add = |table: String, setting: &str, value| {
+            used.push(UsedSecret {
+                table,
+                setting: setting.to_owned(),
+                value,
+            })
+        };
         for source in &self.sources {
             let table = || format!("[sources.{}]", source.name);
             for reference in source.secrets.references() {
@@ -63,11 +68,17 @@ impl Config {
             if let Some(api) = &source.api {
                 let table = || format!("[sources.{}.api]", source.name);
                 add(table(), "client_id", (&api.client_id).into());
-                add(table(), "client_secret", Found::Reference(&api.client_secret));
+                add(
+                    table(),
+                    "client_secret",
+                    Found::Reference(&api.client_secret),
+                );
             }
         }
         for handler in &self.handlers {
-            let HandlerKind::Http(http) = &handler.kind else { continue };
+            let HandlerKind::Http(http) = &handler.kind else {
+                continue;
+            };
             let table = || format!("[handlers.{}]", handler.name);
             for reference in http.secrets.references() {
                 add(table(), "secrets", Found::Reference(reference));

@@ -41,7 +41,10 @@ mod tests {
     #[test]
     fn a_handler_has_at_least_one_connection_and_at_most_a_hundred() {
         for good in [1, 4, 100] {
-            assert_eq!(Connections::new(good).map(Connections::count), Ok(u32::try_from(good).expect("small")));
+            assert_eq!(
+                Connections::new(good).map(Connections::count),
+                Ok(u32::try_from(good).expect("small"))
+            );
         }
         for bad in [0, 101, 256 + 4, usize::MAX] {
             assert!(Connections::new(bad).is_err(), "{bad}");

@@ -9,15 +9,24 @@ pub struct PayloadFields {
 
 impl PayloadFields {
     /// These names; upper case means nothing.
-    pub fn new<S: AsRef<str>>(secret: impl IntoIterator<Item = S>, search: impl IntoIterator<Item = S>) -> Self {
-        Self { secret: named(secret), search: named(search) }
+    pub fn new<S: AsRef<str>>(
+        secret: impl IntoIterator<Item = S>,
+        search: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self {
+            secret: named(secret),
+            search: named(search),
+        }
     }
 
     /// Both these and those of another.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let both = |ours: &[String], theirs: &[String]| named(ours.iter().chain(theirs));
-        Self { secret: both(&self.secret, &other.secret), search: both(&self.search, &other.search) }
+        Self {
+            secret: both(&self.secret, &other.secret),
+            search: both(&self.search, &other.search),
+        }
     }
 
     /// Whose values readers of the database do not see.
@@ -32,7 +41,10 @@ impl PayloadFields {
 }
 
 fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
-    let mut names: Vec<_> = names.into_iter().map(|name| name.as_ref().to_lowercase()).collect();
+    let mut names: Vec<_> = names
+        .into_iter()
+        .map(|name| name.as_ref().to_lowercase())
+        .collect();
     names.sort();
     names.dedup();
     names

@@ -12,7 +12,9 @@ pub struct PayloadFilter(String);
 
 /// A text that can be no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a payload filter is a jsonpath predicate of 1 to 2000 bytes without NUL, as '$.data.quantity > 1'")]
+#[error(
+    "a payload filter is a jsonpath predicate of 1 to 2000 bytes without NUL, as '$.data.quantity > 1'"
+)]
 pub struct InvalidFilter;
 
 impl PayloadFilter {
@@ -27,7 +29,11 @@ impl FromStr for PayloadFilter {
 
     fn from_str(given: &str) -> Result<Self, InvalidFilter> {
         let usable = !given.trim().is_empty() && given.len() <= LONGEST && !given.contains('\0');
-        if usable { Ok(Self(given.to_owned())) } else { Err(InvalidFilter) }
+        if usable {
+            Ok(Self(given.to_owned()))
+        } else {
+            Err(InvalidFilter)
+        }
     }
 }
 
@@ -43,7 +49,11 @@ mod tests {
 
     #[test]
     fn a_filter_says_something_and_is_not_endless() {
-        assert!("$.a == 1".parse::<PayloadFilter>().is_ok_and(|filter| filter.as_str() == "$.a == 1"));
+        assert!(
+            "$.a == 1"
+                .parse::<PayloadFilter>()
+                .is_ok_and(|filter| filter.as_str() == "$.a == 1")
+        );
         for bad in ["", "  ", "$.a == \"\0\"", &"x".repeat(2001)] {
             assert!(bad.parse::<PayloadFilter>().is_err(), "{bad:?}");
         }

@@ -18,9 +18,15 @@ impl IdempotencyKey {
     /// Takes the text as it is where it is storable, short enough and not of the form the store keeps for
     /// conflicts; otherwise its hash, `sha256:…`, which is still the same for the same text.
     pub fn new(text: &str) -> Self {
-        let usable =
-            !text.is_empty() && text.len() <= LONGEST_KEY && !text.contains('\0') && !text.contains(CONFLICT_MARK);
-        if usable { Self(text.to_owned()) } else { Self(format!("sha256:{}", hex::encode(Sha256::digest(text)))) }
+        let usable = !text.is_empty()
+            && text.len() <= LONGEST_KEY
+            && !text.contains('\0')
+            && !text.contains(CONFLICT_MARK);
+        if usable {
+            Self(text.to_owned())
+        } else {
+            Self(format!("sha256:{}", hex::encode(Sha256::digest(text))))
+        }
     }
 
     /// The key of a body that says nothing of its identity: `body:{sha256}`.
@@ -74,10 +80,17 @@ mod tests {
 
     #[test]
     fn a_key_is_text_where_it_can_be_and_a_hash_where_it_cannot() {
-        assert_eq!(IdempotencyKey::new("order:a:completed").as_str(), "order:a:completed");
+        assert_eq!(
+            IdempotencyKey::new("order:a:completed").as_str(),
+            "order:a:completed"
+        );
         for hashed in ["", "a\0b", "a#conflict:b", &"k".repeat(201)] {
             let key = IdempotencyKey::new(hashed);
-            assert_eq!((key.as_str().len(), &key.as_str()[..7]), (71, "sha256:"), "{hashed:?}");
+            assert_eq!(
+                (key.as_str().len(), &key.as_str()[..7]),
+                (71, "sha256:"),
+                "{hashed:?}"
+            );
         }
         assert_eq!(IdempotencyKey::new(&"k".repeat(200)).as_str().len(), 200);
     }

@@ -69,13 +69,15 @@ name!(
 fn is_name(s: &str) -> bool {
     s.len() <= 63
         && s.starts_with(|c: char| c.is_ascii_lowercase())
-        && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+        && s.bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
 fn is_role(s: &str) -> bool {
     s.len() <= 63
         && s.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && s.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         && !(s.starts_with("pg_") || s == "public" || s == "none")
 }
 
@@ -85,7 +87,9 @@ fn is_type(s: &str) -> bool {
 }
 
 pub(super) fn is_segment(s: &str) -> bool {
-    !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    !s.is_empty()
+        && s.bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 #[cfg(test)]
@@ -103,13 +107,27 @@ mod tests {
         for good in ["hookfast_reader", "Shop-Readers", "_x"] {
             assert!(good.parse::<RoleName>().is_ok(), "{good}");
         }
-        for bad in ["", "pg_read_all_data", "public", "none", "a\"b", "a;b", "a b", "1a", &"a".repeat(64)] {
+        for bad in [
+            "",
+            "pg_read_all_data",
+            "public",
+            "none",
+            "a\"b",
+            "a;b",
+            "a b",
+            "1a",
+            &"a".repeat(64),
+        ] {
             assert!(bad.parse::<RoleName>().is_err(), "{bad}");
         }
         assert!("airalo.low_data.3days".parse::<EventType>().is_ok());
         for bad in ["", ".", "a.", "a..b", "a.B", "a.*", &"a".repeat(201)] {
             assert!(bad.parse::<EventType>().is_err(), "{bad}");
         }
-        assert!(format!("{}.conflict", "a".repeat(200)).parse::<EventType>().is_ok());
+        assert!(
+            format!("{}.conflict", "a".repeat(200))
+                .parse::<EventType>()
+                .is_ok()
+        );
     }
 }

@@ -34,34 +34,55 @@ pub enum Outcome {
 impl Outcome {
     /// Again later, by the policy.
     pub fn retry(error: impl Into<String>) -> Self {
-        Self::Retry { error: error.into(), after: None, unavailable: false }
+        Self::Retry {
+            error: error.into(),
+            after: None,
+            unavailable: false,
+        }
     }
 
     /// Again later, and not before this much time has passed.
     pub fn retry_after(error: impl Into<String>, after: Duration) -> Self {
-        Self::Retry { error: error.into(), after: Some(after), unavailable: false }
+        Self::Retry {
+            error: error.into(),
+            after: Some(after),
+            unavailable: false,
+        }
     }
 
     /// Again later, since the handler itself was not there: counts for its circuit breaker.
     pub fn unavailable(error: impl Into<String>) -> Self {
-        Self::Retry { error: error.into(), after: None, unavailable: true }
+        Self::Retry {
+            error: error.into(),
+            after: None,
+            unavailable: true,
+        }
     }
 
     /// The attempt took longer than its handler's setting `timeout` allows; `what` did not happen in time. One text for
     /// every kind of handler, so that one cause is one kind of failure.
     pub(crate) fn timed_out(limit: Duration, what: &str) -> Self {
-        Self::unavailable(format!("timed out after {}: {what} in this time (setting timeout)", seconds(limit)))
+        Self::unavailable(format!(
+            "timed out after {}: {what} in this time (setting timeout)",
+            seconds(limit)
+        ))
     }
 
     /// Refused for good.
     pub fn dead(error: impl Into<String>) -> Self {
-        Self::Dead { error: error.into() }
+        Self::Dead {
+            error: error.into(),
+        }
     }
 }
 
 /// `30 s`, or `300 ms` where it is not whole seconds.
 pub(crate) fn seconds(time: Duration) -> String {
-    if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
+    if time.subsec_millis() == 0 {
+        format!("{} s", time.as_secs())
+    } else {
+        format!("{} ms", time.as_millis())
+    }
 }
 
 /// An outcome with what the attempt's row says about it.
@@ -76,6 +97,9 @@ pub struct Report {
 
 impl From<Outcome> for Report {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, status: None }
+        Self {
+            outcome,
+            status: None,
+        }
     }
 }

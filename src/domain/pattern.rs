@@ -11,7 +11,9 @@ pub struct TypePattern(String);
 
 /// A pattern that is none of the three forms.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a type pattern: write '*', an exact type such as 'airalo.order.completed', or 'airalo.order.*'")]
+#[error(
+    "'{0}' is not a type pattern: write '*', an exact type such as 'airalo.order.completed', or 'airalo.order.*'"
+)]
 pub struct InvalidPattern(String);
 
 impl TypePattern {
@@ -27,7 +29,11 @@ impl FromStr for TypePattern {
     fn from_str(given: &str) -> Result<Self, InvalidPattern> {
         let segments = given.strip_suffix(".*").unwrap_or(given);
         let valid = given == "*" || (given.len() <= 200 && segments.split('.').all(is_segment));
-        if valid { Ok(Self(given.to_owned())) } else { Err(InvalidPattern(given.chars().take(80).collect())) }
+        if valid {
+            Ok(Self(given.to_owned()))
+        } else {
+            Err(InvalidPattern(given.chars().take(80).collect()))
+        }
     }
 }
 

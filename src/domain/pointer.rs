@@ -9,7 +9,9 @@ pub struct Pointer(Vec<String>);
 
 /// A text that is not a JSON pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a JSON pointer: it begins with '/', as in /data/id, and '~' is followed by 0 or 1")]
+#[error(
+    "'{0}' is not a JSON pointer: it begins with '/', as in /data/id, and '~' is followed by 0 or 1"
+)]
 pub struct InvalidPointer(String);
 
 impl Pointer {
@@ -29,18 +31,29 @@ impl FromStr for Pointer {
 
     fn from_str(text: &str) -> Result<Self, InvalidPointer> {
         let invalid = || InvalidPointer(text.chars().take(80).collect());
-        let steps = text.strip_prefix('/').filter(|path| !path.contains('\0')).ok_or_else(invalid)?.split('/');
+        let steps = text
+            .strip_prefix('/')
+            .filter(|path| !path.contains('\0'))
+            .ok_or_else(invalid)?
+            .split('/');
         let step = |step: &str| {
-            let escaped = step.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+            let escaped = step
+                .split('~')
+                .skip(1)
+                .all(|after| after.starts_with(['0', '1']));
             escaped.then(|| step.replace("~1", "/").replace("~0", "~"))
         };
-        Ok(Self(steps.map(step).collect::<Option<_>>().ok_or_else(invalid)?))
+        Ok(Self(
+            steps.map(step).collect::<Option<_>>().ok_or_else(invalid)?,
+        ))
     }
 }
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
+        self.0
+            .iter()
+            .try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
     }
 }
 
@@ -50,12 +63,18 @@ mod tests {
 
     #[test]
     fn a_pointer_below_the_root_and_nothing_else() {
-        for (text, steps) in [("/iccid", vec!["iccid"]), ("/a~1b/c~0d", vec!["a/b", "c~d"]), ("/", vec![""])] {
+        for (text, steps) in [
+            ("/iccid", vec!["iccid"]),
+            ("/a~1b/c~0d", vec!["a/b", "c~d"]),
+            ("/", vec![""]),
+        ] {
             let pointer: Pointer = text.parse().expect("a pointer");
             assert_eq!(pointer.steps(), steps);
             assert_eq!(pointer.to_string(), text);
         }
-        for bad in ["", "a", "a/b", "iccid", "$.iccid", "#/a", "/~", "/a~", "/a~2", "/a\0"] {
+        for bad in [
+            "", "a", "a/b", "iccid", "$.iccid", "#/a", "/~", "/a~", "/a~2", "/a\0",
+        ] {
             assert!(bad.parse::<Pointer>().is_err(), "{bad}");
         }
     }

@@ -16,7 +16,11 @@ impl Rate {
     /// Where that is not from 0.001 (one in some 17 minutes) to 1,000,000.
     pub fn per_second(deliveries: f64) -> Result<Self, InvalidRate> {
         // NaN is in no range.
-        if (0.001..=1_000_000.0).contains(&deliveries) { Ok(Self(deliveries)) } else { Err(InvalidRate(deliveries)) }
+        if (0.001..=1_000_000.0).contains(&deliveries) {
+            Ok(Self(deliveries))
+        } else {
+            Err(InvalidRate(deliveries))
+        }
     }
 
     /// How many deliveries a second.
@@ -32,7 +36,10 @@ mod tests {
     #[test]
     fn fractions_are_rates_and_nothing_is_none() {
         for good in [0.001, 0.5, 1.0, 1_000_000.0] {
-            assert_eq!(Rate::per_second(good).map(Rate::deliveries_per_second), Ok(good));
+            assert_eq!(
+                Rate::per_second(good).map(Rate::deliveries_per_second),
+                Ok(good)
+            );
         }
         for bad in [0.0, -1.0, 0.0001, 1e7, f64::NAN, f64::INFINITY] {
             assert!(Rate::per_second(bad).is_err(), "{bad}");

@@ -21,6 +21,12 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { events: Some(90 * DAY), dead_letters: None, conflicts: None, rollups: Some(90 * DAY), keys: Some(DAY) }
+        Self {
+            events: Some(90 * DAY),
+            dead_letters: None,
+            conflicts: None,
+            rollups: Some(90 * DAY),
+            keys: Some(DAY),
+        }
     }
 }

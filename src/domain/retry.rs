@@ -28,7 +28,9 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 impl Default for RetryPolicy {
     /// 5 s, 30 s, 2 m, 10 m, 30 m, 1 h, 2 h, 4 h, 6 h, 12 h, 18 h: twelve tries over almost two days.
     fn default() -> Self {
-        let seconds = [5, 30, 120, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 64_800];
+        let seconds = [
+            5, 30, 120, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 64_800,
+        ];
         Self::Delays(seconds.map(Duration::from_secs).to_vec())
     }
 }
@@ -43,7 +45,11 @@ impl RetryPolicy {
             Self::Delays(delays) => delays.iter().max().copied().unwrap_or_default(),
             Self::Exponential { max, base, .. } => *base.max(max),
         };
-        if (1..=1000).contains(&self.max_attempts()) && longest <= LONGEST { Ok(self) } else { Err(InvalidRetry) }
+        if (1..=1000).contains(&self.max_attempts()) && longest <= LONGEST {
+            Ok(self)
+        } else {
+            Err(InvalidRetry)
+        }
     }
 
     /// How many tries a delivery has in all.
@@ -59,12 +65,19 @@ impl RetryPolicy {
         let n = failures.saturating_sub(1);
         match self {
             Self::Delays(delays) => {
-                let Some(last) = delays.last() else { return Duration::ZERO };
+                let Some(last) = delays.last() else {
+                    return Duration::ZERO;
+                };
                 delays.get(n).unwrap_or(last).mul_f64(1.0 + 0.2 * random)
             }
             Self::Exponential { base, max, .. } => {
-                let factor = 1u32.checked_shl(u32::try_from(n).unwrap_or(u32::MAX)).unwrap_or(u32::MAX);
-                base.checked_mul(factor).unwrap_or(*max).min(*max).mul_f64(random)
+                let factor = 1u32
+                    .checked_shl(u32::try_from(n).unwrap_or(u32::MAX))
+                    .unwrap_or(u32::MAX);
+                base.checked_mul(factor)
+                    .unwrap_or(*max)
+                    .min(*max)
+                    .mul_f64(random)
             }
         }
     }
@@ -81,14 +94,25 @@ mod tests {
         assert_eq!(policy.max_attempts(), 12);
         assert_eq!(policy.delay(1, 0.0), Duration::from_secs(5));
         assert_eq!(policy.delay(11, 0.0), Duration::from_secs(18 * 3600));
-        assert_eq!(policy.delay(40, 0.0), Duration::from_secs(18 * 3600), "a budget raised by an operator goes on");
+        assert_eq!(
+            policy.delay(40, 0.0),
+            Duration::from_secs(18 * 3600),
+            "a budget raised by an operator goes on"
+        );
     }
 
     #[test]
     fn a_policy_without_a_try_is_refused() {
-        let none = RetryPolicy::Exponential { base: Duration::ZERO, max: Duration::ZERO, max_attempts: 0 };
+        let none = RetryPolicy::Exponential {
+            base: Duration::ZERO,
+            max: Duration::ZERO,
+            max_attempts: 0,
+        };
         assert_eq!(none.check(), Err(InvalidRetry));
-        assert!(RetryPolicy::Delays(vec![]).check().is_ok(), "one try and no second");
+        assert!(
+            RetryPolicy::Delays(vec![]).check().is_ok(),
+            "one try and no second"
+        );
     }
 
     proptest! {

@@ -27,7 +27,9 @@ impl SearchTerms {
         let mut found = Self::default();
         let mut at = 0;
         while let Some(start) = find(body, at, b'"') {
-            let Some(end) = string_end(body, start) else { break };
+            let Some(end) = string_end(body, start) else {
+                break;
+            };
             at = end;
             let colon = skip_space(body, end);
             if body.get(colon) != Some(&b':') || !is_field(&body[start..end], fields) {
@@ -71,7 +73,10 @@ impl SearchTerms {
 }
 
 fn find(body: &[u8], from: usize, byte: u8) -> Option<usize> {
-    body.get(from..)?.iter().position(|b| *b == byte).map(|found| from + found)
+    body.get(from..)?
+        .iter()
+        .position(|b| *b == byte)
+        .map(|found| from + found)
 }
 
 /// Behind the closing quote of the string that begins at `start`.
@@ -93,14 +98,19 @@ fn number_end(body: &[u8], start: usize) -> usize {
 
 fn skip_space(body: &[u8], from: usize) -> usize {
     let rest = body.get(from..).unwrap_or_default();
-    from + rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n')).count()
+    from + rest
+        .iter()
+        .take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
+        .count()
 }
 
 /// Without a copy, where the name is written plainly.
 fn is_field(quoted: &[u8], fields: &[String]) -> bool {
     let name = &quoted[1..quoted.len() - 1];
     if name.is_ascii() && !name.contains(&b'\\') {
-        return fields.iter().any(|field| field.as_bytes().eq_ignore_ascii_case(name));
+        return fields
+            .iter()
+            .any(|field| field.as_bytes().eq_ignore_ascii_case(name));
     }
     let name = text(quoted).to_lowercase();
     fields.contains(&name)
@@ -108,8 +118,11 @@ fn is_field(quoted: &[u8], fields: &[String]) -> bool {
 
 /// A JSON string's content. Where Postgres could not hold it, or it is not valid, as it is written.
 fn text(quoted: &[u8]) -> String {
-    let unescaped = serde_json::from_slice::<String>(quoted).ok().filter(|text| !text.contains('\0'));
-    unescaped.unwrap_or_else(|| String::from_utf8_lossy(&quoted[1..quoted.len() - 1]).replace('\0', ""))
+    let unescaped = serde_json::from_slice::<String>(quoted)
+        .ok()
+        .filter(|text| !text.contains('\0'));
+    unescaped
+        .unwrap_or_else(|| String::from_utf8_lossy(&quoted[1..quoted.len() - 1]).replace('\0', ""))
 }
 
 #[cfg(test)]
@@ -119,7 +132,10 @@ mod tests {
 
     fn of(body: &str) -> Vec<String> {
         let fields = ["id".to_owned(), "order no".to_owned(), "größe".to_owned()];
-        let mut terms: Vec<_> = SearchTerms::of(body.as_bytes(), &fields).terms.into_iter().collect();
+        let mut terms: Vec<_> = SearchTerms::of(body.as_bytes(), &fields)
+            .terms
+            .into_iter()
+            .collect();
         terms.sort();
         terms
     }
@@ -127,30 +143,60 @@ mod tests {
     #[test]
     fn the_values_of_named_members_are_found_at_any_depth_as_they_are_written() {
         for (body, expected) in [
-            (r#"{"id":"a","x":[{"ID" : 2.50},{"y":{"Order No":-1e3}}]}"#, &["-1e3", "2.50", "a"][..]),
-            (r#"{"\u0069d":"\u0061\/\"b","GRÖSSE":1,"Größe":"ü"}"#, &["a/\"b", "ü"]),
-            (r#"{"id":"","id":null,"id":true,"id":{"id":["3"]},"id":[4]}"#, &[]),
-            (r#"{"note":"say \"id\": 5","ids":6,"i":"id","x":["id",7]}"#, &[]),
-            (r#"{"id":"c\u0000","id":"\ud800"}"#, &["\\ud800", "c\\u0000"]),
+            (
+                r#"{"id":"a","x":[{"ID" : 2.50},{"y":{"Order No":-1e3}}]}"#,
+                &["-1e3", "2.50", "a"][..],
+            ),
+            (
+                r#"{"\u0069d":"\u0061\/\"b","GRÖSSE":1,"Größe":"ü"}"#,
+                &["a/\"b", "ü"],
+            ),
+            (
+                r#"{"id":"","id":null,"id":true,"id":{"id":["3"]},"id":[4]}"#,
+                &[],
+            ),
+            (
+                r#"{"note":"say \"id\": 5","ids":6,"i":"id","x":["id",7]}"#,
+                &[],
+            ),
+            (
+                r#"{"id":"c\u0000","id":"\ud800"}"#,
+                &["\\ud800", "c\\u0000"],
+            ),
             (r#"{"id":1e999999,"id":"x"#, &["1e999999"]),
             (r#""id" "id":8"#, &["8"]),
         ] {
             assert_eq!(of(body), expected, "{body}");
         }
-        assert_eq!(of(&format!(r#"{{"id":"{}"}}"#, "é".repeat(300))), ["é".repeat(200)]);
+        assert_eq!(
+            of(&format!(r#"{{"id":"{}"}}"#, "é".repeat(300))),
+            ["é".repeat(200)]
+        );
     }
 
     #[test]
     fn bytes_that_are_no_text_hide_nothing_else() {
         let body = b"\xff{\"x\":\"\0\xfe\",\"id\":\"a\xffb\0\",\"id\":9}";
         let found = SearchTerms::of(body, &["id".to_owned()]);
-        assert_eq!(found.terms, HashSet::from(["a\u{fffd}b".to_owned(), "9".to_owned()]));
+        assert_eq!(
+            found.terms,
+            HashSet::from(["a\u{fffd}b".to_owned(), "9".to_owned()])
+        );
     }
 
     #[test]
     fn no_more_than_a_hundred_values_are_taken_and_it_says_so() {
-        let body = |n: usize| (0..n).map(|i| format!(r#"{{"id":{i},"id":"0"}},"#)).collect::<String>();
-        for (values, terms, cut) in [(99, 99, false), (100, 100, false), (101, 100, true), (20_000, 100, true)] {
+        let body = |n: usize| {
+            (0..n)
+                .map(|i| format!(r#"{{"id":{i},"id":"0"}},"#))
+                .collect::<String>()
+        };
+        for (values, terms, cut) in [
+            (99, 99, false),
+            (100, 100, false),
+            (101, 100, true),
+            (20_000, 100, true),
+        ] {
             let found = SearchTerms::of(body(values).as_bytes(), &["id".to_owned()]);
             assert_eq!((found.terms.len(), found.cut), (terms, cut), "{values}");
         }
@@ -162,13 +208,20 @@ mod tests {
             serde_json::Value::Object(members) => {
                 for (name, value) in members {
                     if name.to_lowercase() == "a" {
-                        found.extend(value.as_str().filter(|s| !s.is_empty()).map(ToOwned::to_owned));
+                        found.extend(
+                            value
+                                .as_str()
+                                .filter(|s| !s.is_empty())
+                                .map(ToOwned::to_owned),
+                        );
                         found.extend(value.as_i64().map(|n| n.to_string()));
                     }
                     in_tree(value, found);
                 }
             }
-            serde_json::Value::Array(elements) => elements.iter().for_each(|element| in_tree(element, found)),
+            serde_json::Value::Array(elements) => {
+                elements.iter().for_each(|element| in_tree(element, found))
+            }
             _ => {}
         }
     }

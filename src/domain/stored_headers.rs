@@ -12,7 +12,9 @@ pub(crate) fn header_values(stored: &Value) -> Vec<Vec<u8>> {
     };
     let bytes = |text: &str| match text.strip_prefix("base64:") {
         // A text that only begins so was one.
-        Some(encoded) => BASE64_STANDARD.decode(encoded).unwrap_or_else(|_| text.into()),
+        Some(encoded) => BASE64_STANDARD
+            .decode(encoded)
+            .unwrap_or_else(|_| text.into()),
         None => text.into(),
     };
     values.iter().filter_map(Value::as_str).map(bytes).collect()

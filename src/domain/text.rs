@@ -14,7 +14,11 @@ impl StorableText {
     pub fn new(text: &str, max: usize) -> Self {
         let mut kept = String::with_capacity(text.len().min(max));
         for c in text.chars() {
-            let c = if c == '\0' { char::REPLACEMENT_CHARACTER } else { c };
+            let c = if c == '\0' {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            };
             if kept.len() + c.len_utf8() > max {
                 break;
             }
@@ -56,7 +60,10 @@ mod tests {
     fn a_nul_is_replaced_and_the_cut_is_at_a_character() {
         assert_eq!(StorableText::new("a\0b", 10).as_str(), "a\u{fffd}b");
         assert_eq!(StorableText::new("éé", 3).as_str(), "é");
-        assert_eq!(StorableText::from_bytes(b"a\xffb", 10).as_str(), "a\u{fffd}b");
+        assert_eq!(
+            StorableText::from_bytes(b"a\xffb", 10).as_str(),
+            "a\u{fffd}b"
+        );
     }
 
     proptest! {

@@ -99,10 +99,16 @@ mod tests {
             counted.fetch_add(delivery.attempt, Ordering::Relaxed);
             async move { Outcome::dead(delivery.event.idempotency_key.clone()) }
         };
-        let kept: [Box<dyn Attempt>; 2] = [Box::new(RustHandler(Counts(seen.clone()))), Box::new(RustHandler(closure))];
+        let kept: [Box<dyn Attempt>; 2] = [
+            Box::new(RustHandler(Counts(seen.clone()))),
+            Box::new(RustHandler(closure)),
+        ];
         let delivery = delivery();
         assert_eq!(kept[0].attempt(&delivery).await, Outcome::Delivered.into());
-        assert_eq!(kept[1].attempt(&delivery).await, Outcome::dead("order:1:completed").into());
+        assert_eq!(
+            kept[1].attempt(&delivery).await,
+            Outcome::dead("order:1:completed").into()
+        );
         assert_eq!(seen.load(Ordering::Relaxed), 6);
     }
 }

@@ -49,7 +49,13 @@ pub(crate) async fn serve(
     let cut = CancellationToken::new();
     let _cut_when_dropped = cut.clone().drop_guard();
     let (table, tracker) = (ConnectionTable::new(limits.connections), TaskTracker::new());
-    let shared = Arc::new(Shared { router, limits, farewells: OverloadResponder::new(full), unserved, shutdown });
+    let shared = Arc::new(Shared {
+        router,
+        limits,
+        farewells: OverloadResponder::new(full),
+        unserved,
+        shutdown,
+    });
     loop {
         let accepted = tokio::select! {
             biased;
@@ -110,12 +116,18 @@ pub(crate) async fn serve(
 /// Whether only the connection that was being accepted is concerned, so that the next can be taken at once.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
 }
 
 /// Whether closing a connection helps: the process, or the system, has no file left for another.
 fn is_out_of_files(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE))
+    matches!(
+        error.raw_os_error(),
+        Some(nix::libc::EMFILE | nix::libc::ENFILE)
+    )
 }
 
 #[cfg(test)]
@@ -138,7 +150,10 @@ mod tests {
 
     impl Accept for Exhausted {
         async fn accept(&self) -> io::Result<TcpStream> {
-            if self.failures.contains(&self.asked.fetch_add(1, Ordering::SeqCst)) {
+            if self
+                .failures
+                .contains(&self.asked.fetch_add(1, Ordering::SeqCst))
+            {
                 return Err(io::Error::from_raw_os_error(nix::libc::EMFILE));
             }
             Accept::accept(&self.listener).await
@@ -156,18 +171,39 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let asked = Arc::new(AtomicUsize::new(0));
-        let exhausted = Exhausted { failures, asked: Arc::clone(&asked), listener };
+        let exhausted = Exhausted {
+            failures,
+            asked: Arc::clone(&asked),
+            listener,
+        };
         let router = Router::new().route("/", get(|| async { "here" }));
         let full = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "full", "Full", "");
         let (limits, shutdown) = (ConnectionLimits::default(), CancellationToken::new());
-        let server = tokio::spawn(serve(exhausted, router, limits, full, |_, _| {}, shutdown.clone()));
-        Running { address, asked, shutdown, server }
+        let server = tokio::spawn(serve(
+            exhausted,
+            router,
+            limits,
+            full,
+            |_, _| {},
+            shutdown.clone(),
+        ));
+        Running {
+            address,
+            asked,
+            shutdown,
+            server,
+        }
     }
 
     /// Sends a request on a connection of its own and reads to its end.
     async fn exchange(address: std::net::SocketAddr) -> String {
-        let mut client = TcpStream::connect(address).await.expect("the kernel's queue");
-        client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.expect("sent");
+        let mut client = TcpStream::connect(address)
+            .await
+            .expect("the kernel's queue");
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            .await
+            .expect("sent");
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("an answer");
         answer
@@ -178,22 +214,40 @@ mod tests {
         let started = Instant::now();
         let running = start(0..3).await;
         let answer = exchange(running.address).await;
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
-        assert!(started.elapsed() >= 3 * PAUSE, "it waited after each failure");
-        assert_eq!(running.asked.load(Ordering::SeqCst), 5, "three failures, one connection, and waiting for the next");
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"),
+            "{answer}"
+        );
+        assert!(
+            started.elapsed() >= 3 * PAUSE,
+            "it waited after each failure"
+        );
+        assert_eq!(
+            running.asked.load(Ordering::SeqCst),
+            5,
+            "three failures, one connection, and waiting for the next"
+        );
 
         running.shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(10), running.server).await.expect("ends").expect("without a panic");
+        tokio::time::timeout(Duration::from_secs(10), running.server)
+            .await
+            .expect("ends")
+            .expect("without a panic");
     }
 
     #[tokio::test]
     async fn running_out_of_files_closes_the_longest_idle_connection() {
         let running = start(2..3).await;
-        let mut idle = TcpStream::connect(running.address).await.expect("the kernel's queue");
+        let mut idle = TcpStream::connect(running.address)
+            .await
+            .expect("the kernel's queue");
         // The first question after it fails: there is no file for another connection.
         assert!(exchange(running.address).await.starts_with("HTTP/1.1 200"));
         let closed = tokio::time::timeout(Duration::from_secs(4), idle.read(&mut [0])).await;
-        assert_eq!(closed.expect("before its time is over").expect("no reset"), 0);
+        assert_eq!(
+            closed.expect("before its time is over").expect("no reset"),
+            0
+        );
         assert!(exchange(running.address).await.starts_with("HTTP/1.1 200"));
         running.shutdown.cancel();
     }

@@ -80,7 +80,11 @@ enum Ended {
 
 /// Serves the connection until either side ends it, or until it is closed for another one. Once `shutdown` is
 /// cancelled a request in flight is still answered, then the connection is closed; an idle one at once.
-pub(super) async fn run(stream: TcpStream, entry: Entry, shared: &Shared<impl Fn(Unserved, &[u8])>) {
+pub(super) async fn run(
+    stream: TcpStream,
+    entry: Entry,
+    shared: &Shared<impl Fn(Unserved, &[u8])>,
+) {
     let watch = Arc::clone(&entry.watch);
     let service = service_fn(|request: Request<Incoming>| {
         watch.request(!request.body().is_end_stream());
@@ -98,12 +102,16 @@ pub(super) async fn run(stream: TcpStream, entry: Entry, shared: &Shared<impl Fn
         .max_buf_size(shared.limits.header_bytes.max(SMALLEST_BUFFER))
         .max_header_size(shared.limits.header_bytes)
         .header_read_timeout(None);
-    let mut connection =
-        Box::pin(http.serve_connection(TokioIo::new(WatchedStream::new(stream, Arc::clone(&watch))), service));
+    let mut connection = Box::pin(http.serve_connection(
+        TokioIo::new(WatchedStream::new(stream, Arc::clone(&watch))),
+        service,
+    ));
 
     let (mut stopping, mut answering) = (false, None);
     let ended = loop {
-        let look_again = answering.as_ref().map_or_else(|| watch.look_again(Instant::now()), |(until, _)| *until);
+        let look_again = answering
+            .as_ref()
+            .map_or_else(|| watch.look_again(Instant::now()), |(until, _)| *until);
         tokio::select! {
             biased;
             ended = connection.as_mut() => break Ended::Http(ended.err()),
@@ -140,16 +148,31 @@ pub(super) async fn run(stream: TcpStream, entry: Entry, shared: &Shared<impl Fn
     report(&ended, &watch, &parts.read_buf, shared);
     let stream = parts.io.into_inner().into_inner();
     match ended {
-        Ended::Evicted(Some(leave)) if !watch.head().is_empty() => shared.farewells.say(stream, leave).await,
+        Ended::Evicted(Some(leave)) if !watch.head().is_empty() => {
+            shared.farewells.say(stream, leave).await
+        }
         Ended::Evicted(_) | Ended::TimedOut => {}
         // A peer that is told to go elsewhere is not waited for.
         Ended::Http(None) if stopping => {}
-        Ended::Http(_) => close(stream, &watch, answering.and_then(|(_, leave)| leave), &shared.farewells).await,
+        Ended::Http(_) => {
+            close(
+                stream,
+                &watch,
+                answering.and_then(|(_, leave)| leave),
+                &shared.farewells,
+            )
+            .await
+        }
     }
 }
 
 /// Closes a connection whose last answer is written. If it loses its place to another one meanwhile, it needs a leave.
-async fn close(mut stream: TcpStream, watch: &Watch, leave: Option<Leave>, farewells: &OverloadResponder) {
+async fn close(
+    mut stream: TcpStream,
+    watch: &Watch,
+    leave: Option<Leave>,
+    farewells: &OverloadResponder,
+) {
     watch.closing();
     let mut lingering = pin!(linger(&mut stream));
     tokio::select! {
@@ -167,7 +190,9 @@ async fn close(mut stream: TcpStream, watch: &Watch, leave: Option<Leave>, farew
 fn report(ended: &Ended, watch: &Watch, unread: &[u8], shared: &Shared<impl Fn(Unserved, &[u8])>) {
     let head = watch.head();
     let unserved = match (ended, watch.phase()) {
-        (Ended::Http(Some(error)), Phase::Head) => Unserved::by_hyper(error, unread, shared.limits.header_bytes),
+        (Ended::Http(Some(error)), Phase::Head) => {
+            Unserved::by_hyper(error, unread, shared.limits.header_bytes)
+        }
         (Ended::TimedOut, Phase::Head) if !head.is_empty() => Some(Unserved::HeadTooSlow),
         (Ended::Evicted(_), Phase::Head) if head.is_empty() => Some(Unserved::IdleEvicted),
         (Ended::Evicted(_), Phase::Head | Phase::Body) => Some(Unserved::RequestEvicted),

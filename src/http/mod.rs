@@ -31,7 +31,14 @@ use axum::{
 pub(crate) fn text(body: &str) -> Response {
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     let as_it_is = HeaderValue::from_static("nosniff");
-    ([(header::CONTENT_TYPE, kind), (header::X_CONTENT_TYPE_OPTIONS, as_it_is)], body.to_owned()).into_response()
+    (
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::X_CONTENT_TYPE_OPTIONS, as_it_is),
+        ],
+        body.to_owned(),
+    )
+        .into_response()
 }
 
 /// A 200 with a JSON body.

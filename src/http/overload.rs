@@ -24,16 +24,24 @@ pub(super) struct OverloadResponder {
 
 /// One of the farewells that may be said at once. A connection that has one may stay open for a moment although it
 /// has lost its place.
-pub(super) struct Leave(#[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit);
+pub(super) struct Leave(
+    #[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit,
+);
 
 impl OverloadResponder {
     pub(super) fn new(problem: Problem) -> Self {
-        Self { permits: Arc::new(Semaphore::new(AT_ONCE)), wire: problem.into_wire().into() }
+        Self {
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
+            wire: problem.into_wire().into(),
+        }
     }
 
     /// `None` if too many connections are being closed: this one is to be dropped without a word.
     pub(super) fn leave(&self) -> Option<Leave> {
-        Arc::clone(&self.permits).try_acquire_owned().ok().map(Leave)
+        Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .ok()
+            .map(Leave)
     }
 
     /// Says the canned answer.

@@ -17,12 +17,16 @@ pub(crate) struct Pace {
 impl Pace {
     /// A peer that is expected to send from now on. It starts with full credit.
     pub(crate) fn new(bytes_per_second: usize, now: Instant) -> Self {
-        Self { bytes_per_second: bytes_per_second.max(1) as f64, paid_until: now + MOST_CREDIT }
+        Self {
+            bytes_per_second: bytes_per_second.max(1) as f64,
+            paid_until: now + MOST_CREDIT,
+        }
     }
 
     /// So many bytes were received.
     pub(crate) fn received(&mut self, bytes: usize, now: Instant) {
-        let paid = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second).min(MOST_CREDIT + self.behind(now));
+        let paid = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second)
+            .min(MOST_CREDIT + self.behind(now));
         self.paid_until = (self.paid_until + paid).min(now + MOST_CREDIT);
     }
 
@@ -51,6 +55,10 @@ mod tests {
         pace.received(usize::MAX, after(2000));
         assert_eq!(pace.paid_until(), after(3000), "at most a second ahead");
         pace.received(500, after(10_000));
-        assert_eq!(pace.paid_until(), after(3500), "a few bytes do not make up for a long silence");
+        assert_eq!(
+            pace.paid_until(),
+            after(3500),
+            "a few bytes do not make up for a long silence"
+        );
     }
 }

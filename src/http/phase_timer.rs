@@ -70,7 +70,12 @@ impl Watch {
             body_reader: None,
             evicted_in: None,
         };
-        Self { header_time, idle_time, state: Mutex::new(state), evicted: CancellationToken::new() }
+        Self {
+            header_time,
+            idle_time,
+            state: Mutex::new(state),
+            evicted: CancellationToken::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -103,7 +108,14 @@ impl Watch {
 
     /// A head is complete.
     pub(super) fn request(&self, has_body: bool) {
-        self.enter(if has_body { Phase::Body } else { Phase::Handling }, None);
+        self.enter(
+            if has_body {
+                Phase::Body
+            } else {
+                Phase::Handling
+            },
+            None,
+        );
     }
 
     /// Bytes of the body were handed to the handler.
@@ -146,7 +158,9 @@ impl Watch {
     /// When to look again: at the phase's end, or before one that begins in the meantime could be over.
     pub(super) fn look_again(&self, now: Instant) -> Instant {
         let soonest = now + self.header_time.min(self.idle_time);
-        self.state().until.map_or(soonest, |until| until.min(soonest))
+        self.state()
+            .until
+            .map_or(soonest, |until| until.min(soonest))
     }
 
     /// The connection's rank among those that may be closed for another: the lowest goes first. `None` if it is not
@@ -154,7 +168,10 @@ impl Watch {
     pub(super) fn rank(&self, holding: usize) -> Option<Rank> {
         let state = self.state();
         let waits_for_us = state.phase == Phase::Handling;
-        let rank = Rank { in_use: state.phase != Phase::Closing, paid_until: state.pace.paid_until() };
+        let rank = Rank {
+            in_use: state.phase != Phase::Closing,
+            paid_until: state.pace.paid_until(),
+        };
         (!waits_for_us && state.body_bytes >= holding).then_some(rank)
     }
 
@@ -195,19 +212,31 @@ mod tests {
     fn a_head_that_begins_while_idle_has_its_own_short_time() {
         let watch = Watch::new(HEADER, IDLE);
         let start = Instant::now();
-        assert!(!watch.is_due(start) && watch.is_due(start + HEADER), "a connection that says nothing");
+        assert!(
+            !watch.is_due(start) && watch.is_due(start + HEADER),
+            "a connection that says nothing"
+        );
 
         watch.request(false);
-        assert!(!watch.is_due(start + 100 * IDLE), "while it is handled the peer keeps nobody waiting");
+        assert!(
+            !watch.is_due(start + 100 * IDLE),
+            "while it is handled the peer keeps nobody waiting"
+        );
         watch.answered();
         assert!(!watch.is_due(start + HEADER) && watch.is_due(Instant::now() + IDLE));
-        assert!(watch.look_again(start) <= start + HEADER, "a head may begin any time");
+        assert!(
+            watch.look_again(start) <= start + HEADER,
+            "a head may begin any time"
+        );
 
         watch.bytes_read(b"P");
         let begun = Instant::now();
         assert!(!watch.is_due(start + Duration::from_secs(4)) && watch.is_due(begun + HEADER));
         watch.bytes_read(b"O");
-        assert!(watch.is_due(begun + HEADER), "a byte now and then does not prolong it");
+        assert!(
+            watch.is_due(begun + HEADER),
+            "a byte now and then does not prolong it"
+        );
         assert_eq!(watch.head(), b"PO");
     }
 
@@ -219,12 +248,18 @@ mod tests {
         assert!(watch.rank(0) > Some(silent));
         watch.request(true);
         watch.body_read(300);
-        assert!(watch.rank(300).is_some() && watch.rank(301).is_none(), "by what it holds of a body");
+        assert!(
+            watch.rank(300).is_some() && watch.rank(301).is_none(),
+            "by what it holds of a body"
+        );
         watch.body_ended();
         assert_eq!(watch.rank(0), None, "it waits for us");
         watch.answered();
         let idle = watch.rank(0);
         watch.closing();
-        assert!(watch.rank(0).is_some() && watch.rank(0) < idle, "nothing is lost with it");
+        assert!(
+            watch.rank(0).is_some() && watch.rank(0) < idle,
+            "nothing is lost with it"
+        );
     }
 }

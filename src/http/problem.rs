@@ -20,11 +20,18 @@ impl Problem {
     /// A problem whose `type` is `urn:hookfast:problem:{name}`. Neither text may tell anything of a request.
     pub(crate) fn new(status: StatusCode, name: &str, title: &str, detail: &str) -> Self {
         let mut members = Map::new();
-        members.insert("type".to_owned(), format!("urn:hookfast:problem:{name}").into());
+        members.insert(
+            "type".to_owned(),
+            format!("urn:hookfast:problem:{name}").into(),
+        );
         members.insert("title".to_owned(), title.into());
         members.insert("status".to_owned(), status.as_u16().into());
         members.insert("detail".to_owned(), detail.into());
-        Self { status, members, headers: vec![] }
+        Self {
+            status,
+            members,
+            headers: vec![],
+        }
     }
 
     /// With one more member.
@@ -57,7 +64,12 @@ impl Problem {
     pub(super) fn into_wire(self) -> Vec<u8> {
         let response = self.closing().into_parts();
         let (headers, body) = response;
-        let mut wire = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", headers.0, body.len()).into_bytes();
+        let mut wire = format!(
+            "HTTP/1.1 {}\r\ncontent-length: {}\r\n",
+            headers.0,
+            body.len()
+        )
+        .into_bytes();
         for (name, value) in &headers.1 {
             wire.extend_from_slice(name.as_str().as_bytes());
             wire.extend_from_slice(b": ");
@@ -71,8 +83,14 @@ impl Problem {
 
     fn into_parts(self) -> ((StatusCode, Vec<(HeaderName, HeaderValue)>), String) {
         let mut headers = self.headers;
-        headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json")));
-        ((self.status, headers), Value::Object(self.members).to_string())
+        headers.push((
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        ));
+        (
+            (self.status, headers),
+            Value::Object(self.members).to_string(),
+        )
     }
 }
 
@@ -92,12 +110,28 @@ mod tests {
 
     #[test]
     fn on_the_wire_it_is_a_whole_answer() {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy", "Send it again.");
-        let wire = String::from_utf8(problem.retry_after(Duration::from_secs(2)).into_wire()).expect("text");
+        let problem = Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Busy",
+            "Send it again.",
+        );
+        let wire = String::from_utf8(problem.retry_after(Duration::from_secs(2)).into_wire())
+            .expect("text");
         let (head, body) = wire.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{head}");
-        assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
-        for header in ["retry-after: 2", "connection: close", "content-type: application/problem+json"] {
+        assert!(
+            head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
+            "{head}"
+        );
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{head}"
+        );
+        for header in [
+            "retry-after: 2",
+            "connection: close",
+            "content-type: application/problem+json",
+        ] {
             assert!(head.contains(header), "{header} in {head}");
         }
         let body: Value = serde_json::from_str(body).expect("JSON");

@@ -22,8 +22,13 @@ impl Entries {
     /// Removes and closes the connection with the least progress of those that hold so much of a body, unless that
     /// is the one that is to be `spared`.
     fn evict(&mut self, holding: usize, spared: Option<u64>) -> bool {
-        let ranks = self.watches.iter().filter_map(|(id, watch)| Some((watch.rank(holding)?, *id)));
-        let Some((_, id)) = ranks.min() else { return false };
+        let ranks = self
+            .watches
+            .iter()
+            .filter_map(|(id, watch)| Some((watch.rank(holding)?, *id)));
+        let Some((_, id)) = ranks.min() else {
+            return false;
+        };
         if spared == Some(id) {
             return false;
         }
@@ -46,7 +51,10 @@ pub(super) enum Admission {
 
 impl ConnectionTable {
     pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, entries: Mutex::default() })
+        Arc::new(Self {
+            limit,
+            entries: Mutex::default(),
+        })
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -63,8 +71,16 @@ impl ConnectionTable {
         entries.last_id += 1;
         let (id, watch) = (entries.last_id, Arc::new(watch));
         entries.watches.insert(id, Arc::clone(&watch));
-        let entry = Entry { table: Arc::clone(self), id, watch };
-        if full { Admission::Evicted(entry) } else { Admission::Free(entry) }
+        let entry = Entry {
+            table: Arc::clone(self),
+            id,
+            watch,
+        };
+        if full {
+            Admission::Evicted(entry)
+        } else {
+            Admission::Free(entry)
+        }
     }
 
     /// Closes the connection with the least progress; answers whether there was one.
@@ -83,7 +99,10 @@ pub(super) struct Entry {
 impl Entry {
     /// What a handler may know of the other connections.
     pub(super) fn rivals(&self) -> Rivals {
-        Rivals { table: Arc::clone(&self.table), id: self.id }
+        Rivals {
+            table: Arc::clone(&self.table),
+            id: self.id,
+        }
     }
 }
 
@@ -125,7 +144,9 @@ mod tests {
     }
 
     async fn is_evicted(entry: &Entry) -> bool {
-        tokio::time::timeout(Duration::ZERO, entry.watch.evicted()).await.is_ok()
+        tokio::time::timeout(Duration::ZERO, entry.watch.evicted())
+            .await
+            .is_ok()
     }
 
     #[tokio::test]
@@ -137,15 +158,23 @@ mod tests {
         second.watch.answered();
         first.watch.bytes_read(&[0; 10]);
         let third = admitted(table.admit(watch()));
-        assert!(is_evicted(&second).await && !is_evicted(&first).await, "the one without a byte since then");
+        assert!(
+            is_evicted(&second).await && !is_evicted(&first).await,
+            "the one without a byte since then"
+        );
         let _fourth = admitted(table.admit(watch()));
-        assert!(is_evicted(&first).await && !is_evicted(&third).await && !is_evicted(&handled).await);
+        assert!(
+            is_evicted(&first).await && !is_evicted(&third).await && !is_evicted(&handled).await
+        );
 
         drop((first, second));
         third.watch.request(false);
         let fifth = admitted(table.admit(watch()));
         fifth.watch.request(false);
-        assert!(matches!(table.admit(watch()), Admission::Full), "all are handled");
+        assert!(
+            matches!(table.admit(watch()), Admission::Full),
+            "all are handled"
+        );
         drop(third);
         assert!(matches!(table.admit(watch()), Admission::Free(_)));
     }
@@ -158,7 +187,10 @@ mod tests {
             entry.watch.request(true);
             entry.watch.body_read(bytes);
         }
-        assert!(!asking.rivals().evict_holder(2500), "it is the only one that holds so much");
+        assert!(
+            !asking.rivals().evict_holder(2500),
+            "it is the only one that holds so much"
+        );
         assert!(asking.rivals().evict_holder(1000));
         assert!(is_evicted(&slow).await && !is_evicted(&idle).await && !is_evicted(&asking).await);
     }

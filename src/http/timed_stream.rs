@@ -35,7 +35,11 @@ impl WatchedStream {
 }
 
 impl AsyncRead for WatchedStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let most = buf.remaining().min(READ_AT_MOST);
         let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
         let read = Pin::new(&mut self.stream).poll_read(cx, &mut part);
@@ -49,7 +53,11 @@ impl AsyncRead for WatchedStream {
 }
 
 impl AsyncWrite for WatchedStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -102,10 +110,17 @@ impl Body for WatchedBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx).map_err(BodyError::Received);
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.body)
+            .poll_frame(cx)
+            .map_err(BodyError::Received);
         match &polled {
-            Poll::Pending if self.watch.poll_evicted(cx) => return Poll::Ready(Some(Err(BodyError::Evicted))),
+            Poll::Pending if self.watch.poll_evicted(cx) => {
+                return Poll::Ready(Some(Err(BodyError::Evicted)));
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
                     self.watch.body_read(data.len());

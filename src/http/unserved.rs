@@ -41,15 +41,25 @@ impl Unserved {
     }
 
     /// What hyper refused by itself while it read a head: `unread` is what it had of it.
-    pub(super) fn by_hyper(error: &hyper::Error, unread: &[u8], header_bytes: usize) -> Option<Self> {
+    pub(super) fn by_hyper(
+        error: &hyper::Error,
+        unread: &[u8],
+        header_bytes: usize,
+    ) -> Option<Self> {
         if !error.is_parse() {
             return None;
         }
         if !error.is_parse_too_large() {
             return Some(Self::Malformed);
         }
-        let line = unread.iter().position(|byte| *byte == b'\n').unwrap_or(unread.len());
-        let end = unread.windows(4).position(|four| four == b"\r\n\r\n").map_or(unread.len(), |at| at + 4);
+        let line = unread
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .unwrap_or(unread.len());
+        let end = unread
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .map_or(unread.len(), |at| at + 4);
         Some(if line > LONGEST_ADDRESS {
             Self::AddressTooLong
         } else if end >= header_bytes {

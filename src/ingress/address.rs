@@ -19,19 +19,29 @@ impl<'s> Address<'s> {
     /// `/webhooks/{source}[/{topic}]`, with or without a slash at the end. Names and topics are percent-decoded.
     pub(super) fn parse(path: &str, sources: &'s Sources) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
-        let Some(rest) = path.strip_prefix("/webhooks/") else { return Self::UnknownPath };
-        let (source, topic) = rest.split_once('/').map_or((rest, None), |(source, topic)| (source, Some(topic)));
-        let Some(source) = decoded(source).and_then(|name| sources.get(&name)) else { return Self::UnknownSource };
+        let Some(rest) = path.strip_prefix("/webhooks/") else {
+            return Self::UnknownPath;
+        };
+        let (source, topic) = rest
+            .split_once('/')
+            .map_or((rest, None), |(source, topic)| (source, Some(topic)));
+        let Some(source) = decoded(source).and_then(|name| sources.get(&name)) else {
+            return Self::UnknownSource;
+        };
         match topic {
             None => Self::Hook(source, None),
             Some(topic) if topic.is_empty() || topic.contains('/') => Self::BadTopic(source),
-            Some(topic) => decoded(topic).map_or(Self::BadTopic(source), |topic| Self::Hook(source, Some(topic))),
+            Some(topic) => decoded(topic).map_or(Self::BadTopic(source), |topic| {
+                Self::Hook(source, Some(topic))
+            }),
         }
     }
 
     /// The source that the beginning of a request's head names, as far as it can be read.
     pub(super) fn source_of_head(head: &[u8], sources: &'s Sources) -> Option<&'s Source> {
-        let mut words = head.split(|byte| *byte == b' ' || *byte == b'\r' || *byte == b'\n').skip(1);
+        let mut words = head
+            .split(|byte| *byte == b' ' || *byte == b'\r' || *byte == b'\n')
+            .skip(1);
         let target = std::str::from_utf8(words.next()?).ok()?;
         let path = target.split('?').next()?;
         match Self::parse(path, sources) {
@@ -42,7 +52,10 @@ impl<'s> Address<'s> {
 }
 
 fn decoded(part: &str) -> Option<String> {
-    percent_decode_str(part).decode_utf8().ok().map(|text| text.into_owned())
+    percent_decode_str(part)
+        .decode_utf8()
+        .ok()
+        .map(|text| text.into_owned())
 }
 
 #[cfg(test)]
@@ -56,7 +69,10 @@ mod tests {
     fn sources() -> Sources {
         let secret = Secret::new("test", b"0123456789abcdef".to_vec()).expect("long enough");
         let (name, kind) = ("shop".parse().expect("a name"), Arc::new(Airalo));
-        Sources::new([Source::new(name, kind, vec![secret], OnInvalidSignature::Reject).expect("it has a secret")])
+        Sources::new([
+            Source::new(name, kind, vec![secret], OnInvalidSignature::Reject)
+                .expect("it has a secret"),
+        ])
     }
 
     #[test]
@@ -95,9 +111,18 @@ mod tests {
     fn the_source_is_read_from_whatever_is_there_of_a_head() {
         let sources = sources();
         let known = |head: &[u8]| Address::source_of_head(head, &sources).is_some();
-        assert!(known(b"POST /webhooks/shop HTTP/1.1\r\n") && known(b"POST /webhooks/shop?a=/b/c/d"));
+        assert!(
+            known(b"POST /webhooks/shop HTTP/1.1\r\n") && known(b"POST /webhooks/shop?a=/b/c/d")
+        );
         assert!(known(b"POST /webhooks/shop/\r\n") && known(b"\xff /webhooks/shop \0"));
-        for unknown in [&b""[..], b"POST", b"POST ", b"POST /webhooks/sho", b"POST /webhooks/\xff", b"\x16\x03\x01"] {
+        for unknown in [
+            &b""[..],
+            b"POST",
+            b"POST ",
+            b"POST /webhooks/sho",
+            b"POST /webhooks/\xff",
+            b"\x16\x03\x01",
+        ] {
             assert!(!known(unknown), "{unknown:?}");
         }
     }

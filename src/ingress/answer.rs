@@ -36,22 +36,34 @@ enum Kind {
 impl Answer {
     /// The event is committed.
     pub(super) fn committed(receipt: Receipt) -> Self {
-        Self { verdict: receipt.verdict.as_str(), kind: Kind::Kept(Some(receipt.event_id)) }
+        Self {
+            verdict: receipt.verdict.as_str(),
+            kind: Kind::Kept(Some(receipt.event_id)),
+        }
     }
 
     /// The request is committed to the quarantine.
     pub(super) fn quarantined() -> Self {
-        Self { verdict: "quarantined", kind: Kind::Kept(None) }
+        Self {
+            verdict: "quarantined",
+            kind: Kind::Kept(None),
+        }
     }
 
     /// The answer to a sender that asks whether this is the right address.
     pub(super) fn handshake(handshake: Handshake) -> Self {
-        Self { verdict: "handshake", kind: Kind::Handshake(handshake) }
+        Self {
+            verdict: "handshake",
+            kind: Kind::Handshake(handshake),
+        }
     }
 
     /// The answer to HEAD.
     pub(super) fn here() -> Self {
-        Self { verdict: "here", kind: Kind::Here }
+        Self {
+            verdict: "here",
+            kind: Kind::Here,
+        }
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -75,7 +87,10 @@ impl Answer {
     }
 
     fn problem(verdict: &'static str, problem: Problem) -> Self {
-        Self { verdict, kind: Kind::Problem(problem) }
+        Self {
+            verdict,
+            kind: Kind::Problem(problem),
+        }
     }
 
     /// 401, the same for every reason.
@@ -88,7 +103,10 @@ impl Answer {
              this source is configured with, and send it in the source's signature header.",
         );
         let scheme = HeaderValue::from_static("Signature realm=\"webhooks\"");
-        Self::problem(reason.as_str(), problem.header(header::WWW_AUTHENTICATE, scheme))
+        Self::problem(
+            reason.as_str(),
+            problem.header(header::WWW_AUTHENTICATE, scheme),
+        )
     }
 
     /// 404: no source of that name.
@@ -136,7 +154,10 @@ impl Answer {
             "Nothing was stored, and nothing else is affected. Send the webhook with POST; HEAD tells whether the \
              address is right.",
         );
-        Self::problem("wrong_method", problem.header(header::ALLOW, HeaderValue::from_static("POST, HEAD")))
+        Self::problem(
+            "wrong_method",
+            problem.header(header::ALLOW, HeaderValue::from_static("POST, HEAD")),
+        )
     }
 
     /// The handling of this request panicked.
@@ -281,7 +302,9 @@ impl From<Refusal> for Answer {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self.kind {
-            Kind::Kept(event_id) => http::json(&json!({ "status": self.verdict, "event_id": event_id })),
+            Kind::Kept(event_id) => {
+                http::json(&json!({ "status": self.verdict, "event_id": event_id }))
+            }
             Kind::Here => StatusCode::OK.into_response(),
             Kind::Handshake(handshake) => http::text(handshake.as_str()),
             Kind::Problem(problem) => problem.into_response(),

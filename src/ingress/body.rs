@@ -62,13 +62,20 @@ pub(super) async fn read(
     memory: &Arc<MemoryBudget>,
     rivals: Option<&Rivals>,
 ) -> Result<Bytes, Unread> {
-    let declared = body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let declared = body
+        .size_hint()
+        .exact()
+        .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     if declared.is_some_and(|bytes| bytes > limits.body_bytes) {
         return Err(Unread::TooLarge);
     }
     let most = declared.unwrap_or(limits.body_bytes);
     let pace = Pace::new(limits.body_rate, Instant::now());
-    let collected = timeout(limits.body_time, collect(body, most, pace, memory.reserve(), rivals)).await;
+    let collected = timeout(
+        limits.body_time,
+        collect(body, most, pace, memory.reserve(), rivals),
+    )
+    .await;
     collected.unwrap_or(Err(Unread::TooSlow))
 }
 
@@ -83,9 +90,13 @@ async fn collect(
 ) -> Result<Bytes, Unread> {
     let mut bytes = Vec::new();
     loop {
-        let frame = timeout_at(pace.paid_until() + PATIENCE, body.frame()).await.map_err(|_| Unread::TooSlow)?;
+        let frame = timeout_at(pace.paid_until() + PATIENCE, body.frame())
+            .await
+            .map_err(|_| Unread::TooSlow)?;
         let Some(frame) = frame else { break };
-        let Ok(data) = frame?.into_data() else { continue };
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
         pace.received(data.len(), Instant::now());
         let length = bytes.len() + data.len();
         if length > most {
@@ -104,11 +115,18 @@ async fn collect(
     let bytes = bytes.into_boxed_slice();
     // Where there is no place for one more small body, it keeps the larger reservation.
     let _ = reservation.resize(bytes.len());
-    Ok(Bytes::from_owner(Kept { bytes, _reservation: reservation }))
+    Ok(Bytes::from_owner(Kept {
+        bytes,
+        _reservation: reservation,
+    }))
 }
 
 /// Takes more memory; if there is none, that of unfinished large bodies that make less progress.
-async fn grow(reservation: &mut Reservation, bytes: usize, rivals: Option<&Rivals>) -> Result<(), BudgetExceeded> {
+async fn grow(
+    reservation: &mut Reservation,
+    bytes: usize,
+    rivals: Option<&Rivals>,
+) -> Result<(), BudgetExceeded> {
     let budget = Arc::clone(reservation.budget());
     loop {
         let freed = budget.freed();
@@ -118,7 +136,9 @@ async fn grow(reservation: &mut Reservation, bytes: usize, rivals: Option<&Rival
         if !rivals.is_some_and(|rivals| rivals.evict_holder(budget.small_size())) {
             return Err(BudgetExceeded);
         }
-        timeout(MEMORY_WAIT, freed).await.map_err(|_| BudgetExceeded)?;
+        timeout(MEMORY_WAIT, freed)
+            .await
+            .map_err(|_| BudgetExceeded)?;
     }
 }
 
@@ -151,12 +171,17 @@ mod tests {
     }
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
         runtime.expect("a runtime").block_on(future)
     }
 
     fn limits(body_bytes: usize) -> Limits {
-        Limits { body_bytes, ..Limits::default() }
+        Limits {
+            body_bytes,
+            ..Limits::default()
+        }
     }
 
     /// Small ones have up to 4 KiB, once; the others 20,000 bytes.
@@ -185,11 +210,30 @@ mod tests {
     fn a_body_that_finds_no_memory_is_refused_and_takes_none() {
         let memory = MemoryBudget::new(1000, 1, 5000);
         let large = || of_chunks(vec![vec![2; 1500], vec![3; 1500]]);
-        let first = block_on(read(Body::from(vec![1; 3000]), &limits(10_000), &memory, None)).expect("memory for it");
-        assert_eq!(block_on(read(large(), &limits(10_000), &memory, None)), Err(Unread::NoRoom));
-        let small = block_on(read(Body::from(vec![4; 1000]), &limits(10_000), &memory, None));
+        let first = block_on(read(
+            Body::from(vec![1; 3000]),
+            &limits(10_000),
+            &memory,
+            None,
+        ))
+        .expect("memory for it");
+        assert_eq!(
+            block_on(read(large(), &limits(10_000), &memory, None)),
+            Err(Unread::NoRoom)
+        );
+        let small = block_on(read(
+            Body::from(vec![4; 1000]),
+            &limits(10_000),
+            &memory,
+            None,
+        ));
         assert_eq!(small.expect("memory of its own").len(), 1000);
         drop(first);
-        assert_eq!(block_on(read(large(), &limits(10_000), &memory, None)).expect("memory again").len(), 3000);
+        assert_eq!(
+            block_on(read(large(), &limits(10_000), &memory, None))
+                .expect("memory again")
+                .len(),
+            3000
+        );
     }
 }

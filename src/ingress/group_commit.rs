@@ -28,7 +28,13 @@ pub struct GroupCommit {
 pub fn group_commit(waiting: usize) -> (GroupCommit, Writers) {
     let (sender, receiver) = mpsc::channel(waiting);
     let health = Arc::new(IntakeHealth::new());
-    (GroupCommit { queue: sender, health: health.clone() }, Writers::new(receiver, health))
+    (
+        GroupCommit {
+            queue: sender,
+            health: health.clone(),
+        },
+        Writers::new(receiver, health),
+    )
 }
 
 impl GroupCommit {
@@ -39,16 +45,27 @@ impl GroupCommit {
 }
 
 impl Intake for GroupCommit {
-    async fn submit(&self, source: SourceName, request: VerifiedRequest) -> Result<Receipt, Refusal> {
+    async fn submit(
+        &self,
+        source: SourceName,
+        request: VerifiedRequest,
+    ) -> Result<Receipt, Refusal> {
         if !self.is_connected() {
             return Err(Refusal::Unavailable);
         }
         let headers = headers::to_json(&request.headers);
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { source, request, headers, answer }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refusal::Busy,
-            mpsc::error::TrySendError::Closed(_) => Refusal::Unavailable,
-        })?;
+        self.queue
+            .try_send(Waiting {
+                source,
+                request,
+                headers,
+                answer,
+            })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+                mpsc::error::TrySendError::Closed(_) => Refusal::Unavailable,
+            })?;
         match tokio::time::timeout(PATIENCE, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),

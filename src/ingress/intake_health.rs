@@ -10,11 +10,14 @@ use std::{
 pub(crate) const INTAKE: &str = "intake";
 
 /// Why it does not hold.
-pub(crate) const NOT_CONNECTED: &str = "no connection for storing requests; webhooks get 503 until there is one";
+pub(crate) const NOT_CONNECTED: &str =
+    "no connection for storing requests; webhooks get 503 until there is one";
 
-const REFUSED: &str = "the database did not store the last requests; webhooks get 503 until it does";
+const REFUSED: &str =
+    "the database did not store the last requests; webhooks get 503 until it does";
 
-const UNANSWERED: &str = "requests wait for their commit, and the database has answered none for some seconds";
+const UNANSWERED: &str =
+    "requests wait for their commit, and the database has answered none for some seconds";
 
 /// A commit takes milliseconds. Where none has been answered for this long and one is awaited, intake does not work,
 /// whatever the connection looks like.
@@ -49,7 +52,12 @@ impl State {
 
 impl IntakeHealth {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { connected: 0, asked: Vec::new(), answered: Instant::now(), stores: true }))
+        Self(Mutex::new(State {
+            connected: 0,
+            asked: Vec::new(),
+            answered: Instant::now(),
+            stores: true,
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -102,7 +110,11 @@ impl IntakeHealth {
     /// Whether requests are stored now, or why not.
     fn verdict(&self, now: Instant) -> Result<(), &'static str> {
         let state = self.state();
-        let oldest = state.asked.iter().min().map(|asked| now.saturating_duration_since(*asked));
+        let oldest = state
+            .asked
+            .iter()
+            .min()
+            .map(|asked| now.saturating_duration_since(*asked));
         let silent = now.saturating_duration_since(state.answered);
         match oldest {
             _ if state.connected == 0 => Err(NOT_CONNECTED),
@@ -133,7 +145,11 @@ mod tests {
         assert_eq!(health.verdict(after(62)), Ok(()));
         assert_eq!(health.verdict(after(63)), Err(UNANSWERED));
         health.answered(other, after(64));
-        assert_eq!(health.verdict(after(65)), Ok(()), "one writer waits, and the other stores");
+        assert_eq!(
+            health.verdict(after(65)),
+            Ok(()),
+            "one writer waits, and the other stores"
+        );
         health.refused(one);
         assert_eq!(health.verdict(after(66)), Err(REFUSED));
         let again = health.ask(after(67));

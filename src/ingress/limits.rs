@@ -89,5 +89,8 @@ const INDEX_OF_HEADER: usize = 128;
 /// About how many bytes of memory these headers take: their text lies in a buffer that was doubled as it came. It
 /// is counted because a thousand connections could each hold 30 KiB of headers back with a slow body.
 pub(super) fn memory_of(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| (name.as_str().len() + value.len()) * 2 + INDEX_OF_HEADER).sum()
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().len() + value.len()) * 2 + INDEX_OF_HEADER)
+        .sum()
 }

@@ -15,12 +15,17 @@ struct Tier {
 
 impl Tier {
     fn new(bytes: usize) -> Self {
-        Self { free: AtomicUsize::new(bytes), freed: Notify::new() }
+        Self {
+            free: AtomicUsize::new(bytes),
+            freed: Notify::new(),
+        }
     }
 
     fn take(&self, bytes: usize) -> Result<(), BudgetExceeded> {
         let take = |free: usize| free.checked_sub(bytes);
-        let taken = self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        let taken = self
+            .free
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         taken.map(drop).map_err(|_| BudgetExceeded)
     }
 
@@ -48,12 +53,19 @@ impl MemoryBudget {
     /// Memory for `count` reservations of up to `small_size` bytes, and `large` bytes for all that are larger.
     pub(super) fn new(small_size: usize, count: usize, large: usize) -> Arc<Self> {
         let small = Tier::new(small_size.saturating_mul(count));
-        Arc::new(Self { small_size, small, large: Tier::new(large) })
+        Arc::new(Self {
+            small_size,
+            small,
+            large: Tier::new(large),
+        })
     }
 
     /// A reservation of nothing yet.
     pub(super) fn reserve(self: &Arc<Self>) -> Reservation {
-        Reservation { budget: Arc::clone(self), bytes: 0 }
+        Reservation {
+            budget: Arc::clone(self),
+            bytes: 0,
+        }
     }
 
     /// Returns once a large reservation has given memory back; from now on, not from when it is first polled.
@@ -67,7 +79,11 @@ impl MemoryBudget {
     }
 
     fn tier_of(&self, bytes: usize) -> &Tier {
-        if bytes <= self.small_size { &self.small } else { &self.large }
+        if bytes <= self.small_size {
+            &self.small
+        } else {
+            &self.large
+        }
     }
 }
 
@@ -116,21 +132,33 @@ mod tests {
 
     impl MemoryBudget {
         pub(in super::super) fn free(&self) -> (usize, usize) {
-            (self.small.free.load(Ordering::Relaxed), self.large.free.load(Ordering::Relaxed))
+            (
+                self.small.free.load(Ordering::Relaxed),
+                self.large.free.load(Ordering::Relaxed),
+            )
         }
     }
 
     #[test]
     fn large_reservations_leave_small_ones_their_memory() {
         let budget = MemoryBudget::new(4, 2, 10);
-        let (mut large, mut small, mut other) = (budget.reserve(), budget.reserve(), budget.reserve());
+        let (mut large, mut small, mut other) =
+            (budget.reserve(), budget.reserve(), budget.reserve());
         assert_eq!(large.resize(10), Ok(()));
         assert_eq!(other.resize(5), Err(BudgetExceeded));
         assert_eq!((small.resize(4), other.resize(4)), (Ok(()), Ok(())));
-        assert_eq!(budget.reserve().resize(1), Err(BudgetExceeded), "three are more than the count");
+        assert_eq!(
+            budget.reserve().resize(1),
+            Err(BudgetExceeded),
+            "three are more than the count"
+        );
         assert_eq!(large.resize(5), Ok(()));
         assert_eq!(other.resize(5), Ok(()), "it has become a large one");
-        assert_eq!(budget.reserve().resize(4), Ok(()), "and has given its place back");
+        assert_eq!(
+            budget.reserve().resize(4),
+            Ok(()),
+            "and has given its place back"
+        );
         drop((large, small, other));
         assert_eq!(budget.free(), (8, 10));
     }

@@ -44,4 +44,7 @@ pub use sources::{NoSecret, OnInvalidSignature, Source, Sources};
 pub use writer::{WriterContext, Writers};
 
 /// The connections of an ingress besides those of its writers, by purpose.
-pub(crate) const CONNECTIONS: [(&str, u32); 2] = [("quarantined requests", 1), ("requests that are verified again", 2)];
+pub(crate) const CONNECTIONS: [(&str, u32); 2] = [
+    ("quarantined requests", 1),
+    ("requests that are verified again", 2),
+];

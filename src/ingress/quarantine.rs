@@ -5,7 +5,9 @@ use crate::domain::{SourceName, StorableText};
 use crate::health::Heartbeats;
 use crate::metrics::Metrics;
 use crate::sources::Rejection;
-use crate::store::{Connection, Database, EvidenceBody, EvidenceBound, NewEvidence, Role, SourceId, StoreError};
+use crate::store::{
+    Connection, Database, EvidenceBody, EvidenceBound, NewEvidence, Role, SourceId, StoreError,
+};
 use crate::throttle::{Backoff, throttled};
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -62,13 +64,20 @@ impl QuarantineLimits {
     fn bound(&self, answered: bool) -> EvidenceBound {
         let parts = if answered { 1 } else { Rejection::COUNT };
         let bytes = i64::try_from(self.bytes / u64::from(parts)).unwrap_or(i64::MAX);
-        EvidenceBound { rows: i64::from(self.rows / parts).max(1), bytes }
+        EvidenceBound {
+            rows: i64::from(self.rows / parts).max(1),
+            bytes,
+        }
     }
 }
 
 impl Default for QuarantineLimits {
     fn default() -> Self {
-        Self { rows: 1000, bytes: 16 * 1024 * 1024, per_second: 10 }
+        Self {
+            rows: 1000,
+            bytes: 16 * 1024 * 1024,
+            per_second: 10,
+        }
     }
 }
 
@@ -86,7 +95,14 @@ struct Waiting {
 impl Waiting {
     fn new(request: RejectedRequest, answer: Option<oneshot::Sender<Result<(), Refusal>>>) -> Self {
         let digest = digest(&request);
-        let RejectedRequest { source, reason, topic, headers, body, .. } = request;
+        let RejectedRequest {
+            source,
+            reason,
+            topic,
+            headers,
+            body,
+            ..
+        } = request;
         let body = match answer {
             Some(_) => EvidenceBody::Answered(body),
             None if body.len() <= LARGEST_WHOLE => EvidenceBody::Whole(body),
@@ -97,7 +113,15 @@ impl Waiting {
                 sha256: Sha256::digest(&body).into(),
             },
         };
-        Self { source, reason, topic, headers, digest, body, answer }
+        Self {
+            source,
+            reason,
+            topic,
+            headers,
+            digest,
+            body,
+            answer,
+        }
     }
 }
 
@@ -126,8 +150,22 @@ pub struct QuarantineWriter {
 pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, QuarantineWriter) {
     let (sender, queue) = mpsc::channel(PLACES);
     let bytes = Arc::new(AtomicUsize::new(0));
-    let keeper = QuarantineWriter { queue, bytes: bytes.clone(), limits, metrics: metrics.clone() };
-    (Quarantine { queue: sender, bytes, taken: Arc::default(), limits, metrics }, keeper)
+    let keeper = QuarantineWriter {
+        queue,
+        bytes: bytes.clone(),
+        limits,
+        metrics: metrics.clone(),
+    };
+    (
+        Quarantine {
+            queue: sender,
+            bytes,
+            taken: Arc::default(),
+            limits,
+            metrics,
+        },
+        keeper,
+    )
 }
 
 impl Quarantine {
@@ -147,9 +185,16 @@ impl Quarantine {
     /// the secret is wrong; strangers could fill the quarantine as fast.
     fn within_rate(&self, source: &SourceName, refused_for: Option<Rejection>) -> bool {
         let rate = self.limits.per_second;
-        let burst = if refused_for.is_none() { rate.max(self.limits.rows / 2) } else { rate };
+        let burst = if refused_for.is_none() {
+            rate.max(self.limits.rows / 2)
+        } else {
+            rate
+        };
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.entry((source.clone(), refused_for)).or_default().take(rate, burst, Instant::now())
+        taken
+            .entry((source.clone(), refused_for))
+            .or_default()
+            .take(rate, burst, Instant::now())
     }
 }
 
@@ -157,21 +202,32 @@ impl Evidence for Quarantine {
     fn offer(&self, request: RejectedRequest) {
         let source = request.source.clone();
         let room = self.queue.capacity() > PLACES / 2;
-        if !(room && self.within_rate(&source, Some(request.reason)) && self.queue(Waiting::new(request, None)).is_ok())
+        if !(room
+            && self.within_rate(&source, Some(request.reason))
+            && self.queue(Waiting::new(request, None)).is_ok())
         {
-            self.metrics.count("source", source.as_str(), "evidence_dropped", 1);
+            self.metrics
+                .count("source", source.as_str(), "evidence_dropped", 1);
         }
     }
 
     async fn keep(&self, request: RejectedRequest) -> Result<(), Refusal> {
-        self.metrics.count("source", request.source.as_str(), request.reason.as_str(), 1);
+        self.metrics.count(
+            "source",
+            request.source.as_str(),
+            request.reason.as_str(),
+            1,
+        );
         let source = request.source.clone();
         let (answer, kept) = oneshot::channel();
-        if !(self.within_rate(&source, None) && self.queue(Waiting::new(request, Some(answer))).is_ok()) {
+        if !(self.within_rate(&source, None)
+            && self.queue(Waiting::new(request, Some(answer))).is_ok())
+        {
             throttled!(error, %source,
                 "requests with a wrong signature come faster than the quarantine takes them and are answered 503; \
                  verified requests are not affected");
-            self.metrics.count("source", source.as_str(), "quarantine_busy", 1);
+            self.metrics
+                .count("source", source.as_str(), "quarantine_busy", 1);
             return Err(Refusal::Busy);
         }
         match tokio::time::timeout(PATIENCE, kept).await {
@@ -221,7 +277,9 @@ impl QuarantineWriter {
             let Some(waiting) = waiting else { break };
             let size = waiting.body.stored().len();
             backoff.wait().await;
-            let kept = self.keep(&database, &mut connection, &sources, &waiting).await;
+            let kept = self
+                .keep(&database, &mut connection, &sources, &waiting)
+                .await;
             match &kept {
                 Err(error) => {
                     throttled!(warn, %error, "a request that failed verification could not be kept as evidence");
@@ -254,7 +312,9 @@ impl QuarantineWriter {
         sources: &HashMap<SourceName, SourceId>,
         waiting: &Waiting,
     ) -> Result<bool, StoreError> {
-        let Some(&source) = sources.get(&waiting.source) else { return Ok(false) };
+        let Some(&source) = sources.get(&waiting.source) else {
+            return Ok(false);
+        };
         let connection = match connection {
             Some(open) => open,
             None => connection.insert(database.connect(Role::Quarantine).await?),
@@ -267,7 +327,9 @@ impl QuarantineWriter {
             headers: headers::to_json(&waiting.headers),
             body: waiting.body.clone(),
         };
-        connection.keep_evidence(&evidence, self.limits.bound(waiting.answer.is_some())).await
+        connection
+            .keep_evidence(&evidence, self.limits.bound(waiting.answer.is_some()))
+            .await
     }
 }
 
@@ -305,7 +367,10 @@ mod tests {
 
     #[test]
     fn a_flood_of_one_reason_uses_up_no_others_rate() {
-        let limits = QuarantineLimits { per_second: 10, ..QuarantineLimits::default() };
+        let limits = QuarantineLimits {
+            per_second: 10,
+            ..QuarantineLimits::default()
+        };
         let (quarantine, mut keeper) = quarantine(limits, Metrics::default());
         for n in 0..100 {
             quarantine.offer(rejected(Rejection::MissingSignature, n));
@@ -315,7 +380,13 @@ mod tests {
         while let Ok(waiting) = keeper.queue.try_recv() {
             *kept.entry(waiting.reason).or_insert(0) += 1;
         }
-        assert_eq!(kept, HashMap::from([(Rejection::MissingSignature, 10), (Rejection::WrongSignature, 1)]));
+        assert_eq!(
+            kept,
+            HashMap::from([
+                (Rejection::MissingSignature, 10),
+                (Rejection::WrongSignature, 1)
+            ])
+        );
     }
 
     #[test]
@@ -325,8 +396,9 @@ mod tests {
         assert_eq!(taken(&mut bucket, start), 10);
         assert_eq!(taken(&mut bucket, start + Duration::from_millis(500)), 5);
         assert_eq!(taken(&mut bucket, start + Duration::from_secs(60)), 10);
-        let (mut bucket, taken) =
-            (Bucket::default(), |bucket: &mut Bucket, at| (0..100).filter(|_| bucket.take(10, 50, at)).count());
+        let (mut bucket, taken) = (Bucket::default(), |bucket: &mut Bucket, at| {
+            (0..100).filter(|_| bucket.take(10, 50, at)).count()
+        });
         assert_eq!(taken(&mut bucket, start), 50, "a burst");
         assert_eq!(taken(&mut bucket, start + Duration::from_secs(1)), 10);
     }

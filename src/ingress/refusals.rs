@@ -28,7 +28,9 @@ impl Refusals {
     /// How many were refused since the last line, this one included, if a line is due.
     fn count(&self, source: &str, reason: &'static str, now: Instant) -> Option<u64> {
         let mut throttles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let throttle = throttles.entry((source.to_owned(), reason)).or_insert_with(LogThrottle::new);
+        let throttle = throttles
+            .entry((source.to_owned(), reason))
+            .or_insert_with(LogThrottle::new);
         throttle.pass(now).map(|left_out| left_out + 1)
     }
 }
@@ -45,6 +47,9 @@ mod tests {
         assert_eq!(refusals.count("shop", "wrong_signature", start), None);
         assert_eq!(refusals.count("shop", "too_large", start), Some(1));
         assert_eq!(refusals.count("airalo", "wrong_signature", start), Some(1));
-        assert_eq!(refusals.count("shop", "wrong_signature", start + Duration::from_secs(10)), Some(2));
+        assert_eq!(
+            refusals.count("shop", "wrong_signature", start + Duration::from_secs(10)),
+            Some(2)
+        );
     }
 }

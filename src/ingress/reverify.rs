@@ -7,7 +7,8 @@ use super::{Observer, Sources, WriterContext, headers};
 use crate::domain::{Origin, SourceName};
 use crate::sources::{Verified, VerifiedRequest};
 use crate::store::{
-    Answered, Asked, Channel, Connection, IngestError, Listener, NewEvent, Review, Role, SourceId, StoreError,
+    Answered, Asked, Channel, Connection, IngestError, Listener, NewEvent, Review, Role, SourceId,
+    StoreError,
 };
 use crate::throttle::throttled;
 use sqlx::PgPool;
@@ -34,8 +35,12 @@ pub(crate) struct Reverifier {
 impl Reverifier {
     /// Runs until `stop` is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let ids: HashMap<SourceId, SourceName> =
-            self.context.sources.iter().map(|(name, id)| (*id, name.clone())).collect();
+        let ids: HashMap<SourceId, SourceName> = self
+            .context
+            .sources
+            .iter()
+            .map(|(name, id)| (*id, name.clone()))
+            .collect();
         let (mut connection, mut listener) = (None, None);
         loop {
             let done = match self.batch(&ids, &mut connection).await {
@@ -54,7 +59,9 @@ impl Reverifier {
             }
             connection = None;
             if listener.is_none() {
-                listener = Listener::connect(&self.context.database, Channel::Quarantine).await.ok();
+                listener = Listener::connect(&self.context.database, Channel::Quarantine)
+                    .await
+                    .ok();
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -72,8 +79,11 @@ impl Reverifier {
         ids: &HashMap<SourceId, SourceName>,
         connection: &mut Option<Connection>,
     ) -> Result<bool, StoreError> {
-        let served: Vec<_> =
-            ids.iter().filter(|(_, name)| self.sources.get(name.as_str()).is_some()).map(|(id, _)| *id).collect();
+        let served: Vec<_> = ids
+            .iter()
+            .filter(|(_, name)| self.sources.get(name.as_str()).is_some())
+            .map(|(id, _)| *id)
+            .collect();
         let readmission = Review::begin(&self.pool, &served, BATCH).await?;
         if readmission.asked.is_empty() {
             return Ok(false);
@@ -86,9 +96,19 @@ impl Reverifier {
                 connection.insert(opened)
             }
         };
-        let judged: Vec<_> = readmission.asked.iter().map(|asked| self.judge(asked, &ids[&asked.source])).collect();
-        let events: Vec<_> = judged.iter().filter_map(|judged| judged.as_ref().ok().cloned()).collect();
-        let mut stored = connection.ingest(&events, Origin::Quarantine).await.into_iter();
+        let judged: Vec<_> = readmission
+            .asked
+            .iter()
+            .map(|asked| self.judge(asked, &ids[&asked.source]))
+            .collect();
+        let events: Vec<_> = judged
+            .iter()
+            .filter_map(|judged| judged.as_ref().ok().cloned())
+            .collect();
+        let mut stored = connection
+            .ingest(&events, Origin::Quarantine)
+            .await
+            .into_iter();
         let answers: Vec<_> = judged
             .iter()
             .map(|judged| match judged {
@@ -100,30 +120,50 @@ impl Reverifier {
                 },
             })
             .collect();
-        let new = answers.iter().filter(|a| matches!(a, Answered::Admitted("stored" | "conflict"))).count();
+        let new = answers
+            .iter()
+            .filter(|a| matches!(a, Answered::Admitted("stored" | "conflict")))
+            .count();
         if new > 0 {
             (self.context.stored)(new);
         }
         for (asked, answered) in readmission.asked.iter().zip(&answers) {
             if let Answered::Admitted(verdict) = *answered {
-                self.observer.readmitted(ids[&asked.source].as_str(), verdict);
+                self.observer
+                    .readmitted(ids[&asked.source].as_str(), verdict);
             }
         }
-        let whole = i64::try_from(answers.len()) == Ok(BATCH) && !answers.contains(&Answered::Later);
-        tracing::info!(looked_at = answers.len(), new, "quarantined requests were looked at once more");
+        let whole =
+            i64::try_from(answers.len()) == Ok(BATCH) && !answers.contains(&Answered::Later);
+        tracing::info!(
+            looked_at = answers.len(),
+            new,
+            "quarantined requests were looked at once more"
+        );
         readmission.answer(&answers).await?;
         Ok(whole)
     }
 
     /// What a request is, or why it is no event.
     fn judge(&self, asked: &Asked, source: &SourceName) -> Result<NewEvent, Answered> {
-        let Some(of) = self.sources.get(source.as_str()) else { return Err(Answered::Later) };
+        let Some(of) = self.sources.get(source.as_str()) else {
+            return Err(Answered::Later);
+        };
         let (received, topic) = (headers::from_json(&asked.headers), asked.topic.as_deref());
         let verified = match &asked.vouched_by {
-            Some(operator) => VerifiedRequest::vouched(of.kind(), operator, topic, &received, &asked.body),
+            Some(operator) => {
+                VerifiedRequest::vouched(of.kind(), operator, topic, &received, &asked.body)
+            }
             // As of the time it came: what is signed with its time would be stale by now.
-            None => VerifiedRequest::verify(of.kind(), &of.secrets(), asked.first_at, topic, &received, &asked.body)
-                .map_err(|rejection| Answered::Refused(rejection.as_str()))?,
+            None => VerifiedRequest::verify(
+                of.kind(),
+                &of.secrets(),
+                asked.first_at,
+                topic,
+                &received,
+                &asked.body,
+            )
+            .map_err(|rejection| Answered::Refused(rejection.as_str()))?,
         };
         match verified {
             Verified::Handshake(_) => Err(Answered::Admitted("handshake")),

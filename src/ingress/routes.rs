@@ -44,11 +44,16 @@ pub(super) fn router<I: Intake, E: Evidence>(shared: Arc<Shared<I, E>>) -> Route
 }
 
 /// Any request: one place that answers, counts and logs.
-async fn receive<I: Intake, E: Evidence>(State(shared): State<Arc<Shared<I, E>>>, request: Request) -> Response {
+async fn receive<I: Intake, E: Evidence>(
+    State(shared): State<Arc<Shared<I, E>>>,
+    request: Request,
+) -> Response {
     let started = Instant::now();
     let (source, topic) = match Address::parse(request.uri().path(), &shared.sources) {
         Address::Hook(source, topic) => (source, topic),
-        Address::BadTopic(source) => return shared.answer(Some(source), started, Answer::bad_topic()),
+        Address::BadTopic(source) => {
+            return shared.answer(Some(source), started, Answer::bad_topic());
+        }
         Address::UnknownSource => return shared.answer(None, started, Answer::unknown_source()),
         Address::UnknownPath => return shared.answer(None, started, Answer::unknown_path()),
     };
@@ -56,7 +61,8 @@ async fn receive<I: Intake, E: Evidence>(State(shared): State<Arc<Shared<I, E>>>
         Method::HEAD => Answer::here(),
         Method::POST => {
             // A source's kind may be the embedding program's own code: a panic there must still be an answer.
-            let taken = AssertUnwindSafe(shared.take(source, topic.as_deref(), request)).catch_unwind();
+            let taken =
+                AssertUnwindSafe(shared.take(source, topic.as_deref(), request)).catch_unwind();
             taken.await.unwrap_or_else(|_| Answer::panicked())
         }
         _ => Answer::wrong_method(),
@@ -69,7 +75,10 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     async fn take(&self, source: &Source, topic: Option<&str>, request: Request) -> Answer {
         let (parts, body) = request.into_parts();
         let mut memory_for_headers = self.headers.reserve();
-        if memory_for_headers.resize(memory_of(&parts.headers)).is_err() {
+        if memory_for_headers
+            .resize(memory_of(&parts.headers))
+            .is_err()
+        {
             return Unread::NoRoom.into();
         }
         let rivals = parts.extensions.get::<Rivals>();
@@ -78,7 +87,14 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
             Err(unread) => return unread.into(),
         };
         let (headers, secrets) = (parts.headers, source.secrets());
-        let verified = VerifiedRequest::verify(source.kind(), &secrets, SystemTime::now(), topic, &headers, &body);
+        let verified = VerifiedRequest::verify(
+            source.kind(),
+            &secrets,
+            SystemTime::now(),
+            topic,
+            &headers,
+            &body,
+        );
         match verified {
             Ok(Verified::Handshake(handshake)) => Answer::handshake(handshake),
             Ok(Verified::Event(request)) => {
@@ -112,7 +128,10 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     fn not_json(&self, source: &Source) {
         let name = source.name().as_str();
         self.observer.not_json(name);
-        let mut told = self.not_json_told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self
+            .not_json_told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if told.insert(name.to_owned()) {
             tracing::warn!(
                 source = name,
@@ -126,11 +145,23 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     fn answer(&self, source: Option<&Source>, started: Instant, answer: Answer) -> Response {
         let (status, verdict, elapsed) = (answer.status(), answer.verdict, started.elapsed());
         let name = name(source);
-        self.observer.request(name, status.as_u16(), verdict, elapsed);
+        self.observer
+            .request(name, status.as_u16(), verdict, elapsed);
         let milliseconds = elapsed.as_secs_f64() * 1000.0;
-        tracing::debug!(source = name, status = status.as_u16(), verdict, milliseconds, "request answered");
+        tracing::debug!(
+            source = name,
+            status = status.as_u16(),
+            verdict,
+            milliseconds,
+            "request answered"
+        );
         if status.is_server_error() {
-            throttled!(warn, source = name, verdict, "a request was answered 503; its sender is asked to repeat it");
+            throttled!(
+                warn,
+                source = name,
+                verdict,
+                "a request was answered 503; its sender is asked to repeat it"
+            );
         }
         if source.is_some() && answer.is_refused() {
             self.refusals.warn(name, verdict);
@@ -141,7 +172,11 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     /// Counts and logs what ended without an answer of ours.
     pub(super) fn unserved(&self, source: Option<&Source>, reason: &'static str) {
         self.observer.unserved(name(source), reason);
-        tracing::debug!(source = name(source), reason, "ended without an answer of ours");
+        tracing::debug!(
+            source = name(source),
+            reason,
+            "ended without an answer of ours"
+        );
         if let Some(source) = source {
             self.refusals.warn(source.name().as_str(), reason);
         }

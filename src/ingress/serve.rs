@@ -21,7 +21,13 @@ pub struct Ingress<I, E> {
 impl<I: Intake, E: Evidence> Ingress<I, E> {
     /// An ingress for `sources`: verified requests go to `intake`, others to `evidence`, every answer is told to
     /// `observer` (`Arc::new(())` where nobody counts).
-    pub fn new(sources: Arc<Sources>, intake: I, evidence: E, observer: Arc<dyn Observer>, limits: Limits) -> Self {
+    pub fn new(
+        sources: Arc<Sources>,
+        intake: I,
+        evidence: E,
+        observer: Arc<dyn Observer>,
+        limits: Limits,
+    ) -> Self {
         let (bodies, headers) = (limits.memory_for_bodies(), limits.memory_for_headers());
         Self {
             shared: Arc::new(Shared {
@@ -47,10 +53,16 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
     /// Serves until `shutdown` is cancelled: then no connection is accepted any more, requests in flight are
     /// answered, and it returns. Bound that by a grace time: dropping the future ends all connections at once.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let (limits, full) = (self.shared.limits.of_connections(), answer::no_connection_free());
+        let (limits, full) = (
+            self.shared.limits.of_connections(),
+            answer::no_connection_free(),
+        );
         let shared = Arc::clone(&self.shared);
         let unserved = move |unserved: Unserved, head: &[u8]| {
-            shared.unserved(Address::source_of_head(head, &shared.sources), unserved.as_str());
+            shared.unserved(
+                Address::source_of_head(head, &shared.sources),
+                unserved.as_str(),
+            );
         };
         http::serve(listener, self.router(), limits, full, unserved, shutdown).await;
     }

@@ -48,7 +48,13 @@ impl Source {
             return Err(NoSecret(name));
         }
         let fields = kind.fields();
-        Ok(Self { name, kind, fields, secrets: ArcSwap::from_pointee(secrets), on_invalid_signature })
+        Ok(Self {
+            name,
+            kind,
+            fields,
+            secrets: ArcSwap::from_pointee(secrets),
+            on_invalid_signature,
+        })
     }
 
     /// With further members of its payloads that readers of the database must not see, or that find an event.
@@ -77,7 +83,10 @@ impl Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("name", &self.name).field("kind", &self.kind.name()).finish_non_exhaustive()
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("kind", &self.kind.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -88,7 +97,12 @@ pub struct Sources(HashMap<String, Source>);
 impl Sources {
     /// Those sources; of two with one name the last.
     pub fn new(sources: impl IntoIterator<Item = Source>) -> Self {
-        Self(sources.into_iter().map(|source| (source.name.as_str().to_owned(), source)).collect())
+        Self(
+            sources
+                .into_iter()
+                .map(|source| (source.name.as_str().to_owned(), source))
+                .collect(),
+        )
     }
 
     /// The source of that name.
@@ -113,11 +127,17 @@ impl Sources {
     ///
     /// # Errors
     /// [`NoSecret`] for an empty list; the old secrets stay.
-    pub fn replace_secrets(&self, name: &SourceName, secrets: Vec<Secret>) -> Result<bool, NoSecret> {
+    pub fn replace_secrets(
+        &self,
+        name: &SourceName,
+        secrets: Vec<Secret>,
+    ) -> Result<bool, NoSecret> {
         if secrets.is_empty() {
             return Err(NoSecret(name.clone()));
         }
         let source = self.get(name.as_str());
-        Ok(source.map(|source| source.secrets.store(Arc::new(secrets))).is_some())
+        Ok(source
+            .map(|source| source.secrets.store(Arc::new(secrets)))
+            .is_some())
     }
 }

@@ -3,7 +3,9 @@
 use super::{Receipt, Refusal, group_commit::Waiting, intake_health::IntakeHealth};
 use crate::domain::{Origin, SourceName, Verdict};
 use crate::health::{Heartbeat, Heartbeats, Readiness};
-use crate::store::{Connection, Database, DatabaseClock, IngestError, NewEvent, Role, SourceId, StoreError};
+use crate::store::{
+    Connection, Database, DatabaseClock, IngestError, NewEvent, Role, SourceId, StoreError,
+};
 use crate::throttle::{Backoff, throttled};
 use std::{
     collections::HashMap,
@@ -63,7 +65,10 @@ pub struct WriterContext {
 
 impl Writers {
     pub(super) fn new(queue: Queue, health: Arc<IntakeHealth>) -> Self {
-        Self { queue: Arc::new(Mutex::new(queue)), health }
+        Self {
+            queue: Arc::new(Mutex::new(queue)),
+            health,
+        }
     }
 
     /// Runs `count` writers until every sender of the queue is gone and everything is answered.
@@ -110,7 +115,8 @@ impl Writer {
                 self.reconnect().await;
             }
             // Dropped before it has taken anything, or not at all.
-            let Ok(taken) = tokio::time::timeout(CHECK_EVERY, gather(self.queue.clone())).await else {
+            let Ok(taken) = tokio::time::timeout(CHECK_EVERY, gather(self.queue.clone())).await
+            else {
                 self.check().await;
                 continue;
             };
@@ -148,7 +154,10 @@ impl Writer {
         };
         self.health.answered(asked, Instant::now());
         self.backoff.succeeded();
-        let stored = answers.iter().filter(|a| matches!(a, Ok(r) if r.verdict != Verdict::Duplicate)).count();
+        let stored = answers
+            .iter()
+            .filter(|a| matches!(a, Ok(r) if r.verdict != Verdict::Duplicate))
+            .count();
         for (waiting, answer) in group.into_iter().zip(answers) {
             let _ = waiting.answer.send(answer);
         }
@@ -159,7 +168,10 @@ impl Writer {
 
     /// What a group becomes in the store. Its sources are registered: the ingress knows no others.
     fn new_events(&self, group: &[Waiting]) -> Option<Vec<NewEvent>> {
-        group.iter().map(|waiting| new_event(&self.context, waiting)).collect()
+        group
+            .iter()
+            .map(|waiting| new_event(&self.context, waiting))
+            .collect()
     }
 
     /// One statement on a connection that works; `None` where there is none, or it broke.
@@ -175,7 +187,9 @@ impl Writer {
             return None;
         }
         // An id outside the partitions is refused like any other data: the database's clock may have been set.
-        if answers.contains(&Err(IngestError::Refused)) && self.context.clock.measure(connection).await.is_err() {
+        if answers.contains(&Err(IngestError::Refused))
+            && self.context.clock.measure(connection).await.is_err()
+        {
             self.lose_connection();
         }
         let refusal = |e| match e {
@@ -183,13 +197,20 @@ impl Writer {
             IngestError::KeyHeld => Refusal::KeyHeld,
             IngestError::Refused => Refusal::Refused,
         };
-        Some(answers.into_iter().map(|answer| answer.map_err(refusal)).collect())
+        Some(
+            answers
+                .into_iter()
+                .map(|answer| answer.map_err(refusal))
+                .collect(),
+        )
     }
 
     /// Finds out whether an idle connection is of use. After a group that was not stored only storing shows that: a database
     /// that answers and whose disk is full is no use, and no further webhook may come to find out.
     async fn check(&mut self) {
-        let Some(connection) = &mut self.connection else { return };
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
         let asked = self.health.ask(Instant::now());
         let checked = match self.health.stores() {
             true => connection.check().await,
@@ -233,7 +254,9 @@ impl Writer {
         loop {
             self.heartbeat.tick();
             self.backoff.wait().await;
-            let Err(error) = self.connect().await else { return };
+            let Err(error) = self.connect().await else {
+                return;
+            };
             self.backoff.failed(Instant::now());
             throttled!(warn, %error, "no connection for storing requests; requests are answered 503, and this is tried again");
             if !self.health.is_connected()

@@ -7,8 +7,8 @@ mod retention;
 use crate::health::{Heartbeats, Readiness};
 use crate::metrics::Metrics;
 use crate::store::{
-    ClockDifference, Database, DatabaseClock, Process, Role, StoreError, add_rollups, ensure_indexes,
-    ensure_partitions, fold_counts,
+    ClockDifference, Database, DatabaseClock, Process, Role, StoreError, add_rollups,
+    ensure_indexes, ensure_partitions, fold_counts,
 };
 use crate::throttle::throttled;
 use sqlx::PgPool;
@@ -96,10 +96,16 @@ impl Maintenance {
             if Instant::now() >= partitions_at {
                 match ensure_partitions(&self.pool).await {
                     Ok(_) => partitions_at = Instant::now() + PARTITIONS_EVERY,
-                    Err(error) => throttled!(error, %error, "partitions could not be made ahead; this is tried again"),
+                    Err(error) => {
+                        throttled!(error, %error, "partitions could not be made ahead; this is tried again")
+                    }
                 }
             }
-            if stop.run_until_cancelled(self.until_changed(&written)).await.is_none() {
+            if stop
+                .run_until_cancelled(self.until_changed(&written))
+                .await
+                .is_none()
+            {
                 break;
             }
         }
@@ -111,7 +117,10 @@ impl Maintenance {
         let begun = Instant::now();
         loop {
             tokio::time::sleep(SOON).await;
-            if begun.elapsed() >= EVERY || self.metrics.has_pending() || self.readiness.unmet() != *written {
+            if begun.elapsed() >= EVERY
+                || self.metrics.has_pending()
+                || self.readiness.unmet() != *written
+            {
                 return;
             }
         }
@@ -132,18 +141,27 @@ impl Maintenance {
             Ok(()) => self.readiness.set(DATABASE, Ok(())),
             Err(error) => {
                 throttled!(warn, %error, counts = counts.len(), "counts could not be added to the rollups and are left out");
-                self.readiness
-                    .set(DATABASE, Err("the database does not answer; requests get 503 until it does".to_owned()));
+                self.readiness.set(
+                    DATABASE,
+                    Err("the database does not answer; requests get 503 until it does".to_owned()),
+                );
                 return self.readiness.unmet();
             }
         }
         let unmet = self.readiness.unmet();
-        let reasons: Vec<_> = unmet.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        let reasons: Vec<_> = unmet
+            .iter()
+            .map(|(name, why)| format!("{name}: {why}"))
+            .collect();
         let not_ready = (!reasons.is_empty()).then(|| reasons.join("; "));
         if let Err(error) = fold_counts(&self.pool).await {
             throttled!(warn, %error, "the counts of SQL clients are not in the rollups yet; this is tried again");
         }
-        match self.process.is_alive(&self.pool, not_ready.as_deref()).await {
+        match self
+            .process
+            .is_alive(&self.pool, not_ready.as_deref())
+            .await
+        {
             Ok(retired) if retired.is_empty() => {}
             Ok(retired) => tracing::warn!(
                 handlers = retired.join(", "),

@@ -3,7 +3,8 @@
 
 use super::{Maintenance, STUCK};
 use crate::store::{
-    EventIndexer, announce_conflicts, announce_dead, discard_retired, newest_alerts, step_replays, watch as look,
+    EventIndexer, announce_conflicts, announce_dead, discard_retired, newest_alerts, step_replays,
+    watch as look,
 };
 use crate::throttle::throttled;
 use std::time::Duration;
@@ -52,7 +53,10 @@ struct Pauses {
 
 impl Pauses {
     fn up_to(longest: Duration) -> Self {
-        Self { next: IDLE, longest }
+        Self {
+            next: IDLE,
+            longest,
+        }
     }
 
     fn after(&mut self, more: bool) -> Duration {
@@ -68,7 +72,10 @@ impl Pauses {
 
 pub(super) async fn index(maintenance: &Maintenance, stop: &CancellationToken) {
     let heartbeat = maintenance.heartbeats.register("index", STUCK);
-    let (mut new, mut older) = (EventIndexer::of_new_events(), EventIndexer::of_older_events());
+    let (mut new, mut older) = (
+        EventIndexer::of_new_events(),
+        EventIndexer::of_older_events(),
+    );
     let mut pauses = Pauses::up_to(INDEX_IDLE);
     loop {
         heartbeat.tick();
@@ -90,9 +97,13 @@ pub(super) async fn alerts(maintenance: &Maintenance, stop: &CancellationToken) 
     let mut pauses = Pauses::up_to(ALERTS_IDLE);
     loop {
         heartbeat.tick();
-        let conflicts = announce_conflicts(&maintenance.pool, ALERTS).await.map(|raised| raised > 0);
+        let conflicts = announce_conflicts(&maintenance.pool, ALERTS)
+            .await
+            .map(|raised| raised > 0);
         let conflicts = or_later!(conflicts, "conflicts are announced later");
-        let dead = announce_dead(&maintenance.pool, ALERTS).await.map(|raised| raised > 0);
+        let dead = announce_dead(&maintenance.pool, ALERTS)
+            .await
+            .map(|raised| raised > 0);
         let dead = or_later!(dead, "dead letters are announced later");
         if ends(stop, pauses.after(conflicts || dead)).await {
             break;
@@ -105,8 +116,19 @@ pub(super) async fn replays(maintenance: &Maintenance, stop: &CancellationToken)
     let heartbeat = maintenance.heartbeats.register("replays", STUCK);
     loop {
         heartbeat.tick();
-        let running = step_replays(&maintenance.pool).await.map(|(running, _)| running > 0);
-        if ends(stop, if or_later!(running, "replays continue later") { REPLAY } else { IDLE }).await {
+        let running = step_replays(&maintenance.pool)
+            .await
+            .map(|(running, _)| running > 0);
+        if ends(
+            stop,
+            if or_later!(running, "replays continue later") {
+                REPLAY
+            } else {
+                IDLE
+            },
+        )
+        .await
+        {
             break;
         }
     }
@@ -117,8 +139,13 @@ pub(super) async fn retired(maintenance: &Maintenance, stop: &CancellationToken)
     let heartbeat = maintenance.heartbeats.register("retired", STUCK);
     loop {
         heartbeat.tick();
-        let step = discard_retired(&maintenance.pool, DISCARDED).await.map(|discarded| discarded > 0);
-        let more = or_later!(step, "pending deliveries of retired handlers are discarded later");
+        let step = discard_retired(&maintenance.pool, DISCARDED)
+            .await
+            .map(|discarded| discarded > 0);
+        let more = or_later!(
+            step,
+            "pending deliveries of retired handlers are discarded later"
+        );
         if ends(stop, if more { MORE } else { RETIRED }).await {
             break;
         }
@@ -128,12 +155,18 @@ pub(super) async fn retired(maintenance: &Maintenance, stop: &CancellationToken)
 
 /// Waits for the next step; answers whether there is none.
 async fn ends(stop: &CancellationToken, pause: Duration) -> bool {
-    stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none()
+    stop.run_until_cancelled(tokio::time::sleep(pause))
+        .await
+        .is_none()
 }
 
 pub(super) async fn watch(maintenance: &Maintenance, stop: &CancellationToken) {
     let heartbeat = maintenance.heartbeats.register("watch", STUCK);
-    while stop.run_until_cancelled(tokio::time::sleep(WATCH)).await.is_some() {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(WATCH))
+        .await
+        .is_some()
+    {
         heartbeat.tick();
         match look(&maintenance.pool).await {
             Ok(0) => {}
@@ -148,10 +181,16 @@ async fn log_alerts(maintenance: &Maintenance, raised: i64) {
     match newest_alerts(&maintenance.pool, raised).await {
         Ok(alerts) => {
             for (alert, subject) in alerts {
-                tracing::warn!("type" = alert, subject, "alert raised; docs/RUNBOOK.md has a section for it");
+                tracing::warn!(
+                    "type" = alert,
+                    subject,
+                    "alert raised; docs/RUNBOOK.md has a section for it"
+                );
             }
         }
-        Err(error) => throttled!(warn, %error, raised, "alerts were raised; which ones could not be read"),
+        Err(error) => {
+            throttled!(warn, %error, raised, "alerts were raised; which ones could not be read")
+        }
     }
 }
 

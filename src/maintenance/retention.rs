@@ -15,7 +15,11 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
     let mut pause = FIRST;
-    while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(pause))
+        .await
+        .is_some()
+    {
         pause = EVERY;
         match let_leave(&maintenance.database, || stop.is_cancelled()).await {
             Ok(left) if left == Left::default() => {}

@@ -42,7 +42,12 @@ impl Receiver {
     /// Takes the secrets that may sign, and what is called for every webhook, also for a forged one; it should not
     /// block. A notice comes before the answer goes out.
     pub fn new(secrets: Vec<Secret>, tell: impl Fn(Notice) + Send + Sync + 'static) -> Self {
-        Self { secrets, mode: ModeSwitch::new(), accepted: Mutex::default(), tell: Box::new(tell) }
+        Self {
+            secrets,
+            mode: ModeSwitch::new(),
+            accepted: Mutex::default(),
+            tell: Box::new(tell),
+        }
     }
 
     /// The switch that makes it fail and work again, usable while it runs.
@@ -56,8 +61,13 @@ impl Receiver {
     /// Where the listener breaks.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let state = (Arc::new(self), stop.clone());
-        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(state);
-        axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
+        let app = Router::new()
+            .fallback(answer)
+            .layer(DefaultBodyLimit::max(LARGEST_BODY))
+            .with_state(state);
+        axum::serve(listener, app)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
     }
 
     fn receive(&self, headers: &HeaderMap, body: Bytes, mode: Mode) -> Result<(), Unverified> {
@@ -74,11 +84,21 @@ impl Receiver {
     }
 
     fn note(&self, headers: &HeaderMap, body: Bytes, mode: Mode) -> Received {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
+        };
         let id = text(standard_webhooks::ID);
         // The lock guards a set only, which no panic can leave half changed.
         let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        let repeat = if mode == Mode::Ok { !accepted.insert(&id) } else { accepted.contains(&id) };
+        let repeat = if mode == Mode::Ok {
+            !accepted.insert(&id)
+        } else {
+            accepted.contains(&id)
+        };
         Received {
             id,
             delivery: text(request::DELIVERY),
@@ -113,7 +133,10 @@ async fn answer(
                 () = receiver.mode.changed_from(Mode::Hang) => {}
                 () = stop.cancelled() => {}
             }
-            (StatusCode::SERVICE_UNAVAILABLE, "this receiver was told to hang\n")
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "this receiver was told to hang\n",
+            )
         }
     }
 }

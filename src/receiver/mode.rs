@@ -35,7 +35,8 @@ impl ModeSwitch {
 
     /// Between working and `failing`, for a signal; answers with the new mode.
     pub fn toggle(&self, failing: Mode) -> Mode {
-        self.0.send_modify(|mode| *mode = if *mode == Mode::Ok { failing } else { Mode::Ok });
+        self.0
+            .send_modify(|mode| *mode = if *mode == Mode::Ok { failing } else { Mode::Ok });
         self.get()
     }
 

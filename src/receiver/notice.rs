@@ -57,10 +57,27 @@ impl fmt::Display for Received {
             Mode::Fail(status) => write!(f, "{}", status.as_u16())?,
             Mode::Hang => f.write_str("...")?,
         }
-        let or = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
-        write!(f, "  {}  {}  from {}  attempt {}", or(&self.event_type), self.id, or(&self.source), self.attempt)?;
+        let or = |text: &str| {
+            if text.is_empty() {
+                "-".to_owned()
+            } else {
+                text.to_owned()
+            }
+        };
+        write!(
+            f,
+            "  {}  {}  from {}  attempt {}",
+            or(&self.event_type),
+            self.id,
+            or(&self.source),
+            self.attempt
+        )?;
         write!(f, "  {} bytes", self.body.len())?;
-        if self.repeat { f.write_str("  repeat: already done, nothing to do") } else { Ok(()) }
+        if self.repeat {
+            f.write_str("  repeat: already done, nothing to do")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -102,7 +119,10 @@ mod tests {
         for n in 0..REMEMBERED {
             accepted.insert(&n.to_string());
         }
-        assert_eq!((accepted.known.len(), accepted.in_order.len()), (REMEMBERED, REMEMBERED));
+        assert_eq!(
+            (accepted.known.len(), accepted.in_order.len()),
+            (REMEMBERED, REMEMBERED)
+        );
         assert!(!accepted.contains("a") && accepted.contains("0"));
     }
 
@@ -121,7 +141,15 @@ mod tests {
         let line = "200  airalo.order.completed  0197f2a0-0000-7000-8000-000000000001  from airalo  attempt 2  2 bytes";
         assert_eq!(Notice::Received(received.clone()).to_string(), line);
         received.repeat = true;
-        assert!(received.to_string().ends_with("repeat: already done, nothing to do"));
-        assert!(Notice::Refused(Unverified::Wrong).to_string().starts_with("401"));
+        assert!(
+            received
+                .to_string()
+                .ends_with("repeat: already done, nothing to do")
+        );
+        assert!(
+            Notice::Refused(Unverified::Wrong)
+                .to_string()
+                .starts_with("401")
+        );
     }
 }

@@ -20,7 +20,9 @@ pub enum Algorithm {
 
 /// A word that names no algorithm.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an algorithm: it is sha256, sha512 or, where the sender has nothing better, insecure_sha1")]
+#[error(
+    "'{0}' is not an algorithm: it is sha256, sha512 or, where the sender has nothing better, insecure_sha1"
+)]
 pub struct UnknownAlgorithm(String);
 
 impl FromStr for Algorithm {
@@ -67,7 +69,9 @@ impl Algorithm {
         let mut signer = None;
         for secret in secrets {
             let expected = self.mac(secret, parts);
-            let made = signatures.iter().fold(0, |made, s| made | expected[..].ct_eq(s.as_ref()).unwrap_u8());
+            let made = signatures.iter().fold(0, |made, s| {
+                made | expected[..].ct_eq(s.as_ref()).unwrap_u8()
+            });
             if made == 1 {
                 signer = signer.or(Some(secret));
             }
@@ -77,7 +81,8 @@ impl Algorithm {
 }
 
 fn mac<M: Mac + KeyInit>(secret: &Secret, parts: &[&[u8]]) -> Vec<u8> {
-    let mut mac = <M as KeyInit>::new_from_slice(secret.bytes()).expect("HMAC takes a key of any length");
+    let mut mac =
+        <M as KeyInit>::new_from_slice(secret.bytes()).expect("HMAC takes a key of any length");
     for part in parts {
         mac.update(part);
     }
@@ -93,17 +98,26 @@ mod tests {
     fn the_published_vectors_hold_however_the_message_is_cut() {
         let secret = Secret::new("test", vec![0xaa; 20]).expect("long enough");
         for (algorithm, expected) in [
-            (Algorithm::Sha256, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+            (
+                Algorithm::Sha256,
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe",
+            ),
             (
                 Algorithm::Sha512,
                 "fa73b0089d56a284efb0f0756c890be9b1b5dbdd8ee81a3655f83e33b2279d39bf3e848279a722c806b485a47e67c807\
                  b946a337bee8942674278859e13292fb",
             ),
-            (Algorithm::InsecureSha1, "125d7342b9ac11cd91a39af48aa17b4f63f175d3"),
+            (
+                Algorithm::InsecureSha1,
+                "125d7342b9ac11cd91a39af48aa17b4f63f175d3",
+            ),
         ] {
             for parts in [&[&[0xdd; 50][..]][..], &[&[0xdd; 49], &[], &[0xdd]]] {
                 let mac = algorithm.mac(&secret, parts);
-                assert_eq!((hex::encode(&mac).as_str(), mac.len()), (expected, algorithm.length()));
+                assert_eq!(
+                    (hex::encode(&mac).as_str(), mac.len()),
+                    (expected, algorithm.length())
+                );
             }
         }
     }
@@ -126,36 +140,55 @@ mod tests {
             ),
         ] {
             let secret = Secret::new("test", key.to_vec()).expect("long enough");
-            assert_eq!(hex::encode(Algorithm::Sha512.mac(&secret, &[message])), expected);
+            assert_eq!(
+                hex::encode(Algorithm::Sha512.mac(&secret, &[message])),
+                expected
+            );
         }
     }
 
     #[test]
     fn every_byte_of_a_signature_counts() {
         let secrets = [Secret::new("test", b"0123456789abcdef".to_vec()).expect("long enough")];
-        for algorithm in [Algorithm::Sha256, Algorithm::Sha512, Algorithm::InsecureSha1] {
+        for algorithm in [
+            Algorithm::Sha256,
+            Algorithm::Sha512,
+            Algorithm::InsecureSha1,
+        ] {
             let right = algorithm.mac(&secrets[0], &[b"body"]);
             assert!(algorithm.signer(&secrets, &[b"body"], &[&right]).is_some());
             assert!(algorithm.signer(&secrets, &[b"Body"], &[&right]).is_none());
             for at in 0..right.len() {
                 let mut wrong = right.clone();
                 wrong[at] ^= 1 << (at % 8);
-                assert!(algorithm.signer(&secrets, &[b"body"], &[wrong]).is_none(), "{algorithm:?}, byte {at}");
+                assert!(
+                    algorithm.signer(&secrets, &[b"body"], &[wrong]).is_none(),
+                    "{algorithm:?}, byte {at}"
+                );
             }
         }
     }
 
     #[test]
     fn the_secret_that_signed_is_found_among_secrets_and_signatures() {
-        let secrets = [b'a', b'b'].map(|b| Secret::new(char::from(b), vec![b; 16]).expect("long enough"));
+        let secrets =
+            [b'a', b'b'].map(|b| Secret::new(char::from(b), vec![b; 16]).expect("long enough"));
         let stranger = Secret::new("stranger", vec![b'c'; 16]).expect("long enough");
         let by = |signer| Algorithm::Sha256.mac(signer, &[b"body"]);
-        let found =
-            |signatures: &[Vec<u8>]| Algorithm::Sha256.signer(&secrets, &[b"body"], signatures).map(Secret::label);
+        let found = |signatures: &[Vec<u8>]| {
+            Algorithm::Sha256
+                .signer(&secrets, &[b"body"], signatures)
+                .map(Secret::label)
+        };
         for signer in &secrets {
             assert_eq!(found(&[by(&stranger), by(signer)]), Some(signer.label()));
         }
-        for none in [vec![], vec![by(&stranger)], vec![by(&secrets[0])[..31].to_vec()], vec![vec![]]] {
+        for none in [
+            vec![],
+            vec![by(&stranger)],
+            vec![by(&secrets[0])[..31].to_vec()],
+            vec![vec![]],
+        ] {
             assert_eq!(found(&none), None);
         }
     }

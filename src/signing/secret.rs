@@ -29,9 +29,15 @@ impl Secret {
     pub fn new(label: impl Into<String>, bytes: Vec<u8>) -> Result<Self, WeakSecret> {
         let label = label.into();
         if bytes.len() < SHORTEST {
-            return Err(WeakSecret { label, length: bytes.len() });
+            return Err(WeakSecret {
+                label,
+                length: bytes.len(),
+            });
         }
-        Ok(Self { label, bytes: bytes.into() })
+        Ok(Self {
+            label,
+            bytes: bytes.into(),
+        })
     }
 
     /// What it is called in logs and in `events.verified_by`.

@@ -37,7 +37,11 @@ pub struct HeaderNames {
 impl Default for HeaderNames {
     fn default() -> Self {
         let [id, timestamp, signature] = [ID, TIMESTAMP, SIGNATURE].map(HeaderName::from_static);
-        Self { id, timestamp, signature }
+        Self {
+            id,
+            timestamp,
+            signature,
+        }
     }
 }
 
@@ -57,7 +61,11 @@ impl FromStr for HeaderNames {
             return Err(invalid());
         }
         let name = |end: &str| format!("{prefix}-{end}").parse().map_err(|_| invalid());
-        Ok(Self { id: name("id")?, timestamp: name("timestamp")?, signature: name("signature")? })
+        Ok(Self {
+            id: name("id")?,
+            timestamp: name("timestamp")?,
+            signature: name("signature")?,
+        })
     }
 }
 
@@ -79,7 +87,9 @@ pub enum Unverified {
     #[error("the header with the id, the timestamp or the signature is malformed")]
     Malformed,
     /// Only signatures of version `v1a`, which are asymmetric: no secret can verify them.
-    #[error("every signature is of the asymmetric version v1a, which is not supported; have the sender sign with v1")]
+    #[error(
+        "every signature is of the asymmetric version v1a, which is not supported; have the sender sign with v1"
+    )]
     Unsupported,
     /// Signed too long ago, or in the future: a replay, or a wrong clock.
     #[error("the timestamp is too far from now")]
@@ -94,9 +104,16 @@ pub enum Unverified {
 /// # Errors
 /// [`InvalidSecret`], which names the label and never the text.
 pub fn parse_secret(label: &str, text: &str) -> Result<Secret, InvalidSecret> {
-    let invalid = |problem| InvalidSecret { label: label.to_owned(), problem };
-    let encoded = text.strip_prefix(PREFIX).ok_or_else(|| invalid("does not begin with whsec_"))?;
-    let key = STANDARD.decode(encoded).map_err(|_| invalid("is not base64 after whsec_"))?;
+    let invalid = |problem| InvalidSecret {
+        label: label.to_owned(),
+        problem,
+    };
+    let encoded = text
+        .strip_prefix(PREFIX)
+        .ok_or_else(|| invalid("does not begin with whsec_"))?;
+    let key = STANDARD
+        .decode(encoded)
+        .map_err(|_| invalid("is not base64 after whsec_"))?;
     if !(24..=64).contains(&key.len()) {
         return Err(invalid("is not of 24 to 64 bytes"));
     }
@@ -114,7 +131,10 @@ pub fn sign(secrets: &[Secret], id: &str, timestamp: u64, body: &[u8]) -> String
     let signatures: Vec<String> = secrets
         .iter()
         .map(|secret| {
-            let mac = Algorithm::Sha256.mac(secret, &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
+            let mac = Algorithm::Sha256.mac(
+                secret,
+                &[id.as_bytes(), b".", timestamp.as_bytes(), b".", body],
+            );
             format!("v1,{}", STANDARD.encode(mac))
         })
         .collect();
@@ -132,7 +152,14 @@ pub fn verify<'s>(
     secrets: &'s [Secret],
     now: SystemTime,
 ) -> Result<&'s Secret, Unverified> {
-    verify_within(&HeaderNames::default(), TOLERANCE, headers, body, secrets, now)
+    verify_within(
+        &HeaderNames::default(),
+        TOLERANCE,
+        headers,
+        body,
+        secrets,
+        now,
+    )
 }
 
 /// The same with other headers and another tolerance.
@@ -148,44 +175,68 @@ pub fn verify_within<'s>(
     now: SystemTime,
 ) -> Result<&'s Secret, Unverified> {
     let id = only(headers, &names.id)?;
-    let (timestamp, signatures) = (only(headers, &names.timestamp)?, only(headers, &names.signature)?);
+    let (timestamp, signatures) = (
+        only(headers, &names.timestamp)?,
+        only(headers, &names.signature)?,
+    );
     // A full stop in the id would let one signature pass for another id, time and body.
     if id.is_empty() || id.contains(&b'.') {
         return Err(Unverified::Malformed);
     }
-    let signed_at = UNIX_EPOCH.checked_add(Duration::from_secs(seconds(timestamp)?)).ok_or(Unverified::Malformed)?;
+    let signed_at = UNIX_EPOCH
+        .checked_add(Duration::from_secs(seconds(timestamp)?))
+        .ok_or(Unverified::Malformed)?;
     let each = || signatures.split(|b| *b == b' ');
     let signatures: Vec<[u8; 32]> = each().filter_map(decode).collect();
     if signatures.is_empty() {
         let asymmetric = each().any(|signature| signature.starts_with(b"v1a,"));
         let other = each().any(|signature| signature.starts_with(b"v1,"));
-        return Err(if asymmetric && !other { Unverified::Unsupported } else { Unverified::Malformed });
+        return Err(if asymmetric && !other {
+            Unverified::Unsupported
+        } else {
+            Unverified::Malformed
+        });
     }
-    let apart = now.duration_since(signed_at).unwrap_or_else(|ahead| ahead.duration());
+    let apart = now
+        .duration_since(signed_at)
+        .unwrap_or_else(|ahead| ahead.duration());
     if apart > tolerance {
         return Err(Unverified::Stale);
     }
     let signed = [id, b".", timestamp, b".", body];
-    Algorithm::Sha256.signer(secrets, &signed, &signatures).ok_or(Unverified::Wrong)
+    Algorithm::Sha256
+        .signer(secrets, &signed, &signatures)
+        .ok_or(Unverified::Wrong)
 }
 
 /// The header of that name. Which of two counts would be a guess, so two are malformed.
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h [u8], Unverified> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or(Unverified::Missing)?;
-    if values.next().is_some() { Err(Unverified::Malformed) } else { Ok(value.as_bytes()) }
+    if values.next().is_some() {
+        Err(Unverified::Malformed)
+    } else {
+        Ok(value.as_bytes())
+    }
 }
 
 /// Digits only: what `parse` would also take, as a leading `+`, no sender writes.
 fn seconds(text: &[u8]) -> Result<u64, Unverified> {
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    let text = std::str::from_utf8(text).ok().filter(|_| digits).ok_or(Unverified::Malformed)?;
+    let text = std::str::from_utf8(text)
+        .ok()
+        .filter(|_| digits)
+        .ok_or(Unverified::Malformed)?;
     text.parse().map_err(|_| Unverified::Malformed)
 }
 
 /// One `v1,…`; other versions, as the asymmetric `v1a`, are another receiver's.
 fn decode(signature: &[u8]) -> Option<[u8; 32]> {
-    STANDARD.decode(signature.strip_prefix(b"v1,")?).ok()?.try_into().ok()
+    STANDARD
+        .decode(signature.strip_prefix(b"v1,")?)
+        .ok()?
+        .try_into()
+        .ok()
 }
 
 #[cfg(test)]
@@ -241,10 +292,18 @@ mod tests {
 
     #[test]
     fn a_secret_of_another_form_is_refused_without_printing_it() {
-        for bad in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_ not base64 at all, but long", "whsk_AAAA"]
-        {
+        for bad in [
+            "",
+            "whsec_",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_ not base64 at all, but long",
+            "whsk_AAAA",
+        ] {
             let error = parse_secret("env:HOOK", bad).expect_err(bad).to_string();
-            assert!(error.contains("env:HOOK") && !error.contains("MfKQ"), "{error}");
+            assert!(
+                error.contains("env:HOOK") && !error.contains("MfKQ"),
+                "{error}"
+            );
         }
         for (bytes, good) in [(23, false), (24, true), (64, true), (65, false)] {
             let text = format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
@@ -255,7 +314,10 @@ mod tests {
     #[test]
     fn another_word_before_the_hyphen_names_all_three_headers() {
         let names: HeaderNames = "Svix".parse().expect("a prefix");
-        assert_eq!([names.id, names.timestamp, names.signature], ["svix-id", "svix-timestamp", "svix-signature"]);
+        assert_eq!(
+            [names.id, names.timestamp, names.signature],
+            ["svix-id", "svix-timestamp", "svix-signature"]
+        );
         assert_eq!("webhook".parse(), Ok(HeaderNames::default()));
         for wrong in ["", "svix-", "a b", "svix\r\n", "é"] {
             assert!(wrong.parse::<HeaderNames>().is_err(), "{wrong:?}");
@@ -265,11 +327,23 @@ mod tests {
     #[test]
     fn the_time_holds_for_five_minutes_either_way() {
         let (secrets, now) = ([secret("a", 1)], 1_764_000_000);
-        for (signed_at, verdict) in [(now - 300, None), (now + 300, None), (now - 301, Some(())), (now + 301, Some(()))]
-        {
-            let headers = headers("m", &signed_at.to_string(), &sign(&secrets, "m", signed_at, b"b"));
+        for (signed_at, verdict) in [
+            (now - 300, None),
+            (now + 300, None),
+            (now - 301, Some(())),
+            (now + 301, Some(())),
+        ] {
+            let headers = headers(
+                "m",
+                &signed_at.to_string(),
+                &sign(&secrets, "m", signed_at, b"b"),
+            );
             let result = verify(&headers, b"b", &secrets, at(now));
-            assert_eq!(result.err(), verdict.map(|()| Unverified::Stale), "{signed_at}");
+            assert_eq!(
+                result.err(),
+                verdict.map(|()| Unverified::Stale),
+                "{signed_at}"
+            );
         }
     }
 
@@ -277,14 +351,23 @@ mod tests {
     fn while_a_secret_is_replaced_either_side_may_be_ahead() {
         let (old, new, other) = (secret("old", 1), secret("new", 2), secret("other", 3));
         let both = sign(&[old.clone(), new.clone()], "m", 1000, b"b");
-        for (live, label) in [(vec![old.clone()], "old"), (vec![other.clone(), new], "new")] {
+        for (live, label) in [
+            (vec![old.clone()], "old"),
+            (vec![other.clone(), new], "new"),
+        ] {
             let by = verify(&headers("m", "1000", &both), b"b", &live, at(1000)).expect("verified");
             assert_eq!(by.label(), label);
         }
         let with_others = format!("v1a,AAAA v2,x {both}");
         assert!(verify(&headers("m", "1000", &with_others), b"b", &[old], at(1000)).is_ok());
-        assert_eq!(verify(&headers("m", "1000", &both), b"b", &[other], at(1000)).err(), Some(Unverified::Wrong));
-        assert_eq!(verify(&headers("m", "1000", &both), b"b", &[], at(1000)).err(), Some(Unverified::Wrong));
+        assert_eq!(
+            verify(&headers("m", "1000", &both), b"b", &[other], at(1000)).err(),
+            Some(Unverified::Wrong)
+        );
+        assert_eq!(
+            verify(&headers("m", "1000", &both), b"b", &[], at(1000)).err(),
+            Some(Unverified::Wrong)
+        );
     }
 
     #[test]
@@ -305,7 +388,11 @@ mod tests {
             ("m", "1000", &good[3..]),
         ] {
             let result = verify(&headers(id, timestamp, signature), b"b", &secrets, at(1000));
-            assert_eq!(result.err(), Some(Unverified::Malformed), "{id} {timestamp} {signature}");
+            assert_eq!(
+                result.err(),
+                Some(Unverified::Malformed),
+                "{id} {timestamp} {signature}"
+            );
         }
         for asymmetric in ["v1a,AAAA", "v1a,AAAA v1a,BBBB v2,x"] {
             let result = verify(&headers("m", "1000", asymmetric), b"b", &secrets, at(1000));
@@ -314,12 +401,20 @@ mod tests {
         for twice in [ID, TIMESTAMP, SIGNATURE] {
             let mut headers = headers("m", "1000", &good);
             headers.append(twice, headers[twice].clone());
-            assert_eq!(verify(&headers, b"b", &secrets, at(1000)).err(), Some(Unverified::Malformed), "{twice}");
+            assert_eq!(
+                verify(&headers, b"b", &secrets, at(1000)).err(),
+                Some(Unverified::Malformed),
+                "{twice}"
+            );
         }
         for missing in [ID, TIMESTAMP, SIGNATURE] {
             let mut headers = headers("m", "1000", &good);
             headers.remove(missing);
-            assert_eq!(verify(&headers, b"b", &secrets, at(1000)).err(), Some(Unverified::Missing), "{missing}");
+            assert_eq!(
+                verify(&headers, b"b", &secrets, at(1000)).err(),
+                Some(Unverified::Missing),
+                "{missing}"
+            );
         }
     }
 

@@ -32,8 +32,13 @@ impl FromStr for TypePrefix {
     type Err = InvalidPrefix;
 
     fn from_str(text: &str) -> Result<Self, InvalidPrefix> {
-        let prefix = text.parse().ok().filter(|_| text.len() <= LONGEST_PREFIX && !is_reserved(text));
-        prefix.map(Self).ok_or_else(|| InvalidPrefix(text.chars().take(LONGEST_PREFIX).collect()))
+        let prefix = text
+            .parse()
+            .ok()
+            .filter(|_| text.len() <= LONGEST_PREFIX && !is_reserved(text));
+        prefix
+            .map(Self)
+            .ok_or_else(|| InvalidPrefix(text.chars().take(LONGEST_PREFIX).collect()))
     }
 }
 
@@ -52,30 +57,53 @@ impl fmt::Display for TypePrefix {
 
 /// The type that `words` make, joined by dots, after the prefix. Where nothing usable is in them (none, no letter or
 /// digit, too long, or a reserved type) it is `{prefix}.unknown`, or `{kind}.unknown` without a prefix.
-pub(super) fn event_type(prefix: Option<&TypePrefix>, kind: &'static str, words: &[String]) -> EventType {
+pub(super) fn event_type(
+    prefix: Option<&TypePrefix>,
+    kind: &'static str,
+    words: &[String],
+) -> EventType {
     let legal = legal(&words.join("."));
     let named = match prefix {
         Some(prefix) => format!("{prefix}.{legal}"),
         None => legal.clone(),
     };
-    let usable = legal.bytes().any(|b| b.is_ascii_alphanumeric()) && named.len() <= LONGEST && !is_reserved(&named);
-    let unknown = || format!("{}.unknown", prefix.map_or(kind, |prefix| prefix.0.as_str()));
+    let usable = legal.bytes().any(|b| b.is_ascii_alphanumeric())
+        && named.len() <= LONGEST
+        && !is_reserved(&named);
+    let unknown = || {
+        format!(
+            "{}.unknown",
+            prefix.map_or(kind, |prefix| prefix.0.as_str())
+        )
+    };
     let name = if usable { named } else { unknown() };
-    name.parse().expect("only legal segments are left, none of them is empty, and the length was looked at")
+    name.parse()
+        .expect("only legal segments are left, none of them is empty, and the length was looked at")
 }
 
 fn is_reserved(name: &str) -> bool {
-    name.split('.').next().is_some_and(|first| RESERVED.contains(&first))
+    name.split('.')
+        .next()
+        .is_some_and(|first| RESERVED.contains(&first))
 }
 
 /// Legal segments joined by dots, without empty ones.
 fn legal(words: &str) -> String {
     let mut legal = String::with_capacity(words.len());
-    for segment in words.split(['.', '/']).filter(|segment| !segment.is_empty()) {
+    for segment in words
+        .split(['.', '/'])
+        .filter(|segment| !segment.is_empty())
+    {
         if !legal.is_empty() {
             legal.push('.');
         }
-        legal.extend(segment.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }));
+        legal.extend(segment.chars().map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '_'
+            }
+        }));
     }
     legal
 }
@@ -88,7 +116,9 @@ mod tests {
     fn typed(prefix: Option<&str>, words: &[&str]) -> String {
         let prefix = prefix.map(|prefix| prefix.parse().expect("a prefix"));
         let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
-        event_type(prefix.as_ref(), "hmac", &words).as_str().to_owned()
+        event_type(prefix.as_ref(), "hmac", &words)
+            .as_str()
+            .to_owned()
     }
 
     #[test]
@@ -97,7 +127,11 @@ mod tests {
         for (prefix, words, expected) in [
             (None, &["invoice.paid"][..], "invoice.paid"),
             (Some("stripe"), &["invoice.paid"], "stripe.invoice.paid"),
-            (Some("github"), &["pull_request", "opened"], "github.pull_request.opened"),
+            (
+                Some("github"),
+                &["pull_request", "opened"],
+                "github.pull_request.opened",
+            ),
             (Some("shopify"), &["orders/create"], "shopify.orders.create"),
             (None, &["User.Created"], "user.created"),
             (None, &["user created-now"], "user_created_now"),
@@ -123,7 +157,16 @@ mod tests {
 
     #[test]
     fn a_prefix_is_a_type_that_leaves_room() {
-        for wrong in ["", "Acme", "acme.", "a-b", "hookfast", "hookfast.x", "airalo.x", &"a".repeat(101)] {
+        for wrong in [
+            "",
+            "Acme",
+            "acme.",
+            "a-b",
+            "hookfast",
+            "hookfast.x",
+            "airalo.x",
+            &"a".repeat(101),
+        ] {
             assert!(wrong.parse::<TypePrefix>().is_err(), "{wrong}");
         }
     }

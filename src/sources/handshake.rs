@@ -50,7 +50,11 @@ impl HandshakeKind {
         match self {
             Self::SlackUrlVerification => {
                 let is_one = Pointer::member("type").text(body)? == "url_verification";
-                if is_one { Pointer::member("challenge").text(body).map(Handshake::text) } else { None }
+                if is_one {
+                    Pointer::member("challenge").text(body).map(Handshake::text)
+                } else {
+                    None
+                }
             }
         }
     }
@@ -64,7 +68,12 @@ mod tests {
     fn only_slacks_own_question_is_one() {
         let answer = |body: &str| HandshakeKind::SlackUrlVerification.answer(body.as_bytes());
         let asked = r#"{"token":"t","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}"#;
-        assert_eq!(answer(asked), Some(Handshake::text("3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P")));
+        assert_eq!(
+            answer(asked),
+            Some(Handshake::text(
+                "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"
+            ))
+        );
         for other in [
             r#"{"type":"event_callback","challenge":"x"}"#,
             r#"{"type":"url_verification"}"#,

@@ -38,7 +38,8 @@ impl Pointer {
 
 /// Digits without a zero before them.
 fn index(step: &str) -> Option<usize> {
-    let digits = step.bytes().all(|b| b.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+    let digits =
+        step.bytes().all(|b| b.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
     digits.then(|| step.parse().ok())?
 }
 
@@ -127,7 +128,11 @@ impl<'de> Visitor<'de> for Element {
 /// A string that says something.
 pub(super) fn text(raw: Option<&RawValue>) -> Option<String> {
     let text: String = serde_json::from_str(raw?.get()).ok()?;
-    if text.trim().is_empty() { None } else { Some(text) }
+    if text.trim().is_empty() {
+        None
+    } else {
+        Some(text)
+    }
 }
 
 /// A string that says something, or a number as written.
@@ -138,7 +143,9 @@ pub(super) fn scalar(raw: Option<&RawValue>) -> Option<String> {
 /// A number as written.
 pub(super) fn number(raw: Option<&RawValue>) -> Option<String> {
     let written = raw?.get();
-    written.starts_with(|c: char| c == '-' || c.is_ascii_digit()).then(|| written.to_owned())
+    written
+        .starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        .then(|| written.to_owned())
 }
 
 #[cfg(test)]
@@ -147,7 +154,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn at(pointer: &str, body: &str) -> Option<String> {
-        pointer.parse::<Pointer>().expect(pointer).scalar(body.as_bytes())
+        pointer
+            .parse::<Pointer>()
+            .expect(pointer)
+            .scalar(body.as_bytes())
     }
 
     #[test]
@@ -172,12 +182,22 @@ mod tests {
         ] {
             assert_eq!(at(pointer, body).as_deref(), expected, "{pointer}");
         }
-        assert_eq!(at("/a", r#"{"a":1,"b":2,"\u0061":"last"}"#).as_deref(), Some("last"));
+        assert_eq!(
+            at("/a", r#"{"a":1,"b":2,"\u0061":"last"}"#).as_deref(),
+            Some("last")
+        );
         for broken in ["", "{", r#"{"a":1"#, r#"{"a":1} x"#, "[1]"] {
             assert_eq!(at("/a", broken), None, "{broken}");
         }
         assert_eq!(
-            at("/a", &format!(r#"{{"x":{}{},"a":1}}"#, "[".repeat(100_000), "]".repeat(100_000))),
+            at(
+                "/a",
+                &format!(
+                    r#"{{"x":{}{},"a":1}}"#,
+                    "[".repeat(100_000),
+                    "]".repeat(100_000)
+                )
+            ),
             Some("1".into())
         );
     }

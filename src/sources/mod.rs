@@ -96,7 +96,13 @@ pub trait SourceKind: Send + Sync + 'static {
 
     /// The headers with which this sender would send this body now: signed with that secret, and with that id where it
     /// sends one. For `hookfast send` and for tests. Default: it is not known how.
-    fn sign(&self, _secret: &Secret, _id: &str, _body: &[u8], _now: SystemTime) -> Option<HeaderMap> {
+    fn sign(
+        &self,
+        _secret: &Secret,
+        _id: &str,
+        _body: &[u8],
+        _now: SystemTime,
+    ) -> Option<HeaderMap> {
         None
     }
 

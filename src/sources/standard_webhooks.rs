@@ -43,7 +43,12 @@ impl StandardWebhooks {
 
 impl Default for StandardWebhooks {
     fn default() -> Self {
-        Self { headers: HeaderNames::default(), tolerance: TOLERANCE, type_prefix: None, window: None }
+        Self {
+            headers: HeaderNames::default(),
+            tolerance: TOLERANCE,
+            type_prefix: None,
+            window: None,
+        }
     }
 }
 
@@ -65,7 +70,11 @@ impl SourceKind for StandardWebhooks {
     }
 
     fn signature_headers(&self) -> Vec<HeaderName> {
-        let HeaderNames { id, timestamp, signature } = self.headers.clone();
+        let HeaderNames {
+            id,
+            timestamp,
+            signature,
+        } = self.headers.clone();
         vec![id, timestamp, signature]
     }
 
@@ -78,16 +87,29 @@ impl SourceKind for StandardWebhooks {
     ) -> Result<&'s Secret, Rejection> {
         let secret = verify_within(&self.headers, self.tolerance, headers, body, secrets, now)?;
         // It becomes the key, and two ids that are no text could become one.
-        let is_text = headers.get(&self.headers.id).is_some_and(|id| std::str::from_utf8(id.as_bytes()).is_ok());
-        if is_text { Ok(secret) } else { Err(Rejection::MalformedSignature) }
+        let is_text = headers
+            .get(&self.headers.id)
+            .is_some_and(|id| std::str::from_utf8(id.as_bytes()).is_ok());
+        if is_text {
+            Ok(secret)
+        } else {
+            Err(Rejection::MalformedSignature)
+        }
     }
 
     fn sign(&self, secret: &Secret, id: &str, body: &[u8], now: SystemTime) -> Option<HeaderMap> {
         let timestamp = now.duration_since(UNIX_EPOCH).ok()?.as_secs();
         let signature = sign(std::slice::from_ref(secret), id, timestamp, body);
         let names = &self.headers;
-        let values = [(&names.id, id), (&names.timestamp, &timestamp.to_string()), (&names.signature, &signature)];
-        values.into_iter().map(|(name, value)| Some((name.clone(), value.parse().ok()?))).collect()
+        let values = [
+            (&names.id, id),
+            (&names.timestamp, &timestamp.to_string()),
+            (&names.signature, &signature),
+        ];
+        values
+            .into_iter()
+            .map(|(name, value)| Some((name.clone(), value.parse().ok()?)))
+            .collect()
     }
 
     fn type_prefix(&self) -> Option<String> {
@@ -95,17 +117,27 @@ impl SourceKind for StandardWebhooks {
     }
 
     fn advice(&self) -> Vec<Advice> {
-        Advice::of_window(self.window, Some(self.tolerance)).into_iter().collect()
+        Advice::of_window(self.window, Some(self.tolerance))
+            .into_iter()
+            .collect()
     }
 
     fn describe(&self, _topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description {
         let words: Vec<String> = Pointer::member("type").text(body).into_iter().collect();
-        let id = headers.get(&self.headers.id).and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
+        let id = headers
+            .get(&self.headers.id)
+            .and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
         let key = id.map_or_else(|| IdempotencyKey::of_body(body), IdempotencyKey::new);
-        let fingerprint = Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
+        let fingerprint =
+            Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
         Description {
             event_type: classify::event_type(self.type_prefix.as_ref(), Self::NAME, &words),
-            identity: Identity { key, alias: None, window: self.window, fingerprint: Some(fingerprint) },
+            identity: Identity {
+                key,
+                alias: None,
+                window: self.window,
+                fingerprint: Some(fingerprint),
+            },
         }
     }
 }

@@ -13,7 +13,10 @@ pub(crate) const LONGEST_TOPIC: usize = 200;
 /// What a verified request is.
 #[derive(Clone, Debug)]
 #[must_use]
-#[expect(clippy::large_enum_variant, reason = "nearly every one is an event, and none lives long")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every one is an event, and none lives long"
+)]
 pub enum Verified {
     /// An event, to be stored.
     Event(VerifiedRequest),
@@ -25,7 +28,10 @@ pub enum Verified {
 /// operator takes a quarantined request for genuine, of [`VerifiedRequest::vouched`], or, where the source's own API says
 /// the same, of `VerifiedRequest::fetched`.
 #[derive(Clone, Debug)]
-#[expect(clippy::manual_non_exhaustive, reason = "non_exhaustive would still let this crate make one unearned")]
+#[expect(
+    clippy::manual_non_exhaustive,
+    reason = "non_exhaustive would still let this crate make one unearned"
+)]
 pub struct VerifiedRequest {
     /// What happened.
     pub event_type: EventType,
@@ -72,10 +78,22 @@ impl VerifiedRequest {
 
     /// Looks into what was fetched from the source's own API, over a connection that its certificate vouches for.
     pub(crate) fn fetched(kind: &dyn SourceKind, source: &SourceName, body: &Bytes) -> Verified {
-        Self::earned(kind, &format!("api:{source}"), None, &HeaderMap::new(), body)
+        Self::earned(
+            kind,
+            &format!("api:{source}"),
+            None,
+            &HeaderMap::new(),
+            body,
+        )
     }
 
-    fn earned(kind: &dyn SourceKind, by: &str, topic: Option<&str>, headers: &HeaderMap, body: &Bytes) -> Verified {
+    fn earned(
+        kind: &dyn SourceKind,
+        by: &str,
+        topic: Option<&str>,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Verified {
         if let Some(handshake) = kind.handshake(headers, body) {
             return Verified::Handshake(handshake);
         }

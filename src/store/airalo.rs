@@ -59,11 +59,18 @@ pub async fn last_order_described(
     description: &str,
 ) -> Result<Option<DescribedOrder>, StoreError> {
     let asked = async {
-        let row = sqlx::query(DESCRIBED).bind(source).bind(description).fetch_optional(pool).await?;
+        let row = sqlx::query(DESCRIBED)
+            .bind(source)
+            .bind(description)
+            .fetch_optional(pool)
+            .await?;
         let read = |row: PgRow| {
             let micros: i64 = row.try_get("at_micros")?;
             let at = SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs());
-            Ok(DescribedOrder { request_id: row.try_get("request_id")?, at })
+            Ok(DescribedOrder {
+                request_id: row.try_get("request_id")?,
+                at,
+            })
         };
         row.map(read).transpose()
     };
@@ -90,9 +97,16 @@ pub struct ExpectedOrder {
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn take_due_orders(pool: &PgPool, sources: &[SourceId], most: i64) -> Result<Vec<ExpectedOrder>, StoreError> {
+pub async fn take_due_orders(
+    pool: &PgPool,
+    sources: &[SourceId],
+    most: i64,
+) -> Result<Vec<ExpectedOrder>, StoreError> {
     let sources: Vec<_> = sources.iter().map(|source| source.0).collect();
-    let statement = sqlx::query(TAKE_DUE).bind(sources).bind(most).fetch_all(pool);
+    let statement = sqlx::query(TAKE_DUE)
+        .bind(sources)
+        .bind(most)
+        .fetch_all(pool);
     let rows = within(POOLED, "read which orders are overdue", statement).await?;
     let read = |row: &PgRow| {
         let micros: i64 = row.try_get("placed_at")?;
@@ -104,18 +118,28 @@ pub async fn take_due_orders(pool: &PgPool, sources: &[SourceId], most: i64) -> 
             placed_at: SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs()),
         })
     };
-    rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::unreadable("read which orders are overdue"))
+    rows.iter()
+        .map(read)
+        .collect::<Result<_, _>>()
+        .map_err(StoreError::unreadable("read which orders are overdue"))
 }
 
 /// Schedules the next look for an order, after a pause that grows with every look.
 ///
 /// # Errors
 /// If the statement failed.
-pub async fn order_was_looked_for(pool: &PgPool, order: i64, pause: Duration) -> Result<(), StoreError> {
+pub async fn order_was_looked_for(
+    pool: &PgPool,
+    order: i64,
+    pause: Duration,
+) -> Result<(), StoreError> {
     let statement =
-        sqlx::query("SELECT hookfast_data.airalo_looked_for($1, $2 * interval '1 millisecond')").bind(order);
+        sqlx::query("SELECT hookfast_data.airalo_looked_for($1, $2 * interval '1 millisecond')")
+            .bind(order);
     let statement = statement.bind(interval_millis(pause)).execute(pool);
-    within(POOLED, "schedule the next look for an order", statement).await.map(drop)
+    within(POOLED, "schedule the next look for an order", statement)
+        .await
+        .map(drop)
 }
 
 /// Makes every order of a source that is not settled due at once, also those that are not overdue.
@@ -123,7 +147,12 @@ pub async fn order_was_looked_for(pool: &PgPool, order: i64, pause: Duration) ->
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreError> {
-    let made = within(POOLED, "look for orders at once", sqlx::query(ALL_DUE).bind(source).execute(pool)).await;
+    let made = within(
+        POOLED,
+        "look for orders at once",
+        sqlx::query(ALL_DUE).bind(source).execute(pool),
+    )
+    .await;
     made.map(|made| made.rows_affected())
 }
 
@@ -132,8 +161,16 @@ pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreEr
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(), StoreError> {
-    let statement = sqlx::query("SELECT hookfast_data.airalo_mark_missing($1, $2)").bind(order).bind(says);
-    within(POOLED, "tell that an order is overdue", statement.execute(pool)).await.map(drop)
+    let statement = sqlx::query("SELECT hookfast_data.airalo_mark_missing($1, $2)")
+        .bind(order)
+        .bind(says);
+    within(
+        POOLED,
+        "tell that an order is overdue",
+        statement.execute(pool),
+    )
+    .await
+    .map(drop)
 }
 
 /// Writes down which request an order is the result of, where its event came without it.
@@ -147,15 +184,24 @@ pub async fn order_is_of_request(
     order_id: &str,
 ) -> Result<(), StoreError> {
     let statement = sqlx::query("SELECT hookfast_data.airalo_link($1, $2, $3)");
-    let linking = statement.bind(source.0).bind(request_id).bind(order_id).execute(pool);
-    within(POOLED, "write down which request an order is of", linking).await.map(drop)
+    let linking = statement
+        .bind(source.0)
+        .bind(request_id)
+        .bind(order_id)
+        .execute(pool);
+    within(POOLED, "write down which request an order is of", linking)
+        .await
+        .map(drop)
 }
 
 /// Airalo's numbers of the orders that are results of other requests with the same description.
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn orders_of_other_requests(pool: &PgPool, order: i64) -> Result<Vec<String>, StoreError> {
+pub async fn orders_of_other_requests(
+    pool: &PgPool,
+    order: i64,
+) -> Result<Vec<String>, StoreError> {
     let statement = sqlx::query_scalar(OTHERS).bind(order).fetch_all(pool);
     within(POOLED, "read which orders are of other requests", statement).await
 }
@@ -172,7 +218,12 @@ pub async fn order_is_sent(
     expected_within: Duration,
 ) -> Result<Option<i64>, StoreError> {
     let placing = place(source, description, expected_within, false);
-    within(POOLED, "write down an order", placing.try_map(|row: PgRow| row.try_get(0)).fetch_one(pool)).await
+    within(
+        POOLED,
+        "write down an order",
+        placing.try_map(|row: PgRow| row.try_get(0)).fetch_one(pool),
+    )
+    .await
 }
 
 /// The same also if the description was used before.
@@ -186,24 +237,48 @@ pub async fn order_is_sent_again(
     expected_within: Duration,
 ) -> Result<i64, StoreError> {
     let placing = place(source, description, expected_within, true);
-    within(POOLED, "write down an order", placing.try_map(|row: PgRow| row.try_get(0)).fetch_one(pool)).await
+    within(
+        POOLED,
+        "write down an order",
+        placing.try_map(|row: PgRow| row.try_get(0)).fetch_one(pool),
+    )
+    .await
 }
 
-fn place<'q>(source: &'q str, description: &'q str, expected_within: Duration, again: bool) -> Query<'q> {
-    sqlx::query("SELECT hookfast_data.airalo_record_sending($1, $2, $3 * interval '1 millisecond', $4)")
-        .bind(source)
-        .bind(description)
-        .bind(interval_millis(expected_within))
-        .bind(again)
+fn place<'q>(
+    source: &'q str,
+    description: &'q str,
+    expected_within: Duration,
+    again: bool,
+) -> Query<'q> {
+    sqlx::query(
+        "SELECT hookfast_data.airalo_record_sending($1, $2, $3 * interval '1 millisecond', $4)",
+    )
+    .bind(source)
+    .bind(description)
+    .bind(interval_millis(expected_within))
+    .bind(again)
 }
 
 /// Airalo took it.
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn order_was_placed(pool: &PgPool, order: i64, request_id: &str) -> Result<(), StoreError> {
-    let statement = sqlx::query("SELECT hookfast_data.airalo_record_placed($1, $2)").bind(order).bind(request_id);
-    within(POOLED, "write down that an order was taken", statement.execute(pool)).await.map(drop)
+pub async fn order_was_placed(
+    pool: &PgPool,
+    order: i64,
+    request_id: &str,
+) -> Result<(), StoreError> {
+    let statement = sqlx::query("SELECT hookfast_data.airalo_record_placed($1, $2)")
+        .bind(order)
+        .bind(request_id);
+    within(
+        POOLED,
+        "write down that an order was taken",
+        statement.execute(pool),
+    )
+    .await
+    .map(drop)
 }
 
 /// Airalo did not take it.
@@ -211,8 +286,15 @@ pub async fn order_was_placed(pool: &PgPool, order: i64, request_id: &str) -> Re
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn order_was_refused(pool: &PgPool, order: i64) -> Result<(), StoreError> {
-    let statement = sqlx::query("DELETE FROM hookfast_data.airalo_expected WHERE id = $1").bind(order);
-    within(POOLED, "write down that an order was refused", statement.execute(pool)).await.map(drop)
+    let statement =
+        sqlx::query("DELETE FROM hookfast_data.airalo_expected WHERE id = $1").bind(order);
+    within(
+        POOLED,
+        "write down that an order was refused",
+        statement.execute(pool),
+    )
+    .await
+    .map(drop)
 }
 
 /// Nobody knows whether Airalo took it; why.
@@ -221,6 +303,14 @@ pub async fn order_was_refused(pool: &PgPool, order: i64) -> Result<(), StoreErr
 /// Where the database cannot be asked.
 pub async fn order_is_unknown(pool: &PgPool, order: i64, why: &str) -> Result<(), StoreError> {
     let statement =
-        sqlx::query("UPDATE hookfast_data.airalo_expected SET unknown_why = $2 WHERE id = $1").bind(order).bind(why);
-    within(POOLED, "write down that an order is unknown", statement.execute(pool)).await.map(drop)
+        sqlx::query("UPDATE hookfast_data.airalo_expected SET unknown_why = $2 WHERE id = $1")
+            .bind(order)
+            .bind(why);
+    within(
+        POOLED,
+        "write down that an order is unknown",
+        statement.execute(pool),
+    )
+    .await
+    .map(drop)
 }

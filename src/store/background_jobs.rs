@@ -9,7 +9,13 @@ use sqlx::PgPool;
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn fold_counts(pool: &PgPool) -> Result<i64, StoreError> {
-    step(pool, "fold counts", "SELECT hookfast_data.roll_up_counts()", None).await
+    step(
+        pool,
+        "fold counts",
+        "SELECT hookfast_data.roll_up_counts()",
+        None,
+    )
+    .await
 }
 
 /// Raises the alerts about new conflicts, up to so many; answers with how many.
@@ -17,7 +23,13 @@ pub async fn fold_counts(pool: &PgPool) -> Result<i64, StoreError> {
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn announce_conflicts(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
-    step(pool, "announce conflicts", "SELECT hookfast_data.alert_conflicts($1)", Some(most)).await
+    step(
+        pool,
+        "announce conflicts",
+        "SELECT hookfast_data.alert_conflicts($1)",
+        Some(most),
+    )
+    .await
 }
 
 /// Raises the alerts about new dead letters, up to so many; answers with how many.
@@ -25,7 +37,13 @@ pub async fn announce_conflicts(pool: &PgPool, most: i64) -> Result<i64, StoreEr
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn announce_dead(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
-    step(pool, "announce dead letters", "SELECT hookfast_data.alert_dead_letters($1)", Some(most)).await
+    step(
+        pool,
+        "announce dead letters",
+        "SELECT hookfast_data.alert_dead_letters($1)",
+        Some(most),
+    )
+    .await
 }
 
 /// Looks for what is wrong, and raises alerts about new problems; answers with how many.
@@ -33,7 +51,13 @@ pub async fn announce_dead(pool: &PgPool, most: i64) -> Result<i64, StoreError> 
 /// # Errors
 /// Where the database cannot be asked.
 pub async fn watch(pool: &PgPool) -> Result<i64, StoreError> {
-    step(pool, "watch", "SELECT hookfast_data.evaluate_alerts()", None).await
+    step(
+        pool,
+        "watch",
+        "SELECT hookfast_data.evaluate_alerts()",
+        None,
+    )
+    .await
 }
 
 /// The newest alerts that [`watch`] raised, oldest first: type, and what it is about.
@@ -62,12 +86,22 @@ pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
     let running: Vec<i64> = within(
         POOLED,
         "find replays",
-        sqlx::query_scalar("SELECT id FROM hookfast_data.replays WHERE state = 'running' ORDER BY id").fetch_all(pool),
+        sqlx::query_scalar(
+            "SELECT id FROM hookfast_data.replays WHERE state = 'running' ORDER BY id",
+        )
+        .fetch_all(pool),
     )
     .await?;
     let mut made = 0;
     for replay in &running {
-        match step(pool, "step a replay", "SELECT hookfast_data.advance_replay($1)", Some(*replay)).await {
+        match step(
+            pool,
+            "step a replay",
+            "SELECT hookfast_data.advance_replay($1)",
+            Some(*replay),
+        )
+        .await
+        {
             Ok(deliveries) => made += deliveries,
             Err(error) => {
                 throttled!(warn, %error, replay, "a replay could not go on; others do, and this is tried again")
@@ -84,6 +118,10 @@ async fn step(
     argument: Option<i64>,
 ) -> Result<i64, StoreError> {
     let query = sqlx::query_scalar(statement);
-    let query = if let Some(argument) = argument { query.bind(argument) } else { query };
+    let query = if let Some(argument) = argument {
+        query.bind(argument)
+    } else {
+        query
+    };
     within(POOLED, what, query.fetch_one(pool)).await
 }

@@ -43,7 +43,10 @@ impl Connection {
             }
             let error = match group.run(self, part.clone()).await {
                 Ok(rows) => {
-                    answers[part].iter_mut().zip(rows).for_each(|(answer, row)| *answer = Some(row));
+                    answers[part]
+                        .iter_mut()
+                        .zip(rows)
+                        .for_each(|(answer, row)| *answer = Some(row));
                     continue;
                 }
                 Err(error) => error,
@@ -61,7 +64,11 @@ impl Connection {
                 }
                 Fault::LockTimeout if !hurried && part.len() > 1 => {
                     hurried = true;
-                    if self.set_lock_timeout(Some(SHORT_LOCK_TIMEOUT)).await.is_err() {
+                    if self
+                        .set_lock_timeout(Some(SHORT_LOCK_TIMEOUT))
+                        .await
+                        .is_err()
+                    {
                         lost = true;
                         break;
                     }

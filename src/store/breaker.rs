@@ -16,10 +16,18 @@ const CLOSED: &str = "UPDATE hookfast_data.handlers SET breaker_opened_at = NULL
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn note_breaker(pool: &PgPool, handler: HandlerId, pause: Option<Duration>) -> Result<(), StoreError> {
+pub async fn note_breaker(
+    pool: &PgPool,
+    handler: HandlerId,
+    pause: Option<Duration>,
+) -> Result<(), StoreError> {
     let statement = match pause {
-        Some(pause) => sqlx::query(OPEN).bind(handler.0).bind(interval_millis(pause)),
+        Some(pause) => sqlx::query(OPEN)
+            .bind(handler.0)
+            .bind(interval_millis(pause)),
         None => sqlx::query(CLOSED).bind(handler.0),
     };
-    within(POOLED, "note a breaker", statement.execute(pool)).await.map(drop)
+    within(POOLED, "note a breaker", statement.execute(pool))
+        .await
+        .map(drop)
 }

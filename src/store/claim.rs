@@ -1,6 +1,9 @@
 //! Claiming: a batch of one handler's deliveries, under a lease.
 
-use super::{Connection, HandlerId, LeaseId, StoreError, Watermarks, connect::POOLED, error::within, watermark::Seen};
+use super::{
+    Connection, HandlerId, LeaseId, StoreError, Watermarks, connect::POOLED, error::within,
+    watermark::Seen,
+};
 use crate::domain::{Delivery, DeliveryId, Event, EventId, HandlerName, PayloadFilter};
 use crate::throttle::throttled;
 use bytes::Bytes;
@@ -143,7 +146,8 @@ impl Connection {
         let mut taken = Vec::with_capacity(rows.len());
         let mut scan = Scan::default();
         for row in &rows {
-            let read = read_claimed(row, handler.0, lease).map_err(StoreError::unreadable("claim"))?;
+            let read =
+                read_claimed(row, handler.0, lease).map_err(StoreError::unreadable("claim"))?;
             scan = read.0;
             taken.extend(read.1);
         }
@@ -153,14 +157,30 @@ impl Connection {
         if scan.looked {
             let ids = || fresh().map(|t| t.claim.delivery.0);
             let Scan { xmin, own_xid, .. } = scan;
-            floors.saw_fresh(now, Seen { xmin, own_xid, lowest: ids().min(), highest: ids().max(), cut: short });
+            floors.saw_fresh(
+                now,
+                Seen {
+                    xmin,
+                    own_xid,
+                    lowest: ids().min(),
+                    highest: ids().max(),
+                    cut: short,
+                },
+            );
             if let (Some(earliest), Some(latest)) = (due().min(), due().max()) {
                 floors.saw_due(earliest, latest);
             }
         }
-        let cut = Truncated { fresh: short && limits.fresh > 0, due: limits.due > 0 && due().count() >= limits.due };
+        let cut = Truncated {
+            fresh: short && limits.fresh > 0,
+            due: limits.due > 0 && due().count() >= limits.due,
+        };
         let claimed = self.with_events(taken, handler, filter).await?;
-        Ok(Batch { claimed, cut, more: cut.fresh || cut.due })
+        Ok(Batch {
+            claimed,
+            cut,
+            more: cut.fresh || cut.due,
+        })
     }
 
     /// Those with longer bodies than `longest` without them, and unfiltered.
@@ -179,7 +199,12 @@ impl Connection {
             .bind(filter.map(PayloadFilter::as_str))
             // Planned for these bounds each time: that is what keeps it from opening every partition.
             .persistent(false);
-        within(self.deadline(), "claimed events", events.fetch_all(&mut self.inner)).await
+        within(
+            self.deadline(),
+            "claimed events",
+            events.fetch_all(&mut self.inner),
+        )
+        .await
     }
 
     async fn with_events(
@@ -189,22 +214,34 @@ impl Connection {
         filter: Option<&PayloadFilter>,
     ) -> Result<Vec<Claimed>, StoreError> {
         let ids: Vec<Uuid> = taken.iter().map(|t| t.event_id.0).collect();
-        let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else { return Ok(Vec::new()) };
+        let (Some(first), Some(last)) = (ids.iter().min(), ids.iter().max()) else {
+            return Ok(Vec::new());
+        };
         let rows = match filter {
             None => self.events(&ids, (first, last), SHORT_BODY, None).await?,
-            Some(filter) if self.slow_filters.get(&handler.0).is_some_and(|since| since.elapsed() < SLOW_FOR) => {
-                self.events(&ids, (first, last), NO_BODY, Some(filter)).await?
+            Some(filter)
+                if self
+                    .slow_filters
+                    .get(&handler.0)
+                    .is_some_and(|since| since.elapsed() < SLOW_FOR) =>
+            {
+                self.events(&ids, (first, last), NO_BODY, Some(filter))
+                    .await?
             }
             Some(filter) => {
-                self.set_statement_timeout(Some(CLAIM_FILTER_TIMEOUT)).await?;
-                let filtered = self.events(&ids, (first, last), SHORT_BODY, Some(filter)).await;
+                self.set_statement_timeout(Some(CLAIM_FILTER_TIMEOUT))
+                    .await?;
+                let filtered = self
+                    .events(&ids, (first, last), SHORT_BODY, Some(filter))
+                    .await;
                 self.set_statement_timeout(None).await?;
                 match filtered {
                     // Together they take too long, or one of them does: each attempt asks for its own.
                     Err(error) if error.is_statement_timeout() => {
                         throttled!(warn, handler = %handler.1, "the payload filter is slow; it is applied to one event at a time");
                         self.slow_filters.insert(handler.0, Instant::now());
-                        self.events(&ids, (first, last), NO_BODY, Some(filter)).await?
+                        self.events(&ids, (first, last), NO_BODY, Some(filter))
+                            .await?
                     }
                     filtered => filtered?,
                 }
@@ -212,7 +249,8 @@ impl Connection {
         };
         let mut events = HashMap::with_capacity(rows.len());
         for row in &rows {
-            let (event, long_body, passes) = read_event(row).map_err(StoreError::unreadable("claimed events"))?;
+            let (event, long_body, passes) =
+                read_event(row).map_err(StoreError::unreadable("claimed events"))?;
             events.insert(event.id, (Arc::new(event), long_body, passes));
         }
         Ok(taken
@@ -266,13 +304,19 @@ pub async fn event_body(
     filter: Option<&PayloadFilter>,
 ) -> Result<LongBody, StoreError> {
     // Planned each time, so that it opens one partition. A generic plan opens, and waits for, every day.
-    let body = sqlx::query_scalar(EVENT_BODY).bind(event.0).bind(filter.map(PayloadFilter::as_str)).persistent(false);
+    let body = sqlx::query_scalar(EVENT_BODY)
+        .bind(event.0)
+        .bind(filter.map(PayloadFilter::as_str))
+        .persistent(false);
     let fetch = async {
         if filter.is_none() {
             return body.fetch_optional(pool).await;
         }
         let mut transaction = pool.begin().await?;
-        sqlx::query(FILTER_TIMEOUT).persistent(false).execute(&mut *transaction).await?;
+        sqlx::query(FILTER_TIMEOUT)
+            .persistent(false)
+            .execute(&mut *transaction)
+            .await?;
         let body = body.fetch_optional(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(body)
@@ -304,14 +348,27 @@ struct Scan {
 type Read = (Scan, Option<Row0>);
 
 fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read, sqlx::Error> {
-    let scan = Scan { xmin: row.try_get("xmin")?, own_xid: row.try_get("own_xid")?, looked: row.try_get("looked")? };
-    let Some(id) = row.try_get::<Option<i64>, _>("id")? else { return Ok((scan, None)) };
-    let claim = Claim { handler, delivery: DeliveryId(id), attempt: row.try_get("attempt_number")?, lease };
+    let scan = Scan {
+        xmin: row.try_get("xmin")?,
+        own_xid: row.try_get("own_xid")?,
+        looked: row.try_get("looked")?,
+    };
+    let Some(id) = row.try_get::<Option<i64>, _>("id")? else {
+        return Ok((scan, None));
+    };
+    let claim = Claim {
+        handler,
+        delivery: DeliveryId(id),
+        attempt: row.try_get("attempt_number")?,
+        lease,
+    };
     let claimed = Row0 {
         claim,
         attempts_left: row.try_get("attempts_left")?,
         lost: row.try_get("lost")?,
-        ordering_key: row.try_get::<Option<&str>, _>("ordering_key")?.map(Arc::from),
+        ordering_key: row
+            .try_get::<Option<&str>, _>("ordering_key")?
+            .map(Arc::from),
         event_id: EventId(row.try_get("event_id")?),
         replay: row.try_get("replay_id")?,
         due_at: row.try_get("due_at")?,
@@ -340,7 +397,9 @@ fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
         event_type: name("type")?.parse().map_err(invalid)?,
         topic: row.try_get("topic")?,
         idempotency_key: row.try_get("idempotency_key")?,
-        conflicts_with: row.try_get::<Option<Uuid>, _>("conflicts_with")?.map(EventId),
+        conflicts_with: row
+            .try_get::<Option<Uuid>, _>("conflicts_with")?
+            .map(EventId),
         received_at: SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs()),
         headers: Arc::new(headers),
         body: body.map(Bytes::from).unwrap_or_default(),

@@ -33,7 +33,9 @@ impl ClockDifference {
 
     /// In seconds.
     pub fn seconds(self) -> f64 {
-        Duration::from_millis(self.0.unsigned_abs()).as_secs_f64().copysign(if self.0 < 0 { -1.0 } else { 1.0 })
+        Duration::from_millis(self.0.unsigned_abs())
+            .as_secs_f64()
+            .copysign(if self.0 < 0 { -1.0 } else { 1.0 })
     }
 
     /// Whether somebody should look at the clocks.
@@ -45,7 +47,11 @@ impl ClockDifference {
 impl fmt::Display for ClockDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let direction = if self.0 < 0 { "behind" } else { "ahead of" };
-        write!(f, "this machine's clock is {} s {direction} the database's", self.0.unsigned_abs() / 1000)
+        write!(
+            f,
+            "this machine's clock is {} s {direction} the database's",
+            self.0.unsigned_abs() / 1000
+        )
     }
 }
 
@@ -54,29 +60,43 @@ impl DatabaseClock {
     ///
     /// # Errors
     /// Where the connection is broken.
-    pub async fn measure(&self, connection: &mut Connection) -> Result<ClockDifference, StoreError> {
+    pub async fn measure(
+        &self,
+        connection: &mut Connection,
+    ) -> Result<ClockDifference, StoreError> {
         let asked = BootTime::now();
         let micros: i64 = within(
             connection.deadline(),
             "measure the clock",
-            sqlx::query_scalar("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-                .fetch_one(&mut connection.inner),
+            sqlx::query_scalar(
+                "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
+            )
+            .fetch_one(&mut connection.inner),
         )
         .await?;
         let since = asked.elapsed() / 2;
         let database = Duration::from_micros(micros.max(0).unsigned_abs());
         self.set(database, asked + since);
-        let here = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(since);
+        let here = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .saturating_sub(since);
         Ok(ClockDifference::between(here, database))
     }
 
     fn set(&self, database: Duration, here: BootTime) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((database, here));
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((database, here));
     }
 
     /// The database's time since 1970; `None` before the first measurement.
     pub fn now(&self) -> Option<Duration> {
-        let measured = *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let measured = *self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         measured.map(|(database, here)| database + here.elapsed())
     }
 
@@ -89,14 +109,18 @@ impl DatabaseClock {
         let mut random: [u8; 10] = rand::random();
         let fraction = u64::from(now.subsec_nanos() % 1_000_000) * 4096 / 1_000_000;
         random[..2].copy_from_slice(&u16::try_from(fraction).unwrap_or(u16::MAX).to_be_bytes());
-        Some(EventId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
+        Some(EventId(
+            uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(),
+        ))
     }
 }
 
 /// A duration as milliseconds that can be added to any time Postgres knows: at most a hundred years.
 pub(super) fn interval_millis(duration: Duration) -> i64 {
     const LONGEST: i64 = 100 * 365 * 24 * 3600 * 1000;
-    i64::try_from(duration.as_millis()).unwrap_or(LONGEST).min(LONGEST)
+    i64::try_from(duration.as_millis())
+        .unwrap_or(LONGEST)
+        .min(LONGEST)
 }
 
 #[cfg(test)]
@@ -117,11 +141,19 @@ mod tests {
     #[test]
     fn a_difference_says_how_much_and_in_which_direction() {
         let apart = |here, database| {
-            let difference = ClockDifference::between(Duration::from_secs(here), Duration::from_secs(database));
-            (difference.to_string(), difference.seconds(), difference.is_large())
+            let difference =
+                ClockDifference::between(Duration::from_secs(here), Duration::from_secs(database));
+            (
+                difference.to_string(),
+                difference.seconds(),
+                difference.is_large(),
+            )
         };
         let ahead = "this machine's clock is 172800 s ahead of the database's".to_owned();
-        assert_eq!(apart(1_000_000, 1_000_000 - 172_800), (ahead, 172_800.0, true));
+        assert_eq!(
+            apart(1_000_000, 1_000_000 - 172_800),
+            (ahead, 172_800.0, true)
+        );
         let behind = "this machine's clock is 30 s behind the database's".to_owned();
         assert_eq!(apart(1_000_000, 1_000_030), (behind, -30.0, true));
         assert!(!apart(1_000_000, 1_000_029).2);

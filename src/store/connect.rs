@@ -105,8 +105,18 @@ impl fmt::Display for Database {
         let o = &self.options;
         let database = o.get_database().unwrap_or(o.get_username());
         let host = o.get_host();
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        write!(f, "postgres://{}@{host}:{}/{}", o.get_username(), o.get_port(), database)
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_owned()
+        };
+        write!(
+            f,
+            "postgres://{}@{host}:{}/{}",
+            o.get_username(),
+            o.get_port(),
+            database
+        )
     }
 }
 
@@ -114,16 +124,28 @@ impl FromStr for Database {
     type Err = InvalidUrl;
 
     fn from_str(url: &str) -> Result<Self, InvalidUrl> {
-        let is_word = |scheme: &&str| scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-        let scheme = url.split_once("://").map(|(scheme, _)| scheme).filter(is_word);
+        let is_word = |scheme: &&str| {
+            scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        };
+        let scheme = url
+            .split_once("://")
+            .map(|(scheme, _)| scheme)
+            .filter(is_word);
         if let Some(other) = scheme.filter(|scheme| !["postgres", "postgresql"].contains(scheme)) {
             return Err(InvalidUrl::NotPostgres(other.to_owned()));
         }
         let known = without_unknown_parameters(url);
-        let mut options =
-            PgConnectOptions::from_str(&known).map_err(InvalidUrl::Malformed)?.disable_statement_logging();
+        let mut options = PgConnectOptions::from_str(&known)
+            .map_err(InvalidUrl::Malformed)?
+            .disable_statement_logging();
         // In a URL an IPv6 address stands in brackets, which belong to the URL and not to the address.
-        if let Some(address) = options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        if let Some(address) = options
+            .get_host()
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+        {
             let address = address.to_owned();
             options = options.host(&address);
         }
@@ -155,14 +177,22 @@ const KNOWN_PARAMETERS: [&str; 18] = [
 ];
 
 fn without_unknown_parameters(url: &str) -> Cow<'_, str> {
-    let Ok(mut parsed) = Url::parse(url) else { return Cow::Borrowed(url) };
+    let Ok(mut parsed) = Url::parse(url) else {
+        return Cow::Borrowed(url);
+    };
     let is_known = |key: &str| KNOWN_PARAMETERS.contains(&key) || key.starts_with("options[");
-    let (known, unknown): (Vec<_>, Vec<_>) = parsed.query_pairs().into_owned().partition(|(key, _)| is_known(key));
+    let (known, unknown): (Vec<_>, Vec<_>) = parsed
+        .query_pairs()
+        .into_owned()
+        .partition(|(key, _)| is_known(key));
     if unknown.is_empty() {
         return Cow::Borrowed(url);
     }
     for (parameter, _) in unknown {
-        tracing::warn!(parameter, "DATABASE_URL has a parameter that Hookfast does not know; it is ignored");
+        tracing::warn!(
+            parameter,
+            "DATABASE_URL has a parameter that Hookfast does not know; it is ignored"
+        );
     }
     parsed.query_pairs_mut().clear().extend_pairs(known);
     Cow::Owned(parsed.into())
@@ -171,7 +201,10 @@ fn without_unknown_parameters(url: &str) -> Cow<'_, str> {
 impl Database {
     /// How a connection of that role is made.
     pub fn options(&self, role: Role) -> PgConnectOptions {
-        self.options.clone().application_name(role.name()).options(role.settings())
+        self.options
+            .clone()
+            .application_name(role.name())
+            .options(role.settings())
     }
 
     /// One connection of its own.
@@ -183,10 +216,17 @@ impl Database {
             let mut inner = self.options(role).connect().await?;
             session_settings::prepare(&mut inner).await?;
             let epoch = match role {
-                Role::Claim | Role::Settle | Role::Lease | Role::Transaction => Some(server_epoch(&mut inner).await?),
+                Role::Claim | Role::Settle | Role::Lease | Role::Transaction => {
+                    Some(server_epoch(&mut inner).await?)
+                }
                 _ => None,
             };
-            Ok(Connection { inner, epoch, role, slow_filters: HashMap::new() })
+            Ok(Connection {
+                inner,
+                epoch,
+                role,
+                slow_filters: HashMap::new(),
+            })
         };
         within(CONNECT_TIMEOUT, "connect", connecting).await
     }
@@ -233,9 +273,12 @@ impl Connection {
     /// Where it does not; the connection is of no more use.
     pub async fn check(&mut self) -> Result<(), StoreError> {
         let check = async {
-            let read_only = sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean");
+            let read_only =
+                sqlx::query_scalar("SELECT current_setting('transaction_read_only')::boolean");
             if read_only.fetch_one(&mut self.inner).await? {
-                return Err(sqlx::Error::Protocol("the database is read-only".to_owned()));
+                return Err(sqlx::Error::Protocol(
+                    "the database is read-only".to_owned(),
+                ));
             }
             Ok(())
         };
@@ -243,17 +286,43 @@ impl Connection {
     }
 
     /// Sets the time a statement waits for a lock; `None` is what the connection began with.
-    pub(super) async fn set_lock_timeout(&mut self, to: Option<Duration>) -> Result<(), StoreError> {
+    pub(super) async fn set_lock_timeout(
+        &mut self,
+        to: Option<Duration>,
+    ) -> Result<(), StoreError> {
         let to = to.or(self.role.lock_timeout()).unwrap_or_default();
-        let set = sqlx::query(AssertSqlSafe(format!("SET lock_timeout = {}", to.as_millis()))).persistent(false);
-        within(self.deadline(), "set lock_timeout", set.execute(&mut self.inner)).await.map(drop)
+        let set = sqlx::query(AssertSqlSafe(format!(
+            "SET lock_timeout = {}",
+            to.as_millis()
+        )))
+        .persistent(false);
+        within(
+            self.deadline(),
+            "set lock_timeout",
+            set.execute(&mut self.inner),
+        )
+        .await
+        .map(drop)
     }
 
     /// Sets the time a statement may take; `None` is what the connection began with.
-    pub(super) async fn set_statement_timeout(&mut self, to: Option<Duration>) -> Result<(), StoreError> {
+    pub(super) async fn set_statement_timeout(
+        &mut self,
+        to: Option<Duration>,
+    ) -> Result<(), StoreError> {
         let to = to.unwrap_or(self.role.timeouts().0);
-        let set = sqlx::query(AssertSqlSafe(format!("SET statement_timeout = {}", to.as_millis()))).persistent(false);
-        within(self.deadline(), "set statement_timeout", set.execute(&mut self.inner)).await.map(drop)
+        let set = sqlx::query(AssertSqlSafe(format!(
+            "SET statement_timeout = {}",
+            to.as_millis()
+        )))
+        .persistent(false);
+        within(
+            self.deadline(),
+            "set statement_timeout",
+            set.execute(&mut self.inner),
+        )
+        .await
+        .map(drop)
     }
 
     /// Says goodbye to the server, as far as it is there.
@@ -264,15 +333,24 @@ impl Connection {
 
 /// An error has the pool drop the connection without a farewell.
 async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let silent = || sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "a connection answered no more"));
-    tokio::time::timeout(PING_TIMEOUT, connection.ping()).await.unwrap_or_else(|_| Err(silent())).map(|()| true)
+    let silent = || {
+        sqlx::Error::Io(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "a connection answered no more",
+        ))
+    };
+    tokio::time::timeout(PING_TIMEOUT, connection.ping())
+        .await
+        .unwrap_or_else(|_| Err(silent()))
+        .map(|()| true)
 }
 
 /// A crash of the server empties an unlogged table; the first to find it empty puts a new token in.
 async fn server_epoch(connection: &mut PgConnection) -> Result<Uuid, sqlx::Error> {
     loop {
-        if let Some(row) =
-            sqlx::query("SELECT token FROM hookfast_data.server_epoch").fetch_optional(&mut *connection).await?
+        if let Some(row) = sqlx::query("SELECT token FROM hookfast_data.server_epoch")
+            .fetch_optional(&mut *connection)
+            .await?
         {
             return row.try_get(0);
         }
@@ -290,7 +368,10 @@ mod tests {
     fn the_url_of_another_kind_of_database_is_refused_by_its_name() {
         for (url, scheme) in [("mysql://u:canary@h/d", "mysql"), ("sqlite://d", "sqlite")] {
             let error = url.parse::<Database>().expect_err(url).to_string();
-            assert!(error.contains(&format!("{scheme}:")) && error.contains("needs Postgres"), "{error}");
+            assert!(
+                error.contains(&format!("{scheme}:")) && error.contains("needs Postgres"),
+                "{error}"
+            );
             assert!(!error.contains("canary"), "{error}");
         }
         for url in ["postgres://u@h/d", "postgresql://u@h/d"] {
@@ -304,10 +385,21 @@ mod tests {
         assert!(matches!(without_unknown_parameters(known), Cow::Borrowed(same) if same == known));
         let url = "postgres://u:p%40@h:5/d?sslmode=require&passwd=canary&host=%2Ftmp%2Fa+b";
         let left = without_unknown_parameters(url);
-        assert_eq!(left, "postgres://u:p%40@h:5/d?sslmode=require&host=%2Ftmp%2Fa+b");
-        assert_eq!(without_unknown_parameters("postgres://u@h/d?passwd=canary"), "postgres://u@h/d?");
         assert_eq!(
-            url.parse::<Database>().expect("a URL").options.get_socket().expect("one").to_str(),
+            left,
+            "postgres://u:p%40@h:5/d?sslmode=require&host=%2Ftmp%2Fa+b"
+        );
+        assert_eq!(
+            without_unknown_parameters("postgres://u@h/d?passwd=canary"),
+            "postgres://u@h/d?"
+        );
+        assert_eq!(
+            url.parse::<Database>()
+                .expect("a URL")
+                .options
+                .get_socket()
+                .expect("one")
+                .to_str(),
             Some("/tmp/a b")
         );
     }

@@ -14,7 +14,9 @@ pub enum ConsoleError {
     #[error("cannot query the database, and nothing is known to have changed: {0}")]
     Unreachable(StoreError),
     /// It has no such view or function, or another one.
-    #[error("the database schema is too old for this command ({0}); nothing was changed\nhint: run `hookfast migrate`")]
+    #[error(
+        "the database schema is too old for this command ({0}); nothing was changed\nhint: run `hookfast migrate`"
+    )]
     Older(String),
     /// The role has no right.
     #[error(
@@ -46,7 +48,11 @@ pub struct Bind {
 
 impl Bind {
     fn new(value: impl ToString, cast: &'static str) -> Self {
-        Self { value: value.to_string(), before: "", cast }
+        Self {
+            value: value.to_string(),
+            before: "",
+            cast,
+        }
     }
 
     /// A text.
@@ -91,12 +97,20 @@ impl Bind {
 
     /// So long before now, as Postgres reads an interval.
     pub fn ago(value: impl ToString) -> Self {
-        Self { value: value.to_string(), before: "statement_timestamp() - ", cast: "interval" }
+        Self {
+            value: value.to_string(),
+            before: "statement_timestamp() - ",
+            cast: "interval",
+        }
     }
 
     /// So long after now.
     pub fn ahead(value: impl ToString) -> Self {
-        Self { value: value.to_string(), before: "statement_timestamp() + ", cast: "interval" }
+        Self {
+            value: value.to_string(),
+            before: "statement_timestamp() + ",
+            cast: "interval",
+        }
     }
 }
 
@@ -111,7 +125,12 @@ impl Statement {
     /// The place of a bind, which it takes: `$3::text::uuid`. All are sent as text.
     fn place(&mut self, bind: Bind) -> String {
         self.binds.push(bind.value);
-        format!("({}${}::text::{})", bind.before, self.binds.len(), bind.cast)
+        format!(
+            "({}${}::text::{})",
+            bind.before,
+            self.binds.len(),
+            bind.cast
+        )
     }
 }
 
@@ -128,8 +147,17 @@ pub struct List {
 impl List {
     /// These columns of a view, in an order.
     pub fn of(view: &'static str, columns: &'static str, order: &'static str) -> Self {
-        let statement = Statement { text: format!("FROM hookfast.{view} v WHERE true"), binds: Vec::new() };
-        Self { statement, columns, order, limit: None, names: Vec::new() }
+        let statement = Statement {
+            text: format!("FROM hookfast.{view} v WHERE true"),
+            binds: Vec::new(),
+        };
+        Self {
+            statement,
+            columns,
+            order,
+            limit: None,
+            names: Vec::new(),
+        }
     }
 
     fn and(mut self, bind: Option<Bind>, condition: impl FnOnce(&str) -> String) -> Self {
@@ -157,7 +185,9 @@ impl List {
 
     /// Only where a column is one of these: a text with commas between.
     pub fn one_of(self, column: &'static str, bind: Option<Bind>) -> Self {
-        self.and(bind, |place| format!("v.{column} = ANY (string_to_array({place}, ','))"))
+        self.and(bind, |place| {
+            format!("v.{column} = ANY (string_to_array({place}, ','))")
+        })
     }
 
     /// Only where a column is one of these ids: an array as Postgres writes it.
@@ -178,12 +208,16 @@ impl List {
 
     /// Only events whose id is of this time or later, which reads no other day.
     pub fn ids_from(self, column: &'static str, time: Option<Bind>) -> Self {
-        self.and(time, |place| format!("v.{column} >= hookfast.event_id_at{place}"))
+        self.and(time, |place| {
+            format!("v.{column} >= hookfast.event_id_at{place}")
+        })
     }
 
     /// Only events whose id is of a time before.
     pub fn ids_below(self, column: &'static str, time: Option<Bind>) -> Self {
-        self.and(time, |place| format!("v.{column} < hookfast.event_id_at{place}"))
+        self.and(time, |place| {
+            format!("v.{column} < hookfast.event_id_at{place}")
+        })
     }
 
     /// Only where a column is of a type: `airalo.order.completed`, `airalo.*` or `*`, as handlers subscribe.
@@ -193,7 +227,9 @@ impl List {
             Some(pattern) => match pattern.strip_suffix(".*") {
                 Some(start) => {
                     let bind = Bind::text(format!("{start}."));
-                    self.and(Some(bind), |place| format!("starts_with(v.{column}, {place})"))
+                    self.and(Some(bind), |place| {
+                        format!("starts_with(v.{column}, {place})")
+                    })
                 }
                 None => self.is(column, Some(Bind::text(pattern))),
             },
@@ -207,15 +243,29 @@ impl List {
 
     /// At most so many rows.
     pub fn limit(self, limit: u32) -> Self {
-        Self { limit: Some(limit), ..self }
+        Self {
+            limit: Some(limit),
+            ..self
+        }
     }
 
     fn statement(mut self) -> Statement {
-        let limit = self.limit.map(|limit| self.statement.place(Bind::number(limit.into())));
-        let limit = limit.map(|place| format!(" LIMIT {place}")).unwrap_or_default();
-        let Self { columns, order, mut statement, .. } = self;
-        statement.text =
-            format!("SELECT to_jsonb(r) FROM (SELECT {columns} {} ORDER BY {order}{limit}) r", statement.text);
+        let limit = self
+            .limit
+            .map(|limit| self.statement.place(Bind::number(limit.into())));
+        let limit = limit
+            .map(|place| format!(" LIMIT {place}"))
+            .unwrap_or_default();
+        let Self {
+            columns,
+            order,
+            mut statement,
+            ..
+        } = self;
+        statement.text = format!(
+            "SELECT to_jsonb(r) FROM (SELECT {columns} {} ORDER BY {order}{limit}) r",
+            statement.text
+        );
         statement
     }
 }
@@ -231,27 +281,44 @@ pub struct Call {
 impl Call {
     /// One that only looks.
     pub fn look(function: &'static str) -> Self {
-        Self { function, statement: Statement::default(), takes: "hookfast_reader" }
+        Self {
+            function,
+            statement: Statement::default(),
+            takes: "hookfast_reader",
+        }
     }
 
     /// One that changes something.
     pub fn act(function: &'static str) -> Self {
-        Self { takes: "hookfast_operator", ..Self::look(function) }
+        Self {
+            takes: "hookfast_operator",
+            ..Self::look(function)
+        }
     }
 
     /// With an argument; without a bind it has its default.
     pub fn with(mut self, argument: &'static str, bind: Option<Bind>) -> Self {
         if let Some(bind) = bind {
             let place = self.statement.place(bind);
-            let comma = if self.statement.text.is_empty() { "" } else { ", " };
+            let comma = if self.statement.text.is_empty() {
+                ""
+            } else {
+                ", "
+            };
             let _ = write!(self.statement.text, "{comma}{argument} => {place}");
         }
         self
     }
 
     fn statement(self, answer: &str) -> Statement {
-        let text = format!("SELECT {answer} FROM hookfast.{}({}) r", self.function, self.statement.text);
-        Statement { text, binds: self.statement.binds }
+        let text = format!(
+            "SELECT {answer} FROM hookfast.{}({}) r",
+            self.function, self.statement.text
+        );
+        Statement {
+            text,
+            binds: self.statement.binds,
+        }
     }
 }
 
@@ -270,10 +337,19 @@ impl Console {
     /// # Errors
     /// Where the database cannot be asked.
     pub async fn open(database: &Database) -> Result<Self, ConsoleError> {
-        let connection = database.connect(Role::General).await.map_err(ConsoleError::Unreachable)?;
+        let connection = database
+            .connect(Role::General)
+            .await
+            .map_err(ConsoleError::Unreachable)?;
         let mut console = Self { connection };
-        let text = format!("SELECT set_config('statement_timeout', '{}', false)", PATIENCE.as_millis());
-        let patient = Statement { text, binds: vec![] };
+        let text = format!(
+            "SELECT set_config('statement_timeout', '{}', false)",
+            PATIENCE.as_millis()
+        );
+        let patient = Statement {
+            text,
+            binds: vec![],
+        };
         console.texts(patient, "hookfast_reader").await?;
         Ok(console)
     }
@@ -301,19 +377,33 @@ impl Console {
     /// [`ConsoleError`].
     pub async fn act(&mut self, call: Call) -> Result<(), ConsoleError> {
         let takes = call.takes;
-        self.texts(call.statement("NULL::text"), takes).await.map(drop)
+        self.texts(call.statement("NULL::text"), takes)
+            .await
+            .map(drop)
     }
 
-    async fn rows(&mut self, statement: Statement, takes: &'static str) -> Result<Vec<Value>, ConsoleError> {
+    async fn rows(
+        &mut self,
+        statement: Statement,
+        takes: &'static str,
+    ) -> Result<Vec<Value>, ConsoleError> {
         let rows: Vec<Json<Box<RawValue>>> = self.fetch(statement, takes).await?;
         Ok(rows.iter().map(|row| readable(&row.0)).collect())
     }
 
-    async fn texts(&mut self, statement: Statement, takes: &'static str) -> Result<Vec<Option<String>>, ConsoleError> {
+    async fn texts(
+        &mut self,
+        statement: Statement,
+        takes: &'static str,
+    ) -> Result<Vec<Option<String>>, ConsoleError> {
         self.fetch(statement, takes).await
     }
 
-    async fn fetch<T>(&mut self, statement: Statement, takes: &'static str) -> Result<Vec<T>, ConsoleError>
+    async fn fetch<T>(
+        &mut self,
+        statement: Statement,
+        takes: &'static str,
+    ) -> Result<Vec<T>, ConsoleError>
     where
         T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
@@ -321,7 +411,12 @@ impl Console {
         for bind in statement.binds {
             query = query.bind(bind);
         }
-        let fetched = within(PATIENCE + MARGIN, "ask", query.fetch_all(&mut self.connection.inner)).await;
+        let fetched = within(
+            PATIENCE + MARGIN,
+            "ask",
+            query.fetch_all(&mut self.connection.inner),
+        )
+        .await;
         fetched.map_err(|error| told(error, takes))
     }
 
@@ -333,22 +428,33 @@ impl Console {
 
 /// A payload may be JSON that cannot be parsed here, such as 128 levels or the number 1e400. Its column is then a text.
 fn readable(row: &RawValue) -> Value {
-    let or_text = |json: &RawValue| serde_json::from_str(json.get()).unwrap_or_else(|_| json.get().into());
+    let or_text =
+        |json: &RawValue| serde_json::from_str(json.get()).unwrap_or_else(|_| json.get().into());
     match serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(row.get()) {
-        Ok(columns) => columns.iter().map(|(name, column)| (name.clone(), or_text(column))).collect(),
+        Ok(columns) => columns
+            .iter()
+            .map(|(name, column)| (name.clone(), or_text(column)))
+            .collect(),
         Err(_) => or_text(row),
     }
 }
 
 fn told(error: StoreError, takes: &'static str) -> ConsoleError {
-    let Some(refused) = error.answered() else { return ConsoleError::Unreachable(error) };
+    let Some(refused) = error.answered() else {
+        return ConsoleError::Unreachable(error);
+    };
     let message = refused.message().to_owned();
     match refused.code().as_deref().unwrap_or_default() {
         "42501" => ConsoleError::Forbidden { message, takes },
         "42P01" | "42883" | "42703" | "3F000" => ConsoleError::Older(message),
         _ => {
-            let hint = refused.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::hint);
-            ConsoleError::Refused { message, hint: hint.map(str::to_owned) }
+            let hint = refused
+                .try_downcast_ref::<PgDatabaseError>()
+                .and_then(PgDatabaseError::hint);
+            ConsoleError::Refused {
+                message,
+                hint: hint.map(str::to_owned),
+            }
         }
     }
 }

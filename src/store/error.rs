@@ -54,7 +54,10 @@ pub(super) fn within<T>(
     tokio::time::timeout(limit, run).map(move |ended| {
         let ended = ended.unwrap_or_else(|_| {
             let problem = format!("no answer within {limit:?}, so the connection was dropped");
-            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, problem)))
+            Err(sqlx::Error::Io(io::Error::new(
+                io::ErrorKind::TimedOut,
+                problem,
+            )))
         });
         ended.map_err(|cause| StoreError { statement, cause })
     })
@@ -75,7 +78,9 @@ impl StoreError {
     pub fn fault(&self) -> Fault {
         let sqlx::Error::Database(error) = &self.cause else {
             return match &self.cause {
-                sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => Fault::Other,
+                sqlx::Error::Encode(_)
+                | sqlx::Error::Decode(_)
+                | sqlx::Error::ColumnDecode { .. } => Fault::Other,
                 _ => Fault::Lost,
             };
         };
@@ -110,7 +115,8 @@ impl StoreError {
 
     /// Whether the server ended a statement because it took too long.
     pub(super) fn is_statement_timeout(&self) -> bool {
-        self.answered().is_some_and(|answer| answer.code().as_deref() == Some("57014"))
+        self.answered()
+            .is_some_and(|answer| answer.code().as_deref() == Some("57014"))
     }
 
     /// Whether the server answered, and said no.

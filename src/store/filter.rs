@@ -27,11 +27,18 @@ pub enum FilterError {
 /// # Errors
 /// [`FilterError`].
 pub async fn check_filter(pool: &PgPool, filter: &PayloadFilter) -> Result<(), FilterError> {
-    let check = sqlx::query("SELECT hookfast_data.check_filter($1)").bind(filter.as_str()).execute(pool);
-    let Err(error) = within(POOLED, "check a payload filter", check).await else { return Ok(()) };
+    let check = sqlx::query("SELECT hookfast_data.check_filter($1)")
+        .bind(filter.as_str())
+        .execute(pool);
+    let Err(error) = within(POOLED, "check a payload filter", check).await else {
+        return Ok(());
+    };
     let reason = error.answered().map(|answer| answer.message().to_owned());
     match reason {
-        Some(reason) if error.is_refused() => Err(FilterError::Invalid { filter: filter.clone(), reason }),
+        Some(reason) if error.is_refused() => Err(FilterError::Invalid {
+            filter: filter.clone(),
+            reason,
+        }),
         _ => Err(error.into()),
     }
 }

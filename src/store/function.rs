@@ -18,7 +18,8 @@ const RESOLVE: &str = "SELECT format('%I.%I', n.nspname, p.proname), CASE WHEN N
     WHERE p.oid = to_regprocedure($1 || '(hookfast.event)') AND p.prokind = 'f' AND NOT p.proretset";
 
 /// The statement that lets this role see what is in the function's schema.
-const GRANT_OF_SCHEMA: &str = "SELECT format('GRANT USAGE ON SCHEMA %I TO %I', (parse_ident($1))[1], current_user)";
+const GRANT_OF_SCHEMA: &str =
+    "SELECT format('GRANT USAGE ON SCHEMA %I TO %I', (parse_ident($1))[1], current_user)";
 
 /// Planned for its one event: a look-up by a parameter inside a function would be planned for every day there is.
 const CALL: &str = "/* hookfast: sql handler */ \
@@ -47,7 +48,9 @@ pub enum ResolveError {
         name: String,
     },
     /// There is one, or may be, and every delivery would fail for lack of a privilege.
-    #[error("this role may not execute {name}(hookfast.event); nothing was started. Have its owner run: {grant}")]
+    #[error(
+        "this role may not execute {name}(hookfast.event); nothing was started. Have its owner run: {grant}"
+    )]
     Forbidden {
         /// As the configuration has it.
         name: String,
@@ -62,26 +65,41 @@ impl SqlFunction {
     /// # Errors
     /// [`ResolveError`].
     pub async fn resolve(pool: &PgPool, name: &str) -> Result<Self, ResolveError> {
-        let missing = || ResolveError::Missing { name: name.to_owned() };
-        let find = sqlx::query_as(RESOLVE).bind(name).fetch_optional(pool);
-        let found: Option<(String, Option<String>)> = match within(POOLED, "resolve a function", find).await {
-            Ok(found) => found,
-            // The server looks up nothing in a schema that the role may not use.
-            Err(error) if error.is_denied() => return Err(Self::schema_is_hidden(pool, name).await),
-            // What is not even a name is no function either.
-            Err(error) if error.is_refused() => return Err(missing()),
-            Err(error) => return Err(error.into()),
+        let missing = || ResolveError::Missing {
+            name: name.to_owned(),
         };
+        let find = sqlx::query_as(RESOLVE).bind(name).fetch_optional(pool);
+        let found: Option<(String, Option<String>)> =
+            match within(POOLED, "resolve a function", find).await {
+                Ok(found) => found,
+                // The server looks up nothing in a schema that the role may not use.
+                Err(error) if error.is_denied() => {
+                    return Err(Self::schema_is_hidden(pool, name).await);
+                }
+                // What is not even a name is no function either.
+                Err(error) if error.is_refused() => return Err(missing()),
+                Err(error) => return Err(error.into()),
+            };
         match found.ok_or_else(missing)? {
-            (_, Some(grant)) => Err(ResolveError::Forbidden { name: name.to_owned(), grant }),
-            (qualified, None) => Ok(Self { call: CALL.replace("{function}", &qualified) }),
+            (_, Some(grant)) => Err(ResolveError::Forbidden {
+                name: name.to_owned(),
+                grant,
+            }),
+            (qualified, None) => Ok(Self {
+                call: CALL.replace("{function}", &qualified),
+            }),
         }
     }
 
     async fn schema_is_hidden(pool: &PgPool, name: &str) -> ResolveError {
-        let grant = sqlx::query_scalar(GRANT_OF_SCHEMA).bind(name).fetch_one(pool);
+        let grant = sqlx::query_scalar(GRANT_OF_SCHEMA)
+            .bind(name)
+            .fetch_one(pool);
         match within(POOLED, "name a function's schema", grant).await {
-            Ok(grant) => ResolveError::Forbidden { name: name.to_owned(), grant },
+            Ok(grant) => ResolveError::Forbidden {
+                name: name.to_owned(),
+                grant,
+            },
             Err(error) => error.into(),
         }
     }
@@ -102,9 +120,15 @@ impl SettlingTransaction {
             Ok(_) => Outcome::dead("the event is gone: its retention has passed"),
             Err(sqlx::Error::Database(error)) => match (error.code().as_deref(), self.overrun()) {
                 (Some(REFUSED), _) => Outcome::dead(raised(error.message(), &*error)),
-                (Some(CANCELLED), Some(limit)) => Outcome::timed_out(limit, "the handler did not end"),
+                (Some(CANCELLED), Some(limit)) => {
+                    Outcome::timed_out(limit, "the handler did not end")
+                }
                 (code, _) => {
-                    let what = format!("{} (SQLSTATE {})", error.message(), code.unwrap_or_default());
+                    let what = format!(
+                        "{} (SQLSTATE {})",
+                        error.message(),
+                        code.unwrap_or_default()
+                    );
                     Outcome::retry(raised(&what, &*error))
                 }
             },
@@ -115,9 +139,17 @@ impl SettlingTransaction {
 
 /// What an exception says, where it was raised and its details: failures are grouped by what comes before the first colon.
 fn raised(what: &str, error: &dyn DatabaseError) -> String {
-    let Some(error) = error.try_downcast_ref::<PgDatabaseError>() else { return what.to_owned() };
+    let Some(error) = error.try_downcast_ref::<PgDatabaseError>() else {
+        return what.to_owned();
+    };
     let detail = error.detail().map(|detail| format!("detail: {detail}"));
-    let context = error.r#where().map(|context| format!("at: {}", context.replace('\n', ", called by ")));
+    let context = error
+        .r#where()
+        .map(|context| format!("at: {}", context.replace('\n', ", called by ")));
     let more: Vec<_> = detail.into_iter().chain(context).collect();
-    if more.is_empty() { what.to_owned() } else { format!("{what}: {}", more.join("; ")) }
+    if more.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{what}: {}", more.join("; "))
+    }
 }

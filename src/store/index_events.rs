@@ -19,17 +19,16 @@ const BEGIN: &str = "SET LOCAL statement_timeout = '10s'";
 /// Of stored events that are indexed again: a step of these takes less, since nobody waits for it.
 const MOST_OLDER: i64 = 500;
 
-const NEXT: &str =
-    "SELECT id, search_fields, body, NULL::smallint AS source_id FROM hookfast_data.next_events($1, $2, $3)";
-const NEXT_OLDER: &str = "SELECT id, search_fields, body, source_id FROM hookfast_data.next_older_events($1, $2, $3)";
+const NEXT: &str = "SELECT id, search_fields, body, NULL::smallint AS source_id FROM hookfast_data.next_events($1, $2, $3)";
+const NEXT_OLDER: &str =
+    "SELECT id, search_fields, body, source_id FROM hookfast_data.next_older_events($1, $2, $3)";
 
 /// In the order of the index, which is read and written once from left to right.
 const ADD: &str = "INSERT INTO hookfast_data.search_terms (term, event_id) \
     SELECT term, id FROM unnest($1::text[], $2::uuid[]) AS t (term, id) ON CONFLICT DO NOTHING";
 
 const GO_ON: &str = "UPDATE hookfast_data.event_cursors SET upto = $1 WHERE reader = 'terms'";
-const GO_ON_OLDER: &str =
-    "UPDATE hookfast_data.reindexes SET cursor_id = $1, events_read = events_read + $2 WHERE source_id = $3";
+const GO_ON_OLDER: &str = "UPDATE hookfast_data.reindexes SET cursor_id = $1, events_read = events_read + $2 WHERE source_id = $3";
 
 /// What marks an event that is not indexed as a whole: no value is empty.
 const MARK: &str = "";
@@ -54,12 +53,18 @@ pub struct EventIndexer {
 impl EventIndexer {
     /// For new events.
     pub fn of_new_events() -> Self {
-        Self { reads: Reads::New, most: MOST }
+        Self {
+            reads: Reads::New,
+            most: MOST,
+        }
     }
 
     /// For stored events of sources that got a search field.
     pub fn of_older_events() -> Self {
-        Self { reads: Reads::Older, most: MOST_OLDER }
+        Self {
+            reads: Reads::Older,
+            most: MOST_OLDER,
+        }
     }
 
     /// One batch; answers whether there may be more at once.
@@ -92,7 +97,12 @@ impl EventIndexer {
             Reads::New => "SELECT hookfast_data.skip_event($1)",
             Reads::Older => "SELECT hookfast_data.skip_older_event($1)",
         });
-        let event: Option<Uuid> = within(POOLED, "pass over an event", passing.bind(why).fetch_one(pool)).await?;
+        let event: Option<Uuid> = within(
+            POOLED,
+            "pass over an event",
+            passing.bind(why).fetch_one(pool),
+        )
+        .await?;
         if let Some(event) = event {
             tracing::error!(
                 %error, %event,
@@ -131,11 +141,26 @@ async fn index_events(pool: &PgPool, reads: Reads, most: i64) -> Result<Batch, S
     within(POOLED, "index events", indexing).await
 }
 
-async fn index_batch(connection: &mut PgConnection, reads: Reads, most: i64) -> Result<Batch, sqlx::Error> {
+async fn index_batch(
+    connection: &mut PgConnection,
+    reads: Reads,
+    most: i64,
+) -> Result<Batch, sqlx::Error> {
     sqlx::raw_sql(BEGIN).execute(&mut *connection).await?;
-    let next = if reads == Reads::New { NEXT } else { NEXT_OLDER };
-    let rows = sqlx::query(next).bind(most).bind(MOST_BYTES).bind(LONGEST_BODY).fetch_all(&mut *connection).await?;
-    let Some(last) = rows.last() else { return Ok(Batch::default()) };
+    let next = if reads == Reads::New {
+        NEXT
+    } else {
+        NEXT_OLDER
+    };
+    let rows = sqlx::query(next)
+        .bind(most)
+        .bind(MOST_BYTES)
+        .bind(LONGEST_BODY)
+        .fetch_all(&mut *connection)
+        .await?;
+    let Some(last) = rows.last() else {
+        return Ok(Batch::default());
+    };
     let (last, source): (Uuid, Option<i16>) = (last.try_get("id")?, last.try_get("source_id")?);
     let mut batch = Batch::default();
     let mut found: Vec<(String, Uuid)> = Vec::new();
@@ -154,11 +179,25 @@ async fn index_batch(connection: &mut PgConnection, reads: Reads, most: i64) -> 
     }
     found.sort_unstable();
     let (terms, events): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-    sqlx::query(ADD).bind(terms).bind(events).execute(&mut *connection).await?;
+    sqlx::query(ADD)
+        .bind(terms)
+        .bind(events)
+        .execute(&mut *connection)
+        .await?;
     match source {
-        None => sqlx::query(GO_ON).bind(last).execute(&mut *connection).await?,
+        None => {
+            sqlx::query(GO_ON)
+                .bind(last)
+                .execute(&mut *connection)
+                .await?
+        }
         Some(source) => {
-            sqlx::query(GO_ON_OLDER).bind(last).bind(batch.events).bind(source).execute(&mut *connection).await?
+            sqlx::query(GO_ON_OLDER)
+                .bind(last)
+                .bind(batch.events)
+                .bind(source)
+                .execute(&mut *connection)
+                .await?
         }
     };
     Ok(batch)

@@ -1,16 +1,25 @@
 //! Group commit: strangers' requests in one statement, each with an answer of its own.
 
 use super::{
-    Connection, Fault, SourceId, StoreError, bisect::Group, clock::interval_millis, error::within, rounds::Rounds,
+    Connection, Fault, SourceId, StoreError, bisect::Group, clock::interval_millis, error::within,
+    rounds::Rounds,
 };
-use crate::domain::{EventId, EventType, Fingerprint, IdempotencyKey, Origin, Receipt, StorableText, Verdict};
+use crate::domain::{
+    EventId, EventType, Fingerprint, IdempotencyKey, Origin, Receipt, StorableText, Verdict,
+};
 use crate::throttle::throttled;
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
 use std::{ops::Range, time::Duration};
 
-const INGEST: &str = concat!(include_str!("sql/ingest.sql"), include_str!("sql/ingest_store.sql"));
-const INGEST_LINKED: &str = concat!(include_str!("sql/ingest_linked.sql"), include_str!("sql/ingest_store.sql"));
+const INGEST: &str = concat!(
+    include_str!("sql/ingest.sql"),
+    include_str!("sql/ingest_store.sql")
+);
+const INGEST_LINKED: &str = concat!(
+    include_str!("sql/ingest_linked.sql"),
+    include_str!("sql/ingest_store.sql")
+);
 
 /// Inserts an event and takes it back. Nothing of it is left but a dead row.
 const TRIAL: &str = "/* hookfast: try to store an event */ BEGIN; \
@@ -59,13 +68,24 @@ pub enum IngestError {
 impl Connection {
     /// Stores a group of requests, answering each by itself, in their order: one that cannot be stored costs nobody
     /// else anything. After [`IngestError::Lost`] the connection is of no more use.
-    pub async fn ingest(&mut self, events: &[NewEvent], origin: Origin) -> Vec<Result<Receipt, IngestError>> {
+    pub async fn ingest(
+        &mut self,
+        events: &[NewEvent],
+        origin: Origin,
+    ) -> Vec<Result<Receipt, IngestError>> {
         let rounds = Rounds::of(events);
         let mut answers = vec![Err(IngestError::Lost); events.len()];
         for round in &rounds.rounds {
             let group: Vec<_> = round.rows.iter().map(|&row| &events[row]).collect();
             let statement = if round.linked { INGEST_LINKED } else { INGEST };
-            let stored = self.in_parts(&Requests { events: &group, origin, statement, linked: round.linked }).await;
+            let stored = self
+                .in_parts(&Requests {
+                    events: &group,
+                    origin,
+                    statement,
+                    linked: round.linked,
+                })
+                .await;
             let lost = stored.contains(&None);
             for (&row, answer) in round.rows.iter().zip(stored) {
                 answers[row] = answer.unwrap_or(Err(IngestError::Lost));
@@ -75,7 +95,10 @@ impl Connection {
             }
         }
         for &(row, first) in &rounds.repeats {
-            answers[row] = answers[first].map(|first| Receipt { verdict: Verdict::Duplicate, ..first });
+            answers[row] = answers[first].map(|first| Receipt {
+                verdict: Verdict::Duplicate,
+                ..first
+            });
         }
         answers
     }
@@ -86,7 +109,13 @@ impl Connection {
     /// # Errors
     /// If it would not; the connection is of no more use.
     pub async fn check_storing(&mut self) -> Result<(), StoreError> {
-        within(self.deadline(), "try to store an event", sqlx::raw_sql(TRIAL).execute(&mut self.inner)).await.map(drop)
+        within(
+            self.deadline(),
+            "try to store an event",
+            sqlx::raw_sql(TRIAL).execute(&mut self.inner),
+        )
+        .await
+        .map(drop)
     }
 }
 
@@ -104,15 +133,26 @@ impl Group for Requests<'_> {
         self.events.len()
     }
 
-    async fn run(&self, connection: &mut Connection, part: Range<usize>) -> Result<Vec<Self::Answer>, StoreError> {
+    async fn run(
+        &self,
+        connection: &mut Connection,
+        part: Range<usize>,
+    ) -> Result<Vec<Self::Answer>, StoreError> {
         let group = &self.events[part];
-        let column = |f: fn(&NewEvent) -> Option<&str>| group.iter().map(|event| f(event)).collect::<Vec<_>>();
+        let column = |f: fn(&NewEvent) -> Option<&str>| {
+            group.iter().map(|event| f(event)).collect::<Vec<_>>()
+        };
         let mut query = sqlx::query(self.statement)
             .bind(group.iter().map(|e| e.id.0).collect::<Vec<_>>())
             .bind(group.iter().map(|e| e.source.0).collect::<Vec<_>>())
             .bind(column(|e| Some(e.key.as_str())))
             .bind(column(|e| e.fingerprint.as_ref().map(Fingerprint::as_str)))
-            .bind(group.iter().map(|e| e.window.map(interval_millis)).collect::<Vec<_>>())
+            .bind(
+                group
+                    .iter()
+                    .map(|e| e.window.map(interval_millis))
+                    .collect::<Vec<_>>(),
+            )
             .bind(column(|e| Some(e.event_type.as_str())))
             .bind(column(|e| e.topic.as_ref().map(StorableText::as_str)))
             .bind(column(|e| e.verified_by.as_ref().map(StorableText::as_str)))
@@ -122,7 +162,12 @@ impl Group for Requests<'_> {
         if self.linked {
             query = query.bind(column(|e| e.alias.as_ref().map(IdempotencyKey::as_str)));
         }
-        let rows = within(connection.deadline(), "ingest", query.fetch_all(&mut connection.inner)).await?;
+        let rows = within(
+            connection.deadline(),
+            "ingest",
+            query.fetch_all(&mut connection.inner),
+        )
+        .await?;
         let receipts = receipts(&rows, group.len()).map_err(StoreError::unreadable("ingest"))?;
         Ok(receipts.into_iter().map(Ok).collect())
     }
@@ -130,7 +175,11 @@ impl Group for Requests<'_> {
     fn alone(&self, row: usize, error: &StoreError) -> Self::Answer {
         let event = self.events[row];
         throttled!(error, %error, source = event.source.0, key = event.key.as_str(), "a request cannot be stored");
-        Err(if error.fault() == Fault::Data { IngestError::Refused } else { IngestError::KeyHeld })
+        Err(if error.fault() == Fault::Data {
+            IngestError::Refused
+        } else {
+            IngestError::KeyHeld
+        })
     }
 }
 
@@ -143,9 +192,14 @@ fn receipts(rows: &[PgRow], expected: usize) -> Result<Vec<Receipt>, sqlx::Error
             "conflict" => Verdict::Conflict,
             _ => Verdict::Duplicate,
         };
-        let slot = usize::try_from(ordinal - 1).ok().and_then(|i| receipts.get_mut(i));
+        let slot = usize::try_from(ordinal - 1)
+            .ok()
+            .and_then(|i| receipts.get_mut(i));
         *slot.ok_or_else(|| sqlx::Error::Decode("an ordinal out of range".into()))? =
-            Some(Receipt { verdict, event_id: EventId(row.try_get(2)?) });
+            Some(Receipt {
+                verdict,
+                event_id: EventId(row.try_get(2)?),
+            });
     }
     let complete: Option<Vec<_>> = receipts.into_iter().collect();
     complete.ok_or_else(|| sqlx::Error::Decode("a request without a verdict".into()))

@@ -72,10 +72,9 @@ impl Inspection {
                 "our start-up settings do not arrive, so a pooler is in between: a 200 could then mean an asynchronous commit. Connect directly",
             ),
         ];
-        let not_durable = self
-            .not_durable
-            .iter()
-            .map(|setting| format!("{setting}: a committed webhook may be lost when the machine fails. Turn it on"));
+        let not_durable = self.not_durable.iter().map(|setting| {
+            format!("{setting}: a committed webhook may be lost when the machine fails. Turn it on")
+        });
         found.into_iter().flatten().chain(not_durable).collect()
     }
 
@@ -110,7 +109,11 @@ pub struct ForeignObjects {
 impl ForeignObjects {
     /// What is wrong with that, and what to do about it.
     pub fn warning(&self) -> String {
-        let Self { owner, owners, repair } = self;
+        let Self {
+            owner,
+            owners,
+            repair,
+        } = self;
         format!(
             "objects in the schemas belong to {owners}, and the schemas to {owner}: functions that run with the rights of {owner} cannot use these objects, and {owner} cannot migrate them. As a member of {owners} and {owner}, run: {repair}"
         )
@@ -147,13 +150,20 @@ pub struct ConnectionLimits {
 impl ConnectionLimits {
     /// The one that is reached first, with its name.
     pub fn lowest(&self) -> (&'static str, i32) {
-        let role = self.role.map(|limit| ("the role's CONNECTION LIMIT", limit));
-        let database = self.database.map(|limit| ("the database's CONNECTION LIMIT", limit));
+        let role = self
+            .role
+            .map(|limit| ("the role's CONNECTION LIMIT", limit));
+        let database = self
+            .database
+            .map(|limit| ("the database's CONNECTION LIMIT", limit));
         let server = ("the server's max_connections", self.server);
         [role, database]
             .into_iter()
             .flatten()
-            .fold(server, |lowest, other| if other.1 < lowest.1 { other } else { lowest })
+            .fold(
+                server,
+                |lowest, other| if other.1 < lowest.1 { other } else { lowest },
+            )
     }
 }
 
@@ -174,10 +184,18 @@ const CONNECTION_LIMITS: &str = "SELECT \
 pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
     let mut connection = database.connect(Role::General).await?;
     let run = async {
-        let row = sqlx::query(INSPECT).fetch_one(&mut connection.inner).await?;
-        let limits = sqlx::query(CONNECTION_LIMITS).fetch_one(&mut connection.inner).await?;
-        let out_of_reach = sqlx::query_scalar(OWNER_OUT_OF_REACH).fetch_optional(&mut connection.inner).await?;
-        let foreign_objects = sqlx::query_as(FOREIGN).fetch_optional(&mut connection.inner).await?;
+        let row = sqlx::query(INSPECT)
+            .fetch_one(&mut connection.inner)
+            .await?;
+        let limits = sqlx::query(CONNECTION_LIMITS)
+            .fetch_one(&mut connection.inner)
+            .await?;
+        let out_of_reach = sqlx::query_scalar(OWNER_OUT_OF_REACH)
+            .fetch_optional(&mut connection.inner)
+            .await?;
+        let foreign_objects = sqlx::query_as(FOREIGN)
+            .fetch_optional(&mut connection.inner)
+            .await?;
         Ok(Inspection {
             connections: ConnectionLimits {
                 server: limits.try_get(0)?,
@@ -189,7 +207,9 @@ pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
             read_only: row.try_get("read_only")?,
             encoding: row.try_get("encoding")?,
             may_migrate: row.try_get("may_migrate")?,
-            foreign_owner: row.try_get::<Option<String>, _>("foreign_owner")?.or(out_of_reach),
+            foreign_owner: row
+                .try_get::<Option<String>, _>("foreign_owner")?
+                .or(out_of_reach),
             foreign_objects,
             superuser: row.try_get("superuser")?,
             not_durable: row.try_get("not_durable")?,

@@ -38,7 +38,11 @@ impl Connection {
     ///
     /// # Errors
     /// Where the statement failed.
-    pub async fn renew_lease(&mut self, lease: LeaseId, lasts: Duration) -> Result<bool, StoreError> {
+    pub async fn renew_lease(
+        &mut self,
+        lease: LeaseId,
+        lasts: Duration,
+    ) -> Result<bool, StoreError> {
         within(self.deadline(), "renew a lease", sqlx::query(
             "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() + $2 * interval '1 millisecond' WHERE id = $1",
         )

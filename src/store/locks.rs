@@ -10,7 +10,11 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for a lock that is held until the end of the transaction.
 pub(super) async fn lock(transaction: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT hookfast_data.lock($1)").bind(name).execute(transaction).await.map(drop)
+    sqlx::query("SELECT hookfast_data.lock($1)")
+        .bind(name)
+        .execute(transaction)
+        .await
+        .map(drop)
 }
 
 /// Work that takes long, and parts of which cannot run inside a transaction.
@@ -35,7 +39,10 @@ pub(super) struct Alone(Connection);
 
 impl Alone {
     /// `None` where another process is at it.
-    pub(super) async fn with(database: &Database, work: LongWork) -> Result<Option<Self>, StoreError> {
+    pub(super) async fn with(
+        database: &Database,
+        work: LongWork,
+    ) -> Result<Option<Self>, StoreError> {
         let mut connection = database.connect(Role::General).await?;
         let lock = format!(
             "SET idle_in_transaction_session_timeout = 0; BEGIN; LOCK TABLE hookfast_data.{} IN EXCLUSIVE MODE NOWAIT",
@@ -46,14 +53,20 @@ impl Alone {
             Ok(_) => Ok(Some(Self(connection))),
             Err(error) => {
                 connection.close().await;
-                if error.fault() == Fault::LockTimeout { Ok(None) } else { Err(error) }
+                if error.fault() == Fault::LockTimeout {
+                    Ok(None)
+                } else {
+                    Err(error)
+                }
             }
         }
     }
 
     /// To be asked before each step: the connection may be lost, and another process at it.
     pub(super) async fn check(&mut self) -> Result<(), sqlx::Error> {
-        let check = sqlx::query("SELECT").persistent(false).execute(&mut self.0.inner);
+        let check = sqlx::query("SELECT")
+            .persistent(false)
+            .execute(&mut self.0.inner);
         match tokio::time::timeout(CHECK_TIMEOUT, check).await {
             Ok(checked) => checked.map(drop),
             Err(_) => Err(sqlx::Error::PoolTimedOut),

@@ -44,11 +44,14 @@ mod transaction;
 mod watermark;
 
 pub use airalo::{
-    DescribedOrder, ExpectedOrder, last_order_described, make_orders_due, order_is_missing, order_is_of_request,
-    order_is_sent, order_is_sent_again, order_is_unknown, order_was_looked_for, order_was_placed, order_was_refused,
-    orders_of_other_requests, take_due_orders,
+    DescribedOrder, ExpectedOrder, last_order_described, make_orders_due, order_is_missing,
+    order_is_of_request, order_is_sent, order_is_sent_again, order_is_unknown,
+    order_was_looked_for, order_was_placed, order_was_refused, orders_of_other_requests,
+    take_due_orders,
 };
-pub use background_jobs::{announce_conflicts, announce_dead, fold_counts, newest_alerts, step_replays, watch};
+pub use background_jobs::{
+    announce_conflicts, announce_dead, fold_counts, newest_alerts, step_replays, watch,
+};
 pub use breaker::note_breaker;
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, LongBody, Truncated, event_body};
 pub use clock::{ClockDifference, DatabaseClock};
@@ -63,8 +66,8 @@ pub use ingest::{IngestError, NewEvent};
 pub use inspect::{ConnectionLimits, ForeignObjects, Inspection, inspect};
 pub use lease::LeaseId;
 pub use migrate::{
-    MigrateError, Migrated, Object, ObjectKind, Plan, Planned, Replaced, Schema, check_schema, drop_unreleased,
-    migrate, migrate_to, plan, planned,
+    MigrateError, Migrated, Object, ObjectKind, Plan, Planned, Replaced, Schema, check_schema,
+    drop_unreleased, migrate, migrate_to, plan, planned,
 };
 pub use notify::{Channel, Heard, Listener};
 pub use order::wake_keys;
@@ -72,10 +75,12 @@ pub use partitions::ensure_partitions;
 pub use process::Process;
 pub use quarantine::{EvidenceBody, EvidenceBound, NewEvidence};
 pub use registry::{
-    HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers, register_sources,
-    source_ids,
+    HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers,
+    register_sources, source_ids,
 };
-pub use rescue::{Rescued, WorkerLease, release_unknown, rescue, rescue_pulled, wait_for_claims, worker_leases};
+pub use rescue::{
+    Rescued, WorkerLease, release_unknown, rescue, rescue_pulled, wait_for_claims, worker_leases,
+};
 pub use retention::{Left, let_leave, set_retention};
 pub use retire::{discard_retired, retire_handlers, retired_handlers, unconfigured_handlers};
 pub use reverify::{Answered, Asked, Review};

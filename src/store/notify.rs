@@ -33,7 +33,9 @@ impl Connection {
     /// Where the statement failed: they find the work by polling.
     pub async fn notify(&mut self) -> Result<(), StoreError> {
         let notify = sqlx::query("SELECT hookfast_data.notify($1, '')").bind(Channel::Wake.name());
-        within(self.deadline(), "notify", notify.execute(&mut self.inner)).await.map(drop)
+        within(self.deadline(), "notify", notify.execute(&mut self.inner))
+            .await
+            .map(drop)
     }
 }
 
@@ -65,7 +67,10 @@ impl Listener {
         let run = async {
             let mut listener = PgListener::connect_with(&database.pool(Role::General, 1)).await?;
             listener.listen(channel.name()).await?;
-            Ok(Self { inner: listener, database: database.clone() })
+            Ok(Self {
+                inner: listener,
+                database: database.clone(),
+            })
         };
         within(POOLED, "listen", run).await
     }
@@ -79,7 +84,9 @@ impl Listener {
             // `try_recv` says None where the connection was lost, and would silently connect again.
             let heard = async {
                 let heard = tokio::time::timeout(CHECK_EVERY, self.inner.try_recv()).await;
-                heard.map_or(Ok(None), |heard| heard?.ok_or(sqlx::Error::WorkerCrashed).map(Some))
+                heard.map_or(Ok(None), |heard| {
+                    heard?.ok_or(sqlx::Error::WorkerCrashed).map(Some)
+                })
             };
             match within(CHECK_EVERY + MARGIN, "listen", heard).await? {
                 Some(said) => return Ok(said.payload().parse().map_or(Heard::Work, Heard::Late)),
@@ -111,9 +118,14 @@ impl Listener {
     /// Silence is what a dead connection sounds like, too.
     async fn check(&mut self) -> Result<(), StoreError> {
         let check = sqlx::query("SELECT 1").execute(&mut self.inner);
-        let Err(error) = within(MARGIN, "listen", check).await else { return Ok(()) };
+        let Err(error) = within(MARGIN, "listen", check).await else {
+            return Ok(());
+        };
         // A dropped PgListener says UNLISTEN on its connection and waits for the answer: it gets one that can answer.
-        if let (Ok(mut other), Ok(dead)) = (self.database.connect(Role::General).await, self.inner.acquire().await) {
+        if let (Ok(mut other), Ok(dead)) = (
+            self.database.connect(Role::General).await,
+            self.inner.acquire().await,
+        ) {
             std::mem::swap(dead, &mut other.inner);
         }
         Err(error)

@@ -39,7 +39,10 @@ pub async fn wake_keys(pool: &PgPool, handler: HandlerId, keys: &[&str]) -> Resu
     within(
         POOLED,
         "wake",
-        sqlx::query("SELECT hookfast_data.make_next_due($1, $2)").bind(handler.0).bind(keys).execute(pool),
+        sqlx::query("SELECT hookfast_data.make_next_due($1, $2)")
+            .bind(handler.0)
+            .bind(keys)
+            .execute(pool),
     )
     .await
     .map(drop)

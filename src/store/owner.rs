@@ -28,14 +28,25 @@ pub(super) const OWNER_OUT_OF_REACH: &str = "SELECT r.rolname::text \
 ///
 /// # Errors
 /// If the owner is out of reach.
-pub(super) async fn act_as_owner(connection: &mut PgConnection, acting: ActingFor) -> Result<(), sqlx::Error> {
+pub(super) async fn act_as_owner(
+    connection: &mut PgConnection,
+    acting: ActingFor,
+) -> Result<(), sqlx::Error> {
     let is_local = matches!(acting, ActingFor::Transaction);
-    sqlx::query(ACT_AS_OWNER).persistent(false).bind(is_local).execute(connection).await.map(drop)
+    sqlx::query(ACT_AS_OWNER)
+        .persistent(false)
+        .bind(is_local)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Ends what [`act_as_owner`] began for a session.
 pub(super) async fn act_as_session_user(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("RESET ROLE").execute(connection).await.map(drop)
+    sqlx::raw_sql("RESET ROLE")
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// The objects in both schemas that do not belong to the owner of `hookfast_data`: the owner, the other owners, and the

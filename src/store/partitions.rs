@@ -49,13 +49,22 @@ const MISSING: &str = "\
 pub async fn ensure_partitions(pool: &PgPool) -> Result<usize, StoreError> {
     const STATEMENT: &str = "make partitions";
     let mut connection = within(POOLED, STATEMENT, pool.acquire()).await?;
-    let missing = sqlx::query(MISSING).bind(DAYS_AHEAD).fetch_all(&mut *connection);
+    let missing = sqlx::query(MISSING)
+        .bind(DAYS_AHEAD)
+        .fetch_all(&mut *connection);
     let missing = within(POOLED, STATEMENT, missing).await?;
     for row in &missing {
         let column = |name: &str| row.try_get::<String, _>(name);
         let make = async {
             let (parent, partition) = (column("parent")?, column("partition")?);
-            make(&mut connection, &parent, &partition, &column("lower")?, &column("upper")?).await
+            make(
+                &mut connection,
+                &parent,
+                &partition,
+                &column("lower")?,
+                &column("upper")?,
+            )
+            .await
         };
         within(POOLED, STATEMENT, make).await?;
     }
@@ -73,11 +82,19 @@ async fn make(
     loop {
         let mut transaction = connection.begin().await?;
         let making = async {
-            sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *transaction).await?;
-            let make = sqlx::query(MAKE).bind(parent).bind(partition).bind(lower).bind(upper);
+            sqlx::raw_sql(LOCK_TIMEOUT)
+                .execute(&mut *transaction)
+                .await?;
+            let make = sqlx::query(MAKE)
+                .bind(parent)
+                .bind(partition)
+                .bind(lower)
+                .bind(upper);
             make.execute(&mut *transaction).await.map(drop)
         };
-        let Err(error) = making.await else { return transaction.commit().await };
+        let Err(error) = making.await else {
+            return transaction.commit().await;
+        };
         transaction.rollback().await?;
         match code(&error).as_deref() {
             Some("55P03" | "40P01") if tries < TRIES => {

@@ -22,8 +22,7 @@ const ALIVE: &str = "WITH alive AS ( \
     ) \
     SELECT hookfast_data.end_retirement($5, $1)";
 
-const GONE: &str =
-    "DELETE FROM hookfast_data.processes WHERE owner = $1 OR seen_at < clock_timestamp() - interval '7 days'";
+const GONE: &str = "DELETE FROM hookfast_data.processes WHERE owner = $1 OR seen_at < clock_timestamp() - interval '7 days'";
 
 /// A process as others see it.
 #[derive(Clone, Debug)]
@@ -43,7 +42,11 @@ impl Process {
     ///
     /// # Errors
     /// Where the database cannot be asked.
-    pub async fn is_alive(&self, pool: &PgPool, not_ready: Option<&str>) -> Result<Vec<String>, StoreError> {
+    pub async fn is_alive(
+        &self,
+        pool: &PgPool,
+        not_ready: Option<&str>,
+    ) -> Result<Vec<String>, StoreError> {
         let alive = sqlx::query_scalar(ALIVE)
             .bind(&self.holder)
             .bind(&self.roles)
@@ -59,6 +62,12 @@ impl Process {
     /// # Errors
     /// Where the database cannot be asked.
     pub async fn has_ended(&self, pool: &PgPool) -> Result<(), StoreError> {
-        within(POOLED, "say goodbye", sqlx::query(GONE).bind(&self.holder).execute(pool)).await.map(drop)
+        within(
+            POOLED,
+            "say goodbye",
+            sqlx::query(GONE).bind(&self.holder).execute(pool),
+        )
+        .await
+        .map(drop)
     }
 }

@@ -79,7 +79,11 @@ impl Connection {
     ///
     /// # Errors
     /// Where the statement failed.
-    pub async fn keep_evidence(&mut self, evidence: &NewEvidence, bound: EvidenceBound) -> Result<bool, StoreError> {
+    pub async fn keep_evidence(
+        &mut self,
+        evidence: &NewEvidence,
+        bound: EvidenceBound,
+    ) -> Result<bool, StoreError> {
         let (whole_bytes, sha256) = evidence.body.whole();
         let keep = sqlx::query_scalar(KEEP)
             .bind(evidence.source.0)
@@ -96,8 +100,11 @@ impl Connection {
         let limit = self.deadline();
         let kept: bool = within(limit, "keep evidence", keep.fetch_one(&mut self.inner)).await?;
         if !evidence.body.is_answered() {
-            let evict =
-                sqlx::query(EVICT).bind(evidence.source.0).bind(evidence.reason).bind(bound.rows).bind(bound.bytes);
+            let evict = sqlx::query(EVICT)
+                .bind(evidence.source.0)
+                .bind(evidence.reason)
+                .bind(bound.rows)
+                .bind(bound.bytes);
             within(limit, "evict evidence", evict.execute(&mut self.inner)).await?;
         }
         Ok(kept)

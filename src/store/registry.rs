@@ -2,7 +2,8 @@
 
 use super::{StoreError, connect::POOLED, error::within};
 use crate::domain::{
-    HandlerName, OnDeadLetter, Order, PayloadFields, PayloadFilter, RetryPolicy, SourceName, TypePattern,
+    HandlerName, OnDeadLetter, Order, PayloadFields, PayloadFilter, RetryPolicy, SourceName,
+    TypePattern,
 };
 use serde_json::json;
 use sqlx::{PgPool, Row};
@@ -53,8 +54,14 @@ impl HandlerRegistration {
     fn retry_json(&self) -> serde_json::Value {
         let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         match &self.retry {
-            RetryPolicy::Delays(delays) => json!({"delays_ms": delays.iter().map(millis).collect::<Vec<_>>()}),
-            RetryPolicy::Exponential { base, max, max_attempts } => {
+            RetryPolicy::Delays(delays) => {
+                json!({"delays_ms": delays.iter().map(millis).collect::<Vec<_>>()})
+            }
+            RetryPolicy::Exponential {
+                base,
+                max,
+                max_attempts,
+            } => {
                 json!({"base_ms": millis(base), "max_ms": millis(max), "max_attempts": max_attempts})
             }
         }
@@ -95,7 +102,10 @@ pub async fn register_sources(
     Ok(ids)
 }
 
-async fn register_source(pool: &PgPool, source: &SourceRegistration) -> Result<SourceId, sqlx::Error> {
+async fn register_source(
+    pool: &PgPool,
+    source: &SourceRegistration,
+) -> Result<SourceId, sqlx::Error> {
     let (secret, search) = (source.fields.secret(), source.fields.search());
     for _ in 0..TRIES {
         let known: Option<(i16, bool)> = sqlx::query_as(KNOWN_SOURCE)
@@ -108,7 +118,9 @@ async fn register_source(pool: &PgPool, source: &SourceRegistration) -> Result<S
         if let Some((id, true)) = known {
             return Ok(SourceId(id));
         }
-        let register = sqlx::query(REGISTER_SOURCE).bind(source.name.as_str()).bind(source.kind);
+        let register = sqlx::query(REGISTER_SOURCE)
+            .bind(source.name.as_str())
+            .bind(source.kind);
         register.bind(secret).bind(search).execute(pool).await?;
     }
     Err(sqlx::Error::RowNotFound)
@@ -121,7 +133,10 @@ async fn register_source(pool: &PgPool, source: &SourceRegistration) -> Result<S
 pub async fn source_ids(pool: &PgPool) -> Result<HashMap<SourceName, SourceId>, StoreError> {
     let read = sqlx::query_as("SELECT name, id FROM hookfast_data.sources").fetch_all(pool);
     let rows: Vec<(String, i16)> = within(POOLED, "read the sources", read).await?;
-    Ok(rows.into_iter().filter_map(|(name, id)| Some((name.parse().ok()?, SourceId(id)))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|(name, id)| Some((name.parse().ok()?, SourceId(id))))
+        .collect())
 }
 
 /// Makes the handlers' subscriptions known, and answers with their ids.
@@ -159,19 +174,41 @@ async fn register_handler(
         sqlx::query(statement)
             .bind(handler.name.as_str())
             .bind(handler.kind)
-            .bind(handler.types.iter().map(TypePattern::as_str).collect::<Vec<_>>())
-            .bind(handler.sources.as_ref().map(|s| s.iter().map(SourceName::as_str).collect::<Vec<_>>()))
+            .bind(
+                handler
+                    .types
+                    .iter()
+                    .map(TypePattern::as_str)
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                handler
+                    .sources
+                    .as_ref()
+                    .map(|s| s.iter().map(SourceName::as_str).collect::<Vec<_>>()),
+            )
             .bind(i16::try_from(handler.retry.max_attempts()).unwrap_or(i16::MAX))
             .bind(config_version)
             .bind(handler.retry_json())
             .bind(handler.order.as_ref().map(|order| order.by.steps()))
-            .bind(handler.order.as_ref().map_or(OnDeadLetter::Skip, |order| order.on_dead).as_str())
+            .bind(
+                handler
+                    .order
+                    .as_ref()
+                    .map_or(OnDeadLetter::Skip, |order| order.on_dead)
+                    .as_str(),
+            )
             .bind(handler.filter.as_ref().map(PayloadFilter::as_str))
-            .bind(i64::try_from(handler.behind_after.as_millis()).unwrap_or(i64::MAX).clamp(1, 10 * 365 * 86_400_000))
+            .bind(
+                i64::try_from(handler.behind_after.as_millis())
+                    .unwrap_or(i64::MAX)
+                    .clamp(1, 10 * 365 * 86_400_000),
+            )
     };
     for _ in 0..TRIES {
         if let Some(row) = bound(KNOWN_HANDLER).fetch_optional(pool).await? {
-            let (id, outdated, same): (i16, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let (id, outdated, same): (i16, bool, bool) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             if outdated || same {
                 return Ok((HandlerId(id), outdated));
             }
@@ -187,11 +224,18 @@ async fn register_handler(
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn pause_handler(pool: &PgPool, handler: &HandlerName, why: &str) -> Result<(), StoreError> {
+pub async fn pause_handler(
+    pool: &PgPool,
+    handler: &HandlerName,
+    why: &str,
+) -> Result<(), StoreError> {
     within(
         POOLED,
         "pause a handler",
-        sqlx::query("SELECT hookfast.pause_handler($1, $2)").bind(handler.as_str()).bind(why).execute(pool),
+        sqlx::query("SELECT hookfast.pause_handler($1, $2)")
+            .bind(handler.as_str())
+            .bind(why)
+            .execute(pool),
     )
     .await
     .map(drop)

@@ -90,7 +90,11 @@ pub async fn worker_leases(pool: &PgPool) -> Result<Vec<WorkerLease>, StoreError
         .fetch_all(pool),
     )
     .await?;
-    let lease = |(id, expires_at, expired)| WorkerLease { lease: LeaseId(id), expires_at, expired };
+    let lease = |(id, expires_at, expired)| WorkerLease {
+        lease: LeaseId(id),
+        expires_at,
+        expired,
+    };
     Ok(rows.into_iter().map(lease).collect())
 }
 
@@ -121,7 +125,11 @@ fn by_itself(lease: i64, rescued: Result<(), StoreError>) -> Result<(), StoreErr
     }
 }
 
-async fn rescue_lease(pool: &PgPool, lease: &WorkerLease, rescued: &mut Vec<Rescued>) -> Result<(), StoreError> {
+async fn rescue_lease(
+    pool: &PgPool,
+    lease: &WorkerLease,
+    rescued: &mut Vec<Rescued>,
+) -> Result<(), StoreError> {
     while let Some(batch) = rescue_batch(pool, lease).await? {
         if batch.is_empty() {
             break;
@@ -133,7 +141,10 @@ async fn rescue_lease(pool: &PgPool, lease: &WorkerLease, rescued: &mut Vec<Resc
 
 /// One bounded batch, with the lease row locked first so that its worker cannot claim meanwhile, and removed once
 /// nothing is held by it; `None` where the lease was renewed, a claim under it is on its way, or another worker is at it.
-async fn rescue_batch(pool: &PgPool, seen: &WorkerLease) -> Result<Option<Vec<Rescued>>, StoreError> {
+async fn rescue_batch(
+    pool: &PgPool,
+    seen: &WorkerLease,
+) -> Result<Option<Vec<Rescued>>, StoreError> {
     let run = async {
         let mut transaction = pool.begin().await?;
         let locked: Option<i64> = sqlx::query_scalar(
@@ -147,16 +158,24 @@ async fn rescue_batch(pool: &PgPool, seen: &WorkerLease) -> Result<Option<Vec<Re
         if locked.is_none() {
             return Ok(None);
         }
-        let rows = sqlx::query("SELECT handler_id, rescued, dead FROM hookfast_data.rescue_lease($1, $2, $3)")
-            .bind(seen.lease.0)
-            .bind(BATCH)
-            .bind(MOST_LOST)
-            .fetch_all(&mut *transaction)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT handler_id, rescued, dead FROM hookfast_data.rescue_lease($1, $2, $3)",
+        )
+        .bind(seen.lease.0)
+        .bind(BATCH)
+        .bind(MOST_LOST)
+        .fetch_all(&mut *transaction)
+        .await?;
         // Under the same lock, and with a snapshot that sees every claim made before it.
-        sqlx::query(REMOVE_LEASE).bind(seen.lease.0).execute(&mut *transaction).await?;
+        sqlx::query(REMOVE_LEASE)
+            .bind(seen.lease.0)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
-        rows.iter().map(read).collect::<Result<Vec<_>, _>>().map(Some)
+        rows.iter()
+            .map(read)
+            .collect::<Result<Vec<_>, _>>()
+            .map(Some)
     };
     within(POOLED, "rescue", run).await
 }
@@ -176,9 +195,15 @@ pub async fn release_unknown(
     known: &[DeliveryId],
 ) -> Result<i64, StoreError> {
     let known: Vec<i64> = known.iter().map(|delivery| delivery.0).collect();
-    let release =
-        sqlx::query_scalar("SELECT hookfast_data.release_unknown_deliveries($1, $2, $3)").bind(lease.0).bind(handler.0);
-    within(POOLED, "release unknown", release.bind(known).fetch_one(pool)).await
+    let release = sqlx::query_scalar("SELECT hookfast_data.release_unknown_deliveries($1, $2, $3)")
+        .bind(lease.0)
+        .bind(handler.0);
+    within(
+        POOLED,
+        "release unknown",
+        release.bind(known).fetch_one(pool),
+    )
+    .await
 }
 
 /// Waits until every claim under the lease that has begun has ended.
@@ -186,7 +211,13 @@ pub async fn release_unknown(
 /// # Errors
 /// If the statement failed.
 pub async fn wait_for_claims(pool: &PgPool, lease: LeaseId) -> Result<(), StoreError> {
-    within(POOLED, "wait for claims", sqlx::query(LOCK_LEASE).bind(lease.0).execute(pool)).await.map(drop)
+    within(
+        POOLED,
+        "wait for claims",
+        sqlx::query(LOCK_LEASE).bind(lease.0).execute(pool),
+    )
+    .await
+    .map(drop)
 }
 
 impl Connection {
@@ -197,7 +228,9 @@ impl Connection {
     pub async fn delete_lease(&mut self, lease: LeaseId) -> Result<(), StoreError> {
         let deadline = self.deadline();
         let delete = sqlx::query("DELETE FROM hookfast_data.leases WHERE id = $1").bind(lease.0);
-        within(deadline, "delete lease", delete.execute(&mut self.inner)).await.map(drop)
+        within(deadline, "delete lease", delete.execute(&mut self.inner))
+            .await
+            .map(drop)
     }
 
     /// Releases what a worker holds under its own lease, without counting anything as lost, and removes the lease.
@@ -209,13 +242,19 @@ impl Connection {
         let run = async {
             let mut transaction = self.inner.begin().await?;
             // Waits for a claim of ours that is still on its way.
-            sqlx::query(LOCK_LEASE).bind(lease.0).execute(&mut *transaction).await?;
+            sqlx::query(LOCK_LEASE)
+                .bind(lease.0)
+                .execute(&mut *transaction)
+                .await?;
             let released = sqlx::query_scalar(
                 "SELECT coalesce(sum(hookfast_data.release_unknown_deliveries(l.id, h.id, '{}')), 0)::bigint \
                  FROM hookfast_data.leases l CROSS JOIN unnest(l.handlers) AS h (id) WHERE l.id = $1",
             );
             let released = released.bind(lease.0).fetch_one(&mut *transaction).await?;
-            sqlx::query(REMOVE_LEASE).bind(lease.0).execute(&mut *transaction).await?;
+            sqlx::query(REMOVE_LEASE)
+                .bind(lease.0)
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await?;
             Ok(released)
         };

@@ -59,11 +59,20 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
         ("rollups", keep.rollups),
         ("keys", keep.keys),
     ];
-    let (names, keep) = (classes.map(|(class, _)| class), classes.map(|(_, keep)| keep.map(interval_millis)));
+    let (names, keep) = (
+        classes.map(|(class, _)| class),
+        classes.map(|(_, keep)| keep.map(interval_millis)),
+    );
     let setting = async {
-        let differs = sqlx::query_scalar(DIFFERS).bind(names.as_slice()).bind(keep.as_slice());
+        let differs = sqlx::query_scalar(DIFFERS)
+            .bind(names.as_slice())
+            .bind(keep.as_slice());
         if differs.fetch_one(pool).await? {
-            sqlx::query(SET).bind(names.as_slice()).bind(keep.as_slice()).execute(pool).await?;
+            sqlx::query(SET)
+                .bind(names.as_slice())
+                .bind(keep.as_slice())
+                .execute(pool)
+                .await?;
         }
         Ok(())
     };
@@ -76,10 +85,14 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
 /// # Errors
 /// Where the database cannot be asked; what has gone before is gone.
 pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
-    let Some(mut alone) = Alone::with(database, LongWork::Retention).await? else { return Ok(Left::default()) };
+    let Some(mut alone) = Alone::with(database, LongWork::Retention).await? else {
+        return Ok(Left::default());
+    };
     let mut connection = database.connect(Role::General).await?;
     let server = ServerProcess::behind(&mut connection.inner, database).await?;
-    let left = server.wait("retention", round(&mut connection, &mut alone, stop)).await;
+    let left = server
+        .wait("retention", round(&mut connection, &mut alone, stop))
+        .await;
     connection.close().await;
     alone.end().await;
     left
@@ -87,7 +100,11 @@ pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<L
 
 /// The days first: they give back most, and rows may take as long as the round. What fails is tried in the next round,
 /// and keeps nothing else from going.
-async fn round(connection: &mut Connection, alone: &mut Alone, stop: impl Fn() -> bool) -> Result<Left, sqlx::Error> {
+async fn round(
+    connection: &mut Connection,
+    alone: &mut Alone,
+    stop: impl Fn() -> bool,
+) -> Result<Left, sqlx::Error> {
     let connection = &mut connection.inner;
     sqlx::raw_sql(SLOW).execute(&mut *connection).await?;
     let mut left = Left::default();
@@ -128,7 +145,8 @@ async fn days(
     if !may_leave(connection, "events").await? {
         return Ok(());
     }
-    let days = sqlx::query("SELECT day::text, to_char(day, 'YYYYMMDD') FROM hookfast_data.expired_days()");
+    let days =
+        sqlx::query("SELECT day::text, to_char(day, 'YYYYMMDD') FROM hookfast_data.expired_days()");
     for row in days.fetch_all(&mut *connection).await? {
         if stop() {
             break;
@@ -141,7 +159,12 @@ async fn days(
     drop_empty(connection).await
 }
 
-async fn day(connection: &mut sqlx::PgConnection, day: &str, suffix: &str, left: &mut Left) -> Result<(), sqlx::Error> {
+async fn day(
+    connection: &mut sqlx::PgConnection,
+    day: &str,
+    suffix: &str,
+    left: &mut Left,
+) -> Result<(), sqlx::Error> {
     let empty = sqlx::query_scalar("SELECT hookfast_data.purge_day($1::date)").bind(day);
     match empty.fetch_one(&mut *connection).await? {
         None => left.days_in_use += 1,
@@ -166,13 +189,14 @@ async fn rows(
     let mut since = "-infinity".to_owned();
     while may_leave(connection, class).await? && !stop() {
         alone.check().await?;
-        let (rows, upto): (i64, String) =
-            sqlx::query_as("SELECT went, upto::text FROM hookfast_data.purge_rows($1, $2, $3::timestamptz)")
-                .bind(class)
-                .bind(BATCH)
-                .bind(&since)
-                .fetch_one(&mut *connection)
-                .await?;
+        let (rows, upto): (i64, String) = sqlx::query_as(
+            "SELECT went, upto::text FROM hookfast_data.purge_rows($1, $2, $3::timestamptz)",
+        )
+        .bind(class)
+        .bind(BATCH)
+        .bind(&since)
+        .fetch_one(&mut *connection)
+        .await?;
         left.rows += rows;
         since = upto;
         if rows < BATCH {
@@ -183,7 +207,10 @@ async fn rows(
 }
 
 async fn may_leave(connection: &mut sqlx::PgConnection, class: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT hookfast_data.purge_allowed($1)").bind(class).fetch_one(connection).await
+    sqlx::query_scalar("SELECT hookfast_data.purge_allowed($1)")
+        .bind(class)
+        .fetch_one(connection)
+        .await
 }
 
 /// Whether a day's table is attached, and whether a detachment of it was begun and not finished.
@@ -192,17 +219,32 @@ const ATTACHED: &str = "SELECT i.inhdetachpending FROM pg_catalog.pg_inherits i 
 
 /// Locks out nobody: it waits for who reads the whole table, and others go on meanwhile. Where that takes too long it
 /// is finished in a later round.
-async fn detach(connection: &mut sqlx::PgConnection, table: &str, suffix: &str) -> Result<(), sqlx::Error> {
+async fn detach(
+    connection: &mut sqlx::PgConnection,
+    table: &str,
+    suffix: &str,
+) -> Result<(), sqlx::Error> {
     let day = format!("{table}_{suffix}");
-    let how = match sqlx::query_scalar(ATTACHED).bind(&day).fetch_optional(&mut *connection).await? {
+    let how = match sqlx::query_scalar(ATTACHED)
+        .bind(&day)
+        .fetch_optional(&mut *connection)
+        .await?
+    {
         None => return Ok(()),
         Some(false) => "CONCURRENTLY",
         Some(true) => "FINALIZE",
     };
-    let statement = format!("ALTER TABLE hookfast_data.{table} DETACH PARTITION hookfast_data.{day} {how}");
-    sqlx::raw_sql("SET lock_timeout = '10s'").execute(&mut *connection).await?;
-    let detached = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await;
-    sqlx::raw_sql("SET lock_timeout = '100ms'").execute(&mut *connection).await?;
+    let statement =
+        format!("ALTER TABLE hookfast_data.{table} DETACH PARTITION hookfast_data.{day} {how}");
+    sqlx::raw_sql("SET lock_timeout = '10s'")
+        .execute(&mut *connection)
+        .await?;
+    let detached = sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut *connection)
+        .await;
+    sqlx::raw_sql("SET lock_timeout = '100ms'")
+        .execute(&mut *connection)
+        .await?;
     in_use_is_later(detached.map(drop))
 }
 
@@ -215,12 +257,22 @@ const DETACHED: &str = "SELECT c.relname::text FROM pg_catalog.pg_class c \
         AND to_date(right(c.relname, 8), 'YYYYMMDD') < current_date - r.keep ORDER BY 1";
 
 async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
-    let detached: Vec<String> = sqlx::query_scalar(DETACHED).fetch_all(&mut *connection).await?;
+    let detached: Vec<String> = sqlx::query_scalar(DETACHED)
+        .fetch_all(&mut *connection)
+        .await?;
     for day in detached {
         let any = format!("SELECT EXISTS (SELECT FROM hookfast_data.{day})");
-        if !sqlx::query_scalar::<_, bool>(AssertSqlSafe(any)).fetch_one(&mut *connection).await? {
+        if !sqlx::query_scalar::<_, bool>(AssertSqlSafe(any))
+            .fetch_one(&mut *connection)
+            .await?
+        {
             let statement = format!("DROP TABLE hookfast_data.{day}");
-            in_use_is_later(sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *connection).await.map(drop))?;
+            in_use_is_later(
+                sqlx::raw_sql(AssertSqlSafe(statement))
+                    .execute(&mut *connection)
+                    .await
+                    .map(drop),
+            )?;
         }
     }
     Ok(())
@@ -230,7 +282,11 @@ async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Err
 fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
     match result {
         Err(error) if matches!(code(&error).as_deref(), Some("55P03" | "57014" | "55000")) => {
-            throttled!(info, error = told(&error), "a day that is over is still in use; it goes later");
+            throttled!(
+                info,
+                error = told(&error),
+                "a day that is over is still in use; it goes later"
+            );
             Ok(())
         }
         other => other,

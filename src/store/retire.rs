@@ -18,25 +18,50 @@ const RETIRE: &str = "SELECT h.name FROM hookfast_data.handlers h \
 ///
 /// # Errors
 /// If the database cannot be queried.
-pub async fn unconfigured_handlers(pool: &PgPool, configured: &[HandlerName]) -> Result<Vec<String>, StoreError> {
-    names(pool, "list unconfigured handlers", sqlx::query_scalar(UNCONFIGURED), configured).await
+pub async fn unconfigured_handlers(
+    pool: &PgPool,
+    configured: &[HandlerName],
+) -> Result<Vec<String>, StoreError> {
+    names(
+        pool,
+        "list unconfigured handlers",
+        sqlx::query_scalar(UNCONFIGURED),
+        configured,
+    )
+    .await
 }
 
 /// Those of these handlers that are retired.
 ///
 /// # Errors
 /// If the database cannot be queried.
-pub async fn retired_handlers(pool: &PgPool, handlers: &[HandlerName]) -> Result<Vec<String>, StoreError> {
-    names(pool, "list retired handlers", sqlx::query_scalar(RETIRED), handlers).await
+pub async fn retired_handlers(
+    pool: &PgPool,
+    handlers: &[HandlerName],
+) -> Result<Vec<String>, StoreError> {
+    names(
+        pool,
+        "list retired handlers",
+        sqlx::query_scalar(RETIRED),
+        handlers,
+    )
+    .await
 }
 
 /// Retires those of these handlers that nothing serves, and keeps their pending deliveries; returns which.
 ///
 /// # Errors
 /// If the database cannot be queried.
-pub async fn retire_handlers(pool: &PgPool, handlers: &[HandlerName], why: &str) -> Result<Vec<String>, StoreError> {
+pub async fn retire_handlers(
+    pool: &PgPool,
+    handlers: &[HandlerName],
+    why: &str,
+) -> Result<Vec<String>, StoreError> {
     let named: Vec<_> = handlers.iter().map(HandlerName::as_str).collect();
-    let retire = sqlx::query_scalar(RETIRE).bind(named).bind(why).fetch_all(pool);
+    let retire = sqlx::query_scalar(RETIRE)
+        .bind(named)
+        .bind(why)
+        .fetch_all(pool);
     within(POOLED, "retire handlers", retire).await
 }
 
@@ -45,7 +70,9 @@ pub async fn retire_handlers(pool: &PgPool, handlers: &[HandlerName], why: &str)
 /// # Errors
 /// If the database cannot be queried.
 pub async fn discard_retired(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
-    let discard = sqlx::query_scalar("SELECT hookfast_data.discard_retired(NULL, $1)").bind(most).fetch_one(pool);
+    let discard = sqlx::query_scalar("SELECT hookfast_data.discard_retired(NULL, $1)")
+        .bind(most)
+        .fetch_one(pool);
     within(POOLED, "discard deliveries of retired handlers", discard).await
 }
 

@@ -55,7 +55,11 @@ impl Review {
         let run = async {
             let mut transaction = pool.begin().await?;
             let sources: Vec<_> = sources.iter().map(|source| source.0).collect();
-            let rows = sqlx::query(ASKED).bind(sources).bind(most).fetch_all(&mut *transaction).await?;
+            let rows = sqlx::query(ASKED)
+                .bind(sources)
+                .bind(most)
+                .fetch_all(&mut *transaction)
+                .await?;
             let asked = rows.iter().map(read).collect::<Result<_, _>>()?;
             Ok(Self { transaction, asked })
         };

@@ -5,14 +5,24 @@ use crate::domain::{RoleName, RoleNames};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 /// What readers may call; operators may call everything in the schema.
-const READERS: [&str; 6] = ["event_id_at", "find", "timeline", "explain", "status", "retention_preview"];
+const READERS: [&str; 6] = [
+    "event_id_at",
+    "find",
+    "timeline",
+    "explain",
+    "status",
+    "retention_preview",
+];
 
-const IS_SET: &str = "SELECT EXISTS (SELECT FROM hookfast_data.settings s WHERE s.name = $1 AND s.value = $2)";
+const IS_SET: &str =
+    "SELECT EXISTS (SELECT FROM hookfast_data.settings s WHERE s.name = $1 AND s.value = $2)";
 /// The name a setting had, where it has another now: $1 the setting, $2 its name now. Locked, since it is changed next.
-const FORMER: &str = "SELECT value FROM hookfast_data.settings WHERE name = $1 AND value <> $2 FOR UPDATE";
+const FORMER: &str =
+    "SELECT value FROM hookfast_data.settings WHERE name = $1 AND value <> $2 FOR UPDATE";
 
 /// That a role was replaced, by whom, and what became of the former one's rights.
-const LOG_CHANGE: &str = "SELECT hookfast_data.log('role.changed', $1, jsonb_build_object('role', $2, 'former', $3))";
+const LOG_CHANGE: &str =
+    "SELECT hookfast_data.log('role.changed', $1, jsonb_build_object('role', $2, 'former', $3))";
 
 const SETTING: &str = "INSERT INTO hookfast_data.settings AS s (name, value) VALUES ($1, $2) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE s.value <> excluded.value";
@@ -43,7 +53,10 @@ pub struct Roles {
 impl Roles {
     /// What somebody has to run who may make roles; `None` where none is missing.
     pub fn to_run(&self) -> Option<String> {
-        let create = self.missing.iter().map(|name| format!("CREATE ROLE {} NOLOGIN;", quoted(name)));
+        let create = self
+            .missing
+            .iter()
+            .map(|name| format!("CREATE ROLE {} NOLOGIN;", quoted(name)));
         (!self.missing.is_empty()).then(|| create.collect::<Vec<_>>().join("\n"))
     }
 }
@@ -61,8 +74,20 @@ pub async fn ensure_roles(database: &Database, names: &RoleNames) -> Result<Role
 }
 
 async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Roles, sqlx::Error> {
-    let reader = chosen(connection, "reader_role", names.reader.as_ref(), RoleNames::READER).await?;
-    let operator = chosen(connection, "operator_role", names.operator.as_ref(), RoleNames::OPERATOR).await?;
+    let reader = chosen(
+        connection,
+        "reader_role",
+        names.reader.as_ref(),
+        RoleNames::READER,
+    )
+    .await?;
+    let operator = chosen(
+        connection,
+        "operator_role",
+        names.operator.as_ref(),
+        RoleNames::OPERATOR,
+    )
+    .await?;
     let mut roles = Roles::default();
     for name in [&reader, &operator] {
         match create(connection, name).await? {
@@ -72,7 +97,10 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
         }
     }
     if !is_anything_lacking(connection, [&reader, &operator], &roles).await? {
-        roles.granted = [reader, operator].into_iter().filter(|name| !roles.missing.contains(name)).collect();
+        roles.granted = [reader, operator]
+            .into_iter()
+            .filter(|name| !roles.missing.contains(name))
+            .collect();
         return Ok(roles);
     }
     // Two that grant at once would trip over each other's catalog rows.
@@ -82,18 +110,28 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
     for (setting, name) in [("reader_role", &reader), ("operator_role", &operator)] {
         revoke_former(&mut transaction, setting, name).await?;
     }
-    for (setting, name, callable) in
-        [("reader_role", &reader, Some(READERS.as_slice())), ("operator_role", &operator, None)]
-    {
-        sqlx::query(SETTING).bind(setting).bind(name).execute(&mut *transaction).await?;
+    for (setting, name, callable) in [
+        ("reader_role", &reader, Some(READERS.as_slice())),
+        ("operator_role", &operator, None),
+    ] {
+        sqlx::query(SETTING)
+            .bind(setting)
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
         if roles.missing.contains(name) {
             continue;
         }
-        let lacks: Vec<String> =
-            sqlx::query_scalar(LACKS).bind(name).bind(callable).fetch_all(&mut *transaction).await?;
+        let lacks: Vec<String> = sqlx::query_scalar(LACKS)
+            .bind(name)
+            .bind(callable)
+            .fetch_all(&mut *transaction)
+            .await?;
         for grant in lacks {
             let grant = format!("GRANT {grant} TO {}", quoted(name));
-            sqlx::raw_sql(AssertSqlSafe(grant)).execute(&mut *transaction).await?;
+            sqlx::raw_sql(AssertSqlSafe(grant))
+                .execute(&mut *transaction)
+                .await?;
         }
         roles.granted.push(name.clone());
     }
@@ -107,15 +145,22 @@ async fn is_anything_lacking(
     [reader, operator]: [&String; 2],
     roles: &Roles,
 ) -> Result<bool, sqlx::Error> {
-    for (setting, name, callable) in
-        [("reader_role", reader, Some(READERS.as_slice())), ("operator_role", operator, None)]
-    {
-        let set: bool = sqlx::query_scalar(IS_SET).bind(setting).bind(name).fetch_one(&mut *connection).await?;
+    for (setting, name, callable) in [
+        ("reader_role", reader, Some(READERS.as_slice())),
+        ("operator_role", operator, None),
+    ] {
+        let set: bool = sqlx::query_scalar(IS_SET)
+            .bind(setting)
+            .bind(name)
+            .fetch_one(&mut *connection)
+            .await?;
         if !set {
             return Ok(true);
         }
         if !roles.missing.contains(name) {
-            let lacks = sqlx::query_scalar::<_, String>(LACKS).bind(name).bind(callable);
+            let lacks = sqlx::query_scalar::<_, String>(LACKS)
+                .bind(name)
+                .bind(callable);
             if !lacks.fetch_all(&mut *connection).await?.is_empty() {
                 return Ok(true);
             }
@@ -125,20 +170,39 @@ async fn is_anything_lacking(
 }
 
 /// Takes the rights on the public schema from a role that the setting named before, with a line in the operator log.
-async fn revoke_former(transaction: &mut PgConnection, setting: &str, name: &str) -> Result<(), sqlx::Error> {
-    let former: Option<String> =
-        sqlx::query_scalar(FORMER).bind(setting).bind(name).fetch_optional(&mut *transaction).await?;
+async fn revoke_former(
+    transaction: &mut PgConnection,
+    setting: &str,
+    name: &str,
+) -> Result<(), sqlx::Error> {
+    let former: Option<String> = sqlx::query_scalar(FORMER)
+        .bind(setting)
+        .bind(name)
+        .fetch_optional(&mut *transaction)
+        .await?;
     let Some(former) = former else { return Ok(()) };
     let exists = "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)";
-    if sqlx::query_scalar(exists).bind(&former).fetch_one(&mut *transaction).await? {
+    if sqlx::query_scalar(exists)
+        .bind(&former)
+        .fetch_one(&mut *transaction)
+        .await?
+    {
         let from = quoted(&former);
         let revoke = format!(
             "REVOKE ALL ON ALL TABLES IN SCHEMA hookfast FROM {from}; \
              REVOKE ALL ON ALL FUNCTIONS IN SCHEMA hookfast FROM {from}; REVOKE ALL ON SCHEMA hookfast FROM {from}"
         );
-        sqlx::raw_sql(AssertSqlSafe(revoke)).execute(&mut *transaction).await?;
+        sqlx::raw_sql(AssertSqlSafe(revoke))
+            .execute(&mut *transaction)
+            .await?;
     }
-    sqlx::query(LOG_CHANGE).bind(setting).bind(name).bind(&former).execute(&mut *transaction).await.map(drop)
+    sqlx::query(LOG_CHANGE)
+        .bind(setting)
+        .bind(name)
+        .bind(&former)
+        .execute(&mut *transaction)
+        .await
+        .map(drop)
 }
 
 /// The configuration's, else what was set before: a command without the configuration changes no names.
@@ -151,8 +215,12 @@ async fn chosen(
     if let Some(name) = configured {
         return Ok(name.to_string());
     }
-    let set = sqlx::query_scalar("SELECT value FROM hookfast_data.settings WHERE name = $1").bind(setting);
-    Ok(set.fetch_optional(connection).await?.unwrap_or_else(|| default.to_owned()))
+    let set = sqlx::query_scalar("SELECT value FROM hookfast_data.settings WHERE name = $1")
+        .bind(setting);
+    Ok(set
+        .fetch_optional(connection)
+        .await?
+        .unwrap_or_else(|| default.to_owned()))
 }
 
 enum Found {
@@ -174,8 +242,17 @@ async fn create(connection: &mut PgConnection, name: &str) -> Result<Found, sqlx
         return Ok(if there { Found::There } else { Found::Missing });
     }
     let create = format!("CREATE ROLE {} NOLOGIN", quoted(name));
-    let Err(error) = sqlx::raw_sql(AssertSqlSafe(create)).execute(connection).await else { return Ok(Found::Created) };
-    match error.as_database_error().and_then(|error| error.code()).as_deref() {
+    let Err(error) = sqlx::raw_sql(AssertSqlSafe(create))
+        .execute(connection)
+        .await
+    else {
+        return Ok(Found::Created);
+    };
+    match error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .as_deref()
+    {
         // Another process of this cluster was faster.
         Some("42710" | "23505") => Ok(Found::There),
         Some("42501") => Ok(Found::Missing),

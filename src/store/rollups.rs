@@ -7,7 +7,10 @@ use sqlx::PgPool;
 ///
 /// # Errors
 /// Where the statement failed; whether it was added is then not known.
-pub async fn add_rollups(pool: &PgPool, counts: &[(String, &'static str, i64)]) -> Result<(), StoreError> {
+pub async fn add_rollups(
+    pool: &PgPool,
+    counts: &[(String, &'static str, i64)],
+) -> Result<(), StoreError> {
     within(
         POOLED,
         "add rollups",

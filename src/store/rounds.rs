@@ -31,11 +31,14 @@ impl Rounds {
     pub(super) fn of(events: &[NewEvent]) -> Self {
         let aliased = || events.iter().filter(|event| event.alias.is_some());
         let linked_keys: HashSet<Key<'_>> = aliased().flat_map(keys).collect();
-        let (linked, plain): (Vec<_>, Vec<_>) =
-            (0..events.len()).partition(|&row| keys(&events[row]).any(|key| linked_keys.contains(&key)));
+        let (linked, plain): (Vec<_>, Vec<_>) = (0..events.len())
+            .partition(|&row| keys(&events[row]).any(|key| linked_keys.contains(&key)));
         let mut this = Self::default();
         if !plain.is_empty() {
-            this.rounds.push(Round { rows: plain, linked: false });
+            this.rounds.push(Round {
+                rows: plain,
+                linked: false,
+            });
         }
         this.link(events, linked);
         this
@@ -53,9 +56,16 @@ impl Rounds {
                 continue;
             }
             seen.insert(what, row);
-            let round = keys(event).filter_map(|key| next.get(&key)).max().copied().unwrap_or(first);
+            let round = keys(event)
+                .filter_map(|key| next.get(&key))
+                .max()
+                .copied()
+                .unwrap_or(first);
             if round == self.rounds.len() {
-                self.rounds.push(Round { rows: Vec::new(), linked: true });
+                self.rounds.push(Round {
+                    rows: Vec::new(),
+                    linked: true,
+                });
             }
             self.rounds[round].rows.push(row);
             next.extend(keys(event).map(|key| (key, round + 1)));
@@ -65,7 +75,9 @@ impl Rounds {
 
 fn keys(event: &NewEvent) -> impl Iterator<Item = Key<'_>> {
     let both = [Some(&event.key), event.alias.as_ref()];
-    both.into_iter().flatten().map(|key| (event.source, key.as_str()))
+    both.into_iter()
+        .flatten()
+        .map(|key| (event.source, key.as_str()))
 }
 
 #[cfg(test)]
@@ -93,12 +105,22 @@ mod tests {
 
     fn rounds(events: &[NewEvent]) -> Plan {
         let Rounds { rounds, repeats } = Rounds::of(events);
-        (rounds.into_iter().map(|round| (round.rows, round.linked)).collect(), repeats)
+        (
+            rounds
+                .into_iter()
+                .map(|round| (round.rows, round.linked))
+                .collect(),
+            repeats,
+        )
     }
 
     #[test]
     fn a_group_without_aliases_is_one_statement_whatever_its_keys() {
-        let group = [event("a", None, "x"), event("a", None, "x"), event("a", None, "y")];
+        let group = [
+            event("a", None, "x"),
+            event("a", None, "x"),
+            event("a", None, "y"),
+        ];
         assert_eq!(rounds(&group), (vec![(vec![0, 1, 2], false)], vec![]));
         assert_eq!(rounds(&[]), (vec![], vec![]));
     }
@@ -114,7 +136,12 @@ mod tests {
             event("s", Some("id:3"), "z"),
             event("other", None, "x"),
         ];
-        let expected = vec![(vec![0, 6], false), (vec![1, 5], true), (vec![2], true), (vec![4], true)];
+        let expected = vec![
+            (vec![0, 6], false),
+            (vec![1, 5], true),
+            (vec![2], true),
+            (vec![4], true),
+        ];
         assert_eq!(rounds(&group), (expected, vec![(3, 2)]));
     }
 
@@ -122,6 +149,9 @@ mod tests {
     fn two_sources_have_keys_of_their_own() {
         let mut theirs = event("a", Some("b"), "x");
         theirs.source = SourceId(2);
-        assert_eq!(rounds(&[event("a", Some("b"), "x"), theirs]), (vec![(vec![0, 1], true)], vec![]));
+        assert_eq!(
+            rounds(&[event("a", Some("b"), "x"), theirs]),
+            (vec![(vec![0, 1], true)], vec![])
+        );
     }
 }

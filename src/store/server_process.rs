@@ -21,7 +21,8 @@ const IDLE: Duration = Duration::from_secs(20);
 /// For this long it may be out of reach.
 const OUT_OF_REACH: Duration = Duration::from_secs(60);
 
-const OURS: &str = "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()";
+const OURS: &str =
+    "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()";
 
 /// Since when it waits for a statement; null while it works on one. No row if the process has ended. Another process may get
 /// its number later, so it is identified also by its start, or by the beginning of its transaction. With `track_activities = off`
@@ -55,15 +56,26 @@ impl ServerProcess {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub(super) async fn behind(connection: &mut PgConnection, database: &Database) -> Result<Self, StoreError> {
+    pub(super) async fn behind(
+        connection: &mut PgConnection,
+        database: &Database,
+    ) -> Result<Self, StoreError> {
         let ask = sqlx::query_as(OURS).fetch_one(connection);
         let (pid, started) = within(POOLED, "find the server's process", ask).await?;
-        Ok(Self { pool: database.pool(Role::General, 1), pid, started })
+        Ok(Self {
+            pool: database.pool(Role::General, 1),
+            pid,
+            started,
+        })
     }
 
     /// The one that runs a transaction, by its number and the transaction's beginning.
     pub(super) fn of_transaction(pool: PgPool, pid: i32, began: String) -> Self {
-        Self { pool, pid, started: began }
+        Self {
+            pool,
+            pid,
+            started: began,
+        }
     }
 
     /// Waits for work on the connection, as long as the server does it. If the server has nothing to do, or cannot be
@@ -80,7 +92,10 @@ impl ServerProcess {
     }
 
     /// The same within a deadline that somebody else sets.
-    pub(super) async fn watch<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    pub(super) async fn watch<T>(
+        &self,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
         tokio::select! {
             ended = work => ended,
             why = self.answer_lost() => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, why))),
@@ -99,7 +114,10 @@ impl ServerProcess {
                 continue;
             };
             reached = Instant::now();
-            match idle.take().filter(|(before, _)| *before == state && state != State::Works) {
+            match idle
+                .take()
+                .filter(|(before, _)| *before == state && state != State::Works)
+            {
                 Some((_, since)) if since.elapsed() >= IDLE => {
                     self.end().await;
                     return "the server had finished and its answer did not arrive, so the connection was dropped";
@@ -131,7 +149,10 @@ impl ServerProcess {
     where
         T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
-        let ask = sqlx::query_scalar(question).bind(self.pid).bind(&self.started).fetch_optional(&self.pool);
+        let ask = sqlx::query_scalar(question)
+            .bind(self.pid)
+            .bind(&self.started)
+            .fetch_optional(&self.pool);
         within(POOLED, "ask for the server's process", ask).await
     }
 }

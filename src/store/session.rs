@@ -9,7 +9,8 @@ use super::{
 use crate::domain::Connections;
 use crate::throttle::throttled;
 use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Row, pool::PoolConnection, postgres::PgPoolOptions,
+    AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Row, pool::PoolConnection,
+    postgres::PgPoolOptions,
 };
 use std::time::Duration;
 
@@ -61,7 +62,10 @@ impl Sessions {
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     session_settings::prepare(connection).await?;
-                    sqlx::raw_sql(AssertSqlSafe(prepare_reset())).execute(connection).await.map(drop)
+                    sqlx::raw_sql(AssertSqlSafe(prepare_reset()))
+                        .execute(connection)
+                        .await
+                        .map(drop)
                 })
             })
             .test_before_acquire(false)
@@ -75,7 +79,10 @@ impl Sessions {
             })
             .after_release(|connection, _| Box::pin(async { Ok(is_reset(connection).await) }))
             .connect_lazy_with(database.options(Role::Transaction));
-        Self { pool, questions: questions.clone() }
+        Self {
+            pool,
+            questions: questions.clone(),
+        }
     }
 
     /// The server's process that runs a transaction in one of the sessions.
@@ -114,16 +121,30 @@ impl Drop for Session {
 
 /// Whether the session can be used again; otherwise the pool closes it.
 async fn is_reset(connection: &mut PgConnection) -> bool {
-    let Err(error) = within(RESET_TIMEOUT, "reset a handler's session", reset(connection)).await else { return true };
+    let Err(error) = within(
+        RESET_TIMEOUT,
+        "reset a handler's session",
+        reset(connection),
+    )
+    .await
+    else {
+        return true;
+    };
     throttled!(info, %error, "a handler's session could not be reset and is closed; its delivery is not affected, and the next one gets a new session");
     false
 }
 
 async fn reset(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let rows = sqlx::raw_sql(RESET).fetch_all(&mut *connection).await?;
-    let prepared = rows.last().map(|row| row.try_get::<Option<String>, _>(1)).transpose()?.flatten();
+    let prepared = rows
+        .last()
+        .map(|row| row.try_get::<Option<String>, _>(1))
+        .transpose()?
+        .flatten();
     if let Some(deallocate) = prepared {
-        sqlx::raw_sql(AssertSqlSafe(deallocate)).execute(connection).await?;
+        sqlx::raw_sql(AssertSqlSafe(deallocate))
+            .execute(connection)
+            .await?;
     }
     Ok(())
 }

@@ -59,18 +59,39 @@ impl Role {
 
     /// What a session begins with. `synchronous_commit = on` is ours to say, since a 200 depends on it.
     pub(super) fn settings(self) -> Vec<(&'static str, String)> {
-        let mut settings: Vec<_> = ALWAYS.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let mut settings: Vec<_> = ALWAYS
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
         let mut set = |name, value: &str| settings.push((name, value.to_owned()));
-        set("synchronous_commit", if self == Self::Claim { "off" } else { "on" });
-        set("statement_timeout", &self.timeouts().0.as_millis().to_string());
+        set(
+            "synchronous_commit",
+            if self == Self::Claim { "off" } else { "on" },
+        );
+        set(
+            "statement_timeout",
+            &self.timeouts().0.as_millis().to_string(),
+        );
         // A handler's SQL may rely on what its owner set for the role; our own statements beside it are qualified.
         if self != Self::Transaction {
             set("search_path", "pg_catalog,pg_temp");
-            set("lock_timeout", &self.lock_timeout().unwrap_or_default().as_millis().to_string());
+            set(
+                "lock_timeout",
+                &self
+                    .lock_timeout()
+                    .unwrap_or_default()
+                    .as_millis()
+                    .to_string(),
+            );
         }
         // With the ctid joins these keep the plans of claim and settle the same in every state of the tables.
         if matches!(self, Self::Claim | Self::Settle) {
-            for name in ["enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"] {
+            for name in [
+                "enable_seqscan",
+                "enable_bitmapscan",
+                "enable_hashjoin",
+                "enable_mergejoin",
+            ] {
                 set(name, "off");
             }
         }
@@ -80,5 +101,9 @@ impl Role {
 
 /// The rest of the settings, once the session has begun.
 pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query(AFTERWARDS).persistent(false).execute(connection).await.map(drop)
+    sqlx::query(AFTERWARDS)
+        .persistent(false)
+        .execute(connection)
+        .await
+        .map(drop)
 }

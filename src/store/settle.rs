@@ -1,7 +1,8 @@
 //! Settling: a group of outcomes in one statement, each behind its fence.
 
 use super::{
-    Claim, Connection, Fault, StoreError, bisect::Group, clock::interval_millis, error::within, rescue::MOST_LOST,
+    Claim, Connection, Fault, StoreError, bisect::Group, clock::interval_millis, error::within,
+    rescue::MOST_LOST,
 };
 use crate::throttle::throttled;
 use sqlx::Row;
@@ -71,7 +72,10 @@ impl Connection {
     /// else anything. After [`Settled::Lost`] the connection is of no more use.
     pub async fn settle(&mut self, settlements: &[Settlement]) -> Vec<Settled> {
         let answers = self.in_parts(&Outcomes(settlements)).await;
-        answers.into_iter().map(|answer| answer.unwrap_or(Settled::Lost)).collect()
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or(Settled::Lost))
+            .collect()
     }
 }
 
@@ -84,7 +88,11 @@ impl Group for Outcomes<'_> {
         self.0.len()
     }
 
-    async fn run(&self, connection: &mut Connection, part: Range<usize>) -> Result<Vec<Settled>, StoreError> {
+    async fn run(
+        &self,
+        connection: &mut Connection,
+        part: Range<usize>,
+    ) -> Result<Vec<Settled>, StoreError> {
         let group = &self.0[part];
         let mut answers = vec![Settled::Stale; group.len()];
         let mut open: Vec<usize> = (0..group.len()).collect();
@@ -99,10 +107,14 @@ impl Group for Outcomes<'_> {
                     held = usize::try_from(count.unwrap_or(0)).unwrap_or(0);
                     continue;
                 };
-                let i = usize::try_from(ordinal - 1).ok().and_then(|i| open.get(i).copied());
+                let i = usize::try_from(ordinal - 1)
+                    .ok()
+                    .and_then(|i| open.get(i).copied());
                 let Some(i) = i else { continue };
                 answers[i] = match verdict.as_deref() {
-                    Some("attempts_exhausted" | "refused" | "event_missing" | "lost") => Settled::Dead,
+                    Some("attempts_exhausted" | "refused" | "event_missing" | "lost") => {
+                        Settled::Dead
+                    }
                     _ => Settled::Done,
                 };
                 ended.push(i);
@@ -132,7 +144,10 @@ impl Group for Outcomes<'_> {
 /// What the statement says: a row's ordinal and verdict, and once how many rows the fences held.
 type Verdict = (Option<i64>, Option<String>, Option<i64>);
 
-async fn statement(connection: &mut Connection, group: &[&Settlement]) -> Result<Vec<Verdict>, StoreError> {
+async fn statement(
+    connection: &mut Connection,
+    group: &[&Settlement],
+) -> Result<Vec<Verdict>, StoreError> {
     let (outcomes, delays): (Vec<&str>, Vec<i64>) = group.iter().map(|s| words(&s.outcome)).unzip();
     let rows = within(
         connection.deadline(),
@@ -144,15 +159,34 @@ async fn statement(connection: &mut Connection, group: &[&Settlement]) -> Result
             .bind(group.iter().map(|s| s.claim.lease.0).collect::<Vec<_>>())
             .bind(outcomes)
             .bind(delays)
-            .bind(group.iter().map(|s| s.duration.map(milliseconds)).collect::<Vec<_>>())
-            .bind(group.iter().map(|s| s.status.and_then(|s| i16::try_from(s).ok())).collect::<Vec<_>>())
-            .bind(group.iter().map(|s| s.error.as_ref().map(|e| e.as_str())).collect::<Vec<_>>())
+            .bind(
+                group
+                    .iter()
+                    .map(|s| s.duration.map(milliseconds))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                group
+                    .iter()
+                    .map(|s| s.status.and_then(|s| i16::try_from(s).ok()))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                group
+                    .iter()
+                    .map(|s| s.error.as_ref().map(|e| e.as_str()))
+                    .collect::<Vec<_>>(),
+            )
             .bind(MOST_LOST)
             .fetch_all(&mut connection.inner),
     )
     .await?;
-    let read = |row: &sqlx::postgres::PgRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
-    rows.iter().map(read).collect::<Result<_, _>>().map_err(StoreError::unreadable("settle"))
+    let read =
+        |row: &sqlx::postgres::PgRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+    rows.iter()
+        .map(read)
+        .collect::<Result<_, _>>()
+        .map_err(StoreError::unreadable("settle"))
 }
 
 fn words(outcome: &SettleOutcome) -> (&'static str, i64) {

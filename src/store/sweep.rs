@@ -57,9 +57,16 @@ struct Found {
 
 fn read(row: &PgRow) -> Result<Found, sqlx::Error> {
     Ok(Found {
-        upto: row.try_get::<Option<i16>, _>("upto_handler")?.zip(row.try_get("end_id")?),
-        rescued: row.try_get::<Option<i16>, _>("handler_id")?.map(|_| rescue::read(row)).transpose()?,
-        failed: row.try_get::<Option<i64>, _>("failed_lease")?.zip(row.try_get("failure")?),
+        upto: row
+            .try_get::<Option<i16>, _>("upto_handler")?
+            .zip(row.try_get("end_id")?),
+        rescued: row
+            .try_get::<Option<i16>, _>("handler_id")?
+            .map(|_| rescue::read(row))
+            .transpose()?,
+        failed: row
+            .try_get::<Option<i64>, _>("failed_lease")?
+            .zip(row.try_get("failure")?),
     })
 }
 
@@ -74,7 +81,10 @@ pub struct KeySweep {
 impl KeySweep {
     /// Begins with the first key.
     pub fn new(handler: HandlerId) -> Self {
-        Self { handler, after: None }
+        Self {
+            handler,
+            after: None,
+        }
     }
 
     /// One step; answers with how many deliveries it changed, and whether more is to be looked at before the end.
@@ -82,12 +92,15 @@ impl KeySweep {
     /// # Errors
     /// If the statement failed; the position stays.
     pub async fn step(&mut self, pool: &PgPool) -> Result<(i64, bool), StoreError> {
-        let step = sqlx::query_as("SELECT after, woken, more FROM hookfast_data.wake_stalled_keys($1, $2, $3)")
-            .bind(self.handler.0)
-            .bind(&self.after)
-            .bind(KEYS)
-            .fetch_one(pool);
-        let (after, woken, more): (Option<String>, i64, bool) = within(POOLED, "sweep ordering keys", step).await?;
+        let step = sqlx::query_as(
+            "SELECT after, woken, more FROM hookfast_data.wake_stalled_keys($1, $2, $3)",
+        )
+        .bind(self.handler.0)
+        .bind(&self.after)
+        .bind(KEYS)
+        .fetch_one(pool);
+        let (after, woken, more): (Option<String>, i64, bool) =
+            within(POOLED, "sweep ordering keys", step).await?;
         self.after = after;
         Ok((woken, more))
     }
@@ -98,7 +111,8 @@ impl KeySweep {
 /// # Errors
 /// If the statement failed.
 pub async fn pulled_handlers(pool: &PgPool) -> Result<Vec<HandlerId>, StoreError> {
-    let pulled = sqlx::query_scalar("SELECT id FROM hookfast_data.handlers WHERE kind = 'pull' ORDER BY id");
+    let pulled =
+        sqlx::query_scalar("SELECT id FROM hookfast_data.handlers WHERE kind = 'pull' ORDER BY id");
     let ids: Vec<i16> = within(POOLED, "list pulled handlers", pulled.fetch_all(pool)).await?;
     Ok(ids.into_iter().map(HandlerId).collect())
 }

@@ -57,18 +57,38 @@ impl SettlingTransaction {
     ///
     /// # Errors
     /// Where no session could be had, or none in which the delivery could be locked: nothing of the handler has run.
-    pub(crate) async fn begin(sessions: &Sessions, claim: Claim, limit: Duration) -> Result<Option<Self>, StoreError> {
+    pub(crate) async fn begin(
+        sessions: &Sessions,
+        claim: Claim,
+        limit: Duration,
+    ) -> Result<Option<Self>, StoreError> {
         let locking = async {
             let mut session = sessions.acquire().await?;
             let held = lock(session.connection(), claim).await?;
-            Ok((session, held.map(|(pid, began)| sessions.process(pid, began))))
+            Ok((
+                session,
+                held.map(|(pid, began)| sessions.process(pid, began)),
+            ))
         };
         let (session, process) = within(BEGIN, "lock a delivery", locking).await?;
         // Only from here on does sqlx know of the transaction, and returns the session to the others at its end.
-        let begun = within(LOCK + MARGIN, "begin a settling transaction", begin(session, limit)).await;
-        let Some(process) = process else { return begun.map(|_| None) };
+        let begun = within(
+            LOCK + MARGIN,
+            "begin a settling transaction",
+            begin(session, limit),
+        )
+        .await;
+        let Some(process) = process else {
+            return begun.map(|_| None);
+        };
         match begun {
-            Ok(inner) => Ok(Some(Self { inner, claim, begun: Instant::now(), limit, process })),
+            Ok(inner) => Ok(Some(Self {
+                inner,
+                claim,
+                begun: Instant::now(),
+                limit,
+                process,
+            })),
             Err(error) => {
                 // It may have got the handler's limit, and would hold the delivery as long.
                 process.end().await;
@@ -100,7 +120,9 @@ impl SettlingTransaction {
     /// Where a statement failed. With [`Fault::Lost`] it is not known whether the commit took place; an outcome
     /// settled with the same claim afterwards is stale if it did.
     pub(crate) async fn commit(self) -> Result<bool, StoreError> {
-        let Self { mut inner, process, .. } = self;
+        let Self {
+            mut inner, process, ..
+        } = self;
         let run = async {
             let ended = sqlx::query(END)
                 .bind(self.claim.handler.0)
@@ -118,7 +140,12 @@ impl SettlingTransaction {
             inner.commit().await?;
             Ok(true)
         };
-        within(self.limit + BEYOND_LIMIT, "commit a settling transaction", process.watch(run)).await
+        within(
+            self.limit + BEYOND_LIMIT,
+            "commit a settling transaction",
+            process.watch(run),
+        )
+        .await
     }
 
     /// Undoes everything the handler did.
@@ -129,8 +156,16 @@ impl SettlingTransaction {
     /// after its own time limit is not there any more.
     pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
         let overran = self.overrun().is_some();
-        match within(ROLL_BACK, "roll back a settling transaction", self.inner.rollback()).await {
-            Err(error) if error.fault() == Fault::Lost && (!overran || error.is_unanswered()) => Err(error),
+        match within(
+            ROLL_BACK,
+            "roll back a settling transaction",
+            self.inner.rollback(),
+        )
+        .await
+        {
+            Err(error) if error.fault() == Fault::Lost && (!overran || error.is_unanswered()) => {
+                Err(error)
+            }
             Err(error) => {
                 throttled!(warn, %error, "a settling transaction could not be rolled back; the server does it");
                 Ok(())
@@ -141,10 +176,15 @@ impl SettlingTransaction {
 }
 
 /// Begins, and locks the delivery; `None` if another has taken it over.
-async fn lock(connection: &mut PgConnection, claim: Claim) -> Result<Option<(i32, String)>, sqlx::Error> {
+async fn lock(
+    connection: &mut PgConnection,
+    claim: Claim,
+) -> Result<Option<(i32, String)>, sqlx::Error> {
     // One round trip.
     let begin = format!("BEGIN; {}", time_limits(LOCK));
-    sqlx::raw_sql(AssertSqlSafe(begin)).execute(&mut *connection).await?;
+    sqlx::raw_sql(AssertSqlSafe(begin))
+        .execute(&mut *connection)
+        .await?;
     sqlx::query_as(FENCE)
         .bind(claim.handler.0)
         .bind(claim.delivery.0)
@@ -155,7 +195,10 @@ async fn lock(connection: &mut PgConnection, claim: Claim) -> Result<Option<(i32
 }
 
 /// Gives the transaction the handler's time limit.
-async fn begin(session: Session, limit: Duration) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+async fn begin(
+    session: Session,
+    limit: Duration,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let begin = format!("{CUSTOM_PLANS}; {}", time_limits(limit));
     Transaction::begin(session.begun(), Some(AssertSqlSafe(begin).into_sql_str())).await
 }
@@ -163,5 +206,7 @@ async fn begin(session: Session, limit: Duration) -> Result<Transaction<'static,
 /// The server's limits in this transaction.
 fn time_limits(limit: Duration) -> String {
     let millis = milliseconds(limit).max(1);
-    format!("SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}")
+    format!(
+        "SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}"
+    )
 }

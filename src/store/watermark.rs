@@ -60,7 +60,14 @@ struct Candidate {
 impl Watermarks {
     /// No floor yet: the first claim is a full scan.
     pub fn new(now: Instant) -> Self {
-        Self { fresh: 0, due: 0, highest: 0, candidates: VecDeque::new(), full_scan_at: now, full_scan: false }
+        Self {
+            fresh: 0,
+            due: 0,
+            highest: 0,
+            candidates: VecDeque::new(),
+            full_scan_at: now,
+            full_scan: false,
+        }
     }
 
     /// The floors for a claim made now: the highest id, and the due time in microseconds, that it need not look at.
@@ -96,8 +103,16 @@ impl Watermarks {
             return;
         }
         self.highest = highest;
-        if self.candidates.back().is_none_or(|last| now.duration_since(last.at) >= GRAIN) {
-            self.candidates.push_back(Candidate { id: highest, xid: seen.own_xid, at: now });
+        if self
+            .candidates
+            .back()
+            .is_none_or(|last| now.duration_since(last.at) >= GRAIN)
+        {
+            self.candidates.push_back(Candidate {
+                id: highest,
+                xid: seen.own_xid,
+                at: now,
+            });
         }
     }
 
@@ -122,7 +137,13 @@ mod tests {
     use super::*;
 
     fn seen(xmin: i64, own_xid: i64, highest: i64, cut: bool) -> Seen {
-        Seen { xmin, own_xid, lowest: Some(highest), highest: Some(highest), cut }
+        Seen {
+            xmin,
+            own_xid,
+            lowest: Some(highest),
+            highest: Some(highest),
+            cut,
+        }
     }
 
     fn later(start: Instant, ms: u64) -> Instant {
@@ -136,9 +157,31 @@ mod tests {
         assert_eq!(floors.for_claim(start).0, 0);
         floors.saw_fresh(later(start, 1), seen(90, 100, 1000, false));
         assert_eq!(floors.for_claim(later(start, 2)).0, 0);
-        floors.saw_fresh(later(start, 3), Seen { xmin: 99, own_xid: 120, lowest: None, highest: None, cut: false });
-        assert_eq!(floors.for_claim(later(start, 4)).0, 0, "transaction 99 may still commit an id below 1000");
-        floors.saw_fresh(later(start, 5), Seen { xmin: 100, own_xid: 130, lowest: None, highest: None, cut: false });
+        floors.saw_fresh(
+            later(start, 3),
+            Seen {
+                xmin: 99,
+                own_xid: 120,
+                lowest: None,
+                highest: None,
+                cut: false,
+            },
+        );
+        assert_eq!(
+            floors.for_claim(later(start, 4)).0,
+            0,
+            "transaction 99 may still commit an id below 1000"
+        );
+        floors.saw_fresh(
+            later(start, 5),
+            Seen {
+                xmin: 100,
+                own_xid: 130,
+                lowest: None,
+                highest: None,
+                cut: false,
+            },
+        );
         assert_eq!(floors.for_claim(later(start, 6)).0, 1000);
     }
 
@@ -149,7 +192,11 @@ mod tests {
         let _ = floors.for_claim(start);
         floors.saw_fresh(start, seen(90, 100, 1000, false));
         floors.saw_fresh(later(start, 100), seen(100, 140, 600, true));
-        assert_eq!(floors.for_claim(later(start, 101)).0, 0, "601 to 999 have not been looked at");
+        assert_eq!(
+            floors.for_claim(later(start, 101)).0,
+            0,
+            "601 to 999 have not been looked at"
+        );
         floors.saw_fresh(later(start, 200), seen(140, 150, 1200, true));
         assert_eq!(floors.for_claim(later(start, 201)).0, 1000);
     }
@@ -173,26 +220,68 @@ mod tests {
         let mut floors = Watermarks::new(start);
         let _ = floors.for_claim(start);
         floors.saw_fresh(start, seen(90, 100, 1000, false));
-        floors.saw_fresh(later(start, 100), Seen { xmin: 100, own_xid: 140, lowest: None, highest: None, cut: false });
+        floors.saw_fresh(
+            later(start, 100),
+            Seen {
+                xmin: 100,
+                own_xid: 140,
+                lowest: None,
+                highest: None,
+                cut: false,
+            },
+        );
         floors.saw_due(500_000_000, 500_000_000);
         assert_eq!(floors.for_claim(later(start, 200)), (1000, 470_000_000));
         assert_eq!(floors.for_claim(later(start, 80_000)), (0, 0));
-        let hidden = Seen { xmin: 200, own_xid: 210, lowest: Some(300), highest: Some(331), cut: true };
+        let hidden = Seen {
+            xmin: 200,
+            own_xid: 210,
+            lowest: Some(300),
+            highest: Some(331),
+            cut: true,
+        };
         floors.saw_fresh(later(start, 80_001), hidden);
         floors.saw_due(100_000_000, 120_000_000);
         assert_eq!(floors.for_claim(later(start, 80_010)), (299, 99_999_999));
-        floors.saw_fresh(later(start, 80_011), Seen { lowest: Some(332), highest: Some(363), ..hidden });
-        assert_eq!(floors.for_claim(later(start, 80_020)).0, 299, "it rises again by what was proven only");
+        floors.saw_fresh(
+            later(start, 80_011),
+            Seen {
+                lowest: Some(332),
+                highest: Some(363),
+                ..hidden
+            },
+        );
+        assert_eq!(
+            floors.for_claim(later(start, 80_020)).0,
+            299,
+            "it rises again by what was proven only"
+        );
         floors.saw_fresh(later(start, 80_021), seen(220, 230, 1100, false));
-        floors
-            .saw_fresh(later(start, 80_100), Seen { xmin: 230, own_xid: 240, lowest: None, highest: None, cut: false });
+        floors.saw_fresh(
+            later(start, 80_100),
+            Seen {
+                xmin: 230,
+                own_xid: 240,
+                lowest: None,
+                highest: None,
+                cut: false,
+            },
+        );
         assert_eq!(floors.for_claim(later(start, 80_200)).0, 1100);
     }
 
     #[test]
     fn no_due_time_that_is_heard_or_seen_makes_a_floor_that_a_claim_cannot_compute_with() {
         let start = Instant::now();
-        for due in [i64::MIN, i64::MIN + 1, -9_000_000_000_000_000_000, -1, 0, 1, i64::MAX] {
+        for due in [
+            i64::MIN,
+            i64::MIN + 1,
+            -9_000_000_000_000_000_000,
+            -1,
+            0,
+            1,
+            i64::MAX,
+        ] {
             let mut floors = Watermarks::new(start);
             let _ = floors.for_claim(start);
             floors.saw_due(100_000_000, 100_000_000);
@@ -213,6 +302,10 @@ mod tests {
         floors.saw_due(100_000_000, 100_000_000);
         assert_eq!(floors.for_claim(later(start, 10)).1, 70_000_000);
         assert_eq!(floors.for_claim(later(start, 73_000)), (0, 0));
-        assert_eq!(floors.for_claim(later(start, 73_010)).1, 70_000_000, "kept for the claims in between");
+        assert_eq!(
+            floors.for_claim(later(start, 73_010)).1,
+            70_000_000,
+            "kept for the claims in between"
+        );
     }
 }

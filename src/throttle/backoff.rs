@@ -20,13 +20,22 @@ struct Failing {
 impl Backoff {
     /// Pauses that double from `from` to `to`.
     pub(crate) const fn new(from: Duration, to: Duration) -> Self {
-        Self { from, to, failing: None }
+        Self {
+            from,
+            to,
+            failing: None,
+        }
     }
 
     /// It failed.
     pub(crate) fn failed(&mut self, now: Instant) {
-        let pause = self.failing.map_or(self.from, |failing| (failing.pause * 2).min(self.to));
-        self.failing = Some(Failing { pause, until: now + pause });
+        let pause = self
+            .failing
+            .map_or(self.from, |failing| (failing.pause * 2).min(self.to));
+        self.failing = Some(Failing {
+            pause,
+            until: now + pause,
+        });
     }
 
     /// It worked.
@@ -36,7 +45,9 @@ impl Backoff {
 
     /// How long to leave it alone.
     pub(crate) fn remaining(&self, now: Instant) -> Duration {
-        self.failing.map_or(Duration::ZERO, |failing| failing.until.saturating_duration_since(now))
+        self.failing.map_or(Duration::ZERO, |failing| {
+            failing.until.saturating_duration_since(now)
+        })
     }
 
     /// Waits until it may be tried again.
@@ -54,14 +65,23 @@ mod tests {
 
     #[test]
     fn pauses_grow_up_to_the_longest_and_begin_again_after_a_success() {
-        let (mut backoff, now) = (Backoff::new(Duration::from_secs(1), Duration::from_secs(5)), Instant::now());
+        let (mut backoff, now) = (
+            Backoff::new(Duration::from_secs(1), Duration::from_secs(5)),
+            Instant::now(),
+        );
         assert_eq!(backoff.remaining(now), Duration::ZERO);
         let mut pause = || {
             backoff.failed(now);
             backoff.remaining(now).as_secs()
         };
-        assert_eq!([pause(), pause(), pause(), pause(), pause()], [1, 2, 4, 5, 5]);
-        assert_eq!(backoff.remaining(now + Duration::from_secs(4)), Duration::from_secs(1));
+        assert_eq!(
+            [pause(), pause(), pause(), pause(), pause()],
+            [1, 2, 4, 5, 5]
+        );
+        assert_eq!(
+            backoff.remaining(now + Duration::from_secs(4)),
+            Duration::from_secs(1)
+        );
         backoff.succeeded();
         assert_eq!(backoff.remaining(now), Duration::ZERO);
         backoff.failed(now);

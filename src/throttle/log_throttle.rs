@@ -18,13 +18,19 @@ struct State {
 
 impl LogThrottle {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(State { last: None, left_out: 0 }))
+        Self(Mutex::new(State {
+            last: None,
+            left_out: 0,
+        }))
     }
 
     /// How many were left out since the last line, if a line is due; otherwise `None`, and this one is counted.
     pub(crate) fn pass(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.last.is_some_and(|last| now.saturating_duration_since(last) < PERIOD) {
+        if state
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < PERIOD)
+        {
             state.left_out += 1;
             return None;
         }

@@ -25,15 +25,28 @@ pub(super) struct Admission {
 
 impl AdmissionControl {
     pub(super) fn new(rate: Option<Rate>, circuit: Option<Arc<Circuit>>) -> Self {
-        Self { bucket: rate.map(|rate| TokenBucket::new(rate, Instant::now())), circuit }
+        Self {
+            bucket: rate.map(|rate| TokenBucket::new(rate, Instant::now())),
+            circuit,
+        }
     }
 
     /// What may be claimed, or how long nothing may.
     pub(super) fn ask(&mut self, now: Instant) -> Result<Admission, Duration> {
-        let most = self.bucket.as_mut().map_or(Ok(usize::MAX), |bucket| bucket.ready(now))?;
-        match self.circuit.as_ref().map_or(May::Claim, |circuit| circuit.may(now)) {
+        let most = self
+            .bucket
+            .as_mut()
+            .map_or(Ok(usize::MAX), |bucket| bucket.ready(now))?;
+        match self
+            .circuit
+            .as_ref()
+            .map_or(May::Claim, |circuit| circuit.may(now))
+        {
             May::Claim => Ok(Admission { most, probe: false }),
-            May::Probe => Ok(Admission { most: 1, probe: true }),
+            May::Probe => Ok(Admission {
+                most: 1,
+                probe: true,
+            }),
             May::Wait(wait) => Err(wait),
         }
     }

@@ -50,7 +50,10 @@ pub(super) struct Circuit {
 
 impl Circuit {
     pub(super) fn new(breaker: Breaker) -> Self {
-        Self { breaker, state: Mutex::new(State::Closed { run: 0 }) }
+        Self {
+            breaker,
+            state: Mutex::new(State::Closed { run: 0 }),
+        }
     }
 
     pub(super) fn may(&self, now: Instant) -> May {
@@ -69,18 +72,26 @@ impl Circuit {
     /// The delivery claimed next is the probe; `None` where it may not be one.
     pub(super) fn probe(self: &Arc<Self>) -> Option<Probe> {
         let mut state = self.state();
-        let State::Open { until, pause } = *state else { return None };
+        let State::Open { until, pause } = *state else {
+            return None;
+        };
         *state = State::Probing { until, pause };
-        Some(Probe { circuit: self.clone() })
+        Some(Probe {
+            circuit: self.clone(),
+        })
     }
 
     /// An attempt that was no probe has ended. What began before it opened says nothing about what is now.
     pub(super) fn ended(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
         let mut state = self.state();
-        let State::Closed { run } = &mut *state else { return None };
+        let State::Closed { run } = &mut *state else {
+            return None;
+        };
         match outcome {
             Outcome::Delivered => *run = 0,
-            Outcome::Retry { unavailable: true, .. } => *run = run.saturating_add(1),
+            Outcome::Retry {
+                unavailable: true, ..
+            } => *run = run.saturating_add(1),
             // One bad event, or one that a handler refuses.
             Outcome::Retry { .. } | Outcome::Dead { .. } | Outcome::Gone { .. } => {}
         }
@@ -89,7 +100,10 @@ impl Circuit {
             return None;
         }
         let pause = self.breaker.pause;
-        *state = State::Open { until: now + pause, pause };
+        *state = State::Open {
+            until: now + pause,
+            pause,
+        };
         Some(Change::Opened(pause))
     }
 
@@ -108,13 +122,24 @@ impl Probe {
     /// It closes by every answer that shows the handler to be there, also by one that refuses this event.
     pub(super) fn ended(self, outcome: &Outcome, now: Instant) -> Option<Change> {
         let mut state = self.circuit.state();
-        let State::Probing { pause, .. } = *state else { return None };
-        if !matches!(outcome, Outcome::Retry { unavailable: true, .. }) {
+        let State::Probing { pause, .. } = *state else {
+            return None;
+        };
+        if !matches!(
+            outcome,
+            Outcome::Retry {
+                unavailable: true,
+                ..
+            }
+        ) {
             *state = State::Closed { run: 0 };
             return Some(Change::Closed);
         }
         let pause = (pause * 2).min(self.circuit.breaker.max_pause);
-        *state = State::Open { until: now + pause, pause };
+        *state = State::Open {
+            until: now + pause,
+            pause,
+        };
         Some(Change::StaysOpen(pause))
     }
 }
@@ -135,7 +160,11 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn circuit() -> Arc<Circuit> {
-        Arc::new(Circuit::new(Breaker { after: 3, pause: 5 * SECOND, max_pause: 15 * SECOND }))
+        Arc::new(Circuit::new(Breaker {
+            after: 3,
+            pause: 5 * SECOND,
+            max_pause: 15 * SECOND,
+        }))
     }
 
     fn away() -> Outcome {
@@ -145,14 +174,28 @@ mod tests {
     #[test]
     fn it_opens_after_a_run_that_a_success_ends_and_a_bad_event_does_not() {
         let (circuit, now) = (circuit(), Instant::now());
-        for outcome in [away(), away(), Outcome::Delivered, away(), Outcome::retry("status 404"), away()] {
+        for outcome in [
+            away(),
+            away(),
+            Outcome::Delivered,
+            away(),
+            Outcome::retry("status 404"),
+            away(),
+        ] {
             assert_eq!(circuit.ended(&outcome, now), None);
             assert_eq!(circuit.may(now), May::Claim);
         }
         assert_eq!(circuit.ended(&Outcome::dead("status 422"), now), None);
-        assert_eq!(circuit.ended(&away(), now), Some(Change::Opened(5 * SECOND)));
+        assert_eq!(
+            circuit.ended(&away(), now),
+            Some(Change::Opened(5 * SECOND))
+        );
         assert_eq!(circuit.may(now + SECOND), May::Wait(4 * SECOND));
-        assert_eq!(circuit.ended(&away(), now), None, "what was on its way changes nothing");
+        assert_eq!(
+            circuit.ended(&away(), now),
+            None,
+            "what was on its way changes nothing"
+        );
         assert_eq!(circuit.ended(&Outcome::Delivered, now), None);
         assert!(!circuit.is_closed());
     }
@@ -163,25 +206,37 @@ mod tests {
         assert!(circuit.probe().is_none(), "it is closed");
         while circuit.ended(&away(), now).is_none() {}
         for pause in [10, 15, 15] {
-            let May::Wait(wait) = circuit.may(now) else { panic!("it is open") };
+            let May::Wait(wait) = circuit.may(now) else {
+                panic!("it is open")
+            };
             now += wait;
             assert_eq!(circuit.may(now), May::Probe);
             let probe = circuit.probe().expect("one");
             assert!(matches!(circuit.may(now), May::Wait(_)) && circuit.probe().is_none());
-            assert_eq!(probe.ended(&away(), now), Some(Change::StaysOpen(pause * SECOND)));
+            assert_eq!(
+                probe.ended(&away(), now),
+                Some(Change::StaysOpen(pause * SECOND))
+            );
         }
         now += 15 * SECOND;
         drop(circuit.probe().expect("one that never ran"));
         assert_eq!(circuit.may(now), May::Probe, "another may");
         let probe = circuit.probe().expect("one");
-        assert_eq!(probe.ended(&Outcome::retry("status 400"), now), Some(Change::Closed), "it answers");
+        assert_eq!(
+            probe.ended(&Outcome::retry("status 400"), now),
+            Some(Change::Closed),
+            "it answers"
+        );
         assert_eq!(circuit.may(now), May::Claim);
         assert_eq!(circuit.ended(&away(), now), None, "a new run begins");
     }
 
     #[test]
     fn one_that_never_opens_never_does() {
-        let circuit = Circuit { breaker: Breaker::never(), state: Mutex::new(State::Closed { run: u32::MAX - 1 }) };
+        let circuit = Circuit {
+            breaker: Breaker::never(),
+            state: Mutex::new(State::Closed { run: u32::MAX - 1 }),
+        };
         for _ in 0..3 {
             assert_eq!(circuit.ended(&away(), Instant::now()), None);
         }

@@ -12,7 +12,9 @@ use super::{
 };
 use crate::boot_time::BootTime;
 use crate::health::Heartbeat;
-use crate::store::{Batch, ClaimLimits, Connection, Database, LeaseId, Role, StoreError, Truncated, Watermarks};
+use crate::store::{
+    Batch, ClaimLimits, Connection, Database, LeaseId, Role, StoreError, Truncated, Watermarks,
+};
 use crate::throttle::{Backoff, throttled};
 use std::{
     sync::Arc,
@@ -47,7 +49,10 @@ pub(super) struct Line {
 
 impl Default for Line {
     fn default() -> Self {
-        Self { connection: None, backoff: Backoff::new(RETRY, LONGEST_RETRY) }
+        Self {
+            connection: None,
+            backoff: Backoff::new(RETRY, LONGEST_RETRY),
+        }
     }
 }
 
@@ -76,7 +81,8 @@ impl Claimer {
             () = self.claim_until_stopped() => {}
             () = overdue => {}
         }
-        self.doubt.add(self.runtime.in_flight.take_doubts(), Instant::now());
+        self.doubt
+            .add(self.runtime.in_flight.take_doubts(), Instant::now());
         if self.doubt.remains() {
             // What nobody here starts is free at once, and not with the lease's end.
             let _ = tokio::time::timeout(LAST_LOOK, self.reconcile_after_claims()).await;
@@ -103,7 +109,9 @@ impl Claimer {
             self.heartbeat.tick();
             odd = !odd;
             stop.run_until_cancelled(self.compare()).await;
-            let Some(slots) = stop.run_until_cancelled(self.slots()).await.flatten() else { continue };
+            let Some(slots) = stop.run_until_cancelled(self.slots()).await.flatten() else {
+                continue;
+            };
             // After the wait for a place, during which a breaker may have opened.
             let allowance = match self.gate.ask(Instant::now()) {
                 Ok(allowance) => allowance,
@@ -149,13 +157,19 @@ impl Claimer {
 
     /// Waits so long, or until the worker stops.
     async fn rest(&self, pause: Duration) {
-        self.shared.stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        self.shared
+            .stop
+            .run_until_cancelled(tokio::time::sleep(pause))
+            .await;
     }
 
     /// All places that are free, and at least one; `None` after waiting a while for it.
     async fn slots(&self) -> Option<OwnedSemaphorePermit> {
         let held = self.runtime.slots.clone();
-        let mut slots = tokio::time::timeout(POLL, held.clone().acquire_owned()).await.ok()?.ok()?;
+        let mut slots = tokio::time::timeout(POLL, held.clone().acquire_owned())
+            .await
+            .ok()?
+            .ok()?;
         if let Ok(more) = u32::try_from(held.available_permits())
             && let Ok(more) = held.try_acquire_many_owned(more)
         {
@@ -189,17 +203,32 @@ impl Claimer {
             return Ok(true);
         }
         let most = slots.num_permits().min(allowance.most);
-        let limits = if self.runtime.ordered() { ordered(most) } else { share(most, odd, memory.cut) };
+        let limits = if self.runtime.ordered() {
+            ordered(most)
+        } else {
+            share(most, odd, memory.cut)
+        };
         let claiming = self.runtime.in_flight.claiming();
         let batch = self.claim_on_line(&lease, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
             // One without a place would stay in doubt, and be free again soon.
-            let Some(slot) = slots.split(1) else { return Ok(more) };
+            let Some(slot) = slots.split(1) else {
+                return Ok(more);
+            };
             let held = self.runtime.in_flight.hold(claimed.claim.delivery);
-            let probe = claimed.starts().then(|| self.gate.start(allowance)).flatten();
-            let attempt =
-                runner::run(self.runtime.clone(), self.shared.clone(), lease.clone(), claimed, probe, (slot, held));
+            let probe = claimed
+                .starts()
+                .then(|| self.gate.start(allowance))
+                .flatten();
+            let attempt = runner::run(
+                self.runtime.clone(),
+                self.shared.clone(),
+                lease.clone(),
+                claimed,
+                probe,
+                (slot, held),
+            );
             self.shared.attempts.spawn(attempt);
         }
         claiming.answered();
@@ -218,9 +247,15 @@ impl Claimer {
         if !remaining.is_zero() {
             drop(line);
             self.rest(remaining.min(POLL)).await;
-            return Ok(Batch { claimed: Vec::new(), cut: Truncated::default(), more: true });
+            return Ok(Batch {
+                claimed: Vec::new(),
+                cut: Truncated::default(),
+                more: true,
+            });
         }
-        let claimed = self.claim_on(&mut line.connection, lease, limits, memory).await;
+        let claimed = self
+            .claim_on(&mut line.connection, lease, limits, memory)
+            .await;
         match &claimed {
             Ok(_) => line.backoff.succeeded(),
             Err(_) => line.backoff.failed(Instant::now()),
@@ -243,15 +278,26 @@ impl Claimer {
         // A connection to a later run of the server may claim only under a lease of that run.
         if connection.epoch() != Some(lease.epoch) {
             self.rest(RETRY).await;
-            return Ok(Batch { claimed: Vec::new(), cut: Truncated::default(), more: true });
+            return Ok(Batch {
+                claimed: Vec::new(),
+                cut: Truncated::default(),
+                more: true,
+            });
         }
         if memory.lease != Some(lease.id) {
             *memory = Memory::new(Some(lease.id));
         }
         let unsequenced = self.runtime.ordered() && connection.sequence(self.runtime.id).await?;
         let name = (self.runtime.id, &self.runtime.name);
-        let mut batch =
-            connection.claim(name, lease.id, limits, &mut memory.floors, self.runtime.policy.filter.as_ref()).await?;
+        let mut batch = connection
+            .claim(
+                name,
+                lease.id,
+                limits,
+                &mut memory.floors,
+                self.runtime.policy.filter.as_ref(),
+            )
+            .await?;
         batch.more |= unsequenced;
         memory.cut = batch.cut;
         *line = Some(connection);
@@ -270,13 +316,20 @@ struct Memory {
 
 impl Memory {
     fn new(lease: Option<LeaseId>) -> Self {
-        Self { lease, floors: Watermarks::new(Instant::now()), cut: Truncated::default() }
+        Self {
+            lease,
+            floors: Watermarks::new(Instant::now()),
+            cut: Truncated::default(),
+        }
     }
 }
 
 /// What keeps order has a due time from the moment it has its key.
 fn ordered(slots: usize) -> ClaimLimits {
-    ClaimLimits { due: slots, fresh: 0 }
+    ClaimLimits {
+        due: slots,
+        fresh: 0,
+    }
 }
 
 /// Half of the places for each lane, so that neither starves the other; the odd one by turns. A lane that had nothing
@@ -287,7 +340,10 @@ fn share(slots: usize, odd: bool, last: Truncated) -> ClaimLimits {
         (false, true) if slots > 1 => slots - 1,
         _ => (slots + usize::from(odd)) / 2,
     };
-    ClaimLimits { due, fresh: slots - due }
+    ClaimLimits {
+        due,
+        fresh: slots - due,
+    }
 }
 
 #[cfg(test)]
@@ -300,7 +356,10 @@ mod tests {
             for slots in 1..10 {
                 let cut = Truncated { fresh, due };
                 let (one, other) = (share(slots, true, cut), share(slots, false, cut));
-                assert_eq!((one.due + one.fresh, other.due + other.fresh), (slots, slots));
+                assert_eq!(
+                    (one.due + one.fresh, other.due + other.fresh),
+                    (slots, slots)
+                );
                 assert!(one.due + other.due > 0 && one.fresh + other.fresh > 0);
             }
         }
@@ -312,6 +371,9 @@ mod tests {
             let limits = share(64, false, Truncated { fresh, due });
             (limits.fresh, limits.due)
         };
-        assert_eq!([limits(true, false), limits(false, true), limits(true, true)], [(63, 1), (1, 63), (32, 32)]);
+        assert_eq!(
+            [limits(true, false), limits(false, true), limits(true, true)],
+            [(63, 1), (1, 63), (32, 32)]
+        );
     }
 }

@@ -22,7 +22,11 @@ pub(super) struct Doubt {
 
 impl Doubt {
     pub(super) fn new(now: Instant) -> Self {
-        Self { now: false, later: None, net: now + NET_EVERY }
+        Self {
+            now: false,
+            later: None,
+            net: now + NET_EVERY,
+        }
     }
 
     /// What has become doubtful since the last time.
@@ -57,8 +61,14 @@ impl Doubt {
 mod tests {
     use super::*;
 
-    const CLAIM: Doubts = Doubts { claim: true, delivery: false };
-    const DELIVERY: Doubts = Doubts { claim: false, delivery: true };
+    const CLAIM: Doubts = Doubts {
+        claim: true,
+        delivery: false,
+    };
+    const DELIVERY: Doubts = Doubts {
+        claim: false,
+        delivery: true,
+    };
 
     #[test]
     fn a_failed_claim_is_looked_for_at_once_and_when_it_cannot_be_running_any_more() {

@@ -114,21 +114,35 @@ pub(super) struct HandlerRuntime {
 
 impl HandlerRuntime {
     pub(super) fn new(served: HandlerSpec, database: &Database, pool: &PgPool) -> Self {
-        let HandlerSpec { id, name, policy, runs } = served;
+        let HandlerSpec {
+            id,
+            name,
+            policy,
+            runs,
+        } = served;
         let (executor, concurrency) = match runs {
             ExecutionMode::Plain(handler) => (Executor::Plain(handler), policy.concurrency.max(1)),
             ExecutionMode::InTransaction(handler) => {
                 let sessions = Sessions::new(database, pool, policy.connections);
-                (Executor::InTransaction(handler, sessions), policy.connections.count() as usize)
+                (
+                    Executor::InTransaction(handler, sessions),
+                    policy.connections.count() as usize,
+                )
             }
         };
         // What is claimed at a rate has to start at that rate, and not when others have ended.
-        let slots = if policy.rate.is_some() { concurrency } else { 2 * concurrency };
+        let slots = if policy.rate.is_some() {
+            concurrency
+        } else {
+            2 * concurrency
+        };
         Self {
             id,
             label: name.as_str().into(),
             name,
-            circuit: policy.breaker.map(|breaker| Arc::new(Circuit::new(breaker))),
+            circuit: policy
+                .breaker
+                .map(|breaker| Arc::new(Circuit::new(breaker))),
             policy,
             executor,
             neighbours: RwLock::default(),

@@ -51,12 +51,19 @@ pub(super) struct Claiming {
 impl InFlight {
     /// Before a claim is sent. Unless it is answered, a doubt is left.
     pub(super) fn claiming(&self) -> Claiming {
-        Claiming { of: self.clone(), answered: false }
+        Claiming {
+            of: self.clone(),
+            answered: false,
+        }
     }
 
     pub(super) fn hold(&self, delivery: DeliveryId) -> InFlightGuard {
         *self.all().known.entry(delivery).or_default() += 1;
-        InFlightGuard { delivery, all: self.clone(), settled: false }
+        InFlightGuard {
+            delivery,
+            all: self.clone(),
+            settled: false,
+        }
     }
 
     pub(super) fn known(&self) -> Vec<DeliveryId> {
@@ -151,13 +158,25 @@ mod tests {
         let in_flight = InFlight::default();
         drop(in_flight.hold(DeliveryId(1)));
         assert!(in_flight.known().is_empty() && !in_flight.certainly_empty());
-        assert_eq!(in_flight.take_doubts(), Doubts { claim: false, delivery: true });
+        assert_eq!(
+            in_flight.take_doubts(),
+            Doubts {
+                claim: false,
+                delivery: true
+            }
+        );
         assert!(in_flight.certainly_empty());
 
         in_flight.claiming().answered();
         assert!(in_flight.certainly_empty());
         drop(in_flight.claiming());
         assert!(!in_flight.certainly_empty());
-        assert_eq!(in_flight.take_doubts(), Doubts { claim: true, delivery: false });
+        assert_eq!(
+            in_flight.take_doubts(),
+            Doubts {
+                claim: true,
+                delivery: false
+            }
+        );
     }
 }

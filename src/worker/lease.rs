@@ -35,8 +35,16 @@ struct Renewals {
 impl ActiveLease {
     /// `sent` is when the registration was sent: the lease began no earlier.
     pub(super) fn new(id: LeaseId, epoch: Uuid, sent: BootTime) -> Self {
-        let renewals = Mutex::new(Renewals { last: sent, unbroken_since: sent });
-        Self { id, epoch, lost: CancellationToken::new(), renewals }
+        let renewals = Mutex::new(Renewals {
+            last: sent,
+            unbroken_since: sent,
+        });
+        Self {
+            id,
+            epoch,
+            lost: CancellationToken::new(),
+            renewals,
+        }
     }
 
     /// The lease after a crash of the server ended `before`. A worker may judge others once the database has
@@ -44,11 +52,18 @@ impl ActiveLease {
     pub(super) fn after_crash(before: &Self, id: LeaseId, epoch: Uuid, sent: BootTime) -> Self {
         before.renewed(sent);
         let renewals = Mutex::new(*before.renewals());
-        Self { id, epoch, lost: CancellationToken::new(), renewals }
+        Self {
+            id,
+            epoch,
+            lost: CancellationToken::new(),
+            renewals,
+        }
     }
 
     fn renewals(&self) -> std::sync::MutexGuard<'_, Renewals> {
-        self.renewals.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.renewals
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Notes a renewal that was sent at `sent`.
@@ -92,7 +107,10 @@ mod tests {
         }
         assert!(lease.may_judge(at(16)));
         lease.renewed(at(40));
-        assert!(lease.may_start(at(41)) && !lease.may_judge(at(41)), "the database was away, or we were");
+        assert!(
+            lease.may_start(at(41)) && !lease.may_judge(at(41)),
+            "the database was away, or we were"
+        );
         lease.renewed(at(50));
         lease.renewed(at(55));
         assert!(lease.may_judge(at(56)));

@@ -39,14 +39,19 @@ pub(super) struct LeaseRenewer {
 impl LeaseRenewer {
     /// Starts the thread; it ends when `stop` is cancelled, and gives the lease back. The receiver resolves at its end.
     pub(super) fn start(self) -> std::io::Result<(ActiveLeases, oneshot::Receiver<()>)> {
-        self.readiness.set(CONDITION, Err("this worker has no lease yet".to_owned()));
+        self.readiness
+            .set(CONDITION, Err("this worker has no lease yet".to_owned()));
         let (publish, leases) = watch::channel(None);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (dropped_at_the_end, ended) = oneshot::channel();
-        std::thread::Builder::new().name("lease".into()).spawn(move || {
-            let _dropped_at_the_end = dropped_at_the_end;
-            runtime.block_on(self.run(&publish));
-        })?;
+        std::thread::Builder::new()
+            .name("lease".into())
+            .spawn(move || {
+                let _dropped_at_the_end = dropped_at_the_end;
+                runtime.block_on(self.run(&publish));
+            })?;
         Ok((leases, ended))
     }
 
@@ -59,13 +64,18 @@ impl LeaseRenewer {
                 () = self.stop.cancelled() => break,
             };
             let kept = match connected {
-                Ok(connection) => self.keep(connection, publish, &mut crashed, &mut backoff).await,
+                Ok(connection) => {
+                    self.keep(connection, publish, &mut crashed, &mut backoff)
+                        .await
+                }
                 Err(error) => Err(error),
             };
             let Err(error) = kept else { break };
             self.heartbeat.tick();
-            self.readiness
-                .set(CONDITION, Err("this worker's lease cannot be renewed; nothing new is started".to_owned()));
+            self.readiness.set(
+                CONDITION,
+                Err("this worker's lease cannot be renewed; nothing new is started".to_owned()),
+            );
             throttled!(warn, %error, "lease renewal failed, retrying; no attempt is started once the lease may have expired");
             backoff.failed(Instant::now());
             let _ = self.stop.run_until_cancelled(backoff.wait()).await;
@@ -111,7 +121,9 @@ impl LeaseRenewer {
                     continue;
                 }
                 None => {
-                    let lease = connection.register_lease(&self.holder, &self.handlers, LEASE).await?;
+                    let lease = connection
+                        .register_lease(&self.holder, &self.handlers, LEASE)
+                        .await?;
                     tracing::info!(lease = lease.0, holder = self.holder, "lease registered");
                     let lease = match crashed.take() {
                         Some(before) => ActiveLease::after_crash(&before, lease, epoch, sent),
@@ -139,7 +151,11 @@ impl LeaseRenewer {
     }
 
     /// Looking for what is held takes a while where a backlog waits.
-    async fn give_back(&self, connection: &mut Connection, lease: &ActiveLease) -> Result<(), StoreError> {
+    async fn give_back(
+        &self,
+        connection: &mut Connection,
+        lease: &ActiveLease,
+    ) -> Result<(), StoreError> {
         if self.in_flight.iter().all(InFlight::certainly_empty) {
             connection.delete_lease(lease.id).await
         } else {

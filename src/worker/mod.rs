@@ -55,8 +55,12 @@ const SETTLERS: usize = 2;
 const CLAIM_LINES: usize = 2;
 
 /// The connections of a worker besides those of its handlers, by purpose.
-pub(crate) const CONNECTIONS: [(&str, u32); 4] =
-    [("claims", CLAIM_LINES as u32), ("settlements", SETTLERS as u32), ("the lease", 1), ("wake-ups received", 1)];
+pub(crate) const CONNECTIONS: [(&str, u32); 4] = [
+    ("claims", CLAIM_LINES as u32),
+    ("settlements", SETTLERS as u32),
+    ("the lease", 1),
+    ("wake-ups received", 1),
+];
 
 /// A loop that has not come round for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
@@ -106,17 +110,34 @@ pub(crate) struct WorkerSettings {
 /// # Errors
 /// Where the thread of the lease cannot be started.
 pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> std::io::Result<()> {
-    let WorkerSettings { database, pool, holder, handlers, metrics, heartbeats, readiness, wake, shutdown_timeout } =
-        settings;
-    let ordered = handlers.iter().map(|served| (served.id, served.policy.order.is_some())).collect();
-    let runtimes: Vec<_> =
-        handlers.into_iter().map(|served| Arc::new(HandlerRuntime::new(served, &database, &pool))).collect();
+    let WorkerSettings {
+        database,
+        pool,
+        holder,
+        handlers,
+        metrics,
+        heartbeats,
+        readiness,
+        wake,
+        shutdown_timeout,
+    } = settings;
+    let ordered = handlers
+        .iter()
+        .map(|served| (served.id, served.policy.order.is_some()))
+        .collect();
+    let runtimes: Vec<_> = handlers
+        .into_iter()
+        .map(|served| Arc::new(HandlerRuntime::new(served, &database, &pool)))
+        .collect();
     let keeper_stop = CancellationToken::new();
     let keeper = LeaseRenewer {
         database: database.clone(),
         holder,
         handlers: runtimes.iter().map(|runtime| runtime.id).collect(),
-        in_flight: runtimes.iter().map(|runtime| runtime.in_flight.clone()).collect(),
+        in_flight: runtimes
+            .iter()
+            .map(|runtime| runtime.in_flight.clone())
+            .collect(),
         heartbeat: heartbeats.register("lease", STUCK),
         readiness,
         stop: keeper_stop.clone(),
@@ -158,10 +179,22 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     let beside = [
         tokio::spawn(rescuer.run()),
         tokio::spawn(wake::listen(database.clone(), wake.clone())),
-        tokio::spawn(sweeper::keys(pool.clone(), ordered, wake.clone(), heartbeats.register("sweep keys", STUCK))),
-        tokio::spawn(sweeper::outbox(pool, metrics, wake.clone(), heartbeats.register("sweep", STUCK))),
+        tokio::spawn(sweeper::keys(
+            pool.clone(),
+            ordered,
+            wake.clone(),
+            heartbeats.register("sweep keys", STUCK),
+        )),
+        tokio::spawn(sweeper::outbox(
+            pool,
+            metrics,
+            wake.clone(),
+            heartbeats.register("sweep", STUCK),
+        )),
     ];
-    let lines: Vec<ClaimConnection> = (0..CLAIM_LINES).map(|_| ClaimConnection::default()).collect();
+    let lines: Vec<ClaimConnection> = (0..CLAIM_LINES)
+        .map(|_| ClaimConnection::default())
+        .collect();
     let claimers = TaskTracker::new();
     for (i, runtime) in runtimes.into_iter().enumerate() {
         let heartbeat = heartbeats.register(format!("claim {}", runtime.name), STUCK);
@@ -186,7 +219,10 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     // Nothing more is claimed. What runs may finish, what was not started releases itself.
     shared.attempts.close();
     let attempts = shared.attempts.clone();
-    if tokio::time::timeout_at(attempts_end, attempts.wait()).await.is_err() {
+    if tokio::time::timeout_at(attempts_end, attempts.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!(
             attempts = attempts.len(),
             "attempts did not end within the grace time and are given up; they will be tried again"

@@ -29,7 +29,9 @@ impl Rescuer {
         loop {
             tokio::time::sleep(EVERY.mul_f64(1.0 + 0.2 * rand::random::<f64>())).await;
             self.heartbeat.tick();
-            let Some(own) = self.leases.borrow().clone() else { continue };
+            let Some(own) = self.leases.borrow().clone() else {
+                continue;
+            };
             let rescued = self.rescue_workers(&own).await;
             self.tell(rescued);
             if own.may_judge(BootTime::now()) {
@@ -62,8 +64,18 @@ impl Rescuer {
 
 /// Logs and counts what was taken over, and wakes the claimers for it.
 pub(super) fn report(rescued: &[Rescued], metrics: &Metrics, wake: &Wake) {
-    for Rescued { handler, rescued, dead } in rescued {
-        tracing::warn!(handler = handler.0, rescued, dead, "deliveries of a dead worker were taken over");
+    for Rescued {
+        handler,
+        rescued,
+        dead,
+    } in rescued
+    {
+        tracing::warn!(
+            handler = handler.0,
+            rescued,
+            dead,
+            "deliveries of a dead worker were taken over"
+        );
         metrics.count("worker", "rescue", "lost", rescued.unsigned_abs());
     }
     if !rescued.is_empty() {

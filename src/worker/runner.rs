@@ -13,7 +13,8 @@ use super::{
 use crate::boot_time::BootTime;
 use crate::domain::{Delivery, Outcome, StorableText};
 use crate::store::{
-    Claim, Claimed, Fault, LongBody, Sessions, SettleOutcome, Settlement, SettlingTransaction, StoreError, event_body,
+    Claim, Claimed, Fault, LongBody, Sessions, SettleOutcome, Settlement, SettlingTransaction,
+    StoreError, event_body,
 };
 use crate::throttle::throttled;
 use futures_util::FutureExt;
@@ -23,7 +24,9 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{MutexGuard, OwnedSemaphorePermit, RwLockReadGuard, RwLockWriteGuard, SemaphorePermit};
+use tokio::sync::{
+    MutexGuard, OwnedSemaphorePermit, RwLockReadGuard, RwLockWriteGuard, SemaphorePermit,
+};
 
 /// The longest error text kept, in bytes.
 pub(super) const LONGEST_ERROR: usize = 2000;
@@ -86,7 +89,9 @@ pub(super) async fn run(
         duration = ?settlement.duration, "attempt ended");
     // Nothing more is started in this place before the outcome is counted among those that wait. The semaphore is never
     // closed.
-    let Ok(unsettled) = runtime.unsettled.clone().acquire_owned().await else { return };
+    let Ok(unsettled) = runtime.unsettled.clone().acquire_owned().await else {
+        return;
+    };
     drop(slot);
     let ended = PendingSettlement {
         settlement,
@@ -108,15 +113,33 @@ async fn attempt(
     claimed: &Claimed,
     probe: Option<Probe>,
 ) -> (Settlement, bool) {
-    let of = |outcome| Settlement { claim: claimed.claim, outcome, duration: None, status: None, error: None };
+    let of = |outcome| Settlement {
+        claim: claimed.claim,
+        outcome,
+        duration: None,
+        status: None,
+        error: None,
+    };
     let released = || (of(SettleOutcome::Release(Duration::ZERO)), false);
     let not_begun = async || {
-        shared.stop.run_until_cancelled(tokio::time::sleep(NOT_BEGUN_WAITS)).await;
+        shared
+            .stop
+            .run_until_cancelled(tokio::time::sleep(NOT_BEGUN_WAITS))
+            .await;
         released()
     };
     let Some(delivery) = &claimed.delivery else {
-        let error = Some(StorableText::new("the event's payload is gone: its retention has passed", LONGEST_ERROR));
-        return (Settlement { error, ..of(SettleOutcome::EventMissing) }, false);
+        let error = Some(StorableText::new(
+            "the event's payload is gone: its retention has passed",
+            LONGEST_ERROR,
+        ));
+        return (
+            Settlement {
+                error,
+                ..of(SettleOutcome::EventMissing)
+            },
+            false,
+        );
     };
     if !claimed.passes {
         return (of(SettleOutcome::Filtered), false);
@@ -135,14 +158,23 @@ async fn attempt(
         return (of(SettleOutcome::Release(waits)), false);
     };
     // What waited for its turn when the breaker opened waits on in the table, without using up a try.
-    let left_alone = probe.is_none() && runtime.circuit.as_ref().is_some_and(|circuit| !circuit.is_closed());
+    let left_alone = probe.is_none()
+        && runtime
+            .circuit
+            .as_ref()
+            .is_some_and(|circuit| !circuit.is_closed());
     if left_alone || !lease.may_start(BootTime::now()) {
         return released();
     }
     let mut delivery = delivery.clone();
     if claimed.long_body.is_some() {
         let fetching = runtime.fetches.acquire().await;
-        let fetched = event_body(&shared.pool, claimed.event_id, runtime.policy.filter.as_ref()).await;
+        let fetched = event_body(
+            &shared.pool,
+            claimed.event_id,
+            runtime.policy.filter.as_ref(),
+        )
+        .await;
         drop(fetching);
         match fetched {
             Ok(LongBody::Passes(body)) => Arc::make_mut(&mut delivery.event).body = body,
@@ -153,7 +185,13 @@ async fn attempt(
                 let failures = failures(runtime, claimed);
                 let (outcome, error) = settle_outcome(Outcome::retry(error), runtime, failures);
                 let error = error.map(|e| StorableText::new(&e, LONGEST_ERROR));
-                return (Settlement { error, ..of(outcome) }, false);
+                return (
+                    Settlement {
+                        error,
+                        ..of(outcome)
+                    },
+                    false,
+                );
             }
             Err(error) => {
                 throttled!(warn, %error, handler = %runtime.name, "a long body could not be fetched; its delivery is released");
@@ -168,9 +206,13 @@ async fn attempt(
     let begun = Instant::now();
     let limit = runtime.policy.timeout;
     let (report, settled) = match &runtime.executor {
-        Executor::Plain(handler) => (guarded(handler.attempt(&delivery), &runtime.label, limit).await, false),
+        Executor::Plain(handler) => (
+            guarded(handler.attempt(&delivery), &runtime.label, limit).await,
+            false,
+        ),
         Executor::InTransaction(handler, sessions) => {
-            match in_transaction(handler, sessions, &delivery, claimed.claim, runtime, shared).await {
+            match in_transaction(handler, sessions, &delivery, claimed.claim, runtime, shared).await
+            {
                 Ok(Ending::Settled) => (Outcome::Delivered.into(), true),
                 Ok(Ending::Failed(outcome)) => (outcome.into(), false),
                 Ok(Ending::Lost(error)) => {
@@ -179,7 +221,14 @@ async fn attempt(
                     let waits = LOST_WAITS * (claimed.lost.unsigned_abs().saturating_add(1)).into();
                     let error = Some(StorableText::new(&lost(&error), LONGEST_ERROR));
                     let duration = Some(begun.elapsed());
-                    return (Settlement { error, duration, ..of(SettleOutcome::Lost(waits)) }, false);
+                    return (
+                        Settlement {
+                            error,
+                            duration,
+                            ..of(SettleOutcome::Lost(waits))
+                        },
+                        false,
+                    );
                 }
                 // Our own resources are short, and no delivery pays for that with a try.
                 Err(error) => {
@@ -208,18 +257,32 @@ async fn attempt(
     let (outcome, error) = settle_outcome(report.outcome, runtime, failures(runtime, claimed));
     let error = error.map(|e| StorableText::new(&e, LONGEST_ERROR));
     (
-        Settlement { outcome, duration: Some(took), status: report.status, error, ..of(SettleOutcome::Delivered) },
+        Settlement {
+            outcome,
+            duration: Some(took),
+            status: report.status,
+            error,
+            ..of(SettleOutcome::Delivered)
+        },
         settled,
     )
 }
 
 /// The number of this failure, if it is one.
 fn failures(runtime: &HandlerRuntime, claimed: &Claimed) -> usize {
-    runtime.policy.retry.max_attempts().saturating_sub(usize::try_from(claimed.attempts_left).unwrap_or(0)) + 1
+    runtime
+        .policy
+        .retry
+        .max_attempts()
+        .saturating_sub(usize::try_from(claimed.attempts_left).unwrap_or(0))
+        + 1
 }
 
 /// Memory for a long body, as long as it is held. One that is longer than the whole budget has it to itself.
-async fn reserve<'a>(runtime: &'a HandlerRuntime, claimed: &Claimed) -> Option<SemaphorePermit<'a>> {
+async fn reserve<'a>(
+    runtime: &'a HandlerRuntime,
+    claimed: &Claimed,
+) -> Option<SemaphorePermit<'a>> {
     let length = claimed.long_body?.min(LONG_BODIES);
     runtime.long_bodies.acquire_many(length).await.ok()
 }
@@ -235,9 +298,14 @@ async fn start<'a>(
         return Some((Neighbours::Any(runtime.neighbours.read().await), running));
     }
     // Not in a place where another could run: between two of them the others get their turn.
-    let turn = tokio::time::timeout(SUSPECT_PATIENCE, runtime.suspects.lock()).await.ok()?;
+    let turn = tokio::time::timeout(SUSPECT_PATIENCE, runtime.suspects.lock())
+        .await
+        .ok()?;
     let running = runtime.running.acquire().await.ok();
-    Some((Neighbours::None(runtime.neighbours.write().await, turn), running))
+    Some((
+        Neighbours::None(runtime.neighbours.write().await, turn),
+        running,
+    ))
 }
 
 #[allow(dead_code, reason = "the guards are held, not read")]
@@ -247,11 +315,17 @@ enum Neighbours<'a> {
 }
 
 /// Within its time, and with a panic as a failed attempt.
-async fn guarded<T: From<Outcome>>(attempt: impl Future<Output = T>, handler: &Arc<str>, limit: Duration) -> T {
+async fn guarded<T: From<Outcome>>(
+    attempt: impl Future<Output = T>,
+    handler: &Arc<str>,
+    limit: Duration,
+) -> T {
     let attempt = panics::of_handler(handler, AssertUnwindSafe(attempt).catch_unwind());
     match tokio::time::timeout(limit, attempt).await {
         Ok(Ok(ended)) => ended,
-        Ok(Err(panic)) => Outcome::retry(format!("the handler panicked: {}", panic_text(&*panic))).into(),
+        Ok(Err(panic)) => {
+            Outcome::retry(format!("the handler panicked: {}", panic_text(&*panic))).into()
+        }
         Err(_) => Outcome::timed_out(limit, "the handler did not end").into(),
     }
 }
@@ -320,14 +394,21 @@ async fn in_transaction(
     })
 }
 
-fn settle_outcome(outcome: Outcome, runtime: &HandlerRuntime, failures: usize) -> (SettleOutcome, Option<String>) {
+fn settle_outcome(
+    outcome: Outcome,
+    runtime: &HandlerRuntime,
+    failures: usize,
+) -> (SettleOutcome, Option<String>) {
     match outcome {
         Outcome::Delivered => (SettleOutcome::Delivered, None),
         Outcome::Dead { error } => (SettleOutcome::Refused, Some(error)),
         Outcome::Gone { error } => (SettleOutcome::Waits(GONE_WAITS), Some(error)),
         Outcome::Retry { error, after, .. } => {
             let delay = runtime.policy.retry.delay(failures, rand::random());
-            (SettleOutcome::Retry(delay.max(after.unwrap_or_default())), Some(error))
+            (
+                SettleOutcome::Retry(delay.max(after.unwrap_or_default())),
+                Some(error),
+            )
         }
     }
 }

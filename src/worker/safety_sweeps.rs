@@ -16,7 +16,9 @@ impl Claimer {
 
     /// Frees what the table says we hold and we do not know of: the answer of its claim was lost.
     pub(super) async fn reconcile(&self) -> Result<(), StoreError> {
-        let Some(lease) = self.leases.borrow().clone() else { return Ok(()) };
+        let Some(lease) = self.leases.borrow().clone() else {
+            return Ok(());
+        };
         let known = self.runtime.in_flight.known();
         match release_unknown(&self.shared.pool, lease.id, self.runtime.id, &known).await {
             Ok(0) => Ok(()),
@@ -34,7 +36,9 @@ impl Claimer {
 
     /// The same when the worker stops: a claim may have been cut off on its way.
     pub(super) async fn reconcile_after_claims(&self) -> Result<(), StoreError> {
-        let Some(lease) = self.leases.borrow().clone() else { return Ok(()) };
+        let Some(lease) = self.leases.borrow().clone() else {
+            return Ok(());
+        };
         wait_for_claims(&self.shared.pool, lease.id).await?;
         self.reconcile().await
     }

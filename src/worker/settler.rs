@@ -3,7 +3,9 @@
 use super::{in_flight::InFlightGuard, lease::ActiveLease, wake::Wake};
 use crate::health::Heartbeat;
 use crate::metrics::Metrics;
-use crate::store::{Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, wake_keys};
+use crate::store::{
+    Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, wake_keys,
+};
 use crate::throttle::{Backoff, throttled};
 use sqlx::PgPool;
 use std::{
@@ -92,7 +94,11 @@ impl Settler {
             }
             first
         };
-        let patience = if busy.is_empty() { CHECK_EVERY } else { BUSY_WAITS };
+        let patience = if busy.is_empty() {
+            CHECK_EVERY
+        } else {
+            BUSY_WAITS
+        };
         match tokio::time::timeout(patience, gathered).await {
             Ok(1..) => Some(group),
             Ok(0) if busy.is_empty() => None,
@@ -137,12 +143,18 @@ impl Settler {
         };
         let mut open = open;
         // After a crash of the server a claim's token may come again: what belongs to the run before is stale.
-        if group.iter().any(|pending| Some(pending.lease.epoch) != open.epoch()) {
+        if group
+            .iter()
+            .any(|pending| Some(pending.lease.epoch) != open.epoch())
+        {
             open.close().await;
             tokio::time::sleep(RETRY.0).await;
             return group;
         }
-        let settlements: Vec<Settlement> = group.iter().map(|pending| pending.settlement.clone()).collect();
+        let settlements: Vec<Settlement> = group
+            .iter()
+            .map(|pending| pending.settlement.clone())
+            .collect();
         let answers = open.settle(&settlements).await;
         let mut keys: HashMap<HandlerId, Vec<Arc<str>>> = HashMap::new();
         let mut again = Vec::new();
@@ -151,7 +163,9 @@ impl Settler {
             if matches!(answer, Settled::Done | Settled::Dead | Settled::Stale)
                 && let Some(key) = &pending.ordering_key
             {
-                keys.entry(pending.settlement.claim.handler).or_default().push(key.clone());
+                keys.entry(pending.settlement.claim.handler)
+                    .or_default()
+                    .push(key.clone());
             }
             match answer {
                 Settled::Lost => again.push(pending),
@@ -164,7 +178,12 @@ impl Settler {
                     }
                 }
                 Settled::Done => {
-                    self.metrics.count("handler", &pending.handler, counter(&pending.settlement.outcome), 1);
+                    self.metrics.count(
+                        "handler",
+                        &pending.handler,
+                        counter(&pending.settlement.outcome),
+                        1,
+                    );
                     pending.held.settled();
                 }
                 Settled::Dead => {
@@ -207,7 +226,9 @@ async fn check(connection: &mut Option<Connection>) {
 pub(super) async fn wake_next(pool: &PgPool, wake: &Wake, handler: HandlerId, keys: &[&str]) {
     match wake_keys(pool, handler, keys).await {
         Ok(()) => wake.wake(),
-        Err(error) => throttled!(warn, %error, "the next of an ordering key is not due yet; a sweep finds it"),
+        Err(error) => {
+            throttled!(warn, %error, "the next of an ordering key is not due yet; a sweep finds it")
+        }
     }
 }
 

@@ -21,8 +21,14 @@ pub(super) struct Sightings(HashMap<LeaseId, (i64, Instant)>);
 
 impl Sightings {
     /// The leases to rescue. Never `own`: a process that can ask is alive.
-    pub(super) fn dead(&mut self, leases: &[WorkerLease], own: LeaseId, now: Instant) -> Vec<WorkerLease> {
-        self.0.retain(|lease, _| leases.iter().any(|seen| seen.lease == *lease));
+    pub(super) fn dead(
+        &mut self,
+        leases: &[WorkerLease],
+        own: LeaseId,
+        now: Instant,
+    ) -> Vec<WorkerLease> {
+        self.0
+            .retain(|lease, _| leases.iter().any(|seen| seen.lease == *lease));
         let mut dead = Vec::new();
         for seen in leases {
             let (expires_at, since) = self.0.entry(seen.lease).or_insert((seen.expires_at, now));
@@ -30,7 +36,8 @@ impl Sightings {
                 (*expires_at, *since) = (seen.expires_at, now);
             }
             let unchanged_for = now.duration_since(*since);
-            let is_dead = seen.expired && unchanged_for >= UNCHANGED_FOR || unchanged_for >= DEAD_AFTER;
+            let is_dead =
+                seen.expired && unchanged_for >= UNCHANGED_FOR || unchanged_for >= DEAD_AFTER;
             if is_dead && seen.lease != own {
                 dead.push(*seen);
             }
@@ -46,7 +53,11 @@ mod tests {
     const OWN: LeaseId = LeaseId(1);
 
     fn lease(id: i64, expires_at: i64, expired: bool) -> WorkerLease {
-        WorkerLease { lease: LeaseId(id), expires_at, expired }
+        WorkerLease {
+            lease: LeaseId(id),
+            expires_at,
+            expired,
+        }
     }
 
     #[test]
@@ -54,11 +65,27 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut sightings = Sightings::default();
-        assert!(sightings.dead(&[lease(1, 100, false), lease(2, 100, false)], OWN, at(0)).is_empty());
+        assert!(
+            sightings
+                .dead(&[lease(1, 100, false), lease(2, 100, false)], OWN, at(0))
+                .is_empty()
+        );
         // An hour forward: all have expired, and each renews when its time has come.
-        assert!(sightings.dead(&[lease(1, 100, true), lease(2, 100, true)], OWN, at(3)).is_empty());
-        assert!(sightings.dead(&[lease(1, 3700, false), lease(2, 3700, false)], OWN, at(5)).is_empty());
-        assert!(sightings.dead(&[lease(1, 3705, false), lease(2, 3700, true)], OWN, at(8)).is_empty());
+        assert!(
+            sightings
+                .dead(&[lease(1, 100, true), lease(2, 100, true)], OWN, at(3))
+                .is_empty()
+        );
+        assert!(
+            sightings
+                .dead(&[lease(1, 3700, false), lease(2, 3700, false)], OWN, at(5))
+                .is_empty()
+        );
+        assert!(
+            sightings
+                .dead(&[lease(1, 3705, false), lease(2, 3700, true)], OWN, at(8))
+                .is_empty()
+        );
     }
 
     #[test]
@@ -68,9 +95,16 @@ mod tests {
         let mut sightings = Sightings::default();
         for seconds in [0, 3, 6, 9, 12] {
             let own = lease(1, 100 + i64::try_from(seconds).expect("small"), false);
-            assert!(sightings.dead(&[own, lease(2, 100, false)], OWN, at(seconds)).is_empty());
+            assert!(
+                sightings
+                    .dead(&[own, lease(2, 100, false)], OWN, at(seconds))
+                    .is_empty()
+            );
         }
-        assert_eq!(sightings.dead(&[lease(1, 200, false), lease(2, 100, true)], OWN, at(15)), [lease(2, 100, true)]);
+        assert_eq!(
+            sightings.dead(&[lease(1, 200, false), lease(2, 100, true)], OWN, at(15)),
+            [lease(2, 100, true)]
+        );
     }
 
     #[test]
@@ -81,7 +115,11 @@ mod tests {
         let leases = [lease(1, 100, true), lease(2, 50, true)];
         assert!(sightings.dead(&leases, OWN, at(0)).is_empty());
         assert!(sightings.dead(&leases, OWN, at(3)).is_empty());
-        assert_eq!(sightings.dead(&leases, OWN, at(6)), [lease(2, 50, true)], "and never its own");
+        assert_eq!(
+            sightings.dead(&leases, OWN, at(6)),
+            [lease(2, 50, true)],
+            "and never its own"
+        );
     }
 
     #[test]
@@ -91,7 +129,11 @@ mod tests {
         let mut sightings = Sightings::default();
         for seconds in [0, 6, 12, 15] {
             let own = lease(1, 100 + i64::try_from(seconds).expect("small"), false);
-            assert!(sightings.dead(&[own, lease(2, 3700, false)], OWN, at(seconds)).is_empty());
+            assert!(
+                sightings
+                    .dead(&[own, lease(2, 3700, false)], OWN, at(seconds))
+                    .is_empty()
+            );
         }
         assert_eq!(
             sightings.dead(&[lease(1, 200, false), lease(2, 3700, false)], OWN, at(16)),

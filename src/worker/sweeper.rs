@@ -37,18 +37,31 @@ pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat
                 true
             }
         };
-        rest(if more { pace.pause(&pool).await } else { REST }, &heartbeat).await;
+        rest(
+            if more { pace.pause(&pool).await } else { REST },
+            &heartbeat,
+        )
+        .await;
     }
 }
 
 /// Looks for ordering keys that wait for nothing: of this worker's handlers, and of those that clients pull from, which no
 /// worker serves. Of handlers that are not ordered it looks for what waits for an order they do not keep any more.
-pub(super) async fn keys(pool: PgPool, handlers: Vec<(HandlerId, bool)>, wake: Wake, heartbeat: Heartbeat) {
+pub(super) async fn keys(
+    pool: PgPool,
+    handlers: Vec<(HandlerId, bool)>,
+    wake: Wake,
+    heartbeat: Heartbeat,
+) {
     let mut pace = Pace::new(KEYS_STEP);
     let mut all_at: Option<Instant> = None;
     loop {
         let all = all_at.is_none_or(|at| at.elapsed() >= REST);
-        let mut turn: Vec<_> = handlers.iter().filter(|(_, ordered)| all || *ordered).map(|(id, _)| *id).collect();
+        let mut turn: Vec<_> = handlers
+            .iter()
+            .filter(|(_, ordered)| all || *ordered)
+            .map(|(id, _)| *id)
+            .collect();
         if all {
             all_at = Some(Instant::now());
             match pulled_handlers(&pool).await {
@@ -82,7 +95,11 @@ async fn keys_of(
         let (changed, more) = sweep.step(pool).await?;
         if changed > 0 {
             // For some of them the regular wake-up is under way: the delivery before has just been settled.
-            tracing::debug!(changed, handler = handler.0, "deliveries that waited for nothing are due");
+            tracing::debug!(
+                changed,
+                handler = handler.0,
+                "deliveries that waited for nothing are due"
+            );
             wake.wake();
         }
         if !more {
@@ -104,7 +121,11 @@ struct Pace {
 
 impl Pace {
     fn new(step: Duration) -> Self {
-        Self { step, workers: 1, counted: None }
+        Self {
+            step,
+            workers: 1,
+            counted: None,
+        }
     }
 
     async fn pause(&mut self, pool: &PgPool) -> Duration {

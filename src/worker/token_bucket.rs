@@ -20,20 +20,26 @@ impl TokenBucket {
     /// A full one.
     pub(super) fn new(rate: Rate, now: Instant) -> Self {
         let per_second = rate.deliveries_per_second();
-        Self { per_second, tokens: burst(per_second), at: now }
+        Self {
+            per_second,
+            tokens: burst(per_second),
+            at: now,
+        }
     }
 
     /// How many may be started now, at least one; or how long to wait.
     pub(super) fn ready(&mut self, now: Instant) -> Result<usize, Duration> {
         let since = now.saturating_duration_since(self.at);
-        self.tokens = (self.tokens + since.as_secs_f64() * self.per_second).min(burst(self.per_second));
+        self.tokens =
+            (self.tokens + since.as_secs_f64() * self.per_second).min(burst(self.per_second));
         self.at = self.at.max(now);
         if self.tokens >= 1.0 {
             // Never negative, and at most a quarter of a million.
             return Ok(self.tokens as usize);
         }
         // A little more, so that rounding does not leave it a hair short.
-        let wait = Duration::from_secs_f64((1.0 - self.tokens) / self.per_second) + Duration::from_micros(1);
+        let wait = Duration::from_secs_f64((1.0 - self.tokens) / self.per_second)
+            + Duration::from_micros(1);
         Err(wait.max(GATHER))
     }
 
@@ -66,7 +72,11 @@ mod tests {
         assert!((2.0..2.1).contains(&wait.as_secs_f64()), "{wait:?}");
         assert!(bucket.ready(start + Duration::from_millis(1990)).is_err());
         assert_eq!(bucket.ready(start + wait), Ok(1));
-        assert_eq!(bucket.ready(start + Duration::from_secs(3600)), Ok(1), "an idle hour is no burst");
+        assert_eq!(
+            bucket.ready(start + Duration::from_secs(3600)),
+            Ok(1),
+            "an idle hour is no burst"
+        );
     }
 
     proptest! {

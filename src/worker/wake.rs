@@ -36,7 +36,10 @@ pub(super) struct Woken {
 
 impl Default for Wake {
     fn default() -> Self {
-        Self { work: Arc::new(watch::Sender::new(())), late: Arc::default() }
+        Self {
+            work: Arc::new(watch::Sender::new(())),
+            late: Arc::default(),
+        }
     }
 }
 
@@ -60,7 +63,10 @@ impl Wake {
     pub(super) fn subscribe(&self) -> Woken {
         let late = Arc::new(AtomicI64::new(NEVER));
         self.claimers().push(Arc::downgrade(&late));
-        Woken { work: self.work.subscribe(), late }
+        Woken {
+            work: self.work.subscribe(),
+            late,
+        }
     }
 
     fn claimers(&self) -> MutexGuard<'_, Vec<Weak<AtomicI64>>> {
@@ -92,7 +98,9 @@ impl Announcer {
         loop {
             backoff.wait().await;
             backoff.failed(Instant::now());
-            let Ok(mut connection) = database.connect(Role::General).await else { continue };
+            let Ok(mut connection) = database.connect(Role::General).await else {
+                continue;
+            };
             loop {
                 self.0.notified().await;
                 if connection.notify().await.is_err() {
@@ -121,7 +129,9 @@ pub(super) async fn listen(database: Database, wake: Wake) {
                     }
                 }
             }
-            Err(error) => tracing::debug!(%error, "not listening for wake-ups: deliveries are found by polling"),
+            Err(error) => {
+                tracing::debug!(%error, "not listening for wake-ups: deliveries are found by polling")
+            }
         }
         tokio::time::sleep(RETRY).await;
     }

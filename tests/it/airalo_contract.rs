@@ -7,8 +7,8 @@ mod disagreements;
 mod properties;
 
 use bodies::{
-    REDELIVERY, SECRET, SIX_HOURS, describe, fixture, headers, raw_fixtures, respelled, secret, signed, value, vectors,
-    verify,
+    REDELIVERY, SECRET, SIX_HOURS, describe, fixture, headers, raw_fixtures, respelled, secret,
+    signed, value, vectors, verify,
 };
 use hookfast::domain::Identity;
 use hookfast::signing::Secret;
@@ -20,12 +20,30 @@ use std::time::{Duration, SystemTime};
 
 #[test]
 fn every_published_vector_verifies_and_is_made_alike() {
-    assert_eq!(vectors().len(), raw_fixtures().len(), "a vector for each fixture");
+    assert_eq!(
+        vectors().len(),
+        raw_fixtures().len(),
+        "a vector for each fixture"
+    );
     for vector in vectors() {
         let body = fixture(&vector.file);
-        assert_eq!(body.len(), vector.bytes, "{}: not the bytes that were signed", vector.file);
-        assert_eq!(sign(&secret(), &body), ("airalo-signature", vector.expected.clone()), "{}", vector.file);
-        assert!(verify(&headers(&[&vector.expected]), &body).is_ok(), "{}", vector.file);
+        assert_eq!(
+            body.len(),
+            vector.bytes,
+            "{}: not the bytes that were signed",
+            vector.file
+        );
+        assert_eq!(
+            sign(&secret(), &body),
+            ("airalo-signature", vector.expected.clone()),
+            "{}",
+            vector.file
+        );
+        assert!(
+            verify(&headers(&[&vector.expected]), &body).is_ok(),
+            "{}",
+            vector.file
+        );
     }
 }
 
@@ -102,8 +120,20 @@ fn row_2_each_fixture_is_verified_and_told_apart() {
             Some(SIX_HOURS),
             None,
         ),
-        ("webhook/credit_limit.50.raw.json", "airalo.credit_limit.50", "credit_limit:50:550.25", Some(SIX_HOURS), None),
-        ("webhook/credit_limit.80.raw.json", "airalo.credit_limit.80", "credit_limit:80:225.35", Some(SIX_HOURS), None),
+        (
+            "webhook/credit_limit.50.raw.json",
+            "airalo.credit_limit.50",
+            "credit_limit:50:550.25",
+            Some(SIX_HOURS),
+            None,
+        ),
+        (
+            "webhook/credit_limit.80.raw.json",
+            "airalo.credit_limit.80",
+            "credit_limit:80:225.35",
+            Some(SIX_HOURS),
+            None,
+        ),
     ];
     assert_eq!(table.len(), raw_fixtures().len(), "a line for each fixture");
     for (file, event_type, key, window, fingerprint) in table {
@@ -114,18 +144,35 @@ fn row_2_each_fixture_is_verified_and_told_apart() {
     }
 }
 
-fn assert_identity(identity: &Identity, key: &str, window: Option<Duration>, fingerprint: Option<&str>) {
+fn assert_identity(
+    identity: &Identity,
+    key: &str,
+    window: Option<Duration>,
+    fingerprint: Option<&str>,
+) {
     assert_eq!(identity.key.as_str(), key);
     assert_eq!(identity.window, window, "{key}");
-    assert_eq!(identity.fingerprint.as_ref().map(|f| f.as_str()), fingerprint, "{key}");
+    assert_eq!(
+        identity.fingerprint.as_ref().map(|f| f.as_str()),
+        fingerprint,
+        "{key}"
+    );
 }
 
 #[test]
 fn row_3_hex_of_either_case_and_blanks_around_it_are_accepted() {
     for vector in vectors() {
         let (body, hex) = (fixture(&vector.file), &vector.expected);
-        let mixed: String =
-            hex.char_indices().map(|(i, c)| if i % 2 == 0 { c.to_ascii_uppercase() } else { c }).collect();
+        let mixed: String = hex
+            .char_indices()
+            .map(|(i, c)| {
+                if i % 2 == 0 {
+                    c.to_ascii_uppercase()
+                } else {
+                    c
+                }
+            })
+            .collect();
         for value in [hex.to_uppercase(), mixed, format!(" \t{hex} ")] {
             assert!(verify(&headers(&[&value]), &body).is_ok(), "{value:?}");
         }
@@ -134,7 +181,9 @@ fn row_3_hex_of_either_case_and_blanks_around_it_are_accepted() {
 
 #[test]
 fn row_4_a_missing_malformed_or_wrong_signature_is_refused_as_such() {
-    use Rejection::{MalformedSignature as Malformed, MissingSignature as Missing, WrongSignature as Wrong};
+    use Rejection::{
+        MalformedSignature as Malformed, MissingSignature as Missing, WrongSignature as Wrong,
+    };
     let body = fixture("webhook/low_data.75.raw.json");
     let right = sign(&secret(), &body).1;
     let other = Secret::new("other", b"another-client-secret".to_vec()).expect("long enough");
@@ -156,15 +205,26 @@ fn row_4_a_missing_malformed_or_wrong_signature_is_refused_as_such() {
         (&[&sign(&other, &body).1], Wrong),
     ];
     for (values, expected) in table {
-        assert_eq!(verify(&headers(values), &body).map(|_| ()), Err(expected), "{values:?}");
+        assert_eq!(
+            verify(&headers(values), &body).map(|_| ()),
+            Err(expected),
+            "{values:?}"
+        );
     }
     let wide = "é".repeat(64);
     let not_text: [&[u8]; 2] = [&[0xff; 128], wide.as_bytes()];
     for value in not_text {
-        assert_eq!(verify(&bodies::raw_header(value), &body).map(|_| ()), Err(Malformed));
+        assert_eq!(
+            verify(&bodies::raw_header(value), &body).map(|_| ()),
+            Err(Malformed)
+        );
     }
     let no_secret = Airalo.verify(&signed(&body), &body, &[], SystemTime::UNIX_EPOCH);
-    assert_eq!(no_secret.map(|_| ()), Err(Wrong), "without a live secret nothing is verified");
+    assert_eq!(
+        no_secret.map(|_| ()),
+        Err(Wrong),
+        "without a live secret nothing is verified"
+    );
 }
 
 /// Counts how often a body was looked into.
@@ -189,7 +249,12 @@ impl SourceKind for TimedStream {
         Airalo.signature_headers()
     }
 
-    fn describe(&self, topic: Option<&str>, headers: &axum::http::HeaderMap, body: &[u8]) -> Description {
+    fn describe(
+        &self,
+        topic: Option<&str>,
+        headers: &axum::http::HeaderMap,
+        body: &[u8],
+    ) -> Description {
         self.0.fetch_add(1, Ordering::Relaxed);
         Airalo.describe(topic, headers, body)
     }
@@ -197,10 +262,16 @@ impl SourceKind for TimedStream {
 
 #[test]
 fn row_4_nothing_is_looked_into_before_it_is_verified() {
-    let (kind, secrets, now) = (TimedStream(AtomicUsize::new(0)), [secret()], SystemTime::UNIX_EPOCH);
+    let (kind, secrets, now) = (
+        TimedStream(AtomicUsize::new(0)),
+        [secret()],
+        SystemTime::UNIX_EPOCH,
+    );
     let body = fixture("webhook/low_data.75.raw.json").into();
     for values in [&[][..], &["zz"][..], &["00".repeat(64).as_str()][..]] {
-        assert!(VerifiedRequest::verify(&kind, &secrets, now, None, &headers(values), &body).is_err());
+        assert!(
+            VerifiedRequest::verify(&kind, &secrets, now, None, &headers(values), &body).is_err()
+        );
     }
     assert_eq!(kind.0.load(Ordering::Relaxed), 0);
     assert!(VerifiedRequest::verify(&kind, &secrets, now, None, &signed(&body), &body).is_ok());
@@ -209,13 +280,20 @@ fn row_4_nothing_is_looked_into_before_it_is_verified() {
 
 #[test]
 fn row_5_no_byte_of_a_signed_body_can_change() {
-    for file in ["webhook/credit_limit.80.raw.json", "webhook/async_order_failure.candidate-root.raw.json"] {
+    for file in [
+        "webhook/credit_limit.80.raw.json",
+        "webhook/async_order_failure.candidate-root.raw.json",
+    ] {
         let body = fixture(file);
         let headers = signed(&body);
         for at in 0..body.len() {
             let mut altered = body.clone();
             altered[at] ^= 1 << (at % 8);
-            assert_eq!(verify(&headers, &altered).map(|_| ()), Err(Rejection::WrongSignature), "{file}, byte {at}");
+            assert_eq!(
+                verify(&headers, &altered).map(|_| ()),
+                Err(Rejection::WrongSignature),
+                "{file}, byte {at}"
+            );
         }
     }
 }
@@ -233,7 +311,11 @@ fn rows_5_and_6_another_spelling_needs_its_own_signature_and_is_the_same_event()
         ];
         for spelling in spellings.iter().filter(|spelling| **spelling != body) {
             let shown = String::from_utf8_lossy(spelling);
-            assert_eq!(verify(&signed(&body), spelling).map(|_| ()), Err(Rejection::WrongSignature), "{shown}");
+            assert_eq!(
+                verify(&signed(&body), spelling).map(|_| ()),
+                Err(Rejection::WrongSignature),
+                "{shown}"
+            );
             let request = verify(&signed(spelling), spelling).expect("signed over its own bytes");
             assert_eq!(request.event_type, describe(&body).event_type, "{shown}");
             assert_eq!(request.identity, describe(&body).identity, "{shown}");
@@ -261,9 +343,17 @@ fn row_8_an_order_that_was_run_again_is_the_same_key_with_other_content() {
         body["data"]["sims"][0]["iccid"] = json!(iccid);
         let again = describe(body.to_string().as_bytes()).identity;
         assert_eq!(again.key, seen[0].key);
-        assert!(seen.iter().all(|earlier| earlier.fingerprint != again.fingerprint), "{again:?}");
+        assert!(
+            seen.iter()
+                .all(|earlier| earlier.fingerprint != again.fingerprint),
+            "{again:?}"
+        );
         let fingerprint = again.fingerprint.as_ref().map(|f| f.as_str().to_owned());
-        assert_eq!(fingerprint, Some(format!("order:{id}:{iccid}")), "the ICCIDs are kept, readable");
+        assert_eq!(
+            fingerprint,
+            Some(format!("order:{id}:{iccid}")),
+            "the ICCIDs are kept, readable"
+        );
         seen.push(again);
     }
 }
@@ -271,8 +361,16 @@ fn row_8_an_order_that_was_run_again_is_the_same_key_with_other_content() {
 #[test]
 fn row_9_what_may_legitimately_repeat_holds_for_six_hours_and_orders_for_ever() {
     for file in raw_fixtures() {
-        let expected = if file.contains("order") { None } else { Some(SIX_HOURS) };
-        assert_eq!(describe(&fixture(&file)).identity.window, expected, "{file}");
+        let expected = if file.contains("order") {
+            None
+        } else {
+            Some(SIX_HOURS)
+        };
+        assert_eq!(
+            describe(&fixture(&file)).identity.window,
+            expected,
+            "{file}"
+        );
     }
 }
 
@@ -281,24 +379,37 @@ fn row_10_unknown_fields_shifted_numeric_keys_and_a_quantity_in_text_change_noth
     for file in raw_fixtures() {
         let body = fixture(&file);
         let mut more = value(&body);
-        let deep = json!({"reason_code": 1, "new": [{"iccid": "1", "level": "75%", "request_id": "x"}]});
+        let deep =
+            json!({"reason_code": 1, "new": [{"iccid": "1", "level": "75%", "request_id": "x"}]});
         more["added_later"] = deep.clone();
         more["7"] = json!({"data": {"text": null, "sims": [1]}});
         if more["data"].is_object() {
             let data = more["data"].as_object_mut().expect("an object");
             data.insert("added_later".to_owned(), deep);
             data.insert("quantity".to_owned(), json!("1"));
-            for shifted in ["0", "1"].iter().filter_map(|key| data.remove(*key)).collect::<Vec<_>>() {
+            for shifted in ["0", "1"]
+                .iter()
+                .filter_map(|key| data.remove(*key))
+                .collect::<Vec<_>>()
+            {
                 data.insert(format!("{}", data.len()), shifted);
             }
         }
-        assert_eq!(describe(more.to_string().as_bytes()), describe(&body), "{file}");
+        assert_eq!(
+            describe(more.to_string().as_bytes()),
+            describe(&body),
+            "{file}"
+        );
     }
 }
 
 #[test]
 fn row_11_what_is_not_understood_is_stored_as_unknown() {
-    let deep_order = format!(r#"{{"request_id":"x","reason":"y","deep":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    let deep_order = format!(
+        r#"{{"request_id":"x","reason":"y","deep":{}{}}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
     let bodies: Vec<Vec<u8>> = [
         "",
         " ",
@@ -347,20 +458,34 @@ fn row_11_what_is_not_understood_is_stored_as_unknown() {
         assert_eq!(request.event_type.as_str(), "airalo.unknown", "{shown}");
         assert_eq!(request.identity.window, Some(SIX_HOURS), "{shown}");
         assert_eq!(request.identity.fingerprint, None, "{shown}");
-        assert!(request.identity.key.as_str().starts_with("body:"), "{shown}");
-        assert!(!keys.contains(&request.identity.key), "another body, another key: {shown}");
+        assert!(
+            request.identity.key.as_str().starts_with("body:"),
+            "{shown}"
+        );
+        assert!(
+            !keys.contains(&request.identity.key),
+            "another body, another key: {shown}"
+        );
         keys.push(request.identity.key);
     }
 }
 
 #[test]
 fn row_12_every_shape_of_a_failure_is_one_and_keeps_its_reason() {
-    for file in raw_fixtures().iter().filter(|file| file.contains("failure")) {
+    for file in raw_fixtures()
+        .iter()
+        .filter(|file| file.contains("failure"))
+    {
         let request = verify(&signed(&fixture(file)), &fixture(file)).expect("signed");
         assert_eq!(request.event_type.as_str(), "airalo.order.failed", "{file}");
         let kept = value(&request.body);
-        let reason = kept["reason"].as_str().or_else(|| kept["data"]["reason"].as_str());
-        assert!(reason.is_some_and(|reason| reason.contains("out of stock")), "{file}");
+        let reason = kept["reason"]
+            .as_str()
+            .or_else(|| kept["data"]["reason"].as_str());
+        assert!(
+            reason.is_some_and(|reason| reason.contains("out of stock")),
+            "{file}"
+        );
     }
 }
 
@@ -375,8 +500,18 @@ fn row_15_while_two_secrets_are_live_either_is_accepted_and_named() {
         assert_eq!(verified.map(Secret::label), Ok(signer.label()));
     }
     let retired = headers(&[&sign(&new, &body).1]);
-    assert_eq!(verify(&retired, &body).map(|_| ()), Err(Rejection::WrongSignature), "once it is no longer live");
-    assert_eq!(verify(&signed(&body), &body).expect("live").verified_by.as_str(), SECRET);
+    assert_eq!(
+        verify(&retired, &body).map(|_| ()),
+        Err(Rejection::WrongSignature),
+        "once it is no longer live"
+    );
+    assert_eq!(
+        verify(&signed(&body), &body)
+            .expect("live")
+            .verified_by
+            .as_str(),
+        SECRET
+    );
 }
 
 #[test]
@@ -384,8 +519,15 @@ fn every_sample_is_what_its_name_says() {
     for name in sample_names() {
         let body = sample(name).expect("listed");
         assert_eq!(body.last(), Some(&b'}'), "{name}: no line end crept in");
-        let expected = if name == "order.conflict" { "order.completed" } else { name };
-        assert_eq!(describe(body).event_type.as_str(), format!("airalo.{expected}"));
+        let expected = if name == "order.conflict" {
+            "order.completed"
+        } else {
+            name
+        };
+        assert_eq!(
+            describe(body).event_type.as_str(),
+            format!("airalo.{expected}")
+        );
     }
     assert!(sample("order").is_none());
 

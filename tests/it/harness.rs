@@ -9,16 +9,24 @@ use tokio::time::timeout;
 
 async fn with_table() -> Database {
     let database = database().await;
-    execute(&mut database.connect().await, "CREATE TABLE t (n int)").await.expect("a table");
+    execute(&mut database.connect().await, "CREATE TABLE t (n int)")
+        .await
+        .expect("a table");
     database
 }
 
-async fn execute(connection: &mut PgConnection, statement: &'static str) -> Result<(), sqlx::Error> {
+async fn execute(
+    connection: &mut PgConnection,
+    statement: &'static str,
+) -> Result<(), sqlx::Error> {
     sqlx::query(statement).execute(connection).await.map(|_| ())
 }
 
 async fn count(database: &Database) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM t").fetch_one(&mut database.connect().await).await.expect("a count")
+    sqlx::query_scalar("SELECT count(*) FROM t")
+        .fetch_one(&mut database.connect().await)
+        .await
+        .expect("a count")
 }
 
 #[tokio::test]
@@ -39,7 +47,11 @@ async fn a_dropped_database_is_gone_whoever_is_connected() {
     drop(one);
     wait_until("the database to be dropped", async || {
         let found = sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(&name);
-        found.fetch_optional(&mut connection).await.expect("an answer").is_none()
+        found
+            .fetch_optional(&mut connection)
+            .await
+            .expect("an answer")
+            .is_none()
     })
     .await;
 }
@@ -54,23 +66,36 @@ async fn waiting_in_vain_says_for_what() {
 async fn the_answer_to_a_commit_is_lost_and_the_commit_is_not() {
     let database = with_table().await;
     let proxy = TcpProxy::start(database.url()).await;
-    let mut connection = PgConnection::connect(proxy.url()).await.expect("a connection through the proxy");
+    let mut connection = PgConnection::connect(proxy.url())
+        .await
+        .expect("a connection through the proxy");
     let broken = proxy.lose_answer_to(b"COMMIT");
     let mut transaction = connection.begin().await.expect("a transaction");
-    execute(&mut transaction, "INSERT INTO t VALUES (1)").await.expect("an insert before the break");
-    assert!(transaction.commit().await.is_err(), "the client has no answer");
+    execute(&mut transaction, "INSERT INTO t VALUES (1)")
+        .await
+        .expect("an insert before the break");
+    assert!(
+        transaction.commit().await.is_err(),
+        "the client has no answer"
+    );
     broken.await.expect("the line is broken");
     assert_eq!(count(&database).await, 1);
-    PgConnection::connect(proxy.url()).await.expect("only one connection was to break");
+    PgConnection::connect(proxy.url())
+        .await
+        .expect("only one connection was to break");
 }
 
 #[tokio::test]
 async fn the_answer_to_a_statement_with_parameters_is_lost_and_its_effect_is_not() {
     let database = with_table().await;
     let proxy = TcpProxy::start(database.url()).await;
-    let mut connection = PgConnection::connect(proxy.url()).await.expect("a connection through the proxy");
+    let mut connection = PgConnection::connect(proxy.url())
+        .await
+        .expect("a connection through the proxy");
     let broken = proxy.lose_answer_to(b"a needle");
-    let insert = sqlx::query("INSERT INTO t SELECT length($1)").bind("hay, a needle, hay").execute(&mut connection);
+    let insert = sqlx::query("INSERT INTO t SELECT length($1)")
+        .bind("hay, a needle, hay")
+        .execute(&mut connection);
     assert!(insert.await.is_err(), "the client has no answer");
     broken.await.expect("the line is broken");
     assert_eq!(count(&database).await, 1);
@@ -80,9 +105,13 @@ async fn the_answer_to_a_statement_with_parameters_is_lost_and_its_effect_is_not
 async fn the_line_breaks_within_an_answer() {
     let database = with_table().await;
     let proxy = TcpProxy::start(database.url()).await;
-    let mut connection = PgConnection::connect(proxy.url()).await.expect("a connection through the proxy");
+    let mut connection = PgConnection::connect(proxy.url())
+        .await
+        .expect("a connection through the proxy");
     let broken = proxy.cut_after_server_bytes(100_000);
-    let answer: Result<String, _> = sqlx::query_scalar("SELECT repeat('x', 200000)").fetch_one(&mut connection).await;
+    let answer: Result<String, _> = sqlx::query_scalar("SELECT repeat('x', 200000)")
+        .fetch_one(&mut connection)
+        .await;
     assert!(answer.is_err(), "half an answer is none");
     broken.await.expect("the line is broken");
 }
@@ -91,22 +120,33 @@ async fn the_line_breaks_within_an_answer() {
 async fn a_cut_line_resets_everybody_until_it_is_open_again() {
     let database = database().await;
     let proxy = TcpProxy::start(database.url()).await;
-    let mut connection = PgConnection::connect(proxy.url()).await.expect("a connection through the proxy");
+    let mut connection = PgConnection::connect(proxy.url())
+        .await
+        .expect("a connection through the proxy");
     proxy.cut();
     assert!(execute(&mut connection, "SELECT 1").await.is_err());
     assert!(PgConnection::connect(proxy.url()).await.is_err());
     proxy.open();
-    PgConnection::connect(proxy.url()).await.expect("a connection through the mended line");
+    PgConnection::connect(proxy.url())
+        .await
+        .expect("a connection through the mended line");
 }
 
 #[tokio::test]
 async fn a_stalled_line_answers_once_it_moves() {
     let database = database().await;
     let proxy = TcpProxy::start(database.url()).await;
-    let mut connection = PgConnection::connect(proxy.url()).await.expect("a connection through the proxy");
+    let mut connection = PgConnection::connect(proxy.url())
+        .await
+        .expect("a connection through the proxy");
     proxy.stall();
     let mut select = Box::pin(execute(&mut connection, "SELECT 1"));
-    assert!(timeout(Duration::from_millis(100), &mut select).await.is_err(), "nothing moves");
+    assert!(
+        timeout(Duration::from_millis(100), &mut select)
+            .await
+            .is_err(),
+        "nothing moves"
+    );
     proxy.open();
     select.await.expect("the answer, late");
 }

@@ -10,20 +10,42 @@ const EVENTS: u32 = 100_000;
 const DEAD: u32 = 1000;
 
 /// Tables that grow with the history; of these no plan may read more than a few rows without an index.
-const GROWS: [&str; 6] = ["events", "attempts", "search_terms", "idempotency_keys", "audit_log", "rollups"];
+const GROWS: [&str; 6] = [
+    "events",
+    "attempts",
+    "search_terms",
+    "idempotency_keys",
+    "audit_log",
+    "rollups",
+];
 
 /// A statement with the words in it that stand for something.
 fn filled(text: &str, words: &[(&str, String)]) -> String {
-    words.iter().fold(text.to_owned(), |text, (word, value)| text.replace(&format!("${{{word}}}"), value))
+    words.iter().fold(text.to_owned(), |text, (word, value)| {
+        text.replace(&format!("${{{word}}}"), value)
+    })
 }
 
 async fn a_history(connection: &mut PgConnection) {
     let of = |text: &str, day: u32| {
-        let numbers = [("from", 1), ("days", DAYS), ("day", day), ("events", EVENTS), ("dead", DEAD), ("owed", 20_000)];
-        filled(text, &numbers.map(|(word, number)| (word, number.to_string())))
+        let numbers = [
+            ("from", 1),
+            ("days", DAYS),
+            ("day", day),
+            ("events", EVENTS),
+            ("dead", DEAD),
+            ("owed", 20_000),
+        ];
+        filled(
+            text,
+            &numbers.map(|(word, number)| (word, number.to_string())),
+        )
     };
     let mut run = async |text: String| {
-        connection.execute(AssertSqlSafe(text)).await.expect("the history");
+        connection
+            .execute(AssertSqlSafe(text))
+            .await
+            .expect("the history");
     };
     run(of(include_str!("../../scripts/lib/history/begin.sql"), 0)).await;
     for day in 1..=DAYS {
@@ -37,10 +59,21 @@ async fn a_history(connection: &mut PgConnection) {
 fn whole_scans(node: &Value, found: &mut Vec<(String, f64)>) {
     if node["Node Type"] == "Seq Scan" {
         let number = |name: &str| node[name].as_f64().unwrap_or(0.0);
-        let rows = (number("Actual Rows") + number("Rows Removed by Filter")) * number("Actual Loops");
-        found.push((node["Relation Name"].as_str().unwrap_or_default().to_owned(), rows));
+        let rows =
+            (number("Actual Rows") + number("Rows Removed by Filter")) * number("Actual Loops");
+        found.push((
+            node["Relation Name"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            rows,
+        ));
     }
-    node["Plans"].as_array().into_iter().flatten().for_each(|child| whole_scans(child, found));
+    node["Plans"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .for_each(|child| whole_scans(child, found));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,21 +110,38 @@ async fn no_question_reads_the_history() {
     }
     let (mut wrong, mut asked) = (Vec::new(), 0);
     for question in include_str!("../../scripts/lib/history/questions.sql").split("\n\n") {
-        let (head, query) = question.trim().split_once('\n').expect("a name, and the question");
-        let (name, most) = head.trim_start_matches("-- ").split_once(" | ").expect("a bound");
+        let (head, query) = question
+            .trim()
+            .split_once('\n')
+            .expect("a name, and the question");
+        let (name, most) = head
+            .trim_start_matches("-- ")
+            .split_once(" | ")
+            .expect("a bound");
         let most: u64 = most.parse().expect("a number of blocks");
-        let explain = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}", filled(query, &words));
-        let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_one(&mut connection).await.expect(name);
+        let explain = format!(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}",
+            filled(query, &words)
+        );
+        let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain))
+            .fetch_one(&mut connection)
+            .await
+            .expect(name);
         let plan = &plan[0]["Plan"];
-        let blocks = plan["Shared Hit Blocks"].as_u64().unwrap_or(0) + plan["Shared Read Blocks"].as_u64().unwrap_or(0);
+        let blocks = plan["Shared Hit Blocks"].as_u64().unwrap_or(0)
+            + plan["Shared Read Blocks"].as_u64().unwrap_or(0);
         if blocks > most {
-            wrong.push(format!("{name}: {blocks} blocks, and at most {most} were expected"));
+            wrong.push(format!(
+                "{name}: {blocks} blocks, and at most {most} were expected"
+            ));
         }
         let mut scans = Vec::new();
         whole_scans(plan, &mut scans);
         for (table, rows) in scans {
             if rows > 1000.0 && GROWS.iter().any(|grows| table.starts_with(grows)) {
-                wrong.push(format!("{name}: reads {rows} rows of {table} without an index"));
+                wrong.push(format!(
+                    "{name}: reads {rows} rows of {table} without an index"
+                ));
             }
         }
         asked += 1;

@@ -29,7 +29,10 @@ async fn recording() -> (RawServer, mpsc::UnboundedReceiver<RawRequest>) {
         async move {
             while let Some(request) = read_request(&mut stream).await {
                 tell.send(request).expect("the test listens");
-                stream.write_all(OK.as_bytes()).await.expect("the handler reads");
+                stream
+                    .write_all(OK.as_bytes())
+                    .await
+                    .expect("the handler reads");
             }
         }
     })
@@ -39,7 +42,13 @@ async fn recording() -> (RawServer, mpsc::UnboundedReceiver<RawRequest>) {
 
 /// HMAC as RFC 2104 writes it, so that the signature is not checked by the code that made it.
 fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Vec<u8> {
-    let padded = |with: u8| -> Vec<u8> { key.iter().copied().chain([0; 32]).map(|byte| byte ^ with).collect() };
+    let padded = |with: u8| -> Vec<u8> {
+        key.iter()
+            .copied()
+            .chain([0; 32])
+            .map(|byte| byte ^ with)
+            .collect()
+    };
     let inner = Sha256::digest([padded(0x36).as_slice(), message].concat());
     Sha256::digest([padded(0x5c).as_slice(), &inner].concat()).to_vec()
 }
@@ -48,12 +57,29 @@ fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Vec<u8> {
 async fn the_exact_bytes_arrive_with_a_signature_and_the_headers_that_name_the_delivery() {
     let (server, mut requests) = recording().await;
     let handler = handler(server.url());
-    for body in [&b"{\"a\": 1.0}\r\n"[..], b"\x00\xff\xfe not json \x00", b"", &[7; 300_000]] {
+    for body in [
+        &b"{\"a\": 1.0}\r\n"[..],
+        b"\x00\xff\xfe not json \x00",
+        b"",
+        &[7; 300_000],
+    ] {
         let report = handler.deliver(&delivery(body)).await;
-        assert_eq!(report, Report { outcome: Outcome::Delivered, status: Some(200) });
+        assert_eq!(
+            report,
+            Report {
+                outcome: Outcome::Delivered,
+                status: Some(200)
+            }
+        );
         let request = requests.recv().await.expect("a request");
         assert_eq!(request.body, body);
-        assert!(request.head.starts_with("POST /hook?token=hunter2 HTTP/1.1\r\n"), "{}", request.head);
+        assert!(
+            request
+                .head
+                .starts_with("POST /hook?token=hunter2 HTTP/1.1\r\n"),
+            "{}",
+            request.head
+        );
         for (name, value) in [
             ("host", server.addr.to_string().as_str()),
             ("webhook-id", "0197f2a0-0000-7000-8000-000000000001"),
@@ -63,39 +89,72 @@ async fn the_exact_bytes_arrive_with_a_signature_and_the_headers_that_name_the_d
             ("hookfast-type", "airalo.order.completed"),
             ("hookfast-received-at", "2025-12-01T00:00:00.007Z"),
             ("content-type", "application/json; charset=utf-8"),
-            ("user-agent", concat!("hookfast/", env!("CARGO_PKG_VERSION"))),
+            (
+                "user-agent",
+                concat!("hookfast/", env!("CARGO_PKG_VERSION")),
+            ),
             ("authorization", "Bearer hunter2"),
         ] {
             assert_eq!(request.header(name), Some(value), "{name}");
         }
         let timestamp = request.header("webhook-timestamp").expect("a time");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-        assert!(now.abs_diff(timestamp.parse().expect("seconds")) < 60, "{timestamp}");
-        let signed = [format!("0197f2a0-0000-7000-8000-000000000001.{timestamp}.").as_bytes(), body].concat();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs();
+        assert!(
+            now.abs_diff(timestamp.parse().expect("seconds")) < 60,
+            "{timestamp}"
+        );
+        let signed = [
+            format!("0197f2a0-0000-7000-8000-000000000001.{timestamp}.").as_bytes(),
+            body,
+        ]
+        .concat();
         let expected = format!("v1,{}", STANDARD.encode(hmac_sha256(&[1; 32], &signed)));
         assert_eq!(request.header("webhook-signature"), Some(expected.as_str()));
     }
-    assert_eq!(server.connections(), 1, "one connection is used again and again");
+    assert_eq!(
+        server.connections(),
+        1,
+        "one connection is used again and again"
+    );
 }
 
 #[tokio::test]
 async fn while_secrets_are_replaced_both_sign() {
     let (server, mut requests) = recording().await;
-    let both = HttpHandlerSettings { secrets: vec![secret(1), secret(2)], ..settings(server.url()) };
+    let both = HttpHandlerSettings {
+        secrets: vec![secret(1), secret(2)],
+        ..settings(server.url())
+    };
     let handler = HttpHandler::new(both).expect("a handler");
     let signed_by = |request: &RawRequest, byte| {
         let mut headers = HeaderMap::new();
-        for name in [standard_webhooks::ID, standard_webhooks::TIMESTAMP, standard_webhooks::SIGNATURE] {
-            headers.insert(name, HeaderValue::from_str(request.header(name).expect(name)).expect("a value"));
+        for name in [
+            standard_webhooks::ID,
+            standard_webhooks::TIMESTAMP,
+            standard_webhooks::SIGNATURE,
+        ] {
+            headers.insert(
+                name,
+                HeaderValue::from_str(request.header(name).expect(name)).expect("a value"),
+            );
         }
-        standard_webhooks::verify(&headers, &request.body, &[secret(byte)], SystemTime::now()).is_ok()
+        standard_webhooks::verify(&headers, &request.body, &[secret(byte)], SystemTime::now())
+            .is_ok()
     };
     assert_eq!(deliver(&handler).await.outcome, Outcome::Delivered);
     let request = requests.recv().await.expect("a request");
     assert!(signed_by(&request, 1) && signed_by(&request, 2) && !signed_by(&request, 3));
 
-    assert!(matches!(handler.replace_credentials(vec![], &[]), Err(InvalidHttpHandler::NoSecret)));
-    handler.replace_credentials(vec![secret(3)], &[]).expect("a secret");
+    assert!(matches!(
+        handler.replace_credentials(vec![], &[]),
+        Err(InvalidHttpHandler::NoSecret)
+    ));
+    handler
+        .replace_credentials(vec![secret(3)], &[])
+        .expect("a secret");
     assert_eq!(deliver(&handler).await.outcome, Outcome::Delivered);
     let request = requests.recv().await.expect("a request");
     assert!(!signed_by(&request, 1) && !signed_by(&request, 2) && signed_by(&request, 3));
@@ -105,7 +164,11 @@ async fn while_secrets_are_replaced_both_sign() {
 async fn a_body_keeps_its_encoding_and_the_senders_headers_that_are_wanted() {
     let (server, mut requests) = recording().await;
     let settings = HttpHandlerSettings {
-        forward_headers: vec!["X-GitHub-Event".to_owned(), "x-raw".to_owned(), "x-many".to_owned()],
+        forward_headers: vec![
+            "X-GitHub-Event".to_owned(),
+            "x-raw".to_owned(),
+            "x-many".to_owned(),
+        ],
         ..settings(server.url())
     };
     let handler = HttpHandler::new(settings).expect("a handler");
@@ -116,12 +179,23 @@ async fn a_body_keeps_its_encoding_and_the_senders_headers_that_are_wanted() {
     }));
     assert_eq!(handler.deliver(&delivery).await.outcome, Outcome::Delivered);
     let request = requests.recv().await.expect("a request");
-    for (name, value) in [("content-encoding", "gzip"), ("x-github-event", "push"), ("x-raw", "é")] {
+    for (name, value) in [
+        ("content-encoding", "gzip"),
+        ("x-github-event", "push"),
+        ("x-raw", "é"),
+    ] {
         assert_eq!(request.header(name), Some(value), "{}", request.head);
     }
-    assert!(request.head.contains("x-many: a\r\nx-many: b\r\n"), "{}", request.head);
+    assert!(
+        request.head.contains("x-many: a\r\nx-many: b\r\n"),
+        "{}",
+        request.head
+    );
     assert_eq!(request.header("x-unwanted"), None);
-    assert_eq!(request.header("host"), Some(server.addr.to_string().as_str()));
+    assert_eq!(
+        request.header("host"),
+        Some(server.addr.to_string().as_str())
+    );
 }
 
 /// A usual HTTP server: the path says the status, the query says `Retry-After`.
@@ -130,9 +204,16 @@ async fn by_path() -> SocketAddr {
         let status: u16 = uri.path()[1..].parse().expect("a status");
         let mut headers = HeaderMap::new();
         if let Some(after) = uri.query() {
-            headers.insert(header::RETRY_AFTER, after.replace('_', " ").parse().expect("a value"));
+            headers.insert(
+                header::RETRY_AFTER,
+                after.replace('_', " ").parse().expect("a value"),
+            );
         }
-        (StatusCode::from_u16(status).expect("a status"), headers, "said the receiver")
+        (
+            StatusCode::from_u16(status).expect("a status"),
+            headers,
+            "said the receiver",
+        )
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = listener.local_addr().expect("an address");
@@ -144,10 +225,13 @@ async fn by_path() -> SocketAddr {
 async fn every_answer_has_its_meaning() {
     let addr = by_path().await;
     for status in [
-        200, 201, 202, 203, 204, 205, 226, 299, 300, 304, 400, 401, 404, 408, 409, 410, 422, 429, 451, 500, 502, 503,
-        504, 599,
+        200, 201, 202, 203, 204, 205, 226, 299, 300, 304, 400, 401, 404, 408, 409, 410, 422, 429,
+        451, 500, 502, 503, 504, 599,
     ] {
-        let listed = HttpHandlerSettings { dead_on: vec![404, 422], ..settings(format!("http://{addr}/{status}")) };
+        let listed = HttpHandlerSettings {
+            dead_on: vec![404, 422],
+            ..settings(format!("http://{addr}/{status}"))
+        };
         let report = deliver(&HttpHandler::new(listed).expect("a handler")).await;
         assert_eq!(report.status, Some(status));
         let as_expected = match status {
@@ -158,7 +242,10 @@ async fn every_answer_has_its_meaning() {
         };
         assert!(as_expected, "{status}: {report:?}");
         if status >= 400 {
-            assert_eq!(error(&report), format!("status {status}: said the receiver"));
+            assert_eq!(
+                error(&report),
+                format!("status {status}: said the receiver")
+            );
         }
     }
 }
@@ -167,17 +254,30 @@ async fn every_answer_has_its_meaning() {
 async fn retry_after_is_kept_in_both_forms_and_garbage_is_not() {
     let addr = by_path().await;
     let wait = async |status: u16, after: &str| {
-        let report = deliver(&handler(format!("http://{addr}/{status}?{}", after.replace(' ', "_")))).await;
-        let Outcome::Retry { after, .. } = report.outcome else { panic!("{status} is tried again") };
+        let report = deliver(&handler(format!(
+            "http://{addr}/{status}?{}",
+            after.replace(' ', "_")
+        )))
+        .await;
+        let Outcome::Retry { after, .. } = report.outcome else {
+            panic!("{status} is tried again")
+        };
         after
     };
     for status in [429, 503, 500, 404] {
-        assert_eq!(wait(status, "120").await, Some(Duration::from_secs(120)), "{status}");
+        assert_eq!(
+            wait(status, "120").await,
+            Some(Duration::from_secs(120)),
+            "{status}"
+        );
     }
     let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(600));
     let by_date = wait(503, &soon).await.expect("a time").as_secs();
     assert!((580..=600).contains(&by_date), "{by_date}");
-    assert_eq!(wait(503, "999999999").await, Some(Duration::from_secs(86_400)));
+    assert_eq!(
+        wait(503, "999999999").await,
+        Some(Duration::from_secs(86_400))
+    );
     for garbage in ["-1", "soon", "1e3"] {
         assert_eq!(wait(429, garbage).await, None, "{garbage}");
     }
@@ -187,11 +287,20 @@ async fn retry_after_is_kept_in_both_forms_and_garbage_is_not() {
 async fn a_redirect_is_a_failure_and_nobody_is_asked_there() {
     let (inside, mut asked) = recording().await;
     for status in ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"] {
-        let to = format!("HTTP/1.1 {status}\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n", inside.url());
+        let to = format!(
+            "HTTP/1.1 {status}\r\nlocation: {}\r\ncontent-length: 0\r\n\r\n",
+            inside.url()
+        );
         let server = RawServer::answering(to).await;
         let report = deliver(&handler(server.url())).await;
-        assert_eq!(report.status.map(|s| s.to_string()).as_deref(), status.split(' ').next());
-        assert!(error(&report).contains("redirects are not followed"), "{report:?}");
+        assert_eq!(
+            report.status.map(|s| s.to_string()).as_deref(),
+            status.split(' ').next()
+        );
+        assert!(
+            error(&report).contains("redirects are not followed"),
+            "{report:?}"
+        );
         assert_eq!(server.connections(), 1);
     }
     assert_eq!(inside.connections(), 0);
@@ -202,11 +311,18 @@ async fn a_redirect_is_a_failure_and_nobody_is_asked_there() {
 async fn a_connection_is_used_again_also_after_long_answers_and_failures() {
     for answer in ["HTTP/1.1 200 OK", "HTTP/1.1 500 Oh", "HTTP/1.1 410 Gone"] {
         let body = "x".repeat(20_000);
-        let server = RawServer::answering(format!("{answer}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
+        let server = RawServer::answering(format!(
+            "{answer}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await;
         let handler = handler(server.url());
         for _ in 0..5 {
             let report = deliver(&handler).await;
-            assert!(error(&report).len() < 1100, "an answer of 20,000 bytes leaves a short error");
+            assert!(
+                error(&report).len() < 1100,
+                "an answer of 20,000 bytes leaves a short error"
+            );
         }
         assert_eq!(server.connections(), 1, "{answer}");
     }
@@ -221,7 +337,10 @@ async fn a_connection_closed_while_it_was_kept_is_no_failed_attempt() {
             if read_request(&mut stream).await.is_none() {
                 return;
             }
-            stream.write_all(OK.as_bytes()).await.expect("the handler reads");
+            stream
+                .write_all(OK.as_bytes())
+                .await
+                .expect("the handler reads");
         }
         read_request(&mut stream).await;
     })
@@ -242,7 +361,10 @@ async fn a_new_connection_that_is_closed_is_a_failed_attempt_made_once() {
     let handler = handler(server.url());
     for attempts in 1..=3 {
         let report = deliver(&handler).await;
-        assert!(error(&report).starts_with("connection broken: 127.0.0.1:"), "{report:?}");
+        assert!(
+            error(&report).starts_with("connection broken: 127.0.0.1:"),
+            "{report:?}"
+        );
         assert_eq!((report.status, server.connections()), (None, attempts));
     }
 }
@@ -272,12 +394,28 @@ async fn many_at_a_time() {
 async fn the_own_network_is_refused_unless_allowed() {
     let (server, _requests) = recording().await;
     let by_name = format!("http://localhost:{}/?token={PASSWORD}", server.addr.port());
-    let guarded = HttpHandlerSettings { allow_private: false, ..settings(&by_name) };
-    let report = deliver(&HttpHandler::new(guarded).expect("a name is judged when it is resolved")).await;
-    assert!(error(&report).starts_with("address refused: localhost is "), "{report:?}");
-    assert!(error(&report).contains("loopback") && error(&report).contains("allow_private"), "{report:?}");
-    let literal = HttpHandlerSettings { allow_private: false, ..settings(server.url()) };
-    assert!(matches!(HttpHandler::new(literal), Err(InvalidHttpHandler::Address(_))));
+    let guarded = HttpHandlerSettings {
+        allow_private: false,
+        ..settings(&by_name)
+    };
+    let report =
+        deliver(&HttpHandler::new(guarded).expect("a name is judged when it is resolved")).await;
+    assert!(
+        error(&report).starts_with("address refused: localhost is "),
+        "{report:?}"
+    );
+    assert!(
+        error(&report).contains("loopback") && error(&report).contains("allow_private"),
+        "{report:?}"
+    );
+    let literal = HttpHandlerSettings {
+        allow_private: false,
+        ..settings(server.url())
+    };
+    assert!(matches!(
+        HttpHandler::new(literal),
+        Err(InvalidHttpHandler::Address(_))
+    ));
     assert_eq!(server.connections(), 0);
 
     assert_eq!(deliver(&handler(by_name)).await.outcome, Outcome::Delivered);
@@ -286,23 +424,48 @@ async fn the_own_network_is_refused_unless_allowed() {
 
 #[tokio::test]
 async fn where_there_is_nobody_the_error_says_so() {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port").local_addr().expect("an address");
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port")
+        .local_addr()
+        .expect("an address");
     let report = deliver(&handler(format!("http://{free}/?token={PASSWORD}"))).await;
-    assert_eq!(error(&report), format!("connection refused: nothing accepts connections at {free}"));
+    assert_eq!(
+        error(&report),
+        format!("connection refused: nothing accepts connections at {free}")
+    );
     // A label of more than 63 bytes: no resolver asks anybody for it.
     let nobody = format!("{}.example", "a".repeat(64));
     let report = deliver(&handler(format!("http://{nobody}/?token={PASSWORD}"))).await;
-    assert!(error(&report).starts_with(&format!("name not found: {nobody}:80: ")), "{report:?}");
+    assert!(
+        error(&report).starts_with(&format!("name not found: {nobody}:80: ")),
+        "{report:?}"
+    );
 }
 
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused_and_never_printed() {
     let base = || settings(format!("https://a.example/{PASSWORD}?token={PASSWORD}"));
     let refused = |settings: HttpHandlerSettings| HttpHandler::new(settings).expect_err("refused");
-    assert!(matches!(refused(HttpHandlerSettings { secrets: vec![], ..base() }), InvalidHttpHandler::NoSecret));
-    assert!(matches!(refused(HttpHandlerSettings { timeout: Duration::ZERO, ..base() }), InvalidHttpHandler::Timeout));
+    assert!(matches!(
+        refused(HttpHandlerSettings {
+            secrets: vec![],
+            ..base()
+        }),
+        InvalidHttpHandler::NoSecret
+    ));
+    assert!(matches!(
+        refused(HttpHandlerSettings {
+            timeout: Duration::ZERO,
+            ..base()
+        }),
+        InvalidHttpHandler::Timeout
+    ));
     for status in [200, 299, 100, 600] {
-        let error = refused(HttpHandlerSettings { dead_on: vec![404, status], ..base() });
+        let error = refused(HttpHandlerSettings {
+            dead_on: vec![404, status],
+            ..base()
+        });
         assert!(error.to_string().contains(&status.to_string()), "{error}");
     }
     let handler = HttpHandler::new(base()).expect("a handler");
@@ -323,12 +486,33 @@ async fn a_proxy_in_the_environment_is_not_asked() {
     let (server, mut requests) = recording().await;
     let proxy = RawServer::answering("HTTP/1.1 502 Proxy\r\ncontent-length: 0\r\n\r\n").await;
     let mut child = Command::new(std::env::current_exe().expect("this test's file"));
-    child.args(["--exact", "http_handler::a_proxy_in_the_environment_is_not_asked"]).env(URL, server.url());
-    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+    child
+        .args([
+            "--exact",
+            "http_handler::a_proxy_in_the_environment_is_not_asked",
+        ])
+        .env(URL, server.url());
+    for name in [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
         child.env(name, format!("http://{}", proxy.addr));
     }
-    let output = child.env_remove("NO_PROXY").env_remove("no_proxy").output().await.expect("it runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let output = child
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .await
+        .expect("it runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     assert!(requests.try_recv().is_ok(), "the child did deliver");
     assert_eq!(proxy.connections(), 0);
 }

@@ -51,7 +51,11 @@ impl RawServer {
                 tokio::spawn(serve(number, stream));
             }
         });
-        Self { addr, connections, accepting }
+        Self {
+            addr,
+            connections,
+            accepting,
+        }
     }
 
     /// Answers every request on every connection with these bytes.
@@ -114,19 +118,31 @@ pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Optio
         }
     };
     let head = String::from_utf8(bytes[..end].to_vec()).expect("headers of a request are text");
-    let mut request = RawRequest { head, body: bytes[end..].to_vec() };
-    let length: usize = request.header("content-length").expect("a length").parse().expect("a number");
+    let mut request = RawRequest {
+        head,
+        body: bytes[end..].to_vec(),
+    };
+    let length: usize = request
+        .header("content-length")
+        .expect("a length")
+        .parse()
+        .expect("a number");
     while request.body.len() < length {
         if stream.read_buf(&mut request.body).await.ok()? == 0 {
             return None;
         }
     }
-    assert_eq!(request.body.len(), length, "nothing after the body: one request at a time");
+    assert_eq!(
+        request.body.len(),
+        length,
+        "nothing after the body: one request at a time"
+    );
     Some(request)
 }
 
 pub(crate) fn secret(byte: u8) -> Secret {
-    standard_webhooks::parse_secret("test", &standard_webhooks::secret_text([byte; 32])).expect("a secret")
+    standard_webhooks::parse_secret("test", &standard_webhooks::secret_text([byte; 32]))
+        .expect("a secret")
 }
 
 /// Settings for a receiver on this machine.
@@ -148,7 +164,11 @@ pub(crate) fn handler(url: impl Into<String>) -> HttpHandler {
 
 pub(crate) fn delivery(body: impl Into<Vec<u8>>) -> Delivery {
     let event = Event {
-        id: EventId("0197f2a0-0000-7000-8000-000000000001".parse().expect("a uuid")),
+        id: EventId(
+            "0197f2a0-0000-7000-8000-000000000001"
+                .parse()
+                .expect("a uuid"),
+        ),
         source: "airalo-eu".parse().expect("a name"),
         event_type: "airalo.order.completed".parse().expect("a type"),
         topic: None,
@@ -170,9 +190,14 @@ pub(crate) fn delivery(body: impl Into<Vec<u8>>) -> Delivery {
 /// One attempt, which must end in time and give nothing away.
 pub(crate) async fn deliver(handler: &HttpHandler) -> Report {
     let delivery = delivery(r#"{"data":1}"#);
-    let report = timeout(PATIENCE, handler.deliver(&delivery)).await.expect("the attempt ends");
+    let report = timeout(PATIENCE, handler.deliver(&delivery))
+        .await
+        .expect("the attempt ends");
     let error = error(&report);
-    assert!(!error.contains(PASSWORD) && !error.contains('\0') && error.len() <= 2048, "{error:?}");
+    assert!(
+        !error.contains(PASSWORD) && !error.contains('\0') && error.len() <= 2048,
+        "{error:?}"
+    );
     report
 }
 

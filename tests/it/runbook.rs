@@ -4,7 +4,12 @@ use crate::support::postgres::{Database, database};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::{collections::BTreeSet, fs, path::Path};
 
-const PARTS: [&str; 4] = ["What it means", "How to look", "What to do", "What not to do"];
+const PARTS: [&str; 4] = [
+    "What it means",
+    "How to look",
+    "What to do",
+    "What not to do",
+];
 
 /// The page's beginning, and its sections by their headings.
 fn page() -> (String, Vec<(String, String)>) {
@@ -19,7 +24,10 @@ fn page() -> (String, Vec<(String, String)>) {
 }
 
 fn blocks(text: &str) -> Vec<&str> {
-    text.split("```sql\n").skip(1).map(|rest| rest.split_once("\n```").expect("a block ends").0).collect()
+    text.split("```sql\n")
+        .skip(1)
+        .map(|rest| rest.split_once("\n```").expect("a block ends").0)
+        .collect()
 }
 
 /// What stands between a section's lead-ins.
@@ -29,15 +37,25 @@ fn parts(heading: &str, section: &str) -> [String; 4] {
     for (n, part) in PARTS.iter().enumerate() {
         let lead = format!("\n**{part}.**");
         assert_eq!(section.matches(&lead).count(), 1, "{heading}: {part}");
-        let (before, after) = rest.split_once(&lead).unwrap_or_else(|| panic!("{heading}: {part} is out of order"));
+        let (before, after) = rest
+            .split_once(&lead)
+            .unwrap_or_else(|| panic!("{heading}: {part} is out of order"));
         if n == 0 {
-            assert_eq!(before.trim(), "", "{heading}: nothing stands before its parts");
+            assert_eq!(
+                before.trim(),
+                "",
+                "{heading}: nothing stands before its parts"
+            );
         } else {
             parts.push(before.to_owned());
         }
         rest = after;
     }
-    assert_eq!(section.matches("\n**What ").count() + section.matches("\n**How ").count(), 4, "{heading}: four parts");
+    assert_eq!(
+        section.matches("\n**What ").count() + section.matches("\n**How ").count(),
+        4,
+        "{heading}: four parts"
+    );
     parts.push(rest.to_owned());
     parts.try_into().expect("four parts")
 }
@@ -52,7 +70,10 @@ async fn each_type_of_alerts_has_a_section_of_four_parts() {
         .into_iter()
         .collect();
     let (_, sections) = page();
-    let headings: BTreeSet<String> = sections.iter().map(|(heading, _)| heading.clone()).collect();
+    let headings: BTreeSet<String> = sections
+        .iter()
+        .map(|(heading, _)| heading.clone())
+        .collect();
     assert_eq!(headings.len(), sections.len(), "no heading twice");
     assert_eq!(headings, types);
     for (heading, section) in &sections {
@@ -60,7 +81,10 @@ async fn each_type_of_alerts_has_a_section_of_four_parts() {
         for (name, part) in PARTS.iter().zip(&parts) {
             assert!(part.trim().len() > 40, "{heading}: {name} says nothing");
         }
-        assert!(!blocks(&parts[1]).is_empty(), "{heading}: how to look has no statement");
+        assert!(
+            !blocks(&parts[1]).is_empty(),
+            "{heading}: how to look has no statement"
+        );
     }
 }
 
@@ -124,9 +148,15 @@ struct Ids {
 impl Ids {
     async fn of_the_story(database: &Database) -> Self {
         let mut connection = database.connect().await;
-        sqlx::raw_sql(STORY).execute(&mut connection).await.expect("the story");
+        sqlx::raw_sql(STORY)
+            .execute(&mut connection)
+            .await
+            .expect("the story");
         let mut one = async |query: &'static str| -> String {
-            sqlx::query_scalar(query).fetch_one(&mut connection).await.expect(query)
+            sqlx::query_scalar(query)
+                .fetch_one(&mut connection)
+                .await
+                .expect(query)
         };
         Self {
             event: one("SELECT event_id::text FROM hookfast.conflicts").await,
@@ -138,8 +168,14 @@ impl Ids {
 
     fn in_the_place_of_names(&self, block: &str) -> String {
         // Only what is owed can be scheduled.
-        let delivery = if block.contains("hookfast.reschedule(") { &self.owed } else { &self.dead };
-        let block = block.replace("DELIVERY_ID", delivery).replace("EVENT_ID", &self.event);
+        let delivery = if block.contains("hookfast.reschedule(") {
+            &self.owed
+        } else {
+            &self.dead
+        };
+        let block = block
+            .replace("DELIVERY_ID", delivery)
+            .replace("EVENT_ID", &self.event);
         block.replace("QUARANTINE_ID", &self.quarantined)
     }
 }
@@ -147,10 +183,18 @@ impl Ids {
 /// Each statement of a block, in one transaction that is rolled back.
 async fn run(connection: &mut PgConnection, heading: &str, block: &str) {
     let mut transaction = connection.begin().await.expect("a transaction");
-    for statement in block.split(";\n").filter(|statement| !statement.trim().is_empty()) {
-        let rows = sqlx::query(AssertSqlSafe(statement.to_owned())).fetch_all(&mut *transaction).await;
+    for statement in block
+        .split(";\n")
+        .filter(|statement| !statement.trim().is_empty())
+    {
+        let rows = sqlx::query(AssertSqlSafe(statement.to_owned()))
+            .fetch_all(&mut *transaction)
+            .await;
         let rows = rows.unwrap_or_else(|error| panic!("{heading}: {error}\n{statement}"));
-        assert!(!rows.is_empty(), "{heading}: it shows nothing of the story\n{statement}");
+        assert!(
+            !rows.is_empty(),
+            "{heading}: it shows nothing of the story\n{statement}"
+        );
     }
     transaction.rollback().await.expect("a rollback");
 }
@@ -161,9 +205,15 @@ async fn every_statement_of_the_runbook_runs() {
     let ids = Ids::of_the_story(&database).await;
     let mut connection = database.connect().await;
     let (beginning, sections) = page();
-    for (heading, text) in [("the beginning".to_owned(), beginning)].iter().chain(&sections) {
+    for (heading, text) in [("the beginning".to_owned(), beginning)]
+        .iter()
+        .chain(&sections)
+    {
         for block in blocks(text) {
-            assert!(!block.contains("hookfast_data"), "{heading}: operators may not use that schema\n{block}");
+            assert!(
+                !block.contains("hookfast_data"),
+                "{heading}: operators may not use that schema\n{block}"
+            );
             run(&mut connection, heading, &ids.in_the_place_of_names(block)).await;
         }
     }

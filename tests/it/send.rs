@@ -18,11 +18,18 @@ const SOURCES: [(&str, &str); 7] = [
 ];
 
 fn section(name: &str) -> String {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/hookfast.sample.toml"));
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/docs/hookfast.sample.toml"
+    ));
     let text = text.expect("the sample");
     let heading = format!("[sources.{name}]");
-    let lines = text.lines().skip_while(|line| line.trim_start_matches('#') != heading);
-    let section = lines.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("# "));
+    let lines = text
+        .lines()
+        .skip_while(|line| line.trim_start_matches('#') != heading);
+    let section = lines
+        .take_while(|line| !line.is_empty())
+        .filter(|line| !line.starts_with("# "));
     let section: Vec<_> = section.map(|line| line.trim_start_matches('#')).collect();
     assert!(section.len() > 1, "{heading} is in the sample");
     section.join("\n") + "\n\n"
@@ -42,33 +49,63 @@ impl Receiver {
             "ACME_WEBHOOK_SECRET" => HANDLER_SECRET,
             _ => AIRALO_SECRET,
         };
-        let environment: Vec<_> = SOURCES.iter().map(|(_, variable)| (*variable, secret(*variable))).collect();
+        let environment: Vec<_> = SOURCES
+            .iter()
+            .map(|(_, variable)| (*variable, secret(*variable)))
+            .collect();
         let config: String = SOURCES.iter().map(|(name, _)| section(name)).collect();
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("hookfast.toml"), &config).expect("written");
-        std::fs::write(folder.path().join("body.json"), r#"{"type": "thing.done", "id": 7}"#).expect("written");
+        std::fs::write(
+            folder.path().join("body.json"),
+            r#"{"type": "thing.done", "id": 7}"#,
+        )
+        .expect("written");
         let database = database().await;
         let server = Server::serve_with(database.url(), &config, &environment);
         server.ready().await;
-        Self { database, server, folder, environment }
+        Self {
+            database,
+            server,
+            folder,
+            environment,
+        }
     }
 
     async fn send(&self, arguments: &[&str]) -> Output {
-        let source = arguments.iter().skip_while(|word| **word != "--source").nth(1).unwrap_or(&"stripe");
+        let source = arguments
+            .iter()
+            .skip_while(|word| **word != "--source")
+            .nth(1)
+            .unwrap_or(&"stripe");
         let url = format!("http://{}/webhooks/{source}", self.server.ingress().await);
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        command.arg("send").args(arguments).args(["--config", "hookfast.toml", "--url", &url]);
-        command.envs(self.environment.iter().copied()).current_dir(&self.folder).output().expect("it runs")
+        command
+            .arg("send")
+            .args(arguments)
+            .args(["--config", "hookfast.toml", "--url", &url]);
+        command
+            .envs(self.environment.iter().copied())
+            .current_dir(&self.folder)
+            .output()
+            .expect("it runs")
     }
 
     async fn types(&self) -> Vec<String> {
         let query = "SELECT type FROM hookfast.events WHERE origin = 'webhook' ORDER BY event_id";
-        sqlx::query_scalar(query).fetch_all(&self.database.pool().await).await.expect("types")
+        sqlx::query_scalar(query)
+            .fetch_all(&self.database.pool().await)
+            .await
+            .expect("types")
     }
 }
 
 fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,31 +113,69 @@ async fn what_is_signed_for_a_source_is_accepted() {
     let receiver = Receiver::start().await;
     for (source, _) in SOURCES {
         let sent = receiver.send(&["body.json", "--source", source]).await;
-        assert!(text(&sent).starts_with("200") && text(&sent).contains("stored"), "{source}: {}", text(&sent));
-        let forged = receiver.send(&["body.json", "--source", source, "--forged"]).await;
-        assert!(!forged.status.success() && text(&forged).starts_with("401"), "{source}: {}", text(&forged));
+        assert!(
+            text(&sent).starts_with("200") && text(&sent).contains("stored"),
+            "{source}: {}",
+            text(&sent)
+        );
+        let forged = receiver
+            .send(&["body.json", "--source", source, "--forged"])
+            .await;
+        assert!(
+            !forged.status.success() && text(&forged).starts_with("401"),
+            "{source}: {}",
+            text(&forged)
+        );
     }
-    let pushed = receiver.send(&["body.json", "--source", "github", "--header", "X-GitHub-Event: push"]).await;
+    let pushed = receiver
+        .send(&[
+            "body.json",
+            "--source",
+            "github",
+            "--header",
+            "X-GitHub-Event: push",
+        ])
+        .await;
     assert!(text(&pushed).contains("stored"), "{}", text(&pushed));
     let types = receiver.types().await;
-    for of in ["acme.thing.done", "stripe.thing.done", "slack.thing.done", "github.push"] {
-        assert!(types.iter().any(|known| known == of), "{of} is not in {types:?}");
+    for of in [
+        "acme.thing.done",
+        "stripe.thing.done",
+        "slack.thing.done",
+        "github.push",
+    ] {
+        assert!(
+            types.iter().any(|known| known == of),
+            "{of} is not in {types:?}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_samples_of_known_senders_are_accepted_as_what_they_are() {
     let receiver = Receiver::start().await;
-    let samples =
-        ["github.pull_request.opened", "shopify.orders.create", "slack.event_callback.message", "stripe.invoice.paid"];
+    let samples = [
+        "github.pull_request.opened",
+        "shopify.orders.create",
+        "slack.event_callback.message",
+        "stripe.invoice.paid",
+    ];
     for sample in samples {
         let (source, _) = sample.split_once('.').expect("a sender");
         let sent = receiver.send(&[sample, "--source", source]).await;
         assert!(text(&sent).contains("stored"), "{sample}: {}", text(&sent));
     }
-    assert_eq!(receiver.types().await, samples, "the type is the sample's name");
+    assert_eq!(
+        receiver.types().await,
+        samples,
+        "the type is the sample's name"
+    );
     let unnamed = receiver.send(&["stripe.invoice.paid"]).await;
-    assert!(text(&unnamed).contains("duplicate"), "its sender's source is found by its name: {}", text(&unnamed));
+    assert!(
+        text(&unnamed).contains("duplicate"),
+        "its sender's source is found by its name: {}",
+        text(&unnamed)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,10 +184,21 @@ async fn a_source_that_is_not_clear_is_not_guessed() {
     for arguments in [&["body.json"][..], &["body.json", "--source", "none"]] {
         let refused = receiver.send(arguments).await;
         let said = text(&refused);
-        assert!(!refused.status.success() && said.contains("nothing was sent") && said.contains("github"), "{said}");
+        assert!(
+            !refused.status.success()
+                && said.contains("nothing was sent")
+                && said.contains("github"),
+            "{said}"
+        );
     }
     let mut alone = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    alone.args(["send", "body.json", "--source", "stripe"]).current_dir(&receiver.folder).env_remove("HOOKFAST_CONFIG");
+    alone
+        .args(["send", "body.json", "--source", "stripe"])
+        .current_dir(&receiver.folder)
+        .env_remove("HOOKFAST_CONFIG");
     let said = text(&alone.output().expect("it runs"));
-    assert!(said.contains("[sources.stripe]") && said.contains("--config"), "{said}");
+    assert!(
+        said.contains("[sources.stripe]") && said.contains("--config"),
+        "{said}"
+    );
 }

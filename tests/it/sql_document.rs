@@ -49,8 +49,15 @@ impl Story {
     async fn new() -> Self {
         let database = database().await;
         let mut connection = database.connect().await;
-        connection.execute(AssertSqlSafe(STORY.to_owned())).await.expect("the story");
-        let mut story = Self { connection, ids: BTreeMap::new(), _database: database };
+        connection
+            .execute(AssertSqlSafe(STORY.to_owned()))
+            .await
+            .expect("the story");
+        let mut story = Self {
+            connection,
+            ids: BTreeMap::new(),
+            _database: database,
+        };
         for (word, query) in [
             ("OTHER_DELIVERY_ID", "SELECT '103'"),
             ("DELIVERY_ID", "SELECT '102'"),
@@ -68,7 +75,10 @@ impl Story {
             ),
             ("REQUEST_ID", "SELECT 'request-1'"),
             ("ICCID", "SELECT '8900000000000000101'"),
-            ("QUARANTINE_ID", "SELECT quarantine_id::text FROM hookfast.quarantine"),
+            (
+                "QUARANTINE_ID",
+                "SELECT quarantine_id::text FROM hookfast.quarantine",
+            ),
         ] {
             let id = story.text(query).await;
             story.ids.insert(word, id);
@@ -78,7 +88,10 @@ impl Story {
 
     async fn text(&mut self, query: &str) -> String {
         let query = format!("SELECT ({query})::text");
-        sqlx::query_scalar(AssertSqlSafe(query.clone())).fetch_one(&mut self.connection).await.expect(&query)
+        sqlx::query_scalar(AssertSqlSafe(query.clone()))
+            .fetch_one(&mut self.connection)
+            .await
+            .expect(&query)
     }
 
     /// Runs an example as it stands on the page, but for its ids; answers with the rows of its last statement as JSON.
@@ -91,10 +104,15 @@ impl Story {
             sql = sql.replace(word, id);
         }
         if sql.contains("REPLAY_ID") {
-            let running = self.text("SELECT replay_id FROM hookfast.replays WHERE state = 'running'").await;
+            let running = self
+                .text("SELECT replay_id FROM hookfast.replays WHERE state = 'running'")
+                .await;
             sql = sql.replace("REPLAY_ID", &running);
         }
-        self.connection.execute(AssertSqlSafe(sql.clone())).await.unwrap_or_else(|error| panic!("{error}:\n{sql}"));
+        self.connection
+            .execute(AssertSqlSafe(sql.clone()))
+            .await
+            .unwrap_or_else(|error| panic!("{error}:\n{sql}"));
     }
 }
 
@@ -105,15 +123,31 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
         "SELECT state FROM hookfast.deliveries WHERE delivery_id = 102 AND state <> 'delivered'",
         "ready",
     ),
-    ("matching, changed FROM hookfast.retry_all", "SELECT count(*) FROM hookfast.dead_letters", "1"),
-    ("hookfast.discard(delivery_id", "SELECT state FROM hookfast.deliveries WHERE delivery_id = 103", "discarded"),
+    (
+        "matching, changed FROM hookfast.retry_all",
+        "SELECT count(*) FROM hookfast.dead_letters",
+        "1",
+    ),
+    (
+        "hookfast.discard(delivery_id",
+        "SELECT state FROM hookfast.deliveries WHERE delivery_id = 103",
+        "discarded",
+    ),
     (
         "hookfast.pause_handler(",
         "SELECT state || ' ' || why LIKE '%deploying' FROM hookfast.handler_health WHERE handler = 'shop'",
         "true",
     ),
-    ("'renamed to stock', at_most", "SELECT state FROM hookfast.handler_health WHERE handler = 'later'", "retired"),
-    ("hookfast.resume_all_handlers()", "SELECT count(*) FROM hookfast.handler_health WHERE state = 'paused'", "0"),
+    (
+        "'renamed to stock', at_most",
+        "SELECT state FROM hookfast.handler_health WHERE handler = 'later'",
+        "retired",
+    ),
+    (
+        "hookfast.resume_all_handlers()",
+        "SELECT count(*) FROM hookfast.handler_health WHERE state = 'paused'",
+        "0",
+    ),
     (
         "hookfast.reschedule_all(",
         "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'shop' AND state = 'ready'",
@@ -124,43 +158,79 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
         "SELECT requested_action FROM hookfast.quarantine",
         "reverify",
     ),
-    ("hookfast.approve_quarantined(", "SELECT requested_action FROM hookfast.quarantine", "approve"),
-    ("hookfast.replay(", "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'shop' AND state = 'ready'", "4"),
+    (
+        "hookfast.approve_quarantined(",
+        "SELECT requested_action FROM hookfast.quarantine",
+        "approve",
+    ),
+    (
+        "hookfast.replay(",
+        "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'shop' AND state = 'ready'",
+        "4",
+    ),
     (
         "SELECT replay_id FROM hookfast.replay_all",
         "SELECT state || ' ' || matching FROM hookfast.replays WHERE per_second = 20",
         "running 7",
     ),
-    ("hookfast.cancel_replay(", "SELECT state FROM hookfast.replays WHERE per_second = 20", "cancelled"),
+    (
+        "hookfast.cancel_replay(",
+        "SELECT state FROM hookfast.replays WHERE per_second = 20",
+        "cancelled",
+    ),
     (
         "SELECT hookfast.erase(",
         "SELECT string_agg(DISTINCT payload_error, ', ') FROM hookfast.events WHERE erased_at IS NOT NULL",
         "was erased",
     ),
-    ("hookfast.unhold_event(", "SELECT count(*) FROM hookfast.retention_holds", "0"),
-    ("FROM hookfast.conflicts", "SELECT first_payload->'data'->>'id' FROM hookfast.conflicts", "1"),
-    ("FROM hookfast.failures", "SELECT count FROM hookfast.failures WHERE error_kind = 'status 500'", "3"),
+    (
+        "hookfast.unhold_event(",
+        "SELECT count(*) FROM hookfast.retention_holds",
+        "0",
+    ),
+    (
+        "FROM hookfast.conflicts",
+        "SELECT first_payload->'data'->>'id' FROM hookfast.conflicts",
+        "1",
+    ),
+    (
+        "FROM hookfast.failures",
+        "SELECT count FROM hookfast.failures WHERE error_kind = 'status 500'",
+        "3",
+    ),
 ];
 
 #[tokio::test]
 async fn every_example_runs_and_does_what_the_page_says() {
     let (page, mut story) = (page(), Story::new().await);
-    let examples: Vec<_> =
-        page.split("```sql\n").skip(1).map(|rest| rest.split("\n```").next().expect("a block ends")).collect();
+    let examples: Vec<_> = page
+        .split("```sql\n")
+        .skip(1)
+        .map(|rest| rest.split("\n```").next().expect("a block ends"))
+        .collect();
     assert!(examples.len() > 30, "{} examples", examples.len());
     let mut checked = 0;
     for example in examples {
         story.run(example).await;
-        for (part, query, expected) in AFTERWARDS.iter().filter(|(part, ..)| example.contains(part)) {
+        for (part, query, expected) in AFTERWARDS
+            .iter()
+            .filter(|(part, ..)| example.contains(part))
+        {
             assert_eq!(story.text(query).await, *expected, "after {part}");
             checked += 1;
         }
     }
-    assert_eq!(checked, AFTERWARDS.len(), "each of these is on the page, once");
+    assert_eq!(
+        checked,
+        AFTERWARDS.len(),
+        "each of these is on the page, once"
+    );
     let timeline = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('request-1') WHERE handler IS NULL OR handler = 'shop' AND kind = 'delivered'";
     let told = story.text(timeline).await;
     assert!(
-        told.starts_with("received, conflict, ") && told.contains("delivered") && told.contains("event.replayed"),
+        told.starts_with("received, conflict, ")
+            && told.contains("delivered")
+            && told.contains("event.replayed"),
         "{told}"
     );
 }
@@ -170,8 +240,20 @@ fn table(text: &str) -> Vec<(String, String)> {
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {
         let mut cells = row.split(" | ");
-        let first = cells.next().expect("a cell").trim_start_matches("| `").trim_end_matches('`').to_owned();
-        (first, cells.next().unwrap_or_default().trim_end_matches(" |").to_owned())
+        let first = cells
+            .next()
+            .expect("a cell")
+            .trim_start_matches("| `")
+            .trim_end_matches('`')
+            .to_owned();
+        (
+            first,
+            cells
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches(" |")
+                .to_owned(),
+        )
     })
     .collect()
 }
@@ -179,8 +261,10 @@ fn table(text: &str) -> Vec<(String, String)> {
 #[tokio::test]
 async fn the_reference_names_every_view_column_and_function_as_it_is() {
     let (page, mut story) = (page(), Story::new().await);
-    let (views, functions) =
-        page.split_once("\n## Views\n").and_then(|(_, rest)| rest.split_once("\n## Functions\n")).expect("both parts");
+    let (views, functions) = page
+        .split_once("\n## Views\n")
+        .and_then(|(_, rest)| rest.split_once("\n## Functions\n"))
+        .expect("both parts");
     let mut told = BTreeMap::new();
     for section in views.split("\n### hookfast.").skip(1) {
         let (name, rest) = section.split_once('\n').expect("a heading ends");
@@ -207,5 +291,11 @@ async fn the_reference_names_every_view_column_and_function_as_it_is() {
     .fetch_all(&mut story.connection)
     .await
     .expect("the functions");
-    assert_eq!(table(functions).into_iter().map(|(function, _)| function).collect::<Vec<_>>(), there);
+    assert_eq!(
+        table(functions)
+            .into_iter()
+            .map(|(function, _)| function)
+            .collect::<Vec<_>>(),
+        there
+    );
 }

@@ -46,7 +46,8 @@ const HISTORY: &str = "
     FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
     ORDER BY a.event_id, a.finished_at";
 
-const BOOKED: &str = "SELECT handler, event_id::text, count(*), min(position) FROM torture.ledger GROUP BY 1, 2";
+const BOOKED: &str =
+    "SELECT handler, event_id::text, count(*), min(position) FROM torture.ledger GROUP BY 1, 2";
 
 /// The handlers that every event has to reach.
 pub(crate) const HANDLERS: [&str; 4] = ["receiver", "ledger", "ordered", "pulled"];
@@ -90,17 +91,24 @@ impl Evidence {
         sent: &[Sent],
         received: &HashMap<String, usize>,
     ) -> sqlx::Result<Self> {
-        let booked: Vec<(String, String, i64, i64)> = sqlx::query_as(BOOKED).fetch_all(&mut *database).await?;
-        let attempts: Vec<(String, String, i64)> = sqlx::query_as(ATTEMPTS).fetch_all(&mut *database).await?;
+        let booked: Vec<(String, String, i64, i64)> =
+            sqlx::query_as(BOOKED).fetch_all(&mut *database).await?;
+        let attempts: Vec<(String, String, i64)> =
+            sqlx::query_as(ATTEMPTS).fetch_all(&mut *database).await?;
         Ok(Self {
             sent: sent.to_vec(),
             received: received.clone(),
             events: sqlx::query_as(EVENTS).fetch_all(&mut *database).await?,
-            delivered: attempts.into_iter().map(|(handler, event, count)| ((handler, event), count)).collect(),
+            delivered: attempts
+                .into_iter()
+                .map(|(handler, event, count)| ((handler, event), count))
+                .collect(),
             outcomes: sqlx::query_as(OUTCOMES).fetch_all(&mut *database).await?,
             ledger: booked
                 .into_iter()
-                .map(|(handler, event, times, position)| ((handler, event), Booked { times, position }))
+                .map(|(handler, event, times, position)| {
+                    ((handler, event), Booked { times, position })
+                })
                 .collect(),
             dead: sqlx::query_as(DEAD).fetch_all(&mut *database).await?,
             pending: sqlx::query_as(PENDING).fetch_all(&mut *database).await?,

@@ -34,7 +34,10 @@ pub(crate) async fn post(address: SocketAddr, request: &[u8]) -> Answer {
     match timeout(PATIENCE, exchange).await {
         Ok(Ok((200, body))) => {
             let text = |member: &str| body[member].as_str().unwrap_or_default().to_owned();
-            Answer::Acknowledged { status: text("status"), event_id: text("event_id") }
+            Answer::Acknowledged {
+                status: text("status"),
+                event_id: text("event_id"),
+            }
         }
         Ok(Ok((status, _))) => Answer::Refused(status),
         Ok(Err(_)) | Err(_) => Answer::Broken,
@@ -62,7 +65,10 @@ async fn read_answer(stream: &mut TcpStream) -> io::Result<(u16, Value)> {
     while bytes.len() < body_at + length {
         more(stream, &mut bytes).await?;
     }
-    Ok((status, serde_json::from_slice(&bytes[body_at..body_at + length]).unwrap_or(Value::Null)))
+    Ok((
+        status,
+        serde_json::from_slice(&bytes[body_at..body_at + length]).unwrap_or(Value::Null),
+    ))
 }
 
 async fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -75,8 +81,12 @@ async fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
 /// The status, where the body begins, and its length.
 fn parse_head(bytes: &[u8]) -> Option<(u16, usize, usize)> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let head = std::str::from_utf8(&bytes[..end]).ok()?.to_ascii_lowercase();
+    let head = std::str::from_utf8(&bytes[..end])
+        .ok()?
+        .to_ascii_lowercase();
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
     Some((status, end + 4, length.unwrap_or(0)))
 }

@@ -26,7 +26,13 @@ impl Victims {
         let begun = Instant::now();
         for planned in plan {
             sleep_until(begun + planned.at).await;
-            println!("{}", Planned { at: begun.elapsed(), ..*planned });
+            println!(
+                "{}",
+                Planned {
+                    at: begun.elapsed(),
+                    ..*planned
+                }
+            );
             self.inflict(planned.fault).await;
         }
         sleep_until(begun + length).await;
@@ -54,9 +60,17 @@ impl Victims {
 
     /// Its child processes are left to find out by themselves.
     async fn kill_postmaster(&mut self) {
-        let file = std::fs::read_to_string(self.cluster.data_dir().join("postmaster.pid")).expect("Postgres runs");
-        let pid = file.lines().next().and_then(|line| line.trim().parse().ok()).expect("the pid is the first line");
+        let file = std::fs::read_to_string(self.cluster.data_dir().join("postmaster.pid"))
+            .expect("Postgres runs");
+        let pid = file
+            .lines()
+            .next()
+            .and_then(|line| line.trim().parse().ok())
+            .expect("the pid is the first line");
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("the postmaster is there");
-        wait_until("the end of the postmaster", async || !self.cluster.is_running()).await;
+        wait_until("the end of the postmaster", async || {
+            !self.cluster.is_running()
+        })
+        .await;
     }
 }

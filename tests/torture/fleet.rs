@@ -24,7 +24,10 @@ impl Fleet {
     /// Starts all of them and waits until they are ready.
     pub(crate) async fn start(url: &str, config: &str) -> Self {
         let launch = |role| Server::serve(url, config, &["--roles", role]);
-        let (ingresses, workers) = ([(); 2].map(|()| launch("ingress")), [(); 2].map(|()| launch("worker")));
+        let (ingresses, workers) = (
+            [(); 2].map(|()| launch("ingress")),
+            [(); 2].map(|()| launch("worker")),
+        );
         let mut addresses = Vec::new();
         for ingress in &ingresses {
             addresses.push(ingress.ingress().await);
@@ -80,7 +83,10 @@ impl Fleet {
     /// Ends every process by SIGTERM; returns the names of those whose exit status was not 0.
     pub(crate) async fn stop(&mut self) -> Vec<String> {
         let mut failed = Vec::new();
-        let servers = [("ingress", std::mem::take(&mut self.ingresses)), ("worker", std::mem::take(&mut self.workers))];
+        let servers = [
+            ("ingress", std::mem::take(&mut self.ingresses)),
+            ("worker", std::mem::take(&mut self.workers)),
+        ];
         for (role, servers) in servers {
             for (index, mut server) in servers.into_iter().enumerate() {
                 server.signal(Signal::SIGTERM);
@@ -95,11 +101,16 @@ impl Fleet {
     }
 
     fn keep_log(&mut self, role: &str, index: usize, server: &Server) {
-        self.logs.push((format!("{role}-{index}-process-{}.log", server.pid()), server.log()));
+        self.logs.push((
+            format!("{role}-{index}-process-{}.log", server.pid()),
+            server.log(),
+        ));
     }
 
     /// Writes the log of each process that has ended into a folder.
     pub(crate) fn write_logs(&self, folder: &Path) -> std::io::Result<()> {
-        self.logs.iter().try_for_each(|(name, log)| std::fs::write(folder.join(name), log))
+        self.logs
+            .iter()
+            .try_for_each(|(name, log)| std::fs::write(folder.join(name), log))
     }
 }

@@ -58,7 +58,10 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (seed, length) = (arguments.seed.unwrap_or_else(rand::random), Duration::from_secs(arguments.seconds));
+    let (seed, length) = (
+        arguments.seed.unwrap_or_else(rand::random),
+        Duration::from_secs(arguments.seconds),
+    );
     let plan = plan::plan(seed, length);
     if arguments.plan {
         plan.iter().for_each(|planned| println!("{planned}"));
@@ -67,10 +70,15 @@ async fn main() -> ExitCode {
     let now = httpdate::fmt_http_date(SystemTime::now());
     println!("--seconds {} --seed {seed}, begun {now}", arguments.seconds);
     if run(seed, length, &plan).await {
-        println!("\nEvery webhook is accounted for, and the oracle reported all falsified evidence (seed {seed}).");
+        println!(
+            "\nEvery webhook is accounted for, and the oracle reported all falsified evidence (seed {seed})."
+        );
         ExitCode::SUCCESS
     } else {
-        println!("\nFAILED with --seconds {} --seed {seed}", arguments.seconds);
+        println!(
+            "\nFAILED with --seconds {} --seed {seed}",
+            arguments.seconds
+        );
         ExitCode::FAILURE
     }
 }
@@ -78,29 +86,49 @@ async fn main() -> ExitCode {
 /// Whether everything is in order.
 async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
     let (cluster, receiver) = (durable_cluster().await, Receiver::start().await);
-    let mut database = PgConnection::connect(&cluster.url()).await.expect("a connection");
-    sqlx::raw_sql(evidence::LEDGER).execute(&mut database).await.expect("the ledger");
+    let mut database = PgConnection::connect(&cluster.url())
+        .await
+        .expect("a connection");
+    sqlx::raw_sql(evidence::LEDGER)
+        .execute(&mut database)
+        .await
+        .expect("the ledger");
     drop(database);
     let line = TcpProxy::start(&cluster.url()).await;
     let fleet = Fleet::start(line.url(), &config(&receiver)).await;
     let clients = PullClients::start(line.url());
     let sender = Sender::start(seed, fleet.addresses());
-    let mut victims = Victims { cluster, line, fleet };
+    let mut victims = Victims {
+        cluster,
+        line,
+        fleet,
+    };
     victims.suffer(plan, length).await;
 
-    println!("{:7.2} s  no more faults; waiting for what is pending", length.as_secs_f64());
+    println!(
+        "{:7.2} s  no more faults; waiting for what is pending",
+        length.as_secs_f64()
+    );
     let sent = sender.finish(LAST_ANSWERS).await;
     victims.fleet.ready().await;
-    let mut database = PgConnection::connect(&victims.cluster.url()).await.expect("a connection");
+    let mut database = PgConnection::connect(&victims.cluster.url())
+        .await
+        .expect("a connection");
     wait_for_deliveries(&mut database).await;
     clients.stop().await;
     let mut faulty = victims.fleet.stop().await;
     let received = receiver.counts();
-    let evidence = Evidence::collect(&mut database, &sent, &received).await.expect("the tables");
+    let evidence = Evidence::collect(&mut database, &sent, &received)
+        .await
+        .expect("the tables");
     let failures = oracle::judge(&evidence);
     report::print_counts(&evidence, plan, &failures);
     if failures.is_empty() {
-        faulty.extend(self_check::check_oracle(&mut database, &sent, &received).await.expect("the tables"));
+        faulty.extend(
+            self_check::check_oracle(&mut database, &sent, &received)
+                .await
+                .expect("the tables"),
+        );
     }
     report::print_failures(&failures);
     faulty.iter().for_each(|text| println!("{text}"));
@@ -110,9 +138,14 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
         std::fs::create_dir_all(&folder).expect("a folder");
         victims.fleet.write_logs(&folder).expect("the logs");
         report::write_evidence(&folder, &evidence, &failures).expect("the evidence");
-        let history = evidence::history(&mut database).await.expect("the attempts");
+        let history = evidence::history(&mut database)
+            .await
+            .expect("the attempts");
         std::fs::write(folder.join("attempts.log"), history.join("\n")).expect("the attempts");
-        println!("\nThe logs of every process and of the sender, and every attempt, are in {}", folder.display());
+        println!(
+            "\nThe logs of every process and of the sender, and every attempt, are in {}",
+            folder.display()
+        );
     }
     is_in_order
 }
@@ -120,8 +153,10 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
 /// A handler of each way to deliver: by http, in the settling transaction, the same in order, and pulled in order. They
 /// retry soon and often: with these faults no attempt may use up a delivery.
 fn config(receiver: &Receiver) -> String {
-    let (address, retry) =
-        (receiver.address, "retry = { exponential = { base = '1s', max = '5s', max_attempts = 20 } }");
+    let (address, retry) = (
+        receiver.address,
+        "retry = { exponential = { base = '1s', max = '5s', max_attempts = 20 } }",
+    );
     // A frozen connection is given up when the handler's time is over.
     let limits = format!("timeout = '5s'\n{retry}");
     format!(
@@ -139,7 +174,9 @@ fn config(receiver: &Receiver) -> String {
 async fn wait_for_deliveries(database: &mut PgConnection) {
     let (mut fewest, mut progressed) = (i64::MAX, Instant::now());
     while progressed.elapsed() < STUCK {
-        let pending = sqlx::query_scalar("SELECT count(*) FROM hookfast_data.outbox").fetch_one(&mut *database).await;
+        let pending = sqlx::query_scalar("SELECT count(*) FROM hookfast_data.outbox")
+            .fetch_one(&mut *database)
+            .await;
         match pending.expect("an answer") {
             0 => break,
             pending if pending < fewest => (fewest, progressed) = (pending, Instant::now()),

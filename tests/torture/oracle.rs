@@ -27,7 +27,10 @@ pub(crate) enum Failure {
 impl Failure {
     /// Every kind, with its line in the table.
     pub(crate) const ALL: [(Self, &str); 12] = [
-        (Self::AcknowledgedAndLost, "acknowledged and not stored (lost)"),
+        (
+            Self::AcknowledgedAndLost,
+            "acknowledged and not stored (lost)",
+        ),
         (Self::NeverAcknowledged, "never acknowledged"),
         (Self::StoredTwice, "one order stored as several events"),
         (Self::StoredAndNeverSent, "stored and never sent"),
@@ -36,7 +39,10 @@ impl Failure {
         (Self::NotReceived, "stored and never at the receiver"),
         (Self::ReceivedAndNotStored, "at the receiver and not stored"),
         (Self::NotBookedOnce, "not exactly once in the ledger"),
-        (Self::OutOfOrder, "booked before an earlier order of the customer"),
+        (
+            Self::OutOfOrder,
+            "booked before an earlier order of the customer",
+        ),
         (Self::DeadLetter, "dead letters"),
         (Self::Pending, "deliveries still pending"),
     ];
@@ -80,16 +86,28 @@ fn judge_orders(evidence: &Evidence, report: &mut impl FnMut(Failure, String)) {
     for (event, request) in &evidence.events {
         stored.entry(request).or_default().push(event);
         if !orders.contains_key(request) {
-            report(Failure::StoredAndNeverSent, format!("event {event}, request {request:?}"));
+            report(
+                Failure::StoredAndNeverSent,
+                format!("event {event}, request {request:?}"),
+            );
         }
     }
     for (request, order) in orders {
         let events = stored.get(request.as_str()).map_or(&[][..], Vec::as_slice);
         if events.len() > 1 {
-            report(Failure::StoredTwice, format!("request {request}: events {}", events.join(", ")));
+            report(
+                Failure::StoredTwice,
+                format!("request {request}: events {}", events.join(", ")),
+            );
         }
-        for event in order.acknowledged_as.iter().filter(|event| !events.contains(event)) {
-            let text = format!("request {request}: acknowledged as event {event:?}, stored are {events:?}");
+        for event in order
+            .acknowledged_as
+            .iter()
+            .filter(|event| !events.contains(event))
+        {
+            let text = format!(
+                "request {request}: acknowledged as event {event:?}, stored are {events:?}"
+            );
             report(Failure::AcknowledgedAndLost, text);
         }
         if order.acknowledged_as.is_empty() && !order.is_abandoned {
@@ -105,25 +123,49 @@ fn judge_events(evidence: &Evidence, report: &mut impl FnMut(Failure, String)) {
             match evidence.delivered.get(&(handler.to_owned(), event.clone())) {
                 None => report(Failure::NotDelivered, format!("{name}, handler {handler}")),
                 Some(1) => {}
-                Some(times) => report(Failure::DeliveredTwice, format!("{name}, handler {handler}: {times} times")),
+                Some(times) => report(
+                    Failure::DeliveredTwice,
+                    format!("{name}, handler {handler}: {times} times"),
+                ),
             }
         }
         if !evidence.received.contains_key(event) {
             report(Failure::NotReceived, name.clone());
         }
         for handler in BOOKING {
-            let times = evidence.ledger.get(&(handler.to_owned(), event.clone())).map_or(0, |booked| booked.times);
+            let times = evidence
+                .ledger
+                .get(&(handler.to_owned(), event.clone()))
+                .map_or(0, |booked| booked.times);
             if times != 1 {
-                report(Failure::NotBookedOnce, format!("{name}, handler {handler}: {times} times"));
+                report(
+                    Failure::NotBookedOnce,
+                    format!("{name}, handler {handler}: {times} times"),
+                );
             }
         }
     }
-    let events: HashSet<&str> = evidence.events.iter().map(|(event, _)| event.as_str()).collect();
-    for event in evidence.received.keys().filter(|event| !events.contains(event.as_str())) {
+    let events: HashSet<&str> = evidence
+        .events
+        .iter()
+        .map(|(event, _)| event.as_str())
+        .collect();
+    for event in evidence
+        .received
+        .keys()
+        .filter(|event| !events.contains(event.as_str()))
+    {
         report(Failure::ReceivedAndNotStored, format!("event {event}"));
     }
-    for (handler, event) in evidence.ledger.keys().filter(|(_, event)| !events.contains(event.as_str())) {
-        report(Failure::NotBookedOnce, format!("event {event} is booked by {handler} and not stored"));
+    for (handler, event) in evidence
+        .ledger
+        .keys()
+        .filter(|(_, event)| !events.contains(event.as_str()))
+    {
+        report(
+            Failure::NotBookedOnce,
+            format!("event {event} is booked by {handler} and not stored"),
+        );
     }
     for (event, why) in &evidence.dead {
         report(Failure::DeadLetter, format!("event {event}, {why}"));
@@ -139,19 +181,34 @@ fn judge_sequences(evidence: &Evidence, report: &mut impl FnMut(Failure, String)
     let mut sequences: BTreeMap<u64, BTreeMap<u64, &str>> = BTreeMap::new();
     for Sent { order, answer, .. } in &evidence.sent {
         if let Answer::Acknowledged { event_id, .. } = answer {
-            sequences.entry(customer(*order)).or_default().insert(*order, event_id);
+            sequences
+                .entry(customer(*order))
+                .or_default()
+                .insert(*order, event_id);
         }
     }
     for handler in ORDERED {
-        let position = |event: &str| Some(evidence.ledger.get(&(handler.to_owned(), event.to_owned()))?.position);
+        let position = |event: &str| {
+            Some(
+                evidence
+                    .ledger
+                    .get(&(handler.to_owned(), event.to_owned()))?
+                    .position,
+            )
+        };
         for (customer, orders) in &sequences {
             // An order that is not booked at all is reported elsewhere.
-            let booked: Vec<_> = orders.iter().filter_map(|(order, event)| Some((order, position(event)?))).collect();
+            let booked: Vec<_> = orders
+                .iter()
+                .filter_map(|(order, event)| Some((order, position(event)?)))
+                .collect();
             for pair in booked.windows(2).filter(|pair| pair[0].1 > pair[1].1) {
                 let (earlier, later) = (request_id(*pair[0].0), request_id(*pair[1].0));
                 report(
                     Failure::OutOfOrder,
-                    format!("handler {handler}, customer {customer}: request {later} before {earlier}"),
+                    format!(
+                        "handler {handler}, customer {customer}: request {later} before {earlier}"
+                    ),
                 );
             }
         }

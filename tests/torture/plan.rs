@@ -55,17 +55,27 @@ pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Planned> {
             kinds = KINDS.to_vec();
             kinds.shuffle(&mut random);
         }
-        let (kind, mut process) = (kinds.pop().expect("filled above"), random.random_range(0..2));
+        let (kind, mut process) = (
+            kinds.pop().expect("filled above"),
+            random.random_range(0..2),
+        );
         let fault = kind(process);
         if let Some(stop) = stops.iter().find(|stop| stop.covers(at)) {
             process = 1 - stop.worker;
         }
         // A worker that is stopped is not killed: it has to wake up late.
-        let fault = if let Fault::KillWorker(_) = fault { Fault::KillWorker(process) } else { fault };
+        let fault = if let Fault::KillWorker(_) = fault {
+            Fault::KillWorker(process)
+        } else {
+            fault
+        };
         planned.push(Planned { at, fault });
         if fault == Fault::CutLine {
             let mended = at + Duration::from_secs_f64(random.random_range(0.1..2.0));
-            planned.push(Planned { at: mended.min(length), fault: Fault::MendLine });
+            planned.push(Planned {
+                at: mended.min(length),
+                fault: Fault::MendLine,
+            });
         }
     }
     planned.sort_by_key(|planned| planned.at);
@@ -87,15 +97,24 @@ impl Stop {
     fn faults(&self) -> [Planned; 2] {
         let (worker, from, to) = (self.worker, self.from, self.to);
         [
-            Planned { at: from, fault: Fault::StopWorker(worker) },
-            Planned { at: to, fault: Fault::ContinueWorker(worker) },
+            Planned {
+                at: from,
+                fault: Fault::StopWorker(worker),
+            },
+            Planned {
+                at: to,
+                fault: Fault::ContinueWorker(worker),
+            },
         ]
     }
 }
 
 /// One after the other, with pauses in which both workers run.
 fn stops(random: &mut StdRng, length: Duration) -> Vec<Stop> {
-    let (mut stops, mut from) = (Vec::new(), Duration::from_secs_f64(random.random_range(1.0..3.0)));
+    let (mut stops, mut from) = (
+        Vec::new(),
+        Duration::from_secs_f64(random.random_range(1.0..3.0)),
+    );
     if length < SHORTEST_WITH_STOP {
         return stops;
     }
@@ -104,7 +123,11 @@ fn stops(random: &mut StdRng, length: Duration) -> Vec<Stop> {
         if to >= length {
             return stops;
         }
-        stops.push(Stop { worker: random.random_range(0..2), from, to });
+        stops.push(Stop {
+            worker: random.random_range(0..2),
+            from,
+            to,
+        });
         from = to + Duration::from_secs_f64(random.random_range(10.0..40.0));
     }
 }

@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause after a claim that found nothing, and after anything that went wrong.
 const PAUSE: Duration = Duration::from_millis(100);
 
-const CLAIM: &str = "SELECT lease_id, delivery_id, event_id FROM hookfast.claim('pulled', owner => 'torture',
+const CLAIM: &str =
+    "SELECT lease_id, delivery_id, event_id FROM hookfast.claim('pulled', owner => 'torture',
     batch => 20, lease => '10 seconds')";
 
 /// Clients that pull until they are stopped.
@@ -68,7 +69,15 @@ async fn pull(url: &str, stopped: &AtomicBool) -> sqlx::Result<()> {
                 // Like a client that was killed: what it holds comes back when the lease ends.
                 0..5 => return Ok(()),
                 5..25 => within(fail(&mut database, lease, delivery)).await?,
-                _ => within(book(&mut database, lease, delivery, row.try_get("event_id")?)).await?,
+                _ => {
+                    within(book(
+                        &mut database,
+                        lease,
+                        delivery,
+                        row.try_get("event_id")?,
+                    ))
+                    .await?
+                }
             }
         }
     }
@@ -77,19 +86,38 @@ async fn pull(url: &str, stopped: &AtomicBool) -> sqlx::Result<()> {
 
 async fn fail(database: &mut PgConnection, lease: i64, delivery: i64) -> sqlx::Result<()> {
     let fail = "SELECT hookfast.fail($1, $2, 'on purpose')";
-    sqlx::query(fail).bind(lease).bind(delivery).execute(database).await.map(|_| ())
+    sqlx::query(fail)
+        .bind(lease)
+        .bind(delivery)
+        .execute(database)
+        .await
+        .map(|_| ())
 }
 
 /// The work and the end of the delivery are one transaction.
-async fn book(database: &mut PgConnection, lease: i64, delivery: i64, event: uuid::Uuid) -> sqlx::Result<()> {
+async fn book(
+    database: &mut PgConnection,
+    lease: i64,
+    delivery: i64,
+    event: uuid::Uuid,
+) -> sqlx::Result<()> {
     let mut transaction = database.begin().await?;
     let book = "INSERT INTO torture.ledger (handler, event_id) VALUES ('pulled', $1)";
-    sqlx::query(book).bind(event).execute(&mut *transaction).await?;
+    sqlx::query(book)
+        .bind(event)
+        .execute(&mut *transaction)
+        .await?;
     let complete = "SELECT hookfast.complete($1, $2)";
-    sqlx::query(complete).bind(lease).bind(delivery).execute(&mut *transaction).await?;
+    sqlx::query(complete)
+        .bind(lease)
+        .bind(delivery)
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await
 }
 
 async fn within<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    timeout(PATIENCE, work).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+    timeout(PATIENCE, work)
+        .await
+        .map_err(|_| sqlx::Error::PoolTimedOut)?
 }

@@ -27,8 +27,16 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let (address, log) = (listener.local_addr().expect("it is bound"), Log::default());
         let app = Router::new().fallback(receive).with_state(Arc::clone(&log));
-        let serving = tokio::spawn(async move { axum::serve(listener, app).await.expect("it serves to the end") });
-        Self { address, log, _serving: serving }
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, app)
+                .await
+                .expect("it serves to the end")
+        });
+        Self {
+            address,
+            log,
+            _serving: serving,
+        }
     }
 
     /// How often each event was received.
@@ -43,7 +51,11 @@ impl Receiver {
 
 /// The event's id is what receivers tell repeated requests by.
 async fn receive(State(log): State<Log>, headers: HeaderMap, _body: Bytes) {
-    let event = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+    let event = headers
+        .get("webhook-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     log.lock().expect("no holder panics").push(event);
     sleep(SLOWEST.mul_f64(rand::random())).await;
 }

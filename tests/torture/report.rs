@@ -24,31 +24,58 @@ pub(crate) fn print_counts(evidence: &Evidence, plan: &[Planned], failures: &Fai
         Answer::NotAwaited => "  answer not awaited, not sent again".to_owned(),
     });
     lines.extend(counted(answers));
-    let kinds = plan.iter().filter_map(|planned| planned.fault.kind()).map(|kind| format!("  {kind}"));
+    let kinds = plan
+        .iter()
+        .filter_map(|planned| planned.fault.kind())
+        .map(|kind| format!("  {kind}"));
     let kinds = counted(kinds);
     lines.push(("faults".to_owned(), kinds.values().sum()));
     lines.extend(kinds);
     lines.push(("events stored".to_owned(), evidence.events.len()));
     for handler in HANDLERS {
-        let deliveries = evidence.delivered.keys().filter(|(name, _)| name == handler).count();
+        let deliveries = evidence
+            .delivered
+            .keys()
+            .filter(|(name, _)| name == handler)
+            .count();
         lines.push((format!("deliveries to the handler {handler}"), deliveries));
     }
     for (outcome, count) in &evidence.outcomes {
         lines.push((
-            format!("  attempts: {}", outcome.chars().take(WIDTH).collect::<String>()),
+            format!(
+                "  attempts: {}",
+                outcome.chars().take(WIDTH).collect::<String>()
+            ),
             usize::try_from(*count).unwrap_or_default(),
         ));
     }
-    lines.push(("requests at the receiver".to_owned(), evidence.received.values().sum()));
-    let repeated = evidence.received.values().filter(|times| **times > 1).count();
+    lines.push((
+        "requests at the receiver".to_owned(),
+        evidence.received.values().sum(),
+    ));
+    let repeated = evidence
+        .received
+        .values()
+        .filter(|times| **times > 1)
+        .count();
     lines.push(("  events received more than once".to_owned(), repeated));
     for handler in BOOKING {
-        let events = evidence.ledger.keys().filter(|(name, _)| name == handler).count();
+        let events = evidence
+            .ledger
+            .keys()
+            .filter(|(name, _)| name == handler)
+            .count();
         lines.push((format!("events in the ledger by {handler}"), events));
     }
-    lines.push(("failures".to_owned(), failures.values().map(|keys| keys.len()).sum()));
+    lines.push((
+        "failures".to_owned(),
+        failures.values().map(|keys| keys.len()).sum(),
+    ));
     for (failure, name) in Failure::ALL {
-        lines.push((format!("  {name}"), failures.get(&failure).map_or(0, |keys| keys.len())));
+        lines.push((
+            format!("  {name}"),
+            failures.get(&failure).map_or(0, |keys| keys.len()),
+        ));
     }
     println!();
     for (name, count) in lines {
@@ -67,9 +94,13 @@ fn counted(names: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
 /// Prints the keys of each kind of failure.
 pub(crate) fn print_failures(failures: &Failures) {
     for (failure, name) in Failure::ALL {
-        let Some(keys) = failures.get(&failure) else { continue };
+        let Some(keys) = failures.get(&failure) else {
+            continue;
+        };
         println!("\n{name}:");
-        keys.iter().take(PRINTED).for_each(|key| println!("  {key}"));
+        keys.iter()
+            .take(PRINTED)
+            .for_each(|key| println!("  {key}"));
         if keys.len() > PRINTED {
             println!("  and {} more", keys.len() - PRINTED);
         }
@@ -77,11 +108,19 @@ pub(crate) fn print_failures(failures: &Failures) {
 }
 
 /// Writes the sender's log and all failures into a folder.
-pub(crate) fn write_evidence(folder: &Path, evidence: &Evidence, failures: &Failures) -> std::io::Result<()> {
+pub(crate) fn write_evidence(
+    folder: &Path,
+    evidence: &Evidence,
+    failures: &Failures,
+) -> std::io::Result<()> {
     let mut text = String::new();
     for sent in &evidence.sent {
         let (at, took) = (sent.at.as_secs_f64(), sent.took.as_secs_f64());
-        let _ = writeln!(text, "{at:9.3} s +{took:.3} s  order {} to {}: {:?}", sent.order, sent.to, sent.answer);
+        let _ = writeln!(
+            text,
+            "{at:9.3} s +{took:.3} s  order {} to {}: {:?}",
+            sent.order, sent.to, sent.answer
+        );
     }
     std::fs::write(folder.join("sender.log"), text)?;
     std::fs::write(folder.join("failures.txt"), format!("{failures:#?}\n"))

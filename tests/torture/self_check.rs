@@ -59,7 +59,9 @@ fn with_a_later_one(sent: &[Sent]) -> Option<(u64, String)> {
         _ => None,
     };
     let last = sent.iter().rev().find_map(acknowledged)?.0;
-    sent.iter().filter_map(acknowledged).find(|(order, _)| customer(*order) == customer(last) && *order < last)
+    sent.iter()
+        .filter_map(acknowledged)
+        .find(|(order, _)| customer(*order) == customer(last) && *order < last)
 }
 
 /// What the oracle did not find; empty is as it should be.
@@ -69,18 +71,25 @@ pub(crate) async fn check_oracle(
     received: &HashMap<String, usize>,
 ) -> sqlx::Result<Vec<String>> {
     let Some((order, event)) = with_a_later_one(sent) else {
-        return Ok(vec!["no customer had two webhooks acknowledged, so nothing was tested".to_owned()]);
+        return Ok(vec![
+            "no customer had two webhooks acknowledged, so nothing was tested".to_owned(),
+        ]);
     };
     let mut missed = Vec::new();
     let mut expect = |what: &str, evidence: &Evidence, expected: &[Failure]| {
         let found: Vec<Failure> = judge(evidence).into_keys().collect();
         if found != expected {
-            missed.push(format!("the oracle reported {found:?} instead of {expected:?} after: {what}"));
+            missed.push(format!(
+                "the oracle reported {found:?} instead of {expected:?} after: {what}"
+            ));
         }
     };
     for (statement, expected) in FALSIFIED {
         let mut falsified = database.begin().await?;
-        sqlx::query(statement).bind(&event).execute(&mut *falsified).await?;
+        sqlx::query(statement)
+            .bind(&event)
+            .execute(&mut *falsified)
+            .await?;
         let evidence = Evidence::collect(&mut falsified, sent, received).await?;
         expect(statement, &evidence, expected);
         falsified.rollback().await?;
@@ -88,10 +97,21 @@ pub(crate) async fn check_oracle(
     let mut not_received = received.clone();
     not_received.remove(&event);
     let evidence = Evidence::collect(database, sent, &not_received).await?;
-    expect("removing the event from the receiver's log", &evidence, &[Failure::NotReceived]);
+    expect(
+        "removing the event from the receiver's log",
+        &evidence,
+        &[Failure::NotReceived],
+    );
     let mut never_acknowledged = sent.to_vec();
-    never_acknowledged.iter_mut().filter(|one| one.order == order).for_each(|one| one.answer = Answer::Broken);
+    never_acknowledged
+        .iter_mut()
+        .filter(|one| one.order == order)
+        .for_each(|one| one.answer = Answer::Broken);
     let evidence = Evidence::collect(database, &never_acknowledged, received).await?;
-    expect("removing the answers from the sender's log", &evidence, &[Failure::NeverAcknowledged]);
+    expect(
+        "removing the answers from the sender's log",
+        &evidence,
+        &[Failure::NeverAcknowledged],
+    );
     Ok(missed)
 }

@@ -91,7 +91,9 @@ impl Sender {
             tasks.spawn(async move {
                 let mut orders = (sender..).step_by(SENDERS as usize);
                 while !shared.stopped.load(Ordering::Relaxed) {
-                    shared.send(orders.next().expect("there is no last order")).await;
+                    shared
+                        .send(orders.next().expect("there is no last order"))
+                        .await;
                     sleep(PAUSE).await;
                 }
             });
@@ -111,7 +113,8 @@ impl Sender {
 }
 
 fn body(number: u64) -> Vec<u8> {
-    let mut body: Value = serde_json::from_slice(&order(&request_id(number), number)).expect("it is JSON");
+    let mut body: Value =
+        serde_json::from_slice(&order(&request_id(number), number)).expect("it is JSON");
     body["customer"] = format!("customer-{}", customer(number)).into();
     body.to_string().into_bytes()
 }
@@ -126,7 +129,10 @@ impl Shared {
                 self.until_acknowledged(number, &bytes).await;
             }
             Manner::AtOnce => {
-                tokio::join!(self.until_acknowledged(number, &bytes), self.until_acknowledged(number, &bytes));
+                tokio::join!(
+                    self.until_acknowledged(number, &bytes),
+                    self.until_acknowledged(number, &bytes)
+                );
             }
             Manner::NotAwaited => {
                 let (to, at) = (self.address(), self.begun.elapsed());
@@ -165,6 +171,12 @@ impl Shared {
 
     fn note(&self, order: u64, at: Duration, to: SocketAddr, answer: Answer) {
         let took = self.begun.elapsed() - at;
-        self.log.lock().expect("no holder panics").push(Sent { order, at, took, to, answer });
+        self.log.lock().expect("no holder panics").push(Sent {
+            order,
+            at,
+            took,
+            to,
+            answer,
+        });
     }
 }

@@ -17,7 +17,9 @@ pub enum ApiError {
     )]
     ClearText(String),
     /// There is no way to the server.
-    #[error("Airalo could not be reached ({0}); nothing was sent. Look at the address and the network, and try again")]
+    #[error(
+        "Airalo could not be reached ({0}); nothing was sent. Look at the address and the network, and try again"
+    )]
     NotSent(String),
     /// The request may have been read.
     #[error(
@@ -70,7 +72,10 @@ pub enum ApiError {
 impl ApiError {
     /// Whether Airalo may have done what was asked for all the same: then only a look at its books tells.
     pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::NoAnswer(_) | Self::Unavailable(_) | Self::Unreadable(_))
+        matches!(
+            self,
+            Self::NoAnswer(_) | Self::Unavailable(_) | Self::Unreadable(_)
+        )
     }
 
     /// Reads the answer to a call that was not done.
@@ -80,18 +85,33 @@ impl ApiError {
             401 => Self::Unauthorized,
             403 if error.code == Some(89) => Self::AddressNotAllowed,
             404 => Self::NotFound,
-            429 => Self::RateLimited(retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs)),
+            429 => Self::RateLimited(
+                retry_after
+                    .and_then(|text| text.trim().parse().ok())
+                    .map(Duration::from_secs),
+            ),
             400..=499 => match (error.reason.or(error.error), error.data) {
                 (None, serde_json::Value::Object(fields)) if !fields.is_empty() => {
                     let text = |value: serde_json::Value| match value {
                         serde_json::Value::String(text) => text,
                         other => other.to_string(),
                     };
-                    Self::Invalid(fields.into_iter().map(|(name, value)| (clean(&name), clean(&text(value)))).collect())
+                    Self::Invalid(
+                        fields
+                            .into_iter()
+                            .map(|(name, value)| (clean(&name), clean(&text(value))))
+                            .collect(),
+                    )
                 }
                 (reason, _) => {
-                    let reason = reason.or(error.meta.message).unwrap_or_else(|| format!("status {status}"));
-                    Self::Refused { status, code: error.code, reason: clean(&reason) }
+                    let reason = reason
+                        .or(error.meta.message)
+                        .unwrap_or_else(|| format!("status {status}"));
+                    Self::Refused {
+                        status,
+                        code: error.code,
+                        reason: clean(&reason),
+                    }
                 }
             },
             500..=599 => Self::Unavailable(status),
@@ -123,15 +143,21 @@ fn clean(text: &str) -> String {
 }
 
 fn after(wait: &Option<Duration>) -> String {
-    wait.map(|wait| format!(" (for {} s)", wait.as_secs())).unwrap_or_default()
+    wait.map(|wait| format!(" (for {} s)", wait.as_secs()))
+        .unwrap_or_default()
 }
 
 fn fields(fields: &BTreeMap<String, String>) -> String {
-    fields.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join("; ")
+    fields
+        .iter()
+        .map(|(name, text)| format!("{name}: {text}"))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn number(code: &Option<i64>) -> impl fmt::Display {
-    code.map(|code| format!(" (code {code})")).unwrap_or_default()
+    code.map(|code| format!(" (code {code})"))
+        .unwrap_or_default()
 }
 
 /// What its documentation says of the codes.
@@ -155,31 +181,64 @@ mod tests {
     fn each_form_of_refusal_is_its_own_error() {
         let read = |status, body: &str| ApiError::read(status, Some("20"), body.as_bytes());
         assert_eq!(read(401, "{}"), ApiError::Unauthorized);
-        assert_eq!(read(403, r#"{"code":89,"reason":"x"}"#), ApiError::AddressNotAllowed);
-        assert_eq!(read(429, "too many"), ApiError::RateLimited(Some(Duration::from_secs(20))));
+        assert_eq!(
+            read(403, r#"{"code":89,"reason":"x"}"#),
+            ApiError::AddressNotAllowed
+        );
+        assert_eq!(
+            read(429, "too many"),
+            ApiError::RateLimited(Some(Duration::from_secs(20)))
+        );
         assert_eq!(
             read(
                 422,
                 r#"{"data":{"quantity":"The quantity may not be greater than 50."},"meta":{"message":"the parameter is invalid"}}"#
             ),
-            ApiError::Invalid([("quantity".into(), "The quantity may not be greater than 50.".into())].into())
+            ApiError::Invalid(
+                [(
+                    "quantity".into(),
+                    "The quantity may not be greater than 50.".into()
+                )]
+                .into()
+            )
         );
-        let refused = |status, code, reason: &str| ApiError::Refused { status, code, reason: reason.into() };
+        let refused = |status, code, reason: &str| ApiError::Refused {
+            status,
+            code,
+            reason: reason.into(),
+        };
         assert_eq!(
             read(422, r#"{"code":11,"reason":"Insufficient credit"}"#),
             refused(422, Some(11), "Insufficient credit")
         );
         assert_eq!(
-            read(422, r#"{"reason":"User is not opted in and no webhook URL provided."}"#),
-            refused(422, None, "User is not opted in and no webhook URL provided.")
+            read(
+                422,
+                r#"{"reason":"User is not opted in and no webhook URL provided."}"#
+            ),
+            refused(
+                422,
+                None,
+                "User is not opted in and no webhook URL provided."
+            )
         );
-        assert_eq!(read(400, r#"{"error":"User is not opted in"}"#), refused(400, None, "User is not opted in"));
+        assert_eq!(
+            read(400, r#"{"error":"User is not opted in"}"#),
+            refused(400, None, "User is not opted in")
+        );
         assert_eq!(read(400, "<html>"), refused(400, None, "status 400"));
-        assert_eq!(read(422, r#"{"data":[],"meta":{"message":"no"}}"#), refused(422, None, "no"));
+        assert_eq!(
+            read(422, r#"{"data":[],"meta":{"message":"no"}}"#),
+            refused(422, None, "no")
+        );
         for (status, body) in [(500, "{}"), (503, ""), (302, "")] {
             assert!(read(status, body).is_unknown(), "{status}");
         }
-        assert!(read(422, r#"{"code":11,"reason":"x"}"#).to_string().contains("add some"));
+        assert!(
+            read(422, r#"{"code":11,"reason":"x"}"#)
+                .to_string()
+                .contains("add some")
+        );
     }
 
     #[test]

@@ -83,11 +83,21 @@ struct Call {
 
 impl Call {
     fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), query: Vec::new(), body: None }
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            query: Vec::new(),
+            body: None,
+        }
     }
 
     fn post(path: &str, body: serde_json::Value) -> Self {
-        Self { method: Method::POST, path: path.to_owned(), query: Vec::new(), body: Some(body) }
+        Self {
+            method: Method::POST,
+            path: path.to_owned(),
+            query: Vec::new(),
+            body: Some(body),
+        }
     }
 }
 
@@ -109,7 +119,12 @@ impl Client {
     /// # Errors
     /// An address that is none, or one by which the secret would go out in clear text.
     pub fn new(settings: ClientSettings) -> Result<Self, ApiError> {
-        let ClientSettings { base_url, client_id: id, client_secret: secret, timeout } = settings;
+        let ClientSettings {
+            base_url,
+            client_id: id,
+            client_secret: secret,
+            timeout,
+        } = settings;
         let no_address = || ApiError::Address(base_url.clone());
         let mut base: Url = base_url.parse().map_err(|_| no_address())?;
         match base.scheme() {
@@ -121,9 +136,16 @@ impl Client {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let http = plain_client(base.as_str(), Duration::from_secs(10)).map_err(|_| no_address())?;
+        let http =
+            plain_client(base.as_str(), Duration::from_secs(10)).map_err(|_| no_address())?;
         let credentials = ArcSwap::from_pointee(Credentials { id, secret });
-        Ok(Self { http, base, timeout, credentials, token: Token::default() })
+        Ok(Self {
+            http,
+            base,
+            timeout,
+            credentials,
+            token: Token::default(),
+        })
     }
 
     /// Calls with other credentials from now on: the next call gets a token by them.
@@ -143,7 +165,9 @@ impl Client {
                     }
                     renewed = true;
                 }
-                Err(ApiError::RateLimited(after)) if repeat == Repeat::Freely && waits < REPEATS => {
+                Err(ApiError::RateLimited(after))
+                    if repeat == Repeat::Freely && waits < REPEATS =>
+                {
                     waits += 1;
                     wait(after).await?;
                 }
@@ -153,16 +177,25 @@ impl Client {
     }
 
     async fn once(&self, call: &Call, token: Option<&SecretString>) -> Result<Answer, ApiError> {
-        let mut url = self.base.join(&call.path).map_err(|_| ApiError::Address(call.path.clone()))?;
+        let mut url = self
+            .base
+            .join(&call.path)
+            .map_err(|_| ApiError::Address(call.path.clone()))?;
         if !call.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(call.query.iter().map(|(name, value)| (*name, value)));
+            url.query_pairs_mut()
+                .extend_pairs(call.query.iter().map(|(name, value)| (*name, value)));
         }
         let mut request = Request::new(call.method.clone(), url);
         if let Some(token) = token {
-            request.headers_mut().insert(header::AUTHORIZATION, token::bearer(token)?);
+            request
+                .headers_mut()
+                .insert(header::AUTHORIZATION, token::bearer(token)?);
         }
         if let Some(body) = &call.body {
-            request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+            request.headers_mut().insert(
+                header::CONTENT_TYPE,
+                header::HeaderValue::from_static("application/json"),
+            );
             *request.body_mut() = Some(body.to_string().into());
         }
         self.send(request).await
@@ -170,25 +203,41 @@ impl Client {
 
     async fn send(&self, mut request: Request) -> Result<Answer, ApiError> {
         *request.timeout_mut() = Some(self.timeout);
-        request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(
+            header::ACCEPT,
+            header::HeaderValue::from_static("application/json"),
+        );
         let why = |error: reqwest::Error| cause(&error.without_url());
         let sent = self.http.execute(request).await;
-        let mut response = sent.map_err(|error| match error.is_connect() || error.is_builder() {
-            true => ApiError::NotSent(why(error)),
-            false => ApiError::NoAnswer(why(error)),
-        })?;
+        let mut response =
+            sent.map_err(|error| match error.is_connect() || error.is_builder() {
+                true => ApiError::NotSent(why(error)),
+                false => ApiError::NoAnswer(why(error)),
+            })?;
         let status = response.status().as_u16();
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| ApiError::NoAnswer(why(error)))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| ApiError::NoAnswer(why(error)))?
+        {
             if body.len() + chunk.len() > LONGEST {
-                return Err(ApiError::NoAnswer(format!("it is longer than {LONGEST} bytes")));
+                return Err(ApiError::NoAnswer(format!(
+                    "it is longer than {LONGEST} bytes"
+                )));
             }
             body.extend_from_slice(&chunk);
         }
         if (200..300).contains(&status) {
-            return Ok(Answer { status, body: body.freeze() });
+            return Ok(Answer {
+                status,
+                body: body.freeze(),
+            });
         }
-        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
         Err(ApiError::read(status, retry_after, &body))
     }
 }
@@ -209,7 +258,11 @@ async fn wait(after: Option<Duration>) -> Result<(), ApiError> {
     if pause > LONGEST_WAIT {
         return Err(ApiError::RateLimited(after));
     }
-    throttled!(info, seconds = pause.as_secs(), "Airalo takes no more of these calls for now; waiting");
+    throttled!(
+        info,
+        seconds = pause.as_secs(),
+        "Airalo takes no more of these calls for now; waiting"
+    );
     tokio::time::sleep(pause).await;
     Ok(())
 }

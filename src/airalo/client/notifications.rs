@@ -28,8 +28,13 @@ pub struct UnknownType(String);
 
 impl NotificationType {
     /// All there are.
-    pub const ALL: [Self; 5] =
-        [Self::AsyncOrders, Self::WebhookLowData, Self::EmailLowData, Self::WebhookCreditLimit, Self::EmailCreditLimit];
+    pub const ALL: [Self; 5] = [
+        Self::AsyncOrders,
+        Self::WebhookLowData,
+        Self::EmailLowData,
+        Self::WebhookCreditLimit,
+        Self::EmailCreditLimit,
+    ];
 
     /// Airalo's word.
     pub fn as_str(self) -> &'static str {
@@ -62,7 +67,10 @@ impl FromStr for NotificationType {
     type Err = UnknownType;
 
     fn from_str(word: &str) -> Result<Self, UnknownType> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| UnknownType(word.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| UnknownType(word.to_owned()))
     }
 }
 
@@ -100,12 +108,22 @@ impl Client {
     pub async fn opt_in(&self, kind: NotificationType, to: &str) -> Result<Setting, ApiError> {
         let mut body = serde_json::json!({"type": kind.as_str()});
         // The documentation calls the address `email`, one client of others `contact_point`.
-        body[if kind.is_email() { "email" } else { "webhook_url" }] = to.into();
+        body[if kind.is_email() {
+            "email"
+        } else {
+            "webhook_url"
+        }] = to.into();
         if kind.has_levels() {
             body["levels"] = LEVELS.as_slice().into();
         }
-        let answer = self.call(Call::post("v2/notifications/opt-in", body), Repeat::Freely).await?;
-        answer.json::<Enveloped>()?.data.and_then(|data| data.notification).ok_or(ApiError::Unreadable(answer.status))
+        let answer = self
+            .call(Call::post("v2/notifications/opt-in", body), Repeat::Freely)
+            .await?;
+        answer
+            .json::<Enveloped>()?
+            .data
+            .and_then(|data| data.notification)
+            .ok_or(ApiError::Unreadable(answer.status))
     }
 
     /// Opts out.
@@ -114,7 +132,9 @@ impl Client {
     /// [`ApiError`].
     pub async fn opt_out(&self, kind: NotificationType) -> Result<(), ApiError> {
         let body = serde_json::json!({"type": kind.as_str()});
-        self.call(Call::post("v2/notifications/opt-out", body), Repeat::Freely).await.map(drop)
+        self.call(Call::post("v2/notifications/opt-out", body), Repeat::Freely)
+            .await
+            .map(drop)
     }
 
     /// What this type is opted in to, if it is. Airalo's documentation has one setting in the answer and no way to say
@@ -129,7 +149,10 @@ impl Client {
             Err(ApiError::NotFound) => return Ok(None),
             answer => answer?,
         };
-        let setting = answer.json::<Enveloped>()?.data.and_then(|data| data.notification);
+        let setting = answer
+            .json::<Enveloped>()?
+            .data
+            .and_then(|data| data.notification);
         Ok(setting.filter(|setting| setting.kind == kind.as_str()))
     }
 }

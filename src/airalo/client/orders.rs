@@ -96,7 +96,9 @@ impl Client {
         if let Some(url) = &order.webhook_url {
             body["webhook_url"] = url.as_str().into();
         }
-        let answer = self.call(Call::post("v2/orders-async", body), Repeat::Never).await?;
+        let answer = self
+            .call(Call::post("v2/orders-async", body), Repeat::Never)
+            .await?;
         Ok(answer.json::<Accepted>()?.data)
     }
 
@@ -116,7 +118,8 @@ impl Client {
     /// # Errors
     /// [`ApiError`].
     pub async fn orders_between(&self, from: &str, to: &str) -> Result<Vec<ListedOrder>, ApiError> {
-        self.orders(vec![("filter[created_at]", format!("{from} - {to}"))]).await
+        self.orders(vec![("filter[created_at]", format!("{from} - {to}"))])
+            .await
     }
 
     /// The newest orders, up to so many pages of fifty.
@@ -127,11 +130,18 @@ impl Client {
         self.pages(Vec::new(), pages).await
     }
 
-    async fn orders(&self, filter: Vec<(&'static str, String)>) -> Result<Vec<ListedOrder>, ApiError> {
+    async fn orders(
+        &self,
+        filter: Vec<(&'static str, String)>,
+    ) -> Result<Vec<ListedOrder>, ApiError> {
         self.pages(filter, PAGES).await
     }
 
-    async fn pages(&self, filter: Vec<(&'static str, String)>, most: usize) -> Result<Vec<ListedOrder>, ApiError> {
+    async fn pages(
+        &self,
+        filter: Vec<(&'static str, String)>,
+        most: usize,
+    ) -> Result<Vec<ListedOrder>, ApiError> {
         let mut orders = Vec::new();
         for page in 1..=most {
             let mut call = Call::get("v2/orders");
@@ -169,7 +179,8 @@ impl Client {
 }
 
 fn listed(json: Box<RawValue>, answer: &Answer) -> Result<ListedOrder, ApiError> {
-    let order: Value = serde_json::from_str(json.get()).map_err(|_| ApiError::Unreadable(answer.status))?;
+    let order: Value =
+        serde_json::from_str(json.get()).map_err(|_| ApiError::Unreadable(answer.status))?;
     let scalar = |name: &str| match &order[name] {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -189,14 +200,28 @@ fn listed(json: Box<RawValue>, answer: &Answer) -> Result<ListedOrder, ApiError>
 
 /// SIMs say more than a status, whose words are not documented.
 fn outcome(order: &Value) -> Outcome {
-    let status = [&order["status"]["slug"], &order["status"]["name"], &order["status"]];
-    let status = status.into_iter().find_map(Value::as_str).unwrap_or("unknown").to_lowercase();
-    let has_sims = order["sims"].as_array().is_some_and(|sims| !sims.is_empty());
+    let status = [
+        &order["status"]["slug"],
+        &order["status"]["name"],
+        &order["status"],
+    ];
+    let status = status
+        .into_iter()
+        .find_map(Value::as_str)
+        .unwrap_or("unknown")
+        .to_lowercase();
+    let has_sims = order["sims"]
+        .as_array()
+        .is_some_and(|sims| !sims.is_empty());
     match status.as_str() {
         _ if has_sims => Outcome::Completed,
         "failed" | "cancelled" | "canceled" | "refunded" => {
-            let reason = order["reason"].as_str().unwrap_or("Airalo's list says only that it failed");
-            Outcome::Failed { reason: reason.to_owned() }
+            let reason = order["reason"]
+                .as_str()
+                .unwrap_or("Airalo's list says only that it failed");
+            Outcome::Failed {
+                reason: reason.to_owned(),
+            }
         }
         _ => Outcome::Open { status },
     }

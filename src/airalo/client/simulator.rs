@@ -52,7 +52,10 @@ impl FromStr for Simulated {
     type Err = UnknownSimulated;
 
     fn from_str(word: &str) -> Result<Self, UnknownSimulated> {
-        Self::ALL.into_iter().find(|what| what.to_string() == word).ok_or_else(|| UnknownSimulated(word.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|what| what.to_string() == word)
+            .ok_or_else(|| UnknownSimulated(word.to_owned()))
     }
 }
 
@@ -61,11 +64,20 @@ impl Client {
     ///
     /// # Errors
     /// [`ApiError`]; that the webhook was not taken is one.
-    pub async fn simulate(&self, what: Simulated, iccid: Option<&str>, to: Option<&str>) -> Result<(), ApiError> {
+    pub async fn simulate(
+        &self,
+        what: Simulated,
+        iccid: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<(), ApiError> {
         let mut body = match what {
-            Simulated::LowData(kind) => serde_json::json!({"event": "low_data_notification", "type": kind}),
+            Simulated::LowData(kind) => {
+                serde_json::json!({"event": "low_data_notification", "type": kind})
+            }
             // The documentation's schema says text, its examples a number.
-            Simulated::CreditLimit(level) => serde_json::json!({"event": "credit_limit_notification", "level": level}),
+            Simulated::CreditLimit(level) => {
+                serde_json::json!({"event": "credit_limit_notification", "level": level})
+            }
             Simulated::AsyncOrder => serde_json::json!({"event": "async_order_notification"}),
         };
         for (name, value) in [("iccid", iccid), ("webhook_url", to)] {
@@ -73,6 +85,8 @@ impl Client {
                 body[name] = value.into();
             }
         }
-        self.call(Call::post("v2/simulator/webhook", body), Repeat::Freely).await.map(drop)
+        self.call(Call::post("v2/simulator/webhook", body), Repeat::Freely)
+            .await
+            .map(drop)
     }
 }

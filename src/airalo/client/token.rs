@@ -50,17 +50,28 @@ impl Token {
             return Ok(kept.token.clone());
         }
         let given: Given = ask(client, &by).await?.json()?;
-        let life = given.data.expires_in.map_or(LONGEST, Duration::from_secs).min(LONGEST);
+        let life = given
+            .data
+            .expires_in
+            .map_or(LONGEST, Duration::from_secs)
+            .min(LONGEST);
         let token = SecretString::from(given.data.access_token);
         let until = Instant::now() + life.saturating_sub(Duration::from_secs(60));
-        *kept = Some(Kept { token: token.clone(), until, by });
+        *kept = Some(Kept {
+            token: token.clone(),
+            until,
+            by,
+        });
         Ok(token)
     }
 
     /// Unless somebody has a newer one already.
     pub(super) async fn refused(&self, token: &SecretString) {
         let mut kept = self.0.lock().await;
-        if kept.as_ref().is_some_and(|known| known.token.expose_secret() == token.expose_secret()) {
+        if kept
+            .as_ref()
+            .is_some_and(|known| known.token.expose_secret() == token.expose_secret())
+        {
             *kept = None;
         }
     }
@@ -68,8 +79,8 @@ impl Token {
 
 /// `Bearer …`, never printed.
 pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, ApiError> {
-    let mut value =
-        HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| ApiError::Unreadable(200))?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+        .map_err(|_| ApiError::Unreadable(200))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -77,14 +88,20 @@ pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, ApiError> {
 async fn ask(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
     let mut waits = 0;
     loop {
-        let url = client.base.join("v2/token").map_err(|_| ApiError::Address(client.base.to_string()))?;
+        let url = client
+            .base
+            .join("v2/token")
+            .map_err(|_| ApiError::Address(client.base.to_string()))?;
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", &by.id)
             .append_pair("client_secret", by.secret.expose_secret())
             .append_pair("grant_type", "client_credentials")
             .finish();
         let mut request = Request::new(Method::POST, url);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        request.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
         *request.body_mut() = Some(form.into());
         match client.send(request).await {
             Err(ApiError::RateLimited(after)) if waits < REPEATS => {
@@ -94,7 +111,9 @@ async fn ask(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
             // Nothing was ordered by asking for a token.
             Err(ApiError::NoAnswer(why)) => return Err(ApiError::NotSent(why)),
             Err(ApiError::Unavailable(status) | ApiError::Unreadable(status)) => {
-                return Err(ApiError::NotSent(format!("its answer to the request for a token has status {status}")));
+                return Err(ApiError::NotSent(format!(
+                    "its answer to the request for a token has status {status}"
+                )));
             }
             answer => return answer,
         }

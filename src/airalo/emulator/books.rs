@@ -74,18 +74,33 @@ pub struct OptIn {
 
 impl Books {
     /// Makes an order, with SIMs that nobody else has, or as one that came to nothing.
-    pub(super) fn make(&mut self, request: usize, wanted: &Wanted, now: &str, reason: Option<&str>) -> Order {
+    pub(super) fn make(
+        &mut self,
+        request: usize,
+        wanted: &Wanted,
+        now: &str,
+        reason: Option<&str>,
+    ) -> Order {
         let id = self.first + self.orders.len() as u64;
         let sims = if reason.is_some() { 0 } else { wanted.quantity };
-        let before = self.orders.iter().map(|order| order.iccids.len() as u64).sum::<u64>();
+        let before = self
+            .orders
+            .iter()
+            .map(|order| order.iccids.len() as u64)
+            .sum::<u64>();
         let order = Order {
             id,
-            code: format!("{}-{id}", now.get(..10).unwrap_or_default().replace('-', "")),
+            code: format!(
+                "{}-{id}",
+                now.get(..10).unwrap_or_default().replace('-', "")
+            ),
             package_id: wanted.package_id.clone(),
             quantity: wanted.quantity,
             description: wanted.description.clone(),
             created_at: now.to_owned(),
-            iccids: (0..u64::from(sims)).map(|sim| format!("890{:016}", self.first + before + sim)).collect(),
+            iccids: (0..u64::from(sims))
+                .map(|sim| format!("890{:016}", self.first + before + sim))
+                .collect(),
             reason: reason.map(str::to_owned),
         };
         self.orders.push(order.clone());

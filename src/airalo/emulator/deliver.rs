@@ -62,15 +62,26 @@ fn make(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) -> String {
 
 /// Whether a body was taken: 200, and nothing else.
 pub(super) async fn post(airalo: &Inner, url: &str, body: &str) -> bool {
-    let Ok(url) = url.parse::<Url>() else { return false };
+    let Ok(url) = url.parse::<Url>() else {
+        return false;
+    };
     let mut request = Request::new(Method::POST, url);
     let (name, value) = sign(&airalo.secret, body.as_bytes());
-    let Ok(value) = header::HeaderValue::from_str(&value) else { return false };
+    let Ok(value) = header::HeaderValue::from_str(&value) else {
+        return false;
+    };
     request.headers_mut().insert(name, value);
-    request.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
     *request.body_mut() = Some(body.to_owned().into());
     *request.timeout_mut() = Some(PATIENCE);
-    airalo.http.execute(request).await.is_ok_and(|answer| answer.status().as_u16() == 200)
+    airalo
+        .http
+        .execute(request)
+        .await
+        .is_ok_and(|answer| answer.status().as_u16() == 200)
 }
 
 /// Whether a URL answers HEAD as an opt-in wants it: 200, without a redirect.

@@ -80,13 +80,18 @@ impl FaultInjector {
     pub(super) fn fate(&self, mishaps: &FaultPlan, package_id: &str) -> Fate {
         let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut happens = |probability: f64| random.random::<f64>() < probability;
-        let answer = match (happens(mishaps.slow_answer), happens(mishaps.broken_answer), happens(0.5)) {
+        let answer = match (
+            happens(mishaps.slow_answer),
+            happens(mishaps.broken_answer),
+            happens(0.5),
+        ) {
             (true, ..) => Answered::Slowly,
             (_, true, true) => Answered::Badly,
             (_, true, false) => Answered::CutOff,
             _ => Answered::Well,
         };
-        let mut or_named = |probability: f64, name: &str| happens(probability) | (package_id == name);
+        let mut or_named =
+            |probability: f64, name: &str| happens(probability) | (package_id == name);
         Fate {
             failed: or_named(mishaps.failed, "emulated-failed"),
             duplicate: or_named(mishaps.duplicate, "emulated-duplicate"),
@@ -103,5 +108,8 @@ impl FaultInjector {
 pub(super) fn request_id() -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     let random: [u8; 25] = rand::random();
-    random.map(|byte| char::from(ALPHABET[usize::from(byte % 64)])).iter().collect()
+    random
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 64)]))
+        .iter()
+        .collect()
 }

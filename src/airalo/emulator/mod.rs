@@ -66,18 +66,27 @@ impl Emulator {
     /// # Panics
     /// Never: the client of plain addresses needs nothing of the system.
     pub fn new(settings: EmulatorSettings) -> Result<Self, WeakSecret> {
-        let secret = Secret::new("emulator", settings.client_secret.expose_secret().as_bytes().to_vec())?;
-        let http = plain_client("http://localhost/", Duration::from_secs(5)).expect("plain http needs no certificates");
+        let secret = Secret::new(
+            "emulator",
+            settings.client_secret.expose_secret().as_bytes().to_vec(),
+        )?;
+        let http = plain_client("http://localhost/", Duration::from_secs(5))
+            .expect("plain http needs no certificates");
         let dice = FaultInjector::new(settings.mishaps.seed);
         let inner = Inner {
             settings,
             secret,
             dice,
-            books: Mutex::new(Books { first: first_number(), ..Books::default() }),
+            books: Mutex::new(Books {
+                first: first_number(),
+                ..Books::default()
+            }),
             http,
             stop: CancellationToken::new(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Answers until `stop`; webhooks that are still to be sent are not sent.
@@ -104,7 +113,11 @@ impl Emulator {
 
     /// Whether nothing is on its way any more.
     pub fn is_quiet(&self) -> bool {
-        self.inner.books().requests.iter().all(|request| request.done)
+        self.inner
+            .books()
+            .requests
+            .iter()
+            .all(|request| request.done)
     }
 }
 
@@ -116,7 +129,9 @@ impl Inner {
 
 /// By the clock, with room for a thousand in each of its milliseconds.
 fn first_number() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(0) * 1000 + 1
 }
 

@@ -44,20 +44,36 @@ pub(super) fn router(airalo: Arc<Inner>) -> Router {
 
 /// An answer as PHP writes it.
 fn php(status: StatusCode, value: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], shapes::php_json(value)).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        shapes::php_json(value),
+    )
+        .into_response()
 }
 
 fn success(data: &Value) -> Response {
-    php(StatusCode::OK, &json!({"data": data, "meta": {"message": "success"}}))
+    php(
+        StatusCode::OK,
+        &json!({"data": data, "meta": {"message": "success"}}),
+    )
 }
 
 fn invalid(fields: &Value) -> Response {
-    php(StatusCode::UNPROCESSABLE_ENTITY, &json!({"data": fields, "meta": {"message": "the parameter is invalid"}}))
+    php(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &json!({"data": fields, "meta": {"message": "the parameter is invalid"}}),
+    )
 }
 
 fn too_many(wait: Duration) -> Response {
-    let mut answer = php(StatusCode::TOO_MANY_REQUESTS, &json!({"code": 429, "reason": "Too Many Attempts."}));
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+    let mut answer = php(
+        StatusCode::TOO_MANY_REQUESTS,
+        &json!({"code": 429, "reason": "Too Many Attempts."}),
+    );
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
     answer
 }
 
@@ -71,24 +87,39 @@ impl Inner {
             calls.pop_front();
         }
         if calls.len() >= most {
-            return calls.front().map(|first| within.saturating_sub(first.elapsed()));
+            return calls
+                .front()
+                .map(|first| within.saturating_sub(first.elapsed()));
         }
         calls.push_back(Instant::now());
         None
     }
 
     fn knows(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
-        let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        let known =
-            token.is_some_and(|token| self.books().tokens.get(token).is_some_and(|until| *until > Instant::now()));
+        let token = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        let known = token.is_some_and(|token| {
+            self.books()
+                .tokens
+                .get(token)
+                .is_some_and(|until| *until > Instant::now())
+        });
         let message = json!({"data": [], "meta": {"message": "This access token is not valid"}});
-        if known { Ok(()) } else { Err(Box::new(php(StatusCode::UNAUTHORIZED, &message))) }
+        if known {
+            Ok(())
+        } else {
+            Err(Box::new(php(StatusCode::UNAUTHORIZED, &message)))
+        }
     }
 }
 
 /// Of JSON, or of a form.
 fn fields(headers: &HeaderMap, body: &Bytes) -> Value {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if kind.starts_with("application/json") {
         return serde_json::from_slice(body).unwrap_or_default();
     }
@@ -120,7 +151,10 @@ async fn token(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
         return php(StatusCode::UNAUTHORIZED, &failed);
     }
     let token = hex::encode(rand::random::<[u8; 32]>());
-    airalo.books().tokens.insert(token.clone(), Instant::now() + TOKEN);
+    airalo
+        .books()
+        .tokens
+        .insert(token.clone(), Instant::now() + TOKEN);
     success(&json!({"token_type": "Bearer", "expires_in": 31_622_400, "access_token": token}))
 }
 
@@ -132,7 +166,11 @@ async fn opt_in(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respo
     let Ok(kind) = text(&given, "type").parse::<NotificationType>() else {
         return invalid(&json!({"type": "The selected type is invalid."}));
     };
-    let name = if kind.is_email() { "email" } else { "webhook_url" };
+    let name = if kind.is_email() {
+        "email"
+    } else {
+        "webhook_url"
+    };
     let contact_point = text(&given, name).to_owned();
     if contact_point.is_empty() {
         return invalid(&json!({name: format!("The {name} field is required.")}));
@@ -140,18 +178,33 @@ async fn opt_in(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respo
     if !kind.is_email()
         && let Err(why) = deliver::head(&airalo, &contact_point).await
     {
-        return invalid(&json!({"webhook_url": format!("The webhook url could not be verified: {why}.")}));
+        return invalid(
+            &json!({"webhook_url": format!("The webhook url could not be verified: {why}.")}),
+        );
     }
-    let levels = given.get("levels").cloned().filter(|levels| !levels.is_null());
+    let levels = given
+        .get("levels")
+        .cloned()
+        .filter(|levels| !levels.is_null());
     let mut shown = json!({"type": kind.as_str(), "contact_point": contact_point});
     if let Some(levels) = &levels {
         shown["levels"] = levels.clone();
     }
-    airalo.books().opt_ins.insert(kind.as_str().to_owned(), OptIn { contact_point, levels });
+    airalo.books().opt_ins.insert(
+        kind.as_str().to_owned(),
+        OptIn {
+            contact_point,
+            levels,
+        },
+    );
     success(&json!({"notification": shown}))
 }
 
-async fn details(State(airalo): Airalo, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
+async fn details(
+    State(airalo): Airalo,
+    headers: HeaderMap,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
         return *refused;
     }
@@ -190,14 +243,23 @@ async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Res
         return too_many(wait);
     }
     let given = fields(&headers, &body);
-    let iccid = given["iccid"].as_str().unwrap_or("8900000999999999999").to_owned();
+    let iccid = given["iccid"]
+        .as_str()
+        .unwrap_or("8900000999999999999")
+        .to_owned();
     let (kind, value) = match text(&given, "event") {
-        "low_data_notification" => (NotificationType::WebhookLowData, shapes::low_data(text(&given, "type"), &iccid)),
-        "credit_limit_notification" => {
-            (NotificationType::WebhookCreditLimit, number(&given["level"]).and_then(shapes::credit_limit))
-        }
+        "low_data_notification" => (
+            NotificationType::WebhookLowData,
+            shapes::low_data(text(&given, "type"), &iccid),
+        ),
+        "credit_limit_notification" => (
+            NotificationType::WebhookCreditLimit,
+            number(&given["level"]).and_then(shapes::credit_limit),
+        ),
         // The body of this one is not public.
-        "async_order_notification" => (NotificationType::AsyncOrders, Some(simulated_order(&iccid))),
+        "async_order_notification" => {
+            (NotificationType::AsyncOrders, Some(simulated_order(&iccid)))
+        }
         _ => {
             return invalid(&json!({"event":
                 "Event must be one of: low_data_notification, credit_limit_notification, async_order_notification"}));
@@ -208,13 +270,25 @@ async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Res
         return invalid(&json!({"type": format!("It must be one of: {known}")}));
     };
     let url = given["webhook_url"].as_str().map(str::to_owned);
-    let url = url.or_else(|| airalo.books().opt_ins.get(kind.as_str()).map(|opt_in| opt_in.contact_point.clone()));
+    let url = url.or_else(|| {
+        airalo
+            .books()
+            .opt_ins
+            .get(kind.as_str())
+            .map(|opt_in| opt_in.contact_point.clone())
+    });
     let Some(url) = url else {
-        return php(StatusCode::BAD_REQUEST, &json!({"error": "User is not opted in"}));
+        return php(
+            StatusCode::BAD_REQUEST,
+            &json!({"error": "User is not opted in"}),
+        );
     };
     match deliver::post(&airalo, &url, &shapes::php_json(&value)).await {
         true => php(StatusCode::OK, &json!({"success": "Notification sent"})),
-        false => php(StatusCode::BAD_REQUEST, &json!({"error": format!("Could not push data to {url}")})),
+        false => php(
+            StatusCode::BAD_REQUEST,
+            &json!({"error": format!("Could not push data to {url}")}),
+        ),
     }
 }
 
@@ -236,14 +310,19 @@ fn simulated_order(iccid: &str) -> Value {
 fn refusal(package_id: &str) -> Option<Value> {
     let code = |code: i64, reason: &str| Some(json!({"code": code, "reason": reason}));
     match package_id {
-        "test-insufficient-balance-7days-1gb" => {
-            code(11, "Insufficient Airalo credit, please add credit to your account")
-        }
-        "test-maintenance-mode-7days-1gb" => code(13, "The requested operator is currently undergoing maintenance."),
+        "test-insufficient-balance-7days-1gb" => code(
+            11,
+            "Insufficient Airalo credit, please add credit to your account",
+        ),
+        "test-maintenance-mode-7days-1gb" => code(
+            13,
+            "The requested operator is currently undergoing maintenance.",
+        ),
         "test-not-enough-7days-1gb" => code(33, "Insufficient stock of eSIMs remaining."),
-        "test-out-of-stock-7days-1gb" => {
-            code(34, "The requested eSIM package is invalid or it is currently out of stock. Please try again later.")
-        }
+        "test-out-of-stock-7days-1gb" => code(
+            34,
+            "The requested eSIM package is invalid or it is currently out of stock. Please try again later.",
+        ),
         _ => None,
     }
 }
@@ -254,14 +333,22 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
     }
     let given = fields(&headers, &body);
     let package_id = text(&given, "package_id").to_owned();
-    let quantity = number(&given["quantity"]).and_then(|quantity| u8::try_from(quantity).ok()).filter(|q| *q > 0);
+    let quantity = number(&given["quantity"])
+        .and_then(|quantity| u8::try_from(quantity).ok())
+        .filter(|q| *q > 0);
     let mut wrong = serde_json::Map::new();
     if package_id.is_empty() {
-        wrong.insert("package_id".into(), "The package id field is required.".into());
+        wrong.insert(
+            "package_id".into(),
+            "The package id field is required.".into(),
+        );
     }
     match quantity {
         Some(1..=50) => {}
-        Some(_) => drop(wrong.insert("quantity".into(), "The quantity may not be greater than 50.".into())),
+        Some(_) => drop(wrong.insert(
+            "quantity".into(),
+            "The quantity may not be greater than 50.".into(),
+        )),
         None => drop(wrong.insert("quantity".into(), "The quantity must be at least 1.".into())),
     }
     if !wrong.is_empty() {
@@ -270,15 +357,30 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
     if let Some(refused) = refusal(&package_id) {
         return php(StatusCode::UNPROCESSABLE_ENTITY, &refused);
     }
-    let opted_in = airalo.books().opt_ins.get("async_orders").map(|opt_in| opt_in.contact_point.clone());
-    let Some(webhook_url) = given["webhook_url"].as_str().map(str::to_owned).or(opted_in) else {
+    let opted_in = airalo
+        .books()
+        .opt_ins
+        .get("async_orders")
+        .map(|opt_in| opt_in.contact_point.clone());
+    let Some(webhook_url) = given["webhook_url"]
+        .as_str()
+        .map(str::to_owned)
+        .or(opted_in)
+    else {
         let refused = json!({"reason": "User is not opted in and no webhook URL provided."});
         return php(StatusCode::UNPROCESSABLE_ENTITY, &refused);
     };
     let description = given["description"].as_str().map(str::to_owned);
     let description = description.unwrap_or_else(|| format!("1 x sim - {package_id}"));
-    let wanted = Wanted { package_id, quantity: quantity.unwrap_or(1), description: description.clone(), webhook_url };
-    let fate = airalo.dice.fate(&airalo.settings.mishaps, &wanted.package_id);
+    let wanted = Wanted {
+        package_id,
+        quantity: quantity.unwrap_or(1),
+        description: description.clone(),
+        webhook_url,
+    };
+    let fate = airalo
+        .dice
+        .fate(&airalo.settings.mishaps, &wanted.package_id);
     let request_id = request_id();
     let request = {
         let mut books = airalo.books();
@@ -308,25 +410,41 @@ async fn accepted(airalo: &Inner, answered: Answered, request_id: &str) -> Respo
         Answered::Badly => (StatusCode::BAD_GATEWAY, "<html>Bad Gateway</html>").into_response(),
         Answered::CutOff => {
             let whole = shapes::php_json(&accepted);
-            (StatusCode::ACCEPTED, Body::from(whole[..whole.len() / 3].to_owned())).into_response()
+            (
+                StatusCode::ACCEPTED,
+                Body::from(whole[..whole.len() / 3].to_owned()),
+            )
+                .into_response()
         }
     }
 }
 
 fn listed(order: &super::Order) -> Value {
     let mut shown = shapes::order(order);
-    let status = if order.reason.is_some() { "failed" } else { "completed" };
+    let status = if order.reason.is_some() {
+        "failed"
+    } else {
+        "completed"
+    };
     shown["status"] = json!({"name": status, "slug": status});
     shown
 }
 
-async fn orders(State(airalo): Airalo, headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
+async fn orders(
+    State(airalo): Airalo,
+    headers: HeaderMap,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
     if let Err(refused) = airalo.knows(&headers) {
         return *refused;
     }
     let asked = |name: &str| query.get(name).filter(|value| !value.is_empty());
-    let number =
-        |name: &str, default: usize| asked(name).and_then(|n| n.parse().ok()).filter(|n| *n > 0).unwrap_or(default);
+    let number = |name: &str, default: usize| {
+        asked(name)
+            .and_then(|n| n.parse().ok())
+            .filter(|n| *n > 0)
+            .unwrap_or(default)
+    };
     let (limit, page) = (number("limit", 25).min(100), number("page", 1));
     let books = airalo.books();
     let found = books.orders.iter().rev().filter(|order| {
@@ -339,9 +457,17 @@ async fn orders(State(airalo): Airalo, headers: HeaderMap, Query(query): Query<H
             })
     });
     let found: Vec<_> = found.collect();
-    let shown: Vec<_> = found.iter().skip((page - 1) * limit).take(limit).map(|order| listed(order)).collect();
+    let shown: Vec<_> = found
+        .iter()
+        .skip((page - 1) * limit)
+        .take(limit)
+        .map(|order| listed(order))
+        .collect();
     let meta = json!({"message": "success", "current_page": page, "last_page": found.len().div_ceil(limit).max(1), "total": found.len()});
-    php(StatusCode::OK, &json!({"data": shown, "links": {}, "meta": meta}))
+    php(
+        StatusCode::OK,
+        &json!({"data": shown, "links": {}, "meta": meta}),
+    )
 }
 
 async fn one_order(State(airalo): Airalo, headers: HeaderMap, Path(id): Path<String>) -> Response {
@@ -351,7 +477,10 @@ async fn one_order(State(airalo): Airalo, headers: HeaderMap, Path(id): Path<Str
     let books = airalo.books();
     match books.orders.iter().find(|order| order.id.to_string() == id) {
         Some(order) => success(&listed(order)),
-        None => php(StatusCode::NOT_FOUND, &json!({"data": [], "meta": {"message": "Not found"}})),
+        None => php(
+            StatusCode::NOT_FOUND,
+            &json!({"data": [], "meta": {"message": "Not found"}}),
+        ),
     }
 }
 

@@ -86,7 +86,9 @@ pub(super) fn completed(order_made: &Order, request_id: &str, form: u8) -> Value
 /// The webhook of a failed order: no form of it is public.
 pub(super) fn failed(reason: &str, request_id: &str, form: u8) -> Value {
     match form % 3 {
-        0 => json!({"data": {"code": 34, "reason": reason}, "meta": {"message": "error"}, "request_id": request_id}),
+        0 => {
+            json!({"data": {"code": 34, "reason": reason}, "meta": {"message": "error"}, "request_id": request_id})
+        }
         1 => json!({"code": 34, "reason": reason, "request_id": request_id}),
         _ => json!({"reason": reason, "request_id": request_id}),
     }
@@ -115,7 +117,9 @@ pub(super) fn credit_limit(level: u64) -> Option<Value> {
         90 => json!(99.9),
         _ => return None,
     };
-    Some(json!({"message": format!("Surpassed {level}% of the credit limit balance"), "remaining": remaining}))
+    Some(
+        json!({"message": format!("Surpassed {level}% of the credit limit balance"), "remaining": remaining}),
+    )
 }
 
 #[cfg(test)]
@@ -125,7 +129,13 @@ mod tests {
     #[test]
     fn json_is_what_php_writes() {
         let value = json!({"a": "https://x/é😀\"\n", "b": [1, 2.5, null]});
-        assert_eq!(php_json(&value), r#"{"a":"https:\/\/x\/\u00e9\ud83d\ude00\"\n","b":[1,2.5,null]}"#);
-        assert_eq!(serde_json::from_str::<Value>(&php_json(&value)).expect("JSON"), value);
+        assert_eq!(
+            php_json(&value),
+            r#"{"a":"https:\/\/x\/\u00e9\ud83d\ude00\"\n","b":[1,2.5,null]}"#
+        );
+        assert_eq!(
+            serde_json::from_str::<Value>(&php_json(&value)).expect("JSON"),
+            value
+        );
     }
 }

@@ -40,10 +40,16 @@ impl AccountArguments {
             None if secret_variable(AIRALO_ID).is_some() => None,
             _ => self.file.here()?,
         };
-        let Some(file) = file else { return self.without_file() };
+        let Some(file) = file else {
+            return self.without_file();
+        };
         let config = config(Some(&file))?;
         let mut ours = config.sources.into_iter().filter(|source| {
-            source.kind.name() == Airalo::NAME && self.source.as_ref().is_none_or(|name| source.name.as_str() == name)
+            source.kind.name() == Airalo::NAME
+                && self
+                    .source
+                    .as_ref()
+                    .is_none_or(|name| source.name.as_str() == name)
         });
         let (Some(source), None) = (ours.next(), ours.next()) else {
             bail!(
@@ -67,12 +73,16 @@ impl AccountArguments {
     /// From the environment, or from what `hookfast dev` left in this folder.
     fn without_file(&self) -> anyhow::Result<Account> {
         let secret = dev::secret(AIRALO_SECRET)?;
-        let known = |name: &str| Ok::<_, anyhow::Error>(secret_variable(name).or(noted_value(name)?));
+        let known =
+            |name: &str| Ok::<_, anyhow::Error>(secret_variable(name).or(noted_value(name)?));
         let missing = |name: &str| {
-            format!("{name} is not set, so nothing was sent. Set it, or name a configuration with --config")
+            format!(
+                "{name} is not set, so nothing was sent. Set it, or name a configuration with --config"
+            )
         };
         let settings = ClientSettings {
-            base_url: known(AIRALO_URL)?.unwrap_or_else(|| crate::airalo::client::BASE_URL.to_owned()),
+            base_url: known(AIRALO_URL)?
+                .unwrap_or_else(|| crate::airalo::client::BASE_URL.to_owned()),
             client_id: known(AIRALO_ID)?.with_context(|| missing(AIRALO_ID))?,
             client_secret: SecretString::from(secret.with_context(|| missing(AIRALO_SECRET))?),
             timeout: Duration::from_secs(30),

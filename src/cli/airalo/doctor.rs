@@ -64,13 +64,20 @@ impl Doctor {
         if let Err(error) = quarantined(&account, &mut findings).await {
             findings.note(&format!("quarantine: not looked at: {}", chain(&error)));
         }
-        Ok(if findings.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if findings.wrong == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 
 async fn opt_ins(account: &Account, findings: &mut Findings) {
     for kind in NotificationType::ALL {
-        let wanted = account.api.as_ref().and_then(|api| api.opt_in.get(kind.as_str()));
+        let wanted = account
+            .api
+            .as_ref()
+            .and_then(|api| api.opt_in.get(kind.as_str()));
         let setting = match account.client.setting(kind).await {
             Ok(setting) => setting,
             Err(error) => {
@@ -105,10 +112,17 @@ async fn opt_ins(account: &Account, findings: &mut Findings) {
 
 /// Whether a secret of ours made a signature that was refused: then the server only does not know it yet.
 async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Result<()> {
-    let refused = || List::of("quarantine", "*", "last_at DESC").is("source", Some(Bind::text(&account.source)));
+    let refused = || {
+        List::of("quarantine", "*", "last_at DESC").is("source", Some(Bind::text(&account.source)))
+    };
     // Only a whole body with a signature can be verified, and anybody can send something else.
-    let signed = refused().is("reason", Some(Bind::text(Rejection::WrongSignature.as_str())));
-    let signed = signed.is("is_excerpt", Some(Bind::flag(false))).limit(TRIED);
+    let signed = refused().is(
+        "reason",
+        Some(Bind::text(Rejection::WrongSignature.as_str())),
+    );
+    let signed = signed
+        .is("is_excerpt", Some(Bind::flag(false)))
+        .limit(TRIED);
     let mut shell = session::open(Output::default()).await?;
     let any = !shell.console.list(refused().limit(1)).await?.is_empty();
     let signed = shell.console.list(signed).await?;
@@ -124,14 +138,21 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
         );
         return Ok(());
     };
-    let bodies: Vec<_> = signed.iter().filter_map(|row| Some((row, body(row)?))).collect();
+    let bodies: Vec<_> = signed
+        .iter()
+        .filter_map(|row| Some((row, body(row)?)))
+        .collect();
     if bodies.is_empty() {
-        findings.note("quarantine: requests were refused; whether a secret fits is seen by operators only");
+        findings.note(
+            "quarantine: requests were refused; whether a secret fits is seen by operators only",
+        );
         return Ok(());
     }
     let secrets = secrets(account)?;
     let fits = |row: &Value, body: &[u8]| {
-        let secret = airalo::Airalo.verify(&headers(row), body, &secrets, SystemTime::now()).ok()?;
+        let secret = airalo::Airalo
+            .verify(&headers(row), body, &secrets, SystemTime::now())
+            .ok()?;
         Some(secret.label().to_owned())
     };
     match bodies.iter().find_map(|(row, body)| Some((*row, fits(row, body)?))) {
@@ -156,7 +177,9 @@ fn body(row: &Value) -> Option<Vec<u8>> {
 }
 
 fn headers(row: &Value) -> HeaderMap {
-    let signature = row["headers"][airalo::SIGNATURE_HEADER].as_str().and_then(|text| HeaderValue::from_str(text).ok());
+    let signature = row["headers"][airalo::SIGNATURE_HEADER]
+        .as_str()
+        .and_then(|text| HeaderValue::from_str(text).ok());
     let header = |value| (HeaderName::from_static(airalo::SIGNATURE_HEADER), value);
     signature.into_iter().map(header).collect()
 }
@@ -166,5 +189,8 @@ fn secrets(account: &Account) -> anyhow::Result<Vec<Secret>> {
         return Ok(configured.read_secrets()?);
     }
     let secret = dev::secret(AIRALO_SECRET)?.unwrap_or_default();
-    Ok(vec![Secret::new(format!("env:{AIRALO_SECRET}"), secret.into_bytes())?])
+    Ok(vec![Secret::new(
+        format!("env:{AIRALO_SECRET}"),
+        secret.into_bytes(),
+    )?])
 }

@@ -65,13 +65,18 @@ pub(super) struct Emulate {
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "a share is 0 to 1, as 0.1".to_owned())
+    text.parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "a share is 0 to 1, as 0.1".to_owned())
 }
 
 impl Emulate {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         if !self.listen.ip().is_loopback() {
-            bail!("the emulator is for this machine alone: it listens on a loopback address. Nothing was started");
+            bail!(
+                "the emulator is for this machine alone: it listens on a loopback address. Nothing was started"
+            );
         }
         let secret = dev::secret(AIRALO_SECRET)?;
         let secret = secret.with_context(|| {

@@ -64,15 +64,23 @@ pub(super) struct Simulate {
 
 /// Looks as Airalo does, from here: 200, no redirect, no signature.
 pub(super) async fn head(url: &str) -> anyhow::Result<()> {
-    let client =
-        plain_client(url, Duration::from_secs(5)).with_context(|| format!("'{url}' is no address to look at"))?;
-    let answer = client.head(url).timeout(Duration::from_secs(10)).send().await;
-    let status =
-        answer.map_err(|error| error.without_url()).with_context(|| format!("{url} does not answer HEAD"))?.status();
+    let client = plain_client(url, Duration::from_secs(5))
+        .with_context(|| format!("'{url}' is no address to look at"))?;
+    let answer = client
+        .head(url)
+        .timeout(Duration::from_secs(10))
+        .send()
+        .await;
+    let status = answer
+        .map_err(|error| error.without_url())
+        .with_context(|| format!("{url} does not answer HEAD"))?
+        .status();
     match status.as_u16() {
         200 => Ok(()),
         300..=399 => {
-            bail!("{url} answers HEAD with {status}: Airalo wants 200 without a redirect. Give the address it leads to")
+            bail!(
+                "{url} answers HEAD with {status}: Airalo wants 200 without a redirect. Give the address it leads to"
+            )
         }
         405 => bail!(
             "{url} answers HEAD with 405: the path takes only other methods. Is it /webhooks/ and the source's name?"
@@ -86,7 +94,9 @@ impl OptIn {
         let Account { client, .. } = self.account.open()?;
         let to = match (&self.url, &self.email) {
             (Some(url), _) if !self.kind.is_email() => {
-                head(url).await.context("Airalo would refuse it, so nothing was sent")?;
+                head(url)
+                    .await
+                    .context("Airalo would refuse it, so nothing was sent")?;
                 complain(&format!(
                     "{url} answers HEAD with 200 from here. Airalo looks from outside: the address has to be reachable from there"
                 ));
@@ -96,11 +106,18 @@ impl OptIn {
             _ => bail!(
                 "{} takes {}; nothing was sent",
                 self.kind,
-                if self.kind.is_email() { "--email" } else { "--url" }
+                if self.kind.is_email() {
+                    "--email"
+                } else {
+                    "--url"
+                }
             ),
         };
         let setting = client.opt_in(self.kind, to).await?;
-        say(&format!("{} goes to {}", setting.kind, setting.contact_point));
+        say(&format!(
+            "{} goes to {}",
+            setting.kind, setting.contact_point
+        ));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -122,7 +139,10 @@ impl Status {
         for kind in NotificationType::ALL {
             let setting = account.client.setting(kind).await?;
             let goes_to = setting.map(|setting| setting.contact_point);
-            let wanted = account.api.as_ref().and_then(|api| api.opt_in.get(kind.as_str()));
+            let wanted = account
+                .api
+                .as_ref()
+                .and_then(|api| api.opt_in.get(kind.as_str()));
             let says = match (&goes_to, wanted) {
                 (Some(is), Some(wanted)) if is == wanted => "as configured",
                 (_, Some(_)) => {
@@ -137,9 +157,18 @@ impl Status {
         if self.json {
             rows.iter().for_each(|row| say(&row.to_string()));
         } else {
-            say(table::rows(&rows, &["type", "goes_to", "configured", "message"], session::width()).trim_end());
+            say(table::rows(
+                &rows,
+                &["type", "goes_to", "configured", "message"],
+                session::width(),
+            )
+            .trim_end());
         }
-        Ok(if as_wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if as_wanted {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 
@@ -151,7 +180,9 @@ impl Simulate {
         };
         let Account { client, .. } = self.account.open()?;
         for what in all {
-            client.simulate(what, self.iccid.as_deref(), self.url.as_deref()).await?;
+            client
+                .simulate(what, self.iccid.as_deref(), self.url.as_deref())
+                .await?;
             say(&format!("{what} was sent"));
         }
         Ok(ExitCode::SUCCESS)

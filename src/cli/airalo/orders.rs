@@ -12,7 +12,9 @@ use crate::cli::{
     table,
 };
 use crate::domain::SourceName;
-use crate::store::{Bind, Call, Database, DatabaseClock, List, Role, last_order_described, source_ids};
+use crate::store::{
+    Bind, Call, Database, DatabaseClock, List, Role, last_order_described, source_ids,
+};
 use anyhow::{Context, bail};
 use serde_json::json;
 use std::{process::ExitCode, sync::Arc, time::Duration};
@@ -108,16 +110,28 @@ impl Order {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let Account { source, client, .. } = self.account.open()?;
         let database: Database = database_url_here()?.parse()?;
-        let description = self.description.unwrap_or_else(|| format!("hookfast-{}", uuid::Uuid::now_v7().simple()));
+        let description = self
+            .description
+            .unwrap_or_else(|| format!("hookfast-{}", uuid::Uuid::now_v7().simple()));
         let pool = database.pool(Role::General, 1);
-        let used = last_order_described(&pool, &source, &description).await.context("nothing was ordered")?;
+        let used = last_order_described(&pool, &source, &description)
+            .await
+            .context("nothing was ordered")?;
         if let Some(used) = used {
             if !self.again {
-                bail!("{}. --again orders a second time", PlaceError::Used(description, used));
+                bail!(
+                    "{}. --again orders a second time",
+                    PlaceError::Used(description, used)
+                );
             }
-            complain(&format!("'{description}' was {used}: this is a second order, and is paid for"));
+            complain(&format!(
+                "'{description}' was {used}: this is a second order, and is paid for"
+            ));
         }
-        complain(&format!("would order {} × {}, as '{description}'", self.quantity, self.package));
+        complain(&format!(
+            "would order {} × {}, as '{description}'",
+            self.quantity, self.package
+        ));
         complain(&cost(&self.package, self.quantity).await?);
         if !session::agreed(self.sure)? {
             return Ok(ExitCode::FAILURE);
@@ -152,7 +166,9 @@ async fn cost(package: &str, quantity: u8) -> anyhow::Result<String> {
         .limit(1);
     let last = shell.console.list(last).await?.pop();
     shell.done().await?;
-    let price = last.as_ref().and_then(|last| Some((last["net_price"].as_f64()?, last["currency"].as_str()?)));
+    let price = last
+        .as_ref()
+        .and_then(|last| Some((last["net_price"].as_f64()?, last["currency"].as_str()?)));
     Ok(match (last.as_ref(), price) {
         (Some(last), Some((price, currency))) => format!(
             "the last order of this package ({}) cost {price} {currency} each, so this costs about {:.2} {currency}",
@@ -171,11 +187,18 @@ impl Orders {
         if self.remote {
             return self.remote().await;
         }
-        let list = List::of("airalo_orders", "*", "coalesce(received_at, placed_at) DESC NULLS LAST")
-            .is("state", self.state.map(Bind::text))
-            .is("description", self.description.map(Bind::text))
-            .is("possible_double_purchase", self.double.then(|| Bind::flag(true)))
-            .limit(SHOWN + 1);
+        let list = List::of(
+            "airalo_orders",
+            "*",
+            "coalesce(received_at, placed_at) DESC NULLS LAST",
+        )
+        .is("state", self.state.map(Bind::text))
+        .is("description", self.description.map(Bind::text))
+        .is(
+            "possible_double_purchase",
+            self.double.then(|| Bind::flag(true)),
+        )
+        .limit(SHOWN + 1);
         let mut shell = session::open(self.output).await?;
         let mut rows = shell.console.list(list).await?;
         let more = rows.len() > SHOWN as usize;
@@ -207,7 +230,14 @@ impl Orders {
                     "package_id": order.package_id, "description": order.description})
             })
             .collect();
-        let columns = ["order_id", "created_at", "state", "package_id", "description", "code"];
+        let columns = [
+            "order_id",
+            "created_at",
+            "state",
+            "package_id",
+            "description",
+            "code",
+        ];
         if rows.is_empty() {
             complain("Airalo lists no such orders");
         } else if self.output.is_json() {
@@ -224,7 +254,10 @@ impl Expect {
         let call = Call::act("airalo_expect_order")
             .with("request_id", Some(Bind::text(&self.request_id)))
             .with("description", Some(Bind::text(&self.description)))
-            .with("expected_within", Some(Bind::span(format!("{} minutes", self.within))))
+            .with(
+                "expected_within",
+                Some(Bind::span(format!("{} minutes", self.within))),
+            )
             .with("source", self.source.map(Bind::text));
         let done = format!(
             "the result of {} is expected; hookfast airalo orders --description {}",
@@ -247,16 +280,28 @@ impl Reconcile {
                 "the database has no source '{source}', so nothing was looked for. Start `hookfast serve` with it once, or name another with --source"
             );
         }
-        let account = airalo::Account { source: name, client: Arc::new(client), every: Duration::from_secs(60) };
+        let account = airalo::Account {
+            source: name,
+            client: Arc::new(client),
+            every: Duration::from_secs(60),
+        };
         let clock = DatabaseClock::default();
-        let reconciler = Reconciler::new(pool.clone(), database, clock, &ids, vec![account], |_| {});
-        let findings = reconciler.look_now(&source).await.context("not every order was looked for")?;
+        let reconciler =
+            Reconciler::new(pool.clone(), database, clock, &ids, vec![account], |_| {});
+        let findings = reconciler
+            .look_now(&source)
+            .await
+            .context("not every order was looked for")?;
         pool.close().await;
         let mut missing = 0;
         for finding in &findings {
             let says = match &finding.found {
-                Found::Results { orders, new: 0 } => format!("known already: {}", orders.join(", ")),
-                Found::Results { orders, .. } => format!("found and brought in: {}", orders.join(", ")),
+                Found::Results { orders, new: 0 } => {
+                    format!("known already: {}", orders.join(", "))
+                }
+                Found::Results { orders, .. } => {
+                    format!("found and brought in: {}", orders.join(", "))
+                }
                 Found::Nothing(why) => {
                     missing += 1;
                     why.clone()
@@ -264,7 +309,14 @@ impl Reconcile {
             };
             say(&format!("{}: {says}", finding.description));
         }
-        say(&format!("looked for {}, {missing} not found", findings.len()));
-        Ok(if missing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        say(&format!(
+            "looked for {}, {missing} not found",
+            findings.len()
+        ));
+        Ok(if missing == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }

@@ -19,7 +19,9 @@ impl DevDatabase {
     pub(super) async fn open() -> anyhow::Result<Self> {
         let why = match variable("DATABASE_URL") {
             None => "since DATABASE_URL is not set",
-            Some(url) if Cluster::owns_url(Path::new(FOLDER), &url) => "whose URL is in DATABASE_URL",
+            Some(url) if Cluster::owns_url(Path::new(FOLDER), &url) => {
+                "whose URL is in DATABASE_URL"
+            }
             Some(url) => {
                 let database: Database = url.parse()?;
                 say(&format!(
@@ -29,7 +31,10 @@ impl DevDatabase {
             }
         };
         let cluster = Cluster::start(ClusterOptions::in_dir(FOLDER)).await?;
-        say(&format!("database: the private Postgres of this folder, on 127.0.0.1:{}, {why}", cluster.port()));
+        say(&format!(
+            "database: the private Postgres of this folder, on 127.0.0.1:{}, {why}",
+            cluster.port()
+        ));
         if let Some(port) = cluster.moved_from() {
             tracing::warn!(
                 taken = port,
@@ -42,7 +47,10 @@ impl DevDatabase {
                 "the database in this folder was made by an unreleased build of hookfast: its events were deleted, and it is made again",
             );
         }
-        Ok(Self { url: cluster.url(), cluster: Some(cluster) })
+        Ok(Self {
+            url: cluster.url(),
+            cluster: Some(cluster),
+        })
     }
 
     /// Whether it is the private Postgres of this folder.

@@ -20,7 +20,10 @@ pub(super) fn of_config(ingress: SocketAddr, config: &Config) -> String {
     let mut text = String::new();
     for source in &config.sources {
         let (name, kind) = (&source.name, source.kind.name());
-        let _ = writeln!(text, "hookfast takes webhooks on http://{ingress}/webhooks/{name} ({kind})");
+        let _ = writeln!(
+            text,
+            "hookfast takes webhooks on http://{ingress}/webhooks/{name} ({kind})"
+        );
     }
     for (name, _) in &config.sql_sources {
         let _ = writeln!(text, "source {name}: SELECT hookfast.enqueue('{name}', …)");
@@ -29,7 +32,9 @@ pub(super) fn of_config(ingress: SocketAddr, config: &Config) -> String {
         let _ = writeln!(text, "handler {}", described(handler));
     }
     if config.sources.is_empty() && config.sql_sources.is_empty() {
-        text.push_str("the configuration has no source, so no webhook can be received: add [sources.NAME]\n");
+        text.push_str(
+            "the configuration has no source, so no webhook can be received: add [sources.NAME]\n",
+        );
     }
     if config.handlers.is_empty() {
         text.push_str(
@@ -38,7 +43,9 @@ pub(super) fn of_config(ingress: SocketAddr, config: &Config) -> String {
     }
     if let Some(source) = config.sources.first() {
         let name = source.name.as_str();
-        let what = samples::all().find(|sample| sample.sender == name).map_or("FILE", |sample| sample.name);
+        let what = samples::all()
+            .find(|sample| sample.sender == name)
+            .map_or("FILE", |sample| sample.name);
         let _ = writeln!(text, "try it:  hookfast send {what} --source {name}");
     }
     text.push_str(&look());

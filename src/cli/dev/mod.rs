@@ -66,19 +66,29 @@ impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let terminal = Terminal::of_process();
         let given = secret_variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
-        let open = [self.addresses.listen, self.addresses.admin_listen].iter().any(|a| !a.ip().is_loopback());
+        let open = [self.addresses.listen, self.addresses.admin_listen]
+            .iter()
+            .any(|a| !a.ip().is_loopback());
         if open && !given {
             bail!(
                 "`hookfast dev` listens beyond this machine only with a secret of yours, so nothing was started. Set {AIRALO_SECRET}, or leave the addresses alone"
             );
         }
-        let config = self.file.config.as_deref().map(|file| config(Some(file))).transpose()?;
+        let config = self
+            .file
+            .config
+            .as_deref()
+            .map(|file| config(Some(file)))
+            .transpose()?;
         let stop = stop_on_signal()?;
         let folder = Folder::make()?;
         // Before anything is noted: of two at once in one folder the second must not replace the notes of the first.
         let database = DevDatabase::open().await?;
         let ran = match Notes::open(folder, &database) {
-            Ok(mut notes) => self.serve(&database.url, config.as_ref(), &mut notes, stop, terminal).await,
+            Ok(mut notes) => {
+                self.serve(&database.url, config.as_ref(), &mut notes, stop, terminal)
+                    .await
+            }
             Err(error) => Err(error),
         };
         let closed = database.close().await;
@@ -101,7 +111,10 @@ impl Dev {
             None => self.without_file(url, notes)?,
         };
         let builder = match self.airalo {
-            Some(address) => self.with_airalo(builder, address, notes, stop.clone()).await?,
+            Some(address) => {
+                self.with_airalo(builder, address, notes, stop.clone())
+                    .await?
+            }
             None => builder,
         };
         let former = notes.declare(&builder.handler_names())?;
@@ -110,7 +123,10 @@ impl Dev {
         let ingress = bind(self.addresses.listen, "HOOKFAST_LISTEN").await?;
         let address = reachable(ingress.local_addr()?);
         notes.add(URL, format!("http://{address}"))?;
-        notes.add(ADMIN_URL, format!("http://{}", reachable(admin.local_addr()?)))?;
+        notes.add(
+            ADMIN_URL,
+            format!("http://{}", reachable(admin.local_addr()?)),
+        )?;
         match (config, &self.file.config) {
             (Some(config), Some(file)) => {
                 notes.configuration(file)?;
@@ -122,19 +138,38 @@ impl Dev {
             }
         }
         // Here a function is written after the first look at what there is, so its handler waits for it.
-        let mut app = builder.admin(admin).ingress(ingress).wait_for_functions(true).build();
-        reload_on_hangup(&mut app, self.file.config.clone(), Some((terminal, stop.clone())))?;
+        let mut app = builder
+            .admin(admin)
+            .ingress(ingress)
+            .wait_for_functions(true)
+            .build();
+        reload_on_hangup(
+            &mut app,
+            self.file.config.clone(),
+            Some((terminal, stop.clone())),
+        )?;
         Ok(app.run(stop).await?)
     }
 
     fn without_file(&self, url: &str, secrets: &Notes) -> anyhow::Result<Builder> {
-        let secret = Secret::new(format!("env:{AIRALO_SECRET}"), secrets.airalo.clone().into_bytes())?;
-        let source = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
+        let secret = Secret::new(
+            format!("env:{AIRALO_SECRET}"),
+            secrets.airalo.clone().into_bytes(),
+        )?;
+        let source = Source::new(
+            "airalo".parse()?,
+            Arc::new(Airalo),
+            vec![secret],
+            OnInvalidSignature::Reject,
+        )?;
         let signs = standard_webhooks::parse_secret(LISTEN_SECRET, &secrets.listen)?;
         let (mut subscription, handler) = default_handler(&self.forward, signs)?;
         subscription.policy.retry = RetryPolicy::Delays(RETRIES.map(Duration::from_secs).to_vec());
         let projection = Subscription::new("airalo_orders", &["airalo.*"])?;
-        Ok(Builder::new(url)?.source(source).airalo_handler(projection).http_handler(subscription, handler))
+        Ok(Builder::new(url)?
+            .source(source)
+            .airalo_handler(projection)
+            .http_handler(subscription, handler))
     }
 
     /// A local Airalo beside us, and the account with it.
@@ -170,8 +205,14 @@ impl Dev {
             client_secret,
             timeout: Duration::from_secs(30),
         })?;
-        say(&format!("a local Airalo is on {base_url}; try it:  hookfast airalo --help"));
-        let account = Account { source: "airalo".parse()?, client: Arc::new(client), every: Duration::from_secs(5) };
+        say(&format!(
+            "a local Airalo is on {base_url}; try it:  hookfast airalo --help"
+        ));
+        let account = Account {
+            source: "airalo".parse()?,
+            client: Arc::new(client),
+            every: Duration::from_secs(5),
+        };
         Ok(builder.airalo(account))
     }
 }

@@ -39,14 +39,22 @@ impl Notes {
             Ok(value)
         };
         let airalo = secret(AIRALO_SECRET, || hex::encode(rand::random::<[u8; 32]>()))?;
-        let listen = secret(LISTEN_SECRET, || standard_webhooks::secret_text(rand::random()))?;
+        let listen = secret(LISTEN_SECRET, || {
+            standard_webhooks::secret_text(rand::random())
+        })?;
         if let Some(declared) = folder.note(HANDLERS)? {
             notes.insert(HANDLERS, declared);
         }
         if !database.is_private() {
             notes.insert("DATABASE_URL", Note::InEnvironment);
         }
-        let opened = Self { folder, airalo, listen, notes, private_database: database.is_private() };
+        let opened = Self {
+            folder,
+            airalo,
+            listen,
+            notes,
+            private_database: database.is_private(),
+        };
         opened.folder.write(&opened.notes)?;
         Ok(opened)
     }
@@ -64,10 +72,17 @@ impl Notes {
             return Ok(Vec::new());
         }
         let noted = match self.notes.get(HANDLERS) {
-            Some(Note::Value(names)) => names.split(',').filter_map(|name| name.parse().ok()).collect(),
+            Some(Note::Value(names)) => names
+                .split(',')
+                .filter_map(|name| name.parse().ok())
+                .collect(),
             _ => Vec::new(),
         };
-        let all: BTreeSet<_> = noted.iter().chain(handlers).map(HandlerName::as_str).collect();
+        let all: BTreeSet<_> = noted
+            .iter()
+            .chain(handlers)
+            .map(HandlerName::as_str)
+            .collect();
         self.add(HANDLERS, all.into_iter().collect::<Vec<_>>().join(","))?;
         Ok(noted)
     }

@@ -62,7 +62,11 @@ struct Show {
 #[derive(clap::Args)]
 struct Which {
     /// The delivery.
-    #[arg(value_name = "DELIVERY_ID", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        value_name = "DELIVERY_ID",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     delivery: Option<i64>,
     /// All that match what follows, or all there are.
     #[arg(long)]
@@ -116,9 +120,15 @@ struct Discard {
     output: Output,
 }
 
-const ALL: &str =
-    "delivery_id, handler, event_id, attempts, reason, last_error, died_at, type, idempotency_key, ordering_key";
-const COLUMNS: [&str; 6] = ["delivery_id", "died_at", "handler", "type", "attempts", "last_error"];
+const ALL: &str = "delivery_id, handler, event_id, attempts, reason, last_error, died_at, type, idempotency_key, ordering_key";
+const COLUMNS: [&str; 6] = [
+    "delivery_id",
+    "died_at",
+    "handler",
+    "type",
+    "attempts",
+    "last_error",
+];
 
 impl DeadLetters {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
@@ -132,14 +142,17 @@ impl DeadLetters {
                 };
                 match retry.which.delivery {
                     Some(delivery) => {
-                        let call = call(Call::act("retry")).with("delivery_id", Some(Bind::number(delivery)));
+                        let call = call(Call::act("retry"))
+                            .with("delivery_id", Some(Bind::number(delivery)));
                         let done = format!("delivery {delivery} is tried again");
                         session::open(retry.output).await?.act(call, &done).await
                     }
                     None => {
                         let call = retry.which.all(call(Call::act("retry_all")));
                         let shell = session::open(retry.output).await?;
-                        shell.bulk(call, retry.sure, "retry", "dead letters", &COLUMNS).await
+                        shell
+                            .bulk(call, retry.sure, "retry", "dead letters", &COLUMNS)
+                            .await
                     }
                 }
             }
@@ -147,15 +160,18 @@ impl DeadLetters {
                 let why = Some(Bind::text(discard.why));
                 match discard.which.delivery {
                     Some(delivery) => {
-                        let call =
-                            Call::act("discard").with("delivery_id", Some(Bind::number(delivery))).with("why", why);
+                        let call = Call::act("discard")
+                            .with("delivery_id", Some(Bind::number(delivery)))
+                            .with("why", why);
                         let done = format!("delivery {delivery} is discarded");
                         session::open(discard.output).await?.act(call, &done).await
                     }
                     None => {
                         let call = discard.which.all(Call::act("discard_all").with("why", why));
                         let shell = session::open(discard.output).await?;
-                        shell.bulk(call, discard.sure, "discard", "dead letters", &COLUMNS).await
+                        shell
+                            .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
+                            .await
                     }
                 }
             }
@@ -185,15 +201,25 @@ impl Listed {
             .from("died_at", self.between.after())
             .below("died_at", self.between.before())
             .below("delivery_id", self.page.number()?);
-        let none = shell.none_of_type("dead_letters", "no dead letters", self.of_type.as_deref(), list.clone()).await?;
-        shell.page(list, &self.page, "delivery_id", &COLUMNS, &none).await
+        let none = shell
+            .none_of_type(
+                "dead_letters",
+                "no dead letters",
+                self.of_type.as_deref(),
+                list.clone(),
+            )
+            .await?;
+        shell
+            .page(list, &self.page, "delivery_id", &COLUMNS, &none)
+            .await
     }
 }
 
 impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let letter = List::of("dead_letters", ALL, "delivery_id").is("delivery_id", Some(Bind::number(self.delivery)));
+        let letter = List::of("dead_letters", ALL, "delivery_id")
+            .is("delivery_id", Some(Bind::number(self.delivery)));
         let Some(letter) = shell.console.list(letter).await?.pop() else {
             complain(&format!(
                 "delivery {} is no dead letter\nhint: `hookfast dead-letters` lists them, `hookfast deliveries --event EVENT_ID` what became of an event",
@@ -227,7 +253,15 @@ impl Show {
             shell.print_below(
                 "attempts",
                 &rows,
-                &["attempt_number", "outcome", "finished_at", "duration_ms", "status", "error_kind", "error"],
+                &[
+                    "attempt_number",
+                    "outcome",
+                    "finished_at",
+                    "duration_ms",
+                    "status",
+                    "error_kind",
+                    "error",
+                ],
             );
         }
         shell.done().await

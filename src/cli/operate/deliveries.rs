@@ -67,7 +67,11 @@ const OPEN: &str = "ready,running,retrying,scheduled,waiting,paused,retired,dead
 #[derive(clap::Args)]
 struct Reschedule {
     /// The delivery.
-    #[arg(value_name = "DELIVERY_ID", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        value_name = "DELIVERY_ID",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     delivery: Option<i64>,
     /// All of a handler that are ready or retrying.
     #[arg(long, requires = "handler")]
@@ -134,7 +138,9 @@ impl Deliveries {
                 let call = Call::act("discard")
                     .with("delivery_id", Some(Bind::number(discard.delivery)))
                     .with("why", Some(Bind::text(discard.why)));
-                shell.act(call, &format!("delivery {} is discarded", discard.delivery)).await
+                shell
+                    .act(call, &format!("delivery {} is discarded", discard.delivery))
+                    .await
             }
         }
     }
@@ -156,21 +162,33 @@ impl Listed {
             .is("event_id", self.event.map(Bind::id))
             .one_of("state", states.map(Bind::text))
             .below("delivery_id", self.page.number()?);
-        shell.page(list, &self.page, "delivery_id", &COLUMNS, "no deliveries").await
+        shell
+            .page(list, &self.page, "delivery_id", &COLUMNS, "no deliveries")
+            .await
     }
 }
 
 impl Reschedule {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let shell = session::open(self.output).await?;
-        let call = if self.all { Call::act("reschedule_all") } else { Call::act("reschedule") }
-            .with("due_at", Some(self.due_at.coming()))
-            .with("why", self.why.map(Bind::text));
+        let call = if self.all {
+            Call::act("reschedule_all")
+        } else {
+            Call::act("reschedule")
+        }
+        .with("due_at", Some(self.due_at.coming()))
+        .with("why", self.why.map(Bind::text));
         if let Some(delivery) = self.delivery {
             let call = call.with("delivery_id", Some(Bind::number(delivery)));
-            return shell.act(call, &format!("delivery {delivery} is scheduled")).await;
+            return shell
+                .act(call, &format!("delivery {delivery} is scheduled"))
+                .await;
         }
-        let call = call.with("handler", self.handler.map(Bind::text)).with("type", self.of_type.map(Bind::text));
-        shell.bulk(call, self.sure, "reschedule", "deliveries", &COLUMNS).await
+        let call = call
+            .with("handler", self.handler.map(Bind::text))
+            .with("type", self.of_type.map(Bind::text));
+        shell
+            .bulk(call, self.sure, "reschedule", "deliveries", &COLUMNS)
+            .await
     }
 }

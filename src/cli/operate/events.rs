@@ -78,7 +78,11 @@ struct WithReason {
 #[derive(clap::Args)]
 struct Erase {
     /// The event.
-    #[arg(value_name = "EVENT_ID", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(
+        value_name = "EVENT_ID",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
     event: Option<String>,
     /// All that match what follows, which has to say something.
     #[arg(long)]
@@ -145,8 +149,15 @@ const MEMBERS: [&str; 14] = [
     "body",
 ];
 
-const COLUMNS: [&str; 7] =
-    ["received_at", "event_id", "source", "type", "idempotency_key", "conflicts_with", "erased_at"];
+const COLUMNS: [&str; 7] = [
+    "received_at",
+    "event_id",
+    "source",
+    "type",
+    "idempotency_key",
+    "conflicts_with",
+    "erased_at",
+];
 
 #[derive(clap::Args)]
 struct Listed {
@@ -171,8 +182,10 @@ impl Events {
             What::Show(found) => show(found).await,
             What::Timeline(found) => {
                 let mut shell = session::open(found.output).await?;
-                let rows =
-                    shell.console.call(Call::look("timeline").with("term", Some(Bind::text(&found.text)))).await?;
+                let rows = shell
+                    .console
+                    .call(Call::look("timeline").with("term", Some(Bind::text(&found.text))))
+                    .await?;
                 if rows.is_empty() {
                     return nothing(shell, &found.text).await;
                 }
@@ -181,9 +194,15 @@ impl Events {
             }
             What::Explain(one) => {
                 let mut shell = session::open(one.output).await?;
-                let rows =
-                    shell.console.call(Call::look("explain").with("event_id", Some(Bind::id(&one.event)))).await?;
-                shell.print(&rows, &["handler", "verdict", "delivery_id", "message"], "there is no handler");
+                let rows = shell
+                    .console
+                    .call(Call::look("explain").with("event_id", Some(Bind::id(&one.event))))
+                    .await?;
+                shell.print(
+                    &rows,
+                    &["handler", "verdict", "delivery_id", "message"],
+                    "there is no handler",
+                );
                 shell.done().await
             }
             What::Erase(erase) => erase.run().await,
@@ -191,11 +210,17 @@ impl Events {
                 let call = Call::act("hold_event")
                     .with("event_id", Some(Bind::id(&hold.event)))
                     .with("why", Some(Bind::text(hold.why)));
-                session::open(hold.output).await?.act(call, &format!("event {} is held", hold.event)).await
+                session::open(hold.output)
+                    .await?
+                    .act(call, &format!("event {} is held", hold.event))
+                    .await
             }
             What::Unhold(one) => {
                 let call = Call::act("unhold_event").with("event_id", Some(Bind::id(&one.event)));
-                session::open(one.output).await?.act(call, &format!("event {} hold removed", one.event)).await
+                session::open(one.output)
+                    .await?
+                    .act(call, &format!("event {} hold removed", one.event))
+                    .await
             }
             What::Replay(replay) => replay.run().await,
         }
@@ -214,24 +239,43 @@ async fn nothing(shell: Shell, text: &str) -> anyhow::Result<ExitCode> {
 
 async fn show(found: Found) -> anyhow::Result<ExitCode> {
     let mut shell = session::open(found.output).await?;
-    let ids = shell.console.call(Call::look("find").with("term", Some(Bind::text(&found.text)))).await?;
-    let ids: Vec<String> = ids.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let ids = shell
+        .console
+        .call(Call::look("find").with("term", Some(Bind::text(&found.text))))
+        .await?;
+    let ids: Vec<String> = ids
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
     if ids.is_empty() {
         return nothing(shell, &found.text).await;
     }
-    let events = shell.console.list(List::of("events", "*", "event_id").ids("event_id", &ids)).await?;
+    let events = shell
+        .console
+        .list(List::of("events", "*", "event_id").ids("event_id", &ids))
+        .await?;
     for (i, event) in events.iter().enumerate() {
         if i > 0 && !shell.json() {
             say("");
         }
         shell.print_record(&shell.with_body(event), &MEMBERS);
         if !shell.json() {
-            let of_event = deliveries::all().is("event_id", event["event_id"].as_str().map(Bind::id));
+            let of_event =
+                deliveries::all().is("event_id", event["event_id"].as_str().map(Bind::id));
             let rows = shell.console.list(of_event).await?;
             shell.print_below(
                 "deliveries",
                 &rows,
-                &["delivery_id", "handler", "state", "attempts", "attempts_left", "next_attempt_at", "ended_at"],
+                &[
+                    "delivery_id",
+                    "handler",
+                    "state",
+                    "attempts",
+                    "attempts_left",
+                    "next_attempt_at",
+                    "ended_at",
+                ],
             );
         }
     }
@@ -244,13 +288,24 @@ impl Erase {
         let why = Some(Bind::text(self.why));
         if let Some(event) = self.event {
             // It cannot be undone, so one is asked about too.
-            let list = List::of("events", "event_id, type, idempotency_key, received_at", "event_id");
-            let sample = shell.console.list(list.is("event_id", Some(Bind::id(&event)))).await?;
+            let list = List::of(
+                "events",
+                "event_id, type, idempotency_key, received_at",
+                "event_id",
+            );
+            let sample = shell
+                .console
+                .list(list.is("event_id", Some(Bind::id(&event))))
+                .await?;
             let preview = json!({ "matching": 1, "sample": sample });
-            if !sample.is_empty() && !shell.preview_and_ask(&preview, self.sure, "erase", "events", &COLUMNS)? {
+            if !sample.is_empty()
+                && !shell.preview_and_ask(&preview, self.sure, "erase", "events", &COLUMNS)?
+            {
                 return shell.close(ExitCode::FAILURE).await;
             }
-            let call = Call::act("erase").with("event_id", Some(Bind::id(&event))).with("why", why);
+            let call = Call::act("erase")
+                .with("event_id", Some(Bind::id(&event)))
+                .with("why", why);
             return shell.act(call, &format!("event {event} is erased")).await;
         }
         let call = Call::act("erase_all")
@@ -261,7 +316,9 @@ impl Erase {
             .with("received_before", self.before.as_ref().map(When::past))
             .with("payload", self.payload.map(Bind::path))
             .with("why", why);
-        shell.bulk(call, self.sure, "erase", "events", &COLUMNS).await
+        shell
+            .bulk(call, self.sure, "erase", "events", &COLUMNS)
+            .await
     }
 }
 
@@ -274,7 +331,10 @@ impl Replay {
             .with("why", Some(Bind::text(self.why)))
             .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)));
         let replay = shell.console.call(call).await?.pop().unwrap_or_default();
-        let words = format!("event {} is pending for {} again, as replay {replay}", self.event, self.handler);
+        let words = format!(
+            "event {} is pending for {} again, as replay {replay}",
+            self.event, self.handler
+        );
         shell.told(json!({ "replay_id": replay }), &words);
         if !self.new_webhook_id {
             complain(SAME_WEBHOOK_ID);
@@ -296,7 +356,11 @@ impl Listed {
         .ids_from("event_id", self.between.after())
         .ids_below("event_id", self.between.before())
         .below("event_id", self.page.event());
-        let none = shell.none_of_type("events", "no events", self.of_type.as_deref(), list.clone()).await?;
-        shell.page(list, &self.page, "event_id", &COLUMNS, &none).await
+        let none = shell
+            .none_of_type("events", "no events", self.of_type.as_deref(), list.clone())
+            .await?;
+        shell
+            .page(list, &self.page, "event_id", &COLUMNS, &none)
+            .await
     }
 }

@@ -85,7 +85,15 @@ struct Failures {
     output: Output,
 }
 
-const COLUMNS: [&str; 7] = ["handler", "state", "why", "ready", "oldest_ready_age", "per_minute", "dead_letters"];
+const COLUMNS: [&str; 7] = [
+    "handler",
+    "state",
+    "why",
+    "ready",
+    "oldest_ready_age",
+    "per_minute",
+    "dead_letters",
+];
 const FAILURES: [&str; 5] = ["handler", "error_kind", "count", "last_at", "sample_error"];
 
 fn health() -> List {
@@ -93,35 +101,58 @@ fn health() -> List {
 }
 
 fn failures(handler: Option<String>) -> List {
-    List::of("failures", "*", "count DESC, handler, error_kind").is("handler", handler.map(Bind::text))
+    List::of("failures", "*", "count DESC, handler, error_kind")
+        .is("handler", handler.map(Bind::text))
 }
 
 impl Handlers {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.what.unwrap_or(What::List(self.list)) {
-            What::List(output) => session::open(output).await?.all(health(), &COLUMNS, "no handlers").await,
+            What::List(output) => {
+                session::open(output)
+                    .await?
+                    .all(health(), &COLUMNS, "no handlers")
+                    .await
+            }
             What::Show(one) => show(one).await,
             What::Pause(pause) => {
                 let call = Call::act("pause_handler")
                     .with("handler", Some(Bind::text(&pause.handler)))
                     .with("why", Some(Bind::text(pause.why)));
-                session::open(pause.output).await?.act(call, &format!("handler {} is paused", pause.handler)).await
+                session::open(pause.output)
+                    .await?
+                    .act(call, &format!("handler {} is paused", pause.handler))
+                    .await
             }
             What::Resume(one) => {
-                let call = Call::act("resume_handler").with("handler", Some(Bind::text(&one.handler)));
-                session::open(one.output).await?.act(call, &format!("handler {} resumed", one.handler)).await
+                let call =
+                    Call::act("resume_handler").with("handler", Some(Bind::text(&one.handler)));
+                session::open(one.output)
+                    .await?
+                    .act(call, &format!("handler {} resumed", one.handler))
+                    .await
             }
             What::PauseAll(all) => {
                 let call = Call::act("pause_all_handlers").with("why", Some(Bind::text(all.why)));
                 turn_all(call, all.sure, all.output, "pause", false).await
             }
             What::ResumeAll(all) => {
-                turn_all(Call::act("resume_all_handlers"), all.sure, all.output, "resume", true).await
+                turn_all(
+                    Call::act("resume_all_handlers"),
+                    all.sure,
+                    all.output,
+                    "resume",
+                    true,
+                )
+                .await
             }
             What::Retire(wanted) => wanted.run().await,
             What::Failures(wanted) => {
                 let list = failures(wanted.handler);
-                session::open(wanted.output).await?.all(list, &FAILURES, "no failed attempts in the last day").await
+                session::open(wanted.output)
+                    .await?
+                    .all(list, &FAILURES, "no failed attempts in the last day")
+                    .await
             }
         }
     }
@@ -129,8 +160,16 @@ impl Handlers {
 
 async fn show(one: One) -> anyhow::Result<ExitCode> {
     let mut shell = session::open(one.output).await?;
-    let Some(row) = shell.console.list(health().is("handler", Some(Bind::text(&one.handler)))).await?.pop() else {
-        complain(&format!("no handler is named '{}'\nhint: `hookfast handlers` lists them", one.handler));
+    let Some(row) = shell
+        .console
+        .list(health().is("handler", Some(Bind::text(&one.handler))))
+        .await?
+        .pop()
+    else {
+        complain(&format!(
+            "no handler is named '{}'\nhint: `hookfast handlers` lists them",
+            one.handler
+        ));
         return shell.close(ExitCode::FAILURE).await;
     };
     let members = [
@@ -156,10 +195,18 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
     ];
     shell.print_record(&row, &members);
     if !shell.json() {
-        let backlog = List::of("backlog", "*", "handler").is("handler", Some(Bind::text(&one.handler)));
+        let backlog =
+            List::of("backlog", "*", "handler").is("handler", Some(Bind::text(&one.handler)));
         let rows = shell.console.list(backlog).await?;
-        let columns =
-            ["ready", "running", "waiting", "later", "due_in_5_minutes", "due_in_30_minutes", "due_in_120_minutes"];
+        let columns = [
+            "ready",
+            "running",
+            "waiting",
+            "later",
+            "due_in_5_minutes",
+            "due_in_30_minutes",
+            "due_in_120_minutes",
+        ];
         shell.print_below("backlog", &rows, &columns);
         let rows = shell.console.list(failures(Some(one.handler))).await?;
         shell.print_below("failures of the last day", &rows, &FAILURES[1..]);
@@ -168,17 +215,38 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
 }
 
 /// Pauses or resumes all of them, having said which.
-async fn turn_all(call: Call, sure: Sure, output: Output, verb: &str, paused: bool) -> anyhow::Result<ExitCode> {
+async fn turn_all(
+    call: Call,
+    sure: Sure,
+    output: Output,
+    verb: &str,
+    paused: bool,
+) -> anyhow::Result<ExitCode> {
     let mut shell = session::open(output).await?;
-    let rows = shell.console.list(List::of("handler_health", "handler, state, ready", "handler")).await?;
+    let rows = shell
+        .console
+        .list(List::of(
+            "handler_health",
+            "handler, state, ready",
+            "handler",
+        ))
+        .await?;
     let affected = |row: &Value| row["state"] != "retired" && (row["state"] == "paused") == paused;
     let sample: Vec<Value> = rows.into_iter().filter(affected).collect();
     if sample.is_empty() {
-        complain(&format!("there is no handler to {verb}; nothing was changed"));
+        complain(&format!(
+            "there is no handler to {verb}; nothing was changed"
+        ));
         return shell.done().await;
     }
     let preview = json!({ "matching": sample.len(), "sample": sample });
-    if !shell.preview_and_ask(&preview, sure, verb, "handlers", &["handler", "state", "ready"])? {
+    if !shell.preview_and_ask(
+        &preview,
+        sure,
+        verb,
+        "handlers",
+        &["handler", "state", "ready"],
+    )? {
         return shell.close(ExitCode::FAILURE).await;
     }
     let changed = shell.console.call(call).await?.pop().unwrap_or_default();

@@ -54,7 +54,10 @@ impl Conflicts {
                 let call = Call::act("acknowledge_conflict")
                     .with("event_id", Some(Bind::id(&event)))
                     .with("why", Some(Bind::text(why)));
-                session::open(output).await?.act(call, &format!("conflict of event {event}: acknowledged")).await
+                session::open(output)
+                    .await?
+                    .act(call, &format!("conflict of event {event}: acknowledged"))
+                    .await
             }
             None => self.list.run().await,
         }
@@ -70,9 +73,19 @@ impl ConflictList {
         )
         .is("source", self.source.map(Bind::text))
         .below("event_id", self.page.event());
-        let columns =
-            ["received_at", "event_id", "source", "type", "first_event_id", "first_received_at", "acknowledged_at"];
-        session::open(self.output).await?.page(list, &self.page, "event_id", &columns, "no conflicts").await
+        let columns = [
+            "received_at",
+            "event_id",
+            "source",
+            "type",
+            "first_event_id",
+            "first_received_at",
+            "acknowledged_at",
+        ];
+        session::open(self.output)
+            .await?
+            .page(list, &self.page, "event_id", &columns, "no conflicts")
+            .await
     }
 }
 
@@ -97,7 +110,14 @@ impl Sources {
             "rejected_last_hour",
             "quarantined",
         ];
-        session::open(self.output).await?.all(List::of("source_health", "*", "source"), &columns, "no sources").await
+        session::open(self.output)
+            .await?
+            .all(
+                List::of("source_health", "*", "source"),
+                &columns,
+                "no sources",
+            )
+            .await
     }
 }
 
@@ -128,8 +148,12 @@ impl Backlog {
             "paused",
             "retired",
         ];
-        let list = List::of("backlog", "*", "ready DESC, handler").is("handler", self.handler.map(Bind::text));
-        session::open(self.output).await?.all(list, &columns, "no handlers").await
+        let list = List::of("backlog", "*", "ready DESC, handler")
+            .is("handler", self.handler.map(Bind::text));
+        session::open(self.output)
+            .await?
+            .all(list, &columns, "no handlers")
+            .await
     }
 }
 
@@ -143,12 +167,34 @@ pub(in crate::cli) struct Workers {
 impl Workers {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let workers = shell.console.list(List::of("workers", "*", "alive DESC, owner")).await?;
-        let columns = ["owner", "kind", "alive", "running", "handlers", "registered_at", "expires_at"];
+        let workers = shell
+            .console
+            .list(List::of("workers", "*", "alive DESC, owner"))
+            .await?;
+        let columns = [
+            "owner",
+            "kind",
+            "alive",
+            "running",
+            "handlers",
+            "registered_at",
+            "expires_at",
+        ];
         shell.print(&workers, &columns, "no workers");
         if !shell.json() {
-            let processes = shell.console.list(List::of("processes", "*", "alive DESC, owner")).await?;
-            let columns = ["owner", "roles", "version", "alive", "started_at", "seen_at", "not_ready"];
+            let processes = shell
+                .console
+                .list(List::of("processes", "*", "alive DESC, owner"))
+                .await?;
+            let columns = [
+                "owner",
+                "roles",
+                "version",
+                "alive",
+                "started_at",
+                "seen_at",
+                "not_ready",
+            ];
             shell.print_below("processes", &processes, &columns);
         }
         shell.done().await
@@ -175,7 +221,14 @@ impl Storage {
             "bytes_a_day",
             "oldest_snapshot_age",
         ];
-        session::open(self.output).await?.all(List::of("storage", "*", "bytes DESC"), &columns, "no tables").await
+        session::open(self.output)
+            .await?
+            .all(
+                List::of("storage", "*", "bytes DESC"),
+                &columns,
+                "no tables",
+            )
+            .await
     }
 }
 
@@ -194,13 +247,22 @@ impl Retention {
         let mut shell = session::open(self.output).await?;
         if self.preview {
             let rows = shell.console.call(Call::look("retention_preview")).await?;
-            shell.print(&rows, &["class", "day", "rows", "stays", "bytes", "purge_at"], "nothing would go");
+            shell.print(
+                &rows,
+                &["class", "day", "rows", "stays", "bytes", "purge_at"],
+                "nothing would go",
+            );
             return shell.done().await;
         }
-        let mut rows = shell.console.list(List::of("retention", "*", "class")).await?;
+        let mut rows = shell
+            .console
+            .list(List::of("retention", "*", "class"))
+            .await?;
         if !shell.json() {
             // A null is what JSON readers and SQL have for it.
-            rows.iter_mut().filter(|row| row["keep"].is_null()).for_each(|row| row["keep"] = "forever".into());
+            rows.iter_mut()
+                .filter(|row| row["keep"].is_null())
+                .for_each(|row| row["keep"] = "forever".into());
         }
         shell.print(&rows, &["class", "keep", "announced_at"], "nothing is kept");
         shell.done().await
@@ -230,8 +292,12 @@ impl Alerts {
             .ids_below("event_id", self.between.before())
             .below("event_id", self.page.event());
         let columns = ["received_at", "type", "payload", "message"];
-        let none = shell.none_of_type("alerts", "no alerts", self.of_type.as_deref(), list.clone()).await?;
-        shell.page(list, &self.page, "event_id", &columns, &none).await
+        let none = shell
+            .none_of_type("alerts", "no alerts", self.of_type.as_deref(), list.clone())
+            .await?;
+        shell
+            .page(list, &self.page, "event_id", &columns, &none)
+            .await
     }
 }
 
@@ -265,6 +331,9 @@ impl Audit {
             .below("at", self.between.before())
             .below("log_id", self.page.number()?);
         let columns = ["log_id", "at", "actor", "action", "target", "details"];
-        session::open(self.output).await?.page(list, &self.page, "log_id", &columns, "the log is empty").await
+        session::open(self.output)
+            .await?
+            .page(list, &self.page, "log_id", &columns, "the log is empty")
+            .await
     }
 }

@@ -12,13 +12,23 @@ impl Shell {
         none: &str,
     ) -> anyhow::Result<String> {
         for (kind, wanted) in names {
-            let view = if *kind == "handler" { "handler_health" } else { "source_health" };
+            let view = if *kind == "handler" {
+                "handler_health"
+            } else {
+                "source_health"
+            };
             let known = self.console.list(List::of(view, kind, kind)).await?;
             let known: Vec<_> = known.iter().filter_map(|row| row[*kind].as_str()).collect();
             if !known.contains(&wanted.as_str()) {
                 let wanted = table::plain(wanted, false);
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Ok(format!("{none}: no {kind} is named '{wanted}'\nhint: existing {kind}s: {known}"));
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                return Ok(format!(
+                    "{none}: no {kind} is named '{wanted}'\nhint: existing {kind}s: {known}"
+                ));
             }
         }
         Ok(none.to_owned())

@@ -91,8 +91,17 @@ struct Discard {
     output: Output,
 }
 
-pub(super) const COLUMNS: [&str; 9] =
-    ["quarantine_id", "source", "reason", "count", "first_at", "last_at", "bytes", "requested_action", "last_result"];
+pub(super) const COLUMNS: [&str; 9] = [
+    "quarantine_id",
+    "source",
+    "reason",
+    "count",
+    "first_at",
+    "last_at",
+    "bytes",
+    "requested_action",
+    "last_result",
+];
 
 impl Quarantine {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
@@ -104,8 +113,10 @@ impl Quarantine {
                 let call = Call::act("approve_quarantined")
                     .with("quarantine_id", Some(Bind::number(approve.request)))
                     .with("why", Some(Bind::text(approve.why)));
-                let done =
-                    format!("request {} is approved: the ingress makes it an event within seconds", approve.request);
+                let done = format!(
+                    "request {} is approved: the ingress makes it an event within seconds",
+                    approve.request
+                );
                 session::open(approve.output).await?.act(call, &done).await
             }
             What::Discard(discard) => {
@@ -115,7 +126,9 @@ impl Quarantine {
                     .with("last_before", discard.before.as_ref().map(When::past))
                     .with("why", Some(Bind::text(discard.why)));
                 let shell = session::open(discard.output).await?;
-                shell.bulk(call, discard.sure, "discard", "requests", &COLUMNS).await
+                shell
+                    .bulk(call, discard.sure, "discard", "requests", &COLUMNS)
+                    .await
             }
         }
     }
@@ -131,14 +144,23 @@ impl Listed {
             .from("last_at", self.between.after())
             .below("last_at", self.between.before())
             .below("quarantine_id", self.page.number()?);
-        shell.page(list, &self.page, "quarantine_id", &COLUMNS, "nothing is in quarantine").await
+        shell
+            .page(
+                list,
+                &self.page,
+                "quarantine_id",
+                &COLUMNS,
+                "nothing is in quarantine",
+            )
+            .await
     }
 }
 
 impl One {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = List::of("quarantine", "*", "quarantine_id").is("quarantine_id", Some(Bind::number(self.request)));
+        let list = List::of("quarantine", "*", "quarantine_id")
+            .is("quarantine_id", Some(Bind::number(self.request)));
         let Some(row) = shell.console.list(list).await?.pop() else {
             complain(&format!(
                 "no quarantined request has the id {}\nhint: `hookfast quarantine` lists them; what was released or verified is an event now",

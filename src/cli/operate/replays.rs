@@ -10,8 +10,7 @@ use serde_json::Value;
 use std::{process::ExitCode, time::Duration};
 
 /// A receiver that keeps to the rules ignores a replay, unless it is told that it is meant.
-pub(super) const SAME_WEBHOOK_ID: &str =
-    "receivers see the same webhook-id as before and may ignore it as a duplicate; --new-webhook-id gives it a new one";
+pub(super) const SAME_WEBHOOK_ID: &str = "receivers see the same webhook-id as before and may ignore it as a duplicate; --new-webhook-id gives it a new one";
 
 /// Replays of many events: starts, follows, pauses, ends them.
 #[derive(clap::Args)]
@@ -95,8 +94,17 @@ struct Start {
     output: Output,
 }
 
-const COLUMNS: [&str; 9] =
-    ["replay_id", "handler", "state", "replayed", "matching", "percent", "min_remaining", "requested_at", "why"];
+const COLUMNS: [&str; 9] = [
+    "replay_id",
+    "handler",
+    "state",
+    "replayed",
+    "matching",
+    "percent",
+    "min_remaining",
+    "requested_at",
+    "why",
+];
 
 fn one(replay: i64) -> List {
     List::of("replays", "*", "replay_id").is("replay_id", Some(Bind::number(replay)))
@@ -110,7 +118,10 @@ impl Replays {
                     .is("handler", list.handler.map(Bind::text))
                     .is("state", list.state.map(Bind::text))
                     .below("replay_id", list.page.number()?);
-                session::open(list.output).await?.page(all, &list.page, "replay_id", &COLUMNS, "no replays").await
+                session::open(list.output)
+                    .await?
+                    .page(all, &list.page, "replay_id", &COLUMNS, "no replays")
+                    .await
             }
             What::Show(wanted) => wanted.show().await,
             What::Start(start) => start.run().await,
@@ -139,14 +150,20 @@ impl Start {
             // Before it begins, since it may be many.
             complain(SAME_WEBHOOK_ID);
         }
-        session::open(self.output).await?.bulk(call, self.sure, "replay", "events", &columns).await
+        session::open(self.output)
+            .await?
+            .bulk(call, self.sure, "replay", "events", &columns)
+            .await
     }
 }
 
 impl One {
     async fn turn(self, function: &'static str, done: &str) -> anyhow::Result<ExitCode> {
         let call = Call::act(function).with("replay_id", Some(Bind::number(self.replay)));
-        session::open(self.output).await?.act(call, &format!("replay {} {done}", self.replay)).await
+        session::open(self.output)
+            .await?
+            .act(call, &format!("replay {} {done}", self.replay))
+            .await
     }
 
     async fn show(self) -> anyhow::Result<ExitCode> {
@@ -190,7 +207,11 @@ impl One {
             let state = row["state"].as_str().unwrap_or_default();
             let line = progress(&row);
             if line != last {
-                say(&if shell.json() { row.to_string() } else { line.clone() });
+                say(&if shell.json() {
+                    row.to_string()
+                } else {
+                    line.clone()
+                });
                 last = line;
             }
             match state {
@@ -202,12 +223,18 @@ impl One {
     }
 
     fn missing(&self) -> String {
-        format!("there is no replay {}\nhint: `hookfast replays` lists them", self.replay)
+        format!(
+            "there is no replay {}\nhint: `hookfast replays` lists them",
+            self.replay
+        )
     }
 }
 
 fn progress(row: &Value) -> String {
-    let left = row["min_remaining"].as_str().map(|left| format!(", at least another {left}")).unwrap_or_default();
+    let left = row["min_remaining"]
+        .as_str()
+        .map(|left| format!(", at least another {left}"))
+        .unwrap_or_default();
     format!(
         "replay {} to {}: {}, {} of {} ({} %){left}",
         row["replay_id"],

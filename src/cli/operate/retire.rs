@@ -29,10 +29,21 @@ impl Retire {
         let call = Call::act("retire_handler")
             .with("handler", Some(Bind::text(&self.handler)))
             .with("why", Some(Bind::text(&self.why)))
-            .with("pending", Some(Bind::text(if self.keep { "keep" } else { "discard" })));
-        let preview = shell.console.call(call.clone()).await?.pop().unwrap_or_default();
+            .with(
+                "pending",
+                Some(Bind::text(if self.keep { "keep" } else { "discard" })),
+            );
+        let preview = shell
+            .console
+            .call(call.clone())
+            .await?
+            .pop()
+            .unwrap_or_default();
         let verb = if self.keep {
-            format!("retire handler {} and keep, without running them,", self.handler)
+            format!(
+                "retire handler {} and keep, without running them,",
+                self.handler
+            )
         } else {
             format!("retire handler {} and discard", self.handler)
         };
@@ -42,7 +53,12 @@ impl Retire {
         }
         let matching = preview["matching"].as_i64().unwrap_or(0);
         let at_most = Bind::number(matching + (matching / 10).max(1000));
-        let done = shell.console.call(call.with("at_most", Some(at_most))).await?.pop().unwrap_or_default();
+        let done = shell
+            .console
+            .call(call.with("at_most", Some(at_most)))
+            .await?
+            .pop()
+            .unwrap_or_default();
         let count = |member: &str| done[member].as_i64().unwrap_or(0);
         let (matching, changed) = (count("matching"), count("changed"));
         let mut words = format!("handler {} is retired", self.handler);

@@ -47,21 +47,32 @@ impl Reverify {
             .with("source", self.source.clone().map(Bind::text))
             .with("last_after", self.after.as_ref().map(When::past));
         let rows = self.waiting(&mut shell).await?;
-        let before: BTreeSet<i64> =
-            rows.iter().filter(|row| row["requested_action"].is_null()).filter_map(id).collect();
-        let mut done = match shell.try_bulk(call, self.sure, "verify again", "requests", &COLUMNS).await? {
+        let before: BTreeSet<i64> = rows
+            .iter()
+            .filter(|row| row["requested_action"].is_null())
+            .filter_map(id)
+            .collect();
+        let mut done = match shell
+            .try_bulk(call, self.sure, "verify again", "requests", &COLUMNS)
+            .await?
+        {
             Bulk::Nothing => return shell.done().await,
             Bulk::Declined => return shell.close(ExitCode::FAILURE).await,
             Bulk::Done(done) => done,
         };
         let outcome = self.wait(&mut shell, &before).await?;
-        for (name, count) in
-            [("accepted", outcome.accepted), ("refused", outcome.refused), ("pending", outcome.pending)]
-        {
+        for (name, count) in [
+            ("accepted", outcome.accepted),
+            ("refused", outcome.refused),
+            ("pending", outcome.pending),
+        ] {
             done[name] = count.into();
         }
-        let words =
-            format!("verified again: {} accepted, {} refused", counted(outcome.accepted, "requests"), outcome.refused);
+        let words = format!(
+            "verified again: {} accepted, {} refused",
+            counted(outcome.accepted, "requests"),
+            outcome.refused
+        );
         shell.told(done, &words);
         hints(&outcome);
         shell.done().await
@@ -69,11 +80,15 @@ impl Reverify {
 
     /// The requests that this command is about.
     async fn waiting(&self, shell: &mut Shell) -> anyhow::Result<Vec<Value>> {
-        let list = List::of("quarantine", "quarantine_id, requested_action", "quarantine_id")
-            // Excerpts cannot be verified again.
-            .is("is_excerpt", Some(Bind::flag(false)))
-            .is("source", self.source.clone().map(Bind::text))
-            .from("last_at", self.after.as_ref().map(When::past));
+        let list = List::of(
+            "quarantine",
+            "quarantine_id, requested_action",
+            "quarantine_id",
+        )
+        // Excerpts cannot be verified again.
+        .is("is_excerpt", Some(Bind::flag(false)))
+        .is("source", self.source.clone().map(Bind::text))
+        .from("last_at", self.after.as_ref().map(When::past));
         Ok(shell.console.list(list).await?)
     }
 
@@ -82,11 +97,21 @@ impl Reverify {
         let begun = Instant::now();
         loop {
             let rows = self.waiting(shell).await?;
-            let ours: Vec<&Value> = rows.iter().filter(|row| id(row).is_some_and(|id| before.contains(&id))).collect();
-            let pending = ours.iter().filter(|row| !row["requested_action"].is_null()).count();
+            let ours: Vec<&Value> = rows
+                .iter()
+                .filter(|row| id(row).is_some_and(|id| before.contains(&id)))
+                .collect();
+            let pending = ours
+                .iter()
+                .filter(|row| !row["requested_action"].is_null())
+                .count();
             if pending == 0 || begun.elapsed() > PATIENCE {
                 let accepted = before.len() - ours.len();
-                return Ok(Outcome { accepted, refused: ours.len() - pending, pending });
+                return Ok(Outcome {
+                    accepted,
+                    refused: ours.len() - pending,
+                    pending,
+                });
             }
             tokio::time::sleep(POLL).await;
         }

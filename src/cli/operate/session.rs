@@ -45,9 +45,16 @@ impl Page {
 
     /// Where it begins, by a number.
     pub(super) fn number(&self) -> anyhow::Result<Option<Bind>> {
-        let parse =
-            |text: &String| text.parse().map_err(|_| anyhow::anyhow!("--older-than is a number here, not '{text}'"));
-        Ok(self.older_than.as_ref().map(parse).transpose()?.map(Bind::number))
+        let parse = |text: &String| {
+            text.parse()
+                .map_err(|_| anyhow::anyhow!("--older-than is a number here, not '{text}'"))
+        };
+        Ok(self
+            .older_than
+            .as_ref()
+            .map(parse)
+            .transpose()?
+            .map(Bind::number))
     }
 }
 
@@ -77,7 +84,10 @@ pub(in crate::cli) struct Shell {
 
 pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Shell> {
     let database: Database = database_url_here()?.parse()?;
-    Ok(Shell { console: Console::open(&database).await?, output })
+    Ok(Shell {
+        console: Console::open(&database).await?,
+        output,
+    })
 }
 
 /// How wide a table may be: as wide as the terminal. A pipe or a file gets everything.
@@ -90,7 +100,8 @@ fn width_of(output: &impl IsTerminal) -> Option<usize> {
         return None;
     }
     let columns = variable("COLUMNS").and_then(|columns| columns.parse().ok());
-    let columns = columns.or_else(|| terminal_size::terminal_size().map(|(width, _)| width.0.into()));
+    let columns =
+        columns.or_else(|| terminal_size::terminal_size().map(|(width, _)| width.0.into()));
     columns.filter(|columns| *columns >= 20).or(Some(120))
 }
 
@@ -123,7 +134,11 @@ impl Shell {
     pub(super) fn with_body(&self, row: &Value) -> Value {
         let mut row = row.clone();
         if !self.output.json {
-            let body = if row["payload"].is_null() { row["body"].as_str().map(readable) } else { None };
+            let body = if row["payload"].is_null() {
+                row["body"].as_str().map(readable)
+            } else {
+                None
+            };
             row["body"] = body.map_or(Value::Null, Value::String);
         }
         row
@@ -132,7 +147,10 @@ impl Shell {
     /// More rows of the same subject, under a heading; nothing where there are none.
     pub(super) fn print_below(&self, heading: &str, rows: &[Value], columns: &[&str]) {
         if !rows.is_empty() {
-            say(&format!("\n{heading}\n{}", table::rows(rows, columns, width()).trim_end()));
+            say(&format!(
+                "\n{heading}\n{}",
+                table::rows(rows, columns, width()).trim_end()
+            ));
         }
     }
 
@@ -152,13 +170,21 @@ impl Shell {
         rows.truncate(page.limit as usize);
         self.print_all(&rows, columns, none, &names).await?;
         if let Some(last) = rows.last().filter(|_| more) {
-            complain(&format!("there is more: {}", next_page(std::env::args().skip(1), &table::cell(key, &last[key]))));
+            complain(&format!(
+                "there is more: {}",
+                next_page(std::env::args().skip(1), &table::cell(key, &last[key]))
+            ));
         }
         self.done().await
     }
 
     /// All rows of a list.
-    pub(in crate::cli) async fn all(mut self, list: List, columns: &[&str], none: &str) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) async fn all(
+        mut self,
+        list: List,
+        columns: &[&str],
+        none: &str,
+    ) -> anyhow::Result<ExitCode> {
         let names = list.names().to_vec();
         let rows = self.console.list(list).await?;
         self.print_all(&rows, columns, none, &names).await?;
@@ -189,7 +215,11 @@ impl Shell {
 
     /// An answer as JSON, or in words.
     pub(super) fn told(&self, answer: Value, words: &str) {
-        say(&if self.output.json { answer.to_string() } else { table::plain(words, true) });
+        say(&if self.output.json {
+            answer.to_string()
+        } else {
+            table::plain(words, true)
+        });
     }
 
     /// Shows what would be touched, asks, and does it, as [`Shell::try_bulk`]; then says how many were changed.
@@ -231,14 +261,22 @@ impl Shell {
             anyhow::bail!("the function did not answer")
         };
         if preview["matching"] == 0 {
-            complain(&format!("no {what} match{}; nothing was changed", left_alone(&preview)));
+            complain(&format!(
+                "no {what} match{}; nothing was changed",
+                left_alone(&preview)
+            ));
             return Ok(Bulk::Nothing);
         }
         if !self.preview_and_ask(&preview, sure, verb, what, columns)? {
             return Ok(Bulk::Declined);
         }
         let at_most = preview["matching"].as_i64().map(Bind::number);
-        let Some(done) = self.console.call(call.with("at_most", at_most)).await?.pop() else {
+        let Some(done) = self
+            .console
+            .call(call.with("at_most", at_most))
+            .await?
+            .pop()
+        else {
             anyhow::bail!("the function did not answer")
         };
         Ok(Bulk::Done(done))
@@ -254,8 +292,15 @@ impl Shell {
         columns: &[&str],
     ) -> anyhow::Result<bool> {
         let matching = preview["matching"].as_u64().unwrap_or(0);
-        complain(&format!("would {verb} {}{}", counted(matching, what), left_alone(preview)));
-        if let Some(sample) = preview["sample"].as_array().filter(|sample| !sample.is_empty()) {
+        complain(&format!(
+            "would {verb} {}{}",
+            counted(matching, what),
+            left_alone(preview)
+        ));
+        if let Some(sample) = preview["sample"]
+            .as_array()
+            .filter(|sample| !sample.is_empty())
+        {
             complain(table::rows(sample, columns, width_of(&std::io::stderr())).trim_end());
             if matching > sample.len() as u64 {
                 complain(&format!("… and {} more", matching - sample.len() as u64));
@@ -276,8 +321,12 @@ impl Shell {
 
 /// Bytes of Postgres's JSON, as text where they are.
 fn readable(bytes: &str) -> String {
-    let decoded = bytes.strip_prefix("\\x").and_then(|digits| hex::decode(digits).ok());
-    decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| bytes.to_owned())
+    let decoded = bytes
+        .strip_prefix("\\x")
+        .and_then(|digits| hex::decode(digits).ok());
+    decoded
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .unwrap_or_else(|| bytes.to_owned())
 }
 
 /// What is not touched since somebody still needs it.
@@ -287,7 +336,11 @@ fn left_alone(preview: &Value) -> String {
         Some(format!("{count} {says}"))
     });
     let alone: Vec<_> = alone.into_iter().flatten().collect();
-    if alone.is_empty() { String::new() } else { format!(" (left alone: {})", alone.join(", ")) }
+    if alone.is_empty() {
+        String::new()
+    } else {
+        format!(" (left alone: {})", alone.join(", "))
+    }
 }
 
 /// Whether to go on: asked on a terminal, refused without one.
@@ -322,9 +375,15 @@ fn next_page(arguments: impl Iterator<Item = String>, last: &str) -> String {
         if skip || argument.starts_with("--older-than=") {
             continue;
         }
-        let bare =
-            !argument.is_empty() && argument.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/=,@%+".contains(c));
-        let quoted = if bare { argument } else { format!("'{}'", argument.replace('\'', "'\\''")) };
+        let bare = !argument.is_empty()
+            && argument
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.:/=,@%+".contains(c));
+        let quoted = if bare {
+            argument
+        } else {
+            format!("'{}'", argument.replace('\'', "'\\''"))
+        };
         command = format!("{command} {quoted}");
     }
     format!("{command} --older-than {last}")
@@ -338,7 +397,10 @@ mod tests {
     fn the_next_page_is_the_same_command_from_where_this_one_ends() {
         let next = |command: &str| next_page(command.split('|').map(str::to_owned), "42");
         assert_eq!(next("deliveries"), "hookfast deliveries --older-than 42");
-        assert_eq!(next("audit|--older-than|7|--limit|3"), "hookfast audit --limit 3 --older-than 42");
+        assert_eq!(
+            next("audit|--older-than|7|--limit|3"),
+            "hookfast audit --limit 3 --older-than 42"
+        );
         assert_eq!(
             next("events|list|--older-than=7|--after|2 days' ago"),
             "hookfast events list --after '2 days'\\'' ago' --older-than 42"

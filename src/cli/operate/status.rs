@@ -62,20 +62,38 @@ impl Status {
 
 async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
     let rows = shell.console.call(Call::look("status")).await?;
-    let bad: Vec<&Value> = rows.iter().filter(|row| row["state"] == "critical").collect();
+    let bad: Vec<&Value> = rows
+        .iter()
+        .filter(|row| row["state"] == "critical")
+        .collect();
     let line = headline(&bad);
     if shell.json() {
         let state = if bad.is_empty() { "ok" } else { "critical" };
-        say(&json!({ "area": "all", "subject": "all", "state": state, "message": line }).to_string());
+        say(
+            &json!({ "area": "all", "subject": "all", "state": state, "message": line })
+                .to_string(),
+        );
     } else {
         if again {
             // Over the screen before; in a file, below it.
-            say(if std::io::stdout().is_terminal() { "\u{1b}[H\u{1b}[2J" } else { "" });
+            say(if std::io::stdout().is_terminal() {
+                "\u{1b}[H\u{1b}[2J"
+            } else {
+                ""
+            });
         }
         say(&format!("{}\n", table::plain(&line, false)));
     }
-    shell.print(&rows, &["state", "area", "subject", "message"], "the database says nothing");
-    Ok(if bad.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    shell.print(
+        &rows,
+        &["state", "area", "subject", "message"],
+        "the database says nothing",
+    );
+    Ok(if bad.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn headline(bad: &[&Value]) -> String {
@@ -83,7 +101,10 @@ fn headline(bad: &[&Value]) -> String {
         return "OK: intake is safe and work is moving".to_owned();
     }
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
-    let named: Vec<_> = bad.iter().map(|row| format!("{} {}", text(row, "area"), text(row, "subject"))).collect();
+    let named: Vec<_> = bad
+        .iter()
+        .map(|row| format!("{} {}", text(row, "area"), text(row, "subject")))
+        .collect();
     format!("UNHEALTHY: {}", named.join(", "))
 }
 
@@ -94,7 +115,13 @@ mod tests {
     #[test]
     fn the_first_line_says_whether_and_where() {
         assert_eq!(headline(&[]), "OK: intake is safe and work is moving");
-        let bad = [json!({"area": "source", "subject": "airalo"}), json!({"area": "handler", "subject": "shop"})];
-        assert_eq!(headline(&bad.iter().collect::<Vec<_>>()), "UNHEALTHY: source airalo, handler shop");
+        let bad = [
+            json!({"area": "source", "subject": "airalo"}),
+            json!({"area": "handler", "subject": "shop"}),
+        ];
+        assert_eq!(
+            headline(&bad.iter().collect::<Vec<_>>()),
+            "UNHEALTHY: source airalo, handler shop"
+        );
     }
 }

@@ -10,7 +10,11 @@ impl std::str::FromStr for When {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.trim().is_empty() { Err("a time is not empty".to_owned()) } else { Ok(Self(text.trim().to_owned())) }
+        if text.trim().is_empty() {
+            Err("a time is not empty".to_owned())
+        } else {
+            Ok(Self(text.trim().to_owned()))
+        }
     }
 }
 

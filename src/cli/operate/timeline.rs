@@ -11,7 +11,9 @@ pub(super) fn print(shell: &Shell, mut rows: Vec<Value>) {
     let mut events: Vec<Value> = Vec::new();
     if !shell.json() {
         for row in &mut rows {
-            let Some(id) = row["event_id"].as_str().map(str::to_owned) else { continue };
+            let Some(id) = row["event_id"].as_str().map(str::to_owned) else {
+                continue;
+            };
             let short = id[id.len().saturating_sub(SHORT)..].to_owned();
             if events.iter().all(|event| event["event_id"] != *id) {
                 events.push(json!({ "event": short, "event_id": id, "source": row["source"], "type": row["type"] }));
@@ -19,6 +21,10 @@ pub(super) fn print(shell: &Shell, mut rows: Vec<Value>) {
             row["event"] = short.into();
         }
     }
-    shell.print(&rows, &["at", "event", "kind", "handler", "delivery_id", "message"], "nothing happened");
+    shell.print(
+        &rows,
+        &["at", "event", "kind", "handler", "delivery_id", "message"],
+        "nothing happened",
+    );
     shell.print_below("events", &events, &["event", "event_id", "source", "type"]);
 }

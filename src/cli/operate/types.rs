@@ -21,11 +21,17 @@ impl Shell {
         wanted: Option<&str>,
         list: List,
     ) -> anyhow::Result<String> {
-        let Some(wanted) = wanted else { return Ok(none.to_owned()) };
+        let Some(wanted) = wanted else {
+            return Ok(none.to_owned());
+        };
         if !self.console.list(list.limit(1)).await?.is_empty() {
             return Ok(none.to_owned());
         }
-        let order = if view == "dead_letters" { "delivery_id DESC" } else { "event_id DESC" };
+        let order = if view == "dead_letters" {
+            "delivery_id DESC"
+        } else {
+            "event_id DESC"
+        };
         let newest = List::of(view, "type", order);
         let rows = self.console.list(newest.limit(NEWEST)).await?;
         let types: BTreeSet<&str> = rows.iter().filter_map(|row| row["type"].as_str()).collect();
@@ -38,15 +44,27 @@ fn hint(none: &str, wanted: &str, types: &BTreeSet<&str>) -> String {
         return none.to_owned();
     }
     let words = wanted.trim_end_matches(['*', '.']);
-    let alike: Vec<&str> = types.iter().copied().filter(|known| !words.is_empty() && known.contains(words)).collect();
+    let alike: Vec<&str> = types
+        .iter()
+        .copied()
+        .filter(|known| !words.is_empty() && known.contains(words))
+        .collect();
     let (lead, named) = if alike.is_empty() {
         ("existing types", types.iter().copied().collect())
     } else {
         ("types are written in full; existing types", alike)
     };
     let more = if named.len() > NAMED { ", …" } else { "" };
-    let named = named.iter().take(NAMED).map(|name| table::cell("type", &Value::from(*name))).collect::<Vec<_>>();
-    format!("{none} of type '{}'\nhint: {lead}: {}{more}", table::plain(wanted, false), named.join(", "))
+    let named = named
+        .iter()
+        .take(NAMED)
+        .map(|name| table::cell("type", &Value::from(*name)))
+        .collect::<Vec<_>>();
+    format!(
+        "{none} of type '{}'\nhint: {lead}: {}{more}",
+        table::plain(wanted, false),
+        named.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -55,13 +73,24 @@ mod tests {
 
     #[test]
     fn the_hint_names_those_that_are_alike_or_else_all() {
-        let types = BTreeSet::from(["stripe.invoice.paid", "stripe.invoice.voided", "github.push"]);
+        let types = BTreeSet::from([
+            "stripe.invoice.paid",
+            "stripe.invoice.voided",
+            "github.push",
+        ]);
         let hint = |wanted| hint("no events", wanted, &types);
-        assert!(hint("invoice.paid").ends_with("existing types: stripe.invoice.paid"), "{}", hint("invoice.paid"));
-        assert!(hint("invoice.*").ends_with("existing types: stripe.invoice.paid, stripe.invoice.voided"));
         assert!(
-            hint("airalo.*").contains("hint: existing types: github.push, stripe.invoice.paid, stripe.invoice.voided")
+            hint("invoice.paid").ends_with("existing types: stripe.invoice.paid"),
+            "{}",
+            hint("invoice.paid")
         );
+        assert!(
+            hint("invoice.*")
+                .ends_with("existing types: stripe.invoice.paid, stripe.invoice.voided")
+        );
+        assert!(hint("airalo.*").contains(
+            "hint: existing types: github.push, stripe.invoice.paid, stripe.invoice.voided"
+        ));
         assert_eq!(super::hint("no events", "x", &BTreeSet::new()), "no events");
     }
 }

@@ -27,10 +27,16 @@ impl Api {
         let client_secret = problems.parsed(&at("client_secret"), &self.client_secret);
         let mut known = true;
         for word in self.opt_in.keys() {
-            known &= problems.parsed::<NotificationType>(&at("opt_in"), word).is_some();
+            known &= problems
+                .parsed::<NotificationType>(&at("opt_in"), word)
+                .is_some();
         }
         let timeout = problems.duration(&at("timeout"), self.timeout.as_deref(), TIMEOUT);
-        let every = problems.duration(&at("reconcile_every"), self.reconcile_every.as_deref(), RECONCILE_EVERY);
+        let every = problems.duration(
+            &at("reconcile_every"),
+            self.reconcile_every.as_deref(),
+            RECONCILE_EVERY,
+        );
         let every = match every.is_zero() {
             true => Err("it must be more than nothing"),
             false => Ok(every),

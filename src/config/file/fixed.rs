@@ -23,5 +23,8 @@ pub(super) fn digest(text: &str) -> [u8; 32] {
 
 fn tables<'f>(file: &'f mut Table, name: &str) -> impl Iterator<Item = &'f mut Table> {
     let named = file.get_mut(name).and_then(Value::as_table_mut);
-    named.into_iter().flatten().filter_map(|(_, value)| value.as_table_mut())
+    named
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, value)| value.as_table_mut())
 }

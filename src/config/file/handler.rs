@@ -42,7 +42,10 @@ pub(super) struct Handler {
 
 /// `false`, or its numbers.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a breaker is true, false, or a table with after, pause and max_pause")]
+#[serde(
+    untagged,
+    expecting = "a breaker is true, false, or a table with after, pause and max_pause"
+)]
 enum BreakerSetting {
     On(bool),
     Settings(BreakerTable),
@@ -60,7 +63,11 @@ struct BreakerTable {
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 enum Retry {
     Delays(Vec<String>),
-    Exponential { base: String, max: String, max_attempts: u16 },
+    Exponential {
+        base: String,
+        max: String,
+        max_attempts: u16,
+    },
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -76,7 +83,10 @@ pub(super) fn handler(
     sources: &BTreeMap<String, Source>,
     problems: &mut Problems,
 ) -> Option<HandlerConfig> {
-    let mut of = Settings { place: format!("[handlers.{name}]"), problems };
+    let mut of = Settings {
+        place: format!("[handlers.{name}]"),
+        problems,
+    };
     let parsed = of.problems.parsed(&of.place, name);
     let kind = of.kind(handler);
     let given = match (handler.types.is_empty(), handler.kind.as_str()) {
@@ -85,10 +95,16 @@ pub(super) fn handler(
     };
     let types = of.problems.all(&of.at("types"), &given);
     if given.is_empty() {
-        of.wrong::<()>("types", "it subscribes to nothing; write [\"*\"] for everything");
+        of.wrong::<()>(
+            "types",
+            "it subscribes to nothing; write [\"*\"] for everything",
+        );
     }
     let from = handler.sources.as_ref().map(|names| {
-        for unknown in names.iter().filter(|name| *name != source::OWN && !sources.contains_key(*name)) {
+        for unknown in names
+            .iter()
+            .filter(|name| *name != source::OWN && !sources.contains_key(*name))
+        {
             of.wrong::<()>("sources", &format!("there is no [sources.{unknown}]"));
         }
         for other in names.iter().filter(|_| handler.kind == "airalo") {
@@ -145,17 +161,23 @@ impl Settings<'_> {
                 fits.and(http).map(HandlerKind::Http)
             }
             "sql" => {
-                let fits = self.no_other(handler, &["timeout", "connections", "rate", "breaker", "function"]);
+                let fits = self.no_other(
+                    handler,
+                    &["timeout", "connections", "rate", "breaker", "function"],
+                );
                 let function = self.needed("function", handler.function.clone(), &handler.kind);
                 fits.and(function).map(HandlerKind::Sql)
             }
-            "airalo" => {
-                self.no_other(handler, &["timeout", "connections", "rate", "breaker"]).map(|()| HandlerKind::Airalo)
-            }
+            "airalo" => self
+                .no_other(handler, &["timeout", "connections", "rate", "breaker"])
+                .map(|()| HandlerKind::Airalo),
             "pull" => self.no_other(handler, &[]).map(|()| HandlerKind::Pull),
             unknown => {
                 let known = "http, sql, pull, airalo (handlers in Rust come with a program that embeds the library)";
-                self.problems.0.push(format!("{}: the kind '{unknown}' is not known; known are: {known}", self.place));
+                self.problems.0.push(format!(
+                    "{}: the kind '{unknown}' is not known; known are: {known}",
+                    self.place
+                ));
                 None
             }
         }
@@ -164,13 +186,17 @@ impl Settings<'_> {
     fn http(&mut self, handler: &Handler) -> Option<HttpConfig> {
         let url = self.needed("url", handler.url.clone(), &handler.kind);
         let given = handler.secrets.as_deref().unwrap_or_default();
-        let secrets = self.problems.note(&self.at("secrets"), SecretRefs::parse(given));
+        let secrets = self
+            .problems
+            .note(&self.at("secrets"), SecretRefs::parse(given));
         let headers = handler.headers.iter().flatten();
         Some(HttpConfig {
             secrets: secrets?,
             url: url?,
             allow_private: handler.allow_private.unwrap_or_default(),
-            headers: headers.map(|(name, value)| (name.clone(), Value::parse(value.clone()))).collect(),
+            headers: headers
+                .map(|(name, value)| (name.clone(), Value::parse(value.clone())))
+                .collect(),
             forward_headers: handler.forward_headers.clone().unwrap_or_default(),
             dead_on: handler.dead_on.clone().unwrap_or_default(),
         })
@@ -178,19 +204,33 @@ impl Settings<'_> {
 
     fn policy(&mut self, handler: &Handler) -> Option<HandlerPolicy> {
         let default = HandlerPolicy::default();
-        let timeout = self.problems.duration(&self.at("timeout"), handler.timeout.as_deref(), default.timeout);
-        let concurrency = self.problems.positive(&self.at("concurrency"), handler.concurrency, default.concurrency);
+        let timeout = self.problems.duration(
+            &self.at("timeout"),
+            handler.timeout.as_deref(),
+            default.timeout,
+        );
+        let concurrency = self.problems.positive(
+            &self.at("concurrency"),
+            handler.concurrency,
+            default.concurrency,
+        );
         let connections = self.set(handler.connections.map(Connections::new), "connections");
         let retry = self.retry(handler.retry.as_ref());
         let order = self.order(handler);
         let rate = self.set(handler.rate.map(Rate::per_second), "rate");
         let breaker = self.breaker(handler.breaker.as_ref());
-        let behind_after =
-            self.problems.duration(&self.at("behind_after"), handler.behind_after.as_deref(), default.behind_after);
+        let behind_after = self.problems.duration(
+            &self.at("behind_after"),
+            handler.behind_after.as_deref(),
+            default.behind_after,
+        );
         if behind_after.is_zero() {
             self.wrong::<()>("behind_after", "it must be more than nothing");
         }
-        let filter = self.set(handler.filter.as_deref().map(PayloadFilter::from_str), "filter");
+        let filter = self.set(
+            handler.filter.as_deref().map(PayloadFilter::from_str),
+            "filter",
+        );
         Some(HandlerPolicy {
             retry: retry?,
             timeout,
@@ -205,7 +245,11 @@ impl Settings<'_> {
     }
 
     /// A setting that may be left out.
-    fn set<T, E: fmt::Display>(&mut self, given: Option<Result<T, E>>, key: &str) -> Option<Option<T>> {
+    fn set<T, E: fmt::Display>(
+        &mut self,
+        given: Option<Result<T, E>>,
+        key: &str,
+    ) -> Option<Option<T>> {
         match given {
             Some(result) => self.problems.note(&self.at(key), result).map(Some),
             None => Some(None),
@@ -224,8 +268,14 @@ impl Settings<'_> {
         let place = self.at("breaker");
         let breaker = Breaker {
             after: table.after.unwrap_or(default.after),
-            pause: self.problems.duration(&place, table.pause.as_deref(), default.pause),
-            max_pause: self.problems.duration(&place, table.max_pause.as_deref(), default.max_pause),
+            pause: self
+                .problems
+                .duration(&place, table.pause.as_deref(), default.pause),
+            max_pause: self.problems.duration(
+                &place,
+                table.max_pause.as_deref(),
+                default.max_pause,
+            ),
         };
         self.problems.note(&place, breaker.check()).map(Some)
     }
@@ -235,14 +285,24 @@ impl Settings<'_> {
         let policy = match retry {
             None => RetryPolicy::default(),
             Some(Retry::Delays(delays)) => {
-                let parsed: Vec<_> =
-                    delays.iter().map(|text| self.problems.note(&place, units::duration(text))).collect();
+                let parsed: Vec<_> = delays
+                    .iter()
+                    .map(|text| self.problems.note(&place, units::duration(text)))
+                    .collect();
                 RetryPolicy::Delays(parsed.into_iter().collect::<Option<_>>()?)
             }
-            Some(Retry::Exponential { base, max, max_attempts }) => {
+            Some(Retry::Exponential {
+                base,
+                max,
+                max_attempts,
+            }) => {
                 let base = self.problems.note(&place, units::duration(base));
                 let max = self.problems.note(&place, units::duration(max));
-                RetryPolicy::Exponential { base: base?, max: max?, max_attempts: *max_attempts }
+                RetryPolicy::Exponential {
+                    base: base?,
+                    max: max?,
+                    max_attempts: *max_attempts,
+                }
             }
         };
         self.problems.note(&place, policy.check())
@@ -255,23 +315,31 @@ impl Settings<'_> {
         });
         match (&handler.ordered_by, on_dead) {
             (None, None) => Some(None),
-            (None, Some(_)) => {
-                self.wrong("on_dead", "it says what a dead letter does to its key, so ordered_by is needed")
-            }
+            (None, Some(_)) => self.wrong(
+                "on_dead",
+                "it says what a dead letter does to its key, so ordered_by is needed",
+            ),
             (Some(path), on_dead) => {
                 let by = self.problems.parsed(&self.at("ordered_by"), path)?;
-                Some(Some(Order { by, on_dead: on_dead.unwrap_or_default() }))
+                Some(Some(Order {
+                    by,
+                    on_dead: on_dead.unwrap_or_default(),
+                }))
             }
         }
     }
 
     fn no_other(&mut self, handler: &Handler, own: &[&str]) -> Option<()> {
-        self.problems.no_other(&self.place, &handler.kind, handler.of_some_kinds(), own)
+        self.problems
+            .no_other(&self.place, &handler.kind, handler.of_some_kinds(), own)
     }
 
     fn needed(&mut self, key: &str, given: Option<String>, kind: &str) -> Option<String> {
         if given.is_none() {
-            self.problems.0.push(format!("{}: the kind '{kind}' needs the setting {key}", self.place));
+            self.problems.0.push(format!(
+                "{}: the kind '{kind}' needs the setting {key}",
+                self.place
+            ));
         }
         given
     }

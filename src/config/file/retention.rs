@@ -20,23 +20,31 @@ const LEAST: Duration = Duration::from_secs(86_400);
 
 pub(super) fn retention(keep: &Keep, problems: &mut Problems) -> Retention {
     let default = Retention::default();
-    let mut class = |key: &str, text: &Option<String>, default: Option<Duration>, least: Duration| {
-        let place = format!("[retention] {key}");
-        match text.as_deref() {
-            None => default,
-            Some("forever") => None,
-            Some(text) => {
-                let kept = problems.note(&place, units::duration(text));
-                if kept.is_some_and(|kept| kept < least) {
-                    problems.0.push(format!("{place}: '{text}' is too short; it is a day at least, or \"forever\""));
+    let mut class =
+        |key: &str, text: &Option<String>, default: Option<Duration>, least: Duration| {
+            let place = format!("[retention] {key}");
+            match text.as_deref() {
+                None => default,
+                Some("forever") => None,
+                Some(text) => {
+                    let kept = problems.note(&place, units::duration(text));
+                    if kept.is_some_and(|kept| kept < least) {
+                        problems.0.push(format!(
+                            "{place}: '{text}' is too short; it is a day at least, or \"forever\""
+                        ));
+                    }
+                    kept.or(default)
                 }
-                kept.or(default)
             }
-        }
-    };
+        };
     Retention {
         events: class("events", &keep.events, default.events, LEAST),
-        dead_letters: class("dead_letters", &keep.dead_letters, default.dead_letters, LEAST),
+        dead_letters: class(
+            "dead_letters",
+            &keep.dead_letters,
+            default.dead_letters,
+            LEAST,
+        ),
         conflicts: class("conflicts", &keep.conflicts, default.conflicts, LEAST),
         rollups: class("rollups", &keep.rollups, default.rollups, LEAST),
         keys: class("keys", &keep.keys, default.keys, Duration::ZERO),

@@ -87,14 +87,29 @@ pub(super) fn sources(
     problems: &mut Problems,
 ) -> (Vec<SourceConfig>, Vec<(SourceName, PayloadFields)>) {
     let (fed, sent): (Vec<_>, Vec<_>) = given.iter().partition(|(_, source)| source.kind == SQL);
-    let sent = sent.into_iter().filter_map(|(name, given)| source(name, given, problems)).collect();
-    (sent, fed.into_iter().filter_map(|(name, given)| sql_source(name, given, problems)).collect())
+    let sent = sent
+        .into_iter()
+        .filter_map(|(name, given)| source(name, given, problems))
+        .collect();
+    (
+        sent,
+        fed.into_iter()
+            .filter_map(|(name, given)| sql_source(name, given, problems))
+            .collect(),
+    )
 }
 
-fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<(SourceName, PayloadFields)> {
+fn sql_source(
+    name: &str,
+    source: &Source,
+    problems: &mut Problems,
+) -> Option<(SourceName, PayloadFields)> {
     let mut of = Settings::of(name, problems);
     if !source.secrets.is_empty() || source.on_invalid_signature.is_some() {
-        of.problems.0.push(format!("{}: nothing is sent to a source of kind '{SQL}', so it has no secrets", of.place));
+        of.problems.0.push(format!(
+            "{}: nothing is sent to a source of kind '{SQL}', so it has no secrets",
+            of.place
+        ));
     }
     of.no_other(source, &[])?;
     if source.api.is_some() {
@@ -107,7 +122,10 @@ fn sql_source(name: &str, source: &Source, problems: &mut Problems) -> Option<(S
 fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<SourceConfig> {
     let mut of = Settings::of(name, problems);
     let kind = of.kind(source);
-    let secrets = of.problems.note(&format!("{} secrets", of.place), SecretRefs::parse(&source.secrets));
+    let secrets = of.problems.note(
+        &format!("{} secrets", of.place),
+        SecretRefs::parse(&source.secrets),
+    );
     let on_invalid_signature = match source.on_invalid_signature.unwrap_or_default() {
         OnInvalid::Reject => OnInvalidSignature::Reject,
         OnInvalid::Quarantine => OnInvalidSignature::Quarantine,
@@ -130,7 +148,9 @@ fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<Source
 fn api(of: &mut Settings<'_>, source: &Source) -> Option<Option<ApiConfig>> {
     match &source.api {
         None => Some(None),
-        Some(_) if source.kind != Airalo::NAME => of.wrong(&format!("the kind '{}' has no api", source.kind)),
+        Some(_) if source.kind != Airalo::NAME => {
+            of.wrong(&format!("the kind '{}' has no api", source.kind))
+        }
         Some(api) => api.checked(&of.place, of.problems).map(Some),
     }
 }
@@ -144,7 +164,11 @@ struct Settings<'p> {
 
 impl<'p> Settings<'p> {
     fn of(name: &str, problems: &'p mut Problems) -> Self {
-        let mut this = Self { place: format!("[sources.{name}]"), name: None, problems };
+        let mut this = Self {
+            place: format!("[sources.{name}]"),
+            name: None,
+            problems,
+        };
         this.name = match name {
             OWN => this.wrong("this name is that of Hookfast's own events; take another"),
             _ => this.problems.parsed(&this.place, name),
@@ -155,22 +179,32 @@ impl<'p> Settings<'p> {
     fn kind(&mut self, source: &Source) -> Option<Arc<dyn SourceKind>> {
         match source.kind.as_str() {
             Airalo::NAME => self.no_other(source, &[]).map(|()| Arc::new(Airalo) as _),
-            StandardWebhooks::NAME => self.standard_webhooks(source).map(|kind| Arc::new(kind) as _),
+            StandardWebhooks::NAME => self
+                .standard_webhooks(source)
+                .map(|kind| Arc::new(kind) as _),
             HmacSource::NAME => self.hmac(source).map(|kind| Arc::new(kind) as _),
             unknown => {
                 let known = KINDS.join(", ");
-                let hint = known_sender(unknown).map(|hint| format!(". {hint}")).unwrap_or_default();
-                self.wrong(&format!("the kind '{unknown}' is not known; known are: {known}{hint}"))
+                let hint = known_sender(unknown)
+                    .map(|hint| format!(". {hint}"))
+                    .unwrap_or_default();
+                self.wrong(&format!(
+                    "the kind '{unknown}' is not known; known are: {known}{hint}"
+                ))
             }
         }
     }
 
     fn no_other(&mut self, source: &Source, own: &[&str]) -> Option<()> {
-        self.problems.no_other(&self.place, &source.kind, source.of_some_kinds(), own)
+        self.problems
+            .no_other(&self.place, &source.kind, source.of_some_kinds(), own)
     }
 
     fn standard_webhooks(&mut self, source: &Source) -> Option<StandardWebhooks> {
-        let fits = self.no_other(source, &["tolerance", "type_prefix", "window", "header_prefix"]);
+        let fits = self.no_other(
+            source,
+            &["tolerance", "type_prefix", "window", "header_prefix"],
+        );
         let headers = self.optional("header_prefix", source.header_prefix.as_deref());
         let tolerance = self.duration("tolerance", source.tolerance.as_deref());
         let type_prefix = self.type_prefix(source);
@@ -191,12 +225,19 @@ impl<'p> Settings<'p> {
         let encoding = self.required("encoding", source.encoding.as_deref());
         let algorithm = self.required("algorithm", source.algorithm.as_deref());
         let signed = self.required("signed", source.signed.as_deref());
-        let timestamp_header = self.optional("timestamp_header", source.timestamp_header.as_deref());
+        let timestamp_header =
+            self.optional("timestamp_header", source.timestamp_header.as_deref());
         let id_header = self.optional("id_header", source.id_header.as_deref());
         let tolerance = self.duration("tolerance", source.tolerance.as_deref());
-        let types = self.problems.all(&format!("{} type", self.place), source.types.as_deref().unwrap_or_default());
+        let types = self.problems.all(
+            &format!("{} type", self.place),
+            source.types.as_deref().unwrap_or_default(),
+        );
         let type_prefix = self.type_prefix(source);
-        let key = self.problems.all(&format!("{} key", self.place), source.key.as_deref().unwrap_or_default());
+        let key = self.problems.all(
+            &format!("{} key", self.place),
+            source.key.as_deref().unwrap_or_default(),
+        );
         let window = self.duration("window", source.window.as_deref());
         let repeats = self.optional("repeats", source.repeats.as_deref());
         let handshake = self.optional("handshake", source.handshake.as_deref());
@@ -234,27 +275,49 @@ impl<'p> Settings<'p> {
 
     fn form(&mut self, source: &Source) -> Option<Form> {
         match (&source.list, &source.prefix) {
-            (Some(_), Some(_)) => {
-                self.wrong("prefix and list both say how the signature stands in its header; leave one out")
-            }
-            (None, prefix) => Some(Form::Single { prefix: prefix.clone().unwrap_or_default() }),
+            (Some(_), Some(_)) => self.wrong(
+                "prefix and list both say how the signature stands in its header; leave one out",
+            ),
+            (None, prefix) => Some(Form::Single {
+                prefix: prefix.clone().unwrap_or_default(),
+            }),
             (Some(list), None) => {
-                let form = ListForm::new(&list.signature, list.timestamp.as_deref(), list.separator.unwrap_or(','));
-                self.problems.note(&format!("{} list", self.place), form).map(Form::List)
+                let form = ListForm::new(
+                    &list.signature,
+                    list.timestamp.as_deref(),
+                    list.separator.unwrap_or(','),
+                );
+                self.problems
+                    .note(&format!("{} list", self.place), form)
+                    .map(Form::List)
             }
         }
     }
 
-    fn required<T: FromStr<Err: fmt::Display>>(&mut self, key: &str, text: Option<&str>) -> Option<T> {
+    fn required<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        key: &str,
+        text: Option<&str>,
+    ) -> Option<T> {
         match text {
             Some(text) => self.problems.parsed(&format!("{} {key}", self.place), text),
-            None => self.wrong(&format!("the kind '{}' needs the setting {key}", HmacSource::NAME)),
+            None => self.wrong(&format!(
+                "the kind '{}' needs the setting {key}",
+                HmacSource::NAME
+            )),
         }
     }
 
-    fn optional<T: FromStr<Err: fmt::Display>>(&mut self, key: &str, text: Option<&str>) -> Option<Option<T>> {
+    fn optional<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        key: &str,
+        text: Option<&str>,
+    ) -> Option<Option<T>> {
         match text {
-            Some(text) => self.problems.parsed(&format!("{} {key}", self.place), text).map(Some),
+            Some(text) => self
+                .problems
+                .parsed(&format!("{} {key}", self.place), text)
+                .map(Some),
             None => Some(None),
         }
     }
@@ -265,16 +328,30 @@ impl<'p> Settings<'p> {
             true => Err("it must be more than nothing".to_owned()),
             false => Ok(duration),
         };
-        self.problems.note(&format!("{} {key}", self.place), units::duration(text).and_then(positive)).map(Some)
+        self.problems
+            .note(
+                &format!("{} {key}", self.place),
+                units::duration(text).and_then(positive),
+            )
+            .map(Some)
     }
 
     fn fields(&mut self, source: &Source) -> Option<PayloadFields> {
-        for (key, names) in [("secret_fields", &source.secret_fields), ("search_fields", &source.search_fields)] {
-            if let Some(name) = names.iter().find(|name| name.is_empty() || name.contains(char::is_control)) {
+        for (key, names) in [
+            ("secret_fields", &source.secret_fields),
+            ("search_fields", &source.search_fields),
+        ] {
+            if let Some(name) = names
+                .iter()
+                .find(|name| name.is_empty() || name.contains(char::is_control))
+            {
                 return self.wrong(&format!("{key}: {name:?} is not a member's name"));
             }
         }
-        Some(PayloadFields::new(&source.secret_fields, &source.search_fields))
+        Some(PayloadFields::new(
+            &source.secret_fields,
+            &source.search_fields,
+        ))
     }
 
     fn wrong<T>(&mut self, problem: &str) -> Option<T> {

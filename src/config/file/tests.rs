@@ -6,8 +6,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 const SOURCE: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n";
-const HANDLER: &str =
-    "[handlers.shop]\nkind = 'http'\ntypes = ['*']\nurl = 'https://example.com/'\nsecrets = ['env:S']\n";
+const HANDLER: &str = "[handlers.shop]\nkind = 'http'\ntypes = ['*']\nurl = 'https://example.com/'\nsecrets = ['env:S']\n";
 
 const API: &str = "[sources.airalo.api]\nclient_id = 'partner'\nclient_secret = 'env:S'\n";
 
@@ -19,7 +18,9 @@ fn sample() -> String {
 /// The sample with every setting that is commented out: `#key = …`, without a blank, is one; prose has a blank.
 fn uncommented() -> String {
     let setting = |line: &str| {
-        let bare = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ') && !rest.is_empty());
+        let bare = line
+            .strip_prefix('#')
+            .filter(|rest| !rest.starts_with(' ') && !rest.is_empty());
         bare.unwrap_or(line).to_owned()
     };
     sample().lines().map(setting).collect::<Vec<_>>().join("\n")
@@ -34,16 +35,32 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     let default = Config::parse(SOURCE).expect("a source alone");
     assert_eq!(
         (full.limits, full.queue_capacity, full.shutdown_timeout),
-        (default.limits, default.queue_capacity, default.shutdown_timeout)
+        (
+            default.limits,
+            default.queue_capacity,
+            default.shutdown_timeout
+        )
     );
     assert_eq!(full.quarantine, default.quarantine);
     let role = |name: &str| Some(name.parse().expect("a role"));
-    assert_eq!((full.roles.reader, full.roles.operator), (role(RoleNames::READER), role(RoleNames::OPERATOR)));
-    let with_defaults = Config::parse(&format!("{SOURCE}{HANDLER}")).expect("a handler with its defaults");
-    let shown = full.handlers.iter().find(|handler| handler.name.as_str() == "shop").expect("the first sample");
+    assert_eq!(
+        (full.roles.reader, full.roles.operator),
+        (role(RoleNames::READER), role(RoleNames::OPERATOR))
+    );
+    let with_defaults =
+        Config::parse(&format!("{SOURCE}{HANDLER}")).expect("a handler with its defaults");
+    let shown = full
+        .handlers
+        .iter()
+        .find(|handler| handler.name.as_str() == "shop")
+        .expect("the first sample");
     let default = &with_defaults.handlers[0];
     // The API's too.
-    let api = full.sources.iter().find_map(|source| source.api.as_ref()).expect("the sample's");
+    let api = full
+        .sources
+        .iter()
+        .find_map(|source| source.api.as_ref())
+        .expect("the sample's");
     let least = Config::parse(&format!("{SOURCE}{API}")).expect("an API with its defaults");
     let least = least.sources[0].api.as_ref().expect("one");
     assert_eq!(
@@ -51,8 +68,16 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
         (&least.base_url, least.timeout, least.reconcile_every)
     );
     assert_eq!(
-        (shown.policy.timeout, shown.policy.concurrency, &shown.policy.retry),
-        (default.policy.timeout, default.policy.concurrency, &default.policy.retry)
+        (
+            shown.policy.timeout,
+            shown.policy.concurrency,
+            &shown.policy.retry
+        ),
+        (
+            default.policy.timeout,
+            default.policy.concurrency,
+            &default.policy.retry
+        )
     );
 }
 
@@ -61,14 +86,22 @@ fn the_sample_names_every_setting() {
     // serde knows the keys: a file with a wrong one is answered with all of them.
     let expected = |text: &str| -> Vec<String> {
         let error = Config::parse(text).expect_err("an unknown key").to_string();
-        let (_, list) = error.split_once("expected one of ").or_else(|| error.split_once("expected ")).expect(&error);
+        let (_, list) = error
+            .split_once("expected one of ")
+            .or_else(|| error.split_once("expected "))
+            .expect(&error);
         let list = list.lines().next().expect("a line").replace(" or ", ", ");
-        list.split(", ").map(|key| key.trim_matches('`').to_owned()).collect()
+        list.split(", ")
+            .map(|key| key.trim_matches('`').to_owned())
+            .collect()
     };
     let section = |name: &str| format!("{SOURCE}[{name}]\nwrong = 1\n");
     let mut keys = expected("wrong = 1");
     keys.extend(expected(&SOURCE.replace("kind", "wrong = 1\nkind")));
-    keys.extend(expected(&format!("{SOURCE}{}", HANDLER.replace("kind", "wrong = 1\nkind"))));
+    keys.extend(expected(&format!(
+        "{SOURCE}{}",
+        HANDLER.replace("kind", "wrong = 1\nkind")
+    )));
     keys.extend(expected(&format!("{SOURCE}{API}wrong = 1\n")));
     for name in ["ingress", "quarantine", "worker", "roles"] {
         keys.extend(expected(&section(name)));
@@ -87,11 +120,17 @@ fn the_sample_names_every_setting() {
 
 #[test]
 fn the_deployment_page_has_every_limit_with_its_default() {
-    let page =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEPLOYMENT.md")).expect("it is there");
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEPLOYMENT.md"))
+        .expect("it is there");
     let sample = sample();
-    let section = sample.split("\n[ingress]\n").nth(1).and_then(|rest| rest.split("\n[").next()).expect("a section");
-    let settings = section.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
+    let section = sample
+        .split("\n[ingress]\n")
+        .nth(1)
+        .and_then(|rest| rest.split("\n[").next())
+        .expect("a section");
+    let settings = section
+        .lines()
+        .filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
     let settings: Vec<_> = settings.filter(|(key, _)| !key.contains(' ')).collect();
     assert!(settings.len() >= 10, "{settings:?}");
     for (key, default) in settings {
@@ -144,33 +183,78 @@ fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
             SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "'canary-1'"),
             "type string cannot stand here, expected a list",
         ),
-        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "'a, expected canary'"), "expected a list, such as"),
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "'a, expected canary'"),
+            "expected a list, such as",
+        ),
         (
             SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[12345, 'canary']"),
             "type integer cannot stand here, expected a string",
         ),
         (
-            SOURCE.replace("secrets = ['env:AIRALO_CLIENT_SECRET']", "secret = ['canary']"),
+            SOURCE.replace(
+                "secrets = ['env:AIRALO_CLIENT_SECRET']",
+                "secret = ['canary']",
+            ),
             "unknown field `secret`, expected",
         ),
-        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "['canary]"), "line 3"),
-        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[\"canary]"), "line 3"),
-        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[canary']"), "line 3"),
-        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "canary"), "line 3"),
-        (SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "{ Whsec_canary = 1 }"), "cannot stand here, expected a list"),
-        (SOURCE.replace("secrets =", "'Bearer canary' ="), "unknown field (its name is not repeated), expected"),
-        (SOURCE.replace("secrets = ['env:AIRALO_CLIENT_SECRET']", "secrets 'canary'"), "line 3"),
-        (format!("{SOURCE}on_invalid_signature = 'canary'\n"), "unknown value, expected `reject` or `quarantine`"),
-        (format!("{SOURCE}list = {{ signature = 'v1', separator = 'canary' }}\n"), "expected a character"),
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "['canary]"),
+            "line 3",
+        ),
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[\"canary]"),
+            "line 3",
+        ),
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[canary']"),
+            "line 3",
+        ),
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "canary"),
+            "line 3",
+        ),
+        (
+            SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "{ Whsec_canary = 1 }"),
+            "cannot stand here, expected a list",
+        ),
+        (
+            SOURCE.replace("secrets =", "'Bearer canary' ="),
+            "unknown field (its name is not repeated), expected",
+        ),
+        (
+            SOURCE.replace("secrets = ['env:AIRALO_CLIENT_SECRET']", "secrets 'canary'"),
+            "line 3",
+        ),
+        (
+            format!("{SOURCE}on_invalid_signature = 'canary'\n"),
+            "unknown value, expected `reject` or `quarantine`",
+        ),
+        (
+            format!("{SOURCE}list = {{ signature = 'v1', separator = 'canary' }}\n"),
+            "expected a character",
+        ),
         (
             handler("headers = { authorization = ['Bearer canary'] }"),
             "in `handlers.shop.headers.authorization`: a value of the type list",
         ),
-        (handler("headers = ['authorization: Bearer canary']"), "type list cannot stand here, expected a table"),
-        (handler("authorization = 'Bearer canary'"), "unknown field `authorization`"),
+        (
+            handler("headers = ['authorization: Bearer canary']"),
+            "type list cannot stand here, expected a table",
+        ),
+        (
+            handler("authorization = 'Bearer canary'"),
+            "unknown field `authorization`",
+        ),
         (handler("headers.authorization = \"Bearer canary"), "line 9"),
-        (handler("allow_private = 'canary'"), "type string cannot stand here, expected a boolean"),
-        (handler("retry = { canary = [] }"), "unknown value, expected `delays` or `exponential`"),
+        (
+            handler("allow_private = 'canary'"),
+            "type string cannot stand here, expected a boolean",
+        ),
+        (
+            handler("retry = { canary = [] }"),
+            "unknown value, expected `delays` or `exponential`",
+        ),
         (
             handler("retry = { exponential = { base = '1s', max = '1h', tries = 5 } }"),
             "unknown field `tries`, expected base, max, max_attempts",
@@ -179,18 +263,34 @@ fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
     ] {
         let error = Config::parse(&text).expect_err(expected).to_string();
         assert!(error.contains(expected), "{expected} is not in:\n{error}");
-        assert!(error.contains("line ") && !error.contains("anary"), "{error}");
+        assert!(
+            error.contains("line ") && !error.contains("anary"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn an_unknown_key_or_kind_is_named() {
-    let unknown = Config::parse(&format!("{SOURCE}secret = 'x'\n")).expect_err("an unknown key").to_string();
-    assert!(unknown.contains("unknown field `secret`") && unknown.contains("line 4"), "{unknown}");
+    let unknown = Config::parse(&format!("{SOURCE}secret = 'x'\n"))
+        .expect_err("an unknown key")
+        .to_string();
+    assert!(
+        unknown.contains("unknown field `secret`") && unknown.contains("line 4"),
+        "{unknown}"
+    );
     let kind = format!("{SOURCE}{}", HANDLER.replace("'http'", "'push'"));
-    let kind = Config::parse(&kind).expect_err("an unknown kind").to_string();
-    assert!(kind.contains("the kind 'push' is not known; known are: http, sql, pull"), "{kind}");
-    assert!(Config::parse("[sources.a]\nkind='airalo'\n[sources.a]\nkind='airalo'").is_err(), "the same name twice");
+    let kind = Config::parse(&kind)
+        .expect_err("an unknown kind")
+        .to_string();
+    assert!(
+        kind.contains("the kind 'push' is not known; known are: http, sql, pull"),
+        "{kind}"
+    );
+    assert!(
+        Config::parse("[sources.a]\nkind='airalo'\n[sources.a]\nkind='airalo'").is_err(),
+        "the same name twice"
+    );
 }
 
 /// The section of that name in the sample, as an operator would have it.
@@ -206,25 +306,55 @@ fn a_setting_of_one_kind_is_no_setting_of_another() {
     let (acme, slack) = (sample_source("acme"), sample_source("slack"));
     assert!(Config::parse(&acme).is_ok() && Config::parse(&slack).is_ok());
     for (text, wrong) in [
-        (format!("{SOURCE}tolerance = '5m'\n"), "[sources.airalo] tolerance: the kind 'airalo' has no such setting"),
-        (format!("{acme}\nkey = ['/id']\n"), "[sources.acme] key: the kind 'standard_webhooks' has no such setting"),
+        (
+            format!("{SOURCE}tolerance = '5m'\n"),
+            "[sources.airalo] tolerance: the kind 'airalo' has no such setting",
+        ),
+        (
+            format!("{acme}\nkey = ['/id']\n"),
+            "[sources.acme] key: the kind 'standard_webhooks' has no such setting",
+        ),
         (format!("{slack}\nsigner = 'x'\n"), "unknown field `signer`"),
-        (acme.replace("5m", "0s"), "[sources.acme] tolerance: it must be more than nothing"),
+        (
+            acme.replace("5m", "0s"),
+            "[sources.acme] tolerance: it must be more than nothing",
+        ),
         (
             slack.replace("header = \"x-slack-signature\"", ""),
             "[sources.slack]: the kind 'hmac' needs the setting header",
         ),
-        (slack.replace("sha256", "sha1"), "[sources.slack] algorithm: 'sha1' is not an algorithm"),
-        (slack.replace("hex", "base32"), "[sources.slack] encoding: 'base32' is not an encoding"),
+        (
+            slack.replace("sha256", "sha1"),
+            "[sources.slack] algorithm: 'sha1' is not an algorithm",
+        ),
+        (
+            slack.replace("hex", "base32"),
+            "[sources.slack] encoding: 'base32' is not an encoding",
+        ),
         (
             slack.replace("{body}", "{url}"),
             "[sources.slack] signed: 'v0:{timestamp}:{url}' does not say what is signed",
         ),
-        (slack.replace("timestamp_header", "id_header"), "[sources.slack]: signed has {timestamp}: say where it is"),
-        (slack.replace("/event_id", "event_id"), "[sources.slack] key: 'event_id' is not a JSON pointer"),
-        (slack.replace("slack_url_verification", "echo"), "[sources.slack] handshake: 'echo' is not a handshake"),
-        (format!("{slack}\nlist = {{ signature = 'v1' }}\n"), "[sources.slack]: prefix and list both say"),
-        (format!("{slack}\nrepeats = 'id'\n"), "[sources.slack] repeats: 'id' is neither"),
+        (
+            slack.replace("timestamp_header", "id_header"),
+            "[sources.slack]: signed has {timestamp}: say where it is",
+        ),
+        (
+            slack.replace("/event_id", "event_id"),
+            "[sources.slack] key: 'event_id' is not a JSON pointer",
+        ),
+        (
+            slack.replace("slack_url_verification", "echo"),
+            "[sources.slack] handshake: 'echo' is not a handshake",
+        ),
+        (
+            format!("{slack}\nlist = {{ signature = 'v1' }}\n"),
+            "[sources.slack]: prefix and list both say",
+        ),
+        (
+            format!("{slack}\nrepeats = 'id'\n"),
+            "[sources.slack] repeats: 'id' is neither",
+        ),
     ] {
         let error = Config::parse(&text).expect_err(wrong).to_string();
         assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
@@ -233,36 +363,66 @@ fn a_setting_of_one_kind_is_no_setting_of_another() {
 
 #[test]
 fn each_kind_of_handler_has_its_own_settings() {
-    let sql = format!("{SOURCE}[handlers.books]\nkind = 'sql'\ntypes = ['*']\nfunction = 'shop.on_webhook'\n");
+    let sql = format!(
+        "{SOURCE}[handlers.books]\nkind = 'sql'\ntypes = ['*']\nfunction = 'shop.on_webhook'\n"
+    );
     let pull = format!("{SOURCE}[handlers.stock]\nkind = 'pull'\ntypes = ['*']\n");
     let ordered = format!("{pull}ordered_by = '/a~1b'\non_dead = 'block'\n");
     let fed = format!("{SOURCE}[sources.fed]\nkind = 'sql'\n");
-    let order = &Config::parse(&ordered).expect("an order").handlers[0].policy.order;
+    let order = &Config::parse(&ordered).expect("an order").handlers[0]
+        .policy
+        .order;
     assert_eq!(
-        order.as_ref().map(|order| (order.by.to_string(), order.on_dead)),
+        order
+            .as_ref()
+            .map(|order| (order.by.to_string(), order.on_dead)),
         Some(("/a~1b".into(), OnDeadLetter::Block))
     );
     assert!(
         matches!(&Config::parse(&sql).expect("sql").handlers[0].kind, HandlerKind::Sql(f) if f == "shop.on_webhook")
     );
     let parsed = Config::parse(&fed).expect("fed by applications");
-    assert_eq!((parsed.sources.len(), parsed.sql_sources[0].0.as_str()), (1, "fed"));
+    assert_eq!(
+        (parsed.sources.len(), parsed.sql_sources[0].0.as_str()),
+        (1, "fed")
+    );
     for (text, wrong) in [
-        (sql.replace("function", "url"), "[handlers.books] url: the kind 'sql' has no such setting"),
+        (
+            sql.replace("function", "url"),
+            "[handlers.books] url: the kind 'sql' has no such setting",
+        ),
         (
             sql.replace("function = 'shop.on_webhook'", ""),
             "[handlers.books]: the kind 'sql' needs the setting function",
         ),
-        (format!("{pull}timeout = '5s'\n"), "[handlers.stock] timeout: the kind 'pull' has no such setting"),
-        (HANDLER.replace("url = 'https://example.com/'", ""), "[handlers.shop]: the kind 'http' needs the setting url"),
-        (format!("{pull}on_dead = 'block'\n"), "[handlers.stock] on_dead: it says what a dead letter does to its key"),
-        (format!("{pull}ordered_by = 'iccid'\n"), "[handlers.stock] ordered_by: 'iccid' is not a JSON pointer"),
+        (
+            format!("{pull}timeout = '5s'\n"),
+            "[handlers.stock] timeout: the kind 'pull' has no such setting",
+        ),
+        (
+            HANDLER.replace("url = 'https://example.com/'", ""),
+            "[handlers.shop]: the kind 'http' needs the setting url",
+        ),
+        (
+            format!("{pull}on_dead = 'block'\n"),
+            "[handlers.stock] on_dead: it says what a dead letter does to its key",
+        ),
+        (
+            format!("{pull}ordered_by = 'iccid'\n"),
+            "[handlers.stock] ordered_by: 'iccid' is not a JSON pointer",
+        ),
         (
             pull.replace("'pull'", "'push'"),
             "[handlers.stock]: the kind 'push' is not known; known are: http, sql, pull",
         ),
-        (format!("{fed}secrets = ['env:S']\n"), "[sources.fed]: nothing is sent to a source of kind 'sql'"),
-        (format!("{fed}header = 'x'\n"), "[sources.fed] header: the kind 'sql' has no such setting"),
+        (
+            format!("{fed}secrets = ['env:S']\n"),
+            "[sources.fed]: nothing is sent to a source of kind 'sql'",
+        ),
+        (
+            format!("{fed}header = 'x'\n"),
+            "[sources.fed] header: the kind 'sql' has no such setting",
+        ),
     ] {
         let error = Config::parse(&text).expect_err(wrong).to_string();
         assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
@@ -273,17 +433,33 @@ fn each_kind_of_handler_has_its_own_settings() {
 fn every_kind_of_source_has_secret_and_search_fields() {
     let fields = "secret_fields = ['QrCode', 'pin']\nsearch_fields = ['Order', 'order']\n";
     let fed = format!("[sources.fed]\nkind = 'sql'\n{fields}");
-    for section in [SOURCE.to_owned(), sample_source("acme"), sample_source("slack")] {
-        let config = Config::parse(&format!("{section}\n{fields}{fed}")).unwrap_or_else(|error| panic!("{error}"));
+    for section in [
+        SOURCE.to_owned(),
+        sample_source("acme"),
+        sample_source("slack"),
+    ] {
+        let config = Config::parse(&format!("{section}\n{fields}{fed}"))
+            .unwrap_or_else(|error| panic!("{error}"));
         for fields in [&config.sources[0].fields, &config.sql_sources[0].1] {
-            assert_eq!((fields.secret().join(" "), fields.search().join(" ")), ("pin qrcode".into(), "order".into()));
+            assert_eq!(
+                (fields.secret().join(" "), fields.search().join(" ")),
+                ("pin qrcode".into(), "order".into())
+            );
         }
     }
     for (setting, wrong) in [
-        ("secret_fields = ['']", "[sources.airalo]: secret_fields: \"\" is not a member's name"),
-        ("search_fields = [\"a\\u0000\"]", "[sources.airalo]: search_fields: \"a\\0\" is not a member's name"),
+        (
+            "secret_fields = ['']",
+            "[sources.airalo]: secret_fields: \"\" is not a member's name",
+        ),
+        (
+            "search_fields = [\"a\\u0000\"]",
+            "[sources.airalo]: search_fields: \"a\\0\" is not a member's name",
+        ),
     ] {
-        let error = Config::parse(&format!("{SOURCE}{setting}\n")).expect_err(wrong).to_string();
+        let error = Config::parse(&format!("{SOURCE}{setting}\n"))
+            .expect_err(wrong)
+            .to_string();
         assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
     }
 }
@@ -291,19 +467,39 @@ fn every_kind_of_source_has_secret_and_search_fields() {
 #[test]
 fn an_api_is_airalos_and_its_secret_a_reference() {
     for (setting, wrong) in [
-        (API.replace("env:S", "canary-0123456789"), "[sources.airalo] api.client_secret: a secret is written env:NAME"),
+        (
+            API.replace("env:S", "canary-0123456789"),
+            "[sources.airalo] api.client_secret: a secret is written env:NAME",
+        ),
         (
             format!("{API}reconcile_every = '0s'\n"),
             "[sources.airalo] api.reconcile_every: it must be more than nothing",
         ),
-        (format!("{API}timeout = 'soon'\n"), "[sources.airalo] api.timeout"),
-        (format!("{API}[sources.airalo.api.opt_in]\nsms = 'x'\n"), "[sources.airalo] api.opt_in: 'sms' is no type"),
+        (
+            format!("{API}timeout = 'soon'\n"),
+            "[sources.airalo] api.timeout",
+        ),
+        (
+            format!("{API}[sources.airalo.api.opt_in]\nsms = 'x'\n"),
+            "[sources.airalo] api.opt_in: 'sms' is no type",
+        ),
     ] {
-        let error = Config::parse(&format!("{SOURCE}{setting}")).expect_err(wrong).to_string();
-        assert!(error.contains(wrong) && !error.contains("canary"), "{wrong} is not in:\n{error}");
+        let error = Config::parse(&format!("{SOURCE}{setting}"))
+            .expect_err(wrong)
+            .to_string();
+        assert!(
+            error.contains(wrong) && !error.contains("canary"),
+            "{wrong} is not in:\n{error}"
+        );
     }
-    for (kind, section) in [("acme", sample_source("acme")), ("fed", "[sources.fed]\nkind = 'sql'\n".to_owned())] {
-        let with_api = format!("{SOURCE}{section}\n{}", API.replace("airalo.api", &format!("{kind}.api")));
+    for (kind, section) in [
+        ("acme", sample_source("acme")),
+        ("fed", "[sources.fed]\nkind = 'sql'\n".to_owned()),
+    ] {
+        let with_api = format!(
+            "{SOURCE}{section}\n{}",
+            API.replace("airalo.api", &format!("{kind}.api"))
+        );
         let error = Config::parse(&with_api).expect_err(kind).to_string();
         assert!(error.contains("has no api"), "{error}");
     }
@@ -311,14 +507,28 @@ fn an_api_is_airalos_and_its_secret_a_reference() {
 
 #[test]
 fn a_handler_of_kind_airalo_needs_nothing_more() {
-    let config = Config::parse(&format!("{SOURCE}[handlers.orders]\nkind = 'airalo'\n")).expect("as it is");
+    let config =
+        Config::parse(&format!("{SOURCE}[handlers.orders]\nkind = 'airalo'\n")).expect("as it is");
     assert_eq!(config.handlers[0].types[0].as_str(), "airalo.*");
-    let error = Config::parse(&format!("{SOURCE}[handlers.orders]\nkind = 'airalo'\nurl = 'x'\n")).expect_err("no url");
-    assert!(error.to_string().contains("[handlers.orders] url: the kind 'airalo' has no such setting"), "{error}");
+    let error = Config::parse(&format!(
+        "{SOURCE}[handlers.orders]\nkind = 'airalo'\nurl = 'x'\n"
+    ))
+    .expect_err("no url");
+    assert!(
+        error
+            .to_string()
+            .contains("[handlers.orders] url: the kind 'airalo' has no such setting"),
+        "{error}"
+    );
     let acme = sample_source("acme");
-    let error = Config::parse(&format!("{acme}\n[handlers.orders]\nkind = 'airalo'\nsources = ['acme']\n"));
+    let error = Config::parse(&format!(
+        "{acme}\n[handlers.orders]\nkind = 'airalo'\nsources = ['acme']\n"
+    ));
     let error = error.expect_err("no orders of others").to_string();
-    assert!(error.contains("[sources.acme] is not of kind airalo"), "{error}");
+    assert!(
+        error.contains("[sources.acme] is not of kind airalo"),
+        "{error}"
+    );
 }
 
 /// No sender can name the types of another source, unless an operator says so.
@@ -328,14 +538,22 @@ fn types_begin_with_the_name_of_their_source_by_default() {
     let described = |text: &str| {
         let config = Config::parse(text).expect(text);
         let kind = config.sources[0].kind.clone();
-        kind.describe(None, &axum::http::HeaderMap::new(), &body).event_type.to_string()
+        kind.describe(None, &axum::http::HeaderMap::new(), &body)
+            .event_type
+            .to_string()
     };
     let bare = "kind = 'standard_webhooks'\nsecrets = ['env:S']\n";
     let stripe = sample_source("stripe");
     for (text, expected) in [
         (format!("[sources.acme-eu]\n{bare}"), "acme_eu.invoice.paid"),
-        (format!("[sources.acme]\n{bare}type_prefix = 'billing'\n"), "billing.invoice.paid"),
-        (format!("[sources.acme]\n{bare}type_prefix = ''\n"), "invoice.paid"),
+        (
+            format!("[sources.acme]\n{bare}type_prefix = 'billing'\n"),
+            "billing.invoice.paid",
+        ),
+        (
+            format!("[sources.acme]\n{bare}type_prefix = ''\n"),
+            "invoice.paid",
+        ),
         (stripe.clone(), "stripe.invoice.paid"),
         (format!("{stripe}\ntype_prefix = ''\n"), "invoice.paid"),
     ] {
@@ -346,7 +564,10 @@ fn types_begin_with_the_name_of_their_source_by_default() {
             format!("[sources.airalo]\n{bare}"),
             "[sources.airalo]: its name cannot be the prefix of its types; set type_prefix",
         ),
-        (format!("[sources.acme]\n{bare}type_prefix = 'airalo.x'\n"), "not beginning with hookfast or airalo"),
+        (
+            format!("[sources.acme]\n{bare}type_prefix = 'airalo.x'\n"),
+            "not beginning with hookfast or airalo",
+        ),
     ] {
         let error = Config::parse(&text).expect_err(wrong).to_string();
         assert!(error.contains(wrong), "{error}");
@@ -356,8 +577,13 @@ fn types_begin_with_the_name_of_their_source_by_default() {
 #[test]
 fn the_source_of_our_own_alerts_is_nobody_elses() {
     for kind in ["kind = 'sql'", "kind = 'airalo'\nsecrets = ['env:S']"] {
-        let error = Config::parse(&format!("{SOURCE}[sources.hookfast]\n{kind}\n")).expect_err("taken").to_string();
-        assert!(error.contains("[sources.hookfast]: this name is that of Hookfast's own events"), "{error}");
+        let error = Config::parse(&format!("{SOURCE}[sources.hookfast]\n{kind}\n"))
+            .expect_err("taken")
+            .to_string();
+        assert!(
+            error.contains("[sources.hookfast]: this name is that of Hookfast's own events"),
+            "{error}"
+        );
     }
     let told = format!("{SOURCE}{HANDLER}sources = ['hookfast']\n");
     Config::parse(&told).expect("a handler may want only them");
@@ -367,20 +593,48 @@ fn the_source_of_our_own_alerts_is_nobody_elses() {
 fn rate_breaker_and_filter_are_read() {
     let policy = |setting: &str| {
         let config = Config::parse(&format!("{SOURCE}{HANDLER}{setting}\n"));
-        config.map(|config| config.handlers[0].policy.clone()).map_err(|error| error.to_string())
+        config
+            .map(|config| config.handlers[0].policy.clone())
+            .map_err(|error| error.to_string())
     };
-    let all = policy("rate = 0.5\nbreaker = { after = 3, pause = '1s' }\nfilter = '$.a > 1'").expect("policies");
+    let all = policy("rate = 0.5\nbreaker = { after = 3, pause = '1s' }\nfilter = '$.a > 1'")
+        .expect("policies");
     assert_eq!(all.rate, Rate::per_second(0.5).ok());
-    let breaker = Breaker { after: 3, pause: Duration::from_secs(1), ..Breaker::default() };
-    assert_eq!((all.breaker, all.filter.expect("a filter").as_str()), (Some(breaker), "$.a > 1"));
+    let breaker = Breaker {
+        after: 3,
+        pause: Duration::from_secs(1),
+        ..Breaker::default()
+    };
+    assert_eq!(
+        (all.breaker, all.filter.expect("a filter").as_str()),
+        (Some(breaker), "$.a > 1")
+    );
     let without = policy("").expect("none");
-    assert_eq!((without.rate, without.breaker, without.filter), (None, None, None));
-    assert_eq!(policy("breaker = false").expect("off").breaker, Some(Breaker::never()));
+    assert_eq!(
+        (without.rate, without.breaker, without.filter),
+        (None, None, None)
+    );
+    assert_eq!(
+        policy("breaker = false").expect("off").breaker,
+        Some(Breaker::never())
+    );
     for (setting, wrong) in [
-        ("rate = 0.0", "[handlers.shop] rate: a rate is 0.001 to 1000000"),
-        ("filter = ''", "[handlers.shop] filter: a payload filter is a jsonpath predicate"),
-        ("breaker = { after = 0 }", "[handlers.shop] breaker: a breaker opens after 1"),
-        ("breaker = { afer = 1 }", "a breaker is true, false, or a table with after, pause and max_pause"),
+        (
+            "rate = 0.0",
+            "[handlers.shop] rate: a rate is 0.001 to 1000000",
+        ),
+        (
+            "filter = ''",
+            "[handlers.shop] filter: a payload filter is a jsonpath predicate",
+        ),
+        (
+            "breaker = { after = 0 }",
+            "[handlers.shop] breaker: a breaker opens after 1",
+        ),
+        (
+            "breaker = { afer = 1 }",
+            "a breaker is true, false, or a table with after, pause and max_pause",
+        ),
     ] {
         let error = policy(setting).expect_err(wrong);
         assert!(error.contains(wrong), "{wrong} is not in:\n{error}");
@@ -390,22 +644,43 @@ fn rate_breaker_and_filter_are_read() {
 #[test]
 fn connections_are_a_setting_of_transactional_handlers_and_concurrency_is_one_of_others() {
     let handler = |kind: &str, setting: &str| {
-        let config = Config::parse(&format!("{SOURCE}[handlers.shop]\ntypes = ['*']\n{kind}\n{setting}\n"));
-        config.map(|config| config.handlers[0].policy.connections.count()).map_err(|error| error.to_string())
+        let config = Config::parse(&format!(
+            "{SOURCE}[handlers.shop]\ntypes = ['*']\n{kind}\n{setting}\n"
+        ));
+        config
+            .map(|config| config.handlers[0].policy.connections.count())
+            .map_err(|error| error.to_string())
     };
     for kind in ["kind = 'sql'\nfunction = 'a.b'", "kind = 'airalo'"] {
         assert_eq!(handler(kind, ""), Ok(4));
         assert_eq!(handler(kind, "connections = 100"), Ok(100));
         for number in [0, 101] {
-            let wrong = format!("[handlers.shop] connections: a handler has 1 to 100 connections, not {number}");
-            assert!(handler(kind, &format!("connections = {number}")).expect_err(&wrong).contains(&wrong));
+            let wrong = format!(
+                "[handlers.shop] connections: a handler has 1 to 100 connections, not {number}"
+            );
+            assert!(
+                handler(kind, &format!("connections = {number}"))
+                    .expect_err(&wrong)
+                    .contains(&wrong)
+            );
         }
         let wrong = "[handlers.shop] concurrency: the kind";
-        assert!(handler(kind, "concurrency = 8").expect_err(wrong).contains(wrong));
+        assert!(
+            handler(kind, "concurrency = 8")
+                .expect_err(wrong)
+                .contains(wrong)
+        );
     }
-    for kind in ["kind = 'http'\nurl = 'https://x.test'\nsecrets = ['env:S']", "kind = 'pull'"] {
+    for kind in [
+        "kind = 'http'\nurl = 'https://x.test'\nsecrets = ['env:S']",
+        "kind = 'pull'",
+    ] {
         let wrong = "[handlers.shop] connections: the kind";
-        assert!(handler(kind, "connections = 8").expect_err(wrong).contains(wrong));
+        assert!(
+            handler(kind, "connections = 8")
+                .expect_err(wrong)
+                .contains(wrong)
+        );
     }
 }
 
@@ -413,14 +688,33 @@ fn connections_are_a_setting_of_transactional_handlers_and_concurrency_is_one_of
 fn policies_are_read() {
     let delays = format!("{SOURCE}{HANDLER}retry = {{ delays = ['1s', '2m'] }}\n");
     let config = Config::parse(&delays).expect("delays");
-    assert_eq!(config.handlers[0].policy.retry.delay(2, 0.0), Duration::from_secs(120));
-    let growing =
-        format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', max_attempts = 5 }} }}\n");
-    assert_eq!(Config::parse(&growing).expect("exponential").handlers[0].policy.retry.max_attempts(), 5);
-    let none =
-        format!("{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', max_attempts = 0 }} }}\n");
-    assert!(Config::parse(&none).expect_err("no try at all").to_string().contains("[handlers.shop] retry"));
-    assert!(Config::without_file().is_ok_and(|config| config.sources.len() == 1 && config.handlers.is_empty()));
+    assert_eq!(
+        config.handlers[0].policy.retry.delay(2, 0.0),
+        Duration::from_secs(120)
+    );
+    let growing = format!(
+        "{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', max_attempts = 5 }} }}\n"
+    );
+    assert_eq!(
+        Config::parse(&growing).expect("exponential").handlers[0]
+            .policy
+            .retry
+            .max_attempts(),
+        5
+    );
+    let none = format!(
+        "{SOURCE}{HANDLER}retry = {{ exponential = {{ base = '1s', max = '1h', max_attempts = 0 }} }}\n"
+    );
+    assert!(
+        Config::parse(&none)
+            .expect_err("no try at all")
+            .to_string()
+            .contains("[handlers.shop] retry")
+    );
+    assert!(
+        Config::without_file()
+            .is_ok_and(|config| config.sources.len() == 1 && config.handlers.is_empty())
+    );
 }
 
 proptest! {
@@ -432,12 +726,22 @@ proptest! {
 
 #[test]
 fn a_known_sender_in_place_of_a_kind_is_told_its_kind() {
-    for (sender, kind) in [("stripe", "hmac"), ("GitHub", "hmac"), ("clerk", "standard_webhooks")] {
+    for (sender, kind) in [
+        ("stripe", "hmac"),
+        ("GitHub", "hmac"),
+        ("clerk", "standard_webhooks"),
+    ] {
         let file = format!("[sources.x]\nkind = '{sender}'\nsecrets = ['env:S']\n");
         let error = Config::parse(&file).expect_err(sender).to_string();
-        let hint = format!("docs/hookfast.sample.toml has a section for {sender}: its kind is '{kind}'");
+        let hint =
+            format!("docs/hookfast.sample.toml has a section for {sender}: its kind is '{kind}'");
         assert!(error.contains(&hint), "{error}");
     }
-    let error = Config::parse("[sources.x]\nkind = 'other'\nsecrets = ['env:S']\n").expect_err("other").to_string();
-    assert!(error.contains("'other' is not known") && !error.contains("sample"), "{error}");
+    let error = Config::parse("[sources.x]\nkind = 'other'\nsecrets = ['env:S']\n")
+        .expect_err("other")
+        .to_string();
+    assert!(
+        error.contains("'other' is not known") && !error.contains("sample"),
+        "{error}"
+    );
 }

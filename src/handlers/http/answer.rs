@@ -26,7 +26,10 @@ pub(super) async fn read(mut response: Response, dead_on: &[u16], deadline: Inst
     let status = response.status();
     let wait = retry_after(response.headers(), SystemTime::now());
     let body = excerpt(&mut response, deadline.min(Instant::now() + BODY_TIME)).await;
-    Report { outcome: outcome(status, &body, wait, dead_on), status: Some(status.as_u16()) }
+    Report {
+        outcome: outcome(status, &body, wait, dead_on),
+        status: Some(status.as_u16()),
+    }
 }
 
 fn outcome(status: StatusCode, body: &[u8], after: Option<Duration>, dead_on: &[u16]) -> Outcome {
@@ -40,7 +43,11 @@ fn outcome(status: StatusCode, body: &[u8], after: Option<Duration>, dead_on: &[
         Outcome::Gone { error }
     } else {
         // A 4xx is about this one event, and so is a redirect; a 5xx is about the receiver.
-        Outcome::Retry { error, after, unavailable: status.is_server_error() }
+        Outcome::Retry {
+            error,
+            after,
+            unavailable: status.is_server_error(),
+        }
     }
 }
 
@@ -49,7 +56,10 @@ fn describe(status: StatusCode, body: &[u8]) -> String {
     match (status.is_redirection(), text.trim()) {
         // Where it leads is not repeated: it may hold a secret, as the URL may.
         (true, _) => {
-            format!("status {}: redirects are not followed; set the handler's url to its last stop", status.as_u16())
+            format!(
+                "status {}: redirects are not followed; set the handler's url to its last stop",
+                status.as_u16()
+            )
         }
         (false, "") => format!("status {}", status.as_u16()),
         (false, text) => format!("status {}: {text}", status.as_u16()),
@@ -63,7 +73,10 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         // More digits than fit are a very long time.
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
-        httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()
+        httpdate::parse_http_date(text)
+            .ok()?
+            .duration_since(now)
+            .unwrap_or_default()
     };
     Some(wait.min(LONGEST_WAIT))
 }
@@ -72,7 +85,9 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 async fn excerpt(response: &mut Response, until: Instant) -> Vec<u8> {
     let (mut kept, mut read) = (Vec::new(), 0);
     while read < READ {
-        let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await else { break };
+        let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await else {
+            break;
+        };
         read += chunk.len();
         kept.extend_from_slice(&chunk[..chunk.len().min(KEPT - kept.len())]);
     }
@@ -118,22 +133,55 @@ mod tests {
     fn the_table_of_answers() {
         let wait = Some(Duration::from_secs(9));
         let of = |status: u16, body: &[u8]| {
-            outcome(StatusCode::from_u16(status).expect("a status"), body, wait, &[422, 404])
+            outcome(
+                StatusCode::from_u16(status).expect("a status"),
+                body,
+                wait,
+                &[422, 404],
+            )
         };
         for delivered in [200, 201, 202, 204, 299] {
             assert_eq!(of(delivered, b"x"), Outcome::Delivered, "{delivered}");
         }
-        assert_eq!(of(410, b"moved away"), Outcome::Gone { error: "status 410: moved away".into() });
+        assert_eq!(
+            of(410, b"moved away"),
+            Outcome::Gone {
+                error: "status 410: moved away".into()
+            }
+        );
         assert_eq!(of(422, b" no\n"), Outcome::dead("status 422: no"));
-        for again in [199, 300, 302, 304, 400, 401, 403, 408, 409, 413, 418, 429, 500, 502, 503, 504, 599, 999] {
-            let Outcome::Retry { error, after, unavailable } = of(again, b"") else { panic!("{again} is tried again") };
-            assert!(error.starts_with(&format!("status {again}")) && after == wait, "{error}");
+        for again in [
+            199, 300, 302, 304, 400, 401, 403, 408, 409, 413, 418, 429, 500, 502, 503, 504, 599,
+            999,
+        ] {
+            let Outcome::Retry {
+                error,
+                after,
+                unavailable,
+            } = of(again, b"")
+            else {
+                panic!("{again} is tried again")
+            };
+            assert!(
+                error.starts_with(&format!("status {again}")) && after == wait,
+                "{error}"
+            );
             assert_eq!(unavailable, (500..600).contains(&again), "{again}");
         }
         let gone_is_dead = outcome(StatusCode::GONE, b"", None, &[410]);
-        assert_eq!(gone_is_dead, Outcome::dead("status 410"), "what the operator lists comes first");
-        assert!(!describe(StatusCode::FOUND, b"<a href='https://x/?token=hunter2'>").contains("hunter2"));
-        assert_eq!(describe(StatusCode::BAD_GATEWAY, b"a\0b\xff"), "status 502: a\u{fffd}b\u{fffd}");
+        assert_eq!(
+            gone_is_dead,
+            Outcome::dead("status 410"),
+            "what the operator lists comes first"
+        );
+        assert!(
+            !describe(StatusCode::FOUND, b"<a href='https://x/?token=hunter2'>")
+                .contains("hunter2")
+        );
+        assert_eq!(
+            describe(StatusCode::BAD_GATEWAY, b"a\0b\xff"),
+            "status 502: a\u{fffd}b\u{fffd}"
+        );
     }
 
     proptest! {

@@ -6,7 +6,9 @@ use url::Host;
 
 /// Whether what is sent to that URL can be read on its way through public networks.
 pub(crate) fn sends_in_the_clear(url: &str) -> bool {
-    let Ok(url) = Url::parse(url.trim()) else { return false };
+    let Ok(url) = Url::parse(url.trim()) else {
+        return false;
+    };
     let is_public = match url.host() {
         Some(Host::Ipv4(address)) => guard::check_literal(address.into()).is_ok(),
         Some(Host::Ipv6(address)) => guard::check_literal(address.into()).is_ok(),
@@ -19,7 +21,15 @@ pub(crate) fn sends_in_the_clear(url: &str) -> bool {
 /// Names that lead nowhere else than into this machine's own network.
 fn is_near(name: &str) -> bool {
     let name = name.trim_end_matches('.');
-    let ends = [".localhost", ".local", ".internal", ".lan", ".home.arpa", ".svc", ".test"];
+    let ends = [
+        ".localhost",
+        ".local",
+        ".internal",
+        ".lan",
+        ".home.arpa",
+        ".svc",
+        ".test",
+    ];
     !name.contains('.') || ends.into_iter().any(|end| name.ends_with(end))
 }
 
@@ -29,9 +39,17 @@ mod tests {
 
     #[test]
     fn plain_http_is_in_the_clear_only_where_it_goes_through_public_networks() {
-        for public in ["http://shop.example.com/", "http://8.8.8.8:9/", "http://[2606:4700::1111]/", "http://a.b.c./"] {
+        for public in [
+            "http://shop.example.com/",
+            "http://8.8.8.8:9/",
+            "http://[2606:4700::1111]/",
+            "http://a.b.c./",
+        ] {
             assert!(sends_in_the_clear(public), "{public}");
-            assert!(!sends_in_the_clear(&public.replace("http:", "https:")), "{public}");
+            assert!(
+                !sends_in_the_clear(&public.replace("http:", "https:")),
+                "{public}"
+            );
         }
         for near in [
             "http://localhost/",

@@ -18,7 +18,11 @@ tokio::task_local! {
 }
 
 /// A client for one handler.
-pub(super) fn build(url: &Url, allow_private: bool, connect_timeout: Duration) -> Result<Client, InvalidHttpHandler> {
+pub(super) fn build(
+    url: &Url,
+    allow_private: bool,
+    connect_timeout: Duration,
+) -> Result<Client, InvalidHttpHandler> {
     Client::builder()
         .tls_backend_preconfigured(tls(url)?)
         .http1_only()
@@ -41,13 +45,20 @@ pub(super) fn build(url: &Url, allow_private: bool, connect_timeout: Duration) -
 /// TLS with ring, and the system's certificates only where they are needed: plain http works on a machine without any.
 fn tls(url: &Url) -> Result<rustls::ClientConfig, InvalidHttpHandler> {
     let invalid = |error: rustls::Error| InvalidHttpHandler::Tls(error.to_string());
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(invalid)?;
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .map_err(invalid)?;
     let config = if url.scheme() == "https" {
-        config.with_platform_verifier().map_err(invalid)?.with_no_client_auth()
+        config
+            .with_platform_verifier()
+            .map_err(invalid)?
+            .with_no_client_auth()
     } else {
-        config.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+        config
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth()
     };
     Ok(config)
 }
@@ -57,13 +68,20 @@ fn tls(url: &Url) -> Result<rustls::ClientConfig, InvalidHttpHandler> {
 /// The receiver may close a pooled connection while the request is on its way. That says nothing about the receiver,
 /// so it goes out again at once; on a connection of the attempt's own it is a failure. (The client itself repeats only
 /// what was not written yet.) A receiver may thus see a request twice with one attempt's number, never two at a time.
-pub(super) async fn send(client: &Client, request: impl Fn() -> Request) -> Result<Response, reqwest::Error> {
+pub(super) async fn send(
+    client: &Client,
+    request: impl Fn() -> Request,
+) -> Result<Response, reqwest::Error> {
     CONNECTED
         .scope(Cell::new(false), async {
             let mut resends = 0;
             loop {
                 match client.execute(request()).await {
-                    Err(error) if resends < RESENDS && is_broken(&error) && !CONNECTED.with(Cell::get) => resends += 1,
+                    Err(error)
+                        if resends < RESENDS && is_broken(&error) && !CONNECTED.with(Cell::get) =>
+                    {
+                        resends += 1
+                    }
                     answer => return answer,
                 }
             }
@@ -76,16 +94,23 @@ pub(super) fn is_broken(error: &reqwest::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let broken = |cause: &(dyn Error + 'static)| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-        let incomplete =
-            cause.downcast_ref::<hyper::Error>().is_some_and(|e| e.is_incomplete_message() || e.is_closed());
-        incomplete || matches!(io, Some(ConnectionReset | BrokenPipe | ConnectionAborted | UnexpectedEof))
+        let incomplete = cause
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|e| e.is_incomplete_message() || e.is_closed());
+        incomplete
+            || matches!(
+                io,
+                Some(ConnectionReset | BrokenPipe | ConnectionAborted | UnexpectedEof)
+            )
     };
     !error.is_connect() && causes(error).any(broken)
 }
 
 /// An error and what caused it, outermost first.
 pub(super) fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (**error).source())
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |error| {
+        (**error).source()
+    })
 }
 
 /// The last cause: it is the one that names the trouble, and it never holds the URL.

@@ -77,7 +77,9 @@ fn refusal(address: IpAddr) -> Option<&'static str> {
 }
 
 fn refusal_v4(address: Ipv4Addr) -> Option<&'static str> {
-    let within = |(net, length, _): &&(Ipv4Addr, u32, _)| (address.to_bits() ^ net.to_bits()) >> (32 - length) == 0;
+    let within = |(net, length, _): &&(Ipv4Addr, u32, _)| {
+        (address.to_bits() ^ net.to_bits()) >> (32 - length) == 0
+    };
     V4.iter().find(within).map(|(_, _, why)| *why)
 }
 
@@ -90,8 +92,13 @@ fn refusal_v6(address: Ipv6Addr) -> Option<&'static str> {
         let [.., a, b, c, d] = address.octets();
         return refusal_v4(Ipv4Addr::new(a, b, c, d));
     }
-    let known = V6.iter().find(|(net, length, _)| within_v6(address, *net, *length)).map(|(_, _, why)| *why);
-    known.or((!within_v6(address, GLOBAL_UNICAST.0, GLOBAL_UNICAST.1)).then_some("not global unicast"))
+    let known = V6
+        .iter()
+        .find(|(net, length, _)| within_v6(address, *net, *length))
+        .map(|(_, _, why)| *why);
+    known
+        .or((!within_v6(address, GLOBAL_UNICAST.0, GLOBAL_UNICAST.1))
+            .then_some("not global unicast"))
 }
 
 fn within_v6(address: Ipv6Addr, net: Ipv6Addr, length: u32) -> bool {
@@ -104,7 +111,11 @@ fn within_v6(address: Ipv6Addr, net: Ipv6Addr, length: u32) -> bool {
 /// [`AddressRefused`].
 pub(super) fn check_literal(address: IpAddr) -> Result<(), AddressRefused> {
     match refusal(address) {
-        Some(why) => Err(AddressRefused { host: "the URL's host".to_owned(), address, why }),
+        Some(why) => Err(AddressRefused {
+            host: "the URL's host".to_owned(),
+            address,
+            why,
+        }),
         None => Ok(()),
     }
 }
@@ -118,8 +129,13 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_private = self.allow_private;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let allowed = if allow_private { found } else { public(name.as_str(), found)? };
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let allowed = if allow_private {
+                found
+            } else {
+                public(name.as_str(), found)?
+            };
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
@@ -127,10 +143,19 @@ impl Resolve for GuardedResolver {
 
 /// The public ones among the addresses of a name; an error where there were some and none is left.
 fn public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, AddressRefused> {
-    let refused = found.iter().find_map(|address| Some((address.ip(), refusal(address.ip())?)));
-    let allowed: Vec<_> = found.into_iter().filter(|address| refusal(address.ip()).is_none()).collect();
+    let refused = found
+        .iter()
+        .find_map(|address| Some((address.ip(), refusal(address.ip())?)));
+    let allowed: Vec<_> = found
+        .into_iter()
+        .filter(|address| refusal(address.ip()).is_none())
+        .collect();
     match refused {
-        Some((address, why)) if allowed.is_empty() => Err(AddressRefused { host: host.to_owned(), address, why }),
+        Some((address, why)) if allowed.is_empty() => Err(AddressRefused {
+            host: host.to_owned(),
+            address,
+            why,
+        }),
         _ => Ok(allowed),
     }
 }
@@ -211,24 +236,44 @@ mod tests {
             ("ff02::1", "multicast"),
             ("5f00::1", "not global unicast"),
         ] {
-            assert_eq!(refusal(address.parse().expect(address)), Some(why), "{address}");
+            assert_eq!(
+                refusal(address.parse().expect(address)),
+                Some(why),
+                "{address}"
+            );
         }
-        for public in ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "2a00:1450::1", "2001:200::1", "64:ff9b::8.8.8.8"] {
+        for public in [
+            "8.8.8.8",
+            "1.1.1.1",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "2001:200::1",
+            "64:ff9b::8.8.8.8",
+        ] {
             assert!(!is_refused(public), "{public}");
         }
     }
 
     #[test]
     fn of_a_names_addresses_only_the_public_ones_are_tried() {
-        let addresses =
-            |list: &[&str]| list.iter().map(|a| SocketAddr::new(a.parse().expect(a), 0)).collect::<Vec<_>>();
+        let addresses = |list: &[&str]| {
+            list.iter()
+                .map(|a| SocketAddr::new(a.parse().expect(a), 0))
+                .collect::<Vec<_>>()
+        };
         let mixed = public("x", addresses(&["10.0.0.1", "8.8.8.8", "::1"])).expect("one is left");
         assert_eq!(mixed, addresses(&["8.8.8.8"]));
-        let error = public("evil.example", addresses(&["10.0.0.1", "::1"])).expect_err("none is left").to_string();
+        let error = public("evil.example", addresses(&["10.0.0.1", "::1"]))
+            .expect_err("none is left")
+            .to_string();
         for part in ["evil.example", "10.0.0.1", "private", "allow_private"] {
             assert!(error.contains(part), "{error}");
         }
-        assert_eq!(public("x", vec![]), Ok(vec![]), "no address is the resolver's error, not a refusal");
+        assert_eq!(
+            public("x", vec![]),
+            Ok(vec![]),
+            "no address is the resolver's error, not a refusal"
+        );
     }
 
     proptest! {

@@ -33,7 +33,10 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 
 /// See [`super::plain_client`].
-pub(super) fn plain_client(url: &str, connect_timeout: Duration) -> Result<Client, InvalidHttpHandler> {
+pub(super) fn plain_client(
+    url: &str,
+    connect_timeout: Duration,
+) -> Result<Client, InvalidHttpHandler> {
     client::build(&url.parse()?, true, connect_timeout)
 }
 
@@ -67,7 +70,10 @@ impl Credentials {
         if secrets.is_empty() {
             return Err(InvalidHttpHandler::NoSecret);
         }
-        Ok(Self { secrets, headers: settings::extra_headers(headers)? })
+        Ok(Self {
+            secrets,
+            headers: settings::extra_headers(headers)?,
+        })
     }
 }
 
@@ -77,7 +83,15 @@ impl HttpHandler {
     /// # Errors
     /// [`InvalidHttpHandler`] says which setting cannot work and what to write instead.
     pub fn new(settings: HttpHandlerSettings) -> Result<Self, InvalidHttpHandler> {
-        let HttpHandlerSettings { url, secrets, timeout, allow_private, headers, forward_headers, dead_on } = settings;
+        let HttpHandlerSettings {
+            url,
+            secrets,
+            timeout,
+            allow_private,
+            headers,
+            forward_headers,
+            dead_on,
+        } = settings;
         let target = Target::parse(&url, allow_private)?;
         let credentials = Credentials::new(secrets, &headers)?;
         if timeout.is_zero() {
@@ -90,7 +104,15 @@ impl HttpHandler {
         let connect_timeout = CONNECT_TIMEOUT.min(timeout);
         let client = client::build(&target.url, allow_private, connect_timeout)?;
         let credentials = ArcSwap::from_pointee(credentials);
-        Ok(Self { client, target, credentials, forwarded, dead_on, timeout, connect_timeout })
+        Ok(Self {
+            client,
+            target,
+            credentials,
+            forwarded,
+            dead_on,
+            timeout,
+            connect_timeout,
+        })
     }
 
     /// Signs with other secrets and sends other headers of the operator from the next attempt on.
@@ -102,7 +124,8 @@ impl HttpHandler {
         secrets: Vec<Secret>,
         headers: &[(String, String)],
     ) -> Result<(), InvalidHttpHandler> {
-        self.credentials.store(Arc::new(Credentials::new(secrets, headers)?));
+        self.credentials
+            .store(Arc::new(Credentials::new(secrets, headers)?));
         Ok(())
     }
 
@@ -118,13 +141,24 @@ impl HttpHandler {
         let trouble = match timeout_at(deadline, self.send(delivery)).await {
             Ok(Ok(response)) => return answer::read(response, &self.dead_on, deadline).await,
             Ok(Err(error)) => trouble::describe(&error, &self.target.name, self.connect_timeout),
-            Err(_) => return Outcome::timed_out(self.timeout, &format!("no answer from {}", self.target.name)).into(),
+            Err(_) => {
+                return Outcome::timed_out(
+                    self.timeout,
+                    &format!("no answer from {}", self.target.name),
+                )
+                .into();
+            }
         };
         Outcome::unavailable(StorableText::new(&trouble, LONGEST_ERROR).into_string()).into()
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Response, reqwest::Error> {
-        let headers = request::headers(delivery, &self.credentials.load(), &self.forwarded, SystemTime::now());
+        let headers = request::headers(
+            delivery,
+            &self.credentials.load(),
+            &self.forwarded,
+            SystemTime::now(),
+        );
         let request = || {
             let mut request = Request::new(Method::POST, self.target.url.clone());
             *request.headers_mut() = headers.clone();
@@ -143,6 +177,8 @@ impl Attempt for HttpHandler {
 
 impl fmt::Debug for HttpHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpHandler").field("target", &self.target.name).finish_non_exhaustive()
+        f.debug_struct("HttpHandler")
+            .field("target", &self.target.name)
+            .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,9 @@
 use super::Credentials;
 use crate::domain::{Delivery, Event, header_values, rfc3339};
 use crate::signing::standard_webhooks;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use std::{
     fmt::Display,
     time::{SystemTime, UNIX_EPOCH},
@@ -22,24 +24,45 @@ pub(crate) const RECEIVED_AT: &str = "hookfast-received-at";
 
 /// All headers of one attempt. The operator's may replace the content type and the user agent, nothing else; `forwarded` are
 /// names of the sender's headers that are passed on.
-pub(super) fn headers(delivery: &Delivery, with: &Credentials, forwarded: &[HeaderName], now: SystemTime) -> HeaderMap {
+pub(super) fn headers(
+    delivery: &Delivery,
+    with: &Credentials,
+    forwarded: &[HeaderName],
+    now: SystemTime,
+) -> HeaderMap {
     let event = &delivery.event;
     let id = delivery.webhook_id();
     let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut headers = HeaderMap::new();
-    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("hookfast/", env!("CARGO_PKG_VERSION"))));
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("hookfast/", env!("CARGO_PKG_VERSION"))),
+    );
     headers.insert(CONTENT_TYPE, content_type(event));
     for name in with.headers.keys() {
         headers.remove(name);
     }
-    headers.extend(with.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    headers.extend(
+        with.headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
     // Without its encoding a body that was compressed cannot be read.
-    for name in forwarded.iter().filter(|name| !with.headers.contains_key(*name)).chain([&CONTENT_ENCODING]) {
+    for name in forwarded
+        .iter()
+        .filter(|name| !with.headers.contains_key(*name))
+        .chain([&CONTENT_ENCODING])
+    {
         headers.extend(of_the_sender(event, name).map(|value| (name.clone(), value)));
     }
     headers.insert(
         standard_webhooks::SIGNATURE,
-        text(standard_webhooks::sign(&with.secrets, &id, timestamp, &event.body)),
+        text(standard_webhooks::sign(
+            &with.secrets,
+            &id,
+            timestamp,
+            &event.body,
+        )),
     );
     headers.insert(standard_webhooks::ID, text(id));
     headers.insert(standard_webhooks::TIMESTAMP, text(timestamp));
@@ -54,13 +77,20 @@ pub(super) fn headers(delivery: &Delivery, with: &Credentials, forwarded: &[Head
 }
 
 fn text(value: impl Display) -> HeaderValue {
-    HeaderValue::try_from(value.to_string()).expect("ids, numbers, names, times and base64 are visible ASCII")
+    HeaderValue::try_from(value.to_string())
+        .expect("ids, numbers, names, times and base64 are visible ASCII")
 }
 
 /// The values of a header of the original request, as far as they can be sent.
 fn of_the_sender(event: &Event, name: &HeaderName) -> impl Iterator<Item = HeaderValue> + use<> {
-    let stored = event.headers.get(name.as_str()).map(header_values).unwrap_or_default();
-    stored.into_iter().filter_map(|value| HeaderValue::from_bytes(&value).ok())
+    let stored = event
+        .headers
+        .get(name.as_str())
+        .map(header_values)
+        .unwrap_or_default();
+    stored
+        .into_iter()
+        .filter_map(|value| HeaderValue::from_bytes(&value).ok())
 }
 
 /// The original's content type where it can be a header again, else what the body is.
@@ -72,10 +102,16 @@ fn content_type(event: &Event) -> HeaderValue {
     };
     // A value that was not text is stored as base64.
     let usable = original.filter(|value| !value.is_empty() && !value.starts_with("base64:"));
-    usable.and_then(|value| value.parse().ok()).unwrap_or_else(|| {
-        let json = serde_json::from_slice::<serde::de::IgnoredAny>(&event.body).is_ok();
-        HeaderValue::from_static(if json { "application/json" } else { "application/octet-stream" })
-    })
+    usable
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_else(|| {
+            let json = serde_json::from_slice::<serde::de::IgnoredAny>(&event.body).is_ok();
+            HeaderValue::from_static(if json {
+                "application/json"
+            } else {
+                "application/octet-stream"
+            })
+        })
 }
 
 #[cfg(test)]
@@ -88,10 +124,26 @@ mod tests {
     #[test]
     fn the_content_type_is_the_originals_or_what_the_body_is() {
         for (headers, body, expected) in [
-            (json!({"content-type": "application/json; charset=utf-8"}), "x", "application/json; charset=utf-8"),
-            (json!({"content-type": ["text/plain", "text/html"]}), "{}", "text/plain"),
-            (json!({"content-type": "base64:/w=="}), "{}", "application/json"),
-            (json!({"content-type": "a\r\nx-injected: b"}), "{}", "application/json"),
+            (
+                json!({"content-type": "application/json; charset=utf-8"}),
+                "x",
+                "application/json; charset=utf-8",
+            ),
+            (
+                json!({"content-type": ["text/plain", "text/html"]}),
+                "{}",
+                "text/plain",
+            ),
+            (
+                json!({"content-type": "base64:/w=="}),
+                "{}",
+                "application/json",
+            ),
+            (
+                json!({"content-type": "a\r\nx-injected: b"}),
+                "{}",
+                "application/json",
+            ),
             (json!({"content-type": 7}), "no", "application/octet-stream"),
             (json!({"content-type": ""}), "", "application/octet-stream"),
             (json!({}), " [1] ", "application/json"),

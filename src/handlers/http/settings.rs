@@ -34,7 +34,14 @@ impl fmt::Debug for HttpHandlerSettings {
         f.debug_struct("HttpHandlerSettings")
             .field("timeout", &self.timeout)
             .field("allow_private", &self.allow_private)
-            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field(
+                "headers",
+                &self
+                    .headers
+                    .iter()
+                    .map(|(name, _)| name)
+                    .collect::<Vec<_>>(),
+            )
             .field("forward_headers", &self.forward_headers)
             .field("dead_on", &self.dead_on)
             .finish_non_exhaustive()
@@ -48,22 +55,30 @@ pub enum InvalidHttpHandler {
     #[error("the handler's url cannot be read ({0}); write it as https://example.com/hooks")]
     Url(#[from] url::ParseError),
     /// Another scheme, no host, or something the client cannot send.
-    #[error("the handler's url cannot be posted to; it begins with https:// or http:// and names a host")]
+    #[error(
+        "the handler's url cannot be posted to; it begins with https:// or http:// and names a host"
+    )]
     NotHttp,
     /// User or password in the URL.
-    #[error("the handler's url holds a user or a password; send them as an 'authorization' header instead")]
+    #[error(
+        "the handler's url holds a user or a password; send them as an 'authorization' header instead"
+    )]
     Userinfo,
     /// A host that is an address of a private network.
     #[error(transparent)]
     Address(#[from] AddressRefused),
     /// Nothing to sign with.
-    #[error("the handler has no secret to sign with; make one with: echo \"whsec_$(openssl rand -base64 32)\"")]
+    #[error(
+        "the handler has no secret to sign with; make one with: echo \"whsec_$(openssl rand -base64 32)\""
+    )]
     NoSecret,
     /// A header that cannot be sent.
     #[error("the handler's header '{0}' has a name or a value that HTTP does not allow")]
     Header(String),
     /// A header that Hookfast or the connection sets.
-    #[error("the handler's header '{0}' is set by hookfast itself; remove it from the handler's headers")]
+    #[error(
+        "the handler's header '{0}' is set by hookfast itself; remove it from the handler's headers"
+    )]
     ReservedHeader(String),
     /// A header of the sender that cannot be passed on.
     #[error("forward_headers: '{0}' {1}")]
@@ -111,7 +126,9 @@ impl Target {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidHttpHandler::Userinfo);
         }
-        let (Some(host), Some(port), "http" | "https") = (url.host(), url.port_or_known_default(), url.scheme()) else {
+        let (Some(host), Some(port), "http" | "https") =
+            (url.host(), url.port_or_known_default(), url.scheme())
+        else {
             return Err(InvalidHttpHandler::NotHttp);
         };
         // The client would find this out at every attempt.
@@ -154,21 +171,34 @@ fn is_reserved(name: &HeaderName) -> bool {
 }
 
 /// The sender's headers that are passed on; `own` are the operator's.
-pub(super) fn forwarded_headers(given: &[String], own: &HeaderMap) -> Result<Vec<HeaderName>, InvalidHttpHandler> {
+pub(super) fn forwarded_headers(
+    given: &[String],
+    own: &HeaderMap,
+) -> Result<Vec<HeaderName>, InvalidHttpHandler> {
     let mut names: Vec<HeaderName> = Vec::new();
     for text in given {
         let wrong = |why| InvalidHttpHandler::Forwarded(text.chars().take(80).collect(), why);
-        let name: HeaderName = text.parse().map_err(|_| wrong("is not the name of a header"))?;
+        let name: HeaderName = text
+            .parse()
+            .map_err(|_| wrong("is not the name of a header"))?;
         match name.as_str() {
-            "content-type" | "content-encoding" => return Err(wrong("is passed on always; leave it out")),
+            "content-type" | "content-encoding" => {
+                return Err(wrong("is passed on always; leave it out"));
+            }
             "authorization" | "cookie" | "set-cookie" => {
-                return Err(wrong("is never stored, so it cannot be passed on; leave it out"));
+                return Err(wrong(
+                    "is never stored, so it cannot be passed on; leave it out",
+                ));
             }
             _ if is_reserved(&name) => {
-                return Err(wrong("belongs to the connection or is set by hookfast itself; leave it out"));
+                return Err(wrong(
+                    "belongs to the connection or is set by hookfast itself; leave it out",
+                ));
             }
             _ if own.contains_key(&name) => {
-                return Err(wrong("is in the handler's headers too; leave it out of one of the two"));
+                return Err(wrong(
+                    "is in the handler's headers too; leave it out of one of the two",
+                ));
             }
             _ if !names.contains(&name) => names.push(name),
             _ => {}
@@ -188,7 +218,13 @@ mod tests {
             let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
             forwarded_headers(&names, &own)
         };
-        let names = forwarded(&["Stripe-Signature", "x-github-event", "stripe-signature", "svix-id"]).expect("names");
+        let names = forwarded(&[
+            "Stripe-Signature",
+            "x-github-event",
+            "stripe-signature",
+            "svix-id",
+        ])
+        .expect("names");
         assert_eq!(names, ["stripe-signature", "x-github-event", "svix-id"]);
         for refused in [
             "host",
@@ -209,7 +245,10 @@ mod tests {
             "",
         ] {
             let error = forwarded(&[refused]).expect_err(refused).to_string();
-            assert!(error.contains("forward_headers") && error.contains(refused), "{error}");
+            assert!(
+                error.contains("forward_headers") && error.contains(refused),
+                "{error}"
+            );
         }
     }
 
@@ -241,22 +280,49 @@ mod tests {
             "[fe80::1]",
         ] {
             let error = refused(&format!("http://{host}:8080/hook"));
-            assert!(error.contains("address refused") && error.contains("allow_private"), "{host}: {error}");
-            assert!(Target::parse(&format!("http://{host}:8080/hook"), true).is_ok(), "{host} where it is allowed");
+            assert!(
+                error.contains("address refused") && error.contains("allow_private"),
+                "{host}: {error}"
+            );
+            assert!(
+                Target::parse(&format!("http://{host}:8080/hook"), true).is_ok(),
+                "{host} where it is allowed"
+            );
         }
     }
 
     #[test]
     fn only_http_without_a_user_and_with_a_host() {
-        for url in ["ftp://a.example/", "file:///etc/passwd", "unix:/run/x", "data:,x", "mailto:a@b.example"] {
+        for url in [
+            "ftp://a.example/",
+            "file:///etc/passwd",
+            "unix:/run/x",
+            "data:,x",
+            "mailto:a@b.example",
+        ] {
             assert!(refused(url).contains("https://"), "{url}");
         }
-        for url in ["", "a.example", "/hook", "http://", "https:///", "http://[::1", "http://a b/"] {
+        for url in [
+            "",
+            "a.example",
+            "/hook",
+            "http://",
+            "https:///",
+            "http://[::1",
+            "http://a b/",
+        ] {
             assert!(!refused(url).is_empty(), "{url}");
         }
-        for url in ["http://user@a.example/", "http://user:hunter2@a.example/", "https://:hunter2@a.example/"] {
+        for url in [
+            "http://user@a.example/",
+            "http://user:hunter2@a.example/",
+            "https://:hunter2@a.example/",
+        ] {
             let error = refused(url);
-            assert!(error.contains("authorization") && !error.contains("hunter2"), "{error}");
+            assert!(
+                error.contains("authorization") && !error.contains("hunter2"),
+                "{error}"
+            );
         }
     }
 
@@ -267,18 +333,38 @@ mod tests {
             ("http://A.example:8080/#x", "a.example:8080"),
             ("https://[2606:4700::1111]/", "[2606:4700::1111]:443"),
         ] {
-            assert_eq!(Target::parse(url, false).map(|t| t.name).ok().as_deref(), Some(name));
+            assert_eq!(
+                Target::parse(url, false).map(|t| t.name).ok().as_deref(),
+                Some(name)
+            );
         }
     }
 
     #[test]
     fn headers_that_would_break_the_request_or_the_signature_are_refused() {
         let one = |name: &str, value: &str| extra_headers(&[(name.to_owned(), value.to_owned())]);
-        assert_eq!(one("Authorization", "Bearer x").map(|h| h.len()).ok(), Some(1));
-        for name in ["Host", "content-length", "Transfer-Encoding", "webhook-id", "hookfast-attempt"] {
-            assert!(matches!(one(name, "x"), Err(InvalidHttpHandler::ReservedHeader(_))), "{name}");
+        assert_eq!(
+            one("Authorization", "Bearer x").map(|h| h.len()).ok(),
+            Some(1)
+        );
+        for name in [
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "webhook-id",
+            "hookfast-attempt",
+        ] {
+            assert!(
+                matches!(one(name, "x"), Err(InvalidHttpHandler::ReservedHeader(_))),
+                "{name}"
+            );
         }
-        for (name, value) in [("a b", "x"), ("", "x"), ("x-a", "secret\r\nx-b: y"), ("x-a", "secret\0")] {
+        for (name, value) in [
+            ("a b", "x"),
+            ("", "x"),
+            ("x-a", "secret\r\nx-b: y"),
+            ("x-a", "secret\0"),
+        ] {
             let error = one(name, value).expect_err(name).to_string();
             assert!(!error.contains("secret"), "{error}");
         }

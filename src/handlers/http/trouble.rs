@@ -17,7 +17,10 @@ pub(super) fn describe(error: &reqwest::Error, target: &str, connect_timeout: Du
         return format!("name not found: {target}: {cause}");
     }
     if error.is_connect() && error.is_timeout() {
-        return format!("timed out after {}: no connection to {target}", seconds(connect_timeout));
+        return format!(
+            "timed out after {}: no connection to {target}",
+            seconds(connect_timeout)
+        );
     }
     if causes(error).any(is_tls) {
         return format!("tls failed: {target}: {cause}");
@@ -33,7 +36,9 @@ pub(super) fn describe(error: &reqwest::Error, target: &str, connect_timeout: Du
             return format!("answer refused: {target} answered with more headers than are read");
         }
         if hyper.is_parse() {
-            return format!("not http: {target} answered with something that is not HTTP/1.1 ({cause})");
+            return format!(
+                "not http: {target} answered with something that is not HTTP/1.1 ({cause})"
+            );
         }
     }
     if is_broken(error) {
@@ -48,6 +53,8 @@ fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
 
 /// rustls hides inside an `io::Error` (or two), whose `source` is not the error it holds but that one's source.
 fn is_tls(cause: &(dyn Error + 'static)) -> bool {
-    let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let held = cause
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
     cause.is::<rustls::Error>() || held.is_some_and(|held| is_tls(held))
 }

@@ -6,11 +6,18 @@ use crate::domain::EventType;
 /// What a body says it is, with what makes it that event and no other.
 pub(super) enum Kind {
     /// An order that was asked for earlier, with its SIMs.
-    Completed { order: OrderRef, iccids: Vec<String> },
+    Completed {
+        order: OrderRef,
+        iccids: Vec<String>,
+    },
     /// An order that came to nothing.
     Failed { order: OrderRef },
     /// A SIM that runs low.
-    LowData { iccid: String, package: String, level: Word },
+    LowData {
+        iccid: String,
+        package: String,
+        level: Word,
+    },
     /// The partner's credit that runs low.
     CreditLimit { threshold: Word, remaining: String },
     /// Anything else.
@@ -35,10 +42,13 @@ impl Kind {
             Self::Completed { .. } => "airalo.order.completed".to_owned(),
             Self::Failed { .. } => "airalo.order.failed".to_owned(),
             Self::LowData { level, .. } => format!("airalo.low_data.{}", level.segment()),
-            Self::CreditLimit { threshold, .. } => format!("airalo.credit_limit.{}", threshold.segment()),
+            Self::CreditLimit { threshold, .. } => {
+                format!("airalo.credit_limit.{}", threshold.segment())
+            }
             Self::Unknown => "airalo.unknown".to_owned(),
         };
-        name.parse().expect("every segment is a literal of this file, in lower case")
+        name.parse()
+            .expect("every segment is a literal of this file, in lower case")
     }
 }
 
@@ -53,14 +63,22 @@ impl Word {
 
 /// Reads a body of whatever bytes. The order of the questions matters where a body has the fields of two kinds.
 pub(super) fn classify(body: &[u8]) -> Kind {
-    let known = payload::root(body).and_then(|root| low_data(&root).or_else(|| order(&root)).or_else(|| credit(&root)));
+    let known = payload::root(body).and_then(|root| {
+        low_data(&root)
+            .or_else(|| order(&root))
+            .or_else(|| credit(&root))
+    });
     known.unwrap_or(Kind::Unknown)
 }
 
 fn low_data(root: &Fields<'_>) -> Option<Kind> {
     let level = low_data_level(payload::scalar(root.level)?);
     let iccid = payload::scalar(root.iccid)?;
-    Some(Kind::LowData { iccid, package: payload::scalar(root.package_name).unwrap_or_default(), level })
+    Some(Kind::LowData {
+        iccid,
+        package: payload::scalar(root.package_name).unwrap_or_default(),
+        level,
+    })
 }
 
 /// An order lies in `data`, or flattened at the root. SIMs outweigh a reason; with neither it is not a result
@@ -76,18 +94,33 @@ fn order(root: &Fields<'_>) -> Option<Kind> {
     for (fields, id) in &places {
         let sims = payload::array(fields.sims);
         if !sims.is_empty() {
-            let iccids = sims.into_iter().map(|sim| payload::scalar(payload::object(Some(sim)).iccid));
+            let iccids = sims
+                .into_iter()
+                .map(|sim| payload::scalar(payload::object(Some(sim)).iccid));
             let iccids = iccids.map(Option::unwrap_or_default).collect();
-            return Some(Kind::Completed { order: OrderRef { request_id, id: id.clone() }, iccids });
+            return Some(Kind::Completed {
+                order: OrderRef {
+                    request_id,
+                    id: id.clone(),
+                },
+                iccids,
+            });
         }
     }
-    let (_, id) = places.into_iter().find(|(fields, _)| payload::text(fields.reason).is_some())?;
-    Some(Kind::Failed { order: OrderRef { request_id, id } })
+    let (_, id) = places
+        .into_iter()
+        .find(|(fields, _)| payload::text(fields.reason).is_some())?;
+    Some(Kind::Failed {
+        order: OrderRef { request_id, id },
+    })
 }
 
 fn credit(root: &Fields<'_>) -> Option<Kind> {
     let threshold = credit_threshold(payload::text(root.message)?);
-    Some(Kind::CreditLimit { threshold, remaining: payload::numeric(root.remaining)? })
+    Some(Kind::CreditLimit {
+        threshold,
+        remaining: payload::numeric(root.remaining)?,
+    })
 }
 
 fn low_data_level(written: String) -> Word {
@@ -102,8 +135,12 @@ fn low_data_level(written: String) -> Word {
 
 /// The threshold stands in the text alone: "Surpassed 80% of the credit limit balance".
 fn credit_threshold(message: String) -> Word {
-    let before = message.split_once('%').map_or("", |(before, _)| before.trim_end());
-    let number = before.rsplit(|c: char| !(c.is_ascii_digit() || c == '.' || c == ',')).next();
+    let before = message
+        .split_once('%')
+        .map_or("", |(before, _)| before.trim_end());
+    let number = before
+        .rsplit(|c: char| !(c.is_ascii_digit() || c == '.' || c == ','))
+        .next();
     match number {
         Some("50") => Word::Known("50"),
         Some("70") => Word::Known("70"),
@@ -131,7 +168,11 @@ mod tests {
             ("%", "other"),
             ("13days", "other"),
         ] {
-            assert_eq!(low_data_level(written.to_owned()).segment(), expected, "{written}");
+            assert_eq!(
+                low_data_level(written.to_owned()).segment(),
+                expected,
+                "{written}"
+            );
         }
     }
 
@@ -149,7 +190,11 @@ mod tests {
             ("é%", "other"),
             ("%", "other"),
         ] {
-            assert_eq!(credit_threshold(message.to_owned()).segment(), expected, "{message}");
+            assert_eq!(
+                credit_threshold(message.to_owned()).segment(),
+                expected,
+                "{message}"
+            );
         }
     }
 }

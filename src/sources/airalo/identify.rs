@@ -11,18 +11,36 @@ const RETRIES: Duration = Duration::from_secs(6 * 3600);
 pub(super) fn identify(kind: &Kind, body: &[u8]) -> Identity {
     match kind {
         Kind::Completed { order, iccids } => {
-            let (key, alias) = order_keys(order, "completed").unwrap_or_else(|| (IdempotencyKey::of_body(body), None));
-            Identity { key, alias, window: None, fingerprint: Some(order_fingerprint(order, iccids)) }
+            let (key, alias) = order_keys(order, "completed")
+                .unwrap_or_else(|| (IdempotencyKey::of_body(body), None));
+            Identity {
+                key,
+                alias,
+                window: None,
+                fingerprint: Some(order_fingerprint(order, iccids)),
+            }
         }
         Kind::Failed { order } => match order_keys(order, "failed") {
-            Some((key, alias)) => Identity { key, alias, window: None, fingerprint: None },
+            Some((key, alias)) => Identity {
+                key,
+                alias,
+                window: None,
+                fingerprint: None,
+            },
             None => within_retries(IdempotencyKey::of_body(body)),
         },
-        Kind::LowData { iccid, package, level } => within_retries(match level {
+        Kind::LowData {
+            iccid,
+            package,
+            level,
+        } => within_retries(match level {
             Word::Known(level) => key(&["low_data", iccid, package, level]),
             Word::Other(level) => key(&["low_data", iccid, package, "other", level]),
         }),
-        Kind::CreditLimit { threshold, remaining } => within_retries(match threshold {
+        Kind::CreditLimit {
+            threshold,
+            remaining,
+        } => within_retries(match threshold {
             Word::Known(threshold) => key(&["credit_limit", threshold, remaining]),
             Word::Other(message) => key(&["credit_limit", "other", message, remaining]),
         }),
@@ -31,12 +49,20 @@ pub(super) fn identify(kind: &Kind, body: &[u8]) -> Identity {
 }
 
 fn within_retries(key: IdempotencyKey) -> Identity {
-    Identity { key, alias: None, window: Some(RETRIES), fingerprint: None }
+    Identity {
+        key,
+        alias: None,
+        window: Some(RETRIES),
+        fingerprint: None,
+    }
 }
 
 /// By its request, and by itself: reconciliation may know the order and not the request.
 fn order_keys(order: &OrderRef, outcome: &str) -> Option<(IdempotencyKey, Option<IdempotencyKey>)> {
-    let by_id = order.id.as_ref().map(|id| key(&["order", "id", id, outcome]));
+    let by_id = order
+        .id
+        .as_ref()
+        .map(|id| key(&["order", "id", id, outcome]));
     match &order.request_id {
         Some(request_id) => Some((key(&["order", request_id, outcome]), by_id)),
         None => Some((by_id?, None)),

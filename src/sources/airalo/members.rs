@@ -17,7 +17,9 @@ impl<'b> Members<'b> {
     }
 
     fn inside(raw: &'b RawValue) -> Self {
-        serde_json::from_str(raw.get()).map(Self).unwrap_or_default()
+        serde_json::from_str(raw.get())
+            .map(Self)
+            .unwrap_or_default()
     }
 
     fn get(&self, name: &str) -> Option<&'b RawValue> {
@@ -31,8 +33,14 @@ impl<'b> Members<'b> {
 
     /// Those of each object of an array inside.
     pub(super) fn objects(&self, name: &str) -> Vec<Self> {
-        let elements: Option<Vec<&RawValue>> = self.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok());
-        elements.unwrap_or_default().into_iter().map(Self::inside).collect()
+        let elements: Option<Vec<&RawValue>> = self
+            .get(name)
+            .and_then(|raw| serde_json::from_str(raw.get()).ok());
+        elements
+            .unwrap_or_default()
+            .into_iter()
+            .map(Self::inside)
+            .collect()
     }
 
     /// A text or a number, as text.
@@ -54,7 +62,9 @@ impl<'b> Members<'b> {
     pub(super) fn decimal(&self, name: &str) -> Option<Decimal> {
         let written = number(self.get(name)).or_else(|| self.text(name))?;
         let written = written.trim();
-        Decimal::from_str(written).or_else(|_| Decimal::from_scientific(written)).ok()
+        Decimal::from_str(written)
+            .or_else(|_| Decimal::from_scientific(written))
+            .ok()
     }
 
     /// A whole number, or a text that is one.
@@ -70,8 +80,15 @@ impl<'b> Members<'b> {
     /// Older producers put some members under integer-like keys, whose numbers vary: `{"1": {"data": {"text": null}}}`.
     /// A member that stands where it should comes first.
     pub(super) fn flat(mut self) -> Self {
-        let odd: Vec<_> = self.0.iter().filter(|(key, _)| key.bytes().all(|b| b.is_ascii_digit())).collect();
-        let inside: Vec<_> = odd.into_iter().flat_map(|(_, raw)| Self::inside(raw).object("data").0).collect();
+        let odd: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(key, _)| key.bytes().all(|b| b.is_ascii_digit()))
+            .collect();
+        let inside: Vec<_> = odd
+            .into_iter()
+            .flat_map(|(_, raw)| Self::inside(raw).object("data").0)
+            .collect();
         for (name, raw) in inside {
             self.0.entry(name).or_insert(raw);
         }

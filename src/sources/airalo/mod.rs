@@ -88,7 +88,10 @@ impl SourceKind for Airalo {
 
     fn sign(&self, secret: &Secret, _id: &str, body: &[u8], _now: SystemTime) -> Option<HeaderMap> {
         let (name, value) = sign(secret, body);
-        Some(HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().ok()?)]))
+        Some(HeaderMap::from_iter([(
+            HeaderName::from_static(name),
+            value.parse().ok()?,
+        )]))
     }
 
     /// Whoever has one of the secret ones can install the eSIM.
@@ -103,6 +106,9 @@ impl SourceKind for Airalo {
     /// The topic is not looked at: the signature does not cover it, and every known kind shows in its body.
     fn describe(&self, _topic: Option<&str>, _headers: &HeaderMap, body: &[u8]) -> Description {
         let kind = classify::classify(body);
-        Description { event_type: kind.event_type(), identity: identify::identify(&kind, body) }
+        Description {
+            event_type: kind.event_type(),
+            identity: identify::identify(&kind, body),
+        }
     }
 }

@@ -151,7 +151,10 @@ impl Notification {
                 id: order.id,
                 ..OrderFailure::read(&root())
             }),
-            Kind::LowData { iccid, .. } => Self::LowData(LowData { iccid, ..LowData::read(&root()) }),
+            Kind::LowData { iccid, .. } => Self::LowData(LowData {
+                iccid,
+                ..LowData::read(&root())
+            }),
             Kind::CreditLimit { .. } => Self::CreditLimit(CreditLimit::read(&root())),
             Kind::Unknown => Self::Unknown,
         }
@@ -161,7 +164,11 @@ impl Notification {
 impl Order {
     fn read(root: Members<'_>) -> Self {
         let data = root.object("data");
-        let order = if data.objects("sims").is_empty() { root.flat() } else { data.flat() };
+        let order = if data.objects("sims").is_empty() {
+            root.flat()
+        } else {
+            data.flat()
+        };
         Self {
             code: order.scalar("code"),
             package_id: order.scalar("package_id"),
@@ -227,6 +234,9 @@ impl LowData {
 
 impl CreditLimit {
     fn read(root: &Members<'_>) -> Self {
-        Self { message: root.text("message"), remaining: root.decimal("remaining") }
+        Self {
+            message: root.text("message"),
+            remaining: root.decimal("remaining"),
+        }
     }
 }

@@ -32,19 +32,25 @@ pub(super) struct Fields<'a> {
 /// The root of a body; `None` where it is not UTF-8, not JSON, too deep or not an object.
 pub(super) fn root(body: &[u8]) -> Option<Fields<'_>> {
     let text = std::str::from_utf8(body).ok()?;
-    if is_too_deep(text) { None } else { serde_json::from_str(text).ok() }
+    if is_too_deep(text) {
+        None
+    } else {
+        serde_json::from_str(text).ok()
+    }
 }
 
 /// The fields of an object inside; none where there is no object.
 pub(super) fn object(raw: Option<&RawValue>) -> Fields<'_> {
     // Half a million numbers where SIMs should be would else cost as many errors, each with its text.
     let raw = raw.filter(|raw| raw.get().starts_with('{'));
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default()
 }
 
 /// The elements of an array; none where there is no array.
 pub(super) fn array(raw: Option<&RawValue>) -> Vec<&RawValue> {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default()
 }
 
 /// A number, or a string that holds one, as written.
@@ -54,7 +60,10 @@ pub(super) fn numeric(raw: Option<&RawValue>) -> Option<String> {
 
 fn is_numeric(text: &str) -> bool {
     // Rust also reads "inf" and "nan", which are words here.
-    text.parse::<f64>().is_ok() && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b))
+    text.parse::<f64>().is_ok()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b))
 }
 
 fn is_too_deep(json: &str) -> bool {
@@ -151,7 +160,10 @@ mod tests {
     #[test]
     fn brackets_in_strings_are_not_depth() {
         let body = format!(r#"{{"x":"\\\"{}","id":1}}"#, "[".repeat(500));
-        assert_eq!(scalar(root(body.as_bytes()).expect("shallow").id).as_deref(), Some("1"));
+        assert_eq!(
+            scalar(root(body.as_bytes()).expect("shallow").id).as_deref(),
+            Some("1")
+        );
     }
 
     #[test]

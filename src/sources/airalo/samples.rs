@@ -24,7 +24,10 @@ const SAMPLES: [(&str, &[u8]); 9] = samples!(
 
 /// The body of the sample of this name: the bytes to sign and to send.
 pub fn sample(name: &str) -> Option<&'static [u8]> {
-    SAMPLES.iter().find(|(known, _)| *known == name).map(|(_, body)| *body)
+    SAMPLES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, body)| *body)
 }
 
 /// The names of all samples.

@@ -9,17 +9,28 @@ pub const SIGNATURE_HEADER: &str = "airalo-signature";
 
 /// Signs `body` as Airalo does: the header's name and value (128 characters of lower-case hex).
 pub fn sign(secret: &Secret, body: &[u8]) -> (&'static str, String) {
-    (SIGNATURE_HEADER, hex::encode(Algorithm::Sha512.mac(secret, &[body])))
+    (
+        SIGNATURE_HEADER,
+        hex::encode(Algorithm::Sha512.mac(secret, &[body])),
+    )
 }
 
 /// Hex of either case is taken, and blanks around it. Two headers are malformed: which of them counts would be a guess.
-pub(super) fn verify<'s>(headers: &HeaderMap, body: &[u8], secrets: &'s [Secret]) -> Result<&'s Secret, Rejection> {
+pub(super) fn verify<'s>(
+    headers: &HeaderMap,
+    body: &[u8],
+    secrets: &'s [Secret],
+) -> Result<&'s Secret, Rejection> {
     let mut values = headers.get_all(SIGNATURE_HEADER).iter();
     let value = values.next().ok_or(Rejection::MissingSignature)?;
     if values.next().is_some() {
         return Err(Rejection::MalformedSignature);
     }
-    let mac = hex::decode(value.as_bytes().trim_ascii()).ok().filter(|mac| mac.len() == Algorithm::Sha512.length());
+    let mac = hex::decode(value.as_bytes().trim_ascii())
+        .ok()
+        .filter(|mac| mac.len() == Algorithm::Sha512.length());
     let mac = mac.ok_or(Rejection::MalformedSignature)?;
-    Algorithm::Sha512.signer(secrets, &[body], &[mac]).ok_or(Rejection::WrongSignature)
+    Algorithm::Sha512
+        .signer(secrets, &[body], &[mac])
+        .ok_or(Rejection::WrongSignature)
 }

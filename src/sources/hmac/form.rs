@@ -90,9 +90,17 @@ impl ListForm {
     ///
     /// # Errors
     /// [`InvalidList`] where it could not be read.
-    pub fn new(signature: &str, timestamp: Option<&str>, separator: char) -> Result<Self, InvalidList> {
+    pub fn new(
+        signature: &str,
+        timestamp: Option<&str>,
+        separator: char,
+    ) -> Result<Self, InvalidList> {
         for name in [Some(signature), timestamp].into_iter().flatten() {
-            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+            if name.is_empty()
+                || !name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            {
                 return Err(InvalidList::Name(name.to_owned()));
             }
         }
@@ -102,7 +110,11 @@ impl ListForm {
         if !",;&| ".contains(separator) {
             return Err(InvalidList::Separator(separator));
         }
-        Ok(Self { signature: signature.to_owned(), timestamp: timestamp.map(str::to_owned), separator })
+        Ok(Self {
+            signature: signature.to_owned(),
+            timestamp: timestamp.map(str::to_owned),
+            separator,
+        })
     }
 }
 
@@ -118,7 +130,13 @@ pub(super) struct Read<'h> {
 impl Form {
     /// Whether the time is in the same header.
     pub(super) fn has_timestamp(&self) -> bool {
-        matches!(self, Self::List(ListForm { timestamp: Some(_), .. }))
+        matches!(
+            self,
+            Self::List(ListForm {
+                timestamp: Some(_),
+                ..
+            })
+        )
     }
 
     /// Writes what [`Form::read`] reads.
@@ -137,28 +155,56 @@ impl Form {
     }
 
     /// Reads a header's value; `length` is that of a signature, in bytes.
-    pub(super) fn read<'h>(&self, value: &'h str, encoding: Encoding, length: usize) -> Result<Read<'h>, Rejection> {
+    pub(super) fn read<'h>(
+        &self,
+        value: &'h str,
+        encoding: Encoding,
+        length: usize,
+    ) -> Result<Read<'h>, Rejection> {
         let decode = |text: &str| encoding.decode(text).filter(|bytes| bytes.len() == length);
         let read = match self {
             Self::Single { prefix } => {
                 let signature = value.trim().strip_prefix(prefix.as_str()).and_then(decode);
-                Read { signatures: signature.into_iter().collect(), timestamp: None }
+                Read {
+                    signatures: signature.into_iter().collect(),
+                    timestamp: None,
+                }
             }
             Self::List(list) => {
-                let members = || value.split(list.separator).filter_map(|member| member.trim().split_once('='));
-                let named = |name| members().filter(move |(n, _)| *n == name).map(|(_, value)| value);
+                let members = || {
+                    value
+                        .split(list.separator)
+                        .filter_map(|member| member.trim().split_once('='))
+                };
+                let named = |name| {
+                    members()
+                        .filter(move |(n, _)| *n == name)
+                        .map(|(_, value)| value)
+                };
                 let timestamp = match &list.timestamp {
                     Some(name) => {
-                        let (mut times, many) = (named(name.as_str()), Rejection::MalformedSignature);
+                        let (mut times, many) =
+                            (named(name.as_str()), Rejection::MalformedSignature);
                         let time = times.next().ok_or(many)?;
-                        if times.next().is_some() { return Err(many) } else { Some(time) }
+                        if times.next().is_some() {
+                            return Err(many);
+                        } else {
+                            Some(time)
+                        }
                     }
                     None => None,
                 };
-                Read { signatures: named(list.signature.as_str()).filter_map(decode).collect(), timestamp }
+                Read {
+                    signatures: named(list.signature.as_str()).filter_map(decode).collect(),
+                    timestamp,
+                }
             }
         };
-        if read.signatures.is_empty() { Err(Rejection::MalformedSignature) } else { Ok(read) }
+        if read.signatures.is_empty() {
+            Err(Rejection::MalformedSignature)
+        } else {
+            Ok(read)
+        }
     }
 }
 
@@ -172,10 +218,21 @@ mod tests {
 
     #[test]
     fn a_signature_stands_after_its_prefix() {
-        let form = |prefix: &str| Form::Single { prefix: prefix.to_owned() };
-        let read = |prefix: &str, value| form(prefix).read(value, Encoding::Hex, 2).map(|read| read.signatures);
-        for (prefix, value) in [("", "0aff"), ("", "0AFF"), ("v0=", "v0=0aff"), ("HMAC ", "HMAC 0aff"), ("", " 0aff ")]
-        {
+        let form = |prefix: &str| Form::Single {
+            prefix: prefix.to_owned(),
+        };
+        let read = |prefix: &str, value| {
+            form(prefix)
+                .read(value, Encoding::Hex, 2)
+                .map(|read| read.signatures)
+        };
+        for (prefix, value) in [
+            ("", "0aff"),
+            ("", "0AFF"),
+            ("v0=", "v0=0aff"),
+            ("HMAC ", "HMAC 0aff"),
+            ("", " 0aff "),
+        ] {
             assert_eq!(read(prefix, value), Ok(vec![vec![10, 255]]), "{value}");
         }
         for (prefix, value) in [
@@ -188,9 +245,17 @@ mod tests {
             ("v0=", "v0=v0=0aff"),
             ("", "0xff"),
         ] {
-            assert_eq!(read(prefix, value), Err(Rejection::MalformedSignature), "{value}");
+            assert_eq!(
+                read(prefix, value),
+                Err(Rejection::MalformedSignature),
+                "{value}"
+            );
         }
-        let base64 = |value| form("").read(value, Encoding::Base64, 2).map(|read| read.signatures);
+        let base64 = |value| {
+            form("")
+                .read(value, Encoding::Base64, 2)
+                .map(|read| read.signatures)
+        };
         assert_eq!(base64("Cv8="), Ok(vec![vec![10, 255]]));
         for other_spelling in ["Cv8", "Cv9=", "Cv8==", "Cv_8"] {
             assert!(base64(other_spelling).is_err(), "{other_spelling}");
@@ -199,18 +264,53 @@ mod tests {
 
     #[test]
     fn a_list_has_one_time_and_several_signatures() {
-        let read =
-            |separator, value| list(separator).read(value, Encoding::Hex, 1).map(|r| (r.timestamp, r.signatures));
-        assert_eq!(read(',', "t=5,v1=01,v0=02,v1=03"), Ok((Some("5"), vec![vec![1], vec![3]])));
-        assert_eq!(read(',', " v1=01 , t=5, junk"), Ok((Some("5"), vec![vec![1]])));
-        assert_eq!(read(';', "t=5;v1=0101;v1=01"), Ok((Some("5"), vec![vec![1]])));
-        for wrong in ["", "t=5", "v1=01", "t=5,t=5,v1=01", "t=5,v1=0101", "t=5;v1=01", "t=5,V1=01"] {
-            assert_eq!(read(',', wrong), Err(Rejection::MalformedSignature), "{wrong}");
+        let read = |separator, value| {
+            list(separator)
+                .read(value, Encoding::Hex, 1)
+                .map(|r| (r.timestamp, r.signatures))
+        };
+        assert_eq!(
+            read(',', "t=5,v1=01,v0=02,v1=03"),
+            Ok((Some("5"), vec![vec![1], vec![3]]))
+        );
+        assert_eq!(
+            read(',', " v1=01 , t=5, junk"),
+            Ok((Some("5"), vec![vec![1]]))
+        );
+        assert_eq!(
+            read(';', "t=5;v1=0101;v1=01"),
+            Ok((Some("5"), vec![vec![1]]))
+        );
+        for wrong in [
+            "",
+            "t=5",
+            "v1=01",
+            "t=5,t=5,v1=01",
+            "t=5,v1=0101",
+            "t=5;v1=01",
+            "t=5,V1=01",
+        ] {
+            assert_eq!(
+                read(',', wrong),
+                Err(Rejection::MalformedSignature),
+                "{wrong}"
+            );
         }
         let without = Form::List(ListForm::new("h1", None, ',').expect("good names"));
-        assert_eq!(without.read("h1=01", Encoding::Hex, 1).map(|r| r.timestamp), Ok(None));
-        for wrong in [("", Some("t"), ','), ("v1", Some("v1"), ','), ("v1", Some("a=b"), ','), ("v1", None, '=')] {
-            assert!(ListForm::new(wrong.0, wrong.1, wrong.2).is_err(), "{wrong:?}");
+        assert_eq!(
+            without.read("h1=01", Encoding::Hex, 1).map(|r| r.timestamp),
+            Ok(None)
+        );
+        for wrong in [
+            ("", Some("t"), ','),
+            ("v1", Some("v1"), ','),
+            ("v1", Some("a=b"), ','),
+            ("v1", None, '='),
+        ] {
+            assert!(
+                ListForm::new(wrong.0, wrong.1, wrong.2).is_err(),
+                "{wrong:?}"
+            );
         }
     }
 }

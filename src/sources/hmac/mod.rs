@@ -59,8 +59,11 @@ impl HmacSource {
     /// Reads the headers. Nothing here depends on a secret.
     fn read<'h>(&self, headers: &'h HeaderMap) -> Result<Signed<'h>, Rejection> {
         let settings = &self.0;
-        let read =
-            settings.form.read(only(headers, &settings.header)?, settings.encoding, settings.algorithm.length())?;
+        let read = settings.form.read(
+            only(headers, &settings.header)?,
+            settings.encoding,
+            settings.algorithm.length(),
+        )?;
         let timestamp = match &settings.timestamp_header {
             Some(name) => only(headers, name)?,
             None => read.timestamp.unwrap_or_default(),
@@ -69,29 +72,51 @@ impl HmacSource {
             Some(name) => only(headers, name)?,
             None => "",
         };
-        let id_is_one = settings.id_header.is_none() || (!id.is_empty() && settings.signed.separates(id));
+        let id_is_one =
+            settings.id_header.is_none() || (!id.is_empty() && settings.signed.separates(id));
         if id_is_one {
-            Ok(Signed { signatures: read.signatures, timestamp, id })
+            Ok(Signed {
+                signatures: read.signatures,
+                timestamp,
+                id,
+            })
         } else {
             Err(Rejection::MalformedSignature)
         }
     }
 
     fn is_fresh(&self, timestamp: &str, now: SystemTime) -> Result<(), Rejection> {
-        let Some(tolerance) = self.0.tolerance() else { return Ok(()) };
-        let signed_at = seconds(timestamp).and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+        let Some(tolerance) = self.0.tolerance() else {
+            return Ok(());
+        };
+        let signed_at = seconds(timestamp)
+            .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
         let signed_at = signed_at.ok_or(Rejection::MalformedSignature)?;
-        let apart = now.duration_since(signed_at).unwrap_or_else(|ahead| ahead.duration());
-        if apart > tolerance { Err(Rejection::StaleSignature) } else { Ok(()) }
+        let apart = now
+            .duration_since(signed_at)
+            .unwrap_or_else(|ahead| ahead.duration());
+        if apart > tolerance {
+            Err(Rejection::StaleSignature)
+        } else {
+            Ok(())
+        }
     }
 
     /// The key that the request names, where it names one.
     fn key(&self, headers: &HeaderMap, body: &[u8]) -> Option<IdempotencyKey> {
         let parts: Vec<String> = if self.0.key.is_empty() {
-            let id = self.0.id_header.as_ref().and_then(|name| value_source::text(headers, name));
+            let id = self
+                .0
+                .id_header
+                .as_ref()
+                .and_then(|name| value_source::text(headers, name));
             vec![id?.to_owned()]
         } else {
-            self.0.key.iter().map(|place| place.read(headers, body)).collect::<Option<_>>()?
+            self.0
+                .key
+                .iter()
+                .map(|place| place.read(headers, body))
+                .collect::<Option<_>>()?
         };
         Some(IdempotencyKey::new(&joined(&parts)))
     }
@@ -99,13 +124,24 @@ impl HmacSource {
     fn identity(&self, headers: &HeaderMap, body: &[u8]) -> Identity {
         match self.key(headers, body) {
             Some(key) => {
-                let hash = || Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
+                let hash =
+                    || Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
                 let fingerprint = (self.0.repeats == WhatRepeats::Body).then(hash);
-                Identity { key, alias: None, window: self.0.window, fingerprint }
+                Identity {
+                    key,
+                    alias: None,
+                    window: self.0.window,
+                    fingerprint,
+                }
             }
             None => {
                 let window = self.0.window.map_or(REPEATS, |window| window.min(REPEATS));
-                Identity { key: IdempotencyKey::of_body(body), alias: None, window: Some(window), fingerprint: None }
+                Identity {
+                    key: IdempotencyKey::of_body(body),
+                    alias: None,
+                    window: Some(window),
+                    fingerprint: None,
+                }
             }
         }
     }
@@ -118,11 +154,15 @@ impl SourceKind for HmacSource {
 
     fn signature_headers(&self) -> Vec<HeaderName> {
         let settings = &self.0;
-        [Some(&settings.header), settings.timestamp_header.as_ref(), settings.id_header.as_ref()]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        [
+            Some(&settings.header),
+            settings.timestamp_header.as_ref(),
+            settings.id_header.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect()
     }
 
     fn verify<'s>(
@@ -134,24 +174,45 @@ impl SourceKind for HmacSource {
     ) -> Result<&'s Secret, Rejection> {
         let signed = self.read(headers)?;
         self.is_fresh(signed.timestamp, now)?;
-        let parts = self.0.signed.parts(body, signed.timestamp.as_bytes(), signed.id.as_bytes());
-        self.0.algorithm.signer(secrets, &parts, &signed.signatures).ok_or(Rejection::WrongSignature)
+        let parts = self
+            .0
+            .signed
+            .parts(body, signed.timestamp.as_bytes(), signed.id.as_bytes());
+        self.0
+            .algorithm
+            .signer(secrets, &parts, &signed.signatures)
+            .ok_or(Rejection::WrongSignature)
     }
 
     /// An id that the sender puts into a header without signing it is there too.
     fn sign(&self, secret: &Secret, id: &str, body: &[u8], now: SystemTime) -> Option<HeaderMap> {
         let settings = &self.0;
         let timestamp = now.duration_since(UNIX_EPOCH).ok()?.as_secs().to_string();
-        let id =
-            if settings.signed.separates(id) { id.to_owned() } else { id.replace(|c: char| !c.is_alphanumeric(), "") };
-        let mac = settings.algorithm.mac(secret, &settings.signed.parts(body, timestamp.as_bytes(), id.as_bytes()));
+        let id = if settings.signed.separates(id) {
+            id.to_owned()
+        } else {
+            id.replace(|c: char| !c.is_alphanumeric(), "")
+        };
+        let mac = settings.algorithm.mac(
+            secret,
+            &settings
+                .signed
+                .parts(body, timestamp.as_bytes(), id.as_bytes()),
+        );
         let mut headers = HeaderMap::new();
         for place in &settings.key {
             if let Place::Header(name) = place {
                 headers.insert(name.clone(), id.parse().ok()?);
             }
         }
-        headers.insert(settings.header.clone(), settings.form.write(&mac, &timestamp, settings.encoding).parse().ok()?);
+        headers.insert(
+            settings.header.clone(),
+            settings
+                .form
+                .write(&mac, &timestamp, settings.encoding)
+                .parse()
+                .ok()?,
+        );
         if let Some(name) = &settings.timestamp_header {
             headers.insert(name.clone(), timestamp.parse().ok()?);
         }
@@ -166,7 +227,12 @@ impl SourceKind for HmacSource {
     }
 
     fn describe(&self, _topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description {
-        let words: Vec<String> = self.0.types.iter().filter_map(|place| place.read(headers, body)).collect();
+        let words: Vec<String> = self
+            .0
+            .types
+            .iter()
+            .filter_map(|place| place.read(headers, body))
+            .collect();
         Description {
             event_type: classify::event_type(self.0.type_prefix.as_ref(), Self::NAME, &words),
             identity: self.identity(headers, body),
@@ -194,7 +260,9 @@ impl SourceKind for HmacSource {
                 );
                 advice.push(match self.0.known_sender_of(place) {
                     Some(sender) => Advice::Note(format!("{what} {sender} says it nowhere else")),
-                    None => Advice::Warning(format!("{what} Take it from the body where the sender says it there")),
+                    None => Advice::Warning(format!(
+                        "{what} Take it from the body where the sender says it there"
+                    )),
                 });
             }
         }
@@ -215,7 +283,9 @@ impl SourceKind for HmacSource {
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Rejection> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or(Rejection::MissingSignature)?;
-    let text = std::str::from_utf8(value.as_bytes()).ok().filter(|_| values.next().is_none());
+    let text = std::str::from_utf8(value.as_bytes())
+        .ok()
+        .filter(|_| values.next().is_none());
     text.ok_or(Rejection::MalformedSignature)
 }
 

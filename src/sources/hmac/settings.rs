@@ -10,8 +10,10 @@ use std::{str::FromStr, time::Duration};
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 /// Senders that name type and id only in headers they do not sign: their signature's header, how the others begin.
-const UNSIGNED: [(&str, &str, &str); 2] =
-    [("GitHub", "x-hub-signature-256", "x-github-"), ("Shopify", "x-shopify-hmac-sha256", "x-shopify-")];
+const UNSIGNED: [(&str, &str, &str); 2] = [
+    ("GitHub", "x-hub-signature-256", "x-github-"),
+    ("Shopify", "x-shopify-hmac-sha256", "x-shopify-"),
+];
 
 /// The settings of a source of kind `hmac`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,10 +87,14 @@ pub enum InvalidSettings {
     #[error("timestamp_header and list.timestamp both say where the time is; leave one out")]
     TimestampTwice,
     /// A time that anybody could exchange.
-    #[error("the time is not signed, so it proves nothing: put {{timestamp}} into signed, or leave the time out")]
+    #[error(
+        "the time is not signed, so it proves nothing: put {{timestamp}} into signed, or leave the time out"
+    )]
     TimestampUnsigned,
     /// A tolerance for nothing.
-    #[error("tolerance needs a time that is signed: put {{timestamp}} into signed, or leave tolerance out")]
+    #[error(
+        "tolerance needs a time that is signed: put {{timestamp}} into signed, or leave tolerance out"
+    )]
     ToleranceForNothing,
     /// No time is within it.
     #[error("tolerance must be more than nothing")]
@@ -97,7 +103,9 @@ pub enum InvalidSettings {
     #[error("signed has {{id}}: say where it is, by id_header")]
     IdNowhere,
     /// An id that anybody could exchange.
-    #[error("id_header names an id that is not signed: put {{id}} into signed, or take it as key = [\"header:…\"]")]
+    #[error(
+        "id_header names an id that is not signed: put {{id}} into signed, or take it as key = [\"header:…\"]"
+    )]
     IdUnsigned,
     /// One header for two things.
     #[error("header, timestamp_header and id_header must be different headers")]
@@ -124,25 +132,41 @@ impl HmacSettings {
             (false, true) => return Err(Wrong::IdUnsigned),
             _ => {}
         }
-        let headers = [Some(&self.header), self.timestamp_header.as_ref(), self.id_header.as_ref()];
+        let headers = [
+            Some(&self.header),
+            self.timestamp_header.as_ref(),
+            self.id_header.as_ref(),
+        ];
         let named: Vec<_> = headers.into_iter().flatten().collect();
-        if named.iter().enumerate().any(|(i, name)| named[..i].contains(name)) {
+        if named
+            .iter()
+            .enumerate()
+            .any(|(i, name)| named[..i].contains(name))
+        {
             return Err(Wrong::SameHeader);
         }
         if self.tolerance.is_some_and(|tolerance| tolerance.is_zero()) {
             return Err(Wrong::NoTolerance);
         }
-        if self.window.is_some_and(|window| window.is_zero()) { Err(Wrong::NoWindow) } else { Ok(()) }
+        if self.window.is_some_and(|window| window.is_zero()) {
+            Err(Wrong::NoWindow)
+        } else {
+            Ok(())
+        }
     }
 
     /// How far a request's time may be from now; `None` where no time is signed.
     pub(super) fn tolerance(&self) -> Option<Duration> {
-        self.signed.signs_timestamp().then(|| self.tolerance.unwrap_or(TOLERANCE))
+        self.signed
+            .signs_timestamp()
+            .then(|| self.tolerance.unwrap_or(TOLERANCE))
     }
 
     /// The sender that says this nowhere but in a header it does not sign.
     pub(super) fn known_sender_of(&self, place: &Place) -> Option<&'static str> {
-        let Place::Header(name) = place else { return None };
+        let Place::Header(name) = place else {
+            return None;
+        };
         let is_known = |(_, signature, prefix): &&(&str, &str, &str)| {
             self.header.as_str() == *signature && name.as_str().starts_with(prefix)
         };
@@ -153,7 +177,10 @@ impl HmacSettings {
     pub(super) fn is_signed(&self, place: &Place) -> bool {
         match place {
             Place::Body(_) => true,
-            Place::Header(name) => [&self.timestamp_header, &self.id_header].into_iter().flatten().any(|n| n == name),
+            Place::Header(name) => [&self.timestamp_header, &self.id_header]
+                .into_iter()
+                .flatten()
+                .any(|n| n == name),
         }
     }
 }

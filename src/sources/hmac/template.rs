@@ -30,7 +30,10 @@ impl FromStr for Template {
 
     fn from_str(template: &str) -> Result<Self, InvalidTemplate> {
         let pieces = pieces(template).and_then(|pieces| check(&pieces).map(|()| pieces));
-        pieces.map(Self).map_err(|problem| InvalidTemplate { template: template.to_owned(), problem })
+        pieces.map(Self).map_err(|problem| InvalidTemplate {
+            template: template.to_owned(),
+            problem,
+        })
     }
 }
 
@@ -61,27 +64,43 @@ fn pieces(template: &str) -> Result<Vec<Piece>, &'static str> {
 
 fn check(pieces: &[Piece]) -> Result<(), &'static str> {
     let position = |wanted: &Piece| pieces.iter().position(|piece| piece == wanted);
-    let body = position(&Piece::Body).ok_or("{body} is not in it, so anybody could exchange the body")?;
+    let body =
+        position(&Piece::Body).ok_or("{body} is not in it, so anybody could exchange the body")?;
     for wanted in [Piece::Body, Piece::Timestamp, Piece::Id] {
         if pieces.iter().filter(|piece| **piece == wanted).count() > 1 {
             return Err("{body}, {timestamp} and {id} may each be in it once");
         }
     }
     let literal = |piece: Option<&Piece>| match piece {
-        Some(Piece::Literal(text)) => Some(text.as_str()).filter(|text| !text.is_empty()).map(str::to_owned),
+        Some(Piece::Literal(text)) => Some(text.as_str())
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         _ => None,
     };
-    let neighbours = |at: usize| (at.checked_sub(1).and_then(|before| pieces.get(before)), pieces.get(at + 1));
+    let neighbours = |at: usize| {
+        (
+            at.checked_sub(1).and_then(|before| pieces.get(before)),
+            pieces.get(at + 1),
+        )
+    };
     if let Some(id) = position(&Piece::Id) {
         let (before, after) = neighbours(id);
-        if [before, after].into_iter().flatten().any(|piece| literal(Some(piece)).is_none()) {
-            return Err("{id} needs a text between it and its neighbour, or the end of one part is not known");
+        if [before, after]
+            .into_iter()
+            .flatten()
+            .any(|piece| literal(Some(piece)).is_none())
+        {
+            return Err(
+                "{id} needs a text between it and its neighbour, or the end of one part is not known",
+            );
         }
     }
     if let Some(timestamp) = position(&Piece::Timestamp) {
         let (before, after) = neighbours(timestamp);
-        let ends_in_digit = literal(before).is_some_and(|text| text.ends_with(|c: char| c.is_ascii_digit()));
-        let begins_with_digit = literal(after).is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()));
+        let ends_in_digit =
+            literal(before).is_some_and(|text| text.ends_with(|c: char| c.is_ascii_digit()));
+        let begins_with_digit =
+            literal(after).is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()));
         if begins_with_digit || (body < timestamp && ends_in_digit) {
             return Err("a digit beside {timestamp} could be taken for a part of it");
         }
@@ -101,7 +120,12 @@ impl Template {
     }
 
     /// What is signed, in parts.
-    pub(super) fn parts<'a>(&'a self, body: &'a [u8], timestamp: &'a [u8], id: &'a [u8]) -> Vec<&'a [u8]> {
+    pub(super) fn parts<'a>(
+        &'a self,
+        body: &'a [u8],
+        timestamp: &'a [u8],
+        id: &'a [u8],
+    ) -> Vec<&'a [u8]> {
         let part = |piece: &'a Piece| match piece {
             Piece::Literal(text) => text.as_bytes(),
             Piece::Body => body,
@@ -113,18 +137,32 @@ impl Template {
 
     /// Whether an id's end shows: it holds neither the character after it nor, behind the body, the one before it.
     pub(super) fn separates(&self, id: &str) -> bool {
-        let Some(at) = self.0.iter().position(|piece| *piece == Piece::Id) else { return true };
+        let Some(at) = self.0.iter().position(|piece| *piece == Piece::Id) else {
+            return true;
+        };
         let (before, after) = self.0.split_at(at);
         let behind_body = before.contains(&Piece::Body);
-        let last = before.last().and_then(|piece| piece.literal()?.chars().next_back()).filter(|_| behind_body);
-        let first = after.get(1).and_then(|piece| piece.literal()?.chars().next());
-        ![first, last].into_iter().flatten().any(|separator| id.contains(separator))
+        let last = before
+            .last()
+            .and_then(|piece| piece.literal()?.chars().next_back())
+            .filter(|_| behind_body);
+        let first = after
+            .get(1)
+            .and_then(|piece| piece.literal()?.chars().next());
+        ![first, last]
+            .into_iter()
+            .flatten()
+            .any(|separator| id.contains(separator))
     }
 }
 
 impl Piece {
     fn literal(&self) -> Option<&str> {
-        if let Self::Literal(text) = self { Some(text) } else { None }
+        if let Self::Literal(text) = self {
+            Some(text)
+        } else {
+            None
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 fn settings(signed: &str) -> HmacSettings {
     HmacSettings {
         header: HeaderName::from_static("x-signature"),
-        form: Form::Single { prefix: String::new() },
+        form: Form::Single {
+            prefix: String::new(),
+        },
         encoding: Encoding::Hex,
         algorithm: Algorithm::Sha256,
         signed: signed.parse().expect(signed),
@@ -57,11 +59,16 @@ fn hex_of(secret: &Secret, signed: &str) -> String {
 }
 
 fn refused(source: &HmacSource, values: &[(&'static str, &str)], now: u64) -> Option<Rejection> {
-    source.verify(&headers(values), b"b", &[secret("a", 1)], at(now)).err()
+    source
+        .verify(&headers(values), b"b", &[secret("a", 1)], at(now))
+        .err()
 }
 
 fn places(texts: &[&str]) -> Vec<Place> {
-    texts.iter().map(|text| text.parse().expect("a place")).collect()
+    texts
+        .iter()
+        .map(|text| text.parse().expect("a place"))
+        .collect()
 }
 
 #[test]
@@ -72,14 +79,21 @@ fn what_is_signed_verifies_within_its_time_and_each_reason_is_its_own() {
         [("x-id", id), ("x-time", time), ("x-signature", signature)].map(|(n, v)| (n, v.to_owned()))
     };
     let verdict = |request: [(&'static str, String); 3], now| {
-        refused(&source, &request.each_ref().map(|(n, v)| (*n, v.as_str())), now)
+        refused(
+            &source,
+            &request.each_ref().map(|(n, v)| (*n, v.as_str())),
+            now,
+        )
     };
     for now in [700, 1000, 1300] {
         assert_eq!(verdict(request("m", "1000", &good), now), None);
     }
     use Rejection::{MalformedSignature, MissingSignature, StaleSignature, WrongSignature};
     for now in [699, 1301, 0] {
-        assert_eq!(verdict(request("m", "1000", &good), now), Some(StaleSignature));
+        assert_eq!(
+            verdict(request("m", "1000", &good), now),
+            Some(StaleSignature)
+        );
     }
     for (id, time, reason) in [
         ("n", "1000", WrongSignature),
@@ -93,14 +107,22 @@ fn what_is_signed_verifies_within_its_time_and_each_reason_is_its_own() {
         ("", "1000", MalformedSignature),
         ("m.1000", "1000", MalformedSignature),
     ] {
-        assert_eq!(verdict(request(id, time, &good), 1000), Some(reason), "{id} {time}");
+        assert_eq!(
+            verdict(request(id, time, &good), 1000),
+            Some(reason),
+            "{id} {time}"
+        );
     }
     let signature = ("x-signature", good.as_str());
     let (id, time) = (("x-id", "m"), ("x-time", "1000"));
     for missing in [&[id, time][..], &[id, signature], &[time, signature], &[]] {
         assert_eq!(refused(&source, missing, 1000), Some(MissingSignature));
     }
-    for twice in [[id, id, time, signature], [id, time, time, signature], [id, time, signature, signature]] {
+    for twice in [
+        [id, id, time, signature],
+        [id, time, time, signature],
+        [id, time, signature, signature],
+    ] {
         assert_eq!(refused(&source, &twice, 1000), Some(MalformedSignature));
     }
 }
@@ -108,9 +130,16 @@ fn what_is_signed_verifies_within_its_time_and_each_reason_is_its_own() {
 #[test]
 fn while_a_secret_is_replaced_either_side_may_be_ahead() {
     let form = Form::List(ListForm::new("v1", Some("t"), ',').expect("good names"));
-    let source = source(HmacSettings { form, ..settings("{timestamp}.{body}") });
+    let source = source(HmacSettings {
+        form,
+        ..settings("{timestamp}.{body}")
+    });
     let (old, new) = (secret("old", 1), secret("new", 2));
-    let value = format!("t=1000,v1={},v1={}", hex_of(&old, "1000.b"), hex_of(&new, "1000.b"));
+    let value = format!(
+        "t=1000,v1={},v1={}",
+        hex_of(&old, "1000.b"),
+        hex_of(&new, "1000.b")
+    );
     let by = |live: &[Secret]| {
         let result = source.verify(&headers(&[("x-signature", &value)]), b"b", live, at(1000));
         result.map(|secret| secret.label().to_owned())
@@ -129,17 +158,77 @@ fn settings_that_contradict_each_other_are_none() {
     let minute = Some(Duration::from_secs(60));
     for (wrong, why) in [
         (settings("{timestamp}.{body}"), Wrong::TimestampNowhere),
-        (HmacSettings { form: list(None), ..settings("{timestamp}.{body}") }, Wrong::TimestampNowhere),
-        (HmacSettings { timestamp_header: name("x-time"), ..settings("{body}") }, Wrong::TimestampUnsigned),
-        (HmacSettings { form: list(Some("t")), ..settings("{body}") }, Wrong::TimestampUnsigned),
-        (HmacSettings { form: list(Some("t")), ..whole("{id}.{timestamp}.{body}") }, Wrong::TimestampTwice),
-        (HmacSettings { tolerance: minute, ..settings("{body}") }, Wrong::ToleranceForNothing),
-        (HmacSettings { tolerance: Some(Duration::ZERO), ..whole("{id}.{timestamp}.{body}") }, Wrong::NoTolerance),
+        (
+            HmacSettings {
+                form: list(None),
+                ..settings("{timestamp}.{body}")
+            },
+            Wrong::TimestampNowhere,
+        ),
+        (
+            HmacSettings {
+                timestamp_header: name("x-time"),
+                ..settings("{body}")
+            },
+            Wrong::TimestampUnsigned,
+        ),
+        (
+            HmacSettings {
+                form: list(Some("t")),
+                ..settings("{body}")
+            },
+            Wrong::TimestampUnsigned,
+        ),
+        (
+            HmacSettings {
+                form: list(Some("t")),
+                ..whole("{id}.{timestamp}.{body}")
+            },
+            Wrong::TimestampTwice,
+        ),
+        (
+            HmacSettings {
+                tolerance: minute,
+                ..settings("{body}")
+            },
+            Wrong::ToleranceForNothing,
+        ),
+        (
+            HmacSettings {
+                tolerance: Some(Duration::ZERO),
+                ..whole("{id}.{timestamp}.{body}")
+            },
+            Wrong::NoTolerance,
+        ),
         (settings("{id}.{body}"), Wrong::IdNowhere),
-        (HmacSettings { id_header: name("x-id"), ..settings("{body}") }, Wrong::IdUnsigned),
-        (HmacSettings { id_header: name("x-time"), ..whole("{id}.{timestamp}.{body}") }, Wrong::SameHeader),
-        (HmacSettings { id_header: name("x-signature"), ..whole("{id}.{timestamp}.{body}") }, Wrong::SameHeader),
-        (HmacSettings { window: Some(Duration::ZERO), ..settings("{body}") }, Wrong::NoWindow),
+        (
+            HmacSettings {
+                id_header: name("x-id"),
+                ..settings("{body}")
+            },
+            Wrong::IdUnsigned,
+        ),
+        (
+            HmacSettings {
+                id_header: name("x-time"),
+                ..whole("{id}.{timestamp}.{body}")
+            },
+            Wrong::SameHeader,
+        ),
+        (
+            HmacSettings {
+                id_header: name("x-signature"),
+                ..whole("{id}.{timestamp}.{body}")
+            },
+            Wrong::SameHeader,
+        ),
+        (
+            HmacSettings {
+                window: Some(Duration::ZERO),
+                ..settings("{body}")
+            },
+            Wrong::NoWindow,
+        ),
     ] {
         assert_eq!(HmacSource::new(wrong).err(), Some(why), "{why}");
     }
@@ -150,26 +239,65 @@ fn a_request_goes_by_what_it_names_or_by_its_body() {
     let hour = Duration::from_secs(3600);
     let of = |settings: HmacSettings, body: &str| {
         let headers = headers(&[("x-id", "m:1"), ("x-topic", "orders/create")]);
-        let Identity { key, window, fingerprint, .. } =
-            source(settings).describe(None, &headers, body.as_bytes()).identity;
-        (key.as_str().to_owned(), window, fingerprint.map(|f| f.as_str()[..7].to_owned()))
+        let Identity {
+            key,
+            window,
+            fingerprint,
+            ..
+        } = source(settings)
+            .describe(None, &headers, body.as_bytes())
+            .identity;
+        (
+            key.as_str().to_owned(),
+            window,
+            fingerprint.map(|f| f.as_str()[..7].to_owned()),
+        )
     };
     let body = r#"{"id":7,"at":{"id":"x:y"}}"#;
     let hashed = Some("sha256:".to_owned());
-    let keyed = |key: &[&str]| HmacSettings { key: places(key), ..settings("{body}") };
-    assert_eq!(of(keyed(&["/id"]), body), ("7".to_owned(), None, hashed.clone()));
+    let keyed = |key: &[&str]| HmacSettings {
+        key: places(key),
+        ..settings("{body}")
+    };
+    assert_eq!(
+        of(keyed(&["/id"]), body),
+        ("7".to_owned(), None, hashed.clone())
+    );
     assert_eq!(
         of(keyed(&["/at/id", "header:x-topic"]), body),
         ("x%3Ay:orders/create".to_owned(), None, hashed.clone())
     );
-    let weak = HmacSettings { repeats: WhatRepeats::Nothing, window: Some(hour), ..keyed(&["/id"]) };
+    let weak = HmacSettings {
+        repeats: WhatRepeats::Nothing,
+        window: Some(hour),
+        ..keyed(&["/id"])
+    };
     assert_eq!(of(weak, body), ("7".to_owned(), Some(hour), None));
-    assert_eq!(of(whole("{id}.{timestamp}.{body}"), body), ("m%3A1".to_owned(), None, hashed));
+    assert_eq!(
+        of(whole("{id}.{timestamp}.{body}"), body),
+        ("m%3A1".to_owned(), None, hashed)
+    );
 
     let own = IdempotencyKey::of_body(body.as_bytes()).as_str().to_owned();
-    assert_eq!(of(keyed(&["/id", "/none"]), body), (own.clone(), Some(REPEATS), None), "a key is whole or none");
-    assert_eq!(of(settings("{body}"), body), (own.clone(), Some(REPEATS), None));
-    assert_eq!(of(HmacSettings { window: Some(hour), ..settings("{body}") }, body), (own, Some(hour), None));
+    assert_eq!(
+        of(keyed(&["/id", "/none"]), body),
+        (own.clone(), Some(REPEATS), None),
+        "a key is whole or none"
+    );
+    assert_eq!(
+        of(settings("{body}"), body),
+        (own.clone(), Some(REPEATS), None)
+    );
+    assert_eq!(
+        of(
+            HmacSettings {
+                window: Some(hour),
+                ..settings("{body}")
+            },
+            body
+        ),
+        (own, Some(hour), None)
+    );
     // What a sender names cannot pass for another request's hash.
     let named = of(keyed(&["/id"]), r#"{"id":"body:00"}"#).0;
     assert_eq!(named, "body%3A00");
@@ -186,29 +314,63 @@ fn what_is_outside_the_signature_is_warned_of() {
         advised(settings).into_iter().map(text).collect::<Vec<_>>()
     };
     assert_eq!(
-        warned(HmacSettings { types: places(&["/type"]), key: places(&["/id"]), ..settings("{body}") }),
+        warned(HmacSettings {
+            types: places(&["/type"]),
+            key: places(&["/id"]),
+            ..settings("{body}")
+        }),
         [""; 0]
     );
     let signed = places(&["header:x-id", "header:x-time"]);
-    assert_eq!(warned(HmacSettings { key: signed, ..whole("{id}.{timestamp}.{body}") }), [""; 0]);
+    assert_eq!(
+        warned(HmacSettings {
+            key: signed,
+            ..whole("{id}.{timestamp}.{body}")
+        }),
+        [""; 0]
+    );
     let said = warned(HmacSettings {
         algorithm: Algorithm::InsecureSha1,
         types: places(&["header:x-topic"]),
         key: places(&["/id", "header:x-signature"]),
         ..settings("{body}")
     });
-    let begins: Vec<_> = said.iter().map(|text| text.split(": whoever").next().unwrap_or_default()).collect();
+    let begins: Vec<_> = said
+        .iter()
+        .map(|text| text.split(": whoever").next().unwrap_or_default())
+        .collect();
     assert_eq!(begins.len(), 3, "{said:?}");
-    assert_eq!(begins[0], "type: the signature does not cover header:x-topic");
-    assert_eq!(begins[1], "key: the signature does not cover header:x-signature");
+    assert_eq!(
+        begins[0],
+        "type: the signature does not cover header:x-topic"
+    );
+    assert_eq!(
+        begins[1],
+        "key: the signature does not cover header:x-signature"
+    );
     assert!(begins[2].starts_with("algorithm: SHA-1"), "{said:?}");
     // A sender that says it nowhere else leaves no choice.
     let types = places(&["header:x-github-event"]);
     let header = HeaderName::from_static("x-hub-signature-256");
     let key = places(&["/id"]);
-    let said = advised(HmacSettings { header, types: types.clone(), key: key.clone(), ..settings("{body}") });
-    assert!(matches!(&said[..], [Advice::Note(text)] if text.ends_with("GitHub says it nowhere else")), "{said:?}");
-    assert!(matches!(&advised(HmacSettings { types, key, ..settings("{body}") })[..], [Advice::Warning(_)]));
+    let said = advised(HmacSettings {
+        header,
+        types: types.clone(),
+        key: key.clone(),
+        ..settings("{body}")
+    });
+    assert!(
+        matches!(&said[..], [Advice::Note(text)] if text.ends_with("GitHub says it nowhere else")),
+        "{said:?}"
+    );
+    assert!(matches!(
+        &advised(HmacSettings {
+            types,
+            key,
+            ..settings("{body}")
+        })[..],
+        [Advice::Warning(_)]
+    ));
 }
 
 #[test]
@@ -219,14 +381,30 @@ fn keys_that_expire_are_warned_of_where_a_copy_of_an_old_request_is_accepted() {
         let said = source(settings).advice();
         said.iter().any(|advice| matches!(advice, Advice::Warning(text) if text.contains("is a new event") || text.contains("be a new event")))
     };
-    assert!(warned(HmacSettings { window: days, key: key.clone(), ..settings("{body}") }));
-    assert!(!warned(HmacSettings { window: None, key, ..settings("{body}") }));
-    assert!(!warned(HmacSettings { window: days, ..whole("{id}.{timestamp}.{body}") }));
-    assert!(warned(HmacSettings { window: Some(Duration::from_secs(500)), ..whole("{id}.{timestamp}.{body}") }));
+    assert!(warned(HmacSettings {
+        window: days,
+        key: key.clone(),
+        ..settings("{body}")
+    }));
+    assert!(!warned(HmacSettings {
+        window: None,
+        key,
+        ..settings("{body}")
+    }));
+    assert!(!warned(HmacSettings {
+        window: days,
+        ..whole("{id}.{timestamp}.{body}")
+    }));
+    assert!(warned(HmacSettings {
+        window: Some(Duration::from_secs(500)),
+        ..whole("{id}.{timestamp}.{body}")
+    }));
     // Without a key the hash of the body is one, for three days.
     assert!(warned(settings("{body}")));
-    let timed =
-        HmacSettings { timestamp_header: Some(HeaderName::from_static("x-time")), ..settings("{timestamp}.{body}") };
+    let timed = HmacSettings {
+        timestamp_header: Some(HeaderName::from_static("x-time")),
+        ..settings("{timestamp}.{body}")
+    };
     assert!(!warned(timed));
 }
 
@@ -245,15 +423,27 @@ fn any_settings() -> impl Strategy<Value = HmacSettings> {
         let name = |name, wanted: bool| wanted.then(|| HeaderName::from_static(name));
         HmacSettings {
             form: match list {
-                true => Form::List(ListForm::new("v1", timestamp.then_some("t"), ',').expect("good names")),
-                false => Form::Single { prefix: "v0=".to_owned() },
+                true => Form::List(
+                    ListForm::new("v1", timestamp.then_some("t"), ',').expect("good names"),
+                ),
+                false => Form::Single {
+                    prefix: "v0=".to_owned(),
+                },
             },
             encoding: if hex { Encoding::Hex } else { Encoding::Base64 },
-            algorithm: [Algorithm::Sha256, Algorithm::Sha512, Algorithm::InsecureSha1][algorithm],
+            algorithm: [
+                Algorithm::Sha256,
+                Algorithm::Sha512,
+                Algorithm::InsecureSha1,
+            ][algorithm],
             timestamp_header: name("x-time", timestamp && !list),
             id_header: name("x-id", template.signs_id()),
             types: places(&["/type", "header:x-topic"]),
-            key: if keyed { places(&["/id", "header:x-topic"]) } else { vec![] },
+            key: if keyed {
+                places(&["/id", "header:x-topic"])
+            } else {
+                vec![]
+            },
             ..settings(signed)
         }
     })

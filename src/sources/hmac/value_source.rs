@@ -29,7 +29,10 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, InvalidPlace> {
         match text.strip_prefix("header:") {
-            Some(name) => Ok(Self::Header(name.parse().map_err(|_| InvalidPlace::Header(name.to_owned()))?)),
+            Some(name) => Ok(Self::Header(
+                name.parse()
+                    .map_err(|_| InvalidPlace::Header(name.to_owned()))?,
+            )),
             None => Ok(Self::Body(text.parse()?)),
         }
     }
@@ -73,16 +76,33 @@ mod tests {
         headers.append("x-twice", "a".parse().expect("a value"));
         headers.append("x-twice", "b".parse().expect("a value"));
         headers.insert("x-blank", " ".parse().expect("a value"));
-        headers.insert("x-raw", axum::http::HeaderValue::from_bytes(b"\xff").expect("a value"));
-        let read = |place: &str| place.parse::<Place>().expect(place).read(&headers, br#"{"a":{"id":5}}"#);
+        headers.insert(
+            "x-raw",
+            axum::http::HeaderValue::from_bytes(b"\xff").expect("a value"),
+        );
+        let read = |place: &str| {
+            place
+                .parse::<Place>()
+                .expect(place)
+                .read(&headers, br#"{"a":{"id":5}}"#)
+        };
         assert_eq!(read("header:X-Topic").as_deref(), Some("orders/create"));
         assert_eq!(read("/a/id").as_deref(), Some("5"));
-        for nothing in ["header:x-twice", "header:x-blank", "header:x-raw", "header:x-none", "/a"] {
+        for nothing in [
+            "header:x-twice",
+            "header:x-blank",
+            "header:x-raw",
+            "header:x-none",
+            "/a",
+        ] {
             assert_eq!(read(nothing), None, "{nothing}");
         }
         for wrong in ["", "x-topic", "header:", "header:x topic", "body:/a"] {
             assert!(wrong.parse::<Place>().is_err(), "{wrong}");
         }
-        assert_eq!("header:X-A".parse::<Place>().expect("a place").to_string(), "header:x-a");
+        assert_eq!(
+            "header:X-A".parse::<Place>().expect("a place").to_string(),
+            "header:x-a"
+        );
     }
 }

@@ -22,8 +22,14 @@ async fn check(connection: &mut PgConnection) -> Result<(), MigrateError> {
     if pending.len() == ours.migrations.len() {
         return Err(MigrateError::Pending);
     }
-    let versions = sqlx::query_as("SELECT schema_version, oldest_program FROM hookfast_data.compatibility");
-    let (schema, oldest): (i32, i32) = within(POOLED, "check the schema", versions.fetch_one(&mut *connection)).await?;
+    let versions =
+        sqlx::query_as("SELECT schema_version, oldest_program FROM hookfast_data.compatibility");
+    let (schema, oldest): (i32, i32) = within(
+        POOLED,
+        "check the schema",
+        versions.fetch_one(&mut *connection),
+    )
+    .await?;
     if oldest > VERSION {
         return Err(MigrateError::TooOld { schema, oldest });
     }

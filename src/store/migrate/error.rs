@@ -32,7 +32,9 @@ pub enum MigrateError {
         version: i64,
     },
     /// The program's own plan cannot be read.
-    #[error("this program's own plan of its migrations cannot be read ({0}); nothing was changed. Run another build")]
+    #[error(
+        "this program's own plan of its migrations cannot be read ({0}); nothing was changed. Run another build"
+    )]
     Plan(#[from] toml::de::Error),
     /// Somebody held a table for too long.
     #[error(
@@ -101,7 +103,8 @@ impl MigrateError {
     /// A lock that was not had in time, or a deadlock: nothing happened, and the same again may work.
     pub(super) fn is_in_the_way(&self) -> bool {
         use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
-        let (Self::Migration(Execute(error) | ExecuteMigration(error, _)) | Self::Object { cause: error, .. }) = self
+        let (Self::Migration(Execute(error) | ExecuteMigration(error, _))
+        | Self::Object { cause: error, .. }) = self
         else {
             return false;
         };

@@ -26,13 +26,22 @@ const HOLDER: &str = "SELECT 'process ' || l.pid || coalesce(' of ' || a.usename
 pub(super) async fn wait(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut logged = Instant::now();
     let lock = "SELECT pg_try_advisory_lock($1)";
-    while !within(POOLED, "lock the migrations", sqlx::query_scalar(lock).bind(LOCK).fetch_one(&mut *connection))
-        .await?
+    while !within(
+        POOLED,
+        "lock the migrations",
+        sqlx::query_scalar(lock)
+            .bind(LOCK)
+            .fetch_one(&mut *connection),
+    )
+    .await?
     {
         if logged.elapsed() >= LOG_EVERY {
             logged = Instant::now();
-            let ask = sqlx::query_scalar(HOLDER).bind(LOCK).fetch_optional(&mut *connection);
-            let holder: Option<String> = within(POOLED, "ask who holds the lock on the migrations", ask).await?;
+            let ask = sqlx::query_scalar(HOLDER)
+                .bind(LOCK)
+                .fetch_optional(&mut *connection);
+            let holder: Option<String> =
+                within(POOLED, "ask who holds the lock on the migrations", ask).await?;
             let holder = holder.as_deref().unwrap_or("a process that has just ended");
             tracing::warn!(
                 holder,

@@ -86,7 +86,11 @@ pub async fn migrate(database: &Database) -> Result<Migrated, MigrateError> {
 ///
 /// # Errors
 /// [`MigrateError`].
-pub async fn migrate_to(database: &Database, schema: &Schema, patience: Duration) -> Result<Migrated, MigrateError> {
+pub async fn migrate_to(
+    database: &Database,
+    schema: &Schema,
+    patience: Duration,
+) -> Result<Migrated, MigrateError> {
     let mut connection = database.connect(Role::General).await?;
     let migrated = run(&mut connection, database, schema, patience).await;
     // The lock goes with the connection.
@@ -107,13 +111,20 @@ async fn run(
     may_write(connection).await?;
     // A migration may take longer than anything else, but may not queue in front of ingest.
     let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
-    within(POOLED, "migrate", sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection)).await?;
+    within(
+        POOLED,
+        "migrate",
+        sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection),
+    )
+    .await?;
     lock::wait(connection).await?;
     let server = ServerProcess::behind(connection, database).await?;
     let mut patience = Patience::new(patience);
     let before = numbered::pending(connection, schema).await?.len();
     loop {
-        let Err(error) = numbered::apply(connection, &server, schema).await else { break };
+        let Err(error) = numbered::apply(connection, &server, schema).await else {
+            break;
+        };
         patience.stand_back(connection, error).await?;
     }
     let objects = loop {
@@ -122,18 +133,28 @@ async fn run(
             Err(error) => patience.stand_back(connection, error).await?,
         }
     };
-    Ok(Migrated { migrations: before, objects })
+    Ok(Migrated {
+        migrations: before,
+        objects,
+    })
 }
 
-async fn anything_pending(connection: &mut PgConnection, schema: &Schema) -> Result<bool, MigrateError> {
+async fn anything_pending(
+    connection: &mut PgConnection,
+    schema: &Schema,
+) -> Result<bool, MigrateError> {
     Ok(!numbered::pending(connection, schema).await?.is_empty()
         || !replace::pending(connection, schema).await?.is_empty())
 }
 
 async fn may_write(connection: &mut PgConnection) -> Result<(), MigrateError> {
     let settings = "SELECT current_setting('transaction_read_only')::boolean, current_setting('server_encoding')";
-    let (read_only, encoding): (bool, String) =
-        within(POOLED, "migrate", sqlx::query_as(settings).fetch_one(&mut *connection)).await?;
+    let (read_only, encoding): (bool, String) = within(
+        POOLED,
+        "migrate",
+        sqlx::query_as(settings).fetch_one(&mut *connection),
+    )
+    .await?;
     if encoding != "UTF8" {
         return Err(MigrateError::Encoding { encoding });
     }
@@ -141,6 +162,7 @@ async fn may_write(connection: &mut PgConnection) -> Result<(), MigrateError> {
         return Err(MigrateError::ReadOnly);
     }
     let out_of_reach = sqlx::query_scalar(OWNER_OUT_OF_REACH).fetch_optional(connection);
-    let out_of_reach: Option<String> = within(POOLED, "look for the owner of the schemas", out_of_reach).await?;
+    let out_of_reach: Option<String> =
+        within(POOLED, "look for the owner of the schemas", out_of_reach).await?;
     out_of_reach.map_or(Ok(()), |owner| Err(MigrateError::NotOwner { owner }))
 }

@@ -18,14 +18,25 @@ const TABLE: &str = "hookfast_data.migrations";
 ///
 /// # Errors
 /// [`MigrateError::Unreleased`] where one that is applied is not this schema's.
-pub(super) async fn pending(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<String>, MigrateError> {
+pub(super) async fn pending(
+    connection: &mut PgConnection,
+    schema: &Schema,
+) -> Result<Vec<String>, MigrateError> {
     let recorded = within(POOLED, "read the migrations", recorded(connection)).await?;
     let mut pending = Vec::new();
     for migration in &schema.migrations {
         match recorded.get(&migration.version) {
             Some(checksum) if *checksum == *migration.checksum => {}
-            Some(_) => return Err(MigrateError::Unreleased { version: migration.version }),
-            None => pending.push(format!("{:04}_{}.sql", migration.version, migration.description.replace(' ', "_"))),
+            Some(_) => {
+                return Err(MigrateError::Unreleased {
+                    version: migration.version,
+                });
+            }
+            None => pending.push(format!(
+                "{:04}_{}.sql",
+                migration.version,
+                migration.description.replace(' ', "_")
+            )),
         }
     }
     Ok(pending)
@@ -41,7 +52,11 @@ pub(super) async fn apply(
         return Ok(());
     }
     // Those of a newer program are missing here; check_schema decides about them.
-    let mut migrator = Migrator { ignore_missing: true, locking: false, ..Migrator::DEFAULT };
+    let mut migrator = Migrator {
+        ignore_missing: true,
+        locking: false,
+        ..Migrator::DEFAULT
+    };
     migrator.migrations = schema.migrations.clone().into();
     migrator.dangerous_set_table_name(TABLE);
     let run = async {
@@ -60,7 +75,11 @@ async fn create_schemas(connection: &mut PgConnection) -> Result<(), sqlx::Error
     for create in ["CREATE SCHEMA hookfast", "CREATE SCHEMA hookfast_data"] {
         let name = create.trim_start_matches("CREATE SCHEMA ");
         let exists = "SELECT to_regnamespace($1) IS NOT NULL";
-        if !sqlx::query_scalar(exists).bind(name).fetch_one(&mut *connection).await? {
+        if !sqlx::query_scalar(exists)
+            .bind(name)
+            .fetch_one(&mut *connection)
+            .await?
+        {
             sqlx::raw_sql(create).execute(&mut *connection).await?;
         }
     }
@@ -70,11 +89,18 @@ async fn create_schemas(connection: &mut PgConnection) -> Result<(), sqlx::Error
 /// The checksums of the migrations that are applied, by their numbers.
 async fn recorded(connection: &mut PgConnection) -> Result<HashMap<i64, Vec<u8>>, sqlx::Error> {
     let exists = "SELECT to_regclass('hookfast_data.migrations') IS NOT NULL";
-    if !sqlx::query_scalar(exists).fetch_one(&mut *connection).await? {
+    if !sqlx::query_scalar(exists)
+        .fetch_one(&mut *connection)
+        .await?
+    {
         return Ok(HashMap::new());
     }
     let recorded = "SELECT version, checksum FROM hookfast_data.migrations WHERE success";
-    Ok(sqlx::query_as(recorded).fetch_all(connection).await?.into_iter().collect())
+    Ok(sqlx::query_as(recorded)
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .collect())
 }
 
 /// Drops both schemas with everything in them if an unreleased build made them: for a private database, which nobody
@@ -90,7 +116,11 @@ pub async fn drop_unreleased(database: &Database) -> Result<bool, MigrateError> 
             let drop = "DROP SCHEMA IF EXISTS hookfast, hookfast_data CASCADE";
             let server = ServerProcess::behind(&mut connection.inner, database).await?;
             let dropping = sqlx::raw_sql(drop).execute(&mut connection.inner);
-            server.wait("drop an unreleased schema", dropping).await.map(|_| true).map_err(MigrateError::from)
+            server
+                .wait("drop an unreleased schema", dropping)
+                .await
+                .map(|_| true)
+                .map_err(MigrateError::from)
         }
         found => found.map(|_| false),
     };

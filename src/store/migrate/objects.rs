@@ -234,7 +234,11 @@ pub struct Object {
 impl Object {
     /// Whether it is a function or a view.
     pub fn kind(&self) -> ObjectKind {
-        if self.path.starts_with("views/") { ObjectKind::View } else { ObjectKind::Function }
+        if self.path.starts_with("views/") {
+            ObjectKind::View
+        } else {
+            ObjectKind::Function
+        }
     }
 
     /// The qualified name, as `hookfast.events`.

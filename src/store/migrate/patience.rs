@@ -34,7 +34,11 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(most: Duration) -> Self {
-        Self { began: Instant::now(), most, logged: None }
+        Self {
+            began: Instant::now(),
+            most,
+            logged: None,
+        }
     }
 
     /// Waits before the next try.
@@ -52,11 +56,17 @@ impl Patience {
         let holders = sqlx::query_scalar(HOLDERS).fetch_one(connection);
         let holders: String = within(POOLED, "ask who holds our tables", holders).await?;
         if self.began.elapsed() + PAUSE > self.most {
-            return Err(MigrateError::Blocked { seconds: self.began.elapsed().as_secs(), holders });
+            return Err(MigrateError::Blocked {
+                seconds: self.began.elapsed().as_secs(),
+                holders,
+            });
         }
         if self.logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
             self.logged = Some(Instant::now());
-            tracing::warn!(holders, "a migration waits for whoever holds our tables; ingest goes on meanwhile");
+            tracing::warn!(
+                holders,
+                "a migration waits for whoever holds our tables; ingest goes on meanwhile"
+            );
         }
         tokio::time::sleep(PAUSE).await;
         Ok(())

@@ -71,33 +71,63 @@ pub async fn plan(database: &Database, schema: &Schema) -> Result<Plan, MigrateE
     planning
 }
 
-async fn of_connection(connection: &mut PgConnection, schema: &Schema) -> Result<Plan, MigrateError> {
+async fn of_connection(
+    connection: &mut PgConnection,
+    schema: &Schema,
+) -> Result<Plan, MigrateError> {
     let mut planned = planned()?;
-    let nothing = || Planned { says: "It says nothing of itself.".to_owned(), ..Planned::default() };
-    let migrations = numbered::pending(connection, schema).await?.into_iter().map(|file| {
-        let says = planned.remove(&file).unwrap_or_else(nothing);
-        (file, says)
-    });
+    let nothing = || Planned {
+        says: "It says nothing of itself.".to_owned(),
+        ..Planned::default()
+    };
+    let migrations = numbered::pending(connection, schema)
+        .await?
+        .into_iter()
+        .map(|file| {
+            let says = planned.remove(&file).unwrap_or_else(nothing);
+            (file, says)
+        });
     let migrations = migrations.collect();
     let mut objects = Vec::new();
     for object in replace::pending(connection, schema).await? {
         let exists = "SELECT to_regclass($1) IS NOT NULL OR to_regproc($1) IS NOT NULL";
-        let exists = sqlx::query_scalar(exists).bind(object.name()).fetch_one(&mut *connection);
-        objects.push(Replaced { object, exists: within(POOLED, "look for functions and views", exists).await? });
+        let exists = sqlx::query_scalar(exists)
+            .bind(object.name())
+            .fetch_one(&mut *connection);
+        objects.push(Replaced {
+            object,
+            exists: within(POOLED, "look for functions and views", exists).await?,
+        });
     }
     let indexes = within(POOLED, "look for indexes", missing_indexes(connection)).await?;
-    Ok(Plan { migrations, objects, indexes })
+    Ok(Plan {
+        migrations,
+        objects,
+        indexes,
+    })
 }
 
-async fn missing_indexes(connection: &mut PgConnection) -> Result<Vec<(String, String)>, sqlx::Error> {
-    let all = (INDEXES.iter().map(|(name, on)| ((*name).to_owned(), (*on).to_owned()))).chain(
-        PARTITIONED.iter().map(|(table, end, on)| (format!("{table}_{end}"), format!("each day of {table} {on}"))),
-    );
+async fn missing_indexes(
+    connection: &mut PgConnection,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let all = (INDEXES
+        .iter()
+        .map(|(name, on)| ((*name).to_owned(), (*on).to_owned())))
+    .chain(PARTITIONED.iter().map(|(table, end, on)| {
+        (
+            format!("{table}_{end}"),
+            format!("each day of {table} {on}"),
+        )
+    }));
     let mut missing = Vec::new();
     for (name, on) in all {
         let valid = "SELECT EXISTS (SELECT FROM pg_catalog.pg_index \
             WHERE indexrelid = to_regclass('hookfast_data.' || $1) AND indisvalid)";
-        if !sqlx::query_scalar(valid).bind(&name).fetch_one(&mut *connection).await? {
+        if !sqlx::query_scalar(valid)
+            .bind(&name)
+            .fetch_one(&mut *connection)
+            .await?
+        {
             missing.push((name, on));
         }
     }

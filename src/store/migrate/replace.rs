@@ -34,24 +34,48 @@ const RECORD_BUILD: &str = "WITH raised AS ( \
     INSERT INTO hookfast_data.schema_builds (schema_version, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
 /// What this schema has to create or replace.
-pub(super) async fn pending(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<Object>, StoreError> {
-    within(POOLED, "read the functions and views", changed(connection, schema)).await
+pub(super) async fn pending(
+    connection: &mut PgConnection,
+    schema: &Schema,
+) -> Result<Vec<Object>, StoreError> {
+    within(
+        POOLED,
+        "read the functions and views",
+        changed(connection, schema),
+    )
+    .await
 }
 
-async fn changed(connection: &mut PgConnection, schema: &Schema) -> Result<Vec<Object>, sqlx::Error> {
+async fn changed(
+    connection: &mut PgConnection,
+    schema: &Schema,
+) -> Result<Vec<Object>, sqlx::Error> {
     let exists = "SELECT to_regclass('hookfast_data.schema_builds') IS NOT NULL";
-    if !sqlx::query_scalar(exists).fetch_one(&mut *connection).await? {
+    if !sqlx::query_scalar(exists)
+        .fetch_one(&mut *connection)
+        .await?
+    {
         return Ok(schema.objects.clone());
     }
-    let row = sqlx::query(BUILDS).bind(schema.version).fetch_one(&mut *connection).await?;
+    let row = sqlx::query(BUILDS)
+        .bind(schema.version)
+        .fetch_one(&mut *connection)
+        .await?;
     let (version, builds): (i32, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
     let ours = hash_of_all(&schema.objects);
     let superseded = builds.first() != Some(&ours) && builds.contains(&ours);
     if superseded || version > schema.version {
-        tracing::debug!(version, "a later build has applied its functions and views; this one runs on them");
+        tracing::debug!(
+            version,
+            "a later build has applied its functions and views; this one runs on them"
+        );
         return Ok(Vec::new());
     }
-    let recorded: HashMap<String, String> = sqlx::query_as(RECORDED).fetch_all(connection).await?.into_iter().collect();
+    let recorded: HashMap<String, String> = sqlx::query_as(RECORDED)
+        .fetch_all(connection)
+        .await?
+        .into_iter()
+        .collect();
     let changed = |object: &&Object| recorded.get(&object.name()) != Some(&object.hash());
     Ok(schema.objects.iter().filter(changed).copied().collect())
 }
@@ -70,19 +94,29 @@ pub(super) async fn apply(
         let mut transaction = connection.begin().await?;
         act_as_owner(&mut transaction, ActingFor::Transaction).await?;
         for object in &pending {
-            if let Err(cause) = sqlx::raw_sql(AssertSqlSafe(object.definition)).execute(&mut *transaction).await {
+            if let Err(cause) = sqlx::raw_sql(AssertSqlSafe(object.definition))
+                .execute(&mut *transaction)
+                .await
+            {
                 transaction.rollback().await?;
-                return Ok(Err(MigrateError::Object { object: object.to_string(), cause }));
+                return Ok(Err(MigrateError::Object {
+                    object: object.to_string(),
+                    cause,
+                }));
             }
             let record = sqlx::query(RECORD).bind(object.name()).bind(object.hash());
             record.execute(&mut *transaction).await?;
         }
-        let record = sqlx::query(RECORD_BUILD).bind(schema.version).bind(hash_of_all(&schema.objects));
+        let record = sqlx::query(RECORD_BUILD)
+            .bind(schema.version)
+            .bind(hash_of_all(&schema.objects));
         record.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(Ok(pending.len()))
     };
-    server.wait("replace the functions and views", replacing).await?
+    server
+        .wait("replace the functions and views", replacing)
+        .await?
 }
 
 fn hash_of_all(objects: &[Object]) -> String {

@@ -29,12 +29,21 @@ fn order(description: &str, webhook_url: Option<&str>) -> NewOrder {
 async fn receiver(head: u16, post: u16) -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
     let got = Arc::new(Mutex::new(Vec::new()));
     let kept = got.clone();
-    let answer = move |method: axum::http::Method, headers: axum::http::HeaderMap, body: axum::body::Bytes| {
+    let answer = move |method: axum::http::Method,
+                       headers: axum::http::HeaderMap,
+                       body: axum::body::Bytes| {
         let kept = kept.clone();
         async move {
-            let status = if method == axum::http::Method::HEAD { head } else { post };
+            let status = if method == axum::http::Method::HEAD {
+                head
+            } else {
+                post
+            };
             if method == axum::http::Method::POST {
-                let signature = headers["airalo-signature"].to_str().expect("text").to_owned();
+                let signature = headers["airalo-signature"]
+                    .to_str()
+                    .expect("text")
+                    .to_owned();
                 kept.lock().expect("whole").push((signature, body.to_vec()));
             }
             axum::http::StatusCode::from_u16(status).expect("a status")
@@ -52,77 +61,173 @@ async fn an_opt_in_wants_200_to_head_and_is_seen_and_ended() {
     let client = airalo.client();
     for bad in [301, 401, 404, 405, 204, 500] {
         let (url, _) = receiver(bad, 200).await;
-        let refused = client.opt_in(NotificationType::AsyncOrders, &url).await.expect_err("refused");
+        let refused = client
+            .opt_in(NotificationType::AsyncOrders, &url)
+            .await
+            .expect_err("refused");
         assert!(
             matches!(&refused, ApiError::Invalid(fields) if fields.contains_key("webhook_url")),
             "{bad}: {refused}"
         );
     }
-    assert_eq!(client.setting(NotificationType::AsyncOrders).await.expect("asked"), None);
+    assert_eq!(
+        client
+            .setting(NotificationType::AsyncOrders)
+            .await
+            .expect("asked"),
+        None
+    );
     let (url, _) = receiver(200, 200).await;
     for kind in NotificationType::ALL {
-        let to = if kind.is_email() { "partner@example.com" } else { &url };
+        let to = if kind.is_email() {
+            "partner@example.com"
+        } else {
+            &url
+        };
         let setting = client.opt_in(kind, to).await.expect("taken");
-        assert_eq!((setting.kind.as_str(), setting.contact_point.as_str()), (kind.as_str(), to));
+        assert_eq!(
+            (setting.kind.as_str(), setting.contact_point.as_str()),
+            (kind.as_str(), to)
+        );
         assert_eq!(client.setting(kind).await.expect("asked"), Some(setting));
     }
-    client.opt_out(NotificationType::WebhookLowData).await.expect("taken");
-    assert_eq!(client.setting(NotificationType::WebhookLowData).await.expect("asked"), None);
-    assert!(client.setting(NotificationType::AsyncOrders).await.expect("asked").is_some());
+    client
+        .opt_out(NotificationType::WebhookLowData)
+        .await
+        .expect("taken");
+    assert_eq!(
+        client
+            .setting(NotificationType::WebhookLowData)
+            .await
+            .expect("asked"),
+        None
+    );
+    assert!(
+        client
+            .setting(NotificationType::AsyncOrders)
+            .await
+            .expect("asked")
+            .is_some()
+    );
 }
 
 #[tokio::test]
 async fn wrong_credentials_are_said_and_never_printed() {
     let airalo = Airalo::start(at_once()).await;
-    let wrong = ClientSettings { client_secret: SecretString::from("canary-0123456789abcdef"), ..airalo.settings() };
+    let wrong = ClientSettings {
+        client_secret: SecretString::from("canary-0123456789abcdef"),
+        ..airalo.settings()
+    };
     let client = Client::new(wrong).expect("an address");
     let error = client.check_credentials().await.expect_err("refused");
     assert_eq!(error, ApiError::Unauthorized);
     assert!(!format!("{error} {error:?} {client:?}").contains("canary"));
-    let nobody = ClientSettings { client_id: "nobody".into(), ..airalo.settings() };
-    let error = Client::new(nobody).expect("an address").check_credentials().await.expect_err("refused");
+    let nobody = ClientSettings {
+        client_id: "nobody".into(),
+        ..airalo.settings()
+    };
+    let error = Client::new(nobody)
+        .expect("an address")
+        .check_credentials()
+        .await
+        .expect_err("refused");
     assert!(matches!(error, ApiError::Invalid(_)), "{error}");
-    let away = ClientSettings { base_url: "http://127.0.0.1:1".into(), ..airalo.settings() };
-    let error = Client::new(away).expect("an address").check_credentials().await.expect_err("nobody there");
+    let away = ClientSettings {
+        base_url: "http://127.0.0.1:1".into(),
+        ..airalo.settings()
+    };
+    let error = Client::new(away)
+        .expect("an address")
+        .check_credentials()
+        .await
+        .expect_err("nobody there");
     assert!(matches!(error, ApiError::NotSent(_)), "{error}");
-    assert!(Client::new(ClientSettings { base_url: "ftp://x".into(), ..airalo.settings() }).is_err());
+    assert!(
+        Client::new(ClientSettings {
+            base_url: "ftp://x".into(),
+            ..airalo.settings()
+        })
+        .is_err()
+    );
 }
 
 #[tokio::test]
 async fn an_order_is_taken_its_result_signed_and_listed() {
     let airalo = Airalo::start(at_once()).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
-    let not_opted_in = client.order_async(&order("a", None)).await.expect_err("nowhere to tell it");
+    let not_opted_in = client
+        .order_async(&order("a", None))
+        .await
+        .expect_err("nowhere to tell it");
     assert!(
         matches!(&not_opted_in, ApiError::Refused { code: None, reason, .. } if reason.contains("not opted in")),
         "{not_opted_in}"
     );
-    client.opt_in(NotificationType::AsyncOrders, &url).await.expect("taken");
-    let placed = client.order_async(&order("order 1/é", None)).await.expect("taken");
+    client
+        .opt_in(NotificationType::AsyncOrders, &url)
+        .await
+        .expect("taken");
+    let placed = client
+        .order_async(&order("order 1/é", None))
+        .await
+        .expect("taken");
     assert_eq!(placed.request_id.len(), 25);
-    wait_until("the result", async || !got.lock().expect("whole").is_empty()).await;
+    wait_until("the result", async || {
+        !got.lock().expect("whole").is_empty()
+    })
+    .await;
     let (signature, body) = got.lock().expect("whole")[0].clone();
-    let secret = hookfast::signing::Secret::new("it", server::AIRALO_SECRET.into()).expect("a secret");
+    let secret =
+        hookfast::signing::Secret::new("it", server::AIRALO_SECRET.into()).expect("a secret");
     assert_eq!(signature, hookfast::sources::airalo::sign(&secret, &body).1);
     let text = String::from_utf8(body.clone()).expect("text");
-    assert!(text.contains(r"order 1\/\u00e9"), "as PHP writes it: {text}");
+    assert!(
+        text.contains(r"order 1\/\u00e9"),
+        "as PHP writes it: {text}"
+    );
     let hookfast::sources::airalo::Notification::OrderCompleted(told) =
         hookfast::sources::airalo::Notification::read(&body)
     else {
         panic!("{text}")
     };
-    assert_eq!((told.request_id.as_deref(), told.sims.len()), (Some(placed.request_id.as_str()), 2));
+    assert_eq!(
+        (told.request_id.as_deref(), told.sims.len()),
+        (Some(placed.request_id.as_str()), 2)
+    );
     for listed in [
         client.orders_described("order 1/é").await.expect("listed"),
-        client.orders_between("2020-01-01", "2999-01-01").await.expect("listed"),
+        client
+            .orders_between("2020-01-01", "2999-01-01")
+            .await
+            .expect("listed"),
         client.newest_orders(1).await.expect("listed"),
     ] {
         assert_eq!(listed.len(), 1);
-        assert_eq!((Some(listed[0].id.as_str()), &listed[0].outcome), (told.id.as_deref(), &Outcome::Completed));
+        assert_eq!(
+            (Some(listed[0].id.as_str()), &listed[0].outcome),
+            (told.id.as_deref(), &Outcome::Completed)
+        );
     }
-    assert!(client.orders_described("order 1").await.expect("listed").is_empty(), "what only contains it is another");
-    assert_eq!(client.order(told.id.as_deref().expect("an id")).await.expect("one").code, told.code);
-    assert_eq!(client.order("1/../2").await.expect_err("none"), ApiError::NotFound);
+    assert!(
+        client
+            .orders_described("order 1")
+            .await
+            .expect("listed")
+            .is_empty(),
+        "what only contains it is another"
+    );
+    assert_eq!(
+        client
+            .order(told.id.as_deref().expect("an id"))
+            .await
+            .expect("one")
+            .code,
+        told.code
+    );
+    assert_eq!(
+        client.order("1/../2").await.expect_err("none"),
+        ApiError::NotFound
+    );
 }
 
 #[tokio::test]
@@ -130,10 +235,20 @@ async fn lists_are_read_to_their_end() {
     let airalo = Airalo::start(at_once()).await;
     let (client, (url, _)) = (airalo.client(), receiver(200, 200).await);
     for _ in 0..120 {
-        client.order_async(&order("the same", Some(&url))).await.expect("taken");
+        client
+            .order_async(&order("the same", Some(&url)))
+            .await
+            .expect("taken");
     }
     wait_until("all", async || airalo.emulator.is_quiet()).await;
-    assert_eq!(client.orders_described("the same").await.expect("listed").len(), 120);
+    assert_eq!(
+        client
+            .orders_described("the same")
+            .await
+            .expect("listed")
+            .len(),
+        120
+    );
     assert_eq!(client.newest_orders(1).await.expect("listed").len(), 50);
 }
 
@@ -147,32 +262,97 @@ async fn each_refusal_is_its_own_error() {
         ("test-not-enough-7days-1gb", 33),
         ("test-out-of-stock-7days-1gb", 34),
     ] {
-        let refused = client.order_async(&NewOrder { package_id: package.into(), ..order("x", Some(&url)) }).await;
+        let refused = client
+            .order_async(&NewOrder {
+                package_id: package.into(),
+                ..order("x", Some(&url))
+            })
+            .await;
         let refused = refused.expect_err(package);
-        assert!(matches!(refused, ApiError::Refused { code: Some(c), .. } if c == code), "{refused:?}");
+        assert!(
+            matches!(refused, ApiError::Refused { code: Some(c), .. } if c == code),
+            "{refused:?}"
+        );
         assert!(!refused.is_unknown());
     }
-    let refused = client.order_async(&NewOrder { quantity: 51, ..order("x", Some(&url)) }).await.expect_err("too many");
-    assert!(matches!(&refused, ApiError::Invalid(fields) if fields.contains_key("quantity")), "{refused}");
-    assert!(airalo.emulator.is_quiet() && airalo.emulator.books()["requests"].as_array().expect("a list").is_empty());
+    let refused = client
+        .order_async(&NewOrder {
+            quantity: 51,
+            ..order("x", Some(&url))
+        })
+        .await
+        .expect_err("too many");
+    assert!(
+        matches!(&refused, ApiError::Invalid(fields) if fields.contains_key("quantity")),
+        "{refused}"
+    );
+    assert!(
+        airalo.emulator.is_quiet()
+            && airalo.emulator.books()["requests"]
+                .as_array()
+                .expect("a list")
+                .is_empty()
+    );
 }
 
 /// The order was taken, and the answer did not say so.
 #[tokio::test]
 async fn an_order_whose_answer_is_lost_is_unknown_and_was_sent_once() {
     for (mishaps, timeout) in [
-        (FaultPlan { slow_answer: 1.0, slow_for: Duration::from_secs(9), ..at_once() }, Duration::from_millis(200)),
-        (FaultPlan { broken_answer: 1.0, seed: 1, ..at_once() }, Duration::from_secs(5)),
-        (FaultPlan { broken_answer: 1.0, seed: 2, ..at_once() }, Duration::from_secs(5)),
-        (FaultPlan { broken_answer: 1.0, seed: 3, ..at_once() }, Duration::from_secs(5)),
+        (
+            FaultPlan {
+                slow_answer: 1.0,
+                slow_for: Duration::from_secs(9),
+                ..at_once()
+            },
+            Duration::from_millis(200),
+        ),
+        (
+            FaultPlan {
+                broken_answer: 1.0,
+                seed: 1,
+                ..at_once()
+            },
+            Duration::from_secs(5),
+        ),
+        (
+            FaultPlan {
+                broken_answer: 1.0,
+                seed: 2,
+                ..at_once()
+            },
+            Duration::from_secs(5),
+        ),
+        (
+            FaultPlan {
+                broken_answer: 1.0,
+                seed: 3,
+                ..at_once()
+            },
+            Duration::from_secs(5),
+        ),
     ] {
         let airalo = Airalo::start(mishaps).await;
-        let client = Client::new(ClientSettings { timeout, ..airalo.settings() }).expect("an address");
+        let client = Client::new(ClientSettings {
+            timeout,
+            ..airalo.settings()
+        })
+        .expect("an address");
         let (url, _) = receiver(200, 200).await;
-        let error = client.order_async(&order("once", Some(&url))).await.expect_err("no answer");
+        let error = client
+            .order_async(&order("once", Some(&url)))
+            .await
+            .expect_err("no answer");
         assert!(error.is_unknown(), "{error:?}");
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1, "{error:?}");
+        assert_eq!(
+            airalo.emulator.books()["requests"]
+                .as_array()
+                .expect("a list")
+                .len(),
+            1,
+            "{error:?}"
+        );
     }
 }
 
@@ -191,13 +371,20 @@ async fn an_order_whose_connection_breaks_is_not_sent_again() {
                 // The same connection for the token and then the order, as a client keeps it.
                 loop {
                     let mut request = vec![0; 4096];
-                    let Ok(read @ 1..) = stream.read(&mut request).await else { return };
-                    if String::from_utf8_lossy(&request[..read]).starts_with("POST /v2/orders-async") {
+                    let Ok(read @ 1..) = stream.read(&mut request).await else {
+                        return;
+                    };
+                    if String::from_utf8_lossy(&request[..read])
+                        .starts_with("POST /v2/orders-async")
+                    {
                         *counted.lock().expect("whole") += 1;
                         return;
                     }
                     let body = r#"{"data":{"access_token":"t","expires_in":100}}"#;
-                    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                        body.len()
+                    );
                     stream.write_all(answer.as_bytes()).await.expect("written");
                 }
             });
@@ -211,7 +398,10 @@ async fn an_order_whose_connection_breaks_is_not_sent_again() {
     })
     .expect("an address");
     for sent in 1..=3 {
-        let error = client.order_async(&order("once", Some("http://x/"))).await.expect_err("it hung up");
+        let error = client
+            .order_async(&order("once", Some("http://x/")))
+            .await
+            .expect_err("it hung up");
         assert!(error.is_unknown(), "{error:?}");
         assert_eq!(*orders.lock().expect("whole"), sent);
     }
@@ -221,37 +411,73 @@ async fn an_order_whose_connection_breaks_is_not_sent_again() {
 async fn a_token_is_asked_for_once_and_anew_where_it_is_refused() {
     let airalo = Airalo::with(|settings| settings.limits = Some(Duration::from_secs(60))).await;
     let client = airalo.client();
-    let asked = futures_util::future::join_all((0..20).map(|_| client.setting(NotificationType::AsyncOrders))).await;
-    assert!(asked.into_iter().all(|answer| answer.is_ok()), "one token for all: there are three a minute");
+    let asked = futures_util::future::join_all(
+        (0..20).map(|_| client.setting(NotificationType::AsyncOrders)),
+    )
+    .await;
+    assert!(
+        asked.into_iter().all(|answer| answer.is_ok()),
+        "one token for all: there are three a minute"
+    );
     // Airalo forgets them.
     airalo.emulator.forget_tokens();
-    assert_eq!(client.order_async(&order("x", Some("http://x/"))).await.expect_err("no token"), ApiError::Unauthorized);
-    client.setting(NotificationType::AsyncOrders).await.expect("with a new one");
+    assert_eq!(
+        client
+            .order_async(&order("x", Some("http://x/")))
+            .await
+            .expect_err("no token"),
+        ApiError::Unauthorized
+    );
+    client
+        .setting(NotificationType::AsyncOrders)
+        .await
+        .expect("with a new one");
     airalo.emulator.forget_tokens();
-    client.setting(NotificationType::AsyncOrders).await.expect("a question is asked again");
+    client
+        .setting(NotificationType::AsyncOrders)
+        .await
+        .expect("a question is asked again");
 }
 
 #[tokio::test]
 async fn what_is_asked_too_often_waits_as_long_as_airalo_says() {
     let airalo = Airalo::with(|settings| settings.limits = Some(Duration::from_secs(2))).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
-    client.opt_in(NotificationType::WebhookLowData, &url).await.expect("taken");
+    client
+        .opt_in(NotificationType::WebhookLowData, &url)
+        .await
+        .expect("taken");
     let begun = std::time::Instant::now();
     for _ in 0..6 {
-        client.simulate(Simulated::LowData("data_75"), None, None).await.expect("sent, sooner or later");
+        client
+            .simulate(Simulated::LowData("data_75"), None, None)
+            .await
+            .expect("sent, sooner or later");
     }
     assert_eq!(got.lock().expect("whole").len(), 6);
-    assert!(begun.elapsed() >= Duration::from_secs(1), "the sixth waited");
+    assert!(
+        begun.elapsed() >= Duration::from_secs(1),
+        "the sixth waited"
+    );
 }
 
 #[tokio::test]
 async fn the_simulator_sends_what_it_is_told_to_whom() {
     let airalo = Airalo::start(at_once()).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
-    let error = client.simulate(Simulated::LowData("data_90"), None, None).await.expect_err("nobody opted in");
-    assert!(error.to_string().contains("User is not opted in"), "{error}");
+    let error = client
+        .simulate(Simulated::LowData("data_90"), None, None)
+        .await
+        .expect_err("nobody opted in");
+    assert!(
+        error.to_string().contains("User is not opted in"),
+        "{error}"
+    );
     for what in Simulated::ALL {
-        client.simulate(what, Some("8901"), Some(&url)).await.expect("sent");
+        client
+            .simulate(what, Some("8901"), Some(&url))
+            .await
+            .expect("sent");
     }
     let types: Vec<_> = got
         .lock()
@@ -259,7 +485,10 @@ async fn the_simulator_sends_what_it_is_told_to_whom() {
         .iter()
         .map(|(_, body)| {
             use hookfast::sources::{SourceKind, airalo::Airalo};
-            Airalo.describe(None, &axum::http::HeaderMap::new(), body).event_type.to_string()
+            Airalo
+                .describe(None, &axum::http::HeaderMap::new(), body)
+                .event_type
+                .to_string()
         })
         .collect();
     assert_eq!(
@@ -268,7 +497,10 @@ async fn the_simulator_sends_what_it_is_told_to_whom() {
          airalo.credit_limit.70 airalo.credit_limit.80 airalo.credit_limit.90 airalo.order.completed"
     );
     let (broken, _) = receiver(200, 500).await;
-    let error = client.simulate(Simulated::AsyncOrder, None, Some(&broken)).await.expect_err("not taken");
+    let error = client
+        .simulate(Simulated::AsyncOrder, None, Some(&broken))
+        .await
+        .expect_err("not taken");
     assert!(error.to_string().contains("Could not push data"), "{error}");
 }
 
@@ -282,7 +514,9 @@ async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<
             if uri.path() == "/v2/token" {
                 *counted.lock().expect("whole") += 1;
             }
-            told.iter().find(|(path, _)| *path == uri.path()).map_or("{}", |(_, body)| body)
+            told.iter()
+                .find(|(path, _)| *path == uri.path())
+                .map_or("{}", |(_, body)| body)
         }
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -299,27 +533,50 @@ async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<
 /// Where the documentation contradicts itself (contract, section 10), both readings do.
 #[tokio::test]
 async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute() {
-    const YEAR: &str = r#"{"data":{"token_type":"Bearer","expires_in":31622400,"access_token":"t"}}"#;
+    const YEAR: &str =
+        r#"{"data":{"token_type":"Bearer","expires_in":31622400,"access_token":"t"}}"#;
     const MINUTE: &str = r#"{"data":{"expires_in":60,"access_token":"t"}}"#;
-    const WITH: &str =
-        r#"{"data":{"notification":{"type":"webhook_credit_limit","contact_point":"u","levels":[50,"80"]}}}"#;
-    const WITHOUT: &str = r#"{"data":{"notification":{"type":"webhook_credit_limit","contact_point":"u"}}}"#;
+    const WITH: &str = r#"{"data":{"notification":{"type":"webhook_credit_limit","contact_point":"u","levels":[50,"80"]}}}"#;
+    const WITHOUT: &str =
+        r#"{"data":{"notification":{"type":"webhook_credit_limit","contact_point":"u"}}}"#;
     const NONE: &str = r#"{"data":{"notification":null},"meta":{"message":"success"}}"#;
     let kind = NotificationType::WebhookCreditLimit;
     for (told, asked, levels) in [
-        (&[("/v2/token", YEAR), ("/v2/notifications/opt-in", WITH)], 1, Some(2)),
-        (&[("/v2/token", YEAR), ("/v2/notifications/opt-in", WITHOUT)], 1, None),
+        (
+            &[("/v2/token", YEAR), ("/v2/notifications/opt-in", WITH)],
+            1,
+            Some(2),
+        ),
+        (
+            &[("/v2/token", YEAR), ("/v2/notifications/opt-in", WITHOUT)],
+            1,
+            None,
+        ),
         // Used no longer than a minute before its end: so anew each time.
-        (&[("/v2/token", MINUTE), ("/v2/notifications/opt-in", WITHOUT)], 3, None),
+        (
+            &[("/v2/token", MINUTE), ("/v2/notifications/opt-in", WITHOUT)],
+            3,
+            None,
+        ),
     ] {
         let (client, tokens) = answers(told).await;
         for _ in 0..3 {
-            let setting = client.setting(kind).await.expect("an answer").expect("a setting");
+            let setting = client
+                .setting(kind)
+                .await
+                .expect("an answer")
+                .expect("a setting");
             assert_eq!(setting.levels.map(|levels| levels.len()), levels);
         }
         assert_eq!(*tokens.lock().expect("whole"), asked);
         // The answer about another type is none about this.
-        assert_eq!(client.setting(NotificationType::AsyncOrders).await.expect("an answer"), None);
+        assert_eq!(
+            client
+                .setting(NotificationType::AsyncOrders)
+                .await
+                .expect("an answer"),
+            None
+        );
     }
     let (client, _) = answers(&[("/v2/token", YEAR), ("/v2/notifications/opt-in", NONE)]).await;
     assert_eq!(client.setting(kind).await.expect("an answer"), None);

@@ -18,13 +18,17 @@ type Books = BTreeMap<String, Value>;
 
 fn airalos(books: &Value) -> Books {
     let list = |value: &Value| value.as_array().expect("a list").clone();
-    let orders: BTreeMap<u64, Value> =
-        list(&books["orders"]).into_iter().map(|order| (order["id"].as_u64().expect("an id"), order)).collect();
+    let orders: BTreeMap<u64, Value> = list(&books["orders"])
+        .into_iter()
+        .map(|order| (order["id"].as_u64().expect("an id"), order))
+        .collect();
     list(&books["requests"])
         .into_iter()
         .map(|request| {
-            let ours: Vec<_> =
-                list(&request["orders"]).iter().map(|id| orders[&id.as_u64().expect("an id")].clone()).collect();
+            let ours: Vec<_> = list(&request["orders"])
+                .iter()
+                .map(|id| orders[&id.as_u64().expect("an id")].clone())
+                .collect();
             let failed = ours.iter().all(|order| !order["reason"].is_null());
             let mut iccids: Vec<String> = ours
                 .iter()
@@ -66,7 +70,11 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
     };
     let told = |builder: Builder| {
         builder.handler(
-            Subscription::new("shop", &["airalo.order.completed", "airalo.order.completed.*"]).expect("a name"),
+            Subscription::new(
+                "shop",
+                &["airalo.order.completed", "airalo.order.completed.*"],
+            )
+            .expect("a name"),
             |_| async { Outcome::Delivered },
         )
     };
@@ -76,10 +84,15 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
     for number in 0..ORDERS {
         let shop = shop.clone();
         if placing.len() == 16 {
-            unknown += placing.join_next().await.map_or(0, |placed| placed.expect("placed"));
+            unknown += placing
+                .join_next()
+                .await
+                .map_or(0, |placed| placed.expect("placed"));
         }
         placing.spawn(async move {
-            let placed = shop.place(&format!("shop-{number}"), Duration::from_millis(1500)).await;
+            let placed = shop
+                .place(&format!("shop-{number}"), Duration::from_millis(1500))
+                .await;
             usize::from(placed.is_err())
         });
     }
@@ -88,13 +101,29 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
     }
     assert!(unknown > 30, "answers were lost: {unknown}");
     let long = Duration::from_secs(60);
-    wait_until_within(long, "Airalo to end", async || shop.airalo.emulator.is_quiet()).await;
+    wait_until_within(long, "Airalo to end", async || {
+        shop.airalo.emulator.is_quiet()
+    })
+    .await;
     let books = airalos(&shop.airalo.emulator.books());
     assert_eq!(books.len(), ORDERS, "each was ordered once");
     for (part, least) in [("failed", 50), ("completed", 700)] {
-        assert!(books.values().filter(|order| order["state"] == part).count() >= least, "{part}");
+        assert!(
+            books
+                .values()
+                .filter(|order| order["state"] == part)
+                .count()
+                >= least,
+            "{part}"
+        );
     }
-    assert!(books.values().filter(|order| order["double"] == true).count() >= 30);
+    assert!(
+        books
+            .values()
+            .filter(|order| order["double"] == true)
+            .count()
+            >= 30
+    );
     let until = std::time::Instant::now() + long;
     while ours(&shop).await != books && std::time::Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -107,25 +136,46 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
         .filter(|(order, as_is)| kept.get(*order) != Some(as_is))
         .map(|(order, as_is)| (order, as_is, kept.get(order)))
         .collect();
-    assert!(different.is_empty(), "{}, as {:?}", different.len(), different.first());
+    assert!(
+        different.is_empty(),
+        "{}, as {:?}",
+        different.len(),
+        different.first()
+    );
     assert_eq!(kept.len(), ORDERS);
     // Of an order whose answer was lost, that it failed says only for which request: no more than that is known of it.
     let strange = "SELECT coalesce(string_agg(DISTINCT state, ','), 'failed') FROM hookfast.airalo_orders WHERE description IS NULL";
     assert_eq!(shop.text(strange).await, "failed");
-    let strangers = shop.text("SELECT count(*) FROM hookfast.airalo_orders WHERE description IS NULL").await;
-    assert!(strangers.parse::<usize>().expect("a number") <= unknown, "{strangers}");
+    let strangers = shop
+        .text("SELECT count(*) FROM hookfast.airalo_orders WHERE description IS NULL")
+        .await;
+    assert!(
+        strangers.parse::<usize>().expect("a number") <= unknown,
+        "{strangers}"
+    );
     // And each order was told once, however it came.
     let made = shop.airalo.emulator.books();
-    let completed = made["orders"].as_array().expect("a list").iter().filter(|order| order["reason"].is_null()).count();
+    let completed = made["orders"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|order| order["reason"].is_null())
+        .count();
     let events = "SELECT count(*) FROM hookfast.events WHERE type LIKE 'airalo.order.completed%'";
-    assert_eq!(shop.text(events).await, completed.to_string(), "an event for each order that Airalo made");
-    let deliveries =
-        "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM hookfast.deliveries WHERE handler = 'shop'";
+    assert_eq!(
+        shop.text(events).await,
+        completed.to_string(),
+        "an event for each order that Airalo made"
+    );
+    let deliveries = "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM hookfast.deliveries WHERE handler = 'shop'";
     let told = shop.text(deliveries).await;
     assert_eq!(told, format!("{completed} {completed}"));
     let dead = "SELECT count(*) FROM hookfast.dead_letters";
     assert_eq!(shop.text(dead).await, "0");
     let by_list = "SELECT count(*) FROM hookfast.events WHERE origin = 'api'";
-    assert!(shop.text(by_list).await.parse::<u32>().expect("a number") >= 50, "what never came was found");
+    assert!(
+        shop.text(by_list).await.parse::<u32>().expect("a number") >= 50,
+        "what never came was found"
+    );
     Arc::into_inner(shop).expect("all have ended").end().await;
 }

@@ -13,17 +13,33 @@ use hookfast::{
 use std::process::{Command, Output};
 
 /// Runs a command against a local Airalo in a folder of its own, where nothing is configured.
-async fn hookfast(airalo: &Airalo, database_url: Option<&str>, arguments: &[&str]) -> (bool, String) {
+async fn hookfast(
+    airalo: &Airalo,
+    database_url: Option<&str>,
+    arguments: &[&str],
+) -> (bool, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    command.arg("airalo").args(arguments).current_dir(folder.path()).env_remove("DATABASE_URL");
-    command.env("AIRALO_BASE_URL", format!("http://{}", airalo.address)).env("AIRALO_CLIENT_ID", CLIENT_ID);
-    command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).stdin(std::process::Stdio::null());
+    command
+        .arg("airalo")
+        .args(arguments)
+        .current_dir(folder.path())
+        .env_remove("DATABASE_URL");
+    command
+        .env("AIRALO_BASE_URL", format!("http://{}", airalo.address))
+        .env("AIRALO_CLIENT_ID", CLIENT_ID);
+    command
+        .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+        .stdin(std::process::Stdio::null());
     if let Some(url) = database_url {
         command.env("DATABASE_URL", url);
     }
     let run = tokio::task::spawn_blocking(move || command.output().expect("it runs"));
-    let Output { status, stdout, stderr } = run.await.expect("it ends");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = run.await.expect("it ends");
     let text = String::from_utf8_lossy(&stderr).into_owned() + &String::from_utf8_lossy(&stdout);
     assert!(!text.contains(AIRALO_SECRET), "{text}");
     (status.success(), text)
@@ -33,66 +49,187 @@ async fn hookfast(airalo: &Airalo, database_url: Option<&str>, arguments: &[&str
 async fn an_opt_in_looks_first_and_says_what_is_wrong() {
     let airalo = Airalo::start(at_once()).await;
     for (arguments, says) in [
-        (vec!["opt-in", "async_orders", "--url", "http://127.0.0.1:1/x"], "does not answer HEAD"),
+        (
+            vec!["opt-in", "async_orders", "--url", "http://127.0.0.1:1/x"],
+            "does not answer HEAD",
+        ),
         // The emulator itself: a path that it has not, and one that takes POST alone.
-        (vec!["opt-in", "async_orders", "--url", "EMULATOR/nowhere"], "answers HEAD with 404"),
-        (vec!["opt-in", "async_orders", "--url", "EMULATOR/v2/token"], "answers HEAD with 405"),
-        (vec!["opt-in", "email_low_data", "--url", "http://x/"], "email_low_data takes --email"),
-        (vec!["opt-in", "sms", "--url", "http://x/"], "'sms' is no type of notification"),
-        (vec!["simulate", "everything"], "is nothing the simulator sends"),
+        (
+            vec!["opt-in", "async_orders", "--url", "EMULATOR/nowhere"],
+            "answers HEAD with 404",
+        ),
+        (
+            vec!["opt-in", "async_orders", "--url", "EMULATOR/v2/token"],
+            "answers HEAD with 405",
+        ),
+        (
+            vec!["opt-in", "email_low_data", "--url", "http://x/"],
+            "email_low_data takes --email",
+        ),
+        (
+            vec!["opt-in", "sms", "--url", "http://x/"],
+            "'sms' is no type of notification",
+        ),
+        (
+            vec!["simulate", "everything"],
+            "is nothing the simulator sends",
+        ),
         (vec!["order", "p", "--yes"], "DATABASE_URL is not set"),
         (vec!["reconcile"], "DATABASE_URL is not set"),
     ] {
         let emulator = format!("http://{}", airalo.address);
-        let arguments: Vec<_> = arguments.iter().map(|a| a.replace("EMULATOR", &emulator)).collect();
-        let (done, text) = hookfast(&airalo, None, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|a| a.replace("EMULATOR", &emulator))
+            .collect();
+        let (done, text) = hookfast(
+            &airalo,
+            None,
+            &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+        )
+        .await;
         assert!(!done && text.contains(says), "{arguments:?}: {text}");
     }
-    assert!(airalo.emulator.books()["opt_ins"].as_object().expect("an object").is_empty());
-    let (done, text) =
-        hookfast(&airalo, None, &["opt-in", "email_credit_limit", "--email", "partner@example.com"]).await;
-    assert!(done && text.contains("email_credit_limit goes to partner@example.com"), "{text}");
+    assert!(
+        airalo.emulator.books()["opt_ins"]
+            .as_object()
+            .expect("an object")
+            .is_empty()
+    );
+    let (done, text) = hookfast(
+        &airalo,
+        None,
+        &[
+            "opt-in",
+            "email_credit_limit",
+            "--email",
+            "partner@example.com",
+        ],
+    )
+    .await;
+    assert!(
+        done && text.contains("email_credit_limit goes to partner@example.com"),
+        "{text}"
+    );
     let (done, text) = hookfast(&airalo, None, &["status", "--json"]).await;
-    assert!(done && text.contains(r#""goes_to":"partner@example.com""#) && text.lines().count() == 5, "{text}");
-    assert!(hookfast(&airalo, None, &["opt-out", "email_credit_limit"]).await.0);
-    assert!(!hookfast(&airalo, None, &["status"]).await.1.contains("partner@example.com"));
+    assert!(
+        done && text.contains(r#""goes_to":"partner@example.com""#) && text.lines().count() == 5,
+        "{text}"
+    );
+    assert!(
+        hookfast(&airalo, None, &["opt-out", "email_credit_limit"])
+            .await
+            .0
+    );
+    assert!(
+        !hookfast(&airalo, None, &["status"])
+            .await
+            .1
+            .contains("partner@example.com")
+    );
 }
 
 #[tokio::test]
 async fn an_order_is_asked_for_written_down_and_sent_once() {
-    let airalo = Airalo::start(FaultPlan { broken_answer: 1.0, ..at_once() }).await;
+    let airalo = Airalo::start(FaultPlan {
+        broken_answer: 1.0,
+        ..at_once()
+    })
+    .await;
     let database = postgres::database().await;
     let mut connection = database.connect().await;
     sqlx::raw_sql("INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo')")
         .execute(&mut connection)
         .await
         .expect("a source");
-    let order = ["order", "emulated-lost", "--description", "shop-1", "--webhook-url", "http://127.0.0.1:1/"];
+    let order = [
+        "order",
+        "emulated-lost",
+        "--description",
+        "shop-1",
+        "--webhook-url",
+        "http://127.0.0.1:1/",
+    ];
     // Nobody to ask: nothing is ordered.
     let (done, text) = hookfast(&airalo, Some(database.url()), &order).await;
-    assert!(!done && text.contains("would order 1 × emulated-lost, as 'shop-1'") && text.contains("--yes"), "{text}");
-    assert!(airalo.emulator.books()["requests"].as_array().expect("a list").is_empty());
+    assert!(
+        !done
+            && text.contains("would order 1 × emulated-lost, as 'shop-1'")
+            && text.contains("--yes"),
+        "{text}"
+    );
+    assert!(
+        airalo.emulator.books()["requests"]
+            .as_array()
+            .expect("a list")
+            .is_empty()
+    );
     // The answer is lost: it is unknown, and says what not to do.
-    let (done, text) = hookfast(&airalo, Some(database.url()), &[&order[..], &["--yes"]].concat()).await;
-    assert!(!done && text.contains("is unknown: it was not sent again, and is not to be"), "{text}");
-    assert_eq!(airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1);
-    let (done, text) = hookfast(&airalo, Some(database.url()), &["orders", "--state", "unknown", "--json"]).await;
+    let (done, text) = hookfast(
+        &airalo,
+        Some(database.url()),
+        &[&order[..], &["--yes"]].concat(),
+    )
+    .await;
+    assert!(
+        !done && text.contains("is unknown: it was not sent again, and is not to be"),
+        "{text}"
+    );
+    assert_eq!(
+        airalo.emulator.books()["requests"]
+            .as_array()
+            .expect("a list")
+            .len(),
+        1
+    );
+    let (done, text) = hookfast(
+        &airalo,
+        Some(database.url()),
+        &["orders", "--state", "unknown", "--json"],
+    )
+    .await;
     assert!(done && text.contains(r#""description":"shop-1""#), "{text}");
     // The same description would be a second purchase.
     for more in [&["--yes"][..], &[]] {
-        let (done, text) = hookfast(&airalo, Some(database.url()), &[&order[..], more].concat()).await;
-        assert!(!done && text.contains("'shop-1' was ordered at 2") && text.contains("--again"), "{text}");
-        assert!(text.contains("Airalo's answer is not known") && !text.contains("would order"), "{text}");
+        let (done, text) =
+            hookfast(&airalo, Some(database.url()), &[&order[..], more].concat()).await;
+        assert!(
+            !done && text.contains("'shop-1' was ordered at 2") && text.contains("--again"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Airalo's answer is not known") && !text.contains("would order"),
+            "{text}"
+        );
     }
-    assert_eq!(airalo.emulator.books()["requests"].as_array().expect("a list").len(), 1);
+    assert_eq!(
+        airalo.emulator.books()["requests"]
+            .as_array()
+            .expect("a list")
+            .len(),
+        1
+    );
     // Airalo's list has it.
     let (done, text) = hookfast(&airalo, None, &["orders", "--remote"]).await;
-    assert!(done && text.contains("shop-1") && text.contains("completed"), "{text}");
-    let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
-    assert!(done && text.contains("shop-1: found and brought in: "), "{text}");
-    let (done, text) = hookfast(&airalo, Some(database.url()), &[&order[..], &["--again"]].concat()).await;
     assert!(
-        !done && text.contains("this is a second order, and is paid for") && text.contains("would order"),
+        done && text.contains("shop-1") && text.contains("completed"),
+        "{text}"
+    );
+    let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
+    assert!(
+        done && text.contains("shop-1: found and brought in: "),
+        "{text}"
+    );
+    let (done, text) = hookfast(
+        &airalo,
+        Some(database.url()),
+        &[&order[..], &["--again"]].concat(),
+    )
+    .await;
+    assert!(
+        !done
+            && text.contains("this is a second order, and is paid for")
+            && text.contains("would order"),
         "{text}"
     );
     // What such a package cost the last time.
@@ -103,25 +240,59 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     .execute(&mut connection)
     .await
     .expect("an order");
-    let three = ["order", "emulated-lost", "--quantity", "3", "--description", "shop-3"];
+    let three = [
+        "order",
+        "emulated-lost",
+        "--quantity",
+        "3",
+        "--description",
+        "shop-3",
+    ];
     let (done, text) = hookfast(&airalo, Some(database.url()), &three).await;
-    assert!(!done && text.contains("cost 3.6 USD each, so this costs about 10.80 USD"), "{text}");
+    assert!(
+        !done && text.contains("cost 3.6 USD each, so this costs about 10.80 USD"),
+        "{text}"
+    );
     let (done, text) = hookfast(&airalo, None, &["emulate", "--help"]).await;
-    for package in ["emulated-lost", "emulated-new-order", "emulated-duplicate", "emulated-failed"] {
+    for package in [
+        "emulated-lost",
+        "emulated-new-order",
+        "emulated-duplicate",
+        "emulated-failed",
+    ] {
         assert!(done && text.contains(package), "{package}: {text}");
     }
     let (done, text) = hookfast(&airalo, None, &["emulate", "--lost", "1.5"]).await;
     assert!(!done && text.contains("a share is 0 to 1"), "{text}");
     // Also where only a result is known of it.
-    let earlier = ["order", "emulated-lost", "--description", "earlier", "--yes"];
+    let earlier = [
+        "order",
+        "emulated-lost",
+        "--description",
+        "earlier",
+        "--yes",
+    ];
     let (done, text) = hookfast(&airalo, Some(database.url()), &earlier).await;
-    assert!(!done && text.contains("'earlier' was ordered at 2") && text.contains("(request r)"), "{text}");
+    assert!(
+        !done && text.contains("'earlier' was ordered at 2") && text.contains("(request r)"),
+        "{text}"
+    );
     // One that nobody has.
-    let expect = ["expect", "a-request-of-somebody", "--description", "shop-2", "--within", "1"];
+    let expect = [
+        "expect",
+        "a-request-of-somebody",
+        "--description",
+        "shop-2",
+        "--within",
+        "1",
+    ];
     let (done, text) = hookfast(&airalo, Some(database.url()), &expect).await;
     assert!(done && text.contains("is expected"), "{text}");
     let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
-    assert!(!done && text.contains("shop-2: Airalo's list has no order with this description"), "{text}");
+    assert!(
+        !done && text.contains("shop-2: Airalo's list has no order with this description"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -132,34 +303,63 @@ async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
         .fetch_one(&mut database.connect().await)
         .await
         .expect("a name");
-    let names = RoleNames { reader: None, operator: Some(operator.parse().expect("a role's name")) };
-    ensure_roles(&database.url().parse().expect("a URL"), &names).await.expect("the roles");
+    let names = RoleNames {
+        reader: None,
+        operator: Some(operator.parse().expect("a role's name")),
+    };
+    ensure_roles(&database.url().parse().expect("a URL"), &names)
+        .await
+        .expect("the roles");
     let url = database.login("olga", &[&operator]).await;
     let (done, text) = hookfast(&airalo, Some(&url), &["orders"]).await;
     assert!(done, "it may look: {text}");
-    for (arguments, undone) in
-        [(&["order", "p", "--yes"][..], "nothing was ordered"), (&["reconcile"], "nothing was looked for")]
-    {
+    for (arguments, undone) in [
+        (&["order", "p", "--yes"][..], "nothing was ordered"),
+        (&["reconcile"], "nothing was looked for"),
+    ] {
         let (done, text) = hookfast(&airalo, Some(&url), arguments).await;
-        assert!(!done && text.contains(undone) && text.contains("42501"), "{text}");
-        assert!(text.contains("hint: this command needs the role of `hookfast serve`"), "{text}");
+        assert!(
+            !done && text.contains(undone) && text.contains("42501"),
+            "{text}"
+        );
+        assert!(
+            text.contains("hint: this command needs the role of `hookfast serve`"),
+            "{text}"
+        );
     }
-    assert!(airalo.emulator.books()["requests"].as_array().expect("a list").is_empty());
+    assert!(
+        airalo.emulator.books()["requests"]
+            .as_array()
+            .expect("a list")
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn the_client_secret_goes_in_clear_text_to_this_machine_only() {
     let airalo = Airalo::start(at_once()).await;
-    let to = |base_url: &str| ClientSettings { base_url: base_url.to_owned(), ..airalo.settings() };
-    for elsewhere in
-        ["http://partners-api.airalo.com", "http://10.0.0.7:9400", "http://emulator:9400", "http://[2606:4700::1111]/"]
-    {
+    let to = |base_url: &str| ClientSettings {
+        base_url: base_url.to_owned(),
+        ..airalo.settings()
+    };
+    for elsewhere in [
+        "http://partners-api.airalo.com",
+        "http://10.0.0.7:9400",
+        "http://emulator:9400",
+        "http://[2606:4700::1111]/",
+    ] {
         let error = Client::new(to(elsewhere)).expect_err(elsewhere).to_string();
-        assert!(error.contains("in clear text: nothing was sent. Use https://"), "{error}");
+        assert!(
+            error.contains("in clear text: nothing was sent. Use https://"),
+            "{error}"
+        );
     }
-    for here in
-        ["http://127.0.0.2:9400", "http://localhost:9400", "http://[::1]:9400", "https://partners-api.airalo.com"]
-    {
+    for here in [
+        "http://127.0.0.2:9400",
+        "http://localhost:9400",
+        "http://[::1]:9400",
+        "https://partners-api.airalo.com",
+    ] {
         assert!(Client::new(to(here)).is_ok(), "{here}");
     }
 }
@@ -168,10 +368,15 @@ async fn the_client_secret_goes_in_clear_text_to_this_machine_only() {
 async fn newlines_at_the_end_belong_to_no_credentials_of_the_commands() {
     let airalo = Airalo::start(at_once()).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let (config, secret) = (folder.path().join("hookfast.toml"), folder.path().join("secret"));
+    let (config, secret) = (
+        folder.path().join("hookfast.toml"),
+        folder.path().join("secret"),
+    );
     std::fs::write(&secret, format!("{AIRALO_SECRET}\n")).expect("written");
-    let api =
-        format!("[sources.airalo.api]\nbase_url = 'http://{}'\nclient_id = 'env:AIRALO_CLIENT_ID'\n", airalo.address);
+    let api = format!(
+        "[sources.airalo.api]\nbase_url = 'http://{}'\nclient_id = 'env:AIRALO_CLIENT_ID'\n",
+        airalo.address
+    );
     let file = format!("file:{}", secret.display());
     for (reference, arguments) in [
         (&*file, &["status", "--config"][..]),
@@ -183,7 +388,10 @@ async fn newlines_at_the_end_belong_to_no_credentials_of_the_commands() {
         );
         std::fs::write(&config, text).expect("written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        command.arg("airalo").args(arguments).current_dir(folder.path());
+        command
+            .arg("airalo")
+            .args(arguments)
+            .current_dir(folder.path());
         if !reference.is_empty() {
             command.arg(&config);
         }
@@ -191,9 +399,14 @@ async fn newlines_at_the_end_belong_to_no_credentials_of_the_commands() {
         command
             .env("AIRALO_CLIENT_ID", format!("{CLIENT_ID}\n"))
             .env("AIRALO_CLIENT_SECRET", format!("{AIRALO_SECRET}\r\n"));
-        let run = tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("it ends");
+        let run = tokio::task::spawn_blocking(move || command.output().expect("it runs"))
+            .await
+            .expect("it ends");
         let said = String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned();
-        assert!(run.status.success() && said.contains("async_orders"), "{reference}: {said}");
+        assert!(
+            run.status.success() && said.contains("async_orders"),
+            "{reference}: {said}"
+        );
     }
 }
 
@@ -202,15 +415,29 @@ async fn a_client_calls_with_other_credentials_once_they_are_replaced() {
     let airalo = Airalo::start(at_once()).await;
     let client = airalo.client();
     client.check_credentials().await.expect("the right ones");
-    client.replace_credentials("somebody".to_owned(), "another-secret-0123456789".to_owned().into());
-    assert!(client.check_credentials().await.is_err(), "the token of before is not used");
+    client.replace_credentials(
+        "somebody".to_owned(),
+        "another-secret-0123456789".to_owned().into(),
+    );
+    assert!(
+        client.check_credentials().await.is_err(),
+        "the token of before is not used"
+    );
     client.replace_credentials(CLIENT_ID.to_owned(), AIRALO_SECRET.to_owned().into());
-    client.check_credentials().await.expect("the right ones again");
+    client
+        .check_credentials()
+        .await
+        .expect("the right ones again");
 }
 
 /// A request in the quarantine of a database: `reason`, the secret that signed its body, and whether only the beginning of
 /// the body was kept.
-async fn refused(connection: &mut sqlx::PgConnection, reason: &str, secret: &str, is_excerpt: bool) {
+async fn refused(
+    connection: &mut sqlx::PgConnection,
+    reason: &str,
+    secret: &str,
+    is_excerpt: bool,
+) {
     let secret = hookfast::signing::Secret::new("it", secret.into()).expect("a secret");
     let (_, signature) = hookfast::sources::airalo::sign(&secret, b"{}");
     sqlx::query(
@@ -233,15 +460,27 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
     let airalo = Airalo::start(at_once()).await;
     for (requests, says) in [
         // The newest is last.
-        (&[("wrong_signature", AIRALO_SECRET, false)][..], "error  quarantine: a request that was refused ("),
-        (&[("wrong_signature", "another-secret-0123456789", false)], "error  quarantine: the last 1 request with"),
+        (
+            &[("wrong_signature", AIRALO_SECRET, false)][..],
+            "error  quarantine: a request that was refused (",
+        ),
+        (
+            &[("wrong_signature", "another-secret-0123456789", false)],
+            "error  quarantine: the last 1 request with",
+        ),
         // What anybody can send decides nothing.
         (
-            &[("wrong_signature", AIRALO_SECRET, false), ("missing_signature", "x-0123456789abcdef", false)],
+            &[
+                ("wrong_signature", AIRALO_SECRET, false),
+                ("missing_signature", "x-0123456789abcdef", false),
+            ],
             "signed with env:AIRALO",
         ),
         (
-            &[("wrong_signature", AIRALO_SECRET, false), ("wrong_signature", "x-0123456789abcdef", false)],
+            &[
+                ("wrong_signature", AIRALO_SECRET, false),
+                ("wrong_signature", "x-0123456789abcdef", false),
+            ],
             "signed with env:AIRALO",
         ),
         (
@@ -260,6 +499,10 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
         }
         let (done, text) = hookfast(&airalo, Some(database.url()), &["doctor"]).await;
         assert!(!done && text.contains(says), "{says} is not in: {text}");
-        assert!(text.contains("ok     credentials") && text.contains("error  async_orders: not opted in"), "{text}");
+        assert!(
+            text.contains("ok     credentials")
+                && text.contains("error  async_orders: not opted in"),
+            "{text}"
+        );
     }
 }

@@ -44,10 +44,17 @@ impl Airalo {
         change(&mut settings);
         let emulator = Emulator::new(settings).expect("a secret");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let (address, stop) = (listener.local_addr().expect("bound"), CancellationToken::new());
+        let (address, stop) = (
+            listener.local_addr().expect("bound"),
+            CancellationToken::new(),
+        );
         let (serving, stopping) = (emulator.clone(), stop.clone());
         tokio::spawn(async move { serving.serve(listener, stopping).await.expect("it serves") });
-        Self { emulator, address, _stop: stop.drop_guard() }
+        Self {
+            emulator,
+            address,
+            _stop: stop.drop_guard(),
+        }
     }
 
     fn settings(&self) -> ClientSettings {
@@ -66,5 +73,8 @@ impl Airalo {
 
 /// Orders that are done as soon as they are placed.
 fn at_once() -> FaultPlan {
-    FaultPlan { delay: Duration::ZERO, ..FaultPlan::default() }
+    FaultPlan {
+        delay: Duration::ZERO,
+        ..FaultPlan::default()
+    }
 }

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 fn fixture(name: &str) -> Vec<u8> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/airalo/webhook");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/airalo/webhook");
     std::fs::read(folder.join(name)).expect(name)
 }
 
@@ -19,14 +20,32 @@ fn order(body: &[u8]) -> Order {
 #[test]
 fn an_order_as_it_was_seen_has_everything_in_its_place() {
     let order = order(&fixture("async_order_success.observed-2024.raw.json"));
-    assert_eq!(order.request_id.as_deref(), Some("e_TESTrequest-id_00000001"));
-    assert_eq!((order.id.as_deref(), order.code.as_deref()), (Some("700001"), Some("20241002-700001")));
-    assert_eq!((order.quantity, order.validity, order.data.as_deref()), (Some(1), Some(30), Some("3 GB")));
+    assert_eq!(
+        order.request_id.as_deref(),
+        Some("e_TESTrequest-id_00000001")
+    );
+    assert_eq!(
+        (order.id.as_deref(), order.code.as_deref()),
+        (Some("700001"), Some("20241002-700001"))
+    );
+    assert_eq!(
+        (order.quantity, order.validity, order.data.as_deref()),
+        (Some(1), Some(30), Some("3 GB"))
+    );
     // Of the numeric keys, whose numbers vary.
-    assert_eq!(order.net_price.map(|price| price.to_string()).as_deref(), Some("8.8"));
+    assert_eq!(
+        order.net_price.map(|price| price.to_string()).as_deref(),
+        Some("8.8")
+    );
     let sim = &order.sims[0];
-    assert_eq!((sim.iccid.as_deref(), sim.is_roaming), (Some("8900000000000000010"), Some(true)));
-    assert_eq!(sim.matching_id.as_ref().map(ExposeSecret::expose_secret), Some("TEST"));
+    assert_eq!(
+        (sim.iccid.as_deref(), sim.is_roaming),
+        (Some("8900000000000000010"), Some(true))
+    );
+    assert_eq!(
+        sim.matching_id.as_ref().map(ExposeSecret::expose_secret),
+        Some("TEST")
+    );
     let printed = format!("{order:?}");
     assert!(printed.contains("8900000000000000010"), "{printed}");
     for secret in ["TEST\"", "LPA:1", "carddata", "sandbox.airalo.com/qr"] {
@@ -39,11 +58,28 @@ fn all_forms_of_a_failure_say_why_and_of_which_request() {
     for (name, code) in [
         ("async_order_failure.candidate-data.raw.json", Some("34")),
         ("async_order_failure.candidate-root.raw.json", Some("34")),
-        ("async_order_failure.candidate-root-noreasoncode.raw.json", None),
+        (
+            "async_order_failure.candidate-root-noreasoncode.raw.json",
+            None,
+        ),
     ] {
-        let Notification::OrderFailed(failure) = Notification::read(&fixture(name)) else { panic!("{name}") };
-        assert!(failure.reason.expect(name).starts_with("The requested eSIM package"), "{name}");
-        assert!(failure.request_id.expect(name).starts_with("TESTrequest-id_"), "{name}");
+        let Notification::OrderFailed(failure) = Notification::read(&fixture(name)) else {
+            panic!("{name}")
+        };
+        assert!(
+            failure
+                .reason
+                .expect(name)
+                .starts_with("The requested eSIM package"),
+            "{name}"
+        );
+        assert!(
+            failure
+                .request_id
+                .expect(name)
+                .starts_with("TESTrequest-id_"),
+            "{name}"
+        );
         assert_eq!(failure.code.as_deref(), code, "{name}");
     }
 }
@@ -58,9 +94,15 @@ fn money_is_kept_to_the_last_digit_and_numbers_may_be_texts() {
         ("8e-1", "0.8"),
         ("11", "11"),
     ] {
-        let body = format!(r#"{{"data":{{"price":{written},"quantity":"2","sims":[{{}}]}},"request_id":"r"}}"#);
+        let body = format!(
+            r#"{{"data":{{"price":{written},"quantity":"2","sims":[{{}}]}},"request_id":"r"}}"#
+        );
         let order = order(body.as_bytes());
-        assert_eq!(order.price.map(|price| price.to_string()).as_deref(), Some(read), "{written}");
+        assert_eq!(
+            order.price.map(|price| price.to_string()).as_deref(),
+            Some(read),
+            "{written}"
+        );
         assert_eq!(order.quantity, Some(2));
     }
     for nothing in ["null", "true", "\"cheap\"", "[1]", "1e999"] {
@@ -72,14 +114,31 @@ fn money_is_kept_to_the_last_digit_and_numbers_may_be_texts() {
 #[test]
 fn low_data_and_credit_are_read_however_their_numbers_are_written() {
     for (written, read) in [("43", "43"), ("24.02", "24.02"), ("\"24.02\"", "24.02")] {
-        let body = format!(r#"{{"level":"3days","package_name":"p","remaining_percentage":{written},"iccid":"8901"}}"#);
-        let Notification::LowData(low) = Notification::read(body.as_bytes()) else { panic!("{body}") };
-        assert_eq!((low.iccid.as_str(), low.level.as_deref()), ("8901", Some("3days")));
-        assert_eq!(low.remaining_percentage.map(|left| left.to_string()).as_deref(), Some(read));
+        let body = format!(
+            r#"{{"level":"3days","package_name":"p","remaining_percentage":{written},"iccid":"8901"}}"#
+        );
+        let Notification::LowData(low) = Notification::read(body.as_bytes()) else {
+            panic!("{body}")
+        };
+        assert_eq!(
+            (low.iccid.as_str(), low.level.as_deref()),
+            ("8901", Some("3days"))
+        );
+        assert_eq!(
+            low.remaining_percentage
+                .map(|left| left.to_string())
+                .as_deref(),
+            Some(read)
+        );
     }
     let body = br#"{"message":"Surpassed 80% of the credit limit balance","remaining":225.35}"#;
-    let Notification::CreditLimit(credit) = Notification::read(body) else { panic!("credit") };
-    assert_eq!(credit.remaining.map(|left| left.to_string()).as_deref(), Some("225.35"));
+    let Notification::CreditLimit(credit) = Notification::read(body) else {
+        panic!("credit")
+    };
+    assert_eq!(
+        credit.remaining.map(|left| left.to_string()).as_deref(),
+        Some("225.35")
+    );
 }
 
 proptest! {
@@ -106,7 +165,8 @@ fn json() -> impl Strategy<Value = String> {
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..3).prop_map(|items| format!("[{}]", items.join(","))),
+            prop::collection::vec(inner.clone(), 0..3)
+                .prop_map(|items| format!("[{}]", items.join(","))),
             inner.prop_map(|item| format!("{{\"0\":{item}}}")),
         ]
     })

@@ -27,11 +27,19 @@ struct Event {
 
 impl Event {
     fn new(number: u32, body: impl Into<Vec<u8>>) -> Self {
-        Self { number, body: body.into(), conflict: false }
+        Self {
+            number,
+            body: body.into(),
+            conflict: false,
+        }
     }
 
     fn conflict(number: u32, body: impl Into<Vec<u8>>) -> Self {
-        Self { number, body: body.into(), conflict: true }
+        Self {
+            number,
+            body: body.into(),
+            conflict: true,
+        }
     }
 }
 
@@ -45,7 +53,10 @@ impl Projection {
         .execute(&pool)
         .await
         .expect("sources");
-        Self { pool, _database: database }
+        Self {
+            pool,
+            _database: database,
+        }
     }
 
     async fn bring(&self, event: &Event) {
@@ -57,7 +68,8 @@ impl Projection {
     }
 
     async fn try_bring(&self, source: &str, event: &Event) -> Result<(), sqlx::Error> {
-        self.try_bring_in(&mut *self.pool.acquire().await?, source, event).await
+        self.try_bring_in(&mut *self.pool.acquire().await?, source, event)
+            .await
     }
 
     async fn try_bring_in(
@@ -86,7 +98,10 @@ impl Projection {
 
     async fn text(&self, query: &str) -> String {
         let query = format!("SELECT coalesce(({query})::text, 'null')");
-        sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&self.pool).await.expect("a text")
+        sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_one(&self.pool)
+            .await
+            .expect("a text")
     }
 
     /// All there is.
@@ -116,41 +131,68 @@ fn body(name: &str) -> &'static [u8] {
 #[tokio::test]
 async fn each_fixture_leaves_what_it_says() {
     let projection = Projection::new().await;
-    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/airalo/webhook");
+    let fixtures =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/airalo/webhook");
     let read = |name: &str| std::fs::read(fixtures.join(name)).expect(name);
     for (number, name, orders) in [
         (1, "async_order_success.documented.raw.json", "completed"),
         (2, "async_order_success.observed-2024.raw.json", "completed"),
-        (3, "async_order_success.multi-sim-unicode.raw.json", "completed"),
+        (
+            3,
+            "async_order_success.multi-sim-unicode.raw.json",
+            "completed",
+        ),
         (4, "async_order_failure.candidate-data.raw.json", "failed"),
         (5, "async_order_failure.candidate-root.raw.json", "failed"),
-        (6, "async_order_failure.candidate-root-noreasoncode.raw.json", "failed"),
+        (
+            6,
+            "async_order_failure.candidate-root-noreasoncode.raw.json",
+            "failed",
+        ),
     ] {
         projection.empty().await;
         projection.bring(&Event::new(number, read(name))).await;
         assert_eq!(
-            projection.text("SELECT string_agg(state, ',') FROM hookfast.airalo_orders").await,
+            projection
+                .text("SELECT string_agg(state, ',') FROM hookfast.airalo_orders")
+                .await,
             orders,
             "{name}"
         );
         let sims = "SELECT count(*) FROM hookfast.airalo_sims";
-        assert_eq!(projection.text(sims).await == "0", orders == "failed", "{name}");
+        assert_eq!(
+            projection.text(sims).await == "0",
+            orders == "failed",
+            "{name}"
+        );
     }
     // What Airalo's older producer puts under numeric keys is where it belongs.
     projection.empty().await;
-    projection.bring(&Event::new(1, read("async_order_success.observed-2024.raw.json"))).await;
+    projection
+        .bring(&Event::new(
+            1,
+            read("async_order_success.observed-2024.raw.json"),
+        ))
+        .await;
     let order = "SELECT concat_ws(' ', order_id, code, package_id, quantity, price, net_price, ordered_at AT TIME ZONE 'UTC', possible_double_purchase) FROM hookfast.airalo_orders";
-    assert_eq!(projection.text(order).await, "700001 20241002-700001 change-30days-3gb 1 11 8.8 2024-10-02 00:35:29 f");
+    assert_eq!(
+        projection.text(order).await,
+        "700001 20241002-700001 change-30days-3gb 1 11 8.8 2024-10-02 00:35:29 f"
+    );
     let sim = "SELECT concat_ws(' ', iccid, request_id, order_id, conflict, matching_id, is_roaming) FROM hookfast.airalo_sims";
-    assert_eq!(projection.text(sim).await, "8900000000000000010 e_TESTrequest-id_00000001 700001 f TEST t");
+    assert_eq!(
+        projection.text(sim).await,
+        "8900000000000000010 e_TESTrequest-id_00000001 700001 f TEST t"
+    );
 }
 
 /// Where the documentation and what was seen disagree (contract, section 10), both are read alike.
 #[tokio::test]
 async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
     let projection = Projection::new().await;
-    let order =
-        |members: &str| format!(r#""id":7,"package_id":"p","description":"d","sims":[{{"iccid":"8901"}}]{members}"#);
+    let order = |members: &str| {
+        format!(r#""id":7,"package_id":"p","description":"d","sims":[{{"iccid":"8901"}}]{members}"#)
+    };
     let readings = [
         // Where request_id is: at the root beside data, all at the root, inside data.
         [
@@ -160,13 +202,25 @@ async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
         ],
         // The quantity as a number and as a text.
         [
-            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order(r#","quantity":2"#)),
-            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order(r#","quantity":"2""#)),
-            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order(r#","quantity":" 2 ""#)),
+            format!(
+                r#"{{"data":{{{}}},"request_id":"r"}}"#,
+                order(r#","quantity":2"#)
+            ),
+            format!(
+                r#"{{"data":{{{}}},"request_id":"r"}}"#,
+                order(r#","quantity":"2""#)
+            ),
+            format!(
+                r#"{{"data":{{{}}},"request_id":"r"}}"#,
+                order(r#","quantity":" 2 ""#)
+            ),
         ],
         // Prices flat, and under keys whose numbers vary.
         [
-            format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order(r#","net_price":8.80,"text":10"#)),
+            format!(
+                r#"{{"data":{{{}}},"request_id":"r"}}"#,
+                order(r#","net_price":8.80,"text":10"#)
+            ),
             format!(
                 r#"{{"data":{{{}}},"request_id":"r"}}"#,
                 order(r#","0":{"data":{"text":10}},"1":{"data":{"net_price":8.80}}"#)
@@ -178,9 +232,12 @@ async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
         ],
         // The remaining percentage as a whole number, with a fraction, as a text.
         [
-            r#"{"level":"75%","package_name":"p","remaining_percentage":24,"iccid":"8901"}"#.to_owned(),
-            r#"{"level":"75%","package_name":"p","remaining_percentage":24.0,"iccid":"8901"}"#.to_owned(),
-            r#"{"level":"75%","package_name":"p","remaining_percentage":"24","iccid":8901}"#.to_owned(),
+            r#"{"level":"75%","package_name":"p","remaining_percentage":24,"iccid":"8901"}"#
+                .to_owned(),
+            r#"{"level":"75%","package_name":"p","remaining_percentage":24.0,"iccid":"8901"}"#
+                .to_owned(),
+            r#"{"level":"75%","package_name":"p","remaining_percentage":"24","iccid":8901}"#
+                .to_owned(),
         ],
     ];
     for readings in readings {
@@ -200,8 +257,12 @@ async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
 #[tokio::test]
 async fn a_conflict_keeps_all_iccids_and_is_flagged() {
     let projection = Projection::new().await;
-    projection.bring(&Event::new(1, body("order.completed"))).await;
-    projection.bring(&Event::conflict(2, body("order.conflict"))).await;
+    projection
+        .bring(&Event::new(1, body("order.completed")))
+        .await;
+    projection
+        .bring(&Event::conflict(2, body("order.conflict")))
+        .await;
     let order = "SELECT count(*) || ' ' || bool_and(possible_double_purchase) || ' ' || max(cardinality(conflict_event_ids)) FROM hookfast.airalo_orders";
     assert_eq!(projection.text(order).await, "1 true 1");
     let sims = "SELECT count(DISTINCT order_id) || ' ' || count(*) FILTER (WHERE conflict) || ' ' || (count(*) > count(*) FILTER (WHERE conflict)) FROM hookfast.airalo_sims";
@@ -211,10 +272,17 @@ async fn a_conflict_keeps_all_iccids_and_is_flagged() {
 #[tokio::test]
 async fn two_accounts_may_be_told_of_the_same_numbers() {
     let projection = Projection::new().await;
-    projection.bring(&Event::new(1, body("order.completed"))).await;
-    projection.bring_to("second", &Event::new(2, body("order.completed"))).await;
+    projection
+        .bring(&Event::new(1, body("order.completed")))
+        .await;
+    projection
+        .bring_to("second", &Event::new(2, body("order.completed")))
+        .await;
     let each = "SELECT string_agg(o.source || ' ' || o.state || ' ' || o.possible_double_purchase, ', ' ORDER BY o.source) FROM hookfast.airalo_orders o";
-    assert_eq!(projection.text(each).await, "airalo completed false, second completed false");
+    assert_eq!(
+        projection.text(each).await,
+        "airalo completed false, second completed false"
+    );
     assert_eq!(
         projection
             .text(
@@ -228,37 +296,67 @@ async fn two_accounts_may_be_told_of_the_same_numbers() {
 #[tokio::test]
 async fn what_is_none_of_airalos_leaves_nothing() {
     let projection = Projection::new().await;
-    for (number, strange) in
-        [r#"{"x":1}"#, r#"[1]"#, r#"{"data":{"sims":[{}]},"meta":{}}"#, r#"{"reason":"only that"}"#].iter().enumerate()
+    for (number, strange) in [
+        r#"{"x":1}"#,
+        r#"[1]"#,
+        r#"{"data":{"sims":[{}]},"meta":{}}"#,
+        r#"{"reason":"only that"}"#,
+    ]
+    .iter()
+    .enumerate()
     {
-        projection.bring(&Event::new(u32::try_from(number).expect("small"), strange.as_bytes())).await;
+        projection
+            .bring(&Event::new(
+                u32::try_from(number).expect("small"),
+                strange.as_bytes(),
+            ))
+            .await;
     }
     let whole: serde_json::Value = serde_json::from_str(&projection.whole().await).expect("JSON");
-    assert!(whole.as_object().expect("an object").values().all(serde_json::Value::is_null), "{whole}");
+    assert!(
+        whole
+            .as_object()
+            .expect("an object")
+            .values()
+            .all(serde_json::Value::is_null),
+        "{whole}"
+    );
 }
 
 /// What installs an eSIM is for operators.
 #[tokio::test]
 async fn readers_see_no_codes() {
     let projection = Projection::new().await;
-    projection.bring(&Event::new(1, body("order.completed"))).await;
+    projection
+        .bring(&Event::new(1, body("order.completed")))
+        .await;
     let secrets = "SELECT concat_ws(' ', lpa, matching_id, qrcode, qrcode_url, direct_apple_installation_url) FROM hookfast.airalo_sims LIMIT 1";
     assert!(projection.text(secrets).await.contains("LPA:1"));
     let role = format!("hookfast_it_reader_{}", std::process::id());
     let as_reader = format!(
         "CREATE ROLE {role}; GRANT USAGE ON SCHEMA hookfast TO {role}; GRANT SELECT ON hookfast.airalo_sims TO {role}"
     );
-    sqlx::raw_sql(AssertSqlSafe(as_reader)).execute(&projection.pool).await.expect("a role");
-    let mut reader = projection.pool.begin().await.expect("a transaction");
-    sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {role}"))).execute(&mut *reader).await.expect("a reader");
-    let seen: String =
-        sqlx::query_scalar(AssertSqlSafe(secrets.to_owned())).fetch_one(&mut *reader).await.expect("a row");
-    assert_eq!(seen.replace(" ***", "***"), "*".repeat(15), "{seen}");
-    reader.rollback().await.expect("rolled back");
-    sqlx::raw_sql(AssertSqlSafe(format!("DROP OWNED BY {role}; DROP ROLE {role}")))
+    sqlx::raw_sql(AssertSqlSafe(as_reader))
         .execute(&projection.pool)
         .await
-        .expect("gone");
+        .expect("a role");
+    let mut reader = projection.pool.begin().await.expect("a transaction");
+    sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {role}")))
+        .execute(&mut *reader)
+        .await
+        .expect("a reader");
+    let seen: String = sqlx::query_scalar(AssertSqlSafe(secrets.to_owned()))
+        .fetch_one(&mut *reader)
+        .await
+        .expect("a row");
+    assert_eq!(seen.replace(" ***", "***"), "*".repeat(15), "{seen}");
+    reader.rollback().await.expect("rolled back");
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "DROP OWNED BY {role}; DROP ROLE {role}"
+    )))
+    .execute(&projection.pool)
+    .await
+    .expect("gone");
 }
 
 /// A story of one request: it failed, was completed, conflicted, was found in Airalo's list; with low data and credit.
@@ -269,7 +367,9 @@ fn story() -> Vec<Event> {
         )
     };
     let low = |level: &str, left: u32| {
-        format!(r#"{{"level":"{level}","package_name":"p","remaining_percentage":{left},"iccid":"8901"}}"#)
+        format!(
+            r#"{{"level":"{level}","package_name":"p","remaining_percentage":{left},"iccid":"8901"}}"#
+        )
     };
     vec![
         Event::new(1, r#"{"data":{"code":34,"reason":"no"},"request_id":"r"}"#),
@@ -280,8 +380,14 @@ fn story() -> Vec<Event> {
         Event::new(5, order(7, "8901", "")),
         Event::new(6, low("75%", 25)),
         Event::new(7, low("90%", 10)),
-        Event::new(8, r#"{"message":"Surpassed 50% of the credit limit balance","remaining":500}"#),
-        Event::new(9, r#"{"message":"Surpassed 80% of the credit limit balance","remaining":200}"#),
+        Event::new(
+            8,
+            r#"{"message":"Surpassed 50% of the credit limit balance","remaining":500}"#,
+        ),
+        Event::new(
+            9,
+            r#"{"message":"Surpassed 80% of the credit limit balance","remaining":200}"#,
+        ),
     ]
 }
 
@@ -296,13 +402,26 @@ fn any_order_and_any_repetition_leave_the_same() {
         let expected = projection.whole().await;
         (projection, expected)
     });
-    for part in ["\"90\"", "\"80\"", "8902", "8903", "\"possible_double_purchase\": true", "\"state\": \"completed\""] {
+    for part in [
+        "\"90\"",
+        "\"80\"",
+        "8902",
+        "8903",
+        "\"possible_double_purchase\": true",
+        "\"state\": \"completed\"",
+    ] {
         assert!(expected.contains(part), "{part} is not in {expected}");
     }
-    let mut runner =
-        TestRunner::new(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let count = story().len();
-    let orders = (Just((0..count).collect::<Vec<_>>()).prop_shuffle(), prop::collection::vec(0..count, 0..6));
+    let orders = (
+        Just((0..count).collect::<Vec<_>>()).prop_shuffle(),
+        prop::collection::vec(0..count, 0..6),
+    );
     runner
         .run(&orders, |(mut order, again)| {
             order.extend(again);
@@ -323,18 +442,27 @@ fn any_order_and_any_repetition_leave_the_same() {
 #[tokio::test]
 async fn an_order_that_postgres_cannot_hold_as_jsonb_is_projected_all_the_same() {
     let projection = Projection::new().await;
-    for (escape, read) in
-        [(r"gift \ud83d", "gift \u{fffd}"), (r"x\u0000y", "x\u{fffd}y"), (r"\\ud83d \ude00", "\\ud83d \u{fffd}")]
-    {
+    for (escape, read) in [
+        (r"gift \ud83d", "gift \u{fffd}"),
+        (r"x\u0000y", "x\u{fffd}y"),
+        (r"\\ud83d \ude00", "\\ud83d \u{fffd}"),
+    ] {
         projection.empty().await;
         let order = format!(
             r#"{{"request_id":"r","data":{{"id":7,"description":"{escape}","package":"\ud83d\ude00 \u20ac","sims":[{{"iccid":"8901"}}]}}}}"#
         );
         projection.bring(&Event::new(1, order)).await;
-        let row =
-            "SELECT concat_ws('|', request_id, order_id, state, description, package) FROM hookfast.airalo_orders";
-        assert_eq!(projection.text(row).await, format!("r|7|completed|{read}|\u{1f600} \u{20ac}"));
-        assert_eq!(projection.text("SELECT iccid FROM hookfast.airalo_sims").await, "8901");
+        let row = "SELECT concat_ws('|', request_id, order_id, state, description, package) FROM hookfast.airalo_orders";
+        assert_eq!(
+            projection.text(row).await,
+            format!("r|7|completed|{read}|\u{1f600} \u{20ac}")
+        );
+        assert_eq!(
+            projection
+                .text("SELECT iccid FROM hookfast.airalo_sims")
+                .await,
+            "8901"
+        );
     }
 }
 
@@ -342,14 +470,22 @@ async fn an_order_that_postgres_cannot_hold_as_jsonb_is_projected_all_the_same()
 #[tokio::test]
 async fn what_cannot_be_projected_is_refused_with_the_reason() {
     let projection = Projection::new().await;
-    sqlx::raw_sql("INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks')")
-        .execute(&projection.pool)
-        .await
-        .expect("a source");
+    sqlx::raw_sql(
+        "INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks')",
+    )
+    .execute(&projection.pool)
+    .await
+    .expect("a source");
     let refused = async |source: &str, body: &str| {
-        let error = projection.try_bring(source, &Event::new(1, body)).await.expect_err("refused");
+        let error = projection
+            .try_bring(source, &Event::new(1, body))
+            .await
+            .expect_err("refused");
         let error = error.into_database_error().expect("ours");
-        (error.code().expect("a code").into_owned(), error.message().to_owned())
+        (
+            error.code().expect("a code").into_owned(),
+            error.message().to_owned(),
+        )
     };
     let order = r#"{"request_id":"r","data":{"id":7,"sims":[{"iccid":"8901"}]}}"#;
     let (code, message) = refused("acme", order).await;
@@ -359,13 +495,27 @@ async fn what_cannot_be_projected_is_refused_with_the_reason() {
     let nameless = r#"{"data":{"sims":[{"iccid":"8901"}]}}"#;
     let (code, message) = refused("airalo", nameless).await;
     assert_eq!(code, "HF001");
-    assert!(message.contains("neither a request_id nor an id"), "{message}");
-    assert_eq!(projection.text("SELECT count(*) FROM hookfast.airalo_orders").await, "0");
+    assert!(
+        message.contains("neither a request_id nor an id"),
+        "{message}"
+    );
+    assert_eq!(
+        projection
+            .text("SELECT count(*) FROM hookfast.airalo_orders")
+            .await,
+        "0"
+    );
     // It is what it says, but no JSON that Postgres reads: as a database of another encoding may refuse it.
     let unreadable = "SELECT hookfast.airalo_project_event(ROW(gen_random_uuid(), 'airalo', 'airalo.order.completed', NULL, 'webhook', now(), \
         'k', NULL, '{}', NULL, '{\"a\":', 1, 1)::hookfast.event)";
-    let error = sqlx::raw_sql(unreadable).execute(&projection.pool).await.expect_err("refused");
-    assert_eq!(error.into_database_error().expect("ours").code().as_deref(), Some("HF001"));
+    let error = sqlx::raw_sql(unreadable)
+        .execute(&projection.pool)
+        .await
+        .expect_err("refused");
+    assert_eq!(
+        error.into_database_error().expect("ours").code().as_deref(),
+        Some("HF001")
+    );
 }
 
 /// The first order of a request was found without its request, the second one's webhook came: in either order.
@@ -373,15 +523,23 @@ async fn what_cannot_be_projected_is_refused_with_the_reason() {
 async fn a_conflict_tells_the_request_of_what_was_found_without_it() {
     let projection = Projection::new().await;
     let found = r#"{"data":{"id":7,"description":"d","sims":[{"iccid":"8901"}]}}"#;
-    let second = r#"{"request_id":"r","data":{"id":8,"description":"d","sims":[{"iccid":"8902"}]}}"#;
+    let second =
+        r#"{"request_id":"r","data":{"id":8,"description":"d","sims":[{"iccid":"8902"}]}}"#;
     let mut left = Vec::new();
     for first in [true, false] {
         projection.empty().await;
-        sqlx::raw_sql("DELETE FROM hookfast_data.events").execute(&projection.pool).await.expect("emptied");
+        sqlx::raw_sql("DELETE FROM hookfast_data.events")
+            .execute(&projection.pool)
+            .await
+            .expect("emptied");
         let store = "INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, headers, body) \
             SELECT hookfast_data.new_event_id(), id, 0, '2026-01-01', 'airalo.order.completed', 'api', 'order:id:7:completed', '{}', convert_to($1, 'UTF8') \
             FROM hookfast_data.sources WHERE name = 'airalo'";
-        sqlx::query(store).bind(found).execute(&projection.pool).await.expect("stored");
+        sqlx::query(store)
+            .bind(found)
+            .execute(&projection.pool)
+            .await
+            .expect("stored");
         let project = |one: &str| {
             let own = match one {
                 "first" => "SELECT hookfast.airalo_project_event(ROW(e.id, 'airalo', e.type, NULL, e.origin, e.received_at, e.idempotency_key, NULL, \
@@ -391,16 +549,28 @@ async fn a_conflict_tells_the_request_of_what_was_found_without_it() {
                     FROM hookfast_data.events e"),
             };
             let pool = projection.pool.clone();
-            async move { sqlx::raw_sql(AssertSqlSafe(own)).execute(&pool).await.expect("projected") }
+            async move {
+                sqlx::raw_sql(AssertSqlSafe(own))
+                    .execute(&pool)
+                    .await
+                    .expect("projected")
+            }
         };
-        for one in if first { ["first", "second", "first"] } else { ["second", "first", "second"] } {
+        for one in if first {
+            ["first", "second", "first"]
+        } else {
+            ["second", "first", "second"]
+        } {
             project(one).await;
         }
         let orders = "SELECT string_agg(concat_ws(' ', request_id, order_id, state, cardinality(conflict_event_ids)), ', ') FROM hookfast.airalo_orders";
         let sims = "SELECT string_agg(concat_ws(' ', iccid, request_id, order_id, conflict), ', ' ORDER BY iccid) FROM hookfast.airalo_sims";
         left.push((projection.text(orders).await, projection.text(sims).await));
     }
-    let expected = ("r 7 completed 1".to_owned(), "8901 r 7 f, 8902 r 8 t".to_owned());
+    let expected = (
+        "r 7 completed 1".to_owned(),
+        "8901 r 7 f, 8902 r 8 t".to_owned(),
+    );
     assert_eq!(left, [expected.clone(), expected]);
 }
 
@@ -426,7 +596,10 @@ async fn two_results_of_one_description_at_once_are_flagged() {
         .await
         .expect("expected");
     let mut first = projection.pool.begin().await.expect("a transaction");
-    projection.try_bring_in(&mut first, "airalo", &described(1)).await.expect("projected");
+    projection
+        .try_bring_in(&mut first, "airalo", &described(1))
+        .await
+        .expect("projected");
     let projection = Arc::new(projection);
     let other = projection.clone();
     let second = tokio::spawn(async move { other.bring(&described(2)).await });
@@ -455,7 +628,10 @@ async fn results_of_one_description_that_come_again_at_once_do_not_deadlock() {
         tokio::spawn(async move {
             for _ in 0..100 {
                 barrier.wait().await;
-                projection.try_bring("airalo", &described(number)).await.expect("projected");
+                projection
+                    .try_bring("airalo", &described(number))
+                    .await
+                    .expect("projected");
             }
         })
     };

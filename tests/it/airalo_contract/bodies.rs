@@ -51,7 +51,14 @@ pub(super) fn fixture(file: &str) -> Vec<u8> {
 /// The names of all bodies.
 pub(super) fn raw_fixtures() -> Vec<String> {
     let entries = fs::read_dir(folder().join("webhook")).expect("the folder");
-    entries.map(|e| format!("webhook/{}", e.expect("an entry").file_name().to_string_lossy())).collect()
+    entries
+        .map(|e| {
+            format!(
+                "webhook/{}",
+                e.expect("an entry").file_name().to_string_lossy()
+            )
+        })
+        .collect()
 }
 
 /// All published signatures.
@@ -81,7 +88,10 @@ pub(super) fn headers(signatures: &[&str]) -> HeaderMap {
 /// Headers with one signature of any bytes a header may have.
 pub(super) fn raw_header(signature: &[u8]) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.append(SIGNATURE_HEADER, HeaderValue::from_bytes(signature).expect("a header value"));
+    headers.append(
+        SIGNATURE_HEADER,
+        HeaderValue::from_bytes(signature).expect("a header value"),
+    );
     headers
 }
 
@@ -93,7 +103,14 @@ pub(super) fn signed(body: &[u8]) -> HeaderMap {
 /// The whole way of a request, with the fixtures' secret live.
 pub(super) fn verify(headers: &HeaderMap, body: &[u8]) -> Result<VerifiedRequest, Rejection> {
     let body = body.to_vec().into();
-    match VerifiedRequest::verify(&Airalo, &[secret()], SystemTime::UNIX_EPOCH, None, headers, &body)? {
+    match VerifiedRequest::verify(
+        &Airalo,
+        &[secret()],
+        SystemTime::UNIX_EPOCH,
+        None,
+        headers,
+        &body,
+    )? {
         Verified::Event(request) => Ok(request),
         Verified::Handshake(handshake) => panic!("Airalo has no handshakes: {handshake:?}"),
     }

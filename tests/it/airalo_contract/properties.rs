@@ -1,6 +1,8 @@
 //! What holds for whatever comes.
 
-use super::bodies::{describe, fixture, raw_fixtures, raw_header, respelled, secret, signed, value, verify};
+use super::bodies::{
+    describe, fixture, raw_fixtures, raw_header, respelled, secret, signed, value, verify,
+};
 use hookfast::sources::airalo::Airalo;
 use hookfast::sources::{Description, Rejection, SourceKind};
 use proptest::collection::vec;
@@ -12,10 +14,21 @@ use std::time::SystemTime;
 fn assert_storable(body: &[u8]) -> Result<Description, TestCaseError> {
     let description = describe(body);
     let (key, fingerprint) = (&description.identity.key, &description.identity.fingerprint);
-    for text in [Some(key.as_str()), fingerprint.as_ref().map(|f| f.as_str())].into_iter().flatten() {
-        prop_assert!(!text.is_empty() && text.len() <= 200 && !text.contains('\0'), "{:?}", text);
+    for text in [Some(key.as_str()), fingerprint.as_ref().map(|f| f.as_str())]
+        .into_iter()
+        .flatten()
+    {
+        prop_assert!(
+            !text.is_empty() && text.len() <= 200 && !text.contains('\0'),
+            "{:?}",
+            text
+        );
     }
-    prop_assert!(!key.as_str().contains("#conflict:"), "the store's own form: {:?}", key);
+    prop_assert!(
+        !key.as_str().contains("#conflict:"),
+        "the store's own form: {:?}",
+        key
+    );
     prop_assert!(description.event_type.as_str().starts_with("airalo."));
     prop_assert_eq!(&describe(body), &description);
     Ok(description)
@@ -32,15 +45,28 @@ fn odd_json() -> impl Strategy<Value = Value> {
         "[a:%#\0 0-9]{0,6}".prop_map(Value::from),
         Just(json!("#conflict:")),
         "[0:\0]{300}".prop_map(Value::from),
-        prop::sample::select(vec!["75%", "3days", "Surpassed 80% of it", "225.35"]).prop_map(Value::from),
+        prop::sample::select(vec!["75%", "3days", "Surpassed 80% of it", "225.35"])
+            .prop_map(Value::from),
     ];
-    let names =
-        ["data", "sims", "iccid", "id", "request_id", "reason", "level", "package_name", "message", "remaining", "0"];
+    let names = [
+        "data",
+        "sims",
+        "iccid",
+        "id",
+        "request_id",
+        "reason",
+        "level",
+        "package_name",
+        "message",
+        "remaining",
+        "0",
+    ];
     leaf.prop_recursive(4, 40, 8, move |inner| {
         let name = prop::sample::select(names.to_vec()).prop_map(str::to_owned);
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map(name, inner, 0..8).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map(name, inner, 0..8)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -48,10 +74,23 @@ fn odd_json() -> impl Strategy<Value = Value> {
 /// What makes an event that event, and a body that says so.
 #[derive(Debug, Clone, PartialEq)]
 enum Said {
-    Order { request_id: String, completed: bool },
-    OrderById { id: String, completed: bool },
-    LowData { iccid: String, package: String, level: String },
-    Credit { message: String, remaining: String },
+    Order {
+        request_id: String,
+        completed: bool,
+    },
+    OrderById {
+        id: String,
+        completed: bool,
+    },
+    LowData {
+        iccid: String,
+        package: String,
+        level: String,
+    },
+    Credit {
+        message: String,
+        remaining: String,
+    },
 }
 
 impl Said {
@@ -61,7 +100,10 @@ impl Said {
             false => json!({"reason": "x"}),
         };
         match self {
-            Self::Order { request_id, completed } => {
+            Self::Order {
+                request_id,
+                completed,
+            } => {
                 let mut body = order(completed);
                 body["request_id"] = json!(request_id);
                 body
@@ -71,32 +113,66 @@ impl Said {
                 body["id"] = json!(id);
                 body
             }
-            Self::LowData { iccid, package, level } => json!({"iccid": iccid, "package_name": package, "level": level}),
-            Self::Credit { message, remaining } => json!({"message": message, "remaining": remaining}),
+            Self::LowData {
+                iccid,
+                package,
+                level,
+            } => json!({"iccid": iccid, "package_name": package, "level": level}),
+            Self::Credit { message, remaining } => {
+                json!({"message": message, "remaining": remaining})
+            }
         }
     }
 }
 
 fn said() -> impl Strategy<Value = Said> {
     // Few letters and all separators, so that two tuples often nearly agree.
-    let part = || prop_oneof!["[:%3A]{1,4}", "(id|other|completed|failed|75):?", "[1:]{1,2}"];
-    let level = prop_oneof![Just("75%".to_owned()), Just("3days".to_owned()), "[b:]{1,3}"];
-    let message = prop_oneof![Just("Surpassed 80% of it".to_owned()), "[b:1]{1,3}", Just("80".to_owned())];
+    let part = || {
+        prop_oneof![
+            "[:%3A]{1,4}",
+            "(id|other|completed|failed|75):?",
+            "[1:]{1,2}"
+        ]
+    };
+    let level = prop_oneof![
+        Just("75%".to_owned()),
+        Just("3days".to_owned()),
+        "[b:]{1,3}"
+    ];
+    let message = prop_oneof![
+        Just("Surpassed 80% of it".to_owned()),
+        "[b:1]{1,3}",
+        Just("80".to_owned())
+    ];
     prop_oneof![
-        (part(), any::<bool>()).prop_map(|(request_id, completed)| Said::Order { request_id, completed }),
+        (part(), any::<bool>()).prop_map(|(request_id, completed)| Said::Order {
+            request_id,
+            completed
+        }),
         (part(), any::<bool>()).prop_map(|(id, completed)| Said::OrderById { id, completed }),
-        (part(), part(), level).prop_map(|(iccid, package, level)| Said::LowData { iccid, package, level }),
+        (part(), part(), level).prop_map(|(iccid, package, level)| Said::LowData {
+            iccid,
+            package,
+            level
+        }),
         (message, "[12]{1,2}").prop_map(|(message, remaining)| Said::Credit { message, remaining }),
     ]
 }
 
 /// Two of the same words, cut elsewhere: an escape left out would make them one.
 fn cut_twice() -> impl Strategy<Value = (Said, Said)> {
-    let words = vec(prop::sample::select(vec!["a", "75", "other", "%3A", ":", "%"]), 2..5);
+    let words = vec(
+        prop::sample::select(vec!["a", "75", "other", "%3A", ":", "%"]),
+        2..5,
+    );
     (words, any::<[prop::sample::Index; 2]>()).prop_map(|(words, at)| {
         let cut = |at: prop::sample::Index| {
             let (iccid, package) = words.split_at(1 + at.index(words.len() - 1));
-            Said::LowData { iccid: iccid.join(":"), package: package.join(":"), level: "75%".to_owned() }
+            Said::LowData {
+                iccid: iccid.join(":"),
+                package: package.join(":"),
+                level: "75%".to_owned(),
+            }
         };
         (cut(at[0]), cut(at[1]))
     })
@@ -199,18 +275,44 @@ fn a_body_as_large_as_the_limit_is_described_whatever_it_repeats() {
     };
     let sim = r#"{"iccid":"8900000000000000001"},"#;
     let cases = [
-        (mebibyte(sim, r#"{"request_id":"r","sims":["#, "null]}"), "airalo.order.completed"),
-        (mebibyte("0,", r#"{"request_id":"r","sims":["#, "0]}"), "airalo.order.completed"),
-        (mebibyte(r#""sims":[1],"#, r#"{"request_id":"r","#, r#""id":1}"#), "airalo.order.completed"),
-        (mebibyte(r#""reason":"x","#, "{", r#""id":1}"#), "airalo.order.failed"),
-        (mebibyte("\\u0041", r#"{"reason":"x","request_id":""#, "\"}"), "airalo.order.failed"),
-        (mebibyte("9", r#"{"message":"80%","remaining":"#, "}"), "airalo.credit_limit.80"),
-        (mebibyte("[]", r#"{"request_id":"r","reason":"x","#, ""), "airalo.unknown"),
+        (
+            mebibyte(sim, r#"{"request_id":"r","sims":["#, "null]}"),
+            "airalo.order.completed",
+        ),
+        (
+            mebibyte("0,", r#"{"request_id":"r","sims":["#, "0]}"),
+            "airalo.order.completed",
+        ),
+        (
+            mebibyte(r#""sims":[1],"#, r#"{"request_id":"r","#, r#""id":1}"#),
+            "airalo.order.completed",
+        ),
+        (
+            mebibyte(r#""reason":"x","#, "{", r#""id":1}"#),
+            "airalo.order.failed",
+        ),
+        (
+            mebibyte("\\u0041", r#"{"reason":"x","request_id":""#, "\"}"),
+            "airalo.order.failed",
+        ),
+        (
+            mebibyte("9", r#"{"message":"80%","remaining":"#, "}"),
+            "airalo.credit_limit.80",
+        ),
+        (
+            mebibyte("[]", r#"{"request_id":"r","reason":"x","#, ""),
+            "airalo.unknown",
+        ),
         (mebibyte("[", "", ""), "airalo.unknown"),
         (mebibyte("\"\\", "", ""), "airalo.unknown"),
     ];
     for (body, expected) in cases {
         let description = assert_storable(body.as_bytes()).expect("storable");
-        assert_eq!(description.event_type.as_str(), expected, "{}…", &body[..60]);
+        assert_eq!(
+            description.event_type.as_str(),
+            expected,
+            "{}…",
+            &body[..60]
+        );
     }
 }

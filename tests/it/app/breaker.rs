@@ -19,7 +19,11 @@ use tokio::sync::Semaphore;
 
 /// Opens after five; probes as fast as a test likes it.
 fn breaker() -> Option<Breaker> {
-    Some(Breaker { after: 5, pause: Duration::from_millis(200), max_pause: Duration::from_millis(400) })
+    Some(Breaker {
+        after: 5,
+        pause: Duration::from_millis(200),
+        max_pause: Duration::from_millis(400),
+    })
 }
 
 pub(super) fn http_to(sink: &Sink) -> Arc<HttpHandler> {
@@ -35,10 +39,10 @@ pub(super) fn http_to(sink: &Sink) -> Arc<HttpHandler> {
     Arc::new(HttpHandler::new(settings).expect("a handler"))
 }
 
-const ENQUEUE: &str = "SELECT hookfast.enqueue('jobs', 'job', to_jsonb(n)) FROM generate_series(1, 100) n";
+const ENQUEUE: &str =
+    "SELECT hookfast.enqueue('jobs', 'job', to_jsonb(n)) FROM generate_series(1, 100) n";
 const OPEN: &str = "SELECT count(*) FROM hookfast_data.handlers WHERE name = 'sink' AND breaker_opened_at <= clock_timestamp() AND breaker_until >= breaker_opened_at";
-const UNTOUCHED: &str =
-    "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND attempts_left = 4 AND state = 'ready'";
+const UNTOUCHED: &str = "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND attempts_left = 4 AND state = 'ready'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_is_back() {
@@ -70,9 +74,9 @@ async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_i
     running.until(counted, 1).await;
 
     sink.mode.set(Mode::Ok);
-    let delivered = "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'delivered'";
-    let tried =
-        "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'retrying' AND attempts_left = 3";
+    let delivered =
+        "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'delivered'";
+    let tried = "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'retrying' AND attempts_left = 3";
     running.until(UNTOUCHED, 0).await;
     running.until(OPEN, 0).await;
     wait_until("everything that was not tried before", async || {
@@ -81,10 +85,12 @@ async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_i
     .await;
     // Five to open it, one more that was on its way, and the probes: one each 200 ms and then 400 ms.
     let failed = running.count(tried).await;
-    assert!((9..60).contains(&failed), "{failed} of 100 were tried in vain");
+    assert!(
+        (9..60).contains(&failed),
+        "{failed} of 100 were tried in vain"
+    );
     assert_eq!(sink.requests(), 100, "each once");
-    let shown =
-        "SELECT count(*) FROM hookfast_data.handlers WHERE breaker_opened_at IS NOT NULL OR breaker_until IS NOT NULL";
+    let shown = "SELECT count(*) FROM hookfast_data.handlers WHERE breaker_opened_at IS NOT NULL OR breaker_until IS NOT NULL";
     running.until(shown, 0).await;
     running.end().await;
 }
@@ -99,16 +105,22 @@ async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted(
         let mut away = subscription("sink");
         away.types = vec!["job".parse().expect("a pattern")];
         away.policy.concurrency = 1;
-        away.policy.breaker =
-            Some(Breaker { after: 1, pause: Duration::from_secs(60), max_pause: Duration::from_secs(60) });
-        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).handler(away, move |_: Delivery| {
-            called.fetch_add(1, Ordering::Relaxed);
-            let gate = through.clone();
-            async move {
-                gate.acquire().await.expect("open").forget();
-                Outcome::unavailable("nobody is there")
-            }
-        })
+        away.policy.breaker = Some(Breaker {
+            after: 1,
+            pause: Duration::from_secs(60),
+            max_pause: Duration::from_secs(60),
+        });
+        builder
+            .source(source(Reject))
+            .sql_source("jobs".parse().expect("a name"))
+            .handler(away, move |_: Delivery| {
+                called.fetch_add(1, Ordering::Relaxed);
+                let gate = through.clone();
+                async move {
+                    gate.acquire().await.expect("open").forget();
+                    Outcome::unavailable("nobody is there")
+                }
+            })
     })
     .await;
     running.execute(ENQUEUE).await;
@@ -118,9 +130,15 @@ async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted(
     running.until(OPEN, 1).await;
     running.until(HELD, 0).await;
     // The other of the two that were claimed has its tries, and no attempt in its history.
-    let released = "SELECT count(*) FROM hookfast_data.outbox WHERE attempt_number = 1 AND attempts_left = 4";
+    let released =
+        "SELECT count(*) FROM hookfast_data.outbox WHERE attempt_number = 1 AND attempts_left = 4";
     running.until(released, 1).await;
-    running.until("SELECT count(*) FROM hookfast.attempts WHERE error = 'nobody is there'", 1).await;
+    running
+        .until(
+            "SELECT count(*) FROM hookfast.attempts WHERE error = 'nobody is there'",
+            1,
+        )
+        .await;
     assert_eq!(calls.load(Ordering::Relaxed), 1);
     assert_eq!(running.count(UNTOUCHED).await, 99);
     running.end().await;
@@ -135,7 +153,10 @@ async fn a_run_of_bad_events_opens_nothing() {
         let mut pushed = subscription("sink");
         pushed.types = vec!["job".parse().expect("a pattern")];
         pushed.policy.breaker = breaker();
-        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).http_handler(pushed, http_to(&sink))
+        builder
+            .source(source(Reject))
+            .sql_source("jobs".parse().expect("a name"))
+            .http_handler(pushed, http_to(&sink))
     })
     .await;
     running.execute(ENQUEUE).await;

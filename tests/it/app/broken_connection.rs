@@ -22,12 +22,18 @@ const SHOP: &str = "
 struct BreaksOnce;
 
 impl TransactionalHandler for BreaksOnce {
-    async fn handle(&self, delivery: &Delivery, transaction: &mut SettlingTransaction) -> Result<(), Failed> {
+    async fn handle(
+        &self,
+        delivery: &Delivery,
+        transaction: &mut SettlingTransaction,
+    ) -> Result<(), Failed> {
         let statement = match delivery.attempt {
             1 => "SELECT pg_terminate_backend(pg_backend_pid())",
             _ => "INSERT INTO ledger VALUES ('in_rust', 2)",
         };
-        sqlx::query(statement).execute(transaction.connection()).await?;
+        sqlx::query(statement)
+            .execute(transaction.connection())
+            .await?;
         Ok(())
     }
 }
@@ -43,7 +49,10 @@ fn one_try(name: &str) -> hookfast::app::Subscription {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_breaks_uses_up_no_try() {
     let database = database().await;
-    sqlx::raw_sql(SHOP).execute(&mut database.connect().await).await.expect("a shop");
+    sqlx::raw_sql(SHOP)
+        .execute(&mut database.connect().await)
+        .await
+        .expect("a shop");
     let running = Running::start(&database, |builder| {
         builder
             .source(source(Reject))
@@ -52,35 +61,71 @@ async fn a_connection_that_breaks_uses_up_no_try() {
     })
     .await;
     assert_eq!(running.post(&order("request-0123456789", 1)).await.0, 200);
-    running.until("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'", 2).await;
-    let booked = "SELECT string_agg(handler || ':' || attempt_number, ' ' ORDER BY handler) FROM ledger";
+    running
+        .until(
+            "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'",
+            2,
+        )
+        .await;
+    let booked =
+        "SELECT string_agg(handler || ':' || attempt_number, ' ' ORDER BY handler) FROM ledger";
     assert_eq!(running.text(booked).await, "in_rust:2 once:2");
-    let history =
-        "SELECT string_agg(handler || ':' || outcome, ' ' ORDER BY handler, attempt_number) FROM hookfast.attempts";
-    assert_eq!(running.text(history).await, "in_rust:lost in_rust:delivered once:lost once:delivered");
+    let history = "SELECT string_agg(handler || ':' || outcome, ' ' ORDER BY handler, attempt_number) FROM hookfast.attempts";
+    assert_eq!(
+        running.text(history).await,
+        "in_rust:lost in_rust:delivered once:lost once:delivered"
+    );
     // The worker lives: no alert says that its lease was lost.
-    running.execute("SELECT hookfast_data.evaluate_alerts()").await;
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'").await, 0);
+    running
+        .execute("SELECT hookfast_data.evaluate_alerts()")
+        .await;
+    assert_eq!(
+        running
+            .count("SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'")
+            .await,
+        0
+    );
     running.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_breaks_every_connection_ends_as_a_dead_letter() {
     let database = database().await;
-    sqlx::raw_sql(SHOP).execute(&mut database.connect().await).await.expect("a shop");
+    sqlx::raw_sql(SHOP)
+        .execute(&mut database.connect().await)
+        .await
+        .expect("a shop");
     let running = Running::start(&database, |builder| {
-        builder.source(source(Reject)).sql_handler(one_try("always"), "shop.always")
+        builder
+            .source(source(Reject))
+            .sql_handler(one_try("always"), "shop.always")
     })
     .await;
-    running.execute("SELECT hookfast.pause_handler('always', 'until it has been lost before')").await;
+    running
+        .execute("SELECT hookfast.pause_handler('always', 'until it has been lost before')")
+        .await;
     assert_eq!(running.post(&order("request-0123456789", 1)).await.0, 200);
-    running.execute("UPDATE hookfast_data.outbox SET lost = 3").await;
-    running.execute("SELECT hookfast.resume_handler('always')").await;
-    running.until("SELECT count(*) FROM hookfast.dead_letters", 1).await;
+    running
+        .execute("UPDATE hookfast_data.outbox SET lost = 3")
+        .await;
+    running
+        .execute("SELECT hookfast.resume_handler('always')")
+        .await;
+    running
+        .until("SELECT count(*) FROM hookfast.dead_letters", 1)
+        .await;
     let dead = "SELECT d.reason || ' after ' || x.lost || ': ' || d.last_error FROM hookfast.dead_letters d
         JOIN hookfast_data.dead_letters x USING (delivery_id)";
     let dead = running.text(dead).await;
-    assert!(dead.starts_with("lost after 5: the connection to the database broke: "), "{dead}");
-    assert_eq!(running.text("SELECT string_agg(outcome, ' ') FROM hookfast.attempts").await, "lost lost");
+    assert!(
+        dead.starts_with("lost after 5: the connection to the database broke: "),
+        "{dead}"
+    );
+    assert_eq!(
+        running
+            .text("SELECT string_agg(outcome, ' ') FROM hookfast.attempts")
+            .await,
+        "lost lost"
+    );
     running.end().await;
 }

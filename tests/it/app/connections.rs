@@ -39,11 +39,16 @@ fn from(source: &str) -> hookfast::app::Subscription {
 }
 
 async fn shop(database: &Database) -> Running {
-    sqlx::raw_sql(SHOP).execute(&mut database.connect().await).await.expect("a shop");
+    sqlx::raw_sql(SHOP)
+        .execute(&mut database.connect().await)
+        .await
+        .expect("a shop");
     Running::start(database, |builder| {
         ["slow", "quick", "plain"]
             .iter()
-            .fold(builder, |builder, source| builder.sql_source(source.parse().expect("a name")))
+            .fold(builder, |builder, source| {
+                builder.sql_source(source.parse().expect("a name"))
+            })
             .source(super::source(hookfast::ingress::OnInvalidSignature::Reject))
             .sql_handler(from("slow"), "shop.slow")
             .sql_handler(from("quick"), "shop.quick")
@@ -57,24 +62,42 @@ async fn a_slow_handler_takes_no_connection_and_no_try_from_another() {
     let database = database().await;
     let running = shop(&database).await;
     let mut blocker = database.connect().await;
-    sqlx::raw_sql("SELECT pg_advisory_lock(1)").execute(&mut blocker).await.expect("the lock");
+    sqlx::raw_sql("SELECT pg_advisory_lock(1)")
+        .execute(&mut blocker)
+        .await
+        .expect("the lock");
     enqueue(&running, "slow", 32).await;
     let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     running.until(waiting, 4).await;
     enqueue(&running, "quick", 5).await;
     running.until("SELECT count(*) FROM hookfast.attempts WHERE handler = 'quick' AND outcome = 'delivered'", 5).await;
-    assert_eq!(running.count(waiting).await, 4, "no more than it has connections");
+    assert_eq!(
+        running.count(waiting).await,
+        4,
+        "no more than it has connections"
+    );
     blocker.close().await.expect("the lock is free");
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
-    assert_eq!(running.text("SELECT string_agg(DISTINCT outcome, ',') FROM hookfast.attempts").await, "delivered");
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
+    assert_eq!(
+        running
+            .text("SELECT string_agg(DISTINCT outcome, ',') FROM hookfast.attempts")
+            .await,
+        "delivered"
+    );
     running.end().await;
 }
 
 async fn alter_database(running: &Running, setting: &str) {
     let alter = format!("EXECUTE format('ALTER DATABASE %I {setting}', current_database())");
     // The test's own pool may connect anew at any time, and then it only reads as well.
-    running.execute(&format!("BEGIN READ WRITE; DO $$ BEGIN {alter}; END $$; COMMIT")).await;
+    running
+        .execute(&format!(
+            "BEGIN READ WRITE; DO $$ BEGIN {alter}; END $$; COMMIT"
+        ))
+        .await;
 }
 
 /// Claims and settlements go on: both settlers are connected before.
@@ -86,7 +109,9 @@ async fn new_connections_only_read(running: &Running) {
         running.count(settlers).await == 2
     })
     .await;
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
     alter_database(running, "SET default_transaction_read_only = on").await;
 }
 
@@ -97,11 +122,21 @@ async fn an_attempt_whose_transaction_could_not_begin_costs_no_try() {
     new_connections_only_read(&running).await;
     enqueue(&running, "quick", 3).await;
     // With three retries each would be dead by now if these were attempts.
-    running.until("SELECT count(*) FROM hookfast_data.outbox WHERE attempt_number > 4", 3).await;
+    running
+        .until(
+            "SELECT count(*) FROM hookfast_data.outbox WHERE attempt_number > 4",
+            3,
+        )
+        .await;
     alter_database(&running, "RESET default_transaction_read_only").await;
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
     let outcomes = "SELECT string_agg(outcome, ',') FROM hookfast.attempts WHERE handler = 'quick'";
-    assert_eq!(running.text(outcomes).await, "delivered,delivered,delivered");
+    assert_eq!(
+        running.text(outcomes).await,
+        "delivered,delivered,delivered"
+    );
     running.end().await;
 }
 
@@ -119,8 +154,13 @@ async fn a_backlog_whose_transactions_cannot_begin_is_not_claimed_over_and_over(
     // Each of its four connections begins one in a second, and as many deliveries wait behind them.
     let claims = running.count(claims).await;
     let took = started.elapsed();
-    assert!(claims <= 20 + 5 * i64::try_from(took.as_secs()).expect("short"), "{claims} claims in {took:?}");
+    assert!(
+        claims <= 20 + 5 * i64::try_from(took.as_secs()).expect("short"),
+        "{claims} claims in {took:?}"
+    );
     alter_database(&running, "RESET default_transaction_read_only").await;
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
     running.end().await;
 }

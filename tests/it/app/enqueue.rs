@@ -22,8 +22,16 @@ async fn running(database: &crate::support::postgres::Database) -> Running {
     .await
 }
 
-async fn enqueue(to: impl sqlx::PgExecutor<'_>, payload: &str, key: Option<&str>) -> Result<Uuid, sqlx::Error> {
-    sqlx::query_scalar(ENQUEUE).bind(payload).bind(key).fetch_one(to).await
+async fn enqueue(
+    to: impl sqlx::PgExecutor<'_>,
+    payload: &str,
+    key: Option<&str>,
+) -> Result<Uuid, sqlx::Error> {
+    sqlx::query_scalar(ENQUEUE)
+        .bind(payload)
+        .bind(key)
+        .fetch_one(to)
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,24 +40,45 @@ async fn a_rolled_back_transaction_leaves_nothing_and_a_committed_one_everything
     let running = running(&database).await;
     let mut rolled_back = running.pool.begin().await.expect("a transaction");
     for i in 0..100 {
-        enqueue(&mut *rolled_back, r#"{"n":1}"#, Some(&format!("order-{i}"))).await.expect("enqueued");
+        enqueue(&mut *rolled_back, r#"{"n":1}"#, Some(&format!("order-{i}")))
+            .await
+            .expect("enqueued");
     }
     rolled_back.rollback().await.expect("rolled back");
     for table in ["events", "idempotency_keys"] {
         let left = format!(
             "SELECT count(*) FROM hookfast_data.{table} WHERE source_id = (SELECT id FROM hookfast_data.sources WHERE name = 'orders')"
         );
-        let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(left)).fetch_one(&running.pool).await.expect("a number");
+        let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(left))
+            .fetch_one(&running.pool)
+            .await
+            .expect("a number");
         assert_eq!(left, 0, "{table}");
     }
     let mut committed = running.pool.begin().await.expect("a transaction");
-    let id = enqueue(&mut *committed, r#"{"n": 1}"#, Some("order-1")).await.expect("a new one");
-    assert_eq!(enqueue(&mut *committed, r#"{"n":1}"#, Some("order-1")).await.expect("a repeat"), id);
-    let other = enqueue(&mut *committed, r#"{"n":2}"#, Some("order-1")).await.expect("a conflict");
+    let id = enqueue(&mut *committed, r#"{"n": 1}"#, Some("order-1"))
+        .await
+        .expect("a new one");
+    assert_eq!(
+        enqueue(&mut *committed, r#"{"n":1}"#, Some("order-1"))
+            .await
+            .expect("a repeat"),
+        id
+    );
+    let other = enqueue(&mut *committed, r#"{"n":2}"#, Some("order-1"))
+        .await
+        .expect("a conflict");
     assert_ne!(other, id);
-    assert_eq!(enqueue(&mut *committed, r#"{"n":2}"#, Some("order-1")).await.expect("the conflict again"), other);
+    assert_eq!(
+        enqueue(&mut *committed, r#"{"n":2}"#, Some("order-1"))
+            .await
+            .expect("the conflict again"),
+        other
+    );
     let without_key = [
-        enqueue(&mut *committed, "3", None).await.expect("a new one"),
+        enqueue(&mut *committed, "3", None)
+            .await
+            .expect("a new one"),
         enqueue(&mut *committed, "3", None).await.expect("another"),
     ];
     assert_ne!(without_key[0], without_key[1]);
@@ -69,7 +98,9 @@ async fn a_transaction_that_commits_late_is_found_at_once() {
     let database = database().await;
     let running = running(&database).await;
     let mut late = running.pool.begin().await.expect("a transaction");
-    enqueue(&mut *late, "1", Some("late")).await.expect("enqueued");
+    enqueue(&mut *late, "1", Some("late"))
+        .await
+        .expect("enqueued");
     // As if it had begun an hour ago.
     sqlx::query("UPDATE hookfast_data.outbox SET due_at = due_at - interval '1 hour' WHERE due_at IS NOT NULL")
         .execute(&mut *late)
@@ -79,14 +110,20 @@ async fn a_transaction_that_commits_late_is_found_at_once() {
         .execute(&mut *late)
         .await
         .expect("as enqueue does");
-    enqueue(&running.pool, "2", Some("meanwhile")).await.expect("enqueued");
+    enqueue(&running.pool, "2", Some("meanwhile"))
+        .await
+        .expect("enqueued");
     let delivered = "SELECT count(*) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id) WHERE source = 'orders' AND state = 'delivered'";
     running.until(delivered, 1).await;
     let committed = Instant::now();
     late.commit().await.expect("committed");
     running.until(delivered, 2).await;
     // A scan without floors is due once a minute only.
-    assert!(committed.elapsed() < Duration::from_secs(15), "{:?}", committed.elapsed());
+    assert!(
+        committed.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        committed.elapsed()
+    );
     running.end().await;
 }
 
@@ -95,15 +132,26 @@ async fn a_transaction_that_commits_late_is_found_at_once() {
 async fn headers_that_cannot_be_read_cost_no_delivery_anything() {
     let database = database().await;
     let running = running(&database).await;
-    for headers in ["(repeat('[', 200) || repeat(']', 200))::jsonb", "'{\"a\": 1e400}'", "'null'", "'7'"] {
+    for headers in [
+        "(repeat('[', 200) || repeat(']', 200))::jsonb",
+        "'{\"a\": 1e400}'",
+        "'null'",
+        "'7'",
+    ] {
         running
-            .execute(&format!("SELECT hookfast.enqueue('orders', 'shop.order.paid', '1', headers => {headers})"))
+            .execute(&format!(
+                "SELECT hookfast.enqueue('orders', 'shop.order.paid', '1', headers => {headers})"
+            ))
             .await;
     }
     enqueue(&running.pool, "1", None).await.expect("enqueued");
     running.until("SELECT count(*) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id) WHERE e.source = 'orders' AND state = 'delivered'", 5).await;
-    let role = running.text("SELECT value FROM hookfast_data.settings WHERE name = 'reader_role'").await;
-    let read = format!("BEGIN; SET LOCAL ROLE {role}; SELECT headers, payload FROM hookfast.events; ROLLBACK");
+    let role = running
+        .text("SELECT value FROM hookfast_data.settings WHERE name = 'reader_role'")
+        .await;
+    let read = format!(
+        "BEGIN; SET LOCAL ROLE {role}; SELECT headers, payload FROM hookfast.events; ROLLBACK"
+    );
     running.execute(&read).await;
     running.end().await;
 }
@@ -113,25 +161,57 @@ async fn what_cannot_be_enqueued_says_why() {
     let database = database().await;
     let running = running(&database).await;
     for (statement, code, says) in [
-        ("SELECT hookfast.enqueue('airalo', 'a', '1')", "HF004", "no source of kind sql is named airalo"),
-        ("SELECT hookfast.enqueue('nobody', 'a', '1')", "HF004", "nothing was enqueued"),
-        ("SELECT hookfast.enqueue('orders', 'Not A Type', '1')", "22023", "invalid type 'Not A Type'"),
-        ("SELECT hookfast.enqueue('orders', NULL, '1')", "22023", "invalid type null"),
-        ("SELECT hookfast.enqueue('orders', 'hookfast.dead_letter', '1')", "22023", "not an application's own"),
-        ("SELECT hookfast.enqueue('orders', 'airalo.order.completed', '1')", "22023", "not an application's own"),
-        ("SELECT hookfast.enqueue('orders', 'a', NULL)", "22004", "the payload is null"),
+        (
+            "SELECT hookfast.enqueue('airalo', 'a', '1')",
+            "HF004",
+            "no source of kind sql is named airalo",
+        ),
+        (
+            "SELECT hookfast.enqueue('nobody', 'a', '1')",
+            "HF004",
+            "nothing was enqueued",
+        ),
+        (
+            "SELECT hookfast.enqueue('orders', 'Not A Type', '1')",
+            "22023",
+            "invalid type 'Not A Type'",
+        ),
+        (
+            "SELECT hookfast.enqueue('orders', NULL, '1')",
+            "22023",
+            "invalid type null",
+        ),
+        (
+            "SELECT hookfast.enqueue('orders', 'hookfast.dead_letter', '1')",
+            "22023",
+            "not an application's own",
+        ),
+        (
+            "SELECT hookfast.enqueue('orders', 'airalo.order.completed', '1')",
+            "22023",
+            "not an application's own",
+        ),
+        (
+            "SELECT hookfast.enqueue('orders', 'a', NULL)",
+            "22004",
+            "the payload is null",
+        ),
     ] {
-        let error = sqlx::query(statement).execute(&running.pool).await.expect_err(statement);
+        let error = sqlx::query(statement)
+            .execute(&running.pool)
+            .await
+            .expect_err(statement);
         let error = error.into_database_error().expect("the server's");
         assert_eq!(error.code().as_deref(), Some(code), "{statement}");
         assert!(error.message().contains(says), "{error}");
     }
     let long = "k".repeat(5000);
     for key in ["", "a#conflict:b", &long] {
-        enqueue(&running.pool, "1", Some(key)).await.expect("any key will do");
+        enqueue(&running.pool, "1", Some(key))
+            .await
+            .expect("any key will do");
     }
-    let hashed =
-        "SELECT count(*) FROM hookfast.events WHERE source = 'orders' AND idempotency_key ~ '^sha256:[0-9a-f]{64}$'";
+    let hashed = "SELECT count(*) FROM hookfast.events WHERE source = 'orders' AND idempotency_key ~ '^sha256:[0-9a-f]{64}$'";
     assert_eq!(running.count(hashed).await, 3);
     running.end().await;
 }

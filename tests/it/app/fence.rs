@@ -13,35 +13,47 @@ use tokio::sync::Semaphore;
 struct Books(Arc<Semaphore>);
 
 impl TransactionalHandler for Books {
-    async fn handle(&self, delivery: &Delivery, transaction: &mut SettlingTransaction) -> Result<(), Failed> {
+    async fn handle(
+        &self,
+        delivery: &Delivery,
+        transaction: &mut SettlingTransaction,
+    ) -> Result<(), Failed> {
         sqlx::query("INSERT INTO ledger VALUES ($1)")
             .bind(&delivery.event.idempotency_key)
             .execute(transaction.connection())
             .await?;
         if delivery.event.idempotency_key.contains("moves") {
             // As if another had taken it over in the meantime.
-            sqlx::query("UPDATE hookfast_data.outbox SET attempt_number = attempt_number + 1 WHERE id = $1")
-                .bind(delivery.id.0)
-                .execute(transaction.connection())
-                .await?;
+            sqlx::query(
+                "UPDATE hookfast_data.outbox SET attempt_number = attempt_number + 1 WHERE id = $1",
+            )
+            .bind(delivery.id.0)
+            .execute(transaction.connection())
+            .await?;
         }
         self.0.acquire().await?.forget();
         Ok(())
     }
 }
 
-const LEDGER: &str = "SELECT coalesce(string_agg(split_part(key, ':', 2), ' ' ORDER BY key), '') FROM ledger";
+const LEDGER: &str =
+    "SELECT coalesce(string_agg(split_part(key, ':', 2), ' ' ORDER BY key), '') FROM ledger";
 const DELIVERED: &str = "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'";
 
 /// One attempt at a time, so that when a later one has ended, the earlier ones have.
 async fn running(database: &crate::support::postgres::Database, gate: &Arc<Semaphore>) -> Running {
     let pool = database.pool().await;
-    sqlx::query("CREATE TABLE ledger (key text)").execute(&pool).await.expect("a table");
+    sqlx::query("CREATE TABLE ledger (key text)")
+        .execute(&pool)
+        .await
+        .expect("a table");
     Running::start(database, |builder| {
         let mut books = subscription("books");
         books.types = vec!["airalo.order.completed".parse().expect("a pattern")];
         books.policy.connections = Connections::new(1).expect("in range");
-        builder.source(source(Reject)).transactional_handler(books, Books(gate.clone()))
+        builder
+            .source(source(Reject))
+            .transactional_handler(books, Books(gate.clone()))
     })
     .await
 }
@@ -68,7 +80,10 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
         running.count(locked).await == 1
     })
     .await;
-    let taken: Vec<String> = sqlx::query_scalar(take).fetch_all(&running.pool).await.expect("taken");
+    let taken: Vec<String> = sqlx::query_scalar(take)
+        .fetch_all(&running.pool)
+        .await
+        .expect("taken");
     let ran = match &taken[..] {
         [taken] if taken == "first" => "second",
         [taken] if taken == "second" => "first",
@@ -78,7 +93,11 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     running.until(DELIVERED, 1).await;
     assert_eq!(running.post(&order("third", 3)).await.0, 200);
     running.until(DELIVERED, 2).await;
-    assert_eq!(running.text(LEDGER).await, format!("{ran} third"), "what was taken was not run");
+    assert_eq!(
+        running.text(LEDGER).await,
+        format!("{ran} third"),
+        "what was taken was not run"
+    );
     // The other worker gives it back.
     sqlx::query("UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now()")
         .execute(&running.pool)
@@ -95,12 +114,20 @@ async fn where_the_fence_is_lost_in_the_middle_everything_is_rolled_back() {
     let (database, gate) = (database().await, Arc::new(Semaphore::new(9)));
     let running = running(&database, &gate).await;
     assert_eq!(running.post(&order("moves", 1)).await.0, 200);
-    wait_until("it to be at its end", async || gate.available_permits() == 8).await;
+    wait_until("it to be at its end", async || {
+        gate.available_permits() == 8
+    })
+    .await;
     assert_eq!(running.post(&order("after", 2)).await.0, 200);
     running.until(DELIVERED, 1).await;
     assert_eq!(running.text(LEDGER).await, "after");
     let row = "SELECT concat_ws(' ', attempt_number, attempts_left, lease_id IS NOT NULL) FROM hookfast_data.outbox";
     assert_eq!(running.text(row).await, "1 4 t", "as the claim left it");
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts").await, 1);
+    assert_eq!(
+        running
+            .count("SELECT count(*) FROM hookfast.attempts")
+            .await,
+        1
+    );
     running.end().await;
 }

@@ -36,7 +36,10 @@ async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
     })
     .await;
     for i in 0..10 {
-        assert_eq!(running.post(&order(&format!("order-{i:019}"), i)).await.0, 200);
+        assert_eq!(
+            running.post(&order(&format!("order-{i:019}"), i)).await.0,
+            200
+        );
     }
     // Bodies too long to come along with the claim: one that matches, one that does not.
     for (id, padding) in [(16, 20_000), (100, 20_000)] {
@@ -46,7 +49,12 @@ async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
         assert_eq!(running.post(long.to_string().as_bytes()).await.0, 200);
     }
     // None of these costs its neighbours anything.
-    let deep = [b"{\"a\":".repeat(100_000), b"5".to_vec(), b"}".repeat(100_000)].concat();
+    let deep = [
+        b"{\"a\":".repeat(100_000),
+        b"5".to_vec(),
+        b"}".repeat(100_000),
+    ]
+    .concat();
     for odd in [
         &b"not json"[..],
         b"",
@@ -57,16 +65,22 @@ async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
     ] {
         assert_eq!(running.post(odd).await.0, 200);
     }
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
     let mut seen = seen.lock().expect("no panic").clone();
     seen.sort_unstable();
     assert_eq!(seen, [5, 6, 7, 8, 9, 16]);
     // Five small orders, a long one, six that are no order, and the one that every test starts with.
     assert_eq!(running.text(STATES).await, "delivered:1 6, filtered:1 13");
-    let unrun =
-        "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'filtered' AND duration_ms IS NULL AND error IS NULL";
+    let unrun = "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'filtered' AND duration_ms IS NULL AND error IS NULL";
     assert_eq!(running.count(unrun).await, 13);
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.dead_letters").await, 0);
+    assert_eq!(
+        running
+            .count("SELECT count(*) FROM hookfast.dead_letters")
+            .await,
+        0
+    );
     running.end().await;
 }
 
@@ -75,10 +89,16 @@ async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
 async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
-        builder.source(source(Reject)).handler(filtered("big", "$.data.id < 100"), |_| async { Outcome::Delivered })
+        builder
+            .source(source(Reject))
+            .handler(filtered("big", "$.data.id < 100"), |_| async {
+                Outcome::Delivered
+            })
     })
     .await;
-    running.execute("SELECT hookfast.pause_handler('big', 'until all are there')").await;
+    running
+        .execute("SELECT hookfast.pause_handler('big', 'until all are there')")
+        .await;
     // 32 are claimed together, for which a claim would need more than the 10 seconds that it may take.
     running
         .execute(
@@ -94,9 +114,18 @@ async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
         long["padding"] = "x".repeat(20_000).into();
         assert_eq!(running.post(long.to_string().as_bytes()).await.0, 200);
     }
-    running.execute("SELECT hookfast.resume_handler('big')").await;
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 64);
+    running
+        .execute("SELECT hookfast.resume_handler('big')")
+        .await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
+    assert_eq!(
+        running
+            .count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'")
+            .await,
+        64
+    );
     running.end().await;
 }
 
@@ -106,11 +135,16 @@ async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else()
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut big = filtered("big", "$.data.id < 100");
-        big.policy.retry = hookfast::domain::RetryPolicy::Delays(vec![std::time::Duration::from_millis(1)]);
-        builder.source(source(Reject)).handler(big, |_| async { Outcome::Delivered })
+        big.policy.retry =
+            hookfast::domain::RetryPolicy::Delays(vec![std::time::Duration::from_millis(1)]);
+        builder
+            .source(source(Reject))
+            .handler(big, |_| async { Outcome::Delivered })
     })
     .await;
-    running.execute("SELECT hookfast.pause_handler('big', 'until all are there')").await;
+    running
+        .execute("SELECT hookfast.pause_handler('big', 'until all are there')")
+        .await;
     running
         .execute(
             "CREATE OR REPLACE FUNCTION hookfast_data.payload_matches(body bytea, filter jsonpath) RETURNS boolean \
@@ -120,12 +154,25 @@ async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else()
         )
         .await;
     for i in 0..12 {
-        let code = if i % 6 == 0 { format!("slow-{i:020}") } else { format!("quick-{i:019}") };
+        let code = if i % 6 == 0 {
+            format!("slow-{i:020}")
+        } else {
+            format!("quick-{i:019}")
+        };
         assert_eq!(running.post(&order(&code, i)).await.0, 200);
     }
-    running.execute("SELECT hookfast.resume_handler('big')").await;
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 10);
+    running
+        .execute("SELECT hookfast.resume_handler('big')")
+        .await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
+    assert_eq!(
+        running
+            .count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'")
+            .await,
+        10
+    );
     let dead = "SELECT count(*) FROM hookfast.dead_letters \
         WHERE attempts = 2 AND last_error LIKE 'the payload filter took longer than 5 s%'";
     assert_eq!(running.count(dead).await, 2);
@@ -140,19 +187,27 @@ async fn a_filtered_delivery_lets_the_next_of_its_key_go_on() {
     let running = Running::start(&database, |builder| {
         let mut odd = filtered("big", "$.odd == true");
         odd.types = vec!["job".parse().expect("a pattern")];
-        odd.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDeadLetter::Block });
-        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).handler(
-            odd,
-            move |delivery: Delivery| {
+        odd.policy.order = Some(Order {
+            by: "/key".parse().expect("a path"),
+            on_dead: OnDeadLetter::Block,
+        });
+        builder
+            .source(source(Reject))
+            .sql_source("jobs".parse().expect("a name"))
+            .handler(odd, move |delivery: Delivery| {
                 let body: serde_json::Value = delivery.event.json().expect("JSON");
-                noted.lock().expect("no panic").push(body["n"].as_i64().expect("a number"));
+                noted
+                    .lock()
+                    .expect("no panic")
+                    .push(body["n"].as_i64().expect("a number"));
                 async { Outcome::Delivered }
-            },
-        )
+            })
     })
     .await;
     running.execute("SELECT hookfast.enqueue('jobs', 'job', jsonb_build_object('key', 'a', 'n', n, 'odd', n % 2 = 1)) FROM generate_series(1, 8) n").await;
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
     assert_eq!(*seen.lock().expect("no panic"), [1, 3, 5, 7]);
     running.end().await;
 }
@@ -163,7 +218,10 @@ async fn a_client_that_pulls_sees_only_what_matches() {
     let running = Running::start(&database, |builder| {
         let mut big = filtered("big", "$.n > 390");
         big.types = vec!["job".parse().expect("a pattern")];
-        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).pull_handler(big)
+        builder
+            .source(source(Reject))
+            .sql_source("jobs".parse().expect("a name"))
+            .pull_handler(big)
     })
     .await;
     running
@@ -172,19 +230,34 @@ async fn a_client_that_pulls_sees_only_what_matches() {
     // Rolled back: nothing was judged.
     let mut transaction = running.pool.begin().await.expect("a transaction");
     let claim = "SELECT * FROM hookfast.claim('big', 'a test', 3)";
-    assert!((1..=3).contains(&sqlx::query(claim).fetch_all(&mut *transaction).await.expect("claimed").len()));
+    assert!(
+        (1..=3).contains(
+            &sqlx::query(claim)
+                .fetch_all(&mut *transaction)
+                .await
+                .expect("claimed")
+                .len()
+        )
+    );
     transaction.rollback().await.expect("rolled back");
     assert_eq!(running.text(STATES).await, "ready:0 400");
 
     let mut got = Vec::new();
     loop {
-        let rows = sqlx::query(claim).fetch_all(&running.pool).await.expect("claimed");
+        let rows = sqlx::query(claim)
+            .fetch_all(&running.pool)
+            .await
+            .expect("claimed");
         if rows.is_empty() {
             break;
         }
         assert!(rows.len() <= 3);
         for row in rows {
-            got.push(row.get::<serde_json::Value, _>("payload")["n"].as_i64().expect("a number"));
+            got.push(
+                row.get::<serde_json::Value, _>("payload")["n"]
+                    .as_i64()
+                    .expect("a number"),
+            );
             running.complete(&row).await;
         }
     }
@@ -200,15 +273,23 @@ async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filter
     let running = Running::start(&database, |builder| {
         let mut odd = filtered("big", "$.n == 1 || $.n == 8");
         odd.types = vec!["job".parse().expect("a pattern")];
-        odd.policy.order = Some(Order { by: "/key".parse().expect("a path"), on_dead: OnDeadLetter::Block });
-        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).pull_handler(odd)
+        odd.policy.order = Some(Order {
+            by: "/key".parse().expect("a path"),
+            on_dead: OnDeadLetter::Block,
+        });
+        builder
+            .source(source(Reject))
+            .sql_source("jobs".parse().expect("a name"))
+            .pull_handler(odd)
     })
     .await;
     running.execute("SELECT hookfast.enqueue('jobs', 'job', jsonb_build_object('key', 'a', 'n', n)) FROM generate_series(1, 8) n").await;
     for n in [1, 8] {
         // The six between them are ended in the second of these two claims, one after the other.
-        let row =
-            sqlx::query("SELECT * FROM hookfast.claim('big', 'a test')").fetch_one(&running.pool).await.expect("one");
+        let row = sqlx::query("SELECT * FROM hookfast.claim('big', 'a test')")
+            .fetch_one(&running.pool)
+            .await
+            .expect("one");
         assert_eq!(row.get::<serde_json::Value, _>("payload")["n"], n);
         running.complete(&row).await;
     }
@@ -220,11 +301,25 @@ async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filter
 #[tokio::test]
 async fn a_filter_that_is_no_predicate_stops_the_start_and_registers_nothing() {
     let database = database().await;
-    for filter in ["$.a ==", "$ ? (@.a == 1)", "$.a", "strict $.a[*]", "a = 1", "$.a like_regex \"(\"", "$.a.size()"] {
-        let app = Builder::new(database.url()).expect("a URL").pull_handler(filtered("shop", filter)).build();
+    for filter in [
+        "$.a ==",
+        "$ ? (@.a == 1)",
+        "$.a",
+        "strict $.a[*]",
+        "a = 1",
+        "$.a like_regex \"(\"",
+        "$.a.size()",
+    ] {
+        let app = Builder::new(database.url())
+            .expect("a URL")
+            .pull_handler(filtered("shop", filter))
+            .build();
         let error = app.run(CancellationToken::new()).await.expect_err(filter);
         assert!(matches!(error, RunError::Filter(..)), "{filter}: {error}");
-        assert!(error.to_string().contains("handler 'shop'") && error.to_string().contains(filter), "{error}");
+        assert!(
+            error.to_string().contains("handler 'shop'") && error.to_string().contains(filter),
+            "{error}"
+        );
     }
     let handlers: i64 = sqlx::query_scalar("SELECT count(*) FROM hookfast_data.handlers")
         .fetch_one(&database.pool().await)
@@ -242,8 +337,14 @@ async fn a_filter_that_is_no_predicate_stops_the_start_and_registers_nothing() {
         "strict $.a == null && (lax $.b > 2 || exists($.c))",
         "strict exists($.a[*])",
     ] {
-        let checked = hookfast::store::check_filter(&database.pool().await, &good.parse().expect("a filter")).await;
+        let checked =
+            hookfast::store::check_filter(&database.pool().await, &good.parse().expect("a filter"))
+                .await;
         // lax and strict belong to the whole path.
-        assert_eq!(checked.is_ok(), !good.contains("(lax"), "{good}: {checked:?}");
+        assert_eq!(
+            checked.is_ok(),
+            !good.contains("(lax"),
+            "{good}: {checked:?}"
+        );
     }
 }

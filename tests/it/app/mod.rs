@@ -42,9 +42,15 @@ struct Running {
 
 /// The source `airalo`, with the tests' secret.
 fn source(on_invalid_signature: OnInvalidSignature) -> Source {
-    let secret = Secret::new("env:AIRALO_CLIENT_SECRET", AIRALO_SECRET.into()).expect("long enough");
-    Source::new("airalo".parse().expect("a name"), Arc::new(Airalo), vec![secret], on_invalid_signature)
-        .expect("a secret")
+    let secret =
+        Secret::new("env:AIRALO_CLIENT_SECRET", AIRALO_SECRET.into()).expect("long enough");
+    Source::new(
+        "airalo".parse().expect("a name"),
+        Arc::new(Airalo),
+        vec![secret],
+        on_invalid_signature,
+    )
+    .expect("a secret")
 }
 
 /// A subscription to everything that is tried again at once, a few times.
@@ -59,8 +65,10 @@ impl Running {
     async fn start(database: &Database, declare: impl FnOnce(Builder) -> Builder) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let ingress = listener.local_addr().expect("bound");
-        let builder =
-            Builder::new(database.url()).expect("a URL").ingress(listener).shutdown_timeout(Duration::from_secs(5));
+        let builder = Builder::new(database.url())
+            .expect("a URL")
+            .ingress(listener)
+            .shutdown_timeout(Duration::from_secs(5));
         let app = declare(builder).build();
         let stop = CancellationToken::new();
         let stopping = stop.clone();
@@ -69,12 +77,19 @@ impl Running {
         wait_until("the ingress", async || {
             let mut client = Client::connect(ingress).await;
             client
-                .send(crate::support::airalo::request(br#"{"level":"90%","iccid":"start","package_name":"p"}"#))
+                .send(crate::support::airalo::request(
+                    br#"{"level":"90%","iccid":"start","package_name":"p"}"#,
+                ))
                 .await;
             client.answer().await.status == 200
         })
         .await;
-        Self { ingress, pool: database.pool().await, stop, task }
+        Self {
+            ingress,
+            pool: database.pool().await,
+            stop,
+            task,
+        }
     }
 
     async fn post(&self, body: &[u8]) -> (u16, serde_json::Value) {
@@ -82,11 +97,17 @@ impl Running {
     }
 
     async fn count(&self, query: &'static str) -> i64 {
-        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a number")
+        sqlx::query_scalar(query)
+            .fetch_one(&self.pool)
+            .await
+            .expect("a number")
     }
 
     async fn text(&self, query: &'static str) -> String {
-        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a text")
+        sqlx::query_scalar(query)
+            .fetch_one(&self.pool)
+            .await
+            .expect("a text")
     }
 
     /// Completes what a client claimed, in a transaction of its own.
@@ -101,11 +122,17 @@ impl Running {
 
     /// Waits until a query's number is what it should be.
     async fn until(&self, query: &'static str, number: i64) {
-        wait_until(&format!("{query} = {number}"), async || self.count(query).await == number).await;
+        wait_until(&format!("{query} = {number}"), async || {
+            self.count(query).await == number
+        })
+        .await;
     }
 
     async fn execute(&self, statement: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&self.pool).await.expect("a statement");
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&self.pool)
+            .await
+            .expect("a statement");
     }
 
     async fn end(self) {

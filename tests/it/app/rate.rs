@@ -40,17 +40,29 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
             })
     })
     .await;
-    running.execute("SELECT hookfast.enqueue('jobs', 'job', to_jsonb(n)) FROM generate_series(1, 60) n").await;
-    wait_until("the handler without a rate to have everything", async || *unhurried.lock().expect("no panic") == 60)
+    running
+        .execute(
+            "SELECT hookfast.enqueue('jobs', 'job', to_jsonb(n)) FROM generate_series(1, 60) n",
+        )
         .await;
+    wait_until(
+        "the handler without a rate to have everything",
+        async || *unhurried.lock().expect("no panic") == 60,
+    )
+    .await;
     // Claimed is what has an attempt; it starts at once, so what waits has none.
     let claimed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id \
         WHERE h.name = 'slow' AND o.attempt_number > 0";
     let mut left = 60;
     while left > 0 {
         let held = running.count(claimed).await;
-        assert!(held <= 2 * BURST as i64, "{held} are claimed at a rate of {RATE} a second");
-        left = running.count("SELECT count(*) FROM hookfast_data.outbox").await;
+        assert!(
+            held <= 2 * BURST as i64,
+            "{held} are claimed at a rate of {RATE} a second"
+        );
+        left = running
+            .count("SELECT count(*) FROM hookfast_data.outbox")
+            .await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let started = started.lock().expect("no panic").clone();
@@ -58,11 +70,19 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
     // A start may be noted late, and so be near the next: by as much as this machine stumbles.
     let share = (60 - 1 - BURST) as f64 / RATE;
     let took = started[59].duration_since(started[0]).as_secs_f64();
-    assert!(took >= share - 0.5, "60 deliveries at {RATE} a second took {took} s");
+    assert!(
+        took >= share - 0.5,
+        "60 deliveries at {RATE} a second took {took} s"
+    );
     // Nor is it starved: nothing else holds it up.
-    assert!(took < 3.0 * share, "60 deliveries at {RATE} a second took {took} s");
+    assert!(
+        took < 3.0 * share,
+        "60 deliveries at {RATE} a second took {took} s"
+    );
     assert_eq!(
-        running.count("SELECT max(attempt_number)::bigint FROM hookfast.attempts").await,
+        running
+            .count("SELECT max(attempt_number)::bigint FROM hookfast.attempts")
+            .await,
         1,
         "none was put back"
     );
@@ -79,23 +99,32 @@ async fn one_at_a_time_does_not_rest_while_the_other_lane_is_full() {
         let mut single = subscription("single");
         single.types = vec!["job".parse().expect("a pattern")];
         single.policy.concurrency = 1;
-        builder.source(source(Reject)).sql_source("jobs".parse().expect("a name")).handler(
-            single,
-            move |_: Delivery| {
+        builder
+            .source(source(Reject))
+            .sql_source("jobs".parse().expect("a name"))
+            .handler(single, move |_: Delivery| {
                 noted.lock().expect("no panic").push(Instant::now());
                 async {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                     Outcome::Delivered
                 }
-            },
-        )
+            })
     })
     .await;
-    running.execute("SELECT hookfast.enqueue('jobs', 'job', to_jsonb(n)) FROM generate_series(1, 60) n").await;
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running
+        .execute(
+            "SELECT hookfast.enqueue('jobs', 'job', to_jsonb(n)) FROM generate_series(1, 60) n",
+        )
+        .await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
     let times = times.lock().expect("no panic").clone();
     let took = times[59].duration_since(times[0]);
     // 1.2 s of work; a rest is a second.
-    assert!(took < Duration::from_secs(8), "60 deliveries of 20 ms took {took:?}");
+    assert!(
+        took < Duration::from_secs(8),
+        "60 deliveries of 20 ms took {took:?}"
+    );
     running.end().await;
 }

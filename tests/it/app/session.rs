@@ -59,9 +59,15 @@ struct Shop {
 impl Shop {
     async fn open(function: &str) -> (Self, crate::support::postgres::Database) {
         let database = database().await;
-        let role = format!("role_of_{}", database.url().rsplit('/').next().expect("a name"));
+        let role = format!(
+            "role_of_{}",
+            database.url().rsplit('/').next().expect("a name")
+        );
         let shop = SHOP.replace("{role}", &role);
-        sqlx::raw_sql(AssertSqlSafe(shop)).execute(&mut database.connect().await).await.expect("a shop");
+        sqlx::raw_sql(AssertSqlSafe(shop))
+            .execute(&mut database.connect().await)
+            .await
+            .expect("a shop");
         let running = Running::start(&database, |builder| {
             let mut shop = subscription("shop");
             shop.types = vec!["shop.*".parse().expect("a pattern")];
@@ -78,8 +84,14 @@ impl Shop {
     /// One event after the other.
     async fn handle(&self, types: &[&str]) {
         for of_type in types {
-            self.running.execute(&format!("SELECT hookfast.enqueue('events', '{of_type}', '{{}}')")).await;
-            self.running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+            self.running
+                .execute(&format!(
+                    "SELECT hookfast.enqueue('events', '{of_type}', '{{}}')"
+                ))
+                .await;
+            self.running
+                .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+                .await;
         }
     }
 
@@ -96,21 +108,37 @@ impl Shop {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_delivery_finds_the_session_as_the_first_one_did() {
     let (shop, _database) = Shop::open("shop.untidy").await;
-    shop.handle(&["shop.first", "shop.fails", "shop.third", "shop.fourth"]).await;
-    let outcomes = "SELECT string_agg(outcome, ',' ORDER BY event_id, attempt_number) FROM hookfast.attempts";
-    assert_eq!(shop.running.text(outcomes).await, "delivered,retry,delivered,delivered,delivered");
+    shop.handle(&["shop.first", "shop.fails", "shop.third", "shop.fourth"])
+        .await;
+    let outcomes =
+        "SELECT string_agg(outcome, ',' ORDER BY event_id, attempt_number) FROM hookfast.attempts";
+    assert_eq!(
+        shop.running.text(outcomes).await,
+        "delivered,retry,delivered,delivered,delivered"
+    );
     let seen = sqlx::query(
         "SELECT DISTINCT app, tenant, path, read_only, jit, durable, timeout, users, \
             temporary IS NULL AND locks = 0 AND channels = 0 AND cursors = 0 AND prepared = 0 AS empty FROM shop.seen",
     );
-    let seen = seen.fetch_all(&shop.running.pool).await.expect("what was seen");
+    let seen = seen
+        .fetch_all(&shop.running.pool)
+        .await
+        .expect("what was seen");
     assert_eq!(seen.len(), 1, "{seen:?}");
     let text = |column| seen[0].get::<String, _>(column);
     assert_eq!(seen[0].get::<Option<String>, _>("tenant"), None);
-    assert_eq!([text("app"), text("jit"), text("durable")], ["hookfast transaction", "off", "on"]);
+    assert_eq!(
+        [text("app"), text("jit"), text("durable")],
+        ["hookfast transaction", "off", "on"]
+    );
     assert!(seen[0].get::<bool, _>("empty"));
     // It was reset, and not replaced.
-    assert_eq!(shop.running.count("SELECT count(DISTINCT pid) FROM shop.seen").await, 1);
+    assert_eq!(
+        shop.running
+            .count("SELECT count(DISTINCT pid) FROM shop.seen")
+            .await,
+        1
+    );
     let left = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 \
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     shop.running.until(left, 0).await;
@@ -120,19 +148,39 @@ async fn each_delivery_finds_the_session_as_the_first_one_did() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_becomes_another_user_does_not_stay_that_user() {
     let (shop, _database) = Shop::open("shop.another_user").await;
-    shop.handle(&["shop.first", "shop.second", "shop.third"]).await;
-    assert_eq!(shop.running.text("SELECT string_agg(DISTINCT users, ',') FROM shop.seen").await, "hookfast hookfast");
-    assert_eq!(shop.running.count("SELECT count(DISTINCT pid) FROM shop.seen").await, 1);
+    shop.handle(&["shop.first", "shop.second", "shop.third"])
+        .await;
+    assert_eq!(
+        shop.running
+            .text("SELECT string_agg(DISTINCT users, ',') FROM shop.seen")
+            .await,
+        "hookfast hookfast"
+    );
+    assert_eq!(
+        shop.running
+            .count("SELECT count(DISTINCT pid) FROM shop.seen")
+            .await,
+        1
+    );
     shop.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_cannot_be_reset_is_closed() {
     let (shop, _database) = Shop::open("shop.prevents_the_reset").await;
-    shop.handle(&["shop.first", "shop.second", "shop.third"]).await;
+    shop.handle(&["shop.first", "shop.second", "shop.third"])
+        .await;
     let outcomes = "SELECT string_agg(outcome, ',') FROM hookfast.attempts";
-    assert_eq!(shop.running.text(outcomes).await, "delivered,delivered,delivered");
-    assert_eq!(shop.running.count("SELECT count(DISTINCT pid) FROM shop.seen").await, 3);
+    assert_eq!(
+        shop.running.text(outcomes).await,
+        "delivered,delivered,delivered"
+    );
+    assert_eq!(
+        shop.running
+            .count("SELECT count(DISTINCT pid) FROM shop.seen")
+            .await,
+        3
+    );
     shop.close().await;
 }
 
@@ -140,9 +188,13 @@ async fn a_session_that_cannot_be_reset_is_closed() {
 async fn a_session_without_our_statements_costs_only_the_attempt_that_removed_them() {
     let (shop, _database) = Shop::open("shop.forgets_statements").await;
     shop.handle(&["shop.first", "shop.second"]).await;
-    let retries =
-        "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'retry' AND error NOT LIKE 'the commit failed%'";
+    let retries = "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'retry' AND error NOT LIKE 'the commit failed%'";
     assert_eq!(shop.running.count(retries).await, 0);
-    assert_eq!(shop.running.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 2);
+    assert_eq!(
+        shop.running
+            .count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'")
+            .await,
+        2
+    );
     shop.close().await;
 }

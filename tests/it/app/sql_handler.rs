@@ -33,25 +33,47 @@ END $$;
 #[tokio::test(flavor = "multi_thread")]
 async fn effects_happen_once_however_the_first_attempt_ended() {
     let database = database().await;
-    sqlx::raw_sql(SHOP).execute(&mut database.connect().await).await.expect("a shop");
+    sqlx::raw_sql(SHOP)
+        .execute(&mut database.connect().await)
+        .await
+        .expect("a shop");
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
         shop.types = vec!["airalo.order.*".parse().expect("a pattern")];
         shop.policy.timeout = Duration::from_millis(700);
-        builder.source(source(Reject)).sql_handler(shop, r#"shop."on webhook""#)
+        builder
+            .source(source(Reject))
+            .sql_handler(shop, r#"shop."on webhook""#)
     })
     .await;
-    for (i, case) in ["good", "error", "hang", "deferred", "refused"].iter().enumerate() {
-        assert_eq!(running.post(&order(&format!("{case}-0123456789"), i as u64)).await.0, 200);
+    for (i, case) in ["good", "error", "hang", "deferred", "refused"]
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(
+            running
+                .post(&order(&format!("{case}-0123456789"), i as u64))
+                .await
+                .0,
+            200
+        );
     }
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
     let booked = "SELECT string_agg(substring(request_id FROM '[a-z]+') || ':' || attempt_number, ' ' ORDER BY request_id) FROM shop.ledger";
-    assert_eq!(running.text(booked).await, "deferred:2 error:2 good:1 hang:2");
+    assert_eq!(
+        running.text(booked).await,
+        "deferred:2 error:2 good:1 hang:2"
+    );
     let dead = "SELECT string_agg(reason || ': ' || last_error, ',') FROM hookfast.dead_letters";
     // How the type is written depends on the search path.
     let unqualified = |text: String| text.replace("(hookfast.event)", "(event)");
     let dead = unqualified(running.text(dead).await);
-    assert!(dead.starts_with("refused: never: at: PL/pgSQL function shop.\"on webhook\"(event) line"), "{dead}");
+    assert!(
+        dead.starts_with("refused: never: at: PL/pgSQL function shop.\"on webhook\"(event) line"),
+        "{dead}"
+    );
     let why = "SELECT string_agg(error, '; ' ORDER BY error) FROM hookfast.attempts WHERE outcome = 'retry'";
     let why = unqualified(running.text(why).await);
     for part in [
@@ -71,8 +93,16 @@ async fn a_function_that_is_not_there_stops_the_start_and_registers_nothing() {
         .execute(&mut database.connect().await)
         .await
         .expect("another function");
-    for name in ["shop.on_webhook", "public.takes_text", "no name; at all (", ""] {
-        let app = Builder::new(database.url()).expect("a URL").sql_handler(subscription("shop"), name).build();
+    for name in [
+        "shop.on_webhook",
+        "public.takes_text",
+        "no name; at all (",
+        "",
+    ] {
+        let app = Builder::new(database.url())
+            .expect("a URL")
+            .sql_handler(subscription("shop"), name)
+            .build();
         let error = app.run(CancellationToken::new()).await.expect_err(name);
         assert!(matches!(error, RunError::Function(..)), "{name}: {error}");
         assert!(error.to_string().contains("handler 'shop'"), "{error}");

@@ -13,9 +13,20 @@ async fn a_start_that_waiting_does_not_mend_ends_with_the_reason() {
         .execute(&database.pool().await)
         .await
         .expect("the last number is taken");
-    let app = Builder::new(database.url()).expect("a URL").sql_source("own".parse().expect("a name")).build();
-    let ended = tokio::time::timeout(Duration::from_secs(60), app.run(CancellationToken::new())).await;
-    let error = ended.expect("it ends by itself").expect_err("no number is left");
+    let app = Builder::new(database.url())
+        .expect("a URL")
+        .sql_source("own".parse().expect("a name"))
+        .build();
+    let ended =
+        tokio::time::timeout(Duration::from_secs(60), app.run(CancellationToken::new())).await;
+    let error = ended
+        .expect("it ends by itself")
+        .expect_err("no number is left");
     assert!(matches!(error, RunError::Database(_)), "{error}");
-    assert!(error.to_string().contains("reached maximum value of sequence"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("reached maximum value of sequence"),
+        "{error}"
+    );
 }

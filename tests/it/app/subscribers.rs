@@ -13,7 +13,11 @@ use std::time::Duration;
 struct Books;
 
 impl TransactionalHandler for Books {
-    async fn handle(&self, delivery: &Delivery, transaction: &mut SettlingTransaction) -> Result<(), Failed> {
+    async fn handle(
+        &self,
+        delivery: &Delivery,
+        transaction: &mut SettlingTransaction,
+    ) -> Result<(), Failed> {
         sqlx::query("INSERT INTO public.ledger VALUES ('books', $1)")
             .bind(delivery.event.id.0)
             .execute(transaction.connection())
@@ -43,7 +47,10 @@ async fn until_states(running: &Running, expected: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_has_its_own_state_and_waits_for_no_other() {
     let (database, sink) = (database().await, Sink::start().await);
-    sqlx::raw_sql(TABLES).execute(&mut database.connect().await).await.expect("tables");
+    sqlx::raw_sql(TABLES)
+        .execute(&mut database.connect().await)
+        .await
+        .expect("tables");
     sink.mode.set(Mode::Hang);
     let running = Running::start(&database, |builder| {
         let mut retries = on_orders("retries");
@@ -60,7 +67,14 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
     assert_eq!(running.post(&order("first-0123456789", 1)).await.0, 200);
     // A client that takes it and is never heard of again.
     let claim = "SELECT * FROM hookfast.claim('pulled', 'a client')";
-    assert_eq!(sqlx::query(claim).fetch_all(&running.pool).await.expect("claimed").len(), 1);
+    assert_eq!(
+        sqlx::query(claim)
+            .fetch_all(&running.pool)
+            .await
+            .expect("claimed")
+            .len(),
+        1
+    );
     until_states(
         &running,
         "books delivered:1, function delivered:1, hangs running:1, pulled running:1, retries retrying:1",
@@ -68,7 +82,9 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
     .await;
 
     // With all that going on, and one paused besides, the next event finds its way.
-    running.execute("SELECT hookfast.pause_handler('retries', 'a test')").await;
+    running
+        .execute("SELECT hookfast.pause_handler('retries', 'a test')")
+        .await;
     assert_eq!(running.post(&order("second-0123456789", 2)).await.0, 200);
     until_states(
         &running,
@@ -77,7 +93,9 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
     )
     .await;
     assert_eq!(
-        running.text("SELECT string_agg(who, ' ' ORDER BY who) FROM public.ledger").await,
+        running
+            .text("SELECT string_agg(who, ' ' ORDER BY who) FROM public.ledger")
+            .await,
         "books books function function"
     );
 

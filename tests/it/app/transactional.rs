@@ -12,7 +12,11 @@ use std::time::Duration;
 struct Books;
 
 impl TransactionalHandler for Books {
-    async fn handle(&self, delivery: &Delivery, transaction: &mut SettlingTransaction) -> Result<(), Failed> {
+    async fn handle(
+        &self,
+        delivery: &Delivery,
+        transaction: &mut SettlingTransaction,
+    ) -> Result<(), Failed> {
         sqlx::query("INSERT INTO ledger VALUES ($1, $2)")
             .bind(delivery.event.id.0)
             .bind(delivery.attempt)
@@ -24,12 +28,15 @@ impl TransactionalHandler for Books {
             1 if key.contains("panic") => panic!("in the middle"),
             1 if key.contains("hang") => std::future::pending().await,
             1 if key.contains("statement") => {
-                sqlx::query("SELECT 1 / 0").execute(transaction.connection()).await?;
+                sqlx::query("SELECT 1 / 0")
+                    .execute(transaction.connection())
+                    .await?;
             }
             // What fails only at the commit is found there.
-            1 if key.contains("deferred") => {
-                sqlx::query("INSERT INTO line VALUES (1)").execute(transaction.connection()).await.map(|_| ())?
-            }
+            1 if key.contains("deferred") => sqlx::query("INSERT INTO line VALUES (1)")
+                .execute(transaction.connection())
+                .await
+                .map(|_| ())?,
             _ if key.contains("refused") => return Err(Failed::dead("never")),
             _ => {}
         }
@@ -46,23 +53,52 @@ async fn effects_happen_once_however_the_first_attempt_ended() {
         "CREATE TABLE head (id integer PRIMARY KEY)",
         "CREATE TABLE line (head integer REFERENCES head DEFERRABLE INITIALLY DEFERRED)",
     ] {
-        sqlx::query(statement).execute(&pool).await.expect("a table");
+        sqlx::query(statement)
+            .execute(&pool)
+            .await
+            .expect("a table");
     }
     let running = Running::start(&database, |builder| {
         let mut books = subscription("books");
         books.policy.timeout = Duration::from_millis(500);
-        builder.source(source(Reject)).transactional_handler(books, Books)
+        builder
+            .source(source(Reject))
+            .transactional_handler(books, Books)
     })
     .await;
-    let cases = ["good", "error", "panic", "hang", "statement", "deferred", "refused"];
+    let cases = [
+        "good",
+        "error",
+        "panic",
+        "hang",
+        "statement",
+        "deferred",
+        "refused",
+    ];
     for (i, case) in cases.iter().enumerate() {
-        assert_eq!(running.post(&order(&format!("{case}-0123456789"), i as u64)).await.0, 200);
+        assert_eq!(
+            running
+                .post(&order(&format!("{case}-0123456789"), i as u64))
+                .await
+                .0,
+            200
+        );
     }
-    running.until("SELECT count(*) FROM hookfast_data.outbox", 0).await;
+    running
+        .until("SELECT count(*) FROM hookfast_data.outbox", 0)
+        .await;
     let booked = "SELECT string_agg(substring(idempotency_key FROM 'order:([a-z]+)') || ':' || attempt_number, ' ' ORDER BY idempotency_key) \
         FROM ledger JOIN hookfast.events USING (event_id) WHERE idempotency_key LIKE 'order:%'";
-    assert_eq!(running.text(booked).await, "deferred:2 error:2 good:1 hang:2 panic:2 statement:2");
-    assert_eq!(running.text("SELECT string_agg(reason, ',') FROM hookfast.dead_letters").await, "refused");
+    assert_eq!(
+        running.text(booked).await,
+        "deferred:2 error:2 good:1 hang:2 panic:2 statement:2"
+    );
+    assert_eq!(
+        running
+            .text("SELECT string_agg(reason, ',') FROM hookfast.dead_letters")
+            .await,
+        "refused"
+    );
     let history = "SELECT string_agg(outcome, ',' ORDER BY attempt_number) FROM hookfast.attempts a JOIN hookfast.events e USING (event_id) WHERE e.idempotency_key LIKE 'order:deferred%'";
     assert_eq!(running.text(history).await, "retry,delivered");
     running.end().await;

@@ -22,12 +22,21 @@ async fn head_is_200_and_other_methods_paths_and_sizes_are_refused() {
     let running = Running::start(&database, |builder| builder.source(source(Reject))).await;
     for path in ["/webhooks/airalo", "/webhooks/airalo/async_orders"] {
         let mut client = Client::connect(running.ingress).await;
-        client.send(format!("HEAD {path} HTTP/1.1\r\nhost: h\r\n\r\n")).await;
+        client
+            .send(format!("HEAD {path} HTTP/1.1\r\nhost: h\r\n\r\n"))
+            .await;
         assert_eq!(client.answer_to_head().await.status, 200);
-        send(&running, format!("GET {path} HTTP/1.1\r\nhost: h\r\n\r\n")).await.problem(405, "wrong-method");
+        send(&running, format!("GET {path} HTTP/1.1\r\nhost: h\r\n\r\n"))
+            .await
+            .problem(405, "wrong-method");
     }
     assert_eq!(
-        send(&running, "POST /webhooks/nobody HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n").await.status,
+        send(
+            &running,
+            "POST /webhooks/nobody HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n"
+        )
+        .await
+        .status,
         404
     );
     let large = "POST /webhooks/airalo HTTP/1.1\r\nhost: h\r\ncontent-length: 1048577\r\n\r\n";
@@ -39,22 +48,52 @@ async fn head_is_200_and_other_methods_paths_and_sizes_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_unread_is_counted_in_the_rollups_by_reason() {
     let database = database().await;
-    let limits = hookfast::ingress::Limits { body_time: Duration::from_millis(200), ..Default::default() };
-    let running = Running::start(&database, |builder| builder.source(source(Reject)).limits(limits)).await;
+    let limits = hookfast::ingress::Limits {
+        body_time: Duration::from_millis(200),
+        ..Default::default()
+    };
+    let running = Running::start(&database, |builder| {
+        builder.source(source(Reject)).limits(limits)
+    })
+    .await;
     let post = |path: &str, rest: &str| format!("POST {path} HTTP/1.1\r\nhost: h\r\n{rest}");
     let many = format!("{}\r\n", "x: y\r\n".repeat(101));
     let long = format!("x: {}\r\n\r\n", "y".repeat(40_000));
     for (path, rest, status, reason) in [
-        ("/webhooks/airalo", "content-length: 1048577\r\n\r\n", 413, "too_large"),
-        ("/webhooks/airalo", "content-length: 100\r\n\r\nx", 408, "too_slow"),
+        (
+            "/webhooks/airalo",
+            "content-length: 1048577\r\n\r\n",
+            413,
+            "too_large",
+        ),
+        (
+            "/webhooks/airalo",
+            "content-length: 100\r\n\r\nx",
+            408,
+            "too_slow",
+        ),
         ("/webhooks/airalo", &many, 431, "too_many_headers"),
         ("/webhooks/airalo", &long, 431, "headers_too_large"),
         ("/webhooks/airalo", "no colon\r\n\r\n", 400, "malformed"),
-        ("/webhooks/airalo/a/b", "content-length: 0\r\n\r\n", 404, "bad_topic"),
-        ("/webhooks/nobody", "content-length: 0\r\n\r\n", 404, "unknown_source"),
+        (
+            "/webhooks/airalo/a/b",
+            "content-length: 0\r\n\r\n",
+            404,
+            "bad_topic",
+        ),
+        (
+            "/webhooks/nobody",
+            "content-length: 0\r\n\r\n",
+            404,
+            "unknown_source",
+        ),
         ("/webhooks/nobody", "no colon\r\n\r\n", 400, "malformed"),
     ] {
-        assert_eq!(send(&running, post(path, rest)).await.status, status, "{reason}");
+        assert_eq!(
+            send(&running, post(path, rest)).await.status,
+            status,
+            "{reason}"
+        );
     }
     let counted = "SELECT coalesce(sum(value), 0)::bigint FROM hookfast_data.rollups WHERE subject IN ('source:airalo', 'source:-') \
         AND counter IN ('too_large', 'too_slow', 'too_many_headers', 'headers_too_large', 'malformed', 'bad_topic', 'unknown_source')";
@@ -81,9 +120,24 @@ async fn the_same_bytes_at_once_are_one_event() {
         posts.spawn(async move { crate::support::airalo::post(ingress, &body).await });
     }
     let answers = posts.join_all().await;
-    assert!(answers.iter().all(|(status, answer)| *status == 200 && answer["event_id"] == answers[0].1["event_id"]));
-    assert_eq!(answers.iter().filter(|(_, answer)| answer["status"] == "stored").count(), 1);
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.events WHERE idempotency_key LIKE 'order:%'").await, 1);
+    assert!(
+        answers.iter().all(
+            |(status, answer)| *status == 200 && answer["event_id"] == answers[0].1["event_id"]
+        )
+    );
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|(_, answer)| answer["status"] == "stored")
+            .count(),
+        1
+    );
+    assert_eq!(
+        running
+            .count("SELECT count(*) FROM hookfast.events WHERE idempotency_key LIKE 'order:%'")
+            .await,
+        1
+    );
     running.end().await;
 }
 
@@ -94,11 +148,20 @@ async fn an_order_that_was_run_again_is_a_conflict_and_no_iccid_is_lost() {
     let running = Running::start(&database, |builder| builder.source(source(Reject))).await;
     let mut verdicts = Vec::new();
     for order_id in [115_739, 115_740, 115_740, 115_741] {
-        verdicts.push(running.post(&order("redelivered-0123456789012", order_id)).await.1["status"].clone());
+        verdicts.push(
+            running
+                .post(&order("redelivered-0123456789012", order_id))
+                .await
+                .1["status"]
+                .clone(),
+        );
     }
     assert_eq!(verdicts, ["stored", "conflict", "duplicate", "conflict"]);
     let iccids = "SELECT string_agg(payload #>> '{data,sims,0,iccid}', ' ' ORDER BY event_id) FROM hookfast.events WHERE type LIKE 'airalo.order%'";
-    assert_eq!(running.text(iccids).await, "8900000000000115739 8900000000000115740 8900000000000115741");
+    assert_eq!(
+        running.text(iccids).await,
+        "8900000000000115739 8900000000000115740 8900000000000115741"
+    );
     let firsts = "SELECT count(*) FROM hookfast.events e JOIN hookfast.events f ON f.event_id = e.conflicts_with AND f.type = 'airalo.order.completed' WHERE e.type = 'airalo.order.completed.conflict'";
     assert_eq!(running.count(firsts).await, 2);
     running.end().await;
@@ -132,46 +195,92 @@ async fn a_forged_request_is_401_evidence_and_takes_no_key() {
     let running = Running::start(&database, |builder| builder.source(source(Reject))).await;
     let body = order("forged-01234567890123456", 9);
     let mut forged = request(&body);
-    let at = forged.windows(18).position(|w| w == b"airalo-signature: ").expect("it is signed") + 18;
+    let at = forged
+        .windows(18)
+        .position(|w| w == b"airalo-signature: ")
+        .expect("it is signed")
+        + 18;
     forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
     for _ in 0..3 {
         let problem = send(&running, &forged).await.problem(401, "not-verified");
-        assert!(!problem.to_string().contains("wrong"), "the reason is not told: {problem}");
+        assert!(
+            !problem.to_string().contains("wrong"),
+            "the reason is not told: {problem}"
+        );
     }
     running
         .until("SELECT coalesce(sum(count), 0)::bigint FROM hookfast.quarantine WHERE reason = 'wrong_signature'", 3)
         .await;
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.quarantine").await, 1, "identical ones are one row");
-    assert_eq!(running.post(&body).await.1["status"], "stored", "the genuine one is not suppressed");
+    assert_eq!(
+        running
+            .count("SELECT count(*) FROM hookfast.quarantine")
+            .await,
+        1,
+        "identical ones are one row"
+    );
+    assert_eq!(
+        running.post(&body).await.1["status"],
+        "stored",
+        "the genuine one is not suppressed"
+    );
     running.end().await;
 }
 
 /// Row 4, where the operator keeps them.
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_operator_chose_so_a_wrong_signature_is_200_once_it_is_kept_and_503_past_the_bound() {
+async fn where_the_operator_chose_so_a_wrong_signature_is_200_once_it_is_kept_and_503_past_the_bound()
+ {
     let database = database().await;
-    let limits = hookfast::ingress::QuarantineLimits { rows: 2, ..Default::default() };
-    let running = Running::start(&database, |builder| builder.source(source(Quarantine)).quarantine(limits)).await;
+    let limits = hookfast::ingress::QuarantineLimits {
+        rows: 2,
+        ..Default::default()
+    };
+    let running = Running::start(&database, |builder| {
+        builder.source(source(Quarantine)).quarantine(limits)
+    })
+    .await;
     let forged = |n: u64| {
         let signed = request(&order("x", n));
-        let at = signed.windows(18).position(|w| w == b"airalo-signature: ").expect("it is signed") + 18;
+        let at = signed
+            .windows(18)
+            .position(|w| w == b"airalo-signature: ")
+            .expect("it is signed")
+            + 18;
         [&signed[..at], &b"0".repeat(128), &signed[at + 128..]].concat()
     };
     for n in [1, 2, 2] {
         let answer = send(&running, forged(n)).await;
         assert_eq!(
             (answer.status, answer.json()),
-            (200, serde_json::json!({"status": "quarantined", "event_id": null}))
+            (
+                200,
+                serde_json::json!({"status": "quarantined", "event_id": null})
+            )
         );
     }
-    assert_eq!(send(&running, forged(3)).await.status, 503, "nothing is evicted for it");
+    assert_eq!(
+        send(&running, forged(3)).await.status,
+        503,
+        "nothing is evicted for it"
+    );
     assert_eq!(
         running.text("SELECT string_agg(count::text, ',' ORDER BY quarantine_id) FROM hookfast.quarantine").await,
         "1,2"
     );
-    let short = String::from_utf8(forged(4)).expect("ascii").replace(&"0".repeat(128), "00");
-    assert_eq!(send(&running, short).await.status, 401, "a malformed one is refused all the same");
-    assert_eq!(running.count("SELECT count(*) FROM hookfast.events WHERE type LIKE 'airalo.order%'").await, 0);
+    let short = String::from_utf8(forged(4))
+        .expect("ascii")
+        .replace(&"0".repeat(128), "00");
+    assert_eq!(
+        send(&running, short).await.status,
+        401,
+        "a malformed one is refused all the same"
+    );
+    assert_eq!(
+        running
+            .count("SELECT count(*) FROM hookfast.events WHERE type LIKE 'airalo.order%'")
+            .await,
+        0
+    );
     running.end().await;
 }
 
@@ -180,34 +289,60 @@ async fn where_the_operator_chose_so_a_wrong_signature_is_200_once_it_is_kept_an
 async fn a_stranger_takes_no_evidence_of_genuine_requests_away() {
     for policy in [Quarantine, Reject] {
         let database = database().await;
-        let limits = hookfast::ingress::QuarantineLimits { rows: 100, bytes: 1 << 20, per_second: 10_000 };
-        let running = Running::start(&database, |builder| builder.source(source(policy)).quarantine(limits)).await;
+        let limits = hookfast::ingress::QuarantineLimits {
+            rows: 100,
+            bytes: 1 << 20,
+            per_second: 10_000,
+        };
+        let running = Running::start(&database, |builder| {
+            builder.source(source(policy)).quarantine(limits)
+        })
+        .await;
         let kept = "SELECT count(*) FROM hookfast.quarantine WHERE reason = 'wrong_signature'";
         for n in 0..10 {
             // Signed by a secret that is not known here yet.
-            let genuine =
-                crate::support::airalo::request_signed_with("the secret of another account", &order("genuine", n));
-            assert_eq!(send(&running, genuine).await.status, if policy == Quarantine { 200 } else { 401 });
+            let genuine = crate::support::airalo::request_signed_with(
+                "the secret of another account",
+                &order("genuine", n),
+            );
+            assert_eq!(
+                send(&running, genuine).await.status,
+                if policy == Quarantine { 200 } else { 401 }
+            );
         }
         running.until(kept, 10).await;
         let unsigned = |body: &[u8]| {
-            let head = format!("POST /webhooks/airalo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len());
+            let head = format!(
+                "POST /webhooks/airalo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
             [head.as_bytes(), body].concat()
         };
         for n in 0..60u8 {
             assert_eq!(send(&running, unsigned(&[b'0' + n; 50])).await.status, 401);
         }
         for n in 0..16u8 {
-            assert_eq!(send(&running, unsigned(&vec![b'a' + n; 1_000_000])).await.status, 401);
+            assert_eq!(
+                send(&running, unsigned(&vec![b'a' + n; 1_000_000]))
+                    .await
+                    .status,
+                401
+            );
         }
         running.until("SELECT count(*) FROM hookfast.quarantine WHERE is_excerpt AND bytes = 1000000 AND octet_length(body) = 4096 AND whole_sha256 = encode(sha256(repeat('p', 1000000)::bytea), 'hex')", 1).await;
         assert_eq!(running.count(kept).await, 10);
         assert_eq!(
-            running.count("SELECT count(*) FROM hookfast.quarantine WHERE responded_ok").await,
+            running
+                .count("SELECT count(*) FROM hookfast.quarantine WHERE responded_ok")
+                .await,
             if policy == Quarantine { 10 } else { 0 }
         );
         assert_eq!(
-            running.count("SELECT count(*) FROM hookfast.quarantine WHERE reason = 'missing_signature'").await,
+            running
+                .count(
+                    "SELECT count(*) FROM hookfast.quarantine WHERE reason = 'missing_signature'"
+                )
+                .await,
             20
         );
         running.end().await;

@@ -69,19 +69,33 @@ impl Part {
     fn start(self, database: &Database) -> Server {
         match self {
             Self::Embedded(address) => {
-                let folder = PathBuf::from(env!("CARGO_BIN_EXE_hookfast")).parent().expect("a folder").to_owned();
+                let folder = PathBuf::from(env!("CARGO_BIN_EXE_hookfast"))
+                    .parent()
+                    .expect("a folder")
+                    .to_owned();
                 let mut command = Command::new(folder.join("examples/ledger"));
-                command.env("DATABASE_URL", database.url()).env("LISTEN", address.to_string());
+                command
+                    .env("DATABASE_URL", database.url())
+                    .env("LISTEN", address.to_string());
                 Server::start(command, None)
             }
-            Self::Worker => Server::serve(database.url(), &CONFIG.replace("RETRY", RETRY), &["--roles", "worker"]),
-            Self::Pulling(language, handler) => language.start(database.url(), handler, &[("LEASE", "5 seconds")]),
+            Self::Worker => Server::serve(
+                database.url(),
+                &CONFIG.replace("RETRY", RETRY),
+                &["--roles", "worker"],
+            ),
+            Self::Pulling(language, handler) => {
+                language.start(database.url(), handler, &[("LEASE", "5 seconds")])
+            }
         }
     }
 }
 
 fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound")
+    TcpListener::bind("127.0.0.1:0")
+        .expect("a free port")
+        .local_addr()
+        .expect("bound")
 }
 
 /// One application: each step in a transaction of its own, every tenth after one that is rolled back.
@@ -110,7 +124,10 @@ async fn put(to: impl sqlx::PgExecutor<'_>, key: &str, step: u64, what: &str) {
 }
 
 async fn count(pool: &PgPool, query: &'static str) -> i64 {
-    sqlx::query_scalar(query).fetch_one(pool).await.expect("a number")
+    sqlx::query_scalar(query)
+        .fetch_one(pool)
+        .await
+        .expect("a number")
 }
 
 /// What each handler booked: how often, and how many different events.
@@ -118,7 +135,10 @@ async fn books(pool: &PgPool) -> Vec<(String, i64, i64)> {
     let query = "
         SELECT handler, count(*), count(DISTINCT event_id) FROM shop.ledger GROUP BY handler
         UNION ALL SELECT 'rust', count(*), count(DISTINCT event_id) FROM ledger";
-    let mut books: Vec<_> = sqlx::query_as(query).fetch_all(pool).await.expect("the books");
+    let mut books: Vec<_> = sqlx::query_as(query)
+        .fetch_all(pool)
+        .await
+        .expect("the books");
     books.sort();
     books
 }
@@ -130,11 +150,23 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
     let pool = database.pool().await;
     let tables = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/pull/schema.sql");
     let tables = std::fs::read_to_string(tables).expect("the example's schema");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(tables + SCHEMA)).execute(&pool).await.expect("the schema");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(tables + SCHEMA))
+        .execute(&pool)
+        .await
+        .expect("the schema");
 
     let addresses = [free_address(), free_address()];
-    let mut parts = vec![Part::Embedded(addresses[0]), Part::Embedded(addresses[1]), Part::Worker, Part::Worker];
-    let pulled = [(Language::Python, "python"), (Language::Python, "python_ordered"), (Language::Node, "node")];
+    let mut parts = vec![
+        Part::Embedded(addresses[0]),
+        Part::Embedded(addresses[1]),
+        Part::Worker,
+        Part::Worker,
+    ];
+    let pulled = [
+        (Language::Python, "python"),
+        (Language::Python, "python_ordered"),
+        (Language::Node, "node"),
+    ];
     for (language, handler) in pulled {
         if languages.contains(&language) {
             parts.extend([Part::Pulling(language, handler); 2]);
@@ -166,19 +198,46 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
     // What nobody pulls here stays pending.
     let owed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
         WHERE EXISTS (SELECT FROM hookfast.attempts a WHERE a.handler = h.name)";
-    wait_until_within(Duration::from_secs(240), "nothing pending", async || count(&pool, owed).await == 0).await;
+    wait_until_within(Duration::from_secs(240), "nothing pending", async || {
+        count(&pool, owed).await == 0
+    })
+    .await;
 
     let all = 2 * ORDERS as i64;
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE source <> 'hookfast'").await, all);
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE payload->>'what' = 'ghost'").await, 0);
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.dead_letters").await, 0);
+    assert_eq!(
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.events WHERE source <> 'hookfast'"
+        )
+        .await,
+        all
+    );
+    assert_eq!(
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.events WHERE payload->>'what' = 'ghost'"
+        )
+        .await,
+        0
+    );
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.dead_letters").await,
+        0
+    );
     // The Rust example takes Airalo's orders alone.
     let orders = ORDERS as i64;
-    let mut expected = vec![("rust".to_owned(), orders, orders), ("sql".to_owned(), all, all)];
+    let mut expected = vec![
+        ("rust".to_owned(), orders, orders),
+        ("sql".to_owned(), all, all),
+    ];
     expected.push(("sql_ordered".to_owned(), all / 2, all / 2));
     for (language, handler) in pulled {
         if languages.contains(&language) {
-            let events = if handler.ends_with("_ordered") { all / 2 } else { all };
+            let events = if handler.ends_with("_ordered") {
+                all / 2
+            } else {
+                all
+            };
             expected.push((handler.to_owned(), events, events));
         }
     }

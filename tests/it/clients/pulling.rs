@@ -26,7 +26,10 @@ async fn start(database: &Database) -> (Server, PgPool) {
     let pool = database.pool().await;
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/pull/schema.sql");
     let schema = std::fs::read_to_string(schema).expect("the example's schema");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(schema)).execute(&pool).await.expect("a table");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(schema))
+        .execute(&pool)
+        .await
+        .expect("a table");
     let server = Server::serve(database.url(), CONFIG, &[]);
     server.ready().await;
     (server, pool)
@@ -40,19 +43,36 @@ async fn client(language: Language, database: &Database, environment: &[(&str, &
 
 async fn send(server: &Server, orders: std::ops::Range<u64>) {
     for i in orders {
-        assert_eq!(post(server.ingress().await, &order(&format!("order-{i:019}"), i)).await.0, 200);
+        assert_eq!(
+            post(server.ingress().await, &order(&format!("order-{i:019}"), i))
+                .await
+                .0,
+            200
+        );
     }
 }
 
 async fn count(pool: &PgPool, query: &'static str) -> i64 {
-    sqlx::query_scalar(query).fetch_one(pool).await.expect("a number")
+    sqlx::query_scalar(query)
+        .fetch_one(pool)
+        .await
+        .expect("a number")
 }
 
 async fn booked(pool: &PgPool, orders: i64) {
-    wait_until_within(TAKEN_OVER, "every order in the ledger", async || count(pool, BOOKED).await == orders).await;
-    wait_until("nothing pending", async || count(pool, "SELECT count(*) FROM hookfast_data.outbox").await == 0).await;
+    wait_until_within(TAKEN_OVER, "every order in the ledger", async || {
+        count(pool, BOOKED).await == orders
+    })
+    .await;
+    wait_until("nothing pending", async || {
+        count(pool, "SELECT count(*) FROM hookfast_data.outbox").await == 0
+    })
+    .await;
     assert_eq!(count(pool, BOOKED).await, orders);
-    assert_eq!(count(pool, "SELECT count(DISTINCT event_id) FROM shop.ledger").await, orders);
+    assert_eq!(
+        count(pool, "SELECT count(DISTINCT event_id) FROM shop.ledger").await,
+        orders
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,16 +116,25 @@ async fn a_client_that_is_killed_halfway_leaves_nothing_and_another_does_it() {
         let database = database().await;
         let (server, pool) = start(&database).await;
         let mut lock = pool.begin().await.expect("a transaction");
-        sqlx::query("LOCK TABLE shop.ledger").execute(&mut *lock).await.expect("locked");
+        sqlx::query("LOCK TABLE shop.ledger")
+            .execute(&mut *lock)
+            .await
+            .expect("locked");
         let mut first = client(language, &database, &[("LEASE", "2 seconds")]).await;
         send(&server, 0..3).await;
-        wait_until("a client halfway through its work", async || waiting(&pool).await == 1).await;
+        wait_until("a client halfway through its work", async || {
+            waiting(&pool).await == 1
+        })
+        .await;
         first.kill().await;
         lock.rollback().await.expect("unlocked");
         let _second = client(language, &database, &[]).await;
         booked(&pool, 3).await;
         let lost = "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'";
-        assert!(count(&pool, lost).await >= 1, "{language:?}: the crash counts as an attempt");
+        assert!(
+            count(&pool, lost).await >= 1,
+            "{language:?}: the crash counts as an attempt"
+        );
     }
 }
 
@@ -115,10 +144,21 @@ async fn a_client_that_wakes_up_too_late_cannot_commit() {
         let database = database().await;
         let (server, pool) = start(&database).await;
         let mut lock = pool.begin().await.expect("a transaction");
-        sqlx::query("LOCK TABLE shop.ledger").execute(&mut *lock).await.expect("locked");
-        let late = client(language, &database, &[("LEASE", "2 seconds"), ("BATCH", "1")]).await;
+        sqlx::query("LOCK TABLE shop.ledger")
+            .execute(&mut *lock)
+            .await
+            .expect("locked");
+        let late = client(
+            language,
+            &database,
+            &[("LEASE", "2 seconds"), ("BATCH", "1")],
+        )
+        .await;
         send(&server, 0..1).await;
-        wait_until("a client halfway through its work", async || waiting(&pool).await == 1).await;
+        wait_until("a client halfway through its work", async || {
+            waiting(&pool).await == 1
+        })
+        .await;
         late.signal(Signal::SIGSTOP);
         lock.rollback().await.expect("unlocked");
         let _other = client(language, &database, &[]).await;
@@ -151,6 +191,7 @@ async fn a_client_whose_connection_has_died_silently_ends() {
 
 /// How many backends wait for the ledger.
 async fn waiting(pool: &PgPool) -> i64 {
-    let query = "SELECT count(*) FROM pg_locks WHERE relation = 'shop.ledger'::regclass AND NOT granted";
+    let query =
+        "SELECT count(*) FROM pg_locks WHERE relation = 'shop.ledger'::regclass AND NOT granted";
     count(pool, query).await
 }

@@ -6,7 +6,9 @@ use hookfast::cluster::{Cluster, ClusterOptions, Durability};
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ipv6_address_stands_in_brackets_in_database_url() {
     let mut options = ClusterOptions::temporary(Durability::Fast);
-    options.settings.push(("listen_addresses".to_owned(), "127.0.0.1, ::1".to_owned()));
+    options
+        .settings
+        .push(("listen_addresses".to_owned(), "127.0.0.1, ::1".to_owned()));
     let cluster = match Cluster::start(options).await {
         Ok(cluster) => cluster,
         Err(error) if std::net::TcpListener::bind("[::1]:0").is_err() => {
@@ -20,10 +22,20 @@ async fn an_ipv6_address_stands_in_brackets_in_database_url() {
     };
     let mut url = url::Url::parse(&cluster.url()).expect("a URL");
     url.set_host(Some("[::1]")).expect("a host");
-    let (_, said) =
-        hookfast(&["check"], &[("DATABASE_URL", url.as_str()), ("AIRALO_CLIENT_SECRET", "0123456789abcdef")]);
+    let (_, said) = hookfast(
+        &["check"],
+        &[
+            ("DATABASE_URL", url.as_str()),
+            ("AIRALO_CLIENT_SECRET", "0123456789abcdef"),
+        ],
+    );
     let port = url.port().expect("a port");
-    assert!(said.contains(&format!("ok     database: postgres://hookfast@[::1]:{port}/")), "{said}");
+    assert!(
+        said.contains(&format!(
+            "ok     database: postgres://hookfast@[::1]:{port}/"
+        )),
+        "{said}"
+    );
     let (migrated, said) = hookfast(&["migrate"], &[("DATABASE_URL", url.as_str())]);
     assert!(migrated, "{said}");
 }

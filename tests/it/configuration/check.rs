@@ -9,35 +9,64 @@ const SECRET: (&str, &str) = ("AIRALO_CLIENT_SECRET", "0123456789abcdef");
 const AIRALO: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n";
 
 fn warnings(said: &str) -> Vec<&str> {
-    said.lines().filter(|line| line.starts_with("warn")).collect()
+    said.lines()
+        .filter(|line| line.starts_with("warn"))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_refuses_what_serve_would_refuse() {
     let database = database().await;
-    let addresses = [("HOOKFAST_LISTEN", "127.0.0.1:0"), ("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")];
-    let variables = [("DATABASE_URL", database.url()), SECRET, addresses[0], addresses[1]];
+    let addresses = [
+        ("HOOKFAST_LISTEN", "127.0.0.1:0"),
+        ("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0"),
+    ];
+    let variables = [
+        ("DATABASE_URL", database.url()),
+        SECRET,
+        addresses[0],
+        addresses[1],
+    ];
     for (handler, why) in [
-        ("kind = 'sql'\ntypes = ['*']\nfunction = 'shop.nowhere'", "there is no function shop.nowhere(hookfast.event)"),
-        ("kind = 'pull'\ntypes = ['*']\nfilter = '$.a'", "the payload filter '$.a' cannot be used"),
+        (
+            "kind = 'sql'\ntypes = ['*']\nfunction = 'shop.nowhere'",
+            "there is no function shop.nowhere(hookfast.event)",
+        ),
+        (
+            "kind = 'pull'\ntypes = ['*']\nfilter = '$.a'",
+            "the payload filter '$.a' cannot be used",
+        ),
     ] {
         let config = File::new(&format!("{AIRALO}[handlers.shop]\n{handler}\n"));
         let (served, refused) = hookfast(&["serve", "--config", config.name()], &variables);
-        let refused = refused.lines().find(|line| line.contains(why)).unwrap_or_default();
+        let refused = refused
+            .lines()
+            .find(|line| line.contains(why))
+            .unwrap_or_default();
         let refused = refused.trim_start_matches("hookfast: ");
-        assert!(!served && refused.starts_with("handler 'shop': "), "{refused}");
+        assert!(
+            !served && refused.starts_with("handler 'shop': "),
+            "{refused}"
+        );
         let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
-        assert!(!passed && said.contains(&format!("error  {refused}")), "{refused} is not in:\n{said}");
+        assert!(
+            !passed && said.contains(&format!("error  {refused}")),
+            "{refused} is not in:\n{said}"
+        );
     }
     // Before the migrations nothing of it can be known.
     sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
         .execute(&mut database.connect().await)
         .await
         .expect("gone");
-    let config =
-        File::new(&format!("{AIRALO}[handlers.shop]\nkind = 'sql'\ntypes = ['*']\nfunction = 'shop.nowhere'\n"));
+    let config = File::new(&format!(
+        "{AIRALO}[handlers.shop]\nkind = 'sql'\ntypes = ['*']\nfunction = 'shop.nowhere'\n"
+    ));
     let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
-    assert!(said.contains("note   handlers: ") && !said.contains("there is no function"), "{said}");
+    assert!(
+        said.contains("note   handlers: ") && !said.contains("there is no function"),
+        "{said}"
+    );
 }
 
 /// Every delivery would fail, and use up its attempts.
@@ -51,7 +80,10 @@ async fn a_function_that_the_role_may_not_execute_is_named_with_the_grant() {
         .await
         .expect("a name");
     let mut run = async |statements: String| {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.expect("done");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+            .execute(&mut connection)
+            .await
+            .expect("done");
     };
     run(format!(
         "GRANT ALL ON SCHEMA hookfast, hookfast_data TO {role}; GRANT ALL ON ALL TABLES IN SCHEMA hookfast_data TO {role}; \
@@ -59,19 +91,38 @@ async fn a_function_that_the_role_may_not_execute_is_named_with_the_grant() {
          REVOKE EXECUTE ON FUNCTION \"the shop\".books FROM PUBLIC"
     ))
     .await;
-    let config =
-        File::new(&format!("{AIRALO}[handlers.shop]\nkind = 'sql'\ntypes = ['*']\nfunction = '\"the shop\".books'\n"));
-    let addresses = [("HOOKFAST_LISTEN", "127.0.0.1:0"), ("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")];
-    let variables = [("DATABASE_URL", url.as_str()), SECRET, addresses[0], addresses[1]];
+    let config = File::new(&format!(
+        "{AIRALO}[handlers.shop]\nkind = 'sql'\ntypes = ['*']\nfunction = '\"the shop\".books'\n"
+    ));
+    let addresses = [
+        ("HOOKFAST_LISTEN", "127.0.0.1:0"),
+        ("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0"),
+    ];
+    let variables = [
+        ("DATABASE_URL", url.as_str()),
+        SECRET,
+        addresses[0],
+        addresses[1],
+    ];
     for grant in [
         format!("GRANT USAGE ON SCHEMA \"the shop\" TO {role}"),
         format!("GRANT EXECUTE ON FUNCTION \"the shop\".books(hookfast.event) TO {role}"),
     ] {
-        let problem = "handler 'shop': this role may not execute \"the shop\".books(hookfast.event)";
+        let problem =
+            "handler 'shop': this role may not execute \"the shop\".books(hookfast.event)";
         let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
-        assert!(!passed && said.contains(&format!("error  {problem}")) && said.contains(&grant), "{grant}: {said}");
-        let (served, said) = hookfast(&["serve", "--no-migrate", "--config", config.name()], &variables);
-        assert!(!served && said.contains(problem) && said.contains(&grant), "{grant}: {said}");
+        assert!(
+            !passed && said.contains(&format!("error  {problem}")) && said.contains(&grant),
+            "{grant}: {said}"
+        );
+        let (served, said) = hookfast(
+            &["serve", "--no-migrate", "--config", config.name()],
+            &variables,
+        );
+        assert!(
+            !served && said.contains(problem) && said.contains(&grant),
+            "{grant}: {said}"
+        );
         run(grant).await;
     }
     let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
@@ -93,7 +144,10 @@ fn a_pattern_that_no_source_can_match_is_named() {
         "[handlers.shop] types: 'stripe.us.*'",
         "[handlers.other] types: 'stripe.*'",
     ] {
-        assert!(warned.iter().any(|line| line.contains(expected)), "{expected} is not in:\n{said}");
+        assert!(
+            warned.iter().any(|line| line.contains(expected)),
+            "{expected} is not in:\n{said}"
+        );
     }
     assert_eq!(warned.len(), 3, "{said}");
     // A source that may send any type, and one that applications feed.
@@ -101,7 +155,10 @@ fn a_pattern_that_no_source_can_match_is_named() {
         "[sources.acme]\nkind = 'standard_webhooks'\nsecrets = ['env:HANDLER_SECRET']\ntype_prefix = ''\n",
         "[sources.own]\nkind = 'sql'\n",
     ] {
-        let said = checked(&[&config, source].concat(), &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)]);
+        let said = checked(
+            &[&config, source].concat(),
+            &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)],
+        );
         assert!(!said.contains("[handlers.shop] types"), "{said}");
     }
 }
@@ -119,7 +176,10 @@ fn a_secret_field_that_readers_would_see_elsewhere_is_named() {
         "[sources.shop] key: '/data/PIN'",
         "[handlers.books] ordered_by: '/data/pin'",
     ] {
-        assert!(warnings(&said).iter().any(|line| line.contains(expected)), "{expected} is not in:\n{said}");
+        assert!(
+            warnings(&said).iter().any(|line| line.contains(expected)),
+            "{expected} is not in:\n{said}"
+        );
     }
     assert_eq!(warnings(&said).len(), 3, "{said}");
 }
@@ -143,7 +203,10 @@ fn a_receiver_on_a_public_host_by_plain_http_is_named() {
     .concat();
     let said = checked(&config, &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)]);
     for expected in ["[handlers.open] url: ", "[handlers.address] url: "] {
-        assert!(warnings(&said).iter().any(|line| line.contains(expected)), "{expected} is not in:\n{said}");
+        assert!(
+            warnings(&said).iter().any(|line| line.contains(expected)),
+            "{expected} is not in:\n{said}"
+        );
     }
     assert_eq!(warnings(&said).len(), 2, "{said}");
 }
@@ -151,16 +214,31 @@ fn a_receiver_on_a_public_host_by_plain_http_is_named() {
 /// The script makes a role `hookfast`, which is here the name of the cluster's own superuser.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_role_that_docker_compose_makes_is_enough_and_no_superuser() {
-    let script =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/lib/compose-init.sh")).expect("a script");
-    let sql = script.split_once("<<'SQL'\n").and_then(|(_, rest)| rest.split_once("\nSQL")).expect("its SQL").0;
-    let sql = sql.replace("ROLE hookfast LOGIN", "ROLE composed LOGIN").replace("TO hookfast;", "TO composed;");
-    let cluster = Cluster::start(ClusterOptions::temporary(Durability::Durable)).await.expect("a private Postgres");
-    let mut connection = PgConnection::connect(&cluster.url()).await.expect("a connection");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.replace(":'password'", "'composed'")))
-        .execute(&mut connection)
+    let script = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/scripts/lib/compose-init.sh"
+    ))
+    .expect("a script");
+    let sql = script
+        .split_once("<<'SQL'\n")
+        .and_then(|(_, rest)| rest.split_once("\nSQL"))
+        .expect("its SQL")
+        .0;
+    let sql = sql
+        .replace("ROLE hookfast LOGIN", "ROLE composed LOGIN")
+        .replace("TO hookfast;", "TO composed;");
+    let cluster = Cluster::start(ClusterOptions::temporary(Durability::Durable))
         .await
-        .expect(&sql);
+        .expect("a private Postgres");
+    let mut connection = PgConnection::connect(&cluster.url())
+        .await
+        .expect("a connection");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(
+        sql.replace(":'password'", "'composed'"),
+    ))
+    .execute(&mut connection)
+    .await
+    .expect(&sql);
     let mut url = url::Url::parse(&cluster.url()).expect("a URL");
     url.set_username("composed").expect("a user");
     url.set_password(Some("composed")).expect("a password");
@@ -170,7 +248,10 @@ async fn the_role_that_docker_compose_makes_is_enough_and_no_superuser() {
     let (passed, said) = hookfast(&["check"], &variables);
     assert!(passed && warnings(&said).is_empty(), "{said}");
     let granted = "SELECT has_schema_privilege('hookfast_reader', 'hookfast', 'USAGE') AND has_schema_privilege('hookfast_operator', 'hookfast', 'USAGE')";
-    let granted: bool = sqlx::query_scalar(granted).fetch_one(&mut connection).await.expect("an answer");
+    let granted: bool = sqlx::query_scalar(granted)
+        .fetch_one(&mut connection)
+        .await
+        .expect("an answer");
     assert!(granted, "{said}");
 }
 
@@ -178,20 +259,38 @@ async fn the_role_that_docker_compose_makes_is_enough_and_no_superuser() {
 async fn a_role_that_is_superuser_is_named() {
     let database = database().await;
     let (_, said) = hookfast(&["check"], &[("DATABASE_URL", database.url()), SECRET]);
-    assert!(warnings(&said).iter().any(|line| line.contains("superuser")), "{said}");
+    assert!(
+        warnings(&said)
+            .iter()
+            .any(|line| line.contains("superuser")),
+        "{said}"
+    );
     let role = format!("plain_{}", std::process::id());
     let mut connection = database.connect().await;
-    let name: String =
-        sqlx::query_scalar("SELECT current_database()").fetch_one(&mut connection).await.expect("a name");
-    let make = format!("CREATE ROLE {role} LOGIN PASSWORD 'plain'; GRANT CREATE ON DATABASE {name} TO {role}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&mut connection).await.expect("a role");
+    let name: String = sqlx::query_scalar("SELECT current_database()")
+        .fetch_one(&mut connection)
+        .await
+        .expect("a name");
+    let make = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'plain'; GRANT CREATE ON DATABASE {name} TO {role}"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(make))
+        .execute(&mut connection)
+        .await
+        .expect("a role");
     let mut url = url::Url::parse(database.url()).expect("a URL");
     url.set_username(&role).expect("a user");
     url.set_password(Some("plain")).expect("a password");
     let (_, said) = hookfast(&["check"], &[("DATABASE_URL", url.as_str()), SECRET]);
     let undo = format!("DROP OWNED BY {role}; DROP ROLE {role}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(undo)).execute(&mut connection).await.expect("gone");
-    assert!(said.contains("ok     database") && !said.contains("superuser"), "{said}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(undo))
+        .execute(&mut connection)
+        .await
+        .expect("gone");
+    assert!(
+        said.contains("ok     database") && !said.contains("superuser"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,20 +305,35 @@ async fn check_names_registered_handlers_that_no_configuration_has_and_retired_o
     .execute(&mut connection)
     .await
     .expect("handlers");
-    let config = File::new(&format!("{AIRALO}[handlers.shop]\nkind = 'pull'\ntypes = ['*']\n"));
+    let config = File::new(&format!(
+        "{AIRALO}[handlers.shop]\nkind = 'pull'\ntypes = ['*']\n"
+    ));
     let variables = [("DATABASE_URL", database.url()), SECRET];
     let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
     let named = |start: &str| said.lines().any(|line| line.starts_with(start));
-    assert!(named("warn   handlers: former, later are registered, and neither"), "{said}");
-    assert!(said.contains("hookfast handlers retire NAME --why"), "{said}");
-    assert!(named("note   handlers: shop is retired; `hookfast serve`"), "{said}");
+    assert!(
+        named("warn   handlers: former, later are registered, and neither"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hookfast handlers retire NAME --why"),
+        "{said}"
+    );
+    assert!(
+        named("note   handlers: shop is retired; `hookfast serve`"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sequence_that_hands_out_blocks_is_named() {
     let database = database().await;
     let check = || hookfast(&["check"], &[("DATABASE_URL", database.url()), SECRET]).1;
-    let warned = |said: &str| warnings(said).iter().any(|line| line.contains("hookfast_data.outbox_id_seq"));
+    let warned = |said: &str| {
+        warnings(said)
+            .iter()
+            .any(|line| line.contains("hookfast_data.outbox_id_seq"))
+    };
     assert!(!warned(&check()));
     sqlx::raw_sql("ALTER SEQUENCE hookfast_data.outbox_id_seq CACHE 20")
         .execute(&mut database.connect().await)

@@ -12,14 +12,26 @@ use std::{path::PathBuf, process::Command};
 /// Runs a command in a folder of its own, with nothing of this machine's configuration: whether it succeeded, and its output.
 fn hookfast(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    for name in ["DATABASE_URL", "HOOKFAST_CONFIG", "AIRALO_CLIENT_SECRET", "RUST_LOG"] {
+    for name in [
+        "DATABASE_URL",
+        "HOOKFAST_CONFIG",
+        "AIRALO_CLIENT_SECRET",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let output =
-        command.args(arguments).envs(variables.iter().copied()).current_dir(&folder).output().expect("it runs");
+    let output = command
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(&folder)
+        .output()
+        .expect("it runs");
     let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
 }
 
 /// A configuration file.
@@ -33,7 +45,10 @@ impl File {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("hookfast.toml");
         std::fs::write(&path, text).expect("written");
-        Self { path, _folder: folder }
+        Self {
+            path,
+            _folder: folder,
+        }
     }
 
     fn name(&self) -> &str {
@@ -44,6 +59,10 @@ impl File {
 /// What `hookfast check` prints of a configuration, without a database.
 fn checked(config: &str, variables: &[(&str, &str)]) -> String {
     let file = File::new(config);
-    let variables = [variables, &[("DATABASE_URL", "postgres://127.0.0.1:1/none")]].concat();
+    let variables = [
+        variables,
+        &[("DATABASE_URL", "postgres://127.0.0.1:1/none")],
+    ]
+    .concat();
     hookfast(&["check", "--config", file.name()], &variables).1
 }

@@ -25,8 +25,14 @@ async fn first_message(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 /// The start-up message without its parameter `options`: a version, then names and values, each with a NUL.
 fn without_options(message: &[u8]) -> Vec<u8> {
     let (version, parameters) = message.split_at(4);
-    let texts: Vec<&[u8]> = parameters.split(|byte| *byte == 0).take_while(|text| !text.is_empty()).collect();
-    let kept = texts.chunks(2).filter(|pair| pair[0] != b"options").flatten();
+    let texts: Vec<&[u8]> = parameters
+        .split(|byte| *byte == 0)
+        .take_while(|text| !text.is_empty())
+        .collect();
+    let kept = texts
+        .chunks(2)
+        .filter(|pair| pair[0] != b"options")
+        .flatten();
     let parameters: Vec<u8> = kept.flat_map(|text| [text, &b"\0"[..]].concat()).collect();
     let length = u32::try_from(4 + version.len() + parameters.len() + 1).expect("short");
     [&length.to_be_bytes()[..], version, &parameters, b"\0"].concat()
@@ -57,18 +63,35 @@ async fn pooler(server: SocketAddr) -> SocketAddr {
 async fn a_pooler_that_drops_our_settings_is_named() {
     let database = database().await;
     let mut url = url::Url::parse(database.url()).expect("a URL");
-    let server = format!("127.0.0.1:{}", url.port().expect("a port")).parse().expect("an address");
+    let server = format!("127.0.0.1:{}", url.port().expect("a port"))
+        .parse()
+        .expect("an address");
     let address = pooler(server).await;
     url.set_host(Some("127.0.0.1")).expect("a host");
     url.set_port(Some(address.port())).expect("a port");
     let said = "our start-up settings do not arrive, so a pooler is in between";
-    let environment = [("DATABASE_URL", url.as_str()), ("AIRALO_CLIENT_SECRET", AIRALO_SECRET)];
+    let environment = [
+        ("DATABASE_URL", url.as_str()),
+        ("AIRALO_CLIENT_SECRET", AIRALO_SECRET),
+    ];
     let (passed, checked) = hookfast(&["check"], &environment);
-    assert!(!passed && checked.contains(&format!("error  {said}")), "{checked}");
-    let (_, direct) = hookfast(&["check"], &[("DATABASE_URL", database.url()), environment[1]]);
-    assert!(direct.contains("ok     database") && !direct.contains(said), "{direct}");
+    assert!(
+        !passed && checked.contains(&format!("error  {said}")),
+        "{checked}"
+    );
+    let (_, direct) = hookfast(
+        &["check"],
+        &[("DATABASE_URL", database.url()), environment[1]],
+    );
+    assert!(
+        direct.contains("ok     database") && !direct.contains(said),
+        "{direct}"
+    );
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    command.args(["serve", "--listen", ":0", "--admin-listen", ":0"]).envs(environment).env_remove("HOOKFAST_CONFIG");
+    command
+        .args(["serve", "--listen", ":0", "--admin-listen", ":0"])
+        .envs(environment)
+        .env_remove("HOOKFAST_CONFIG");
     let served = Server::start_as_it_is(command);
     served.logged(said).await;
 }

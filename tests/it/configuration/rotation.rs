@@ -18,7 +18,9 @@ const NEW: &str = "the-new-secret-0123456789";
 
 async fn status(ingress: SocketAddr, secret: &str, n: u64) -> u16 {
     let mut client = Client::connect(ingress).await;
-    client.send(request_signed_with(secret, &order("rotated", n))).await;
+    client
+        .send(request_signed_with(secret, &order("rotated", n)))
+        .await;
     client.answer().await.status
 }
 
@@ -36,7 +38,8 @@ async fn reloaded(server: &Server) -> String {
 }
 
 fn has(log: &str, secret: &str, change: &str) -> bool {
-    log.lines().any(|line| line.contains(secret) && line.contains(&format!("change=\"{change}\"")))
+    log.lines()
+        .any(|line| line.contains(secret) && line.contains(&format!("change=\"{change}\"")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,29 +50,56 @@ async fn a_secret_that_is_added_to_the_list_counts_after_sighup_and_a_removed_on
     std::fs::write(path("old"), OLD).expect("written");
     std::fs::write(path("new"), format!("{NEW}\n")).expect("written");
     let (old, new) = (label("old"), label("new"));
-    let environment =
-        [("IN_THE_ENVIRONMENT", "another-secret-0123456789"), ("OF_THE_START", "a-third-secret-0123456789")];
-    let server = Server::serve_with(database.url(), &config(&[&old, "env:IN_THE_ENVIRONMENT"], ""), &environment);
+    let environment = [
+        ("IN_THE_ENVIRONMENT", "another-secret-0123456789"),
+        ("OF_THE_START", "a-third-secret-0123456789"),
+    ];
+    let server = Server::serve_with(
+        database.url(),
+        &config(&[&old, "env:IN_THE_ENVIRONMENT"], ""),
+        &environment,
+    );
     server.ready().await;
     let ingress = server.ingress().await;
-    assert_eq!((status(ingress, OLD, 1).await, status(ingress, NEW, 1).await), (200, 401));
+    assert_eq!(
+        (status(ingress, OLD, 1).await, status(ingress, NEW, 1).await),
+        (200, 401)
+    );
 
     server.configure(&config(&[&old, &new, "env:IN_THE_ENVIRONMENT"], ""));
     let log = reloaded(&server).await;
-    assert!(has(&log, &old, "unchanged") && has(&log, &new, "added"), "{log}");
-    assert!(has(&log, "env:IN_THE_ENVIRONMENT", "as at the start"), "{log}");
+    assert!(
+        has(&log, &old, "unchanged") && has(&log, &new, "added"),
+        "{log}"
+    );
+    assert!(
+        has(&log, "env:IN_THE_ENVIRONMENT", "as at the start"),
+        "{log}"
+    );
     assert!(!log.contains("needs a restart"), "{log}");
-    assert_eq!((status(ingress, OLD, 2).await, status(ingress, NEW, 3).await), (200, 200));
+    assert_eq!(
+        (status(ingress, OLD, 2).await, status(ingress, NEW, 3).await),
+        (200, 200)
+    );
 
     server.configure(&config(&[&new, "env:OF_THE_START"], ""));
     let log = reloaded(&server).await;
-    assert!(has(&log, &old, "removed") && has(&log, "env:OF_THE_START", "added"), "{log}");
-    assert_eq!((status(ingress, OLD, 4).await, status(ingress, NEW, 5).await), (401, 200));
+    assert!(
+        has(&log, &old, "removed") && has(&log, "env:OF_THE_START", "added"),
+        "{log}"
+    );
+    assert_eq!(
+        (status(ingress, OLD, 4).await, status(ingress, NEW, 5).await),
+        (401, 200)
+    );
 
     std::fs::write(path("new"), OLD).expect("written");
     let log = reloaded(&server).await;
     assert!(has(&log, &new, "changed"), "{log}");
-    assert_eq!((status(ingress, OLD, 6).await, status(ingress, NEW, 7).await), (200, 401));
+    assert_eq!(
+        (status(ingress, OLD, 6).await, status(ingress, NEW, 7).await),
+        (200, 401)
+    );
     for secret in [OLD, NEW] {
         assert!(!server.log().contains(secret), "{}", server.log());
     }
@@ -85,12 +115,21 @@ async fn what_cannot_be_replaced_while_it_runs_is_named_and_nothing_is_lost() {
     // Another setting: the process goes on with what it began with.
     server.configure(&config(&["env:OLD"], "[ingress]\nbody_bytes = '2MiB'\n"));
     assert!(reloaded(&server).await.contains("needs a restart"));
-    server.configure(&config(&["env:OLD"], "[sources.other]\nkind = 'airalo'\nsecrets = ['env:OLD']\n"));
+    server.configure(&config(
+        &["env:OLD"],
+        "[sources.other]\nkind = 'airalo'\nsecrets = ['env:OLD']\n",
+    ));
     assert!(reloaded(&server).await.contains("needs a restart"));
     // A reference that cannot be read, and a file that is none.
     for (text, said) in [
-        (config(&["env:OLD", "env:NOT_THERE"], ""), "env:NOT_THERE is not set"),
-        (config(&["env:OLD", "file:/nowhere/at/all"], ""), "file:/nowhere/at/all cannot be read"),
+        (
+            config(&["env:OLD", "env:NOT_THERE"], ""),
+            "env:NOT_THERE is not set",
+        ),
+        (
+            config(&["env:OLD", "file:/nowhere/at/all"], ""),
+            "file:/nowhere/at/all cannot be read",
+        ),
         ("kind = ".to_owned(), "cannot be used"),
     ] {
         let before = server.log().len();
@@ -121,7 +160,8 @@ async fn an_http_handler_signs_with_the_new_secret_and_sends_the_new_header() {
     })
     .await;
     let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    let write =
+        |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
     let label = |name: &str| format!("file:{}", Path::new(folder.path()).join(name).display());
     let whsec = |byte| standard_webhooks::secret_text([byte; 32]);
     write("token", "Bearer 1");
@@ -142,13 +182,20 @@ async fn an_http_handler_signs_with_the_new_secret_and_sends_the_new_header() {
     write("token", "Bearer 2");
     server.configure(&handler(&[label("one"), label("two")]));
     let log = reloaded(&server).await;
-    assert!(has(&log, &label("two"), "added") && has(&log, &label("token"), "changed"), "{log}");
+    assert!(
+        has(&log, &label("two"), "added") && has(&log, &label("token"), "changed"),
+        "{log}"
+    );
     assert_eq!(status(ingress, OLD, 1).await, 200);
     let request = requests.recv().await.expect("a request");
     assert_eq!(request.header("authorization"), Some("Bearer 2"));
-    let (id, time) =
-        (request.header("webhook-id").expect("an id"), request.header("webhook-timestamp").expect("a time"));
-    let secrets = [1, 2].map(|byte| standard_webhooks::parse_secret("test", &whsec(byte)).expect("a secret"));
-    let expected = standard_webhooks::sign(&secrets, id, time.parse().expect("a number"), &request.body);
+    let (id, time) = (
+        request.header("webhook-id").expect("an id"),
+        request.header("webhook-timestamp").expect("a time"),
+    );
+    let secrets =
+        [1, 2].map(|byte| standard_webhooks::parse_secret("test", &whsec(byte)).expect("a secret"));
+    let expected =
+        standard_webhooks::sign(&secrets, id, time.parse().expect("a number"), &request.body);
     assert_eq!(request.header("webhook-signature"), Some(expected.as_str()));
 }

@@ -18,7 +18,9 @@ async fn newlines_at_the_end_belong_to_no_secret_in_any_command() {
     let database = database().await;
     let file = File::new(AIRALO);
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    command.args(["serve", "--config", file.name()]).env("DATABASE_URL", database.url());
+    command
+        .args(["serve", "--config", file.name()])
+        .env("DATABASE_URL", database.url());
     command.envs(environment);
     let server = Server::start_as_it_is(command);
     server.ready().await;
@@ -27,7 +29,11 @@ async fn newlines_at_the_end_belong_to_no_secret_in_any_command() {
     let url = format!("http://{ingress}/webhooks/airalo");
     let in_file = File::new(&with_newline);
     let by_file = format!("file:{}", in_file.name());
-    for more in [vec![], vec!["--secret", "env:AIRALO_CLIENT_SECRET"], vec!["--secret", &by_file]] {
+    for more in [
+        vec![],
+        vec!["--secret", "env:AIRALO_CLIENT_SECRET"],
+        vec!["--secret", &by_file],
+    ] {
         let arguments = [vec!["send", "order.completed", "--url", &url], more].concat();
         let (sent, said) = hookfast(&arguments, &environment);
         assert!(sent && said.starts_with("200"), "{arguments:?}: {said}");
@@ -36,7 +42,10 @@ async fn newlines_at_the_end_belong_to_no_secret_in_any_command() {
     let whsec = format!("{HANDLER_SECRET}\n");
     for more in [vec![], vec!["--secret", "env:HOOKFAST_LISTEN_SECRET"]] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        command.args(["listen", "--address", "127.0.0.1:0"]).args(more).env("HOOKFAST_LISTEN_SECRET", &whsec);
+        command
+            .args(["listen", "--address", "127.0.0.1:0"])
+            .args(more)
+            .env("HOOKFAST_LISTEN_SECRET", &whsec);
         let folder = tempfile::tempdir().expect("a folder");
         let mut child = command
             .current_dir(&folder)
@@ -74,20 +83,43 @@ async fn check_and_the_start_name_a_secret_with_something_around_it() {
     for (name, what) in [
         ("[sources.airalo] secrets: env:QUOTED", "quotes"),
         ("[sources.airalo] secrets: env:BLANK", "white space"),
-        (&format!("[sources.airalo] secrets: {reference}"), "byte order mark"),
+        (
+            &format!("[sources.airalo] secrets: {reference}"),
+            "byte order mark",
+        ),
         ("[sources.airalo.api] client_secret: env:SINGLE", "quotes"),
-        ("[handlers.shop] headers.authorization: env:TOKEN", "white space"),
+        (
+            "[handlers.shop] headers.authorization: env:TOKEN",
+            "white space",
+        ),
     ] {
-        let line = said.lines().find(|line| line.starts_with("warn") && line.contains(name));
-        assert!(line.is_some_and(|line| line.contains(what)), "{name}, {what}:\n{said}");
+        let line = said
+            .lines()
+            .find(|line| line.starts_with("warn") && line.contains(name));
+        assert!(
+            line.is_some_and(|line| line.contains(what)),
+            "{name}, {what}:\n{said}"
+        );
     }
-    assert!(!said.contains("env:GOOD") && !said.contains("canary"), "{said}");
+    assert!(
+        !said.contains("env:GOOD") && !said.contains("canary"),
+        "{said}"
+    );
 
     let (database, file) = (database().await, File::new(&config));
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    command.args(["serve", "--config", file.name()]).env("DATABASE_URL", database.url()).envs(variables);
+    command
+        .args(["serve", "--config", file.name()])
+        .env("DATABASE_URL", database.url())
+        .envs(variables);
     let server = Server::start_as_it_is(command);
-    for name in ["env:QUOTED", "env:BLANK", &reference, "env:SINGLE", "env:TOKEN"] {
+    for name in [
+        "env:QUOTED",
+        "env:BLANK",
+        &reference,
+        "env:SINGLE",
+        "env:TOKEN",
+    ] {
         server.logged(name).await;
     }
     assert!(!server.log().contains("canary"), "{}", server.log());

@@ -8,15 +8,39 @@ use hookfast::ingress::{Limits, Refusal};
 async fn a_verified_request_is_stored_and_its_repeat_is_a_duplicate_of_it() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/fixed/orders", &[GOOD], b"{\"a\": 1}")).await;
+    client
+        .send(request(
+            "POST",
+            "/webhooks/fixed/orders",
+            &[GOOD],
+            b"{\"a\": 1}",
+        ))
+        .await;
     let first = client.answer().await;
-    assert_eq!((first.status, first.header("content-type")), (200, Some("application/json")));
+    assert_eq!(
+        (first.status, first.header("content-type")),
+        (200, Some("application/json"))
+    );
     assert_eq!(first.json()["status"], "stored");
-    let id: uuid::Uuid = first.json()["event_id"].as_str().expect("an id").parse().expect("a UUID");
+    let id: uuid::Uuid = first.json()["event_id"]
+        .as_str()
+        .expect("an id")
+        .parse()
+        .expect("a UUID");
 
-    client.send(request("POST", "/webhooks/fixed/orders?a=1", &[GOOD], b"{\"a\": 1}")).await;
+    client
+        .send(request(
+            "POST",
+            "/webhooks/fixed/orders?a=1",
+            &[GOOD],
+            b"{\"a\": 1}",
+        ))
+        .await;
     let second = client.answer().await.json();
-    assert_eq!(second, serde_json::json!({ "status": "duplicate", "event_id": id }));
+    assert_eq!(
+        second,
+        serde_json::json!({ "status": "duplicate", "event_id": id })
+    );
 
     let stored = server.intake.stored();
     assert_eq!(&stored[0].body[..], b"{\"a\": 1}", "the bytes as sent");
@@ -24,16 +48,30 @@ async fn a_verified_request_is_stored_and_its_repeat_is_a_duplicate_of_it() {
     assert_eq!(stored[0].headers[SIGNATURE], "good");
     assert_eq!(stored[0].verified_by.as_str(), "good");
     let seen = server.seen.answers.lock().expect("not poisoned").clone();
-    assert_eq!(seen, [("fixed".to_owned(), 200, "stored"), ("fixed".to_owned(), 200, "duplicate")]);
+    assert_eq!(
+        seen,
+        [
+            ("fixed".to_owned(), 200, "stored"),
+            ("fixed".to_owned(), 200, "duplicate")
+        ]
+    );
 }
 
 #[tokio::test]
 async fn empty_bodies_and_missing_topics_are_fine() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], b"")).await;
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], b""))
+        .await;
     assert_eq!(client.answer().await.json()["status"], "stored");
-    assert_eq!((server.intake.stored()[0].topic.clone(), server.intake.stored()[0].body.len()), (None, 0));
+    assert_eq!(
+        (
+            server.intake.stored()[0].topic.clone(),
+            server.intake.stored()[0].body.len()
+        ),
+        (None, 0)
+    );
 }
 
 #[tokio::test]
@@ -42,16 +80,44 @@ async fn a_bad_signature_is_401_without_the_reason_and_offered_as_evidence() {
     let mut client = server.connect().await;
     let mut bodies = vec![];
     for headers in [&[][..], &[(SIGNATURE, "x")], &[WRONG]] {
-        client.send(request("POST", "/webhooks/fixed/orders", headers, b"forged")).await;
+        client
+            .send(request(
+                "POST",
+                "/webhooks/fixed/orders",
+                headers,
+                b"forged",
+            ))
+            .await;
         let answer = client.answer().await;
         bodies.push(answer.problem(401, "not-verified"));
         assert!(answer.header("www-authenticate").is_some());
     }
     assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
-    let offered = server.evidence.offered.lock().expect("not poisoned").clone();
-    let reasons: Vec<_> = offered.iter().map(|request| request.reason.as_str()).collect();
-    assert_eq!(reasons, ["missing_signature", "malformed_signature", "wrong_signature"]);
-    assert_eq!((&offered[2].body[..], offered[2].topic.as_ref().map(|t| t.as_str())), (&b"forged"[..], Some("orders")));
+    let offered = server
+        .evidence
+        .offered
+        .lock()
+        .expect("not poisoned")
+        .clone();
+    let reasons: Vec<_> = offered
+        .iter()
+        .map(|request| request.reason.as_str())
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "missing_signature",
+            "malformed_signature",
+            "wrong_signature"
+        ]
+    );
+    assert_eq!(
+        (
+            &offered[2].body[..],
+            offered[2].topic.as_ref().map(|t| t.as_str())
+        ),
+        (&b"forged"[..], Some("orders"))
+    );
     assert!(server.intake.stored().is_empty());
 }
 
@@ -59,21 +125,33 @@ async fn a_bad_signature_is_401_without_the_reason_and_offered_as_evidence() {
 async fn where_the_operator_keeps_them_only_wrong_signatures_are_quarantined() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/kept", &[WRONG], b"who knows")).await;
+    client
+        .send(request("POST", "/webhooks/kept", &[WRONG], b"who knows"))
+        .await;
     let answer = client.answer().await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.json(), serde_json::json!({ "status": "quarantined", "event_id": null }));
+    assert_eq!(
+        answer.json(),
+        serde_json::json!({ "status": "quarantined", "event_id": null })
+    );
     assert_eq!(server.evidence.kept.lock().expect("not poisoned").len(), 1);
 
     for headers in [&[][..], &[(SIGNATURE, "x")]] {
-        client.send(request("POST", "/webhooks/kept", headers, b"forged")).await;
+        client
+            .send(request("POST", "/webhooks/kept", headers, b"forged"))
+            .await;
         client.answer().await.problem(401, "not-verified");
     }
     *server.evidence.refusal.lock().expect("not poisoned") = Some(Refusal::Busy);
-    client.send(request("POST", "/webhooks/kept", &[WRONG], b"another")).await;
+    client
+        .send(request("POST", "/webhooks/kept", &[WRONG], b"another"))
+        .await;
     client.answer().await.problem(503, "busy");
     assert_eq!(server.evidence.kept.lock().expect("not poisoned").len(), 1);
-    assert_eq!(server.evidence.offered.lock().expect("not poisoned").len(), 2);
+    assert_eq!(
+        server.evidence.offered.lock().expect("not poisoned").len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -81,13 +159,23 @@ async fn head_is_answered_without_signature_and_store_and_everything_else_is_405
     let server = Server::start(Limits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
-    for path in ["/webhooks/fixed", "/webhooks/fixed/async_orders", "/webhooks/kept?x=1"] {
+    for path in [
+        "/webhooks/fixed",
+        "/webhooks/fixed/async_orders",
+        "/webhooks/kept?x=1",
+    ] {
         client.send(request("HEAD", path, &[], b"")).await;
         let answer = client.answer_to_head().await;
-        assert_eq!((answer.status, answer.header("content-length")), (200, Some("0")), "{path}");
+        assert_eq!(
+            (answer.status, answer.header("content-length")),
+            (200, Some("0")),
+            "{path}"
+        );
     }
     for method in ["GET", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
-        client.send(request(method, "/webhooks/fixed", &[], b"")).await;
+        client
+            .send(request(method, "/webhooks/fixed", &[], b""))
+            .await;
         let answer = client.answer().await;
         answer.problem(405, "wrong-method");
         assert_eq!(answer.header("allow"), Some("POST, HEAD"), "{method}");
@@ -124,20 +212,32 @@ async fn other_addresses_are_404_and_never_a_redirect() {
             }
         }
     }
-    client.send(request("CONNECT", "hooks.example:443", &[], b"")).await;
+    client
+        .send(request("CONNECT", "hooks.example:443", &[], b""))
+        .await;
     client.answer().await.problem(404, "unknown-path");
     let seen = server.seen.answers.lock().expect("not poisoned").clone();
-    assert!(seen.iter().all(|(source, _, _)| source == "-"), "no label from outside: {seen:?}");
+    assert!(
+        seen.iter().all(|(source, _, _)| source == "-"),
+        "no label from outside: {seen:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_slash_at_the_end_changes_nothing() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
-    client.send(request("HEAD", "/webhooks/fixed/", &[], b"")).await;
+    client
+        .send(request("HEAD", "/webhooks/fixed/", &[], b""))
+        .await;
     assert_eq!(client.answer_to_head().await.status, 200);
-    for (path, topic) in [("/webhooks/fixed/", None), ("/webhooks/fixed/orders/?a=1", Some("orders"))] {
-        client.send(request("POST", path, &[GOOD], path.as_bytes())).await;
+    for (path, topic) in [
+        ("/webhooks/fixed/", None),
+        ("/webhooks/fixed/orders/?a=1", Some("orders")),
+    ] {
+        client
+            .send(request("POST", path, &[GOOD], path.as_bytes()))
+            .await;
         assert_eq!(client.answer().await.status, 200, "{path}");
         let stored = server.intake.stored().pop().expect("it is stored");
         assert_eq!(stored.topic.as_ref().map(|t| t.as_str()), topic, "{path}");
@@ -148,7 +248,11 @@ async fn a_slash_at_the_end_changes_nothing() {
 async fn what_cannot_be_a_topic_is_404_and_counted_for_its_source() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
-    for path in ["/webhooks/fixed/a/b", "/webhooks/fixed/%ff", "/webhooks/fixed//"] {
+    for path in [
+        "/webhooks/fixed/a/b",
+        "/webhooks/fixed/%ff",
+        "/webhooks/fixed//",
+    ] {
         client.send(request("POST", path, &[GOOD], b"x")).await;
         client.answer().await.problem(404, "bad-topic");
     }
@@ -168,11 +272,15 @@ async fn our_own_trouble_is_503_with_retry_after_and_what_is_stored_after_it_cou
         (Refusal::Refused, "refused"),
     ] {
         server.intake.refuse(Some(refusal));
-        client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
+        client
+            .send(request("POST", "/webhooks/fixed", &[GOOD], b"x"))
+            .await;
         client.answer().await.problem(503, name);
     }
     server.intake.refuse(None);
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], b"x"))
+        .await;
     assert_eq!(client.answer().await.json()["status"], "stored");
 }
 
@@ -180,10 +288,18 @@ async fn our_own_trouble_is_503_with_retry_after_and_what_is_stored_after_it_cou
 async fn a_panic_in_a_kind_of_source_is_an_answer_and_touches_nobody_else() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/fixed/panic", &[GOOD], b"x")).await;
+    client
+        .send(request("POST", "/webhooks/fixed/panic", &[GOOD], b"x"))
+        .await;
     client.answer().await.problem(503, "internal");
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
-    assert_eq!(client.answer().await.status, 200, "the same connection goes on");
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], b"x"))
+        .await;
+    assert_eq!(
+        client.answer().await.status,
+        200,
+        "the same connection goes on"
+    );
 }
 
 #[tokio::test]
@@ -191,16 +307,41 @@ async fn secrets_are_exchanged_while_it_runs() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
     let name = "fixed".parse().expect("a name");
-    assert!(server.sources.replace_secrets(&name, vec![]).is_err(), "never none");
-    assert_eq!(server.sources.replace_secrets(&name, vec![secret("next"), secret("good")]), Ok(true));
+    assert!(
+        server.sources.replace_secrets(&name, vec![]).is_err(),
+        "never none"
+    );
+    assert_eq!(
+        server
+            .sources
+            .replace_secrets(&name, vec![secret("next"), secret("good")]),
+        Ok(true)
+    );
     for (label, status) in [("next", 200), ("good", 200)] {
-        client.send(request("POST", "/webhooks/fixed", &[(SIGNATURE, label)], label.as_bytes())).await;
+        client
+            .send(request(
+                "POST",
+                "/webhooks/fixed",
+                &[(SIGNATURE, label)],
+                label.as_bytes(),
+            ))
+            .await;
         assert_eq!(client.answer().await.status, status, "{label}");
     }
-    assert_eq!(server.sources.replace_secrets(&name, vec![secret("next")]), Ok(true));
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], b"late")).await;
+    assert_eq!(
+        server.sources.replace_secrets(&name, vec![secret("next")]),
+        Ok(true)
+    );
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], b"late"))
+        .await;
     client.answer().await.problem(401, "not-verified");
-    assert_eq!(server.sources.replace_secrets(&"nobody".parse().expect("a name"), vec![secret("x")]), Ok(false));
+    assert_eq!(
+        server
+            .sources
+            .replace_secrets(&"nobody".parse().expect("a name"), vec![secret("x")]),
+        Ok(false)
+    );
 }
 
 /// A form, a compressed body and an empty one; of requests that are not verified nothing is counted.
@@ -208,11 +349,26 @@ async fn secrets_are_exchanged_while_it_runs() {
 async fn verified_bodies_that_are_not_json_are_counted() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
-    for body in [&b"payload=%7B%22action%22%3A1%7D"[..], b"\x1f\x8b\x08", b"", b" \n{\"a\":1}", b"[1]"] {
-        client.send(request("POST", "/webhooks/fixed", &[GOOD], body)).await;
+    for body in [
+        &b"payload=%7B%22action%22%3A1%7D"[..],
+        b"\x1f\x8b\x08",
+        b"",
+        b" \n{\"a\":1}",
+        b"[1]",
+    ] {
+        client
+            .send(request("POST", "/webhooks/fixed", &[GOOD], body))
+            .await;
         assert_eq!(client.answer().await.status, 200);
     }
-    client.send(request("POST", "/webhooks/fixed", &[(SIGNATURE, "wrong")], b"payload=")).await;
+    client
+        .send(request(
+            "POST",
+            "/webhooks/fixed",
+            &[(SIGNATURE, "wrong")],
+            b"payload=",
+        ))
+        .await;
     assert_eq!(client.answer().await.status, 401);
     assert_eq!(*server.seen.not_json.lock().expect("whole"), ["fixed"; 3]);
 }

@@ -36,7 +36,14 @@ impl Scale {
         if std::env::var("HOOKFAST_TEST_ATTACK").is_ok_and(|scale| scale == "full") {
             let renewal = Duration::from_millis(9_500);
             let (limits, lasts) = (Limits::default(), Duration::from_secs(60));
-            return Self { limits, idle: 1024, slow: 1024, large: 66, renewal, lasts };
+            return Self {
+                limits,
+                idle: 1024,
+                slow: 1024,
+                large: 66,
+                renewal,
+                lasts,
+            };
         }
         let limits = Limits {
             connections: 128,
@@ -45,7 +52,14 @@ impl Scale {
             ..Limits::default()
         };
         let renewal = Duration::from_millis(1_900);
-        Self { limits, idle: 128, slow: 128, large: 9, renewal, lasts: Duration::from_secs(5) }
+        Self {
+            limits,
+            idle: 128,
+            slow: 128,
+            large: 9,
+            renewal,
+            lasts: Duration::from_secs(5),
+        }
     }
 }
 
@@ -70,19 +84,26 @@ async fn attack(address: SocketAddr, bytes: Arc<Vec<u8>>, hold: Duration, sent: 
 async fn post(address: SocketAddr, body: &[u8]) -> Option<u16> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
-        stream.write_all(&request("POST", "/webhooks/fixed", &[GOOD], body)).await.ok()?;
+        stream
+            .write_all(&request("POST", "/webhooks/fixed", &[GOOD], body))
+            .await
+            .ok()?;
         let mut answer = vec![];
         while !answer.windows(4).any(|four| four == b"\r\n\r\n") {
             (stream.read_buf(&mut answer).await.ok()? > 0).then_some(())?;
         }
         std::str::from_utf8(answer.get(9..12)?).ok()?.parse().ok()
     };
-    timeout(Duration::from_secs(10), exchange).await.ok().flatten()
+    timeout(Duration::from_secs(10), exchange)
+        .await
+        .ok()
+        .flatten()
 }
 
 fn unfinished(length: usize, sent: usize) -> Arc<Vec<u8>> {
     let mut bytes =
-        format!("POST /webhooks/fixed HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n").into_bytes();
+        format!("POST /webhooks/fixed HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n")
+            .into_bytes();
     bytes.resize(bytes.len() + sent, b'x');
     Arc::new(bytes)
 }
@@ -90,7 +111,8 @@ fn unfinished(length: usize, sent: usize) -> Arc<Vec<u8>> {
 fn raise_file_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the soft limit may be as high as the hard one");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+        .expect("the soft limit may be as high as the hard one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,13 +127,20 @@ async fn genuine_requests_get_through_idle_slow_and_large_attackers() {
     for (count, bytes, hold) in [
         (scale.idle, probe, Duration::from_secs(75)),
         (scale.slow, unfinished(100, 1), scale.renewal),
-        (scale.large, unfinished(large, large - 1), scale.limits.body_time),
+        (
+            scale.large,
+            unfinished(large, large - 1),
+            scale.limits.body_time,
+        ),
     ] {
         for _ in 0..count {
             attackers.spawn(attack(address, Arc::clone(&bytes), hold, Arc::clone(&sent)));
         }
     }
-    until("the attack is under way", || sent.load(Ordering::Relaxed) >= scale.limits.connections).await;
+    until("the attack is under way", || {
+        sent.load(Ordering::Relaxed) >= scale.limits.connections
+    })
+    .await;
 
     let (start, mut posted, mut lost) = (Instant::now(), 0_usize, vec![]);
     while start.elapsed() < scale.lasts || posted < 100 {

@@ -3,8 +3,8 @@
 use crate::support::raw_http::{Client, request};
 use hookfast::domain::{EventId, IdempotencyKey, Identity, SourceName};
 use hookfast::ingress::{
-    Evidence, Ingress, Intake, Limits, Observer, OnInvalidSignature, Receipt, Refusal, RejectedRequest, Source,
-    Sources, Verdict,
+    Evidence, Ingress, Intake, Limits, Observer, OnInvalidSignature, Receipt, Refusal,
+    RejectedRequest, Source, Sources, Verdict,
 };
 use hookfast::signing::Secret;
 use hookfast::sources::{Description, Handshake, Rejection, SourceKind, VerifiedRequest};
@@ -41,7 +41,10 @@ impl SourceKind for FixedSignature {
         if signature.len() != 4 {
             return Err(Rejection::MalformedSignature);
         }
-        secrets.iter().find(|s| s.label().as_bytes() == signature.as_bytes()).ok_or(Rejection::WrongSignature)
+        secrets
+            .iter()
+            .find(|s| s.label().as_bytes() == signature.as_bytes())
+            .ok_or(Rejection::WrongSignature)
     }
 
     fn signature_headers(&self) -> Vec<axum::http::HeaderName> {
@@ -54,8 +57,16 @@ impl SourceKind for FixedSignature {
 
     fn describe(&self, topic: Option<&str>, _: &axum::http::HeaderMap, body: &[u8]) -> Description {
         assert_ne!(topic, Some("panic"), "asked to");
-        let identity = Identity { key: IdempotencyKey::of_body(body), alias: None, window: None, fingerprint: None };
-        Description { event_type: "fixed.event".parse().expect("a type"), identity }
+        let identity = Identity {
+            key: IdempotencyKey::of_body(body),
+            alias: None,
+            window: None,
+            fingerprint: None,
+        };
+        Description {
+            event_type: "fixed.event".parse().expect("a type"),
+            identity,
+        }
     }
 }
 
@@ -98,7 +109,9 @@ impl FakeIntake {
     pub(crate) async fn waiting(&self, count: usize) {
         let mut waiting = self.0.waiting.subscribe();
         let reached = waiting.wait_for(|n| *n >= count);
-        crate::support::raw_http::in_time("requests at the gate", reached).await.expect("the intake lives");
+        crate::support::raw_http::in_time("requests at the gate", reached)
+            .await
+            .expect("the intake lives");
     }
 
     /// What was stored, with topics and bodies.
@@ -115,7 +128,12 @@ impl FakeIntake {
 impl Intake for FakeIntake {
     async fn submit(&self, _: SourceName, request: VerifiedRequest) -> Result<Receipt, Refusal> {
         self.0.waiting.send_modify(|n| *n += 1);
-        self.0.gate.subscribe().wait_for(|open| *open).await.expect("the gate stands");
+        self.0
+            .gate
+            .subscribe()
+            .wait_for(|open| *open)
+            .await
+            .expect("the gate stands");
         if let Some(refusal) = *self.0.refusal.lock().expect("not poisoned") {
             return Err(refusal);
         }
@@ -123,11 +141,17 @@ impl Intake for FakeIntake {
         self.0.requests.lock().expect("not poisoned").push(request);
         let mut events = self.0.events.lock().expect("not poisoned");
         if let Some(first) = events.get(&key) {
-            return Ok(Receipt { verdict: Verdict::Duplicate, event_id: *first });
+            return Ok(Receipt {
+                verdict: Verdict::Duplicate,
+                event_id: *first,
+            });
         }
         let event_id = EventId(uuid::Uuid::now_v7());
         events.insert(key, event_id);
-        Ok(Receipt { verdict: Verdict::Stored, event_id })
+        Ok(Receipt {
+            verdict: Verdict::Stored,
+            event_id,
+        })
     }
 }
 
@@ -163,15 +187,24 @@ pub(crate) struct Seen {
 
 impl Observer for Seen {
     fn request(&self, source: &str, status: u16, verdict: &'static str, _: Duration) {
-        self.answers.lock().expect("not poisoned").push((source.to_owned(), status, verdict));
+        self.answers
+            .lock()
+            .expect("not poisoned")
+            .push((source.to_owned(), status, verdict));
     }
 
     fn unserved(&self, source: &str, reason: &'static str) {
-        self.unserved.lock().expect("not poisoned").push((source.to_owned(), reason));
+        self.unserved
+            .lock()
+            .expect("not poisoned")
+            .push((source.to_owned(), reason));
     }
 
     fn not_json(&self, source: &str) {
-        self.not_json.lock().expect("not poisoned").push(source.to_owned());
+        self.not_json
+            .lock()
+            .expect("not poisoned")
+            .push(source.to_owned());
     }
 }
 
@@ -179,7 +212,10 @@ impl Seen {
     /// How often something ended so, for that source.
     pub(crate) fn unserved_for(&self, source: &str, reason: &str) -> usize {
         let unserved = self.unserved.lock().expect("not poisoned");
-        unserved.iter().filter(|(of, why)| of == source && *why == reason).count()
+        unserved
+            .iter()
+            .filter(|(of, why)| of == source && *why == reason)
+            .count()
     }
 }
 
@@ -197,21 +233,43 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn start(limits: Limits) -> Self {
         let source = |name: &str, policy| {
-            Source::new(name.parse().expect("a name"), Arc::new(FixedSignature), vec![secret("good")], policy)
-                .expect("it has a secret")
+            Source::new(
+                name.parse().expect("a name"),
+                Arc::new(FixedSignature),
+                vec![secret("good")],
+                policy,
+            )
+            .expect("it has a secret")
         };
         let sources = Arc::new(Sources::new([
             source("fixed", OnInvalidSignature::Reject),
             source("kept", OnInvalidSignature::Quarantine),
         ]));
-        let (intake, evidence, seen) = (FakeIntake::new(), FakeEvidence::default(), Arc::new(Seen::default()));
-        let ingress =
-            Ingress::new(Arc::clone(&sources), intake.clone(), evidence.clone(), Arc::clone(&seen) as _, limits);
+        let (intake, evidence, seen) = (
+            FakeIntake::new(),
+            FakeEvidence::default(),
+            Arc::new(Seen::default()),
+        );
+        let ingress = Ingress::new(
+            Arc::clone(&sources),
+            intake.clone(),
+            evidence.clone(),
+            Arc::clone(&seen) as _,
+            limits,
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(ingress.serve(listener, shutdown.clone()));
-        Self { address, intake, evidence, seen, sources, shutdown, task }
+        Self {
+            address,
+            intake,
+            evidence,
+            seen,
+            sources,
+            shutdown,
+            task,
+        }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -222,9 +280,15 @@ impl Server {
     pub(crate) async fn is_well(&self) {
         let mut client = self.connect().await;
         let body = format!("well {}", uuid::Uuid::now_v7());
-        client.send(request("POST", "/webhooks/fixed", &[GOOD], body.as_bytes())).await;
+        client
+            .send(request("POST", "/webhooks/fixed", &[GOOD], body.as_bytes()))
+            .await;
         let answer = client.answer().await;
-        assert_eq!((answer.status, &answer.json()["status"]), (200, &"stored".into()), "{answer:?}");
+        assert_eq!(
+            (answer.status, &answer.json()["status"]),
+            (200, &"stored".into()),
+            "{answer:?}"
+        );
     }
 }
 

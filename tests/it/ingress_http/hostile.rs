@@ -11,7 +11,8 @@ async fn is_refused(server: &Server, bytes: impl AsRef<[u8]>, status: u16) {
     let mut client = server.connect().await;
     let _ = client.try_send(&bytes).await;
     let answer = client.answer().await;
-    let sent = String::from_utf8_lossy(&bytes.as_ref()[..bytes.as_ref().len().min(80)]).into_owned();
+    let sent =
+        String::from_utf8_lossy(&bytes.as_ref()[..bytes.as_ref().len().min(80)]).into_owned();
     assert_eq!((answer.status, answer.body.len()), (status, 0), "{sent:?}");
     assert_eq!(client.closed().await, b"", "{sent:?}");
 }
@@ -41,7 +42,9 @@ async fn what_is_not_http_is_400_and_harmless() {
     }
     // HTTP/2 is not spoken: its preface is not answered, only closed.
     let mut client = server.connect().await;
-    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    client
+        .send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
+        .await;
     client.closed().await;
     server.is_well().await;
 }
@@ -50,30 +53,85 @@ async fn what_is_not_http_is_400_and_harmless() {
 async fn too_many_and_too_large_headers_are_431() {
     let server = Server::start(Limits::default()).await;
     let start = "POST /webhooks/fixed HTTP/1.1\r\n";
-    is_refused(&server, format!("{start}{}\r\n", "x: y\r\n".repeat(5000)), 431).await;
-    is_refused(&server, format!("{start}x: {}\r\n\r\n", "y".repeat(33_000)), 431).await;
+    is_refused(
+        &server,
+        format!("{start}{}\r\n", "x: y\r\n".repeat(5000)),
+        431,
+    )
+    .await;
+    is_refused(
+        &server,
+        format!("{start}x: {}\r\n\r\n", "y".repeat(33_000)),
+        431,
+    )
+    .await;
     is_refused(&server, format!("{start}x: {}", "y".repeat(40_000)), 431).await;
-    is_refused(&server, format!("POST /webhooks/fixed?{} HTTP/1.1\r\n\r\n", "y".repeat(40_000)), 431).await;
+    is_refused(
+        &server,
+        format!(
+            "POST /webhooks/fixed?{} HTTP/1.1\r\n\r\n",
+            "y".repeat(40_000)
+        ),
+        431,
+    )
+    .await;
 
     let large = "y".repeat(31_000);
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"x")).await;
+    client
+        .send(request(
+            "POST",
+            "/webhooks/fixed",
+            &[GOOD, ("x", &large)],
+            b"x",
+        ))
+        .await;
     assert_eq!(client.answer().await.status, 200, "below the limit");
 }
 
 #[tokio::test]
 async fn what_is_refused_before_it_is_a_request_is_counted_for_its_source() {
-    let limits = Limits { header_bytes: 80_000, header_time: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits {
+        header_bytes: 80_000,
+        header_time: Duration::from_millis(300),
+        ..Limits::default()
+    };
     let server = Server::start(limits).await;
     let start = "POST /webhooks/fixed/orders HTTP/1.1\r\n";
-    is_refused(&server, format!("{start}{}\r\n", "x: y\r\n".repeat(101)), 431).await;
-    is_refused(&server, format!("{start}x: {}\r\n\r\n", "y".repeat(90_000)), 431).await;
-    is_refused(&server, format!("POST /webhooks/fixed?{} HTTP/1.1\r\n\r\n", "y".repeat(70_000)), 414).await;
+    is_refused(
+        &server,
+        format!("{start}{}\r\n", "x: y\r\n".repeat(101)),
+        431,
+    )
+    .await;
+    is_refused(
+        &server,
+        format!("{start}x: {}\r\n\r\n", "y".repeat(90_000)),
+        431,
+    )
+    .await;
+    is_refused(
+        &server,
+        format!(
+            "POST /webhooks/fixed?{} HTTP/1.1\r\n\r\n",
+            "y".repeat(70_000)
+        ),
+        414,
+    )
+    .await;
     is_refused(&server, format!("{start}no colon\r\n\r\n"), 400).await;
-    is_refused(&server, "POST /webhooks/nobody HTTP/1.1\r\nno colon\r\n\r\n", 400).await;
+    is_refused(
+        &server,
+        "POST /webhooks/nobody HTTP/1.1\r\nno colon\r\n\r\n",
+        400,
+    )
+    .await;
     let (mut slow, mut silent) = (server.connect().await, server.connect().await);
     slow.send(start).await;
-    assert_eq!((slow.closed().await, silent.closed().await), (vec![], vec![]));
+    assert_eq!(
+        (slow.closed().await, silent.closed().await),
+        (vec![], vec![])
+    );
 
     let mut seen = server.seen.unserved.lock().expect("not poisoned").clone();
     seen.sort();
@@ -85,16 +143,26 @@ async fn what_is_refused_before_it_is_a_request_is_counted_for_its_source() {
         ("fixed", "malformed"),
         ("fixed", "too_many_headers"),
     ];
-    assert_eq!(seen, expected.map(|(source, reason)| (source.to_owned(), reason)));
+    assert_eq!(
+        seen,
+        expected.map(|(source, reason)| (source.to_owned(), reason))
+    );
 }
 
 #[tokio::test]
 async fn what_is_refused_on_a_used_connection_is_counted_too() {
     let server = Server::start(Limits::default()).await;
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], b"x"))
+        .await;
     assert_eq!(client.answer().await.status, 200);
-    client.send(format!("POST /webhooks/kept HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(101))).await;
+    client
+        .send(format!(
+            "POST /webhooks/kept HTTP/1.1\r\n{}\r\n",
+            "x: y\r\n".repeat(101)
+        ))
+        .await;
     assert_eq!(client.answer().await.status, 431);
     assert_eq!(client.closed().await, b"");
     assert_eq!(server.seen.unserved_for("kept", "too_many_headers"), 1);
@@ -110,28 +178,55 @@ async fn header_values_that_are_not_utf8_and_strange_topics_arrive() {
     assert_eq!(client.answer().await.status, 200);
     let stored = &server.intake.stored()[0];
     assert_eq!(stored.headers["x-raw"].as_bytes(), b"\xff\xfe");
-    assert_eq!(stored.topic.as_ref().map(|t| t.as_str()), Some("a\u{fffd}b/c é"), "storable");
+    assert_eq!(
+        stored.topic.as_ref().map(|t| t.as_str()),
+        Some("a\u{fffd}b/c é"),
+        "storable"
+    );
     assert_eq!(&stored.body[..], b"\0");
 }
 
 #[tokio::test]
 async fn where_both_lengths_are_given_the_chunks_count_and_nothing_is_smuggled() {
     let server = Server::start(Limits::default()).await;
-    for both in ["content-length: 3\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 3"] {
+    for both in [
+        "content-length: 3\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 3",
+    ] {
         let mut client = server.connect().await;
         client
             .send(format!(
                 "POST /webhooks/fixed HTTP/1.1\r\nx-signature: good\r\n{both}\r\n\r\n5\r\n{both:.5}\r\n0\r\n\r\n"
             ))
             .await;
-        client.send(request("HEAD", "/webhooks/fixed", &[], b"")).await;
+        client
+            .send(request("HEAD", "/webhooks/fixed", &[], b""))
+            .await;
         let answer = client.answer().await;
-        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
-        assert_eq!(client.closed().await, b"", "what follows on such a connection is not believed");
+        assert_eq!(
+            (answer.status, answer.header("connection")),
+            (200, Some("close"))
+        );
+        assert_eq!(
+            client.closed().await,
+            b"",
+            "what follows on such a connection is not believed"
+        );
     }
-    let bodies: Vec<_> = server.intake.stored().iter().map(|r| r.body.clone()).collect();
+    let bodies: Vec<_> = server
+        .intake
+        .stored()
+        .iter()
+        .map(|r| r.body.clone())
+        .collect();
     assert_eq!(bodies, ["conte", "trans"]);
-    assert!(server.intake.stored().iter().all(|r| !r.headers.contains_key("content-length")));
+    assert!(
+        server
+            .intake
+            .stored()
+            .iter()
+            .all(|r| !r.headers.contains_key("content-length"))
+    );
 }
 
 #[tokio::test]
@@ -140,7 +235,12 @@ async fn pipelined_requests_are_answered_in_order() {
     let mut client = server.connect().await;
     let mut all = vec![];
     for n in 0..50 {
-        all.extend(request("POST", "/webhooks/fixed", &[GOOD], format!("{n}").as_bytes()));
+        all.extend(request(
+            "POST",
+            "/webhooks/fixed",
+            &[GOOD],
+            format!("{n}").as_bytes(),
+        ));
         all.extend(request("GET", "/webhooks/fixed", &[], b""));
     }
     client.send(&all).await;
@@ -148,18 +248,27 @@ async fn pipelined_requests_are_answered_in_order() {
         assert_eq!(client.answer().await.json()["status"], "stored");
         client.answer().await.problem(405, "wrong-method");
     }
-    let bodies: Vec<_> = server.intake.stored().iter().map(|r| r.body.clone()).collect();
+    let bodies: Vec<_> = server
+        .intake
+        .stored()
+        .iter()
+        .map(|r| r.body.clone())
+        .collect();
     assert_eq!(bodies, (0..50).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
 #[tokio::test]
 async fn a_body_nobody_reads_does_not_cost_the_answer() {
     let server = Server::start(Limits::default()).await;
-    for (method, path, status) in
-        [("PUT", "/webhooks/fixed", 405), ("POST", "/webhooks/nobody", 404), ("POST", "/elsewhere", 404)]
-    {
+    for (method, path, status) in [
+        ("PUT", "/webhooks/fixed", 405),
+        ("POST", "/webhooks/nobody", 404),
+        ("POST", "/elsewhere", 404),
+    ] {
         let mut client = server.connect().await;
-        client.send(request(method, path, &[], &vec![0; 300_000])).await;
+        client
+            .send(request(method, path, &[], &vec![0; 300_000]))
+            .await;
         assert_eq!(client.answer().await.status, status, "{method} {path}");
         client.is_let_finish(Instant::now()).await;
     }

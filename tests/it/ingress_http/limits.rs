@@ -9,11 +9,18 @@ use std::time::{Duration, Instant};
 const LARGE: usize = 100_000;
 
 fn large() -> Limits {
-    Limits { body_bytes: 2 * LARGE, bodies_in_flight: LARGE + LARGE / 2, ..Limits::default() }
+    Limits {
+        body_bytes: 2 * LARGE,
+        bodies_in_flight: LARGE + LARGE / 2,
+        ..Limits::default()
+    }
 }
 
 fn small() -> Limits {
-    Limits { body_bytes: 10_000, ..Limits::default() }
+    Limits {
+        body_bytes: 10_000,
+        ..Limits::default()
+    }
 }
 
 fn head(declared: &str) -> String {
@@ -29,10 +36,14 @@ async fn ends(mut client: Client) {
 async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_413() {
     let server = Server::start(small()).await;
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], &[7; 10_000])).await;
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], &[7; 10_000]))
+        .await;
     assert_eq!(client.answer().await.status, 200);
     assert_eq!(server.intake.stored()[0].body.len(), 10_000);
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], &[7; 10_001])).await;
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], &[7; 10_001]))
+        .await;
     client.answer().await.problem(413, "too-large");
     ends(client).await;
 }
@@ -42,7 +53,9 @@ async fn a_huge_declared_length_is_413_before_a_byte_of_it() {
     let server = Server::start(small()).await;
     for length in ["10001", "99999999999999"] {
         let mut client = server.connect().await;
-        client.send(head(&format!("content-length: {length}"))).await;
+        client
+            .send(head(&format!("content-length: {length}")))
+            .await;
         client.answer().await.problem(413, "too-large");
         ends(client).await;
     }
@@ -67,13 +80,17 @@ async fn chunks_are_counted_as_they_come() {
     let server = Server::start(small()).await;
     let mut client = server.connect().await;
     client.send(head("transfer-encoding: chunked")).await;
-    client.send("5\r\nhello\r\n6; ext=1\r\n world\r\n0\r\ntrailer: x\r\n\r\n").await;
+    client
+        .send("5\r\nhello\r\n6; ext=1\r\n world\r\n0\r\ntrailer: x\r\n\r\n")
+        .await;
     assert_eq!(client.answer().await.status, 200);
     assert_eq!(&server.intake.stored()[0].body[..], b"hello world");
 
     client.send(head("transfer-encoding: chunked")).await;
     for _ in 0..3 {
-        client.send(format!("fa0\r\n{}\r\n", "x".repeat(4000))).await;
+        client
+            .send(format!("fa0\r\n{}\r\n", "x".repeat(4000)))
+            .await;
     }
     client.answer().await.problem(413, "too-large");
     ends(client).await;
@@ -93,13 +110,20 @@ async fn malformed_chunks_and_bodies_that_end_early_are_400() {
     client.send("half").await;
     client.finish().await;
     client.answer().await.problem(400, "broken-body");
-    assert!(server.intake.stored().is_empty(), "half a body is never stored");
+    assert!(
+        server.intake.stored().is_empty(),
+        "half a body is never stored"
+    );
 }
 
 #[tokio::test]
 async fn a_slow_body_is_408_in_time() {
     let body_time = Duration::from_millis(300);
-    let server = Server::start(Limits { body_time, ..small() }).await;
+    let server = Server::start(Limits {
+        body_time,
+        ..small()
+    })
+    .await;
     let mut client = server.connect().await;
     let start = Instant::now();
     client.send(head("content-length: 100")).await;
@@ -112,7 +136,12 @@ async fn a_slow_body_is_408_in_time() {
 
 #[tokio::test]
 async fn a_body_below_the_least_rate_is_408_long_before_its_time() {
-    let server = Server::start(Limits { body_time: Duration::from_secs(600), body_rate: 100, ..small() }).await;
+    let server = Server::start(Limits {
+        body_time: Duration::from_secs(600),
+        body_rate: 100,
+        ..small()
+    })
+    .await;
     let (mut slow, mut steady) = (server.connect().await, server.connect().await);
     let start = Instant::now();
     slow.send(head("content-length: 1000")).await;
@@ -127,8 +156,16 @@ async fn a_body_below_the_least_rate_is_408_long_before_its_time() {
         slow.answer(),
     );
     refused.problem(408, "too-slow");
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
-    assert_eq!(steady.answer().await.status, 200, "it takes as long, and keeps to the rate");
+    assert!(
+        start.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(
+        steady.answer().await.status,
+        200,
+        "it takes as long, and keeps to the rate"
+    );
     ends(slow).await;
 }
 
@@ -137,32 +174,50 @@ async fn large_bodies_have_a_common_bound_and_give_their_memory_back() {
     let server = Server::start(large()).await;
     server.intake.close_gate();
     let mut first = server.connect().await;
-    first.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; LARGE])).await;
+    first
+        .send(request("POST", "/webhooks/fixed", &[GOOD], &[1; LARGE]))
+        .await;
     server.intake.waiting(1).await;
 
     let mut second = server.connect().await;
-    second.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE])).await;
+    second
+        .send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE]))
+        .await;
     second.answer().await.problem(503, "no-room");
     let mut third = server.connect().await;
-    third.send(request("POST", "/webhooks/fixed", &[GOOD], &[3; 60_000])).await;
+    third
+        .send(request("POST", "/webhooks/fixed", &[GOOD], &[3; 60_000]))
+        .await;
     server.intake.waiting(2).await;
 
     server.intake.open_gate();
-    assert_eq!((first.answer().await.status, third.answer().await.status), (200, 200));
+    assert_eq!(
+        (first.answer().await.status, third.answer().await.status),
+        (200, 200)
+    );
     server.intake.forget();
     let mut again = server.connect().await;
-    again.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE])).await;
+    again
+        .send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE]))
+        .await;
     assert_eq!(again.answer().await.status, 200);
 }
 
 #[tokio::test]
 async fn large_bodies_leave_each_connection_the_memory_of_a_small_one() {
-    let server = Server::start(Limits { bodies_in_flight: 0, connections: 4, ..large() }).await;
+    let server = Server::start(Limits {
+        bodies_in_flight: 0,
+        connections: 4,
+        ..large()
+    })
+    .await;
     server.intake.close_gate();
     let mut clients = vec![];
     for n in 1..=4 {
         let mut client = server.connect().await;
-        client.send(request("POST", "/webhooks/fixed", &[GOOD], &[n; 64 * 1024])).await;
+        client
+            .send(request("POST", "/webhooks/fixed", &[GOOD], &[n; 64 * 1024]))
+            .await;
         server.intake.waiting(n.into()).await;
         clients.push(client);
     }
@@ -171,7 +226,14 @@ async fn large_bodies_leave_each_connection_the_memory_of_a_small_one() {
         assert_eq!(client.answer().await.status, 200);
     }
     let mut large = server.connect().await;
-    large.send(request("POST", "/webhooks/fixed", &[GOOD], &[5; 64 * 1024 + 1])).await;
+    large
+        .send(request(
+            "POST",
+            "/webhooks/fixed",
+            &[GOOD],
+            &[5; 64 * 1024 + 1],
+        ))
+        .await;
     large.answer().await.problem(503, "no-room");
 }
 
@@ -182,7 +244,9 @@ async fn a_declared_length_takes_no_memory_before_its_bytes_are_there() {
     slow.send(head("content-length: 150000")).await;
     slow.send("begun").await;
     let mut other = server.connect().await;
-    other.send(request("POST", "/webhooks/fixed", &[GOOD], &[1; LARGE])).await;
+    other
+        .send(request("POST", "/webhooks/fixed", &[GOOD], &[1; LARGE]))
+        .await;
     assert_eq!(other.answer().await.status, 200);
 }
 
@@ -195,10 +259,18 @@ async fn the_unfinished_large_body_with_the_least_progress_gives_way_to_one_that
     let other_takes_over = async {
         loop {
             let mut other = server.connect().await;
-            other.send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE])).await;
+            other
+                .send(request("POST", "/webhooks/fixed", &[GOOD], &[2; LARGE]))
+                .await;
             assert_eq!(other.answer().await.status, 200);
             server.intake.forget();
-            if server.seen.answers.lock().expect("not poisoned").contains(&("fixed".to_owned(), 503, "evicted")) {
+            if server
+                .seen
+                .answers
+                .lock()
+                .expect("not poisoned")
+                .contains(&("fixed".to_owned(), 503, "evicted"))
+            {
                 break;
             }
         }
@@ -211,33 +283,73 @@ async fn the_unfinished_large_body_with_the_least_progress_gives_way_to_one_that
 async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
     let server = Server::start(small()).await;
     let mut client = server.connect().await;
-    client.send(head("content-length: 5\r\nexpect: 100-continue")).await;
+    client
+        .send(head("content-length: 5\r\nexpect: 100-continue"))
+        .await;
     assert!(client.interim().await.starts_with("HTTP/1.1 100 "));
     client.send("hello").await;
     assert_eq!(client.answer().await.status, 200);
 
-    client.send(head("content-length: 50000\r\nexpect: 100-continue")).await;
+    client
+        .send(head("content-length: 50000\r\nexpect: 100-continue"))
+        .await;
     client.answer().await.problem(413, "too-large");
 }
 
 #[tokio::test]
 async fn large_headers_have_a_bound_too_and_usual_ones_memory_of_their_own() {
-    let server = Server::start(Limits { headers_in_flight: 40_000, connections: 8, ..small() }).await;
+    let server = Server::start(Limits {
+        headers_in_flight: 40_000,
+        connections: 8,
+        ..small()
+    })
+    .await;
     server.intake.close_gate();
     let large = "y".repeat(15_000);
     let mut first = server.connect().await;
-    first.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"1")).await;
+    first
+        .send(request(
+            "POST",
+            "/webhooks/fixed",
+            &[GOOD, ("x", &large)],
+            b"1",
+        ))
+        .await;
     server.intake.waiting(1).await;
     let mut second = server.connect().await;
-    second.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"2")).await;
+    second
+        .send(request(
+            "POST",
+            "/webhooks/fixed",
+            &[GOOD, ("x", &large)],
+            b"2",
+        ))
+        .await;
     second.answer().await.problem(503, "no-room");
     let mut usual = server.connect().await;
-    usual.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large[..7000])], b"3")).await;
+    usual
+        .send(request(
+            "POST",
+            "/webhooks/fixed",
+            &[GOOD, ("x", &large[..7000])],
+            b"3",
+        ))
+        .await;
     server.intake.waiting(2).await;
 
     server.intake.open_gate();
-    assert_eq!((first.answer().await.status, usual.answer().await.status), (200, 200));
+    assert_eq!(
+        (first.answer().await.status, usual.answer().await.status),
+        (200, 200)
+    );
     let mut again = server.connect().await;
-    again.send(request("POST", "/webhooks/fixed", &[GOOD, ("x", &large)], b"2")).await;
+    again
+        .send(request(
+            "POST",
+            "/webhooks/fixed",
+            &[GOOD, ("x", &large)],
+            b"2",
+        ))
+        .await;
     assert_eq!(again.answer().await.status, 200);
 }

@@ -8,7 +8,10 @@ use tokio::net::TcpStream;
 
 /// Waits until nobody listens there any more.
 async fn nobody_listens(server: &Server) {
-    in_time("the listener closes", async { while TcpStream::connect(server.address).await.is_ok() {} }).await;
+    in_time("the listener closes", async {
+        while TcpStream::connect(server.address).await.is_ok() {}
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -16,14 +19,19 @@ async fn requests_in_flight_are_answered_and_new_ones_refused() {
     let mut server = Server::start(Limits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], b"x"))
+        .await;
     server.intake.waiting(1).await;
     let mut half = server.connect().await;
     half.send(
         "POST /webhooks/fixed HTTP/1.1\r\nx-signature: good\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n",
     )
     .await;
-    assert!(half.interim().await.starts_with("HTTP/1.1 100 "), "its body is being read");
+    assert!(
+        half.interim().await.starts_with("HTTP/1.1 100 "),
+        "its body is being read"
+    );
     half.send("ha").await;
 
     server.shutdown.cancel();
@@ -35,24 +43,39 @@ async fn requests_in_flight_are_answered_and_new_ones_refused() {
     server.intake.open_gate();
     for client in [&mut client, &mut half] {
         let answer = client.answer().await;
-        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+        assert_eq!(
+            (answer.status, answer.header("connection")),
+            (200, Some("close"))
+        );
         assert_eq!(client.closed().await, b"");
     }
-    in_time("serve returns", &mut server.task).await.expect("without a panic");
+    in_time("serve returns", &mut server.task)
+        .await
+        .expect("without a panic");
     assert_eq!(server.intake.stored().len(), 2);
 }
 
 #[tokio::test]
 async fn connections_without_a_request_do_not_hold_it_up() {
-    let limits = Limits { header_time: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits {
+        header_time: Duration::from_millis(300),
+        ..Limits::default()
+    };
     let mut server = Server::start(limits).await;
-    let (mut idle, mut half, mut silent) = (server.connect().await, server.connect().await, server.connect().await);
-    idle.send(request("HEAD", "/webhooks/fixed", &[], b"")).await;
+    let (mut idle, mut half, mut silent) = (
+        server.connect().await,
+        server.connect().await,
+        server.connect().await,
+    );
+    idle.send(request("HEAD", "/webhooks/fixed", &[], b""))
+        .await;
     assert_eq!(idle.answer_to_head().await.status, 200);
     half.send("POST /webhooks/fi").await;
 
     server.shutdown.cancel();
-    in_time("serve returns", &mut server.task).await.expect("without a panic");
+    in_time("serve returns", &mut server.task)
+        .await
+        .expect("without a panic");
     for client in [&mut idle, &mut half, &mut silent] {
         assert_eq!(client.closed().await, b"");
     }
@@ -63,7 +86,9 @@ async fn dropping_it_ends_every_connection_at_once() {
     let server = Server::start(Limits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
-    client.send(request("POST", "/webhooks/fixed", &[GOOD], b"x")).await;
+    client
+        .send(request("POST", "/webhooks/fixed", &[GOOD], b"x"))
+        .await;
     server.intake.waiting(1).await;
     server.task.abort();
     assert_eq!(client.closed().await, b"");

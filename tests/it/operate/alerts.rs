@@ -25,15 +25,42 @@ async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_r
              SELECT order_came(n) FROM generate_series(1, 3) n; SELECT died(n) FROM generate_series(1, 3) n",
         )
         .await;
-    assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(2)").await, "2");
-    assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(10)").await, "1");
-    assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(10)").await, "0");
-    assert_eq!(story.told().await, "delivery.dead shop, delivery.dead shop, delivery.dead shop");
+    assert_eq!(
+        story
+            .text("SELECT hookfast_data.alert_dead_letters(2)")
+            .await,
+        "2"
+    );
+    assert_eq!(
+        story
+            .text("SELECT hookfast_data.alert_dead_letters(10)")
+            .await,
+        "1"
+    );
+    assert_eq!(
+        story
+            .text("SELECT hookfast_data.alert_dead_letters(10)")
+            .await,
+        "0"
+    );
+    assert_eq!(
+        story.told().await,
+        "delivery.dead shop, delivery.dead shop, delivery.dead shop"
+    );
     let owed = "SELECT string_agg(n, ', ' ORDER BY n) FROM (SELECT h.name || ' ' || count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id GROUP BY h.name) x (n)";
     assert_eq!(story.text(owed).await, "by_source 3, on_call 3");
     story.run("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'refused' FROM hookfast_data.outbox").await;
-    assert_eq!(story.text("SELECT hookfast_data.alert_dead_letters(100)").await, "6");
-    assert_eq!(story.told().await.split(", ").count(), 3, "failing to deliver alerts makes no alert");
+    assert_eq!(
+        story
+            .text("SELECT hookfast_data.alert_dead_letters(100)")
+            .await,
+        "6"
+    );
+    assert_eq!(
+        story.told().await.split(", ").count(),
+        3,
+        "failing to deliver alerts makes no alert"
+    );
     // The same delivery dies a second time: that is another.
     story.run("SELECT hookfast.retry(1001); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
     assert_eq!(story.told().await.split(", ").count(), 4);
@@ -44,7 +71,9 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
     let story = Story::new().await;
     story.run("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     assert_eq!(story.watch().await, "nothing");
-    story.run("SELECT hookfast.pause_handler('shop', 'x')").await;
+    story
+        .run("SELECT hookfast.pause_handler('shop', 'x')")
+        .await;
     assert_eq!(story.watch().await, "handler.paused shop");
     assert_eq!(story.watch().await, "handler.paused shop", "once");
     story.run("SELECT hookfast.resume_handler('shop')").await;
@@ -53,21 +82,41 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
         story.row("SELECT payload - 'since' AS p FROM hookfast.alerts WHERE type = 'hookfast.resolved'").await["p"],
         serde_json::json!({"type": "hookfast.handler.paused", "handler": "shop"})
     );
-    assert_eq!(story.watch().await, "handler.paused shop, resolved shop", "the end is reported once as well");
-    story.run("SELECT hookfast.pause_handler('shop', 'x')").await;
-    assert_eq!(story.watch().await, "handler.paused shop, handler.paused shop, resolved shop", "and again");
+    assert_eq!(
+        story.watch().await,
+        "handler.paused shop, resolved shop",
+        "the end is reported once as well"
+    );
+    story
+        .run("SELECT hookfast.pause_handler('shop', 'x')")
+        .await;
+    assert_eq!(
+        story.watch().await,
+        "handler.paused shop, handler.paused shop, resolved shop",
+        "and again"
+    );
     story.run("SELECT hookfast.resume_handler('shop'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
     assert!(story.watch().await.starts_with("handler.opened crm, "));
 
     story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_came(1, minutes_ago => 10), order_came(2, minutes_ago => 0); SELECT owed(2)").await;
     assert_eq!(story.watch().await, "resolved crm", "a worker serves it");
-    story.run("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 second'").await;
-    assert_eq!(story.watch().await, "resolved crm", "for a moment nobody does, as in a deployment");
+    story
+        .run("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 second'")
+        .await;
+    assert_eq!(
+        story.watch().await,
+        "resolved crm",
+        "for a moment nobody does, as in a deployment"
+    );
     story.run("SELECT owed(1)").await;
-    story.run("DELETE FROM hookfast_data.outbox WHERE id = 1002").await;
+    story
+        .run("DELETE FROM hookfast_data.outbox WHERE id = 1002")
+        .await;
     assert_eq!(story.watch().await, "handler.unserved shop, resolved crm");
     // Once somebody serves it again, what is left is that it is late.
-    story.run("UPDATE hookfast_data.leases SET expires_at = now() + interval '1 hour'").await;
+    story
+        .run("UPDATE hookfast_data.leases SET expires_at = now() + interval '1 hour'")
+        .await;
     let resolved = "handler.behind shop, handler.unserved shop, resolved crm, resolved shop";
     assert_eq!(story.watch().await, resolved);
 }
@@ -83,8 +132,22 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
     story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('night', 'airalo'), ('forged', 'airalo'), ('young', 'airalo')").await;
     for day in 1..=14 {
         // Half an hour ago, on each of these days, airalo was busy. The other one is so at another time.
-        story.run(&came("airalo", "stored", &format!("{day} days 30 minutes"), 40)).await;
-        story.run(&came("night", "stored", &format!("{day} days 5 hours"), 400)).await;
+        story
+            .run(&came(
+                "airalo",
+                "stored",
+                &format!("{day} days 30 minutes"),
+                40,
+            ))
+            .await;
+        story
+            .run(&came(
+                "night",
+                "stored",
+                &format!("{day} days 5 hours"),
+                400,
+            ))
+            .await;
     }
     for source in ["airalo", "night", "young"] {
         story.run(&came(source, "stored", "2 hours", 5)).await;
@@ -93,16 +156,25 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
     assert_eq!(story.watch().await, "source.silent airalo");
     let health =
         story.row("SELECT state, last_hour, usual_hour FROM hookfast.source_health WHERE source = 'airalo'").await;
-    assert_eq!(health, serde_json::json!({"state": "silent", "last_hour": 0, "usual_hour": 40.0}));
-    story.run(&came("forged", "wrong_signature", "1 minute", 20)).await;
-    story.run(&came("night", "quarantine_full", "1 minute", 1)).await;
+    assert_eq!(
+        health,
+        serde_json::json!({"state": "silent", "last_hour": 0, "usual_hour": 40.0})
+    );
+    story
+        .run(&came("forged", "wrong_signature", "1 minute", 20))
+        .await;
+    story
+        .run(&came("night", "quarantine_full", "1 minute", 1))
+        .await;
     story.run(&came("airalo", "stored", "0 minutes", 1)).await;
     assert_eq!(
         story.watch().await,
         "quarantine.full night, resolved airalo, source.rejecting forged, source.silent airalo"
     );
     assert_eq!(
-        story.text("SELECT rejects_by_reason FROM hookfast.source_health WHERE source = 'forged'").await,
+        story
+            .text("SELECT rejects_by_reason FROM hookfast.source_health WHERE source = 'forged'")
+            .await,
         r#"{"wrong_signature": 20}"#
     );
 }
@@ -115,8 +187,13 @@ async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert(
     assert_eq!(story.watch().await, "nothing");
     story.run("INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', 'quarantine_busy', 7)").await;
     assert_eq!(story.watch().await, "quarantine.full airalo");
-    let payload = story.row("SELECT payload FROM hookfast.alerts WHERE type = 'hookfast.quarantine.full'").await;
-    assert_eq!(payload["payload"], serde_json::json!({"source": "airalo", "rows": 0, "too_fast": 7}));
+    let payload = story
+        .row("SELECT payload FROM hookfast.alerts WHERE type = 'hookfast.quarantine.full'")
+        .await;
+    assert_eq!(
+        payload["payload"],
+        serde_json::json!({"source": "airalo", "rows": 0, "too_fast": 7})
+    );
 }
 
 #[tokio::test]
@@ -136,7 +213,10 @@ async fn lost_leases_and_conflicts_are_told() {
         "2"
     );
     story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); SELECT hookfast.enqueue('own', 'own.paid', '1', 'k'), hookfast.enqueue('own', 'own.paid', '2', 'k')").await;
-    assert_eq!(story.told().await, "conflict airalo, conflict own, lease.lost shop");
+    assert_eq!(
+        story.told().await,
+        "conflict airalo, conflict own, lease.lost shop"
+    );
 }
 
 #[tokio::test]
@@ -148,7 +228,14 @@ async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
             "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', '{counter}', {n})"
         )
     };
-    for ours in ["no_room", "busy", "unavailable", "evicted", "wrong_method", "here"] {
+    for ours in [
+        "no_room",
+        "busy",
+        "unavailable",
+        "evicted",
+        "wrong_method",
+        "here",
+    ] {
         story.run(&counted(ours, 100)).await;
     }
     assert_eq!(story.watch().await, "nothing");
@@ -169,5 +256,8 @@ async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
     assert_eq!(story.watch().await, "source.rejecting airalo");
     let shown = "SELECT rejected_last_hour AS n, (SELECT count(*) FROM jsonb_object_keys(rejects_by_reason)) AS reasons \
         FROM hookfast.source_health WHERE source = 'airalo'";
-    assert_eq!(story.row(shown).await, serde_json::json!({"n": 18, "reasons": 9}));
+    assert_eq!(
+        story.row(shown).await,
+        serde_json::json!({"n": 18, "reasons": 9})
+    );
 }

@@ -52,7 +52,9 @@ async fn answers(connection: &mut PgConnection) -> Vec<Result<String, String>> {
     let mut answers = Vec::new();
     for call in CALLS {
         let mut transaction = connection.begin().await.expect("a transaction");
-        let answer = sqlx::query_scalar::<_, String>(AssertSqlSafe(call)).fetch_one(&mut *transaction).await;
+        let answer = sqlx::query_scalar::<_, String>(AssertSqlSafe(call))
+            .fetch_one(&mut *transaction)
+            .await;
         answers.push(answer.map_err(|error| format!("{call}: {error}")));
         transaction.rollback().await.expect("rolled back");
     }
@@ -65,15 +67,26 @@ async fn every_function_answers_the_same_whatever_its_caller_has_set() {
     story.run(WORLD).await;
     let usual = answers(&mut story.database.connect().await).await;
     assert!(usual.iter().all(Result::is_ok), "{usual:?}");
-    assert_eq!(usual[..5], ["1", "1", "1", "1", "0"].map(|found| Ok(found.to_owned())));
+    assert_eq!(
+        usual[..5],
+        ["1", "1", "1", "1", "0"].map(|found| Ok(found.to_owned()))
+    );
     for setting in SETTINGS {
         let mut caller = story.database.connect().await;
-        sqlx::raw_sql(AssertSqlSafe(format!("SET {setting}"))).execute(&mut caller).await.expect(setting);
+        sqlx::raw_sql(AssertSqlSafe(format!("SET {setting}")))
+            .execute(&mut caller)
+            .await
+            .expect(setting);
         assert_eq!(answers(&mut caller).await, usual, "{setting}");
         for refused in ["own..paid", "ownXpaid", "own.Paid"] {
             let enqueue = format!("SELECT hookfast.enqueue('own', '{refused}', '1')");
-            let error = sqlx::raw_sql(AssertSqlSafe(enqueue)).execute(&mut caller).await.expect_err(refused);
-            let code = error.into_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+            let error = sqlx::raw_sql(AssertSqlSafe(enqueue))
+                .execute(&mut caller)
+                .await
+                .expect_err(refused);
+            let code = error
+                .into_database_error()
+                .and_then(|error| error.code().map(|code| code.into_owned()));
             assert_eq!(code.as_deref(), Some("22023"), "{setting}: {refused}");
         }
     }

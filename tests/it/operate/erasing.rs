@@ -7,34 +7,66 @@ const LEFT: &str = "SELECT string_agg(concat_ws(' ', replace(idempotency_key, 'o
 #[tokio::test]
 async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1); SELECT died(1, 'status 500: no place for request-1')").await;
+    story
+        .run("SELECT order_came(1); SELECT died(1, 'status 500: no place for request-1')")
+        .await;
     assert_eq!(story.index().await, "1");
-    story.run("SELECT hookfast.erase(event_of(1), 'the customer asked')").await;
+    story
+        .run("SELECT hookfast.erase(event_of(1), 'the customer asked')")
+        .await;
     assert_eq!(story.text(LEFT).await, "1:completed 0 {} t");
-    let event = story.row("SELECT type, payload, payload_error FROM hookfast.events").await;
+    let event = story
+        .row("SELECT type, payload, payload_error FROM hookfast.events")
+        .await;
     assert_eq!(
         event,
         serde_json::json!({"type": "airalo.order.completed", "payload": null, "payload_error": "was erased"})
     );
-    assert_eq!(story.text("SELECT count(*) FROM hookfast_data.search_terms").await, "0");
     assert_eq!(
-        story.text("SELECT string_agg(outcome || ' ' || error, ',') FROM hookfast.attempts").await,
+        story
+            .text("SELECT count(*) FROM hookfast_data.search_terms")
+            .await,
+        "0"
+    );
+    assert_eq!(
+        story
+            .text("SELECT string_agg(outcome || ' ' || error, ',') FROM hookfast.attempts")
+            .await,
         "dead was erased"
     );
-    assert_eq!(story.text("SELECT last_error FROM hookfast.dead_letters").await, "was erased");
     assert_eq!(
-        story.text("SELECT count(*) FROM hookfast.find('order:request-1:completed')").await,
+        story
+            .text("SELECT last_error FROM hookfast.dead_letters")
+            .await,
+        "was erased"
+    );
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast.find('order:request-1:completed')")
+            .await,
         "1",
         "a repeat is a duplicate still"
     );
-    assert_eq!(story.refused("SELECT hookfast.erase(event_of(1), 'again')").await, "HF004");
+    assert_eq!(
+        story
+            .refused("SELECT hookfast.erase(event_of(1), 'again')")
+            .await,
+        "HF004"
+    );
 }
 
 #[tokio::test]
 async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
     let story = Story::new().await;
-    story.run("SELECT order_came(n, n) FROM generate_series(1, 5) n; SELECT owed(1)").await;
-    assert_eq!(story.refused("SELECT hookfast.erase(event_of(1), 'x')").await, "HF006");
+    story
+        .run("SELECT order_came(n, n) FROM generate_series(1, 5) n; SELECT owed(1)")
+        .await;
+    assert_eq!(
+        story
+            .refused("SELECT hookfast.erase(event_of(1), 'x')")
+            .await,
+        "HF006"
+    );
     let counted = async |filter: &str| {
         story
             .text(&format!(
@@ -49,18 +81,43 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
         ("payload => '$.data.quantity >= 4'", "2 0 0"),
         ("source => 'nobody'", "0 0 0"),
         ("received_after => now() - interval '5 minutes'", "0 0 0"),
-        ("received_before => now(), term => '8900000000000000001'", "0 1 0"),
+        (
+            "received_before => now(), term => '8900000000000000001'",
+            "0 1 0",
+        ),
     ] {
         assert_eq!(counted(filter).await, matching, "{filter}");
     }
-    assert_eq!(story.refused("SELECT hookfast.erase_all(why => 'everything?')").await, "22023");
-    assert_eq!(story.refused("SELECT hookfast.erase_all(type => '*', at_most => 3)").await, "HF005");
-    assert!(!story.text(LEFT).await.contains(" t"), "nothing has happened");
-    assert_eq!(counted("term => 'request-2', why => 'asked', at_most => 1").await, "1 0 1");
-    assert_eq!(counted("type => '*', at_most => 10").await, "3 1 3");
-    assert!(story.text(LEFT).await.starts_with("1:completed 1"), "that one is whole");
+    assert_eq!(
+        story
+            .refused("SELECT hookfast.erase_all(why => 'everything?')")
+            .await,
+        "22023"
+    );
+    assert_eq!(
+        story
+            .refused("SELECT hookfast.erase_all(type => '*', at_most => 3)")
+            .await,
+        "HF005"
+    );
     assert!(
-        !story.text("SELECT string_agg(details::text, '') FROM hookfast.audit_log").await.contains("request-2"),
+        !story.text(LEFT).await.contains(" t"),
+        "nothing has happened"
+    );
+    assert_eq!(
+        counted("term => 'request-2', why => 'asked', at_most => 1").await,
+        "1 0 1"
+    );
+    assert_eq!(counted("type => '*', at_most => 10").await, "3 1 3");
+    assert!(
+        story.text(LEFT).await.starts_with("1:completed 1"),
+        "that one is whole"
+    );
+    assert!(
+        !story
+            .text("SELECT string_agg(details::text, '') FROM hookfast.audit_log")
+            .await
+            .contains("request-2"),
         "the log does not keep what was to be erased"
     );
 }
@@ -79,7 +136,13 @@ async fn nobody_acts_without_saying_why() {
         "replay(event_of(1), 'shop', W)",
     ] {
         for why in ["NULL", "' '"] {
-            assert_eq!(story.refused(&format!("SELECT hookfast.{}", act.replace('W', why))).await, "22023", "{act}");
+            assert_eq!(
+                story
+                    .refused(&format!("SELECT hookfast.{}", act.replace('W', why)))
+                    .await,
+                "22023",
+                "{act}"
+            );
         }
     }
 }
@@ -87,21 +150,44 @@ async fn nobody_acts_without_saying_why() {
 #[tokio::test]
 async fn a_hold_is_kept_and_ended() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')").await;
-    assert_eq!(story.text("SELECT why FROM hookfast.retention_holds").await, "a dispute");
-    assert_eq!(story.refused("SELECT hookfast.hold_event(gen_random_uuid(), 'x')").await, "HF004");
-    assert_eq!(story.refused("SELECT hookfast.erase(event_of(1), 'x')").await, "HF006");
+    story
+        .run("SELECT order_came(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')")
+        .await;
+    assert_eq!(
+        story.text("SELECT why FROM hookfast.retention_holds").await,
+        "a dispute"
+    );
+    assert_eq!(
+        story
+            .refused("SELECT hookfast.hold_event(gen_random_uuid(), 'x')")
+            .await,
+        "HF004"
+    );
+    assert_eq!(
+        story
+            .refused("SELECT hookfast.erase(event_of(1), 'x')")
+            .await,
+        "HF006"
+    );
     let all = "SELECT concat_ws(' ', matching, still_pending, held, changed) FROM hookfast.erase_all(type => '*', at_most => 9)";
     assert_eq!(story.text(all).await, "0 0 1 0");
     story.run("SELECT hookfast.unhold_event(event_of(1))").await;
     assert_eq!(story.text(all).await, "1 0 0 1");
-    assert_eq!(story.refused("SELECT hookfast.unhold_event(event_of(1))").await, "HF006");
+    assert_eq!(
+        story
+            .refused("SELECT hookfast.unhold_event(event_of(1))")
+            .await,
+        "HF006"
+    );
 }
 
 /// Tables whose rows hold a text, or its bytes, in any column.
 async fn tables_with(story: &Story, text: &str) -> Vec<String> {
     let tables = "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'hookfast_data'::regnamespace AND c.relkind = 'r' ORDER BY 1";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&story.pool).await.expect("the tables");
+    let tables: Vec<String> = sqlx::query_scalar(tables)
+        .fetch_all(&story.pool)
+        .await
+        .expect("the tables");
     assert!(tables.len() > 30, "{tables:?}");
     let mut found = Vec::new();
     for table in tables {
@@ -109,7 +195,12 @@ async fn tables_with(story: &Story, text: &str) -> Vec<String> {
             "SELECT count(*) FROM hookfast_data.{table} t WHERE strpos(t::text, '{text}') > 0 OR strpos(t::text, encode('{text}', 'hex')) > 0"
         );
         if story.text(&rows).await != "0" {
-            found.push(table.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_').to_owned());
+            found.push(
+                table
+                    .trim_end_matches(|c: char| c.is_ascii_digit())
+                    .trim_end_matches('_')
+                    .to_owned(),
+            );
         }
     }
     found
@@ -135,15 +226,23 @@ async fn nothing_of_an_erased_payload_is_left_in_any_table() {
     story.run(EVERYWHERE).await;
     let before = tables_with(&story, "Jane-Doe-77").await;
     for table in ["attempts", "dead_letters", "events", "search_terms"] {
-        assert!(before.iter().any(|found| found.starts_with(table)), "{table} is not of {before:?}");
+        assert!(
+            before.iter().any(|found| found.starts_with(table)),
+            "{table} is not of {before:?}"
+        );
     }
-    let owed =
-        "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
+    let owed = "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
     story.run(owed).await;
     let erased = "SELECT changed FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 1)";
     assert_eq!(story.text(erased).await, "1");
     assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);
-    assert_eq!(story.text("SELECT count(*) FROM hookfast.dead_letters").await, "1", "it is a dead letter still");
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast.dead_letters")
+            .await,
+        "1",
+        "it is a dead letter still"
+    );
 }
 
 /// Erased, it would hold back nothing any more, and what comes after it would overtake it without anybody's decision.
@@ -158,10 +257,17 @@ async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
         )
         .await;
     let event = "(SELECT event_id FROM hookfast.dead_letters)";
-    assert_eq!(story.refused(&format!("SELECT hookfast.erase({event}, 'asked')")).await, "HF006");
+    assert_eq!(
+        story
+            .refused(&format!("SELECT hookfast.erase({event}, 'asked')"))
+            .await,
+        "HF006"
+    );
     let all = "SELECT concat_ws(' ', matching, still_pending, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 9)";
     assert_eq!(story.text(all).await, "0 1 0");
-    story.run("SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.dead_letters").await;
+    story
+        .run("SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.dead_letters")
+        .await;
     assert_eq!(story.text(all).await, "1 0 1");
     assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);
 }

@@ -14,9 +14,18 @@ impl Story {
 #[tokio::test]
 async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_was_read() {
     let story = Story::new().await;
-    story.run("SELECT order_came(n) FROM generate_series(1, 3) n").await;
+    story
+        .run("SELECT order_came(n) FROM generate_series(1, 3) n")
+        .await;
     let event = story.text("SELECT event_of(2)").await;
-    let terms = [event.as_str(), "order:request-2:completed", "request-2", "2026-2", "8900000000000000002", "2"];
+    let terms = [
+        event.as_str(),
+        "order:request-2:completed",
+        "request-2",
+        "2026-2",
+        "8900000000000000002",
+        "2",
+    ];
     for term in terms {
         assert_eq!(story.find(term).await, "2:completed", "{term}");
     }
@@ -35,7 +44,11 @@ async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_w
         )
         .await;
     for term in terms {
-        assert_eq!(story.find(term).await, "2:completed 2:completed#conflict:x", "what conflicts comes along: {term}");
+        assert_eq!(
+            story.find(term).await,
+            "2:completed 2:completed#conflict:x",
+            "what conflicts comes along: {term}"
+        );
     }
 }
 
@@ -44,11 +57,19 @@ async fn an_event_that_commits_late_is_not_passed_over() {
     let story = Story::new().await;
     story.run("SELECT order_came(1)").await;
     let mut late = story.database.connect().await;
-    late.execute("SET application_name = 'hookfast ingest'").await.expect("set");
+    late.execute("SET application_name = 'hookfast ingest'")
+        .await
+        .expect("set");
     let mut open = late.begin().await.expect("a transaction");
-    open.execute("SELECT order_came(2)").await.expect("stored, not committed");
+    open.execute("SELECT order_came(2)")
+        .await
+        .expect("stored, not committed");
     story.run("SELECT order_came(3, minutes_ago => 0)").await;
-    assert_eq!(story.index().await, "1", "the reader stays behind the open transaction, and ten seconds behind now");
+    assert_eq!(
+        story.index().await,
+        "1",
+        "the reader stays behind the open transaction, and ten seconds behind now"
+    );
     open.commit().await.expect("committed");
     assert_eq!(
         story.text("SELECT (SELECT upto FROM hookfast_data.event_cursors WHERE reader = 'terms') = event_of(1)").await,
@@ -56,7 +77,12 @@ async fn an_event_that_commits_late_is_not_passed_over() {
     );
     // Its id is greater than that of order 1, which was read.
     assert_eq!(story.index().await, "2");
-    assert_eq!(story.text("SELECT count(*) FROM hookfast_data.search_terms WHERE term = 'request-2'").await, "1");
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast_data.search_terms WHERE term = 'request-2'")
+            .await,
+        "1"
+    );
 }
 
 #[tokio::test]
@@ -66,7 +92,11 @@ async fn what_is_enqueued_is_found_at_once() {
     story.run("SELECT hookfast.enqueue('own', 'own.paid', '{\"order\": \"o-17\", \"deep\": [{\"ORDER\": 18}]}', 'key-17')").await;
     for term in ["o-17", "18"] {
         assert_eq!(
-            story.text(&format!("SELECT count(*) FROM hookfast_data.search_terms WHERE term = '{term}'")).await,
+            story
+                .text(&format!(
+                    "SELECT count(*) FROM hookfast_data.search_terms WHERE term = '{term}'"
+                ))
+                .await,
             "1"
         );
         assert_eq!(story.find(term).await, "key-17", "{term}");
@@ -77,18 +107,31 @@ async fn what_is_enqueued_is_found_at_once() {
 async fn a_timeline_tells_everything_in_order() {
     let story = Story::new().await;
     story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour')").await;
-    story.run("SELECT order_came(2); SELECT delivered(2); SELECT order_came(3); SELECT died(3)").await;
+    story
+        .run("SELECT order_came(2); SELECT delivered(2); SELECT order_came(3); SELECT died(3)")
+        .await;
     let told = |n: u32| {
         format!(
             "SELECT string_agg(kind, ', ' ORDER BY ord) FROM hookfast.timeline('request-{n}') WITH ORDINALITY t (at, kind, event_id, source, type, handler, delivery_id, message, ord)"
         )
     };
-    assert_eq!(story.text(&told(1)).await, "received, dead, delivery.retried, delivery.rescheduled, pending");
+    assert_eq!(
+        story.text(&told(1)).await,
+        "received, dead, delivery.retried, delivery.rescheduled, pending"
+    );
     assert_eq!(story.text(&told(2)).await, "received, delivered");
     assert_eq!(story.text(&told(3)).await, "received, dead, dead letter");
-    assert_eq!(story.text(&told(4)).await, "null", "nothing of what never came");
+    assert_eq!(
+        story.text(&told(4)).await,
+        "null",
+        "nothing of what never came"
+    );
     let says = "SELECT message FROM hookfast.timeline('request-1') WHERE kind = 'delivery.retried'";
-    assert!(story.text(says).await.ends_with("it is back"), "{}", story.text(says).await);
+    assert!(
+        story.text(says).await.ends_with("it is back"),
+        "{}",
+        story.text(says).await
+    );
 }
 
 #[tokio::test]
@@ -105,10 +148,16 @@ async fn each_handler_has_its_verdict() {
              INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) SELECT event_of(1), 7, 1, id, 'filtered' FROM hookfast_data.handlers WHERE name = 'j_filtered'",
         )
         .await;
-    let verdicts = "SELECT string_agg(verdict, ', ' ORDER BY handler) FROM hookfast.explain(event_of(1))";
+    let verdicts =
+        "SELECT string_agg(verdict, ', ' ORDER BY handler) FROM hookfast.explain(event_of(1))";
     assert_eq!(
         story.text(verdicts).await,
         "delivered, dead, pending, not subscribed, not subscribed, subscribed later, filtered, not subscribed"
     );
-    assert_eq!(story.refused("SELECT hookfast.explain(gen_random_uuid())").await, "HF004");
+    assert_eq!(
+        story
+            .refused("SELECT hookfast.explain(gen_random_uuid())")
+            .await,
+        "HF004"
+    );
 }

@@ -13,7 +13,8 @@ impl Story {
     pub(super) async fn index(&self) -> String {
         let mut indexer = EventIndexer::of_new_events();
         while indexer.step(&self.pool).await.expect("a batch") {}
-        self.text("SELECT count(DISTINCT event_id) FROM hookfast_data.search_terms").await
+        self.text("SELECT count(DISTINCT event_id) FROM hookfast_data.search_terms")
+            .await
     }
 
     /// An order with that payload instead of its own.
@@ -23,20 +24,29 @@ impl Story {
     }
 
     async fn erasable(&self, term: &str) -> String {
-        self.text(&format!("SELECT matching FROM hookfast.erase_all(term => '{term}')")).await
+        self.text(&format!(
+            "SELECT matching FROM hookfast.erase_all(term => '{term}')"
+        ))
+        .await
     }
 }
 
 #[tokio::test]
 async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
     let story = Story::new().await;
-    story.run("SELECT order_came(n) FROM generate_series(1, 7) n").await;
-    story.run("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> 'request-3')").await;
+    story
+        .run("SELECT order_came(n) FROM generate_series(1, 7) n")
+        .await;
+    story
+        .run("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> 'request-3')")
+        .await;
     assert_eq!(story.index().await, "7", "the third by its mark");
     assert_eq!(story.text(MARKED).await, "order:request-3:completed");
-    let terms =
-        "SELECT string_agg(term, ' ' ORDER BY term) FROM hookfast_data.search_terms WHERE term LIKE 'request-%'";
-    assert_eq!(story.text(terms).await, "request-1 request-2 request-4 request-5 request-6 request-7");
+    let terms = "SELECT string_agg(term, ' ' ORDER BY term) FROM hookfast_data.search_terms WHERE term LIKE 'request-%'";
+    assert_eq!(
+        story.text(terms).await,
+        "request-1 request-2 request-4 request-5 request-6 request-7"
+    );
     let log = "SELECT details->>'why' FROM hookfast_data.audit_log WHERE action = 'event.not_indexed' AND target = event_of(3)::text";
     assert_eq!(story.text(log).await, "SQLSTATE 23514");
     assert_eq!(story.erasable("request-3").await, "1");
@@ -53,18 +63,43 @@ async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with
             "(SELECT jsonb_agg(jsonb_build_object('iccid', 'card ' || n)) FROM generate_series(1, 150) n)::text",
         )
         .await;
-    story.came_with(2, r#"'{"iccid": "card 1", "x": "' || repeat('x', 1100000) || '"}'"#).await;
-    story.came_with(3, r#"'{"\u0069ccid": "card\u00201"}'"#).await;
+    story
+        .came_with(
+            2,
+            r#"'{"iccid": "card 1", "x": "' || repeat('x', 1100000) || '"}'"#,
+        )
+        .await;
+    story
+        .came_with(3, r#"'{"\u0069ccid": "card\u00201"}'"#)
+        .await;
     story.index().await;
-    assert_eq!(story.text(MARKED).await, "order:request-1:completed order:request-2:completed");
-    assert_eq!(story.text("SELECT count(*) FROM hookfast_data.search_terms WHERE term LIKE 'card %'").await, "101");
+    assert_eq!(
+        story.text(MARKED).await,
+        "order:request-1:completed order:request-2:completed"
+    );
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast_data.search_terms WHERE term LIKE 'card %'")
+            .await,
+        "101"
+    );
     assert_eq!(story.erasable("card 1").await, "3");
     assert_eq!(story.erasable("card 150").await, "1");
     assert_eq!(story.erasable("card 151").await, "0");
     assert_eq!(story.erasable("").await, "0", "the mark is no term");
-    assert_eq!(story.text("SELECT count(*) FROM hookfast.find('')").await, "0");
-    story.run("SELECT hookfast.erase_all(term => 'card 1', why => 'asked', at_most => 3)").await;
-    assert_eq!(story.text("SELECT count(*) FROM hookfast_data.search_terms").await, "0");
+    assert_eq!(
+        story.text("SELECT count(*) FROM hookfast.find('')").await,
+        "0"
+    );
+    story
+        .run("SELECT hookfast.erase_all(term => 'card 1', why => 'asked', at_most => 3)")
+        .await;
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast_data.search_terms")
+            .await,
+        "0"
+    );
 }
 
 #[tokio::test]
@@ -72,12 +107,25 @@ async fn what_is_enqueued_with_too_much_is_marked_at_once() {
     let story = Story::new().await;
     story.run("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
     for (n, payload) in [
-        (1, "SELECT jsonb_agg(jsonb_build_object('order', n)) FROM generate_series(1, 120) n"),
-        (2, "SELECT (repeat('[', 5000) || '{\"order\": 7777}' || repeat(']', 5000))::jsonb"),
-        (3, "SELECT jsonb_agg(jsonb_build_object('x', n) || '{\"order\": 7777}') FROM generate_series(1, 2000) n"),
+        (
+            1,
+            "SELECT jsonb_agg(jsonb_build_object('order', n)) FROM generate_series(1, 120) n",
+        ),
+        (
+            2,
+            "SELECT (repeat('[', 5000) || '{\"order\": 7777}' || repeat(']', 5000))::jsonb",
+        ),
+        (
+            3,
+            "SELECT jsonb_agg(jsonb_build_object('x', n) || '{\"order\": 7777}') FROM generate_series(1, 2000) n",
+        ),
         (4, "SELECT '{\"order\": 7777}'::jsonb"),
     ] {
-        story.run(&format!("SELECT hookfast.enqueue('own', 'own.paid', ({payload}), 'key-{n}')")).await;
+        story
+            .run(&format!(
+                "SELECT hookfast.enqueue('own', 'own.paid', ({payload}), 'key-{n}')"
+            ))
+            .await;
     }
     assert_eq!(story.text(MARKED).await, "key-1 key-2 key-3");
     assert_eq!(story.erasable("7777").await, "3");
@@ -96,7 +144,12 @@ async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
     for (name, payload, marked) in [
         ("deep", nested(5000, "[", "]", "1"), true),
         ("named", nested(5000, "{\"id\":", "}", "1"), true),
-        ("wide", "(SELECT jsonb_agg(jsonb_build_object('id', i)) FROM generate_series(1, 100000) i)".to_owned(), true),
+        (
+            "wide",
+            "(SELECT jsonb_agg(jsonb_build_object('id', i)) FROM generate_series(1, 100000) i)"
+                .to_owned(),
+            true,
+        ),
         ("large", nested(31, "{\"a\":", "}", &text(20_000_000)), true),
         ("usual", "'{\"id\": \"only-here\"}'".to_owned(), false),
     ] {
@@ -110,21 +163,39 @@ async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
         );
         assert_eq!(story.text(&mark).await, marked.to_string(), "{name}");
     }
-    assert_eq!(story.text("SELECT count(*) FROM hookfast.find('only-here')").await, "1");
-    assert_eq!(story.erasable("99999").await, "1", "what is marked is searched as well");
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast.find('only-here')")
+            .await,
+        "1"
+    );
+    assert_eq!(
+        story.erasable("99999").await,
+        "1",
+        "what is marked is searched as well"
+    );
 }
 
 #[tokio::test]
 async fn who_erases_finds_what_is_not_indexed_yet_however_much_that_is() {
     let story = Story::new().await;
-    story.run("SELECT order_came(n) FROM generate_series(1, 5003) n").await;
+    story
+        .run("SELECT order_came(n) FROM generate_series(1, 5003) n")
+        .await;
     assert_eq!(
-        story.text("SELECT count(*) FROM hookfast.find('request-1')").await,
+        story
+            .text("SELECT count(*) FROM hookfast.find('request-1')")
+            .await,
         "0",
         "only the newest are searched"
     );
     assert_eq!(story.erasable("request-1").await, "1");
-    assert_eq!(story.text("SELECT count(*) FROM hookfast.find('request-5003')").await, "1");
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast.find('request-5003')")
+            .await,
+        "1"
+    );
 }
 
 #[tokio::test]
@@ -138,9 +209,17 @@ async fn conflicts_are_announced_while_the_indexer_is_busy() {
         .await
         .expect("locks the index");
     for announced in ["1", "1", "0"] {
-        assert_eq!(story.text("SELECT hookfast_data.alert_conflicts(1)").await, announced);
+        assert_eq!(
+            story.text("SELECT hookfast_data.alert_conflicts(1)").await,
+            announced
+        );
     }
-    assert_eq!(story.text("SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.conflict'").await, "2");
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.conflict'")
+            .await,
+        "2"
+    );
 }
 
 /// An event is looked for in its body by another program than the one that indexes it.
@@ -157,13 +236,20 @@ async fn a_body_is_searched_by_the_rule_that_indexes_it() {
     ] {
         let quoted = body.replace('\'', "''");
         let found = SearchTerms::of(body.as_bytes(), &fields).terms;
-        let others = ["2.5", "a ", "5", "6", "7", "no", "id", "1000", "(+)*", "-1e3", "a"].map(ToOwned::to_owned);
+        let others = [
+            "2.5", "a ", "5", "6", "7", "no", "id", "1000", "(+)*", "-1e3", "a",
+        ]
+        .map(ToOwned::to_owned);
         for term in found.iter().cloned().chain(others) {
             let matches = format!(
                 "SELECT hookfast_data.body_matches(convert_to('{quoted}', 'UTF8'), hookfast_data.term_pattern({written}, '{}'))",
                 term.replace('\'', "''")
             );
-            assert_eq!(story.text(&matches).await, found.contains(&term).to_string(), "{term} in {body}");
+            assert_eq!(
+                story.text(&matches).await,
+                found.contains(&term).to_string(),
+                "{term} in {body}"
+            );
         }
     }
 }

@@ -51,37 +51,50 @@ $$;
 impl Story {
     async fn new() -> Self {
         let database = postgres::database().await;
-        let story = Self { pool: database.pool().await, database };
+        let story = Self {
+            pool: database.pool().await,
+            database,
+        };
         story.run(WORLD).await;
         story
     }
 
     async fn run(&self, statements: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&self.pool).await.expect(statements);
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+            .execute(&self.pool)
+            .await
+            .expect(statements);
     }
 
     async fn text(&self, query: &str) -> String {
-        let text: Option<String> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({query})::text")))
-            .fetch_one(&self.pool)
-            .await
-            .expect(query);
+        let text: Option<String> =
+            sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({query})::text")))
+                .fetch_one(&self.pool)
+                .await
+                .expect(query);
         text.unwrap_or_else(|| "null".to_owned())
     }
 
     /// One row, as JSON.
     async fn row(&self, query: &str) -> Value {
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT to_jsonb(q) FROM ({query}) q")))
-            .fetch_one(&self.pool)
-            .await
-            .expect(query)
+        sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT to_jsonb(q) FROM ({query}) q"
+        )))
+        .fetch_one(&self.pool)
+        .await
+        .expect(query)
     }
 
     /// The SQLSTATE with which a statement is refused.
     async fn refused(&self, statement: &str) -> String {
-        let error = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&self.pool).await.expect_err(statement);
+        let error = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+            .execute(&self.pool)
+            .await
+            .expect_err(statement);
         let error = error.into_database_error().expect("from the database");
         assert!(
-            error.message().ends_with("nothing was changed") || error.message().contains("no event has the id"),
+            error.message().ends_with("nothing was changed")
+                || error.message().contains("no event has the id"),
             "{}",
             error.message()
         );

@@ -54,14 +54,27 @@ fn begins(text: &str, beginning: &str) {
 async fn three_refusals_without_a_genuine_request_since_warn_at_any_traffic() {
     let story = Story::new().await;
     story.counted("source:airalo", "stored", 5, 27).await;
-    story.counted("source:airalo", "wrong_signature", 6, 40).await;
-    begins(&story.status("source", "airalo").await, "critical | rejecting: ");
-    story.run("DELETE FROM hookfast_data.rollups WHERE counter = 'wrong_signature'").await;
-    story.counted("source:airalo", "wrong_signature", 6, 9).await;
+    story
+        .counted("source:airalo", "wrong_signature", 6, 40)
+        .await;
+    begins(
+        &story.status("source", "airalo").await,
+        "critical | rejecting: ",
+    );
+    story
+        .run("DELETE FROM hookfast_data.rollups WHERE counter = 'wrong_signature'")
+        .await;
+    story
+        .counted("source:airalo", "wrong_signature", 6, 9)
+        .await;
     begins(&story.status("source", "airalo").await, "ok | last event ");
-    story.counted("source:airalo", "wrong_signature", 3, 2).await;
+    story
+        .counted("source:airalo", "wrong_signature", 3, 2)
+        .await;
     begins(&story.status("source", "airalo").await, "ok | ");
-    story.counted("source:airalo", "wrong_signature", 2, 10).await;
+    story
+        .counted("source:airalo", "wrong_signature", 2, 10)
+        .await;
     let refused = "warning | all_rejected: the last 12 requests were rejected, and none was genuine since; last event ";
     begins(&story.status("source", "airalo").await, refused);
     story.counted("source:airalo", "duplicate", 1, 1).await;
@@ -73,12 +86,21 @@ async fn a_source_that_never_had_a_genuine_request_warns_and_then_raises_an_aler
     let story = Story::new().await;
     story.served().await;
     // Two an hour.
-    story.counted("source:airalo", "wrong_signature", 70, 1).await;
-    story.counted("source:airalo", "missing_signature", 40, 1).await;
+    story
+        .counted("source:airalo", "wrong_signature", 70, 1)
+        .await;
+    story
+        .counted("source:airalo", "missing_signature", 40, 1)
+        .await;
     begins(&story.status("source", "airalo").await, "ok | ");
     assert_eq!(story.raised().await, "nothing");
-    story.counted("source:airalo", "wrong_signature", 10, 1).await;
-    begins(&story.status("source", "airalo").await, "warning | all_rejected: the last 3 requests were rejected, ");
+    story
+        .counted("source:airalo", "wrong_signature", 10, 1)
+        .await;
+    begins(
+        &story.status("source", "airalo").await,
+        "warning | all_rejected: the last 3 requests were rejected, ",
+    );
     assert_eq!(story.raised().await, "source.all_rejected airalo");
     story.counted("source:airalo", "stored", 1, 1).await;
     assert_eq!(story.raised().await, "resolved source.all_rejected airalo");
@@ -88,9 +110,16 @@ async fn a_source_that_never_had_a_genuine_request_warns_and_then_raises_an_aler
 async fn a_burst_of_refusals_is_no_alert() {
     let story = Story::new().await;
     story.served().await;
-    story.counted("source:airalo", "wrong_signature", 2, 5).await;
-    story.counted("source:airalo", "wrong_signature", 3, 4).await;
-    begins(&story.status("source", "airalo").await, "warning | all_rejected: ");
+    story
+        .counted("source:airalo", "wrong_signature", 2, 5)
+        .await;
+    story
+        .counted("source:airalo", "wrong_signature", 3, 4)
+        .await;
+    begins(
+        &story.status("source", "airalo").await,
+        "warning | all_rejected: ",
+    );
     assert_eq!(story.raised().await, "nothing");
 }
 
@@ -103,15 +132,13 @@ async fn a_handler_that_fails_now_warns_whatever_it_delivered_in_the_hour() {
     begins(&story.status("handler", "shop").await, "ok | 0 ready, ");
     assert_eq!(story.raised().await, "nothing");
     story.counted("handler:shop", "retry", 1, 3).await;
-    let failing =
-        "warning | failing: the last 5 attempts failed, and none was delivered since: see hookfast.failures; 0 ready, ";
+    let failing = "warning | failing: the last 5 attempts failed, and none was delivered since: see hookfast.failures; 0 ready, ";
     begins(&story.status("handler", "shop").await, failing);
     begins(&story.status("handler", "crm").await, "ok | ");
     assert_eq!(story.raised().await, "handler.failing shop");
     // Some get through.
     story.counted("handler:shop", "delivered", 1, 4).await;
-    let failing =
-        "warning | failing: 5 attempts failed and 4 were delivered in the last five minutes: see hookfast.failures; ";
+    let failing = "warning | failing: 5 attempts failed and 4 were delivered in the last five minutes: see hookfast.failures; ";
     begins(&story.status("handler", "shop").await, failing);
     assert_eq!(story.raised().await, "nothing", "it is the same condition");
     story.counted("handler:shop", "delivered", 0, 1).await;
@@ -124,17 +151,33 @@ async fn a_backlog_older_than_behind_after_warns_and_raises_an_alert() {
     let story = Story::new().await;
     story.served().await;
     story.run("SELECT order_came(1, minutes_ago => 4), order_came(2, minutes_ago => 7); SELECT owed(1)").await;
-    begins(&story.status("handler", "shop").await, "ok | 1 ready (oldest 00:04:0");
+    begins(
+        &story.status("handler", "shop").await,
+        "ok | 1 ready (oldest 00:04:0",
+    );
     assert_eq!(story.raised().await, "nothing");
-    story.run("UPDATE hookfast_data.handlers SET behind_after = '2 minutes' WHERE name = 'shop'").await;
-    begins(&story.status("handler", "shop").await, "warning | behind: a delivery has been ready for 00:04:0");
+    story
+        .run("UPDATE hookfast_data.handlers SET behind_after = '2 minutes' WHERE name = 'shop'")
+        .await;
+    begins(
+        &story.status("handler", "shop").await,
+        "warning | behind: a delivery has been ready for 00:04:0",
+    );
     assert_eq!(story.raised().await, "handler.behind shop");
     story.run("DELETE FROM hookfast_data.outbox").await;
     assert_eq!(story.raised().await, "resolved handler.behind shop");
     // Of a retry, from when it was due.
     story.run("SELECT owed(2, now() - interval '1 minute', 'crm'), owed(1, now() - interval '6 minutes')").await;
-    begins(&story.status("handler", "crm").await, "ok | 1 ready (oldest 00:01:0");
-    assert!(story.status("handler", "shop").await.contains("longer than behind_after (00:02:00); 1 ready"));
+    begins(
+        &story.status("handler", "crm").await,
+        "ok | 1 ready (oldest 00:01:0",
+    );
+    assert!(
+        story
+            .status("handler", "shop")
+            .await
+            .contains("longer than behind_after (00:02:00); 1 ready")
+    );
 }
 
 #[tokio::test]
@@ -146,7 +189,10 @@ async fn an_open_breaker_is_one_alert_and_not_three() {
         .await;
     story.run("SELECT order_came(1); SELECT owed(1)").await;
     story.counted("handler:shop", "retry", 2, 20).await;
-    begins(&story.status("handler", "shop").await, "critical | open: unavailable since ");
+    begins(
+        &story.status("handler", "shop").await,
+        "critical | open: unavailable since ",
+    );
     assert_eq!(story.raised().await, "handler.opened shop");
     story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.outbox").await;
     story.counted("handler:shop", "delivered", 1, 1).await;
@@ -161,13 +207,15 @@ async fn durations_are_shown_and_a_rising_95th_percentile_warns() {
         story.counted("handler:shop", counter, 20, n).await;
     }
     let shown = "SELECT attempts_last_hour AS n, median_ms_last_hour AS median, p95_ms_last_hour AS p95, p95_ms_last_5_minutes AS now FROM hookfast.durations WHERE handler = 'shop'";
-    assert_eq!(story.row(shown).await, serde_json::json!({"n": 100, "median": 20, "p95": 50, "now": null}));
+    assert_eq!(
+        story.row(shown).await,
+        serde_json::json!({"n": 100, "median": 20, "p95": 50, "now": null})
+    );
     begins(&story.status("handler", "shop").await, "ok | ");
     story.counted("handler:shop", "took_le_100", 1, 9).await;
     begins(&story.status("handler", "shop").await, "ok | ");
     story.counted("handler:shop", "took_le_2000", 1, 10).await;
-    let slow =
-        "warning | slow: the 95th percentile of its durations rose from 50 to 2000 ms: see hookfast.durations; 0 ready";
+    let slow = "warning | slow: the 95th percentile of its durations rose from 50 to 2000 ms: see hookfast.durations; 0 ready";
     begins(&story.status("handler", "shop").await, slow);
     assert_eq!(story.row(shown).await["now"], 2000);
 }
@@ -175,7 +223,12 @@ async fn durations_are_shown_and_a_rising_95th_percentile_warns() {
 #[tokio::test]
 async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
     let story = Story::new().await;
-    assert_eq!(story.text("SELECT count(*) FROM hookfast.status() WHERE area IN ('order', 'conflict')").await, "0");
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast.status() WHERE area IN ('order', 'conflict')")
+            .await,
+        "0"
+    );
     story
         .run(
             "SELECT order_came(n) FROM generate_series(1, 3) n; \
@@ -190,31 +243,48 @@ async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
              WHERE s.name = 'airalo'",
         )
         .await;
-    let order = "warning | 2 possible double purchases, 1 overdue, 1 unknown: see hookfast.airalo_orders";
+    let order =
+        "warning | 2 possible double purchases, 1 overdue, 1 unknown: see hookfast.airalo_orders";
     assert_eq!(story.status("order", "airalo").await, order);
     assert_eq!(
         story.status("conflict", "airalo").await,
         "warning | 1 conflict in the last seven days: see hookfast.conflicts"
     );
     let shown = "SELECT string_agg(state, ' ' ORDER BY state) FROM hookfast.airalo_orders WHERE state IN ('overdue', 'unknown')";
-    assert_eq!(story.text(shown).await, "overdue unknown", "as the view has it");
+    assert_eq!(
+        story.text(shown).await,
+        "overdue unknown",
+        "as the view has it"
+    );
 }
 
 #[tokio::test]
 async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert() {
     let story = Story::new().await;
     story.served().await;
-    story.run("SELECT order_came(n) FROM generate_series(1, 100) n").await;
-    assert_eq!(story.text("SELECT count(*) FROM hookfast.status() WHERE area = 'routing'").await, "0");
+    story
+        .run("SELECT order_came(n) FROM generate_series(1, 100) n")
+        .await;
+    assert_eq!(
+        story
+            .text("SELECT count(*) FROM hookfast.status() WHERE area = 'routing'")
+            .await,
+        "0"
+    );
     let renamed = "UPDATE hookfast_data.events SET type = 'strip.paid' WHERE id IN (SELECT event_of(n) FROM generate_series(1, COUNT) n)";
     story.run(&renamed.replace("COUNT", "10")).await;
     let said = "ok | 10 of the newest 100 events of the last hour went to no handler: strip.paid";
     assert_eq!(story.status("routing", "airalo").await, said);
     assert_eq!(story.raised().await, "nothing");
     story.run(&renamed.replace("COUNT", "11")).await;
-    begins(&story.status("routing", "airalo").await, "warning | 11 of the newest 100 ");
+    begins(
+        &story.status("routing", "airalo").await,
+        "warning | 11 of the newest 100 ",
+    );
     assert_eq!(story.raised().await, "source.unrouted airalo");
-    story.run("UPDATE hookfast_data.handlers SET types = '{*}' WHERE name = 'crm'").await;
+    story
+        .run("UPDATE hookfast_data.handlers SET types = '{*}' WHERE name = 'crm'")
+        .await;
     assert_eq!(story.raised().await, "resolved source.unrouted airalo");
 }
 
@@ -227,9 +297,16 @@ async fn the_reason_stands_first() {
     );
     story.served().await;
     story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.pause_handler('crm', 'a deployment')").await;
-    begins(&story.status("handler", "shop").await, "warning | 1 dead letter; 0 ready, ");
+    begins(
+        &story.status("handler", "shop").await,
+        "warning | 1 dead letter; 0 ready, ",
+    );
     let paused = story.status("handler", "crm").await;
-    assert!(paused.starts_with("warning | paused: since ") && paused.contains(": a deployment; 0 ready, "), "{paused}");
+    assert!(
+        paused.starts_with("warning | paused: since ")
+            && paused.contains(": a deployment; 0 ready, "),
+        "{paused}"
+    );
 }
 
 /// What GitHub's settings have preselected is a form.
@@ -240,22 +317,37 @@ async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
     story.counted("source:airalo", "not_json", 5, 5).await;
     begins(&story.status("source", "airalo").await, "ok | last event ");
     story.counted("source:airalo", "not_json", 4, 1).await;
-    begins(&story.status("source", "airalo").await, "warning | most bodies are not JSON");
-    assert!(story.status("source", "airalo").await.contains("choose application/json in the sender's settings"));
+    begins(
+        &story.status("source", "airalo").await,
+        "warning | most bodies are not JSON",
+    );
+    assert!(
+        story
+            .status("source", "airalo")
+            .await
+            .contains("choose application/json in the sender's settings")
+    );
 }
 
 /// As after the source was renamed or removed.
 #[tokio::test]
 async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql')").await;
+    story
+        .run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql')")
+        .await;
     for source in ["source:airalo", "source:own"] {
         for day in 1..=14 {
-            story.counted(source, "stored", day * 24 * 60 + 30, 40).await;
+            story
+                .counted(source, "stored", day * 24 * 60 + 30, 40)
+                .await;
         }
         story.counted(source, "stored", 120, 5).await;
     }
-    assert_eq!(story.raised().await, "source.silent airalo, source.silent own");
+    assert_eq!(
+        story.raised().await,
+        "source.silent airalo, source.silent own"
+    );
     let process = |number: u32, sources: &[&str]| Process {
         holder: format!("host:{number}"),
         roles: vec!["ingress"],
@@ -264,20 +356,40 @@ async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     };
     let (renamed, before) = (process(1, &["renamed"]), process(2, &["airalo", "own"]));
     before.is_alive(&story.pool, None).await.expect("alive");
-    assert_eq!(story.text("SELECT sources FROM hookfast.processes").await, "{airalo,own}");
+    assert_eq!(
+        story.text("SELECT sources FROM hookfast.processes").await,
+        "{airalo,own}"
+    );
     before.has_ended(&story.pool).await.expect("ended");
-    story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '9 minutes'").await;
+    story
+        .run("UPDATE hookfast_data.sources SET configured_at = now() - interval '9 minutes'")
+        .await;
     renamed.is_alive(&story.pool, None).await.expect("alive");
-    begins(&story.status("source", "airalo").await, "critical | silent: ");
+    begins(
+        &story.status("source", "airalo").await,
+        "critical | silent: ",
+    );
 
-    story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'").await;
-    assert_eq!(story.raised().await, "resolved source.silent airalo, resolved source.silent own");
+    story
+        .run("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'")
+        .await;
+    assert_eq!(
+        story.raised().await,
+        "resolved source.silent airalo, resolved source.silent own"
+    );
     for source in ["airalo", "own"] {
-        begins(&story.status("source", source).await, "ok | unconfigured: no live process has had it since ");
+        begins(
+            &story.status("source", source).await,
+            "ok | unconfigured: no live process has had it since ",
+        );
     }
     // Requests that it rejected before it was removed.
-    story.counted("source:airalo", "wrong_signature", 100, 20).await;
-    story.counted("source:airalo", "wrong_signature", 5, 20).await;
+    story
+        .counted("source:airalo", "wrong_signature", 100, 20)
+        .await;
+    story
+        .counted("source:airalo", "wrong_signature", 5, 20)
+        .await;
     assert_eq!(story.raised().await, "nothing");
 
     before.is_alive(&story.pool, None).await.expect("alive");

@@ -5,7 +5,16 @@ use super::run;
 #[test]
 fn operate_cli_help_reads_well() {
     let help = run("postgres://127.0.0.1:1/none", &["--help"]).ok();
-    for noun in ["events", "deliveries", "dead-letters", "conflicts", "quarantine", "handlers", "sources", "replays"] {
+    for noun in [
+        "events",
+        "deliveries",
+        "dead-letters",
+        "conflicts",
+        "quarantine",
+        "handlers",
+        "sources",
+        "replays",
+    ] {
         assert!(help.out.contains(&format!("  {noun} ")), "{}", help.out);
         run("", &[noun, "--help"]).ok().says(&["Usage: ", "--json"]);
     }

@@ -28,7 +28,8 @@ function = 'public.waits'
 ";
 
 const OURS: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'hookfast%'";
-const TRANSACTIONS: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hookfast transaction'";
+const TRANSACTIONS: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hookfast transaction'";
 
 /// What `hookfast check` says of connections.
 fn checked(url: &str) -> String {
@@ -36,54 +37,115 @@ fn checked(url: &str) -> String {
     let config = folder.path().join("hookfast.toml");
     std::fs::write(&config, CONFIG).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    command.args(["check", "--config"]).arg(&config).env("DATABASE_URL", url);
-    let output = command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
+    command
+        .args(["check", "--config"])
+        .arg(&config)
+        .env("DATABASE_URL", url);
+    let output = command
+        .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+        .output()
+        .expect("it runs");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.lines().find(|line| line.contains("connections: ")).unwrap_or_else(|| panic!("{said}")).to_owned()
+    said.lines()
+        .find(|line| line.contains("connections: "))
+        .unwrap_or_else(|| panic!("{said}"))
+        .to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_opens_no_more_connections_than_check_says() {
     let cluster = durable_cluster().await;
     let said = checked(&cluster.url());
-    assert!(said.starts_with("ok") && said.contains("4 for handler 'four', 6 for handler 'six')"), "{said}");
+    assert!(
+        said.starts_with("ok") && said.contains("4 for handler 'four', 6 for handler 'six')"),
+        "{said}"
+    );
     let (_, most) = said.split_once("up to ").expect("a number");
-    let most: i64 = most.split(' ').next().expect("a word").parse().expect("a number");
+    let most: i64 = most
+        .split(' ')
+        .next()
+        .expect("a word")
+        .parse()
+        .expect("a number");
 
-    let mut connection = PgConnection::connect(&cluster.url()).await.expect("a connection");
+    let mut connection = PgConnection::connect(&cluster.url())
+        .await
+        .expect("a connection");
     let function = "CREATE FUNCTION public.waits(event hookfast.event) RETURNS void LANGUAGE sql \
         AS 'SELECT pg_advisory_xact_lock_shared(1)'; SELECT pg_advisory_lock(1)";
-    sqlx::raw_sql(function).execute(&mut connection).await.expect("a function");
+    sqlx::raw_sql(function)
+        .execute(&mut connection)
+        .await
+        .expect("a function");
     let server = Server::serve(&cluster.url(), CONFIG, &[]);
     server.ready().await;
     let ingress = server.ingress().await;
     for request in 0..20 {
-        assert_eq!(post(ingress, &order(&format!("request-{request}"), request)).await.0, 200);
+        assert_eq!(
+            post(ingress, &order(&format!("request-{request}"), request))
+                .await
+                .0,
+            200
+        );
     }
-    let pool = sqlx::PgPool::connect(&cluster.url()).await.expect("a connection");
-    wait_until("all connections of both handlers", async || super::count(&pool, TRANSACTIONS).await == 10).await;
+    let pool = sqlx::PgPool::connect(&cluster.url())
+        .await
+        .expect("a connection");
+    wait_until("all connections of both handlers", async || {
+        super::count(&pool, TRANSACTIONS).await == 10
+    })
+    .await;
     let open = super::count(&pool, OURS).await;
     assert!(open > 10 && open <= most, "{open} of {most}");
     connection.close().await.expect("the lock is free");
     all_settled(&pool).await;
-    assert_eq!(super::count(&pool, TRANSACTIONS).await, 10, "none is opened for what others have");
+    assert_eq!(
+        super::count(&pool, TRANSACTIONS).await,
+        10,
+        "none is opened for what others have"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_compares_the_connections_with_what_role_and_database_allow() {
     let cluster = durable_cluster().await;
-    let mut connection = PgConnection::connect(&cluster.url()).await.expect("a connection");
+    let mut connection = PgConnection::connect(&cluster.url())
+        .await
+        .expect("a connection");
     let mut url = url::Url::parse(&cluster.url()).expect("a URL");
     url.set_username("small").expect("a user");
-    url.set_password(Some("a-password-of-the-test")).expect("a password");
+    url.set_password(Some("a-password-of-the-test"))
+        .expect("a password");
     for (limits, grade, reason) in [
-        ("CREATE ROLE small LOGIN PASSWORD 'a-password-of-the-test'", "ok", "the server's max_connections allows 197"),
-        ("ALTER DATABASE hookfast CONNECTION LIMIT 50", "warn", "the database's CONNECTION LIMIT allows 50"),
-        ("ALTER ROLE small CONNECTION LIMIT 20", "error", "the role's CONNECTION LIMIT allows 20"),
-        ("ALTER ROLE small SUPERUSER", "ok", "the server's max_connections allows 200"),
+        (
+            "CREATE ROLE small LOGIN PASSWORD 'a-password-of-the-test'",
+            "ok",
+            "the server's max_connections allows 197",
+        ),
+        (
+            "ALTER DATABASE hookfast CONNECTION LIMIT 50",
+            "warn",
+            "the database's CONNECTION LIMIT allows 50",
+        ),
+        (
+            "ALTER ROLE small CONNECTION LIMIT 20",
+            "error",
+            "the role's CONNECTION LIMIT allows 20",
+        ),
+        (
+            "ALTER ROLE small SUPERUSER",
+            "ok",
+            "the server's max_connections allows 200",
+        ),
     ] {
-        sqlx::raw_sql(limits).execute(&mut connection).await.expect("a limit");
+        sqlx::raw_sql(limits)
+            .execute(&mut connection)
+            .await
+            .expect("a limit");
         let said = checked(url.as_str());
-        assert!(said.starts_with(grade) && said.contains(reason), "{limits}: {said}");
+        assert!(
+            said.starts_with(grade) && said.contains(reason),
+            "{limits}: {said}"
+        );
     }
 }

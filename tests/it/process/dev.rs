@@ -19,12 +19,16 @@ use tokio::net::TcpStream;
 fn dev(folder: &Path) -> Server {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
     // Nobody listens there: what is owed is tried again.
-    command.args(["dev", "--forward", "http://127.0.0.1:9/"]).current_dir(folder).env_remove("DATABASE_URL");
+    command
+        .args(["dev", "--forward", "http://127.0.0.1:9/"])
+        .current_dir(folder)
+        .env_remove("DATABASE_URL");
     Server::start(command, None)
 }
 
 fn port(folder: &Path) -> SocketAddr {
-    let url = std::fs::read_to_string(folder.join(".hookfast/database-url")).expect("the database's URL");
+    let url =
+        std::fs::read_to_string(folder.join(".hookfast/database-url")).expect("the database's URL");
     let url = url::Url::parse(url.trim()).expect("a URL");
     SocketAddr::from(([127, 0, 0, 1], url.port().expect("a port")))
 }
@@ -39,16 +43,25 @@ async fn it_ends_with_its_postgres_however_it_ends_and_starts_again_on_what_is_l
     let (status, stored) = post(first.ingress().await, body).await;
     assert_eq!((status, &stored["status"]), (200, &"stored".into()));
     first.kill().await;
-    wait_until("the end of Postgres", async || TcpStream::connect(database).await.is_err()).await;
+    wait_until("the end of Postgres", async || {
+        TcpStream::connect(database).await.is_err()
+    })
+    .await;
 
     let mut second = dev(folder.path());
     second.ready().await;
     let database = port(folder.path());
     let (status, known) = post(second.ingress().await, body).await;
-    assert_eq!((status, &known["status"], &known["event_id"]), (200, &"duplicate".into(), &stored["event_id"]));
+    assert_eq!(
+        (status, &known["status"], &known["event_id"]),
+        (200, &"duplicate".into(), &stored["event_id"])
+    );
     second.signal(nix::sys::signal::Signal::SIGINT);
     assert_eq!(second.ended().await.code(), Some(0));
-    assert!(TcpStream::connect(database).await.is_err(), "Postgres ended before it did");
+    assert!(
+        TcpStream::connect(database).await.is_err(),
+        "Postgres ended before it did"
+    );
 }
 
 /// A process that prints on a terminal and not into our log; killed with the value.
@@ -64,20 +77,46 @@ impl Drop for OnTerminal {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_reads_secrets_again_on_sighup_and_ends_when_its_terminal_is_closed() {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("mine.toml"), "[sources.own]\nkind = 'sql'\n").expect("written");
+    std::fs::write(
+        folder.path().join("mine.toml"),
+        "[sources.own]\nkind = 'sql'\n",
+    )
+    .expect("written");
     // No process that this or another test starts may keep it open.
-    let terminal = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
-    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("a terminal that can be opened");
+    let terminal =
+        posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
+    grantpt(&terminal)
+        .and_then(|()| unlockpt(&terminal))
+        .expect("a terminal that can be opened");
     let mut side = OpenOptions::new();
-    side.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
-    let stream = || Stdio::from(side.open(ptsname_r(&terminal).expect("its name")).expect("its other side"));
+    side.read(true)
+        .write(true)
+        .custom_flags(OFlag::O_NOCTTY.bits());
+    let stream = || {
+        Stdio::from(
+            side.open(ptsname_r(&terminal).expect("its name"))
+                .expect("its other side"),
+        )
+    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    command.args(["dev", "--config", "mine.toml"]).current_dir(folder.path()).env_remove("DATABASE_URL");
-    command.env("HOOKFAST_LISTEN", "127.0.0.1:0").env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0").env("RUST_LOG", "info");
-    let process = command.stdin(stream()).stdout(stream()).stderr(stream()).spawn().expect("it starts");
+    command
+        .args(["dev", "--config", "mine.toml"])
+        .current_dir(folder.path())
+        .env_remove("DATABASE_URL");
+    command
+        .env("HOOKFAST_LISTEN", "127.0.0.1:0")
+        .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
+        .env("RUST_LOG", "info");
+    let process = command
+        .stdin(stream())
+        .stdout(stream())
+        .stderr(stream())
+        .spawn()
+        .expect("it starts");
     let mut process = OnTerminal(process);
     let pid = nix::unistd::Pid::from_raw(i32::try_from(process.0.id()).expect("a pid"));
-    let hang_up = || nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).expect("it runs");
+    let hang_up =
+        || nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).expect("it runs");
 
     drop(command);
     let mut screen = BufReader::new(terminal);
@@ -85,7 +124,10 @@ async fn it_reads_secrets_again_on_sighup_and_ends_when_its_terminal_is_closed()
         let mut line = String::new();
         while !line.contains(text) {
             line.clear();
-            assert_ne!(screen.read_line(&mut line).expect("the terminal is open"), 0);
+            assert_ne!(
+                screen.read_line(&mut line).expect("the terminal is open"),
+                0
+            );
         }
     };
     shown("ready");
@@ -100,8 +142,15 @@ async fn it_reads_secrets_again_on_sighup_and_ends_when_its_terminal_is_closed()
         ended.is_some()
     })
     .await;
-    assert_eq!(ended.expect("just seen").code(), Some(0), "nobody reads its log, and it ends in good order");
-    assert!(TcpStream::connect(database).await.is_err(), "its Postgres ended too");
+    assert_eq!(
+        ended.expect("just seen").code(),
+        Some(0),
+        "nobody reads its log, and it ends in good order"
+    );
+    assert!(
+        TcpStream::connect(database).await.is_err(),
+        "its Postgres ended too"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,28 +159,57 @@ async fn a_random_secret_is_made_and_kept_private_and_it_stays_on_this_machine()
     let folder = tempfile::tempdir().expect("a folder");
     let run = |arguments: &[&str], listen: &str| -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        command.args(arguments).current_dir(&folder).env_remove("AIRALO_CLIENT_SECRET").env_remove("DATABASE_URL");
-        command.env("HOOKFAST_LISTEN", listen).env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0").output().expect("it runs")
+        command
+            .args(arguments)
+            .current_dir(&folder)
+            .env_remove("AIRALO_CLIENT_SECRET")
+            .env_remove("DATABASE_URL");
+        command
+            .env("HOOKFAST_LISTEN", listen)
+            .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
+            .output()
+            .expect("it runs")
     };
     let open = run(&["dev"], "0.0.0.0:0");
     let said = String::from_utf8_lossy(&open.stderr).into_owned();
-    assert!(!open.status.success() && said.contains("only with a secret of yours"), "{said}");
+    assert!(
+        !open.status.success() && said.contains("only with a secret of yours"),
+        "{said}"
+    );
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    command.args(["dev", "--forward", "http://127.0.0.1:9/"]).current_dir(&folder).env_remove("DATABASE_URL");
+    command
+        .args(["dev", "--forward", "http://127.0.0.1:9/"])
+        .current_dir(&folder)
+        .env_remove("DATABASE_URL");
     let server = Server::start_without_secret(command);
     server.ready().await;
     let secrets = folder.path().join(".hookfast/dev.env");
-    assert_eq!(std::fs::metadata(&secrets).expect("the secrets").permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::metadata(&secrets)
+            .expect("the secrets")
+            .permissions()
+            .mode()
+            & 0o777,
+        0o600
+    );
     let url = format!("http://{}/webhooks/airalo", server.ingress().await);
     let sent = run(&["send", "credit_limit.50", "--url", &url], "127.0.0.1:0");
     let said = String::from_utf8_lossy(&sent.stdout).into_owned();
-    assert!(said.starts_with("200") && said.contains("stored"), "signed with the secret of this folder: {said}");
+    assert!(
+        said.starts_with("200") && said.contains("stored"),
+        "signed with the secret of this folder: {said}"
+    );
     let mut client = Client::connect(server.ingress().await).await;
-    client.send("POST /webhooks/airalo HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{}").await;
+    client
+        .send("POST /webhooks/airalo HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n{}")
+        .await;
     client.answer().await.problem(401, "not-verified");
     let noted = std::fs::read_to_string(&secrets).expect("the secrets");
-    let values: Vec<_> = noted.lines().filter_map(|line| line.split_once("_SECRET=")).collect();
+    let values: Vec<_> = noted
+        .lines()
+        .filter_map(|line| line.split_once("_SECRET="))
+        .collect();
     assert_eq!(values.len(), 2, "{noted}");
     for (_, value) in values {
         assert!(!server.log().contains(value), "the log holds a secret");

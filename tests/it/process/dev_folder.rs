@@ -35,7 +35,12 @@ impl Folder {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
         command.args(arguments).current_dir(self.path());
-        for name in ["DATABASE_URL", "HOOKFAST_CONFIG", "AIRALO_CLIENT_SECRET", "HOOKFAST_LISTEN_SECRET"] {
+        for name in [
+            "DATABASE_URL",
+            "HOOKFAST_CONFIG",
+            "AIRALO_CLIENT_SECRET",
+            "HOOKFAST_LISTEN_SECRET",
+        ] {
             command.env_remove(name);
         }
         command
@@ -58,12 +63,19 @@ impl Folder {
     }
 
     fn url(&self) -> String {
-        fs::read_to_string(self.path().join(".hookfast/database-url")).expect("the URL").trim().to_owned()
+        fs::read_to_string(self.path().join(".hookfast/database-url"))
+            .expect("the URL")
+            .trim()
+            .to_owned()
     }
 }
 
 fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 async fn stop(mut server: Server) {
@@ -78,18 +90,37 @@ async fn its_postgres_keeps_its_port_and_takes_another_where_that_is_taken() {
     stop(folder.dev(&[], &[]).await).await;
     let first = folder.dev(&[], &[]).await;
     let url = folder.url();
-    assert!(folder.printed().starts_with("database: the private Postgres of this folder"), "{}", folder.printed());
-    assert!(folder.printed().lines().next().expect("a line").ends_with("since DATABASE_URL is not set"));
+    assert!(
+        folder
+            .printed()
+            .starts_with("database: the private Postgres of this folder"),
+        "{}",
+        folder.printed()
+    );
+    assert!(
+        folder
+            .printed()
+            .lines()
+            .next()
+            .expect("a line")
+            .ends_with("since DATABASE_URL is not set")
+    );
     stop(first).await;
 
     // An application was given the URL, and its shell has exported it.
     let again = folder.dev(&[], &[("DATABASE_URL", &url)]).await;
     assert_eq!(folder.url(), url);
     let first_line = folder.printed().lines().next().expect("a line").to_owned();
-    assert!(first_line.contains("private Postgres") && first_line.contains("DATABASE_URL"), "{first_line}");
+    assert!(
+        first_line.contains("private Postgres") && first_line.contains("DATABASE_URL"),
+        "{first_line}"
+    );
     stop(again).await;
 
-    let port = url::Url::parse(&url).expect("a URL").port().expect("a port");
+    let port = url::Url::parse(&url)
+        .expect("a URL")
+        .port()
+        .expect("a port");
     let taken = TcpListener::bind(("127.0.0.1", port)).expect("it is free");
     let moved = folder.dev(&[], &[("DATABASE_URL", &url)]).await;
     assert_ne!(folder.url(), url);
@@ -102,42 +133,95 @@ async fn its_postgres_keeps_its_port_and_takes_another_where_that_is_taken() {
 async fn the_commands_of_its_folder_find_its_database_and_its_addresses() {
     let folder = Folder::new();
     assert!(text(&folder.run(&["status"])).contains("DATABASE_URL is not set"));
-    let server = folder.dev(&["--listen", "localhost:0", "--forward", "http://127.0.0.1:9/"], &[]).await;
+    let server = folder
+        .dev(
+            &[
+                "--listen",
+                "localhost:0",
+                "--forward",
+                "http://127.0.0.1:9/",
+            ],
+            &[],
+        )
+        .await;
     let mut send = folder.command(&["send", "order.completed"]);
-    let sent = send.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
+    let sent = send
+        .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+        .output()
+        .expect("it runs");
     assert!(text(&sent).starts_with("200"), "{}", text(&sent));
     let events = folder.run(&["events"]);
-    assert!(text(&events).contains("airalo.order.completed"), "{}", text(&events));
+    assert!(
+        text(&events).contains("airalo.order.completed"),
+        "{}",
+        text(&events)
+    );
     let printed = folder.printed();
     let address = server.ingress().await;
-    assert!(printed.contains(&format!("http://{address}/webhooks/airalo\n")), "{printed}");
+    assert!(
+        printed.contains(&format!("http://{address}/webhooks/airalo\n")),
+        "{printed}"
+    );
     // A second one is refused, and what the first noted stays.
-    let second = folder.command(&["dev", "--listen", ":0"]).env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output();
+    let second = folder
+        .command(&["dev", "--listen", ":0"])
+        .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+        .output();
     assert!(text(&second.expect("it runs")).contains("already runs the Postgres"));
     let mut send = folder.command(&["send", "order.completed"]);
-    let sent = send.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
+    let sent = send
+        .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+        .output()
+        .expect("it runs");
     assert!(text(&sent).contains("duplicate"), "{}", text(&sent));
     // An explicit URL wins.
-    let other = folder.command(&["events"]).env("DATABASE_URL", "postgres://127.0.0.1:1/none").output();
+    let other = folder
+        .command(&["events"])
+        .env("DATABASE_URL", "postgres://127.0.0.1:1/none")
+        .output();
     assert!(text(&other.expect("it runs")).contains("cannot query the database"));
     stop(server).await;
-    assert!(text(&folder.run(&["events"])).contains("Start `hookfast dev`"), "{}", text(&folder.run(&["events"])));
-    let refused = folder.command(&["send", "order.completed"]).env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output();
+    assert!(
+        text(&folder.run(&["events"])).contains("Start `hookfast dev`"),
+        "{}",
+        text(&folder.run(&["events"]))
+    );
+    let refused = folder
+        .command(&["send", "order.completed"])
+        .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+        .output();
     assert!(text(&refused.expect("it runs")).contains("Start `hookfast dev`"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
     let (folder, database) = (Folder::new(), database().await);
-    let environment = [("DATABASE_URL", database.url()), ("HOOKFAST_LISTEN_SECRET", HANDLER_SECRET)];
+    let environment = [
+        ("DATABASE_URL", database.url()),
+        ("HOOKFAST_LISTEN_SECRET", HANDLER_SECRET),
+    ];
     let server = folder.dev(&[], &environment).await;
-    assert!(folder.printed().starts_with("database: postgres://"), "{}", folder.printed());
-    let password = url::Url::parse(database.url()).expect("a URL").password().expect("a password").to_owned();
+    assert!(
+        folder.printed().starts_with("database: postgres://"),
+        "{}",
+        folder.printed()
+    );
+    let password = url::Url::parse(database.url())
+        .expect("a URL")
+        .password()
+        .expect("a password")
+        .to_owned();
     for entry in fs::read_dir(folder.path().join(".hookfast")).expect("the folder") {
         let file = entry.expect("an entry").path();
-        let content = fs::read(&file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let content = fs::read(&file)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default();
         for secret in [AIRALO_SECRET, HANDLER_SECRET, &password] {
-            assert!(!content.contains(secret), "{} holds a secret", file.display());
+            assert!(
+                !content.contains(secret),
+                "{} holds a secret",
+                file.display()
+            );
         }
     }
     assert!(!folder.printed().contains(&password));
@@ -148,7 +232,10 @@ async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
     ] {
         let said = text(&folder.run(arguments));
         assert!(
-            said.contains("not written to disk") && said.to_lowercase().contains(&format!("set {name}").to_lowercase()),
+            said.contains("not written to disk")
+                && said
+                    .to_lowercase()
+                    .contains(&format!("set {name}").to_lowercase()),
             "{said}"
         );
     }
@@ -162,10 +249,20 @@ async fn a_folder_that_others_can_write_to_is_refused_before_anything_is_written
     fs::create_dir(&inside).expect("made");
     let refused = |word: &str| {
         let mut dev = folder.command(&["dev", "--listen", ":0", "--admin-listen", ":0"]);
-        let said = dev.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
-        assert!(!said.status.success() && text(&said).contains(word), "{}", text(&said));
+        let said = dev
+            .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+            .output()
+            .expect("it runs");
+        assert!(
+            !said.status.success() && text(&said).contains(word),
+            "{}",
+            text(&said)
+        );
         assert_eq!(fs::read_dir(&inside).expect("it is there").count(), 0);
-        assert!(text(&folder.run(&["status"])).contains(word), "what is in it is not read either");
+        assert!(
+            text(&folder.run(&["status"])).contains(word),
+            "what is in it is not read either"
+        );
     };
     fs::set_permissions(&inside, fs::Permissions::from_mode(0o777)).expect("a mode");
     refused("chmod 700 .hookfast");
@@ -197,10 +294,15 @@ async fn a_function_that_the_role_may_not_execute_is_waited_for_too() {
     let url = database.login("server", &["hookfast"]).await;
     database.login("keeper", &[]).await;
     let mut connection = database.connect().await;
-    let name: String =
-        sqlx::query_scalar("SELECT current_database()").fetch_one(&mut connection).await.expect("a name");
+    let name: String = sqlx::query_scalar("SELECT current_database()")
+        .fetch_one(&mut connection)
+        .await
+        .expect("a name");
     let mut run = async |statements: String| {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.expect("done");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+            .execute(&mut connection)
+            .await
+            .expect("done");
     };
     run(format!(
         "CREATE SCHEMA shop AUTHORIZATION keeper_of_{name}; GRANT USAGE ON SCHEMA shop TO PUBLIC; \
@@ -208,9 +310,14 @@ async fn a_function_that_the_role_may_not_execute_is_waited_for_too() {
          ALTER FUNCTION shop.on_webhook OWNER TO keeper_of_{name}; REVOKE EXECUTE ON FUNCTION shop.on_webhook FROM PUBLIC"
     ))
     .await;
-    let server = folder.dev(&["--config", "mine.toml"], &[("DATABASE_URL", &url)]).await;
-    let grant = format!("GRANT EXECUTE ON FUNCTION shop.on_webhook(hookfast.event) TO server_of_{name}");
-    server.logged(&format!("Have the owner of the function run: {grant}")).await;
+    let server = folder
+        .dev(&["--config", "mine.toml"], &[("DATABASE_URL", &url)])
+        .await;
+    let grant =
+        format!("GRANT EXECUTE ON FUNCTION shop.on_webhook(hookfast.event) TO server_of_{name}");
+    server
+        .logged(&format!("Have the owner of the function run: {grant}"))
+        .await;
     run(grant).await;
     server.logged("it is served from now on").await;
     stop(server).await;
@@ -231,18 +338,40 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
     ] {
         assert!(printed.contains(part), "{part} is not in: {printed}");
     }
-    assert!(!printed.contains("hookfast listen"), "nothing is pushed there: {printed}");
+    assert!(
+        !printed.contains("hookfast listen"),
+        "nothing is pushed there: {printed}"
+    );
     // The command that it names, as a person would type it, finds the configuration and the address.
     let mut send = folder.command(&["send", "order.completed", "--source", "airalo"]);
-    let sent = send.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
-    assert!(text(&sent).contains("stored"), "it is taken meanwhile: {}", text(&sent));
+    let sent = send
+        .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+        .output()
+        .expect("it runs");
+    assert!(
+        text(&sent).contains("stored"),
+        "it is taken meanwhile: {}",
+        text(&sent)
+    );
     let mut check = folder.command(&["check"]);
-    let checked = check.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).output().expect("it runs");
-    for part in ["ok     database: ", "handler 'books': there is no function shop.on_webhook"] {
-        assert!(text(&checked).contains(part), "{part} is not in: {}", text(&checked));
+    let checked = check
+        .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+        .output()
+        .expect("it runs");
+    for part in [
+        "ok     database: ",
+        "handler 'books': there is no function shop.on_webhook",
+    ] {
+        assert!(
+            text(&checked).contains(part),
+            "{part} is not in: {}",
+            text(&checked)
+        );
     }
 
-    let pool = sqlx::PgPool::connect(&folder.url()).await.expect("connections");
+    let pool = sqlx::PgPool::connect(&folder.url())
+        .await
+        .expect("connections");
     sqlx::raw_sql(
         "CREATE SCHEMA shop; CREATE TABLE shop.done (key text); \
          CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql \
@@ -252,12 +381,25 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
     .await
     .expect("the function");
     let done = async || {
-        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM shop.done").fetch_one(&pool).await.expect("a number")
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM shop.done")
+            .fetch_one(&pool)
+            .await
+            .expect("a number")
     };
-    wait_until("the function's work on what came before it", async || done().await == 1).await;
-    let (status, _) = post(server.ingress().await, sample("order.failed").expect("a sample")).await;
+    wait_until("the function's work on what came before it", async || {
+        done().await == 1
+    })
+    .await;
+    let (status, _) = post(
+        server.ingress().await,
+        sample("order.failed").expect("a sample"),
+    )
+    .await;
     assert_eq!(status, 200);
-    wait_until("the function's work on what came after it", async || done().await == 2).await;
+    wait_until("the function's work on what came after it", async || {
+        done().await == 2
+    })
+    .await;
     pool.close().await;
     stop(server).await;
 }
@@ -266,13 +408,20 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
 async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back_with_it() {
     let folder = Folder::new();
     let config = |handler: &str| {
-        let text = format!("[sources.shop]\nkind = 'sql'\n[handlers.{handler}]\nkind = 'pull'\ntypes = ['shop.*']\n");
+        let text = format!(
+            "[sources.shop]\nkind = 'sql'\n[handlers.{handler}]\nkind = 'pull'\ntypes = ['shop.*']\n"
+        );
         fs::write(folder.path().join("hookfast.toml"), text).expect("written");
     };
     let said = async |query: &str| -> String {
-        let mut connection = sqlx::PgConnection::connect(&folder.url()).await.expect("a connection");
+        let mut connection = sqlx::PgConnection::connect(&folder.url())
+            .await
+            .expect("a connection");
         let query = format!("SELECT ({query})::text");
-        sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut connection).await.expect("an answer")
+        sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .fetch_one(&mut connection)
+            .await
+            .expect("an answer")
     };
     let handlers = "SELECT string_agg(handler || ' ' || state, ', ' ORDER BY handler) FROM hookfast.handler_health";
     let arguments = ["--config", "hookfast.toml"];
@@ -280,20 +429,40 @@ async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back
     let first = folder.dev(&arguments, &[]).await;
     said("SELECT hookfast.enqueue('shop', 'shop.paid', '{}')").await;
     let other = "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('program', 'rust', '{*}', 3, 0)";
-    let mut connection = sqlx::PgConnection::connect(&folder.url()).await.expect("a connection");
-    sqlx::query(other).execute(&mut connection).await.expect("another program's handler");
+    let mut connection = sqlx::PgConnection::connect(&folder.url())
+        .await
+        .expect("a connection");
+    sqlx::query(other)
+        .execute(&mut connection)
+        .await
+        .expect("another program's handler");
     stop(first).await;
 
     config("warehouse");
     let second = folder.dev(&arguments, &[]).await;
-    assert_eq!(said(handlers).await, "program unserved, stock retired, warehouse ok");
-    assert_eq!(said("SELECT state FROM hookfast.deliveries").await, "retired", "it is kept");
-    second.logged("registered handlers are neither in this configuration").await;
+    assert_eq!(
+        said(handlers).await,
+        "program unserved, stock retired, warehouse ok"
+    );
+    assert_eq!(
+        said("SELECT state FROM hookfast.deliveries").await,
+        "retired",
+        "it is kept"
+    );
+    second
+        .logged("registered handlers are neither in this configuration")
+        .await;
     stop(second).await;
 
     config("stock");
     let third = folder.dev(&arguments, &[]).await;
-    assert_eq!(said(handlers).await, "program unserved, stock ok, warehouse retired");
-    assert_eq!(said("SELECT count(*) FROM hookfast.claim('stock', 'a client')").await, "1");
+    assert_eq!(
+        said(handlers).await,
+        "program unserved, stock ok, warehouse retired"
+    );
+    assert_eq!(
+        said("SELECT count(*) FROM hookfast.claim('stock', 'a client')").await,
+        "1"
+    );
     stop(third).await;
 }

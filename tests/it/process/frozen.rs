@@ -26,9 +26,16 @@ const SHORT_GRACE: &str = "[worker]\nshutdown_timeout = \"3s\"";
 async fn intake_recovers(server: &Server) {
     let (ingress, admin, started) = (server.ingress().await, server.admin().await, Instant::now());
     let mut sending = Sending::start(vec![ingress], 100..130, 4);
-    wait_until("requests that wait make it not ready", async || get(admin, "/readyz").await == 503).await;
+    wait_until("requests that wait make it not ready", async || {
+        get(admin, "/readyz").await == 503
+    })
+    .await;
     sending.finish().await;
-    assert!(started.elapsed() < Duration::from_secs(30), "intake took {:?} to recover", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(30),
+        "intake took {:?} to recover",
+        started.elapsed()
+    );
     wait_until("readiness", async || get(admin, "/readyz").await == 200).await;
 }
 
@@ -36,7 +43,11 @@ async fn ends_on_sigterm(server: &mut Server) {
     let started = Instant::now();
     server.signal(Signal::SIGTERM);
     assert_eq!(server.ended().await.code(), Some(0));
-    assert!(started.elapsed() < Duration::from_secs(12), "the end took {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(12),
+        "the end took {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +56,10 @@ async fn frozen_connections_hold_up_neither_intake_nor_deliveries_nor_the_end() 
     let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
     let mut server = Server::serve(line.url(), &sink.config(SHORT_GRACE), &[]);
     server.ready().await;
-    assert_eq!(post(server.ingress().await, &order("before", 1)).await.0, 200);
+    assert_eq!(
+        post(server.ingress().await, &order("before", 1)).await.0,
+        200
+    );
     all_settled(&pool).await;
     line.freeze();
     intake_recovers(&server).await;
@@ -59,9 +73,16 @@ async fn frozen_connections_hold_up_neither_intake_nor_deliveries_nor_the_end() 
 async fn an_ingress_alone_recovers_from_frozen_connections() {
     let (database, sink) = (database().await, Sink::start().await);
     let line = TcpProxy::start(database.url()).await;
-    let mut server = Server::serve(line.url(), &sink.config(SHORT_GRACE), &["--roles", "ingress"]);
+    let mut server = Server::serve(
+        line.url(),
+        &sink.config(SHORT_GRACE),
+        &["--roles", "ingress"],
+    );
     server.ready().await;
-    assert_eq!(post(server.ingress().await, &order("before", 1)).await.0, 200);
+    assert_eq!(
+        post(server.ingress().await, &order("before", 1)).await.0,
+        200
+    );
     line.freeze();
     intake_recovers(&server).await;
     ends_on_sigterm(&mut server).await;
@@ -76,11 +97,18 @@ async fn an_idle_ingress_replaces_frozen_connections_before_a_webhook_needs_them
     server.ready().await;
     let (ingress, admin) = (server.ingress().await, server.admin().await);
     line.freeze();
-    wait_until_within(RECOVERY, "it is not ready", async || get(admin, "/readyz").await == 503).await;
+    wait_until_within(RECOVERY, "it is not ready", async || {
+        get(admin, "/readyz").await == 503
+    })
+    .await;
     wait_until("readiness", async || get(admin, "/readyz").await == 200).await;
     let started = Instant::now();
     assert_eq!(post(ingress, &order("after", 1)).await.0, 200);
-    assert!(started.elapsed() < Duration::from_secs(2), "a new connection was there: {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "a new connection was there: {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +125,10 @@ async fn a_worker_alone_recovers_from_frozen_connections() {
     all_settled(&pool).await;
     line.freeze();
     assert_eq!(post(address, &order("after", 2)).await.0, 200);
-    wait_until("it is not ready", async || get(admin, "/readyz").await == 503).await;
+    wait_until("it is not ready", async || {
+        get(admin, "/readyz").await == 503
+    })
+    .await;
     wait_until_within(RECOVERY, "the delivery", async || sink.requests() == 2).await;
     all_settled(&pool).await;
     each_delivered_once(&pool, 2).await;
@@ -110,24 +141,33 @@ async fn a_worker_alone_recovers_from_frozen_connections() {
 const SEEN: &str = "CREATE SCHEMA shop; CREATE TABLE shop.seen (event uuid); \
     CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS \
     'INSERT INTO shop.seen VALUES ((event).event_id)'";
-const BOOKS: &str =
-    "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction = \"shop.on_webhook\"\ntimeout = \"2s\"";
+const BOOKS: &str = "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction = \"shop.on_webhook\"\ntimeout = \"2s\"";
 
 /// The server commits, and the answer never arrives: what the handler wrote is there once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() {
     let (database, sink) = (database().await, Sink::start().await);
     let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
-    sqlx::raw_sql(SEEN).execute(&pool).await.expect("a function");
+    sqlx::raw_sql(SEEN)
+        .execute(&pool)
+        .await
+        .expect("a function");
     let server = Server::serve(line.url(), &sink.config(BOOKS), &[]);
     server.ready().await;
     let frozen = line.freeze_answer_to("hookfast transaction", b"COMMIT\0");
-    assert_eq!(post(server.ingress().await, &order("commit", 1)).await.0, 200);
+    assert_eq!(
+        post(server.ingress().await, &order("commit", 1)).await.0,
+        200
+    );
     frozen.await.expect("a commit");
     assert_eq!(post(server.ingress().await, &order("next", 2)).await.0, 200);
     let seen = async |expected| {
         let query = "SELECT count(*) = $1 AND count(DISTINCT event) = $1 FROM shop.seen";
-        sqlx::query_scalar(query).bind(expected).fetch_one(&pool).await.expect("an answer")
+        sqlx::query_scalar(query)
+            .bind(expected)
+            .fetch_one(&pool)
+            .await
+            .expect("an answer")
     };
     wait_until("the next one", async || seen(2i64).await).await;
     // The outcome of the first is settled, and found to be settled already.
@@ -143,7 +183,10 @@ const LONG_RECOVERY: Duration = Duration::from_secs(90);
 async fn a_frozen_answer_holds_up_no_delivery(statement: &[u8], logged: &str) {
     let (database, sink) = (database().await, Sink::start().await);
     let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
-    sqlx::raw_sql(SEEN).execute(&pool).await.expect("a function");
+    sqlx::raw_sql(SEEN)
+        .execute(&pool)
+        .await
+        .expect("a function");
     let server = Server::serve(line.url(), &sink.config(&BOOKS.replace("2s", "1h")), &[]);
     server.ready().await;
     let frozen = line.freeze_answer_to("hookfast transaction", statement);
@@ -151,10 +194,16 @@ async fn a_frozen_answer_holds_up_no_delivery(statement: &[u8], logged: &str) {
     frozen.await.expect("the statement was sent");
     let ended = async || {
         let query = "SELECT (SELECT count(*) FROM shop.seen) = 1 AND NOT EXISTS (SELECT FROM hookfast_data.outbox)";
-        sqlx::query_scalar(query).fetch_one(&pool).await.expect("an answer")
+        sqlx::query_scalar(query)
+            .fetch_one(&pool)
+            .await
+            .expect("an answer")
     };
     wait_until_within(LONG_RECOVERY, "its effects, once", ended).await;
-    wait_until_within(LONG_RECOVERY, logged, async || server.log().contains(logged)).await;
+    wait_until_within(LONG_RECOVERY, logged, async || {
+        server.log().contains(logged)
+    })
+    .await;
 }
 
 const NOT_BEGUN: &str = "a settling transaction could not begin";
@@ -172,7 +221,11 @@ async fn a_connection_that_froze_at_the_begin_holds_no_lock_as_long_as_its_handl
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_answer_of_a_function_is_not_waited_for_as_long_as_its_handler() {
-    a_frozen_answer_holds_up_no_delivery(b"hookfast: sql handler", "the connection to the database broke").await;
+    a_frozen_answer_holds_up_no_delivery(
+        b"hookfast: sql handler",
+        "the connection to the database broke",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -228,7 +281,10 @@ async fn stopped_server_processes_hold_up_neither_intake_nor_deliveries() {
     let pool = PgPool::connect(&cluster.url()).await.expect("a connection");
     let mut server = Server::serve(&cluster.url(), &sink.config(SHORT_GRACE), &[]);
     server.ready().await;
-    assert_eq!(post(server.ingress().await, &order("before", 1)).await.0, 200);
+    assert_eq!(
+        post(server.ingress().await, &order("before", 1)).await.0,
+        200
+    );
     all_settled(&pool).await;
     let stopped = StoppedBackends::stop(&pool).await;
     intake_recovers(&server).await;

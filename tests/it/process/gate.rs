@@ -26,8 +26,14 @@ impl Gate {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
-        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
-        Self { address, passes, arrived }
+        tokio::spawn(
+            async move { axum::serve(listener, Router::new().route("/", post(answer))).await },
+        );
+        Self {
+            address,
+            passes,
+            arrived,
+        }
     }
 
     /// How many requests have arrived.

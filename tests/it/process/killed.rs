@@ -11,7 +11,8 @@ async fn two_workers_handle_no_delivery_twice() {
     let (database, sink) = (database().await, Sink::start().await);
     let config = sink.config("");
     let ingress = Server::serve(database.url(), &config, &["--roles", "ingress"]);
-    let mut workers = [0, 1].map(|_| Server::serve(database.url(), &config, &["--roles", "worker"]));
+    let mut workers =
+        [0, 1].map(|_| Server::serve(database.url(), &config, &["--roles", "worker"]));
     for server in workers.iter().chain([&ingress]) {
         server.ready().await;
     }
@@ -22,11 +23,15 @@ async fn two_workers_handle_no_delivery_twice() {
     each_delivered_once(&pool, ORDERS as i64).await;
     let counts = sink.counts();
     assert_eq!(counts.len(), ORDERS as usize);
-    assert!(counts.values().all(|&times| times == 1), "no attempt was made twice");
-    let leases: i64 = sqlx::query_scalar("SELECT count(DISTINCT lease_id) FROM hookfast_data.attempts")
-        .fetch_one(&pool)
-        .await
-        .expect("a number");
+    assert!(
+        counts.values().all(|&times| times == 1),
+        "no attempt was made twice"
+    );
+    let leases: i64 =
+        sqlx::query_scalar("SELECT count(DISTINCT lease_id) FROM hookfast_data.attempts")
+            .fetch_one(&pool)
+            .await
+            .expect("a number");
     assert_eq!(leases, 2, "both took part");
     for worker in &mut workers {
         worker.signal(Signal::SIGTERM);
@@ -49,7 +54,12 @@ async fn every_delivery_arrives_although_a_worker_is_killed_under_load() {
     sink.mode.set(hookfast::receiver::Mode::Hang);
     let pool = database.pool().await;
     wait_until("deliveries in flight", async || {
-        super::count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await > 0
+        super::count(
+            &pool,
+            "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL",
+        )
+        .await
+            > 0
     })
     .await;
     victim.kill().await;
@@ -60,7 +70,11 @@ async fn every_delivery_arrives_although_a_worker_is_killed_under_load() {
     all_settled(&pool).await;
     each_delivered_once(&pool, ORDERS as i64).await;
     assert_eq!(sink.counts().len(), ORDERS as usize);
-    let lost = super::count(&pool, "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'").await;
+    let lost = super::count(
+        &pool,
+        "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'",
+    )
+    .await;
     assert!(lost > 0, "what the victim held was taken over");
     drop(survivor);
 }

@@ -25,7 +25,10 @@ const TAKEN_OVER: Duration = Duration::from_secs(90);
 
 /// One number from the database.
 async fn count(pool: &PgPool, query: &'static str) -> i64 {
-    sqlx::query_scalar(query).fetch_one(pool).await.expect("a number")
+    sqlx::query_scalar(query)
+        .fetch_one(pool)
+        .await
+        .expect("a number")
 }
 
 /// Waits until nothing is owed any more.
@@ -38,11 +41,32 @@ async fn all_settled(pool: &PgPool) {
 
 /// Asserts that each of the orders is one event, and each event one delivery that was delivered once.
 async fn each_delivered_once(pool: &PgPool, orders: i64) {
-    assert_eq!(count(pool, "SELECT count(*) FROM hookfast.events WHERE origin = 'webhook'").await, orders);
-    assert_eq!(count(pool, "SELECT count(*) FROM hookfast.dead_letters").await, 0);
-    assert_eq!(count(pool, "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, orders);
     assert_eq!(
-        count(pool, "SELECT count(DISTINCT event_id) FROM hookfast.attempts WHERE outcome = 'delivered'").await,
+        count(
+            pool,
+            "SELECT count(*) FROM hookfast.events WHERE origin = 'webhook'"
+        )
+        .await,
+        orders
+    );
+    assert_eq!(
+        count(pool, "SELECT count(*) FROM hookfast.dead_letters").await,
+        0
+    );
+    assert_eq!(
+        count(
+            pool,
+            "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'"
+        )
+        .await,
+        orders
+    );
+    assert_eq!(
+        count(
+            pool,
+            "SELECT count(DISTINCT event_id) FROM hookfast.attempts WHERE outcome = 'delivered'"
+        )
+        .await,
         orders
     );
 }

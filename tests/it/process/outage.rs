@@ -13,7 +13,9 @@ use crate::support::{
 
 async fn head(address: std::net::SocketAddr) -> u16 {
     let mut client = Client::connect(address).await;
-    client.send("HEAD /webhooks/airalo HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    client
+        .send("HEAD /webhooks/airalo HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
     client.answer_to_head().await.status
 }
 
@@ -24,18 +26,27 @@ async fn every_acknowledged_event_is_there_and_handled_after_a_crash_of_postgres
     server.ready().await;
     let mut sending = Sending::start(vec![server.ingress().await], 0..3000, 16);
     for crash in 1..=2 {
-        wait_until("some that are acknowledged", async || sending.acknowledged() > crash * 700).await;
+        wait_until("some that are acknowledged", async || {
+            sending.acknowledged() > crash * 700
+        })
+        .await;
         cluster.stop_immediate().await.expect("it crashes");
         cluster.restart().await.expect("it recovers");
     }
     sending.finish().await;
     assert!(sending.refused() > 0, "the crashes were felt");
-    let pool = sqlx::PgPool::connect(&cluster.url()).await.expect("a connection");
+    let pool = sqlx::PgPool::connect(&cluster.url())
+        .await
+        .expect("a connection");
     all_settled(&pool).await;
     each_delivered_once(&pool, 3000).await;
     assert_eq!(sink.counts().len(), 3000);
     assert_eq!(
-        count(&pool, "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'").await,
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'"
+        )
+        .await,
         0,
         "an outage costs nobody an attempt"
     );
@@ -51,18 +62,31 @@ async fn with_postgres_away_webhooks_get_503_until_it_is_back_and_no_restart_is_
     let (ingress, admin) = (server.ingress().await, server.admin().await);
     assert_eq!(head(ingress).await, 200);
     let (status, problem) = post(ingress, &order("away", 1)).await;
-    assert_eq!((status, &problem["type"]), (503, &"urn:hookfast:problem:unavailable".into()));
+    assert_eq!(
+        (status, &problem["type"]),
+        (503, &"urn:hookfast:problem:unavailable".into())
+    );
     assert_eq!(get(admin, "/readyz").await, 503);
-    assert_eq!(get(admin, "/healthz").await, 200, "waiting is not being stuck");
+    assert_eq!(
+        get(admin, "/healthz").await,
+        200,
+        "waiting is not being stuck"
+    );
     line.open();
     server.ready().await;
     assert_eq!(post(ingress, &order("away", 1)).await.1["status"], "stored");
 
     line.cut();
-    wait_until("a refusal", async || post(ingress, &order("again", 2)).await.0 == 503).await;
+    wait_until("a refusal", async || {
+        post(ingress, &order("again", 2)).await.0 == 503
+    })
+    .await;
     assert_eq!(head(ingress).await, 200);
     line.open();
-    wait_until("the database", async || post(ingress, &order("again", 2)).await.0 == 200).await;
+    wait_until("the database", async || {
+        post(ingress, &order("again", 2)).await.0 == 200
+    })
+    .await;
     let pool = database.pool().await;
     all_settled(&pool).await;
     each_delivered_once(&pool, 2).await;
@@ -79,11 +103,16 @@ async fn a_commit_whose_answer_was_lost_is_one_event_and_one_delivery() {
     assert_eq!(post(ingress, &order("before", 1)).await.0, 200);
     let broken = line.lose_answer_to(b"order:lost-answer:completed");
     let (status, answer) = post(ingress, &order("lost-answer", 2)).await;
-    broken.await.expect("the line was cut after the statement was sent");
+    broken
+        .await
+        .expect("the line was cut after the statement was sent");
     // It was sent again on a new connection, where it found itself stored.
     assert_eq!((status, &answer["status"]), (200, &"duplicate".into()));
     let (status, again) = post(ingress, &order("lost-answer", 2)).await;
-    assert_eq!((status, &again["status"], &again["event_id"]), (200, &"duplicate".into(), &answer["event_id"]));
+    assert_eq!(
+        (status, &again["status"], &again["event_id"]),
+        (200, &"duplicate".into(), &answer["event_id"])
+    );
     let pool = database.pool().await;
     all_settled(&pool).await;
     each_delivered_once(&pool, 2).await;
@@ -97,11 +126,20 @@ async fn a_claim_whose_answer_was_lost_is_free_again() {
     let server = Server::serve(line.url(), &sink.config(""), &[]);
     server.ready().await;
     let broken = line.lose_answer_to(b"hookfast: claimed events");
-    assert_eq!(post(server.ingress().await, &order("lost-claim", 1)).await.0, 200);
+    assert_eq!(
+        post(server.ingress().await, &order("lost-claim", 1))
+            .await
+            .0,
+        200
+    );
     broken.await.expect("the line was cut after the claim");
     let pool = database.pool().await;
     all_settled(&pool).await;
     each_delivered_once(&pool, 1).await;
     assert_eq!(sink.requests(), 1);
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.attempts").await, 1, "and it cost nothing");
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.attempts").await,
+        1,
+        "and it cost nothing"
+    );
 }

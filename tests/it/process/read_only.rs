@@ -16,9 +16,19 @@ const CONFIG: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_
 async fn ten_seconds_of_trouble(server: &Server, pool: &PgPool) -> (usize, i64) {
     let sessions = async || {
         // The statistics arrive late, but they count every session there ever was.
-        count(pool, "SELECT sessions FROM pg_stat_database WHERE datname = current_database()").await
+        count(
+            pool,
+            "SELECT sessions FROM pg_stat_database WHERE datname = current_database()",
+        )
+        .await
     };
-    let lines = || server.log().lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).count();
+    let lines = || {
+        server
+            .log()
+            .lines()
+            .filter(|line| line.contains("WARN") || line.contains("ERROR"))
+            .count()
+    };
     let before = (lines(), sessions().await);
     // The time itself is what is measured over.
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -31,24 +41,37 @@ async fn a_read_only_database_is_left_in_peace_and_settles_once_writable() {
     let pool = PgPool::connect(&cluster.url()).await.expect("a connection");
     let server = Server::serve(&cluster.url(), &gate.config(""), &[]);
     server.ready().await;
-    assert_eq!(post(server.ingress().await, &order("read-only", 1)).await.0, 200);
+    assert_eq!(
+        post(server.ingress().await, &order("read-only", 1)).await.0,
+        200
+    );
     wait_until("an attempt that runs", async || gate.arrived() == 1).await;
     let read_only = async |to: &'static str| {
-        pool.execute(AssertSqlSafe(format!("ALTER SYSTEM SET default_transaction_read_only = {to}")))
+        pool.execute(AssertSqlSafe(format!(
+            "ALTER SYSTEM SET default_transaction_read_only = {to}"
+        )))
+        .await
+        .expect("set");
+        pool.execute("SELECT pg_reload_conf()")
             .await
-            .expect("set");
-        pool.execute("SELECT pg_reload_conf()").await.expect("reloaded");
+            .expect("reloaded");
     };
     read_only("on").await;
     gate.open();
     server.logged("settle: ").await;
     let (lines, sessions) = ten_seconds_of_trouble(&server, &pool).await;
     // One line for each part and job that needs the database.
-    assert!(lines <= 20 && sessions <= 40, "{lines} lines and {sessions} sessions in ten seconds");
+    assert!(
+        lines <= 20 && sessions <= 40,
+        "{lines} lines and {sessions} sessions in ten seconds"
+    );
 
     let (ingress, admin) = (server.ingress().await, server.admin().await);
     assert_eq!(post(ingress, &order("refused", 2)).await.0, 503);
-    wait_until("it is not ready", async || get(admin, "/readyz").await == 503).await;
+    wait_until("it is not ready", async || {
+        get(admin, "/readyz").await == 503
+    })
+    .await;
     read_only("off").await;
     all_settled(&pool).await;
     each_delivered_once(&pool, 1).await;
@@ -62,7 +85,10 @@ async fn a_full_disk_is_waited_for_without_spinning() {
     let pool = database.pool().await;
     let server = Server::serve(database.url(), &gate.config(""), &[]);
     server.ready().await;
-    assert_eq!(post(server.ingress().await, &order("full-disk", 1)).await.0, 200);
+    assert_eq!(
+        post(server.ingress().await, &order("full-disk", 1)).await.0,
+        200
+    );
     wait_until("an attempt that runs", async || gate.arrived() == 1).await;
     pool.execute(
         "CREATE FUNCTION public.disk_is_full() RETURNS trigger LANGUAGE plpgsql AS \
@@ -75,8 +101,13 @@ async fn a_full_disk_is_waited_for_without_spinning() {
     gate.open();
     server.logged("settle: ").await;
     let (lines, sessions) = ten_seconds_of_trouble(&server, &pool).await;
-    assert!(lines <= 5 && sessions <= 20, "{lines} lines and {sessions} sessions in ten seconds");
-    pool.execute("DROP TRIGGER disk_is_full ON hookfast_data.attempts").await.expect("dropped");
+    assert!(
+        lines <= 5 && sessions <= 20,
+        "{lines} lines and {sessions} sessions in ten seconds"
+    );
+    pool.execute("DROP TRIGGER disk_is_full ON hookfast_data.attempts")
+        .await
+        .expect("dropped");
     all_settled(&pool).await;
     each_delivered_once(&pool, 1).await;
 }
@@ -98,14 +129,29 @@ async fn an_intake_that_stores_nothing_is_not_ready_until_it_would_store() {
     .await
     .expect("a trigger");
     assert_eq!(post(ingress, &order("full", 1)).await.0, 503);
-    wait_until("it is not ready", async || get(admin, "/readyz").await == 503).await;
+    wait_until("it is not ready", async || {
+        get(admin, "/readyz").await == 503
+    })
+    .await;
     // An idle connection is checked every five seconds.
     for _ in 0..12 {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(get(admin, "/readyz").await, 503, "{}", server.log());
     }
-    pool.execute("DROP TRIGGER disk_is_full ON hookfast_data.events").await.expect("dropped");
-    wait_until("readiness without a webhook", async || get(admin, "/readyz").await == 200).await;
+    pool.execute("DROP TRIGGER disk_is_full ON hookfast_data.events")
+        .await
+        .expect("dropped");
+    wait_until("readiness without a webhook", async || {
+        get(admin, "/readyz").await == 200
+    })
+    .await;
     assert_eq!(post(ingress, &order("full", 1)).await.0, 200);
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE origin <> 'hookfast'").await, 1);
+    assert_eq!(
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.events WHERE origin <> 'hookfast'"
+        )
+        .await,
+        1
+    );
 }

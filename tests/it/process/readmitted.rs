@@ -20,7 +20,10 @@ const FORGED: u64 = 40;
 fn config(sink: &Sink, secret: &Path) -> String {
     sink.config("").replace(
         "secrets = [\"env:AIRALO_CLIENT_SECRET\"]",
-        &format!("secrets = [\"file:{}\"]\non_invalid_signature = \"quarantine\"", secret.display()),
+        &format!(
+            "secrets = [\"file:{}\"]\non_invalid_signature = \"quarantine\"",
+            secret.display()
+        ),
     )
 }
 
@@ -33,12 +36,20 @@ async fn send(to: SocketAddr, request: Vec<u8>) -> serde_json::Value {
 }
 
 async fn execute(pool: &PgPool, statement: &'static str) {
-    sqlx::raw_sql(statement).execute(pool).await.expect(statement);
+    sqlx::raw_sql(statement)
+        .execute(pool)
+        .await
+        .expect(statement);
 }
 
 async fn nothing_is_asked(pool: &PgPool) {
     wait_until("everything that was asked to be answered", async || {
-        count(pool, "SELECT count(*) FROM hookfast_data.quarantine WHERE requested_action IS NOT NULL").await == 0
+        count(
+            pool,
+            "SELECT count(*) FROM hookfast_data.quarantine WHERE requested_action IS NOT NULL",
+        )
+        .await
+            == 0
     })
     .await;
 }
@@ -49,7 +60,11 @@ fn body(n: u64) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
-    let (database, sink, folder) = (database().await, Sink::start().await, tempfile::tempdir().expect("a folder"));
+    let (database, sink, folder) = (
+        database().await,
+        Sink::start().await,
+        tempfile::tempdir().expect("a folder"),
+    );
     let secret = folder.path().join("secret");
     fs::write(&secret, "the secret of another account").expect("written");
     let server = Server::serve(database.url(), &config(&sink, &secret), &[]);
@@ -63,19 +78,42 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     }
     // And where it ran an order again: the same request, another order.
     for n in 0..10 {
-        send(to, request(&order(&format!("request-{n:017}"), 1_000_000 + n))).await;
+        send(
+            to,
+            request(&order(&format!("request-{n:017}"), 1_000_000 + n)),
+        )
+        .await;
     }
     for n in 0..FORGED {
-        send(to, request_signed_with("what a forger thinks it is", &body(n))).await;
+        send(
+            to,
+            request_signed_with("what a forger thinks it is", &body(n)),
+        )
+        .await;
     }
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE origin = 'webhook'").await, 0);
+    assert_eq!(
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.events WHERE origin = 'webhook'"
+        )
+        .await,
+        0
+    );
     execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at - interval '1 hour', last_at = last_at - interval '1 hour'").await;
 
     // Verified by the wrong secret still: nothing changes.
-    execute(&pool, "SELECT hookfast.reverify_quarantined('airalo', at_most => 10000)").await;
+    execute(
+        &pool,
+        "SELECT hookfast.reverify_quarantined('airalo', at_most => 10000)",
+    )
+    .await;
     nothing_is_asked(&pool).await;
     assert_eq!(
-        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'wrong_signature'").await,
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'wrong_signature'"
+        )
+        .await,
         350
     );
 
@@ -86,15 +124,20 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     for n in 0..50 {
         assert_eq!(post(to, &body(n)).await.1["status"], "stored");
     }
-    let preview: i64 = sqlx::query_scalar("SELECT matching FROM hookfast.reverify_quarantined('airalo')")
-        .fetch_one(&pool)
-        .await
-        .expect("a preview");
+    let preview: i64 =
+        sqlx::query_scalar("SELECT matching FROM hookfast.reverify_quarantined('airalo')")
+            .fetch_one(&pool)
+            .await
+            .expect("a preview");
     assert_eq!(preview, 350, "a preview asks for nothing");
     // Two processes at it make no difference.
     let other = Server::serve(database.url(), &config(&sink, &secret), &[]);
     other.ready().await;
-    execute(&pool, "SELECT hookfast.reverify_quarantined('airalo', at_most => 350)").await;
+    execute(
+        &pool,
+        "SELECT hookfast.reverify_quarantined('airalo', at_most => 350)",
+    )
+    .await;
     nothing_is_asked(&pool).await;
 
     let events = "SELECT count(*) FROM hookfast.events WHERE type = 'airalo.order.completed' AND source = 'airalo'";
@@ -107,21 +150,40 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
         .await,
         300
     );
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine'").await, 250 + 10);
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.conflicts").await, 10);
     assert_eq!(
-        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'wrong_signature'").await,
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine'"
+        )
+        .await,
+        250 + 10
+    );
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.conflicts").await,
+        10
+    );
+    assert_eq!(
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'wrong_signature'"
+        )
+        .await,
         FORGED as i64,
         "what was forged stays where it is"
     );
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.quarantine").await, FORGED as i64);
-    let told =
-        "SELECT sum((details->>'stored')::bigint)::bigint FROM hookfast.audit_log WHERE action = 'quarantine.answered'";
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.quarantine").await,
+        FORGED as i64
+    );
+    let told = "SELECT sum((details->>'stored')::bigint)::bigint FROM hookfast.audit_log WHERE action = 'quarantine.answered'";
     assert_eq!(count(&pool, told).await, 250);
     all_settled(&pool).await;
     let counts = sink.counts();
     assert_eq!(counts.len(), 310);
-    assert!(counts.values().all(|&times| times == 1), "and delivered once");
+    assert!(
+        counts.values().all(|&times| times == 1),
+        "and delivered once"
+    );
 
     // On an operator's word one more: the body is a genuine order's that is known, so it is that event's duplicate.
     execute(
@@ -130,27 +192,46 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     )
     .await;
     nothing_is_asked(&pool).await;
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.quarantine").await, FORGED as i64 - 1);
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.quarantine").await,
+        FORGED as i64 - 1
+    );
     assert_eq!(count(&pool, events).await, 300);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_word_it_was() {
-    let (database, sink, folder) = (database().await, Sink::start().await, tempfile::tempdir().expect("a folder"));
+    let (database, sink, folder) = (
+        database().await,
+        Sink::start().await,
+        tempfile::tempdir().expect("a folder"),
+    );
     let secret = folder.path().join("secret");
     fs::write(&secret, AIRALO_SECRET).expect("written");
     let server = Server::serve(database.url(), &config(&sink, &secret), &[]);
     server.ready().await;
     let pool = database.pool().await;
-    send(server.ingress().await, request_signed_with("some secret of nobody's", &body(1))).await;
+    send(
+        server.ingress().await,
+        request_signed_with("some secret of nobody's", &body(1)),
+    )
+    .await;
     // It was answered 200, so its sender sees nothing wrong.
-    server.logged("requests were refused and none of them is stored as an event").await;
+    server
+        .logged("requests were refused and none of them is stored as an event")
+        .await;
     assert!(server.log().contains("wrong_signature"), "{}", server.log());
-    let refused =
-        sqlx::query("SELECT hookfast.approve_quarantined((SELECT quarantine_id FROM hookfast.quarantine), '')")
-            .execute(&pool)
-            .await;
-    assert!(refused.expect_err("it has to say why").to_string().contains("has to say why"));
+    let refused = sqlx::query(
+        "SELECT hookfast.approve_quarantined((SELECT quarantine_id FROM hookfast.quarantine), '')",
+    )
+    .execute(&pool)
+    .await;
+    assert!(
+        refused
+            .expect_err("it has to say why")
+            .to_string()
+            .contains("has to say why")
+    );
     execute(
         &pool,
         "SELECT hookfast.approve_quarantined((SELECT quarantine_id FROM hookfast.quarantine), 'seen in their portal')",
@@ -165,7 +246,11 @@ async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_w
 /// Nothing genuine has to be sent for it: what was refused was genuine.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
-    let (database, sink, folder) = (database().await, Sink::start().await, tempfile::tempdir().expect("a folder"));
+    let (database, sink, folder) = (
+        database().await,
+        Sink::start().await,
+        tempfile::tempdir().expect("a folder"),
+    );
     let secret = folder.path().join("secret");
     fs::write(&secret, "the secret of another account").expect("written");
     let rejecting = config(&sink, &secret).replace("\"quarantine\"", "\"reject\"");
@@ -175,7 +260,11 @@ async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
     let becomes = async |state: &'static str| {
         wait_until(&format!("the source to be {state}"), async || {
             let health = "SELECT state FROM hookfast.source_health WHERE source = 'airalo'";
-            sqlx::query_scalar::<_, String>(health).fetch_one(&pool).await.expect("a state") == state
+            sqlx::query_scalar::<_, String>(health)
+                .fetch_one(&pool)
+                .await
+                .expect("a state")
+                == state
         })
         .await;
     };
@@ -184,16 +273,21 @@ async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
         assert_eq!(post(ingress, &body(n)).await.0, 401);
     }
     becomes("all_rejected").await;
-    wait_until("all four in quarantine", async || count(&pool, "SELECT count(*) FROM hookfast.quarantine").await == 4)
-        .await;
+    wait_until("all four in quarantine", async || {
+        count(&pool, "SELECT count(*) FROM hookfast.quarantine").await == 4
+    })
+    .await;
     fs::write(&secret, AIRALO_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
     server.logged("configuration read again").await;
-    execute(&pool, "SELECT hookfast.reverify_quarantined('airalo', at_most => 4)").await;
+    execute(
+        &pool,
+        "SELECT hookfast.reverify_quarantined('airalo', at_most => 4)",
+    )
+    .await;
     nothing_is_asked(&pool).await;
     becomes("ok").await;
-    let counted =
-        "SELECT sum(value)::bigint FROM hookfast_data.rollups WHERE subject = 'source:airalo' AND counter = 'stored'";
+    let counted = "SELECT sum(value)::bigint FROM hookfast_data.rollups WHERE subject = 'source:airalo' AND counter = 'stored'";
     assert_eq!(count(&pool, counted).await, 4);
 }
 
@@ -209,30 +303,57 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
     );
     let server = Server::serve(database.url(), &config, &[]);
     server.ready().await;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs();
-    let key = hookfast::signing::standard_webhooks::parse_secret("test", HANDLER_SECRET).expect("a secret");
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
+    let key = hookfast::signing::standard_webhooks::parse_secret("test", HANDLER_SECRET)
+        .expect("a secret");
     let (id, body) = ("msg_1", br#"{"type": "user.created"}"#);
     let signature = hookfast::signing::standard_webhooks::sign(&[key], id, now, body);
     let request = format!(
         "POST /webhooks/acme HTTP/1.1\r\nhost: h\r\nwebhook-id: {id}\r\nwebhook-timestamp: {now}\r\nwebhook-signature: {signature}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    assert_eq!(send(server.ingress().await, [request.as_bytes(), body].concat()).await["status"], "quarantined");
+    assert_eq!(
+        send(server.ingress().await, [request.as_bytes(), body].concat()).await["status"],
+        "quarantined"
+    );
     let pool = database.pool().await;
     // As if it had come an hour ago: its time and the time it came.
     fs::write(&secret, HANDLER_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
     server.logged("configuration read again").await;
-    execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at + interval '1 hour'").await;
-    execute(&pool, "SELECT hookfast.reverify_quarantined('acme', at_most => 1)").await;
+    execute(
+        &pool,
+        "UPDATE hookfast_data.quarantine SET first_at = first_at + interval '1 hour'",
+    )
+    .await;
+    execute(
+        &pool,
+        "SELECT hookfast.reverify_quarantined('acme', at_most => 1)",
+    )
+    .await;
     nothing_is_asked(&pool).await;
     assert_eq!(
-        count(&pool, "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'stale_signature'").await,
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.quarantine WHERE last_result = 'stale_signature'"
+        )
+        .await,
         1,
         "an hour before it came is too old"
     );
-    execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at - interval '1 hour'").await;
-    execute(&pool, "SELECT hookfast.reverify_quarantined('acme', at_most => 1)").await;
+    execute(
+        &pool,
+        "UPDATE hookfast_data.quarantine SET first_at = first_at - interval '1 hour'",
+    )
+    .await;
+    execute(
+        &pool,
+        "SELECT hookfast.reverify_quarantined('acme', at_most => 1)",
+    )
+    .await;
     nothing_is_asked(&pool).await;
     assert_eq!(
         count(&pool, "SELECT count(*) FROM hookfast.events WHERE source = 'acme' AND type = 'acme.user.created'").await,

@@ -11,7 +11,9 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
     let config = sink.config("");
     let mut server = Server::serve(database.url(), &config, &[]);
     server.ready().await;
-    Sending::start(vec![server.ingress().await], 0..ORDERS, 8).finish().await;
+    Sending::start(vec![server.ingress().await], 0..ORDERS, 8)
+        .finish()
+        .await;
     let pool = database.pool().await;
     all_settled(&pool).await;
     let replay: i64 = sqlx::query_scalar(
@@ -29,21 +31,39 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
         server.ready().await;
     }
     wait_until("the end of the replay", async || {
-        count(&pool, "SELECT count(*) FROM hookfast.replays WHERE state = 'done'").await == 1
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.replays WHERE state = 'done'",
+        )
+        .await
+            == 1
     })
     .await;
     all_settled(&pool).await;
     assert_eq!(replayed().await, 300);
     let twice = "SELECT count(*) FROM (SELECT event_id FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'delivered' GROUP BY event_id HAVING count(*) = 2) d";
-    assert_eq!(count(&pool, twice).await, 300, "each was delivered when it came, and once again");
-    let again = sink.counts().into_keys().filter(|id| id.ends_with(&format!("-replay-{replay}"))).count();
-    assert_eq!(again, 300, "the receiver could tell that it was to do the work again");
+    assert_eq!(
+        count(&pool, twice).await,
+        300,
+        "each was delivered when it came, and once again"
+    );
+    let again = sink
+        .counts()
+        .into_keys()
+        .filter(|id| id.ends_with(&format!("-replay-{replay}")))
+        .count();
+    assert_eq!(
+        again, 300,
+        "the receiver could tell that it was to do the work again"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
     let (database, sink) = (database().await, Sink::start().await);
-    sink.mode.set(hookfast::receiver::Mode::Fail(axum::http::StatusCode::BAD_REQUEST));
+    sink.mode.set(hookfast::receiver::Mode::Fail(
+        axum::http::StatusCode::BAD_REQUEST,
+    ));
     let told = Sink::start().await;
     let alerts = format!(
         "{}\n[handlers.on_call]\nkind = \"http\"\ntypes = [\"hookfast.*\"]\nurl = \"http://{}/\"\nsecrets = [\"env:HANDLER_SECRET\"]\nallow_private = true\n",
@@ -52,13 +72,24 @@ async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
     );
     let server = Server::serve(database.url(), &alerts, &[]);
     server.ready().await;
-    Sending::start(vec![server.ingress().await], 0..3, 1).finish().await;
-    wait_until("the alert of three dead letters", async || told.requests() == 3).await;
+    Sending::start(vec![server.ingress().await], 0..3, 1)
+        .finish()
+        .await;
+    wait_until("the alert of three dead letters", async || {
+        told.requests() == 3
+    })
+    .await;
     let pool = database.pool().await;
     let alerts = "SELECT count(*) FROM hookfast.alerts n JOIN hookfast.dead_letters d ON (n.payload->>'delivery_id')::bigint = d.delivery_id WHERE n.type = 'hookfast.delivery.dead'";
     assert_eq!(count(&pool, alerts).await, 3);
-    assert_eq!(sink.counts().len(), 3, "a handler of everything gets no alert");
-    let health =
-        "SELECT count(*) FROM hookfast.processes WHERE alive AND not_ready IS NULL AND roles = '{ingress,worker}'";
-    wait_until("the process to show", async || count(&pool, health).await == 1).await;
+    assert_eq!(
+        sink.counts().len(),
+        3,
+        "a handler of everything gets no alert"
+    );
+    let health = "SELECT count(*) FROM hookfast.processes WHERE alive AND not_ready IS NULL AND roles = '{ingress,worker}'";
+    wait_until("the process to show", async || {
+        count(&pool, health).await == 1
+    })
+    .await;
 }

@@ -17,33 +17,66 @@ async fn sigterm_finishes_what_runs_and_releases_the_rest() {
     server.ready().await;
     let ingress = server.ingress().await;
     for i in 0..10 {
-        assert_eq!(post(ingress, &order(&format!("shutdown-{i:016}"), i)).await.0, 200);
+        assert_eq!(
+            post(ingress, &order(&format!("shutdown-{i:016}"), i))
+                .await
+                .0,
+            200
+        );
     }
     wait_until("two attempts that run", async || gate.arrived() == 2).await;
     // As many again are held, so that the next are there when one ends: claimed, but not started.
     wait_until("two that are held", async || {
-        count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await == 4
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL",
+        )
+        .await
+            == 4
     })
     .await;
 
     server.signal(Signal::SIGTERM);
     server.logged("stopping").await;
     wait_until("what was not started is free", async || {
-        count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await == 2
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL",
+        )
+        .await
+            == 2
     })
     .await;
-    wait_until("no new connections", async || tokio::net::TcpStream::connect(ingress).await.is_err()).await;
+    wait_until("no new connections", async || {
+        tokio::net::TcpStream::connect(ingress).await.is_err()
+    })
+    .await;
     gate.open();
     assert_eq!(server.ended().await.code(), Some(0));
 
     assert_eq!(gate.arrived(), 2, "nothing was started after the signal");
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, 2);
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast.attempts").await, 2, "a release is no attempt");
+    assert_eq!(
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'"
+        )
+        .await,
+        2
+    );
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast.attempts").await,
+        2,
+        "a release is no attempt"
+    );
     assert_eq!(
         count(&pool, "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NULL AND attempts_left = 12").await,
         8
     );
-    assert_eq!(count(&pool, "SELECT count(*) FROM hookfast_data.leases").await, 0, "the lease was given back");
+    assert_eq!(
+        count(&pool, "SELECT count(*) FROM hookfast_data.leases").await,
+        0,
+        "the lease was given back"
+    );
 }
 
 #[tokio::test]
@@ -51,10 +84,19 @@ async fn a_second_signal_ends_at_once() {
     let (database, gate) = (database().await, Gate::start().await);
     let mut server = Server::serve(database.url(), &gate.config(""), &[]);
     server.ready().await;
-    assert_eq!(post(server.ingress().await, &order("second-signal", 1)).await.0, 200);
+    assert_eq!(
+        post(server.ingress().await, &order("second-signal", 1))
+            .await
+            .0,
+        200
+    );
     wait_until("an attempt that runs", async || gate.arrived() == 1).await;
     server.signal(Signal::SIGTERM);
     server.logged("stopping").await;
     server.signal(Signal::SIGTERM);
-    assert_eq!(server.ended().await.code(), Some(130), "and not after the grace time: the gate is still closed");
+    assert_eq!(
+        server.ended().await.code(),
+        Some(130),
+        "and not after the grace time: the gate is still closed"
+    );
 }

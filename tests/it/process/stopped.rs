@@ -16,33 +16,60 @@ async fn a_late_settle_changes_nothing() {
     let config = gate.config("");
     let stopped = Server::serve(database.url(), &config, &[]);
     stopped.ready().await;
-    assert_eq!(post(stopped.ingress().await, &order("stopped", 1)).await.0, 200);
-    wait_until("the attempt that will come late", async || gate.arrived() == 1).await;
+    assert_eq!(
+        post(stopped.ingress().await, &order("stopped", 1)).await.0,
+        200
+    );
+    wait_until("the attempt that will come late", async || {
+        gate.arrived() == 1
+    })
+    .await;
     stopped.signal(Signal::SIGSTOP);
 
     let other = Server::serve(database.url(), &config, &["--roles", "worker"]);
     other.ready().await;
-    wait_until_within(TAKEN_OVER, "the second attempt, by the other worker", async || gate.arrived() == 2).await;
+    wait_until_within(
+        TAKEN_OVER,
+        "the second attempt, by the other worker",
+        async || gate.arrived() == 2,
+    )
+    .await;
     gate.open();
     all_settled(&pool).await;
     let history = "SELECT string_agg(outcome, ',' ORDER BY attempt_number) FROM hookfast.attempts";
-    let before: String = sqlx::query_scalar(history).fetch_one(&pool).await.expect("the attempts");
+    let before: String = sqlx::query_scalar(history)
+        .fetch_one(&pool)
+        .await
+        .expect("the attempts");
     assert_eq!(before, "lost,delivered");
 
     stopped.signal(Signal::SIGCONT);
     // It finds its lease gone and begins anew, and only then is anything it could still do over.
     stopped.logged("lease is gone").await;
     wait_until("its new lease", async || {
-        count(&pool, "SELECT count(*) FROM hookfast_data.leases WHERE expires_at > clock_timestamp()").await == 2
+        count(
+            &pool,
+            "SELECT count(*) FROM hookfast_data.leases WHERE expires_at > clock_timestamp()",
+        )
+        .await
+            == 2
     })
     .await;
-    assert_eq!(post(stopped.ingress().await, &order("after", 2)).await.0, 200, "and it is of use again");
+    assert_eq!(
+        post(stopped.ingress().await, &order("after", 2)).await.0,
+        200,
+        "and it is of use again"
+    );
     all_settled(&pool).await;
-    let after: String =
-        sqlx::query_scalar("SELECT string_agg(outcome, ',' ORDER BY event_id, attempt_number) FROM hookfast.attempts")
-            .fetch_one(&pool)
-            .await
-            .expect("the attempts");
-    assert_eq!(after, "lost,delivered,delivered", "the late attempt left no trace");
+    let after: String = sqlx::query_scalar(
+        "SELECT string_agg(outcome, ',' ORDER BY event_id, attempt_number) FROM hookfast.attempts",
+    )
+    .fetch_one(&pool)
+    .await
+    .expect("the attempts");
+    assert_eq!(
+        after, "lost,delivered,delivered",
+        "the late attempt left no trace"
+    );
     drop(other);
 }

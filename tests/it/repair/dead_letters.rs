@@ -5,7 +5,8 @@ use crate::support::wait_until;
 use hookfast::store::{Channel, Heard, Listener, SettleOutcome, Watermarks};
 use std::time::{Duration, Instant};
 
-const DEAD: &str = "SELECT string_agg(delivery_id::text, ' ' ORDER BY delivery_id) FROM hookfast.dead_letters";
+const DEAD: &str =
+    "SELECT string_agg(delivery_id::text, ' ' ORDER BY delivery_id) FROM hookfast.dead_letters";
 
 /// Four dead letters that differ in everything a filter looks at. They died at noon of the 1st, 2nd, 3rd and 4th.
 async fn four() -> Desk {
@@ -28,20 +29,44 @@ async fn four() -> Desk {
 #[tokio::test]
 async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
     let desk = four().await;
-    desk.execute("SELECT hookfast.retry(1, why => 'it is up again')").await;
-    desk.execute("SELECT hookfast.retry(2, max_attempts => 1)").await;
+    desk.execute("SELECT hookfast.retry(1, why => 'it is up again')")
+        .await;
+    desk.execute("SELECT hookfast.retry(2, max_attempts => 1)")
+        .await;
     let owed = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, attempts_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
-    assert_eq!(desk.text(owed).await, "1 ready 3 3, 2 ready 3 1", "the handler's tries, or as many as were given");
+    assert_eq!(
+        desk.text(owed).await,
+        "1 ready 3 3, 2 ready 3 1",
+        "the handler's tries, or as many as were given"
+    );
     let log = "SELECT string_agg(concat_ws(' ', action, target, details->>'max_attempts', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.audit_log";
-    assert_eq!(desk.text(log).await, "delivery.retried 1 it is up again, delivery.retried 2 1");
+    assert_eq!(
+        desk.text(log).await,
+        "delivery.retried 1 it is up again, delivery.retried 2 1"
+    );
     for claim in desk.claim("shop").await {
         assert_eq!(claim.attempt, 4);
         let outcome = SettleOutcome::Retry(Duration::ZERO);
-        desk.settle(claim, if claim.delivery.0 == 1 { SettleOutcome::Delivered } else { outcome }).await;
+        desk.settle(
+            claim,
+            if claim.delivery.0 == 1 {
+                SettleOutcome::Delivered
+            } else {
+                outcome
+            },
+        )
+        .await;
     }
-    assert_eq!(desk.states().await, "1 delivered, 2 dead, 3 dead, 4 dead", "the one try it was given is used up");
+    assert_eq!(
+        desk.states().await,
+        "1 delivered, 2 dead, 3 dead, 4 dead",
+        "the one try it was given is used up"
+    );
     let history = "SELECT string_agg(concat_ws(' ', delivery_id, attempt_number, outcome), ', ' ORDER BY delivery_id, attempt_number) FROM hookfast.attempts WHERE delivery_id < 3";
-    assert_eq!(desk.text(history).await, "1 3 dead, 1 4 delivered, 2 3 dead, 2 4 dead");
+    assert_eq!(
+        desk.text(history).await,
+        "1 3 dead, 1 4 delivered, 2 3 dead, 2 4 dead"
+    );
 }
 
 #[tokio::test]
@@ -50,12 +75,23 @@ async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
     desk.refuses("HF006", "SELECT hookfast.retry(99)").await;
     desk.execute("SELECT hookfast.retry(1)").await;
     desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
-    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 0)").await;
-    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 1001)").await;
-    desk.refuses("22023", "SELECT * FROM hookfast.retry_all(max_attempts => 0, at_most => 9)").await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2))).await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 0)")
+        .await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 1001)")
+        .await;
+    desk.refuses(
+        "22023",
+        "SELECT * FROM hookfast.retry_all(max_attempts => 0, at_most => 9)",
+    )
+    .await;
+    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2)))
+        .await;
     desk.refuses("HF007", "SELECT hookfast.retry(2)").await;
-    assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9)").await, "(2,2)");
+    assert_eq!(
+        desk.text("SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9)")
+            .await,
+        "(2,2)"
+    );
     assert_eq!(desk.text(DEAD).await, "2", "what was erased stays behind");
     desk.execute("SELECT hookfast.discard(2, 'erased')").await;
     assert_eq!(desk.text(DEAD).await, "none");
@@ -88,7 +124,10 @@ async fn each_filter_counts_alone_and_all_of_them_together() {
         ("type => 'level'", "3"),
         ("died_after => '2026-01-02 12:00Z'", "2 3 4"),
         ("died_before => '2026-01-02 12:00Z'", "1"),
-        ("died_after => '2026-01-02Z', died_before => '2026-01-04Z'", "2 3"),
+        (
+            "died_after => '2026-01-02Z', died_before => '2026-01-04Z'",
+            "2 3",
+        ),
         ("error => 'connection%'", "1 3"),
         ("payload => '$.n > 2'", "3 4"),
         (
@@ -102,14 +141,30 @@ async fn each_filter_counts_alone_and_all_of_them_together() {
             let mut trial = desk.pool.begin().await.expect("a transaction");
             let changed = format!(
                 "SELECT changed FROM hookfast.{all}({}{filter})",
-                if filter.starts_with("at_most") { "" } else { "at_most => 4, " }
+                if filter.starts_with("at_most") {
+                    ""
+                } else {
+                    "at_most => 4, "
+                }
             );
-            let changed: i64 =
-                sqlx::query_scalar(sqlx::AssertSqlSafe(changed)).fetch_one(&mut *trial).await.expect(filter);
+            let changed: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(changed))
+                .fetch_one(&mut *trial)
+                .await
+                .expect(filter);
             let left = "SELECT coalesce(string_agg(n::text, ' ' ORDER BY n), 'none') FROM generate_series(1, 4) n WHERE n NOT IN (SELECT delivery_id FROM hookfast.dead_letters)";
-            let gone: String = sqlx::query_scalar(left).fetch_one(&mut *trial).await.expect("dead letters");
+            let gone: String = sqlx::query_scalar(left)
+                .fetch_one(&mut *trial)
+                .await
+                .expect("dead letters");
             assert_eq!(gone, expected, "{all}({filter})");
-            assert_eq!(changed, if gone == "none" { 0 } else { gone.split(' ').count() as i64 });
+            assert_eq!(
+                changed,
+                if gone == "none" {
+                    0
+                } else {
+                    gone.split(' ').count() as i64
+                }
+            );
             trial.rollback().await.expect("rolled back");
         }
     }
@@ -119,8 +174,16 @@ async fn each_filter_counts_alone_and_all_of_them_together() {
 async fn more_than_were_allowed_are_left_alone() {
     let desk = four().await;
     for all in ["retry_all", "discard_all"] {
-        desk.refuses("HF005", &format!("SELECT * FROM hookfast.{all}(handler => 'shop', at_most => 2)")).await;
-        desk.refuses("HF005", &format!("SELECT * FROM hookfast.{all}(at_most => 0)")).await;
+        desk.refuses(
+            "HF005",
+            &format!("SELECT * FROM hookfast.{all}(handler => 'shop', at_most => 2)"),
+        )
+        .await;
+        desk.refuses(
+            "HF005",
+            &format!("SELECT * FROM hookfast.{all}(at_most => 0)"),
+        )
+        .await;
     }
     assert_eq!(desk.text("SELECT (matching, changed) FROM hookfast.retry_all(handler => 'shop', max_attempts => 7, why => 'fixed', at_most => 3)").await, "(3,3)");
     assert_eq!(
@@ -130,19 +193,30 @@ async fn more_than_were_allowed_are_left_alone() {
         .await,
         "1 3 7, 2 3 7, 3 3 7"
     );
-    assert_eq!(desk.logged().await, r#"deliveries.retried shop {"why": "fixed", "count": 3, "max_attempts": 7}"#);
+    assert_eq!(
+        desk.logged().await,
+        r#"deliveries.retried shop {"why": "fixed", "count": 3, "max_attempts": 7}"#
+    );
 }
 
 #[tokio::test]
 async fn an_unknown_handler_is_an_error_also_where_nothing_is_dead() {
     let desk = Desk::new().await;
     for all in ["retry_all", "discard_all"] {
-        desk.refuses("HF004", &format!("SELECT * FROM hookfast.{all}(handler => 'shoop')")).await;
+        desk.refuses(
+            "HF004",
+            &format!("SELECT * FROM hookfast.{all}(handler => 'shoop')"),
+        )
+        .await;
     }
     desk.events(1..=1, 1).await;
     desk.dead(1, "shop", "no").await;
     for all in ["retry_all", "discard_all"] {
-        desk.refuses("HF004", &format!("SELECT * FROM hookfast.{all}(handler => 'shoop', at_most => 9)")).await;
+        desk.refuses(
+            "HF004",
+            &format!("SELECT * FROM hookfast.{all}(handler => 'shoop', at_most => 9)"),
+        )
+        .await;
     }
 }
 
@@ -164,8 +238,12 @@ async fn what_is_rolled_back_never_was() {
 #[tokio::test]
 async fn what_was_discarded_has_ended_and_says_so() {
     let desk = four().await;
-    desk.execute("SELECT hookfast.discard(1, 'the customer has left')").await;
-    assert_eq!(desk.logged().await, r#"delivery.discarded 1 {"why": "the customer has left"}"#);
+    desk.execute("SELECT hookfast.discard(1, 'the customer has left')")
+        .await;
+    assert_eq!(
+        desk.logged().await,
+        r#"delivery.discarded 1 {"why": "the customer has left"}"#
+    );
     assert_eq!(
         desk.text(
             "SELECT (matching, changed) FROM hookfast.discard_all(type => 'order.*', why => 'old', at_most => 9)"
@@ -173,17 +251,27 @@ async fn what_was_discarded_has_ended_and_says_so() {
         .await,
         "(2,2)"
     );
-    assert_eq!(desk.logged().await, r#"deliveries.discarded all {"why": "old", "type": "order.*", "count": 2}"#);
-    assert_eq!(desk.states().await, "1 discarded, 2 discarded, 3 dead, 4 discarded");
+    assert_eq!(
+        desk.logged().await,
+        r#"deliveries.discarded all {"why": "old", "type": "order.*", "count": 2}"#
+    );
+    assert_eq!(
+        desk.states().await,
+        "1 discarded, 2 discarded, 3 dead, 4 discarded"
+    );
     let explained = format!(
         "SELECT concat_ws(' ', verdict, delivery_id) FROM hookfast.explain({}) WHERE handler = 'shop'",
         desk.id(1)
     );
     assert_eq!(desk.text(&explained).await, "discarded 1");
     let tried = "SELECT string_agg(concat_ws(' ', attempt_number, outcome, error), ', ' ORDER BY attempt_number) FROM hookfast.attempts WHERE delivery_id = 1";
-    assert_eq!(desk.text(tried).await, "3 dead connection refused, 4 discarded the customer has left");
+    assert_eq!(
+        desk.text(tried).await,
+        "3 dead connection refused, 4 discarded the customer has left"
+    );
     assert!(desk.claim("shop").await.is_empty());
-    desk.refuses("HF006", "SELECT hookfast.discard(1, 'again')").await;
+    desk.refuses("HF006", "SELECT hookfast.discard(1, 'again')")
+        .await;
     desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
 }
 
@@ -191,21 +279,44 @@ async fn what_was_discarded_has_ended_and_says_so() {
 async fn a_discard_is_no_attempt_that_anybody_made() {
     let desk = four().await;
     desk.owed(1, "mail").await;
-    desk.execute("DELETE FROM hookfast_data.dead_letters WHERE delivery_id = 1").await;
-    desk.execute("SELECT hookfast.discard(1, 'never tried'), hookfast.discard(2, 'tried three times')").await;
+    desk.execute("DELETE FROM hookfast_data.dead_letters WHERE delivery_id = 1")
+        .await;
+    desk.execute(
+        "SELECT hookfast.discard(1, 'never tried'), hookfast.discard(2, 'tried three times')",
+    )
+    .await;
     let attempts = "SELECT string_agg(delivery_id || ' ' || attempts, ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state = 'discarded'";
     assert_eq!(desk.text(attempts).await, "1 0, 2 3");
-    let explained = format!("SELECT message FROM hookfast.explain({}) WHERE verdict = 'discarded'", desk.id(2));
-    assert!(desk.text(&explained).await.ends_with(", after 3 attempts"), "{}", desk.text(&explained).await);
+    let explained = format!(
+        "SELECT message FROM hookfast.explain({}) WHERE verdict = 'discarded'",
+        desk.id(2)
+    );
+    assert!(
+        desk.text(&explained).await.ends_with(", after 3 attempts"),
+        "{}",
+        desk.text(&explained).await
+    );
 }
 
 #[tokio::test]
 async fn two_operators_who_retry_the_same_do_it_once() {
     let desk = four().await;
     for (first, second, expected) in [
-        ("SELECT hookfast.retry(1)", "SELECT hookfast.retry(1)", "HF006"),
-        ("SELECT hookfast.retry_all(handler => 'shop', at_most => 2)", "SELECT hookfast.discard(2, 'no')", "HF006"),
-        ("SELECT hookfast.discard(4, 'no')", "SELECT hookfast.retry(4)", "HF006"),
+        (
+            "SELECT hookfast.retry(1)",
+            "SELECT hookfast.retry(1)",
+            "HF006",
+        ),
+        (
+            "SELECT hookfast.retry_all(handler => 'shop', at_most => 2)",
+            "SELECT hookfast.discard(2, 'no')",
+            "HF006",
+        ),
+        (
+            "SELECT hookfast.discard(4, 'no')",
+            "SELECT hookfast.retry(4)",
+            "HF006",
+        ),
     ] {
         let mut one = desk.pool.begin().await.expect("a transaction");
         sqlx::query(first).execute(&mut *one).await.expect(first);
@@ -213,7 +324,11 @@ async fn two_operators_who_retry_the_same_do_it_once() {
             let done = sqlx::query(second).execute(&desk.pool).await;
             done.err().map_or("nothing".to_owned(), |error| {
                 assert!(!error.to_string().contains("running"), "{error}");
-                error.as_database_error().and_then(|error| error.code()).expect("a SQLSTATE").into_owned()
+                error
+                    .as_database_error()
+                    .and_then(|error| error.code())
+                    .expect("a SQLSTATE")
+                    .into_owned()
             })
         };
         let committing = async {
@@ -234,35 +349,46 @@ async fn two_operators_who_retry_the_same_do_it_once() {
 #[tokio::test]
 async fn what_commits_late_is_found_although_workers_have_looked_further() {
     let desk = four().await;
-    desk.execute("SELECT hookfast_data.requeue_dead_letters('{2}', NULL)").await;
+    desk.execute("SELECT hookfast_data.requeue_dead_letters('{2}', NULL)")
+        .await;
     for late in [
         "SELECT hookfast.retry(1)",
         "SELECT hookfast.retry_all(at_most => 1, payload => '$.n == 3')",
         "SELECT hookfast.reschedule(2, now())",
         "SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 9)",
     ] {
-        let mut listener = Listener::connect(&desk.of, Channel::Wake).await.expect("a listener");
+        let mut listener = Listener::connect(&desk.of, Channel::Wake)
+            .await
+            .expect("a listener");
         let mut floors = Watermarks::new(Instant::now());
         let _ = floors.for_claim(Instant::now());
         let mut operator = desk.pool.begin().await.expect("a transaction");
-        sqlx::query("SELECT 1").execute(&mut *operator).await.expect("it has begun");
+        sqlx::query("SELECT 1")
+            .execute(&mut *operator)
+            .await
+            .expect("it has begun");
         tokio::time::sleep(Duration::from_millis(20)).await;
         sqlx::query(late).execute(&mut *operator).await.expect(late);
         // As if others had been claimed for half a minute.
-        let half_a_minute =
-            "SELECT floor(extract(epoch FROM clock_timestamp() + interval '31 seconds') * 1000000)::bigint";
+        let half_a_minute = "SELECT floor(extract(epoch FROM clock_timestamp() + interval '31 seconds') * 1000000)::bigint";
         let ahead = desk.text(half_a_minute).await.parse().expect("a time");
         floors.saw_due(ahead, ahead);
         operator.commit().await.expect("committed");
-        assert!(desk.claim_from("shop", &mut floors).await.is_empty(), "{late}: the floor has passed it");
-        let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard()).await.expect("a wake-up");
+        assert!(
+            desk.claim_from("shop", &mut floors).await.is_empty(),
+            "{late}: the floor has passed it"
+        );
+        let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard())
+            .await
+            .expect("a wake-up");
         let Heard::Late(due) = heard.expect("a connection") else {
             panic!("{late}: workers hear how far to look back")
         };
         floors.heard_late(due);
         let found = desk.claim_from("shop", &mut floors).await;
         assert!(!found.is_empty(), "{late}");
-        let free = "UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now() - interval '1 day'";
+        let free =
+            "UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now() - interval '1 day'";
         desk.execute(if late.contains("reschedule(") { free } else { "UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now() + interval '1 day' WHERE id = 2; DELETE FROM hookfast_data.outbox WHERE id <> 2" }).await;
     }
 }
@@ -273,31 +399,54 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
     use hookfast::app::{Builder, Subscription};
     use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome};
     let desk = Desk::new().await;
-    desk.execute("DELETE FROM hookfast_data.handlers; DELETE FROM hookfast_data.sources").await;
+    desk.execute("DELETE FROM hookfast_data.handlers; DELETE FROM hookfast_data.sources")
+        .await;
     let refuse_first = |delivery: Delivery| async move {
-        if delivery.attempt == 1 { Outcome::dead("not yet") } else { Outcome::Delivered }
+        if delivery.attempt == 1 {
+            Outcome::dead("not yet")
+        } else {
+            Outcome::Delivered
+        }
     };
-    let mut builder = Builder::new(desk.database.url()).expect("a URL").sql_source("steps".parse().expect("a name"));
-    for (name, on_dead) in [("plain", None), ("skips", Some(OnDeadLetter::Skip)), ("holds", Some(OnDeadLetter::Block))]
-    {
+    let mut builder = Builder::new(desk.database.url())
+        .expect("a URL")
+        .sql_source("steps".parse().expect("a name"));
+    for (name, on_dead) in [
+        ("plain", None),
+        ("skips", Some(OnDeadLetter::Skip)),
+        ("holds", Some(OnDeadLetter::Block)),
+    ] {
         let mut subscription = Subscription::new(name, &["step"]).expect("a name");
-        subscription.policy.order = on_dead.map(|on_dead| Order { by: "/key".parse().expect("a path"), on_dead });
+        subscription.policy.order = on_dead.map(|on_dead| Order {
+            by: "/key".parse().expect("a path"),
+            on_dead,
+        });
         builder = builder.handler(subscription, refuse_first);
     }
     let stop = tokio_util::sync::CancellationToken::new();
     let (app, stopping) = (builder.build(), stop.clone());
     let task = tokio::spawn(async move { app.run(stopping).await.expect("it runs") });
     wait_until("the registry", async || desk.text("SELECT count(*) FROM hookfast_data.handlers h, hookfast_data.sources WHERE h.name IN ('plain', 'skips', 'holds')").await == "3").await;
-    desk.execute("SELECT hookfast.enqueue('steps', 'step', '{\"key\": \"a\"}')").await;
-    wait_until("three dead letters", async || desk.text("SELECT count(*) FROM hookfast.dead_letters").await == "3")
+    desk.execute("SELECT hookfast.enqueue('steps', 'step', '{\"key\": \"a\"}')")
         .await;
+    wait_until("three dead letters", async || {
+        desk.text("SELECT count(*) FROM hookfast.dead_letters")
+            .await
+            == "3"
+    })
+    .await;
     let mut operator = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast.retry_all(at_most => 3)").execute(&mut *operator).await.expect("retried");
+    sqlx::query("SELECT hookfast.retry_all(at_most => 3)")
+        .execute(&mut *operator)
+        .await
+        .expect("retried");
     tokio::time::sleep(Duration::from_secs(2)).await;
     operator.commit().await.expect("committed");
     let committed = Instant::now();
     wait_until("all three", async || {
-        desk.text("SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'").await == "3"
+        desk.text("SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'")
+            .await
+            == "3"
     })
     .await;
     assert!(

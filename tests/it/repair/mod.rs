@@ -7,7 +7,9 @@ mod replays;
 mod retired;
 
 use crate::support::postgres;
-use hookfast::store::{Claim, ClaimLimits, HandlerId, LeaseId, Role, SettleOutcome, Settled, Settlement, Watermarks};
+use hookfast::store::{
+    Claim, ClaimLimits, HandlerId, LeaseId, Role, SettleOutcome, Settled, Settlement, Watermarks,
+};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::time::{Duration, Instant};
 
@@ -24,8 +26,16 @@ struct Desk {
 impl Desk {
     async fn new() -> Self {
         let database = postgres::database().await;
-        let (of, pool) = (database.url().parse().expect("a URL"), database.pool().await);
-        let mut desk = Self { of, pool, base: String::new(), database };
+        let (of, pool) = (
+            database.url().parse().expect("a URL"),
+            database.pool().await,
+        );
+        let mut desk = Self {
+            of,
+            pool,
+            base: String::new(),
+            database,
+        };
         desk.execute(
             "INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'), ('other', 'sql'); \
              INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, ordered_by, on_dead) VALUES \
@@ -42,19 +52,31 @@ impl Desk {
     }
 
     async fn execute(&self, statements: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&self.pool).await.expect(statements);
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+            .execute(&self.pool)
+            .await
+            .expect(statements);
     }
 
     async fn text(&self, expression: &str) -> String {
         let query = format!("SELECT coalesce(({expression})::text, 'none')");
-        sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&self.pool).await.expect(expression)
+        sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_one(&self.pool)
+            .await
+            .expect(expression)
     }
 
     /// The SQLSTATE of a statement that is refused.
     async fn refused(&self, statement: &str) -> String {
-        let refused = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&self.pool).await;
+        let refused = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+            .execute(&self.pool)
+            .await;
         let error = refused.expect_err(statement);
-        error.as_database_error().and_then(|error| error.code()).expect("a SQLSTATE").into_owned()
+        error
+            .as_database_error()
+            .and_then(|error| error.code())
+            .expect("a SQLSTATE")
+            .into_owned()
     }
 
     /// When the event `n` came, as SQL.
@@ -64,7 +86,10 @@ impl Desk {
 
     /// The id of the event `n`, as SQL.
     fn id(&self, n: u32) -> String {
-        format!("(left(hookfast.event_id_at{}::text, 13) || '-7000-8000-' || lpad('{n}', 12, '0'))::uuid", self.at(n))
+        format!(
+            "(left(hookfast.event_id_at{}::text, 13) || '-7000-8000-' || lpad('{n}', 12, '0'))::uuid",
+            self.at(n)
+        )
     }
 
     /// An event of a source, with a type and a payload, that nobody is owed.
@@ -81,7 +106,13 @@ impl Desk {
     /// Events of one kind, with a key each that goes round so many.
     async fn events(&self, numbers: std::ops::RangeInclusive<u32>, keys: u32) {
         for n in numbers {
-            self.event(n, "airalo", "order.done", &format!(r#"{{"key": "k{}"}}"#, n % keys)).await;
+            self.event(
+                n,
+                "airalo",
+                "order.done",
+                &format!(r#"{{"key": "k{}"}}"#, n % keys),
+            )
+            .await;
         }
     }
 
@@ -111,40 +142,78 @@ impl Desk {
 
     /// What is new gets its key, as workers do for what they hear of.
     async fn sequence(&self) {
-        self.execute("SELECT hookfast_data.assign_ordering_keys(id, 1000) FROM hookfast_data.handlers").await;
+        self.execute(
+            "SELECT hookfast_data.assign_ordering_keys(id, 1000) FROM hookfast_data.handlers",
+        )
+        .await;
     }
 
     /// What a worker that looks at everything claims now.
     async fn claim(&self, handler: &str) -> Vec<Claim> {
-        self.claim_from(handler, &mut Watermarks::new(Instant::now())).await
+        self.claim_from(handler, &mut Watermarks::new(Instant::now()))
+            .await
     }
 
     /// What a worker claims that has looked at things before.
     async fn claim_from(&self, handler: &str, floors: &mut Watermarks) -> Vec<Claim> {
-        let id = self.text(&format!("SELECT id FROM hookfast_data.handlers WHERE name = '{handler}'")).await;
+        let id = self
+            .text(&format!(
+                "SELECT id FROM hookfast_data.handlers WHERE name = '{handler}'"
+            ))
+            .await;
         let id = HandlerId(id.parse().expect("an id"));
         let mut connection = self.of.connect(Role::Lease).await.expect("a connection");
-        let lease: LeaseId =
-            connection.register_lease("a test", &[id], Duration::from_secs(60)).await.expect("a lease");
+        let lease: LeaseId = connection
+            .register_lease("a test", &[id], Duration::from_secs(60))
+            .await
+            .expect("a lease");
         let mut connection = self.of.connect(Role::Claim).await.expect("a connection");
-        let limits = ClaimLimits { fresh: 100, due: 100 };
+        let limits = ClaimLimits {
+            fresh: 100,
+            due: 100,
+        };
         let name = handler.parse().expect("a name");
-        let batch = connection.claim((id, &name), lease, limits, floors, None).await.expect("a claim");
+        let batch = connection
+            .claim((id, &name), lease, limits, floors, None)
+            .await
+            .expect("a claim");
         batch.claimed.iter().map(|claimed| claimed.claim).collect()
     }
 
     /// Claims the one delivery that can be claimed.
     async fn claim_one(&self, handler: &str, n: i64) -> Claim {
         let claims = self.claim(handler).await;
-        assert_eq!(claims.iter().map(|claim| claim.delivery.0).collect::<Vec<_>>(), [n], "one at a time");
+        assert_eq!(
+            claims
+                .iter()
+                .map(|claim| claim.delivery.0)
+                .collect::<Vec<_>>(),
+            [n],
+            "one at a time"
+        );
         claims[0]
     }
 
     /// As a worker does: what it ends wakes the next of its key.
     async fn settle(&self, claim: Claim, outcome: SettleOutcome) {
-        let settlement = Settlement { claim, outcome, duration: None, status: None, error: None };
-        let settled = self.of.connect(Role::Settle).await.expect("a connection").settle(&[settlement]).await[0];
-        assert!(matches!(settled, Settled::Done | Settled::Dead), "{settled:?}");
+        let settlement = Settlement {
+            claim,
+            outcome,
+            duration: None,
+            status: None,
+            error: None,
+        };
+        let settled = self
+            .of
+            .connect(Role::Settle)
+            .await
+            .expect("a connection")
+            .settle(&[settlement])
+            .await[0];
+        assert!(
+            matches!(settled, Settled::Done | Settled::Dead),
+            "{settled:?}"
+        );
         self.execute("SELECT hookfast_data.make_next_due(id, ARRAY(SELECT DISTINCT o.ordering_key FROM hookfast_data.outbox o WHERE o.handler_id = h.id AND o.ordering_key <> '')) FROM hookfast_data.handlers h").await;
     }
 
@@ -174,7 +243,11 @@ impl Desk {
     async fn refuses(&self, state: &str, statement: &str) {
         let before = self.everything().await;
         assert_eq!(self.refused(statement).await, state, "{statement}");
-        assert_eq!(self.everything().await, before, "{statement} changed something");
+        assert_eq!(
+            self.everything().await,
+            before,
+            "{statement} changed something"
+        );
     }
 
     /// The deliveries with their states.

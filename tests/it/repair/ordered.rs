@@ -11,8 +11,12 @@ async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
         desk.owed(n, "holds").await;
     }
     desk.settle(desk.claim_one("holds", 1).await, Refused).await;
-    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers").await;
-    assert_eq!(desk.states().await, "1 dead, 2 waiting, 3 waiting, 4 waiting");
+    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers")
+        .await;
+    assert_eq!(
+        desk.states().await,
+        "1 dead, 2 waiting, 3 waiting, 4 waiting"
+    );
     assert!(desk.claim("holds").await.is_empty());
     desk.execute("SELECT hookfast.retry(1)").await;
     desk.deliver("holds", &[1, 2, 3, 4]).await;
@@ -22,7 +26,10 @@ async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
 async fn after_the_dead_letter_of_a_held_key_is_discarded_the_next_one_is_due() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
-    for all in ["SELECT hookfast.discard(1, 'old')", "SELECT hookfast.discard_all(handler => 'holds', at_most => 1)"] {
+    for all in [
+        "SELECT hookfast.discard(1, 'old')",
+        "SELECT hookfast.discard_all(handler => 'holds', at_most => 1)",
+    ] {
         desk.execute("TRUNCATE hookfast_data.attempts").await;
         for n in 1..=3 {
             desk.owed(n, "holds").await;
@@ -48,7 +55,8 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
     desk.sequence().await;
     assert_eq!(desk.states().await, "1 waiting, 2 ready, 3 waiting");
     let running = desk.claim_one("skips", 2).await;
-    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers").await;
+    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers")
+        .await;
     assert_eq!(desk.states().await, "1 waiting, 2 running, 3 waiting");
     desk.settle(running, Delivered).await;
     desk.settle(desk.claim_one("skips", 1).await, Refused).await;
@@ -70,13 +78,24 @@ async fn dead_letters_of_one_key_that_are_retried_at_once_come_one_by_one_as_the
         for n in [5, 1, 3, 6, 2] {
             desk.dead(n, handler, "no").await;
         }
-        desk.execute("SELECT hookfast.retry_all(at_most => 5)").await;
+        desk.execute("SELECT hookfast.retry_all(at_most => 5)")
+            .await;
         desk.sequence().await;
-        assert_eq!(desk.states().await, "1 ready, 2 ready, 3 waiting, 5 waiting, 6 waiting", "one of each key");
+        assert_eq!(
+            desk.states().await,
+            "1 ready, 2 ready, 3 waiting, 5 waiting, 6 waiting",
+            "one of each key"
+        );
         for expected in [vec![1, 2], vec![3, 6], vec![5]] {
             let mut claims = desk.claim(handler).await;
             claims.sort_by_key(|claim| claim.delivery.0);
-            assert_eq!(claims.iter().map(|claim| claim.delivery.0).collect::<Vec<_>>(), expected);
+            assert_eq!(
+                claims
+                    .iter()
+                    .map(|claim| claim.delivery.0)
+                    .collect::<Vec<_>>(),
+                expected
+            );
             for claim in claims {
                 desk.settle(claim, Delivered).await;
             }
@@ -92,14 +111,24 @@ async fn a_retry_that_commits_late_does_not_run_beside_another_of_its_key() {
         desk.events(1..=2, 1).await;
         desk.dead(1, handler, "no").await;
         let mut operator = desk.pool.begin().await.expect("a transaction");
-        sqlx::query("SELECT hookfast.retry(1)").execute(&mut *operator).await.expect("retried");
+        sqlx::query("SELECT hookfast.retry(1)")
+            .execute(&mut *operator)
+            .await
+            .expect("retried");
         desk.owed(2, handler).await;
         let mut running = desk.claim(handler).await;
         operator.commit().await.expect("committed");
         desk.sequence().await;
         running.extend(desk.claim(handler).await);
         let first = if handler == "holds" { 1 } else { 2 };
-        assert_eq!(running.iter().map(|claim| claim.delivery.0).collect::<Vec<_>>(), [first], "one at a time");
+        assert_eq!(
+            running
+                .iter()
+                .map(|claim| claim.delivery.0)
+                .collect::<Vec<_>>(),
+            [first],
+            "one at a time"
+        );
         desk.settle(running[0], Delivered).await;
         desk.deliver(handler, &[3 - first]).await;
     }
@@ -114,7 +143,10 @@ async fn a_retry_behind_one_that_is_just_ending_is_not_forgotten() {
     desk.owed(2, "skips").await;
     let running = desk.claim_one("skips", 2).await;
     let mut operator = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast.retry(1)").execute(&mut *operator).await.expect("retried");
+    sqlx::query("SELECT hookfast.retry(1)")
+        .execute(&mut *operator)
+        .await
+        .expect("retried");
     let settling = desk.settle(running, Delivered);
     let committing = async {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;

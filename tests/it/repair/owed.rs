@@ -10,14 +10,20 @@ async fn what_waits_can_be_discarded_and_what_runs_cannot() {
     desk.events(1..=3, 1).await;
     desk.owed(1, "shop").await;
     let running = desk.claim_one("shop", 1).await;
-    desk.refuses("HF006", "SELECT hookfast.discard(1, 'enough')").await;
+    desk.refuses("HF006", "SELECT hookfast.discard(1, 'enough')")
+        .await;
     desk.settle(running, Retry(Duration::from_secs(600))).await;
     desk.execute("SELECT hookfast.discard(1, 'enough')").await;
-    assert_eq!(desk.logged().await, r#"delivery.discarded 1 {"why": "enough"}"#);
+    assert_eq!(
+        desk.logged().await,
+        r#"delivery.discarded 1 {"why": "enough"}"#
+    );
     desk.owed(2, "shop").await;
-    desk.execute("SELECT hookfast.discard(2, 'never tried')").await;
+    desk.execute("SELECT hookfast.discard(2, 'never tried')")
+        .await;
     assert_eq!(desk.states().await, "1 discarded, 2 discarded");
-    desk.refuses("HF006", "SELECT hookfast.discard(99, 'none')").await;
+    desk.refuses("HF006", "SELECT hookfast.discard(99, 'none')")
+        .await;
 }
 
 #[tokio::test]
@@ -27,9 +33,11 @@ async fn a_discarded_first_of_a_key_lets_the_next_one_go() {
     for n in 1..=3 {
         desk.owed(n, "holds").await;
     }
-    desk.execute("SELECT hookfast.discard(2, 'one that waits')").await;
+    desk.execute("SELECT hookfast.discard(2, 'one that waits')")
+        .await;
     assert_eq!(desk.states().await, "1 ready, 2 discarded, 3 waiting");
-    desk.execute("SELECT hookfast.discard(1, 'the first')").await;
+    desk.execute("SELECT hookfast.discard(1, 'the first')")
+        .await;
     desk.deliver("holds", &[3]).await;
 }
 
@@ -38,21 +46,33 @@ async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.owed(1, "shop").await;
-    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', 'they are down')").await;
+    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', 'they are down')")
+        .await;
     assert_eq!(desk.states().await, "1 scheduled");
-    assert!(desk.logged().await.starts_with("delivery.rescheduled 1 {"), "{}", desk.logged().await);
+    assert!(
+        desk.logged().await.starts_with("delivery.rescheduled 1 {"),
+        "{}",
+        desk.logged().await
+    );
     assert!(desk.claim("shop").await.is_empty());
     desk.execute("SELECT hookfast.reschedule(1, now())").await;
     let running = desk.claim_one("shop", 1).await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now())").await;
+    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now())")
+        .await;
     desk.settle(running, Retry(Duration::from_secs(600))).await;
     assert!(desk.claim("shop").await.is_empty());
     desk.execute("SELECT hookfast.reschedule(1, now())").await;
-    desk.settle(desk.claim_one("shop", 1).await, Delivered).await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now())").await;
+    desk.settle(desk.claim_one("shop", 1).await, Delivered)
+        .await;
+    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now())")
+        .await;
     desk.owed(2, "shop").await;
     for no_time in ["NULL", "'infinity'", "'-infinity'"] {
-        desk.refuses("22023", &format!("SELECT hookfast.reschedule(2, {no_time})")).await;
+        desk.refuses(
+            "22023",
+            &format!("SELECT hookfast.reschedule(2, {no_time})"),
+        )
+        .await;
     }
 }
 
@@ -63,7 +83,10 @@ async fn a_time_that_is_past_is_now() {
     desk.events(1..=2, 1).await;
     for (n, reschedule) in [
         (1, "hookfast.reschedule(1, '2020-01-01')"),
-        (2, "hookfast.reschedule_all('shop', '2020-01-01', at_most => 2)"),
+        (
+            2,
+            "hookfast.reschedule_all('shop', '2020-01-01', at_most => 2)",
+        ),
     ] {
         desk.owed(n, "shop").await;
         desk.execute(&format!("SELECT {reschedule}")).await;
@@ -81,16 +104,25 @@ async fn what_waits_for_its_key_cannot_be_scheduled_and_the_first_of_a_key_holds
     for n in 1..=2 {
         desk.owed(n, "skips").await;
     }
-    desk.refuses("HF006", "SELECT hookfast.reschedule(2, now())").await;
-    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour')").await;
-    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers").await;
+    desk.refuses("HF006", "SELECT hookfast.reschedule(2, now())")
+        .await;
+    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour')")
+        .await;
+    desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers")
+        .await;
     assert_eq!(desk.states().await, "1 scheduled, 2 waiting");
-    desk.execute("SELECT hookfast.reschedule_all('skips', now(), at_most => 1)").await;
+    desk.execute("SELECT hookfast.reschedule_all('skips', now(), at_most => 1)")
+        .await;
     desk.deliver("skips", &[1, 2]).await;
     // Without a key yet.
     desk.execute(&format!("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, ordering_key) SELECT id, 3, {}, 3, '' FROM hookfast_data.handlers WHERE name = 'skips'", desk.id(3))).await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(3, now())").await;
-    assert_eq!(desk.text("SELECT matching FROM hookfast.reschedule_all('skips', now())").await, "0");
+    desk.refuses("HF006", "SELECT hookfast.reschedule(3, now())")
+        .await;
+    assert_eq!(
+        desk.text("SELECT matching FROM hookfast.reschedule_all('skips', now())")
+            .await,
+        "0"
+    );
 }
 
 #[tokio::test]
@@ -108,11 +140,27 @@ async fn all_of_a_handler_are_scheduled_where_somebody_said_how_many() {
     let preview = format!(
         "SELECT concat_ws(' ', matching, changed, jsonb_array_length(sample), sample->0->>'delivery_id', sample->0->>'state') FROM hookfast.reschedule_all('shop', {until})"
     );
-    assert_eq!(desk.text(&preview).await, "6 0 5 2 ready", "what runs is left out");
+    assert_eq!(
+        desk.text(&preview).await,
+        "6 0 5 2 ready",
+        "what runs is left out"
+    );
     assert_eq!(desk.everything().await, before);
-    desk.refuses("HF005", &format!("SELECT hookfast.reschedule_all('shop', {until}, at_most => 5)")).await;
-    desk.refuses("HF004", &format!("SELECT hookfast.reschedule_all('shoop', {until}, at_most => 5)")).await;
-    desk.refuses("22023", "SELECT hookfast.reschedule_all('shop', NULL, at_most => 5)").await;
+    desk.refuses(
+        "HF005",
+        &format!("SELECT hookfast.reschedule_all('shop', {until}, at_most => 5)"),
+    )
+    .await;
+    desk.refuses(
+        "HF004",
+        &format!("SELECT hookfast.reschedule_all('shoop', {until}, at_most => 5)"),
+    )
+    .await;
+    desk.refuses(
+        "22023",
+        "SELECT hookfast.reschedule_all('shop', NULL, at_most => 5)",
+    )
+    .await;
     let typed = format!(
         "SELECT (matching, changed) FROM hookfast.reschedule_all('shop', {until}, type => 'order.*', why => 'sale', at_most => 5)"
     );
@@ -122,9 +170,15 @@ async fn all_of_a_handler_are_scheduled_where_somebody_said_how_many() {
         "1 running, 2 scheduled, 3 scheduled, 4 scheduled, 5 scheduled, 6 scheduled, 7 ready"
     );
     let logged = "SELECT concat_ws(' ', action, target, details->>'count', details->>'type', details->>'why') FROM hookfast.audit_log";
-    assert_eq!(desk.text(logged).await, "deliveries.rescheduled shop 5 order.* sale");
     assert_eq!(
-        desk.text("SELECT (matching, changed) FROM hookfast.reschedule_all('shop', now(), at_most => 6)").await,
+        desk.text(logged).await,
+        "deliveries.rescheduled shop 5 order.* sale"
+    );
+    assert_eq!(
+        desk.text(
+            "SELECT (matching, changed) FROM hookfast.reschedule_all('shop', now(), at_most => 6)"
+        )
+        .await,
         "(6,6)"
     );
     assert_eq!(desk.claim("shop").await.len(), 6);
@@ -135,19 +189,31 @@ async fn every_handler_is_paused_and_goes_on_again() {
     let desk = Desk::new().await;
     desk.events(1..=1, 1).await;
     desk.owed(1, "shop").await;
-    desk.execute("SELECT hookfast.pause_handler('mail', 'mine')").await;
-    assert_eq!(desk.text("hookfast.pause_all_handlers('the move')").await, "3", "one is paused already");
-    assert_eq!(desk.text("hookfast.pause_all_handlers('the move')").await, "0");
+    desk.execute("SELECT hookfast.pause_handler('mail', 'mine')")
+        .await;
+    assert_eq!(
+        desk.text("hookfast.pause_all_handlers('the move')").await,
+        "3",
+        "one is paused already"
+    );
+    assert_eq!(
+        desk.text("hookfast.pause_all_handlers('the move')").await,
+        "0"
+    );
     assert_eq!(desk.states().await, "1 paused");
     assert!(desk.claim("shop").await.is_empty());
     assert_eq!(
-        desk.text("SELECT string_agg(paused_why, ', ' ORDER BY name) FROM hookfast_data.handlers").await,
+        desk.text("SELECT string_agg(paused_why, ', ' ORDER BY name) FROM hookfast_data.handlers")
+            .await,
         "the move, mine, the move, the move"
     );
     assert_eq!(desk.text("hookfast.resume_all_handlers()").await, "4");
     desk.deliver("shop", &[1]).await;
     let logged = "SELECT string_agg(n || ' ' || action, ', ' ORDER BY action) FROM (SELECT action, count(*) AS n FROM hookfast.audit_log GROUP BY action) l";
-    assert_eq!(desk.text(logged).await, "4 handler.paused, 4 handler.resumed");
+    assert_eq!(
+        desk.text(logged).await,
+        "4 handler.paused, 4 handler.resumed"
+    );
 }
 
 #[tokio::test]
@@ -163,14 +229,21 @@ async fn a_running_delivery_tells_who_runs_it_and_no_time_of_a_next_try() {
     )
     .await;
     desk.claim_one("shop", 1).await;
-    desk.execute("SELECT hookfast.claim('mail', 'a client')").await;
+    desk.execute("SELECT hookfast.claim('mail', 'a client')")
+        .await;
     let next = "SELECT string_agg(concat_ws(' ', delivery_id, running_by, next_attempt_at, running_since IS NULL), ', ' ORDER BY delivery_id) FROM hookfast.deliveries";
     assert_eq!(desk.text(next).await, "1 a test t, 2 a client f");
     let explain = "SELECT x.message FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE x.delivery_id = ";
-    assert_eq!(desk.text(&format!("{explain} 1")).await, "running by a test, 1 attempt with this one");
+    assert_eq!(
+        desk.text(&format!("{explain} 1")).await,
+        "running by a test, 1 attempt with this one"
+    );
     let since = "SELECT 'running by a client since ' || registered_at::timestamptz(0) FROM hookfast_data.leases WHERE kind = 'pull'";
     let since = desk.text(since).await;
-    assert_eq!(desk.text(&format!("{explain} 2")).await, format!("{since}, 1 attempt with this one"));
+    assert_eq!(
+        desk.text(&format!("{explain} 2")).await,
+        format!("{since}, 1 attempt with this one")
+    );
     let timeline = "SELECT message FROM hookfast.timeline('e2') WHERE kind = 'pending'";
     assert_eq!(desk.text(timeline).await, since);
 }
@@ -180,9 +253,18 @@ async fn every_time_limit_is_one_kind_of_failure_that_readers_see() {
     let desk = Desk::new().await;
     desk.events(1..=4, 1).await;
     for (n, error) in [
-        (1, "timed out after 700 ms: the handler did not end in this time (setting timeout)"),
-        (2, "timed out after 30 s: the handler did not end in this time (setting timeout)"),
-        (3, "timed out after 5 s: no connection to shop.example.com:443"),
+        (
+            1,
+            "timed out after 700 ms: the handler did not end in this time (setting timeout)",
+        ),
+        (
+            2,
+            "timed out after 30 s: the handler did not end in this time (setting timeout)",
+        ),
+        (
+            3,
+            "timed out after 5 s: no connection to shop.example.com:443",
+        ),
         (4, "the books are closed: until Monday"),
     ] {
         desk.dead(n, "shop", error).await;

@@ -8,7 +8,10 @@ const STATE: &str = "SELECT concat_ws(' ', state, replayed, matching, percent, e
 impl Desk {
     /// Starts a replay of everything that matches, and answers with its id.
     async fn replay_all(&self, arguments: &str) -> String {
-        self.text(&format!("SELECT replay_id FROM hookfast.replay_all({arguments}, at_most => 1000000)")).await
+        self.text(&format!(
+            "SELECT replay_id FROM hookfast.replay_all({arguments}, at_most => 1000000)"
+        ))
+        .await
     }
 
     /// One step, so long after the last one; answers with how many deliveries it made.
@@ -32,16 +35,28 @@ impl Desk {
 }
 
 fn list(numbers: impl IntoIterator<Item = u32>) -> String {
-    numbers.into_iter().map(|n| n.to_string()).collect::<Vec<_>>().join(" ")
+    numbers
+        .into_iter()
+        .map(|n| n.to_string())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[tokio::test]
 async fn one_event_is_delivered_again_also_to_who_was_not_there() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
-    let replay = desk.text(&format!("hookfast.replay({}, 'shop', 'lost it')", desk.id(1))).await;
+    let replay = desk
+        .text(&format!(
+            "hookfast.replay({}, 'shop', 'lost it')",
+            desk.id(1)
+        ))
+        .await;
     let logged = desk.logged().await;
-    assert!(logged.starts_with("event.replayed ") && logged.contains(r#""why": "lost it""#), "{logged}");
+    assert!(
+        logged.starts_with("event.replayed ") && logged.contains(r#""why": "lost it""#),
+        "{logged}"
+    );
     assert_eq!(desk.text(STATE).await, "done 1 1 100 t");
     assert_eq!(
         desk.text("SELECT concat_ws(' ', attempts_left, attempt_number, replay_id) FROM hookfast_data.outbox").await,
@@ -52,21 +67,49 @@ async fn one_event_is_delivered_again_also_to_who_was_not_there() {
          INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('late', 'rust', '{nothing}', 2, 1)",
     )
     .await;
-    let again =
-        desk.text(&format!("hookfast.replay({}, 'late', 'new here', new_webhook_id => true)", desk.id(1))).await;
+    let again = desk
+        .text(&format!(
+            "hookfast.replay({}, 'late', 'new here', new_webhook_id => true)",
+            desk.id(1)
+        ))
+        .await;
     assert_ne!(again, replay);
     assert_eq!(
-        desk.text("SELECT replay_id FROM hookfast_data.outbox WHERE attempts_left = 2").await,
+        desk.text("SELECT replay_id FROM hookfast_data.outbox WHERE attempts_left = 2")
+            .await,
         again,
         "receivers see another id"
     );
-    assert_eq!((desk.claim("shop").await.len(), desk.claim("late").await.len()), (1, 1));
+    assert_eq!(
+        (
+            desk.claim("shop").await.len(),
+            desk.claim("late").await.len()
+        ),
+        (1, 1)
+    );
 
-    desk.refuses("HF004", &format!("SELECT hookfast.replay({}, 'shoop', 'none')", desk.id(1))).await;
-    desk.refuses("HF004", &format!("SELECT hookfast.replay({}, NULL, 'none')", desk.id(1))).await;
-    desk.refuses("HF004", &format!("SELECT hookfast.replay({}, 'shop', 'none')", desk.id(99))).await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2))).await;
-    desk.refuses("HF007", &format!("SELECT hookfast.replay({}, 'shop', 'none')", desk.id(2))).await;
+    desk.refuses(
+        "HF004",
+        &format!("SELECT hookfast.replay({}, 'shoop', 'none')", desk.id(1)),
+    )
+    .await;
+    desk.refuses(
+        "HF004",
+        &format!("SELECT hookfast.replay({}, NULL, 'none')", desk.id(1)),
+    )
+    .await;
+    desk.refuses(
+        "HF004",
+        &format!("SELECT hookfast.replay({}, 'shop', 'none')", desk.id(99)),
+    )
+    .await;
+    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2)))
+        .await;
+    desk.refuses(
+        "HF007",
+        &format!("SELECT hookfast.replay({}, 'shop', 'none')", desk.id(2)),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -77,15 +120,42 @@ async fn without_at_most_nothing_starts_and_it_says_how_many() {
     let preview = "SELECT concat_ws(' ', coalesce(replay_id::text, 'no replay'), matching, (SELECT string_agg(s->>'idempotency_key', ',') FROM jsonb_array_elements(sample) s)) FROM hookfast.replay_all('shop')";
     assert_eq!(desk.text(preview).await, "no replay 9 e1,e2,e3,e4,e5");
     assert_eq!(desk.everything().await, before);
-    desk.refuses("HF005", "SELECT * FROM hookfast.replay_all('shop', at_most => 8)").await;
-    desk.refuses("HF004", "SELECT * FROM hookfast.replay_all('shoop', at_most => 9)").await;
-    desk.refuses("HF004", "SELECT * FROM hookfast.replay_all(NULL, at_most => 9)").await;
-    desk.refuses("HF004", "SELECT * FROM hookfast.replay_all('shop', source => 'nobody', at_most => 9)").await;
-    desk.refuses("22023", "SELECT * FROM hookfast.replay_all('shop', per_second => 0, at_most => 9)").await;
+    desk.refuses(
+        "HF005",
+        "SELECT * FROM hookfast.replay_all('shop', at_most => 8)",
+    )
+    .await;
+    desk.refuses(
+        "HF004",
+        "SELECT * FROM hookfast.replay_all('shoop', at_most => 9)",
+    )
+    .await;
+    desk.refuses(
+        "HF004",
+        "SELECT * FROM hookfast.replay_all(NULL, at_most => 9)",
+    )
+    .await;
+    desk.refuses(
+        "HF004",
+        "SELECT * FROM hookfast.replay_all('shop', source => 'nobody', at_most => 9)",
+    )
+    .await;
+    desk.refuses(
+        "22023",
+        "SELECT * FROM hookfast.replay_all('shop', per_second => 0, at_most => 9)",
+    )
+    .await;
     desk.replay_all("'shop', why => 'a bug'").await;
-    assert_eq!(desk.text("SELECT per_second FROM hookfast.replays").await, "10", "it has done nothing yet");
+    assert_eq!(
+        desk.text("SELECT per_second FROM hookfast.replays").await,
+        "10",
+        "it has done nothing yet"
+    );
     let logged = desk.logged().await;
-    assert!(logged.starts_with("replay.started ") && logged.contains(r#""matching": 9"#), "{logged}");
+    assert!(
+        logged.starts_with("replay.started ") && logged.contains(r#""matching": 9"#),
+        "{logged}"
+    );
 }
 
 #[tokio::test]
@@ -96,12 +166,23 @@ async fn each_event_comes_once_oldest_first_and_no_faster_than_it_may() {
     assert_eq!(desk.step(0.4).await, 0, "not one is due yet");
     assert_eq!(desk.step(1.6).await, 3);
     assert_eq!(desk.text(REPLAYED).await, "1 2 3");
-    assert_eq!(desk.text("SELECT hookfast_data.advance_replay(1)").await, "0", "no time has passed");
-    assert_eq!(desk.step(3600.0).await, 10, "never more than five seconds' worth");
+    assert_eq!(
+        desk.text("SELECT hookfast_data.advance_replay(1)").await,
+        "0",
+        "no time has passed"
+    );
+    assert_eq!(
+        desk.step(3600.0).await,
+        10,
+        "never more than five seconds' worth"
+    );
     assert_eq!(desk.text(STATE).await, "running 13 23 56 f");
     assert_eq!(desk.step(3600.0).await, 10);
     assert_eq!(desk.text(REPLAYED).await, list(1..=23));
-    assert_eq!(desk.text("SELECT count(*) FROM hookfast_data.outbox").await, "23");
+    assert_eq!(
+        desk.text("SELECT count(*) FROM hookfast_data.outbox").await,
+        "23"
+    );
 }
 
 #[tokio::test]
@@ -114,7 +195,10 @@ async fn it_yields_while_ten_seconds_worth_waits_and_then_ends_as_done() {
         made.push(desk.step(60.0).await);
     }
     assert_eq!(made, [5, 5, 0], "ten wait");
-    desk.execute("DELETE FROM hookfast_data.outbox WHERE id = (SELECT min(id) FROM hookfast_data.outbox)").await;
+    desk.execute(
+        "DELETE FROM hookfast_data.outbox WHERE id = (SELECT min(id) FROM hookfast_data.outbox)",
+    )
+    .await;
     assert_eq!(desk.step(60.0).await, 5, "nine wait");
     assert_eq!(desk.step(60.0).await, 0);
     desk.done().await;
@@ -130,12 +214,20 @@ async fn it_yields_while_ten_seconds_worth_waits_and_then_ends_as_done() {
 async fn a_step_that_looks_at_more_than_it_takes_neither_skips_nor_repeats() {
     let desk = Desk::new().await;
     for n in 1..=30 {
-        desk.event(n, "airalo", if n % 3 == 0 { "order.done" } else { "level" }, "{}").await;
+        desk.event(
+            n,
+            "airalo",
+            if n % 3 == 0 { "order.done" } else { "level" },
+            "{}",
+        )
+        .await;
     }
-    desk.replay_all("'shop', type => 'order.*', per_second => 1000").await;
+    desk.replay_all("'shop', type => 'order.*', per_second => 1000")
+        .await;
     for _ in 0..5 {
         desk.time_passes(1.0).await;
-        desk.execute("SELECT hookfast_data.advance_replay(1, 7)").await;
+        desk.execute("SELECT hookfast_data.advance_replay(1, 7)")
+            .await;
     }
     assert_eq!(desk.text(STATE).await, "done 10 10 100 t");
     assert_eq!(desk.text(REPLAYED).await, list((3..=30).step_by(3)));
@@ -146,7 +238,8 @@ async fn a_step_asks_a_filter_of_so_many_bytes_and_the_next_goes_on() {
     let desk = Desk::new().await;
     desk.events(1..=12, 1).await;
     desk.execute("UPDATE hookfast_data.events SET body = convert_to(jsonb_build_object('of', idempotency_key, 'x', repeat('x', 1048576))::text, 'UTF8')").await;
-    desk.replay_all("'shop', payload => '$.of == \"e12\"', per_second => 1000").await;
+    desk.replay_all("'shop', payload => '$.of == \"e12\"', per_second => 1000")
+        .await;
     assert_eq!(desk.step(1.0).await, 0);
     assert_eq!(desk.text(STATE).await, "running 0 1 0 f");
     assert_eq!(desk.step(1.0).await, 1);
@@ -162,7 +255,8 @@ async fn a_step_that_is_rolled_back_neither_skips_nor_repeats() {
     for made in [5, 5, 0] {
         desk.time_passes(60.0).await;
         let before = desk.everything().await;
-        desk.execute("BEGIN; SELECT hookfast_data.advance_replay(1); ROLLBACK").await;
+        desk.execute("BEGIN; SELECT hookfast_data.advance_replay(1); ROLLBACK")
+            .await;
         assert_eq!(desk.everything().await, before);
         assert_eq!(desk.step(60.0).await, made);
     }
@@ -182,8 +276,15 @@ async fn two_who_step_at_once_make_it_once() {
     desk.replay_all("'shop', per_second => 100").await;
     desk.time_passes(60.0).await;
     let mut one = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast_data.advance_replay(1)").execute(&mut *one).await.expect("a step");
-    assert_eq!(desk.text("SELECT hookfast_data.advance_replay(1)").await, "0", "it does not wait for the other either");
+    sqlx::query("SELECT hookfast_data.advance_replay(1)")
+        .execute(&mut *one)
+        .await
+        .expect("a step");
+    assert_eq!(
+        desk.text("SELECT hookfast_data.advance_replay(1)").await,
+        "0",
+        "it does not wait for the other either"
+    );
     one.commit().await.expect("committed");
     assert_eq!(desk.step(60.0).await, 0);
     assert_eq!(desk.text(REPLAYED).await, "1 2 3");
@@ -194,40 +295,66 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     let desk = Desk::new().await;
     desk.events(1..=20, 1).await;
     let replay = desk.replay_all("'shop', per_second => 1").await;
-    desk.refuses("HF006", &format!("SELECT hookfast.resume_replay({replay})")).await;
+    desk.refuses("HF006", &format!("SELECT hookfast.resume_replay({replay})"))
+        .await;
     assert_eq!(desk.step(60.0).await, 5);
-    desk.execute(&format!("SELECT hookfast.pause_replay({replay})")).await;
+    desk.execute(&format!("SELECT hookfast.pause_replay({replay})"))
+        .await;
     assert_eq!(desk.logged().await, format!("replay.paused {replay} {{}}"));
     assert_eq!(desk.step(60.0).await, 0);
     assert_eq!(desk.text(STATE).await, "paused 5 20 25 f");
-    desk.refuses("HF006", &format!("SELECT hookfast.pause_replay({replay})")).await;
-    desk.execute(&format!("SELECT hookfast.resume_replay({replay})")).await;
+    desk.refuses("HF006", &format!("SELECT hookfast.pause_replay({replay})"))
+        .await;
+    desk.execute(&format!("SELECT hookfast.resume_replay({replay})"))
+        .await;
     assert_eq!(desk.logged().await, format!("replay.resumed {replay} {{}}"));
-    assert_eq!(desk.text("SELECT hookfast_data.advance_replay(1)").await, "0", "the pause is no time to catch up on");
+    assert_eq!(
+        desk.text("SELECT hookfast_data.advance_replay(1)").await,
+        "0",
+        "the pause is no time to catch up on"
+    );
     assert_eq!(desk.step(2.0).await, 2);
     assert_eq!(desk.text(REPLAYED).await, list(1..=7));
-    desk.execute(&format!("SELECT hookfast.cancel_replay({replay})")).await;
-    assert_eq!(desk.logged().await, format!("replay.cancelled {replay} {{}}"));
+    desk.execute(&format!("SELECT hookfast.cancel_replay({replay})"))
+        .await;
+    assert_eq!(
+        desk.logged().await,
+        format!("replay.cancelled {replay} {{}}")
+    );
     assert_eq!(desk.text(STATE).await, "cancelled 7 20 35 t");
     assert_eq!(desk.step(60.0).await, 0);
-    assert_eq!(desk.text(REPLAYED).await, list(1..=7), "what it has made stays pending");
+    assert_eq!(
+        desk.text(REPLAYED).await,
+        list(1..=7),
+        "what it has made stays pending"
+    );
     for what in ["pause", "resume", "cancel"] {
-        desk.refuses("HF006", &format!("SELECT hookfast.{what}_replay({replay})")).await;
-        desk.refuses("HF004", &format!("SELECT hookfast.{what}_replay(99)")).await;
+        desk.refuses("HF006", &format!("SELECT hookfast.{what}_replay({replay})"))
+            .await;
+        desk.refuses("HF004", &format!("SELECT hookfast.{what}_replay(99)"))
+            .await;
     }
     let replay = desk.replay_all("'shop', per_second => 1").await;
-    desk.execute(&format!("SELECT hookfast.pause_replay({replay}); SELECT hookfast.cancel_replay({replay})")).await;
+    desk.execute(&format!(
+        "SELECT hookfast.pause_replay({replay}); SELECT hookfast.cancel_replay({replay})"
+    ))
+    .await;
 }
 
 #[tokio::test]
 async fn only_what_matches_and_was_not_erased_comes() {
     let desk = Desk::new().await;
     for n in 1..=8 {
-        let (source, kind) = (["other", "airalo"][n as usize % 2], if n > 4 { "order.done" } else { "level" });
-        desk.event(n, source, kind, &format!(r#"{{"n": {n}}}"#)).await;
+        let (source, kind) = (
+            ["other", "airalo"][n as usize % 2],
+            if n > 4 { "order.done" } else { "level" },
+        );
+        desk.event(n, source, kind, &format!(r#"{{"n": {n}}}"#))
+            .await;
     }
     desk.event(9, "airalo", "order.done", "no JSON").await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(7))).await;
+    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(7)))
+        .await;
     for (filter, expected) in [
         (String::new(), "1 2 3 4 5 6 8 9"),
         (", source => 'airalo'".to_owned(), "1 3 5 9"),
@@ -246,17 +373,34 @@ async fn only_what_matches_and_was_not_erased_comes() {
         ),
         (format!(", received_before => {}", desk.at(1)), "none"),
     ] {
-        desk.replay_all(&format!("'shop', per_second => 100{filter}")).await;
+        desk.replay_all(&format!("'shop', per_second => 100{filter}"))
+            .await;
         desk.step(60.0).await;
         assert_eq!(desk.text(REPLAYED).await, expected, "{filter}");
-        let many = if expected == "none" { 0 } else { expected.split(' ').count() };
-        assert_eq!(desk.text(STATE).await, format!("done {many} {many} 100 t"), "{filter}");
+        let many = if expected == "none" {
+            0
+        } else {
+            expected.split(' ').count()
+        };
+        assert_eq!(
+            desk.text(STATE).await,
+            format!("done {many} {many} 100 t"),
+            "{filter}"
+        );
         desk.done().await;
     }
     desk.replay_all("'shop', per_second => 100").await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'meanwhile')", desk.id(1))).await;
+    desk.execute(&format!(
+        "SELECT hookfast.erase({}, 'meanwhile')",
+        desk.id(1)
+    ))
+    .await;
     desk.step(60.0).await;
-    assert_eq!(desk.text(REPLAYED).await, "2 3 4 5 6 8 9", "what was erased since is left out");
+    assert_eq!(
+        desk.text(REPLAYED).await,
+        "2 3 4 5 6 8 9",
+        "what was erased since is left out"
+    );
 }
 
 #[tokio::test]
@@ -273,9 +417,18 @@ async fn an_ordered_handler_gets_them_without_a_key_and_in_order() {
         "t t, t t, t t, t t"
     );
     desk.sequence().await;
-    desk.deliver("holds", &[1_000_000, 1_000_001, 1_000_002, 1_000_003]).await;
-    desk.execute(&format!("SELECT hookfast.replay({}, 'holds', 'one')", desk.id(1))).await;
-    assert_eq!(desk.text("SELECT ordering_key = '' AND due_at IS NULL FROM hookfast_data.outbox").await, "true");
+    desk.deliver("holds", &[1_000_000, 1_000_001, 1_000_002, 1_000_003])
+        .await;
+    desk.execute(&format!(
+        "SELECT hookfast.replay({}, 'holds', 'one')",
+        desk.id(1)
+    ))
+    .await;
+    assert_eq!(
+        desk.text("SELECT ordering_key = '' AND due_at IS NULL FROM hookfast_data.outbox")
+            .await,
+        "true"
+    );
 }
 
 /// What comes after somebody asked is delivered as it comes, whatever the filter says.
@@ -283,7 +436,8 @@ async fn an_ordered_handler_gets_them_without_a_key_and_in_order() {
 async fn what_comes_while_it_runs_is_not_replayed() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
-    desk.replay_all("'shop', per_second => 100, received_before => now() + interval '1 day'").await;
+    desk.replay_all("'shop', per_second => 100, received_before => now() + interval '1 day'")
+        .await;
     desk.execute(
         "INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
             SELECT hookfast_data.new_event_id(), id, 0, 'order.done', 'webhook', 'new', '{}', '{}' FROM hookfast_data.sources WHERE name = 'airalo'",
@@ -300,20 +454,36 @@ async fn it_begins_when_the_transactions_that_were_writing_have_ended() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     let mut late = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT pg_current_xact_id()").execute(&mut *late).await.expect("it writes");
+    sqlx::query("SELECT pg_current_xact_id()")
+        .execute(&mut *late)
+        .await
+        .expect("it writes");
     desk.replay_all("'shop', why => 'lost'").await;
     let mut later = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT pg_current_xact_id()").execute(&mut *later).await.expect("it writes");
+    sqlx::query("SELECT pg_current_xact_id()")
+        .execute(&mut *later)
+        .await
+        .expect("it writes");
     assert_eq!(desk.step(3.0).await, 0, "it may store one that this passes");
     late.commit().await.expect("committed");
-    assert_eq!(desk.step(3.0).await, 2, "what began later is not waited for");
+    assert_eq!(
+        desk.step(3.0).await,
+        2,
+        "what began later is not waited for"
+    );
     later.commit().await.expect("committed");
 
     let mut forgotten = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT pg_current_xact_id()").execute(&mut *forgotten).await.expect("it writes");
+    sqlx::query("SELECT pg_current_xact_id()")
+        .execute(&mut *forgotten)
+        .await
+        .expect("it writes");
     desk.replay_all("'shop', why => 'lost again'").await;
     assert_eq!(desk.step(3.0).await, 0);
-    desk.execute("UPDATE hookfast_data.replays SET requested_at = requested_at - interval '10 minutes'").await;
+    desk.execute(
+        "UPDATE hookfast_data.replays SET requested_at = requested_at - interval '10 minutes'",
+    )
+    .await;
     assert_eq!(desk.step(3.0).await, 2, "not for ever");
     forgotten.commit().await.expect("committed");
 }

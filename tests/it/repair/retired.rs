@@ -13,7 +13,10 @@ impl Desk {
 
     /// An event of an application's; returns the handlers that it has deliveries for.
     async fn enqueued(&self) -> String {
-        self.text("SELECT 'enqueued ' || hookfast.enqueue('other', 'order.new', '{\"key\": \"k9\"}')").await;
+        self.text(
+            "SELECT 'enqueued ' || hookfast.enqueue('other', 'order.new', '{\"key\": \"k9\"}')",
+        )
+        .await;
         self.text(
             "SELECT string_agg(d.handler, ' ' ORDER BY d.handler) FROM hookfast.deliveries d \
                 WHERE d.event_id = (SELECT max(e.event_id::text)::uuid FROM hookfast.events e)",
@@ -47,26 +50,71 @@ async fn it_is_previewed_and_then_discards_what_is_pending_and_gets_nothing_new(
     }
     assert_eq!(desk.enqueued().await, "holds mail shop skips");
     let before = desk.everything().await;
-    assert_eq!(desk.answer("retire_handler('shop', 'renamed')").await, "4 0 4");
+    assert_eq!(
+        desk.answer("retire_handler('shop', 'renamed')").await,
+        "4 0 4"
+    );
     assert_eq!(desk.everything().await, before, "a preview changes nothing");
-    desk.refuses("HF005", "SELECT hookfast.retire_handler('shop', 'renamed', at_most => 3)").await;
-    desk.refuses("22023", "SELECT hookfast.retire_handler('shop', ' ', at_most => 100)").await;
-    desk.refuses("22023", "SELECT hookfast.retire_handler('shop', 'renamed', 'forget', at_most => 100)").await;
-    desk.refuses("22023", "SELECT hookfast.retire_handler(NULL, 'renamed', at_most => 100)").await;
-    desk.refuses("HF004", "SELECT hookfast.retire_handler('shopp', 'renamed', at_most => 100)").await;
+    desk.refuses(
+        "HF005",
+        "SELECT hookfast.retire_handler('shop', 'renamed', at_most => 3)",
+    )
+    .await;
+    desk.refuses(
+        "22023",
+        "SELECT hookfast.retire_handler('shop', ' ', at_most => 100)",
+    )
+    .await;
+    desk.refuses(
+        "22023",
+        "SELECT hookfast.retire_handler('shop', 'renamed', 'forget', at_most => 100)",
+    )
+    .await;
+    desk.refuses(
+        "22023",
+        "SELECT hookfast.retire_handler(NULL, 'renamed', at_most => 100)",
+    )
+    .await;
+    desk.refuses(
+        "HF004",
+        "SELECT hookfast.retire_handler('shopp', 'renamed', at_most => 100)",
+    )
+    .await;
 
-    assert_eq!(desk.answer("retire_handler('shop', 'renamed', at_most => 4)").await, "4 4 4");
-    assert!(desk.logged().await.starts_with("handler.retired shop {"), "{}", desk.logged().await);
-    assert!(desk.states().await.starts_with("1 discarded, 2 discarded, 3 discarded, 4 ready"));
+    assert_eq!(
+        desk.answer("retire_handler('shop', 'renamed', at_most => 4)")
+            .await,
+        "4 4 4"
+    );
+    assert!(
+        desk.logged().await.starts_with("handler.retired shop {"),
+        "{}",
+        desk.logged().await
+    );
+    assert!(
+        desk.states()
+            .await
+            .starts_with("1 discarded, 2 discarded, 3 discarded, 4 ready")
+    );
     let told = "SELECT DISTINCT a.error FROM hookfast.attempts a WHERE a.outcome = 'discarded'";
     assert_eq!(desk.text(told).await, "its handler was retired: renamed");
-    assert_eq!(desk.answer("retire_handler('skips', 'renamed', at_most => 5)").await, "5 5 5", "with what waits");
+    assert_eq!(
+        desk.answer("retire_handler('skips', 'renamed', at_most => 5)")
+            .await,
+        "5 5 5",
+        "with what waits"
+    );
     assert_eq!(desk.enqueued().await, "holds mail");
     assert_eq!(desk.state_of("shop").await, "retired 0 renamed 0 0 f");
-    let last = "SELECT (string_to_array($$EXPLAINED$$, ' '))[10]".replace("EXPLAINED", &desk.explained("shop").await);
+    let last = "SELECT (string_to_array($$EXPLAINED$$, ' '))[10]"
+        .replace("EXPLAINED", &desk.explained("shop").await);
     assert_eq!(desk.text(&last).await, "retired");
     let says = "SELECT count(*) FROM hookfast.status() WHERE area = 'handler' AND subject IN ('shop', 'skips')";
-    assert_eq!(desk.text(says).await, "0", "nothing of it is left to look at");
+    assert_eq!(
+        desk.text(says).await,
+        "0",
+        "nothing of it is left to look at"
+    );
 }
 
 #[tokio::test]
@@ -76,23 +124,39 @@ async fn what_is_kept_is_shown_and_not_run_and_can_be_discarded_later() {
     for n in 1..=3 {
         desk.owed(n, "skips").await;
     }
-    desk.execute("SELECT hookfast.pause_handler('skips', 'until it is decided')").await;
-    assert_eq!(desk.answer("retire_handler('skips', 'renamed', 'keep', at_most => 9)").await, "3 0 3");
+    desk.execute("SELECT hookfast.pause_handler('skips', 'until it is decided')")
+        .await;
+    assert_eq!(
+        desk.answer("retire_handler('skips', 'renamed', 'keep', at_most => 9)")
+            .await,
+        "3 0 3"
+    );
     assert_eq!(desk.states().await, "1 retired, 2 retired, 3 retired");
     assert_eq!(desk.state_of("skips").await, "retired 3 renamed 3 0 f");
-    assert_eq!(desk.explained("skips").await, "retired retired retired retired retired retired");
+    assert_eq!(
+        desk.explained("skips").await,
+        "retired retired retired retired retired retired"
+    );
     let says = "SELECT state || ' | ' || message FROM hookfast.status() WHERE subject = 'skips'";
     let says = desk.text(says).await;
     assert!(
-        says.starts_with("ok | retired: since 2") && says.contains(": renamed; 3 pending deliveries not run;"),
+        says.starts_with("ok | retired: since 2")
+            && says.contains(": renamed; 3 pending deliveries not run;"),
         "{says}"
     );
-    let timeline =
-        "SELECT string_agg(kind || ' ' || message, ', ') FROM hookfast.timeline('e1') WHERE handler = 'skips'";
+    let timeline = "SELECT string_agg(kind || ' ' || message, ', ') FROM hookfast.timeline('e1') WHERE handler = 'skips'";
     desk.execute("INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM hookfast_data.events WHERE idempotency_key = 'e1'").await;
     assert_eq!(desk.text(timeline).await, "pending retired");
-    assert_eq!(desk.text("hookfast_data.discard_retired(NULL, 100)").await, "0", "workers leave it alone");
-    assert_eq!(desk.answer("retire_handler('skips', 'nobody wants it', at_most => 3)").await, "3 3 3");
+    assert_eq!(
+        desk.text("hookfast_data.discard_retired(NULL, 100)").await,
+        "0",
+        "workers leave it alone"
+    );
+    assert_eq!(
+        desk.answer("retire_handler('skips', 'nobody wants it', at_most => 3)")
+            .await,
+        "3 3 3"
+    );
     assert_eq!(desk.states().await, "1 discarded, 2 discarded, 3 discarded");
 }
 
@@ -106,11 +170,28 @@ async fn very_many_are_discarded_step_by_step() {
         desk.id(1)
     ))
     .await;
-    assert_eq!(desk.answer("retire_handler('shop', 'renamed', at_most => 20000)").await, "10050 10000 5");
-    assert_eq!(desk.state_of("shop").await, "retired 50 renamed 50 0 f", "the rest is shown");
-    assert_eq!(desk.text("hookfast_data.discard_retired(NULL, 20)").await, "20");
-    assert_eq!(desk.text("hookfast_data.discard_retired(NULL, 100)").await, "30");
-    assert_eq!(desk.text("SELECT count(*) FROM hookfast_data.outbox").await, "0");
+    assert_eq!(
+        desk.answer("retire_handler('shop', 'renamed', at_most => 20000)")
+            .await,
+        "10050 10000 5"
+    );
+    assert_eq!(
+        desk.state_of("shop").await,
+        "retired 50 renamed 50 0 f",
+        "the rest is shown"
+    );
+    assert_eq!(
+        desk.text("hookfast_data.discard_retired(NULL, 20)").await,
+        "20"
+    );
+    assert_eq!(
+        desk.text("hookfast_data.discard_retired(NULL, 100)").await,
+        "30"
+    );
+    assert_eq!(
+        desk.text("SELECT count(*) FROM hookfast_data.outbox").await,
+        "0"
+    );
 }
 
 #[tokio::test]
@@ -120,28 +201,50 @@ async fn it_is_refused_while_a_worker_a_process_or_a_client_has_the_handler() {
     desk.owed(1, "shop").await;
     desk.claim_one("shop", 1).await;
     desk.refuses("HF006", RETIRE).await;
-    let why = desk.text("hookfast_data.served_by((SELECT id FROM hookfast_data.handlers WHERE name = 'shop'))").await;
+    let why = desk
+        .text(
+            "hookfast_data.served_by((SELECT id FROM hookfast_data.handlers WHERE name = 'shop'))",
+        )
+        .await;
     assert_eq!(why, "the worker a test serves it");
     desk.execute(
         "DELETE FROM hookfast_data.leases; \
          INSERT INTO hookfast_data.processes (owner, roles, version, handlers) VALUES ('host:7', '{worker}', '1', '{mail,shop}')",
     )
     .await;
-    let error = sqlx::query(RETIRE).execute(&desk.pool).await.expect_err("refused").to_string();
+    let error = sqlx::query(RETIRE)
+        .execute(&desk.pool)
+        .await
+        .expect_err("refused")
+        .to_string();
     let expected = "handler shop is in use: the process host:7 has it in its configuration; nothing was changed";
     assert!(error.contains(expected), "{error}");
-    desk.execute("UPDATE hookfast_data.processes SET seen_at = now() - interval '21 seconds'").await;
+    desk.execute("UPDATE hookfast_data.processes SET seen_at = now() - interval '21 seconds'")
+        .await;
     desk.execute(RETIRE).await;
 
-    desk.execute("UPDATE hookfast_data.handlers SET kind = 'pull' WHERE name = 'mail'").await;
+    desk.execute("UPDATE hookfast_data.handlers SET kind = 'pull' WHERE name = 'mail'")
+        .await;
     desk.owed(2, "mail").await;
-    desk.execute("SELECT hookfast.claim('mail', 'a client')").await;
-    desk.refuses("HF006", "SELECT hookfast.retire_handler('mail', 'renamed', at_most => 100)").await;
-    desk.execute("SELECT hookfast.complete(l.id, 2) FROM hookfast_data.leases l").await;
-    desk.execute("SELECT hookfast.retire_handler('mail', 'renamed', at_most => 100)").await;
-    let refused = sqlx::query("SELECT hookfast.claim('mail', 'a client')").execute(&desk.pool).await;
+    desk.execute("SELECT hookfast.claim('mail', 'a client')")
+        .await;
+    desk.refuses(
+        "HF006",
+        "SELECT hookfast.retire_handler('mail', 'renamed', at_most => 100)",
+    )
+    .await;
+    desk.execute("SELECT hookfast.complete(l.id, 2) FROM hookfast_data.leases l")
+        .await;
+    desk.execute("SELECT hookfast.retire_handler('mail', 'renamed', at_most => 100)")
+        .await;
+    let refused = sqlx::query("SELECT hookfast.claim('mail', 'a client')")
+        .execute(&desk.pool)
+        .await;
     let refused = refused.expect_err("it is retired").to_string();
-    assert!(refused.contains("handler mail was retired at ") && refused.contains(": renamed; nothing was claimed"));
+    assert!(
+        refused.contains("handler mail was retired at ")
+            && refused.contains(": renamed; nothing was claimed")
+    );
 }
 
 #[tokio::test]
@@ -169,33 +272,47 @@ async fn no_act_gives_a_retired_handler_work() {
         "reschedule(1, now())",
         "reschedule_all('shop', now(), at_most => 10)",
     ] {
-        desk.refuses("HF006", &format!("SELECT hookfast.{act}")).await;
+        desk.refuses("HF006", &format!("SELECT hookfast.{act}"))
+            .await;
     }
-    assert_eq!(desk.text("hookfast.pause_all_handlers('now') || ' ' || hookfast.resume_all_handlers()").await, "3 3");
-    assert_eq!(desk.answer("retry_all(at_most => 10)").await, "1 1 1", "the other handler's only");
+    assert_eq!(
+        desk.text("hookfast.pause_all_handlers('now') || ' ' || hookfast.resume_all_handlers()")
+            .await,
+        "3 3"
+    );
+    assert_eq!(
+        desk.answer("retry_all(at_most => 10)").await,
+        "1 1 1",
+        "the other handler's only"
+    );
     // One that was asked for at the same moment.
     desk.execute("UPDATE hookfast_data.replays SET state = 'running', ended_at = NULL, last_progress_at = now() - interval '9 seconds' WHERE id = 1").await;
     assert_eq!(desk.text("hookfast_data.advance_replay(1)").await, "0");
     assert_eq!(desk.text(replays).await, "cancelled cancelled");
-    desk.execute("SELECT hookfast.discard(2, 'nobody wants it')").await;
+    desk.execute("SELECT hookfast.discard(2, 'nobody wants it')")
+        .await;
 }
 
 #[tokio::test]
 async fn alerts_and_routing_forget_a_retired_handler() {
     let desk = Desk::new().await;
     desk.execute("UPDATE hookfast_data.handlers SET types = '{order.new,hookfast.*}' WHERE name = 'shop'; DELETE FROM hookfast_data.handlers WHERE name <> 'shop'").await;
-    let raise =
-        "SELECT hookfast_data.raise_alert('hookfast.handler.paused', 'k' || n, '{}') FROM generate_series(1, 1) n";
+    let raise = "SELECT hookfast_data.raise_alert('hookfast.handler.paused', 'k' || n, '{}') FROM generate_series(1, 1) n";
     desk.execute(raise).await;
     desk.enqueued().await;
-    assert_eq!(desk.text("SELECT count(*) FROM hookfast_data.outbox").await, "2");
-    assert_eq!(desk.text("SELECT count(*) FROM hookfast.unrouted").await, "0");
+    assert_eq!(
+        desk.text("SELECT count(*) FROM hookfast_data.outbox").await,
+        "2"
+    );
+    assert_eq!(
+        desk.text("SELECT count(*) FROM hookfast.unrouted").await,
+        "0"
+    );
     desk.execute(
         "UPDATE hookfast_data.outbox SET due_at = now() - interval '1 hour'; SELECT hookfast_data.evaluate_alerts()",
     )
     .await;
-    let wrong =
-        "SELECT coalesce(string_agg(alert_type, ' ' ORDER BY alert_type), 'nothing') FROM hookfast_data.active_alerts";
+    let wrong = "SELECT coalesce(string_agg(alert_type, ' ' ORDER BY alert_type), 'nothing') FROM hookfast_data.active_alerts";
     assert_eq!(desk.text(wrong).await, "hookfast.handler.unserved");
     desk.execute(
         "SELECT hookfast.retire_handler('shop', 'renamed', 'keep', at_most => 100); SELECT hookfast_data.evaluate_alerts()",
@@ -205,6 +322,13 @@ async fn alerts_and_routing_forget_a_retired_handler() {
     let kept = desk.text("SELECT count(*) FROM hookfast_data.outbox").await;
     desk.execute(&raise.replace("(1, 1)", "(2, 2)")).await;
     desk.enqueued().await;
-    assert_eq!(desk.text("SELECT count(*) FROM hookfast_data.outbox").await, kept);
-    assert_eq!(desk.text("SELECT source || ' ' || events FROM hookfast.unrouted").await, "other 2");
+    assert_eq!(
+        desk.text("SELECT count(*) FROM hookfast_data.outbox").await,
+        kept
+    );
+    assert_eq!(
+        desk.text("SELECT source || ' ' || events FROM hookfast.unrouted")
+            .await,
+        "other 2"
+    );
 }

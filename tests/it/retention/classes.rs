@@ -25,7 +25,10 @@ async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
     assert_eq!(old.round().await.rows, 2501);
     let left = "SELECT string_agg(key, ', ' ORDER BY key) FROM hookfast_data.idempotency_keys k JOIN hookfast_data.sources s ON s.id = k.source_id WHERE s.name = 'airalo'";
     assert_eq!(old.text(left).await, "for ever, holds, just expired");
-    assert_eq!(old.text("SELECT count(*) FROM hookfast_data.rollups").await, "1");
+    assert_eq!(
+        old.text("SELECT count(*) FROM hookfast_data.rollups").await,
+        "1"
+    );
     assert_eq!(old.round().await.rows, 0);
 }
 
@@ -40,15 +43,38 @@ async fn dead_letters_stay_for_ever_unless_the_operator_says_otherwise() {
     .await;
     old.announced().await;
     assert_eq!(old.round().await.rows, 0);
-    assert_eq!(old.keys().await, "d100-1 d100-2", "their events stay with them");
+    assert_eq!(
+        old.keys().await,
+        "d100-1 d100-2",
+        "their events stay with them"
+    );
 
-    set_retention(&old.pool, &Retention { dead_letters: Some(30 * DAY), ..Retention::default() }).await.expect("set");
+    set_retention(
+        &old.pool,
+        &Retention {
+            dead_letters: Some(30 * DAY),
+            ..Retention::default()
+        },
+    )
+    .await
+    .expect("set");
     let log = "SELECT string_agg(target || ' ' || (details->>'keep'), ', ') FROM hookfast_data.audit_log WHERE action = 'retention.set'";
-    assert_eq!(old.text(log).await, "dead_letters 720:00:00", "what changed is in the log, and only that");
+    assert_eq!(
+        old.text(log).await,
+        "dead_letters 720:00:00",
+        "what changed is in the log, and only that"
+    );
     assert_eq!(old.round().await.rows, 0, "announced first");
     old.announced().await;
     let left = old.round().await;
     assert_eq!((left.rows, left.days), (2, 0), "the days go first");
-    assert_eq!(old.round().await, gone(1, 0), "and then their day has nothing left either");
-    assert_eq!(old.text("SELECT count(*) FROM hookfast.dead_letters").await, "0");
+    assert_eq!(
+        old.round().await,
+        gone(1, 0),
+        "and then their day has nothing left either"
+    );
+    assert_eq!(
+        old.text("SELECT count(*) FROM hookfast.dead_letters").await,
+        "0"
+    );
 }

@@ -10,8 +10,7 @@ const SURVIVORS: &str = "\
     INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left) \
         SELECT h.id, 77, e.id, 3 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-9'";
 
-const COPY: &str =
-    "SELECT hookfast_data.copy_retained_rows(to_char(day, 'YYYYMMDD'), lower, upper) FROM hookfast_data.expired_days()";
+const COPY: &str = "SELECT hookfast_data.copy_retained_rows(to_char(day, 'YYYYMMDD'), lower, upper) FROM hookfast_data.expired_days()";
 
 const PUT_BACK: &str = "SELECT hookfast_data.restore_retained_rows(to_char(day, 'YYYYMMDD'), lower, upper, hookfast_data.event_id_at(now() - interval '10 minutes')) FROM hookfast_data.expired_days()";
 
@@ -32,7 +31,10 @@ const TODAY: &str = "\
     SELECT hookfast.enqueue('own', 'own.paid', '{\"n\": 1}')";
 
 async fn locks(old: &Old, of: &mut PgConnection) -> String {
-    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(of).await.expect("a process");
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(of)
+        .await
+        .expect("a process");
     old.text(&format!(
         "SELECT string_agg(DISTINCT mode, ' ') FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
             WHERE l.pid = {pid} AND l.granted AND c.relname ~ '_[0-9]{{8}}$'"
@@ -43,14 +45,19 @@ async fn locks(old: &Old, of: &mut PgConnection) -> String {
 /// A handler's look-ups, each within 100 ms of waiting for a lock.
 async fn nobody_waits(old: &Old) {
     let mut hot = old.connect().await;
-    hot.execute("SET lock_timeout = '100ms'").await.expect("set");
+    hot.execute("SET lock_timeout = '100ms'")
+        .await
+        .expect("set");
     let mut payloads = Vec::new();
     for statement in HOT {
         let rows = sqlx::query(AssertSqlSafe(statement))
             .fetch_all(&mut hot)
             .await
             .unwrap_or_else(|error| panic!("{statement}: {error}"));
-        payloads.extend(rows.iter().filter_map(|row| sqlx::Row::try_get::<String, _>(row, 0).ok()));
+        payloads.extend(
+            rows.iter()
+                .filter_map(|row| sqlx::Row::try_get::<String, _>(row, 0).ok()),
+        );
     }
     assert_eq!(payloads, ["1", "1"], "each of them did its work");
 }
@@ -63,9 +70,16 @@ async fn copying_a_day_locks_nobody_out_and_what_comes_meanwhile_stays() {
     old.execute(TODAY).await;
     let mut connection = old.connect().await;
     let mut emptying = connection.begin().await.expect("a transaction");
-    let stays: i64 = sqlx::query_scalar(COPY).fetch_one(&mut *emptying).await.expect("a copy");
+    let stays: i64 = sqlx::query_scalar(COPY)
+        .fetch_one(&mut *emptying)
+        .await
+        .expect("a copy");
     assert_eq!(stays, 3);
-    assert_eq!(locks(&old, &mut emptying).await, "AccessShareLock", "which nothing but DDL waits for");
+    assert_eq!(
+        locks(&old, &mut emptying).await,
+        "AccessShareLock",
+        "which nothing but DDL waits for"
+    );
     nobody_waits(&old).await;
     // A delivery of that day ends, and an operator discards a dead one of it.
     old.execute(
@@ -75,9 +89,16 @@ async fn copying_a_day_locks_nobody_out_and_what_comes_meanwhile_stays() {
          SELECT hookfast.discard(1, 'by hand')",
     )
     .await;
-    let done: bool = sqlx::query_scalar(PUT_BACK).fetch_one(&mut *emptying).await.expect("put back");
+    let done: bool = sqlx::query_scalar(PUT_BACK)
+        .fetch_one(&mut *emptying)
+        .await
+        .expect("put back");
     assert!(done);
-    assert!(locks(&old, &mut emptying).await.contains("AccessExclusiveLock"));
+    assert!(
+        locks(&old, &mut emptying)
+            .await
+            .contains("AccessExclusiveLock")
+    );
     emptying.commit().await.expect("committed");
     let history = "SELECT string_agg(e.idempotency_key || ' ' || a.outcome, ', ' ORDER BY e.idempotency_key, a.outcome) FROM hookfast_data.attempts a JOIN hookfast_data.events e ON e.id = a.event_id WHERE e.origin = 'webhook'";
     assert_eq!(
@@ -98,7 +119,12 @@ async fn handlers_of_new_events_do_not_wait_for_who_locks_an_old_day() {
         old.text("SELECT 'hookfast_data.events_' || to_char(day, 'YYYYMMDD') FROM hookfast_data.expired_days()").await;
     let mut connection = old.connect().await;
     let mut locking = connection.begin().await.expect("a transaction");
-    locking.execute(AssertSqlSafe(format!("LOCK TABLE {day} IN ACCESS EXCLUSIVE MODE"))).await.expect("locked");
+    locking
+        .execute(AssertSqlSafe(format!(
+            "LOCK TABLE {day} IN ACCESS EXCLUSIVE MODE"
+        )))
+        .await
+        .expect("locked");
     nobody_waits(&old).await;
     old.ingest_is_not_held_up().await;
 }
@@ -115,7 +141,10 @@ async fn a_day_whose_event_is_in_conflict_meanwhile_comes_again() {
             SELECT hookfast_data.new_event_id(), source_id, 0, 'airalo.x.conflict', 'webhook', 'c', '{}', '', id FROM hookfast_data.events WHERE idempotency_key = 'd100-2'",
     )
     .await;
-    let done: bool = sqlx::query_scalar(PUT_BACK).fetch_one(&mut *emptying).await.expect("an answer");
+    let done: bool = sqlx::query_scalar(PUT_BACK)
+        .fetch_one(&mut *emptying)
+        .await
+        .expect("an answer");
     assert!(!done);
     emptying.rollback().await.expect("rolled back");
     old.announced().await;
@@ -131,7 +160,8 @@ async fn a_mark_of_what_is_not_indexed_stays_with_its_event() {
     old.announced().await;
     assert_eq!(old.round().await, gone(0, 1));
     assert_eq!(
-        old.text("SELECT string_agg(term, '|' ORDER BY term) FROM hookfast_data.search_terms").await,
+        old.text("SELECT string_agg(term, '|' ORDER BY term) FROM hookfast_data.search_terms")
+            .await,
         "|term-d100-2"
     );
 }
@@ -141,7 +171,9 @@ async fn a_day_that_fails_keeps_no_other_from_going() {
     let old = Old::new().await;
     old.day(100, 1).await;
     old.day(99, 1).await;
-    let first = old.text("SELECT 'events_' || to_char(min(day), 'YYYYMMDD') FROM hookfast_data.expired_days()").await;
+    let first = old
+        .text("SELECT 'events_' || to_char(min(day), 'YYYYMMDD') FROM hookfast_data.expired_days()")
+        .await;
     old.execute(&format!(
         "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$; \
          CREATE TRIGGER refuses BEFORE TRUNCATE ON hookfast_data.{first} EXECUTE FUNCTION public.refuse(); \
@@ -162,7 +194,8 @@ async fn rows_are_taken_from_where_the_statement_before_ended() {
             "INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id, expires_at) SELECT id, '{name}', gen_random_uuid(), date_trunc('hour', now()) - interval '{hours} hours' FROM hookfast_data.sources WHERE name = 'airalo';"
         )
     };
-    old.execute(&(key("a", 90) + &key("b", 80) + &key("c", 70))).await;
+    old.execute(&(key("a", 90) + &key("b", 80) + &key("c", 70)))
+        .await;
     let leave = async |since: &str| {
         let leave = format!(
             "SELECT went || ' ' || extract(epoch FROM date_trunc('hour', now()) - upto)::integer / 3600 FROM hookfast_data.purge_rows('keys', 2, {since})"
@@ -172,7 +205,15 @@ async fn rows_are_taken_from_where_the_statement_before_ended() {
     assert_eq!(leave("now() - interval '1000 days'").await, "2 80");
     old.execute(&key("older", 95)).await;
     let since = "date_trunc('hour', now()) - interval '80 hours'";
-    assert_eq!(leave(since).await, "1 70", "the older one is for the next round");
+    assert_eq!(
+        leave(since).await,
+        "1 70",
+        "the older one is for the next round"
+    );
     assert_eq!(leave(since).await, "0 80");
-    assert_eq!(old.text("SELECT string_agg(key, ' ') FROM hookfast_data.idempotency_keys").await, "older");
+    assert_eq!(
+        old.text("SELECT string_agg(key, ' ') FROM hookfast_data.idempotency_keys")
+            .await,
+        "older"
+    );
 }

@@ -8,25 +8,56 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     let old = Old::new().await;
     old.day(100, 5).await;
     old.day(89, 3).await;
-    assert_eq!(old.round().await, Left::default(), "it is announced, and nothing goes");
+    assert_eq!(
+        old.round().await,
+        Left::default(),
+        "it is announced, and nothing goes"
+    );
     let alerts = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY received_at) FROM hookfast.alerts WHERE type = 'hookfast.retention.announced'";
     assert_eq!(old.text(alerts).await, "events 5");
     assert_eq!(old.round().await, Left::default(), "and announced once");
     assert_eq!(old.text(alerts).await, "events 5");
-    assert!(old.keys().await.starts_with("d100-1 d100-2"), "all are there");
+    assert!(
+        old.keys().await.starts_with("d100-1 d100-2"),
+        "all are there"
+    );
     let preview = "SELECT string_agg(rows || ' ' || stays || ' ' || (purge_at > now() + interval '23 hours'), ', ') FROM hookfast.retention_preview() WHERE class = 'events'";
-    assert_eq!(old.text(preview).await, "5 0 true", "the dry run says the same");
+    assert_eq!(
+        old.text(preview).await,
+        "5 0 true",
+        "the dry run says the same"
+    );
 
     old.announced().await;
     assert_eq!(old.round().await, gone(1, 0));
     assert_eq!(old.keys().await, "d89-1 d89-2 d89-3");
-    assert_eq!(old.days().await.split(' ').count(), 3, "the tables of the other day: {}", old.days().await);
+    assert_eq!(
+        old.days().await.split(' ').count(),
+        3,
+        "the tables of the other day: {}",
+        old.days().await
+    );
     let keys = "SELECT count(*) FROM hookfast_data.idempotency_keys WHERE key LIKE 'd100-%'";
-    assert_eq!(old.text(keys).await, "5", "what makes a repeat a duplicate outlives the payload");
-    assert_eq!(old.text("SELECT count(*) FROM hookfast.find('term-d100-1')").await, "0");
+    assert_eq!(
+        old.text(keys).await,
+        "5",
+        "what makes a repeat a duplicate outlives the payload"
+    );
+    assert_eq!(
+        old.text("SELECT count(*) FROM hookfast.find('term-d100-1')")
+            .await,
+        "0"
+    );
 
-    old.execute("UPDATE hookfast_data.retention SET keep = interval '30 days' WHERE class = 'events'").await;
-    assert_eq!(old.round().await, Left::default(), "a shorter time is announced again");
+    old.execute(
+        "UPDATE hookfast_data.retention SET keep = interval '30 days' WHERE class = 'events'",
+    )
+    .await;
+    assert_eq!(
+        old.round().await,
+        Left::default(),
+        "a shorter time is announced again"
+    );
     assert_eq!(old.text(alerts).await, "events 5, events 3");
     old.announced().await;
     assert_eq!(old.round().await, gone(1, 0));
@@ -36,7 +67,8 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
 }
 
 #[tokio::test]
-async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_history_until_it_is_not() {
+async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_history_until_it_is_not()
+ {
     let old = Old::new().await;
     old.day(100, 8).await;
     old.day(95, 2).await;
@@ -57,12 +89,29 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
     assert_eq!(old.round().await, gone(0, 2));
     assert_eq!(old.keys().await, "d100-1 d100-2 d100-3 d100-4 d100-5 d95-1");
     let history = "SELECT string_agg(e.idempotency_key, ' ' ORDER BY 1) FROM hookfast_data.attempts a JOIN hookfast_data.events e ON e.id = a.event_id WHERE e.idempotency_key LIKE 'd%'";
-    assert_eq!(old.text(history).await, "d100-1 d100-2 d100-3 d100-4 d100-5 d95-1", "with their history");
-    assert_eq!(old.text("SELECT count(*) FROM hookfast.find('term-d100-2')").await, "1", "and they are found");
-    assert_eq!(old.days().await.split(' ').count(), 6, "in days of the same names");
+    assert_eq!(
+        old.text(history).await,
+        "d100-1 d100-2 d100-3 d100-4 d100-5 d95-1",
+        "with their history"
+    );
+    assert_eq!(
+        old.text("SELECT count(*) FROM hookfast.find('term-d100-2')")
+            .await,
+        "1",
+        "and they are found"
+    );
+    assert_eq!(
+        old.days().await.split(' ').count(),
+        6,
+        "in days of the same names"
+    );
     let log = "SELECT count(*) FROM hookfast_data.audit_log WHERE action = 'retention.day'";
     let before = old.text(log).await;
-    assert_eq!(old.round().await, gone(0, 2), "the next round finds nothing to do");
+    assert_eq!(
+        old.round().await,
+        gone(0, 2),
+        "the next round finds nothing to do"
+    );
     assert_eq!(old.text(log).await, before);
 
     old.execute(
@@ -71,8 +120,15 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
     )
     .await;
     assert_eq!(old.round().await, gone(0, 2));
-    assert_eq!(old.keys().await, "d100-4 d95-1", "a conflict and what it conflicts with stay for ever");
-    old.execute("UPDATE hookfast_data.retention SET keep = interval '90 days' WHERE class = 'conflicts'").await;
+    assert_eq!(
+        old.keys().await,
+        "d100-4 d95-1",
+        "a conflict and what it conflicts with stay for ever"
+    );
+    old.execute(
+        "UPDATE hookfast_data.retention SET keep = interval '90 days' WHERE class = 'conflicts'",
+    )
+    .await;
     assert_eq!(old.round().await, gone(2, 0));
     assert_eq!(old.days().await, "none");
 }
@@ -81,9 +137,14 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
 async fn where_everything_is_kept_for_ever_nothing_goes() {
     let old = Old::new().await;
     old.day(1000, 1).await;
-    old.execute("UPDATE hookfast_data.retention SET keep = NULL").await;
+    old.execute("UPDATE hookfast_data.retention SET keep = NULL")
+        .await;
     assert_eq!(old.round().await, Left::default());
     assert_eq!(old.text("SELECT count(*) FROM hookfast.alerts").await, "0");
-    assert_eq!(old.text("SELECT count(*) FROM hookfast.retention_preview()").await, "0");
+    assert_eq!(
+        old.text("SELECT count(*) FROM hookfast.retention_preview()")
+            .await,
+        "0"
+    );
     assert_eq!(old.keys().await, "d1000-1");
 }

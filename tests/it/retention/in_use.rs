@@ -18,7 +18,11 @@ async fn a_replay_does_not_slip_in_between() {
     .await
     .expect("a replay");
     let left = old.round().await;
-    assert_eq!((left.days, left.days_in_use), (0, 1), "it is left alone as long as that is open");
+    assert_eq!(
+        (left.days, left.days_in_use),
+        (0, 1),
+        "it is left alone as long as that is open"
+    );
     replaying.commit().await.expect("committed");
     assert_eq!(old.round().await, gone(0, 1));
     assert_eq!(old.keys().await, "d100-1", "what is owed again stays");
@@ -26,11 +30,12 @@ async fn a_replay_does_not_slip_in_between() {
     // And the other way round: what has gone cannot be replayed.
     let mut closing = operator.begin().await.expect("a transaction");
     old.execute("DELETE FROM hookfast_data.outbox").await;
-    let stays: Option<i64> =
-        sqlx::query_scalar("SELECT hookfast_data.purge_day((now() AT TIME ZONE 'UTC')::date - 100)")
-            .fetch_one(&mut *closing)
-            .await
-            .expect("a day");
+    let stays: Option<i64> = sqlx::query_scalar(
+        "SELECT hookfast_data.purge_day((now() AT TIME ZONE 'UTC')::date - 100)",
+    )
+    .fetch_one(&mut *closing)
+    .await
+    .expect("a day");
     assert_eq!(stays, Some(0));
     let mut other = old.connect().await;
     let replay = tokio::spawn(async move {
@@ -42,9 +47,18 @@ async fn a_replay_does_not_slip_in_between() {
     })
     .await;
     closing.commit().await.expect("committed");
-    let refused = replay.await.expect("no panic").expect_err("there is no such event any more");
-    assert!(refused.to_string().contains("no event has the id"), "{refused}");
-    assert_eq!(old.text("SELECT count(*) FROM hookfast_data.outbox").await, "0");
+    let refused = replay
+        .await
+        .expect("no panic")
+        .expect_err("there is no such event any more");
+    assert!(
+        refused.to_string().contains("no event has the id"),
+        "{refused}"
+    );
+    assert_eq!(
+        old.text("SELECT count(*) FROM hookfast_data.outbox").await,
+        "0"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +68,10 @@ async fn a_reader_is_waited_for_and_ingest_waits_for_nobody() {
     old.announced().await;
     let mut connection = old.connect().await;
     let mut reader = connection.begin().await.expect("a transaction");
-    sqlx::query("SELECT count(*) FROM hookfast_data.events").execute(&mut *reader).await.expect("a long report");
+    sqlx::query("SELECT count(*) FROM hookfast_data.events")
+        .execute(&mut *reader)
+        .await
+        .expect("a long report");
     let left = old.round().await;
     assert_eq!((left.days, left.days_in_use), (0, 1));
     old.ingest_is_not_held_up().await;
@@ -70,24 +87,57 @@ async fn a_detachment_that_was_interrupted_is_finished_and_a_day_that_somebody_k
         old.day(ago, 1).await;
     }
     let name = async |ago: i32| {
-        old.text(&format!("SELECT 'events_' || to_char((now() AT TIME ZONE 'UTC')::date - {ago}, 'YYYYMMDD')")).await
+        old.text(&format!(
+            "SELECT 'events_' || to_char((now() AT TIME ZONE 'UTC')::date - {ago}, 'YYYYMMDD')"
+        ))
+        .await
     };
     let (interrupted, kept) = (name(100).await, name(99).await);
-    old.execute(&format!("ALTER TABLE hookfast_data.events DETACH PARTITION hookfast_data.{kept}")).await;
-    old.execute(&format!("DELETE FROM hookfast_data.{interrupted}")).await;
+    old.execute(&format!(
+        "ALTER TABLE hookfast_data.events DETACH PARTITION hookfast_data.{kept}"
+    ))
+    .await;
+    old.execute(&format!("DELETE FROM hookfast_data.{interrupted}"))
+        .await;
     let mut connection = old.connect().await;
     let mut reader = connection.begin().await.expect("a transaction");
-    sqlx::query("SELECT count(*) FROM hookfast_data.events").execute(&mut *reader).await.expect("a long report");
+    sqlx::query("SELECT count(*) FROM hookfast_data.events")
+        .execute(&mut *reader)
+        .await
+        .expect("a long report");
     let mut detaching = old.connect().await;
-    let detach = format!("ALTER TABLE hookfast_data.events DETACH PARTITION hookfast_data.{interrupted} CONCURRENTLY");
-    sqlx::raw_sql("SET statement_timeout = '300ms'").execute(&mut detaching).await.expect("set");
-    sqlx::raw_sql(AssertSqlSafe(detach)).execute(&mut detaching).await.expect_err("it waits for the reader");
+    let detach = format!(
+        "ALTER TABLE hookfast_data.events DETACH PARTITION hookfast_data.{interrupted} CONCURRENTLY"
+    );
+    sqlx::raw_sql("SET statement_timeout = '300ms'")
+        .execute(&mut detaching)
+        .await
+        .expect("set");
+    sqlx::raw_sql(AssertSqlSafe(detach))
+        .execute(&mut detaching)
+        .await
+        .expect_err("it waits for the reader");
     reader.commit().await.expect("the report ends");
-    assert_eq!(old.text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending").await, "1");
+    assert_eq!(
+        old.text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending")
+            .await,
+        "1"
+    );
 
     old.announced().await;
     old.round().await;
-    assert_eq!(old.text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending").await, "0");
-    assert!(!old.days().await.contains(&interrupted), "{}", old.days().await);
-    assert!(old.days().await.contains(&kept), "it has rows, and is not ours any more");
+    assert_eq!(
+        old.text("SELECT count(*) FROM pg_inherits WHERE inhdetachpending")
+            .await,
+        "0"
+    );
+    assert!(
+        !old.days().await.contains(&interrupted),
+        "{}",
+        old.days().await
+    );
+    assert!(
+        old.days().await.contains(&kept),
+        "it has rows, and is not ours any more"
+    );
 }

@@ -19,13 +19,20 @@ struct Old {
 
 /// What one round took away.
 fn gone(days: usize, days_with_survivors: usize) -> Left {
-    Left { days, days_with_survivors, ..Left::default() }
+    Left {
+        days,
+        days_with_survivors,
+        ..Left::default()
+    }
 }
 
 impl Old {
     async fn new() -> Self {
         let database = postgres::database().await;
-        let (of, pool) = (database.url().parse().expect("a URL"), database.pool().await);
+        let (of, pool) = (
+            database.url().parse().expect("a URL"),
+            database.pool().await,
+        );
         let old = Self { of, pool, database };
         old.execute(
             "INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('airalo', 'airalo', '{term}'); \
@@ -36,11 +43,17 @@ impl Old {
     }
 
     async fn execute(&self, statements: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&self.pool).await.expect(statements);
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+            .execute(&self.pool)
+            .await
+            .expect(statements);
     }
 
     async fn text(&self, query: &str) -> String {
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({query})::text"))).fetch_one(&self.pool).await.expect(query)
+        sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({query})::text")))
+            .fetch_one(&self.pool)
+            .await
+            .expect(query)
     }
 
     /// A day so long ago, with so many events of it that were delivered; their keys are `d{ago}-{n}`.
@@ -109,10 +122,11 @@ impl Old {
         let clock = hookfast::store::DatabaseClock::default();
         let mut connection = self.of.connect(Role::General).await.expect("a connection");
         clock.measure(&mut connection).await.expect("the time");
-        let source: i16 = sqlx::query_scalar("SELECT id FROM hookfast_data.sources WHERE name = 'airalo'")
-            .fetch_one(&self.pool)
-            .await
-            .expect("a source");
+        let source: i16 =
+            sqlx::query_scalar("SELECT id FROM hookfast_data.sources WHERE name = 'airalo'")
+                .fetch_one(&self.pool)
+                .await
+                .expect("a source");
         let event = hookfast::store::NewEvent {
             id: clock.event_id().expect("the time is known"),
             source: hookfast::store::SourceId(source),
@@ -127,7 +141,9 @@ impl Old {
             body: bytes::Bytes::from_static(b"{}"),
         };
         // Its own lock time-out is a second: a wait would be an error.
-        let stored = ingest.ingest(&[event], hookfast::domain::Origin::Webhook).await;
+        let stored = ingest
+            .ingest(&[event], hookfast::domain::Origin::Webhook)
+            .await;
         assert!(stored[0].is_ok(), "{stored:?}");
     }
 }

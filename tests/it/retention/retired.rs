@@ -20,13 +20,21 @@ async fn pending_deliveries_of_a_retired_handler_go_with_their_events() {
     old.announced().await;
     let preview = "SELECT string_agg(rows || ' ' || stays, ', ' ORDER BY day) FROM hookfast.retention_preview() WHERE class = 'events'";
     assert_eq!(old.text(preview).await, "6 5, 2 2");
-    old.execute("SELECT hookfast.retire_handler('shop', 'renamed', 'keep', at_most => 100)").await;
+    old.execute("SELECT hookfast.retire_handler('shop', 'renamed', 'keep', at_most => 100)")
+        .await;
     assert_eq!(old.text(preview).await, "6 2, 2 0");
     assert_eq!(old.round().await, gone(1, 1));
     assert_eq!(old.keys().await, "d100-4 d100-5");
     let pending = "SELECT string_agg(d.handler || ' ' || d.state || ' ' || e.idempotency_key, ', ' ORDER BY e.idempotency_key, d.handler) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id) WHERE d.state <> 'delivered'";
-    assert_eq!(old.text(pending).await, "crm ready d100-4, shop retired d100-4, shop retired d100-5");
-    assert_eq!(old.text("SELECT count(*) FROM hookfast_data.outbox").await, "3", "and none without its event");
+    assert_eq!(
+        old.text(pending).await,
+        "crm ready d100-4, shop retired d100-4, shop retired d100-5"
+    );
+    assert_eq!(
+        old.text("SELECT count(*) FROM hookfast_data.outbox").await,
+        "3",
+        "and none without its event"
+    );
     let log = "SELECT string_agg(details->>'expired_deliveries', ' ' ORDER BY id) FROM hookfast_data.audit_log WHERE action = 'retention.day'";
     assert_eq!(old.text(log).await, "3 2");
 }

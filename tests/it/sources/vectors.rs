@@ -20,7 +20,10 @@ pub(super) struct Vector {
 
 /// The requests of a file.
 pub(super) fn vectors(name: &str) -> Vec<Vector> {
-    let file = format!("{}/tests/fixtures/sources/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let file = format!(
+        "{}/tests/fixtures/sources/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
     serde_json::from_str(&fs::read_to_string(&file).expect(&file)).expect(&file)
 }
 
@@ -28,9 +31,16 @@ pub(super) fn vectors(name: &str) -> Vec<Vector> {
 pub(crate) fn sample(name: &str) -> String {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/hookfast.sample.toml");
     let text = fs::read_to_string(file).expect("the sample");
-    let lines = text.lines().skip_while(|line| *line != format!("#[sources.{name}]"));
-    let section = lines.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("# "));
-    section.map(|line| line.strip_prefix('#').expect(line)).collect::<Vec<_>>().join("\n")
+    let lines = text
+        .lines()
+        .skip_while(|line| *line != format!("#[sources.{name}]"));
+    let section = lines
+        .take_while(|line| !line.is_empty())
+        .filter(|line| !line.starts_with("# "));
+    section
+        .map(|line| line.strip_prefix('#').expect(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The source that this section makes.
@@ -53,21 +63,37 @@ pub(super) fn at(seconds: u64) -> SystemTime {
 }
 
 /// Headers of these bytes; `None` where HTTP has no such header.
-pub(super) fn headers<'h>(pairs: impl IntoIterator<Item = (&'h String, &'h [u8])>) -> Option<HeaderMap> {
+pub(super) fn headers<'h>(
+    pairs: impl IntoIterator<Item = (&'h String, &'h [u8])>,
+) -> Option<HeaderMap> {
     let pair = |(name, value): (&String, &[u8])| {
-        Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_bytes(value).ok()?))
+        Some((
+            name.parse::<HeaderName>().ok()?,
+            HeaderValue::from_bytes(value).ok()?,
+        ))
     };
     pairs.into_iter().map(pair).collect()
 }
 
 impl Vector {
     pub(super) fn headers(&self) -> HeaderMap {
-        headers(self.headers.iter().map(|(name, value)| (name, value.as_bytes()))).expect("headers")
+        headers(
+            self.headers
+                .iter()
+                .map(|(name, value)| (name, value.as_bytes())),
+        )
+        .expect("headers")
     }
 
     /// The whole way of a request, at the time the vector names.
     pub(super) fn verify(&self, kind: &dyn SourceKind) -> Result<Verified, Rejection> {
-        self.verify_as(kind, &self.headers(), self.body.as_bytes(), &secret(&self.secret, kind), self.now)
+        self.verify_as(
+            kind,
+            &self.headers(),
+            self.body.as_bytes(),
+            &secret(&self.secret, kind),
+            self.now,
+        )
     }
 
     /// The same with something exchanged.
@@ -79,7 +105,14 @@ impl Vector {
         secret: &Secret,
         now: u64,
     ) -> Result<Verified, Rejection> {
-        VerifiedRequest::verify(kind, std::slice::from_ref(secret), at(now), None, headers, &body.to_vec().into())
+        VerifiedRequest::verify(
+            kind,
+            std::slice::from_ref(secret),
+            at(now),
+            None,
+            headers,
+            &body.to_vec().into(),
+        )
     }
 
     pub(super) fn event(&self, kind: &dyn SourceKind) -> VerifiedRequest {

@@ -20,7 +20,10 @@ const LOOSE: &str = "SELECT count(*) FROM hookfast_data.idempotency_keys k \
 
 impl Store {
     fn linked(&self, key: &str, alias: &str, fingerprint: Option<&str>) -> NewEvent {
-        NewEvent { alias: Some(IdempotencyKey::new(alias)), ..self.event(key, fingerprint) }
+        NewEvent {
+            alias: Some(IdempotencyKey::new(alias)),
+            ..self.event(key, fingerprint)
+        }
     }
 }
 
@@ -29,16 +32,36 @@ async fn an_event_is_known_by_either_key_whichever_was_first() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     // By its alias alone, as reconciliation finds it; then by both; then by the key alone.
-    let first = ingest.ingest(&[store.event("id:1", Some("a"))], Webhook).await[0].expect("stored");
-    for later in [store.linked("r1", "id:1", Some("a")), store.event("r1", Some("a"))] {
+    let first = ingest
+        .ingest(&[store.event("id:1", Some("a"))], Webhook)
+        .await[0]
+        .expect("stored");
+    for later in [
+        store.linked("r1", "id:1", Some("a")),
+        store.event("r1", Some("a")),
+    ] {
         let answers = ingest.ingest(&[later], Webhook).await;
         assert_eq!(verdicts(&answers), ["duplicate"]);
         assert_eq!(answers[0].expect("answered").event_id, first.event_id);
     }
     // And the other way round.
-    assert_eq!(verdicts(&ingest.ingest(&[store.linked("r2", "id:2", Some("b"))], Webhook).await), ["stored"]);
-    for later in [store.event("id:2", Some("b")), store.event("r2", Some("b")), store.linked("r2", "id:2", None)] {
-        assert_eq!(verdicts(&ingest.ingest(&[later], Webhook).await), ["duplicate"]);
+    assert_eq!(
+        verdicts(
+            &ingest
+                .ingest(&[store.linked("r2", "id:2", Some("b"))], Webhook)
+                .await
+        ),
+        ["stored"]
+    );
+    for later in [
+        store.event("id:2", Some("b")),
+        store.event("r2", Some("b")),
+        store.linked("r2", "id:2", None),
+    ] {
+        assert_eq!(
+            verdicts(&ingest.ingest(&[later], Webhook).await),
+            ["duplicate"]
+        );
     }
     assert_eq!(store.text(KEYS).await, "id:1=1 id:2=2 r1=1 r2=2");
     assert_eq!((store.count(EVENTS).await, store.count(OWED).await), (2, 2));
@@ -57,30 +80,68 @@ async fn in_one_batch_too_both_keys_are_one_event() {
         store.event("id:2", Some("b")),
     ];
     let answers = ingest.ingest(&group, Webhook).await;
-    assert_eq!(verdicts(&answers), ["stored", "duplicate", "stored", "stored", "duplicate", "duplicate"]);
-    let ids: Vec<_> = answers.iter().map(|answer| answer.expect("answered").event_id).collect();
+    assert_eq!(
+        verdicts(&answers),
+        [
+            "stored",
+            "duplicate",
+            "stored",
+            "stored",
+            "duplicate",
+            "duplicate"
+        ]
+    );
+    let ids: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.expect("answered").event_id)
+        .collect();
     assert_eq!((ids[1], ids[4], ids[5]), (ids[0], ids[3], ids[3]));
-    assert_eq!((store.count(EVENTS).await, store.count(OWED).await, store.count(LOOSE).await), (3, 3, 0));
+    assert_eq!(
+        (
+            store.count(EVENTS).await,
+            store.count(OWED).await,
+            store.count(LOOSE).await
+        ),
+        (3, 3, 0)
+    );
 }
 
 #[tokio::test]
 async fn a_conflict_has_an_alias_of_its_own() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
-    for (round, expected) in [["stored", "conflict", "conflict"], ["duplicate"; 3]].iter().enumerate() {
+    for (round, expected) in [["stored", "conflict", "conflict"], ["duplicate"; 3]]
+        .iter()
+        .enumerate()
+    {
         let group = [
             store.linked("r", "id:1", Some("a")),
             // The same request, another order; and the first order with another content.
             store.linked("r", "id:2", Some("b")),
             store.linked("s", "id:1", Some("c")),
         ];
-        assert_eq!(verdicts(&ingest.ingest(&group, Webhook).await), expected, "round {round}");
-        for (alone, fingerprint) in [("id:1", "a"), ("id:2", "b"), ("id:1", "c"), ("r", "b"), ("s", "c")] {
-            let again = ingest.ingest(&[store.event(alone, Some(fingerprint))], Webhook).await;
+        assert_eq!(
+            verdicts(&ingest.ingest(&group, Webhook).await),
+            expected,
+            "round {round}"
+        );
+        for (alone, fingerprint) in [
+            ("id:1", "a"),
+            ("id:2", "b"),
+            ("id:1", "c"),
+            ("r", "b"),
+            ("s", "c"),
+        ] {
+            let again = ingest
+                .ingest(&[store.event(alone, Some(fingerprint))], Webhook)
+                .await;
             assert_eq!(verdicts(&again), ["duplicate"], "{alone} {fingerprint}");
         }
     }
-    assert_eq!(store.text(KEYS).await, "id:1=1 id:1#conflict:c=3 id:2=2 r=1 r#conflict:b=2 s=3");
+    assert_eq!(
+        store.text(KEYS).await,
+        "id:1=1 id:1#conflict:c=3 id:2=2 r=1 r#conflict:b=2 s=3"
+    );
     let conflicts = "SELECT string_agg(c.idempotency_key || ' ' || c.type || ' ' || f.idempotency_key, ', ' ORDER BY c.event_id) \
         FROM hookfast.events c JOIN hookfast.events f ON f.event_id = c.conflicts_with";
     assert_eq!(
@@ -94,17 +155,32 @@ async fn a_conflict_has_an_alias_of_its_own() {
 async fn a_conflict_is_found_by_every_key_it_has_to_do_with() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
-    let group = [store.linked("r", "id:1", Some("a")), store.linked("s", "id:1", Some("c"))];
-    assert_eq!(verdicts(&ingest.ingest(&group, Webhook).await), ["stored", "conflict"]);
+    let group = [
+        store.linked("r", "id:1", Some("a")),
+        store.linked("s", "id:1", Some("c")),
+    ];
+    assert_eq!(
+        verdicts(&ingest.ingest(&group, Webhook).await),
+        ["stored", "conflict"]
+    );
     let found = async |term: &str| -> String {
         let types = "SELECT string_agg(e.type, ' ' ORDER BY e.event_id) FROM hookfast.find($1) f JOIN hookfast.events e USING (event_id)";
-        sqlx::query_scalar(types).bind(term.to_owned()).fetch_one(&store.pool).await.expect("found")
+        sqlx::query_scalar(types)
+            .bind(term.to_owned())
+            .fetch_one(&store.pool)
+            .await
+            .expect("found")
     };
     let both = "airalo.order.completed airalo.order.completed.conflict";
-    let first = store.text("SELECT event_id::text FROM hookfast.events WHERE conflicts_with IS NULL").await;
-    for (term, types) in
-        [("r", both), ("id:1", both), (&first, both), ("id:1#conflict:c", "airalo.order.completed.conflict")]
-    {
+    let first = store
+        .text("SELECT event_id::text FROM hookfast.events WHERE conflicts_with IS NULL")
+        .await;
+    for (term, types) in [
+        ("r", both),
+        ("id:1", both),
+        (&first, both),
+        ("id:1#conflict:c", "airalo.order.completed.conflict"),
+    ] {
         assert_eq!(found(term).await, types, "{term}");
     }
     assert_eq!(found("s").await, "airalo.order.completed.conflict");
@@ -117,10 +193,22 @@ async fn a_conflict_is_found_by_every_key_it_has_to_do_with() {
 async fn what_is_known_by_its_alias_is_no_conflict_of_its_key() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
-    let found = [store.event("id:1", Some("a")), store.event("id:2", Some("b"))];
-    assert_eq!(verdicts(&ingest.ingest(&found, Webhook).await), ["stored", "stored"]);
-    let told = [store.linked("r", "id:1", Some("a")), store.linked("r", "id:2", Some("b"))];
-    assert_eq!(verdicts(&ingest.ingest(&told, Webhook).await), ["duplicate", "duplicate"]);
+    let found = [
+        store.event("id:1", Some("a")),
+        store.event("id:2", Some("b")),
+    ];
+    assert_eq!(
+        verdicts(&ingest.ingest(&found, Webhook).await),
+        ["stored", "stored"]
+    );
+    let told = [
+        store.linked("r", "id:1", Some("a")),
+        store.linked("r", "id:2", Some("b")),
+    ];
+    assert_eq!(
+        verdicts(&ingest.ingest(&told, Webhook).await),
+        ["duplicate", "duplicate"]
+    );
     assert_eq!(store.text(KEYS).await, "id:1=1 id:2=2 r=1 r#conflict:b=2");
 }
 
@@ -132,15 +220,26 @@ async fn expired_keys_are_taken_together() {
         window: Some(Duration::from_secs(3600)),
         ..store.linked("r", "id:1", Some(fingerprint))
     };
-    assert_eq!(verdicts(&ingest.ingest(&[windowed("a")], Webhook).await), ["stored"]);
-    store.execute("UPDATE hookfast_data.idempotency_keys SET expires_at = now() - interval '1 s'").await;
-    assert_eq!(verdicts(&ingest.ingest(&[windowed("b")], Webhook).await), ["stored"]);
+    assert_eq!(
+        verdicts(&ingest.ingest(&[windowed("a")], Webhook).await),
+        ["stored"]
+    );
+    store
+        .execute("UPDATE hookfast_data.idempotency_keys SET expires_at = now() - interval '1 s'")
+        .await;
+    assert_eq!(
+        verdicts(&ingest.ingest(&[windowed("b")], Webhook).await),
+        ["stored"]
+    );
     assert_eq!(store.text(KEYS).await, "id:1=2 r=2");
     // Only one of them has expired: the other still says which event it is.
     store
         .execute("UPDATE hookfast_data.idempotency_keys SET expires_at = now() - interval '1 s' WHERE key = 'r'")
         .await;
-    assert_eq!(verdicts(&ingest.ingest(&[windowed("b")], Webhook).await), ["duplicate"]);
+    assert_eq!(
+        verdicts(&ingest.ingest(&[windowed("b")], Webhook).await),
+        ["duplicate"]
+    );
     assert_eq!(store.text(KEYS).await, "id:1=2 r=2");
     let valid = "SELECT count(*) FROM hookfast_data.idempotency_keys WHERE expires_at > now() + interval '50 minutes'";
     assert_eq!(store.count(valid).await, 2);
@@ -166,18 +265,42 @@ async fn found_and_told_at_once_it_is_one_event_five_hundred_times() {
     // Of the two names of one order now one and now the other sorts first.
     let found = racer(|store, i| store.event(&format!("id:{i}"), Some("a")));
     let told = racer(|store, i| {
-        store.linked(&format!("{}:{i}", if i % 2 == 0 { "a" } else { "z" }), &format!("id:{i}"), Some("a"))
+        store.linked(
+            &format!("{}:{i}", if i % 2 == 0 { "a" } else { "z" }),
+            &format!("id:{i}"),
+            Some("a"),
+        )
     });
-    let again = racer(|store, i| store.event(&format!("{}:{i}", if i % 2 == 0 { "a" } else { "z" }), Some("a")));
-    let (found, told, again) = (found.await.expect("ended"), told.await.expect("ended"), again.await.expect("ended"));
+    let again = racer(|store, i| {
+        store.event(
+            &format!("{}:{i}", if i % 2 == 0 { "a" } else { "z" }),
+            Some("a"),
+        )
+    });
+    let (found, told, again) = (
+        found.await.expect("ended"),
+        told.await.expect("ended"),
+        again.await.expect("ended"),
+    );
     for round in 0..500 {
         let three = [found[round], told[round], again[round]];
-        assert!(three.iter().all(|verdict| ["stored", "duplicate"].contains(verdict)), "round {round}: {three:?}");
+        assert!(
+            three
+                .iter()
+                .all(|verdict| ["stored", "duplicate"].contains(verdict)),
+            "round {round}: {three:?}"
+        );
         // The key alone and the alias alone say nothing of each other: two events where both beat the one with both.
         let stored = three.iter().filter(|verdict| **verdict == "stored").count();
-        assert!(stored == 1 || stored == 2 && told[round] == "duplicate", "round {round}: {three:?}");
+        assert!(
+            stored == 1 || stored == 2 && told[round] == "duplicate",
+            "round {round}: {three:?}"
+        );
     }
-    assert!(found.contains(&"stored") && told.contains(&"stored"), "each was first at times");
+    assert!(
+        found.contains(&"stored") && told.contains(&"stored"),
+        "each was first at times"
+    );
     assert_eq!(store.count(LOOSE).await, 0);
     assert_eq!(store.count(EVENTS).await, store.count(OWED).await);
 }
@@ -195,7 +318,10 @@ async fn groups_with_two_keys_in_any_order_lose_nobody() {
                 let mut group: Vec<_> = (0..40usize)
                     .map(|i| {
                         let (order, result) = ((i * 7 + writer * 13) % 40, writer % 2);
-                        let (key, alias) = (format!("{round}-{order}"), format!("id:{round}-{order}-{result}"));
+                        let (key, alias) = (
+                            format!("{round}-{order}"),
+                            format!("id:{round}-{order}-{result}"),
+                        );
                         match i % 3 {
                             0 => store.event(&alias, Some(&alias)),
                             _ => store.linked(&key, &alias, Some(&alias)),

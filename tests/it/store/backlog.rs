@@ -37,28 +37,57 @@ const STATEMENTS: [(&str, i64); 16] = [
     ("SELECT hookfast_data.evaluate_alerts()", 200),
     ("SELECT state FROM hookfast.handler_health", 100_000),
     ("SELECT state FROM hookfast.status()", 100_000),
-    ("SELECT hookfast_data.release_unknown_deliveries(${lease}, ${paused}, '{}')", 21_000),
-    ("SELECT hookfast_data.release_unknown_deliveries(${lease}, ${keys}, '{}')", 21_000),
-    ("SELECT hookfast_data.rescue_lease(${lease}, 1000, 5)", 63_000),
+    (
+        "SELECT hookfast_data.release_unknown_deliveries(${lease}, ${paused}, '{}')",
+        21_000,
+    ),
+    (
+        "SELECT hookfast_data.release_unknown_deliveries(${lease}, ${keys}, '{}')",
+        21_000,
+    ),
+    (
+        "SELECT hookfast_data.rescue_lease(${lease}, 1000, 5)",
+        63_000,
+    ),
     ("SELECT hookfast_data.remove_idle_lease(${lease})", 63_000),
-    ("SELECT hookfast_data.rescue_orphans(0::smallint, 0, 20000, 5)", 21_000),
-    ("SELECT hookfast_data.rescue_orphans(${keys}, 100, 20000, 5)", 21_000),
+    (
+        "SELECT hookfast_data.rescue_orphans(0::smallint, 0, 20000, 5)",
+        21_000,
+    ),
+    (
+        "SELECT hookfast_data.rescue_orphans(${keys}, 100, 20000, 5)",
+        21_000,
+    ),
     ("SELECT hookfast_data.wake_stalled_keys(${keys})", 8000),
-    ("SELECT hookfast_data.wake_stalled_keys(${keys}, 'k5')", 8000),
+    (
+        "SELECT hookfast_data.wake_stalled_keys(${keys}, 'k5')",
+        8000,
+    ),
     ("SELECT hookfast_data.wake_stalled_keys(${paused})", 8000),
     ("SELECT hookfast_data.wake_stalled_keys(${unkeyed})", 16_000),
-    ("SELECT hookfast_data.rescue_pulled(NULL, interval '0', 5)", 100),
+    (
+        "SELECT hookfast_data.rescue_pulled(NULL, interval '0', 5)",
+        100,
+    ),
     ("SELECT * FROM hookfast.claim('pulled', 'a test')", 100),
-    ("SELECT hookfast_data.advance_replay(id) FROM hookfast_data.replays", 100),
+    (
+        "SELECT hookfast_data.advance_replay(id) FROM hookfast_data.replays",
+        100,
+    ),
 ];
 
 /// How many blocks a statement looks at, and of the outbox how many rows, by a scan of the whole table and by indexes.
 async fn cost(of: &mut PgConnection, statement: &str) -> (i64, i64, i64) {
     let mut transaction = of.begin().await.expect("a transaction");
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) {statement}");
-    let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_one(&mut *transaction).await.expect("it works");
-    let blocks =
-        ["Shared Hit Blocks", "Shared Read Blocks"].iter().filter_map(|key| plan[0]["Plan"][key].as_i64()).sum();
+    let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain))
+        .fetch_one(&mut *transaction)
+        .await
+        .expect("it works");
+    let blocks = ["Shared Hit Blocks", "Shared Read Blocks"]
+        .iter()
+        .filter_map(|key| plan[0]["Plan"][key].as_i64())
+        .sum();
     let rows = sqlx::query(
         "SELECT coalesce(seq_tup_read, 0), coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = 'outbox'",
     );
@@ -69,9 +98,16 @@ async fn cost(of: &mut PgConnection, statement: &str) -> (i64, i64, i64) {
 
 async fn filled(store: &Store, statement: &str) -> String {
     let words = "SELECT name, id::text FROM hookfast_data.handlers UNION ALL SELECT 'lease', max(id)::text FROM hookfast_data.leases";
-    let words: Vec<(String, String)> = sqlx::query_as(words).fetch_all(&store.pool).await.expect("ids");
+    let words: Vec<(String, String)> = sqlx::query_as(words)
+        .fetch_all(&store.pool)
+        .await
+        .expect("ids");
     words.iter().fold(statement.to_owned(), |text, (word, id)| {
-        let id = if word == "lease" { id.clone() } else { format!("{id}::smallint") };
+        let id = if word == "lease" {
+            id.clone()
+        } else {
+            format!("{id}::smallint")
+        };
         text.replace(&format!("${{{word}}}"), &id)
     })
 }
@@ -87,7 +123,9 @@ async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
         }
         for (statement, most) in STATEMENTS {
             // As monitoring and a pool ask: with settings of the server's own.
-            let mut session = PgConnection::connect_with(&store.of.options(Role::General)).await.expect("a connection");
+            let mut session = PgConnection::connect_with(&store.of.options(Role::General))
+                .await
+                .expect("a connection");
             let statement = filled(&store, statement).await;
             let (blocks, scanned, by_index) = cost(&mut session, &statement).await;
             if scanned > 0 || by_index > most || blocks > 6 * most + 6000 {
@@ -99,11 +137,14 @@ async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let said = "SELECT message FROM hookfast.status() WHERE area = 'handler' AND subject = 'paused'";
+    let said =
+        "SELECT message FROM hookfast.status() WHERE area = 'handler' AND subject = 'paused'";
     let said = store.text(said).await;
     assert!(said.contains("; at least 10000 ready (oldest "), "{said}");
     assert_eq!(
-        store.count("SELECT ready FROM hookfast.backlog WHERE handler = 'paused'").await,
+        store
+            .count("SELECT ready FROM hookfast.backlog WHERE handler = 'paused'")
+            .await,
         79_980,
         "it counts all"
     );
@@ -115,16 +156,27 @@ async fn a_claim_without_floors_reads_what_it_takes_and_not_what_is_parked_or_re
     let store = Store::new().await;
     store.execute(BACKLOG).await;
     store.execute("UPDATE hookfast_data.handlers SET paused_at = NULL, paused_why = NULL; UPDATE hookfast_data.leases SET expires_at = 'infinity'").await;
-    let mut session = PgConnection::connect_with(&store.of.options(Role::Claim)).await.expect("a connection");
+    let mut session = PgConnection::connect_with(&store.of.options(Role::Claim))
+        .await
+        .expect("a connection");
     session.close().await.expect("closed");
     for handler in ["paused", "keys", "shop"] {
-        session = PgConnection::connect_with(&store.of.options(Role::Claim)).await.expect("a connection");
+        session = PgConnection::connect_with(&store.of.options(Role::Claim))
+            .await
+            .expect("a connection");
         sqlx::raw_sql(AssertSqlSafe(format!("PREPARE claim AS {CLAIM}")))
             .execute(&mut session)
             .await
             .expect("prepared");
-        let claim = filled(&store, &format!("EXECUTE claim(${{lease}}, ${{{handler}}}, 0, 50, 0, 50)")).await;
+        let claim = filled(
+            &store,
+            &format!("EXECUTE claim(${{lease}}, ${{{handler}}}, 0, 50, 0, 50)"),
+        )
+        .await;
         let (blocks, scanned, by_index) = cost(&mut session, &claim).await;
-        assert!(scanned == 0 && by_index < 400 && blocks < 3000, "{handler}: {blocks} {scanned} {by_index}");
+        assert!(
+            scanned == 0 && by_index < 400 && blocks < 3000,
+            "{handler}: {blocks} {scanned} {by_index}"
+        );
     }
 }

@@ -3,8 +3,8 @@
 use super::{Store, registration, settlement};
 use hookfast::domain::{OnDeadLetter, Order, Origin::Webhook};
 use hookfast::store::{
-    Batch, Claim, ClaimLimits, HandlerRegistration, KeySweep, LeaseId, LongBody, NewEvent, Role, SettleOutcome,
-    Settled, Watermarks, event_body, pause_handler, register_handlers,
+    Batch, Claim, ClaimLimits, HandlerRegistration, KeySweep, LeaseId, LongBody, NewEvent, Role,
+    SettleOutcome, Settled, Watermarks, event_body, pause_handler, register_handlers,
 };
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,10 @@ impl Store {
         let mut connection = self.connection(Role::Claim).await;
         let mut floors = Watermarks::new(Instant::now());
         let limits = ClaimLimits { fresh, due };
-        connection.claim((self.handler, &self.name), lease, limits, &mut floors, None).await.expect("a claim")
+        connection
+            .claim((self.handler, &self.name), lease, limits, &mut floors, None)
+            .await
+            .expect("a claim")
     }
 
     /// The state of the only delivery as people see it.
@@ -23,7 +26,11 @@ impl Store {
 }
 
 fn ids(batch: &Batch) -> Vec<i64> {
-    let mut ids: Vec<_> = batch.claimed.iter().map(|claimed| claimed.claim.delivery.0).collect();
+    let mut ids: Vec<_> = batch
+        .claimed
+        .iter()
+        .map(|claimed| claimed.claim.delivery.0)
+        .collect();
     ids.sort_unstable();
     ids
 }
@@ -37,14 +44,21 @@ async fn the_oldest_come_first_in_both_lanes_and_neither_starves_the_other() {
         .await;
     let lease = store.lease().await;
     let batch = store.claim_lanes(lease, 2, 2).await;
-    assert_eq!(ids(&batch), [1, 3, 8, 10], "fresh ones by id, due ones by due time");
+    assert_eq!(
+        ids(&batch),
+        [1, 3, 8, 10],
+        "fresh ones by id, due ones by due time"
+    );
     assert!(batch.more);
     assert_eq!(ids(&store.claim_lanes(lease, 0, 1).await), [6]);
     assert_eq!(ids(&store.claim_lanes(lease, 1, 0).await), [5]);
     let rest = store.claim_lanes(lease, 10, 10).await;
     assert_eq!(ids(&rest), [2, 4, 7, 9]);
     assert!(!rest.more);
-    assert!(store.claim_lanes(lease, 10, 10).await.claimed.is_empty(), "nothing is claimed twice");
+    assert!(
+        store.claim_lanes(lease, 10, 10).await.claimed.is_empty(),
+        "nothing is claimed twice"
+    );
 }
 
 #[tokio::test]
@@ -62,13 +76,21 @@ async fn what_is_not_due_yet_or_is_another_handlers_is_left_alone() {
 async fn a_paused_handler_is_owed_and_gets_nothing() {
     let store = Store::new().await;
     store.fill("before", 1).await;
-    pause_handler(&store.pool, &store.name, "it is gone").await.expect("paused");
+    pause_handler(&store.pool, &store.name, "it is gone")
+        .await
+        .expect("paused");
     let lease = store.lease().await;
     assert!(store.claim_lanes(lease, 10, 10).await.claimed.is_empty());
     assert_eq!(store.state().await, "paused");
     store.fill("meanwhile", 1).await;
-    store.execute("SELECT hookfast.resume_handler('shop')").await;
-    assert_eq!(store.claim_lanes(lease, 10, 10).await.claimed.len(), 2, "intake went on");
+    store
+        .execute("SELECT hookfast.resume_handler('shop')")
+        .await;
+    assert_eq!(
+        store.claim_lanes(lease, 10, 10).await.claimed.len(),
+        2,
+        "intake went on"
+    );
 }
 
 #[tokio::test]
@@ -80,21 +102,33 @@ async fn the_view_tells_what_the_workers_act_on() {
     let claim = async || store.claim_all(lease, 1).await[0];
     let first = claim().await;
     assert_eq!(store.state().await, "running");
-    store.settle(first, SettleOutcome::Retry(Duration::from_secs(60))).await;
+    store
+        .settle(first, SettleOutcome::Retry(Duration::from_secs(60)))
+        .await;
     assert_eq!(store.state().await, "retrying");
-    store.execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp()").await;
+    store
+        .execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp()")
+        .await;
     assert_eq!(store.state().await, "ready");
-    assert_eq!(store.settle(claim().await, SettleOutcome::Refused).await, Settled::Dead);
+    assert_eq!(
+        store.settle(claim().await, SettleOutcome::Refused).await,
+        Settled::Dead
+    );
     assert_eq!(
         store.text("SELECT concat_ws(' ', state, attempts, ended_at IS NOT NULL) FROM hookfast.deliveries").await,
         "dead 2 t"
     );
     assert_eq!(
-        store.text("SELECT concat_ws(' ', reason, attempts, last_error) FROM hookfast.dead_letters").await,
+        store
+            .text("SELECT concat_ws(' ', reason, attempts, last_error) FROM hookfast.dead_letters")
+            .await,
         "refused 2 why"
     );
     let history = "SELECT string_agg(concat_ws(' ', attempt_number, handler, outcome, error), ', ' ORDER BY attempt_number) FROM hookfast.attempts";
-    assert_eq!(store.text(history).await, "1 shop retry why, 2 shop dead why");
+    assert_eq!(
+        store.text(history).await,
+        "1 shop retry why, 2 shop dead why"
+    );
 }
 
 #[tokio::test]
@@ -106,40 +140,95 @@ async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() 
     let mut ingest = store.connection(Role::Ingest).await;
     assert!(
         ingest
-            .ingest(&[short.clone(), long.clone(), store.event("long", Some("c"))], Webhook)
+            .ingest(
+                &[short.clone(), long.clone(), store.event("long", Some("c"))],
+                Webhook
+            )
             .await
             .iter()
             .all(Result::is_ok)
     );
     let batch = store.claim_lanes(store.lease().await, 10, 10).await;
-    let of = |id| batch.claimed.iter().find(|claimed| claimed.event_id == id).expect("claimed");
+    let of = |id| {
+        batch
+            .claimed
+            .iter()
+            .find(|claimed| claimed.event_id == id)
+            .expect("claimed")
+    };
     let event = &of(short.id).delivery.as_ref().expect("it is there").event;
-    assert_eq!((event.body.as_ref(), &event.headers["x-a"]), (&short.body[..], &"1".into()));
-    assert_eq!((event.source.as_str(), event.event_type.as_str()), ("airalo", "airalo.order.completed"));
+    assert_eq!(
+        (event.body.as_ref(), &event.headers["x-a"]),
+        (&short.body[..], &"1".into())
+    );
+    assert_eq!(
+        (event.source.as_str(), event.event_type.as_str()),
+        ("airalo", "airalo.order.completed")
+    );
     let age = event.received_at.elapsed().unwrap_or_default();
     assert!(age < Duration::from_secs(60), "{age:?}");
     let claimed = of(long.id);
-    assert!(claimed.long_body.is_some() && claimed.delivery.as_ref().expect("it is there").event.body.is_empty());
-    assert_eq!(event_body(&store.pool, long.id, None).await.expect("fetched"), LongBody::Passes(long.body));
-    let conflict = batch.claimed.iter().find_map(|c| c.delivery.as_ref().filter(|d| d.event.conflicts_with.is_some()));
-    assert_eq!(conflict.expect("claimed").event.conflicts_with, Some(long.id));
+    assert!(
+        claimed.long_body.is_some()
+            && claimed
+                .delivery
+                .as_ref()
+                .expect("it is there")
+                .event
+                .body
+                .is_empty()
+    );
+    assert_eq!(
+        event_body(&store.pool, long.id, None)
+            .await
+            .expect("fetched"),
+        LongBody::Passes(long.body)
+    );
+    let conflict = batch.claimed.iter().find_map(|c| {
+        c.delivery
+            .as_ref()
+            .filter(|d| d.event.conflicts_with.is_some())
+    });
+    assert_eq!(
+        conflict.expect("claimed").event.conflicts_with,
+        Some(long.id)
+    );
 }
 
 /// However many large bodies come in: all of them in one statement could take longer than it may, again and again.
 #[tokio::test]
 async fn large_bodies_get_their_ordering_keys_in_parts() {
     let store = Store::new().await;
-    let order = Order { by: "/key".parse().expect("a path"), on_dead: OnDeadLetter::Skip };
-    let ordered = HandlerRegistration { order: Some(order), ..registration("ordered", &["*"]) };
+    let order = Order {
+        by: "/key".parse().expect("a path"),
+        on_dead: OnDeadLetter::Skip,
+    };
+    let ordered = HandlerRegistration {
+        order: Some(order),
+        ..registration("ordered", &["*"])
+    };
     let name = ordered.name.clone();
-    let handler = register_handlers(&store.pool, &[ordered], 0).await.expect("registered")[&name];
+    let handler = register_handlers(&store.pool, &[ordered], 0)
+        .await
+        .expect("registered")[&name];
     let events: Vec<_> = (0..6)
         .map(|n| {
             let body = format!(r#"{{"key": "a", "x": "{}"}}"#, "x".repeat(1 << 20)).into();
-            NewEvent { body, ..store.event(&format!("large-{n}"), None) }
+            NewEvent {
+                body,
+                ..store.event(&format!("large-{n}"), None)
+            }
         })
         .collect();
-    assert!(store.connection(Role::Ingest).await.ingest(&events, Webhook).await.iter().all(Result::is_ok));
+    assert!(
+        store
+            .connection(Role::Ingest)
+            .await
+            .ingest(&events, Webhook)
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
     let mut connection = store.connection(Role::Claim).await;
     let with_key = "SELECT count(*) FROM hookfast_data.outbox WHERE ordering_key <> ''";
     let mut parts = Vec::new();
@@ -155,14 +244,36 @@ async fn large_bodies_get_their_ordering_keys_in_parts() {
 async fn a_delivery_whose_event_is_gone_is_claimed_seen_and_buried() {
     let store = Store::new().await;
     store.fill("o", 2).await;
-    store.execute("DELETE FROM hookfast_data.events WHERE idempotency_key = 'o-000000'").await;
+    store
+        .execute("DELETE FROM hookfast_data.events WHERE idempotency_key = 'o-000000'")
+        .await;
     let batch = store.claim_lanes(store.lease().await, 10, 10).await;
-    let (there, gone): (Vec<_>, Vec<_>) = batch.claimed.iter().partition(|claimed| claimed.delivery.is_some());
+    let (there, gone): (Vec<_>, Vec<_>) = batch
+        .claimed
+        .iter()
+        .partition(|claimed| claimed.delivery.is_some());
     assert_eq!((there.len(), gone.len()), (1, 1));
-    assert_eq!(event_body(&store.pool, gone[0].event_id, None).await.expect("an answer"), LongBody::Gone);
-    assert_eq!(store.settle(gone[0].claim, SettleOutcome::EventMissing).await, Settled::Dead);
-    assert_eq!(store.text("SELECT reason FROM hookfast.dead_letters").await, "event_missing");
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts").await, 0, "there was none");
+    assert_eq!(
+        event_body(&store.pool, gone[0].event_id, None)
+            .await
+            .expect("an answer"),
+        LongBody::Gone
+    );
+    assert_eq!(
+        store
+            .settle(gone[0].claim, SettleOutcome::EventMissing)
+            .await,
+        Settled::Dead
+    );
+    assert_eq!(
+        store.text("SELECT reason FROM hookfast.dead_letters").await,
+        "event_missing"
+    );
+    assert_eq!(
+        store.count("SELECT count(*) FROM hookfast.attempts").await,
+        0,
+        "there was none"
+    );
 }
 
 /// The longest type a source may give, and what the store makes of it in a conflict.
@@ -174,8 +285,23 @@ async fn the_longest_type_can_be_read_again_also_that_of_its_conflict() {
         event.event_type = "t".repeat(200).parse().expect("a type");
         event
     });
-    assert!(store.connection(Role::Ingest).await.ingest(&group, Webhook).await.iter().all(Result::is_ok));
-    assert_eq!(store.claim_lanes(store.lease().await, 10, 10).await.claimed.len(), 2);
+    assert!(
+        store
+            .connection(Role::Ingest)
+            .await
+            .ingest(&group, Webhook)
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
+    assert_eq!(
+        store
+            .claim_lanes(store.lease().await, 10, 10)
+            .await
+            .claimed
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -188,10 +314,20 @@ async fn a_delay_of_any_length_can_be_stored() {
         settlement(claims[0], SettleOutcome::Retry(Duration::MAX)),
         settlement(claims[1], SettleOutcome::Release(Duration::MAX)),
     ];
-    assert_eq!(store.connection(Role::Settle).await.settle(&outcomes).await, [Settled::Done; 2]);
+    assert_eq!(
+        store.connection(Role::Settle).await.settle(&outcomes).await,
+        [Settled::Done; 2]
+    );
     let mut event = store.event("for ever", None);
     event.window = Some(Duration::MAX);
-    assert!(store.connection(Role::Ingest).await.ingest(&[event], Webhook).await[0].is_ok());
+    assert!(
+        store
+            .connection(Role::Ingest)
+            .await
+            .ingest(&[event], Webhook)
+            .await[0]
+            .is_ok()
+    );
     assert_eq!(
         store.count("SELECT count(*) FROM hookfast_data.outbox WHERE due_at > now() + interval '50 years'").await,
         2
@@ -203,23 +339,33 @@ async fn a_delay_of_any_length_can_be_stored() {
 async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
     let store = Store::new().await;
     store.fill("before", 2).await;
-    store.execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'").await;
+    store
+        .execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'")
+        .await;
     store.fill("after", 3).await;
     let claims = store.claim_all(store.lease().await, 10).await;
     assert_eq!(claims.len(), 2, "those from before");
-    let waiting = "SELECT count(*) FROM hookfast_data.outbox WHERE ordering_key = '' AND lease_id IS NULL";
+    let waiting =
+        "SELECT count(*) FROM hookfast_data.outbox WHERE ordering_key = '' AND lease_id IS NULL";
     assert_eq!(store.count(waiting).await, 3);
 }
 
 #[tokio::test]
 async fn what_waits_for_its_key_is_free_once_its_handler_is_not_ordered_any_more() {
     let store = Store::new().await;
-    store.execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'").await;
+    store
+        .execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'")
+        .await;
     store.fill("o", 3).await;
     store.execute("UPDATE hookfast_data.outbox SET ordering_key = 'k', due_at = 'infinity' WHERE id % 2 = 0").await;
-    store.execute("UPDATE hookfast_data.handlers SET ordered_by = NULL").await;
+    store
+        .execute("UPDATE hookfast_data.handlers SET ordered_by = NULL")
+        .await;
     assert!(store.claim_all(store.lease().await, 10).await.is_empty());
-    let (changed, more) = KeySweep::new(store.handler).step(&store.pool).await.expect("a step");
+    let (changed, more) = KeySweep::new(store.handler)
+        .step(&store.pool)
+        .await
+        .expect("a step");
     assert_eq!((changed, more), (3, false));
     assert_eq!(store.claim_all(store.lease().await, 10).await.len(), 3);
 }

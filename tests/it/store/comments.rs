@@ -10,9 +10,18 @@ fn every_statement_begins_with_its_name() {
     let mut seen = 0;
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        let name = path.file_stem().expect("a name").to_string_lossy().replace('_', " ");
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .replace('_', " ");
         let text = fs::read_to_string(&path).expect("a statement");
-        assert_eq!(text.lines().next(), Some(format!("-- hookfast: {name}").as_str()), "{}", path.display());
+        assert_eq!(
+            text.lines().next(),
+            Some(format!("-- hookfast: {name}").as_str()),
+            "{}",
+            path.display()
+        );
         seen += 1;
     }
     assert!(seen >= 10, "{seen} statements");
@@ -48,7 +57,9 @@ async fn no_index_mentions_what_a_claim_changes() {
     let indexes = "SELECT string_agg(indexdef, '; ') FROM pg_indexes WHERE tablename = 'outbox'";
     let indexes = store.text(indexes).await;
     assert!(
-        indexes.contains("outbox_due") && !indexes.contains("lease_id") && !indexes.contains("attempt"),
+        indexes.contains("outbox_due")
+            && !indexes.contains("lease_id")
+            && !indexes.contains("attempt"),
         "{indexes}"
     );
 }

@@ -19,9 +19,17 @@ async fn it_outlives_a_clean_restart_and_no_crash() {
     let first = token(&store, Role::Lease).await;
     assert!(first.is_some());
     for role in [Role::Claim, Role::Settle, Role::Transaction] {
-        assert_eq!(token(&store, role).await, first, "all who act under a lease agree");
+        assert_eq!(
+            token(&store, role).await,
+            first,
+            "all who act under a lease agree"
+        );
     }
-    assert_eq!(token(&store, Role::Ingest).await, None, "and the others do not ask");
+    assert_eq!(
+        token(&store, Role::Ingest).await,
+        None,
+        "and the others do not ask"
+    );
 
     cluster.restart().await.expect("a clean restart");
     assert_eq!(token(&store, Role::Claim).await, first);
@@ -29,7 +37,11 @@ async fn it_outlives_a_clean_restart_and_no_crash() {
     cluster.stop_immediate().await.expect("it crashes");
     cluster.restart().await.expect("it recovers");
     // Whoever comes first makes the new one, and all others find it.
-    let (a, b, c) = tokio::join!(token(&store, Role::Lease), token(&store, Role::Claim), token(&store, Role::Settle));
+    let (a, b, c) = tokio::join!(
+        token(&store, Role::Lease),
+        token(&store, Role::Claim),
+        token(&store, Role::Settle)
+    );
     assert!(a.is_some() && a != first, "a crash is noticed");
     assert_eq!((a, a), (b, c));
     assert_eq!(token(&store, Role::Transaction).await, a);

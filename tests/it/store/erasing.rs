@@ -17,18 +17,27 @@ INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attem
 SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt_number, 0, 'refused', a.error FROM hookfast_data.attempts a;
 "#;
 
-const ERASE: &str = "SELECT hookfast.erase(id, 'asked for') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
+const ERASE: &str =
+    "SELECT hookfast.erase(id, 'asked for') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
 
 #[tokio::test]
 async fn the_alert_of_a_dead_letter_does_not_keep_what_was_erased() {
     let store = Store::new().await;
     store.execute(STORY).await;
-    store.execute("SELECT hookfast_data.alert_dead_letters(10)").await;
+    store
+        .execute("SELECT hookfast_data.alert_dead_letters(10)")
+        .await;
     let told = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.alerts";
     assert_eq!(store.text(told).await, "status 422: no such 89000001");
     store.execute(ERASE).await;
     assert_eq!(store.text(told).await, "was erased");
-    assert_eq!(store.text("SELECT payload->>'handler' FROM hookfast.alerts").await, "shop", "the rest is told still");
+    assert_eq!(
+        store
+            .text("SELECT payload->>'handler' FROM hookfast.alerts")
+            .await,
+        "shop",
+        "the rest is told still"
+    );
     // Nowhere in what the database keeps of it.
     let kept = "SELECT count(*) FROM (SELECT convert_from(body, 'UTF8') FROM hookfast_data.events UNION ALL SELECT error FROM hookfast_data.attempts \
         UNION ALL SELECT last_error FROM hookfast_data.dead_letters UNION ALL SELECT details::text FROM hookfast_data.audit_log) x (text) WHERE text LIKE '%89000001%'";
@@ -42,18 +51,33 @@ async fn what_is_being_read_is_not_found_after_it_was_erased() {
     store.execute(STORY).await;
     let mut reading = store.pool.begin().await.expect("a transaction");
     reading
-        .execute("CREATE TEMP TABLE read AS SELECT * FROM hookfast_data.next_events(10, 1000, 1000)")
+        .execute(
+            "CREATE TEMP TABLE read AS SELECT * FROM hookfast_data.next_events(10, 1000, 1000)",
+        )
         .await
         .expect("read");
     let pool = store.pool.clone();
     let erasing = tokio::spawn(async move { pool.execute(ERASE).await.expect("erased") });
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    wait_until("the erasing", async || erasing.is_finished() || store.count(waits).await > 0).await;
+    wait_until("the erasing", async || {
+        erasing.is_finished() || store.count(waits).await > 0
+    })
+    .await;
     reading.execute("INSERT INTO hookfast_data.search_terms SELECT convert_from(body, 'UTF8')::jsonb->>'iccid', id FROM pg_temp.read").await.expect("indexed");
     reading.commit().await.expect("committed");
     erasing.await.expect("it ends");
-    assert_eq!(store.text("SELECT string_agg(term, ' ') FROM hookfast_data.search_terms").await, "89000002");
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.find('89000001')").await, 0);
+    assert_eq!(
+        store
+            .text("SELECT string_agg(term, ' ') FROM hookfast_data.search_terms")
+            .await,
+        "89000002"
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.find('89000001')")
+            .await,
+        0
+    );
 }
 
 /// The other way round: it comes back a little later.
@@ -63,9 +87,27 @@ async fn who_reads_new_events_does_not_wait_for_who_erases() {
     store.execute(STORY).await;
     let mut erasing = store.pool.begin().await.expect("a transaction");
     erasing.execute(ERASE).await.expect("erased");
-    assert!(!EventIndexer::of_new_events().step(&store.pool).await.expect("a step"));
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.search_terms").await, 0);
+    assert!(
+        !EventIndexer::of_new_events()
+            .step(&store.pool)
+            .await
+            .expect("a step")
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.search_terms")
+            .await,
+        0
+    );
     erasing.commit().await.expect("committed");
-    EventIndexer::of_new_events().step(&store.pool).await.expect("a step");
-    assert_eq!(store.text("SELECT string_agg(term, ' ') FROM hookfast_data.search_terms").await, "89000002");
+    EventIndexer::of_new_events()
+        .step(&store.pool)
+        .await
+        .expect("a step");
+    assert_eq!(
+        store
+            .text("SELECT string_agg(term, ' ') FROM hookfast_data.search_terms")
+            .await,
+        "89000002"
+    );
 }

@@ -22,12 +22,21 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
         let mut claimer = store.connection(Role::Claim).await;
         let mut floors = Watermarks::new(Instant::now());
         assert!(
-            store.claim(&mut claimer, lease, most, &mut floors).await.claimed.is_empty(),
+            store
+                .claim(&mut claimer, lease, most, &mut floors)
+                .await
+                .claimed
+                .is_empty(),
             "the full scan of the start is over"
         );
 
         let mut late = store.pool.begin().await.expect("a transaction");
-        sqlx::query(TAKES_IDS).bind(store.handler.0).bind(120).execute(&mut *late).await.expect("ids are taken");
+        sqlx::query(TAKES_IDS)
+            .bind(store.handler.0)
+            .bind(120)
+            .execute(&mut *late)
+            .await
+            .expect("ids are taken");
         let mut found = HashSet::new();
         let mut claim_some = async |floors: &mut Watermarks, claims: usize| {
             for _ in 0..claims {
@@ -66,18 +75,47 @@ async fn a_younger_transaction_with_lower_ids_is_waited_for() {
     store.claim(&mut claimer, lease, 10, &mut floors).await;
     // Other tests' transactions end in the same cluster; so a few times.
     for round in 0..20 {
-        let (mut older, mut younger) =
-            (store.pool.begin().await.expect("a transaction"), store.pool.begin().await.expect("a transaction"));
-        sqlx::query("SELECT pg_current_xact_id()").execute(&mut *older).await.expect("the older one's id");
-        sqlx::query(TAKES_IDS).bind(store.handler.0).bind(3).execute(&mut *younger).await.expect("the lower ids");
-        sqlx::query(TAKES_IDS).bind(store.handler.0).bind(3).execute(&mut *older).await.expect("the higher ids");
+        let (mut older, mut younger) = (
+            store.pool.begin().await.expect("a transaction"),
+            store.pool.begin().await.expect("a transaction"),
+        );
+        sqlx::query("SELECT pg_current_xact_id()")
+            .execute(&mut *older)
+            .await
+            .expect("the older one's id");
+        sqlx::query(TAKES_IDS)
+            .bind(store.handler.0)
+            .bind(3)
+            .execute(&mut *younger)
+            .await
+            .expect("the lower ids");
+        sqlx::query(TAKES_IDS)
+            .bind(store.handler.0)
+            .bind(3)
+            .execute(&mut *older)
+            .await
+            .expect("the higher ids");
         older.commit().await.expect("the older one ends first");
         for expected in [3, 0, 0] {
-            assert_eq!(store.claim(&mut claimer, lease, 10, &mut floors).await.claimed.len(), expected);
+            assert_eq!(
+                store
+                    .claim(&mut claimer, lease, 10, &mut floors)
+                    .await
+                    .claimed
+                    .len(),
+                expected
+            );
         }
         younger.commit().await.expect("the younger one ends");
-        let found = store.claim(&mut claimer, lease, 10, &mut floors).await.claimed.len();
-        assert_eq!(found, 3, "round {round}: they are below what was claimed before");
+        let found = store
+            .claim(&mut claimer, lease, 10, &mut floors)
+            .await
+            .claimed
+            .len();
+        assert_eq!(
+            found, 3,
+            "round {round}: they are below what was claimed before"
+        );
     }
 }
 
@@ -90,7 +128,12 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
         writers.spawn(async move {
             for round in 0..15u64 {
                 let mut transaction = store.pool.begin().await.expect("a transaction");
-                sqlx::query(TAKES_IDS).bind(store.handler.0).bind(20).execute(&mut *transaction).await.expect("ids");
+                sqlx::query(TAKES_IDS)
+                    .bind(store.handler.0)
+                    .bind(20)
+                    .execute(&mut *transaction)
+                    .await
+                    .expect("ids");
                 tokio::time::sleep(Duration::from_millis((writer * 37 + round * 53) % 300)).await;
                 // Some give up: their ids are never seen.
                 if (writer + round) % 7 == 0 {
@@ -107,11 +150,17 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
         let (store, stop) = (store.clone(), stop.clone());
         claimers.spawn(async move {
             let lease = store.lease().await;
-            let (mut claim, mut settle) = (store.connection(Role::Claim).await, store.connection(Role::Settle).await);
-            let (mut floors, mut found, mut idle) = (Watermarks::new(Instant::now()), Vec::new(), 0);
+            let (mut claim, mut settle) = (
+                store.connection(Role::Claim).await,
+                store.connection(Role::Settle).await,
+            );
+            let (mut floors, mut found, mut idle) =
+                (Watermarks::new(Instant::now()), Vec::new(), 0);
             while idle < 20 {
                 let batch = store.claim(&mut claim, lease, 7, &mut floors).await;
-                idle = if batch.claimed.is_empty() && stop.load(std::sync::atomic::Ordering::Relaxed) {
+                idle = if batch.claimed.is_empty()
+                    && stop.load(std::sync::atomic::Ordering::Relaxed)
+                {
                     idle + 1
                 } else {
                     0
@@ -138,10 +187,22 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
     }
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let found: Vec<i64> = claimers.join_all().await.into_iter().flatten().collect();
-    let committed = store.count("SELECT count(*) FROM hookfast_data.dead_letters").await;
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox").await, 0, "none was missed");
+    let committed = store
+        .count("SELECT count(*) FROM hookfast_data.dead_letters")
+        .await;
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.outbox")
+            .await,
+        0,
+        "none was missed"
+    );
     assert_eq!(found.len() as i64, committed);
-    assert_eq!(found.iter().collect::<HashSet<_>>().len(), found.len(), "none was claimed twice");
+    assert_eq!(
+        found.iter().collect::<HashSet<_>>().len(),
+        found.len(),
+        "none was claimed twice"
+    );
     assert!(found.len() > 1200, "{}", found.len());
 }
 
@@ -154,12 +215,42 @@ async fn a_claim_that_did_not_look_raises_no_floor() {
     let mut floors = Watermarks::new(Instant::now());
     store.claim(&mut claimer, lease, 500, &mut floors).await;
     let mut late = store.pool.begin().await.expect("a transaction");
-    sqlx::query(TAKES_IDS).bind(store.handler.0).bind(30).execute(&mut *late).await.expect("ids are taken");
+    sqlx::query(TAKES_IDS)
+        .bind(store.handler.0)
+        .bind(30)
+        .execute(&mut *late)
+        .await
+        .expect("ids are taken");
     store.fill("newer", 5).await;
-    assert_eq!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.len(), 5);
-    store.execute("SELECT hookfast.pause_handler('shop', 'a test')").await;
+    assert_eq!(
+        store
+            .claim(&mut claimer, lease, 500, &mut floors)
+            .await
+            .claimed
+            .len(),
+        5
+    );
+    store
+        .execute("SELECT hookfast.pause_handler('shop', 'a test')")
+        .await;
     late.commit().await.expect("while nothing is looked for");
-    assert!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.is_empty());
-    store.execute("SELECT hookfast.resume_handler('shop')").await;
-    assert_eq!(store.claim(&mut claimer, lease, 500, &mut floors).await.claimed.len(), 30, "without a full scan");
+    assert!(
+        store
+            .claim(&mut claimer, lease, 500, &mut floors)
+            .await
+            .claimed
+            .is_empty()
+    );
+    store
+        .execute("SELECT hookfast.resume_handler('shop')")
+        .await;
+    assert_eq!(
+        store
+            .claim(&mut claimer, lease, 500, &mut floors)
+            .await
+            .claimed
+            .len(),
+        30,
+        "without a full scan"
+    );
 }

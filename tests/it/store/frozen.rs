@@ -4,7 +4,8 @@ use super::Store;
 use crate::support::tcp_proxy::TcpProxy;
 use hookfast::domain::Origin;
 use hookfast::store::{
-    Channel, Database, IngestError, LeaseId, Listener, Role, ensure_indexes, ensure_partitions, migrate, source_ids,
+    Channel, Database, IngestError, LeaseId, Listener, Role, ensure_indexes, ensure_partitions,
+    migrate, source_ids,
 };
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,15 @@ async fn a_request_on_a_frozen_connection_is_lost_within_what_its_sender_waits()
     let mut connection = database.connect(Role::Ingest).await.expect("a connection");
     line.freeze();
     let started = Instant::now();
-    let answers = connection.ingest(&[store.event("frozen", None)], Origin::Webhook).await;
+    let answers = connection
+        .ingest(&[store.event("frozen", None)], Origin::Webhook)
+        .await;
     assert_eq!(answers, [Err(IngestError::Lost)]);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -33,8 +40,15 @@ async fn a_renewal_on_a_frozen_connection_fails_in_time_for_another() {
     let mut connection = database.connect(Role::Lease).await.expect("a connection");
     line.freeze();
     let started = Instant::now();
-    connection.renew_lease(LeaseId(1), Duration::from_secs(15)).await.expect_err("no answer");
-    assert!(started.elapsed() < Duration::from_secs(7), "a lease lasts 15 s: {:?}", started.elapsed());
+    connection
+        .renew_lease(LeaseId(1), Duration::from_secs(15))
+        .await
+        .expect_err("no answer");
+    assert!(
+        started.elapsed() < Duration::from_secs(7),
+        "a lease lasts 15 s: {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -56,9 +70,13 @@ async fn a_pool_whose_idle_connections_are_frozen_uses_new_ones() {
 async fn a_quiet_listener_finds_out_that_its_connection_is_frozen() {
     let store = Store::new().await;
     let (line, database) = line_to(&store).await;
-    let mut listener = Listener::connect(&database, Channel::Wake).await.expect("it listens");
+    let mut listener = Listener::connect(&database, Channel::Wake)
+        .await
+        .expect("it listens");
     line.freeze();
-    let heard = tokio::time::timeout(Duration::from_secs(25), listener.heard()).await.expect("not for ever");
+    let heard = tokio::time::timeout(Duration::from_secs(25), listener.heard())
+        .await
+        .expect("not for ever");
     heard.expect_err("the connection is dead");
 }
 
@@ -69,9 +87,13 @@ const NOTICED: Duration = Duration::from_secs(60);
 async fn an_index_that_was_built_over_a_frozen_connection_is_not_waited_for() {
     let store = Store::new().await;
     let (line, database) = line_to(&store).await;
-    store.execute("DROP INDEX IF EXISTS hookfast_data.dead_letters_died").await;
+    store
+        .execute("DROP INDEX IF EXISTS hookfast_data.dead_letters_died")
+        .await;
     let frozen = line.freeze_answer_to("hookfast", b"CREATE INDEX CONCURRENTLY");
-    let built = tokio::time::timeout(NOTICED, ensure_indexes(&database)).await.expect("not forever");
+    let built = tokio::time::timeout(NOTICED, ensure_indexes(&database))
+        .await
+        .expect("not forever");
     built.expect_err("the answer does not arrive");
     frozen.await.expect("the build was begun");
     ensure_indexes(&database).await.expect("a new connection");
@@ -81,12 +103,23 @@ async fn an_index_that_was_built_over_a_frozen_connection_is_not_waited_for() {
 async fn a_migration_over_a_frozen_connection_holds_up_no_other() {
     let store = Store::new().await;
     let (line, database) = line_to(&store).await;
-    store.execute("DELETE FROM hookfast_data.schema_objects WHERE name = 'hookfast.status'").await;
+    store
+        .execute("DELETE FROM hookfast_data.schema_objects WHERE name = 'hookfast.status'")
+        .await;
     let frozen = line.freeze_answer_to("hookfast", b"CREATE OR REPLACE FUNCTION hookfast.status");
-    let migrated = tokio::time::timeout(NOTICED, migrate(&database)).await.expect("not forever");
+    let migrated = tokio::time::timeout(NOTICED, migrate(&database))
+        .await
+        .expect("not forever");
     migrated.expect_err("the answer does not arrive");
     frozen.await.expect("the function was sent");
     let started = Instant::now();
-    assert_eq!(migrate(&database).await.expect("the lock is free").objects, 1);
-    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert_eq!(
+        migrate(&database).await.expect("the lock is free").objects,
+        1
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        started.elapsed()
+    );
 }

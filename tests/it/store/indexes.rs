@@ -31,10 +31,17 @@ async fn database_in_use() -> Store {
 #[tokio::test]
 async fn they_are_built_once_and_for_every_day() {
     let store = Store::new().await;
-    assert_eq!(ensure_indexes(&store.of).await.expect("nothing to do"), 0, "a new database has them");
+    assert_eq!(
+        ensure_indexes(&store.of).await.expect("nothing to do"),
+        0,
+        "a new database has them"
+    );
     assert_eq!(store.count(INVALID).await, 0);
     let store = database_in_use().await;
-    assert_eq!(ensure_indexes(&store.of).await.expect("built"), WHOLE + 2 * 16);
+    assert_eq!(
+        ensure_indexes(&store.of).await.expect("built"),
+        WHOLE + 2 * 16
+    );
     assert_eq!(store.count(INVALID).await, 0, "the parents' are complete");
     assert_eq!(ensure_indexes(&store.of).await.expect("nothing to do"), 0);
     store.fill("after", 1).await;
@@ -52,11 +59,20 @@ async fn a_new_day_has_its_pieces_from_the_start() {
     store.execute(drop_last).await;
     assert_eq!(ensure_partitions(&store.pool).await.expect("a day"), 2);
     assert_eq!(store.count(pieces).await, 2);
-    assert_eq!(ensure_indexes(&store.of).await.expect("the others"), WHOLE + 2 * 15);
-    assert_eq!((store.count(pieces).await, store.count(INVALID).await), (32, 0));
+    assert_eq!(
+        ensure_indexes(&store.of).await.expect("the others"),
+        WHOLE + 2 * 15
+    );
+    assert_eq!(
+        (store.count(pieces).await, store.count(INVALID).await),
+        (32, 0)
+    );
     store.execute(drop_last).await;
     assert_eq!(ensure_partitions(&store.pool).await.expect("a day"), 2);
-    assert_eq!((store.count(pieces).await, store.count(INVALID).await), (32, 0));
+    assert_eq!(
+        (store.count(pieces).await, store.count(INVALID).await),
+        (32, 0)
+    );
     assert_eq!(ensure_indexes(&store.of).await.expect("nothing to do"), 0);
 }
 
@@ -73,31 +89,54 @@ async fn an_index_is_complete_once_the_last_day_without_it_is_gone() {
         .await;
     assert_eq!(ensure_partitions(&store.pool).await.expect("made"), 16);
     assert_eq!(store.count(INVALID).await, 2);
-    assert_eq!(ensure_indexes(&store.of).await.expect("the rest"), WHOLE + 16);
+    assert_eq!(
+        ensure_indexes(&store.of).await.expect("the rest"),
+        WHOLE + 16
+    );
     assert_eq!(store.count(INVALID).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_interrupted_build_leaves_is_built_again() {
     let store = database_in_use().await;
-    let day = store.text("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')").await;
+    let day = store
+        .text("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')")
+        .await;
     // Somebody who writes keeps a build waiting, until it is broken off.
     let mut writer = store.pool.begin().await.expect("a transaction");
     for (name, on) in [
-        ("rollups_subject".to_owned(), "rollups (subject, counter, minute)".to_owned()),
-        (format!("events_{day}_conflicts"), format!("events_{day} (id) WHERE conflicts_with IS NOT NULL")),
+        (
+            "rollups_subject".to_owned(),
+            "rollups (subject, counter, minute)".to_owned(),
+        ),
+        (
+            format!("events_{day}_conflicts"),
+            format!("events_{day} (id) WHERE conflicts_with IS NOT NULL"),
+        ),
     ] {
         let table = on.split(' ').next().expect("a table");
         let lock = format!("LOCK TABLE hookfast_data.{table} IN ROW EXCLUSIVE MODE");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut *writer).await.expect("a lock");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(lock))
+            .execute(&mut *writer)
+            .await
+            .expect("a lock");
         let mut breaking = store.pool.acquire().await.expect("a connection");
         let build = format!("CREATE INDEX CONCURRENTLY {name} ON hookfast_data.{on}");
-        sqlx::raw_sql("SET statement_timeout = 300").execute(&mut *breaking).await.expect("set");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(build)).execute(&mut *breaking).await.expect_err("broken off");
+        sqlx::raw_sql("SET statement_timeout = 300")
+            .execute(&mut *breaking)
+            .await
+            .expect("set");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(build))
+            .execute(&mut *breaking)
+            .await
+            .expect_err("broken off");
     }
     writer.rollback().await.expect("the end");
     assert_eq!(store.count(INVALID).await, 2 + 2);
-    assert_eq!(ensure_indexes(&store.of).await.expect("built"), WHOLE + 2 * 16);
+    assert_eq!(
+        ensure_indexes(&store.of).await.expect("built"),
+        WHOLE + 2 * 16
+    );
     assert_eq!(store.count(INVALID).await, 0);
 }
 
@@ -109,7 +148,10 @@ async fn several_processes_at_once_build_each_once() {
         let of = store.of.clone();
         processes.spawn(async move { ensure_indexes(&of).await.expect("each of them succeeds") });
     }
-    assert_eq!(processes.join_all().await.iter().sum::<usize>(), WHOLE + 2 * 16);
+    assert_eq!(
+        processes.join_all().await.iter().sum::<usize>(),
+        WHOLE + 2 * 16
+    );
     assert_eq!(store.count(INVALID).await, 0);
 }
 
@@ -120,7 +162,10 @@ async fn an_ingest_is_not_held_up_while_one_is_built() {
     let store = database_in_use().await;
     let mut writer = store.pool.begin().await.expect("a transaction");
     let open = "LOCK TABLE hookfast_data.outbox, hookfast_data.events IN ROW EXCLUSIVE MODE";
-    sqlx::raw_sql(open).execute(&mut *writer).await.expect("a writer");
+    sqlx::raw_sql(open)
+        .execute(&mut *writer)
+        .await
+        .expect("a writer");
     let of = store.of.clone();
     let building = tokio::spawn(async move { ensure_indexes(&of).await });
     wait_until("a build", async || {
@@ -133,9 +178,15 @@ async fn an_ingest_is_not_held_up_while_one_is_built() {
     let mut stored = 0;
     let mut take = async || {
         let began = std::time::Instant::now();
-        let answers = ingest.ingest(&[store.event(&format!("during-{stored}"), None)], Webhook).await;
+        let answers = ingest
+            .ingest(&[store.event(&format!("during-{stored}"), None)], Webhook)
+            .await;
         assert_eq!(verdicts(&answers), ["stored"]);
-        assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_millis(500),
+            "{:?}",
+            began.elapsed()
+        );
         stored += 1;
     };
     for _ in 0..50 {
@@ -145,7 +196,10 @@ async fn an_ingest_is_not_held_up_while_one_is_built() {
     writer.commit().await.expect("the writer was not disturbed");
 
     let mut reader = store.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT count(*) FROM hookfast_data.events").execute(&mut *reader).await.expect("read");
+    sqlx::query("SELECT count(*) FROM hookfast_data.events")
+        .execute(&mut *reader)
+        .await
+        .expect("read");
     for _ in 0..500 {
         take().await;
         tokio::time::sleep(Duration::from_millis(2)).await;

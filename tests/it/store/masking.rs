@@ -17,9 +17,13 @@ impl Store {
 async fn a_secret_that_stands_in_another_is_masked_and_so_is_the_other() {
     let store = Store::new().await;
     // Of several: which one comes first by chance must not matter.
-    for code in ["AAAAAAAA", "BBBBBBBB", "CCCCCCCC", "DDDDDDDD", "zzzzzzzz", "12345678", "yx-yx-yx", "QQQQQQQQ"] {
-        let payload =
-            format!(r#"{{"lpa": "rsp$m-{code}", "code": "{code}", "say": "scan rsp$m-{code} or type {code}"}}"#);
+    for code in [
+        "AAAAAAAA", "BBBBBBBB", "CCCCCCCC", "DDDDDDDD", "zzzzzzzz", "12345678", "yx-yx-yx",
+        "QQQQQQQQ",
+    ] {
+        let payload = format!(
+            r#"{{"lpa": "rsp$m-{code}", "code": "{code}", "say": "scan rsp$m-{code} or type {code}"}}"#
+        );
         let shown = r#"{"lpa": "***", "say": "scan *** or type ***", "code": "***"}"#;
         assert_eq!(store.masked(&payload).await, shown, "{code}");
     }
@@ -38,7 +42,9 @@ async fn a_secret_is_masked_as_a_number_and_as_any_url_has_it() {
         "198765432109.5",
         r#""call 98765432109""#,
     ] {
-        let payload = format!(r#"{{"lpa": "rsp$m/AB CD-1", "code": {{"n": 98765432109}}, "copy": {copy}, "n": 9876}}"#);
+        let payload = format!(
+            r#"{{"lpa": "rsp$m/AB CD-1", "code": {{"n": 98765432109}}, "copy": {copy}, "n": 9876}}"#
+        );
         let shown = store.masked(&payload).await;
         for secret in ["98765432109", "AB", "rsp"] {
             assert!(!shown.contains(secret), "{copy}: {shown}");
@@ -62,7 +68,12 @@ async fn a_key_is_masked_where_a_secret_of_its_payload_stands_in_it() {
         ("k", None, "***"),
     ] {
         let query = sqlx::query_scalar("SELECT hookfast_data.visible_key($1, $2::jsonb, '{code}')");
-        let masked: String = query.bind(key).bind(payload).fetch_one(&store.pool).await.expect("a key");
+        let masked: String = query
+            .bind(key)
+            .bind(payload)
+            .fetch_one(&store.pool)
+            .await
+            .expect("a key");
         assert_eq!(masked, shown, "{key} {payload:?}");
     }
 }
@@ -80,7 +91,10 @@ async fn what_is_masked_of_a_sim_is_masked_in_its_event() {
     assert!(masked.len() >= 7, "{masked:?}");
     let secret = Airalo.fields();
     for column in masked {
-        assert!(secret.secret().contains(&column), "{column} is shown in hookfast.events");
+        assert!(
+            secret.secret().contains(&column),
+            "{column} is shown in hookfast.events"
+        );
     }
 }
 
@@ -92,8 +106,14 @@ async fn a_secret_is_found_however_it_is_written() {
             r#"{"sims": [{"CODE": "a secret\"quoted"}], "say": "it is a secret\"quoted!"}"#,
             r#"{"say": "it is ***!", "sims": [{"CODE": "***"}]}"#,
         ),
-        (r#"{"code": ["secret-1", "secret-2"], "say": ["secret-2"]}"#, r#"{"say": ["***"], "code": "***"}"#),
-        (r#"{"code": null, "say": "nothing to hide"}"#, r#"{"say": "nothing to hide", "code": null}"#),
+        (
+            r#"{"code": ["secret-1", "secret-2"], "say": ["secret-2"]}"#,
+            r#"{"say": ["***"], "code": "***"}"#,
+        ),
+        (
+            r#"{"code": null, "say": "nothing to hide"}"#,
+            r#"{"say": "nothing to hide", "code": null}"#,
+        ),
     ] {
         assert_eq!(store.masked(payload).await, shown);
     }
@@ -103,11 +123,22 @@ async fn a_secret_is_found_however_it_is_written() {
 #[tokio::test]
 async fn a_payload_that_is_deeper_than_64_levels_is_not_shown() {
     let store = Store::new().await;
-    let deep = |levels: usize| format!(r#"{}{{"code": "12345678"}}{}"#, r#"{"a": "#.repeat(levels), "}".repeat(levels));
-    assert_eq!(store.masked(&deep(62)).await, deep(62).replace("12345678", "***"));
+    let deep = |levels: usize| {
+        format!(
+            r#"{}{{"code": "12345678"}}{}"#,
+            r#"{"a": "#.repeat(levels),
+            "}".repeat(levels)
+        )
+    };
+    assert_eq!(
+        store.masked(&deep(62)).await,
+        deep(62).replace("12345678", "***")
+    );
     assert_eq!(store.masked(&deep(63)).await, r#""***""#);
     let key = async |levels: usize| {
-        let query = sqlx::query_scalar("SELECT hookfast_data.visible_key('k', $1::jsonb, '{code}')").bind(deep(levels));
+        let query =
+            sqlx::query_scalar("SELECT hookfast_data.visible_key('k', $1::jsonb, '{code}')")
+                .bind(deep(levels));
         query.fetch_one(&store.pool).await.expect("a key")
     };
     assert_eq!([key(62).await, key(63).await] as [String; 2], ["k", "***"]);

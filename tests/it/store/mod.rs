@@ -32,12 +32,14 @@ use crate::support::postgres::{self, Database};
 use crate::support::wait_until;
 use bytes::Bytes;
 use hookfast::domain::{
-    Fingerprint, HandlerName, IdempotencyKey, Origin, PayloadFields, Receipt, RetryPolicy, StorableText,
+    Fingerprint, HandlerName, IdempotencyKey, Origin, PayloadFields, Receipt, RetryPolicy,
+    StorableText,
 };
 use hookfast::store::{
-    Batch, Claim, ClaimLimits, Connection, DatabaseClock, HandlerId, HandlerRegistration, IngestError, LeaseId,
-    NewEvent, OutboxSweep, Rescued, Role, SettleOutcome, Settled, Settlement, SourceId, SourceRegistration, StoreError,
-    Watermarks, register_handlers, register_sources, rescue, worker_leases,
+    Batch, Claim, ClaimLimits, Connection, DatabaseClock, HandlerId, HandlerRegistration,
+    IngestError, LeaseId, NewEvent, OutboxSweep, Rescued, Role, SettleOutcome, Settled, Settlement,
+    SourceId, SourceRegistration, StoreError, Watermarks, register_handlers, register_sources,
+    rescue, worker_leases,
 };
 use sqlx::{PgConnection, PgPool, Row};
 use std::time::{Duration, Instant};
@@ -56,12 +58,19 @@ struct Store {
 
 /// So many tries, at once one after the other.
 fn attempts(max_attempts: u16) -> RetryPolicy {
-    RetryPolicy::Exponential { base: Duration::ZERO, max: Duration::ZERO, max_attempts }
+    RetryPolicy::Exponential {
+        base: Duration::ZERO,
+        max: Duration::ZERO,
+        max_attempts,
+    }
 }
 
 /// A handler in Rust, with three tries, for events of every source.
 fn registration(name: &str, types: &[&str]) -> HandlerRegistration {
-    let types = types.iter().map(|pattern| pattern.parse().expect("a pattern")).collect();
+    let types = types
+        .iter()
+        .map(|pattern| pattern.parse().expect("a pattern"))
+        .collect();
     HandlerRegistration {
         name: name.parse().expect("a name"),
         kind: "rust",
@@ -87,15 +96,34 @@ impl Store {
         let of: hookfast::store::Database = url.parse().expect("a URL");
         let pool = PgPool::connect(url).await.expect("connections");
         let name = "airalo".parse().expect("a name");
-        let registered = SourceRegistration { name, kind: "airalo", fields: PayloadFields::default() };
-        let sources = register_sources(&pool, &[registered]).await.expect("registered");
+        let registered = SourceRegistration {
+            name,
+            kind: "airalo",
+            fields: PayloadFields::default(),
+        };
+        let sources = register_sources(&pool, &[registered])
+            .await
+            .expect("registered");
         let shop = registration("shop", &["*"]);
         let name = shop.name.clone();
-        let handlers = register_handlers(&pool, &[shop], 0).await.expect("registered");
+        let handlers = register_handlers(&pool, &[shop], 0)
+            .await
+            .expect("registered");
         let clock = DatabaseClock::default();
-        clock.measure(&mut of.connect(Role::General).await.expect("a connection")).await.expect("the time");
+        clock
+            .measure(&mut of.connect(Role::General).await.expect("a connection"))
+            .await
+            .expect("the time");
         let source = *sources.values().next().expect("one");
-        Self { of, pool, source, handler: handlers[&name], name, clock, database: None }
+        Self {
+            of,
+            pool,
+            source,
+            handler: handlers[&name],
+            name,
+            clock,
+            database: None,
+        }
     }
 
     async fn connection(&self, role: Role) -> Connection {
@@ -121,36 +149,74 @@ impl Store {
     /// Stores orders with keys of their own, and answers with how many deliveries that makes.
     async fn fill(&self, prefix: &str, orders: usize) -> usize {
         let mut ingest = self.connection(Role::Ingest).await;
-        let events: Vec<_> = (0..orders).map(|i| self.event(&format!("{prefix}-{i:06}"), None)).collect();
+        let events: Vec<_> = (0..orders)
+            .map(|i| self.event(&format!("{prefix}-{i:06}"), None))
+            .collect();
         for group in events.chunks(400) {
-            assert!(ingest.ingest(group, Origin::Webhook).await.iter().all(Result::is_ok));
+            assert!(
+                ingest
+                    .ingest(group, Origin::Webhook)
+                    .await
+                    .iter()
+                    .all(Result::is_ok)
+            );
         }
         orders
     }
 
     async fn lease(&self) -> LeaseId {
         let mut connection = self.connection(Role::Lease).await;
-        connection.register_lease("a test", &[self.handler], Duration::from_secs(60)).await.expect("a lease")
+        connection
+            .register_lease("a test", &[self.handler], Duration::from_secs(60))
+            .await
+            .expect("a lease")
     }
 
-    async fn claim(&self, connection: &mut Connection, lease: LeaseId, most: usize, floors: &mut Watermarks) -> Batch {
-        let limits = ClaimLimits { fresh: most, due: most };
-        connection.claim((self.handler, &self.name), lease, limits, floors, None).await.expect("a claim")
+    async fn claim(
+        &self,
+        connection: &mut Connection,
+        lease: LeaseId,
+        most: usize,
+        floors: &mut Watermarks,
+    ) -> Batch {
+        let limits = ClaimLimits {
+            fresh: most,
+            due: most,
+        };
+        connection
+            .claim((self.handler, &self.name), lease, limits, floors, None)
+            .await
+            .expect("a claim")
     }
 
     /// Claims with no floor.
     async fn claim_all(&self, lease: LeaseId, most: usize) -> Vec<Claim> {
         let mut connection = self.connection(Role::Claim).await;
-        let batch = self.claim(&mut connection, lease, most, &mut Watermarks::new(Instant::now())).await;
+        let batch = self
+            .claim(
+                &mut connection,
+                lease,
+                most,
+                &mut Watermarks::new(Instant::now()),
+            )
+            .await;
         batch.claimed.iter().map(|claimed| claimed.claim).collect()
     }
 
     /// The statement of a claim inside somebody's open transaction; answers with how many deliveries it took.
     async fn claim_by_hand(&self, connection: &mut PgConnection, lease: LeaseId) -> usize {
         let claim = sqlx::query(include_str!("../../../src/store/sql/claim.sql"));
-        let claim = claim.bind(lease.0).bind(self.handler.0).bind(0i64).bind(10i64).bind(0i64).bind(10i64);
+        let claim = claim
+            .bind(lease.0)
+            .bind(self.handler.0)
+            .bind(0i64)
+            .bind(10i64)
+            .bind(0i64)
+            .bind(10i64);
         let rows = claim.fetch_all(connection).await.expect("a claim");
-        rows.iter().filter(|row| row.get::<Option<i64>, _>("id").is_some()).count()
+        rows.iter()
+            .filter(|row| row.get::<Option<i64>, _>("id").is_some())
+            .count()
     }
 
     /// Waits until a connection of that name waits for a lock.
@@ -170,31 +236,50 @@ impl Store {
 
     /// Claims what is waiting for its time, under a lease of its own.
     async fn claim_some_due(&self, most: usize) -> Vec<Claim> {
-        self.execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp() WHERE due_at IS NOT NULL").await;
+        self.execute(
+            "UPDATE hookfast_data.outbox SET due_at = clock_timestamp() WHERE due_at IS NOT NULL",
+        )
+        .await;
         self.claim_all(self.lease().await, most).await
     }
 
     async fn settle(&self, claim: Claim, outcome: SettleOutcome) -> Settled {
-        self.connection(Role::Settle).await.settle(&[settlement(claim, outcome)]).await[0]
+        self.connection(Role::Settle)
+            .await
+            .settle(&[settlement(claim, outcome)])
+            .await[0]
     }
 
     async fn count(&self, query: &'static str) -> i64 {
-        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a number")
+        sqlx::query_scalar(query)
+            .fetch_one(&self.pool)
+            .await
+            .expect("a number")
     }
 
     async fn text(&self, query: &'static str) -> String {
-        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("a text")
+        sqlx::query_scalar(query)
+            .fetch_one(&self.pool)
+            .await
+            .expect("a text")
     }
 
     async fn execute(&self, statement: &'static str) {
-        sqlx::raw_sql(statement).execute(&self.pool).await.expect("a statement");
+        sqlx::raw_sql(statement)
+            .execute(&self.pool)
+            .await
+            .expect("a statement");
     }
 }
 
 /// What a worker does once it has judged every expired lease to be dead.
 async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     let leases = worker_leases(pool).await?;
-    let expired: Vec<_> = leases.iter().filter(|lease| lease.expired).copied().collect();
+    let expired: Vec<_> = leases
+        .iter()
+        .filter(|lease| lease.expired)
+        .copied()
+        .collect();
     rescue(pool, &expired).await
 }
 
@@ -211,7 +296,13 @@ async fn sweep_orphans(pool: &PgPool) -> Vec<Rescued> {
 }
 
 fn settlement(claim: Claim, outcome: SettleOutcome) -> Settlement {
-    Settlement { claim, outcome, duration: None, status: None, error: Some(StorableText::new("why", 10)) }
+    Settlement {
+        claim,
+        outcome,
+        duration: None,
+        status: None,
+        error: Some(StorableText::new("why", 10)),
+    }
 }
 
 fn verdict(answer: &Result<Receipt, IngestError>) -> &'static str {

@@ -20,8 +20,15 @@ const DROP_SOME: &str = "DO $$ DECLARE name text; BEGIN \
 #[tokio::test]
 async fn they_reach_two_weeks_ahead_and_are_made_once() {
     let store = Store::new().await;
-    assert_eq!(store.count(PARTITIONS).await, TABLES * 16, "yesterday, today, and two weeks, for each table");
-    assert_eq!(ensure_partitions(&store.pool).await.expect("nothing to do"), 0);
+    assert_eq!(
+        store.count(PARTITIONS).await,
+        TABLES * 16,
+        "yesterday, today, and two weeks, for each table"
+    );
+    assert_eq!(
+        ensure_partitions(&store.pool).await.expect("nothing to do"),
+        0
+    );
     let last = "SELECT count(*) FROM pg_class WHERE relkind = 'r' \
         AND relname = 'events_' || to_char((clock_timestamp() AT TIME ZONE 'UTC')::date + 14, 'YYYYMMDD')";
     assert_eq!(store.count(last).await, 1);
@@ -60,8 +67,14 @@ async fn every_day_that_events_have_the_other_tables_have_too() {
         .await;
     let there = "SELECT string_agg(tableoid::regclass::text, ',' ORDER BY 1) FROM ( \
         SELECT tableoid FROM hookfast_data.attempts UNION ALL SELECT tableoid FROM hookfast_data.search_terms) t (tableoid)";
-    assert_eq!(store.text(there).await, "hookfast_data.attempts_20240229,hookfast_data.search_terms_20240229");
-    assert_eq!(ensure_partitions(&store.pool).await.expect("nothing to do"), 0);
+    assert_eq!(
+        store.text(there).await,
+        "hookfast_data.attempts_20240229,hookfast_data.search_terms_20240229"
+    );
+    assert_eq!(
+        ensure_partitions(&store.pool).await.expect("nothing to do"),
+        0
+    );
     assert_eq!(store.count(PARTITIONS).await, TABLES * 17);
 }
 
@@ -108,11 +121,16 @@ async fn a_reader_and_a_writer_that_are_open_hold_up_nobody() {
     let mut ingest = store.connection(Role::Ingest).await;
     let mut stored = 0;
     while !making.is_finished() || stored < 50 {
-        let answers = ingest.ingest(&[store.event(&format!("during-{stored}"), None)], Webhook).await;
+        let answers = ingest
+            .ingest(&[store.event(&format!("during-{stored}"), None)], Webhook)
+            .await;
         assert_eq!(verdicts(&answers), ["stored"]);
         stored += 1;
     }
-    let made = tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time").expect("no panic");
+    let made = tokio::time::timeout(Duration::from_secs(20), making)
+        .await
+        .expect("in time")
+        .expect("no panic");
     assert!(made.expect("made, although both are still open") > 0);
     assert_eq!(store.count(PARTITIONS).await, TABLES * 16);
     writer.commit().await.expect("the writer was not disturbed");
@@ -135,13 +153,20 @@ async fn who_enqueues_makes_the_day_that_is_missing_and_a_second_one_waits_for_i
     for (n, isolation) in isolations.into_iter().enumerate() {
         store.execute(DROP_ALL).await;
         let mut first = store.pool.begin().await.expect("a transaction");
-        sqlx::query(ENQUEUE).execute(&mut *first).await.expect("enqueued");
+        sqlx::query(ENQUEUE)
+            .execute(&mut *first)
+            .await
+            .expect("enqueued");
         let pool = store.pool.clone();
         let second = tokio::spawn(async move {
             let mut second = pool.begin().await?;
             let isolation = format!("SET TRANSACTION ISOLATION LEVEL {isolation}");
-            sqlx::query(sqlx::AssertSqlSafe(isolation)).execute(&mut *second).await?;
-            sqlx::query("SET LOCAL application_name = 'second'").execute(&mut *second).await?;
+            sqlx::query(sqlx::AssertSqlSafe(isolation))
+                .execute(&mut *second)
+                .await?;
+            sqlx::query("SET LOCAL application_name = 'second'")
+                .execute(&mut *second)
+                .await?;
             sqlx::query(ENQUEUE).execute(&mut *second).await?;
             second.commit().await
         });
@@ -151,15 +176,27 @@ async fn who_enqueues_makes_the_day_that_is_missing_and_a_second_one_waits_for_i
             RESET lock_timeout";
         store.execute(reading).await;
         first.commit().await.expect("committed");
-        second.await.expect("no panic").unwrap_or_else(|error| panic!("{isolation}: {error}"));
+        second
+            .await
+            .expect("no panic")
+            .unwrap_or_else(|error| panic!("{isolation}: {error}"));
         assert_eq!(
-            store.count("SELECT count(*) FROM hookfast.find('o-1')").await,
+            store
+                .count("SELECT count(*) FROM hookfast.find('o-1')")
+                .await,
             2,
             "of both, after {n} earlier rounds"
         );
-        assert_eq!(store.count(PARTITIONS).await, TABLES * 3, "yesterday, today and tomorrow");
+        assert_eq!(
+            store.count(PARTITIONS).await,
+            TABLES * 3,
+            "yesterday, today and tomorrow"
+        );
     }
-    assert_eq!(ensure_partitions(&store.pool).await.expect("the rest"), 3 * 13);
+    assert_eq!(
+        ensure_partitions(&store.pool).await.expect("the rest"),
+        3 * 13
+    );
     store.fill("today", 3).await;
 }
 
@@ -168,7 +205,10 @@ async fn a_day_that_cannot_be_made_fails_with_what_to_do_and_a_rolled_back_one_i
     let store = Store::new().await;
     store.execute(DROP_ALL).await;
     let mut rolled_back = store.pool.begin().await.expect("a transaction");
-    sqlx::query(ENQUEUE).execute(&mut *rolled_back).await.expect("enqueued");
+    sqlx::query(ENQUEUE)
+        .execute(&mut *rolled_back)
+        .await
+        .expect("enqueued");
     rolled_back.rollback().await.expect("rolled back");
     assert_eq!(store.count(PARTITIONS).await, TABLES);
     // Postgres adds no partition to a table that the calling statement has open.
@@ -177,11 +217,25 @@ async fn a_day_that_cannot_be_made_fails_with_what_to_do_and_a_rolled_back_one_i
         .await;
     let in_use = "SELECT hookfast.enqueue('orders', 'shop.paid', '{}') FROM (SELECT 1 UNION ALL \
         SELECT 2 FROM hookfast_data.events WHERE id = (SELECT gen_random_uuid())) x";
-    let refused = sqlx::query(in_use).execute(&store.pool).await.expect_err("it is in use");
+    let refused = sqlx::query(in_use)
+        .execute(&store.pool)
+        .await
+        .expect_err("it is in use");
     let refused = refused.into_database_error().expect("from the database");
     assert_eq!(refused.code().as_deref(), Some("55000"), "{refused}");
-    let hint = refused.downcast_ref::<sqlx::postgres::PgDatabaseError>().hint().expect("a hint");
-    assert!(refused.message().ends_with("nothing was stored") && hint.contains("hookfast migrate"), "{refused}");
+    let hint = refused
+        .downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        .hint()
+        .expect("a hint");
+    assert!(
+        refused.message().ends_with("nothing was stored") && hint.contains("hookfast migrate"),
+        "{refused}"
+    );
     store.execute(ENQUEUE).await;
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.find('o-1')").await, 1);
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.find('o-1')")
+            .await,
+        1
+    );
 }

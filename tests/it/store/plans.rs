@@ -7,8 +7,10 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 const CLAIM: &str = include_str!("../../../src/store/sql/claim.sql");
 const SETTLE: &str = include_str!("../../../src/store/sql/settle.sql");
-const INGEST: &str =
-    concat!(include_str!("../../../src/store/sql/ingest.sql"), include_str!("../../../src/store/sql/ingest_store.sql"));
+const INGEST: &str = concat!(
+    include_str!("../../../src/store/sql/ingest.sql"),
+    include_str!("../../../src/store/sql/ingest_store.sql")
+);
 const EVENTS: &str = include_str!("../../../src/store/sql/claimed_events.sql");
 
 /// A session with the settings of a role, and statements prepared in it.
@@ -16,13 +18,20 @@ struct Session(PgConnection);
 
 impl Session {
     async fn start(store: &Store, role: Role, name: &str, statement: &str) -> Self {
-        let mut session = Self(PgConnection::connect_with(&store.of.options(role)).await.expect("a connection"));
+        let mut session = Self(
+            PgConnection::connect_with(&store.of.options(role))
+                .await
+                .expect("a connection"),
+        );
         session.run(&format!("PREPARE {name} AS {statement}")).await;
         session
     }
 
     async fn run(&mut self, statement: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.0).await.expect("a statement");
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut self.0)
+            .await
+            .expect("a statement");
     }
 
     /// Often enough that the plan is the generic one from now on.
@@ -35,7 +44,10 @@ impl Session {
     /// Runs it, and answers with what it did.
     async fn explain(&mut self, execute: &str) -> Plan {
         let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) {execute}");
-        let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_one(&mut self.0).await.expect("a plan");
+        let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain))
+            .fetch_one(&mut self.0)
+            .await
+            .expect("a plan");
         let mut nodes = Vec::new();
         flatten(&plan[0]["Plan"], &mut nodes);
         Plan(nodes)
@@ -56,24 +68,36 @@ struct Plan(Vec<Value>);
 impl Plan {
     /// How a table is reached, in the order of the words.
     fn ways_to(&self, table: &str) -> Vec<String> {
-        let scans = self.0.iter().filter(|node| node["Relation Name"] == table && node["Node Type"] != "ModifyTable");
-        let way =
-            |node: &Value| [&node["Node Type"], &node["Index Name"]].map(|word| word.as_str().unwrap_or("").to_owned());
-        let mut ways: Vec<_> = scans.map(|node| way(node).join(" ").trim_end().to_owned()).collect();
+        let scans = self
+            .0
+            .iter()
+            .filter(|node| node["Relation Name"] == table && node["Node Type"] != "ModifyTable");
+        let way = |node: &Value| {
+            [&node["Node Type"], &node["Index Name"]]
+                .map(|word| word.as_str().unwrap_or("").to_owned())
+        };
+        let mut ways: Vec<_> = scans
+            .map(|node| way(node).join(" ").trim_end().to_owned())
+            .collect();
         ways.sort();
         ways
     }
 
     /// How many blocks it looked at.
     fn blocks(&self) -> i64 {
-        ["Shared Hit Blocks", "Shared Read Blocks"].iter().map(|key| self.0[0][key].as_i64().unwrap_or(0)).sum()
+        ["Shared Hit Blocks", "Shared Read Blocks"]
+            .iter()
+            .map(|key| self.0[0][key].as_i64().unwrap_or(0))
+            .sum()
     }
 
     /// How many rows went through its nodes, those that were thrown away too.
     fn rows(&self) -> i64 {
         let of = |node: &Value| {
             let number = |key: &str| node[key].as_f64().unwrap_or(0.0);
-            let rows = number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Join Filter");
+            let rows = number("Actual Rows")
+                + number("Rows Removed by Filter")
+                + number("Rows Removed by Join Filter");
             (rows * number("Actual Loops")) as i64
         };
         self.0.iter().map(of).sum()
@@ -97,12 +121,23 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
         let claim = format!("EXECUTE claim({lease}, {handler}, 0, 250, 0, 250)");
         let settle = |ids: &[i64]| {
             let array = |value: &dyn Fn(&i64) -> String| {
-                format!("'{{{}}}'", ids.iter().map(value).collect::<Vec<_>>().join(","))
+                format!(
+                    "'{{{}}}'",
+                    ids.iter().map(value).collect::<Vec<_>>().join(",")
+                )
             };
             let same = |value: String| array(&|_| value.clone());
-            let (handlers, leases, zeros, nulls) =
-                (same(handler.to_string()), same(lease.to_string()), same("0".into()), same("NULL".into()));
-            let (deliveries, attempts, outcomes) = (array(&i64::to_string), same("1".into()), same("release".into()));
+            let (handlers, leases, zeros, nulls) = (
+                same(handler.to_string()),
+                same(lease.to_string()),
+                same("0".into()),
+                same("NULL".into()),
+            );
+            let (deliveries, attempts, outcomes) = (
+                array(&i64::to_string),
+                same("1".into()),
+                same("release".into()),
+            );
             format!(
                 "EXECUTE settle({handlers}, {deliveries}, {attempts}, {leases}, {outcomes}, {zeros}, {zeros}, {nulls}, {nulls}, 5)"
             )
@@ -114,31 +149,68 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
         store.execute(FILL).await;
 
         let plan = claims.explain(&claim).await;
-        assert_eq!(plan.ways_to("outbox"), ["Index Scan outbox_due", "Index Scan outbox_fresh", "Tid Scan"]);
+        assert_eq!(
+            plan.ways_to("outbox"),
+            [
+                "Index Scan outbox_due",
+                "Index Scan outbox_fresh",
+                "Tid Scan"
+            ]
+        );
         assert!(
             plan.rows() < 5_000,
             "a claim of 250 of 200,000 (drained: {drained}) took {} rows in hand",
             plan.rows()
         );
         assert!(plan.blocks() < 10_000, "and {} blocks", plan.blocks());
-        assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await, 250);
-        let held: Vec<i64> = sqlx::query_scalar("SELECT id FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
-            .fetch_all(&store.pool)
-            .await
-            .expect("ids");
+        assert_eq!(
+            store
+                .count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
+                .await,
+            250
+        );
+        let held: Vec<i64> =
+            sqlx::query_scalar("SELECT id FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
+                .fetch_all(&store.pool)
+                .await
+                .expect("ids");
         let plan = settles.explain(&settle(&held)).await;
-        assert_eq!(plan.ways_to("outbox"), ["Index Scan outbox_pkey", "Tid Scan", "Tid Scan"]);
+        assert_eq!(
+            plan.ways_to("outbox"),
+            ["Index Scan outbox_pkey", "Tid Scan", "Tid Scan"]
+        );
         assert!(
             plan.rows() < 10_000,
             "a settlement of 250 of 200,000 (drained: {drained}) took {} rows in hand",
             plan.rows()
         );
         assert!(plan.blocks() < 15_000, "and {} blocks", plan.blocks());
-        assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await, 0);
+        assert_eq!(
+            store
+                .count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
+                .await,
+            0
+        );
         // The due lane, now that some are due.
-        let plan = claims.explain(&format!("EXECUTE claim({lease}, {handler}, 300000, 0, 0, 100)")).await;
-        assert_eq!(plan.ways_to("outbox"), ["Index Scan outbox_due", "Index Scan outbox_fresh", "Tid Scan"]);
-        assert!(plan.rows() < 2_000 && plan.blocks() < 5_000, "{} rows, {} blocks", plan.rows(), plan.blocks());
+        let plan = claims
+            .explain(&format!(
+                "EXECUTE claim({lease}, {handler}, 300000, 0, 0, 100)"
+            ))
+            .await;
+        assert_eq!(
+            plan.ways_to("outbox"),
+            [
+                "Index Scan outbox_due",
+                "Index Scan outbox_fresh",
+                "Tid Scan"
+            ]
+        );
+        assert!(
+            plan.rows() < 2_000 && plan.blocks() < 5_000,
+            "{} rows, {} blocks",
+            plan.rows(),
+            plan.blocks()
+        );
     }
 }
 
@@ -153,7 +225,11 @@ async fn ingest_whether_prepared_on_empty_or_on_drained_tables() {
         if drained {
             store.execute(KEYS).await;
             store.execute(FILL).await;
-            store.execute("DELETE FROM hookfast_data.idempotency_keys; DELETE FROM hookfast_data.outbox").await;
+            store
+                .execute(
+                    "DELETE FROM hookfast_data.idempotency_keys; DELETE FROM hookfast_data.outbox",
+                )
+                .await;
             store.execute("VACUUM ANALYZE").await;
         }
         let mut ingest = Session::start(&store, Role::Ingest, "ingest", INGEST).await;
@@ -163,10 +239,22 @@ async fn ingest_whether_prepared_on_empty_or_on_drained_tables() {
         let plan = ingest.explain(one).await;
         assert_eq!(store.count("SELECT count(*) FROM hookfast.events").await, 9);
         for table in ["idempotency_keys", "outbox", "events"] {
-            assert!(plan.ways_to(table).is_empty(), "{table} is only written: {:?}", plan.ways_to(table));
+            assert!(
+                plan.ways_to(table).is_empty(),
+                "{table} is only written: {:?}",
+                plan.ways_to(table)
+            );
         }
-        assert!(plan.rows() < 200, "one request (drained: {drained}) took {} rows in hand", plan.rows());
-        assert!(plan.blocks() < 300, "one request among 200,000 keys looked at {} blocks", plan.blocks());
+        assert!(
+            plan.rows() < 200,
+            "one request (drained: {drained}) took {} rows in hand",
+            plan.rows()
+        );
+        assert!(
+            plan.blocks() < 300,
+            "one request among 200,000 keys looked at {} blocks",
+            plan.blocks()
+        );
     }
 }
 
@@ -186,7 +274,11 @@ async fn a_claim_is_heap_only() {
             >= 10_000
     })
     .await;
-    assert!(store.count(hot).await >= 99, "{} % of the claims were heap-only", store.count(hot).await);
+    assert!(
+        store.count(hot).await >= 99,
+        "{} % of the claims were heap-only",
+        store.count(hot).await
+    );
 }
 
 #[tokio::test]
@@ -197,9 +289,15 @@ async fn the_payloads_of_a_claim_open_only_their_own_day() {
     // As the program runs it: planned for its bounds each time.
     session.run("SET plan_cache_mode = force_custom_plan").await;
     let ids = store.text("SELECT format('ARRAY[%s]::uuid[], %L, %L', string_agg(quote_literal(event_id), ','), min(event_id::text), max(event_id::text)) FROM hookfast.events").await;
-    let plan = session.explain(&format!("EXECUTE events({ids}, 16384, NULL)")).await;
-    let days: Vec<_> =
-        plan.0.iter().filter_map(|n| n["Relation Name"].as_str()).filter(|name| name.starts_with("events_")).collect();
+    let plan = session
+        .explain(&format!("EXECUTE events({ids}, 16384, NULL)"))
+        .await;
+    let days: Vec<_> = plan
+        .0
+        .iter()
+        .filter_map(|n| n["Relation Name"].as_str())
+        .filter(|name| name.starts_with("events_"))
+        .collect();
     assert!((1..=2).contains(&days.len()), "{days:?}");
     assert!(plan.blocks() < 1000, "{} blocks", plan.blocks());
 }

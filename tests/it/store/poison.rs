@@ -10,35 +10,66 @@ async fn a_request_that_cannot_be_stored_among_two_hundred() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     for at in [0, 77, 199] {
-        let mut group: Vec<_> = (0..200).map(|i| store.event(&format!("{at}-{i}"), None)).collect();
+        let mut group: Vec<_> = (0..200)
+            .map(|i| store.event(&format!("{at}-{i}"), None))
+            .collect();
         // Its day has no partition.
         group[at].id = EventId(uuid::Uuid::from_u128(0x7000_8000_0000_0000_0000));
         let answers = ingest.ingest(&group, Webhook).await;
-        assert_eq!(verdicts(&answers).iter().filter(|v| **v == "stored").count(), 199);
+        assert_eq!(
+            verdicts(&answers)
+                .iter()
+                .filter(|v| **v == "stored")
+                .count(),
+            199
+        );
         assert_eq!(verdicts(&answers)[at], "refused");
     }
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.events").await, 3 * 199);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.idempotency_keys").await, 3 * 199, "it takes no key");
+    assert_eq!(
+        store.count("SELECT count(*) FROM hookfast.events").await,
+        3 * 199
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.idempotency_keys")
+            .await,
+        3 * 199,
+        "it takes no key"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_somebody_holds_costs_only_its_own_request() {
     let store = Store::new().await;
     let mut holder = store.pool.begin().await.expect("a transaction");
-    sqlx::query("INSERT INTO hookfast_data.idempotency_keys VALUES ($1, 'held', gen_random_uuid())")
-        .bind(store.source.0)
-        .execute(&mut *holder)
-        .await
-        .expect("a key");
+    sqlx::query(
+        "INSERT INTO hookfast_data.idempotency_keys VALUES ($1, 'held', gen_random_uuid())",
+    )
+    .bind(store.source.0)
+    .execute(&mut *holder)
+    .await
+    .expect("a key");
     let mut ingest = store.connection(Role::Ingest).await;
-    let mut group: Vec<_> = (0..200).map(|i| store.event(&format!("free-{i}"), None)).collect();
+    let mut group: Vec<_> = (0..200)
+        .map(|i| store.event(&format!("free-{i}"), None))
+        .collect();
     group.insert(120, store.event("held", None));
     let started = Instant::now();
     let answers = ingest.ingest(&group, Webhook).await;
     // One full time-out, and short ones for the halves; without the latter it would be eight full ones.
-    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        started.elapsed()
+    );
     assert_eq!(verdicts(&answers)[120], "key held");
-    assert_eq!(verdicts(&answers).iter().filter(|v| **v == "stored").count(), 200);
+    assert_eq!(
+        verdicts(&answers)
+            .iter()
+            .filter(|v| **v == "stored")
+            .count(),
+        200
+    );
     holder.rollback().await.expect("let go");
     assert_eq!(
         verdicts(&ingest.ingest(&[store.event("held", None)], Webhook).await),
@@ -59,8 +90,14 @@ async fn an_outcome_that_cannot_be_stored_among_two_hundred() {
     let outcomes: Vec<_> = claims.iter().map(|&claim| retry(claim)).collect();
     let settled = store.connection(Role::Settle).await.settle(&outcomes).await;
     assert_eq!(settled.iter().filter(|s| **s == Settled::Done).count(), 200);
-    assert_eq!(settled.iter().filter(|s| **s == Settled::Refused).count(), 1);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts").await, 200);
+    assert_eq!(
+        settled.iter().filter(|s| **s == Settled::Refused).count(),
+        1
+    );
+    assert_eq!(
+        store.count("SELECT count(*) FROM hookfast.attempts").await,
+        200
+    );
 }
 
 fn retry(claim: Claim) -> Settlement {

@@ -3,7 +3,10 @@
 use super::Store;
 use hookfast::store::{Connection, EvidenceBody, EvidenceBound, NewEvidence, Role};
 
-const BOUND: EvidenceBound = EvidenceBound { rows: 3, bytes: 1000 };
+const BOUND: EvidenceBound = EvidenceBound {
+    rows: 3,
+    bytes: 1000,
+};
 const KEPT: &str = "SELECT coalesce(string_agg(convert_from(substring(body, 1, 1), 'UTF8') || count, ' ' ORDER BY quarantine_id), 'nothing') FROM hookfast.quarantine";
 
 struct Keeper {
@@ -21,7 +24,11 @@ impl Keeper {
     /// What is identical to another has the same digest: here, the same letter.
     async fn keep(&mut self, letter: u8, bytes: usize, answered: bool) -> bool {
         let body = vec![letter; bytes].into();
-        let body = if answered { EvidenceBody::Answered(body) } else { EvidenceBody::Whole(body) };
+        let body = if answered {
+            EvidenceBody::Answered(body)
+        } else {
+            EvidenceBody::Whole(body)
+        };
         self.keep_as("wrong_signature", letter, body).await
     }
 
@@ -34,11 +41,18 @@ impl Keeper {
             headers: "{}".to_owned(),
             body,
         };
-        self.connection.keep_evidence(&evidence, BOUND).await.expect("an answer")
+        self.connection
+            .keep_evidence(&evidence, BOUND)
+            .await
+            .expect("an answer")
     }
 
     async fn keep_excerpt(&mut self, letter: u8) -> bool {
-        let body = EvidenceBody::Excerpt { start: vec![letter; 10].into(), bytes: 100_000, sha256: [7; 32] };
+        let body = EvidenceBody::Excerpt {
+            start: vec![letter; 10].into(),
+            bytes: 100_000,
+            sha256: [7; 32],
+        };
         self.keep_as("wrong_signature", letter, body).await
     }
 
@@ -68,15 +82,26 @@ async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
     }
     assert_eq!(keeper.kept().await, "c1 d1 e1", "at most three rows");
     keeper.keep(b'f', 985, false).await;
-    assert_eq!(keeper.kept().await, "d1 e1", "at most a thousand bytes, and small ones stay for a large one");
+    assert_eq!(
+        keeper.kept().await,
+        "d1 e1",
+        "at most a thousand bytes, and small ones stay for a large one"
+    );
     keeper.keep(b'g', 980, false).await;
     assert_eq!(keeper.kept().await, "d1 e1 g1");
-    keeper.store.execute("SELECT hookfast.reverify_quarantined(at_most => 3)").await;
+    keeper
+        .store
+        .execute("SELECT hookfast.reverify_quarantined(at_most => 3)")
+        .await;
     for letter in *b"hijk" {
         keeper.keep(letter, 10, false).await;
     }
     let asked = "SELECT string_agg(convert_from(substring(body, 1, 1), 'UTF8'), '' ORDER BY 1) FROM hookfast.quarantine WHERE requested_action IS NOT NULL";
-    assert_eq!(keeper.store.text(asked).await, "deg", "what an operator asked for waits for its answer");
+    assert_eq!(
+        keeper.store.text(asked).await,
+        "deg",
+        "what an operator asked for waits for its answer"
+    );
 }
 
 #[tokio::test]
@@ -86,7 +111,13 @@ async fn no_reason_takes_the_room_of_another() {
         assert!(keeper.keep(letter, 10, false).await);
     }
     for letter in *b"stuvwxyz" {
-        keeper.keep_as("missing_signature", letter, EvidenceBody::Whole(vec![letter; 300].into())).await;
+        keeper
+            .keep_as(
+                "missing_signature",
+                letter,
+                EvidenceBody::Whole(vec![letter; 300].into()),
+            )
+            .await;
     }
     assert_eq!(keeper.kept().await, "a1 b1 c1 x1 y1 z1");
 }
@@ -98,12 +129,21 @@ async fn what_was_answered_200_is_never_evicted_and_has_its_own_bounds() {
         assert!(keeper.keep(letter, 10, true).await);
     }
     assert!(!keeper.keep(b'd', 10, true).await, "three rows");
-    assert!(keeper.keep(b'b', 10, true).await, "what is known is counted all the same");
+    assert!(
+        keeper.keep(b'b', 10, true).await,
+        "what is known is counted all the same"
+    );
     for letter in *b"stuvwxyz" {
-        assert!(keeper.keep(letter, 10, false).await, "those answered 401 have room of their own");
+        assert!(
+            keeper.keep(letter, 10, false).await,
+            "those answered 401 have room of their own"
+        );
     }
     assert_eq!(keeper.kept().await, "a1 b2 c1 x1 y1 z1");
-    keeper.store.execute("DELETE FROM hookfast_data.quarantine WHERE responded_ok AND count = 1").await;
+    keeper
+        .store
+        .execute("DELETE FROM hookfast_data.quarantine WHERE responded_ok AND count = 1")
+        .await;
     assert!(!keeper.keep(b'd', 991, true).await, "a thousand bytes");
     assert!(keeper.keep(b'd', 990, true).await);
     assert_eq!(keeper.kept().await, "b2 x1 y1 z1 d1");
@@ -114,10 +154,16 @@ async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
     let mut keeper = Keeper::new().await;
     assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
     let state = "SELECT string_agg(concat_ws(' ', count, responded_ok, is_excerpt, bytes, octet_length(body)), ', ' ORDER BY quarantine_id) FROM hookfast.quarantine";
-    assert_eq!(keeper.store.text(state).await, "1 f t 100000 10, 1 f f 10 10");
+    assert_eq!(
+        keeper.store.text(state).await,
+        "1 f t 100000 10, 1 f f 10 10"
+    );
     assert!(keeper.keep(b'a', 500, true).await);
     assert_eq!(keeper.store.text(state).await, "2 t f 500 500, 1 f f 10 10");
-    assert!(!keeper.keep(b'b', 501, true).await, "without room nothing is promised");
+    assert!(
+        !keeper.keep(b'b', 501, true).await,
+        "without room nothing is promised"
+    );
     assert_eq!(keeper.store.text(state).await, "2 t f 500 500, 1 f f 10 10");
     // And it stays what it is, however it is answered later.
     assert!(keeper.keep(b'a', 500, false).await);
@@ -131,14 +177,23 @@ async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
 async fn an_excerpt_is_neither_verified_again_nor_released() {
     let mut keeper = Keeper::new().await;
     assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
-    let changed = "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10)";
+    let changed =
+        "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10)";
     assert_eq!(keeper.store.text(changed).await, "1 1");
     let answers = "SELECT string_agg(coalesce(last_result, requested_action), ' ' ORDER BY quarantine_id) FROM hookfast.quarantine";
     assert_eq!(keeper.store.text(answers).await, "excerpt reverify");
-    let refused = sqlx::query("SELECT hookfast.approve_quarantined(1, 'genuine')").execute(&keeper.store.pool).await;
-    let refused = refused.expect_err("refused").into_database_error().expect("ours");
+    let refused = sqlx::query("SELECT hookfast.approve_quarantined(1, 'genuine')")
+        .execute(&keeper.store.pool)
+        .await;
+    let refused = refused
+        .expect_err("refused")
+        .into_database_error()
+        .expect("ours");
     assert_eq!(refused.code().as_deref(), Some("HF006"));
-    assert!(refused.message().contains("only the beginning was kept"), "{refused}");
+    assert!(
+        refused.message().contains("only the beginning was kept"),
+        "{refused}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +201,10 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
     let keeper = Keeper::new().await;
     let mut keepers = tokio::task::JoinSet::new();
     for _ in 0..4 {
-        let (mut connection, source) = (keeper.store.connection(Role::Quarantine).await, keeper.store.source);
+        let (mut connection, source) = (
+            keeper.store.connection(Role::Quarantine).await,
+            keeper.store.source,
+        );
         keepers.spawn(async move {
             for i in 0..25u8 {
                 let (digest, body) = ([b'a' + i % 5; 32], vec![b'a' + i % 5].into());
@@ -158,14 +216,28 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
                     headers: "{}".to_owned(),
                     body: EvidenceBody::Whole(body),
                 };
-                let bound = EvidenceBound { rows: 100, bytes: 1000 };
-                assert!(connection.keep_evidence(&evidence, bound).await.expect("kept"));
+                let bound = EvidenceBound {
+                    rows: 100,
+                    bytes: 1000,
+                };
+                assert!(
+                    connection
+                        .keep_evidence(&evidence, bound)
+                        .await
+                        .expect("kept")
+                );
             }
         });
     }
     keepers.join_all().await;
     assert_eq!(keeper.kept().await.split(' ').count(), 5);
-    assert_eq!(keeper.store.count("SELECT sum(count)::bigint FROM hookfast.quarantine").await, 100);
+    assert_eq!(
+        keeper
+            .store
+            .count("SELECT sum(count)::bigint FROM hookfast.quarantine")
+            .await,
+        100
+    );
 }
 
 /// Genuine requests wait for the ingress to verify them once more: who tidies up meanwhile must not lose them.
@@ -175,17 +247,27 @@ async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
     for letter in *b"ab" {
         assert!(keeper.keep(letter, 10, false).await);
     }
-    keeper.store.execute("SELECT hookfast.approve_quarantined(1, 'genuine')").await;
+    keeper
+        .store
+        .execute("SELECT hookfast.approve_quarantined(1, 'genuine')")
+        .await;
     assert!(keeper.keep(b'c', 10, false).await);
     let matching = "SELECT matching FROM hookfast.discard_quarantined()";
     assert_eq!(keeper.store.count(matching).await, 2);
     // It is asked for between the look and the act.
     let mut asking = keeper.store.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast.approve_quarantined(2, 'genuine')").execute(&mut *asking).await.expect("asked");
+    sqlx::query("SELECT hookfast.approve_quarantined(2, 'genuine')")
+        .execute(&mut *asking)
+        .await
+        .expect("asked");
     let pool = keeper.store.pool.clone();
     let discarding = tokio::spawn(async move {
-        let discard = "SELECT changed FROM hookfast.discard_quarantined(why => 'forged', at_most => 2)";
-        sqlx::query_scalar::<_, i64>(discard).fetch_one(&pool).await.expect("discarded")
+        let discard =
+            "SELECT changed FROM hookfast.discard_quarantined(why => 'forged', at_most => 2)";
+        sqlx::query_scalar::<_, i64>(discard)
+            .fetch_one(&pool)
+            .await
+            .expect("discarded")
     });
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     crate::support::wait_until("the other one", async || {

@@ -26,12 +26,33 @@ async fn two_results_of_one_order_at_once_are_one_event_and_one_conflict_a_thous
     let (one, other) = (racer("a"), racer("b"));
     let (one, other) = (one.await.expect("a racer"), other.await.expect("a racer"));
     for (round, pair) in one.iter().zip(&other).enumerate() {
-        assert!(matches!(pair, (&"stored", &"conflict") | (&"conflict", &"stored")), "round {round}: {pair:?}");
+        assert!(
+            matches!(pair, (&"stored", &"conflict") | (&"conflict", &"stored")),
+            "round {round}: {pair:?}"
+        );
     }
-    assert!(one.contains(&"stored") && other.contains(&"stored"), "both were first at times");
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NULL").await, 1000);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NOT NULL").await, 1000);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox").await, 2000);
+    assert!(
+        one.contains(&"stored") && other.contains(&"stored"),
+        "both were first at times"
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NULL")
+            .await,
+        1000
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NOT NULL")
+            .await,
+        1000
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.outbox")
+            .await,
+        2000
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,11 +75,24 @@ async fn of_eight_with_the_same_key_at_once_one_is_stored_and_all_get_its_id() {
     }
     let racers = racers.join_all().await;
     for round in 0..50 {
-        let stored: Vec<_> = racers.iter().filter(|r| r[round].verdict == Verdict::Stored).collect();
+        let stored: Vec<_> = racers
+            .iter()
+            .filter(|r| r[round].verdict == Verdict::Stored)
+            .collect();
         assert_eq!(stored.len(), 1, "round {round}");
-        assert!(racers.iter().all(|r| r[round].event_id == stored[0][round].event_id), "round {round}");
+        assert!(
+            racers
+                .iter()
+                .all(|r| r[round].event_id == stored[0][round].event_id),
+            "round {round}"
+        );
     }
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox").await, 50);
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.outbox")
+            .await,
+        50
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +116,10 @@ async fn of_two_takers_of_an_expired_key_one_stores() {
     };
     let (one, other) = (racer(), racer());
     let (one, other) = (one.await.expect("a racer"), other.await.expect("a racer"));
-    assert!(one.iter().zip(&other).all(|(a, b)| a ^ b), "exactly one of each pair");
+    assert!(
+        one.iter().zip(&other).all(|(a, b)| a ^ b),
+        "exactly one of each pair"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,9 +151,24 @@ async fn groups_with_their_keys_in_any_order_lose_nobody() {
     while let Some(writer) = writers.join_next().await {
         writer.expect("every request of every group was answered");
     }
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NULL").await, 1000);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NOT NULL").await, 1000);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox").await, 2000);
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NULL")
+            .await,
+        1000
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.events WHERE conflicts_with IS NOT NULL")
+            .await,
+        1000
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.outbox")
+            .await,
+        2000
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,9 +221,17 @@ async fn two_workers_and_a_rescuer_settle_each_delivery_once() {
     }
     let done: usize = workers.join_all().await.iter().sum();
     assert_eq!(done, orders, "each was settled by exactly one of them");
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'").await, orders as i64);
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered'")
+            .await,
+        orders as i64
+    );
     assert!(
-        store.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'").await > 0,
+        store
+            .count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'")
+            .await
+            > 0,
         "some were taken over"
     );
 }

@@ -6,8 +6,8 @@ use hookfast::ingress::{OnInvalidSignature::Reject, Source, Sources};
 use hookfast::signing::Secret;
 use hookfast::sources::airalo::Airalo;
 use hookfast::store::{
-    HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions, ensure_roles, migrate,
-    pause_handler, register_handlers, register_sources, set_retention,
+    HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions, ensure_roles,
+    migrate, pause_handler, register_handlers, register_sources, set_retention,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -17,11 +17,17 @@ const LOG: &str = "SELECT count(*) FROM hookfast_data.audit_log";
 impl Store {
     async fn register(&self, handler: HandlerRegistration, config_version: i64) -> i16 {
         let name = handler.name.clone();
-        register_handlers(&self.pool, &[handler], config_version).await.expect("registered")[&name].0
+        register_handlers(&self.pool, &[handler], config_version)
+            .await
+            .expect("registered")[&name]
+            .0
     }
 
     async fn types_of_shop(&self) -> String {
-        self.text("SELECT array_to_string(types, ' ') FROM hookfast_data.handlers WHERE name = 'shop'").await
+        self.text(
+            "SELECT array_to_string(types, ' ') FROM hookfast_data.handlers WHERE name = 'shop'",
+        )
+        .await
     }
 }
 
@@ -30,22 +36,48 @@ async fn registering_the_same_again_changes_nothing_and_a_change_is_logged() {
     let store = Store::new().await;
     let (version, lines) = (store.count(VERSION).await, store.count(LOG).await);
     assert_eq!((version, lines), (1, 1), "the handler of these tests");
-    assert_eq!(store.register(registration("shop", &["*"]), 0).await, store.handler.0);
-    assert_eq!((store.count(VERSION).await, store.count(LOG).await), (version, lines));
+    assert_eq!(
+        store.register(registration("shop", &["*"]), 0).await,
+        store.handler.0
+    );
+    assert_eq!(
+        (store.count(VERSION).await, store.count(LOG).await),
+        (version, lines)
+    );
 
-    assert_eq!(store.register(registration("shop", &["a.*", "b"]), 0).await, store.handler.0, "it keeps its id");
-    assert_eq!((store.count(VERSION).await, store.count(LOG).await), (version + 1, lines + 1));
+    assert_eq!(
+        store.register(registration("shop", &["a.*", "b"]), 0).await,
+        store.handler.0,
+        "it keeps its id"
+    );
+    assert_eq!(
+        (store.count(VERSION).await, store.count(LOG).await),
+        (version + 1, lines + 1)
+    );
     let line = "SELECT concat_ws(' ', action, target, details->'types', details->'subscription_version', actor = session_user) FROM hookfast_data.audit_log ORDER BY id DESC LIMIT 1";
-    assert_eq!(store.text(line).await, r#"handler.registered shop ["a.*", "b"] 2 t"#);
+    assert_eq!(
+        store.text(line).await,
+        r#"handler.registered shop ["a.*", "b"] 2 t"#
+    );
     for changed in [
-        HandlerRegistration { retry: attempts(4), ..registration("shop", &["a.*", "b"]) },
+        HandlerRegistration {
+            retry: attempts(4),
+            ..registration("shop", &["a.*", "b"])
+        },
         HandlerRegistration {
             retry: attempts(4),
             sources: Some(vec!["airalo".parse().expect("a name")]),
             ..registration("shop", &["a.*", "b"])
         },
-        HandlerRegistration { behind_after: Duration::from_millis(90_500), ..registration("shop", &["a.*", "b"]) },
-        HandlerRegistration { kind: "http", retry: attempts(4), ..registration("shop", &["a.*", "b"]) },
+        HandlerRegistration {
+            behind_after: Duration::from_millis(90_500),
+            ..registration("shop", &["a.*", "b"])
+        },
+        HandlerRegistration {
+            kind: "http",
+            retry: attempts(4),
+            ..registration("shop", &["a.*", "b"])
+        },
         HandlerRegistration {
             kind: "http",
             retry: attempts(4),
@@ -65,10 +97,21 @@ async fn an_older_configuration_does_not_undo_a_newer_one() {
     let store = Store::new().await;
     store.register(registration("shop", &["new"]), 7).await;
     let lines = store.count(LOG).await;
-    assert_eq!(store.register(registration("shop", &["old"]), 6).await, store.handler.0, "the old one runs on");
-    assert_eq!((store.types_of_shop().await.as_str(), store.count(LOG).await), ("new", lines));
+    assert_eq!(
+        store.register(registration("shop", &["old"]), 6).await,
+        store.handler.0,
+        "the old one runs on"
+    );
+    assert_eq!(
+        (store.types_of_shop().await.as_str(), store.count(LOG).await),
+        ("new", lines)
+    );
     store.register(registration("shop", &["newest"]), 7).await;
-    assert_eq!(store.types_of_shop().await, "newest", "the same version may change itself");
+    assert_eq!(
+        store.types_of_shop().await,
+        "newest",
+        "the same version may change itself"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,13 +122,20 @@ async fn processes_that_start_at_once_agree() {
         let pool = store.pool.clone();
         processes.spawn(async move {
             let handlers = [registration("one", &["*"]), registration("two", &["*"])];
-            let ids = register_handlers(&pool, &handlers, 0).await.expect("registered");
+            let ids = register_handlers(&pool, &handlers, 0)
+                .await
+                .expect("registered");
             handlers.map(|handler| ids[&handler.name])
         });
     }
     let ids = processes.join_all().await;
     assert!(ids.iter().all(|pair| *pair == ids[0]), "{ids:?}");
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.handlers").await, 3);
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.handlers")
+            .await,
+        3
+    );
 }
 
 #[tokio::test]
@@ -97,7 +147,11 @@ async fn the_one_rule_of_patterns() {
         ("a.*", &["a.b", "a.b.c"], &["a", "ab", "ab.c", "b.a"]),
         // To LIKE an underscore is any character.
         ("a_b.*", &["a_b.c"], &["axb.c", "a.b.c", "a_b"]),
-        ("low_data.75", &["low_data.75"], &["lowxdata.75", "low_data.755"]),
+        (
+            "low_data.75",
+            &["low_data.75"],
+            &["lowxdata.75", "low_data.755"],
+        ),
     ] {
         for (types, expected) in [(matched, true), (others, false)] {
             for event_type in types {
@@ -118,14 +172,32 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
     let store = Store::new().await;
     store.execute("DELETE FROM hookfast_data.handlers").await;
     let mut ingest = store.connection(Role::Ingest).await;
-    assert_eq!(verdicts(&ingest.ingest(&[store.event("before", None)], Webhook).await), ["stored"]);
-    store.register(registration("results", &["airalo.order.completed"]), 0).await;
-    store.register(registration("conflicts", &["airalo.order.completed.*"]), 0).await;
-    let group = [store.event("k", Some("a")), store.event("k", Some("b")), store.event("k", Some("b"))];
-    assert_eq!(verdicts(&ingest.ingest(&group, Webhook).await), ["stored", "conflict", "duplicate"]);
+    assert_eq!(
+        verdicts(&ingest.ingest(&[store.event("before", None)], Webhook).await),
+        ["stored"]
+    );
+    store
+        .register(registration("results", &["airalo.order.completed"]), 0)
+        .await;
+    store
+        .register(registration("conflicts", &["airalo.order.completed.*"]), 0)
+        .await;
+    let group = [
+        store.event("k", Some("a")),
+        store.event("k", Some("b")),
+        store.event("k", Some("b")),
+    ];
+    assert_eq!(
+        verdicts(&ingest.ingest(&group, Webhook).await),
+        ["stored", "conflict", "duplicate"]
+    );
     let owed = "SELECT string_agg(concat_ws(' ', d.handler, e.idempotency_key, d.attempts_left), ', ' ORDER BY d.delivery_id) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
-    assert_eq!(store.text(owed).await, "results k 3, conflicts k#conflict:b 3");
-    let versions = "SELECT string_agg(subscription_version::text, ' ' ORDER BY id) FROM hookfast_data.events";
+    assert_eq!(
+        store.text(owed).await,
+        "results k 3, conflicts k#conflict:b 3"
+    );
+    let versions =
+        "SELECT string_agg(subscription_version::text, ' ' ORDER BY id) FROM hookfast_data.events";
     assert_eq!(store.text(versions).await, "1 3 3");
 }
 
@@ -133,9 +205,14 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
 #[tokio::test]
 async fn without_its_registry_nothing_is_answered_as_stored() {
     let store = Store::new().await;
-    store.execute("DELETE FROM hookfast_data.subscription_version").await;
+    store
+        .execute("DELETE FROM hookfast_data.subscription_version")
+        .await;
     let mut ingest = store.connection(Role::Ingest).await;
-    assert_eq!(verdicts(&ingest.ingest(&[store.event("k", None)], Webhook).await), ["refused"]);
+    assert_eq!(
+        verdicts(&ingest.ingest(&[store.event("k", None)], Webhook).await),
+        ["refused"]
+    );
 }
 
 #[tokio::test]
@@ -143,24 +220,53 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
     let store = Store::new().await;
     let lines = store.count(LOG).await;
     for _ in 0..2 {
-        pause_handler(&store.pool, &store.name, "gone").await.expect("paused");
+        pause_handler(&store.pool, &store.name, "gone")
+            .await
+            .expect("paused");
     }
-    let paused = "SELECT concat_ws(' ', paused_at IS NOT NULL, paused_why) FROM hookfast_data.handlers";
-    assert_eq!((store.text(paused).await.as_str(), store.count(LOG).await), ("t gone", lines + 1));
-    store.execute("SELECT hookfast.resume_handler('shop'); SELECT hookfast.resume_handler('shop')").await;
-    assert_eq!((store.text(paused).await.as_str(), store.count(LOG).await), ("f", lines + 2));
+    let paused =
+        "SELECT concat_ws(' ', paused_at IS NOT NULL, paused_why) FROM hookfast_data.handlers";
+    assert_eq!(
+        (store.text(paused).await.as_str(), store.count(LOG).await),
+        ("t gone", lines + 1)
+    );
+    store
+        .execute("SELECT hookfast.resume_handler('shop'); SELECT hookfast.resume_handler('shop')")
+        .await;
+    assert_eq!(
+        (store.text(paused).await.as_str(), store.count(LOG).await),
+        ("f", lines + 2)
+    );
     let last = "SELECT string_agg(concat_ws(' ', action, target, details->>'why'), ', ' ORDER BY id) FROM hookfast_data.audit_log WHERE id > 1";
-    assert_eq!(store.text(last).await, "handler.paused shop gone, handler.resumed shop");
+    assert_eq!(
+        store.text(last).await,
+        "handler.paused shop gone, handler.resumed shop"
+    );
 
-    for call in ["SELECT hookfast.pause_handler('shopp', 'x')", "SELECT hookfast.resume_handler('shopp')"] {
-        let error = sqlx::query(call).execute(&store.pool).await.expect_err("nobody has that name");
+    for call in [
+        "SELECT hookfast.pause_handler('shopp', 'x')",
+        "SELECT hookfast.resume_handler('shopp')",
+    ] {
+        let error = sqlx::query(call)
+            .execute(&store.pool)
+            .await
+            .expect_err("nobody has that name");
         let error = error.into_database_error().expect("from the database");
-        assert_eq!(error.message(), "no handler is named shopp; nothing was changed");
-        let hint = error.downcast_ref::<sqlx::postgres::PgDatabaseError>().hint();
+        assert_eq!(
+            error.message(),
+            "no handler is named shopp; nothing was changed"
+        );
+        let hint = error
+            .downcast_ref::<sqlx::postgres::PgDatabaseError>()
+            .hint();
         assert_eq!(hint, Some("The names are in hookfast.handler_health."));
     }
     let open = "SELECT count(*) FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a WHERE pronamespace = 'hookfast'::regnamespace AND grantee = 0";
-    assert_eq!(store.count(open).await, 0, "nobody may call them unless it was granted");
+    assert_eq!(
+        store.count(open).await,
+        0,
+        "nobody may call them unless it was granted"
+    );
 }
 
 #[tokio::test]
@@ -170,12 +276,25 @@ async fn a_sources_fields_are_those_of_its_kind_and_of_its_last_declaration() {
         PayloadFields::new(secret.iter().copied(), search.iter().copied())
     };
     let secret = Secret::new("test", b"a secret of some length".to_vec()).expect("long enough");
-    let airalo = Source::new("airalo".parse().expect("a name"), Arc::new(Airalo), vec![secret], Reject);
-    let airalo = airalo.expect("a secret").with_fields(&fields(&["Voucher", "lpa"], &["ICCID", "voucher_no"]));
-    let jobs = |fields| SourceRegistration { name: "jobs".parse().expect("a name"), kind: "sql", fields };
+    let airalo = Source::new(
+        "airalo".parse().expect("a name"),
+        Arc::new(Airalo),
+        vec![secret],
+        Reject,
+    );
+    let airalo = airalo
+        .expect("a secret")
+        .with_fields(&fields(&["Voucher", "lpa"], &["ICCID", "voucher_no"]));
+    let jobs = |fields| SourceRegistration {
+        name: "jobs".parse().expect("a name"),
+        kind: "sql",
+        fields,
+    };
     let mut declared = Sources::new([airalo]).registrations();
     declared.push(jobs(fields(&["token"], &["job"])));
-    let ids = register_sources(&store.pool, &declared).await.expect("registered");
+    let ids = register_sources(&store.pool, &declared)
+        .await
+        .expect("registered");
     assert_eq!(ids[&declared[0].name], store.source, "it keeps its id");
     let of = "SELECT string_agg(concat_ws(':', name, array_to_string(secret_fields, ','), array_to_string(search_fields, ',')), ' ' ORDER BY name) FROM hookfast_data.sources";
     assert_eq!(
@@ -183,8 +302,13 @@ async fn a_sources_fields_are_those_of_its_kind_and_of_its_last_declaration() {
         "airalo:access_code,confirmation_code,direct_apple_installation_url,lpa,manual_installation,matching_id,\
          msisdn,qrcode,qrcode_installation,qrcode_url,voucher:code,description,iccid,id,request_id,voucher_no hookfast:why,error,idempotency_key: jobs:token:job"
     );
-    register_sources(&store.pool, &[jobs(PayloadFields::default())]).await.expect("registered");
-    assert!(store.text(of).await.ends_with(" jobs::"), "what is no more declared is no more so");
+    register_sources(&store.pool, &[jobs(PayloadFields::default())])
+        .await
+        .expect("registered");
+    assert!(
+        store.text(of).await.ends_with(" jobs::"),
+        "what is no more declared is no more so"
+    );
 }
 
 /// The ids are small, and each start of each process registers everything.
@@ -198,11 +322,18 @@ async fn starts_take_no_number_of_a_sequence() {
     };
     let numbers = "SELECT (SELECT last_value FROM hookfast_data.sources_id_seq) || ' ' || \
         (SELECT last_value FROM hookfast_data.handlers_id_seq)";
-    register_sources(&store.pool, &[source("a")]).await.expect("registered");
+    register_sources(&store.pool, &[source("a")])
+        .await
+        .expect("registered");
     let before = store.text(numbers).await;
     for start in 0..10 {
-        register_sources(&store.pool, &[source(&format!("f{start}"))]).await.expect("registered");
-        assert_eq!(store.register(registration("shop", &["*"]), start).await, store.handler.0);
+        register_sources(&store.pool, &[source(&format!("f{start}"))])
+            .await
+            .expect("registered");
+        assert_eq!(
+            store.register(registration("shop", &["*"]), start).await,
+            store.handler.0
+        );
     }
     assert_eq!(store.text(numbers).await, before);
 }
@@ -219,8 +350,12 @@ async fn several_processes_that_register_the_same_at_once_agree_on_the_ids() {
                 kind: "hmac",
                 fields: PayloadFields::default(),
             };
-            let sources = register_sources(&pool, &[source]).await.expect("registered");
-            let handlers = register_handlers(&pool, &[registration("new", &["*"])], 1).await.expect("registered");
+            let sources = register_sources(&pool, &[source])
+                .await
+                .expect("registered");
+            let handlers = register_handlers(&pool, &[registration("new", &["*"])], 1)
+                .await
+                .expect("registered");
             (sources.into_values().next(), handlers.into_values().next())
         });
     }
@@ -232,9 +367,15 @@ async fn several_processes_that_register_the_same_at_once_agree_on_the_ids() {
 #[tokio::test]
 async fn a_start_that_changes_nothing_writes_nothing() {
     let store = Store::new().await;
-    let source =
-        SourceRegistration { name: "a".parse().expect("a name"), kind: "hmac", fields: PayloadFields::default() };
-    let roles = RoleNames { reader: None, operator: None };
+    let source = SourceRegistration {
+        name: "a".parse().expect("a name"),
+        kind: "hmac",
+        fields: PayloadFields::default(),
+    };
+    let roles = RoleNames {
+        reader: None,
+        operator: None,
+    };
     let start = async |pool: &sqlx::PgPool| {
         migrate(&store.of).await?;
         check_schema(&store.of).await?;
@@ -248,7 +389,14 @@ async fn a_start_that_changes_nothing_writes_nothing() {
     start(&store.pool).await.expect("the first start");
     store.execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$").await;
     let reading = store.of.pool(Role::General, 1);
-    let refused = sqlx::query("CREATE TABLE public.t ()").execute(&reading).await;
-    assert!(refused.expect_err("it only reads").to_string().contains("read-only"));
+    let refused = sqlx::query("CREATE TABLE public.t ()")
+        .execute(&reading)
+        .await;
+    assert!(
+        refused
+            .expect_err("it only reads")
+            .to_string()
+            .contains("read-only")
+    );
     start(&reading).await.expect("the second start");
 }

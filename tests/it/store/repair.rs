@@ -35,18 +35,20 @@ impl Store {
         let other = tokio::spawn(async move {
             pool.execute(statement).await.expect(statement);
         });
-        let waits =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        wait_until("the other one", async || other.is_finished() || self.count(waits).await > 0).await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        wait_until("the other one", async || {
+            other.is_finished() || self.count(waits).await > 0
+        })
+        .await;
         other
     }
 }
 
 const NOBODY_ELSE: &str = "DELETE FROM hookfast_data.outbox";
 const COMES_IN: &str = "UPDATE hookfast_data.outbox SET ordering_key = '', due_at = NULL";
-const WAKE: &str = "SELECT hookfast_data.make_next_due(id, '{k}') FROM hookfast_data.handlers WHERE name = 'shop'";
-const SEQUENCE: &str =
-    "SELECT hookfast_data.assign_ordering_keys(id, 10) FROM hookfast_data.handlers WHERE name = 'shop'";
+const WAKE: &str =
+    "SELECT hookfast_data.make_next_due(id, '{k}') FROM hookfast_data.handlers WHERE name = 'shop'";
+const SEQUENCE: &str = "SELECT hookfast_data.assign_ordering_keys(id, 10) FROM hookfast_data.handlers WHERE name = 'shop'";
 const RETRY_1: &str = "SELECT hookfast.retry(1)";
 const RETRY_2: &str = "SELECT hookfast.retry(2)";
 
@@ -63,13 +65,37 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
         // The sequencer, with one that came in.
         ("skip", COMES_IN, RETRY_1, SEQUENCE, "3 1"),
         ("skip", COMES_IN, SEQUENCE, RETRY_1, "3 1"),
-        ("block", COMES_IN, "SELECT hookfast.retry_all(at_most => 2)", SEQUENCE, "1 2 3"),
-        ("block", COMES_IN, SEQUENCE, "SELECT hookfast.retry_all(at_most => 2)", "1 2 3"),
+        (
+            "block",
+            COMES_IN,
+            "SELECT hookfast.retry_all(at_most => 2)",
+            SEQUENCE,
+            "1 2 3",
+        ),
+        (
+            "block",
+            COMES_IN,
+            SEQUENCE,
+            "SELECT hookfast.retry_all(at_most => 2)",
+            "1 2 3",
+        ),
         // A worker that has ended the one before and wakes the next.
         ("skip", "", WAKE, RETRY_1, "3 1"),
         ("skip", "", RETRY_1, WAKE, "3 1"),
-        ("block", "", "SELECT hookfast.retry_all(at_most => 2)", WAKE, "1 2 3"),
-        ("block", "", WAKE, "SELECT hookfast.retry_all(at_most => 2)", "1 2 3"),
+        (
+            "block",
+            "",
+            "SELECT hookfast.retry_all(at_most => 2)",
+            WAKE,
+            "1 2 3",
+        ),
+        (
+            "block",
+            "",
+            WAKE,
+            "SELECT hookfast.retry_all(at_most => 2)",
+            "1 2 3",
+        ),
     ] {
         let store = one_key(third).await;
         sqlx::query("UPDATE hookfast_data.handlers SET on_dead = $1")
@@ -83,12 +109,21 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
         open.commit().await.expect("committed");
         other.await.expect("it ends");
         let mut seen = Vec::new();
-        while store.count("SELECT count(*) FROM hookfast_data.outbox").await > 0 {
+        while store
+            .count("SELECT count(*) FROM hookfast_data.outbox")
+            .await
+            > 0
+        {
             store.execute(SEQUENCE).await;
             seen.push(store.text(DUE).await);
-            store.execute("DELETE FROM hookfast_data.outbox WHERE due_at < 'infinity'").await;
+            store
+                .execute("DELETE FROM hookfast_data.outbox WHERE due_at < 'infinity'")
+                .await;
             store.execute(WAKE).await;
-            assert!(seen.len() < 9, "{on_dead}, {first} beside {second}: {seen:?}");
+            assert!(
+                seen.len() < 9,
+                "{on_dead}, {first} beside {second}: {seen:?}"
+            );
         }
         assert_eq!(seen.join(" "), order, "{on_dead}, {first} beside {second}");
     }
@@ -99,11 +134,20 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
 async fn waking_a_key_never_waits_for_whoever_has_locked_its_next_delivery() {
     let store = one_key("").await;
     let mut open = store.pool.begin().await.expect("a transaction");
-    open.execute("UPDATE hookfast_data.outbox SET attempt_number = attempt_number").await.expect("locked");
+    open.execute("UPDATE hookfast_data.outbox SET attempt_number = attempt_number")
+        .await
+        .expect("locked");
     let impatient = format!("SET statement_timeout = '1s'; {WAKE}");
     let mut other = store.pool.acquire().await.expect("a connection");
-    other.execute(AssertSqlSafe(impatient)).await.expect("it does not wait");
-    assert_eq!(store.text(DUE).await, "none", "it is left to whoever locked it");
+    other
+        .execute(AssertSqlSafe(impatient))
+        .await
+        .expect("it does not wait");
+    assert_eq!(
+        store.text(DUE).await,
+        "none",
+        "it is left to whoever locked it"
+    );
     open.rollback().await.expect("rolled back");
     store.execute(WAKE).await;
     assert_eq!(store.text(DUE).await, "3");
@@ -122,23 +166,47 @@ async fn a_preview_writes_nothing_and_is_in_nobodys_way() {
     for (preview, meanwhile) in [
         ("retry_all()", "SELECT hookfast.retry(1)"),
         ("discard_all()", "SELECT hookfast.discard(2, 'x')"),
-        ("reschedule_all('shop', now() + interval '1 hour')", "UPDATE hookfast_data.outbox SET attempt_number = 2"),
-        ("erase_all(type => '*')", "SELECT hookfast.replay(event_id, 'shop', 'x') FROM hookfast.events LIMIT 1"),
+        (
+            "reschedule_all('shop', now() + interval '1 hour')",
+            "UPDATE hookfast_data.outbox SET attempt_number = 2",
+        ),
+        (
+            "erase_all(type => '*')",
+            "SELECT hookfast.replay(event_id, 'shop', 'x') FROM hookfast.events LIMIT 1",
+        ),
         (
             "replay_all('shop')",
             "SELECT hookfast.erase(event_id, 'x') FROM hookfast.events WHERE event_id NOT IN (SELECT event_id FROM hookfast_data.outbox) LIMIT 1",
         ),
-        ("reverify_quarantined()", "UPDATE hookfast_data.quarantine SET count = count + 1"),
-        ("discard_quarantined()", "UPDATE hookfast_data.quarantine SET count = count + 1"),
+        (
+            "reverify_quarantined()",
+            "UPDATE hookfast_data.quarantine SET count = count + 1",
+        ),
+        (
+            "discard_quarantined()",
+            "UPDATE hookfast_data.quarantine SET count = count + 1",
+        ),
     ] {
         let mut looking = store.pool.begin().await.expect("a transaction");
-        looking.execute("SET TRANSACTION READ ONLY").await.expect("read-only");
+        looking
+            .execute("SET TRANSACTION READ ONLY")
+            .await
+            .expect("read-only");
         let query = format!("SELECT matching FROM hookfast.{preview}");
-        let matching: i64 = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut *looking).await.expect(preview);
+        let matching: i64 = sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_one(&mut *looking)
+            .await
+            .expect(preview);
         assert!(matching > 0, "{preview}");
         let mut other = store.pool.begin().await.expect("a transaction");
-        other.execute("SET LOCAL lock_timeout = '2s'").await.expect("impatient");
-        other.execute(meanwhile).await.unwrap_or_else(|error| panic!("{meanwhile} beside {preview}: {error}"));
+        other
+            .execute("SET LOCAL lock_timeout = '2s'")
+            .await
+            .expect("impatient");
+        other
+            .execute(meanwhile)
+            .await
+            .unwrap_or_else(|error| panic!("{meanwhile} beside {preview}: {error}"));
         other.rollback().await.expect("rolled back");
         looking.rollback().await.expect("rolled back");
     }
@@ -148,15 +216,32 @@ async fn a_preview_writes_nothing_and_is_in_nobodys_way() {
 #[tokio::test]
 async fn a_payload_that_is_no_predicate_is_refused() {
     let store = one_key("").await;
-    for function in ["retry_all(", "discard_all(", "erase_all(", "replay_all('shop', "] {
+    for function in [
+        "retry_all(",
+        "discard_all(",
+        "erase_all(",
+        "replay_all('shop', ",
+    ] {
         let ask = async |payload: &str| {
             let query = format!("SELECT matching FROM hookfast.{function}payload => '{payload}')");
-            sqlx::query_scalar::<_, i64>(AssertSqlSafe(query)).fetch_one(&store.pool).await
+            sqlx::query_scalar::<_, i64>(AssertSqlSafe(query))
+                .fetch_one(&store.pool)
+                .await
         };
-        let refused = ask(r#"$ ? (@.key == "k")"#).await.expect_err(function).into_database_error().expect("ours");
+        let refused = ask(r#"$ ? (@.key == "k")"#)
+            .await
+            .expect_err(function)
+            .into_database_error()
+            .expect("ours");
         assert_eq!(refused.code().as_deref(), Some("22023"), "{function}");
-        assert!(refused.message().ends_with("nothing was changed"), "{refused}");
-        assert!(ask(r#"$.key == "k""#).await.expect("a predicate") > 0, "{function}");
+        assert!(
+            refused.message().ends_with("nothing was changed"),
+            "{refused}"
+        );
+        assert!(
+            ask(r#"$.key == "k""#).await.expect("a predicate") > 0,
+            "{function}"
+        );
     }
 }
 
@@ -173,15 +258,31 @@ async fn a_time_long_past_tries_it_at_once() {
     let (lease, mut claimer) = (store.lease().await, store.connection(Role::Claim).await);
     let mut floors = Watermarks::new(Instant::now());
     for claimed in [1, 0] {
-        assert_eq!(store.claim(&mut claimer, lease, 10, &mut floors).await.claimed.len(), claimed);
+        assert_eq!(
+            store
+                .claim(&mut claimer, lease, 10, &mut floors)
+                .await
+                .claimed
+                .len(),
+            claimed
+        );
     }
-    let before = store.count("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint").await;
+    let before = store
+        .count("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        .await;
     store
         .execute("SELECT hookfast.reschedule(2, '2020-01-01'); SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 2)")
         .await;
     // What the notification says: its transaction began after this.
     floors.heard_late(before);
-    assert_eq!(store.claim(&mut claimer, lease, 10, &mut floors).await.claimed.len(), 2);
+    assert_eq!(
+        store
+            .claim(&mut claimer, lease, 10, &mut floors)
+            .await
+            .claimed
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -193,8 +294,17 @@ async fn a_replay_ends_where_it_began_whatever_comes_meanwhile() {
     store.fill("live", 3).await;
     store.execute("UPDATE hookfast_data.replays SET last_progress_at = last_progress_at - interval '5 seconds'; SELECT hookfast_data.advance_replay(id) FROM hookfast_data.replays").await;
     let twice = "SELECT count(*) FROM (SELECT FROM hookfast_data.outbox GROUP BY event_id HAVING count(*) > 1) x";
-    assert_eq!(store.count(twice).await, 0, "what is live is delivered once");
-    assert_eq!(store.text("SELECT state || replayed FROM hookfast.replays").await, "done3");
+    assert_eq!(
+        store.count(twice).await,
+        0,
+        "what is live is delivered once"
+    );
+    assert_eq!(
+        store
+            .text("SELECT state || replayed FROM hookfast.replays")
+            .await,
+        "done3"
+    );
 }
 
 #[tokio::test]
@@ -202,13 +312,28 @@ async fn any_time_is_a_bound_on_ids() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     let counted = async |after: &str| {
-        let query = format!("SELECT count(*) FROM hookfast.events WHERE event_id >= hookfast.event_id_at('{after}')");
-        sqlx::query_scalar::<_, i64>(AssertSqlSafe(query)).fetch_one(&store.pool).await.expect(after)
+        let query = format!(
+            "SELECT count(*) FROM hookfast.events WHERE event_id >= hookfast.event_id_at('{after}')"
+        );
+        sqlx::query_scalar::<_, i64>(AssertSqlSafe(query))
+            .fetch_one(&store.pool)
+            .await
+            .expect(after)
     };
-    for (after, events) in
-        [("-infinity", 2), ("1960-01-01", 2), ("2020-01-01", 2), ("yesterday", 2), ("tomorrow", 0), ("infinity", 0)]
-    {
+    for (after, events) in [
+        ("-infinity", 2),
+        ("1960-01-01", 2),
+        ("2020-01-01", 2),
+        ("yesterday", 2),
+        ("tomorrow", 0),
+        ("infinity", 0),
+    ] {
         assert_eq!(counted(after).await, events, "{after}");
     }
-    assert_eq!(store.text("SELECT coalesce(hookfast.event_id_at(NULL)::text, 'null')").await, "null");
+    assert_eq!(
+        store
+            .text("SELECT coalesce(hookfast.event_id_at(NULL)::text, 'null')")
+            .await,
+        "null"
+    );
 }

@@ -4,7 +4,8 @@ use super::{Store, rescue_expired, sweep_orphans};
 use hookfast::store::{Rescued, Role, SettleOutcome, Settled, release_unknown, wait_for_claims};
 use std::time::Duration;
 
-const EXPIRE: &str = "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'";
+const EXPIRE: &str =
+    "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'";
 const HELD: &str = "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL";
 const LEASES: &str = "SELECT count(*) FROM hookfast_data.leases";
 
@@ -22,13 +23,32 @@ async fn a_lease_that_is_renewed_is_not_rescued_even_after_it_had_expired() {
     let claim = store.claim_all(lease, 1).await[0];
     store.execute(EXPIRE).await;
     let mut keeper = store.connection(Role::Lease).await;
-    assert!(keeper.renew_lease(lease, Duration::from_secs(60)).await.expect("renewed"), "nobody has rescued it yet");
+    assert!(
+        keeper
+            .renew_lease(lease, Duration::from_secs(60))
+            .await
+            .expect("renewed"),
+        "nobody has rescued it yet"
+    );
     assert!(store.rescue().await.is_empty());
-    assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Done);
+    assert_eq!(
+        store.settle(claim, SettleOutcome::Delivered).await,
+        Settled::Done
+    );
     store.execute(EXPIRE).await;
     assert!(store.rescue().await.is_empty(), "it held nothing");
-    assert!(!keeper.renew_lease(lease, Duration::from_secs(60)).await.expect("an answer"), "it is gone");
-    assert_ne!(store.lease().await, lease, "and its number is never used again");
+    assert!(
+        !keeper
+            .renew_lease(lease, Duration::from_secs(60))
+            .await
+            .expect("an answer"),
+        "it is gone"
+    );
+    assert_ne!(
+        store.lease().await,
+        lease,
+        "and its number is never used again"
+    );
 }
 
 #[tokio::test]
@@ -43,9 +63,20 @@ async fn everything_of_a_dead_worker_comes_back_however_much_it_is() {
         .execute(&store.pool)
         .await
         .expect("expired");
-    assert_eq!(store.rescue().await.iter().map(|r| r.rescued).sum::<i64>(), 2050);
-    assert_eq!((store.count(HELD).await, store.count(LEASES).await), (50, 1));
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'").await, 2050);
+    assert_eq!(
+        store.rescue().await.iter().map(|r| r.rescued).sum::<i64>(),
+        2050
+    );
+    assert_eq!(
+        (store.count(HELD).await, store.count(LEASES).await),
+        (50, 1)
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'")
+            .await,
+        2050
+    );
     // Again within seconds, later with each loss.
     let due = "SELECT count(*) FROM hookfast_data.outbox WHERE lost = 1 AND due_at BETWEEN now() - interval '10 s' AND now() + interval '2 s'";
     assert_eq!(store.count(due).await, 2050);
@@ -66,16 +97,37 @@ async fn a_worker_that_goes_gives_back_what_it_holds_and_nothing_is_counted() {
         .expect("locked");
     let mut keeper = store.connection(Role::Lease).await;
     assert_eq!(keeper.abandon_lease(lease).await.expect("abandoned"), 2);
-    assert_eq!((store.count(HELD).await, store.count(LEASES).await), (1, 1), "the lease stays while anything is held");
+    assert_eq!(
+        (store.count(HELD).await, store.count(LEASES).await),
+        (1, 1),
+        "the lease stays while anything is held"
+    );
     settling.rollback().await.expect("it gave up");
     assert_eq!(keeper.abandon_lease(lease).await.expect("abandoned"), 1);
     assert_eq!((store.count(HELD).await, store.count(LEASES).await), (0, 0));
-    assert!(store.claim_all(lease, 10).await.is_empty(), "nothing is claimed under a lease that is gone");
+    assert!(
+        store.claim_all(lease, 10).await.is_empty(),
+        "nothing is claimed under a lease that is gone"
+    );
     let again = store.claim_all(store.lease().await, 10).await;
-    assert_eq!(again.iter().map(|claim| claim.attempt).collect::<Vec<_>>(), [2, 2, 2], "the fence has moved on");
-    assert_eq!(store.settle(claims[0], SettleOutcome::Delivered).await, Settled::Stale);
-    let uncounted = "SELECT count(*) FROM hookfast_data.outbox WHERE lost = 0 AND attempts_left = 3";
-    assert_eq!((store.count(uncounted).await, store.count("SELECT count(*) FROM hookfast.attempts").await), (3, 0));
+    assert_eq!(
+        again.iter().map(|claim| claim.attempt).collect::<Vec<_>>(),
+        [2, 2, 2],
+        "the fence has moved on"
+    );
+    assert_eq!(
+        store.settle(claims[0], SettleOutcome::Delivered).await,
+        Settled::Stale
+    );
+    let uncounted =
+        "SELECT count(*) FROM hookfast_data.outbox WHERE lost = 0 AND attempts_left = 3";
+    assert_eq!(
+        (
+            store.count(uncounted).await,
+            store.count("SELECT count(*) FROM hookfast.attempts").await
+        ),
+        (3, 0)
+    );
 }
 
 #[tokio::test]
@@ -101,13 +153,30 @@ async fn a_delivery_without_its_event_is_rescued_with_its_neighbours() {
     store.execute("INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT id, '00000000-0000-7000-8000-000000000000', 3 FROM hookfast_data.handlers").await;
     assert_eq!(store.claim_all(store.lease().await, 10).await.len(), 3);
     store.execute(EXPIRE).await;
-    assert_eq!(store.rescue().await, [Rescued { handler: store.handler, rescued: 3, dead: 0 }]);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'").await, 2);
+    assert_eq!(
+        store.rescue().await,
+        [Rescued {
+            handler: store.handler,
+            rescued: 3,
+            dead: 0
+        }]
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'")
+            .await,
+        2
+    );
     // The same without a lease.
     assert_eq!(store.claim_some_due(3).await.len(), 3);
     store.execute("DELETE FROM hookfast_data.leases").await;
     assert_eq!(sweep_orphans(&store.pool).await[0].rescued, 3);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lost = 2").await, 3);
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.outbox WHERE lost = 2")
+            .await,
+        3
+    );
 }
 
 #[tokio::test]
@@ -130,10 +199,27 @@ async fn a_lease_that_cannot_be_rescued_does_not_keep_the_others_from_it() {
         .await
         .expect("added");
     store.execute(EXPIRE).await;
-    assert_eq!(store.rescue().await, [Rescued { handler: store.handler, rescued: 3, dead: 0 }]);
+    assert_eq!(
+        store.rescue().await,
+        [Rescued {
+            handler: store.handler,
+            rescued: 3,
+            dead: 0
+        }]
+    );
     assert_eq!(store.count(HELD).await, 1);
-    store.execute("DELETE FROM hookfast_data.dead_letters").await;
-    assert_eq!(store.rescue().await, [Rescued { handler: store.handler, rescued: 1, dead: 1 }], "tried again");
+    store
+        .execute("DELETE FROM hookfast_data.dead_letters")
+        .await;
+    assert_eq!(
+        store.rescue().await,
+        [Rescued {
+            handler: store.handler,
+            rescued: 1,
+            dead: 1
+        }],
+        "tried again"
+    );
 }
 
 #[tokio::test]
@@ -143,9 +229,15 @@ async fn the_outcome_of_a_lease_that_expired_counts_until_somebody_rescues_it() 
     let lease = store.lease().await;
     let claims = store.claim_all(lease, 2).await;
     store.execute(EXPIRE).await;
-    assert_eq!(store.settle(claims[0], SettleOutcome::Delivered).await, Settled::Done);
+    assert_eq!(
+        store.settle(claims[0], SettleOutcome::Delivered).await,
+        Settled::Done
+    );
     assert_eq!(store.rescue().await[0].rescued, 1);
-    assert_eq!(store.settle(claims[1], SettleOutcome::Delivered).await, Settled::Stale);
+    assert_eq!(
+        store.settle(claims[1], SettleOutcome::Delivered).await,
+        Settled::Stale
+    );
 }
 
 /// A claim whose connection was lost here may still be on its way there. To look for it keeps nobody waiting, least of all
@@ -156,7 +248,11 @@ async fn a_lost_claim_that_is_on_its_way_is_waited_for_by_nobody_and_found_after
     store.fill("o", 5).await;
     let lease = store.lease().await;
     let known = store.claim_all(lease, 1).await[0].delivery;
-    let release = async || release_unknown(&store.pool, lease, store.handler, &[known]).await.expect("looked");
+    let release = async || {
+        release_unknown(&store.pool, lease, store.handler, &[known])
+            .await
+            .expect("looked")
+    };
     let mut claiming = store.pool.begin().await.expect("a transaction");
     assert_eq!(store.claim_by_hand(&mut claiming, lease).await, 4);
     let look = tokio::time::timeout(Duration::from_secs(5), release()).await;
@@ -170,7 +266,9 @@ async fn a_lost_claim_that_is_on_its_way_is_waited_for_by_nobody_and_found_after
     assert_eq!(release().await, 4);
     assert_eq!(store.count(HELD).await, 1, "what is known stays");
     assert_eq!(
-        store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lost = 0").await,
+        store
+            .count("SELECT count(*) FROM hookfast_data.outbox WHERE lost = 0")
+            .await,
         5,
         "and nothing is counted"
     );
@@ -183,9 +281,14 @@ async fn to_look_for_lost_claims_waits_for_no_lock_on_the_lease() {
     let lease = store.lease().await;
     store.claim_all(lease, 2).await;
     let mut locking = store.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT FROM hookfast_data.leases FOR UPDATE").execute(&mut *locking).await.expect("locked");
+    sqlx::query("SELECT FROM hookfast_data.leases FOR UPDATE")
+        .execute(&mut *locking)
+        .await
+        .expect("locked");
     let release = release_unknown(&store.pool, lease, store.handler, &[]);
-    let released = tokio::time::timeout(Duration::from_secs(5), release).await.expect("it waits for nobody");
+    let released = tokio::time::timeout(Duration::from_secs(5), release)
+        .await
+        .expect("it waits for nobody");
     assert_eq!(released.expect("looked"), 2);
 }
 
@@ -198,12 +301,27 @@ async fn what_is_hidden_behind_a_backlog_becomes_an_orphan_that_the_sweep_finds(
     let claim = store.claim_all(lease, 1).await[0];
     // A transaction that committed lower ids late.
     store.execute("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left) SELECT o.handler_id, -i, o.event_id, 3 FROM hookfast_data.outbox o, generate_series(1, 50000) i").await;
-    assert_eq!(release_unknown(&store.pool, lease, store.handler, &[]).await.expect("looked"), 0);
+    assert_eq!(
+        release_unknown(&store.pool, lease, store.handler, &[])
+            .await
+            .expect("looked"),
+        0
+    );
     store.execute(EXPIRE).await;
     assert_eq!(store.rescue().await, []);
     assert_eq!((store.count(HELD).await, store.count(LEASES).await), (1, 0));
-    assert_eq!(sweep_orphans(&store.pool).await, [Rescued { handler: store.handler, rescued: 1, dead: 0 }]);
-    assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Stale);
+    assert_eq!(
+        sweep_orphans(&store.pool).await,
+        [Rescued {
+            handler: store.handler,
+            rescued: 1,
+            dead: 0
+        }]
+    );
+    assert_eq!(
+        store.settle(claim, SettleOutcome::Delivered).await,
+        Settled::Stale
+    );
 }
 
 #[tokio::test]
@@ -218,12 +336,27 @@ async fn an_orphan_that_cannot_be_taken_over_does_not_keep_the_sweep_from_the_ot
         .execute(&store.pool)
         .await
         .expect("added");
-    store.execute("UPDATE hookfast_data.outbox SET lost = 4; DELETE FROM hookfast_data.leases").await;
-    assert_eq!(sweep_orphans(&store.pool).await, [Rescued { handler: store.handler, rescued: 1, dead: 1 }]);
-    store.execute("DELETE FROM hookfast_data.dead_letters").await;
+    store
+        .execute("UPDATE hookfast_data.outbox SET lost = 4; DELETE FROM hookfast_data.leases")
+        .await;
     assert_eq!(
         sweep_orphans(&store.pool).await,
-        [Rescued { handler: store.handler, rescued: 1, dead: 1 }],
+        [Rescued {
+            handler: store.handler,
+            rescued: 1,
+            dead: 1
+        }]
+    );
+    store
+        .execute("DELETE FROM hookfast_data.dead_letters")
+        .await;
+    assert_eq!(
+        sweep_orphans(&store.pool).await,
+        [Rescued {
+            handler: store.handler,
+            rescued: 1,
+            dead: 1
+        }],
         "tried again"
     );
 }
@@ -233,10 +366,23 @@ async fn an_orphan_that_cannot_be_taken_over_does_not_keep_the_sweep_from_the_ot
 async fn the_next_of_a_key_is_due_when_the_one_before_is_lost_for_the_last_time() {
     let store = Store::new().await;
     store.fill("o", 2).await;
-    store.execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'").await;
+    store
+        .execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'")
+        .await;
     store.execute("UPDATE hookfast_data.outbox SET ordering_key = 'k', lost = 4, due_at = CASE WHEN id = (SELECT min(id) FROM hookfast_data.outbox) THEN now() ELSE 'infinity' END").await;
     assert_eq!(store.claim_all(store.lease().await, 10).await.len(), 1);
     store.execute(EXPIRE).await;
-    assert_eq!(store.rescue().await, [Rescued { handler: store.handler, rescued: 1, dead: 1 }]);
-    assert_eq!(store.claim_all(store.lease().await, 10).await.len(), 1, "no sweep was needed");
+    assert_eq!(
+        store.rescue().await,
+        [Rescued {
+            handler: store.handler,
+            rescued: 1,
+            dead: 1
+        }]
+    );
+    assert_eq!(
+        store.claim_all(store.lease().await, 10).await.len(),
+        1,
+        "no sweep was needed"
+    );
 }

@@ -35,22 +35,44 @@ impl Limited {
         );
         admin.execute(AssertSqlSafe(prepare)).await.expect("a role");
         let owner = format!("owner_of_{name}");
-        url.set_username(&owner).and_then(|()| url.set_password(Some("limited"))).expect("a URL with a host");
+        url.set_username(&owner)
+            .and_then(|()| url.set_password(Some("limited")))
+            .expect("a URL with a host");
         let of: Database = url.as_str().parse().expect("a URL");
         migrate(&of).await.expect("migrated");
-        ensure_partitions(&of.pool(Role::General, 1)).await.expect("partitions");
+        ensure_partitions(&of.pool(Role::General, 1))
+            .await
+            .expect("partitions");
         let role = |name: &str| Some(name.parse().expect("a role's name"));
-        let names = RoleNames { reader: role(&reader), operator: role(&operator) };
-        Self { admin, url: url.into(), of, names, reader, operator, _store: store }
+        let names = RoleNames {
+            reader: role(&reader),
+            operator: role(&operator),
+        };
+        Self {
+            admin,
+            url: url.into(),
+            of,
+            names,
+            reader,
+            operator,
+            _store: store,
+        }
     }
 
     /// The answer of a role, or why it gets none.
     async fn ask(&mut self, role: &str, query: &str) -> Result<String, String> {
         let mut transaction = self.admin.begin().await.expect("a transaction");
         let set = format!("SET LOCAL ROLE \"{role}\"");
-        transaction.execute(AssertSqlSafe(set)).await.expect("the role is there");
-        let answer = sqlx::query_scalar::<_, Option<String>>(AssertSqlSafe(query)).fetch_one(&mut *transaction).await;
-        answer.map(Option::unwrap_or_default).map_err(|error| error.to_string())
+        transaction
+            .execute(AssertSqlSafe(set))
+            .await
+            .expect("the role is there");
+        let answer = sqlx::query_scalar::<_, Option<String>>(AssertSqlSafe(query))
+            .fetch_one(&mut *transaction)
+            .await;
+        answer
+            .map(Option::unwrap_or_default)
+            .map_err(|error| error.to_string())
     }
 
     async fn it_is_granted(&mut self) {
@@ -58,17 +80,33 @@ impl Limited {
         let views = "SELECT string_agg(relname, ',') FROM pg_class WHERE relnamespace = 'hookfast'::regnamespace \
             AND relkind = 'v' AND NOT has_table_privilege(current_user, oid, 'SELECT')";
         for role in [&reader, &operator] {
-            self.ask(role, "SELECT count(*)::text FROM hookfast.deliveries").await.expect("it reads");
-            assert_eq!(self.ask(role, views).await.expect("an answer"), "", "every view");
-            self.ask(role, "SELECT hookfast.event_id_at(now())::text").await.expect("it calls");
-            let data =
-                self.ask(role, "SELECT count(*)::text FROM hookfast_data.events").await.expect_err("not its own");
+            self.ask(role, "SELECT count(*)::text FROM hookfast.deliveries")
+                .await
+                .expect("it reads");
+            assert_eq!(
+                self.ask(role, views).await.expect("an answer"),
+                "",
+                "every view"
+            );
+            self.ask(role, "SELECT hookfast.event_id_at(now())::text")
+                .await
+                .expect("it calls");
+            let data = self
+                .ask(role, "SELECT count(*)::text FROM hookfast_data.events")
+                .await
+                .expect_err("not its own");
             assert!(data.contains("permission denied"), "{data}");
         }
         let pause = "SELECT hookfast.pause_handler('nobody', 'why')::text";
         let refused = self.ask(&reader, pause).await.expect_err("it only reads");
-        assert!(refused.contains("permission denied for function pause"), "{refused}");
-        let called = self.ask(&operator, pause).await.expect_err("no such handler");
+        assert!(
+            refused.contains("permission denied for function pause"),
+            "{refused}"
+        );
+        let called = self
+            .ask(&operator, pause)
+            .await
+            .expect_err("no such handler");
         assert!(called.contains("no handler is named nobody"), "{called}");
         let event = "INSERT INTO hookfast_data.sources (name, kind, secret_fields) VALUES ('masked', 'airalo', '{matching_id}'); \
             INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
@@ -81,15 +119,25 @@ impl Limited {
         let shown = self.ask(&operator, payload).await.expect("it reads");
         assert!(shown.contains("secret"), "{shown}");
         let unmasked = "SELECT hookfast_data.can_see_secrets(current_user)::text";
-        self.admin.execute("GRANT USAGE ON SCHEMA hookfast_data TO PUBLIC").await.expect("to ask");
+        self.admin
+            .execute("GRANT USAGE ON SCHEMA hookfast_data TO PUBLIC")
+            .await
+            .expect("to ask");
         assert_eq!(self.ask(&reader, unmasked).await.as_deref(), Ok("false"));
-        assert_eq!(self.ask(&operator, unmasked).await.as_deref(), Ok("true"), "the database knows its name");
+        assert_eq!(
+            self.ask(&operator, unmasked).await.as_deref(),
+            Ok("true"),
+            "the database knows its name"
+        );
     }
 
     async fn end(mut self) {
         for role in [&self.reader, &self.operator] {
             let gone = format!("DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\"");
-            self.admin.execute(AssertSqlSafe(gone)).await.expect("the role was there");
+            self.admin
+                .execute(AssertSqlSafe(gone))
+                .await
+                .expect("the role was there");
         }
     }
 }
@@ -100,16 +148,39 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
     let mut processes = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let (of, names) = (limited.of.clone(), limited.names.clone());
-        processes.spawn(async move { ensure_roles(&of, &names).await.expect("each of them succeeds") });
+        processes.spawn(async move {
+            ensure_roles(&of, &names)
+                .await
+                .expect("each of them succeeds")
+        });
     }
     let made = processes.join_all().await;
-    assert!(made.iter().all(|roles| roles.missing.is_empty()), "{made:?}");
-    assert_eq!(made.iter().map(|roles| roles.created.len()).sum::<usize>(), 2, "{made:?}");
+    assert!(
+        made.iter().all(|roles| roles.missing.is_empty()),
+        "{made:?}"
+    );
+    assert_eq!(
+        made.iter().map(|roles| roles.created.len()).sum::<usize>(),
+        2,
+        "{made:?}"
+    );
     limited.it_is_granted().await;
-    let again = ensure_roles(&limited.of, &limited.names).await.expect("nothing to do");
-    assert_eq!(again, Roles { granted: vec![limited.reader.clone(), limited.operator.clone()], ..Roles::default() });
+    let again = ensure_roles(&limited.of, &limited.names)
+        .await
+        .expect("nothing to do");
+    assert_eq!(
+        again,
+        Roles {
+            granted: vec![limited.reader.clone(), limited.operator.clone()],
+            ..Roles::default()
+        }
+    );
     // A view that comes later is granted too, and nobody's configuration changes no names.
-    limited.admin.execute("CREATE VIEW hookfast.later AS SELECT 1 AS one").await.expect("a view");
+    limited
+        .admin
+        .execute("CREATE VIEW hookfast.later AS SELECT 1 AS one")
+        .await
+        .expect("a view");
     limited
         .admin
         .execute(
@@ -118,9 +189,17 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
         )
         .await
         .expect("owned");
-    ensure_roles(&limited.of, &RoleNames::default()).await.expect("granted");
+    ensure_roles(&limited.of, &RoleNames::default())
+        .await
+        .expect("granted");
     let reader = limited.reader.clone();
-    assert_eq!(limited.ask(&reader, "SELECT one::text FROM hookfast.later").await.as_deref(), Ok("1"));
+    assert_eq!(
+        limited
+            .ask(&reader, "SELECT one::text FROM hookfast.later")
+            .await
+            .as_deref(),
+        Ok("1")
+    );
     limited.end().await;
 }
 
@@ -128,32 +207,68 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_is_replaced_loses_its_rights() {
     let mut limited = Limited::new("CREATEROLE").await;
-    ensure_roles(&limited.of, &limited.names).await.expect("granted");
+    ensure_roles(&limited.of, &limited.names)
+        .await
+        .expect("granted");
     let (reader, operator) = (limited.reader.clone(), limited.operator.clone());
     let role = |name: &str| Some(name.parse().expect("a role's name"));
     let other = format!("other_{operator}");
-    let names = RoleNames { reader: role(&reader), operator: role(&other) };
+    let names = RoleNames {
+        reader: role(&reader),
+        operator: role(&other),
+    };
     ensure_roles(&limited.of, &names).await.expect("granted");
-    ensure_roles(&limited.of, &RoleNames::default()).await.expect("nothing to change");
+    ensure_roles(&limited.of, &RoleNames::default())
+        .await
+        .expect("nothing to change");
     let pause = "SELECT hookfast.pause_handler('nobody', 'why')::text";
-    for query in [pause, "SELECT count(*)::text FROM hookfast.deliveries", "SELECT hookfast.event_id_at(now())::text"] {
-        let refused = limited.ask(&operator, query).await.expect_err("it has no rights any more");
+    for query in [
+        pause,
+        "SELECT count(*)::text FROM hookfast.deliveries",
+        "SELECT hookfast.event_id_at(now())::text",
+    ] {
+        let refused = limited
+            .ask(&operator, query)
+            .await
+            .expect_err("it has no rights any more");
         assert!(refused.contains("permission denied"), "{refused}");
     }
-    let called = limited.ask(&other, pause).await.expect_err("no such handler");
+    let called = limited
+        .ask(&other, pause)
+        .await
+        .expect_err("no such handler");
     assert!(called.contains("no handler is named nobody"), "{called}");
     // The reader's name becomes the operator's, and the other way round.
-    let names = RoleNames { reader: role(&other), operator: role(&reader) };
+    let names = RoleNames {
+        reader: role(&other),
+        operator: role(&reader),
+    };
     ensure_roles(&limited.of, &names).await.expect("granted");
     let refused = limited.ask(&other, pause).await.expect_err("it only reads");
-    assert!(refused.contains("permission denied for function pause"), "{refused}");
-    limited.ask(&other, "SELECT count(*)::text FROM hookfast.deliveries").await.expect("it reads");
+    assert!(
+        refused.contains("permission denied for function pause"),
+        "{refused}"
+    );
+    limited
+        .ask(&other, "SELECT count(*)::text FROM hookfast.deliveries")
+        .await
+        .expect("it reads");
     let logged = "SELECT string_agg(target || ' ' || (details->>'former'), ', ' ORDER BY id) \
         FROM hookfast_data.audit_log WHERE action = 'role.changed'";
-    let logged: String = sqlx::query_scalar(logged).fetch_one(&mut limited.admin).await.expect("lines");
-    assert_eq!(logged, format!("operator_role {operator}, reader_role {reader}, operator_role {other}"));
+    let logged: String = sqlx::query_scalar(logged)
+        .fetch_one(&mut limited.admin)
+        .await
+        .expect("lines");
+    assert_eq!(
+        logged,
+        format!("operator_role {operator}, reader_role {reader}, operator_role {other}")
+    );
     let gone = format!("DROP OWNED BY \"{other}\"; DROP ROLE \"{other}\"");
-    limited.admin.execute(AssertSqlSafe(gone)).await.expect("the role was there");
+    limited
+        .admin
+        .execute(AssertSqlSafe(gone))
+        .await
+        .expect("the role was there");
     limited.end().await;
 }
 
@@ -161,31 +276,67 @@ async fn a_role_that_is_replaced_loses_its_rights() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_may_not_says_what_to_run() {
     let mut limited = Limited::new("NOCREATEROLE").await;
-    let run = format!("CREATE ROLE \"{}\" NOLOGIN;\nCREATE ROLE \"{}\" NOLOGIN;", limited.reader, limited.operator);
-    let roles = ensure_roles(&limited.of, &limited.names).await.expect("no failure");
-    assert_eq!((roles.created.len(), roles.to_run().as_ref()), (0, Some(&run)));
+    let run = format!(
+        "CREATE ROLE \"{}\" NOLOGIN;\nCREATE ROLE \"{}\" NOLOGIN;",
+        limited.reader, limited.operator
+    );
+    let roles = ensure_roles(&limited.of, &limited.names)
+        .await
+        .expect("no failure");
+    assert_eq!(
+        (roles.created.len(), roles.to_run().as_ref()),
+        (0, Some(&run))
+    );
 
-    let names = format!("[roles]\nreader = '{}'\noperator = '{}'\n", limited.reader, limited.operator);
-    let config = format!("[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n{names}");
+    let names = format!(
+        "[roles]\nreader = '{}'\noperator = '{}'\n",
+        limited.reader, limited.operator
+    );
+    let config = format!(
+        "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n{names}"
+    );
     let server = Server::serve(&limited.url, &config, &[]);
     server.ready().await;
-    assert_eq!(server.log().matches("roles for readers and operators are not there").count(), 1, "{}", server.log());
-    assert!(server.log().contains("CREATE ROLE") && server.log().contains("hookfast migrate"), "{}", server.log());
+    assert_eq!(
+        server
+            .log()
+            .matches("roles for readers and operators are not there")
+            .count(),
+        1,
+        "{}",
+        server.log()
+    );
+    assert!(
+        server.log().contains("CREATE ROLE") && server.log().contains("hookfast migrate"),
+        "{}",
+        server.log()
+    );
 
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("hookfast.toml");
     std::fs::write(&file, &config).expect("written");
     let migrate = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        let output = command.arg("migrate").env("DATABASE_URL", &limited.url).env("HOOKFAST_CONFIG", &file).output();
+        let output = command
+            .arg("migrate")
+            .env("DATABASE_URL", &limited.url)
+            .env("HOOKFAST_CONFIG", &file)
+            .output();
         let output = output.expect("it runs");
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let said = migrate();
-    assert!(said.contains(&format!("\n{run}\n")) && said.contains("then run hookfast migrate again"), "{said}");
+    assert!(
+        said.contains(&format!("\n{run}\n")) && said.contains("then run hookfast migrate again"),
+        "{said}"
+    );
     // What it says to do helps.
-    limited.admin.execute(AssertSqlSafe(run)).await.expect("run");
+    limited
+        .admin
+        .execute(AssertSqlSafe(run))
+        .await
+        .expect("run");
     assert!(!migrate().contains("CREATE ROLE"));
     limited.it_is_granted().await;
     limited.end().await;

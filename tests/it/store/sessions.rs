@@ -1,7 +1,9 @@
 //! Our sessions mean what they say, whatever the database sets for all of its sessions.
 
 use super::Store;
-use hookfast::store::{Role, SettleOutcome, Settled, Settlement, ensure_indexes, ensure_partitions, let_leave};
+use hookfast::store::{
+    Role, SettleOutcome, Settled, Settlement, ensure_indexes, ensure_partitions, let_leave,
+};
 use sqlx::{AssertSqlSafe, Executor};
 
 /// Each with the value that a program of somebody else's may want.
@@ -69,8 +71,13 @@ async fn whatever_a_database_sets_events_are_stored_claimed_settled_and_read() {
     assert_eq!(store.fill("hostile", 3).await, 3);
     let claims = store.claim_all(lease, 10).await;
     assert_eq!(claims.len(), 3);
-    let settlement =
-        |claim| Settlement { claim, outcome: SettleOutcome::Delivered, status: None, error: None, duration: None };
+    let settlement = |claim| Settlement {
+        claim,
+        outcome: SettleOutcome::Delivered,
+        status: None,
+        error: None,
+        duration: None,
+    };
     let mut settle = store.connection(Role::Settle).await;
     let settlements: Vec<_> = claims.into_iter().map(settlement).collect();
     assert_eq!(settle.settle(&settlements).await, [Settled::Done; 3]);
@@ -83,7 +90,10 @@ async fn whatever_a_database_sets_events_are_stored_claimed_settled_and_read() {
         "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'",
         "SELECT count(*) FROM hookfast.events WHERE body IS NOT NULL",
     ] {
-        let count: i64 = sqlx::query_scalar(query).fetch_one(&general).await.expect(query);
+        let count: i64 = sqlx::query_scalar(query)
+            .fetch_one(&general)
+            .await
+            .expect(query);
         assert_eq!(count, 3, "{query}");
     }
 }
@@ -93,8 +103,15 @@ async fn a_session_has_our_settings_and_not_the_databases() {
     let store = Store::new().await;
     store.execute("CREATE SCHEMA evil").await;
     store.set_hostile().await;
-    let roles =
-        [Role::Ingest, Role::Claim, Role::Settle, Role::Lease, Role::Transaction, Role::Quarantine, Role::General];
+    let roles = [
+        Role::Ingest,
+        Role::Claim,
+        Role::Settle,
+        Role::Lease,
+        Role::Transaction,
+        Role::Quarantine,
+        Role::General,
+    ];
     for role in roles {
         let pool = store.of.pool(role, 1);
         for (name, ours) in [
@@ -117,16 +134,27 @@ async fn a_session_has_our_settings_and_not_the_databases() {
             ("transaction_timeout", "0"),
             ("restrict_nonsystem_relation_kind", ""),
         ] {
-            let set: Option<String> = sqlx::query_scalar("SELECT pg_catalog.current_setting($1, true)")
-                .bind(name)
-                .fetch_one(&pool)
-                .await
-                .expect("an answer");
-            assert!(set.as_deref().is_none_or(|set| set == ours), "{role:?} {name} = {set:?}");
+            let set: Option<String> =
+                sqlx::query_scalar("SELECT pg_catalog.current_setting($1, true)")
+                    .bind(name)
+                    .fetch_one(&pool)
+                    .await
+                    .expect("an answer");
+            assert!(
+                set.as_deref().is_none_or(|set| set == ours),
+                "{role:?} {name} = {set:?}"
+            );
         }
-        let path: String = sqlx::query_scalar("SHOW search_path").fetch_one(&pool).await.expect("an answer");
+        let path: String = sqlx::query_scalar("SHOW search_path")
+            .fetch_one(&pool)
+            .await
+            .expect("an answer");
         // A handler's SQL has what its owner set for it.
-        let ours = if role == Role::Transaction { "evil, pg_catalog" } else { "pg_catalog,pg_temp" };
+        let ours = if role == Role::Transaction {
+            "evil, pg_catalog"
+        } else {
+            "pg_catalog,pg_temp"
+        };
         assert_eq!(path, ours, "{role:?}");
     }
 }

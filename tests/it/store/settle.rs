@@ -12,16 +12,45 @@ async fn only_the_claim_that_holds_a_delivery_settles_it() {
     let claim = store.claim_all(lease, 10).await[0];
     assert_eq!(claim.attempt, 1);
     for stale in [
-        Claim { attempt: 2, ..claim },
-        Claim { lease: LeaseId(lease.0 + 1), ..claim },
-        Claim { handler: hookfast::store::HandlerId(99), ..claim },
+        Claim {
+            attempt: 2,
+            ..claim
+        },
+        Claim {
+            lease: LeaseId(lease.0 + 1),
+            ..claim
+        },
+        Claim {
+            handler: hookfast::store::HandlerId(99),
+            ..claim
+        },
     ] {
-        assert_eq!(store.settle(stale, SettleOutcome::Delivered).await, Settled::Stale);
+        assert_eq!(
+            store.settle(stale, SettleOutcome::Delivered).await,
+            Settled::Stale
+        );
     }
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await, 1);
-    assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Done);
-    assert_eq!(store.settle(claim, SettleOutcome::Delivered).await, Settled::Stale, "once");
-    assert_eq!(store.text("SELECT string_agg(state, ',') FROM hookfast.deliveries").await, "delivered");
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
+            .await,
+        1
+    );
+    assert_eq!(
+        store.settle(claim, SettleOutcome::Delivered).await,
+        Settled::Done
+    );
+    assert_eq!(
+        store.settle(claim, SettleOutcome::Delivered).await,
+        Settled::Stale,
+        "once"
+    );
+    assert_eq!(
+        store
+            .text("SELECT string_agg(state, ',') FROM hookfast.deliveries")
+            .await,
+        "delivered"
+    );
 }
 
 #[tokio::test]
@@ -40,15 +69,29 @@ async fn each_outcome_leaves_the_delivery_as_it_says() {
     step(SettleOutcome::Retry(Duration::ZERO), "3 2 t t").await;
     step(SettleOutcome::Retry(Duration::from_secs(60)), "4 1 t f").await;
     assert!(store.claim_all(lease, 10).await.is_empty(), "it is not due");
-    store.execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp()").await;
+    store
+        .execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp()")
+        .await;
     let last = store.claim_all(lease, 10).await[0];
-    assert_eq!(store.settle(last, SettleOutcome::Retry(Duration::ZERO)).await, Settled::Dead, "that was its last try");
     assert_eq!(
-        store.text("SELECT concat_ws(' ', reason, attempts, last_error) FROM hookfast.dead_letters").await,
+        store
+            .settle(last, SettleOutcome::Retry(Duration::ZERO))
+            .await,
+        Settled::Dead,
+        "that was its last try"
+    );
+    assert_eq!(
+        store
+            .text("SELECT concat_ws(' ', reason, attempts, last_error) FROM hookfast.dead_letters")
+            .await,
         "attempts_exhausted 5 why"
     );
     let history = "SELECT string_agg(attempt_number || outcome, ' ' ORDER BY attempt_number) FROM hookfast.attempts";
-    assert_eq!(store.text(history).await, "2retry 3retry 4retry 5dead", "a release leaves no attempt");
+    assert_eq!(
+        store.text(history).await,
+        "2retry 3retry 4retry 5dead",
+        "a release leaves no attempt"
+    );
 }
 
 #[tokio::test]
@@ -63,8 +106,10 @@ async fn a_row_that_an_operator_changes_meanwhile_is_settled_all_the_same() {
         .execute(&mut *operator)
         .await
         .expect("changed");
-    let outcomes: Vec<_> =
-        claims.iter().map(|&claim| settlement(claim, SettleOutcome::Retry(Duration::ZERO))).collect();
+    let outcomes: Vec<_> = claims
+        .iter()
+        .map(|&claim| settlement(claim, SettleOutcome::Retry(Duration::ZERO)))
+        .collect();
     let mut connection = store.connection(Role::Settle).await;
     let settling = tokio::spawn(async move { connection.settle(&outcomes).await });
     crate::support::wait_until("the settlement to wait for the row", async || {
@@ -88,19 +133,59 @@ async fn a_lease_that_expired_cannot_claim_and_what_it_held_comes_back_as_lost()
         let lease = store.lease().await;
         let claims = store.claim_all(lease, 1).await;
         assert_eq!(claims.len(), 1, "loss {times}");
-        assert!(rescue_expired(&store.pool).await.expect("a rescue").is_empty(), "a lease that lives is left alone");
-        store.execute("UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'").await;
-        assert!(store.claim_all(lease, 1).await.is_empty(), "an expired lease claims nothing");
+        assert!(
+            rescue_expired(&store.pool)
+                .await
+                .expect("a rescue")
+                .is_empty(),
+            "a lease that lives is left alone"
+        );
+        store
+            .execute(
+                "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'",
+            )
+            .await;
+        assert!(
+            store.claim_all(lease, 1).await.is_empty(),
+            "an expired lease claims nothing"
+        );
         let rescued = rescue_expired(&store.pool).await.expect("a rescue");
-        assert_eq!((rescued[0].rescued, rescued[0].dead), (1, i64::from(times == 5)));
-        assert_eq!(store.settle(claims[0], SettleOutcome::Delivered).await, Settled::Stale);
+        assert_eq!(
+            (rescued[0].rescued, rescued[0].dead),
+            (1, i64::from(times == 5))
+        );
+        assert_eq!(
+            store.settle(claims[0], SettleOutcome::Delivered).await,
+            Settled::Stale
+        );
         // The same delivery each time: the other one is kept back.
         store.execute("UPDATE hookfast_data.outbox SET due_at = CASE WHEN lost > 0 THEN clock_timestamp() ELSE 'infinity' END").await;
     }
-    assert_eq!(store.text("SELECT concat_ws(' ', reason, attempts) FROM hookfast.dead_letters").await, "lost 5");
-    assert_eq!(store.count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'").await, 5);
-    assert_eq!(store.count("SELECT attempts_left::bigint FROM hookfast_data.outbox").await, 3, "a loss is no try");
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.leases").await, 0);
+    assert_eq!(
+        store
+            .text("SELECT concat_ws(' ', reason, attempts) FROM hookfast.dead_letters")
+            .await,
+        "lost 5"
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'")
+            .await,
+        5
+    );
+    assert_eq!(
+        store
+            .count("SELECT attempts_left::bigint FROM hookfast_data.outbox")
+            .await,
+        3,
+        "a loss is no try"
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.leases")
+            .await,
+        0
+    );
 }
 
 /// The claim locks its lease's row: so a rescue cannot judge the lease while a claim under it is on its way.
@@ -123,16 +208,34 @@ async fn a_claim_that_races_the_rescue_of_its_lease_leaves_nothing_behind() {
     assert_eq!(claimed.len(), 3);
     // Its claim is not committed yet, and its lease runs out.
     let expire = "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'";
-    sqlx::query(expire).execute(&store.pool).await.expect("a heartbeat's update passes beside the claim's lock");
-    assert!(rescue_expired(&store.pool).await.expect("a rescue").is_empty());
+    sqlx::query(expire)
+        .execute(&store.pool)
+        .await
+        .expect("a heartbeat's update passes beside the claim's lock");
+    assert!(
+        rescue_expired(&store.pool)
+            .await
+            .expect("a rescue")
+            .is_empty()
+    );
     assert_eq!(
-        store.count("SELECT count(*) FROM hookfast_data.leases").await,
+        store
+            .count("SELECT count(*) FROM hookfast_data.leases")
+            .await,
         1,
         "the lease is left to the next round"
     );
     claiming.commit().await.expect("committed");
-    assert_eq!(rescue_expired(&store.pool).await.expect("a rescue")[0].rescued, 3);
-    assert_eq!(store.count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL").await, 0);
+    assert_eq!(
+        rescue_expired(&store.pool).await.expect("a rescue")[0].rescued,
+        3
+    );
+    assert_eq!(
+        store
+            .count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
+            .await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -147,7 +250,9 @@ async fn rescue_waits_for_nobody_and_the_sweep_finds_what_has_no_lease() {
         .execute(&mut *settling)
         .await
         .expect("locked");
-    store.execute("UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'").await;
+    store
+        .execute("UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'")
+        .await;
     assert_eq!(
         rescue_expired(&store.pool).await.expect("a rescue")[0].rescued,
         2,
@@ -155,6 +260,11 @@ async fn rescue_waits_for_nobody_and_the_sweep_finds_what_has_no_lease() {
     );
     settling.rollback().await.expect("it gave up");
     store.execute("DELETE FROM hookfast_data.leases").await;
-    assert!(rescue_expired(&store.pool).await.expect("a rescue").is_empty());
+    assert!(
+        rescue_expired(&store.pool)
+            .await
+            .expect("a rescue")
+            .is_empty()
+    );
     assert_eq!(sweep_orphans(&store.pool).await[0].rescued, 1);
 }

@@ -21,7 +21,10 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
         )
         .await;
     let told = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('o-000000')";
-    assert_eq!(store.text(told).await, "received, dead, delivery.retried, pending");
+    assert_eq!(
+        store.text(told).await,
+        "received, dead, delivery.retried, pending"
+    );
     let told = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('o-000001')";
     assert_eq!(store.text(told).await, "received, pending");
 }
@@ -31,13 +34,20 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
 async fn a_lost_alert_raises_no_alert() {
     let store = Store::new().await;
     store.fill("o", 1).await;
-    store.execute("SELECT hookfast_data.raise_alert('hookfast.conflict', 'one', '{}')").await;
+    store
+        .execute("SELECT hookfast_data.raise_alert('hookfast.conflict', 'one', '{}')")
+        .await;
     let lost = "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id) \
         SELECT e.id, 1, 1, h.id, 'lost', 5 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.origin";
     let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'";
     for (origin, alerts) in [("= 'hookfast'", 0), ("= 'webhook'", 1)] {
-        sqlx::query(sqlx::AssertSqlSafe(format!("{lost} {origin}"))).execute(&store.pool).await.expect("lost");
-        store.execute("SELECT hookfast_data.evaluate_alerts()").await;
+        sqlx::query(sqlx::AssertSqlSafe(format!("{lost} {origin}")))
+            .execute(&store.pool)
+            .await
+            .expect("lost");
+        store
+            .execute("SELECT hookfast_data.evaluate_alerts()")
+            .await;
         assert_eq!(store.count(told).await, alerts, "{origin}");
     }
 }

@@ -28,7 +28,10 @@ const LACKING: &str = "WITH RECURSIVE ours AS ( \
 
 async fn names(connection: &mut PgConnection, query: &str) -> Vec<String> {
     let query = format!("{}{query}", LACKING.replace("READERS_CALL", READERS_CALL));
-    sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(connection).await.expect("names")
+    sqlx::query_scalar(AssertSqlSafe(query))
+        .fetch_all(connection)
+        .await
+        .expect("names")
 }
 
 #[tokio::test]
@@ -38,8 +41,15 @@ async fn every_function_has_a_search_path_of_its_own_or_was_parsed_at_creation()
     let without = "SELECT o.name FROM ours o WHERE NOT o.parsed AND 'search_path=pg_catalog, pg_temp' <> ALL (o.settings) \
         ORDER BY 1";
     assert_eq!(names(&mut connection, without).await, [""; 0]);
-    connection.execute("ALTER FUNCTION hookfast_data.as_jsonb RESET search_path").await.expect("altered");
-    assert_eq!(names(&mut connection, without).await, ["hookfast_data.as_jsonb"], "it does look");
+    connection
+        .execute("ALTER FUNCTION hookfast_data.as_jsonb RESET search_path")
+        .await
+        .expect("altered");
+    assert_eq!(
+        names(&mut connection, without).await,
+        ["hookfast_data.as_jsonb"],
+        "it does look"
+    );
 }
 
 /// Functions that run with the owner's rights use every table, so each table has to belong to the owner, whoever calls.
@@ -55,7 +65,14 @@ async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() 
     };
     assert_eq!(names(&mut connection, &creating("NOT")).await, [""; 0]);
     let found = names(&mut connection, &creating("")).await;
-    assert_eq!(found, ["hookfast_data.copy_retained_rows", "hookfast_data.create_partition"], "it does look");
+    assert_eq!(
+        found,
+        [
+            "hookfast_data.copy_retained_rows",
+            "hookfast_data.create_partition"
+        ],
+        "it does look"
+    );
 }
 
 /// A body that is text is parsed in the caller's session, where a backslash in a string may mean something else.
@@ -70,7 +87,11 @@ async fn every_function_with_a_backslash_says_that_it_is_one() {
         .execute("ALTER FUNCTION hookfast_data.term_pattern RESET standard_conforming_strings")
         .await
         .expect("altered");
-    assert_eq!(names(&mut connection, without).await, ["hookfast_data.term_pattern"], "it does look");
+    assert_eq!(
+        names(&mut connection, without).await,
+        ["hookfast_data.term_pattern"],
+        "it does look"
+    );
 }
 
 /// Inside a SECURITY DEFINER function the caller's settings go on: `debug_print_plan` with `client_min_messages = log`
@@ -82,19 +103,44 @@ async fn no_function_that_readers_reach_prints_its_plans() {
     let printing = "SELECT o.name FROM ours o JOIN reached USING (oid) WHERE NOT o.parsed AND NOT o.settings \
         @> '{debug_print_parse=off,debug_print_rewritten=off,debug_print_plan=off}' ORDER BY 1";
     assert_eq!(names(&mut connection, printing).await, [""; 0]);
-    let reached = names(&mut connection, "SELECT o.name FROM ours o JOIN reached USING (oid)").await;
-    for name in ["as_jsonb", "redact_payload", "redact_fields", "visible_key", "find_events", "body_matches"] {
-        assert!(reached.contains(&format!("hookfast_data.{name}")), "{name} is not in {reached:?}");
+    let reached = names(
+        &mut connection,
+        "SELECT o.name FROM ours o JOIN reached USING (oid)",
+    )
+    .await;
+    for name in [
+        "as_jsonb",
+        "redact_payload",
+        "redact_fields",
+        "visible_key",
+        "find_events",
+        "body_matches",
+    ] {
+        assert!(
+            reached.contains(&format!("hookfast_data.{name}")),
+            "{name} is not in {reached:?}"
+        );
     }
-    connection.execute("ALTER FUNCTION hookfast_data.body_matches RESET debug_print_plan").await.expect("altered");
-    assert_eq!(names(&mut connection, printing).await, ["hookfast_data.body_matches"], "it does look");
+    connection
+        .execute("ALTER FUNCTION hookfast_data.body_matches RESET debug_print_plan")
+        .await
+        .expect("altered");
+    assert_eq!(
+        names(&mut connection, printing).await,
+        ["hookfast_data.body_matches"],
+        "it does look"
+    );
 }
 
 /// Whoever may connect can hold any advisory lock.
 #[test]
 fn nothing_but_the_migrations_relies_on_an_advisory_lock() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("schema"), root.join("migrations")];
+    let mut folders = vec![
+        root.join("src"),
+        root.join("schema"),
+        root.join("migrations"),
+    ];
     let (mut seen, mut relying) = (0, Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder") {
@@ -103,10 +149,15 @@ fn nothing_but_the_migrations_relies_on_an_advisory_lock() {
                 folders.push(path);
             } else {
                 seen += 1;
-                if fs::read_to_string(&path)
-                    .is_ok_and(|text| text.contains("advisory_lock") || text.contains("advisory_xact"))
-                {
-                    relying.push(path.strip_prefix(root).expect("below it").display().to_string());
+                if fs::read_to_string(&path).is_ok_and(|text| {
+                    text.contains("advisory_lock") || text.contains("advisory_xact")
+                }) {
+                    relying.push(
+                        path.strip_prefix(root)
+                            .expect("below it")
+                            .display()
+                            .to_string(),
+                    );
                 }
             }
         }

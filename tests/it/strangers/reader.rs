@@ -58,35 +58,65 @@ impl Reader {
             .expect("a name");
         let operator = role.replace("readers", "operators");
         let name = |name: &str| Some(name.parse().expect("a role's name"));
-        let names = RoleNames { reader: name(&role), operator: name(&operator) };
-        ensure_roles(&database.url().parse().expect("a URL"), &names).await.expect("the roles");
+        let names = RoleNames {
+            reader: name(&role),
+            operator: name(&operator),
+        };
+        ensure_roles(&database.url().parse().expect("a URL"), &names)
+            .await
+            .expect("the roles");
         for statement in WORLD.split_inclusive(";\n") {
-            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut admin).await.expect(statement);
+            sqlx::raw_sql(AssertSqlSafe(statement))
+                .execute(&mut admin)
+                .await
+                .expect(statement);
         }
         let url = database.login("rita", &[&role]).await;
         let create = "DO $$ BEGIN EXECUTE format('CREATE SCHEMA theirs AUTHORIZATION %I', \
             'rita_of_' || current_database()); END $$";
         admin.execute(create).await.expect("a schema of its own");
         let connection = PgConnection::connect(&url).await.expect("it may connect");
-        Self { connection, admin, logged: server_log().await.len(), _database: database, _alone: alone }
+        Self {
+            connection,
+            admin,
+            logged: server_log().await.len(),
+            _database: database,
+            _alone: alone,
+        }
     }
 
     async fn run(&mut self, statement: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect(statement);
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut self.connection)
+            .await
+            .expect(statement);
     }
 
     async fn texts(&mut self, query: &str) -> Vec<String> {
         let texts = sqlx::query_scalar::<_, Option<String>>(AssertSqlSafe(query));
-        texts.fetch_all(&mut self.connection).await.expect(query).into_iter().flatten().collect()
+        texts
+            .fetch_all(&mut self.connection)
+            .await
+            .expect(query)
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Every column of every view, and whatever the functions say.
     async fn everything(&mut self) -> Vec<String> {
-        let views = self.texts("SELECT viewname::text FROM pg_views WHERE schemaname = 'hookfast' ORDER BY 1").await;
+        let views = self
+            .texts("SELECT viewname::text FROM pg_views WHERE schemaname = 'hookfast' ORDER BY 1")
+            .await;
         assert!(views.len() >= 20, "{views:?}");
         let mut seen = Vec::new();
         for view in views {
-            seen.extend(self.texts(&format!("SELECT '{view}: ' || v::text FROM hookfast.{view} v")).await);
+            seen.extend(
+                self.texts(&format!(
+                    "SELECT '{view}: ' || v::text FROM hookfast.{view} v"
+                ))
+                .await,
+            );
         }
         for call in [
             "timeline('o-1')",
@@ -94,7 +124,10 @@ impl Reader {
             "retention_preview()",
             "explain((SELECT min(event_id::text)::uuid FROM hookfast.events))",
         ] {
-            seen.extend(self.texts(&format!("SELECT f::text FROM hookfast.{call} f")).await);
+            seen.extend(
+                self.texts(&format!("SELECT f::text FROM hookfast.{call} f"))
+                    .await,
+            );
         }
         seen
     }
@@ -123,7 +156,10 @@ async fn no_view_and_no_function_shows_a_reader_a_secret() {
         "replays: ",
         "retention_holds: ",
     ] {
-        assert!(seen.iter().any(|line| line.starts_with(part)), "nothing of {part}in {seen:?}");
+        assert!(
+            seen.iter().any(|line| line.starts_with(part)),
+            "nothing of {part}in {seen:?}"
+        );
     }
     for line in &seen {
         for secret in ["SECRET", "MATCHING", "47110815"] {
@@ -132,13 +168,18 @@ async fn no_view_and_no_function_shows_a_reader_a_secret() {
     }
     // By a secret it finds nothing, by anything else what it means; operators find it by both.
     let found = "SELECT count(*)::text FROM hookfast.find($$TERM$$)";
-    for (term, readers, operators) in
-        [("o-1", "3", "3"), (SECRET, "0", "3"), ("47110815", "0", "3"), ("key:47110815", "0", "1")]
-    {
+    for (term, readers, operators) in [
+        ("o-1", "3", "3"),
+        (SECRET, "0", "3"),
+        ("47110815", "0", "3"),
+        ("key:47110815", "0", "1"),
+    ] {
         let query = found.replace("TERM", term);
         assert_eq!(reader.texts(&query).await, [readers], "{term}");
-        let operator: String =
-            sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut reader.admin).await.expect("a number");
+        let operator: String = sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_one(&mut reader.admin)
+            .await
+            .expect("a number");
         assert_eq!(operator, operators, "{term}");
     }
     assert!(ENCODED.contains('%') && WORLD.contains(ENCODED));
@@ -158,10 +199,20 @@ async fn a_temporary_type_of_a_readers_is_not_taken_for_jsonb() {
         .await;
     reader.everything().await;
     let logged = reader.logged().await;
-    assert!(logged.contains("LEAKED 1") && !logged.contains(SECRET), "{logged}");
-    reader.admin.execute("ALTER FUNCTION hookfast_data.payload_error RESET search_path").await.expect("altered");
+    assert!(
+        logged.contains("LEAKED 1") && !logged.contains(SECRET),
+        "{logged}"
+    );
+    reader
+        .admin
+        .execute("ALTER FUNCTION hookfast_data.payload_error RESET search_path")
+        .await
+        .expect("altered");
     reader.everything().await;
-    assert!(reader.logged().await.contains(SECRET), "that is how it would come out");
+    assert!(
+        reader.logged().await.contains(SECRET),
+        "that is how it would come out"
+    );
 }
 
 #[tokio::test]
@@ -179,10 +230,20 @@ async fn a_function_of_a_readers_own_is_not_taken_for_the_servers() {
         .await;
     reader.everything().await;
     let logged = reader.logged().await;
-    assert!(logged.contains("LEAKED here") && !logged.contains(SECRET), "{logged}");
-    reader.admin.execute("ALTER FUNCTION hookfast_data.payload_error RESET search_path").await.expect("altered");
+    assert!(
+        logged.contains("LEAKED here") && !logged.contains(SECRET),
+        "{logged}"
+    );
+    reader
+        .admin
+        .execute("ALTER FUNCTION hookfast_data.payload_error RESET search_path")
+        .await
+        .expect("altered");
     reader.everything().await;
-    assert!(reader.logged().await.contains(SECRET), "that is how it would come out");
+    assert!(
+        reader.logged().await.contains(SECRET),
+        "that is how it would come out"
+    );
 }
 
 #[tokio::test]
@@ -195,9 +256,24 @@ async fn a_plan_that_a_reader_has_printed_holds_no_secret() {
     let logged = reader.logged().await;
     assert!(logged.contains("PLANNEDSTMT"), "plans are printed");
     assert!(!logged.contains(SECRET), "a plan holds the secret");
-    reader.admin.execute("ALTER FUNCTION hookfast_data.redact_payload RESET debug_print_plan").await.expect("altered");
-    reader.admin.execute("ALTER FUNCTION hookfast_data.secret_values RESET debug_print_plan").await.expect("altered");
-    reader.admin.execute("ALTER FUNCTION hookfast_data.payload_error RESET debug_print_plan").await.expect("altered");
+    reader
+        .admin
+        .execute("ALTER FUNCTION hookfast_data.redact_payload RESET debug_print_plan")
+        .await
+        .expect("altered");
+    reader
+        .admin
+        .execute("ALTER FUNCTION hookfast_data.secret_values RESET debug_print_plan")
+        .await
+        .expect("altered");
+    reader
+        .admin
+        .execute("ALTER FUNCTION hookfast_data.payload_error RESET debug_print_plan")
+        .await
+        .expect("altered");
     reader.everything().await;
-    assert!(reader.logged().await.contains(SECRET), "that is how it would come out");
+    assert!(
+        reader.logged().await.contains(SECRET),
+        "that is how it would come out"
+    );
 }

@@ -58,8 +58,16 @@ pub(crate) struct Sending {
 impl Sending {
     /// Sends orders `from..to`, each until it gets its 200, whatever happens to the process meanwhile. `addresses` are
     /// tried in turn, as behind a load balancer.
-    pub(crate) fn start(addresses: Vec<SocketAddr>, orders: std::ops::Range<u64>, connections: usize) -> Self {
-        let mut sending = Self { acknowledged: Arc::default(), refused: Arc::default(), senders: Default::default() };
+    pub(crate) fn start(
+        addresses: Vec<SocketAddr>,
+        orders: std::ops::Range<u64>,
+        connections: usize,
+    ) -> Self {
+        let mut sending = Self {
+            acknowledged: Arc::default(),
+            refused: Arc::default(),
+            senders: Default::default(),
+        };
         let (orders, addresses) = (Arc::new(std::sync::Mutex::new(orders)), Arc::new(addresses));
         for _ in 0..connections {
             let (orders, addresses) = (orders.clone(), addresses.clone());
@@ -67,7 +75,9 @@ impl Sending {
             sending.senders.spawn(async move {
                 let mut turn = 0;
                 loop {
-                    let Some(order_id) = orders.lock().expect("no holder panics").next() else { break };
+                    let Some(order_id) = orders.lock().expect("no holder panics").next() else {
+                        break;
+                    };
                     let body = request(&order(&format!("request-{order_id:017}"), order_id));
                     while !try_once(addresses[turn % addresses.len()], &body).await {
                         turn += 1;
@@ -98,7 +108,9 @@ impl Sending {
                 sender.expect("a sender")
             }
         };
-        tokio::time::timeout(Duration::from_secs(90), all).await.expect("every webhook is acknowledged in time");
+        tokio::time::timeout(Duration::from_secs(90), all)
+            .await
+            .expect("every webhook is acknowledged in time");
     }
 }
 
@@ -112,5 +124,8 @@ async fn try_once(address: SocketAddr, request: &[u8]) -> bool {
         stream.read_exact(&mut head).await?;
         Ok::<_, std::io::Error>(&head == b"HTTP/1.1 200")
     };
-    matches!(tokio::time::timeout(Duration::from_secs(20), exchange).await, Ok(Ok(true)))
+    matches!(
+        tokio::time::timeout(Duration::from_secs(20), exchange).await,
+        Ok(Ok(true))
+    )
 }

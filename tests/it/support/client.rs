@@ -23,9 +23,15 @@ impl Language {
             Some(names) => names.split(',').any(|name| name == language.name()),
             None => language.libraries().exists(),
         };
-        let languages: Vec<_> = [Self::Python, Self::Node].into_iter().filter(wanted).collect();
+        let languages: Vec<_> = [Self::Python, Self::Node]
+            .into_iter()
+            .filter(wanted)
+            .collect();
         for language in &languages {
-            assert!(language.libraries().exists(), "the libraries of {language:?} are not there: run scripts/test");
+            assert!(
+                language.libraries().exists(),
+                "the libraries of {language:?} are not there: run scripts/test"
+            );
         }
         languages
     }
@@ -38,14 +44,21 @@ impl Language {
     }
 
     fn libraries(self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients").join(match self {
-            Self::Python => "python/bin/python",
-            Self::Node => "node/node_modules",
-        })
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("target/clients")
+            .join(match self {
+                Self::Python => "python/bin/python",
+                Self::Node => "node/node_modules",
+            })
     }
 
     /// A client of that handler, with more environment. It logs `ready` when it listens.
-    pub(crate) fn start(self, database_url: &str, handler: &str, environment: &[(&str, &str)]) -> Server {
+    pub(crate) fn start(
+        self,
+        database_url: &str,
+        handler: &str,
+        environment: &[(&str, &str)],
+    ) -> Server {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pull");
         let (mut command, folder) = match self {
             Self::Python => {
@@ -58,13 +71,17 @@ impl Language {
                 let folder = tempfile::tempdir().expect("a folder");
                 let program = folder.path().join("worker.mjs");
                 fs::copy(examples.join("node/worker.mjs"), &program).expect("copied");
-                std::os::unix::fs::symlink(self.libraries(), folder.path().join("node_modules")).expect("linked");
+                std::os::unix::fs::symlink(self.libraries(), folder.path().join("node_modules"))
+                    .expect("linked");
                 let mut command = Command::new("node");
                 command.arg(program);
                 (command, Some(folder))
             }
         };
-        command.arg(handler).env("DATABASE_URL", database_url).envs(environment.iter().copied());
+        command
+            .arg(handler)
+            .env("DATABASE_URL", database_url)
+            .envs(environment.iter().copied());
         Server::start(command, folder)
     }
 }
@@ -73,8 +90,14 @@ impl Language {
 pub(crate) fn receivers() -> Vec<&'static str> {
     let mut there: Vec<_> = Language::tested().into_iter().map(Language::name).collect();
     let named = std::env::var("HOOKFAST_TEST_CLIENTS").ok();
-    let modules = Command::new("php").arg("-m").output().map(|modules| modules.stdout).unwrap_or_default();
-    let has_php = String::from_utf8_lossy(&modules).lines().any(|module| module == "pdo_pgsql");
+    let modules = Command::new("php")
+        .arg("-m")
+        .output()
+        .map(|modules| modules.stdout)
+        .unwrap_or_default();
+    let has_php = String::from_utf8_lossy(&modules)
+        .lines()
+        .any(|module| module == "pdo_pgsql");
     if has_php && named.is_none_or(|names| names.split(',').any(|name| name == "php")) {
         there.push("php");
     }
@@ -110,15 +133,22 @@ impl Receiver {
         match language {
             "python" => {
                 command = Command::new(Language::Python.libraries());
-                command.arg(examples.join("python/receiver.py")).arg(port.to_string());
+                command
+                    .arg(examples.join("python/receiver.py"))
+                    .arg(port.to_string());
             }
             "node" => {
                 let beside = beside_node_libraries("receiver.mjs");
-                command.arg(beside.path().join("receiver.mjs")).arg(port.to_string());
+                command
+                    .arg(beside.path().join("receiver.mjs"))
+                    .arg(port.to_string());
                 folder = Some(beside);
             }
             _ => {
-                command.arg("-S").arg(format!("127.0.0.1:{port}")).arg(examples.join("php/receiver.php"));
+                command
+                    .arg("-S")
+                    .arg(format!("127.0.0.1:{port}"))
+                    .arg(examples.join("php/receiver.php"));
             }
         }
         command.env("DATABASE_URL", database_url);
@@ -129,31 +159,52 @@ impl Receiver {
     pub(crate) async fn express() -> Self {
         let (port, folder) = (free_port(), beside_node_libraries("express.mjs"));
         let mut command = Command::new("node");
-        command.arg(folder.path().join("express.mjs")).env("PORT", port.to_string());
+        command
+            .arg(folder.path().join("express.mjs"))
+            .env("PORT", port.to_string());
         Self::run(command, port, Some(folder)).await
     }
 
     async fn run(mut command: Command, port: u16, folder: Option<tempfile::TempDir>) -> Self {
         let errors = tempfile::NamedTempFile::new().expect("a file");
         command.env("SHOP_WEBHOOK_SECRET", super::server::HANDLER_SECRET);
-        command.stderr(errors.reopen().expect("a file")).stdout(Stdio::null());
+        command
+            .stderr(errors.reopen().expect("a file"))
+            .stdout(Stdio::null());
         let process = command.spawn().expect("it starts");
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let receiver = Self { process, url: format!("http://{address}/hook"), address, errors, _folder: folder };
-        super::wait_until("the receiver", async || tokio::net::TcpStream::connect(address).await.is_ok()).await;
+        let receiver = Self {
+            process,
+            url: format!("http://{address}/hook"),
+            address,
+            errors,
+            _folder: folder,
+        };
+        super::wait_until("the receiver", async || {
+            tokio::net::TcpStream::connect(address).await.is_ok()
+        })
+        .await;
         receiver
     }
 }
 
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let listener =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.expect("a port").port()
 }
 
 /// A folder with that program of the examples: modules are looked for beside the file.
 fn beside_node_libraries(program: &str) -> tempfile::TempDir {
-    let (root, beside) = (Path::new(env!("CARGO_MANIFEST_DIR")), tempfile::tempdir().expect("a folder"));
-    fs::copy(root.join("examples/receivers/node").join(program), beside.path().join(program)).expect("copied");
+    let (root, beside) = (
+        Path::new(env!("CARGO_MANIFEST_DIR")),
+        tempfile::tempdir().expect("a folder"),
+    );
+    fs::copy(
+        root.join("examples/receivers/node").join(program),
+        beside.path().join(program),
+    )
+    .expect("copied");
     let libraries = root.join("target/clients/node-receiver/node_modules");
     std::os::unix::fs::symlink(libraries, beside.path().join("node_modules")).expect("linked");
     beside

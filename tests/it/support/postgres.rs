@@ -19,11 +19,17 @@ const TEMPLATE: &str = "hookfast_template";
 /// Brings the template to the newest schema; each test's database is a copy of it.
 async fn migrate_template(url: &str) {
     let database: hookfast::store::Database = url.parse().expect("a database's URL");
-    hookfast::store::migrate(&database).await.expect("the migrations");
+    hookfast::store::migrate(&database)
+        .await
+        .expect("the migrations");
     let pool = database.pool(hookfast::store::Role::General, 1);
-    hookfast::store::ensure_partitions(&pool).await.expect("the partitions");
+    hookfast::store::ensure_partitions(&pool)
+        .await
+        .expect("the partitions");
     pool.close().await;
-    hookfast::store::ensure_indexes(&database).await.expect("the indexes");
+    hookfast::store::ensure_indexes(&database)
+        .await
+        .expect("the indexes");
 }
 
 /// Makes connecting cheap: the password's 4,096 rounds of hashing, which a debug build takes 40 ms for, become one.
@@ -31,21 +37,38 @@ async fn make_connecting_cheap(cluster: &Cluster) {
     let url = url::Url::parse(&cluster.url()).expect("a cluster's URL");
     let password = url.password().expect("a cluster's URL has a password");
     let hmac = |key: &[u8], text: &[u8]| {
-        Hmac::<Sha256>::new_from_slice(key).expect("any length").chain_update(text).finalize().into_bytes()
+        Hmac::<Sha256>::new_from_slice(key)
+            .expect("any length")
+            .chain_update(text)
+            .finalize()
+            .into_bytes()
     };
     let salt = b"a salt for tests";
-    let salted = hmac(password.as_bytes(), &[salt.as_slice(), &1u32.to_be_bytes()].concat());
+    let salted = hmac(
+        password.as_bytes(),
+        &[salt.as_slice(), &1u32.to_be_bytes()].concat(),
+    );
     let stored_key = Sha256::digest(hmac(&salted, b"Client Key"));
     let server_key = hmac(&salted, b"Server Key");
-    let [salt, stored_key, server_key] = [salt.as_slice(), &stored_key, &server_key].map(|b| BASE64.encode(b));
-    let mut connection = PgConnection::connect(&cluster.url()).await.expect("a connection");
-    let statement = format!("ALTER ROLE hookfast PASSWORD 'SCRAM-SHA-256$1:{salt}${stored_key}:{server_key}'");
-    connection.execute(AssertSqlSafe(statement)).await.expect("a password of fewer rounds");
+    let [salt, stored_key, server_key] =
+        [salt.as_slice(), &stored_key, &server_key].map(|b| BASE64.encode(b));
+    let mut connection = PgConnection::connect(&cluster.url())
+        .await
+        .expect("a connection");
+    let statement =
+        format!("ALTER ROLE hookfast PASSWORD 'SCRAM-SHA-256$1:{salt}${stored_key}:{server_key}'");
+    connection
+        .execute(AssertSqlSafe(statement))
+        .await
+        .expect("a password of fewer rounds");
 }
 
 /// Where the shared cluster's connections live: each test has a runtime of its own that ends with it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
     runtime.expect("a runtime for the shared cluster")
 });
 
@@ -59,21 +82,38 @@ struct Shared {
 
 impl Shared {
     async fn get() -> &'static Self {
-        SHARED.get_or_init(async || RUNTIME.spawn(Self::start()).await.expect("the shared cluster")).await
+        SHARED
+            .get_or_init(async || {
+                RUNTIME
+                    .spawn(Self::start())
+                    .await
+                    .expect("the shared cluster")
+            })
+            .await
     }
 
     async fn start() -> Self {
         let mut options = ClusterOptions::temporary(Durability::Fast);
         // With a database for each test it would always be busy somewhere, and no test may depend on when it comes.
-        options.settings.push(("autovacuum".to_owned(), "off".to_owned()));
+        options
+            .settings
+            .push(("autovacuum".to_owned(), "off".to_owned()));
         let cluster = Cluster::start(options).await.expect("a private Postgres");
         make_connecting_cheap(&cluster).await;
-        let admin = PgPoolOptions::new().max_connections(4).connect(&cluster.url()).await.expect("a connection");
+        let admin = PgPoolOptions::new()
+            .max_connections(4)
+            .connect(&cluster.url())
+            .await
+            .expect("a connection");
         let shared = Self { cluster, admin };
         shared.execute(format!("CREATE DATABASE {TEMPLATE}")).await;
         migrate_template(&shared.url_of(TEMPLATE)).await;
         // A connection to the template would make every copy fail.
-        shared.execute(format!("ALTER DATABASE {TEMPLATE} WITH ALLOW_CONNECTIONS false")).await;
+        shared
+            .execute(format!(
+                "ALTER DATABASE {TEMPLATE} WITH ALLOW_CONNECTIONS false"
+            ))
+            .await;
         shared
     }
 
@@ -84,7 +124,10 @@ impl Shared {
     }
 
     async fn execute(&self, statement: String) {
-        self.admin.execute(AssertSqlSafe(statement)).await.expect("a statement of the test harness");
+        self.admin
+            .execute(AssertSqlSafe(statement))
+            .await
+            .expect("a statement of the test harness");
     }
 }
 
@@ -102,12 +145,16 @@ impl Database {
 
     /// A connection to it.
     pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url).await.expect("a connection to the test's database")
+        PgConnection::connect(&self.url)
+            .await
+            .expect("a connection to the test's database")
     }
 
     /// A pool of connections to it.
     pub(crate) async fn pool(&self) -> PgPool {
-        PgPool::connect(&self.url).await.expect("connections to the test's database")
+        PgPool::connect(&self.url)
+            .await
+            .expect("connections to the test's database")
     }
 }
 
@@ -120,10 +167,15 @@ impl Database {
         let create = format!("CREATE ROLE {role} LOGIN PASSWORD 'login'");
         admin.execute(AssertSqlSafe(create)).await.expect("a role");
         for of in in_roles {
-            admin.execute(AssertSqlSafe(format!("GRANT \"{of}\" TO {role}"))).await.expect("a member");
+            admin
+                .execute(AssertSqlSafe(format!("GRANT \"{of}\" TO {role}")))
+                .await
+                .expect("a member");
         }
         let mut url = url::Url::parse(&self.url).expect("a URL");
-        url.set_username(&role).and_then(|()| url.set_password(Some("login"))).expect("a URL with a host");
+        url.set_username(&role)
+            .and_then(|()| url.set_password(Some("login")))
+            .expect("a URL with a host");
         url.into()
     }
 }
@@ -149,13 +201,21 @@ pub(crate) async fn database() -> Database {
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let shared = Shared::get().await;
     let statement = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy");
-    RUNTIME.spawn(shared.execute(statement)).await.expect("a test's database");
-    Database { url: shared.url_of(&name), name }
+    RUNTIME
+        .spawn(shared.execute(statement))
+        .await
+        .expect("a test's database");
+    Database {
+        url: shared.url_of(&name),
+        name,
+    }
 }
 
 /// A durable cluster of one test's own, with the newest schema in its database `hookfast`.
 pub(crate) async fn durable_cluster() -> Cluster {
-    let cluster = Cluster::start(ClusterOptions::temporary(Durability::Durable)).await.expect("a private Postgres");
+    let cluster = Cluster::start(ClusterOptions::temporary(Durability::Durable))
+        .await
+        .expect("a private Postgres");
     make_connecting_cheap(&cluster).await;
     migrate_template(&cluster.url()).await;
     cluster

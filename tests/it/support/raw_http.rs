@@ -12,7 +12,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The future's output, or a failed test.
 pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("not in time: {what}"))
+    timeout(DEADLINE, future)
+        .await
+        .unwrap_or_else(|_| panic!("not in time: {what}"))
 }
 
 /// Waits for a condition.
@@ -35,7 +37,9 @@ pub(crate) struct Answer {
 impl Answer {
     /// A header's value; header names are in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        self.head
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
@@ -45,14 +49,34 @@ impl Answer {
     /// Asserts a whole problem of that name, and answers with it.
     pub(crate) fn problem(&self, status: u16, name: &str) -> serde_json::Value {
         assert_eq!(self.status, status, "{self:?}");
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{self:?}"
+        );
         let problem = self.json();
         assert_eq!(problem["type"], format!("urn:hookfast:problem:{name}"));
         assert_eq!(problem["status"], status);
-        assert!(problem["title"].as_str().is_some_and(|title| title.len() > 5), "{problem}");
-        assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 20), "{problem}");
-        let retry_after = self.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok());
-        assert_eq!(retry_after.is_some_and(|seconds| seconds >= 1), status == 503, "{self:?}");
+        assert!(
+            problem["title"]
+                .as_str()
+                .is_some_and(|title| title.len() > 5),
+            "{problem}"
+        );
+        assert!(
+            problem["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.len() > 20),
+            "{problem}"
+        );
+        let retry_after = self
+            .header("retry-after")
+            .and_then(|seconds| seconds.parse::<u64>().ok());
+        assert_eq!(
+            retry_after.is_some_and(|seconds| seconds >= 1),
+            status == 503,
+            "{self:?}"
+        );
         problem
     }
 }
@@ -65,9 +89,14 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = in_time("connect", TcpStream::connect(address)).await.expect("the server listens");
+        let stream = in_time("connect", TcpStream::connect(address))
+            .await
+            .expect("the server listens");
         stream.set_nodelay(true).expect("an option of every socket");
-        Self { stream, unread: vec![] }
+        Self {
+            stream,
+            unread: vec![],
+        }
     }
 
     /// The server's address.
@@ -76,7 +105,9 @@ impl Client {
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        in_time("send", self.stream.write_all(bytes.as_ref())).await.expect("the connection is open");
+        in_time("send", self.stream.write_all(bytes.as_ref()))
+            .await
+            .expect("the connection is open");
     }
 
     /// The same where the server may have closed already.
@@ -86,12 +117,17 @@ impl Client {
 
     /// Says that nothing more comes.
     pub(crate) async fn finish(&mut self) {
-        self.stream.shutdown().await.expect("the connection is open");
+        self.stream
+            .shutdown()
+            .await
+            .expect("the connection is open");
     }
 
     /// Closes with a reset.
     pub(crate) fn reset(self) {
-        self.stream.set_zero_linger().expect("an option of every socket");
+        self.stream
+            .set_zero_linger()
+            .expect("an option of every socket");
     }
 
     /// The next answer.
@@ -112,9 +148,19 @@ impl Client {
     async fn answer_to(&mut self, with_body: bool) -> Answer {
         in_time("an answer", async {
             let head = self.head().await;
-            let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("{head}"));
-            let mut answer = Answer { status, head, body: vec![] };
-            let length = answer.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+            let status = head
+                .split(' ')
+                .nth(1)
+                .and_then(|s| s.parse().ok())
+                .unwrap_or_else(|| panic!("{head}"));
+            let mut answer = Answer {
+                status,
+                head,
+                body: vec![],
+            };
+            let length = answer
+                .header("content-length")
+                .map_or(0, |length| length.parse().expect("a length"));
             if with_body {
                 while self.unread.len() < length {
                     assert!(self.more().await, "closed within a body: {answer:?}");
@@ -132,19 +178,32 @@ impl Client {
                 let head: Vec<u8> = self.unread.drain(..end + 4).collect();
                 return String::from_utf8(head).expect("text").replace("\r\n", "\n");
             }
-            assert!(self.more().await, "closed without an answer: {:?}", String::from_utf8_lossy(&self.unread));
+            assert!(
+                self.more().await,
+                "closed without an answer: {:?}",
+                String::from_utf8_lossy(&self.unread)
+            );
         }
     }
 
     async fn more(&mut self) -> bool {
-        self.stream.read_buf(&mut self.unread).await.expect("an answer, not a reset") > 0
+        self.stream
+            .read_buf(&mut self.unread)
+            .await
+            .expect("an answer, not a reset")
+            > 0
     }
 
     /// Waits until the server closes the connection, and answers with what it still sent.
     pub(crate) async fn closed(&mut self) -> Vec<u8> {
         in_time("the server closes", async {
             // A reset closes as well.
-            while self.stream.read_buf(&mut self.unread).await.is_ok_and(|n| n > 0) {}
+            while self
+                .stream
+                .read_buf(&mut self.unread)
+                .await
+                .is_ok_and(|n| n > 0)
+            {}
             std::mem::take(&mut self.unread)
         })
         .await
@@ -156,14 +215,19 @@ impl Client {
         assert_eq!(self.closed().await, b"", "nothing more");
         for _ in 0..20 {
             let sent = self.stream.write_all(b"the rest").await;
-            assert!(sent.is_ok() || answered.elapsed() > Duration::from_millis(900), "reset at once: {sent:?}");
+            assert!(
+                sent.is_ok() || answered.elapsed() > Duration::from_millis(900),
+                "reset at once: {sent:?}"
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 
     /// Whether the server leaves the connection open, and silent, for that long.
     pub(crate) async fn stays_open(&mut self, time: Duration) -> bool {
-        timeout(time, self.stream.read_buf(&mut self.unread)).await.is_err()
+        timeout(time, self.stream.read_buf(&mut self.unread))
+            .await
+            .is_err()
     }
 }
 

@@ -34,16 +34,30 @@ impl Server {
     }
 
     /// The same, with more environment.
-    pub(crate) fn serve_with(database_url: &str, config: &str, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn serve_with(
+        database_url: &str,
+        config: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         Self::serving(database_url, config, &[], environment)
     }
 
-    fn serving(database_url: &str, config: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    fn serving(
+        database_url: &str,
+        config: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file: PathBuf = folder.path().join("hookfast.toml");
         std::fs::write(&file, config).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        command.arg("serve").args(arguments).arg("--config").arg(&file).env("DATABASE_URL", database_url);
+        command
+            .arg("serve")
+            .args(arguments)
+            .arg("--config")
+            .arg(&file)
+            .env("DATABASE_URL", database_url);
         command.envs(environment.iter().copied());
         Self::start(command, Some(folder))
     }
@@ -54,8 +68,13 @@ impl Server {
         let file = folder.path().join("hookfast.toml");
         std::fs::write(&file, config).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        command.args(["serve", "--config"]).arg(&file).env("DATABASE_URL", database_url);
-        command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET).env("RUST_LOG", "debug,hookfast=trace");
+        command
+            .args(["serve", "--config"])
+            .arg(&file)
+            .env("DATABASE_URL", database_url);
+        command
+            .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
+            .env("RUST_LOG", "debug,hookfast=trace");
         Self::spawn(command, Some(folder))
     }
 
@@ -79,7 +98,10 @@ impl Server {
 
     /// Writes another configuration in the place of the one it was started with.
     pub(crate) fn configure(&self, config: &str) {
-        let folder = self._config.as_ref().expect("it was started with a configuration");
+        let folder = self
+            ._config
+            .as_ref()
+            .expect("it was started with a configuration");
         std::fs::write(folder.path().join("hookfast.toml"), config).expect("a file");
     }
 
@@ -106,11 +128,20 @@ impl Server {
         }
         let mut process = command.spawn().expect("the process starts");
         let log = Arc::new(Mutex::new(Vec::new()));
-        let (lines, kept) = (BufReader::new(process.stderr.take().expect("piped")).lines(), log.clone());
+        let (lines, kept) = (
+            BufReader::new(process.stderr.take().expect("piped")).lines(),
+            log.clone(),
+        );
         thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| kept.lock().expect("no holder panics").push(line))
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| kept.lock().expect("no holder panics").push(line))
         });
-        Self { process, log, _config: config }
+        Self {
+            process,
+            log,
+            _config: config,
+        }
     }
 
     /// What it has logged so far.
@@ -120,16 +151,26 @@ impl Server {
 
     /// Waits for a line of its log.
     pub(crate) async fn logged(&self, text: &str) {
-        wait_until(&format!("the log line {text:?}"), async || self.log().contains(text)).await;
+        wait_until(&format!("the log line {text:?}"), async || {
+            self.log().contains(text)
+        })
+        .await;
     }
 
     async fn address(&self, variable: &str) -> SocketAddr {
         let mark = format!("variable=\"{variable}\"");
         self.logged(&mark).await;
         let log = self.log();
-        let line = log.lines().find(|line| line.contains(&mark)).expect("just seen");
+        let line = log
+            .lines()
+            .find(|line| line.contains(&mark))
+            .expect("just seen");
         let (_, rest) = line.split_once("address=").expect("the address is logged");
-        rest.split_whitespace().next().expect("a word").parse().expect("an address")
+        rest.split_whitespace()
+            .next()
+            .expect("a word")
+            .parse()
+            .expect("an address")
     }
 
     /// Where webhooks come in.
@@ -177,7 +218,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = (self.process.kill(), self.process.wait());
         if thread::panicking() {
-            #[allow(clippy::print_stderr, reason = "a failed test shows what the process said")]
+            #[allow(
+                clippy::print_stderr,
+                reason = "a failed test shows what the process said"
+            )]
             {
                 eprintln!("--- log of the process\n{}", self.log());
             }
@@ -191,6 +235,8 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> u16 {
         return 0;
     }
     let mut client = Client::connect(address).await;
-    client.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
+    client
+        .send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+        .await;
     client.answer().await.status
 }

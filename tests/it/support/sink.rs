@@ -33,7 +33,12 @@ impl Sink {
         let (address, mode) = (listener.local_addr().expect("bound"), receiver.mode());
         let stop = CancellationToken::new();
         tokio::spawn(receiver.serve(listener, stop.clone()));
-        Self { address, mode, received, _stop: stop.drop_guard() }
+        Self {
+            address,
+            mode,
+            received,
+            _stop: stop.drop_guard(),
+        }
     }
 
     /// A configuration with one http handler that pushes here. `more` is further lines of its section.

@@ -56,7 +56,9 @@ struct Message {
 
 impl Message {
     fn is(&self, message: &[u8], start_up: &[u8]) -> bool {
-        let holds = |text: &[u8], part: &[u8]| part.is_empty() || text.windows(part.len()).any(|found| found == part);
+        let holds = |text: &[u8], part: &[u8]| {
+            part.is_empty() || text.windows(part.len()).any(|found| found == part)
+        };
         holds(message, &self.bytes) && holds(start_up, &self.start_up)
     }
 }
@@ -72,9 +74,14 @@ impl TcpProxy {
     /// A proxy in front of the Postgres of `url`, which has to be an address and a port.
     pub(crate) async fn start(url: &str) -> Self {
         let mut url = url::Url::parse(url).expect("a URL");
-        let server = format!("{}:{}", url.host_str().expect("an address"), url.port().expect("a port"));
+        let server = format!(
+            "{}:{}",
+            url.host_str().expect("an address"),
+            url.port().expect("a port")
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        url.set_port(Some(listener.local_addr().expect("it is bound").port())).expect("a URL with a host");
+        url.set_port(Some(listener.local_addr().expect("it is bound").port()))
+            .expect("a URL with a host");
         let server = server.parse().expect("an address and a port");
         let shared = Arc::new(Shared {
             server,
@@ -85,7 +92,11 @@ impl TcpProxy {
             frozen_alone: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Self { url: url.into(), shared, accepting }
+        Self {
+            url: url.into(),
+            shared,
+            accepting,
+        }
     }
 
     /// The URL with the proxy in the server's place.
@@ -105,7 +116,10 @@ impl TcpProxy {
 
     /// The connections that are open now stay open and never carry a byte again; new ones work.
     pub(crate) fn freeze(&self) {
-        self.shared.frozen.store(self.shared.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.shared.frozen.store(
+            self.shared.accepted.load(Ordering::SeqCst),
+            Ordering::SeqCst,
+        );
     }
 
     /// Carries everything again, also what was held up by [`TcpProxy::stall`].
@@ -116,14 +130,20 @@ impl TcpProxy {
     /// Breaks the next connection on which the client sends `bytes` in a message: the server gets that message, and
     /// all up to the next point where it has to act (`Query` or `Sync`); the client gets not a byte of the answer.
     pub(crate) fn lose_answer_to(&self, bytes: &[u8]) -> Broken {
-        let message = Message { bytes: bytes.to_vec(), start_up: Vec::new() };
+        let message = Message {
+            bytes: bytes.to_vec(),
+            start_up: Vec::new(),
+        };
         self.plan(|broken| Plan::AfterClientSent(message, Then::Break, broken))
     }
 
     /// The same for a connection of that application, but it stays open and never carries a byte again. Resolves when the
     /// server has the message.
     pub(crate) fn freeze_answer_to(&self, application: &str, bytes: &[u8]) -> Broken {
-        let message = Message { bytes: bytes.to_vec(), start_up: [application.as_bytes(), b"\0"].concat() };
+        let message = Message {
+            bytes: bytes.to_vec(),
+            start_up: [application.as_bytes(), b"\0"].concat(),
+        };
         self.plan(|frozen| Plan::AfterClientSent(message, Then::Freeze, frozen))
     }
 
@@ -157,10 +177,16 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 /// Carries one connection to its end.
 async fn carry(mut client: TcpStream, number: u64, shared: &Shared) {
     let mut line = shared.line.subscribe();
-    let is_cut = async { line.wait_for(|line| *line == Line::Truncated).await.is_err() };
+    let is_cut = async {
+        line.wait_for(|line| *line == Line::Truncated)
+            .await
+            .is_err()
+    };
     let mut broken = None;
     let carrying = async {
-        let Ok(mut server) = TcpStream::connect(shared.server).await else { return };
+        let Ok(mut server) = TcpStream::connect(shared.server).await else {
+            return;
+        };
         let _ = (server.set_nodelay(true), client.set_nodelay(true));
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
@@ -189,8 +215,16 @@ async fn carry(mut client: TcpStream, number: u64, shared: &Shared) {
 impl Shared {
     /// Waits while the line is stalled, and for ever where the connection is frozen.
     async fn is_moving(&self, number: u64) {
-        let _ = self.line.subscribe().wait_for(|line| *line != Line::Stalled).await;
-        let alone = self.frozen_alone.lock().expect("no holder panics").contains(&number);
+        let _ = self
+            .line
+            .subscribe()
+            .wait_for(|line| *line != Line::Stalled)
+            .await;
+        let alone = self
+            .frozen_alone
+            .lock()
+            .expect("no holder panics")
+            .contains(&number);
         if alone || number <= self.frozen.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
@@ -204,9 +238,14 @@ impl Shared {
     ) -> Option<(Then, oneshot::Sender<()>)> {
         let mut plan = self.plan.lock().expect("no holder panics");
         match plan.take() {
-            Some(Plan::AfterClientSent(waited_for, then, told)) if waited_for.is(message, start_up) => {
+            Some(Plan::AfterClientSent(waited_for, then, told))
+                if waited_for.is(message, start_up) =>
+            {
                 if then == Then::Freeze {
-                    self.frozen_alone.lock().expect("no holder panics").insert(number);
+                    self.frozen_alone
+                        .lock()
+                        .expect("no holder panics")
+                        .insert(number);
                 }
                 Some((then, told))
             }
@@ -243,7 +282,11 @@ async fn carry_messages(
 ) -> Option<oneshot::Sender<()>> {
     let (mut pending, mut is_started, mut planned) = (Vec::new(), false, None);
     let mut start_up = Vec::new();
-    while client.read_buf(&mut pending).await.is_ok_and(|count| count > 0) {
+    while client
+        .read_buf(&mut pending)
+        .await
+        .is_ok_and(|count| count > 0)
+    {
         shared.is_moving(number).await;
         while let Some(length) = message_length(&pending, is_started) {
             let message: Vec<u8> = pending.drain(..length).collect();
@@ -278,7 +321,11 @@ async fn carry_bytes(
 ) -> Option<oneshot::Sender<()>> {
     let mut chunk = vec![0; 16 * 1024];
     loop {
-        let count = server.read(&mut chunk).await.ok().filter(|count| *count > 0)?;
+        let count = server
+            .read(&mut chunk)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
         shared.is_moving(number).await;
         let (count, broken) = shared.take_plan_for_chunk(count);
         client.write_all(&chunk[..count]).await.ok()?;

@@ -12,10 +12,17 @@ pub(crate) async fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool)
 }
 
 /// The same with a deadline of its own.
-pub(crate) async fn wait_until_within(deadline: Duration, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn wait_until_within(
+    deadline: Duration,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> bool,
+) {
     let started = Instant::now();
     while !condition().await {
-        assert!(started.elapsed() < deadline, "waited {deadline:?} in vain for: {what}");
+        assert!(
+            started.elapsed() < deadline,
+            "waited {deadline:?} in vain for: {what}"
+        );
         sleep(Duration::from_millis(10)).await;
     }
 }

@@ -16,16 +16,37 @@ async fn an_upgrade_under_load_loses_no_webhook_and_the_release_before_runs_on()
     let mut sending = Sending::start(vec![server.ingress().await], 0..ORDERS, 16);
     wait_until("some deliveries", async || sink.requests() > 200).await;
     let upgraded = database.migrate(&later()).await.expect("an upgrade");
-    assert_eq!(upgraded, Migrated { migrations: 1, objects: 2 });
-    assert!(sink.counts().len() < ORDERS as usize, "the load went on meanwhile");
+    assert_eq!(
+        upgraded,
+        Migrated {
+            migrations: 1,
+            objects: 2
+        }
+    );
+    assert!(
+        sink.counts().len() < ORDERS as usize,
+        "the load went on meanwhile"
+    );
     sending.finish().await;
-    wait_until("every delivery", async || sink.counts().len() == ORDERS as usize).await;
+    wait_until("every delivery", async || {
+        sink.counts().len() == ORDERS as usize
+    })
+    .await;
     assert!(!server.log().contains("ERROR"), "{}", server.log());
     drop(server);
 
     let again = Server::serve(&url, &config, &[]);
     again.ready().await;
-    Sending::start(vec![again.ingress().await], ORDERS..ORDERS + 10, 1).finish().await;
-    wait_until("what subscribed later", async || sink.counts().len() == ORDERS as usize + 10).await;
-    assert_eq!(database.comment().await, "of the later release", "the release before did not take it back");
+    Sending::start(vec![again.ingress().await], ORDERS..ORDERS + 10, 1)
+        .finish()
+        .await;
+    wait_until("what subscribed later", async || {
+        sink.counts().len() == ORDERS as usize + 10
+    })
+    .await;
+    assert_eq!(
+        database.comment().await,
+        "of the later release",
+        "the release before did not take it back"
+    );
 }

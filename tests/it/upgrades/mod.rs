@@ -30,15 +30,27 @@ fn build(path: &str, change: impl Fn(&str) -> String) -> Schema {
 }
 
 fn redefine(schema: &mut Schema, path: &str, change: impl Fn(&str) -> String) {
-    let object = schema.objects.iter_mut().find(|object| object.path == path).expect("a file of schema/");
+    let object = schema
+        .objects
+        .iter_mut()
+        .find(|object| object.path == path)
+        .expect("a file of schema/");
     let definition = change(object.definition);
-    assert_ne!(definition, object.definition, "the change changes something");
-    *object = Object { definition: definition.leak(), ..*object };
+    assert_ne!(
+        definition, object.definition,
+        "the change changes something"
+    );
+    *object = Object {
+        definition: definition.leak(),
+        ..*object
+    };
 }
 
 /// The same text, commented otherwise: what the catalog shows tells which definition is in place.
 fn commented<'a>(comment: &'a str) -> impl Fn(&str) -> String + 'a {
-    move |definition| format!("{definition}\nCOMMENT ON FUNCTION hookfast_data.type_matches IS '{comment}';")
+    move |definition| {
+        format!("{definition}\nCOMMENT ON FUNCTION hookfast_data.type_matches IS '{comment}';")
+    }
 }
 
 /// The release after this one.
@@ -46,9 +58,18 @@ fn later() -> Schema {
     let mut schema = build(FUNCTION, commented("of the later release"));
     schema.version += 1;
     let sql = AssertSqlSafe(LATER).into_sql_str();
-    schema.migrations.push(Migration::new(9001, "later".into(), MigrationType::Simple, sql, false));
+    schema.migrations.push(Migration::new(
+        9001,
+        "later".into(),
+        MigrationType::Simple,
+        sql,
+        false,
+    ));
     redefine(&mut schema, VIEW, |view| {
-        view.replace("    e.traceparent\nFROM", "    e.traceparent,\n    e.later\nFROM")
+        view.replace(
+            "    e.traceparent\nFROM",
+            "    e.traceparent,\n    e.later\nFROM",
+        )
     });
     schema
 }
@@ -63,15 +84,25 @@ struct Upgraded {
 impl Upgraded {
     async fn new() -> Self {
         let database = postgres::database().await;
-        Self { of: database.url().parse().expect("a URL"), connection: database.connect().await, database }
+        Self {
+            of: database.url().parse().expect("a URL"),
+            connection: database.connect().await,
+            database,
+        }
     }
 
     async fn execute(&mut self, statement: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut self.connection).await.expect(statement);
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut self.connection)
+            .await
+            .expect(statement);
     }
 
     async fn text(&mut self, query: &'static str) -> String {
-        sqlx::query_scalar(query).fetch_one(&mut self.connection).await.expect(query)
+        sqlx::query_scalar(query)
+            .fetch_one(&mut self.connection)
+            .await
+            .expect(query)
     }
 
     /// Brings it up to a schema, which may take a while on a machine under load.
@@ -81,6 +112,7 @@ impl Upgraded {
 
     /// The comment of the function that the synthetic builds change.
     async fn comment(&mut self) -> String {
-        self.text("SELECT obj_description('hookfast_data.type_matches'::regproc, 'pg_proc')").await
+        self.text("SELECT obj_description('hookfast_data.type_matches'::regproc, 'pg_proc')")
+            .await
     }
 }

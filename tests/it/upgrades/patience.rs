@@ -8,27 +8,37 @@ use std::time::{Duration, Instant};
 /// A reader that keeps the events' table open, as a report does.
 async fn reader(upgraded: &Upgraded) -> PgConnection {
     let mut reader = upgraded.database.connect().await;
-    let open = "SET application_name = 'a long report'; BEGIN; SELECT count(*) FROM hookfast_data.events";
-    sqlx::raw_sql(open).execute(&mut reader).await.expect("a reader");
+    let open =
+        "SET application_name = 'a long report'; BEGIN; SELECT count(*) FROM hookfast_data.events";
+    sqlx::raw_sql(open)
+        .execute(&mut reader)
+        .await
+        .expect("a reader");
     reader
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_holds_up_a_migration_and_no_event() {
     let mut upgraded = Upgraded::new().await;
-    upgraded.execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('shop', 'sql')").await;
+    upgraded
+        .execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('shop', 'sql')")
+        .await;
     let reader = reader(&upgraded).await;
     let mut storing = upgraded.database.connect().await;
     let mut store = async || {
         let began = Instant::now();
         let enqueue = "SELECT hookfast.enqueue('shop', 'shop.order.paid', '{}')";
-        sqlx::raw_sql(enqueue).execute(&mut storing).await.expect("stored");
+        sqlx::raw_sql(enqueue)
+            .execute(&mut storing)
+            .await
+            .expect("stored");
         began.elapsed()
     };
     store().await;
 
     let of = upgraded.of.clone();
-    let migrating = tokio::spawn(async move { migrate_to(&of, &later(), Duration::from_secs(60)).await });
+    let migrating =
+        tokio::spawn(async move { migrate_to(&of, &later(), Duration::from_secs(60)).await });
     let (began, mut longest) = (Instant::now(), Duration::ZERO);
     while began.elapsed() < Duration::from_secs(4) {
         longest = longest.max(store().await);
@@ -36,39 +46,66 @@ async fn a_reader_holds_up_a_migration_and_no_event() {
     }
     assert!(!migrating.is_finished(), "the reader holds it up");
     // A migration's wait is 100 ms; the rest is for a machine that has other things to do.
-    assert!(longest < Duration::from_millis(400), "an event took {longest:?}");
+    assert!(
+        longest < Duration::from_millis(400),
+        "an event took {longest:?}"
+    );
     reader.close().await.expect("it ends");
     let applied = migrating.await.expect("no panic").expect("its turn");
-    assert_eq!(applied, Migrated { migrations: 1, objects: 2 });
+    assert_eq!(
+        applied,
+        Migrated {
+            migrations: 1,
+            objects: 2
+        }
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_in_the_way_for_too_long_is_named() {
     let mut upgraded = Upgraded::new().await;
     let mut reader = reader(&upgraded).await;
-    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut reader).await.expect("a number");
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut reader)
+        .await
+        .expect("a number");
     let patience = Duration::from_millis(2500);
-    let blocked = migrate_to(&upgraded.of, &later(), patience).await.expect_err("the reader is there");
+    let blocked = migrate_to(&upgraded.of, &later(), patience)
+        .await
+        .expect_err("the reader is there");
     assert!(matches!(blocked, MigrateError::Blocked { .. }), "{blocked}");
     let text = blocked.to_string();
-    for part in
-        [&format!("pid {pid} (a long report, user hookfast, idle in transaction, since"), "pg_terminate_backend"]
-    {
+    for part in [
+        &format!("pid {pid} (a long report, user hookfast, idle in transaction, since"),
+        "pg_terminate_backend",
+    ] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
-    upgraded.execute(&format!("SELECT pg_terminate_backend({pid}, 5000)")).await;
-    migrate_to(&upgraded.of, &later(), patience).await.expect("what it says to do helps");
+    upgraded
+        .execute(&format!("SELECT pg_terminate_backend({pid}, 5000)"))
+        .await;
+    migrate_to(&upgraded.of, &later(), patience)
+        .await
+        .expect("what it says to do helps");
 }
 
 /// A report that reads a view holds up the functions and views too, and is named.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_a_view_holds_up_its_replacement_and_is_named() {
     let mut upgraded = Upgraded::new().await;
-    let view = super::build(super::VIEW, |view| format!("{view}COMMENT ON VIEW hookfast.events IS 'new';\n"));
+    let view = super::build(super::VIEW, |view| {
+        format!("{view}COMMENT ON VIEW hookfast.events IS 'new';\n")
+    });
     let mut reader = upgraded.database.connect().await;
-    let open = "SET application_name = 'a long report'; BEGIN; SELECT count(*) FROM hookfast.events";
-    sqlx::raw_sql(open).execute(&mut reader).await.expect("a reader");
-    let blocked = migrate_to(&upgraded.of, &view, Duration::from_millis(1500)).await.expect_err("the reader is there");
+    let open =
+        "SET application_name = 'a long report'; BEGIN; SELECT count(*) FROM hookfast.events";
+    sqlx::raw_sql(open)
+        .execute(&mut reader)
+        .await
+        .expect("a reader");
+    let blocked = migrate_to(&upgraded.of, &view, Duration::from_millis(1500))
+        .await
+        .expect_err("the reader is there");
     assert!(blocked.to_string().contains("a long report"), "{blocked}");
     let comment = "SELECT obj_description('hookfast.events'::regclass, 'pg_class')";
     assert_ne!(upgraded.text(comment).await, "new");

@@ -60,37 +60,65 @@ const SCANS: &str = "SELECT DISTINCT b.name FROM pg_stat_xact_all_tables s JOIN 
 /// `AccessExclusiveLock` as people write it.
 fn spoken(mode: &str) -> &'static str {
     let squeezed = |mode: &str| mode.replace(' ', "").to_lowercase();
-    let spoken = MODES.iter().find(|known| squeezed(known) == mode.trim_end_matches("Lock").to_lowercase());
+    let spoken = MODES
+        .iter()
+        .find(|known| squeezed(known) == mode.trim_end_matches("Lock").to_lowercase());
     spoken.expect(mode)
 }
 
 /// What a migration does in a transaction that is still open.
 async fn done(connection: &mut PgConnection) -> Planned {
     let mut strongest = BTreeMap::new();
-    let held: Vec<(String, String)> = sqlx::query_as(LOCKS).fetch_all(&mut *connection).await.expect("the locks");
+    let held: Vec<(String, String)> = sqlx::query_as(LOCKS)
+        .fetch_all(&mut *connection)
+        .await
+        .expect("the locks");
     for (name, mode) in held {
         let rank = MODES.iter().position(|known| *known == spoken(&mode));
         let entry = strongest.entry(name).or_insert(rank);
         *entry = (*entry).max(rank);
     }
-    let locks = strongest.into_iter().map(|(name, rank)| (name, MODES[rank.expect("a mode")].to_owned())).collect();
-    let rewrites = sqlx::query_scalar(REWRITES).fetch_all(&mut *connection).await.expect("the files");
-    let scans = sqlx::query_scalar(SCANS).fetch_all(&mut *connection).await.expect("the scans");
+    let locks = strongest
+        .into_iter()
+        .map(|(name, rank)| (name, MODES[rank.expect("a mode")].to_owned()))
+        .collect();
+    let rewrites = sqlx::query_scalar(REWRITES)
+        .fetch_all(&mut *connection)
+        .await
+        .expect("the files");
+    let scans = sqlx::query_scalar(SCANS)
+        .fetch_all(&mut *connection)
+        .await
+        .expect("the scans");
     let set = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
-    Planned { says: String::new(), locks, rewrites: set(rewrites), scans: set(scans) }
+    Planned {
+        says: String::new(),
+        locks,
+        rewrites: set(rewrites),
+        scans: set(scans),
+    }
 }
 
 /// An entry as it stands in the file.
 fn entry(file: &str, says: &str, done: &Planned) -> String {
-    let mut text = format!("[\"{file}\"]\nsays = \"\"\"\n{}\"\"\"\n", if says.is_empty() { "…\n" } else { says });
+    let mut text = format!(
+        "[\"{file}\"]\nsays = \"\"\"\n{}\"\"\"\n",
+        if says.is_empty() { "…\n" } else { says }
+    );
     for (name, tables) in [("rewrites", &done.rewrites), ("scans", &done.scans)] {
         if !tables.is_empty() {
-            text.push_str(&format!("{name} = {tables:?}\n").replace('{', "[").replace('}', "]"));
+            text.push_str(
+                &format!("{name} = {tables:?}\n")
+                    .replace('{', "[")
+                    .replace('}', "]"),
+            );
         }
     }
     if !done.locks.is_empty() {
         text.push_str(&format!("[\"{file}\".locks]\n"));
-        done.locks.iter().for_each(|(table, mode)| text.push_str(&format!("\"{table}\" = \"{mode}\"\n")));
+        done.locks
+            .iter()
+            .for_each(|(table, mode)| text.push_str(&format!("\"{table}\" = \"{mode}\"\n")));
     }
     text
 }
@@ -98,36 +126,67 @@ fn entry(file: &str, says: &str, done: &Planned) -> String {
 #[tokio::test]
 async fn a_plan_says_of_each_migration_what_it_does() {
     let mut database = Upgraded::new().await;
-    database.execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE").await;
-    database.execute("CREATE SCHEMA hookfast; CREATE SCHEMA hookfast_data").await;
+    database
+        .execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE")
+        .await;
+    database
+        .execute("CREATE SCHEMA hookfast; CREATE SCHEMA hookfast_data")
+        .await;
     let mut planned = planned().expect("a plan that can be read");
     let mut wished = String::new();
     for migration in Schema::of_this_program().migrations {
-        let file = format!("{:04}_{}.sql", migration.version, migration.description.replace(' ', "_"));
+        let file = format!(
+            "{:04}_{}.sql",
+            migration.version,
+            migration.description.replace(' ', "_")
+        );
         let done = applied(&database, migration.sql.as_str()).await;
         let said = planned.remove(&file);
-        let says = said.as_ref().map_or(String::new(), |said| said.says.clone());
-        if says.trim().len() < 20 || said != Some(Planned { says: says.clone(), ..done.clone() }) {
+        let says = said
+            .as_ref()
+            .map_or(String::new(), |said| said.says.clone());
+        if says.trim().len() < 20
+            || said
+                != Some(Planned {
+                    says: says.clone(),
+                    ..done.clone()
+                })
+        {
             wished += &format!("\n{}", entry(&file, &says, &done));
         }
         if migration.version == BASELINE {
             for object in Schema::of_this_program().objects {
                 database.execute(object.definition).await;
             }
-            ensure_partitions(&database.of.pool(Role::General, 1)).await.expect("the partitions");
+            ensure_partitions(&database.of.pool(Role::General, 1))
+                .await
+                .expect("the partitions");
             database.execute(ROWS).await;
         }
     }
-    assert!(wished.is_empty(), "migrations/plan.toml has to say:\n{wished}");
-    assert!(planned.is_empty(), "there are no such migrations: {:?}", planned.keys());
+    assert!(
+        wished.is_empty(),
+        "migrations/plan.toml has to say:\n{wished}"
+    );
+    assert!(
+        planned.is_empty(),
+        "there are no such migrations: {:?}",
+        planned.keys()
+    );
 }
 
 /// What statements do, in a session of its own, whose counts begin at nothing.
 async fn applied(database: &Upgraded, statements: &str) -> Planned {
     let mut connection = database.database.connect().await;
-    sqlx::raw_sql(BEFORE).execute(&mut connection).await.expect("what is there");
+    sqlx::raw_sql(BEFORE)
+        .execute(&mut connection)
+        .await
+        .expect("what is there");
     let mut transaction = connection.begin().await.expect("a transaction");
-    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut *transaction).await.expect(statements);
+    sqlx::raw_sql(AssertSqlSafe(statements))
+        .execute(&mut *transaction)
+        .await
+        .expect(statements);
     let done = done(&mut transaction).await;
     transaction.commit().await.expect(statements);
     done
@@ -140,10 +199,16 @@ async fn what_a_later_migration_does_is_found() {
     database.execute(ROWS).await;
     let found = applied(&database, LATER).await;
     assert_eq!(found.locks["hookfast_data.events"], "ACCESS EXCLUSIVE");
-    assert!(found.rewrites.is_empty() && found.scans.is_empty(), "{found:?}");
+    assert!(
+        found.rewrites.is_empty() && found.scans.is_empty(),
+        "{found:?}"
+    );
     let heavy = "ALTER TABLE hookfast_data.quarantine ALTER COLUMN digest TYPE bytea USING substring(digest FROM 1)";
     let found = applied(&database, heavy).await;
-    assert_eq!(found.rewrites.into_iter().collect::<Vec<_>>(), ["hookfast_data.quarantine"]);
+    assert_eq!(
+        found.rewrites.into_iter().collect::<Vec<_>>(),
+        ["hookfast_data.quarantine"]
+    );
 }
 
 /// A function locks no table, a view itself alone.
@@ -151,12 +216,27 @@ async fn what_a_later_migration_does_is_found() {
 async fn functions_and_views_lock_what_a_plan_says() {
     let database = Upgraded::new().await;
     let mut both = build(FUNCTION, commented("changed"));
-    super::redefine(&mut both, VIEW, |view| format!("{view}COMMENT ON VIEW hookfast.events IS 'changed';\n"));
+    super::redefine(&mut both, VIEW, |view| {
+        format!("{view}COMMENT ON VIEW hookfast.events IS 'changed';\n")
+    });
     let found = plan(&database.of, &both).await.expect("a plan");
-    assert!(found.migrations.is_empty() && found.indexes.is_empty(), "{found:?}");
-    let objects: Vec<_> = found.objects.iter().map(|replaced| (replaced.object.to_string(), replaced.exists)).collect();
-    let named = [("function hookfast_data.type_matches", true), ("view hookfast.events", true)];
-    assert_eq!(objects, named.map(|(name, exists)| (name.to_owned(), exists)));
+    assert!(
+        found.migrations.is_empty() && found.indexes.is_empty(),
+        "{found:?}"
+    );
+    let objects: Vec<_> = found
+        .objects
+        .iter()
+        .map(|replaced| (replaced.object.to_string(), replaced.exists))
+        .collect();
+    let named = [
+        ("function hookfast_data.type_matches", true),
+        ("view hookfast.events", true),
+    ];
+    assert_eq!(
+        objects,
+        named.map(|(name, exists)| (name.to_owned(), exists))
+    );
     for replaced in &found.objects {
         let locks = applied(&database, replaced.object.definition).await.locks;
         match replaced.object.kind() {
@@ -168,5 +248,12 @@ async fn functions_and_views_lock_what_a_plan_says() {
         }
     }
     let later = plan(&database.of, &later()).await.expect("a plan");
-    assert_eq!(later.migrations.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>(), ["9001_later.sql"]);
+    assert_eq!(
+        later
+            .migrations
+            .iter()
+            .map(|(file, _)| file.as_str())
+            .collect::<Vec<_>>(),
+        ["9001_later.sql"]
+    );
 }

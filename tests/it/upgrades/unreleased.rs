@@ -17,13 +17,37 @@ async fn it_is_refused_with_what_to_do_and_nothing_is_changed() {
     let mut database = Upgraded::new().await;
     database.execute("DROP VIEW hookfast.retention_holds").await;
     database.execute(OTHER).await;
-    let refused = database.migrate(&Schema::of_this_program()).await.expect_err("another baseline");
-    assert!(matches!(refused, MigrateError::Unreleased { version: 3 }), "{refused}");
-    assert!(refused.to_string().contains("DROP SCHEMA hookfast, hookfast_data CASCADE"), "{refused}");
-    assert!(matches!(check_schema(&database.of).await, Err(MigrateError::Unreleased { .. })));
-    assert_eq!(database.text("SELECT (to_regclass('hookfast.retention_holds') IS NULL)::text").await, "true");
-    database.execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE").await;
-    database.migrate(&Schema::of_this_program()).await.expect("what it says to do helps");
+    let refused = database
+        .migrate(&Schema::of_this_program())
+        .await
+        .expect_err("another baseline");
+    assert!(
+        matches!(refused, MigrateError::Unreleased { version: 3 }),
+        "{refused}"
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains("DROP SCHEMA hookfast, hookfast_data CASCADE"),
+        "{refused}"
+    );
+    assert!(matches!(
+        check_schema(&database.of).await,
+        Err(MigrateError::Unreleased { .. })
+    ));
+    assert_eq!(
+        database
+            .text("SELECT (to_regclass('hookfast.retention_holds') IS NULL)::text")
+            .await,
+        "true"
+    );
+    database
+        .execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE")
+        .await;
+    database
+        .migrate(&Schema::of_this_program())
+        .await
+        .expect("what it says to do helps");
 }
 
 #[tokio::test]
@@ -33,8 +57,15 @@ async fn only_a_schema_of_an_unreleased_build_is_dropped() {
     check_schema(&database.of).await.expect("it is as it was");
     database.execute(OTHER).await;
     assert!(drop_unreleased(&database.of).await.expect("an answer"));
-    assert!(matches!(check_schema(&database.of).await, Err(MigrateError::Pending)));
-    assert!(!drop_unreleased(&database.of).await.expect("an empty database is nobody's"));
+    assert!(matches!(
+        check_schema(&database.of).await,
+        Err(MigrateError::Pending)
+    ));
+    assert!(
+        !drop_unreleased(&database.of)
+            .await
+            .expect("an empty database is nobody's")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,16 +73,26 @@ async fn dev_makes_its_own_database_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let dev = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        command.args(["dev", "--forward", "http://127.0.0.1:9/"]).current_dir(&folder).env_remove("DATABASE_URL");
+        command
+            .args(["dev", "--forward", "http://127.0.0.1:9/"])
+            .current_dir(&folder)
+            .env_remove("DATABASE_URL");
         Server::start(command, None)
     };
     let mut first = dev();
     first.ready().await;
     first.signal(nix::sys::signal::Signal::SIGTERM);
     first.ended().await;
-    let cluster = Cluster::start(ClusterOptions::in_dir(folder.path().join(".hookfast"))).await.expect("its Postgres");
-    let mut connection = sqlx::PgConnection::connect(&cluster.url()).await.expect("a connection");
-    sqlx::raw_sql(OTHER).execute(&mut connection).await.expect("tampered with");
+    let cluster = Cluster::start(ClusterOptions::in_dir(folder.path().join(".hookfast")))
+        .await
+        .expect("its Postgres");
+    let mut connection = sqlx::PgConnection::connect(&cluster.url())
+        .await
+        .expect("a connection");
+    sqlx::raw_sql(OTHER)
+        .execute(&mut connection)
+        .await
+        .expect("tampered with");
     connection.close().await.expect("closed");
     cluster.stop().await.expect("stopped");
     dev().ready().await;
