@@ -2,13 +2,15 @@
 //!
 //! `DATABASE_URL=… AIRALO_CLIENT_SECRET=… cargo run --example ledger`, with a table `ledger (event_id uuid, body jsonb)`.
 
-use hookfast::app::{Builder, Subscription};
-use hookfast::domain::Delivery;
-use hookfast::handlers::{Failed, TransactionalHandler};
-use hookfast::ingress::{OnInvalidSignature, Source};
-use hookfast::signing::Secret;
-use hookfast::sources::airalo::Airalo;
-use hookfast::store::SettlingTransaction;
+use hookfast::{
+    app::{Builder, Subscription},
+    domain::{Delivery, OnInvalidSignature},
+    handlers::{Failed, TransactionalHandler},
+    ingress::Source,
+    signing::Secret,
+    sources::airalo::Airalo,
+    store::SettlingTransaction,
+};
 use std::{env, sync::Arc};
 
 struct Ledger;

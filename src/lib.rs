@@ -81,7 +81,7 @@
 //! | say how a handler is run: tries, time-out, order and more | [`worker::HandlerPolicy`], [`domain::RetryPolicy`], [`domain::Order`] |
 //! | read what came | [`domain::Delivery`], [`domain::Event`] |
 //! | push to a server | [`handlers::HttpHandler`] |
-//! | limit what senders may cost | [`ingress::Limits`], [`ingress::QuarantineLimits`] |
+//! | limit what senders may cost | [`ingress::IngressLimits`], [`ingress::QuarantineLimits`] |
 //! | read the same file as the program does | [`config::Config`], [`Builder::from_config`](app::Builder::from_config), [`Reloader`](app::Reloader) |
 //! | put events in from your own transactions | `hookfast.enqueue` in SQL, with [`Builder::sql_source`](app::Builder::sql_source) |
 //!
@@ -92,27 +92,24 @@
 //! # Testing a handler
 //!
 //! A handler is a function of a [`domain::Delivery`], whose fields are public: make one and call it. To test the whole way start
-//! [`cluster::Cluster`] (a private Postgres), build an app on its URL with an ingress on port 0, and post what
+//! [`dev::postgres::Cluster`] (a private Postgres), build an app on its URL with an ingress on port 0, and post what
 //! [`sources::airalo::sign`] signed.
 
-pub mod admin;
 pub mod airalo;
 pub mod app;
 mod boot_time;
 pub mod cli;
-pub mod cluster;
 pub mod config;
+pub mod dev;
 pub mod domain;
 pub mod handlers;
-pub mod health;
-mod http;
+mod http_server;
 pub mod ingress;
 mod maintenance;
-pub mod metrics;
-pub mod receiver;
 pub mod signing;
 pub mod sources;
 pub mod store;
+pub mod telemetry;
 mod throttle;
 pub mod worker;
 

@@ -1,14 +1,12 @@
 //! Whether a handler feels what others have pending: the same runs, by turns on an empty database and on one with a backlog.
 
-use crate::{
-    config,
-    database::{Database, Postgres},
-    figures::{Table, fine, median, say},
-    load,
-    orders::Orders,
-    receiver::{self, Arrivals},
-    server::Server,
-};
+use crate::config;
+use crate::database::{Database, Postgres};
+use crate::figures::{Table, fine, median, say};
+use crate::load;
+use crate::orders::Orders;
+use crate::receiver::{self, Arrivals};
+use crate::server::Server;
 use clap::Parser;
 use hookfast::store::ensure_indexes;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};

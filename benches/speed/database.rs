@@ -1,8 +1,9 @@
 //! The Postgres that is measured against, and a database of its own for each run.
 
-use crate::{figures::say, usage};
+use crate::figures::say;
+use crate::usage;
 use anyhow::Context;
-use hookfast::cluster::{Cluster, ClusterOptions, Durability};
+use hookfast::dev::postgres::{Cluster, ClusterOptions, Durability};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use std::{

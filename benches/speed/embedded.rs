@@ -4,9 +4,9 @@ use crate::orders::SECRET;
 use anyhow::Context;
 use hookfast::{
     app::{Builder, Subscription},
-    domain::{Connections, Delivery, Outcome},
-    handlers::{Failed, HttpHandler, HttpHandlerSettings, TransactionalHandler},
-    ingress::{OnInvalidSignature, Source},
+    domain::{Connections, Delivery, HttpHandlerSettings, OnInvalidSignature, Outcome},
+    handlers::{Failed, HttpHandler, TransactionalHandler},
+    ingress::Source,
     signing::Secret,
     sources::airalo::Airalo,
     store::SettlingTransaction,

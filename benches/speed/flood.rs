@@ -1,14 +1,12 @@
 //! How much memory an attack can make it use, and whether it lives on.
 
-use crate::{
-    client::Connection,
-    config,
-    database::Postgres,
-    figures::{Table, fine, say},
-    orders::{Orders, PATH},
-    receiver,
-    server::Server,
-};
+use crate::client::Connection;
+use crate::config;
+use crate::database::Postgres;
+use crate::figures::{Table, fine, say};
+use crate::orders::{Orders, PATH};
+use crate::receiver;
+use crate::server::Server;
 use clap::Parser;
 use std::{
     collections::BTreeMap,

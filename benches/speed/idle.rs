@@ -1,12 +1,10 @@
 //! What a Hookfast that has nothing to do costs.
 
-use crate::{
-    config,
-    database::Postgres,
-    figures::{Table, fine, say},
-    receiver,
-    server::Server,
-};
+use crate::config;
+use crate::database::Postgres;
+use crate::figures::{Table, fine, say};
+use crate::receiver;
+use crate::server::Server;
 use clap::Parser;
 use std::time::Duration;
 

@@ -1,15 +1,13 @@
 //! How many webhooks a second are acknowledged: Hookfast beside one INSERT a request, by turns.
 
-use crate::{
-    config,
-    database::{Database, Postgres},
-    figures::{Table, fine, median, say, whole},
-    load,
-    orders::Orders,
-    receiver,
-    server::Server,
-    usage::{Cost, Meter},
-};
+use crate::config;
+use crate::database::{Database, Postgres};
+use crate::figures::{Table, fine, median, say, whole};
+use crate::load;
+use crate::orders::Orders;
+use crate::receiver;
+use crate::server::Server;
+use crate::usage::{Cost, Meter};
 use clap::Parser;
 use std::{
     sync::{

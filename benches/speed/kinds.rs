@@ -1,16 +1,14 @@
 //! How many deliveries a second each kind of handler takes that does nothing, beside the plain path: a handler in Rust
 //! whose outcomes are settled in batches.
 
-use crate::{
-    database::{Database, Postgres},
-    embedded::Kind,
-    figures::{Table, fine, median, say, whole},
-    load,
-    orders::Orders,
-    receiver,
-    server::Server,
-    usage::Meter,
-};
+use crate::database::{Database, Postgres};
+use crate::embedded::Kind;
+use crate::figures::{Table, fine, median, say, whole};
+use crate::load;
+use crate::orders::Orders;
+use crate::receiver;
+use crate::server::Server;
+use crate::usage::Meter;
 use anyhow::bail;
 use clap::{Parser, ValueEnum};
 use sqlx::{Connection, Executor, PgConnection};

@@ -1,15 +1,13 @@
 //! How long a webhook takes to its 200, and to its handler, at a steady rate.
 
-use crate::{
-    config,
-    database::Postgres,
-    figures::{Table, Times, fine, say},
-    load,
-    orders::Orders,
-    receiver::{self, Arrivals},
-    server::Server,
-    usage::Meter,
-};
+use crate::config;
+use crate::database::Postgres;
+use crate::figures::{Table, Times, fine, say};
+use crate::load;
+use crate::orders::Orders;
+use crate::receiver::{self, Arrivals};
+use crate::server::Server;
+use crate::usage::Meter;
 use clap::Parser;
 use std::{
     sync::Arc,

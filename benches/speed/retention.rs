@@ -1,14 +1,12 @@
 //! Whether ingest feels that old days go: the same load, by turns without and with retention at work.
 
-use crate::{
-    config,
-    database::{Database, Postgres},
-    figures::{Table, fine, median, say},
-    load,
-    orders::Orders,
-    receiver,
-    server::Server,
-};
+use crate::config;
+use crate::database::{Database, Postgres};
+use crate::figures::{Table, fine, median, say};
+use crate::load;
+use crate::orders::Orders;
+use crate::receiver;
+use crate::server::Server;
 use clap::Parser;
 use hookfast::store::let_leave;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};

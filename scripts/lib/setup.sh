@@ -37,7 +37,7 @@ is_postgres() {
     [ "${major:-0}" -ge 15 ]
 }
 
-# Prints the folder of the first Postgres that will do. src/cluster/binaries.rs looks in the same places.
+# Prints the folder of the first Postgres that will do. src/dev/postgres/binaries.rs looks in the same places.
 find_postgres() {
     local dir
     while IFS= read -r dir; do

@@ -2,7 +2,6 @@
 //! trying all of it out.
 
 pub mod client;
-pub mod emulator;
 mod order;
 mod reconcile;
 
@@ -13,7 +12,7 @@ pub use order::{PlaceError, place_order, place_order_again};
 pub use reconcile::{Account, Finding, Found, Reconciler};
 
 /// A time as Airalo writes it: `YYYY-MM-DD HH:MM:SS`, UTC without saying so.
-fn written(time: SystemTime) -> String {
+pub(crate) fn written(time: SystemTime) -> String {
     let text = rfc3339(time);
     format!("{} {}", &text[..10], &text[11..19])
 }

@@ -6,13 +6,13 @@ use super::{
 };
 use crate::airalo::Account;
 use crate::domain::{
-    HandlerName, InvalidName, InvalidPattern, PayloadFields, Retention, RoleNames, SourceName,
-    TypePattern,
+    HandlerName, HandlerPolicy, IngressLimits, InvalidName, InvalidPattern, PayloadFields,
+    QuarantineLimits, Retention, RoleNames, SourceName, TypePattern,
 };
 use crate::handlers::{Handler, HttpHandler, RustHandler, TransactionalHandler};
-use crate::ingress::{Limits, QuarantineLimits, Source};
+use crate::ingress::Source;
 use crate::store::{Database, InvalidUrl};
-use crate::worker::{ExecutionMode, HandlerPolicy, InTransaction};
+use crate::worker::{ExecutionMode, InTransaction};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
@@ -86,7 +86,7 @@ pub struct Builder {
     pub(super) ingress: Option<TcpListener>,
     pub(super) admin: Option<TcpListener>,
     pub(super) worker: bool,
-    pub(super) limits: Limits,
+    pub(super) limits: IngressLimits,
     pub(super) queue_capacity: usize,
     pub(super) quarantine: QuarantineLimits,
     pub(super) shutdown_timeout: Duration,
@@ -115,7 +115,7 @@ impl Builder {
             ingress: None,
             admin: None,
             worker: true,
-            limits: Limits::default(),
+            limits: IngressLimits::default(),
             queue_capacity: 2000,
             quarantine: QuarantineLimits::default(),
             shutdown_timeout: Duration::from_secs(25),
@@ -252,7 +252,7 @@ impl Builder {
 
     /// What the ingress takes at most.
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: IngressLimits) -> Self {
         self.limits = limits;
         self
     }

@@ -1,7 +1,7 @@
 //! The ingress's answers, and requests that were accepted later, counted.
 
 use crate::ingress::Observer;
-use crate::metrics::Metrics;
+use crate::telemetry::metrics::Metrics;
 use std::time::Duration;
 
 pub(super) struct Counting(pub(super) Metrics);

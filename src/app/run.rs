@@ -8,19 +8,21 @@ use super::{
     open::{Opened, Registration, open, problems},
     reload::Reloader,
 };
-use crate::admin::Admin;
 use crate::airalo::Reconciler;
 use crate::domain::HandlerName;
-use crate::health::{Heartbeats, Readiness};
 use crate::ingress::{
     GroupCommit, INTAKE, Ingress, NOT_CONNECTED, Quarantine, QuarantineWriter, Reverifier, Sources,
     WriterContext, Writers, group_commit, quarantine,
 };
 use crate::maintenance::{DATABASE, Maintenance};
-use crate::metrics::Metrics;
 use crate::store::{
     Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError,
     SourceRegistration, StoreError,
+};
+use crate::telemetry::{
+    admin::Admin,
+    health::{Heartbeats, Readiness},
+    metrics::Metrics,
 };
 use crate::worker::{
     self, Announcer, ExecutionMode, HandlerSpec, InTransaction, Wake, WorkerSettings,

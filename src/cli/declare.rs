@@ -3,7 +3,8 @@
 use super::terminal::Terminal;
 use crate::app::{App, Builder, Reloaded, Reloader, Subscription};
 use crate::config::Config;
-use crate::handlers::{HttpHandler, HttpHandlerSettings};
+use crate::domain::HttpHandlerSettings;
+use crate::handlers::HttpHandler;
 use crate::signing::Secret;
 use anyhow::Context;
 use std::{

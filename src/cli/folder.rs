@@ -3,7 +3,7 @@
 //! It holds secrets, so it is used only where nobody else can write to it, and files in it are never reached through a
 //! symbolic link.
 
-use crate::cluster::files;
+use crate::dev::postgres::files;
 use anyhow::{Context, bail};
 use nix::{fcntl::OFlag, unistd::geteuid};
 use std::{

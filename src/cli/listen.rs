@@ -1,7 +1,7 @@
 //! `hookfast listen`.
 
 use super::{address::listen_address, dev, folder, process};
-use crate::receiver::{Mode, Receiver};
+use crate::dev::receiver::{Mode, Receiver};
 use crate::signing::standard_webhooks;
 use anyhow::Context;
 use axum::http::StatusCode;

@@ -1,8 +1,8 @@
 //! What is allowed in a configuration and would surprise: `hookfast check` prints it.
 
 use super::{Config, HandlerConfig, HandlerKind};
+use crate::config::clear_text::sends_in_the_clear;
 use crate::domain::{PayloadFields, Pointer, TypePattern};
-use crate::handlers::sends_in_the_clear;
 use crate::sources::Advice;
 
 /// The first segment of Hookfast's own types, and its own source.

@@ -1,7 +1,7 @@
 //! How a source's own API is reached.
 
 use super::secrets::{SecretError, SecretRef, Value};
-use crate::airalo::client::ClientSettings;
+use crate::sources::airalo::ClientSettings;
 use secrecy::SecretString;
 use std::{collections::BTreeMap, time::Duration};
 

@@ -8,8 +8,7 @@ mod source;
 mod toml_error;
 
 use super::{Config, units};
-use crate::domain::RoleNames;
-use crate::ingress::{Limits, QuarantineLimits};
+use crate::domain::{IngressLimits, QuarantineLimits, RoleNames};
 use handler::{Handler, handler};
 use retention::{Keep, retention};
 use serde::Deserialize;
@@ -171,10 +170,10 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
     }
 }
 
-fn limits(ingress: &Ingress, problems: &mut Problems) -> Limits {
-    let default = Limits::default();
+fn limits(ingress: &Ingress, problems: &mut Problems) -> IngressLimits {
+    let default = IngressLimits::default();
     let place = |key: &str| format!("[ingress] {key}");
-    Limits {
+    IngressLimits {
         body_bytes: problems.size(
             &place("body_bytes"),
             ingress.body_bytes.as_deref(),

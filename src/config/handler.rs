@@ -1,9 +1,7 @@
 //! A handler as it is configured.
 
 use super::secrets::{SecretError, SecretRefs, Value};
-use crate::domain::{HandlerName, SourceName, TypePattern};
-use crate::handlers::HttpHandlerSettings;
-use crate::worker::HandlerPolicy;
+use crate::domain::{HandlerName, HandlerPolicy, HttpHandlerSettings, SourceName, TypePattern};
 
 /// A handler.
 #[derive(Debug)]

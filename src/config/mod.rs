@@ -5,6 +5,7 @@
 
 mod advice;
 mod api;
+mod clear_text;
 mod file;
 mod handler;
 mod secrets;
@@ -16,8 +17,10 @@ pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
 pub use secrets::{NotAReference, SecretError, SecretRef, SecretRefs};
 pub(crate) use used::UsedSecret;
 
-use crate::domain::{PayloadFields, Retention, RoleNames, SourceName};
-use crate::ingress::{Limits, OnInvalidSignature, QuarantineLimits};
+use crate::domain::{
+    IngressLimits, OnInvalidSignature, PayloadFields, QuarantineLimits, Retention, RoleNames,
+    SourceName,
+};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
 use std::{fmt, path::Path, sync::Arc, time::Duration};
@@ -34,7 +37,7 @@ pub struct Config {
     /// The handlers, by name.
     pub handlers: Vec<HandlerConfig>,
     /// What the ingress takes at most.
-    pub limits: Limits,
+    pub limits: IngressLimits,
     /// How many requests may wait for the database.
     pub queue_capacity: usize,
     /// What the quarantine takes at most.

@@ -4,11 +4,10 @@ mod transactional;
 
 pub(crate) use transactional::TransactionalAttempt;
 pub use transactional::{Failed, TransactionalHandler};
-pub(crate) mod http;
+pub(crate) mod push;
 mod rust;
 
-pub(crate) use http::sends_in_the_clear;
-pub use http::{AddressRefused, HttpHandler, HttpHandlerSettings, InvalidHttpHandler};
+pub use push::{AddressRefused, HttpHandler, InvalidHttpHandler};
 pub use rust::Handler;
 pub(crate) use rust::RustHandler;
 
@@ -32,5 +31,5 @@ pub(crate) fn plain_client(
     url: &str,
     connect_timeout: std::time::Duration,
 ) -> Result<reqwest::Client, InvalidHttpHandler> {
-    http::plain_client(url, connect_timeout)
+    push::plain_client(url, connect_timeout)
 }

@@ -61,7 +61,7 @@ fn decoded(part: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingress::OnInvalidSignature;
+    use crate::domain::OnInvalidSignature;
     use crate::signing::Secret;
     use crate::sources::airalo::Airalo;
     use std::sync::Arc;

@@ -3,9 +3,9 @@
 //! 200 is the only success (Airalo counts some other 2xx as failures), our own trouble is always 503 with
 //! Retry-After, and nothing is ever a redirect.
 
-use super::{OnInvalidSignature, Receipt, Refusal, body::Unread};
-use crate::domain::EventId;
-use crate::http::{self, Problem};
+use super::{Receipt, Refusal, body::Unread};
+use crate::domain::{EventId, OnInvalidSignature};
+use crate::http_server::{self, Problem};
 use crate::sources::{Handshake, Rejection};
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -303,10 +303,10 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self.kind {
             Kind::Kept(event_id) => {
-                http::json(&json!({ "status": self.verdict, "event_id": event_id }))
+                http_server::json(&json!({ "status": self.verdict, "event_id": event_id }))
             }
             Kind::Here => StatusCode::OK.into_response(),
-            Kind::Handshake(handshake) => http::text(handshake.as_str()),
+            Kind::Handshake(handshake) => http_server::text(handshake.as_str()),
             Kind::Problem(problem) => problem.into_response(),
         }
     }

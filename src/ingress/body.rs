@@ -1,10 +1,8 @@
 //! Reading a body: capped, in time, at a least rate, and counted as it comes.
 
-use super::{
-    Limits,
-    memory::{BudgetExceeded, MemoryBudget, Reservation},
-};
-use crate::http::{BodyError, Pace, Rivals};
+use super::memory::{BudgetExceeded, MemoryBudget, Reservation};
+use crate::domain::IngressLimits;
+use crate::http_server::{BodyError, Pace, Rivals};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -58,7 +56,7 @@ impl From<axum::Error> for Unread {
 /// The whole body. Its memory is given back when the last copy of the bytes is dropped.
 pub(super) async fn read(
     body: Body,
-    limits: &Limits,
+    limits: &IngressLimits,
     memory: &Arc<MemoryBudget>,
     rivals: Option<&Rivals>,
 ) -> Result<Bytes, Unread> {
@@ -177,10 +175,10 @@ mod tests {
         runtime.expect("a runtime").block_on(future)
     }
 
-    fn limits(body_bytes: usize) -> Limits {
-        Limits {
+    fn limits(body_bytes: usize) -> IngressLimits {
+        IngressLimits {
             body_bytes,
-            ..Limits::default()
+            ..IngressLimits::default()
         }
     }
 

@@ -1,6 +1,6 @@
 //! Whether requests are really being stored: what readiness says of the intake.
 
-use crate::health::Readiness;
+use crate::telemetry::health::Readiness;
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},

@@ -35,12 +35,11 @@ pub use evidence::{Evidence, RejectedRequest};
 pub use group_commit::{GroupCommit, group_commit};
 pub use intake::{Intake, Refusal};
 pub(crate) use intake_health::{INTAKE, NOT_CONNECTED};
-pub use limits::Limits;
 pub use observer::Observer;
-pub use quarantine::{Quarantine, QuarantineLimits, QuarantineWriter, quarantine};
+pub use quarantine::{Quarantine, QuarantineWriter, quarantine};
 pub(crate) use reverify::Reverifier;
 pub use serve::Ingress;
-pub use sources::{NoSecret, OnInvalidSignature, Source, Sources};
+pub use sources::{NoSecret, Source, Sources};
 pub use writer::{WriterContext, Writers};
 
 /// The connections of an ingress besides those of its writers, by purpose.

@@ -1,13 +1,12 @@
 //! Evidence of requests that failed verification, on its own small queue and connection.
 
 use super::{Evidence, Refusal, RejectedRequest, headers};
-use crate::domain::{SourceName, StorableText};
-use crate::health::Heartbeats;
-use crate::metrics::Metrics;
+use crate::domain::{QuarantineLimits, SourceName, StorableText};
 use crate::sources::Rejection;
 use crate::store::{
     Connection, Database, EvidenceBody, EvidenceBound, NewEvidence, Role, SourceId, StoreError,
 };
+use crate::telemetry::{health::Heartbeats, metrics::Metrics};
 use crate::throttle::{Backoff, throttled};
 use axum::http::HeaderMap;
 use bytes::Bytes;
@@ -46,19 +45,6 @@ const LARGEST_WHOLE: usize = 64 * 1024;
 /// How much is kept of a larger one.
 const EXCERPT: usize = 4 * 1024;
 
-/// What a source's quarantine may take: once for requests that are answered 200, which stay, and once for those that
-/// are answered 401, where each reason has its share, so that requests of one reason cost no other its evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuarantineLimits {
-    /// Rows per source. Default 1,000.
-    pub rows: u32,
-    /// Bytes of bodies per source. Default 16 MiB.
-    pub bytes: u64,
-    /// Requests kept a second, per source: of those answered 200, of which half of `rows` may come at once, and of each
-    /// reason of those answered 401. Default 10.
-    pub per_second: u32,
-}
-
 impl QuarantineLimits {
     /// Of requests answered 200, or of those of one reason answered 401.
     fn bound(&self, answered: bool) -> EvidenceBound {
@@ -67,16 +53,6 @@ impl QuarantineLimits {
         EvidenceBound {
             rows: i64::from(self.rows / parts).max(1),
             bytes,
-        }
-    }
-}
-
-impl Default for QuarantineLimits {
-    fn default() -> Self {
-        Self {
-            rows: 1000,
-            bytes: 16 * 1024 * 1024,
-            per_second: 10,
         }
     }
 }

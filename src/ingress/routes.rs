@@ -5,11 +5,12 @@ use super::{
     address::Address,
     answer::{Answer, is_kept},
     body::{self, Unread},
-    limits::{Limits, memory_of},
+    limits::memory_of,
     memory::MemoryBudget,
     refusals::Refusals,
 };
-use crate::http::Rivals;
+use crate::domain::IngressLimits;
+use crate::http_server::Rivals;
 use crate::sources::{Verified, VerifiedRequest};
 use crate::throttle::throttled;
 use axum::{
@@ -32,7 +33,7 @@ pub(super) struct Shared<I, E> {
     pub(super) intake: I,
     pub(super) evidence: E,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) limits: Limits,
+    pub(super) limits: IngressLimits,
     pub(super) bodies: Arc<MemoryBudget>,
     pub(super) headers: Arc<MemoryBudget>,
     pub(super) refusals: Refusals,

@@ -1,13 +1,14 @@
 //! The ingress put together.
 
 use super::{
-    Evidence, Intake, Limits, Observer, Sources,
+    Evidence, Intake, Observer, Sources,
     address::Address,
     answer,
     refusals::Refusals,
     routes::{self, Shared},
 };
-use crate::http::{self, Unserved};
+use crate::domain::IngressLimits;
+use crate::http_server::{self, Unserved};
 use axum::Router;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -26,7 +27,7 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
         intake: I,
         evidence: E,
         observer: Arc<dyn Observer>,
-        limits: Limits,
+        limits: IngressLimits,
     ) -> Self {
         let (bodies, headers) = (limits.memory_for_bodies(), limits.memory_for_headers());
         Self {
@@ -64,6 +65,6 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
                 unserved.as_str(),
             );
         };
-        http::serve(listener, self.router(), limits, full, unserved, shutdown).await;
+        http_server::serve(listener, self.router(), limits, full, unserved, shutdown).await;
     }
 }

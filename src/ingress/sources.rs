@@ -1,21 +1,11 @@
 //! The sources this process takes requests for.
 
-use crate::domain::{PayloadFields, SourceName};
+use crate::domain::{OnInvalidSignature, PayloadFields, SourceName};
 use crate::signing::Secret;
 use crate::sources::SourceKind;
 use crate::store::SourceRegistration;
 use arc_swap::ArcSwap;
 use std::{collections::HashMap, fmt, sync::Arc};
-
-/// What a signature of the right form gets that no live secret made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum OnInvalidSignature {
-    /// 401 at once; the evidence is best effort.
-    #[default]
-    Reject,
-    /// 200 once the request is kept for an operator to decide, for senders whose reaction to a 401 costs money.
-    Quarantine,
-}
 
 /// A source without a secret: nobody could sign for it, or anybody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,10 +2,10 @@
 
 use super::{Receipt, Refusal, group_commit::Waiting, intake_health::IntakeHealth};
 use crate::domain::{Origin, SourceName, Verdict};
-use crate::health::{Heartbeat, Heartbeats, Readiness};
 use crate::store::{
     Connection, Database, DatabaseClock, IngestError, NewEvent, Role, SourceId, StoreError,
 };
+use crate::telemetry::health::{Heartbeat, Heartbeats, Readiness};
 use crate::throttle::{Backoff, throttled};
 use std::{
     collections::HashMap,

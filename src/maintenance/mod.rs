@@ -4,11 +4,13 @@
 mod periodic;
 mod retention;
 
-use crate::health::{Heartbeats, Readiness};
-use crate::metrics::Metrics;
 use crate::store::{
     ClockDifference, Database, DatabaseClock, Process, Role, StoreError, add_rollups,
     ensure_indexes, ensure_partitions, fold_counts,
+};
+use crate::telemetry::{
+    health::{Heartbeats, Readiness},
+    metrics::Metrics,
 };
 use crate::throttle::throttled;
 use sqlx::PgPool;

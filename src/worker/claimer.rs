@@ -11,10 +11,10 @@ use super::{
     wake::{Wake, Woken},
 };
 use crate::boot_time::BootTime;
-use crate::health::Heartbeat;
 use crate::store::{
     Batch, ClaimLimits, Connection, Database, LeaseId, Role, StoreError, Truncated, Watermarks,
 };
+use crate::telemetry::health::Heartbeat;
 use crate::throttle::{Backoff, throttled};
 use std::{
     sync::Arc,

@@ -5,8 +5,8 @@ use super::{
     lease::{ActiveLease, LEASE, RENEW_EVERY},
 };
 use crate::boot_time::BootTime;
-use crate::health::{Heartbeat, Readiness};
 use crate::store::{Connection, Database, HandlerId, Role, StoreError};
+use crate::telemetry::health::{Heartbeat, Readiness};
 use crate::throttle::{Backoff, throttled};
 use std::{
     sync::Arc,

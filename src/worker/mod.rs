@@ -23,14 +23,15 @@ mod sweeper;
 mod token_bucket;
 mod wake;
 
-pub use handler_runtime::HandlerPolicy;
 pub(crate) use handler_runtime::{ExecutionMode, InTransaction};
 pub use wake::{Announcer, Wake};
 
-use crate::domain::HandlerName;
-use crate::health::{Heartbeats, Readiness};
-use crate::metrics::Metrics;
+use crate::domain::{HandlerName, HandlerPolicy};
 use crate::store::{Database, HandlerId};
+use crate::telemetry::{
+    health::{Heartbeats, Readiness},
+    metrics::Metrics,
+};
 use crate::throttle::Backoff;
 use admission::AdmissionControl;
 use claimer::{ClaimConnection, Claimer};

@@ -2,9 +2,8 @@
 
 use super::{lease::ActiveLease, lease_renewer::ActiveLeases, sightings::Sightings, wake::Wake};
 use crate::boot_time::BootTime;
-use crate::health::Heartbeat;
-use crate::metrics::Metrics;
 use crate::store::{Rescued, StoreError, rescue, rescue_pulled, worker_leases};
+use crate::telemetry::{health::Heartbeat, metrics::Metrics};
 use crate::throttle::throttled;
 use sqlx::PgPool;
 use std::{

@@ -1,11 +1,10 @@
 //! Outcomes gather while the last ones are being committed, and are settled together.
 
 use super::{in_flight::InFlightGuard, lease::ActiveLease, wake::Wake};
-use crate::health::Heartbeat;
-use crate::metrics::Metrics;
 use crate::store::{
     Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, wake_keys,
 };
+use crate::telemetry::{health::Heartbeat, metrics::Metrics};
 use crate::throttle::{Backoff, throttled};
 use sqlx::PgPool;
 use std::{

@@ -1,9 +1,8 @@
 //! Checks all pending deliveries in small steps for those that rescue and wake-ups have missed.
 
 use super::{rescuer::report, wake::Wake};
-use crate::health::Heartbeat;
-use crate::metrics::Metrics;
 use crate::store::{HandlerId, KeySweep, OutboxSweep, StoreError, live_workers, pulled_handlers};
+use crate::telemetry::{health::Heartbeat, metrics::Metrics};
 use crate::throttle::throttled;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};

@@ -1,8 +1,10 @@
 //! The admin server: alive, ready, numbers.
 
 use crate::support::raw_http::{Client, in_time, request};
-use hookfast::admin::Admin;
-use hookfast::health::{Heartbeats, Readiness};
+use hookfast::telemetry::{
+    admin::Admin,
+    health::{Heartbeats, Readiness},
+};
 use prometheus_client::{metrics::counter::Counter, registry::Registry};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;

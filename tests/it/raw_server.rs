@@ -1,8 +1,8 @@
 //! A receiver made of raw sockets, for answers no HTTP library would give; and the deliveries sent to it.
 
 use hookfast::{
-    domain::{Delivery, DeliveryId, Event, EventId, Outcome, Report},
-    handlers::{HttpHandler, HttpHandlerSettings},
+    domain::{Delivery, DeliveryId, Event, EventId, HttpHandlerSettings, Outcome, Report},
+    handlers::HttpHandler,
     signing::{Secret, standard_webhooks},
 };
 use serde_json::json;

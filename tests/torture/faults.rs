@@ -1,11 +1,9 @@
 //! Makes the planned faults happen.
 
-use crate::{
-    fleet::Fleet,
-    plan::{Fault, Planned},
-    support::{tcp_proxy::TcpProxy, wait_until},
-};
-use hookfast::cluster::Cluster;
+use crate::fleet::Fleet;
+use crate::plan::{Fault, Planned};
+use crate::support::{tcp_proxy::TcpProxy, wait_until};
+use hookfast::dev::postgres::Cluster;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,

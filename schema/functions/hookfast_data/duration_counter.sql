@@ -1,4 +1,4 @@
--- The bounds are those of src/metrics.rs.
+-- The bounds are those of src/telemetry/metrics.rs.
 CREATE OR REPLACE FUNCTION hookfast_data.duration_counter(millis numeric) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN 'took_le_' || (SELECT coalesce(min(b), 1000000000) FROM unnest(ARRAY[1, 2, 5, 10, 20, 50, 100, 200, 500,

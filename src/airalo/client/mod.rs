@@ -10,11 +10,12 @@ mod simulator;
 mod token;
 
 pub use error::ApiError;
-pub use notifications::{NotificationType, Setting, UnknownType};
+pub use notifications::Setting;
 pub use orders::{ListedOrder, NewOrder, Outcome, Placed};
 pub use simulator::{Simulated, UnknownSimulated};
 
 use crate::handlers::plain_client;
+use crate::sources::airalo::ClientSettings;
 use crate::throttle::throttled;
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
@@ -24,28 +25,12 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use token::Token;
 use url::Host;
 
-/// Where the production API is.
-pub const BASE_URL: &str = "https://partners-api.airalo.com";
-
 /// The longest answer that is read: a page of orders with fifty SIMs each is some megabytes.
 const LONGEST: usize = 32 * 1024 * 1024;
 
 /// How long a call that may be repeated waits where Airalo asks for it, and how often.
 const LONGEST_WAIT: Duration = Duration::from_secs(65);
 const REPEATS: usize = 2;
-
-/// Who calls, and where.
-#[derive(Clone, Debug)]
-pub struct ClientSettings {
-    /// The base of all addresses.
-    pub base_url: String,
-    /// The partner.
-    pub client_id: String,
-    /// Its secret; also what signs webhooks.
-    pub client_secret: SecretString,
-    /// How long an answer may take.
-    pub timeout: Duration,
-}
 
 /// A client of the Partner API. Its copies share a token.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Whose API, with which credentials.
 
-use crate::airalo::client::{Client, ClientSettings};
+use crate::airalo::client::Client;
 use crate::cli::{
     ConfigFile,
     declare::config,
@@ -9,7 +9,7 @@ use crate::cli::{
     process::secret_variable,
 };
 use crate::config::{ApiConfig, SourceConfig};
-use crate::sources::airalo::Airalo;
+use crate::sources::airalo::{Airalo, ClientSettings};
 use anyhow::{Context, bail};
 use secrecy::SecretString;
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl AccountArguments {
         };
         let settings = ClientSettings {
             base_url: known(AIRALO_URL)?
-                .unwrap_or_else(|| crate::airalo::client::BASE_URL.to_owned()),
+                .unwrap_or_else(|| crate::sources::airalo::BASE_URL.to_owned()),
             client_id: known(AIRALO_ID)?.with_context(|| missing(AIRALO_ID))?,
             client_secret: SecretString::from(secret.with_context(|| missing(AIRALO_SECRET))?),
             timeout: Duration::from_secs(30),

@@ -4,15 +4,18 @@ use super::{
     account::{Account, AccountArguments},
     notifications::head,
 };
-use crate::airalo::client::{ApiError, NotificationType};
-use crate::cli::operate::session::{self, Output};
+use crate::airalo::client::ApiError;
 use crate::cli::{
     dev::{self, AIRALO_SECRET},
+    operate::session::{self, Output},
     process::{chain, say},
     words::counted,
 };
 use crate::signing::Secret;
-use crate::sources::{Rejection, SourceKind, airalo};
+use crate::sources::{
+    Rejection, SourceKind,
+    airalo::{self, NotificationType},
+};
 use crate::store::{Bind, List};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;

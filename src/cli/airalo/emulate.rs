@@ -1,12 +1,12 @@
 //! `hookfast airalo emulate`.
 
-use crate::airalo::emulator::{Emulator, EmulatorSettings, FaultPlan};
 use crate::cli::{
     address::listen_address,
     declare::bind,
     dev::{self, AIRALO_SECRET},
     process::{say, stop_on_signal},
 };
+use crate::dev::airalo_emulator::{Emulator, EmulatorSettings, FaultPlan};
 use anyhow::{Context, bail};
 use secrecy::SecretString;
 use std::{net::SocketAddr, process::ExitCode, time::Duration};

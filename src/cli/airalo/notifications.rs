@@ -1,13 +1,14 @@
 //! Opt-ins, and the simulator.
 
 use super::account::{Account, AccountArguments};
-use crate::airalo::client::{NotificationType, Simulated};
+use crate::airalo::client::Simulated;
 use crate::cli::{
     operate::session,
     process::{complain, say},
     table,
 };
 use crate::handlers::plain_client;
+use crate::sources::airalo::NotificationType;
 use anyhow::{Context, bail};
 use serde_json::json;
 use std::{process::ExitCode, time::Duration};

@@ -4,7 +4,7 @@ use crate::cli::{
     folder::FOLDER,
     process::{say, variable},
 };
-use crate::cluster::{Cluster, ClusterOptions};
+use crate::dev::postgres::{Cluster, ClusterOptions};
 use crate::store::{self, Database};
 use std::path::Path;
 

@@ -13,17 +13,14 @@ use super::{
     serve::Addresses,
     terminal::Terminal,
 };
-use crate::airalo::{
-    Account,
-    client::{Client, ClientSettings},
-    emulator::{Emulator, EmulatorSettings, FaultPlan},
-};
+use crate::airalo::{Account, client::Client};
 use crate::app::{Builder, Subscription};
 use crate::config::Config;
-use crate::domain::RetryPolicy;
-use crate::ingress::{OnInvalidSignature, Source};
+use crate::dev::airalo_emulator::{Emulator, EmulatorSettings, FaultPlan};
+use crate::domain::{OnInvalidSignature, RetryPolicy};
+use crate::ingress::Source;
 use crate::signing::{Secret, standard_webhooks};
-use crate::sources::airalo::Airalo;
+use crate::sources::airalo::{Airalo, ClientSettings};
 use anyhow::bail;
 use database::DevDatabase;
 use notes::Notes;

@@ -1,8 +1,8 @@
 //! `[sources.NAME.api]`.
 
 use super::Problems;
-use crate::airalo::client::{BASE_URL, NotificationType};
 use crate::config::{ApiConfig, secrets::Value};
+use crate::sources::airalo::{BASE_URL, NotificationType};
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
 

@@ -9,8 +9,9 @@ use crate::config::{
     HandlerConfig, HandlerKind, HttpConfig,
     secrets::{SecretRefs, Value},
 };
-use crate::domain::{Breaker, Connections, OnDeadLetter, Order, PayloadFilter, Rate, RetryPolicy};
-use crate::worker::HandlerPolicy;
+use crate::domain::{
+    Breaker, Connections, HandlerPolicy, OnDeadLetter, Order, PayloadFilter, Rate, RetryPolicy,
+};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 

@@ -2,8 +2,7 @@
 
 use super::{Problems, api::Api, units};
 use crate::config::{ApiConfig, SourceConfig, secrets::SecretRefs};
-use crate::domain::{PayloadFields, SourceName};
-use crate::ingress::OnInvalidSignature;
+use crate::domain::{OnInvalidSignature, PayloadFields, SourceName};
 use crate::signing::standard_webhooks::TOLERANCE;
 use crate::sources::{
     SourceKind, TypePrefix,

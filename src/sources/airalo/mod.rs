@@ -5,14 +5,18 @@
 //! not understood is `airalo.unknown`, stored and answered like any other, never refused.
 
 mod classify;
+mod client_settings;
 mod identify;
 mod members;
 mod notification;
+mod notification_type;
 mod payload;
 mod samples;
 mod signature;
 
+pub use client_settings::{BASE_URL, ClientSettings};
 pub use notification::{CreditLimit, LowData, Notification, Order, OrderFailure, Sim};
+pub use notification_type::{NotificationType, UnknownType};
 pub use samples::{sample, sample_names};
 pub use signature::{SIGNATURE_HEADER, sign};
 

@@ -2,9 +2,10 @@
 
 use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{server, wait_until};
-use hookfast::airalo::{
-    client::{ApiError, Client, ClientSettings, NewOrder, NotificationType, Outcome, Simulated},
-    emulator::FaultPlan,
+use hookfast::{
+    airalo::client::{ApiError, Client, NewOrder, Outcome, Simulated},
+    dev::airalo_emulator::FaultPlan,
+    sources::airalo::{ClientSettings, NotificationType},
 };
 use secrecy::SecretString;
 use std::{

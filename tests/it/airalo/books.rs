@@ -3,8 +3,8 @@
 use super::reconciliation::Shop;
 use crate::support::wait_until_within;
 use hookfast::{
-    airalo::emulator::FaultPlan,
     app::{Builder, Subscription},
+    dev::airalo_emulator::FaultPlan,
     domain::Outcome,
 };
 use serde_json::{Value, json};

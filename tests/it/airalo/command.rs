@@ -3,12 +3,8 @@
 use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{postgres, server::AIRALO_SECRET};
 use hookfast::{
-    airalo::{
-        client::{Client, ClientSettings},
-        emulator::FaultPlan,
-    },
-    domain::RoleNames,
-    store::ensure_roles,
+    airalo::client::Client, dev::airalo_emulator::FaultPlan, domain::RoleNames,
+    sources::airalo::ClientSettings, store::ensure_roles,
 };
 use std::process::{Command, Output};
 

@@ -9,9 +9,10 @@ mod projection;
 mod reconciliation;
 
 use crate::support::server::AIRALO_SECRET;
-use hookfast::airalo::{
-    client::{Client, ClientSettings},
-    emulator::{Emulator, EmulatorSettings, FaultPlan},
+use hookfast::{
+    airalo::client::Client,
+    dev::airalo_emulator::{Emulator, EmulatorSettings, FaultPlan},
+    sources::airalo::ClientSettings,
 };
 use secrecy::SecretString;
 use std::{net::SocketAddr, time::Duration};

@@ -2,17 +2,20 @@
 
 use super::{Airalo, at_once};
 use crate::support::{postgres, server::AIRALO_SECRET, wait_until};
-use hookfast::airalo::{
-    Account, Found, PlaceError, Reconciler,
-    client::{Client, ClientSettings, NewOrder},
-    emulator::FaultPlan,
-    place_order, place_order_again,
+use hookfast::{
+    airalo::{
+        Account, Found, PlaceError, Reconciler,
+        client::{Client, NewOrder},
+        place_order, place_order_again,
+    },
+    app::{Builder, Subscription},
+    dev::airalo_emulator::FaultPlan,
+    domain::OnInvalidSignature,
+    ingress::Source,
+    signing::Secret,
+    sources::airalo::{self, ClientSettings},
+    store::{DatabaseClock, source_ids},
 };
-use hookfast::app::{Builder, Subscription};
-use hookfast::ingress::{OnInvalidSignature, Source};
-use hookfast::signing::Secret;
-use hookfast::sources::airalo;
-use hookfast::store::{DatabaseClock, source_ids};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};

@@ -3,11 +3,14 @@
 use super::{Running, source, subscription};
 use crate::support::{postgres::database, server::HANDLER_SECRET, sink::Sink, wait_until};
 use axum::http::StatusCode;
-use hookfast::domain::{Breaker, Delivery, Outcome, RetryPolicy};
-use hookfast::handlers::{HttpHandler, HttpHandlerSettings};
-use hookfast::ingress::OnInvalidSignature::Reject;
-use hookfast::receiver::Mode;
-use hookfast::signing::standard_webhooks::parse_secret;
+use hookfast::{
+    dev::receiver::Mode,
+    domain::{
+        Breaker, Delivery, HttpHandlerSettings, OnInvalidSignature::Reject, Outcome, RetryPolicy,
+    },
+    handlers::HttpHandler,
+    signing::standard_webhooks::parse_secret,
+};
 use std::{
     sync::{
         Arc,

@@ -3,9 +3,8 @@
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
 use hookfast::{
-    domain::{Delivery, RetryPolicy},
+    domain::{Delivery, OnInvalidSignature::Reject, RetryPolicy},
     handlers::{Failed, TransactionalHandler},
-    ingress::OnInvalidSignature::Reject,
     store::SettlingTransaction,
 };
 

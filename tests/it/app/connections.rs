@@ -2,8 +2,10 @@
 
 use super::{Running, subscription};
 use crate::support::postgres::{Database, database};
-use hookfast::domain::{Delivery, Outcome};
-use hookfast::handlers::Handler;
+use hookfast::{
+    domain::{Delivery, Outcome},
+    handlers::Handler,
+};
 use sqlx::Connection;
 
 /// `shop.slow` waits as long as the test holds the lock; `shop.quick` does nothing.
@@ -49,7 +51,7 @@ async fn shop(database: &Database) -> Running {
             .fold(builder, |builder, source| {
                 builder.sql_source(source.parse().expect("a name"))
             })
-            .source(super::source(hookfast::ingress::OnInvalidSignature::Reject))
+            .source(super::source(hookfast::domain::OnInvalidSignature::Reject))
             .sql_handler(from("slow"), "shop.slow")
             .sql_handler(from("quick"), "shop.quick")
             .handler(from("plain"), Plain)

@@ -15,7 +15,7 @@ async fn good(_: Delivery) -> Outcome {
 async fn running(database: &crate::support::postgres::Database) -> Running {
     Running::start(database, |builder| {
         builder
-            .source(super::source(hookfast::ingress::OnInvalidSignature::Reject))
+            .source(super::source(hookfast::domain::OnInvalidSignature::Reject))
             .sql_source("orders".parse().expect("a name"))
             .handler(subscription("all"), good)
     })

@@ -2,10 +2,11 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
-use hookfast::domain::{Connections, Delivery};
-use hookfast::handlers::{Failed, TransactionalHandler};
-use hookfast::ingress::OnInvalidSignature::Reject;
-use hookfast::store::SettlingTransaction;
+use hookfast::{
+    domain::{Connections, Delivery, OnInvalidSignature::Reject},
+    handlers::{Failed, TransactionalHandler},
+    store::SettlingTransaction,
+};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 

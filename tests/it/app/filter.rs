@@ -2,9 +2,10 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
-use hookfast::app::{Builder, RunError, Subscription};
-use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome};
-use hookfast::ingress::OnInvalidSignature::Reject;
+use hookfast::{
+    app::{Builder, RunError, Subscription},
+    domain::{Delivery, OnDeadLetter, OnInvalidSignature::Reject, Order, Outcome},
+};
 use sqlx::Row;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;

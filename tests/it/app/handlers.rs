@@ -2,8 +2,7 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
-use hookfast::domain::{Delivery, Outcome};
-use hookfast::ingress::OnInvalidSignature::Reject;
+use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome};
 use std::{
     sync::{
         Arc, Mutex,

@@ -2,8 +2,7 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until_within};
-use hookfast::domain::{Delivery, Outcome};
-use hookfast::ingress::OnInvalidSignature::Reject;
+use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome};
 use std::time::Duration;
 
 /// Bodies of every shape, up to the limit of a body.

@@ -22,11 +22,13 @@ mod transactional;
 mod wire;
 
 use crate::support::{postgres::Database, raw_http::Client, server::AIRALO_SECRET, wait_until};
-use hookfast::app::{Builder, Subscription};
-use hookfast::domain::RetryPolicy;
-use hookfast::ingress::{OnInvalidSignature, Source};
-use hookfast::signing::Secret;
-use hookfast::sources::airalo::Airalo;
+use hookfast::{
+    app::{Builder, Subscription},
+    domain::{OnInvalidSignature, RetryPolicy},
+    ingress::Source,
+    signing::Secret,
+    sources::airalo::Airalo,
+};
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgRow};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};

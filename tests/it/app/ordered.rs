@@ -5,9 +5,10 @@ use crate::support::{
     postgres::{self, database},
     wait_until_within,
 };
-use hookfast::app::{Builder, Subscription};
-use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome, RetryPolicy};
-use hookfast::ingress::OnInvalidSignature::Reject;
+use hookfast::{
+    app::{Builder, Subscription},
+    domain::{Delivery, OnDeadLetter, OnInvalidSignature::Reject, Order, Outcome, RetryPolicy},
+};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},

@@ -2,8 +2,7 @@
 
 use super::{Running, source, subscription};
 use crate::support::{postgres::database, wait_until};
-use hookfast::domain::{Delivery, Outcome, Rate};
-use hookfast::ingress::OnInvalidSignature::Reject;
+use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome, Rate};
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},

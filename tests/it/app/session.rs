@@ -73,7 +73,7 @@ impl Shop {
             shop.types = vec!["shop.*".parse().expect("a pattern")];
             shop.policy.connections = Connections::new(1).expect("in range");
             builder
-                .source(super::source(hookfast::ingress::OnInvalidSignature::Reject))
+                .source(super::source(hookfast::domain::OnInvalidSignature::Reject))
                 .sql_source("events".parse().expect("a name"))
                 .sql_handler(shop, function)
         })

@@ -2,8 +2,10 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
-use hookfast::app::{Builder, RunError};
-use hookfast::ingress::OnInvalidSignature::Reject;
+use hookfast::{
+    app::{Builder, RunError},
+    domain::OnInvalidSignature::Reject,
+};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

@@ -2,8 +2,7 @@
 
 use super::{Running, source, subscription};
 use crate::support::postgres::{Database, database};
-use hookfast::domain::{Delivery, Outcome};
-use hookfast::ingress::OnInvalidSignature::Reject;
+use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 

@@ -2,9 +2,10 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until_within};
-use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome, RoleNames};
-use hookfast::ingress::OnInvalidSignature::Reject;
-use hookfast::store::{self, Role};
+use hookfast::{
+    domain::{Delivery, OnDeadLetter, OnInvalidSignature::Reject, Order, Outcome, RoleNames},
+    store::{self, Role},
+};
 use sqlx::{Connection, Executor, PgConnection};
 use std::time::Duration;
 

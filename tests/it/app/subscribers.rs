@@ -2,12 +2,13 @@
 
 use super::{Running, breaker::http_to, source, subscription};
 use crate::support::{airalo::order, postgres::database, sink::Sink, wait_until};
-use hookfast::app::Subscription;
-use hookfast::domain::{Delivery, Outcome, RetryPolicy};
-use hookfast::handlers::{Failed, TransactionalHandler};
-use hookfast::ingress::OnInvalidSignature::Reject;
-use hookfast::receiver::Mode;
-use hookfast::store::SettlingTransaction;
+use hookfast::{
+    app::Subscription,
+    dev::receiver::Mode,
+    domain::{Delivery, OnInvalidSignature::Reject, Outcome, RetryPolicy},
+    handlers::{Failed, TransactionalHandler},
+    store::SettlingTransaction,
+};
 use std::time::Duration;
 
 struct Books;

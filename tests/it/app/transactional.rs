@@ -2,10 +2,11 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
-use hookfast::domain::Delivery;
-use hookfast::handlers::{Failed, TransactionalHandler};
-use hookfast::ingress::OnInvalidSignature::Reject;
-use hookfast::store::SettlingTransaction;
+use hookfast::{
+    domain::{Delivery, OnInvalidSignature::Reject},
+    handlers::{Failed, TransactionalHandler},
+    store::SettlingTransaction,
+};
 use std::time::Duration;
 
 /// Books the event, and then ends as the request id says.

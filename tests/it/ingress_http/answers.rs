@@ -2,11 +2,11 @@
 
 use super::fakes::{GOOD, SIGNATURE, Server, WRONG, secret};
 use crate::support::raw_http::request;
-use hookfast::ingress::{Limits, Refusal};
+use hookfast::{domain::IngressLimits, ingress::Refusal};
 
 #[tokio::test]
 async fn a_verified_request_is_stored_and_its_repeat_is_a_duplicate_of_it() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
         .send(request(
@@ -59,7 +59,7 @@ async fn a_verified_request_is_stored_and_its_repeat_is_a_duplicate_of_it() {
 
 #[tokio::test]
 async fn empty_bodies_and_missing_topics_are_fine() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
         .send(request("POST", "/webhooks/fixed", &[GOOD], b""))
@@ -76,7 +76,7 @@ async fn empty_bodies_and_missing_topics_are_fine() {
 
 #[tokio::test]
 async fn a_bad_signature_is_401_without_the_reason_and_offered_as_evidence() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     let mut bodies = vec![];
     for headers in [&[][..], &[(SIGNATURE, "x")], &[WRONG]] {
@@ -123,7 +123,7 @@ async fn a_bad_signature_is_401_without_the_reason_and_offered_as_evidence() {
 
 #[tokio::test]
 async fn where_the_operator_keeps_them_only_wrong_signatures_are_quarantined() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
         .send(request("POST", "/webhooks/kept", &[WRONG], b"who knows"))
@@ -156,7 +156,7 @@ async fn where_the_operator_keeps_them_only_wrong_signatures_are_quarantined() {
 
 #[tokio::test]
 async fn head_is_answered_without_signature_and_store_and_everything_else_is_405() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
     for path in [
@@ -185,7 +185,7 @@ async fn head_is_answered_without_signature_and_store_and_everything_else_is_405
 
 #[tokio::test]
 async fn other_addresses_are_404_and_never_a_redirect() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     for (path, name) in [
         ("/webhooks/nobody", "unknown-source"),
@@ -225,7 +225,7 @@ async fn other_addresses_are_404_and_never_a_redirect() {
 
 #[tokio::test]
 async fn a_slash_at_the_end_changes_nothing() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
         .send(request("HEAD", "/webhooks/fixed/", &[], b""))
@@ -246,7 +246,7 @@ async fn a_slash_at_the_end_changes_nothing() {
 
 #[tokio::test]
 async fn what_cannot_be_a_topic_is_404_and_counted_for_its_source() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     for path in [
         "/webhooks/fixed/a/b",
@@ -263,7 +263,7 @@ async fn what_cannot_be_a_topic_is_404_and_counted_for_its_source() {
 
 #[tokio::test]
 async fn our_own_trouble_is_503_with_retry_after_and_what_is_stored_after_it_counts() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     for (refusal, name) in [
         (Refusal::Busy, "busy"),
@@ -286,7 +286,7 @@ async fn our_own_trouble_is_503_with_retry_after_and_what_is_stored_after_it_cou
 
 #[tokio::test]
 async fn a_panic_in_a_kind_of_source_is_an_answer_and_touches_nobody_else() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
         .send(request("POST", "/webhooks/fixed/panic", &[GOOD], b"x"))
@@ -304,7 +304,7 @@ async fn a_panic_in_a_kind_of_source_is_an_answer_and_touches_nobody_else() {
 
 #[tokio::test]
 async fn secrets_are_exchanged_while_it_runs() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     let name = "fixed".parse().expect("a name");
     assert!(
@@ -347,7 +347,7 @@ async fn secrets_are_exchanged_while_it_runs() {
 /// A form, a compressed body and an empty one; of requests that are not verified nothing is counted.
 #[tokio::test]
 async fn verified_bodies_that_are_not_json_are_counted() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     for body in [
         &b"payload=%7B%22action%22%3A1%7D"[..],

@@ -5,7 +5,7 @@
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::{request, until};
-use hookfast::ingress::Limits;
+use hookfast::domain::IngressLimits;
 use std::{
     net::SocketAddr,
     sync::{
@@ -22,7 +22,7 @@ use tokio::{
 };
 
 struct Scale {
-    limits: Limits,
+    limits: IngressLimits,
     idle: usize,
     slow: usize,
     large: usize,
@@ -35,7 +35,7 @@ impl Scale {
     fn from_environment() -> Self {
         if std::env::var("HOOKFAST_TEST_ATTACK").is_ok_and(|scale| scale == "full") {
             let renewal = Duration::from_millis(9_500);
-            let (limits, lasts) = (Limits::default(), Duration::from_secs(60));
+            let (limits, lasts) = (IngressLimits::default(), Duration::from_secs(60));
             return Self {
                 limits,
                 idle: 1024,
@@ -45,11 +45,11 @@ impl Scale {
                 lasts,
             };
         }
-        let limits = Limits {
+        let limits = IngressLimits {
             connections: 128,
             bodies_in_flight: 8 * 1024 * 1024,
             body_time: Duration::from_secs(2),
-            ..Limits::default()
+            ..IngressLimits::default()
         };
         let renewal = Duration::from_millis(1_900);
         Self {

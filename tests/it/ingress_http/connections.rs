@@ -2,15 +2,15 @@
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::{Client, in_time, request};
-use hookfast::ingress::Limits;
+use hookfast::domain::IngressLimits;
 use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(300);
 
-fn short_heads() -> Limits {
-    Limits {
+fn short_heads() -> IngressLimits {
+    IngressLimits {
         header_time: SHORT,
-        ..Limits::default()
+        ..IngressLimits::default()
     }
 }
 
@@ -68,9 +68,9 @@ async fn between_requests_the_longer_time_holds_but_a_begun_head_has_the_short_o
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_time() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         idle_time: SHORT,
-        ..Limits::default()
+        ..IngressLimits::default()
     })
     .await;
     let mut client = server.connect().await;
@@ -83,7 +83,7 @@ async fn an_idle_connection_is_closed_after_its_time() {
 
 #[tokio::test]
 async fn a_connection_is_reused_and_http_1_0_is_closed() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     for n in 0..200 {
         client
@@ -105,7 +105,7 @@ async fn a_connection_is_reused_and_http_1_0_is_closed() {
 
 #[tokio::test]
 async fn a_sender_that_closes_its_side_still_gets_its_answer() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
     client
@@ -119,7 +119,7 @@ async fn a_sender_that_closes_its_side_still_gets_its_answer() {
 
 #[tokio::test]
 async fn resets_at_any_point_harm_nobody() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let whole = request("POST", "/webhooks/fixed", &[GOOD], &[1; 2000]);
     for n in 0..200 {
         let mut client = server.connect().await;
@@ -151,9 +151,9 @@ async fn answered_once(server: &Server) -> Client {
 
 #[tokio::test]
 async fn at_the_limit_the_longest_idle_connection_is_closed_for_a_new_one() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         connections: 3,
-        ..Limits::default()
+        ..IngressLimits::default()
     })
     .await;
     let mut first = answered_once(&server).await;
@@ -181,9 +181,9 @@ async fn at_the_limit_the_longest_idle_connection_is_closed_for_a_new_one() {
 
 #[tokio::test]
 async fn at_the_limit_a_slow_body_gets_503_and_a_slow_head_too() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         connections: 1,
-        ..Limits::default()
+        ..IngressLimits::default()
     })
     .await;
     let mut slow = server.connect().await;
@@ -224,9 +224,9 @@ async fn at_the_limit_a_slow_body_gets_503_and_a_slow_head_too() {
 
 #[tokio::test]
 async fn a_request_that_is_being_stored_is_never_closed_for_another() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         connections: 2,
-        ..Limits::default()
+        ..IngressLimits::default()
     })
     .await;
     server.intake.close_gate();
@@ -265,9 +265,9 @@ async fn a_request_that_is_being_stored_is_never_closed_for_another() {
 
 #[tokio::test]
 async fn a_connection_that_reads_no_answer_or_lingers_has_no_claim_to_its_place() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         connections: 1,
-        ..Limits::default()
+        ..IngressLimits::default()
     })
     .await;
     let mut deaf = server.connect().await;
@@ -296,7 +296,7 @@ async fn a_connection_that_reads_no_answer_or_lingers_has_no_claim_to_its_place(
 
 #[tokio::test]
 async fn a_flood_of_connections_is_closed_and_forgotten() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         connections: 8,
         ..short_heads()
     })
@@ -321,9 +321,9 @@ async fn a_flood_of_connections_is_closed_and_forgotten() {
 
 #[tokio::test]
 async fn slow_bodies_closed_for_others_are_counted_for_their_source_each() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         connections: 100,
-        ..Limits::default()
+        ..IngressLimits::default()
     })
     .await;
     let mut slow = vec![];

@@ -1,13 +1,15 @@
 //! A server with a fixed signature, and stand-ins for the store.
 
 use crate::support::raw_http::{Client, request};
-use hookfast::domain::{EventId, IdempotencyKey, Identity, SourceName};
-use hookfast::ingress::{
-    Evidence, Ingress, Intake, Limits, Observer, OnInvalidSignature, Receipt, Refusal,
-    RejectedRequest, Source, Sources, Verdict,
+use hookfast::{
+    domain::{EventId, IdempotencyKey, Identity, IngressLimits, OnInvalidSignature, SourceName},
+    ingress::{
+        Evidence, Ingress, Intake, Observer, Receipt, Refusal, RejectedRequest, Source, Sources,
+        Verdict,
+    },
+    signing::Secret,
+    sources::{Description, Handshake, Rejection, SourceKind, VerifiedRequest},
 };
-use hookfast::signing::Secret;
-use hookfast::sources::{Description, Handshake, Rejection, SourceKind, VerifiedRequest};
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -231,7 +233,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(limits: Limits) -> Self {
+    pub(crate) async fn start(limits: IngressLimits) -> Self {
         let source = |name: &str, policy| {
             Source::new(
                 name.parse().expect("a name"),

@@ -2,7 +2,7 @@
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::request;
-use hookfast::ingress::Limits;
+use hookfast::domain::IngressLimits;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,7 +19,7 @@ async fn is_refused(server: &Server, bytes: impl AsRef<[u8]>, status: u16) {
 
 #[tokio::test]
 async fn what_is_not_http_is_400_and_harmless() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello\r\n\r\n"[..],
         b"\0\0\0\0\r\n\r\n",
@@ -51,7 +51,7 @@ async fn what_is_not_http_is_400_and_harmless() {
 
 #[tokio::test]
 async fn too_many_and_too_large_headers_are_431() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let start = "POST /webhooks/fixed HTTP/1.1\r\n";
     is_refused(
         &server,
@@ -91,10 +91,10 @@ async fn too_many_and_too_large_headers_are_431() {
 
 #[tokio::test]
 async fn what_is_refused_before_it_is_a_request_is_counted_for_its_source() {
-    let limits = Limits {
+    let limits = IngressLimits {
         header_bytes: 80_000,
         header_time: Duration::from_millis(300),
-        ..Limits::default()
+        ..IngressLimits::default()
     };
     let server = Server::start(limits).await;
     let start = "POST /webhooks/fixed/orders HTTP/1.1\r\n";
@@ -151,7 +151,7 @@ async fn what_is_refused_before_it_is_a_request_is_counted_for_its_source() {
 
 #[tokio::test]
 async fn what_is_refused_on_a_used_connection_is_counted_too() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
         .send(request("POST", "/webhooks/fixed", &[GOOD], b"x"))
@@ -170,7 +170,7 @@ async fn what_is_refused_on_a_used_connection_is_counted_too() {
 
 #[tokio::test]
 async fn header_values_that_are_not_utf8_and_strange_topics_arrive() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
         .send(b"POST /webhooks/fixed/a%00b%2Fc%20%C3%A9 HTTP/1.1\r\nx-signature: good\r\nx-raw: \xff\xfe\r\ncontent-length: 1\r\n\r\n\0")
@@ -188,7 +188,7 @@ async fn header_values_that_are_not_utf8_and_strange_topics_arrive() {
 
 #[tokio::test]
 async fn where_both_lengths_are_given_the_chunks_count_and_nothing_is_smuggled() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     for both in [
         "content-length: 3\r\ntransfer-encoding: chunked",
         "transfer-encoding: chunked\r\ncontent-length: 3",
@@ -231,7 +231,7 @@ async fn where_both_lengths_are_given_the_chunks_count_and_nothing_is_smuggled()
 
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     let mut all = vec![];
     for n in 0..50 {
@@ -259,7 +259,7 @@ async fn pipelined_requests_are_answered_in_order() {
 
 #[tokio::test]
 async fn a_body_nobody_reads_does_not_cost_the_answer() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     for (method, path, status) in [
         ("PUT", "/webhooks/fixed", 405),
         ("POST", "/webhooks/nobody", 404),

@@ -2,24 +2,24 @@
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::{Client, in_time, request};
-use hookfast::ingress::Limits;
+use hookfast::domain::IngressLimits;
 use std::time::{Duration, Instant};
 
 /// More than what every body has for itself, so that these compete for `bodies_in_flight`.
 const LARGE: usize = 100_000;
 
-fn large() -> Limits {
-    Limits {
+fn large() -> IngressLimits {
+    IngressLimits {
         body_bytes: 2 * LARGE,
         bodies_in_flight: LARGE + LARGE / 2,
-        ..Limits::default()
+        ..IngressLimits::default()
     }
 }
 
-fn small() -> Limits {
-    Limits {
+fn small() -> IngressLimits {
+    IngressLimits {
         body_bytes: 10_000,
-        ..Limits::default()
+        ..IngressLimits::default()
     }
 }
 
@@ -119,7 +119,7 @@ async fn malformed_chunks_and_bodies_that_end_early_are_400() {
 #[tokio::test]
 async fn a_slow_body_is_408_in_time() {
     let body_time = Duration::from_millis(300);
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         body_time,
         ..small()
     })
@@ -136,7 +136,7 @@ async fn a_slow_body_is_408_in_time() {
 
 #[tokio::test]
 async fn a_body_below_the_least_rate_is_408_long_before_its_time() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         body_time: Duration::from_secs(600),
         body_rate: 100,
         ..small()
@@ -205,7 +205,7 @@ async fn large_bodies_have_a_common_bound_and_give_their_memory_back() {
 
 #[tokio::test]
 async fn large_bodies_leave_each_connection_the_memory_of_a_small_one() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         bodies_in_flight: 0,
         connections: 4,
         ..large()
@@ -298,7 +298,7 @@ async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
 
 #[tokio::test]
 async fn large_headers_have_a_bound_too_and_usual_ones_memory_of_their_own() {
-    let server = Server::start(Limits {
+    let server = Server::start(IngressLimits {
         headers_in_flight: 40_000,
         connections: 8,
         ..small()

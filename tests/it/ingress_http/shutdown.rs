@@ -2,7 +2,7 @@
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::{in_time, request};
-use hookfast::ingress::Limits;
+use hookfast::domain::IngressLimits;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -16,7 +16,7 @@ async fn nobody_listens(server: &Server) {
 
 #[tokio::test]
 async fn requests_in_flight_are_answered_and_new_ones_refused() {
-    let mut server = Server::start(Limits::default()).await;
+    let mut server = Server::start(IngressLimits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
     client
@@ -57,9 +57,9 @@ async fn requests_in_flight_are_answered_and_new_ones_refused() {
 
 #[tokio::test]
 async fn connections_without_a_request_do_not_hold_it_up() {
-    let limits = Limits {
+    let limits = IngressLimits {
         header_time: Duration::from_millis(300),
-        ..Limits::default()
+        ..IngressLimits::default()
     };
     let mut server = Server::start(limits).await;
     let (mut idle, mut half, mut silent) = (
@@ -83,7 +83,7 @@ async fn connections_without_a_request_do_not_hold_it_up() {
 
 #[tokio::test]
 async fn dropping_it_ends_every_connection_at_once() {
-    let server = Server::start(Limits::default()).await;
+    let server = Server::start(IngressLimits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
     client

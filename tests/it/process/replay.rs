@@ -61,7 +61,7 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
     let (database, sink) = (database().await, Sink::start().await);
-    sink.mode.set(hookfast::receiver::Mode::Fail(
+    sink.mode.set(hookfast::dev::receiver::Mode::Fail(
         axum::http::StatusCode::BAD_REQUEST,
     ));
     let told = Sink::start().await;

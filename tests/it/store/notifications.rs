@@ -1,9 +1,11 @@
 //! The server's queue of notifications is one for all databases, and anybody may fill it.
 
 use super::{Store, verdicts};
-use hookfast::cluster::{Cluster, ClusterOptions, Durability};
-use hookfast::domain::Origin::Webhook;
-use hookfast::store::{Role, ensure_partitions, migrate};
+use hookfast::{
+    dev::postgres::{Cluster, ClusterOptions, Durability},
+    domain::Origin::Webhook,
+    store::{Role, ensure_partitions, migrate},
+};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 /// The first with a queue that can be made small enough to be filled in a test.

@@ -1,13 +1,15 @@
 //! Who is subscribed to what, and that every change of it leaves a line.
 
 use super::{Store, attempts, registration, verdicts};
-use hookfast::domain::{Origin::Webhook, PayloadFields, Retention, RoleNames};
-use hookfast::ingress::{OnInvalidSignature::Reject, Source, Sources};
-use hookfast::signing::Secret;
-use hookfast::sources::airalo::Airalo;
-use hookfast::store::{
-    HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions, ensure_roles,
-    migrate, pause_handler, register_handlers, register_sources, set_retention,
+use hookfast::{
+    domain::{OnInvalidSignature::Reject, Origin::Webhook, PayloadFields, Retention, RoleNames},
+    ingress::{Source, Sources},
+    signing::Secret,
+    sources::airalo::Airalo,
+    store::{
+        HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions,
+        ensure_roles, migrate, pause_handler, register_handlers, register_sources, set_retention,
+    },
 };
 use std::{sync::Arc, time::Duration};
 

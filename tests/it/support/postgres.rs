@@ -1,17 +1,22 @@
 //! Postgres for tests: one fast cluster that all share, a database of its own for each test, and durable clusters
 //! for tests of durability.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit, Mac};
-use hookfast::cluster::{Cluster, ClusterOptions, Durability};
+use hookfast::dev::postgres::{Cluster, ClusterOptions, Durability};
 use sha2::{Digest, Sha256};
-use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::OnceCell;
+use sqlx::{
+    AssertSqlSafe, Connection, Executor, PgConnection,
+    postgres::{PgPool, PgPoolOptions},
+};
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU32, Ordering},
+};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::OnceCell,
+};
 
 /// What every test's database is a copy of.
 const TEMPLATE: &str = "hookfast_template";

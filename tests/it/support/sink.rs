@@ -1,8 +1,10 @@
 //! The receiver behind an http handler, and what it got.
 
 use super::server::HANDLER_SECRET;
-use hookfast::receiver::{ModeSwitch, Notice, Received, Receiver};
-use hookfast::signing::standard_webhooks::parse_secret;
+use hookfast::{
+    dev::receiver::{ModeSwitch, Notice, Received, Receiver},
+    signing::standard_webhooks::parse_secret,
+};
 use std::{
     collections::HashMap,
     net::SocketAddr,

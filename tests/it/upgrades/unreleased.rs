@@ -3,7 +3,7 @@
 use super::Upgraded;
 use crate::support::server::Server;
 use hookfast::{
-    cluster::{Cluster, ClusterOptions},
+    dev::postgres::{Cluster, ClusterOptions},
     store::{MigrateError, Schema, check_schema, drop_unreleased},
 };
 use sqlx::Connection;

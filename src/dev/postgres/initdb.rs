@@ -1,0 +1,138 @@
+//! Making the data directory: under a temporary name, renamed when it is complete.
+
+use super::{
+    ClusterError, Durability, USER, binaries::Binaries, data_dir::Place, error::Doing, files,
+};
+use secrecy::{ExposeSecret, SecretString};
+use std::{
+    fs::{self, File},
+    io::ErrorKind,
+    path::Path,
+    process::Stdio,
+};
+
+/// The locale of everything: order and upper case by code point, the same on every machine.
+const LOCALE: &str = if cfg!(target_os = "macos") {
+    "C"
+} else {
+    "C.UTF-8"
+};
+
+/// How the names of unfinished directories begin.
+const UNFINISHED: &str = "init-";
+
+/// Makes the data directory where there is none. Answers with the password of [`USER`].
+pub(super) fn ensure(
+    place: &Place,
+    binaries: &Binaries,
+    durability: Durability,
+) -> Result<SecretString, ClusterError> {
+    remove_unfinished(place.root());
+    let password_file = place.password_file();
+    if fs::exists(place.data()).doing(|| format!("look at {}", place.data().display()))? {
+        return match fs::read_to_string(&password_file) {
+            Ok(kept) => Ok(kept.trim_end().into()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(ClusterError::NoPassword {
+                data: place.data(),
+                file: password_file,
+            }),
+            Err(source) => Err(ClusterError::Io {
+                doing: format!("read {}", password_file.display()),
+                source,
+            }),
+        };
+    }
+    let password = SecretString::from(hex::encode(rand::random::<[u8; 16]>()));
+    let unfinished = files::new_private_dir(place.root(), UNFINISHED)
+        .doing(|| format!("make a directory in {}", place.root().display()))?;
+    let made = make(place, binaries, durability, &password, &unfinished);
+    // Best effort: what stays is removed by the next start.
+    let _ = fs::remove_dir_all(&unfinished);
+    made.map(|()| password)
+}
+
+fn make(
+    place: &Place,
+    binaries: &Binaries,
+    durability: Durability,
+    password: &SecretString,
+    unfinished: &Path,
+) -> Result<(), ClusterError> {
+    let (data, password_copy) = (unfinished.join("pg"), unfinished.join("password"));
+    files::write_private(&password_copy, password.expose_secret())
+        .doing(|| format!("write {}", password_copy.display()))?;
+    place.account.own(&password_copy)?;
+    place.account.own(unfinished)?;
+    let mut initdb = place.account.command(binaries.program("initdb"));
+    initdb
+        .arg("--pgdata")
+        .arg(&data)
+        .arg("--pwfile")
+        .arg(&password_copy)
+        .args([
+            "--username",
+            USER,
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-instructions",
+            "--locale",
+            LOCALE,
+        ]);
+    if durability == Durability::Fast {
+        initdb.arg("--no-sync");
+    }
+    let output = initdb
+        .current_dir(unfinished)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .output()
+        .doing(|| format!("run {}", binaries.program("initdb").display()))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        let output = super::tail(&String::from_utf8_lossy(&said)).to_owned();
+        return Err(ClusterError::Initdb {
+            place: place.root().to_owned(),
+            output,
+        });
+    }
+    // The password first: data without its password would be of no use to anybody.
+    let password_file = place.password_file();
+    files::write_private(&password_file, password.expose_secret())
+        .doing(|| format!("write {}", password_file.display()))?;
+    fs::rename(&data, place.data()).doing(|| format!("rename {}", data.display()))?;
+    if durability == Durability::Durable {
+        File::open(place.root())
+            .and_then(|root| root.sync_all())
+            .doing(|| format!("sync {}", place.root().display()))?;
+    }
+    Ok(())
+}
+
+/// What an `initdb` that was killed has left. Its orphan may still be writing; then the next start removes it.
+fn remove_unfinished(root: &Path) {
+    let Ok(entries) = fs::read_dir(root) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The major version that made the data, where there is data.
+pub(super) fn made_by(data: &Path) -> Result<Option<u32>, ClusterError> {
+    let file = data.join("PG_VERSION");
+    match fs::read_to_string(&file) {
+        Ok(version) => Ok(version
+            .trim()
+            .split('.')
+            .next()
+            .and_then(|major| major.parse().ok())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ClusterError::Io {
+            doing: format!("read {}", file.display()),
+            source,
+        }),
+    }
+}

@@ -1,0 +1,69 @@
+//! One owner at a time: a file lock held as long as the process lives.
+
+use super::{ClusterError, error::Doing, files};
+use std::{
+    fs::{File, TryLockError},
+    io::{Read, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// How long a lock may be held by nobody who means it.
+const PASSING: Duration = Duration::from_secs(2);
+
+/// The lock on a directory. The system gives it back however the process ends.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of `dir`, or says who holds it.
+    pub(super) fn take(dir: &Path) -> Result<Self, ClusterError> {
+        let path = dir.join("lock");
+        let mut file = files::open_private(&path).doing(|| format!("open {}", path.display()))?;
+        match try_for_a_while(&file) {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let pid = file
+                    .take(20)
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| text.trim().parse::<u32>().ok());
+                let holder = pid.map_or_else(
+                    || "another process".to_owned(),
+                    |pid| format!("process {pid}"),
+                );
+                return Err(ClusterError::InUse {
+                    dir: dir.to_owned(),
+                    holder,
+                });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(ClusterError::Io {
+                    doing: format!("lock {}", path.display()),
+                    source,
+                });
+            }
+        }
+        file.set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .doing(|| format!("write {}", path.display()))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// A process that is just being started has its parent's files until it becomes another program: for a moment it holds
+/// the lock that its parent has already given back.
+fn try_for_a_while(file: &File) -> Result<(), TryLockError> {
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if started.elapsed() < PASSING => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A receiver of webhooks, as `hookfast listen` runs it: verifies the signature, tells what came, and can be told to
+//! fail. For trying things out and for tests; what it does is what any receiver should do.
+
+mod mode;
+mod notice;
+
+pub use mode::{Mode, ModeSwitch};
+pub use notice::{Notice, Received};
+
+use crate::handlers::push::request;
+use crate::signing::{
+    Secret,
+    standard_webhooks::{self, Unverified},
+};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, Method, StatusCode},
+};
+use notice::Accepted;
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// The largest body that is taken.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;
+
+/// A receiver: who may sign, and who is told what came.
+pub struct Receiver {
+    secrets: Vec<Secret>,
+    mode: ModeSwitch,
+    accepted: Mutex<Accepted>,
+    tell: Box<dyn Fn(Notice) + Send + Sync>,
+}
+
+impl Receiver {
+    /// Takes the secrets that may sign, and what is called for every webhook, also for a forged one; it should not
+    /// block. A notice comes before the answer goes out.
+    pub fn new(secrets: Vec<Secret>, tell: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        Self {
+            secrets,
+            mode: ModeSwitch::new(),
+            accepted: Mutex::default(),
+            tell: Box::new(tell),
+        }
+    }
+
+    /// The switch that makes it fail and work again, usable while it runs.
+    pub fn mode(&self) -> ModeSwitch {
+        self.mode.clone()
+    }
+
+    /// Answers on any path until `stop`; then requests that hang are answered 503, and it returns when all are.
+    ///
+    /// # Errors
+    /// Where the listener breaks.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+        let state = (Arc::new(self), stop.clone());
+        let app = Router::new()
+            .fallback(answer)
+            .layer(DefaultBodyLimit::max(LARGEST_BODY))
+            .with_state(state);
+        axum::serve(listener, app)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
+    }
+
+    fn receive(&self, headers: &HeaderMap, body: Bytes, mode: Mode) -> Result<(), Unverified> {
+        let verified = standard_webhooks::verify(headers, &body, &self.secrets, SystemTime::now());
+        let received = match verified {
+            Ok(_) => self.note(headers, body, mode),
+            Err(why) => {
+                (self.tell)(Notice::Refused(why));
+                return Err(why);
+            }
+        };
+        (self.tell)(Notice::Received(received));
+        Ok(())
+    }
+
+    fn note(&self, headers: &HeaderMap, body: Bytes, mode: Mode) -> Received {
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let id = text(standard_webhooks::ID);
+        // The lock guards a set only, which no panic can leave half changed.
+        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        let repeat = if mode == Mode::Ok {
+            !accepted.insert(&id)
+        } else {
+            accepted.contains(&id)
+        };
+        Received {
+            id,
+            delivery: text(request::DELIVERY),
+            attempt: text(request::ATTEMPT).parse().unwrap_or_default(),
+            source: text(request::SOURCE),
+            event_type: text(request::TYPE),
+            body,
+            repeat,
+            mode,
+        }
+    }
+}
+
+async fn answer(
+    State((receiver, stop)): State<(Arc<Receiver>, CancellationToken)>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, &'static str) {
+    if method != Method::POST {
+        return (StatusCode::METHOD_NOT_ALLOWED, "webhooks come by POST\n");
+    }
+    let mode = receiver.mode.get();
+    if receiver.receive(&headers, body, mode).is_err() {
+        return (StatusCode::UNAUTHORIZED, "the signature was not verified\n");
+    }
+    match mode {
+        Mode::Ok => (StatusCode::OK, "ok\n"),
+        Mode::Fail(status) => (status, "this receiver was told to fail\n"),
+        Mode::Hang => {
+            tokio::select! {
+                () = receiver.mode.changed_from(Mode::Hang) => {}
+                () = stop.cancelled() => {}
+            }
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "this receiver was told to hang\n",
+            )
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The address guard: a handler's URL may not lead into our own network, unless the handler allows it.
+//!
+//! One function over addresses, [`special_purpose`]. It is asked for a literal host when the handler is made (a client skips
+//! the resolver for those) and for everything the resolver returns, at each connect: so a name that changes its
+//! address between a check and the connect gains nothing.
+
+use crate::domain::special_purpose;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::net::{IpAddr, SocketAddr};
+
+/// An address that a handler may not reach.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "address refused: {host} is {address} ({why}), which is not a public address, so nothing is sent to it. If it is \
+     meant, set allow_private = true for this handler"
+)]
+pub struct AddressRefused {
+    host: String,
+    address: IpAddr,
+    why: &'static str,
+}
+
+/// Judges a literal host.
+///
+/// # Errors
+/// [`AddressRefused`].
+pub(super) fn check_literal(address: IpAddr) -> Result<(), AddressRefused> {
+    match special_purpose(address) {
+        Some(why) => Err(AddressRefused {
+            host: "the URL's host".to_owned(),
+            address,
+            why,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The system's resolver, and of its answer only what may be reached.
+pub(super) struct GuardedResolver {
+    pub(super) allow_private: bool,
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allow_private = self.allow_private;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let allowed = if allow_private {
+                found
+            } else {
+                public(name.as_str(), found)?
+            };
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// The public ones among the addresses of a name; an error where there were some and none is left.
+fn public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, AddressRefused> {
+    let refused = found
+        .iter()
+        .find_map(|address| Some((address.ip(), special_purpose(address.ip())?)));
+    let allowed: Vec<_> = found
+        .into_iter()
+        .filter(|address| special_purpose(address.ip()).is_none())
+        .collect();
+    match refused {
+        Some((address, why)) if allowed.is_empty() => Err(AddressRefused {
+            host: host.to_owned(),
+            address,
+            why,
+        }),
+        _ => Ok(allowed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_names_addresses_only_the_public_ones_are_tried() {
+        let addresses = |list: &[&str]| {
+            list.iter()
+                .map(|a| SocketAddr::new(a.parse().expect(a), 0))
+                .collect::<Vec<_>>()
+        };
+        let mixed = public("x", addresses(&["10.0.0.1", "8.8.8.8", "::1"])).expect("one is left");
+        assert_eq!(mixed, addresses(&["8.8.8.8"]));
+        let error = public("evil.example", addresses(&["10.0.0.1", "::1"]))
+            .expect_err("none is left")
+            .to_string();
+        for part in ["evil.example", "10.0.0.1", "private", "allow_private"] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert_eq!(
+            public("x", vec![]),
+            Ok(vec![]),
+            "no address is the resolver's error, not a refusal"
+        );
+    }
+}
