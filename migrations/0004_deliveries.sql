@@ -61,6 +61,10 @@ CREATE TABLE hookfast_data.attempts (
     status smallint,
     lease_id bigint,
     error text,
+    error_kind text CHECK (error_kind IN ('handler', 'panic', 'status', 'timeout', 'lost', 'commit', 'name_resolution',
+        'address_blocked', 'tls', 'connection_refused', 'connection_failed', 'connection_broken',
+        'response_too_large', 'invalid_response', 'request')),
+    CHECK ((outcome IN ('retry', 'dead', 'lost')) = (error_kind IS NOT NULL)),
     PRIMARY KEY (event_id, delivery_id, attempt_number)
 ) PARTITION BY RANGE (event_id);
 CREATE INDEX attempts_failed ON ONLY hookfast_data.attempts (finished_at) WHERE outcome IN ('retry', 'dead', 'lost');

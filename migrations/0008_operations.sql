@@ -122,3 +122,10 @@ COMMENT ON COLUMN hookfast_data.processes.not_ready IS 'What it waits for; null 
 COMMENT ON COLUMN hookfast_data.processes.handlers IS
     'The handlers of its configuration, if it has the role worker';
 COMMENT ON COLUMN hookfast_data.processes.sources IS 'The sources of its configuration';
+
+CREATE TABLE hookfast_data.erase_hooks (
+    function name PRIMARY KEY
+);
+COMMENT ON TABLE hookfast_data.erase_hooks IS
+    'Functions of this schema that erase what other tables keep of an event; each takes the ids of the erased events';
+COMMENT ON COLUMN hookfast_data.erase_hooks.function IS 'Name of the function, without the schema';

@@ -186,3 +186,5 @@ COMMENT ON COLUMN hookfast_data.airalo_expected.overdue_at IS 'When it was told 
 
 INSERT INTO hookfast_data.alert_types VALUES
     ('airalo.order.overdue', 'the result of an order has not come in time, and Airalo''s list of orders has none');
+
+INSERT INTO hookfast_data.erase_hooks (function) VALUES ('airalo_erase_events');

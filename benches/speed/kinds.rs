@@ -110,7 +110,7 @@ impl Kinds {
         let backlog = self.fill(&server).await?;
         let meter = Meter::start(&server, postgres)?;
         connection
-            .execute("SELECT hookfast.resume_handler('nothing')")
+            .execute("SELECT hookfast.resume_handler('nothing', why => 'a test')")
             .await?;
         let completed = Arc::new(AtomicU64::new(0));
         let clients = self.clients(kind, &database, &completed);

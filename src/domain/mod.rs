@@ -3,6 +3,7 @@
 mod breaker;
 mod connections;
 mod delivery;
+mod error_kind;
 mod event;
 mod fields;
 mod filter;
@@ -30,6 +31,7 @@ mod text;
 pub use breaker::{Breaker, InvalidBreaker};
 pub use connections::{Connections, InvalidConnections};
 pub use delivery::{Delivery, DeliveryId};
+pub use error_kind::ErrorKind;
 pub use event::{Event, EventId, Origin};
 pub use fields::PayloadFields;
 pub use filter::{InvalidFilter, PayloadFilter};

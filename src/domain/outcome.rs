@@ -1,5 +1,6 @@
 //! How an attempt ended.
 
+use super::ErrorKind;
 use std::time::Duration;
 
 /// A handler's answer. It is data, never an error: what to do next is decided by it and by the policy.
@@ -17,6 +18,8 @@ pub enum Outcome {
         /// Whether the handler itself was not there: it could not be reached, did not answer in time, or says so. A
         /// run of these opens its circuit breaker; a failure of this one delivery does not count.
         unavailable: bool,
+        /// The kind of error, by which failures are grouped.
+        kind: ErrorKind,
     },
     /// Refused for good: a dead letter at once.
     Dead {
@@ -38,6 +41,7 @@ impl Outcome {
             error: error.into(),
             after: None,
             unavailable: false,
+            kind: ErrorKind::Handler,
         }
     }
 
@@ -47,16 +51,26 @@ impl Outcome {
             error: error.into(),
             after: Some(after),
             unavailable: false,
+            kind: ErrorKind::Handler,
         }
     }
 
-    /// Again later, since the handler itself was not there: counts for its circuit breaker.
+    /// Retries the delivery later because the handler itself was unavailable, which counts for its circuit breaker.
     pub fn unavailable(error: impl Into<String>) -> Self {
         Self::Retry {
             error: error.into(),
             after: None,
             unavailable: true,
+            kind: ErrorKind::Handler,
         }
+    }
+
+    /// The same outcome with another kind of error.
+    pub(crate) fn of_kind(mut self, of: ErrorKind) -> Self {
+        if let Self::Retry { kind, .. } = &mut self {
+            *kind = of;
+        }
+        self
     }
 
     /// The attempt took longer than its handler's setting `timeout` allows; `what` did not happen in time. One text for
@@ -66,6 +80,7 @@ impl Outcome {
             "timed out after {}: {what} in this time (setting timeout)",
             seconds(limit)
         ))
+        .of_kind(ErrorKind::Timeout)
     }
 
     /// Refused for good.
@@ -93,6 +108,18 @@ pub struct Report {
     pub outcome: Outcome,
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
+}
+
+impl Report {
+    /// The kind of error; `None` if the delivery was delivered.
+    pub(crate) fn error_kind(&self) -> Option<ErrorKind> {
+        match &self.outcome {
+            Outcome::Delivered => None,
+            _ if self.status.is_some() => Some(ErrorKind::Status),
+            Outcome::Retry { kind, .. } => Some(*kind),
+            Outcome::Dead { .. } | Outcome::Gone { .. } => Some(ErrorKind::Handler),
+        }
+    }
 }
 
 impl From<Outcome> for Report {

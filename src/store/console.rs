@@ -289,7 +289,12 @@ impl Call {
     }
 
     /// One that changes something.
-    pub fn act(function: &'static str) -> Self {
+    pub fn act(function: &'static str, why: impl Into<String>) -> Self {
+        Self::write(function).with("why", Some(Bind::text(why)))
+    }
+
+    /// A call that writes for an application, which gives no reason.
+    pub fn write(function: &'static str) -> Self {
         Self {
             takes: "hookfast_operator",
             ..Self::look(function)

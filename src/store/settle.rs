@@ -4,6 +4,7 @@ use super::{
     Claim, Connection, Fault, StoreError, bisect::Group, clock::interval_millis, error::within,
     rescue::MOST_LOST,
 };
+use crate::domain::{ErrorKind, StorableText};
 use crate::throttle::throttled;
 use sqlx::Row;
 use std::{ops::Range, time::Duration};
@@ -46,8 +47,10 @@ pub struct Settlement {
     pub duration: Option<Duration>,
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
+    /// The kind of error; `None` if the attempt did not fail.
+    pub error_kind: Option<ErrorKind>,
     /// What went wrong: storable text.
-    pub error: Option<crate::domain::StorableText>,
+    pub error: Option<StorableText>,
 }
 
 /// What became of a settlement.
@@ -175,6 +178,12 @@ async fn statement(
                 group
                     .iter()
                     .map(|s| s.error.as_ref().map(|e| e.as_str()))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                group
+                    .iter()
+                    .map(|s| s.error_kind.map(ErrorKind::as_str))
                     .collect::<Vec<_>>(),
             )
             .bind(MOST_LOST)

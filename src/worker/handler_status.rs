@@ -33,7 +33,7 @@ pub(super) async fn pause(runtime: &HandlerRuntime, shared: &Shared, why: &str) 
     let why = StorableText::new(why, LONGEST_ERROR);
     match pause_handler(&shared.pool, &runtime.name, why.as_str()).await {
         Ok(()) => tracing::error!(handler = %runtime.name,
-            "the handler message it is gone, and is paused; its deliveries wait. Why is in hookfast.handler_health. When it is back: SELECT hookfast.resume_handler('{}')", runtime.name),
+            "the handler reports that its endpoint is gone, and is paused; its deliveries wait. The reason is in hookfast.handler_health. When it is back: SELECT hookfast.resume_handler('{}', why => 'it is back')", runtime.name),
         Err(error) => {
             throttled!(error, %error, handler = %runtime.name, "a handler that says it is gone could not be paused")
         }

@@ -95,7 +95,7 @@ INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_
 VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('books', 'sql', '{airalo.*}', 3, 0);
 SELECT hookfast.pause_handler('books', 'for the story');
 SELECT hookfast.pause_handler('shop', 'status 410');
-SELECT hookfast.resume_handler('shop');
+SELECT hookfast.resume_handler('shop', why => 'a test');
 
 WITH first AS (
     INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body)
@@ -168,7 +168,7 @@ impl Ids {
 
     fn in_the_place_of_names(&self, block: &str) -> String {
         // Only what is owed can be scheduled.
-        let delivery = if block.contains("hookfast.reschedule(") {
+        let delivery = if block.contains("hookfast.reschedule(", why => 'a test') {
             &self.owed
         } else {
             &self.dead

@@ -1,10 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast.approve_quarantined(quarantine_id bigint, why text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF coalesce(approve_quarantined.why, '') = '' THEN
-        RAISE 'an approval has to say why: it takes an unverified request for genuine; nothing was changed'
-            USING ERRCODE = '22023';
-    END IF;
+    PERFORM hookfast_data.require_reason(approve_quarantined.why);
     PERFORM FROM hookfast_data.quarantine q WHERE q.id = approve_quarantined.quarantine_id
         AND q.whole_bytes IS NOT NULL FOR UPDATE;
     IF FOUND THEN

@@ -1,6 +1,6 @@
-CREATE OR REPLACE FUNCTION hookfast.cancel_replay(replay_id bigint) RETURNS void
+CREATE OR REPLACE FUNCTION hookfast.cancel_replay(replay_id bigint, why text) RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT hookfast_data.set_replay_state(replay_id, 'cancelled', '{running,paused}', 'replay.cancelled')
+    SELECT hookfast_data.set_replay_state(replay_id, 'cancelled', '{running,paused}', 'replay.cancelled', why)
 $$;
 COMMENT ON FUNCTION hookfast.cancel_replay IS 'Ends a replay for good; what it has made stays pending';
 REVOKE ALL ON FUNCTION hookfast.cancel_replay FROM PUBLIC;

@@ -15,6 +15,7 @@ BEGIN
     sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
         SELECT * FROM hookfast.dead_letters x WHERE x.delivery_id = ANY (letters[:5]) ORDER BY x.delivery_id) d);
     IF discard_all.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.require_reason(discard_all.why);
         PERFORM hookfast_data.check_at_most(matching, discard_all.at_most);
         PERFORM FROM hookfast_data.dead_letters d WHERE d.delivery_id = ANY (letters) ORDER BY d.delivery_id FOR UPDATE;
         changed := hookfast_data.discard_deliveries(letters, discard_all.why);

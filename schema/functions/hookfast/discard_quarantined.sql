@@ -18,6 +18,7 @@ BEGIN
         SELECT q.quarantine_id, q.source, q.reason, q.count, q.first_at, q.bytes FROM hookfast.quarantine q
             WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
     IF discard_quarantined.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.require_reason(discard_quarantined.why);
         PERFORM hookfast_data.check_at_most(matching, discard_quarantined.at_most);
         DELETE FROM hookfast_data.quarantine q WHERE q.id = ANY (rows) AND q.requested_action IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;

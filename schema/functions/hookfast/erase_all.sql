@@ -20,6 +20,7 @@ BEGIN
     PERFORM hookfast_data.check_payload(erase_all.payload);
     -- Who only looks is in nobody's way.
     IF erase_all.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.require_reason(erase_all.why);
         PERFORM hookfast_data.lock_history_exclusive();
     END IF;
     IF erase_all.term IS NOT NULL THEN

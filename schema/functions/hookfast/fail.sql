@@ -24,11 +24,10 @@ BEGIN
             left(fail.error, 2000), held.replay_id);
     END IF;
     INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms,
-        lease_id,
-        error)
+        lease_id, error, error_kind)
     SELECT held.event_id, held.id, held.attempt_number, held.handler_id, CASE WHEN gone IS NULL THEN 'retry'
         ELSE 'dead' END,
-        least(2147483647, took)::integer, fail.lease_id, left(fail.error, 2000)
+        least(2147483647, took)::integer, fail.lease_id, left(fail.error, 2000), 'handler'
     ON CONFLICT DO NOTHING;
     INSERT INTO hookfast_data.pending_counts (subject, counter)
     SELECT 'handler:' || h.name, c FROM hookfast_data.handlers h

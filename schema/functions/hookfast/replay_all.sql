@@ -39,6 +39,7 @@ BEGIN
         SELECT e.id AS event_id, e.type, e.idempotency_key, e.received_at FROM hookfast_data.events e
             WHERE e.id = ANY (sampled) ORDER BY e.id) x);
     IF replay_all.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.require_reason(replay_all.why);
         PERFORM hookfast_data.check_at_most(matching, replay_all.at_most);
         INSERT INTO hookfast_data.replays AS r (handler_id, source, type, payload, cursor_id, end_id, matching,
             per_second, new_webhook_id, why)

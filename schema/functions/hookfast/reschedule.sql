@@ -1,9 +1,9 @@
-CREATE OR REPLACE FUNCTION hookfast.reschedule(delivery_id bigint, due_at timestamptz,
-    why text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION hookfast.reschedule(delivery_id bigint, due_at timestamptz, why text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     pending record;
 BEGIN
+    PERFORM hookfast_data.require_reason(reschedule.why);
     IF reschedule.due_at IS NULL OR NOT isfinite(reschedule.due_at) THEN
         RAISE 'a delivery is rescheduled to a time, not to %; nothing was changed', coalesce(reschedule.due_at::text,
             'null')

@@ -22,6 +22,7 @@ BEGIN
         WHERE x.handler = reschedule_all.handler AND x.state IN ('ready', 'retrying', 'scheduled', 'paused')
             AND x.delivery_id = ANY (pending[:5])) d);
     IF reschedule_all.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.require_reason(reschedule_all.why);
         PERFORM hookfast_data.check_at_most(matching, reschedule_all.at_most);
         -- What is just being claimed or settled is left out.
         UPDATE hookfast_data.outbox o SET due_at = greatest(reschedule_all.due_at, now()) FROM (

@@ -1,11 +1,12 @@
-CREATE OR REPLACE FUNCTION hookfast.resume_all_handlers() RETURNS bigint
+CREATE OR REPLACE FUNCTION hookfast.resume_all_handlers(why text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     handler text;
     resumed bigint := 0;
 BEGIN
+    PERFORM hookfast_data.require_reason(resume_all_handlers.why);
     FOR handler IN SELECT h.name FROM hookfast_data.handlers h WHERE h.paused_at IS NOT NULL ORDER BY h.name LOOP
-        PERFORM hookfast.resume_handler(handler);
+        PERFORM hookfast.resume_handler(handler, resume_all_handlers.why);
         resumed := resumed + 1;
     END LOOP;
     RETURN resumed;

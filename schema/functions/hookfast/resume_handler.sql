@@ -1,14 +1,15 @@
-CREATE OR REPLACE FUNCTION hookfast.resume_handler(handler text) RETURNS void
+CREATE OR REPLACE FUNCTION hookfast.resume_handler(handler text, why text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM hookfast_data.require_reason(resume_handler.why);
     UPDATE hookfast_data.handlers h SET paused_at = NULL, paused_why = NULL
     WHERE h.name = resume_handler.handler AND h.paused_at IS NOT NULL;
     IF NOT FOUND THEN
         PERFORM hookfast_data.check_not_retired(hookfast_data.handler_id(resume_handler.handler));
         RETURN;
     END IF;
-    INSERT INTO hookfast_data.audit_log (actor, action, target)
-        VALUES (session_user, 'handler.resumed', resume_handler.handler);
+    PERFORM hookfast_data.log('handler.resumed', resume_handler.handler,
+        jsonb_build_object('why', resume_handler.why));
 END $$;
 COMMENT ON FUNCTION hookfast.resume_handler IS 'Lets a paused handler go on';
 REVOKE ALL ON FUNCTION hookfast.resume_handler FROM PUBLIC;

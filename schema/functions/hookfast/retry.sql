@@ -1,10 +1,10 @@
-CREATE OR REPLACE FUNCTION hookfast.retry(delivery_id bigint, max_attempts integer DEFAULT NULL,
-    why text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION hookfast.retry(delivery_id bigint, why text,
+    max_attempts integer DEFAULT NULL) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     dead record;
 BEGIN
-    PERFORM hookfast_data.lock_history_shared();
+    PERFORM hookfast_data.require_reason(retry.why), hookfast_data.lock_history_shared();
     SELECT d.event_id, d.handler_id, e.erased_at INTO dead FROM hookfast_data.dead_letters d
     LEFT JOIN LATERAL (SELECT x.erased_at FROM hookfast_data.events x WHERE x.id = d.event_id) e ON true
     WHERE d.delivery_id = retry.delivery_id FOR UPDATE OF d;

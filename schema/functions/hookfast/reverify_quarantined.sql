@@ -1,6 +1,6 @@
 -- Only a process that has a source's secrets can verify: this requests it, and the ingress does it within seconds.
 CREATE OR REPLACE FUNCTION hookfast.reverify_quarantined(source text DEFAULT NULL, last_after timestamptz DEFAULT NULL,
-    at_most bigint DEFAULT NULL)
+    why text DEFAULT NULL, at_most bigint DEFAULT NULL)
     RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -26,6 +26,7 @@ BEGIN
         SELECT q.quarantine_id, q.source, q.reason, q.count, q.first_at, q.bytes FROM hookfast.quarantine q
             WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
     IF reverify_quarantined.at_most IS NOT NULL THEN
+        PERFORM hookfast_data.require_reason(reverify_quarantined.why);
         PERFORM hookfast_data.check_at_most(matching, reverify_quarantined.at_most);
         UPDATE hookfast_data.quarantine q SET requested_action = 'reverify', requested_by = session_user,
             last_result = NULL
@@ -35,7 +36,8 @@ BEGIN
             WHERE q.id = ANY (excerpts) AND q.whole_bytes IS NOT NULL;
         PERFORM hookfast_data.notify('hookfast_quarantine', '');
         PERFORM hookfast_data.log('quarantine.reverify_requested', coalesce(reverify_quarantined.source, 'all'),
-            jsonb_build_object('count', changed, 'last_after', reverify_quarantined.last_after));
+            jsonb_build_object('count', changed, 'last_after', reverify_quarantined.last_after,
+                'why', reverify_quarantined.why));
     END IF;
     RETURN NEXT;
 END $$;

@@ -6,6 +6,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.erase_events(events uuid[]) RETURNS big
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     erased uuid[];
+    hook name;
 BEGIN
     WITH gone AS (
         UPDATE hookfast_data.events e SET body = '', headers = '{}', topic = NULL, erased_at = clock_timestamp()
@@ -25,8 +26,9 @@ BEGIN
     JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id
         AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt_number
     WHERE a.event_id = ANY (erased) AND n.id = k.event_id AND convert_from(n.body, 'UTF8')::jsonb ? 'error';
-    -- And what is kept of them elsewhere.
-    PERFORM hookfast_data.airalo_erase_events(erased);
+    FOR hook IN SELECT h.function FROM hookfast_data.erase_hooks h ORDER BY h.function LOOP
+        EXECUTE format('SELECT hookfast_data.%I($1)', hook) USING erased;
+    END LOOP;
     RETURN cardinality(erased);
 END $$;
 COMMENT ON FUNCTION hookfast_data.erase_events IS 'Erases payload and headers of events; answers with how many';

@@ -38,9 +38,9 @@ BEGIN
         -- keep everything that its worker held.
         tried AS (
             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id,
-                error)
+                error, error_kind)
             SELECT l.event_id, l.id, l.attempt_number, l.handler_id, 'lost', l.lease_id,
-                'its ' || owner || ' went away'
+                'its ' || owner || ' went away', 'lost'
             FROM (TABLE again UNION ALL TABLE gone) l WHERE hookfast_data.has_attempts_day(l.event_id)
             ON CONFLICT DO NOTHING
         )

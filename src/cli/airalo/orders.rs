@@ -251,7 +251,7 @@ impl Orders {
 
 impl Expect {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let call = Call::act("airalo_expect_order")
+        let call = Call::write("airalo_expect_order")
             .with("request_id", Some(Bind::text(&self.request_id)))
             .with("description", Some(Bind::text(&self.description)))
             .with(

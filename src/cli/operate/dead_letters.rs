@@ -100,7 +100,7 @@ struct Retry {
     max_attempts: Option<i32>,
     /// Why, for the log of operators.
     #[arg(long)]
-    why: Option<String>,
+    why: String,
     #[command(flatten)]
     sure: Sure,
     #[command(flatten)]
@@ -136,19 +136,19 @@ impl DeadLetters {
             What::List(list) => list.run().await,
             What::Show(show) => show.run().await,
             What::Retry(retry) => {
-                let call = |call: Call| {
-                    call.with("max_attempts", retry.max_attempts.map(Bind::small))
-                        .with("why", retry.why.clone().map(Bind::text))
+                let call = |function| {
+                    Call::act(function, &retry.why)
+                        .with("max_attempts", retry.max_attempts.map(Bind::small))
                 };
                 match retry.which.delivery {
                     Some(delivery) => {
-                        let call = call(Call::act("retry"))
+                        let call = call("retry")
                             .with("delivery_id", Some(Bind::number(delivery)));
                         let done = format!("delivery {delivery} is tried again");
                         session::open(retry.output).await?.act(call, &done).await
                     }
                     None => {
-                        let call = retry.which.all(call(Call::act("retry_all")));
+                        let call = retry.which.all(call("retry_all"));
                         let shell = session::open(retry.output).await?;
                         shell
                             .bulk(call, retry.sure, "retry", "dead letters", &COLUMNS)
@@ -157,17 +157,15 @@ impl DeadLetters {
                 }
             }
             What::Discard(discard) => {
-                let why = Some(Bind::text(discard.why));
                 match discard.which.delivery {
                     Some(delivery) => {
-                        let call = Call::act("discard")
-                            .with("delivery_id", Some(Bind::number(delivery)))
-                            .with("why", why);
+                        let call = Call::act("discard", discard.why)
+                            .with("delivery_id", Some(Bind::number(delivery)));
                         let done = format!("delivery {delivery} is discarded");
                         session::open(discard.output).await?.act(call, &done).await
                     }
                     None => {
-                        let call = discard.which.all(Call::act("discard_all").with("why", why));
+                        let call = discard.which.all(Call::act("discard_all", discard.why));
                         let shell = session::open(discard.output).await?;
                         shell
                             .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)

@@ -87,7 +87,7 @@ struct Reschedule {
     due_at: When,
     /// Why, for the log of operators.
     #[arg(long)]
-    why: Option<String>,
+    why: String,
     #[command(flatten)]
     sure: Sure,
     #[command(flatten)]
@@ -135,9 +135,8 @@ impl Deliveries {
             What::Reschedule(reschedule) => reschedule.run().await,
             What::Discard(discard) => {
                 let shell = session::open(discard.output).await?;
-                let call = Call::act("discard")
-                    .with("delivery_id", Some(Bind::number(discard.delivery)))
-                    .with("why", Some(Bind::text(discard.why)));
+                let call = Call::act("discard", discard.why)
+                    .with("delivery_id", Some(Bind::number(discard.delivery)));
                 shell
                     .act(call, &format!("delivery {} is discarded", discard.delivery))
                     .await
@@ -172,12 +171,11 @@ impl Reschedule {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let shell = session::open(self.output).await?;
         let call = if self.all {
-            Call::act("reschedule_all")
+            Call::act("reschedule_all", self.why)
         } else {
-            Call::act("reschedule")
+            Call::act("reschedule", self.why)
         }
-        .with("due_at", Some(self.due_at.coming()))
-        .with("why", self.why.map(Bind::text));
+        .with("due_at", Some(self.due_at.coming()));
         if let Some(delivery) = self.delivery {
             let call = call.with("delivery_id", Some(Bind::number(delivery)));
             return shell

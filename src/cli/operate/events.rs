@@ -41,7 +41,7 @@ enum What {
     /// Keeps an event and its history from leaving by retention.
     Hold(WithReason),
     /// Lets a held event leave by retention again.
-    Unhold(One),
+    Unhold(WithReason),
     /// Delivers an event to a handler again, or to one that came later.
     Replay(Replay),
 }
@@ -207,16 +207,15 @@ impl Events {
             }
             What::Erase(erase) => erase.run().await,
             What::Hold(hold) => {
-                let call = Call::act("hold_event")
-                    .with("event_id", Some(Bind::id(&hold.event)))
-                    .with("why", Some(Bind::text(hold.why)));
+                let call = Call::act("hold_event", hold.why)
+                    .with("event_id", Some(Bind::id(&hold.event)));
                 session::open(hold.output)
                     .await?
                     .act(call, &format!("event {} is held", hold.event))
                     .await
             }
             What::Unhold(one) => {
-                let call = Call::act("unhold_event").with("event_id", Some(Bind::id(&one.event)));
+                let call = Call::act("unhold_event", one.why).with("event_id", Some(Bind::id(&one.event)));
                 session::open(one.output)
                     .await?
                     .act(call, &format!("event {} hold removed", one.event))
@@ -285,7 +284,6 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
 impl Erase {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let why = Some(Bind::text(self.why));
         if let Some(event) = self.event {
             // It cannot be undone, so one is asked about too.
             let list = List::of(
@@ -303,19 +301,17 @@ impl Erase {
             {
                 return shell.close(ExitCode::FAILURE).await;
             }
-            let call = Call::act("erase")
-                .with("event_id", Some(Bind::id(&event)))
-                .with("why", why);
+            let call = Call::act("erase", self.why)
+                .with("event_id", Some(Bind::id(&event)));
             return shell.act(call, &format!("event {event} is erased")).await;
         }
-        let call = Call::act("erase_all")
+        let call = Call::act("erase_all", self.why)
             .with("term", self.term.map(Bind::text))
             .with("source", self.source.map(Bind::text))
             .with("type", self.of_type.map(Bind::text))
             .with("received_after", self.after.as_ref().map(When::past))
             .with("received_before", self.before.as_ref().map(When::past))
-            .with("payload", self.payload.map(Bind::path))
-            .with("why", why);
+            .with("payload", self.payload.map(Bind::path));
         shell
             .bulk(call, self.sure, "erase", "events", &COLUMNS)
             .await
@@ -325,10 +321,9 @@ impl Erase {
 impl Replay {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = Call::act("replay")
+        let call = Call::act("replay", self.why)
             .with("event_id", Some(Bind::id(&self.event)))
             .with("handler", Some(Bind::text(&self.handler)))
-            .with("why", Some(Bind::text(self.why)))
             .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)));
         let replay = shell.console.call(call).await?.pop().unwrap_or_default();
         let words = format!(

@@ -28,7 +28,7 @@ enum What {
     /// Stop dispatch to a handler. Webhooks are still stored, and its deliveries wait.
     Pause(Pause),
     /// Lets one go on.
-    Resume(One),
+    Resume(Resume),
     /// Stop dispatch to all handlers. Webhooks are still stored.
     PauseAll(PauseAll),
     /// Lets all that are paused go on.
@@ -59,6 +59,17 @@ struct Pause {
 }
 
 #[derive(clap::Args)]
+struct Resume {
+    /// The handler.
+    handler: String,
+    /// The reason, for the audit log.
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
 struct PauseAll {
     /// Why: it is shown wherever the handlers are.
     #[arg(long)]
@@ -71,6 +82,9 @@ struct PauseAll {
 
 #[derive(clap::Args)]
 struct ResumeAll {
+    /// The reason, for the audit log.
+    #[arg(long)]
+    why: String,
     #[command(flatten)]
     sure: Sure,
     #[command(flatten)]
@@ -116,9 +130,8 @@ impl Handlers {
             }
             What::Show(one) => show(one).await,
             What::Pause(pause) => {
-                let call = Call::act("pause_handler")
-                    .with("handler", Some(Bind::text(&pause.handler)))
-                    .with("why", Some(Bind::text(pause.why)));
+                let call = Call::act("pause_handler", pause.why)
+                    .with("handler", Some(Bind::text(&pause.handler)));
                 session::open(pause.output)
                     .await?
                     .act(call, &format!("handler {} is paused", pause.handler))
@@ -126,19 +139,19 @@ impl Handlers {
             }
             What::Resume(one) => {
                 let call =
-                    Call::act("resume_handler").with("handler", Some(Bind::text(&one.handler)));
+                    Call::act("resume_handler", one.why).with("handler", Some(Bind::text(&one.handler)));
                 session::open(one.output)
                     .await?
                     .act(call, &format!("handler {} resumed", one.handler))
                     .await
             }
             What::PauseAll(all) => {
-                let call = Call::act("pause_all_handlers").with("why", Some(Bind::text(all.why)));
+                let call = Call::act("pause_all_handlers", all.why);
                 turn_all(call, all.sure, all.output, "pause", false).await
             }
             What::ResumeAll(all) => {
                 turn_all(
-                    Call::act("resume_all_handlers"),
+                    Call::act("resume_all_handlers", all.why),
                     all.sure,
                     all.output,
                     "resume",

@@ -110,9 +110,8 @@ impl Quarantine {
             What::Show(one) => one.run().await,
             What::Reverify(reverify) => reverify.run().await,
             What::Approve(approve) => {
-                let call = Call::act("approve_quarantined")
-                    .with("quarantine_id", Some(Bind::number(approve.request)))
-                    .with("why", Some(Bind::text(approve.why)));
+                let call = Call::act("approve_quarantined", approve.why)
+                    .with("quarantine_id", Some(Bind::number(approve.request)));
                 let done = format!(
                     "request {} is approved: the ingress makes it an event within seconds",
                     approve.request
@@ -120,11 +119,10 @@ impl Quarantine {
                 session::open(approve.output).await?.act(call, &done).await
             }
             What::Discard(discard) => {
-                let call = Call::act("discard_quarantined")
+                let call = Call::act("discard_quarantined", discard.why)
                     .with("source", discard.source.map(Bind::text))
                     .with("reason", discard.reason.map(Bind::text))
-                    .with("last_before", discard.before.as_ref().map(When::past))
-                    .with("why", Some(Bind::text(discard.why)));
+                    .with("last_before", discard.before.as_ref().map(When::past));
                 let shell = session::open(discard.output).await?;
                 shell
                     .bulk(call, discard.sure, "discard", "requests", &COLUMNS)

@@ -31,11 +31,11 @@ enum What {
     /// Delivers all events that match to a handler again, oldest first, at so many a second.
     Start(Start),
     /// Stops one for now; what it has made stays pending.
-    Pause(One),
+    Pause(Change),
     /// Lets one go on where it stopped.
-    Resume(One),
+    Resume(Change),
     /// Ends one for good; what it has made stays pending.
-    Cancel(One),
+    Cancel(Change),
     /// Follows one until it is done; ends with 1 where it was cancelled.
     Watch(One),
 }
@@ -59,6 +59,18 @@ struct One {
     /// The replay.
     #[arg(value_name = "REPLAY_ID")]
     replay: i64,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct Change {
+    /// The replay.
+    #[arg(value_name = "REPLAY_ID")]
+    replay: i64,
+    /// The reason, for the audit log.
+    #[arg(long)]
+    why: String,
     #[command(flatten)]
     output: Output,
 }
@@ -125,9 +137,9 @@ impl Replays {
             }
             What::Show(wanted) => wanted.show().await,
             What::Start(start) => start.run().await,
-            What::Pause(wanted) => wanted.turn("pause_replay", "is paused").await,
-            What::Resume(wanted) => wanted.turn("resume_replay", "resumed").await,
-            What::Cancel(wanted) => wanted.turn("cancel_replay", "is cancelled").await,
+            What::Pause(wanted) => wanted.run("pause_replay", "is paused").await,
+            What::Resume(wanted) => wanted.run("resume_replay", "resumed").await,
+            What::Cancel(wanted) => wanted.run("cancel_replay", "is cancelled").await,
             What::Watch(wanted) => wanted.watch().await,
         }
     }
@@ -135,7 +147,7 @@ impl Replays {
 
 impl Start {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let call = Call::act("replay_all")
+        let call = Call::act("replay_all", self.why)
             .with("handler", Some(Bind::text(self.handler)))
             .with("source", self.source.map(Bind::text))
             .with("type", self.of_type.map(Bind::text))
@@ -143,8 +155,7 @@ impl Start {
             .with("received_before", self.between.before())
             .with("payload", self.payload.map(Bind::path))
             .with("per_second", self.per_second.map(Bind::small))
-            .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)))
-            .with("why", Some(Bind::text(self.why)));
+            .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)));
         let columns = ["received_at", "event_id", "type", "idempotency_key"];
         if !self.new_webhook_id {
             // Before it begins, since it may be many.
@@ -157,15 +168,17 @@ impl Start {
     }
 }
 
-impl One {
-    async fn turn(self, function: &'static str, done: &str) -> anyhow::Result<ExitCode> {
-        let call = Call::act(function).with("replay_id", Some(Bind::number(self.replay)));
+impl Change {
+    async fn run(self, function: &'static str, done: &str) -> anyhow::Result<ExitCode> {
+        let call = Call::act(function, self.why).with("replay_id", Some(Bind::number(self.replay)));
         session::open(self.output)
             .await?
             .act(call, &format!("replay {} {done}", self.replay))
             .await
     }
+}
 
+impl One {
     async fn show(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
         let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {

@@ -26,9 +26,8 @@ impl Retire {
     /// allowed than were shown.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = Call::act("retire_handler")
+        let call = Call::act("retire_handler", &self.why)
             .with("handler", Some(Bind::text(&self.handler)))
-            .with("why", Some(Bind::text(&self.why)))
             .with(
                 "pending",
                 Some(Bind::text(if self.keep { "keep" } else { "discard" })),

@@ -27,6 +27,9 @@ pub(super) struct Reverify {
     /// Only what came since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
     #[arg(long, value_name = "TIME")]
     after: Option<When>,
+    /// The reason, for the audit log.
+    #[arg(long)]
+    why: String,
     #[command(flatten)]
     sure: Sure,
     #[command(flatten)]
@@ -43,7 +46,7 @@ struct Outcome {
 impl Reverify {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = Call::act("reverify_quarantined")
+        let call = Call::act("reverify_quarantined", &self.why)
             .with("source", self.source.clone().map(Bind::text))
             .with("last_after", self.after.as_ref().map(When::past));
         let rows = self.waiting(&mut shell).await?;

@@ -1,6 +1,6 @@
 //! From an answer to an outcome.
 
-use crate::domain::{Outcome, Report, StorableText};
+use crate::domain::{ErrorKind, Outcome, Report, StorableText};
 use reqwest::{
     Response, StatusCode,
     header::{HeaderMap, RETRY_AFTER},
@@ -47,6 +47,7 @@ fn outcome(status: StatusCode, body: &[u8], after: Option<Duration>, dead_on: &[
             error,
             after,
             unavailable: status.is_server_error(),
+            kind: ErrorKind::Status,
         }
     }
 }

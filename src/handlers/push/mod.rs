@@ -6,10 +6,10 @@
 
 mod answer;
 mod client;
+mod error;
 mod guard;
 pub(crate) mod request;
 mod settings;
-mod trouble;
 
 pub use guard::AddressRefused;
 pub use settings::InvalidHttpHandler;
@@ -136,9 +136,9 @@ impl HttpHandler {
     /// outcome, with a text for people that holds neither the URL's path and query nor a header's value.
     pub async fn deliver(&self, delivery: &Delivery) -> Report {
         let deadline = Instant::now() + self.timeout;
-        let trouble = match timeout_at(deadline, self.send(delivery)).await {
+        let (kind, error) = match timeout_at(deadline, self.send(delivery)).await {
             Ok(Ok(response)) => return answer::read(response, &self.dead_on, deadline).await,
-            Ok(Err(error)) => trouble::describe(&error, &self.target.name, self.connect_timeout),
+            Ok(Err(error)) => error::describe(&error, &self.target.name, self.connect_timeout),
             Err(_) => {
                 return Outcome::timed_out(
                     self.timeout,
@@ -147,7 +147,9 @@ impl HttpHandler {
                 .into();
             }
         };
-        Outcome::unavailable(StorableText::new(&trouble, LONGEST_ERROR).into_string()).into()
+        Outcome::unavailable(StorableText::new(&error, LONGEST_ERROR).into_string())
+            .of_kind(kind)
+            .into()
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Response, reqwest::Error> {

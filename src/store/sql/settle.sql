@@ -2,18 +2,18 @@
 -- A group of outcomes. A row is settled only where the claim that made the outcome still holds it.
 -- $1 handler ids, $2 delivery ids, $3 attempts, $4 leases, $5 outcomes (delivered, filtered, retry, waits, refused,
 -- event_missing, release, lost), $6 delays in milliseconds, $7 durations in milliseconds, $8 statuses, $9 errors,
--- $10 how often a delivery may be lost before it is dead
+-- $10 kinds of error, $11 how often a delivery may be lost before it is dead
 WITH outcomes AS MATERIALIZED (
     SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[],
-            $7::integer[], $8::smallint[], $9::text[])
+            $7::integer[], $8::smallint[], $9::text[], $10::text[])
         WITH ORDINALITY AS t (handler_id, id, attempt_number, lease_id, outcome, delay_ms, duration_ms, status, error,
-            ord)
+            error_kind, ord)
 ),
 -- All rows are locked first and in one order; everybody else skips what is locked.
 held AS MATERIALIZED (
     SELECT t.*, x.tid,
         CASE WHEN t.outcome = 'retry' AND x.attempts_left <= 1 THEN 'attempts_exhausted'
-            WHEN t.outcome = 'lost' AND x.lost + 1 < $10::integer THEN 'lost_again'
+            WHEN t.outcome = 'lost' AND x.lost + 1 < $11::integer THEN 'lost_again'
             ELSE t.outcome END AS verdict
     FROM (SELECT * FROM outcomes ORDER BY handler_id, id) t,
         LATERAL (
@@ -30,7 +30,7 @@ gone AS (
     WHERE o.ctid = h.tid
     RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt_number,
         o.lost + (h.verdict = 'lost')::integer AS lost, o.ordering_key, o.replay_id,
-        h.duration_ms, h.status, h.lease_id, h.error
+        h.duration_ms, h.status, h.lease_id, h.error, h.error_kind
 ),
 again AS (
     UPDATE hookfast_data.outbox o
@@ -41,7 +41,7 @@ again AS (
     FROM (SELECT * FROM held WHERE verdict IN ('retry', 'waits', 'release', 'lost_again')) h
     WHERE o.ctid = h.tid
     RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt_number, o.lost, o.ordering_key, o.replay_id,
-        h.duration_ms, h.status, h.lease_id, h.error
+        h.duration_ms, h.status, h.lease_id, h.error, h.error_kind
 ),
 ended AS MATERIALIZED (SELECT * FROM gone UNION ALL SELECT * FROM again),
 buried AS (
@@ -53,11 +53,11 @@ buried AS (
 -- A claim commits asynchronously, so a crash of the server can bring an attempt's number back once.
 tried AS (
     INSERT INTO hookfast_data.attempts
-        (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, lease_id, error)
+        (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, lease_id, error, error_kind)
     SELECT event_id, id, attempt_number, handler_id,
         CASE WHEN verdict IN ('delivered', 'filtered', 'retry') THEN verdict WHEN verdict = 'waits' THEN 'retry'
             WHEN verdict IN ('lost', 'lost_again') THEN 'lost' ELSE 'dead' END,
-        duration_ms, status, lease_id, error
+        duration_ms, status, lease_id, error, error_kind
     FROM ended WHERE verdict NOT IN ('release', 'event_missing')
     ON CONFLICT DO NOTHING
 )

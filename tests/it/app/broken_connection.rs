@@ -108,7 +108,7 @@ async fn a_handler_that_breaks_every_connection_ends_as_a_dead_letter() {
         .execute("UPDATE hookfast_data.outbox SET lost = 3")
         .await;
     running
-        .execute("SELECT hookfast.resume_handler('always')")
+        .execute("SELECT hookfast.resume_handler('always', why => 'a test')")
         .await;
     running
         .until("SELECT count(*) FROM hookfast.dead_letters", 1)

@@ -116,7 +116,7 @@ async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
         assert_eq!(running.post(long.to_string().as_bytes()).await.0, 200);
     }
     running
-        .execute("SELECT hookfast.resume_handler('big')")
+        .execute("SELECT hookfast.resume_handler('big', why => 'a test')")
         .await;
     running
         .until("SELECT count(*) FROM hookfast_data.outbox", 0)
@@ -163,7 +163,7 @@ async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else()
         assert_eq!(running.post(&order(&code, i)).await.0, 200);
     }
     running
-        .execute("SELECT hookfast.resume_handler('big')")
+        .execute("SELECT hookfast.resume_handler('big', why => 'a test')")
         .await;
     running
         .until("SELECT count(*) FROM hookfast_data.outbox", 0)

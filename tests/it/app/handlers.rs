@@ -170,7 +170,7 @@ async fn a_paused_handler_gets_nothing_until_it_is_resumed() {
         running.count("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'paused' AND state = 'paused'").await,
         1
     );
-    sqlx::query("SELECT hookfast.resume_handler('paused')")
+    sqlx::query("SELECT hookfast.resume_handler('paused', why => 'a test')")
         .execute(&running.pool)
         .await
         .expect("resumed");
@@ -224,7 +224,7 @@ async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
         )
         .await;
     gone.store(false, Ordering::Relaxed);
-    sqlx::query("SELECT hookfast.resume_handler('gone')")
+    sqlx::query("SELECT hookfast.resume_handler('gone', why => 'a test')")
         .execute(&running.pool)
         .await
         .expect("resumed");
@@ -276,7 +276,7 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
     }
     running.execute("UPDATE hookfast_data.outbox o SET lost = 2 FROM hookfast_data.handlers h WHERE h.id = o.handler_id AND h.name = 'lost'").await;
     running
-        .execute("SELECT hookfast.resume_handler('lost')")
+        .execute("SELECT hookfast.resume_handler('lost', why => 'a test')")
         .await;
     running
         .until(

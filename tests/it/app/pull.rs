@@ -415,7 +415,7 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
         .await;
     assert!(claim(&running.pool, 1).await.is_empty());
     running
-        .execute("SELECT hookfast.resume_handler('shop')")
+        .execute("SELECT hookfast.resume_handler('shop', why => 'a test')")
         .await;
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
     running.end().await;

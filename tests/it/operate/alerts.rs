@@ -62,7 +62,7 @@ async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_r
         "failing to deliver alerts makes no alert"
     );
     // The same delivery dies a second time: that is another.
-    story.run("SELECT hookfast.retry(1001); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
+    story.run("SELECT hookfast.retry(1001, why => 'a test'); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
     assert_eq!(story.told().await.split(", ").count(), 4);
 }
 
@@ -76,7 +76,7 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
         .await;
     assert_eq!(story.watch().await, "handler.paused shop");
     assert_eq!(story.watch().await, "handler.paused shop", "once");
-    story.run("SELECT hookfast.resume_handler('shop')").await;
+    story.run("SELECT hookfast.resume_handler('shop', why => 'a test')").await;
     assert_eq!(story.watch().await, "handler.paused shop, resolved shop");
     assert_eq!(
         story.row("SELECT payload - 'since' AS p FROM hookfast.alerts WHERE type = 'hookfast.resolved'").await["p"],
@@ -95,7 +95,7 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
         "handler.paused shop, handler.paused shop, resolved shop",
         "and again"
     );
-    story.run("SELECT hookfast.resume_handler('shop'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
+    story.run("SELECT hookfast.resume_handler('shop', why => 'a test'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
     assert!(story.watch().await.starts_with("handler.opened crm, "));
 
     story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_came(1, minutes_ago => 10), order_came(2, minutes_ago => 0); SELECT owed(2)").await;

@@ -96,7 +96,7 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
     );
     assert_eq!(
         story
-            .refused("SELECT hookfast.erase_all(type => '*', at_most => 3)")
+            .refused("SELECT hookfast.erase_all(type => '*', at_most => 3, why => 'a test')")
             .await,
         "HF005"
     );
@@ -169,13 +169,13 @@ async fn a_hold_is_kept_and_ended() {
             .await,
         "HF006"
     );
-    let all = "SELECT concat_ws(' ', matching, still_pending, held, changed) FROM hookfast.erase_all(type => '*', at_most => 9)";
+    let all = "SELECT concat_ws(' ', matching, still_pending, held, changed) FROM hookfast.erase_all(type => '*', at_most => 9, why => 'a test')";
     assert_eq!(story.text(all).await, "0 0 1 0");
-    story.run("SELECT hookfast.unhold_event(event_of(1))").await;
+    story.run("SELECT hookfast.unhold_event(event_of(1), why => 'a test')").await;
     assert_eq!(story.text(all).await, "1 0 0 1");
     assert_eq!(
         story
-            .refused("SELECT hookfast.unhold_event(event_of(1))")
+            .refused("SELECT hookfast.unhold_event(event_of(1), why => 'a test')")
             .await,
         "HF006"
     );

@@ -106,7 +106,7 @@ async fn what_is_enqueued_is_found_at_once() {
 #[tokio::test]
 async fn a_timeline_tells_everything_in_order() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour')").await;
+    story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour', why => 'a test')").await;
     story
         .run("SELECT order_came(2); SELECT delivered(2); SELECT order_came(3); SELECT died(3)")
         .await;

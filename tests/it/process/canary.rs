@@ -312,7 +312,7 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         .expect("a reader may ask");
     assert_eq!(told, 0);
     for refused in [
-        "SELECT hookfast.retry(1)",
+        "SELECT hookfast.retry(1, why => 'a test')",
         "SELECT * FROM hookfast_data.events",
         "SELECT hookfast.erase(gen_random_uuid(), 'x')",
     ] {

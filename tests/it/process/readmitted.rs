@@ -104,7 +104,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     // Verified by the wrong secret still: nothing changes.
     execute(
         &pool,
-        "SELECT hookfast.reverify_quarantined('airalo', at_most => 10000)",
+        "SELECT hookfast.reverify_quarantined('airalo', at_most => 10000, why => 'a test')",
     )
     .await;
     nothing_is_asked(&pool).await;
@@ -135,7 +135,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     other.ready().await;
     execute(
         &pool,
-        "SELECT hookfast.reverify_quarantined('airalo', at_most => 350)",
+        "SELECT hookfast.reverify_quarantined('airalo', at_most => 350, why => 'a test')",
     )
     .await;
     nothing_is_asked(&pool).await;
@@ -282,7 +282,7 @@ async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
     server.logged("configuration read again").await;
     execute(
         &pool,
-        "SELECT hookfast.reverify_quarantined('airalo', at_most => 4)",
+        "SELECT hookfast.reverify_quarantined('airalo', at_most => 4, why => 'a test')",
     )
     .await;
     nothing_is_asked(&pool).await;
@@ -331,7 +331,7 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
     .await;
     execute(
         &pool,
-        "SELECT hookfast.reverify_quarantined('acme', at_most => 1)",
+        "SELECT hookfast.reverify_quarantined('acme', at_most => 1, why => 'a test')",
     )
     .await;
     nothing_is_asked(&pool).await;
@@ -351,7 +351,7 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
     .await;
     execute(
         &pool,
-        "SELECT hookfast.reverify_quarantined('acme', at_most => 1)",
+        "SELECT hookfast.reverify_quarantined('acme', at_most => 1, why => 'a test')",
     )
     .await;
     nothing_is_asked(&pool).await;

@@ -44,7 +44,7 @@ async fn a_worker_whose_commits_do_not_return_runs_ahead_no_further_than_its_bou
         shown == "away"
     })
     .await;
-    sqlx::raw_sql("SET synchronous_commit = local; SELECT hookfast.resume_handler('sink')")
+    sqlx::raw_sql("SET synchronous_commit = local; SELECT hookfast.resume_handler('sink', why => 'a test')")
         .execute(&mut connection)
         .await
         .expect("it goes on");

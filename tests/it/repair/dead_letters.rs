@@ -31,7 +31,7 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
     let desk = four().await;
     desk.execute("SELECT hookfast.retry(1, why => 'it is up again')")
         .await;
-    desk.execute("SELECT hookfast.retry(2, max_attempts => 1)")
+    desk.execute("SELECT hookfast.retry(2, max_attempts => 1, why => 'a test')")
         .await;
     let owed = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, attempts_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
     assert_eq!(
@@ -72,23 +72,23 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
 #[tokio::test]
 async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
     let desk = four().await;
-    desk.refuses("HF006", "SELECT hookfast.retry(99)").await;
-    desk.execute("SELECT hookfast.retry(1)").await;
-    desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
-    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 0)")
+    desk.refuses("HF006", "SELECT hookfast.retry(99, why => 'a test')").await;
+    desk.execute("SELECT hookfast.retry(1, why => 'a test')").await;
+    desk.refuses("HF006", "SELECT hookfast.retry(1, why => 'a test')").await;
+    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 0, why => 'a test')")
         .await;
-    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 1001)")
+    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 1001, why => 'a test')")
         .await;
     desk.refuses(
         "22023",
-        "SELECT * FROM hookfast.retry_all(max_attempts => 0, at_most => 9)",
+        "SELECT * FROM hookfast.retry_all(max_attempts => 0, at_most => 9, why => 'a test')",
     )
     .await;
     desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2)))
         .await;
-    desk.refuses("HF007", "SELECT hookfast.retry(2)").await;
+    desk.refuses("HF007", "SELECT hookfast.retry(2, why => 'a test')").await;
     assert_eq!(
-        desk.text("SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9)")
+        desk.text("SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9, why => 'a test')")
             .await,
         "(2,2)"
     );
@@ -225,10 +225,10 @@ async fn what_is_rolled_back_never_was() {
     let desk = four().await;
     let before = desk.everything().await;
     for statement in [
-        "SELECT hookfast.retry(1)",
+        "SELECT hookfast.retry(1, why => 'a test')",
         "SELECT hookfast.discard(1, 'no')",
-        "SELECT hookfast.retry_all(at_most => 9)",
-        "SELECT hookfast.discard_all(at_most => 9)",
+        "SELECT hookfast.retry_all(at_most => 9, why => 'a test')",
+        "SELECT hookfast.discard_all(at_most => 9, why => 'a test')",
     ] {
         desk.execute(&format!("BEGIN; {statement}; ROLLBACK")).await;
         assert_eq!(desk.everything().await, before, "{statement}");
@@ -272,7 +272,7 @@ async fn what_was_discarded_has_ended_and_says_so() {
     assert!(desk.claim("shop").await.is_empty());
     desk.refuses("HF006", "SELECT hookfast.discard(1, 'again')")
         .await;
-    desk.refuses("HF006", "SELECT hookfast.retry(1)").await;
+    desk.refuses("HF006", "SELECT hookfast.retry(1, why => 'a test')").await;
 }
 
 #[tokio::test]
@@ -303,18 +303,18 @@ async fn two_operators_who_retry_the_same_do_it_once() {
     let desk = four().await;
     for (first, second, expected) in [
         (
-            "SELECT hookfast.retry(1)",
-            "SELECT hookfast.retry(1)",
+            "SELECT hookfast.retry(1, why => 'a test')",
+            "SELECT hookfast.retry(1, why => 'a test')",
             "HF006",
         ),
         (
-            "SELECT hookfast.retry_all(handler => 'shop', at_most => 2)",
+            "SELECT hookfast.retry_all(handler => 'shop', at_most => 2, why => 'a test')",
             "SELECT hookfast.discard(2, 'no')",
             "HF006",
         ),
         (
             "SELECT hookfast.discard(4, 'no')",
-            "SELECT hookfast.retry(4)",
+            "SELECT hookfast.retry(4, why => 'a test')",
             "HF006",
         ),
     ] {
@@ -352,10 +352,10 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
     desk.execute("SELECT hookfast_data.requeue_dead_letters('{2}', NULL)")
         .await;
     for late in [
-        "SELECT hookfast.retry(1)",
-        "SELECT hookfast.retry_all(at_most => 1, payload => '$.n == 3')",
-        "SELECT hookfast.reschedule(2, now())",
-        "SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 9)",
+        "SELECT hookfast.retry(1, why => 'a test')",
+        "SELECT hookfast.retry_all(at_most => 1, payload => '$.n == 3', why => 'a test')",
+        "SELECT hookfast.reschedule(2, now(), why => 'a test')",
+        "SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 9, why => 'a test')",
     ] {
         let mut listener = Listener::connect(&desk.of, Channel::Wake)
             .await
@@ -436,7 +436,7 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
     })
     .await;
     let mut operator = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast.retry_all(at_most => 3)")
+    sqlx::query("SELECT hookfast.retry_all(at_most => 3, why => 'a test')")
         .execute(&mut *operator)
         .await
         .expect("retried");

@@ -18,7 +18,7 @@ async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
         "1 dead, 2 waiting, 3 waiting, 4 waiting"
     );
     assert!(desk.claim("holds").await.is_empty());
-    desk.execute("SELECT hookfast.retry(1)").await;
+    desk.execute("SELECT hookfast.retry(1, why => 'a test')").await;
     desk.deliver("holds", &[1, 2, 3, 4]).await;
 }
 
@@ -28,7 +28,7 @@ async fn after_the_dead_letter_of_a_held_key_is_discarded_the_next_one_is_due() 
     desk.events(1..=3, 1).await;
     for all in [
         "SELECT hookfast.discard(1, 'old')",
-        "SELECT hookfast.discard_all(handler => 'holds', at_most => 1)",
+        "SELECT hookfast.discard_all(handler => 'holds', at_most => 1, why => 'a test')",
     ] {
         desk.execute("TRUNCATE hookfast_data.attempts").await;
         for n in 1..=3 {
@@ -51,7 +51,7 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
     }
     desk.settle(desk.claim_one("skips", 1).await, Refused).await;
     // 2 is due.
-    desk.execute("SELECT hookfast.retry(1)").await;
+    desk.execute("SELECT hookfast.retry(1, why => 'a test')").await;
     desk.sequence().await;
     assert_eq!(desk.states().await, "1 waiting, 2 ready, 3 waiting");
     let running = desk.claim_one("skips", 2).await;
@@ -62,7 +62,7 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
     desk.settle(desk.claim_one("skips", 1).await, Refused).await;
     // 3 is running.
     let running = desk.claim_one("skips", 3).await;
-    desk.execute("SELECT hookfast.retry(1)").await;
+    desk.execute("SELECT hookfast.retry(1, why => 'a test')").await;
     desk.sequence().await;
     assert_eq!(desk.states().await, "1 waiting, 2 delivered, 3 running");
     assert!(desk.claim("skips").await.is_empty());
@@ -78,7 +78,7 @@ async fn dead_letters_of_one_key_that_are_retried_at_once_come_one_by_one_as_the
         for n in [5, 1, 3, 6, 2] {
             desk.dead(n, handler, "no").await;
         }
-        desk.execute("SELECT hookfast.retry_all(at_most => 5)")
+        desk.execute("SELECT hookfast.retry_all(at_most => 5, why => 'a test')")
             .await;
         desk.sequence().await;
         assert_eq!(
@@ -111,7 +111,7 @@ async fn a_retry_that_commits_late_does_not_run_beside_another_of_its_key() {
         desk.events(1..=2, 1).await;
         desk.dead(1, handler, "no").await;
         let mut operator = desk.pool.begin().await.expect("a transaction");
-        sqlx::query("SELECT hookfast.retry(1)")
+        sqlx::query("SELECT hookfast.retry(1, why => 'a test')")
             .execute(&mut *operator)
             .await
             .expect("retried");
@@ -143,7 +143,7 @@ async fn a_retry_behind_one_that_is_just_ending_is_not_forgotten() {
     desk.owed(2, "skips").await;
     let running = desk.claim_one("skips", 2).await;
     let mut operator = desk.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast.retry(1)")
+    sqlx::query("SELECT hookfast.retry(1, why => 'a test')")
         .execute(&mut *operator)
         .await
         .expect("retried");

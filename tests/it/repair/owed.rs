@@ -46,7 +46,7 @@ async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.owed(1, "shop").await;
-    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', 'they are down')")
+    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', 'they are down', why => 'a test')")
         .await;
     assert_eq!(desk.states().await, "1 scheduled");
     assert!(
@@ -55,22 +55,22 @@ async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
         desk.logged().await
     );
     assert!(desk.claim("shop").await.is_empty());
-    desk.execute("SELECT hookfast.reschedule(1, now())").await;
+    desk.execute("SELECT hookfast.reschedule(1, now(), why => 'a test')").await;
     let running = desk.claim_one("shop", 1).await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now())")
+    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now(), why => 'a test')")
         .await;
     desk.settle(running, Retry(Duration::from_secs(600))).await;
     assert!(desk.claim("shop").await.is_empty());
-    desk.execute("SELECT hookfast.reschedule(1, now())").await;
+    desk.execute("SELECT hookfast.reschedule(1, now(), why => 'a test')").await;
     desk.settle(desk.claim_one("shop", 1).await, Delivered)
         .await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now())")
+    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now(), why => 'a test')")
         .await;
     desk.owed(2, "shop").await;
     for no_time in ["NULL", "'infinity'", "'-infinity'"] {
         desk.refuses(
             "22023",
-            &format!("SELECT hookfast.reschedule(2, {no_time})"),
+            &format!("SELECT hookfast.reschedule(2, {no_time}, why => 'a test')"),
         )
         .await;
     }
@@ -82,10 +82,10 @@ async fn a_time_that_is_past_is_now() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     for (n, reschedule) in [
-        (1, "hookfast.reschedule(1, '2020-01-01')"),
+        (1, "hookfast.reschedule(1, '2020-01-01', why => 'a test')"),
         (
             2,
-            "hookfast.reschedule_all('shop', '2020-01-01', at_most => 2)",
+            "hookfast.reschedule_all('shop', '2020-01-01', at_most => 2, why => 'a test')",
         ),
     ] {
         desk.owed(n, "shop").await;
@@ -104,19 +104,19 @@ async fn what_waits_for_its_key_cannot_be_scheduled_and_the_first_of_a_key_holds
     for n in 1..=2 {
         desk.owed(n, "skips").await;
     }
-    desk.refuses("HF006", "SELECT hookfast.reschedule(2, now())")
+    desk.refuses("HF006", "SELECT hookfast.reschedule(2, now(), why => 'a test')")
         .await;
-    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour')")
+    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', why => 'a test')")
         .await;
     desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers")
         .await;
     assert_eq!(desk.states().await, "1 scheduled, 2 waiting");
-    desk.execute("SELECT hookfast.reschedule_all('skips', now(), at_most => 1)")
+    desk.execute("SELECT hookfast.reschedule_all('skips', now(), at_most => 1, why => 'a test')")
         .await;
     desk.deliver("skips", &[1, 2]).await;
     // Without a key yet.
     desk.execute(&format!("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, ordering_key) SELECT id, 3, {}, 3, '' FROM hookfast_data.handlers WHERE name = 'skips'", desk.id(3))).await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(3, now())")
+    desk.refuses("HF006", "SELECT hookfast.reschedule(3, now(), why => 'a test')")
         .await;
     assert_eq!(
         desk.text("SELECT matching FROM hookfast.reschedule_all('skips', now())")
@@ -148,17 +148,17 @@ async fn all_of_a_handler_are_scheduled_where_somebody_said_how_many() {
     assert_eq!(desk.everything().await, before);
     desk.refuses(
         "HF005",
-        &format!("SELECT hookfast.reschedule_all('shop', {until}, at_most => 5)"),
+        &format!("SELECT hookfast.reschedule_all('shop', {until}, at_most => 5, why => 'a test')"),
     )
     .await;
     desk.refuses(
         "HF004",
-        &format!("SELECT hookfast.reschedule_all('shoop', {until}, at_most => 5)"),
+        &format!("SELECT hookfast.reschedule_all('shoop', {until}, at_most => 5, why => 'a test')"),
     )
     .await;
     desk.refuses(
         "22023",
-        "SELECT hookfast.reschedule_all('shop', NULL, at_most => 5)",
+        "SELECT hookfast.reschedule_all('shop', NULL, at_most => 5, why => 'a test')",
     )
     .await;
     let typed = format!(
@@ -176,7 +176,7 @@ async fn all_of_a_handler_are_scheduled_where_somebody_said_how_many() {
     );
     assert_eq!(
         desk.text(
-            "SELECT (matching, changed) FROM hookfast.reschedule_all('shop', now(), at_most => 6)"
+            "SELECT (matching, changed) FROM hookfast.reschedule_all('shop', now(), at_most => 6, why => 'a test')"
         )
         .await,
         "(6,6)"
@@ -207,7 +207,7 @@ async fn every_handler_is_paused_and_goes_on_again() {
             .await,
         "the move, mine, the move, the move"
     );
-    assert_eq!(desk.text("hookfast.resume_all_handlers()").await, "4");
+    assert_eq!(desk.text("hookfast.resume_all_handlers(why => 'a test')").await, "4");
     desk.deliver("shop", &[1]).await;
     let logged = "SELECT string_agg(n || ' ' || action, ', ' ORDER BY action) FROM (SELECT action, count(*) AS n FROM hookfast.audit_log GROUP BY action) l";
     assert_eq!(

@@ -9,7 +9,7 @@ impl Desk {
     /// Starts a replay of everything that matches, and answers with its id.
     async fn replay_all(&self, arguments: &str) -> String {
         self.text(&format!(
-            "SELECT replay_id FROM hookfast.replay_all({arguments}, at_most => 1000000)"
+            "SELECT replay_id FROM hookfast.replay_all({arguments}, at_most => 1000000, why => 'a test')"
         ))
         .await
     }
@@ -122,27 +122,27 @@ async fn without_at_most_nothing_starts_and_it_says_how_many() {
     assert_eq!(desk.everything().await, before);
     desk.refuses(
         "HF005",
-        "SELECT * FROM hookfast.replay_all('shop', at_most => 8)",
+        "SELECT * FROM hookfast.replay_all('shop', at_most => 8, why => 'a test')",
     )
     .await;
     desk.refuses(
         "HF004",
-        "SELECT * FROM hookfast.replay_all('shoop', at_most => 9)",
+        "SELECT * FROM hookfast.replay_all('shoop', at_most => 9, why => 'a test')",
     )
     .await;
     desk.refuses(
         "HF004",
-        "SELECT * FROM hookfast.replay_all(NULL, at_most => 9)",
+        "SELECT * FROM hookfast.replay_all(NULL, at_most => 9, why => 'a test')",
     )
     .await;
     desk.refuses(
         "HF004",
-        "SELECT * FROM hookfast.replay_all('shop', source => 'nobody', at_most => 9)",
+        "SELECT * FROM hookfast.replay_all('shop', source => 'nobody', at_most => 9, why => 'a test')",
     )
     .await;
     desk.refuses(
         "22023",
-        "SELECT * FROM hookfast.replay_all('shop', per_second => 0, at_most => 9)",
+        "SELECT * FROM hookfast.replay_all('shop', per_second => 0, at_most => 9, why => 'a test')",
     )
     .await;
     desk.replay_all("'shop', why => 'a bug'").await;
@@ -295,17 +295,17 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     let desk = Desk::new().await;
     desk.events(1..=20, 1).await;
     let replay = desk.replay_all("'shop', per_second => 1").await;
-    desk.refuses("HF006", &format!("SELECT hookfast.resume_replay({replay})"))
+    desk.refuses("HF006", &format!("SELECT hookfast.resume_replay({replay}, why => 'a test')"))
         .await;
     assert_eq!(desk.step(60.0).await, 5);
-    desk.execute(&format!("SELECT hookfast.pause_replay({replay})"))
+    desk.execute(&format!("SELECT hookfast.pause_replay({replay}, why => 'a test')"))
         .await;
     assert_eq!(desk.logged().await, format!("replay.paused {replay} {{}}"));
     assert_eq!(desk.step(60.0).await, 0);
     assert_eq!(desk.text(STATE).await, "paused 5 20 25 f");
-    desk.refuses("HF006", &format!("SELECT hookfast.pause_replay({replay})"))
+    desk.refuses("HF006", &format!("SELECT hookfast.pause_replay({replay}, why => 'a test')"))
         .await;
-    desk.execute(&format!("SELECT hookfast.resume_replay({replay})"))
+    desk.execute(&format!("SELECT hookfast.resume_replay({replay}, why => 'a test')"))
         .await;
     assert_eq!(desk.logged().await, format!("replay.resumed {replay} {{}}"));
     assert_eq!(
@@ -315,7 +315,7 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     );
     assert_eq!(desk.step(2.0).await, 2);
     assert_eq!(desk.text(REPLAYED).await, list(1..=7));
-    desk.execute(&format!("SELECT hookfast.cancel_replay({replay})"))
+    desk.execute(&format!("SELECT hookfast.cancel_replay({replay}, why => 'a test')"))
         .await;
     assert_eq!(
         desk.logged().await,
@@ -336,7 +336,7 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     }
     let replay = desk.replay_all("'shop', per_second => 1").await;
     desk.execute(&format!(
-        "SELECT hookfast.pause_replay({replay}); SELECT hookfast.cancel_replay({replay})"
+        "SELECT hookfast.pause_replay({replay}, why => 'a test'); SELECT hookfast.cancel_replay({replay}, why => 'a test')"
     ))
     .await;
 }

@@ -256,7 +256,7 @@ async fn no_act_gives_a_retired_handler_work() {
     desk.dead(3, "mail", "status 500").await;
     desk.execute(
         "SELECT hookfast.replay_all('shop', why => 'again', at_most => 10); \
-         SELECT hookfast.replay_all('shop', why => 'later', at_most => 10); SELECT hookfast.pause_replay(2); \
+         SELECT hookfast.replay_all('shop', why => 'later', at_most => 10); SELECT hookfast.pause_replay(2, why => 'a test'); \
          SELECT hookfast.retire_handler('shop', 'renamed', 'keep', at_most => 100)",
     )
     .await;
@@ -276,7 +276,7 @@ async fn no_act_gives_a_retired_handler_work() {
             .await;
     }
     assert_eq!(
-        desk.text("hookfast.pause_all_handlers('now') || ' ' || hookfast.resume_all_handlers()")
+        desk.text("hookfast.pause_all_handlers('now') || ' ' || hookfast.resume_all_handlers(why => 'a test')")
             .await,
         "3 3"
     );

@@ -79,7 +79,7 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
             SELECT 77, h.id, e.id, 3, 0, 'refused' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-2'; \
          SELECT hookfast.hold_event(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-3'; \
          UPDATE hookfast_data.events SET conflicts_with = (SELECT id FROM hookfast_data.events WHERE idempotency_key = 'd100-4') WHERE idempotency_key = 'd95-1'; \
-         SELECT hookfast.replay_all('shop', received_after => received_at, received_before => received_at + interval '1 millisecond', at_most => 5) \
+         SELECT hookfast.replay_all('shop', received_after => received_at, received_before => received_at + interval '1 millisecond', at_most => 5, why => 'a test') \
             FROM (SELECT hookfast_data.event_id_time(id) AS received_at FROM hookfast_data.events WHERE idempotency_key = 'd100-5') e",
     )
     .await;
@@ -116,7 +116,7 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
 
     old.execute(
         "DELETE FROM hookfast_data.outbox; SELECT hookfast.discard(77, 'done by hand'); \
-         SELECT hookfast.unhold_event(event_id) FROM hookfast.retention_holds; SELECT hookfast.cancel_replay(replay_id) FROM hookfast.replays",
+         SELECT hookfast.unhold_event(event_id, why => 'a test') FROM hookfast.retention_holds; SELECT hookfast.cancel_replay(replay_id, why => 'a test') FROM hookfast.replays",
     )
     .await;
     assert_eq!(old.round().await, gone(0, 2));

@@ -84,7 +84,7 @@ async fn a_paused_handler_is_owed_and_gets_nothing() {
     assert_eq!(store.state().await, "paused");
     store.fill("meanwhile", 1).await;
     store
-        .execute("SELECT hookfast.resume_handler('shop')")
+        .execute("SELECT hookfast.resume_handler('shop', why => 'a test')")
         .await;
     assert_eq!(
         store.claim_lanes(lease, 10, 10).await.claimed.len(),

@@ -242,7 +242,7 @@ async fn a_claim_that_did_not_look_raises_no_floor() {
             .is_empty()
     );
     store
-        .execute("SELECT hookfast.resume_handler('shop')")
+        .execute("SELECT hookfast.resume_handler('shop', why => 'a test')")
         .await;
     assert_eq!(
         store

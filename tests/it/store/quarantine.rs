@@ -91,7 +91,7 @@ async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
     assert_eq!(keeper.kept().await, "d1 e1 g1");
     keeper
         .store
-        .execute("SELECT hookfast.reverify_quarantined(at_most => 3)")
+        .execute("SELECT hookfast.reverify_quarantined(at_most => 3, why => 'a test')")
         .await;
     for letter in *b"hijk" {
         keeper.keep(letter, 10, false).await;
@@ -178,7 +178,7 @@ async fn an_excerpt_is_neither_verified_again_nor_released() {
     let mut keeper = Keeper::new().await;
     assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
     let changed =
-        "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10)";
+        "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10, why => 'a test')";
     assert_eq!(keeper.store.text(changed).await, "1 1");
     let answers = "SELECT string_agg(coalesce(last_result, requested_action), ' ' ORDER BY quarantine_id) FROM hookfast.quarantine";
     assert_eq!(keeper.store.text(answers).await, "excerpt reverify");

@@ -233,7 +233,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
         ("t gone", lines + 1)
     );
     store
-        .execute("SELECT hookfast.resume_handler('shop'); SELECT hookfast.resume_handler('shop')")
+        .execute("SELECT hookfast.resume_handler('shop', why => 'a test'); SELECT hookfast.resume_handler('shop', why => 'a test')")
         .await;
     assert_eq!(
         (store.text(paused).await.as_str(), store.count(LOG).await),
@@ -247,7 +247,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
 
     for call in [
         "SELECT hookfast.pause_handler('shopp', 'x')",
-        "SELECT hookfast.resume_handler('shopp')",
+        "SELECT hookfast.resume_handler('shopp', why => 'a test')",
     ] {
         let error = sqlx::query(call)
             .execute(&store.pool)

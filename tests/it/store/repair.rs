@@ -49,8 +49,8 @@ const COMES_IN: &str = "UPDATE hookfast_data.outbox SET ordering_key = '', due_a
 const WAKE: &str =
     "SELECT hookfast_data.make_next_due(id, '{k}') FROM hookfast_data.handlers WHERE name = 'shop'";
 const SEQUENCE: &str = "SELECT hookfast_data.assign_ordering_keys(id, 10) FROM hookfast_data.handlers WHERE name = 'shop'";
-const RETRY_1: &str = "SELECT hookfast.retry(1)";
-const RETRY_2: &str = "SELECT hookfast.retry(2)";
+const RETRY_1: &str = "SELECT hookfast.retry(1, why => 'a test')";
+const RETRY_2: &str = "SELECT hookfast.retry(2, why => 'a test')";
 
 /// Neither sees what the other does, and yet one of a key is due at a time, and none is forgotten. Where dead letters hold
 /// their keys, order is kept as well.
@@ -68,7 +68,7 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
         (
             "block",
             COMES_IN,
-            "SELECT hookfast.retry_all(at_most => 2)",
+            "SELECT hookfast.retry_all(at_most => 2, why => 'a test')",
             SEQUENCE,
             "1 2 3",
         ),
@@ -76,7 +76,7 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
             "block",
             COMES_IN,
             SEQUENCE,
-            "SELECT hookfast.retry_all(at_most => 2)",
+            "SELECT hookfast.retry_all(at_most => 2, why => 'a test')",
             "1 2 3",
         ),
         // A worker that has ended the one before and wakes the next.
@@ -85,7 +85,7 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
         (
             "block",
             "",
-            "SELECT hookfast.retry_all(at_most => 2)",
+            "SELECT hookfast.retry_all(at_most => 2, why => 'a test')",
             WAKE,
             "1 2 3",
         ),
@@ -93,7 +93,7 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
             "block",
             "",
             WAKE,
-            "SELECT hookfast.retry_all(at_most => 2)",
+            "SELECT hookfast.retry_all(at_most => 2, why => 'a test')",
             "1 2 3",
         ),
     ] {
@@ -164,7 +164,7 @@ async fn a_preview_writes_nothing_and_is_in_nobodys_way() {
         )
         .await;
     for (preview, meanwhile) in [
-        ("retry_all()", "SELECT hookfast.retry(1)"),
+        ("retry_all()", "SELECT hookfast.retry(1, why => 'a test')"),
         ("discard_all()", "SELECT hookfast.discard(2, 'x')"),
         (
             "reschedule_all('shop', now() + interval '1 hour')",
@@ -271,7 +271,7 @@ async fn a_time_long_past_tries_it_at_once() {
         .count("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
         .await;
     store
-        .execute("SELECT hookfast.reschedule(2, '2020-01-01'); SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 2)")
+        .execute("SELECT hookfast.reschedule(2, '2020-01-01', why => 'a test'); SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 2, why => 'a test')")
         .await;
     // What the notification says: its transaction began after this.
     floors.heard_late(before);
@@ -290,7 +290,7 @@ async fn a_replay_ends_where_it_began_whatever_comes_meanwhile() {
     let store = Store::new().await;
     store.fill("o", 3).await;
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    store.execute("DELETE FROM hookfast_data.outbox; SELECT hookfast.replay_all('shop', received_before => now() + interval '1 day', per_second => 10, at_most => 3)").await;
+    store.execute("DELETE FROM hookfast_data.outbox; SELECT hookfast.replay_all('shop', received_before => now() + interval '1 day', per_second => 10, at_most => 3, why => 'a test')").await;
     store.fill("live", 3).await;
     store.execute("UPDATE hookfast_data.replays SET last_progress_at = last_progress_at - interval '5 seconds'; SELECT hookfast_data.advance_replay(id) FROM hookfast_data.replays").await;
     let twice = "SELECT count(*) FROM (SELECT FROM hookfast_data.outbox GROUP BY event_id HAVING count(*) > 1) x";

@@ -16,8 +16,8 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
         .execute(
             "INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
                 SELECT id, sha256('x'), 'wrong_signature', '{}', '' FROM hookfast_data.sources WHERE name = 'airalo'; \
-             SELECT hookfast.approve_quarantined(1, 'genuine'); SELECT hookfast.replay_all('shop', at_most => 100); \
-             SELECT hookfast.pause_replay(1); SELECT hookfast.retry(1, why => 'repaired')",
+             SELECT hookfast.approve_quarantined(1, 'genuine'); SELECT hookfast.replay_all('shop', at_most => 100, why => 'a test'); \
+             SELECT hookfast.pause_replay(1, why => 'a test'); SELECT hookfast.retry(1, why => 'repaired')",
         )
         .await;
     let told = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('o-000000')";
