@@ -1,4 +1,5 @@
-//! How many deliveries of a handler may be claimed now: its rate and its circuit breaker, asked by the claimer.
+//! Limits how many deliveries of a handler the claimer may claim now, by the handler's rate limit
+//! and circuit breaker.
 
 use super::{
     breaker::{Circuit, May, Probe},
@@ -10,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What the claimer asks before each claim.
+/// The limits that the claimer checks before each claim.
 pub(super) struct AdmissionControl {
     bucket: Option<TokenBucket>,
     circuit: Option<Arc<Circuit>>,
 }
 
-/// What one claim may take.
+/// How many deliveries one claim may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Admission {
     pub(super) most: usize,
@@ -31,7 +32,7 @@ impl AdmissionControl {
         }
     }
 
-    /// What may be claimed, or how long nothing may.
+    /// How many deliveries may be claimed now, or how long to wait before the next claim.
     pub(super) fn ask(&mut self, now: Instant) -> Result<Admission, Duration> {
         let most = self
             .bucket
@@ -51,7 +52,7 @@ impl AdmissionControl {
         }
     }
 
-    /// A delivery that was claimed is going to be started; answers with the probe, where it is one.
+    /// Counts a claimed delivery that is about to start. Returns the probe if this delivery is one.
     pub(super) fn start(&mut self, allowance: Admission) -> Option<Probe> {
         if let Some(bucket) = &mut self.bucket {
             bucket.take();

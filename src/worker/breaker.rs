@@ -1,4 +1,5 @@
-//! A handler's circuit breaker in this process. Pure: it is told the time.
+//! The circuit breaker of one handler in this process: a state machine that is given the time and
+//! does no I/O.
 
 use crate::domain::{Breaker, Outcome};
 use std::{
@@ -6,39 +7,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often it is asked whether a probe has ended.
+/// How often a claimer checks whether a probe has ended.
 const PROBING: Duration = Duration::from_millis(50);
 
-/// What is known of the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// All goes on. So many attempts in a row found it unavailable.
+    /// Attempts run normally. `run` counts the attempts in a row that found the handler
+    /// unavailable.
     Closed { run: u32 },
-    /// Left alone until then; after that one delivery may be tried.
+    /// No attempts until `until`. After that, one probe may run.
     Open { until: Instant, pause: Duration },
-    /// That one is on its way.
+    /// The probe is running.
     Probing { until: Instant, pause: Duration },
 }
 
-/// What may be claimed.
+/// How much may be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum May {
-    /// Everything.
+    /// No limit by the breaker.
     Claim,
     /// One delivery, as a probe.
     Probe,
-    /// Nothing for as long as this.
+    /// Nothing for this long.
     Wait(Duration),
 }
 
-/// What an attempt's end changed.
+/// The change of the breaker that an outcome caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It is left alone for this long.
+    /// No attempts for this long.
     Opened(Duration),
-    /// A probe was in vain: it is left alone again, for this long.
+    /// A probe failed: no attempts again, for this long.
     StaysOpen(Duration),
-    /// It answers.
+    /// The handler responds again.
     Closed,
 }
 
@@ -69,7 +70,7 @@ impl Circuit {
         matches!(*self.state(), State::Closed { .. })
     }
 
-    /// The delivery claimed next is the probe; `None` where it may not be one.
+    /// Makes the delivery claimed next the probe. `None` if the breaker does not wait for a probe.
     pub(super) fn probe(self: &Arc<Self>) -> Option<Probe> {
         let mut state = self.state();
         let State::Open { until, pause } = *state else {
@@ -81,7 +82,8 @@ impl Circuit {
         })
     }
 
-    /// An attempt that was no probe has ended. What began before it opened says nothing about what is now.
+    /// Records the outcome of an attempt that is not a probe. An open breaker ignores it: the
+    /// attempt began before the breaker opened and says nothing about the handler's present state.
     pub(super) fn ended(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
         let mut state = self.state();
         let State::Closed { run } = &mut *state else {
@@ -92,10 +94,11 @@ impl Circuit {
             Outcome::Retry {
                 unavailable: true, ..
             } => *run = run.saturating_add(1),
-            // One bad event, or one that a handler refuses.
+            // These outcomes concern one event, or (`Gone`) pause the handler. They neither count
+            // as unavailable nor end the run.
             Outcome::Retry { .. } | Outcome::Dead { .. } | Outcome::Gone { .. } => {}
         }
-        // `never` is as many as can be counted.
+        // `Breaker::never` has `u32::MAX` here, and `run` can reach that number.
         if *run < self.breaker.after || self.breaker.after == u32::MAX {
             return None;
         }
@@ -112,14 +115,16 @@ impl Circuit {
     }
 }
 
-/// The one attempt that finds out. Where it is dropped without having ended, another may.
+/// The attempt that checks whether the handler is available again. If it is dropped without an
+/// outcome, another probe may run.
 #[derive(Debug)]
 pub(super) struct Probe {
     circuit: Arc<Circuit>,
 }
 
 impl Probe {
-    /// It closes by every answer that shows the handler to be there, also by one that refuses this event.
+    /// Closes the breaker on every outcome that shows that the handler responds, also if it rejects
+    /// this event.
     pub(super) fn ended(self, outcome: &Outcome, now: Instant) -> Option<Change> {
         let mut state = self.circuit.state();
         let State::Probing { pause, .. } = *state else {

@@ -1,4 +1,5 @@
-//! Claims one handler's deliveries whenever there are free places, and hands each to a task of its own.
+//! Claims the deliveries of one handler whenever the handler has free slots, and starts a task for
+//! each.
 
 use super::{
     Shared,
@@ -22,18 +23,18 @@ use std::{
 };
 use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
-/// Without a wake-up it looks this often, with up to a fifth more.
+/// How often a claimer claims without a wake-up. Up to a fifth is added at random.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Claims are no nearer together than this: a few deliveries in one claim cost little more than one.
+/// The shortest time between two claims. Several deliveries in one claim cost little more than one.
 const PACE: Duration = Duration::from_millis(3);
 
-/// How long a claim that is on its way when the worker stops, and then the last look at what is held, may take; a database
-/// that is away must not hold up the end.
+/// When the worker stops: how long the claim in progress, and then the last reconciliation, may
+/// take. An unreachable database must not delay the shutdown.
 const LAST_CLAIM: Duration = Duration::from_millis(500);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// How long to wait before the database is tried again.
+/// How long to wait before the next attempt to use the database.
 pub(super) const RETRY: Duration = Duration::from_millis(200);
 
 /// The longest pause between claims that fail.
@@ -69,14 +70,14 @@ pub(super) struct Claimer {
 }
 
 impl Claimer {
-    /// Runs until the worker is told to stop taking.
+    /// Runs until the worker stops.
     pub(super) async fn run(mut self) {
         let stop = self.shared.stop.clone();
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(LAST_CLAIM).await;
         };
-        // A claim that is answered leaves nothing to look for.
+        // If the last claim gets its response in time, it leaves nothing to reconcile.
         tokio::select! {
             () = self.claim_until_stopped() => {}
             () = overdue => {}
@@ -84,9 +85,11 @@ impl Claimer {
         self.doubt
             .add(self.runtime.in_flight.take_doubts(), Instant::now());
         if self.doubt.remains() {
-            // What nobody here starts is free at once, and not with the lease's end.
+            // Deliveries of a claim whose response was lost become free now, and not when the lease
+            // expires.
             let _ = tokio::time::timeout(LAST_LOOK, self.reconcile_after_claims()).await;
-            // A claim that has not reached the server yet is found at the end of the lease.
+            // A claim may still reach the server later. With this doubt the lease renewer searches
+            // for its deliveries when it gives back the lease.
             self.runtime.in_flight.doubt();
         }
         self.heartbeat.retire();
@@ -96,12 +99,14 @@ impl Claimer {
         let mut wake = self.wake.subscribe();
         let mut memory = Memory::new(None);
         let mut odd = false;
-        // Whether the last claim was of a single delivery and found its lane empty: the other is looked at before resting.
+        // Whether the last claim had a single slot, so it covered only one of the two kinds of
+        // deliveries (due and fresh), and found none. The next claim covers the other kind before
+        // the claimer idles.
         let mut one_lane_empty = false;
         let stop = self.shared.stop.clone();
         stop.run_until_cancelled(self.show_closed()).await;
         while !stop.is_cancelled() {
-            // Registered before the claim: what comes during it wakes the next.
+            // Before the claim, so that a wake-up during the claim triggers the next one.
             wake.work.mark_unchanged();
             if let Some(due) = wake.take_late() {
                 memory.floors.heard_late(due);
@@ -112,7 +117,7 @@ impl Claimer {
             let Some(slots) = stop.run_until_cancelled(self.slots()).await.flatten() else {
                 continue;
             };
-            // After the wait for a place, during which a breaker may have opened.
+            // Checked after the wait for a slot, because a breaker may have opened during it.
             let allowance = match self.gate.ask(Instant::now()) {
                 Ok(allowance) => allowance,
                 Err(wait) => {
@@ -136,7 +141,8 @@ impl Claimer {
                     }
                 }
                 Err(error) => {
-                    // Whatever it was: what is remembered must not make the next claim fail as well.
+                    // Whatever the error was: the remembered scan positions must not make the next
+                    // claim fail as well.
                     memory = Memory::new(None);
                     throttled!(warn, %error, handler = %self.runtime.name, "claim failed, retrying");
                 }
@@ -144,8 +150,9 @@ impl Claimer {
         }
     }
 
-    /// Compares what the table says is held with what is known here, where there is a reason. No claim for this handler is made
-    /// meanwhile, so the answer was lost of every claim that is not known here.
+    /// Compares the deliveries that the outbox has under this lease with those known here, if there
+    /// is a reason to. No claim for this handler runs meanwhile. So each unknown delivery is from a
+    /// claim whose response was lost.
     async fn compare(&mut self) {
         let now = Instant::now();
         self.doubt.add(self.runtime.in_flight.take_doubts(), now);
@@ -155,7 +162,7 @@ impl Claimer {
         }
     }
 
-    /// Waits so long, or until the worker stops.
+    /// Waits for this long, or until the worker stops.
     async fn rest(&self, pause: Duration) {
         self.shared
             .stop
@@ -163,7 +170,7 @@ impl Claimer {
             .await;
     }
 
-    /// All places that are free, and at least one; `None` after waiting a while for it.
+    /// Takes all free slots, at least one. `None` if none becomes free within `POLL`.
     async fn slots(&self) -> Option<OwnedSemaphorePermit> {
         let held = self.runtime.slots.clone();
         let mut slots = tokio::time::timeout(POLL, held.clone().acquire_owned())
@@ -181,11 +188,12 @@ impl Claimer {
     async fn idle(&self, wake: &mut Woken) {
         let poll = POLL.mul_f64(1.0 + 0.2 * rand::random::<f64>());
         let _ = tokio::time::timeout(poll, wake.work.changed()).await;
-        // What is committed together with what woke us comes along.
+        // Deliveries that were committed together with the one that caused the wake-up join the
+        // same claim.
         tokio::time::sleep(PACE).await;
     }
 
-    /// Claims into the free places; answers whether there may be more at once.
+    /// Claims into the free slots. Returns whether more deliveries may be available at once.
     async fn claim(
         &mut self,
         mut slots: OwnedSemaphorePermit,
@@ -212,7 +220,8 @@ impl Claimer {
         let batch = self.claim_on_line(&lease, limits, memory).await?;
         let more = batch.more;
         for claimed in batch.claimed {
-            // One without a place would stay in doubt, and be free again soon.
+            // A claim never exceeds the slots. If it did, `claiming` would leave a doubt, and
+            // reconciliation would soon release the delivery.
             let Some(slot) = slots.split(1) else {
                 return Ok(more);
             };
@@ -242,7 +251,8 @@ impl Claimer {
         memory: &mut Memory,
     ) -> Result<Batch, StoreError> {
         let mut line = self.line.lock().await;
-        // The others of this line are told as well, and nobody waits while the line is locked.
+        // The backoff holds for all handlers that share this connection. The lock is released
+        // before the wait, so that none of them waits for the lock.
         let remaining = line.backoff.remaining(Instant::now());
         if !remaining.is_zero() {
             drop(line);
@@ -263,7 +273,7 @@ impl Claimer {
         claimed
     }
 
-    /// A connection whose claim failed is dropped.
+    /// Takes the connection out of `line`, so that a failed claim drops it.
     async fn claim_on(
         &self,
         line: &mut Option<Connection>,
@@ -275,7 +285,7 @@ impl Claimer {
             Some(open) => open,
             None => self.database.connect(Role::Claim).await?,
         };
-        // A connection to a later run of the server may claim only under a lease of that run.
+        // A connection may claim only under a lease of its own server epoch.
         if connection.epoch() != Some(lease.epoch) {
             self.rest(RETRY).await;
             return Ok(Batch {
@@ -305,12 +315,13 @@ impl Claimer {
     }
 }
 
-/// What a claimer knows from its claims under one lease. A crash of the server may undo claims, whose rows are then
-/// below the floors: so they begin anew with each lease.
+/// What a claimer has learned from its claims under one lease. A crash of the server may undo
+/// claims, and their rows are then below the watermarks. So each lease starts with empty
+/// watermarks.
 struct Memory {
     lease: Option<LeaseId>,
     floors: Watermarks,
-    /// By the last claim.
+    /// Which limits the last claim reached.
     cut: Truncated,
 }
 
@@ -324,7 +335,7 @@ impl Memory {
     }
 }
 
-/// What keeps order has a due time from the moment it has its key.
+/// A delivery of an ordered handler has a due time from the moment it has its ordering key.
 fn ordered(slots: usize) -> ClaimLimits {
     ClaimLimits {
         due: slots,
@@ -332,8 +343,10 @@ fn ordered(slots: usize) -> ClaimLimits {
     }
 }
 
-/// Half of the places for each lane, so that neither starves the other; the odd one by turns. A lane that had nothing
-/// left gets one place, until it fills that, and the other the rest.
+/// Gives half of the slots to due deliveries (with a due time, such as retries) and half to fresh
+/// ones (without a due time), so that neither kind starves the other. The odd slot alternates. If
+/// the last claim found all deliveries of one kind, that kind gets one slot until it fills it, and
+/// the other kind gets the rest.
 fn share(slots: usize, odd: bool, last: Truncated) -> ClaimLimits {
     let due = match (last.fresh, last.due) {
         (true, false) if slots > 1 => 1,

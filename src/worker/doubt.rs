@@ -1,18 +1,24 @@
-//! When a claimer compares what the table says it holds with what it knows of.
+//! Decides when a claimer compares the deliveries that the outbox has under its lease with those it
+//! knows of.
 
 use super::in_flight::Doubts;
 use std::time::{Duration, Instant};
 
-/// A claim that failed on this side may still be running on the server for this long: its statement timeout, and some
-/// seconds.
+/// How long a claim that failed on this side may still run on the server: its statement timeout and
+/// some seconds.
 const STILL_RUNNING: Duration = Duration::from_secs(15);
 
-/// How often it is compared without a reason: for a server that was frozen for longer, for example.
+/// How often to compare without a reason. This covers, for example, a server that was frozen for
+/// longer than `STILL_RUNNING`.
 const NET_EVERY: Duration = Duration::from_secs(600);
 
-/// A claim that failed may have been committed without anybody here knowing what it took: to be looked for at once, and
-/// again when it cannot be running any more. What was let go without its settlement is looked for later: most of it belongs
-/// to a lease that is gone, and what the database refuses to settle must not come back at once.
+/// The reasons to compare, and when.
+///
+/// A claim that failed may have been committed, and this process does not know which deliveries it
+/// took. So the comparison is due at once, and again when the claim cannot be running any more.
+/// Deliveries that were dropped without a settlement are compared only later: most of them belong
+/// to a lease that is gone, and a delivery whose outcome the database rejects must not become free
+/// at once.
 #[derive(Debug)]
 pub(super) struct Doubt {
     now: bool,
@@ -29,7 +35,7 @@ impl Doubt {
         }
     }
 
-    /// What has become doubtful since the last time.
+    /// Adds the doubts that have arisen since the last call.
     pub(super) fn add(&mut self, doubts: Doubts, now: Instant) {
         self.now |= doubts.claim;
         if doubts.any() {
@@ -37,17 +43,16 @@ impl Doubt {
         }
     }
 
-    /// Whether there is a reason to compare, however soon.
+    /// Whether there is a reason to compare, now or later.
     pub(super) fn remains(&self) -> bool {
         self.now || self.later.is_some()
     }
 
-    /// Whether it is time to compare.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.now || self.later.is_some_and(|later| now >= later) || now >= self.net
     }
 
-    /// It was compared at that time, by a statement that began then; if that failed, it is still due.
+    /// Records a comparison whose statement began at `began`. If it failed, it stays due.
     pub(super) fn compared(&mut self, began: Instant, succeeded: bool) {
         self.now = !succeeded;
         if succeeded {
@@ -82,7 +87,7 @@ mod tests {
         assert!(doubt.is_due(at(11)), "the database did not answer");
         doubt.compared(at(11), true);
         assert!(!doubt.is_due(at(24)));
-        // It may have been committed since.
+        // The claim may have been committed after the first comparison.
         assert!(doubt.is_due(at(25)) && doubt.remains());
         doubt.compared(at(25), true);
         assert!(!doubt.is_due(at(600)) && !doubt.remains());

@@ -1,4 +1,5 @@
-//! One handler in one worker: its policy, its places, and what runs an attempt.
+//! The state of one handler in one worker: its policy, its concurrency limits, and what executes
+//! its attempts.
 
 use super::{
     HandlerSpec,
@@ -13,11 +14,11 @@ use sqlx::PgPool;
 use std::sync::Arc;
 use tokio::sync::{Mutex, RwLock, Semaphore};
 
-/// How many outcomes of one handler may wait to be settled. That many, and what has a place, is delivered again after a
-/// process is killed while its commits do not return.
+/// How many outcomes of one handler may wait to be settled. If a process is killed while its
+/// commits do not return, this many deliveries, and those that have a slot, are delivered again.
 const UNSETTLED: usize = 512;
 
-/// What runs an attempt.
+/// How the attempts of a handler are executed.
 #[derive(Clone)]
 pub(crate) enum ExecutionMode {
     /// At least once: the outcome is settled afterwards.
@@ -26,41 +27,42 @@ pub(crate) enum ExecutionMode {
     InTransaction(InTransaction),
 }
 
-/// What runs inside the settling transaction.
+/// A handler that runs inside the settling transaction.
 #[derive(Clone)]
 pub(crate) enum InTransaction {
-    /// A handler in Rust.
+    /// A handler written in Rust.
     Rust(Arc<dyn TransactionalAttempt>),
     /// A Postgres function.
     Function(SqlFunction),
 }
 
-/// What runs an attempt, with all that it needs.
+/// An [`ExecutionMode`] together with the sessions that it needs.
 pub(super) enum Executor {
     Plain(Arc<dyn Attempt>),
     InTransaction(InTransaction, Sessions),
 }
 
-/// One handler as the worker serves it.
 pub(super) struct HandlerRuntime {
     pub(super) id: HandlerId,
     pub(super) name: HandlerName,
     pub(super) label: Arc<str>,
     pub(super) policy: HandlerPolicy,
     pub(super) executor: Executor,
-    /// Held for reading by every attempt, for writing by one that has to run without the others.
+    /// Every attempt holds it for reading. An attempt that must run alone holds it for writing.
     pub(super) neighbours: RwLock<()>,
-    /// Held by the one attempt whose turn it is to run without the others.
+    /// Held by the one suspect (a delivery that was lost before) whose turn it is to run alone.
     pub(super) suspects: Mutex<()>,
-    /// Attempts that run.
+    /// One permit for each running attempt.
     pub(super) running: Semaphore,
-    /// Places for deliveries that run or wait to: as many again as may run, so that the next are there when one ends.
+    /// One permit for each delivery that runs or waits to run. There are twice as many as may run,
+    /// so that the next delivery is present when an attempt ends.
     pub(super) slots: Arc<Semaphore>,
-    /// Outcomes that may wait to be settled. An attempt keeps its place until its outcome may.
+    /// One permit for each outcome that waits to be settled. An attempt keeps its slot until its
+    /// outcome has a permit.
     pub(super) unsettled: Arc<Semaphore>,
-    /// Bytes of memory for long bodies of its events.
+    /// One permit for each byte of memory for long bodies.
     pub(super) long_bodies: Semaphore,
-    /// Long bodies that are fetched.
+    /// One permit for each long body that is being fetched.
     pub(super) fetches: Semaphore,
     /// Shared with the probes.
     pub(super) circuit: Option<Arc<Circuit>>,
@@ -86,7 +88,8 @@ impl HandlerRuntime {
                 )
             }
         };
-        // What is claimed at a rate has to start at that rate, and not when others have ended.
+        // With a rate limit, each claimed delivery must start at once, and not when another attempt
+        // ends.
         let slots = if policy.rate.is_some() {
             concurrency
         } else {
@@ -112,7 +115,6 @@ impl HandlerRuntime {
         }
     }
 
-    /// Whether it keeps order.
     pub(super) fn ordered(&self) -> bool {
         self.policy.order.is_some()
     }

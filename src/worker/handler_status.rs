@@ -1,11 +1,12 @@
-//! How a handler as a whole stands, told to people: in the log, the metrics and the registry.
+//! Records for people what concerns a handler as a whole: changes of its circuit breaker, and its
+//! pause if it is gone.
 
 use super::{Shared, breaker::Change, handler_runtime::HandlerRuntime, runner::LONGEST_ERROR};
 use crate::domain::StorableText;
 use crate::store::{note_breaker, pause_handler};
 use crate::throttle::throttled;
 
-/// A change of the circuit breaker, for people.
+/// Records a change of the circuit breaker in the log, the metrics and the registry.
 pub(super) async fn note(runtime: &HandlerRuntime, shared: &Shared, change: Change) {
     let (counter, pause) = match change {
         Change::Opened(pause) => {
@@ -28,7 +29,7 @@ pub(super) async fn note(runtime: &HandlerRuntime, shared: &Shared, change: Chan
     }
 }
 
-/// A handler that says it is gone for ever.
+/// Pauses a handler that reported that it is gone forever.
 pub(super) async fn pause(runtime: &HandlerRuntime, shared: &Shared, why: &str) {
     let why = StorableText::new(why, LONGEST_ERROR);
     match pause_handler(&shared.pool, &runtime.name, why.as_str()).await {

@@ -1,5 +1,5 @@
-//! What this process knows that it holds, from a claim's answer to the end of the settlement, and whether the table may say
-//! that it holds more.
+//! The deliveries that this process knows it holds, from the response to their claim until they are
+//! settled, and the doubts whether the outbox has more of them under its lease.
 
 use crate::domain::DeliveryId;
 use std::{
@@ -13,18 +13,18 @@ pub(super) struct InFlight(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// How often each is held: one that was released, or whose lease is gone, may be claimed again before the attempt from
-    /// before has let it go.
+    /// How many attempts hold each delivery. A delivery that was released, or whose lease is gone,
+    /// can be claimed again before its earlier attempt has been dropped.
     known: HashMap<DeliveryId, u32>,
     doubts: Doubts,
 }
 
-/// Why the table may say that this process holds what it does not know of.
+/// Why the outbox may have deliveries under this process's lease that the process does not know of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Doubts {
-    /// A claim was not answered.
+    /// A claim got no response.
     pub(super) claim: bool,
-    /// A delivery was let go without its settlement.
+    /// A delivery was dropped without a settlement.
     pub(super) delivery: bool,
 }
 
@@ -34,7 +34,7 @@ impl Doubts {
     }
 }
 
-/// One of them; no more when this is dropped.
+/// A delivery that is held. It is not known any more once all its guards are dropped.
 #[derive(Debug)]
 pub(super) struct InFlightGuard {
     delivery: DeliveryId,
@@ -42,14 +42,14 @@ pub(super) struct InFlightGuard {
     settled: bool,
 }
 
-/// A claim on its way.
+/// A claim in progress.
 pub(super) struct Claiming {
     of: InFlight,
     answered: bool,
 }
 
 impl InFlight {
-    /// Before a claim is sent. Unless it is answered, a doubt is left.
+    /// To be called before a claim is sent. It leaves a doubt unless the claim is answered.
     pub(super) fn claiming(&self) -> Claiming {
         Claiming {
             of: self.clone(),
@@ -70,18 +70,19 @@ impl InFlight {
         self.all().known.keys().copied().collect()
     }
 
-    /// The doubts since the last time that this was asked.
+    /// Takes the doubts that have arisen since the last call.
     pub(super) fn take_doubts(&self) -> Doubts {
         std::mem::take(&mut self.all().doubts)
     }
 
-    /// Whether the table says that this process holds nothing, without asking it.
+    /// Whether the outbox has no delivery under this process's lease, as far as that is certain
+    /// without a query.
     pub(super) fn certainly_empty(&self) -> bool {
         let all = self.all();
         all.known.is_empty() && !all.doubts.any()
     }
 
-    /// A claim may still reach the server.
+    /// Notes that a claim may still reach the server.
     pub(super) fn doubt(&self) {
         self.all().doubts.claim = true;
     }
@@ -92,7 +93,8 @@ impl InFlight {
 }
 
 impl InFlightGuard {
-    /// The table says the same: settled, or somebody else's.
+    /// To be called if the outbox agrees that this process does not hold the delivery: it is
+    /// settled, or another worker has taken it over.
     pub(super) fn settled(mut self) {
         self.settled = true;
     }
@@ -112,7 +114,7 @@ impl Drop for InFlightGuard {
 }
 
 impl Claiming {
-    /// What it took is known.
+    /// To be called once all deliveries of the claim are known.
     pub(super) fn answered(mut self) {
         self.answered = true;
     }

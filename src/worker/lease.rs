@@ -1,4 +1,5 @@
-//! One lease of this process, from its registration to its end.
+//! A lease that this process holds: when attempts may start under it, and when this worker may
+//! declare others dead.
 
 use crate::boot_time::BootTime;
 use crate::store::LeaseId;
@@ -6,22 +7,23 @@ use std::{sync::Mutex, time::Duration};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// A lease is dead this long after its last renewal, by the database's clock.
+/// A lease expires this long after its last renewal, by the database's clock.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
 
-/// How often it is renewed.
 pub(super) const RENEW_EVERY: Duration = Duration::from_secs(5);
 
-/// No handler is started within this time of the lease's end: a start takes a moment, and clocks drift.
+/// No attempt is started within this time before the lease expires: a start takes a moment, and
+/// clocks drift.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// The right to hold deliveries, under one lease and in one run of the database server.
+/// The right to hold deliveries under one lease, in one run of the database server.
 #[derive(Debug)]
 pub(super) struct ActiveLease {
     pub(super) id: LeaseId,
-    /// The server's run. After a crash of the server, claims of before may be gone, and their tokens come again.
+    /// The right to hold deliveries under one lease, in one server epoch.
     pub(super) epoch: Uuid,
-    /// Cancelled when the lease is gone: everything held under it stops.
+    /// After a crash of the server, claims of the earlier epoch may be undone and their fences may
+    /// be issued again.
     pub(super) lost: CancellationToken,
     renewals: Mutex<Renewals>,
 }
@@ -33,7 +35,7 @@ struct Renewals {
 }
 
 impl ActiveLease {
-    /// `sent` is when the registration was sent: the lease began no earlier.
+    /// `sent` is when the registration was sent. The lease began no earlier.
     pub(super) fn new(id: LeaseId, epoch: Uuid, sent: BootTime) -> Self {
         let renewals = Mutex::new(Renewals {
             last: sent,
@@ -47,8 +49,9 @@ impl ActiveLease {
         }
     }
 
-    /// The lease after a crash of the server ended `before`. A worker may judge others once the database has
-    /// been reachable for a full period, over a restart of the server, too.
+    /// The lease that follows `before`, which a crash of the server ended. It keeps the record of
+    /// renewals: a worker may judge others once the database has been reachable for a full period,
+    /// and a restart of the server within it does not matter.
     pub(super) fn after_crash(before: &Self, id: LeaseId, epoch: Uuid, sent: BootTime) -> Self {
         before.renewed(sent);
         let renewals = Mutex::new(*before.renewals());
@@ -66,7 +69,7 @@ impl ActiveLease {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Notes a renewal that was sent at `sent`.
+    /// Records a renewal that was sent at `sent`.
     pub(super) fn renewed(&self, sent: BootTime) {
         let mut renewals = self.renewals();
         if sent.duration_since(renewals.last) > LEASE {
@@ -75,14 +78,15 @@ impl ActiveLease {
         renewals.last = sent;
     }
 
-    /// Whether a handler may be started now, by this machine's own clock: a process that was stopped or
-    /// suspended for a while, or cannot reach the database, must not start what others have taken over.
+    /// Whether an attempt may start now, by this machine's own clock. A process that was stopped or
+    /// suspended for a while, or cannot reach the database, must not start deliveries that others
+    /// have taken over.
     pub(super) fn may_start(&self, now: BootTime) -> bool {
         !self.lost.is_cancelled() && now.duration_since(self.renewals().last) < LEASE - MARGIN
     }
 
-    /// Whether the lease has been renewed without interruption for a full period: only then may this worker judge
-    /// others, since a database that was away makes everybody look dead.
+    /// Whether the lease has been renewed without interruption for a full period. Only then may
+    /// this worker declare others dead: after an outage of the database every worker looks dead.
     pub(super) fn may_judge(&self, now: BootTime) -> bool {
         let renewals = self.renewals();
         !self.lost.is_cancelled()

@@ -1,4 +1,5 @@
-//! Keeps this process's lease, on a thread and a connection of its own, where no handler can block it.
+//! Registers and renews the lease of this process, on its own thread and connection, so that no
+//! handler can block it.
 
 use super::{
     in_flight::InFlight,
@@ -15,20 +16,21 @@ use std::{
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Pauses before a lease that could not be renewed is tried again: several times within what it lasts.
+/// The shortest and the longest pause after a failed renewal. Several retries fit into the duration
+/// of a lease.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(2));
 
-/// The condition that this worker may hold deliveries.
+/// The readiness condition of a worker: it has a lease.
 pub(super) const CONDITION: &str = "worker";
 
-/// What the keeper publishes: the lease of now, or none.
+/// The current lease, if there is one.
 pub(super) type ActiveLeases = watch::Receiver<Option<Arc<ActiveLease>>>;
 
 pub(super) struct LeaseRenewer {
     pub(super) database: Database,
     pub(super) holder: String,
     pub(super) handlers: Vec<HandlerId>,
-    /// What is held for each of them.
+    /// The deliveries held for each of the handlers.
     pub(super) in_flight: Vec<InFlight>,
     pub(super) heartbeat: Heartbeat,
     pub(super) readiness: Readiness,
@@ -37,7 +39,8 @@ pub(super) struct LeaseRenewer {
 }
 
 impl LeaseRenewer {
-    /// Starts the thread; it ends when `stop` is cancelled, and gives the lease back. The receiver resolves at its end.
+    /// Starts the thread. When `stop` is cancelled, it gives back the lease and ends; then the
+    /// returned receiver resolves.
     pub(super) fn start(self) -> std::io::Result<(ActiveLeases, oneshot::Receiver<()>)> {
         self.readiness
             .set(CONDITION, Err("this worker has no lease yet".to_owned()));
@@ -83,8 +86,8 @@ impl LeaseRenewer {
         end(publish);
     }
 
-    /// Renews until told to stop (`Ok`), or until the connection breaks. `crashed` is the lease that a crash of the server
-    /// ended, until there is another.
+    /// Renews the lease until `stop` is cancelled (`Ok`) or the connection breaks. `crashed` is the
+    /// lease that a crash of the server ended, until there is a new one.
     async fn keep(
         &self,
         mut connection: Connection,
@@ -110,7 +113,8 @@ impl LeaseRenewer {
                     }
                 }
                 Some(lease) => {
-                    // The server crashed. What was claimed before may be unclaimed again, under the same numbers.
+                    // The server crashed. Earlier claims may be undone, and their fences may be
+                    // issued again.
                     tracing::warn!(
                         lease = lease.id.0,
                         "the database crashed: this worker drops its claims and begins anew"
@@ -150,7 +154,8 @@ impl LeaseRenewer {
         }
     }
 
-    /// Looking for what is held takes a while where a backlog waits.
+    /// Deletes the lease without a search for its deliveries if it certainly has none: with a large
+    /// backlog that search takes a while.
     async fn give_back(
         &self,
         connection: &mut Connection,

@@ -1,8 +1,9 @@
-//! Claims what is pending, runs the handlers, settles the outcomes.
+//! Workers: they claim pending deliveries, run the handlers, and settle the outcomes.
 //!
-//! A `keeper` holds this process's lease; for each handler a `claimer` claims into free places; a `runner` runs each
-//! attempt in a task of its own; a `settler` commits outcomes together; a `rescuer` takes over from the dead; a `sweeper`
-//! looks for what all of them missed.
+//! The `lease_renewer` keeps the lease of this process. Each handler has a `claimer`, which claims
+//! as many deliveries as the handler has free slots. The `runner` runs each attempt in its own
+//! task. A `settler` commits outcomes in groups. The `rescuer` takes over the deliveries of dead
+//! workers. The `sweeper` finds deliveries that rescue and wake-ups have missed.
 
 mod admission;
 mod breaker;
@@ -49,13 +50,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How many settlers commit side by side.
+/// How many settlers commit in parallel.
 const SETTLERS: usize = 2;
 
-/// How many connections claim.
+/// How many connections make claims. The handlers share them.
 const CLAIM_LINES: usize = 2;
 
-/// The connections of a worker besides those of its handlers, by purpose.
+/// The connections of a worker, by purpose. Those of its handlers are not included.
 pub(crate) const CONNECTIONS: [(&str, u32); 4] = [
     ("claims", CLAIM_LINES as u32),
     ("settlements", SETTLERS as u32),
@@ -63,15 +64,16 @@ pub(crate) const CONNECTIONS: [(&str, u32); 4] = [
     ("wake-ups received", 1),
 ];
 
-/// A loop that has not come round for this long is stuck.
+/// A loop without a heartbeat for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// After the grace time: how long the last outcomes may take to be settled, and the lease to be given back. A database
-/// that answers needs milliseconds, and one that does not must not hold up the end.
+/// After the shutdown timeout: how long settling the last outcomes, and then giving back the lease,
+/// may take. A database that responds needs milliseconds, and one that does not must not delay the
+/// shutdown.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(3);
 const LEASE_RETURN: Duration = Duration::from_secs(2);
 
-/// What a handler needs to be served.
+/// A handler to serve, as the registry and the configuration define it.
 pub(crate) struct HandlerSpec {
     pub(crate) id: HandlerId,
     pub(crate) name: HandlerName,
@@ -79,10 +81,10 @@ pub(crate) struct HandlerSpec {
     pub(crate) runs: ExecutionMode,
 }
 
-/// What every attempt shares.
+/// The parts of a worker that all attempts share.
 #[derive(Clone)]
 struct Shared {
-    /// Cancelled when nothing more may be started.
+    /// Cancelled when no attempt may start any more.
     stop: CancellationToken,
     attempts: TaskTracker,
     settle: mpsc::UnboundedSender<PendingSettlement>,
@@ -91,10 +93,9 @@ struct Shared {
     metrics: Metrics,
 }
 
-/// What a worker is made of.
 pub(crate) struct WorkerSettings {
     pub(crate) database: Database,
-    /// For what is not hot.
+    /// For all statements that have no dedicated connection.
     pub(crate) pool: PgPool,
     pub(crate) holder: String,
     pub(crate) handlers: Vec<HandlerSpec>,
@@ -102,14 +103,14 @@ pub(crate) struct WorkerSettings {
     pub(crate) heartbeats: Heartbeats,
     pub(crate) readiness: Readiness,
     pub(crate) wake: Wake,
-    /// How long what is in flight may take to finish after the stop.
+    /// How long running attempts may take to finish after the stop.
     pub(crate) shutdown_timeout: Duration,
 }
 
-/// Runs a worker until `stop` is cancelled and everything it holds is settled or released.
+/// Runs a worker until `stop` is cancelled and all deliveries it holds are settled or released.
 ///
 /// # Errors
-/// Where the thread of the lease cannot be started.
+/// If the thread of the lease renewer cannot be started.
 pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> std::io::Result<()> {
     let WorkerSettings {
         database,
@@ -144,7 +145,8 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         stop: keeper_stop.clone(),
     };
     let (leases, lease_ended) = keeper.start()?;
-    // Bounded by what the outcomes of each handler hold.
+    // The channel has no bound of its own: each outcome holds a permit of its handler's
+    // `unsettled`.
     let (settle, outcomes) = mpsc::unbounded_channel();
     let shared = Shared {
         stop: stop.clone(),
@@ -217,7 +219,8 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     claimers.close();
     claimers.wait().await;
 
-    // Nothing more is claimed. What runs may finish, what was not started releases itself.
+    // Nothing more is claimed. Running attempts may finish. Attempts that have not started release
+    // their deliveries.
     shared.attempts.close();
     let attempts = shared.attempts.clone();
     if tokio::time::timeout_at(attempts_end, attempts.wait())
@@ -231,11 +234,12 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     }
     drop(shared);
     settlers.close();
-    // The settlers end when the last attempt has handed over its outcome; those given up are rescued by others.
+    // The settlers end when the last attempt has handed over its outcome. Other workers rescue the
+    // deliveries of aborted attempts.
     let _ = tokio::time::timeout_at(attempts_end + LAST_SETTLEMENTS, settlers.wait()).await;
     beside.iter().for_each(tokio::task::JoinHandle::abort);
     keeper_stop.cancel();
-    // A lease that cannot be given back expires.
+    // If the lease cannot be given back, it expires.
     let _ = tokio::time::timeout(LEASE_RETURN, lease_ended).await;
     Ok(())
 }

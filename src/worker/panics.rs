@@ -1,5 +1,6 @@
-//! A handler's panic is a failed attempt, and what it says is an answer: it may repeat the payload, so it goes into the
-//! attempt's error, which operators read, and not into the log.
+//! Keeps the messages of handler panics out of the log. A panic is a failed attempt, and its
+//! message may repeat the payload. So the message goes into the attempt's error, which operators
+//! read.
 
 use crate::throttle::throttled;
 use std::{
@@ -11,12 +12,12 @@ tokio::task_local! {
     static HANDLER: Arc<str>;
 }
 
-/// Runs a handler's code: a panic of it is logged by handler and place alone.
+/// Runs a handler's code. If it panics, only the handler and the source location are logged.
 pub(super) async fn of_handler<F: Future>(handler: &Arc<str>, code: F) -> F::Output {
     HANDLER.scope(handler.clone(), code).await
 }
 
-/// From now on. Every other panic goes where it went before.
+/// Installs the panic hook. All other panics go to the previous hook.
 pub(super) fn keep_messages_out_of_the_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

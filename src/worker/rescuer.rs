@@ -1,4 +1,4 @@
-//! Takes over what dead workers held.
+//! Rescues deliveries: takes over those of workers and pulling clients whose lease has expired.
 
 use super::{lease::ActiveLease, lease_renewer::ActiveLeases, sightings::Sightings, wake::Wake};
 use crate::boot_time::BootTime;
@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often it looks for expired leases.
+/// How often to check for expired leases.
 const EVERY: Duration = Duration::from_secs(3);
 
 pub(super) struct Rescuer {
@@ -40,7 +40,8 @@ impl Rescuer {
         }
     }
 
-    /// Leases are looked at also while this worker may not judge: it knows the sooner which ones are renewed.
+    /// Lists the leases even while this worker may not judge others. So it learns sooner which ones
+    /// are renewed.
     async fn rescue_workers(&mut self, own: &Arc<ActiveLease>) -> Result<Vec<Rescued>, StoreError> {
         let leases = worker_leases(&self.pool).await?;
         let dead = self.sightings.dead(&leases, own.id, Instant::now());
@@ -50,7 +51,8 @@ impl Rescuer {
         rescue(&self.pool, &dead).await
     }
 
-    /// Each by itself: what one found is told although another failed.
+    /// Reports the result of one rescue. Each rescue is reported by itself, so that the failure of
+    /// one does not hide what the other took over.
     fn tell(&self, rescued: Result<Vec<Rescued>, StoreError>) {
         match rescued {
             Ok(rescued) => report(&rescued, &self.metrics, &self.wake),
@@ -61,7 +63,7 @@ impl Rescuer {
     }
 }
 
-/// Logs and counts what was taken over, and wakes the claimers for it.
+/// Logs and counts the rescued deliveries, and wakes the claimers.
 pub(super) fn report(rescued: &[Rescued], metrics: &Metrics, wake: &Wake) {
     for Rescued {
         handler,

@@ -1,4 +1,4 @@
-//! One attempt, from the claim to its outcome on the way to the settler.
+//! Runs one attempt, from the claimed delivery to the outcome that is handed to the settler.
 
 use super::{
     Shared,
@@ -28,38 +28,45 @@ use tokio::sync::{
     MutexGuard, OwnedSemaphorePermit, RwLockReadGuard, RwLockWriteGuard, SemaphorePermit,
 };
 
-/// The longest error text kept, in bytes.
+/// The longest error text that is stored, in bytes.
 pub(super) const LONGEST_ERROR: usize = 2000;
 
-/// A delivery that was lost this often runs while no other of its handler does in this process, so that a poison pill is
-/// found and not its neighbours. Other handlers go on: they must not wait for hundreds of suspects, each as long as its
-/// attempt takes, because one handler was killed twice for lack of memory.
+/// A delivery that was lost this often is a suspect and runs alone: no other delivery of its
+/// handler runs in this process at the same time. So a poison delivery is found without blaming
+/// those that run beside it. Other handlers continue. They must not wait for hundreds of suspects,
+/// each as long as its attempt takes, because one handler was killed twice for lack of memory.
 const LOST_RUNS_ALONE: i16 = 2;
 
-/// It waits this long for its turn, in which several that are quick get theirs.
+/// How long a suspect waits for its turn. Within this time several quick suspects get their turns.
 const SUSPECT_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Then it is released for one to five times this long, at random: hundreds of them must not be claimed and released over
-/// and over while one that is slow has its turn.
+/// If a suspect does not get its turn, it is released for one to five times this long, at random.
+/// Otherwise hundreds of suspects would be claimed and released over and over while a slow one has
+/// its turn.
 const SUSPECT_WAITS: Duration = Duration::from_secs(1);
 
-/// A handler that says it is gone is paused; its delivery is free again at once, and waits for the handler.
+/// A handler that reports that it is gone is paused. Its delivery is free again at once, and waits
+/// until the handler is resumed.
 const GONE_WAITS: Duration = Duration::ZERO;
 
-/// A delivery whose attempt could not begin keeps its place for this long, and is free again then. If it gave the place
-/// back at once, a whole backlog would be claimed and released over and over while the fault lasts.
+/// A delivery whose attempt could not begin keeps its slot for this long and is then released. If
+/// it gave back the slot at once, a whole backlog would be claimed and released over and over while
+/// the fault lasts.
 const NOT_BEGUN_WAITS: Duration = Duration::from_secs(1);
 
-/// A delivery whose connection broke is due again after this long, times how often it has been lost.
+/// A delivery whose connection broke is due again after this long, multiplied by how often it has
+/// been lost.
 const LOST_WAITS: Duration = Duration::from_secs(1);
 
-/// Bodies of one handler that are fetched one by one hold no more than this together, in bytes.
+/// The memory, in bytes, for all bodies of one handler that are fetched one by one.
 pub(super) const LONG_BODIES: u32 = 8 * 1024 * 1024;
 
-/// How many of them are fetched, and filtered, at once: the pool has to have connections for others.
+/// How many long bodies are fetched and filtered at the same time. The pool must keep connections
+/// for others.
 pub(super) const FETCHES: usize = 2;
 
-/// Runs one claimed delivery and hands its outcome to the settler. What was not started is released.
+/// Runs one claimed delivery and hands its outcome to the settler. A delivery that was not started
+/// is released.
 pub(super) async fn run(
     runtime: Arc<HandlerRuntime>,
     shared: Shared,
@@ -71,14 +78,14 @@ pub(super) async fn run(
     let claim = claimed.claim;
     let (settlement, settled) = tokio::select! {
         ended = attempt(&runtime, &shared, &lease, &claimed, probe) => ended,
-        // The lease is gone: others have taken over, so whatever runs stops here.
+        // The lease is gone and others have taken over, so a running attempt stops here.
         () = lease.lost.cancelled() => {
             shared.metrics.count("handler", &runtime.label, "stopped", 1);
             return;
         }
     };
     if settled {
-        // Before others are woken: one of them may hold the same again.
+        // Before the wake-up: a woken claimer may hold the same delivery again.
         held.settled();
         if let Some(key) = &claimed.ordering_key {
             wake_next(&shared.pool, &shared.wake, claim.handler, &[key]).await;
@@ -87,8 +94,8 @@ pub(super) async fn run(
     }
     tracing::debug!(delivery = %claim.delivery, attempt = claim.attempt, handler = %runtime.name, outcome = ?settlement.outcome,
         duration = ?settlement.duration, "attempt ended");
-    // Nothing more is started in this place before the outcome is counted among those that wait. The semaphore is never
-    // closed.
+    // Keep the slot until the outcome is counted as unsettled, so that no other attempt starts
+    // before that. The semaphore is never closed.
     let Ok(unsettled) = runtime.unsettled.clone().acquire_owned().await else {
         return;
     };
@@ -101,11 +108,11 @@ pub(super) async fn run(
         held,
         _unsettled: unsettled,
     };
-    // The settler outlives every attempt; were it gone, the delivery would be rescued.
+    // The settler outlives every attempt. If it did not, the delivery would be rescued.
     let _ = shared.settle.send(ended);
 }
 
-/// The outcome, and whether it is settled already.
+/// Returns the outcome, and whether it is already settled.
 async fn attempt(
     runtime: &HandlerRuntime,
     shared: &Shared,
@@ -147,7 +154,8 @@ async fn attempt(
     let started = tokio::select! {
         biased;
         () = shared.stop.cancelled() => return released(),
-        // Room for the body first: what waits for that keeps nothing from running.
+        // Reserve the memory for the body first: a delivery that waits for memory must not keep
+        // another from running.
         started = async {
             let reserved = reserve(runtime, claimed).await;
             start(runtime, claimed).await.map(|started| (started, reserved))
@@ -157,7 +165,8 @@ async fn attempt(
         let waits = SUSPECT_WAITS.mul_f64(rand::random_range(1.0..5.0));
         return (of(SettleOutcome::Release(waits)), false);
     };
-    // What waited for its turn when the breaker opened waits on in the table, without using up a try.
+    // If the breaker opened while this delivery waited for its turn, the delivery goes back to the
+    // outbox without using up an attempt.
     let left_alone = probe.is_none()
         && runtime
             .circuit
@@ -180,7 +189,8 @@ async fn attempt(
             Ok(LongBody::Passes(body)) => Arc::make_mut(&mut delivery.event).body = body,
             Ok(LongBody::Filtered) => return (of(SettleOutcome::Filtered), false),
             Ok(LongBody::Gone) => return (of(SettleOutcome::EventMissing), false),
-            // It would take as long the next time. As a failed attempt it ends as a dead letter, where it can be seen.
+            // It would take as long the next time. As a failed attempt it ends as a visible dead
+            // letter.
             Ok(LongBody::TooSlow(error)) => {
                 let failures = failures(runtime, claimed);
                 let (outcome, error) = settle_outcome(Outcome::retry(error), runtime, failures);
@@ -198,7 +208,7 @@ async fn attempt(
                 return not_begun().await;
             }
         }
-        // Which may have taken long.
+        // The fetch may have taken long.
         if !lease.may_start(BootTime::now()) {
             return released();
         }
@@ -230,7 +240,7 @@ async fn attempt(
                         false,
                     );
                 }
-                // Our own resources are short, and no delivery pays for that with a try.
+                // This process lacks a resource, so the delivery does not lose an attempt.
                 Err(error) => {
                     throttled!(warn, %error, handler = %runtime.name,
                         "a settling transaction could not begin; its delivery is released and uses up no try");
@@ -268,7 +278,7 @@ async fn attempt(
     )
 }
 
-/// The number of this failure, if it is one.
+/// The number that this failure would have, counted from 1.
 fn failures(runtime: &HandlerRuntime, claimed: &Claimed) -> usize {
     runtime
         .policy
@@ -278,7 +288,8 @@ fn failures(runtime: &HandlerRuntime, claimed: &Claimed) -> usize {
         + 1
 }
 
-/// Memory for a long body, as long as it is held. One that is longer than the whole budget has it to itself.
+/// Reserves memory for a long body while it is held. A body that exceeds the budget reserves all of
+/// it.
 async fn reserve<'a>(
     runtime: &'a HandlerRuntime,
     claimed: &Claimed,
@@ -287,8 +298,9 @@ async fn reserve<'a>(
     runtime.long_bodies.acquire_many(length).await.ok()
 }
 
-/// A place among the running; no neighbours for one that has been lost before. `None` if it did not get its turn soon: the
-/// longer it waits here, the more likely it is lost again with this worker without having run.
+/// Waits until the delivery may run, alone if it is a suspect. Returns `None` if a suspect
+/// does not get its turn soon: the longer it waits here, the more likely it is lost with this
+/// worker again without having run.
 async fn start<'a>(
     runtime: &'a HandlerRuntime,
     claimed: &Claimed,
@@ -297,7 +309,8 @@ async fn start<'a>(
         let running = runtime.running.acquire().await.ok();
         return Some((Neighbours::Any(runtime.neighbours.read().await), running));
     }
-    // Not in a place where another could run: between two of them the others get their turn.
+    // The suspect waits for its turn without a permit to run, so that other deliveries run between
+    // two suspects.
     let turn = tokio::time::timeout(SUSPECT_PATIENCE, runtime.suspects.lock())
         .await
         .ok()?;
@@ -314,7 +327,7 @@ enum Neighbours<'a> {
     None(RwLockWriteGuard<'a, ()>, MutexGuard<'a, ()>),
 }
 
-/// Within its time, and with a panic as a failed attempt.
+/// Limits an attempt to its timeout, and turns a panic into a failed attempt.
 async fn guarded<T: From<Outcome>>(
     attempt: impl Future<Output = T>,
     handler: &Arc<str>,
@@ -342,9 +355,10 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 enum Ending {
     /// Delivered and settled, by this attempt or by another.
     Settled,
-    /// Undone.
+    /// Rolled back.
     Failed(Outcome),
-    /// The connection broke. If the commit took place all the same, the settlement that follows finds nothing to settle.
+    /// The connection broke. If the commit succeeded nevertheless, the settlement that follows
+    /// finds nothing to settle.
     Lost(StoreError),
 }
 
@@ -352,10 +366,10 @@ fn lost(error: &StoreError) -> String {
     format!("the connection to the database broke: {error}")
 }
 
-/// An attempt inside the settling transaction.
+/// Runs an attempt inside the settling transaction.
 ///
 /// # Errors
-/// If the transaction could not begin: nothing of the handler has run.
+/// If the transaction could not begin: no code of the handler has run.
 async fn in_transaction(
     handler: &InTransaction,
     sessions: &Sessions,
@@ -381,7 +395,7 @@ async fn in_transaction(
     let outcome: Outcome = guarded(attempt, &runtime.label, limit).await;
     if outcome != Outcome::Delivered {
         return Ok(match (transaction.roll_back().await, &outcome) {
-            // It failed because of that.
+            // The handler failed because the connection broke.
             (Err(error), Outcome::Retry { .. }) => Ending::Lost(error),
             _ => Ending::Failed(outcome),
         });

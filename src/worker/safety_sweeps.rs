@@ -1,11 +1,12 @@
-//! Periodic repairs of a claimer: claims whose answer was lost, a breaker that is shown as open in error.
+//! Repairs that a claimer makes: it releases deliveries whose claim response was lost, and clears a
+//! circuit breaker that an earlier process left open in the registry.
 
 use super::claimer::{Claimer, RETRY};
 use crate::store::{StoreError, note_breaker, release_unknown, wait_for_claims};
 use crate::throttle::throttled;
 
 impl Claimer {
-    /// A process that ended while its breaker was open has left that behind.
+    /// Clears the registry: a process that ended while its breaker was open has left it open there.
     pub(super) async fn show_closed(&self) {
         if self.runtime.circuit.is_some()
             && let Err(error) = note_breaker(&self.shared.pool, self.runtime.id, None).await
@@ -14,7 +15,8 @@ impl Claimer {
         }
     }
 
-    /// Frees what the table says we hold and we do not know of: the answer of its claim was lost.
+    /// Releases the deliveries that the outbox has under this lease and this process does not know
+    /// of: the response to their claim was lost.
     pub(super) async fn reconcile(&self) -> Result<(), StoreError> {
         let Some(lease) = self.leases.borrow().clone() else {
             return Ok(());
@@ -34,7 +36,7 @@ impl Claimer {
         }
     }
 
-    /// The same when the worker stops: a claim may have been cut off on its way.
+    /// Reconciles when the worker stops: a claim may have been interrupted.
     pub(super) async fn reconcile_after_claims(&self) -> Result<(), StoreError> {
         let Some(lease) = self.leases.borrow().clone() else {
             return Ok(());

@@ -1,4 +1,5 @@
-//! Outcomes gather while the last ones are being committed, and are settled together.
+//! Settles outcomes: gathers those that arrive while the previous ones are being committed, and
+//! commits them together.
 
 use super::{in_flight::InFlightGuard, lease::ActiveLease, wake::Wake};
 use crate::store::{
@@ -14,34 +15,35 @@ use std::{
 };
 use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
 
-/// How many outcomes one statement takes at most.
+/// The largest number of outcomes in one statement.
 const LARGEST_GROUP: usize = 500;
 
-/// Outcomes are gathered for this long: nobody waits for a settlement, and a statement for many costs little more than
-/// one for few.
+/// How long outcomes are gathered. No one waits for a settlement, and a statement for many outcomes
+/// costs little more than one for few.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// Pauses before outcomes that could not be settled are tried again.
+/// The shortest and the longest pause before failed settlements are retried.
 pub(super) const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// How long an idle connection is believed to be alive.
+/// How long an idle connection is trusted without a check.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// An outcome the database refuses leaves its delivery free again after this long.
+/// If the database refuses the data of an outcome, the delivery is free again after this long.
 const REFUSED_WAITS: Duration = Duration::from_secs(60);
 
-/// A delivery whose row somebody holds for long is settled again after this long; the others go on meanwhile.
+/// A settlement is retried after this long if another session holds the row's lock. Other
+/// settlements continue meanwhile.
 const BUSY_WAITS: Duration = Duration::from_secs(2);
 
-/// An outcome, with the lease it belongs to.
+/// An outcome to settle, and the lease under which its attempt ran.
 pub(super) struct PendingSettlement {
     pub(super) settlement: Settlement,
     pub(super) handler: Arc<str>,
     pub(super) lease: Arc<ActiveLease>,
-    /// What the next delivery of the same key waits for.
+    /// The next delivery of this key waits for the settlement.
     pub(super) ordering_key: Option<Arc<str>>,
     pub(super) held: InFlightGuard,
-    /// Of the outcomes of its handler that may wait.
+    /// The permit of `HandlerRuntime::unsettled`.
     pub(super) _unsettled: OwnedSemaphorePermit,
 }
 
@@ -56,7 +58,7 @@ pub(super) struct Settler {
 }
 
 impl Settler {
-    /// Runs until every sender of the queue is gone and everything is settled.
+    /// Runs until all senders of the queue are dropped and all outcomes are settled.
     pub(super) async fn run(mut self) {
         let mut connection = None;
         let mut busy = Vec::new();
@@ -77,7 +79,8 @@ impl Settler {
         self.heartbeat.retire();
     }
 
-    /// What has gathered, or what was busy and has waited, or nothing after a while; `None` at the end of everything.
+    /// Returns the gathered outcomes, or the busy ones after their wait, or nothing after a while.
+    /// `None` when the queue is closed and empty.
     async fn next(&self, busy: &mut Vec<PendingSettlement>) -> Option<Vec<PendingSettlement>> {
         let mut group = Vec::new();
         let gathered = async {
@@ -102,11 +105,11 @@ impl Settler {
             Ok(1..) => Some(group),
             Ok(0) if busy.is_empty() => None,
             Ok(0) => {
-                // The queue is closed: only these are left.
+                // The queue is closed, so only the busy ones are left.
                 tokio::time::sleep(RETRY.0).await;
                 Some(std::mem::take(busy))
             }
-            // What has gathered until now goes along.
+            // The outcomes gathered so far are settled with the busy ones.
             Err(_) => {
                 group.append(busy);
                 Some(group)
@@ -114,14 +117,14 @@ impl Settler {
         }
     }
 
-    /// Settles what it can, and answers with what has to be tried again at once.
+    /// Settles a group. Returns the settlements to retry at once.
     async fn settle(
         &mut self,
         connection: &mut Option<Connection>,
         mut group: Vec<PendingSettlement>,
         busy: &mut Vec<PendingSettlement>,
     ) -> Vec<PendingSettlement> {
-        // What is held under a lease that is gone is somebody else's by now.
+        // Other workers have taken over the deliveries under a lease that is gone.
         group.retain(|pending| {
             let gone = pending.lease.lost.is_cancelled();
             if gone {
@@ -141,7 +144,8 @@ impl Settler {
             },
         };
         let mut open = open;
-        // After a crash of the server a claim's token may come again: what belongs to the run before is stale.
+        // After a crash of the server a fence may be issued again. So settlements of the earlier
+        // run are stale.
         if group
             .iter()
             .any(|pending| Some(pending.lease.epoch) != open.epoch())
@@ -158,7 +162,8 @@ impl Settler {
         let mut keys: HashMap<HandlerId, Vec<Arc<str>>> = HashMap::new();
         let mut again = Vec::new();
         for (mut pending, answer) in group.into_iter().zip(answers.iter()) {
-            // A settlement that came late may be our own, whose answer was lost: it wakes the next one too.
+            // A stale settlement may be our own, if the response to it was lost. So it also wakes
+            // the next delivery of its key.
             if matches!(answer, Settled::Done | Settled::Dead | Settled::Stale)
                 && let Some(key) = &pending.ordering_key
             {
@@ -211,7 +216,7 @@ impl Settler {
     }
 }
 
-/// An outcome should not be the one that finds out that an idle connection has died.
+/// A dead idle connection should be found here, and not by an outcome.
 async fn check(connection: &mut Option<Connection>) {
     if let Some(open) = connection
         && let Err(error) = open.check().await
@@ -221,7 +226,8 @@ async fn check(connection: &mut Option<Connection>) {
     }
 }
 
-/// Makes the next of each key due, after the commit that ended the one before. Where that fails, a sweep finds them.
+/// Makes the next delivery of each key due, after the commit that settled the previous one. If this
+/// fails, a sweep finds the deliveries.
 pub(super) async fn wake_next(pool: &PgPool, wake: &Wake, handler: HandlerId, keys: &[&str]) {
     match wake_keys(pool, handler, keys).await {
         Ok(()) => wake.wake(),

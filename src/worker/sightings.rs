@@ -1,4 +1,5 @@
-//! Which workers are dead: a lease that nobody renews.
+//! Decides which workers are dead: those whose lease has not changed for long enough by this
+//! process's own clock.
 
 use super::lease::{LEASE, RENEW_EVERY};
 use crate::store::{LeaseId, WorkerLease};
@@ -10,17 +11,19 @@ use std::{
 /// A live worker renews its lease within this time.
 const UNCHANGED_FOR: Duration = RENEW_EVERY.saturating_add(Duration::from_secs(1));
 
-/// Nothing runs under a lease that has not been renewed for this long, whatever the database's clock says.
+/// No attempt runs under a lease that has not been renewed for this long, whatever the database's
+/// clock shows.
 const DEAD_AFTER: Duration = LEASE.saturating_add(Duration::from_secs(1));
 
-/// When each lease was first seen as it is now, by this process's clock. The database's clock alone would make every
-/// worker look dead if it is set forward, and none if it is set back. A worker that is dead has usually been seen unchanged for long enough when its
-/// lease expires, so this delays nothing.
+/// When each lease was first seen with its present expiry, by this process's clock. The database's
+/// clock alone would make every worker look dead if it is set forward, and none if it is set back.
+/// A dead worker has usually been seen unchanged for long enough when its lease expires, so this
+/// causes no delay.
 #[derive(Debug, Default)]
 pub(super) struct Sightings(HashMap<LeaseId, (i64, Instant)>);
 
 impl Sightings {
-    /// The leases to rescue. Never `own`: a process that can ask is alive.
+    /// Returns the leases to rescue. It never returns `own`, because a process that asks is alive.
     pub(super) fn dead(
         &mut self,
         leases: &[WorkerLease],
@@ -70,7 +73,8 @@ mod tests {
                 .dead(&[lease(1, 100, false), lease(2, 100, false)], OWN, at(0))
                 .is_empty()
         );
-        // An hour forward: all have expired, and each renews when its time has come.
+        // The clock is set an hour forward: all leases have expired, and each worker renews at its
+        // next renewal time.
         assert!(
             sightings
                 .dead(&[lease(1, 100, true), lease(2, 100, true)], OWN, at(3))

@@ -7,20 +7,22 @@ use crate::throttle::throttled;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
-/// The pause between two steps, for each worker that lives: all of them together take one step in that time.
+/// The pause between two steps, multiplied by the number of live workers: all of them together take
+/// one step in this time.
 const OUTBOX_STEP: Duration = Duration::from_millis(250);
 const KEYS_STEP: Duration = Duration::from_millis(250);
 
-/// The longest pause between two steps, however many workers live.
+/// The longest pause between two steps, however many workers are live.
 const LONGEST_STEP: Duration = Duration::from_secs(5);
 
-/// The pause after a whole sweep of the outbox, and at least so long between two sweeps of the keys of all handlers.
+/// The pause after a whole sweep of the outbox. Also the shortest time between two sweeps of the
+/// ordering keys of all handlers.
 const REST: Duration = Duration::from_secs(60);
 
-/// The pause between two sweeps of the ordering keys of this worker's handlers.
+/// The pause between two sweeps of the ordering keys of this worker's ordered handlers.
 const ORDERED_REST: Duration = Duration::from_secs(10);
 
-/// Looks for deliveries whose lease is gone.
+/// Searches for deliveries whose lease no longer exists.
 pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat: Heartbeat) {
     let mut sweep = OutboxSweep::default();
     let mut pace = Pace::new(OUTBOX_STEP);
@@ -44,8 +46,10 @@ pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat
     }
 }
 
-/// Looks for ordering keys that wait for nothing: of this worker's handlers, and of those that clients pull from, which no
-/// worker serves. Of handlers that are not ordered it looks for what waits for an order they do not keep any more.
+/// Searches for deliveries that wait for an earlier delivery of their ordering key although there
+/// is none. It covers this worker's handlers and all pulled handlers, which no worker serves. For
+/// handlers that are not ordered, it searches for deliveries that still wait for an order which the
+/// handler no longer keeps.
 pub(super) async fn keys(
     pool: PgPool,
     handlers: Vec<(HandlerId, bool)>,
@@ -93,7 +97,8 @@ async fn keys_of(
         heartbeat.tick();
         let (changed, more) = sweep.step(pool).await?;
         if changed > 0 {
-            // For some of them the regular wake-up is under way: the delivery before has just been settled.
+            // For some of them the regular wake-up is in progress: the previous delivery has just
+            // been settled.
             tracing::debug!(
                 changed,
                 handler = handler.0,
@@ -111,7 +116,8 @@ async fn keys_of(
     }
 }
 
-/// How long to wait between two steps: longer with more workers, which all go through the same tables.
+/// The pause between two steps. It is longer with more workers, because all of them sweep the same
+/// tables.
 struct Pace {
     step: Duration,
     workers: u32,
@@ -129,7 +135,7 @@ impl Pace {
 
     async fn pause(&mut self, pool: &PgPool) -> Duration {
         if self.counted.is_none_or(|at| at.elapsed() >= REST) {
-            // The next steps will report what is wrong.
+            // On an error the old count stays: the next steps will report the error.
             self.workers = live_workers(pool).await.unwrap_or(self.workers);
             self.counted = Some(Instant::now());
         }
@@ -137,7 +143,7 @@ impl Pace {
     }
 }
 
-/// Waits, up to a fifth longer so that workers do not keep step.
+/// Waits up to a fifth longer, so that the workers do not run in lockstep.
 async fn rest(pause: Duration, heartbeat: &Heartbeat) {
     const TICK: Duration = Duration::from_secs(10);
     let mut left = pause.mul_f64(1.0 + 0.2 * rand::random::<f64>());

@@ -1,12 +1,13 @@
-//! A token bucket: how many deliveries of a handler may be started now.
+//! A token bucket, which limits how many deliveries of a handler may start now.
 
 use crate::domain::Rate;
 use std::time::{Duration, Instant};
 
-/// An idle handler may start so much of a second's worth at once, and one delivery in any case.
+/// The part of a second's rate that an idle handler may start at once. It may always start one
+/// delivery.
 const BURST: f64 = 0.25;
 
-/// Where it has to wait, tokens gather for as long as this: claims of single deliveries cost too much.
+/// The shortest wait for tokens, so that several gather: claims of single deliveries cost too much.
 const GATHER: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(super) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full one.
+    /// Starts full.
     pub(super) fn new(rate: Rate, now: Instant) -> Self {
         let per_second = rate.deliveries_per_second();
         Self {
@@ -27,7 +28,7 @@ impl TokenBucket {
         }
     }
 
-    /// How many may be started now, at least one; or how long to wait.
+    /// How many deliveries may start now (at least one), or how long to wait.
     pub(super) fn ready(&mut self, now: Instant) -> Result<usize, Duration> {
         let since = now.saturating_duration_since(self.at);
         self.tokens =
@@ -37,13 +38,12 @@ impl TokenBucket {
             // Never negative, and at most a quarter of a million.
             return Ok(self.tokens as usize);
         }
-        // A little more, so that rounding does not leave it a hair short.
+        // A microsecond is added, so that rounding does not leave it slightly short.
         let wait = Duration::from_secs_f64((1.0 - self.tokens) / self.per_second)
             + Duration::from_micros(1);
         Err(wait.max(GATHER))
     }
 
-    /// One is started.
     pub(super) fn take(&mut self) {
         self.tokens -= 1.0;
     }
@@ -80,7 +80,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the claimer does, no stretch of time sees more than the burst and what the rate gives in it.
+        /// Whatever the claimer does, no interval contains more starts than the burst and the rate
+        /// allow.
         #[test]
         fn no_stretch_of_time_has_more_than_its_share(
             per_second in 0.01f64..500.0,
@@ -105,7 +106,8 @@ mod tests {
             }
         }
 
-        /// One who waits as long as it is told gets something, and in the long run all that the rate allows.
+        /// A caller that waits as long as `ready` returns may start one. In the long run it gets
+        /// all that the rate allows.
         #[test]
         fn waiting_is_never_in_vain(per_second in 0.01f64..20_000.0) {
             let start = Instant::now();

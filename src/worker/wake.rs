@@ -1,4 +1,5 @@
-//! Wake-ups: in the process at once, between processes by NOTIFY. Hints only: polling is the truth.
+//! Wakes claimers when deliveries may be due: directly within the process, by NOTIFY between
+//! processes. Wake-ups are only hints. A claimer that gets none finds its deliveries by polling.
 
 use crate::store::{Channel, Database, Heard, Listener, Role};
 use crate::throttle::Backoff;
@@ -14,20 +15,20 @@ use tokio::sync::{Notify, watch};
 /// NOTIFY is sent at most this often.
 const DEBOUNCE: Duration = Duration::from_millis(10);
 
-/// How long to wait before the database is tried again.
+/// How long to wait before the next attempt to use the database.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Nothing came late.
+/// No delivery is late.
 const NEVER: i64 = i64::MAX;
 
-/// Tells every claimer of this process that there may be work.
+/// Wakes every claimer of this process when deliveries may be due.
 #[derive(Clone, Debug)]
 pub struct Wake {
     work: Arc<watch::Sender<()>>,
     late: Arc<Mutex<Vec<Weak<AtomicI64>>>>,
 }
 
-/// A claimer's end of it.
+/// The receiving side of [`Wake`], one for each claimer.
 #[derive(Debug)]
 pub(super) struct Woken {
     pub(super) work: watch::Receiver<()>,
@@ -44,12 +45,13 @@ impl Default for Wake {
 }
 
 impl Wake {
-    /// There may be work.
+    /// Wakes all claimers of this process.
     pub fn wake(&self) {
         self.work.send_replace(());
     }
 
-    /// Deliveries came late: they were due at this time (microseconds since 1970) or after it.
+    /// Reports late deliveries: they were committed just now and are due from `due` (microseconds
+    /// since 1970) on, which claims may have passed already.
     pub(super) fn late(&self, due: i64) {
         self.claimers().retain(|claimer| {
             claimer.upgrade().is_some_and(|claimer| {
@@ -75,24 +77,24 @@ impl Wake {
 }
 
 impl Woken {
-    /// The earliest due time of what came late since the last call.
+    /// Takes the earliest due time that was reported late since the last call.
     pub(super) fn take_late(&self) -> Option<i64> {
         Some(self.late.swap(NEVER, Ordering::AcqRel)).filter(|due| *due != NEVER)
     }
 }
 
-/// Tells the workers of other processes, after the commit and from a connection of its own: inside the ingest
-/// transaction a NOTIFY cuts commits to a quarter.
+/// Wakes the workers of other processes, after the commit and from its own connection. A NOTIFY
+/// inside the ingest transaction reduces the number of commits to a quarter.
 #[derive(Clone, Debug, Default)]
 pub struct Announcer(Arc<Notify>);
 
 impl Announcer {
-    /// Events were committed.
+    /// Requests a NOTIFY, to be called after events were committed.
     pub fn announce(&self) {
         self.0.notify_one();
     }
 
-    /// Sends a NOTIFY after each announcement, or one for many.
+    /// Sends one NOTIFY for one or several announcements, forever.
     pub async fn run(self, database: Database) {
         let mut backoff = Backoff::new(DEBOUNCE, RETRY);
         loop {
@@ -104,7 +106,8 @@ impl Announcer {
             loop {
                 self.0.notified().await;
                 if connection.notify().await.is_err() {
-                    // It is announced again, on a new connection: the server ends one that is idle for long.
+                    // Announced again on a new connection, because the server ends a connection
+                    // that is idle for long.
                     self.announce();
                     break;
                 }
@@ -115,12 +118,13 @@ impl Announcer {
     }
 }
 
-/// Wakes this process's claimers whenever another process announces.
+/// Wakes this process's claimers whenever another process announces events.
 pub(super) async fn listen(database: Database, wake: Wake) {
     loop {
         match Listener::connect(&database, Channel::Wake).await {
             Ok(mut listener) => {
-                // What came before we listened was not heard: everything may have come late.
+                // Notifications sent before this connection listened were not received, so any
+                // delivery may be late.
                 wake.late(0);
                 while let Ok(heard) = listener.heard().await {
                     match heard {
