@@ -45,6 +45,7 @@ CREATE TABLE hookfast_data.handlers (
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     paused_at timestamptz,
     paused_why text,
+    paused_by_status smallint,
     retry jsonb NOT NULL DEFAULT
         '{"delays_ms": [5000, 30000, 120000, 600000, 1800000, 3600000, 7200000, 14400000, 21600000, 43200000, '
             '64800000]}',
@@ -76,6 +77,8 @@ COMMENT ON COLUMN hookfast_data.handlers.registered_version IS
 COMMENT ON COLUMN hookfast_data.handlers.registered_at IS 'When the present subscription came';
 COMMENT ON COLUMN hookfast_data.handlers.paused_at IS 'Since when nothing is dispatched to it; intake goes on';
 COMMENT ON COLUMN hookfast_data.handlers.paused_why IS 'Why';
+COMMENT ON COLUMN hookfast_data.handlers.paused_by_status IS
+    'The HTTP status with which its receiver reported that it is gone; null if an operator paused it';
 COMMENT ON COLUMN hookfast_data.handlers.retry IS
     'The retry policy: {"delays_ms": […]} or {"base_ms", "max_ms", "max_attempts"}';
 COMMENT ON COLUMN hookfast_data.handlers.ordered_by IS

@@ -85,6 +85,8 @@ COMMENT ON COLUMN hookfast_data.attempts.duration_ms IS
 COMMENT ON COLUMN hookfast_data.attempts.status IS 'The HTTP status, where there was an answer';
 COMMENT ON COLUMN hookfast_data.attempts.lease_id IS 'The lease it ran under';
 COMMENT ON COLUMN hookfast_data.attempts.error IS 'What went wrong';
+COMMENT ON COLUMN hookfast_data.attempts.error_kind IS
+    'The kind of error of a failed attempt (src/domain/error_kind.rs); null if it did not fail';
 
 CREATE TABLE hookfast_data.dead_letters (
     delivery_id bigint PRIMARY KEY,

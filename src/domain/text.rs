@@ -9,7 +9,15 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StorableText(String);
 
+/// The longest error text that is stored, in bytes.
+const LONGEST_ERROR: usize = 2000;
+
 impl StorableText {
+    /// Keeps as much of an error's text as the column of an attempt holds.
+    pub fn error(text: &str) -> Self {
+        Self::new(text, LONGEST_ERROR)
+    }
+
     /// Keeps at most `max` bytes of `text`, cut at a character, with U+FFFD in the place of every NUL.
     pub fn new(text: &str, max: usize) -> Self {
         let mut kept = String::with_capacity(text.len().min(max));

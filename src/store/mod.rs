@@ -75,7 +75,7 @@ pub use partitions::ensure_partitions;
 pub use process::Process;
 pub use quarantine::{EvidenceBody, EvidenceBound, NewEvidence};
 pub use registry::{
-    HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_handler, register_handlers,
+    HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_gone_handler, register_handlers,
     register_sources, source_ids,
 };
 pub use rescue::{

@@ -224,17 +224,19 @@ async fn register_handler(
 ///
 /// # Errors
 /// Where the database cannot be asked.
-pub async fn pause_handler(
+pub async fn pause_gone_handler(
     pool: &PgPool,
     handler: &HandlerName,
     why: &str,
+    status: Option<u16>,
 ) -> Result<(), StoreError> {
     within(
         POOLED,
         "pause a handler",
-        sqlx::query("SELECT hookfast.pause_handler($1, $2)")
+        sqlx::query("SELECT hookfast_data.pause_gone_handler($1, $2, $3)")
             .bind(handler.as_str())
             .bind(why)
+            .bind(status.and_then(|status| i16::try_from(status).ok()))
             .execute(pool),
     )
     .await

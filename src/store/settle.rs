@@ -47,8 +47,8 @@ pub struct Settlement {
     pub duration: Option<Duration>,
     /// The HTTP status, where there was an answer.
     pub status: Option<u16>,
-    /// The kind of error; `None` if the attempt did not fail.
-    pub error_kind: Option<ErrorKind>,
+    /// The kind of error, if the attempt failed.
+    pub error_kind: ErrorKind,
     /// What went wrong: storable text.
     pub error: Option<StorableText>,
 }
@@ -183,7 +183,7 @@ async fn statement(
             .bind(
                 group
                     .iter()
-                    .map(|s| s.error_kind.map(ErrorKind::as_str))
+                    .map(|s| error_kind(s).map(ErrorKind::as_str))
                     .collect::<Vec<_>>(),
             )
             .bind(MOST_LOST)
@@ -196,6 +196,20 @@ async fn statement(
         .map(read)
         .collect::<Result<_, _>>()
         .map_err(StoreError::unreadable("settle"))
+}
+
+/// The kind of error that the attempt's row has.
+fn error_kind(settlement: &Settlement) -> Option<ErrorKind> {
+    match settlement.outcome {
+        SettleOutcome::Delivered
+        | SettleOutcome::Filtered
+        | SettleOutcome::EventMissing
+        | SettleOutcome::Release(_) => None,
+        SettleOutcome::Retry(_) | SettleOutcome::Waits(_) | SettleOutcome::Refused => {
+            Some(settlement.error_kind)
+        }
+        SettleOutcome::Lost(_) => Some(ErrorKind::Lost),
+    }
 }
 
 fn words(outcome: &SettleOutcome) -> (&'static str, i64) {

@@ -1,12 +1,7 @@
 //! The state of one handler in one worker: its policy, its concurrency limits, and what executes
 //! its attempts.
 
-use super::{
-    HandlerSpec,
-    breaker::Circuit,
-    in_flight::InFlight,
-    runner::{FETCHES, LONG_BODIES},
-};
+use super::{HandlerSpec, breaker::Circuit, in_flight::InFlight};
 use crate::domain::{HandlerName, HandlerPolicy};
 use crate::handlers::{Attempt, TransactionalAttempt};
 use crate::store::{Database, HandlerId, Sessions, SqlFunction};
@@ -17,6 +12,13 @@ use tokio::sync::{Mutex, RwLock, Semaphore};
 /// How many outcomes of one handler may wait to be settled. If a process is killed while its
 /// commits do not return, this many deliveries, and those that have a slot, are delivered again.
 const UNSETTLED: usize = 512;
+
+/// The memory, in bytes, for all bodies of one handler that are fetched one by one.
+pub(super) const LONG_BODIES: u32 = 8 * 1024 * 1024;
+
+/// How many long bodies are fetched and filtered at the same time. The pool must keep connections
+/// for others.
+const FETCHES: usize = 2;
 
 /// How the attempts of a handler are executed.
 #[derive(Clone)]

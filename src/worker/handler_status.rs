@@ -1,9 +1,9 @@
 //! Records for people what concerns a handler as a whole: changes of its circuit breaker, and its
 //! pause if it is gone.
 
-use super::{Shared, breaker::Change, handler_runtime::HandlerRuntime, runner::LONGEST_ERROR};
+use super::{Shared, breaker::Change, handler_runtime::HandlerRuntime};
 use crate::domain::StorableText;
-use crate::store::{note_breaker, pause_handler};
+use crate::store::{note_breaker, pause_gone_handler};
 use crate::throttle::throttled;
 
 /// Records a change of the circuit breaker in the log, the metrics and the registry.
@@ -30,9 +30,9 @@ pub(super) async fn note(runtime: &HandlerRuntime, shared: &Shared, change: Chan
 }
 
 /// Pauses a handler that reported that it is gone forever.
-pub(super) async fn pause(runtime: &HandlerRuntime, shared: &Shared, why: &str) {
-    let why = StorableText::new(why, LONGEST_ERROR);
-    match pause_handler(&shared.pool, &runtime.name, why.as_str()).await {
+pub(super) async fn pause(runtime: &HandlerRuntime, shared: &Shared, why: &str, status: Option<u16>) {
+    let why = StorableText::error(why);
+    match pause_gone_handler(&shared.pool, &runtime.name, why.as_str(), status).await {
         Ok(()) => tracing::error!(handler = %runtime.name,
             "the handler reports that its endpoint is gone, and is paused; its deliveries wait. The reason is in hookfast.handler_health. When it is back: SELECT hookfast.resume_handler('{}', why => 'it is back')", runtime.name),
         Err(error) => {

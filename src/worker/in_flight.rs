@@ -1,5 +1,5 @@
 //! The deliveries that this process knows it holds, from the response to their claim until they are
-//! settled, and the doubts whether the outbox has more of them under its lease.
+//! settled, and the uncertainty whether the outbox has more of them under its lease.
 
 use crate::domain::DeliveryId;
 use std::{
@@ -16,19 +16,19 @@ struct Inner {
     /// How many attempts hold each delivery. A delivery that was released, or whose lease is gone,
     /// can be claimed again before its earlier attempt has been dropped.
     known: HashMap<DeliveryId, u32>,
-    doubts: Doubts,
+    uncertainty: Uncertainty,
 }
 
 /// Why the outbox may have deliveries under this process's lease that the process does not know of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Doubts {
+pub(super) struct Uncertainty {
     /// A claim got no response.
     pub(super) claim: bool,
     /// A delivery was dropped without a settlement.
     pub(super) delivery: bool,
 }
 
-impl Doubts {
+impl Uncertainty {
     pub(super) fn any(self) -> bool {
         self.claim || self.delivery
     }
@@ -70,21 +70,21 @@ impl InFlight {
         self.all().known.keys().copied().collect()
     }
 
-    /// Takes the doubts that have arisen since the last call.
-    pub(super) fn take_doubts(&self) -> Doubts {
-        std::mem::take(&mut self.all().doubts)
+    /// Takes the uncertainty that have arisen since the last call.
+    pub(super) fn take_uncertainty(&self) -> Uncertainty {
+        std::mem::take(&mut self.all().uncertainty)
     }
 
     /// Whether the outbox has no delivery under this process's lease, as far as that is certain
     /// without a query.
     pub(super) fn certainly_empty(&self) -> bool {
         let all = self.all();
-        all.known.is_empty() && !all.doubts.any()
+        all.known.is_empty() && !all.uncertainty.any()
     }
 
     /// Notes that a claim may still reach the server.
-    pub(super) fn doubt(&self) {
-        self.all().doubts.claim = true;
+    pub(super) fn claim_uncertain(&self) {
+        self.all().uncertainty.claim = true;
     }
 
     fn all(&self) -> MutexGuard<'_, Inner> {
@@ -109,7 +109,7 @@ impl Drop for InFlightGuard {
                 held.remove();
             }
         }
-        all.doubts.delivery |= !self.settled;
+        all.uncertainty.delivery |= !self.settled;
     }
 }
 
@@ -123,7 +123,7 @@ impl Claiming {
 impl Drop for Claiming {
     fn drop(&mut self) {
         if !self.answered {
-            self.of.doubt();
+            self.of.claim_uncertain();
         }
     }
 }
@@ -141,7 +141,7 @@ mod tests {
         assert!(!in_flight.certainly_empty());
         two.settled();
         assert!(in_flight.certainly_empty());
-        assert_eq!(in_flight.take_doubts(), Doubts::default());
+        assert_eq!(in_flight.take_uncertainty(), Uncertainty::default());
     }
 
     #[test]
@@ -161,8 +161,8 @@ mod tests {
         drop(in_flight.hold(DeliveryId(1)));
         assert!(in_flight.known().is_empty() && !in_flight.certainly_empty());
         assert_eq!(
-            in_flight.take_doubts(),
-            Doubts {
+            in_flight.take_uncertainty(),
+            Uncertainty {
                 claim: false,
                 delivery: true
             }
@@ -174,8 +174,8 @@ mod tests {
         drop(in_flight.claiming());
         assert!(!in_flight.certainly_empty());
         assert_eq!(
-            in_flight.take_doubts(),
-            Doubts {
+            in_flight.take_uncertainty(),
+            Uncertainty {
                 claim: true,
                 delivery: false
             }

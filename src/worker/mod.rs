@@ -7,14 +7,18 @@
 
 mod admission;
 mod breaker;
+mod claim_connection;
+mod claim_lanes;
 mod claimer;
-mod doubt;
+mod execution;
 mod handler_runtime;
 mod handler_status;
 mod in_flight;
 mod lease;
 mod lease_renewer;
+mod ordering;
 mod panics;
+mod reconciliation;
 mod rescuer;
 mod runner;
 mod safety_sweeps;
@@ -22,6 +26,7 @@ mod settler;
 mod sightings;
 mod sweeper;
 mod token_bucket;
+mod turn;
 mod wake;
 
 pub(crate) use handler_runtime::{ExecutionMode, InTransaction};
@@ -35,11 +40,12 @@ use crate::telemetry::{
 };
 use crate::throttle::Backoff;
 use admission::AdmissionControl;
-use claimer::{ClaimConnection, Claimer};
-use doubt::Doubt;
+use claim_connection::ClaimConnection;
+use claimer::Claimer;
 use handler_runtime::HandlerRuntime;
 use lease_renewer::LeaseRenewer;
 use rescuer::Rescuer;
+use safety_sweeps::SafetySweeps;
 use settler::{PendingSettlement, Settler};
 use sightings::Sightings;
 use sqlx::PgPool;
@@ -54,11 +60,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const SETTLERS: usize = 2;
 
 /// How many connections make claims. The handlers share them.
-const CLAIM_LINES: usize = 2;
+const CLAIM_CONNECTIONS: usize = 2;
 
 /// The connections of a worker, by purpose. Those of its handlers are not included.
 pub(crate) const CONNECTIONS: [(&str, u32); 4] = [
-    ("claims", CLAIM_LINES as u32),
+    ("claims", CLAIM_CONNECTIONS as u32),
     ("settlements", SETTLERS as u32),
     ("the lease", 1),
     ("wake-ups received", 1),
@@ -195,22 +201,23 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
             heartbeats.register("sweep", STUCK),
         )),
     ];
-    let lines: Vec<ClaimConnection> = (0..CLAIM_LINES)
+    let connections: Vec<ClaimConnection> = (0..CLAIM_CONNECTIONS)
         .map(|_| ClaimConnection::default())
         .collect();
     let claimers = TaskTracker::new();
     for (i, runtime) in runtimes.into_iter().enumerate() {
         let heartbeat = heartbeats.register(format!("claim {}", runtime.name), STUCK);
+        let sweeps = SafetySweeps::new(runtime.clone(), leases.clone(), shared.pool.clone());
         let claimer = Claimer {
-            gate: AdmissionControl::new(runtime.policy.rate, runtime.circuit.clone()),
+            admission: AdmissionControl::new(runtime.policy.rate, runtime.circuit.clone()),
             runtime,
             shared: shared.clone(),
             leases: leases.clone(),
-            line: lines[i % CLAIM_LINES].clone(),
+            connection: connections[i % CLAIM_CONNECTIONS].clone(),
             database: database.clone(),
             wake: wake.clone(),
             heartbeat,
-            doubt: Doubt::new(std::time::Instant::now()),
+            sweeps,
         };
         claimers.spawn(claimer.run());
     }

@@ -1,9 +1,9 @@
 //! Settles outcomes: gathers those that arrive while the previous ones are being committed, and
 //! commits them together.
 
-use super::{in_flight::InFlightGuard, lease::ActiveLease, wake::Wake};
+use super::{in_flight::InFlightGuard, lease::ActiveLease, ordering::make_next_due, wake::Wake};
 use crate::store::{
-    Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, wake_keys,
+    Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, 
 };
 use crate::telemetry::{health::Heartbeat, metrics::Metrics};
 use crate::throttle::{Backoff, throttled};
@@ -210,7 +210,7 @@ impl Settler {
         }
         for (handler, keys) in keys {
             let keys: Vec<_> = keys.iter().map(|key| &**key).collect();
-            wake_next(&self.pool, &self.wake, handler, &keys).await;
+            make_next_due(&self.pool, &self.wake, handler, &keys).await;
         }
         again
     }
@@ -223,17 +223,6 @@ async fn check(connection: &mut Option<Connection>) {
     {
         throttled!(warn, %error, "a connection for settling outcomes is replaced");
         *connection = None;
-    }
-}
-
-/// Makes the next delivery of each key due, after the commit that settled the previous one. If this
-/// fails, a sweep finds the deliveries.
-pub(super) async fn wake_next(pool: &PgPool, wake: &Wake, handler: HandlerId, keys: &[&str]) {
-    match wake_keys(pool, handler, keys).await {
-        Ok(()) => wake.wake(),
-        Err(error) => {
-            throttled!(warn, %error, "the next of an ordering key is not due yet; a sweep finds it")
-        }
     }
 }
 

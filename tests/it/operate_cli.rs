@@ -102,9 +102,9 @@ impl Story {
         }
         story
             .execute(
-                "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, error) \
+                "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, error, error_kind) \
                     SELECT e.id, 900000 + row_number() OVER (ORDER BY e.id), 1, h.id, CASE h.name WHEN 'shop' THEN 'dead' ELSE 'delivered' END, 12, \
-                        CASE h.name WHEN 'shop' THEN 500 ELSE 200 END, CASE h.name WHEN 'shop' THEN 'status 500: no stock' END \
+                        CASE h.name WHEN 'shop' THEN 500 ELSE 200 END, CASE h.name WHEN 'shop' THEN 'status 500: no stock' END, CASE h.name WHEN 'shop' THEN 'status' END \
                     FROM hookfast_data.events e, hookfast_data.handlers h WHERE h.name = 'mail' OR e.type = 'airalo.order.completed'; \
                  INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error) \
                     SELECT a.delivery_id, a.handler_id, a.event_id, 1, 0, 'attempts_exhausted', a.error FROM hookfast_data.attempts a WHERE a.outcome = 'dead'; \

@@ -24,8 +24,8 @@ $$;
 SELECT came(n, 'order:request-' || n || ':completed', '{"data": {"id": ' || n || ', "quantity": 1, "sims": [{"iccid": "8900000000000000' || 100 + n || '"}]}, "request_id": "request-' || n || '"}') FROM generate_series(1, 6) n;
 SELECT came(7, 'order:request-1:completed#conflict:x', '{"data": {"id": 70}, "request_id": "request-1"}', (SELECT event_id FROM hookfast_data.idempotency_keys WHERE key = 'order:request-1:completed'));
 SELECT came(8, 'body:not-json', 'no json');
-INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, error)
-SELECT k.event_id, t.n + 100, t.attempt_number, h.id, t.outcome, 12, t.status, t.error FROM hookfast_data.handlers h, (VALUES
+INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, error, error_kind)
+SELECT k.event_id, t.n + 100, t.attempt_number, h.id, t.outcome, 12, t.status, t.error, CASE WHEN t.error IS NOT NULL THEN 'status' END FROM hookfast_data.handlers h, (VALUES
     (1, 1, 'delivered', 200, NULL), (2, 1, 'retry', 500, 'status 500: oh'), (2, 2, 'dead', 500, 'status 500: oh'),
     (3, 1, 'dead', 422, 'status 422: never'), (4, 1, 'retry', 503, 'status 503: later'), (5, 1, 'dead', 500, 'status 500: oh')) t (n, attempt_number, outcome, status, error)
     JOIN hookfast_data.idempotency_keys k ON k.key = 'order:request-' || t.n || ':completed' WHERE h.name = 'shop';

@@ -9,11 +9,7 @@ SELECT
     a.duration_ms,
     a.status,
     CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN a.error END AS error,
-    CASE WHEN a.outcome IN ('retry', 'dead', 'lost') THEN
-        CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user))
-            THEN hookfast_data.error_kind(a.outcome, a.status, a.error)
-             ELSE hookfast_data.visible_error_kind(hookfast_data.error_kind(a.outcome, a.status,
-                 a.error)) END END AS error_kind
+    CASE WHEN a.error_kind = 'status' THEN 'status ' || a.status ELSE a.error_kind END AS error_kind
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id;
 COMMENT ON VIEW hookfast.attempts IS
     'One row for each try at a delivery: delivered, filtered, retry, dead, lost or discarded. error is for '

@@ -9,7 +9,9 @@ SELECT
     (array_agg(f.error ORDER BY f.finished_at DESC))[1] AS sample_error
 FROM hookfast.attempts f
 WHERE f.outcome IN ('retry', 'dead', 'lost') AND f.finished_at > statement_timestamp() - interval '1 day'
-GROUP BY f.handler, f.error_kind;
+-- A handler's own errors are told apart by their first words, as far as the reader may see them.
+GROUP BY f.handler, f.error_kind,
+    CASE WHEN f.error_kind = 'handler' THEN left(split_part(f.error, ':', 1), 60) END;
 COMMENT ON VIEW hookfast.failures IS
     'The failed attempts of the last 24 hours by handler and kind of error: how many, first, last, and the '
     'newest as a sample';

@@ -38,11 +38,12 @@ termed AS (
 ),
 tried AS (
     INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, finished_at,
-        duration_ms, status, error)
+        duration_ms, status, error, error_kind)
     SELECT i.id, ${day} * 10000000 + i.n, t.attempt_number, h.id, t.outcome,
         i.at + t.attempt_number * interval '20 milliseconds', 20, CASE WHEN t.outcome = 'delivered' THEN 200
             ELSE 500 END,
-        CASE WHEN t.outcome <> 'delivered' THEN 'status 500: out of order' END
+        CASE WHEN t.outcome <> 'delivered' THEN 'status 500: out of order' END,
+        CASE WHEN t.outcome <> 'delivered' THEN 'status' END
     FROM ids i JOIN hookfast_data.handlers h ON h.name = 'shop'
     CROSS JOIN LATERAL (
         SELECT 1 AS attempt_number, 'delivered' AS outcome WHERE i.n > ${dead}

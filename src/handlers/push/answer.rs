@@ -47,7 +47,8 @@ fn outcome(status: StatusCode, body: &[u8], after: Option<Duration>, dead_on: &[
             error,
             after,
             unavailable: status.is_server_error(),
-            kind: ErrorKind::Status,
+            // The status of the report decides the kind.
+            kind: ErrorKind::default(),
         }
     }
 }

@@ -41,9 +41,6 @@ pub(super) fn plain_client(
 /// The longest wait for a connection; the attempt's own time-out may be shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest error text, in bytes.
-const LONGEST_ERROR: usize = 2048;
-
 /// Pushes deliveries to one URL. Connections are kept and used again; one handler serves many attempts at a time.
 pub struct HttpHandler {
     client: Client,
@@ -147,7 +144,7 @@ impl HttpHandler {
                 .into();
             }
         };
-        Outcome::unavailable(StorableText::new(&error, LONGEST_ERROR).into_string())
+        Outcome::unavailable(StorableText::error(&error).into_string())
             .of_kind(kind)
             .into()
     }

@@ -202,7 +202,7 @@ async fn lost_leases_and_conflicts_are_told() {
     story
         .run(
             "SELECT order_came(n) FROM generate_series(1, 2) n; \
-             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id) SELECT event_of(n), n, 1, h.id, 'lost', 77 FROM hookfast_data.handlers h, generate_series(1, 2) n WHERE h.name = 'shop'; \
+             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id, error_kind) SELECT event_of(n), n, 1, h.id, 'lost', 77, 'lost' FROM hookfast_data.handlers h, generate_series(1, 2) n WHERE h.name = 'shop'; \
              UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2); SELECT hookfast_data.alert_conflicts(10)",
         )
         .await;

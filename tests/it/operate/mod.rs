@@ -36,7 +36,7 @@ CREATE FUNCTION public.order_came(n integer, quantity integer DEFAULT 1, minutes
 $$;
 CREATE FUNCTION public.event_of(n integer) RETURNS uuid LANGUAGE sql AS $$ SELECT event_id FROM hookfast_data.idempotency_keys WHERE key = 'order:request-' || n || ':completed' $$;
 CREATE FUNCTION public.died(n integer, why text DEFAULT 'status 500: oh', handler text DEFAULT 'shop', died_at timestamptz DEFAULT clock_timestamp()) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error, status, finished_at) SELECT event_of(n), 1000 + n, 3, h.id, 'dead', why, 500, died_at FROM hookfast_data.handlers h WHERE h.name = handler;
+    INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error, error_kind, status, finished_at) SELECT event_of(n), 1000 + n, 3, h.id, 'dead', why, 'status', 500, died_at FROM hookfast_data.handlers h WHERE h.name = handler;
     INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error, died_at)
     SELECT 1000 + n, h.id, event_of(n), 3, 1, 'attempts_exhausted', why, died_at FROM hookfast_data.handlers h WHERE h.name = handler
 $$;

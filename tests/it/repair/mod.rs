@@ -122,8 +122,8 @@ impl Desk {
             "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error) \
                 SELECT {n}, h.id, e.id, 3, 0, hookfast_data.ordering_key(e.body, h.ordered_by), 'refused', '{error}' \
                 FROM hookfast_data.handlers h, hookfast_data.events e WHERE h.name = '{handler}' AND e.id = {}; \
-             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error) \
-                SELECT event_id, delivery_id, 3, handler_id, 'dead', last_error FROM hookfast_data.dead_letters WHERE delivery_id = {n}",
+             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error, error_kind) \
+                SELECT event_id, delivery_id, 3, handler_id, 'dead', last_error, CASE WHEN last_error LIKE 'timed out%' THEN 'timeout' ELSE 'handler' END FROM hookfast_data.dead_letters WHERE delivery_id = {n}",
             self.id(n)
         ))
         .await;
@@ -201,6 +201,7 @@ impl Desk {
             outcome,
             duration: None,
             status: None,
+            error_kind: ErrorKind::default(),
             error: None,
         };
         let settled = self

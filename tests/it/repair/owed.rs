@@ -249,9 +249,9 @@ async fn a_running_delivery_tells_who_runs_it_and_no_time_of_a_next_try() {
 }
 
 #[tokio::test]
-async fn every_time_limit_is_one_kind_of_failure_that_readers_see() {
+async fn failures_are_grouped_by_kind_and_by_the_first_words_of_a_handlers_error() {
     let desk = Desk::new().await;
-    desk.events(1..=4, 1).await;
+    desk.events(1..=6, 1).await;
     for (n, error) in [
         (
             1,
@@ -266,11 +266,18 @@ async fn every_time_limit_is_one_kind_of_failure_that_readers_see() {
             "timed out after 5 s: no connection to shop.example.com:443",
         ),
         (4, "the books are closed: until Monday"),
+        (5, "the books are closed: until Tuesday"),
+        (6, "no stock: of anything"),
     ] {
         desk.dead(n, "shop", error).await;
     }
-    let kinds = "SELECT string_agg(error_kind || ' ' || count, ', ' ORDER BY error_kind) FROM hookfast.failures";
-    assert_eq!(desk.text(kinds).await, "the books are closed 1, timeout 3");
-    let shown = "SELECT string_agg(hookfast_data.visible_error_kind(error_kind), ', ' ORDER BY error_kind) FROM hookfast.failures";
-    assert_eq!(desk.text(shown).await, "error, timeout");
+    let kinds = "SELECT string_agg(concat_ws(' ', error_kind, count, split_part(sample_error, ':', 1)), ', ' \
+        ORDER BY error_kind, sample_error) FROM hookfast.failures WHERE error_kind <> 'timeout'";
+    assert_eq!(
+        desk.text(kinds).await,
+        "handler 1 no stock, handler 2 the books are closed",
+        "a handler's own errors are told apart by their first words"
+    );
+    let timeouts = "SELECT string_agg(count::text, ', ') FROM hookfast.failures WHERE error_kind = 'timeout'";
+    assert_eq!(desk.text(timeouts).await, "3");
 }

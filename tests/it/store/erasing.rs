@@ -11,8 +11,8 @@ UPDATE hookfast_data.sources SET search_fields = '{iccid}' WHERE name = 'airalo'
 INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body)
 SELECT (left(hookfast_data.event_id_at(now() - interval '1 minute')::text, 35) || n)::uuid, s.id, 1, 'airalo.x', 'webhook', 'k' || n, '{}',
     convert_to('{"iccid": "8900000' || n || '"}', 'UTF8') FROM hookfast_data.sources s, generate_series(1, 2) n WHERE s.name = 'airalo';
-INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error)
-SELECT e.id, 7, 3, h.id, 'dead', 'status 422: no such 89000001' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'k1';
+INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error, status, error_kind)
+SELECT e.id, 7, 3, h.id, 'dead', 'status 422: no such 89000001', 422, 'status' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'k1';
 INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error)
 SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt_number, 0, 'refused', a.error FROM hookfast_data.attempts a;
 "#;

@@ -8,7 +8,7 @@ use hookfast::{
     sources::airalo::Airalo,
     store::{
         HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions,
-        ensure_roles, migrate, pause_handler, register_handlers, register_sources, set_retention,
+        ensure_roles, migrate, pause_gone_handler, register_handlers, register_sources, set_retention,
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -222,7 +222,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
     let store = Store::new().await;
     let lines = store.count(LOG).await;
     for _ in 0..2 {
-        pause_handler(&store.pool, &store.name, "gone")
+        pause_gone_handler(&store.pool, &store.name, "gone", Some(410))
             .await
             .expect("paused");
     }

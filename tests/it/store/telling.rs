@@ -37,8 +37,8 @@ async fn a_lost_alert_raises_no_alert() {
     store
         .execute("SELECT hookfast_data.raise_alert('hookfast.conflict', 'one', '{}')")
         .await;
-    let lost = "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id) \
-        SELECT e.id, 1, 1, h.id, 'lost', 5 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.origin";
+    let lost = "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id, error_kind) \
+        SELECT e.id, 1, 1, h.id, 'lost', 5, 'lost' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.origin";
     let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'";
     for (origin, alerts) in [("= 'hookfast'", 0), ("= 'webhook'", 1)] {
         sqlx::query(sqlx::AssertSqlSafe(format!("{lost} {origin}")))

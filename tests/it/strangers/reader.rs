@@ -21,8 +21,8 @@ FROM (SELECT jsonb_build_object('order', 'o-1', 'pin', 47110815, 'number', 47110
     'note', 'scan SECRET/MATCHING$ID-42 or type 47110815', 'url', 'https://esim.example/?carddata=SECRET%2FMATCHING%24ID-42',
     'twice', 'https://esim.example/?to=%2F%3Fcarddata%3DSECRET%252fMATCHING%2524ID-42') AS p) x;
 SELECT hookfast_data.assign_ordering_keys(h.id, 100) FROM hookfast_data.handlers h;
-INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error)
-    SELECT o.event_id, o.id, 1, o.handler_id, 'retry', 'refused SECRET/MATCHING$ID-42' FROM hookfast_data.outbox o;
+INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error, error_kind)
+    SELECT o.event_id, o.id, 1, o.handler_id, 'retry', 'refused SECRET/MATCHING$ID-42', 'handler' FROM hookfast_data.outbox o;
 WITH dead AS (DELETE FROM hookfast_data.outbox o USING hookfast_data.handlers h WHERE h.id = o.handler_id AND h.name = 'shop'
     AND o.id = (SELECT min(x.id) FROM hookfast_data.outbox x WHERE x.handler_id = h.id) RETURNING o.*)
 INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error)

@@ -1,7 +1,7 @@
 //! Decides when a claimer compares the deliveries that the outbox has under its lease with those it
 //! knows of.
 
-use super::in_flight::Doubts;
+use super::in_flight::Uncertainty;
 use std::time::{Duration, Instant};
 
 /// How long a claim that failed on this side may still run on the server: its statement timeout and
@@ -20,13 +20,13 @@ const NET_EVERY: Duration = Duration::from_secs(600);
 /// to a lease that is gone, and a delivery whose outcome the database rejects must not become free
 /// at once.
 #[derive(Debug)]
-pub(super) struct Doubt {
+pub(super) struct ReconcileSchedule {
     now: bool,
     later: Option<Instant>,
     net: Instant,
 }
 
-impl Doubt {
+impl ReconcileSchedule {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             now: false,
@@ -35,10 +35,10 @@ impl Doubt {
         }
     }
 
-    /// Adds the doubts that have arisen since the last call.
-    pub(super) fn add(&mut self, doubts: Doubts, now: Instant) {
-        self.now |= doubts.claim;
-        if doubts.any() {
+    /// Adds the reasons that have arisen since the last call.
+    pub(super) fn add(&mut self, reasons: Uncertainty, now: Instant) {
+        self.now |= reasons.claim;
+        if reasons.any() {
             self.later = Some(now + STILL_RUNNING);
         }
     }
@@ -66,11 +66,11 @@ impl Doubt {
 mod tests {
     use super::*;
 
-    const CLAIM: Doubts = Doubts {
+    const CLAIM: Uncertainty = Uncertainty {
         claim: true,
         delivery: false,
     };
-    const DELIVERY: Doubts = Doubts {
+    const DELIVERY: Uncertainty = Uncertainty {
         claim: false,
         delivery: true,
     };
@@ -79,43 +79,43 @@ mod tests {
     fn a_failed_claim_is_looked_for_at_once_and_when_it_cannot_be_running_any_more() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut doubt = Doubt::new(start);
-        assert!(!doubt.is_due(at(1)));
-        doubt.add(CLAIM, at(10));
-        assert!(doubt.is_due(at(10)));
-        doubt.compared(at(10), false);
-        assert!(doubt.is_due(at(11)), "the database did not answer");
-        doubt.compared(at(11), true);
-        assert!(!doubt.is_due(at(24)));
+        let mut schedule = ReconcileSchedule::new(start);
+        assert!(!schedule.is_due(at(1)));
+        schedule.add(CLAIM, at(10));
+        assert!(schedule.is_due(at(10)));
+        schedule.compared(at(10), false);
+        assert!(schedule.is_due(at(11)), "the database did not answer");
+        schedule.compared(at(11), true);
+        assert!(!schedule.is_due(at(24)));
         // The claim may have been committed after the first comparison.
-        assert!(doubt.is_due(at(25)) && doubt.remains());
-        doubt.compared(at(25), true);
-        assert!(!doubt.is_due(at(600)) && !doubt.remains());
-        assert!(doubt.is_due(at(625)), "the net");
+        assert!(schedule.is_due(at(25)) && schedule.remains());
+        schedule.compared(at(25), true);
+        assert!(!schedule.is_due(at(600)) && !schedule.remains());
+        assert!(schedule.is_due(at(625)), "the net");
     }
 
     #[test]
     fn a_later_failure_postpones_the_second_look_and_not_the_first() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut doubt = Doubt::new(start);
-        doubt.add(CLAIM, at(0));
-        doubt.compared(at(0), true);
-        doubt.add(CLAIM, at(14));
-        assert!(doubt.is_due(at(14)));
-        doubt.compared(at(14), true);
-        assert!(!doubt.is_due(at(28)));
-        assert!(doubt.is_due(at(29)));
+        let mut schedule = ReconcileSchedule::new(start);
+        schedule.add(CLAIM, at(0));
+        schedule.compared(at(0), true);
+        schedule.add(CLAIM, at(14));
+        assert!(schedule.is_due(at(14)));
+        schedule.compared(at(14), true);
+        assert!(!schedule.is_due(at(28)));
+        assert!(schedule.is_due(at(29)));
     }
 
     #[test]
     fn what_was_let_go_is_looked_for_later_only() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut doubt = Doubt::new(start);
-        doubt.add(Doubts::default(), at(0));
-        assert!(!doubt.remains());
-        doubt.add(DELIVERY, at(0));
-        assert!(doubt.remains() && !doubt.is_due(at(14)) && doubt.is_due(at(15)));
+        let mut schedule = ReconcileSchedule::new(start);
+        schedule.add(Uncertainty::default(), at(0));
+        assert!(!schedule.remains());
+        schedule.add(DELIVERY, at(0));
+        assert!(schedule.remains() && !schedule.is_due(at(14)) && schedule.is_due(at(15)));
     }
 }
