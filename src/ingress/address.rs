@@ -1,22 +1,23 @@
-//! Which source and topic a URL's path names.
+//! Parses the path of a URL into a source and a topic.
 
 use super::{Source, Sources};
 use percent_encoding::percent_decode_str;
 
-/// What a path names.
+/// What a path refers to.
 pub(super) enum Address<'s> {
-    /// A source, and what follows it: kept as the topic.
+    /// A source, and the topic if there is one.
     Hook(&'s Source, Option<String>),
-    /// A source, followed by what cannot be a topic.
+    /// A source, followed by something that cannot be a topic.
     BadTopic(&'s Source),
-    /// No source of ours.
+    /// No configured source.
     UnknownSource,
     /// Not below `/webhooks`.
     UnknownPath,
 }
 
 impl<'s> Address<'s> {
-    /// `/webhooks/{source}[/{topic}]`, with or without a slash at the end. Names and topics are percent-decoded.
+    /// Parses `/webhooks/{source}[/{topic}]`, with or without a slash at the end. Names and topics
+    /// are percent-decoded.
     pub(super) fn parse(path: &str, sources: &'s Sources) -> Self {
         let path = path.strip_suffix('/').unwrap_or(path);
         let Some(rest) = path.strip_prefix("/webhooks/") else {
@@ -37,7 +38,7 @@ impl<'s> Address<'s> {
         }
     }
 
-    /// The source that the beginning of a request's head names, as far as it can be read.
+    /// The source in the first line of an incomplete request head, if that line can be read.
     pub(super) fn source_of_head(head: &[u8], sources: &'s Sources) -> Option<&'s Source> {
         let mut words = head
             .split(|byte| *byte == b' ' || *byte == b'\r' || *byte == b'\n')

@@ -1,7 +1,8 @@
-//! Every answer of the ingress, in one place: what senders see, and the word for it in logs and metrics.
+//! All responses of the ingress: the status and body that senders get, and the verdict for logs and
+//! metrics.
 //!
-//! 200 is the only success (Airalo counts some other 2xx as failures), our own trouble is always 503 with
-//! Retry-After, and nothing is ever a redirect.
+//! 200 is the only success, because Airalo counts some other 2xx as failures. A failure on
+//! Hookfast's side is always 503 with Retry-After. There are no redirects.
 
 use super::{Receipt, Refusal, body::Unread};
 use crate::domain::{EventId, OnInvalidSignature};
@@ -14,13 +15,13 @@ use axum::{
 use serde_json::json;
 use std::time::Duration;
 
-/// How soon a sender may repeat what we could not take. Short: most such trouble is a moment's.
+/// Retry-After for failures that usually pass quickly.
 const SOON: Duration = Duration::from_secs(2);
 
-/// After trouble that no repeat will end soon.
+/// Retry-After for failures that a retry will not end soon.
 const LATER: Duration = Duration::from_secs(60);
 
-/// An answer with its verdict, a word from a bounded set.
+/// A response with its verdict, a word from a bounded set.
 pub(super) struct Answer {
     pub(super) verdict: &'static str,
     kind: Kind,
@@ -34,7 +35,6 @@ enum Kind {
 }
 
 impl Answer {
-    /// The event is committed.
     pub(super) fn committed(receipt: Receipt) -> Self {
         Self {
             verdict: receipt.verdict.as_str(),
@@ -50,7 +50,7 @@ impl Answer {
         }
     }
 
-    /// The answer to a sender that asks whether this is the right address.
+    /// The response to a sender that checks the address.
     pub(super) fn handshake(handshake: Handshake) -> Self {
         Self {
             verdict: "handshake",
@@ -58,7 +58,7 @@ impl Answer {
         }
     }
 
-    /// The answer to HEAD.
+    /// The response to HEAD.
     pub(super) fn here() -> Self {
         Self {
             verdict: "here",
@@ -73,8 +73,8 @@ impl Answer {
         }
     }
 
-    /// Whether the request was refused for its signature, size, form, address or slowness: only its sender or a setting
-    /// can change that.
+    /// Whether the request was rejected for its signature, size, form, address or slowness. Only
+    /// its sender or a setting can change that.
     pub(super) fn is_refused(&self) -> bool {
         matches!(
             self.status(),
@@ -109,7 +109,7 @@ impl Answer {
         )
     }
 
-    /// 404: no source of that name.
+    /// 404: no source has that name.
     pub(super) fn unknown_source() -> Self {
         let problem = Problem::new(
             StatusCode::NOT_FOUND,
@@ -121,7 +121,7 @@ impl Answer {
         Self::problem("unknown_source", problem)
     }
 
-    /// 404: a source of ours, but no topic.
+    /// 404: the source exists, but the topic is invalid.
     pub(super) fn bad_topic() -> Self {
         let problem = Problem::new(
             StatusCode::NOT_FOUND,
@@ -133,7 +133,7 @@ impl Answer {
         Self::problem("bad_topic", problem)
     }
 
-    /// 404: not an address of ours.
+    /// 404: not a webhook address.
     pub(super) fn unknown_path() -> Self {
         let problem = Problem::new(
             StatusCode::NOT_FOUND,
@@ -160,7 +160,7 @@ impl Answer {
         )
     }
 
-    /// The handling of this request panicked.
+    /// 503: the code that handles this request panicked.
     pub(super) fn panicked() -> Self {
         Self::problem(
             "panicked",
@@ -175,12 +175,12 @@ impl Answer {
     }
 }
 
-/// 503: our own trouble.
+/// 503: a failure on Hookfast's side.
 fn ours(name: &str, title: &str, detail: &str, retry_after: Duration) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, name, title, detail).retry_after(retry_after)
 }
 
-/// What a connection past the limit gets, without having been read.
+/// The response for a connection over the limit. Its request is not read.
 pub(super) fn no_connection_free() -> Problem {
     ours(
         "too-many-connections",
@@ -312,8 +312,8 @@ impl IntoResponse for Answer {
     }
 }
 
-/// Whether the request is kept and answered 200 although it was not verified: only where the operator said so, and
-/// never where the signature is missing or cannot be one.
+/// Whether the request is kept and answered 200 although it was not verified. This needs the
+/// operator's setting, and a signature that is well formed but wrong.
 pub(super) fn is_kept(policy: OnInvalidSignature, reason: Rejection) -> bool {
     policy == OnInvalidSignature::Quarantine && reason == Rejection::WrongSignature
 }

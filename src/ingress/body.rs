@@ -1,4 +1,4 @@
-//! Reading a body: capped, in time, at a least rate, and counted as it comes.
+//! Reads request bodies within the limits for size, time, minimum rate and memory.
 
 use super::memory::{BudgetExceeded, MemoryBudget, Reservation};
 use crate::domain::IngressLimits;
@@ -13,24 +13,25 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// The smallest buffer for a body of unknown length.
 const FIRST_BUFFER: usize = 4 * 1024;
 
-/// How far a sender may fall behind the least rate: longer than a few lost packets take to be sent again.
+/// How far a sender may fall behind the minimum rate. It is longer than a few lost packets take to
+/// be sent again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long to wait for the memory of a body that was refused for this one.
+/// How long to wait for the memory of a body that was evicted for this one.
 const MEMORY_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a body was not read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// Longer than may be, as declared or as it came.
+    /// Longer than the limit, by its declared or its actual length.
     TooLarge,
-    /// Not there in time, or slower than the least rate.
+    /// Not complete in time, or slower than the minimum rate.
     TooSlow,
     /// It ended early, or its chunks are malformed.
     Broken,
-    /// All bodies in flight leave no memory for it.
+    /// The bodies in flight leave no memory for it.
     NoRoom,
-    /// Its connection is closed for another one.
+    /// Its connection is closed in favour of another one.
     Evicted,
 }
 
@@ -53,7 +54,7 @@ impl From<axum::Error> for Unread {
     }
 }
 
-/// The whole body. Its memory is given back when the last copy of the bytes is dropped.
+/// Reads the whole body. Its memory is given back when the last copy of the bytes is dropped.
 pub(super) async fn read(
     body: Body,
     limits: &IngressLimits,
@@ -77,8 +78,8 @@ pub(super) async fn read(
     collected.unwrap_or(Err(Unread::TooSlow))
 }
 
-/// Collects at most `most` bytes. The buffer grows with what was received, never ahead to what was declared, and its
-/// capacity is what it takes of the memory.
+/// Collects at most `most` bytes. The buffer grows with the bytes received, and is never allocated
+/// for the declared length in advance. The reservation covers the buffer's capacity.
 async fn collect(
     mut body: Body,
     most: usize,
@@ -111,7 +112,7 @@ async fn collect(
         return Ok(Bytes::new());
     }
     let bytes = bytes.into_boxed_slice();
-    // Where there is no place for one more small body, it keeps the larger reservation.
+    // If the memory for small bodies is used up, the body keeps the larger reservation.
     let _ = reservation.resize(bytes.len());
     Ok(Bytes::from_owner(Kept {
         bytes,
@@ -119,7 +120,8 @@ async fn collect(
     }))
 }
 
-/// Takes more memory; if there is none, that of unfinished large bodies that make less progress.
+/// Reserves more memory. If there is none, it evicts unfinished large bodies that make less
+/// progress.
 async fn grow(
     reservation: &mut Reservation,
     bytes: usize,
@@ -140,7 +142,7 @@ async fn grow(
     }
 }
 
-/// A body with its memory, which is given back with it.
+/// A body with the memory it has reserved. Both are released together.
 struct Kept {
     bytes: Box<[u8]>,
     _reservation: Reservation,
@@ -152,7 +154,8 @@ impl AsRef<[u8]> for Kept {
     }
 }
 
-/// Whether a body begins as a JSON object or array does: enough to tell it from a form, or from one that is compressed.
+/// Whether a body begins like a JSON object or array. This is enough to tell it from a form or a
+/// compressed body.
 pub(super) fn may_be_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
@@ -182,7 +185,7 @@ mod tests {
         }
     }
 
-    /// Small ones have up to 4 KiB, once; the others 20,000 bytes.
+    /// Small bodies have up to 4 KiB, enough for one. Larger ones have 20,000 bytes.
     fn memory() -> Arc<MemoryBudget> {
         MemoryBudget::new(4096, 1, 20_000)
     }

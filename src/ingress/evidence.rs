@@ -1,4 +1,4 @@
-//! Where requests go that failed verification.
+//! Requests that failed verification, and the interface that stores them as evidence.
 
 use super::{Refusal, Source};
 use crate::domain::{SourceName, StorableText};
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use std::{fmt, future::Future};
 
-/// A request that failed verification, as it came.
+/// A request that failed verification, as it was received.
 #[derive(Clone)]
 pub struct RejectedRequest {
     /// The source it was sent to.
@@ -16,12 +16,12 @@ pub struct RejectedRequest {
     pub reason: Rejection,
     /// The last part of the URL.
     pub topic: Option<StorableText>,
-    /// The headers its signature is in, and those it covers.
+    /// The headers that hold the signature, and those that it covers.
     pub signature_headers: Vec<HeaderName>,
-    /// Its headers. They share one buffer of up to 32 KiB, which lives as long as any of them.
+    /// All headers. They share one buffer of up to 32 KiB, which lives as long as any of them.
     pub headers: HeaderMap,
-    /// Its body. As long as a copy of it lives, it counts as a body in flight: whoever queues it keeps its own
-    /// queue small, or strangers fill what verified requests need.
+    /// The body. It counts as a body in flight as long as a copy of it lives. A queue for these
+    /// requests must be small, or unverified requests use up the memory that verified ones need.
     pub body: Bytes,
 }
 
@@ -45,7 +45,7 @@ impl RejectedRequest {
 }
 
 impl fmt::Debug for RejectedRequest {
-    /// Without headers and body: they may hold secrets.
+    /// Omits headers and body, which may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RejectedRequest")
             .field("source", &self.source)
@@ -55,14 +55,16 @@ impl fmt::Debug for RejectedRequest {
     }
 }
 
-/// Where rejected requests go. Verified requests never wait for it.
+/// Stores requests that failed verification. Verified requests never wait for it.
 pub trait Evidence: Clone + Send + Sync + 'static {
-    /// Takes a request whose 401 goes out at once. Never blocks; what does not fit is dropped.
+    /// Offers a request that is answered 401 at once. It never blocks, and drops a request for
+    /// which there is no room.
     fn offer(&self, request: RejectedRequest);
 
-    /// Keeps a request and answers only after the commit. Nothing that is kept so is dropped later.
+    /// Stores a request and returns only after the commit. A request stored this way is never
+    /// dropped later.
     ///
     /// # Errors
-    /// [`Refusal`] where it could not be kept: the sender gets a 503 and repeats it.
+    /// [`Refusal`] if it could not be stored: the sender gets 503 and repeats the request.
     fn keep(&self, request: RejectedRequest) -> impl Future<Output = Result<(), Refusal>> + Send;
 }

@@ -1,4 +1,5 @@
-//! Group commit without a timer: whatever gathers while one commit is flushed is the next one.
+//! The queue before the writers. Requests that gather while one commit is flushed form the next
+//! commit, so group commit needs no timer.
 
 use super::{Intake, Receipt, Refusal, Writers, headers, intake_health::IntakeHealth};
 use crate::domain::SourceName;
@@ -6,10 +7,11 @@ use crate::sources::VerifiedRequest;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 
-/// How long a request waits for its commit. It may commit all the same; the sender's repeat is then a duplicate.
+/// How long a request waits for its commit. It may be committed nevertheless; then the sender's
+/// repeat is a duplicate.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A request on its way to a writer.
+/// A verified request in the queue.
 pub(super) struct Waiting {
     pub(super) source: SourceName,
     pub(super) request: VerifiedRequest,
@@ -17,14 +19,14 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Result<Receipt, Refusal>>,
 }
 
-/// The queue in front of the writers. Cheap to clone.
+/// Submits requests to the queue before the writers. Cheap to clone.
 #[derive(Clone)]
 pub struct GroupCommit {
     queue: mpsc::Sender<Waiting>,
     health: Arc<IntakeHealth>,
 }
 
-/// A queue for at most `waiting` requests, and its other end.
+/// Makes a queue for at most `waiting` requests, and the writers that read it.
 pub fn group_commit(waiting: usize) -> (GroupCommit, Writers) {
     let (sender, receiver) = mpsc::channel(waiting);
     let health = Arc::new(IntakeHealth::new());
@@ -38,7 +40,7 @@ pub fn group_commit(waiting: usize) -> (GroupCommit, Writers) {
 }
 
 impl GroupCommit {
-    /// Whether any writer has a connection: without one every request is refused at once.
+    /// Whether any writer has a connection. Without one, every request is rejected at once.
     pub fn is_connected(&self) -> bool {
         self.health.is_connected()
     }

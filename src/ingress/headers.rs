@@ -1,11 +1,11 @@
-//! Headers as they are stored: a JSON object that Postgres can hold.
+//! Converts headers to and from the JSON object that is stored.
 
 use crate::domain::header_values;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value};
 
-/// Never stored at all: they are somebody's credentials, and no part of an event.
+/// Credentials are never stored; they are no part of an event.
 const NEVER_STORED: [&str; 4] = [
     "authorization",
     "proxy-authorization",
@@ -13,7 +13,8 @@ const NEVER_STORED: [&str; 4] = [
     "set-cookie",
 ];
 
-/// Names in lower case; several values of one name are a list; a value that is not UTF-8 is `base64:…`.
+/// Names are in lower case. Several values of one name become a list. A value that is not UTF-8
+/// becomes `base64:…`.
 pub(super) fn to_json(headers: &HeaderMap) -> String {
     let mut object = Map::new();
     for name in headers.keys() {
@@ -40,7 +41,7 @@ pub(super) fn to_json(headers: &HeaderMap) -> String {
     Value::Object(object).to_string()
 }
 
-/// The other way round. What cannot be a header, which nothing here has stored, is left out.
+/// Converts stored headers back. Invalid ones, which this program never stores, are left out.
 pub(super) fn from_json(stored: &Value) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in stored.as_object().into_iter().flatten() {

@@ -1,29 +1,31 @@
-//! What the HTTP side asks of the store side.
+//! The interface between the HTTP side of the ingress and its storage.
 
 use crate::domain::{Receipt, SourceName};
 use crate::sources::VerifiedRequest;
 use std::future::Future;
 
-/// Why a request could not be stored. Each is our own trouble: 503 with Retry-After.
+/// Why a request could not be stored. Each reason is a failure on Hookfast's side: 503 with
+/// Retry-After.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
-    /// As many requests wait for the database as may.
+    /// The queue of requests that wait for the database is full.
     #[error("too many requests are waiting for the database")]
     Busy,
-    /// The database cannot be reached, or did not answer in time. It may have committed: a repeat is then a duplicate.
+    /// The database cannot be reached, or did not respond in time. The request may be committed;
+    /// then a repeat is a duplicate.
     #[error("the database cannot be reached")]
     Unavailable,
-    /// Another transaction holds this request's key.
+    /// Another transaction holds the idempotency key of this request.
     #[error("another transaction holds this event's key")]
     KeyHeld,
-    /// The database refuses this one request's data.
+    /// The database rejects the data of this one request.
     #[error("the database refuses this request's data")]
     Refused,
 }
 
-/// Where verified requests go.
+/// Stores verified requests.
 pub trait Intake: Clone + Send + Sync + 'static {
-    /// Stores the request and answers only after the commit.
+    /// Stores the request and returns only after the commit.
     fn submit(
         &self,
         source: SourceName,

@@ -1,4 +1,4 @@
-//! Whether requests are really being stored: what readiness says of the intake.
+//! Whether requests are being stored, for the readiness of the ingress.
 
 use crate::telemetry::health::Readiness;
 use std::{
@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The condition that requests can be stored.
+/// The readiness condition: requests can be stored.
 pub(crate) const INTAKE: &str = "intake";
 
-/// Why it does not hold.
+/// The failure reported if no writer has a connection.
 pub(crate) const NOT_CONNECTED: &str =
     "no connection for storing requests; webhooks get 503 until there is one";
 
@@ -19,27 +19,27 @@ const REFUSED: &str =
 const UNANSWERED: &str =
     "requests wait for their commit, and the database has answered none for some seconds";
 
-/// A commit takes milliseconds. Where none has been answered for this long and one is awaited, intake does not work,
-/// whatever the connection looks like.
+/// A commit takes milliseconds. If one is pending and the database has responded to none for this
+/// long, the intake does not work, even if the connection looks healthy.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// What the writers see of the database.
+/// The state of the database as the writers see it.
 #[derive(Debug)]
 pub(super) struct IntakeHealth(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Writers with a connection.
+    /// The number of writers with a connection.
     connected: usize,
-    /// When each question began that has not been answered.
+    /// When each pending call to the database began.
     asked: Vec<Instant>,
-    /// When the database answered last.
+    /// When the database last responded.
     answered: Instant,
-    /// Whether the last group was stored, as far as the database let it.
+    /// Whether the last group was stored, except for requests that the database rejected.
     stores: bool,
 }
 
-/// A question to the database that has not been answered.
+/// A pending call to the database.
 pub(super) struct Asked(Instant);
 
 impl State {
@@ -64,7 +64,6 @@ impl IntakeHealth {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether any writer has a connection.
     pub(super) fn is_connected(&self) -> bool {
         self.state().connected > 0
     }
@@ -82,27 +81,27 @@ impl IntakeHealth {
         self.state().connected -= 1;
     }
 
-    /// A writer waits for the database.
+    /// Records that a writer waits for the database.
     pub(super) fn ask(&self, now: Instant) -> Asked {
         self.state().asked.push(now);
         Asked(now)
     }
 
-    /// The database stored a group, or answered while nothing is known against it.
+    /// Records that the database stored a group, or that it responded to a check.
     pub(super) fn answered(&self, asked: Asked, now: Instant) {
         let mut state = self.state();
         state.waits_no_more(asked);
         (state.stores, state.answered) = (true, now);
     }
 
-    /// A group was not stored, on a new connection either.
+    /// Records that a group was not stored, even on a new connection.
     pub(super) fn refused(&self, asked: Asked) {
         let mut state = self.state();
         state.waits_no_more(asked);
         state.stores = false;
     }
 
-    /// One connection gave no answer, which says nothing of the others.
+    /// Records that one connection got no response. That implies nothing about the others.
     pub(super) fn unanswered(&self, asked: Asked) {
         self.state().waits_no_more(asked);
     }

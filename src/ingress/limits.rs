@@ -1,4 +1,4 @@
-//! What senders may cost.
+//! Derives the limits for connections and memory from the configured limits.
 
 use super::memory::MemoryBudget;
 use crate::domain::IngressLimits;
@@ -6,13 +6,15 @@ use crate::http_server::ConnectionLimits;
 use axum::http::HeaderMap;
 use std::sync::Arc;
 
-/// Bodies up to this size have memory of their own.
+/// Bodies up to this size use the memory reserved for small bodies.
 pub(super) const SMALL_BODY: usize = 64 * 1024;
 
-/// Headers that take up to this much memory have memory of their own: four times what a usual request takes.
+/// Headers that take up to this much memory use the memory reserved for small ones. It is four
+/// times what a usual request takes.
 const SMALL_HEADERS: usize = 16 * 1024;
 
-/// Small bodies that may be in memory beside one for each connection: those that wait to be kept as evidence.
+/// The small bodies that may be in memory in addition to one for each connection: those queued as
+/// evidence.
 const WITHOUT_CONNECTION: usize = 64;
 
 impl IngressLimits {
@@ -35,11 +37,12 @@ impl IngressLimits {
     }
 }
 
-/// What a header takes beside its text, in the map's index.
+/// The memory of a header in the map's index, in addition to its text.
 const INDEX_OF_HEADER: usize = 128;
 
-/// About how many bytes of memory these headers take: their text lies in a buffer that was doubled as it came. It
-/// is counted because a thousand connections could each hold 30 KiB of headers back with a slow body.
+/// The approximate memory of these headers, in bytes. Their text is in a buffer that was doubled as
+/// it was received. It is counted because a thousand connections with slow bodies could each hold
+/// 30 KiB of headers.
 pub(super) fn memory_of(headers: &HeaderMap) -> usize {
     headers
         .iter()

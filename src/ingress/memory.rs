@@ -1,4 +1,5 @@
-//! The memory for what is in flight, in two tiers: small reservations never compete with large ones.
+//! A memory budget for the requests in flight, in two tiers: small reservations never compete with
+//! large ones.
 
 use std::sync::{
     Arc,
@@ -6,7 +7,7 @@ use std::sync::{
 };
 use tokio::sync::Notify;
 
-/// A bound on the bytes of many reservations.
+/// An upper bound for the bytes of many reservations.
 #[derive(Debug)]
 struct Tier {
     free: AtomicUsize,
@@ -45,12 +46,13 @@ pub(super) struct MemoryBudget {
     large: Tier,
 }
 
-/// There is not that much memory left.
+/// The budget has too little memory left.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BudgetExceeded;
 
 impl MemoryBudget {
-    /// Memory for `count` reservations of up to `small_size` bytes, and `large` bytes for all that are larger.
+    /// A budget for `count` reservations of up to `small_size` bytes, and `large` bytes for all
+    /// larger ones.
     pub(super) fn new(small_size: usize, count: usize, large: usize) -> Arc<Self> {
         let small = Tier::new(small_size.saturating_mul(count));
         Arc::new(Self {
@@ -60,7 +62,7 @@ impl MemoryBudget {
         })
     }
 
-    /// A reservation of nothing yet.
+    /// Starts a reservation of zero bytes.
     pub(super) fn reserve(self: &Arc<Self>) -> Reservation {
         Reservation {
             budget: Arc::clone(self),
@@ -68,12 +70,13 @@ impl MemoryBudget {
         }
     }
 
-    /// Returns once a large reservation has given memory back; from now on, not from when it is first polled.
+    /// Completes when a large reservation gives memory back after this call, even if that happens
+    /// before the first poll.
     pub(super) fn freed(&self) -> impl Future<Output = ()> + '_ {
         self.large.freed.notified()
     }
 
-    /// The size up to which a reservation is small.
+    /// The largest size of a small reservation.
     pub(super) fn small_size(&self) -> usize {
         self.small_size
     }
@@ -87,7 +90,7 @@ impl MemoryBudget {
     }
 }
 
-/// The memory that a body, or a request's headers, take; given back when dropped.
+/// The memory for one body, or for the headers of one request. Dropping it gives the memory back.
 #[derive(Debug)]
 pub(super) struct Reservation {
     budget: Arc<MemoryBudget>,
@@ -95,10 +98,10 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Takes more, or gives back, so that it is `bytes`.
+    /// Changes the size to `bytes`.
     ///
     /// # Errors
-    /// [`BudgetExceeded`]; the reservation stays as it was.
+    /// [`BudgetExceeded`]; then the reservation is unchanged.
     pub(super) fn resize(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
         let (before, after) = (self.budget.tier_of(self.bytes), self.budget.tier_of(bytes));
         if std::ptr::eq(before, after) {

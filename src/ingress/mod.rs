@@ -1,15 +1,18 @@
-//! From a request on the wire to a committed event and a 200.
+//! Receives webhooks over HTTP: verifies each request, commits it as an event, and answers 200
+//! after the commit.
 //!
-//! | request | answer |
-//! |---|---|
-//! | `POST /webhooks/{source}[/{topic}]`, verified | 200 `{"status":"stored\|duplicate\|conflict","event_id":"…"}` after the commit |
-//! | the same with a wrong signature, where the operator keeps such requests | 200 `{"status":"quarantined","event_id":null}` after the commit |
-//! | the same where a sender asks whether the address is right (a handshake), verified | 200 with the text it asks for; nothing is stored |
-//! | `HEAD` of the same | 200, without signature and database |
-//! | anything else | problem+json: 401, 404, 405, 408, 413, or 503 with Retry-After for our own trouble |
-//! | what is not a request | 400, 414 or 431 without a body |
+//! - `POST /webhooks/{source}[/{topic}]`, verified: 200 with `{"status":"stored","event_id":"…"}`
+//!   after the commit. The status can also be `duplicate` or `conflict`.
+//! - The same with a wrong signature, if the operator keeps such requests: 200 with
+//!   `{"status":"quarantined","event_id":null}` after the commit.
+//! - The same as a handshake (the sender checks the address), verified: 200 with the text that the
+//!   sender expects. Nothing is stored.
+//! - `HEAD` of the same address: 200, without a check of the signature or the database.
+//! - Any other request: `problem+json` with 401, 404, 405, 408 or 413, or 503 with Retry-After for
+//!   a failure on Hookfast's side.
+//! - Bytes that are not an HTTP request: 400, 414 or 431 without a body.
 //!
-//! A slash at the end of the path changes nothing.
+//! A slash at the end of the path is ignored.
 
 mod address;
 mod answer;
@@ -42,7 +45,7 @@ pub use serve::Ingress;
 pub use sources::{NoSecret, Source, Sources};
 pub use writer::{WriterContext, Writers};
 
-/// The connections of an ingress besides those of its writers, by purpose.
+/// The connections of an ingress, by purpose. Those of its writers are not included.
 pub(crate) const CONNECTIONS: [(&str, u32); 2] = [
     ("quarantined requests", 1),
     ("requests that are verified again", 2),

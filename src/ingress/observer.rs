@@ -1,25 +1,27 @@
-//! Who counts the answers.
+//! The interface by which the ingress reports its responses to metrics.
 
 use std::time::Duration;
 
-/// Hears of every answer. Called on the hot path: it counts and returns.
+/// Is called for every response. The calls are on the hot path, so an implementation should only
+/// count.
 pub trait Observer: Send + Sync + 'static {
-    /// One request was answered. `source` is `-` where the request named none that exists, so that it is fit for a
-    /// metric's label; so is `verdict`, a bounded set of words.
+    /// Reports the response to one request. `source` is `-` if the request refers to no source that
+    /// exists. `source` and `verdict` are from bounded sets, so both can be labels of a metric.
     fn request(&self, source: &str, status: u16, verdict: &'static str, elapsed: Duration);
 
-    /// A request or a connection ended without an answer of ours: it was malformed, too slow with its headers, or
-    /// closed for another one. `source` and `reason` are fit for a metric's label as well.
+    /// Reports that a request or a connection ended without a response from the routes: it was
+    /// malformed, too slow with its headers, or closed in favour of another one. `source` and
+    /// `reason` can be labels of a metric.
     fn unserved(&self, _source: &str, _reason: &'static str) {}
 
-    /// A request left the quarantine, as an event or as a duplicate of one: the sender was genuine after all.
+    /// Reports that a request left the quarantine as an event or as a duplicate of one.
     fn readmitted(&self, _source: &str, _verdict: &'static str) {}
 
-    /// A verified request has a body that is not a JSON object or array, such as a form.
+    /// Reports a verified request whose body is not a JSON object or array, but for example a form.
     fn not_json(&self, _source: &str) {}
 }
 
-/// Nobody counts.
+/// Ignores everything.
 impl Observer for () {
     fn request(&self, _: &str, _: u16, _: &'static str, _: Duration) {}
 }

@@ -1,4 +1,5 @@
-//! Evidence of requests that failed verification, on its own small queue and connection.
+//! Stores requests that failed verification as evidence, through a small queue and connection of
+//! its own.
 
 use super::{Evidence, Refusal, RejectedRequest, headers};
 use crate::domain::{QuarantineLimits, SourceName, StorableText};
@@ -21,32 +22,34 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-/// How many requests wait to be kept; half of the places are for those whose 200 depends on it.
+/// How many requests may wait to be stored. Half of them are reserved for requests that are
+/// answered 200 after the commit.
 const PLACES: usize = 64;
 
-/// How many bytes of bodies wait: they count as bodies in flight, and verified requests need that room.
+/// How many bytes of bodies may wait. They count as bodies in flight, and verified requests need
+/// that memory.
 const WAITING_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long a request whose 200 depends on it waits for its commit.
+/// How long a request that is to be answered 200 waits for its commit.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Pauses before the database is tried again.
+/// The shortest and the longest pause before the database is used again after a failure.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// How long an idle connection is believed to be alive.
+/// How long an idle connection is trusted without a check.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// A keeper that has not come round for this long is stuck.
+/// A writer without a heartbeat for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// The largest body of a request answered 401 that is kept whole.
+/// The largest body that is stored whole for a request answered 401.
 const LARGEST_WHOLE: usize = 64 * 1024;
 
-/// How much is kept of a larger one.
+/// How much of a larger body is stored.
 const EXCERPT: usize = 4 * 1024;
 
 impl QuarantineLimits {
-    /// Of requests answered 200, or of those of one reason answered 401.
+    /// The bound for all requests answered 200, or for the requests of one reason answered 401.
     fn bound(&self, answered: bool) -> EvidenceBound {
         let parts = if answered { 1 } else { Rejection::COUNT };
         let bytes = i64::try_from(self.bytes / u64::from(parts)).unwrap_or(i64::MAX);
@@ -64,7 +67,7 @@ struct Waiting {
     headers: HeaderMap,
     digest: [u8; 32],
     body: EvidenceBody,
-    /// Where somebody's 200 depends on it.
+    /// Present if the request is to be answered 200 after the commit.
     answer: Option<oneshot::Sender<Result<(), Refusal>>>,
 }
 
@@ -82,7 +85,7 @@ impl Waiting {
         let body = match answer {
             Some(_) => EvidenceBody::Answered(body),
             None if body.len() <= LARGEST_WHOLE => EvidenceBody::Whole(body),
-            // A copy: a slice would hold all of it.
+            // A copy, because a slice would keep the whole body in memory.
             None => EvidenceBody::Excerpt {
                 start: Bytes::copy_from_slice(&body[..EXCERPT]),
                 bytes: body.len(),
@@ -101,10 +104,10 @@ impl Waiting {
     }
 }
 
-/// By source, and by reason for those answered 401.
+/// The key is the source, and the reason if the request is answered 401.
 type Buckets = HashMap<(SourceName, Option<Rejection>), Bucket>;
 
-/// The queue in front of the quarantine. Cheap to clone.
+/// Submits requests to the queue before the quarantine. Cheap to clone.
 #[derive(Clone)]
 pub struct Quarantine {
     queue: mpsc::Sender<Waiting>,
@@ -114,7 +117,7 @@ pub struct Quarantine {
     metrics: Metrics,
 }
 
-/// The other end of the queue.
+/// Reads the queue and stores the requests.
 pub struct QuarantineWriter {
     queue: mpsc::Receiver<Waiting>,
     bytes: Arc<AtomicUsize>,
@@ -122,7 +125,7 @@ pub struct QuarantineWriter {
     metrics: Metrics,
 }
 
-/// A queue, and its other end.
+/// Makes a queue, and the writer that reads it.
 pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, QuarantineWriter) {
     let (sender, queue) = mpsc::channel(PLACES);
     let bytes = Arc::new(AtomicUsize::new(0));
@@ -147,7 +150,7 @@ pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, Qu
 impl Quarantine {
     fn queue(&self, waiting: Waiting) -> Result<(), Refusal> {
         let size = waiting.body.stored().len();
-        // A single body of any size is taken into an empty queue.
+        // An empty queue accepts a single body of any size.
         let before = self.bytes.fetch_add(size, Ordering::AcqRel);
         if before > 0 && before + size > WAITING_BYTES || self.queue.try_send(waiting).is_err() {
             self.bytes.fetch_sub(size, Ordering::AcqRel);
@@ -156,9 +159,10 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Of those answered 401 each reason has a rate of its own, given here: requests without a signature must not
-    /// use up the rate of genuine requests with a wrong one. `None` are those answered 200, which arrive in a burst if
-    /// the secret is wrong; strangers could fill the quarantine as fast.
+    /// Checks the rate limit. `refused_for` is the reason of a request answered 401. Each reason
+    /// has its own rate, so that requests without a signature do not use up the rate of genuine
+    /// requests with a wrong one. `None` is for requests answered 200. They arrive in a burst if
+    /// the secret is wrong, and an attacker could fill the quarantine as fast.
     fn within_rate(&self, source: &SourceName, refused_for: Option<Rejection>) -> bool {
         let rate = self.limits.per_second;
         let burst = if refused_for.is_none() {
@@ -213,7 +217,7 @@ impl Evidence for Quarantine {
     }
 }
 
-/// Tokens, filled again as time passes.
+/// A token bucket.
 #[derive(Default)]
 struct Bucket(Option<(f64, Instant)>);
 
@@ -229,7 +233,7 @@ impl Bucket {
 }
 
 impl QuarantineWriter {
-    /// Keeps what comes until every sender is gone.
+    /// Stores requests until every sender of the queue is dropped.
     pub async fn run(
         mut self,
         database: Database,
@@ -309,8 +313,9 @@ impl QuarantineWriter {
     }
 }
 
-/// Identical are two requests with the same body and the same signature. Without the signature a forger who knows a
-/// body could take the place of the genuine request, and its signature is what an operator needs later.
+/// Two requests are identical if they have the same body and the same signature. Without the
+/// signature, a forger who knows a body could displace the genuine request, and an operator needs
+/// the genuine signature later.
 fn digest(request: &RejectedRequest) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(request.reason.as_str());

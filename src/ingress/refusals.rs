@@ -1,4 +1,4 @@
-//! One line in ten seconds for each source and each reason for which its requests are refused.
+//! Logs refused requests, at most one line in ten seconds for each source and reason.
 
 use crate::throttle::LogThrottle;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-/// Refused requests by source and reason: both are bounded sets.
+/// The log throttles by source and reason. Both are bounded sets.
 #[derive(Default)]
 pub(super) struct Refusals(Mutex<HashMap<(String, &'static str), LogThrottle>>);
 
@@ -25,7 +25,7 @@ impl Refusals {
         }
     }
 
-    /// How many were refused since the last line, this one included, if a line is due.
+    /// The number of refused requests since the last line, including this one, if a line is due.
     fn count(&self, source: &str, reason: &'static str, now: Instant) -> Option<u64> {
         let mut throttles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let throttle = throttles

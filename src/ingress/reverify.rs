@@ -1,7 +1,9 @@
-//! What operators ask of the quarantine: requests verified once more by the secrets of now, or taken on their word.
+//! Processes the quarantined requests for which an operator asked: verifies them again with the
+//! secrets that are configured now, or accepts them on the operator's word.
 //!
-//! Each is stored by the same statement as any other, and only then does its row go: a crash in between makes it a
-//! duplicate of itself, since its idempotency key is taken.
+//! Each request is stored by the same statement as a webhook, and its quarantine row is deleted
+//! only after that. After a crash in between it is a duplicate of itself, because its idempotency
+//! key is taken.
 
 use super::{Observer, Sources, WriterContext, headers};
 use crate::domain::{Origin, SourceName};
@@ -15,16 +17,17 @@ use sqlx::PgPool;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How many at once: each may be as long as a body can be.
+/// How many requests one batch has. Each may have the largest body that is allowed.
 const BATCH: i64 = 20;
 
-/// Polling is the truth, the notification a hint.
+/// How often to check without a notification. Notifications are only hints.
 const POLL: Duration = Duration::from_secs(5);
 
-/// Anybody may notify, so notifications that come faster than this are one.
+/// The shortest time between two notifications that are acted on, because any database role may
+/// notify.
 const HEAR_EVERY: Duration = Duration::from_millis(200);
 
-/// Looks at what is asked for, in every process that has the sources' secrets.
+/// Runs in every process that has the secrets of sources.
 pub(crate) struct Reverifier {
     pub(crate) pool: PgPool,
     pub(crate) sources: Arc<Sources>,
@@ -33,7 +36,6 @@ pub(crate) struct Reverifier {
 }
 
 impl Reverifier {
-    /// Runs until `stop` is cancelled.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let ids: HashMap<SourceId, SourceName> = self
             .context
@@ -73,7 +75,7 @@ impl Reverifier {
         }
     }
 
-    /// Answers whether it was a whole batch, and there may be more.
+    /// Returns whether the batch was full, so that there may be more requests.
     async fn batch(
         &self,
         ids: &HashMap<SourceId, SourceName>,
@@ -144,7 +146,7 @@ impl Reverifier {
         Ok(whole)
     }
 
-    /// What a request is, or why it is no event.
+    /// Returns the event of a request, or the reason why it is none.
     fn judge(&self, asked: &Asked, source: &SourceName) -> Result<NewEvent, Answered> {
         let Some(of) = self.sources.get(source.as_str()) else {
             return Err(Answered::Later);
@@ -154,7 +156,8 @@ impl Reverifier {
             Some(operator) => {
                 VerifiedRequest::vouched(of.kind(), operator, topic, &received, &asked.body)
             }
-            // As of the time it came: what is signed with its time would be stale by now.
+            // Verified as of the time it was received: a signature that covers its time would be
+            // too old by now.
             None => VerifiedRequest::verify(
                 of.kind(),
                 &of.secrets(),

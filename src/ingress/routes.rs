@@ -1,4 +1,4 @@
-//! The addresses and methods, and what happens at each.
+//! The HTTP routes of the ingress, and what each request does.
 
 use super::{
     Evidence, Intake, Observer, RejectedRequest, Source, Sources,
@@ -27,7 +27,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-/// What every request works with.
+/// The state that all requests share.
 pub(super) struct Shared<I, E> {
     pub(super) sources: Arc<Sources>,
     pub(super) intake: I,
@@ -44,7 +44,7 @@ pub(super) fn router<I: Intake, E: Evidence>(shared: Arc<Shared<I, E>>) -> Route
     Router::new().fallback(receive::<I, E>).with_state(shared)
 }
 
-/// Any request: one place that answers, counts and logs.
+/// Handles every request. All responses are counted and logged here.
 async fn receive<I: Intake, E: Evidence>(
     State(shared): State<Arc<Shared<I, E>>>,
     request: Request,
@@ -61,7 +61,8 @@ async fn receive<I: Intake, E: Evidence>(
     let answer = match *request.method() {
         Method::HEAD => Answer::here(),
         Method::POST => {
-            // A source's kind may be the embedding program's own code: a panic there must still be an answer.
+            // A source's kind may be code of the embedding program. A panic there must still
+            // produce a response.
             let taken =
                 AssertUnwindSafe(shared.take(source, topic.as_deref(), request)).catch_unwind();
             taken.await.unwrap_or_else(|_| Answer::panicked())
@@ -72,7 +73,7 @@ async fn receive<I: Intake, E: Evidence>(
 }
 
 impl<I: Intake, E: Evidence> Shared<I, E> {
-    /// A webhook: read, verify, commit, and only then a 200.
+    /// Handles a webhook: reads, verifies and commits it, and only then answers 200.
     async fn take(&self, source: &Source, topic: Option<&str>, request: Request) -> Answer {
         let (parts, body) = request.into_parts();
         let mut memory_for_headers = self.headers.reserve();
@@ -102,7 +103,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
                 if !body::may_be_json(&body) {
                     self.not_json(source);
                 }
-                // The request has copies of its own; these would double its headers while it waits.
+                // The verified request has its own copies. Keeping these would double the memory of
+                // its headers while it waits.
                 drop((headers, body));
                 match self.intake.submit(source.name().clone(), request).await {
                     Ok(receipt) => Answer::committed(receipt),
@@ -115,7 +117,7 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
                     self.evidence.offer(rejected);
                     return Answer::unverified(reason);
                 }
-                // It is answered 200, so no refused answer is logged for it.
+                // It is answered 200, so `answer` does not log it as refused.
                 self.refusals.warn(source.name().as_str(), reason.as_str());
                 match self.evidence.keep(rejected).await {
                     Ok(()) => Answer::quarantined(),
@@ -125,7 +127,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         }
     }
 
-    /// Counts a body that is not JSON, and logs the first of each source: some senders choose another form by default.
+    /// Counts a body that is not JSON, and logs the first one of each source: some senders use
+    /// another form by default.
     fn not_json(&self, source: &Source) {
         let name = source.name().as_str();
         self.observer.not_json(name);
@@ -142,7 +145,8 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         }
     }
 
-    /// Counts and logs the answer: one line a request, never a body, a header or a query string.
+    /// Counts and logs the response: one line for each request, never a body, a header or a query
+    /// string.
     fn answer(&self, source: Option<&Source>, started: Instant, answer: Answer) -> Response {
         let (status, verdict, elapsed) = (answer.status(), answer.verdict, started.elapsed());
         let name = name(source);
@@ -170,7 +174,7 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         answer.into_response()
     }
 
-    /// Counts and logs what ended without an answer of ours.
+    /// Counts and logs a request or connection that ended without a response from these routes.
     pub(super) fn unserved(&self, source: Option<&Source>, reason: &'static str) {
         self.observer.unserved(name(source), reason);
         tracing::debug!(
@@ -184,7 +188,7 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     }
 }
 
-/// The source's name as a label.
+/// The source's name as a label of metrics and logs.
 fn name(source: Option<&Source>) -> &str {
     source.map_or("-", |source| source.name().as_str())
 }

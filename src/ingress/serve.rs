@@ -1,4 +1,4 @@
-//! The ingress put together.
+//! Assembles and runs the ingress.
 
 use super::{
     Evidence, Intake, Observer, Sources,
@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Takes webhooks over HTTP, and answers 200 only for what is committed.
+/// Receives webhooks over HTTP, and answers 200 only after the commit.
 pub struct Ingress<I, E> {
     shared: Arc<Shared<I, E>>,
 }
 
 impl<I: Intake, E: Evidence> Ingress<I, E> {
-    /// An ingress for `sources`: verified requests go to `intake`, others to `evidence`, every answer is told to
-    /// `observer` (`Arc::new(())` where nobody counts).
+    /// Makes an ingress for `sources`. Verified requests go to `intake`, others to `evidence`.
+    /// Every response is reported to `observer` (`Arc::new(())` if nothing counts them).
     pub fn new(
         sources: Arc<Sources>,
         intake: I,
@@ -45,14 +45,15 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
         }
     }
 
-    /// The routes alone, for a program that serves them by itself. The limits for bodies hold; those for
-    /// connections and headers are then the program's business.
+    /// The routes alone, for a program that has its own HTTP server. The limits for bodies hold;
+    /// the program must limit connections and headers itself.
     pub fn router(&self) -> Router {
         routes::router(Arc::clone(&self.shared))
     }
 
-    /// Serves until `shutdown` is cancelled: then no connection is accepted any more, requests in flight are
-    /// answered, and it returns. Bound that by a grace time: dropping the future ends all connections at once.
+    /// Serves until `shutdown` is cancelled. Then it accepts no more connections, answers the
+    /// requests in flight, and returns. Bound that by a timeout: dropping the future closes all
+    /// connections at once.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let (limits, full) = (
             self.shared.limits.of_connections(),

@@ -1,4 +1,4 @@
-//! The sources this process takes requests for.
+//! The sources for which this process receives requests.
 
 use crate::domain::{OnInvalidSignature, PayloadFields, SourceName};
 use crate::signing::Secret;
@@ -7,14 +7,14 @@ use crate::store::SourceRegistration;
 use arc_swap::ArcSwap;
 use std::{collections::HashMap, fmt, sync::Arc};
 
-/// A source without a secret: nobody could sign for it, or anybody.
+/// A source has no secret, so its requests cannot be verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the source '{0}' has no secret, so nothing sent to it could be verified; other sources are not affected. Give it at least one secret"
 )]
 pub struct NoSecret(pub SourceName);
 
-/// A source as the ingress knows it. Its secrets can be exchanged while it runs.
+/// A source as the ingress uses it. Its secrets can be replaced while it runs.
 pub struct Source {
     name: SourceName,
     kind: Arc<dyn SourceKind>,
@@ -24,10 +24,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source with its live secrets.
+    /// Makes a source with its present secrets.
     ///
     /// # Errors
-    /// [`NoSecret`] where there is none.
+    /// [`NoSecret`] if the list is empty.
     pub fn new(
         name: SourceName,
         kind: Arc<dyn SourceKind>,
@@ -47,7 +47,8 @@ impl Source {
         })
     }
 
-    /// With further members of its payloads that readers of the database must not see, or that find an event.
+    /// Adds members of the payload that readers of the database must not see, or by which an event
+    /// can be found.
     #[must_use]
     pub fn with_fields(mut self, fields: &PayloadFields) -> Self {
         self.fields = self.fields.and(fields);
@@ -85,7 +86,7 @@ impl fmt::Debug for Source {
 pub struct Sources(HashMap<String, Source>);
 
 impl Sources {
-    /// Those sources; of two with one name the last.
+    /// Collects sources. If two have the same name, the last one wins.
     pub fn new(sources: impl IntoIterator<Item = Source>) -> Self {
         Self(
             sources
@@ -95,12 +96,12 @@ impl Sources {
         )
     }
 
-    /// The source of that name.
+    /// Finds a source by its name.
     pub fn get(&self, name: &str) -> Option<&Source> {
         self.0.get(name)
     }
 
-    /// Each source's name, kind and fields, by name.
+    /// The name, kind and fields of each source, sorted by name.
     pub fn registrations(&self) -> Vec<SourceRegistration> {
         let registration = |source: &Source| SourceRegistration {
             name: source.name.clone(),
@@ -112,11 +113,11 @@ impl Sources {
         registrations
     }
 
-    /// Exchanges a source's secrets: requests from now on are verified by these. Answers whether there is such a
-    /// source.
+    /// Replaces the secrets of a source. All later requests are verified by the new ones. Returns
+    /// whether the source exists.
     ///
     /// # Errors
-    /// [`NoSecret`] for an empty list; the old secrets stay.
+    /// [`NoSecret`] if the list is empty; the old secrets stay.
     pub fn replace_secrets(
         &self,
         name: &SourceName,

@@ -1,4 +1,5 @@
-//! The writers behind the queue: each takes what has gathered, and commits it in one statement.
+//! The writers behind the queue: each takes the requests that have gathered and commits them in one
+//! statement.
 
 use super::{Receipt, Refusal, group_commit::Waiting, intake_health::IntakeHealth};
 use crate::domain::{Origin, SourceName, Verdict};
@@ -15,51 +16,53 @@ use std::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
-/// How many requests one statement takes at most.
+/// The largest number of requests in one statement.
 const LARGEST_GROUP: usize = 400;
 
-/// How many bytes of bodies one statement takes, but for a single larger one: a statement's arguments are a copy.
+/// The largest total size of the bodies in one statement, except for a single larger body. The
+/// arguments of a statement are a copy.
 const LARGEST_GROUP_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long a writer has the queue for itself while it commits. Twice as many in each group cost less than two commits
-/// side by side; but a commit that takes long, as where somebody holds a key, must not stop the others.
+/// How long a writer keeps the queue to itself while it commits. One commit of twice as many
+/// requests costs less than two parallel commits. But a commit that takes long, for example because
+/// another transaction holds a key, must not block the other writers.
 const TURN: Duration = Duration::from_millis(10);
 
-/// Pauses before a writer whose requests were not stored connects again.
+/// The shortest and the longest pause before a writer whose requests were not stored reconnects.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
-/// How long an idle connection is believed to be alive: the next webhook should not be the one that finds out.
+/// How long an idle connection is trusted without a check, so that the next webhook is not the
+/// first to find it broken.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// How often readiness is told.
+/// How often readiness is updated.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
 
-/// A writer that has not come round for this long is stuck.
+/// A writer without a heartbeat for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// The queue's other end.
 type Queue = mpsc::Receiver<Waiting>;
 
-/// The other end of the queue, for [`Writers::run`].
+/// The receiving side of the queue, for [`Writers::run`].
 pub struct Writers {
     queue: Arc<Mutex<Queue>>,
     health: Arc<IntakeHealth>,
 }
 
-/// What the writers need to know, and whom they tell.
+/// The parts of the process that the writers need.
 #[derive(Clone)]
 pub struct WriterContext {
-    /// Where to write.
+    /// The database in which requests are stored.
     pub database: Database,
-    /// What makes the ids.
+    /// Makes the event ids.
     pub clock: DatabaseClock,
-    /// The sources' small ids.
+    /// The ids of the registered sources.
     pub sources: Arc<HashMap<SourceName, SourceId>>,
-    /// Told whether requests are being stored.
+    /// Receives whether requests are being stored.
     pub readiness: Readiness,
-    /// Where each writer ticks.
+    /// Receives the heartbeat of each writer.
     pub heartbeats: Heartbeats,
-    /// Called after each commit that stored events, with how many.
+    /// Called with the number of stored events after each commit that stored any.
     pub stored: Arc<dyn Fn(usize) + Send + Sync>,
 }
 
@@ -71,7 +74,8 @@ impl Writers {
         }
     }
 
-    /// Runs `count` writers until every sender of the queue is gone and everything is answered.
+    /// Runs `count` writers until all senders of the queue are dropped and all requests are
+    /// answered.
     pub async fn run(self, count: usize, context: WriterContext) {
         let mut running = tokio::task::JoinSet::new();
         for i in 1..=count {
@@ -114,7 +118,7 @@ impl Writer {
             if self.connection.is_none() {
                 self.reconnect().await;
             }
-            // Dropped before it has taken anything, or not at all.
+            // A timeout loses no request: `gather` is dropped before it has taken one.
             let Ok(taken) = tokio::time::timeout(CHECK_EVERY, gather(self.queue.clone())).await
             else {
                 self.check().await;
@@ -137,10 +141,11 @@ impl Writer {
 
     async fn commit(&mut self, group: Vec<Waiting>) {
         let asked = self.health.ask(Instant::now());
-        // A sender that has gone away gets no answer, but what it sent is stored all the same.
+        // A sender that has disconnected gets no response, but its request is stored nevertheless.
         let answers = match self.try_commit(&group).await {
-            // A connection is often found broken only by use, so again on a new one. If the first did commit, its
-            // requests are now duplicates of themselves: new ids see to that.
+            // A broken connection is often noticed only by its use, so this tries again on a new
+            // one. If the first attempt did commit, the requests have new ids now and are
+            // duplicates of themselves.
             None => self.try_commit(&group).await,
             answers => answers,
         };
@@ -166,7 +171,7 @@ impl Writer {
         }
     }
 
-    /// What a group becomes in the store. Its sources are registered: the ingress knows no others.
+    /// Converts a group for the store. Its sources are registered: the ingress knows no others.
     fn new_events(&self, group: &[Waiting]) -> Option<Vec<NewEvent>> {
         group
             .iter()
@@ -174,7 +179,7 @@ impl Writer {
             .collect()
     }
 
-    /// One statement on a connection that works; `None` where there is none, or it broke.
+    /// Commits the group in one statement. `None` if there is no connection, or if it broke.
     async fn try_commit(&mut self, group: &[Waiting]) -> Option<Vec<Result<Receipt, Refusal>>> {
         if self.connection.is_none() && self.connect().await.is_err() {
             return None;
@@ -186,7 +191,8 @@ impl Writer {
             self.lose_connection();
             return None;
         }
-        // An id outside the partitions is refused like any other data: the database's clock may have been set.
+        // An id outside the partitions is rejected like any other data. The database's clock may
+        // have been set, so it is measured again.
         if answers.contains(&Err(IngestError::Refused))
             && self.context.clock.measure(connection).await.is_err()
         {
@@ -205,8 +211,9 @@ impl Writer {
         )
     }
 
-    /// Finds out whether an idle connection is of use. After a group that was not stored only storing shows that: a database
-    /// that answers and whose disk is full is no use, and no further webhook may come to find out.
+    /// Checks whether an idle connection works. After a group that was not stored, only storing
+    /// shows that: a database with a full disk still responds, and perhaps no other webhook arrives
+    /// to test it.
     async fn check(&mut self) {
         let Some(connection) = &mut self.connection else {
             return;
@@ -240,7 +247,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Drops the connection, if there is one.
     fn lose_connection(&mut self) {
         if self.connection.take().is_some() {
             self.health.disconnected();
@@ -248,8 +254,9 @@ impl Writer {
         }
     }
 
-    /// Tries until there is a connection, or nothing to store any more. While no writer has one, what waits is refused at once: the sender's
-    /// repeat finds us back, and a request that waits in vain would only take a place.
+    /// Retries until there is a connection, or until the queue is closed. While no writer has a
+    /// connection, queued requests are rejected at once: the sender repeats them later, and here
+    /// they would only take up room.
     async fn reconnect(&mut self) {
         loop {
             self.heartbeat.tick();
@@ -273,8 +280,9 @@ impl Writer {
     }
 }
 
-/// Waits for its turn and for one request, and takes all that are there with it; `None` at the end of everything.
-/// May be dropped at any time: what it takes it takes without waiting.
+/// Waits for its turn and for one request, then takes all that are queued. `None` when the queue is
+/// closed and empty. It may be dropped at any time, because it does not wait after it has taken a
+/// request.
 async fn gather(queue: Arc<Mutex<Queue>>) -> Option<(OwnedMutexGuard<Queue>, Vec<Waiting>)> {
     let mut queue = queue.lock_owned().await;
     let first = queue.recv().await?;
