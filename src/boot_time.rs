@@ -1,7 +1,7 @@
-//! Time since the machine started, which also passes while it is suspended.
+//! Time since the machine started, which continues while the machine is suspended.
 //!
-//! `std::time::Instant` stands still then on Linux. A process that is resumed would start handlers under a lease that
-//! others have taken over, and take an old measurement of a clock for a new one.
+//! On Linux `std::time::Instant` does not. With it, a process that is resumed would start attempts
+//! under a lease that others have taken over, and treat an old measurement of a clock as a new one.
 
 use nix::time::{ClockId, clock_gettime};
 use std::{ops::Add, time::Duration};
@@ -9,26 +9,25 @@ use std::{ops::Add, time::Duration};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
 
-// On other systems this one includes the time asleep, or no clock does.
+// On other systems, either this clock includes the time asleep, or no clock does.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
 
-/// A moment since the machine started.
+/// A moment, as time since the machine started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BootTime(Duration);
 
 impl BootTime {
-    /// The present moment. The clock is there on every kernel since 2.6.39; without it no time would pass.
+    /// The present moment. Every kernel since 2.6.39 has this clock. Without it no time would pass.
     pub(crate) fn now() -> Self {
         Self(clock_gettime(CLOCK).map(Duration::from).unwrap_or_default())
     }
 
-    /// How long before this `earlier` was; nothing if it was later.
+    /// The time since `earlier`, or zero if `earlier` is later.
     pub(crate) fn duration_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// How long ago it was.
     pub(crate) fn elapsed(self) -> Duration {
         Self::now().duration_since(self)
     }
@@ -56,7 +55,7 @@ mod tests {
             .and_then(|text| text.parse().ok())
             .expect("seconds");
         let now = BootTime::now();
-        // A container may have an uptime of its own.
+        // A container may have its own uptime.
         assert!(now.0.as_secs_f64() >= uptime - 0.1, "{now:?} {uptime}");
         assert!(
             now + Duration::from_secs(1) > now

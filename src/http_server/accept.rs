@@ -1,4 +1,5 @@
-//! The accept loop: bounded, never ended by an error, ended by a token.
+//! The accept loop. The number of connections is bounded. No error ends the loop; only the shutdown
+//! token does.
 
 use super::{
     Problem, Unserved,
@@ -13,16 +14,16 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long to wait after an error that is not one connection's own, such as too many open files. The waiting
-/// connections stay in the kernel's queue meanwhile.
+/// How long to wait after an error that concerns more than one connection, such as too many open
+/// files. Meanwhile the waiting connections stay in the kernel's queue.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The same if a connection was closed to free its file.
+/// The same pause if a connection was closed to free its file descriptor.
 const SHORT_PAUSE: Duration = Duration::from_millis(5);
 
-/// Where connections come from.
+/// Accepts connections. Tests replace it.
 pub(crate) trait Accept: Send + 'static {
-    /// The next connection.
+    /// Waits for the next connection.
     fn accept(&self) -> impl Future<Output = io::Result<TcpStream>> + Send;
 }
 
@@ -32,12 +33,13 @@ impl Accept for TcpListener {
     }
 }
 
-/// Serves `router` until `shutdown` is cancelled; then accepts no more, and returns when every request in flight is
-/// answered. Dropping the future ends all connections at once.
+/// Serves `router` until `shutdown` is cancelled. Then it accepts no more connections, and returns
+/// when every request in flight is answered. Dropping the future closes all connections at once.
 ///
-/// At the limit of connections the one with the least progress is closed for a new one. If all have requests that
-/// are being handled, the new one gets `full` (as far as that is cheap) and is closed. `unserved` is called for every
-/// request that reaches no handler, with the beginning of its head.
+/// At the connection limit, the connection with the least progress is closed for a new one. If all
+/// connections have requests that are being handled, the new one gets `full` (if that is cheap) and
+/// is closed. `unserved` is called for every request that reaches no handler, with the beginning of
+/// its head.
 pub(crate) async fn serve(
     listener: impl Accept,
     router: Router,
@@ -74,7 +76,7 @@ pub(crate) async fn serve(
                 }
             }
         };
-        // An answer is one small write: waiting to fill a packet only delays it.
+        // A response is one small write. Waiting to fill a packet would only delay it.
         let _ = stream.set_nodelay(true);
         let admission = table.admit(Watch::new(limits.header_time, limits.idle_time));
         if !matches!(admission, Admission::Free(_)) {
@@ -113,7 +115,8 @@ pub(crate) async fn serve(
     tracker.wait().await;
 }
 
-/// Whether only the connection that was being accepted is concerned, so that the next can be taken at once.
+/// Whether the error concerns only the connection that was being accepted, so that the next one can
+/// be accepted at once.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(
@@ -122,7 +125,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Whether closing a connection helps: the process, or the system, has no file left for another.
+/// Whether closing a connection helps: the process or the system has no free file descriptor.
 fn is_out_of_files(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -141,7 +144,7 @@ mod tests {
     };
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// Fails like a process without free file descriptors, a few times.
+    /// Fails a few times like a process without free file descriptors.
     struct Exhausted {
         failures: Range<usize>,
         asked: Arc<AtomicUsize>,
@@ -195,7 +198,7 @@ mod tests {
         }
     }
 
-    /// Sends a request on a connection of its own and reads to its end.
+    /// Sends a request on its own connection and reads until the end.
     async fn exchange(address: std::net::SocketAddr) -> String {
         let mut client = TcpStream::connect(address)
             .await
@@ -241,7 +244,7 @@ mod tests {
         let mut idle = TcpStream::connect(running.address)
             .await
             .expect("the kernel's queue");
-        // The first question after it fails: there is no file for another connection.
+        // The first request after it fails: there is no file descriptor for another connection.
         assert!(exchange(running.address).await.starts_with("HTTP/1.1 200"));
         let closed = tokio::time::timeout(Duration::from_secs(4), idle.read(&mut [0])).await;
         assert_eq!(

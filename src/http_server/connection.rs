@@ -1,7 +1,9 @@
-//! One connection: HTTP/1 only, with a clock on every phase in which the peer could keep us waiting.
+//! Serves one connection. It speaks HTTP/1 only, and each phase in which the peer could make the
+//! server wait has a time limit.
 //!
-//! hyper has one time-out for a request's head, which also runs between requests: 5 s is right for the one and breaks
-//! proxies that keep connections open for the next request. So the clock is ours ([`Watch`]), and hyper's is off.
+//! hyper has one timeout for a request's head, which also runs between requests. 5 s is right for a
+//! head, but breaks proxies that keep connections open for the next request. So this module uses
+//! its own clock ([`Watch`]), and hyper's timeout is off.
 
 use super::{
     Unserved,
@@ -26,28 +28,29 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// How long a connection that we close is still read, so that the peer gets to our answer: closing with unread bytes
-/// in the buffer resets the connection, and the answer is lost.
+/// How long a connection that the server closes is still read, so that the peer can read the
+/// response. Closing with unread bytes in the buffer resets the connection, and the response is
+/// lost.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// hyper refuses a smaller buffer.
+/// hyper rejects a smaller buffer.
 const SMALLEST_BUFFER: usize = 8 * 1024;
 
-/// What one peer may cost.
+/// The limits for the connections of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConnectionLimits {
-    /// Connections at once.
+    /// The largest number of connections at the same time.
     pub(crate) connections: usize,
-    /// Bytes of a request's line and headers.
+    /// The largest size of a request's line and headers, in bytes.
     pub(crate) header_bytes: usize,
-    /// From the connection, or from a request's first byte, to the end of its headers.
+    /// The time from the start of the connection, or from a request's first byte, to the end of its
+    /// headers.
     pub(crate) header_time: Duration,
-    /// From an answer to the next request's first byte.
+    /// The time from a response to the next request's first byte.
     pub(crate) idle_time: Duration,
 }
 
 impl Default for ConnectionLimits {
-    /// 64 connections, 32 KiB and 5 s for headers, 75 s idle.
     fn default() -> Self {
         Self {
             connections: 64,
@@ -58,28 +61,31 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// What the connections of a server share.
+/// The state that all connections of a server share.
 pub(super) struct Shared<F> {
     pub(super) router: Router,
     pub(super) limits: ConnectionLimits,
     pub(super) farewells: OverloadResponder,
-    /// Called for what no handler answers, with the beginning of the request's head.
+    /// Called for each request or connection that no handler answers, with the beginning of the
+    /// request's head.
     pub(super) unserved: F,
     pub(super) shutdown: CancellationToken,
 }
 
-/// How the exchange of requests and answers ended.
+/// How the exchange of requests and responses ended.
 enum Ended {
-    /// By either side, or because hyper cannot read what the peer sent.
+    /// One side ended it, or hyper could not parse the peer's bytes.
     Http(Option<hyper::Error>),
-    /// A phase lasted too long.
+    /// A phase took too long.
     TimedOut,
-    /// The connection is closed for another, and has nothing to answer any more.
+    /// The connection is closed in favour of another one, and no handler will answer. With a permit
+    /// it gets the overload response.
     Evicted(Option<Leave>),
 }
 
-/// Serves the connection until either side ends it, or until it is closed for another one. Once `shutdown` is
-/// cancelled a request in flight is still answered, then the connection is closed; an idle one at once.
+/// Serves the connection until one side ends it or it is closed in favour of another one. Once
+/// `shutdown` is cancelled, a request in flight is still answered before the connection is closed.
+/// An idle connection is closed at once.
 pub(super) async fn run(
     stream: TcpStream,
     entry: Entry,
@@ -125,11 +131,12 @@ pub(super) async fn run(
                 }
                 let leave = shared.farewells.leave();
                 match watch.phase() {
-                    // Nothing of a request is there, or not enough to be handled.
+                    // No request has arrived, or too little of one to be handled.
                     Phase::Head => break Ended::Evicted(leave),
-                    // The request became complete in this very moment.
+                    // The request became complete just now.
                     Phase::Handling => {}
-                    // The handler sees its body end, and has a moment to answer; an idle one ends by itself.
+                    // The handler sees its body end early and has a moment to answer. An idle
+                    // connection ends by itself.
                     Phase::Body | Phase::Idle | Phase::Closing if leave.is_some() => {}
                     Phase::Body | Phase::Idle | Phase::Closing => break Ended::Evicted(None),
                 }
@@ -152,7 +159,7 @@ pub(super) async fn run(
             shared.farewells.say(stream, leave).await
         }
         Ended::Evicted(_) | Ended::TimedOut => {}
-        // A peer that is told to go elsewhere is not waited for.
+        // During a shutdown the server does not wait for the peer.
         Ended::Http(None) if stopping => {}
         Ended::Http(_) => {
             close(
@@ -166,7 +173,8 @@ pub(super) async fn run(
     }
 }
 
-/// Closes a connection whose last answer is written. If it loses its place to another one meanwhile, it needs a leave.
+/// Closes a connection whose last response is written. If it is evicted meanwhile, it needs a
+/// permit to stay open until the peer has read the response.
 async fn close(
     mut stream: TcpStream,
     watch: &Watch,
@@ -186,7 +194,7 @@ async fn close(
     }
 }
 
-/// Tells of a request that was begun and reached no handler.
+/// Reports a request that was begun and reached no handler.
 fn report(ended: &Ended, watch: &Watch, unread: &[u8], shared: &Shared<impl Fn(Unserved, &[u8])>) {
     let head = watch.head();
     let unserved = match (ended, watch.phase()) {
@@ -203,8 +211,8 @@ fn report(ended: &Ended, watch: &Watch, unread: &[u8], shared: &Shared<impl Fn(U
     }
 }
 
-/// Says that nothing more comes from us, then reads and throws away what the peer still sends, until it closes its
-/// side too or the time is over.
+/// Closes the sending side, then reads and discards bytes until the peer closes its side or
+/// `LINGER` is over.
 pub(super) async fn linger(stream: &mut TcpStream) {
     let mut scratch = vec![0; 4096];
     let drained = async {

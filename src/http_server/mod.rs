@@ -1,8 +1,10 @@
-//! HTTP/1 towards the outside, for the ingress and for the admin server: connections, their limits, and problem answers.
+//! The HTTP/1 server of the ingress and the admin server: connections, their limits, and problem
+//! responses.
 //!
-//! Imports nothing of ours. Where a peer does not speak HTTP, hyper answers by itself, with an empty body: 400 for
-//! what cannot be parsed, 414 for an address past 64 KiB, 431 for too large or too many headers (100). Everything else
-//! is a [`Problem`]. Those answers, too, are reported ([`Unserved`]).
+//! It imports no other module of Hookfast except for log throttling. If a peer does not send valid
+//! HTTP, hyper responds by itself with an empty body: 400 for bytes that cannot be parsed, 414 for
+//! an address longer than 64 KiB, 431 for headers that are too large or too many (more than 100).
+//! These responses are reported, too ([`Unserved`]). All other error responses are a [`Problem`].
 
 mod accept;
 mod connection;
@@ -27,7 +29,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// A 200 with plain text, which no browser takes for anything else.
+/// A 200 with plain text. `nosniff` keeps a browser from treating it as another type.
 pub(crate) fn text(body: &str) -> Response {
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     let as_it_is = HeaderValue::from_static("nosniff");
@@ -41,7 +43,6 @@ pub(crate) fn text(body: &str) -> Response {
         .into_response()
 }
 
-/// A 200 with a JSON body.
 pub(crate) fn json(body: &serde_json::Value) -> Response {
     let kind = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, kind)], body.to_string()).into_response()

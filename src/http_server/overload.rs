@@ -1,4 +1,4 @@
-//! What a connection past the limit gets: one canned answer, and the time to read it.
+//! Sends a fixed response to connections over the limit, and gives the peer time to read it.
 
 use super::{Problem, connection::linger};
 use bytes::Bytes;
@@ -8,22 +8,22 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-/// How many farewells may be said at once. Past that connections are just dropped: under a flood the answers must
-/// not become a load of their own.
+/// How many connections may get the overload response at the same time. All others are dropped
+/// without it, so that during a flood the responses do not become a load themselves.
 const AT_ONCE: usize = 64;
 
-/// How long to wait for the request's first bytes: many clients take an answer that comes before their question for
-/// an error.
+/// How long to wait for the request's first bytes. Many clients treat a response that arrives
+/// before their request as an error.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Says the canned answer to connections that cannot be served.
+/// Sends the overload response to connections that cannot be served.
 pub(super) struct OverloadResponder {
     permits: Arc<Semaphore>,
     wire: Bytes,
 }
 
-/// One of the farewells that may be said at once. A connection that has one may stay open for a moment although it
-/// has lost its place.
+/// The permit for an overload response. A connection that has one may stay open for a moment
+/// although it has lost its entry in the table.
 pub(super) struct Leave(
     #[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit,
 );
@@ -36,7 +36,8 @@ impl OverloadResponder {
         }
     }
 
-    /// `None` if too many connections are being closed: this one is to be dropped without a word.
+    /// Takes a permit. `None` if too many connections are being closed; then this one is dropped
+    /// without a response.
     pub(super) fn leave(&self) -> Option<Leave> {
         Arc::clone(&self.permits)
             .try_acquire_owned()
@@ -44,10 +45,9 @@ impl OverloadResponder {
             .map(Leave)
     }
 
-    /// Says the canned answer.
     pub(super) async fn say(&self, mut stream: TcpStream, _leave: Leave) {
         let _ = tokio::time::timeout(PATIENCE, stream.readable()).await;
-        // The kernel's buffer takes it at once; a peer that cannot even take this gets nothing.
+        // The kernel's buffer accepts the response at once. If it does not, the peer gets none.
         if stream.try_write(&self.wire).is_ok() {
             linger(&mut stream).await;
         }

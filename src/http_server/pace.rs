@@ -1,13 +1,14 @@
-//! How well a peer keeps up with a rate.
+//! Measures how well a peer keeps up with a minimum rate.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How far ahead of its rate a peer may be: what it sent long ago does not excuse a long silence.
+/// How far ahead of its rate a peer may be. Bytes that were sent long ago do not excuse a long
+/// silence.
 const MOST_CREDIT: Duration = Duration::from_secs(1);
 
-/// The moment up to which the bytes received so far have paid, at a given rate. Of two peers the one with the earlier
-/// moment has made less progress.
+/// The moment until which the bytes received so far suffice at the given rate. Of two peers, the
+/// one with the earlier moment has made less progress.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     bytes_per_second: f64,
@@ -15,7 +16,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// A peer that is expected to send from now on. It starts with full credit.
+    /// Starts with full credit at `now`.
     pub(crate) fn new(bytes_per_second: usize, now: Instant) -> Self {
         Self {
             bytes_per_second: bytes_per_second.max(1) as f64,
@@ -23,14 +24,14 @@ impl Pace {
         }
     }
 
-    /// So many bytes were received.
+    /// Counts received bytes.
     pub(crate) fn received(&mut self, bytes: usize, now: Instant) {
         let paid = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second)
             .min(MOST_CREDIT + self.behind(now));
         self.paid_until = (self.paid_until + paid).min(now + MOST_CREDIT);
     }
 
-    /// The moment up to which the peer has paid.
+    /// The moment until which the received bytes suffice.
     pub(crate) fn paid_until(&self) -> Instant {
         self.paid_until
     }

@@ -1,4 +1,5 @@
-//! The clock of one connection: which phase it is in, until when that may last, and how it compares with others.
+//! The clock of one connection: its phase, the time limit of the phase, and its rank among the
+//! connections that may be closed.
 
 use super::Pace;
 use std::{
@@ -9,28 +10,30 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// What a peer has to send to rank above a connection that was opened a moment ago. Far more than any minimum rate:
-/// it decides only who goes first when there is no room for all.
+/// The rate at which a peer must send to rank above a connection that was opened just now. It is
+/// far above any minimum rate, because it only decides which connection is closed first.
 const FULL_SPEED: usize = 64 * 1024;
 
-/// How much of a request's head is kept to tell which address it was for if no request comes of it.
+/// How much of a request's head is kept, to find its address if it never becomes a request.
 const HEAD_KEPT: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Phase {
-    /// Between two requests; also while an answer is written, so that a peer that does not read it is closed.
+    /// Between two requests. Also while a response is written, so that a peer that does not read it
+    /// is closed.
     Idle,
-    /// A request's head is awaited, or being sent.
+    /// The server waits for a request's head, or is receiving it.
     Head,
-    /// A request's body is being sent.
+    /// The server is receiving a request's body.
     Body,
-    /// The request is with its handler: the peer keeps nobody waiting.
+    /// The handler has the request, so the server does not wait for the peer.
     Handling,
-    /// The connection is over; the peer is given a moment to read the answer.
+    /// The exchange is over, and the peer has a moment to read the response.
     Closing,
 }
 
-/// How little would be lost with a connection: first what is over already, then whoever has made the least progress.
+/// The order in which connections are closed: first those that are over already, then those with
+/// the least progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     in_use: bool,
@@ -39,17 +42,18 @@ pub(super) struct Rank {
 
 struct State {
     phase: Phase,
-    /// When the phase has lasted too long; bodies have a clock of their own.
+    /// When the phase has lasted too long. Bodies have their own time limit.
     until: Option<Instant>,
     pace: Pace,
-    /// The beginning of the request's head; empty as long as nothing of it was received.
+    /// The beginning of the request's head. It is empty if nothing of it has been received.
     head: Vec<u8>,
     body_bytes: usize,
     body_reader: Option<Waker>,
     evicted_in: Option<Phase>,
 }
 
-/// What the socket, the service, the connection's driver and the table of connections share.
+/// The state that the socket, the service, the connection's driver and the table of connections
+/// share.
 pub(super) struct Watch {
     header_time: Duration,
     idle_time: Duration,
@@ -58,7 +62,8 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// A new connection: its first head is due in `header_time`, whether anything is sent or not.
+    /// Starts a new connection. Its first head must be complete within `header_time`, even if the
+    /// peer sends nothing.
     pub(super) fn new(header_time: Duration, idle_time: Duration) -> Self {
         let now = Instant::now();
         let state = State {
@@ -92,7 +97,7 @@ impl Watch {
         state.body_reader = None;
     }
 
-    /// Bytes were read from the socket.
+    /// Records bytes that were read from the socket.
     pub(super) fn bytes_read(&self, bytes: &[u8]) {
         let idle = self.state().phase == Phase::Idle;
         if idle {
@@ -106,7 +111,7 @@ impl Watch {
         }
     }
 
-    /// A head is complete.
+    /// Records that a head is complete.
     pub(super) fn request(&self, has_body: bool) {
         self.enter(
             if has_body {
@@ -118,25 +123,25 @@ impl Watch {
         );
     }
 
-    /// Bytes of the body were handed to the handler.
+    /// Records bytes of the body that the handler has received.
     pub(super) fn body_read(&self, bytes: usize) {
         let mut state = self.state();
         state.body_bytes += bytes;
         state.pace.received(bytes, Instant::now());
     }
 
-    /// The handler has the whole body.
+    /// Records that the handler has the whole body.
     pub(super) fn body_ended(&self) {
         self.state().phase = Phase::Handling;
     }
 
-    /// The answer is there.
+    /// Records that the handler has answered.
     pub(super) fn answered(&self) {
         self.enter(Phase::Idle, Some(self.idle_time));
         self.state().head.clear();
     }
 
-    /// Nothing more is read or answered.
+    /// Records that nothing more is read or answered.
     pub(super) fn closing(&self) {
         self.enter(Phase::Closing, None);
     }
@@ -145,17 +150,16 @@ impl Watch {
         self.state().phase
     }
 
-    /// The beginning of the request's head.
     pub(super) fn head(&self) -> Vec<u8> {
         self.state().head.clone()
     }
 
-    /// Whether the phase has lasted too long.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.state().until.is_some_and(|until| until <= now)
     }
 
-    /// When to look again: at the phase's end, or before one that begins in the meantime could be over.
+    /// When to check the time limit again: at the end of the phase, or before a phase that begins
+    /// meanwhile could end.
     pub(super) fn look_again(&self, now: Instant) -> Instant {
         let soonest = now + self.header_time.min(self.idle_time);
         self.state()
@@ -163,8 +167,9 @@ impl Watch {
             .map_or(soonest, |until| until.min(soonest))
     }
 
-    /// The connection's rank among those that may be closed for another: the lowest goes first. `None` if it is not
-    /// the peer that is waited for, or if the connection holds less of a body than asked.
+    /// The rank among the connections that may be closed: the lowest is closed first. `None` if the
+    /// server does not wait for the peer, or if the connection holds less than `holding` bytes of a
+    /// body.
     pub(super) fn rank(&self, holding: usize) -> Option<Rank> {
         let state = self.state();
         let waits_for_us = state.phase == Phase::Handling;
@@ -175,7 +180,8 @@ impl Watch {
         (!waits_for_us && state.body_bytes >= holding).then_some(rank)
     }
 
-    /// Tells the driver, and whoever reads the body, that the connection is closed for another.
+    /// Tells the driver and the reader of the body that the connection is closed in favour of
+    /// another one.
     pub(super) fn evict(&self) {
         let mut state = self.state();
         state.evicted_in = Some(state.phase);
@@ -187,13 +193,13 @@ impl Watch {
         }
     }
 
-    /// Returns when the connection was evicted, with the phase it was in.
+    /// Completes when the connection is evicted. Returns the phase it was in.
     pub(super) async fn evicted(&self) -> Phase {
         self.evicted.cancelled().await;
         self.state().evicted_in.unwrap_or(Phase::Closing)
     }
 
-    /// Whether the connection was evicted; if not, whoever reads the body is woken when it is.
+    /// Whether the connection was evicted. If not, the reader of the body is woken at the eviction.
     pub(super) fn poll_evicted(&self, cx: &Context<'_>) -> bool {
         let mut state = self.state();
         state.body_reader = Some(cx.waker().clone());

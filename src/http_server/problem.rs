@@ -1,4 +1,5 @@
-//! Problem details for people and programs (RFC 9457): what happened, what was not affected, what to do next.
+//! Error responses for people and programs (problem details, RFC 9457): what happened, what was not
+//! affected, what to do next.
 
 use axum::{
     body::Body,
@@ -8,7 +9,7 @@ use axum::{
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// An answer of ours that is not a success: `application/problem+json` with `type`, `title`, `status`, `detail`.
+/// An error response: `application/problem+json` with `type`, `title`, `status`, `detail`.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -17,7 +18,8 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// A problem whose `type` is `urn:hookfast:problem:{name}`. Neither text may tell anything of a request.
+    /// A problem whose `type` is `urn:hookfast:problem:{name}`. `title` and `detail` must not
+    /// contain anything from a request.
     pub(crate) fn new(status: StatusCode, name: &str, title: &str, detail: &str) -> Self {
         let mut members = Map::new();
         members.insert(
@@ -34,24 +36,22 @@ impl Problem {
         }
     }
 
-    /// With one more member.
     pub(crate) fn member(mut self, name: &str, value: Value) -> Self {
         self.members.insert(name.to_owned(), value);
         self
     }
 
-    /// With one more header.
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// With `Retry-After`, in whole seconds.
+    /// Adds `Retry-After`, in whole seconds.
     pub(crate) fn retry_after(self, delay: Duration) -> Self {
         self.header(header::RETRY_AFTER, delay.as_secs().into())
     }
 
-    /// Ends the connection after this answer: the rest of the request will not be read.
+    /// Closes the connection after this response. The rest of the request is not read.
     pub(crate) fn closing(self) -> Self {
         self.header(header::CONNECTION, HeaderValue::from_static("close"))
     }
@@ -60,7 +60,7 @@ impl Problem {
         self.status
     }
 
-    /// The whole answer as bytes on the wire, for a peer that gets it without having been read.
+    /// The whole response as bytes, for a peer whose request is not read.
     pub(super) fn into_wire(self) -> Vec<u8> {
         let response = self.closing().into_parts();
         let (headers, body) = response;

@@ -1,4 +1,4 @@
-//! The open connections, and which of them is closed when there is no room for all.
+//! The open connections, and the choice of the one to close if there are too many.
 
 use super::phase_timer::Watch;
 use std::{
@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// The connections that are open, up to a limit.
+/// The open connections, up to a limit.
 pub(super) struct ConnectionTable {
     limit: usize,
     entries: Mutex<Entries>,
@@ -19,8 +19,8 @@ struct Entries {
 }
 
 impl Entries {
-    /// Removes and closes the connection with the least progress of those that hold so much of a body, unless that
-    /// is the one that is to be `spared`.
+    /// Removes and closes the connection with the least progress among those that hold at least
+    /// `holding` bytes of a body. It closes none if that connection is `spared`.
     fn evict(&mut self, holding: usize, spared: Option<u64>) -> bool {
         let ranks = self
             .watches
@@ -39,13 +39,13 @@ impl Entries {
     }
 }
 
-/// Whether there was a place.
+/// Whether a new connection got an entry.
 pub(super) enum Admission {
-    /// There was one.
+    /// An entry was free.
     Free(Entry),
     /// Another connection was closed for it.
     Evicted(Entry),
-    /// All connections have complete requests that are being handled: none may be closed.
+    /// All connections have complete requests that are being handled, so none may be closed.
     Full,
 }
 
@@ -61,7 +61,7 @@ impl ConnectionTable {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection.
+    /// Makes an entry for a new connection.
     pub(super) fn admit(self: &Arc<Self>, watch: Watch) -> Admission {
         let mut entries = self.entries();
         let full = entries.watches.len() >= self.limit;
@@ -83,13 +83,13 @@ impl ConnectionTable {
         }
     }
 
-    /// Closes the connection with the least progress; answers whether there was one.
+    /// Closes the connection with the least progress. Returns whether there was one.
     pub(super) fn evict_one(&self) -> bool {
         self.entries().evict(0, None)
     }
 }
 
-/// A connection's place in the table; free again when dropped.
+/// The entry of a connection in the table. Dropping it frees the entry.
 pub(super) struct Entry {
     table: Arc<ConnectionTable>,
     id: u64,
@@ -97,7 +97,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// What a handler may know of the other connections.
+    /// The interface by which a handler may close other connections.
     pub(super) fn rivals(&self) -> Rivals {
         Rivals {
             table: Arc::clone(&self.table),
@@ -112,7 +112,8 @@ impl Drop for Entry {
     }
 }
 
-/// The other connections of the same server, as a request's extension: its handler may ask one of them to go.
+/// The other connections of the same server, as an extension of the request. Its handler may close
+/// one of them.
 #[derive(Clone)]
 pub(crate) struct Rivals {
     table: Arc<ConnectionTable>,
@@ -120,8 +121,8 @@ pub(crate) struct Rivals {
 }
 
 impl Rivals {
-    /// Closes the connection that has made the least progress of those holding at least `holding` bytes of an
-    /// unfinished body. `false` if there is none, or if it is the asker's own.
+    /// Closes the connection with the least progress among those that hold at least `holding` bytes
+    /// of an unfinished body. Returns `false` if there is none, or if it is the caller's own.
     pub(crate) fn evict_holder(&self, holding: usize) -> bool {
         self.table.entries().evict(holding, Some(self.id))
     }

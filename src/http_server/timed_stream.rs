@@ -1,4 +1,4 @@
-//! The socket and the body of one connection, which tell its watch what was received.
+//! The socket and the request body of one connection, which report received bytes to its watch.
 
 use super::phase_timer::Watch;
 use bytes::Bytes;
@@ -14,11 +14,12 @@ use tokio::{
     net::TcpStream,
 };
 
-/// hyper doubles its buffer of 8 KiB when a read has filled it, up to the limit for headers, and keeps it: a thousand
-/// connections that send large bodies slowly would hold 32 MiB and more in empty buffers. No read fills this one.
+/// The largest read. hyper doubles its buffer of 8 KiB when a read has filled it, up to the limit
+/// for headers, and keeps it. With a thousand connections that send large bodies slowly, it would
+/// hold 32 MiB and more in empty buffers. No read of this size fills the buffer.
 const READ_AT_MOST: usize = 8 * 1024 - 1;
 
-/// A socket that tells its watch what was read.
+/// A socket that reports read bytes to its watch.
 pub(super) struct WatchedStream {
     stream: TcpStream,
     watch: Arc<Watch>,
@@ -82,7 +83,7 @@ impl AsyncWrite for WatchedStream {
     }
 }
 
-/// Why a body ends before its end.
+/// Why a body ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
     /// The connection was closed for another one.
@@ -93,8 +94,8 @@ pub(crate) enum BodyError {
     Received(hyper::Error),
 }
 
-/// A request's body that tells its watch what was received, and ends early if the connection is evicted: the
-/// handler can then still answer.
+/// A request body that reports received bytes to its watch. It ends early if the connection is
+/// evicted, so that the handler can still answer.
 pub(super) struct WatchedBody {
     body: Incoming,
     watch: Arc<Watch>,

@@ -1,18 +1,18 @@
 //! Requests and connections that end without reaching a handler.
 
-/// How a request or a connection ended that no handler got to answer.
+/// How a request or a connection ended without an answer by a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unserved {
-    /// Every connection has a request that is being handled: a new one got 503.
+    /// Every connection has a request that is being handled. A new one got 503.
     NoConnectionFree,
     /// An idle connection was closed for a new one.
     IdleEvicted,
-    /// A connection was closed for another one while its request was still being sent: 503, unless too many are
-    /// being closed. If its handler could answer, it is counted there.
+    /// A connection was closed for another one while its request was still being received. It got
+    /// 503, unless too many are being closed. If its handler could answer, it is counted there.
     RequestEvicted,
-    /// The headers were not there in time. The connection was closed.
+    /// The headers were not complete in time. The connection was closed.
     HeadTooSlow,
-    /// More headers than are taken: 431.
+    /// More headers than are allowed: 431.
     TooManyHeaders,
     /// The request's line and headers have too many bytes: 431.
     HeadTooLarge,
@@ -22,11 +22,11 @@ pub(crate) enum Unserved {
     Malformed,
 }
 
-/// The longest address hyper takes.
+/// The longest address that hyper accepts.
 const LONGEST_ADDRESS: usize = u16::MAX as usize - 1;
 
 impl Unserved {
-    /// The word in rollups and in metrics.
+    /// The name in rollups and in metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::NoConnectionFree => "turned_away",
@@ -40,7 +40,8 @@ impl Unserved {
         }
     }
 
-    /// What hyper refused by itself while it read a head: `unread` is what it had of it.
+    /// Classifies what hyper rejected by itself while it read a head. `unread` contains the bytes
+    /// that hyper had of it.
     pub(super) fn by_hyper(
         error: &hyper::Error,
         unread: &[u8],

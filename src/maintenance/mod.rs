@@ -1,5 +1,6 @@
-//! What has to be done now and then: partitions ahead, indexes, counts into the rollups, new events indexed, replays,
-//! alerts, retention. Each is a loop of its own, so that none waits for another or fails with it.
+//! Recurring work of a process: makes partitions and indexes, adds counts to the rollups, indexes
+//! new events, runs replays, raises alerts, and applies retention. Each job has its own loop, so
+//! that none waits for another or fails with it.
 
 mod periodic;
 mod retention;
@@ -17,32 +18,33 @@ use sqlx::PgPool;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How often counts are added to the rollups, and the database is looked at.
+/// How often counts are added to the rollups and the process is recorded as alive. This also shows
+/// whether the database responds.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// How often counts that wait, and a readiness that has changed, are looked for in between: whoever asks right after a
-/// start or an event is to see it.
+/// How often to check in between for pending counts and a changed readiness. Someone who looks
+/// right after a start or an event must see it.
 const SOON: Duration = Duration::from_millis(500);
 
-/// How often the partitions are looked at, a day is made two weeks ahead, and the indexes.
+/// How often partitions and indexes are checked. The partition of a day is made two weeks ahead.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 
-/// How often the database's clock is measured.
 const CLOCK_EVERY: Duration = Duration::from_secs(30);
 
-/// A loop that has not come round for this long is stuck.
+/// A loop without a heartbeat for this long is stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// The condition that the database answers.
+/// The readiness condition: the database responds.
 pub(crate) const DATABASE: &str = "database";
 
-/// The connections of the maintenance besides those of the pool, by purpose: the clock, retention and indexes.
+/// The connections of the maintenance outside the pool, by purpose: the clock, retention and
+/// indexes.
 pub(crate) const CONNECTIONS: [(&str, u32); 1] = [("maintenance", 3)];
 
-/// The conditions of readiness that do not hold, each with its reason.
+/// The conditions of readiness that are not met, each with its reason.
 type Unmet = Vec<(String, String)>;
 
-/// What the maintenance works with.
+/// The parts of the process that the maintenance needs.
 #[derive(Clone)]
 pub(crate) struct Maintenance {
     pub(crate) database: Database,
@@ -85,7 +87,7 @@ impl Maintenance {
             {
                 clock_at = Instant::now() + CLOCK_EVERY;
                 self.metrics.clock_difference(difference.seconds());
-                // Once while it lasts: it goes on until somebody sets a clock.
+                // Logged once while it lasts, because it lasts until someone sets a clock.
                 if difference.is_large() && !clock_is_off {
                     tracing::warn!(
                         "{difference}. Events have the database's time; requests that senders sign with a time are refused \
@@ -114,7 +116,8 @@ impl Maintenance {
         heartbeat.retire();
     }
 
-    /// Waits until there are counts to add, or the readiness differs from what was written; at most [`EVERY`].
+    /// Waits until there are counts to add, or the readiness differs from `written`, for at most
+    /// [`EVERY`].
     async fn until_changed(&self, written: &Unmet) {
         let begun = Instant::now();
         loop {
@@ -135,8 +138,9 @@ impl Maintenance {
         measured
     }
 
-    /// Adds what was counted, and says that this process lives. Counts of a failed statement are gone: they are for
-    /// looking, not for accounting. Returns the conditions that did not hold.
+    /// Adds the pending counts and records that this process is alive. If the statement fails, its
+    /// counts are lost: they are for monitoring, not for accounting. Returns the conditions that
+    /// are not met.
     async fn add_counts(&self) -> Unmet {
         let counts = self.metrics.take_pending();
         match add_rollups(&self.pool, &counts).await {
@@ -178,7 +182,7 @@ impl Maintenance {
     }
 }
 
-/// Beside everything else, since a large table's index takes its time.
+/// Runs separately from the other jobs, because the index of a large table takes long.
 async fn keep_indexes(database: &Database) {
     loop {
         if let Err(error) = ensure_indexes(database).await {

@@ -1,5 +1,5 @@
-//! What one process at a time does for all. Each is a loop of its own: what slows one down or makes it fail, such as
-//! bodies that take long to index, delays no alert.
+//! Jobs that one process at a time does for all. Each has its own loop: a slow or failing job, such
+//! as the indexing of large bodies, delays no alert.
 
 use super::{Maintenance, STUCK};
 use crate::store::{
@@ -10,32 +10,34 @@ use crate::throttle::throttled;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How long the next step waits if there is more to do: it takes next to nothing from what brings more.
+/// The pause if there is more to do. With it, a job takes almost nothing from the work that
+/// produces more.
 const MORE: Duration = Duration::from_millis(100);
 
-/// How long it waits if there is nothing to do.
+/// The pause if there is nothing to do.
 const IDLE: Duration = Duration::from_secs(2);
 
-/// The longest pause of a job that has had nothing to do for a while: each look is a transaction. `hookfast.find` also
-/// searches the newest events, which are not indexed yet.
+/// The longest pauses of jobs that have had nothing to do for a while: each check is a transaction.
+/// Indexing may wait, because `hookfast.find` also searches the newest events, which are not
+/// indexed yet.
 const INDEX_IDLE: Duration = Duration::from_secs(5);
 const ALERTS_IDLE: Duration = Duration::from_secs(4);
 
-/// How long the next step of a replay waits, whose rate is by the second.
+/// The pause between steps of a replay. The rate of a replay is per second.
 const REPLAY: Duration = Duration::from_millis(500);
 
 /// How many alerts of a kind one step raises.
 const ALERTS: i64 = 200;
 
-/// How many deliveries of retired handlers one step discards, and how long it waits if there are none.
+/// How many deliveries of retired handlers one step discards, and the pause if there are none.
 const DISCARDED: i64 = 2000;
 const RETIRED: Duration = Duration::from_secs(10);
 
-/// How often it is looked for what is wrong.
+/// How often alert conditions are evaluated.
 const WATCH: Duration = Duration::from_secs(10);
 
-/// Whether there is more to do; no, if it failed. A macro, so that each place limits its own line: the failure of one job
-/// must not hide that of another.
+/// Whether there is more to do; `false` if the step failed. It is a macro so that each use has its
+/// own log throttle: the failure of one job must not hide that of another.
 macro_rules! or_later {
     ($step:expr, $later:literal) => {
         $step.unwrap_or_else(|error| {
@@ -45,7 +47,8 @@ macro_rules! or_later {
     };
 }
 
-/// The pauses of a job that often has nothing to do: twice as long each time, until there is something again.
+/// The pauses of a job that often has nothing to do. They double each time, until there is work
+/// again.
 struct Pauses {
     next: Duration,
     longest: Duration,
@@ -153,7 +156,7 @@ pub(super) async fn retired(maintenance: &Maintenance, stop: &CancellationToken)
     heartbeat.retire();
 }
 
-/// Waits for the next step; answers whether there is none.
+/// Waits for the next step. Returns whether the job must stop instead.
 async fn ends(stop: &CancellationToken, pause: Duration) -> bool {
     stop.run_until_cancelled(tokio::time::sleep(pause))
         .await

@@ -1,4 +1,4 @@
-//! Retention, once an hour.
+//! Applies retention once an hour.
 
 use super::Maintenance;
 use crate::store::{Left, let_leave};
@@ -7,10 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(3600);
 
-/// Not while everything else starts.
+/// The pause before the first run, so that it does not compete with the start of the process.
 const FIRST: Duration = Duration::from_secs(60);
 
-/// Somebody was in the way of a day, or something failed.
+/// The pause after a day's partition was in use or something failed.
 const AGAIN: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {

@@ -1,6 +1,7 @@
-//! Whether this process is alive and ready: loops that tick, and conditions that hold.
+//! Liveness and readiness of this process: loops that tick, and conditions that are met.
 //!
-//! Imports nothing of ours, so that every part can report here and the admin server can tell.
+//! It imports nothing else of Hookfast, so that every part can report here and the admin server can
+//! read it.
 //!
 //! ```
 //! use hookfast::telemetry::health::{Heartbeats, Readiness};
@@ -8,7 +9,7 @@
 //!
 //! let (heartbeats, readiness) = (Heartbeats::default(), Readiness::default());
 //! let heartbeat = heartbeats.register("claim", Duration::from_secs(30));
-//! heartbeat.tick(); // once a round of the loop, also where there was nothing to do
+//! heartbeat.tick(); // once a round of the loop, even if there was nothing to do
 //! assert!(heartbeats.stuck(Instant::now()).is_empty());
 //!
 //! readiness.set("database", Err("the database cannot be reached".to_owned()));
@@ -34,17 +35,18 @@ struct Loop {
     last: Mutex<Instant>,
 }
 
-/// A loop that has not ticked for longer than it may.
+/// A loop that has not ticked within its maximum age.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
-    /// The loop.
+    /// The name under which the loop was registered.
     pub name: String,
-    /// How long ago it ticked last.
+    /// The time since its last tick.
     pub silent: Duration,
 }
 
-/// What a loop ticks. A loop whose heartbeat is just dropped (it panicked, it returned) counts as stuck in time;
-/// one that ends on purpose calls [`Heartbeat::retire`].
+/// The handle by which a loop ticks. If it is just dropped (the loop panicked or returned), the
+/// loop counts as stuck after its maximum age. A loop that ends on purpose calls
+/// [`Heartbeat::retire`].
 #[derive(Debug)]
 pub struct Heartbeat {
     of: Arc<Loop>,
@@ -52,7 +54,7 @@ pub struct Heartbeat {
 }
 
 impl Heartbeats {
-    /// A loop that ticks at least every `max_age`. It counts as having ticked now.
+    /// Registers a loop that ticks at least every `max_age`. This counts as its first tick.
     pub fn register(&self, name: impl Into<String>, max_age: Duration) -> Heartbeat {
         let of = Arc::new(Loop {
             name: name.into(),
@@ -66,12 +68,12 @@ impl Heartbeats {
         }
     }
 
-    /// How many loops are registered.
+    /// The number of registered loops.
     pub fn count(&self) -> usize {
         lock(&self.0).len()
     }
 
-    /// The loops that have not ticked in time, seen at `now`.
+    /// The loops that have not ticked in time, as of `now`.
     pub fn stuck(&self, now: Instant) -> Vec<Stuck> {
         let silent = |of: &Arc<Loop>| now.saturating_duration_since(*lock(&of.last));
         let loops = lock(&self.0);
@@ -86,12 +88,12 @@ impl Heartbeats {
 }
 
 impl Heartbeat {
-    /// The loop has made a round.
+    /// Records that the loop has made a round.
     pub fn tick(&self) {
         *lock(&self.of.last) = Instant::now();
     }
 
-    /// The loop has ended on purpose: nobody waits for it any more.
+    /// Removes the loop, which has ended on purpose.
     pub fn retire(self) {
         lock(&self.all.0).retain(|other| !Arc::ptr_eq(other, &self.of));
     }
@@ -102,15 +104,16 @@ impl Heartbeat {
 pub struct Readiness(Arc<Mutex<BTreeMap<String, Result<(), String>>>>);
 
 impl Readiness {
-    /// Says whether a condition holds, or why it does not. The reason is shown to whoever asks: no secrets.
+    /// Sets whether a condition is met, or why it is not. The reason is shown to every reader of
+    /// the admin server, so it must contain no secrets.
     ///
-    /// What must hold before the process is ready is set to an `Err` at start; a condition nobody has set is not
-    /// waited for.
+    /// A condition that must be met before the process is ready is set to an `Err` at start. A
+    /// condition that was never set does not count.
     pub fn set(&self, name: &str, holds: Result<(), String>) {
         lock(&self.0).insert(name.to_owned(), holds);
     }
 
-    /// The conditions that do not hold, each with its reason, by name.
+    /// The conditions that are not met, each with its reason, sorted by name.
     pub fn unmet(&self) -> Vec<(String, String)> {
         let conditions = lock(&self.0);
         conditions
@@ -120,7 +123,7 @@ impl Readiness {
     }
 }
 
-/// A panic while one of these was held leaves nothing half done.
+/// A poisoned lock is used nevertheless: a panic while it was held leaves no partial change.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
-//! Counts and times, once: what `/metrics` shows and what `rollups` adds up are the same words.
+//! Counters and durations of the process. `/metrics` and the rollups get the same counters under
+//! the same names.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -16,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-/// What a count belongs to, and what was counted.
+/// The subject of a count, and the counter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     kind: &'static str,
@@ -24,14 +25,14 @@ struct Labels {
     counter: &'static str,
 }
 
-/// What a time was taken of.
+/// The subject of a duration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TimeLabels {
     kind: &'static str,
     name: String,
 }
 
-/// What attempts are counted by, by the longest time in milliseconds that each counter is for.
+/// The counters for durations of attempts, each with its upper bound in milliseconds.
 const DURATIONS: [(u128, &str); 18] = [
     (1, "took_le_1"),
     (2, "took_le_2"),
@@ -53,7 +54,7 @@ const DURATIONS: [(u128, &str); 18] = [
     (u128::MAX, "took_le_1000000000"),
 ];
 
-/// Counts that wait to be added to `rollups`: subject, counter, how many.
+/// Counts to be added to the rollups: subject, counter, number.
 pub type Pending = Vec<(String, &'static str, i64)>;
 
 /// All counters and histograms of the process. Cheap to clone.
@@ -67,7 +68,7 @@ pub struct Metrics {
 }
 
 fn buckets() -> Histogram {
-    // 0.5 ms to some 16 s.
+    // From 0.5 ms to about 16 s.
     Histogram::new(exponential_buckets(0.0005, 2.0, 16))
 }
 
@@ -101,7 +102,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Adds to a counter. `kind` and `name` are the subject, as `source` and `airalo`.
+    /// Adds to a counter. `kind` and `name` are the subject, for example `source` and `airalo`.
     pub fn count(&self, kind: &'static str, name: &str, counter: &'static str, n: u64) {
         let labels = Labels {
             kind,
@@ -112,7 +113,7 @@ impl Metrics {
         *self.pending().entry(labels).or_default() += n;
     }
 
-    /// Notes how long something took.
+    /// Records how long something took.
     pub fn took(&self, kind: &'static str, name: &str, duration: Duration) {
         self.seconds
             .get_or_create(&TimeLabels {
@@ -122,10 +123,10 @@ impl Metrics {
             .observe(duration.as_secs_f64());
     }
 
-    /// Notes how long a handler's attempt took, also for `hookfast.durations`.
+    /// Records how long a handler's attempt took, also for `hookfast.durations`.
     pub fn attempt_took(&self, handler: &str, duration: Duration) {
         self.took("handler", handler, duration);
-        // Rounded up, as the bounds are upper ones.
+        // Rounded up, because the bounds are upper bounds.
         let millis = duration.as_micros().div_ceil(1000);
         if let Some((_, counter)) = DURATIONS.iter().find(|(bound, _)| millis <= *bound) {
             let labels = Labels {
@@ -137,17 +138,17 @@ impl Metrics {
         }
     }
 
-    /// Whether anything has been counted that is not in the rollups.
+    /// Whether there are counts that have not been taken for the rollups.
     pub(crate) fn has_pending(&self) -> bool {
         !self.pending().is_empty()
     }
 
-    /// Notes how far this machine's clock is ahead of the database's.
+    /// Records how far this machine's clock is ahead of the database's.
     pub fn clock_difference(&self, seconds: f64) {
         self.clock_difference.set(seconds);
     }
 
-    /// Takes what has been counted since the last time.
+    /// Takes the counts since the last call.
     pub fn take_pending(&self) -> Pending {
         let pending = std::mem::take(&mut *self.pending());
         pending
@@ -162,7 +163,7 @@ impl Metrics {
             .collect()
     }
 
-    /// What `/metrics` encodes.
+    /// The registry that `/metrics` encodes.
     pub fn registry(&self) -> Arc<Registry> {
         self.registry.clone()
     }

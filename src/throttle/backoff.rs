@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// When something that failed may be tried again. Only success of the work itself shortens the pause, never a mere
-/// connect: a database that accepts connections and stores nothing would otherwise be asked without a pause.
+/// The time of the next retry. Only a success of the work itself resets the pause; a mere connect
+/// does not. Otherwise a database that accepts connections and stores nothing would be retried
+/// without a pause.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     from: Duration,
@@ -18,7 +19,7 @@ struct Failing {
 }
 
 impl Backoff {
-    /// Pauses that double from `from` to `to`.
+    /// Pauses that double from `from` up to `to`.
     pub(crate) const fn new(from: Duration, to: Duration) -> Self {
         Self {
             from,
@@ -27,7 +28,6 @@ impl Backoff {
         }
     }
 
-    /// It failed.
     pub(crate) fn failed(&mut self, now: Instant) {
         let pause = self
             .failing
@@ -38,19 +38,18 @@ impl Backoff {
         });
     }
 
-    /// It worked.
     pub(crate) fn succeeded(&mut self) {
         self.failing = None;
     }
 
-    /// How long to leave it alone.
+    /// The time until the next retry.
     pub(crate) fn remaining(&self, now: Instant) -> Duration {
         self.failing.map_or(Duration::ZERO, |failing| {
             failing.until.saturating_duration_since(now)
         })
     }
 
-    /// Waits until it may be tried again.
+    /// Waits until the next retry.
     pub(crate) async fn wait(&self) {
         let remaining = self.remaining(Instant::now());
         if !remaining.is_zero() {

@@ -1,4 +1,5 @@
-//! A log line that a lasting fault would repeat is written once in ten seconds, with a count of those left out.
+//! Limits a log line that a lasting fault would repeat to one in ten seconds, with a count of the
+//! omitted ones.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -8,7 +9,8 @@ use std::{
 /// The shortest time between two lines.
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// Lets one line through per period and counts the others. Usually one for each place that logs: see [`throttled`].
+/// Lets one line pass per period and counts the others. Usually each log statement has its own: see
+/// [`throttled`].
 pub(crate) struct LogThrottle(Mutex<State>);
 
 struct State {
@@ -24,7 +26,8 @@ impl LogThrottle {
         }))
     }
 
-    /// How many were left out since the last line, if a line is due; otherwise `None`, and this one is counted.
+    /// The number of lines omitted since the last one, if a line is due. Otherwise `None`, and this
+    /// one is counted as omitted.
     pub(crate) fn pass(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state
@@ -39,8 +42,9 @@ impl LogThrottle {
     }
 }
 
-/// Logs at most once in ten seconds from this place of the program: for whatever a fault of the database, of a client
-/// or of a sender can repeat. Takes a level's name (`warn`), and then what `tracing`'s macro of that name takes.
+/// Logs at most once in ten seconds from this statement, for a fault of the database, a client or a
+/// sender that can repeat. It takes the name of a level (`warn`), then the arguments of `tracing`'s
+/// macro of that name.
 macro_rules! throttled {
     ($level:ident, $($line:tt)+) => {{
         static THROTTLE: $crate::throttle::LogThrottle = $crate::throttle::LogThrottle::new();

@@ -1,4 +1,4 @@
-//! What keeps a lasting fault from being repeated without end: pauses between retries, and limits on log lines.
+//! Limits the effects of a lasting fault: pauses between retries, and limits on log lines.
 
 mod backoff;
 mod log_throttle;

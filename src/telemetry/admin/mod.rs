@@ -1,12 +1,12 @@
-//! The operator's small HTTP server: is the process alive, is it ready, what are its numbers.
+//! The HTTP server for operators: liveness, readiness and metrics of this process.
 //!
 //! | path | 200 | 503 |
 //! |---|---|---|
-//! | `/healthz` | every registered loop ticks | problem+json, `stuck`: which do not, and for how long |
-//! | `/readyz` | every condition holds | problem+json, `not_ready`: which do not, and why |
+//! | `/healthz` | every registered loop ticks | problem+json, `stuck`: the loops that are stuck |
+//! | `/readyz` | every condition is met | problem+json, `not_ready`: the unmet conditions and why |
 //! | `/metrics` | OpenMetrics text | |
 //!
-//! It has no authentication: it is meant for the loopback address or a private network.
+//! It has no authentication. It is meant for the loopback address or a private network.
 
 use crate::http_server::{self, ConnectionLimits, Problem};
 use crate::telemetry::health::{Heartbeats, Readiness};
@@ -29,20 +29,20 @@ use tokio_util::sync::CancellationToken;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What the admin server tells about.
+/// The parts of the process that the admin server reports on.
 #[derive(Clone)]
 pub struct Admin {
     /// The loops that must tick.
     pub heartbeats: Heartbeats,
-    /// The conditions that must hold.
+    /// The conditions that must be met.
     pub readiness: Readiness,
-    /// The metrics.
+    /// The metrics to encode.
     pub metrics: Arc<Registry>,
 }
 
 impl Admin {
-    /// Serves until `shutdown` is cancelled and the requests in flight are answered. Dropping the future ends all
-    /// connections at once.
+    /// Serves until `shutdown` is cancelled and the requests in flight are answered. Dropping the
+    /// future closes all connections at once.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let full = Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -63,7 +63,7 @@ impl Admin {
         .await;
     }
 
-    /// The routes, for a program that serves them by itself.
+    /// The routes alone, for a program that has its own HTTP server.
     pub fn router(self) -> Router {
         let only = |reading: MethodRouter<Admin>| reading.fallback(wrong_method);
         Router::new()
