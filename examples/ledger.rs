@@ -1,6 +1,7 @@
-//! Takes Airalo's webhooks and books each completed order exactly once, in one program.
+//! Receives Airalo's webhooks and books each completed order exactly once, in one program.
 //!
-//! `DATABASE_URL=… AIRALO_CLIENT_SECRET=… cargo run --example ledger`, with a table `ledger (event_id uuid, body jsonb)`.
+//! `DATABASE_URL=… AIRALO_CLIENT_SECRET=… cargo run --example ledger`, with a table
+//! `ledger (event_id uuid, body jsonb)`.
 
 use hookfast::{
     app::{Builder, Subscription},

@@ -1,4 +1,5 @@
-//! Whether a handler feels what others have pending: the same runs, by turns on an empty database and on one with a backlog.
+//! Measures whether a handler is slowed by the pending deliveries of other handlers: the same runs,
+//! alternating between an empty database and one with a backlog.
 
 use crate::config;
 use crate::database::{Database, Postgres};
@@ -15,13 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What comes before is sent, but not in the times.
+/// The warm-up: its webhooks are sent but not measured.
 const WARM: Duration = Duration::from_secs(5);
 
 /// Deliveries inserted by one statement.
 const CHUNK: u64 = 1_000_000;
 
-/// How many deliveries the process that is killed holds.
+/// How many deliveries the killed process holds.
 const HELD: u32 = 64;
 
 /// How long a rescue, or the last deliveries of a load, may take.
@@ -42,13 +43,15 @@ pub(crate) struct Backlog {
     /// Pending deliveries of a paused handler, half of them retries. All handlers are served.
     #[arg(long, default_value_t = 2_000_000)]
     paused: u64,
-    /// Pending deliveries of an ordered handler, ten for each key, of which nine wait for the first.
+    /// Pending deliveries of an ordered handler, ten for each key, of which nine wait for the
+    /// first.
     #[arg(long, default_value_t = 500_000)]
     parked: u64,
-    /// Webhooks a second, for another handler.
+    /// Webhooks per second, for another handler.
     #[arg(long, default_value_t = 50.0)]
     rate: f64,
-    /// Seconds of each run, after 5 s of warming up. What is done once a minute happens in 70.
+    /// Seconds of each run, after a warm-up of 5 s. In 70 s, each job that runs once a minute has
+    /// run.
     #[arg(long, default_value_t = 70)]
     seconds: u64,
     /// Pairs of runs.
@@ -78,7 +81,7 @@ impl Backlog {
         say(&format!("  filled in {:.0?}", begun.elapsed()));
         let mut figures = [const { Vec::new() }; 2];
         for round in 0..self.rounds {
-            // Not always the same one second.
+            // The order alternates, so that neither database is always the second one.
             let turns = if round % 2 == 0 { [0, 1] } else { [1, 0] };
             for turn in turns {
                 figures[turn].push(self.measure([&empty, &full][turn], postgres).await?);
@@ -122,7 +125,7 @@ impl Backlog {
         postgres.discard(full).await
     }
 
-    /// Everything is registered, all indexes are there, and the handler of the backlog is paused.
+    /// Registers everything, builds all indexes, and pauses the handler of the backlog.
     async fn prepare(&self, database: &Database) -> anyhow::Result<()> {
         let config = config::three_handlers(receiver::start(None)?)?;
         Server::hookfast(&database.url, "ingress,worker", Some(config.path()))
@@ -137,7 +140,8 @@ impl Backlog {
         connection.close().await.map_err(Into::into)
     }
 
-    /// All deliveries are of one event that does not exist: nothing looks at events that are not claimed.
+    /// Fills the backlog. All deliveries are of one event that does not exist, because only a claim
+    /// reads the event.
     async fn fill(&self, database: &Database) -> anyhow::Result<()> {
         let mut connection = database.connect().await?;
         for from in (0..self.paused).step_by(CHUNK as usize) {
@@ -165,7 +169,7 @@ impl Backlog {
             )
             .await?;
         }
-        // What this leaves to be done is not the runs'.
+        // The runs must not include the work that this insert leaves behind.
         connection
             .execute("VACUUM (ANALYZE) hookfast_data.outbox")
             .await?;
@@ -190,7 +194,7 @@ impl Backlog {
         let lease: i64 = sqlx::query_scalar("SELECT max(id) FROM hookfast_data.leases")
             .fetch_one(&mut connection)
             .await?;
-        // It rescues, and has to live for a while before it may judge.
+        // This process rescues. It must have been alive for a while before it may judge others.
         let other = Server::hookfast(&database.url, "worker", Some(config.path())).await?;
         let before = postgres.processor();
         let start = Instant::now();
@@ -260,8 +264,8 @@ async fn insert(
     Ok(())
 }
 
-/// Has the lease of the process that was killed hold some deliveries, and waits until they are free; answers how long
-/// after the lease's end that was.
+/// Gives some deliveries to the lease of the killed process, and waits until they are free. Returns
+/// how long after the end of the lease that was.
 async fn rescue(connection: &mut PgConnection, lease: i64) -> anyhow::Result<Duration> {
     let held = format!(
         "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, lease_id, attempt_number) \

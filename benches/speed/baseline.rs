@@ -1,7 +1,9 @@
-//! What people write: verify, parse, one INSERT a request, 200. The comparison for `ingest`.
+//! A server as people usually write it: verify, parse, one INSERT for each request, 200. It is the
+//! comparison for `ingest`.
 //!
-//! Made as well as that is usually made: the same signature is checked, the statement is prepared, the pool is warm
-//! and has no round trip of its own, and the event and the delivery it owes are one statement and so one commit.
+//! It is as good as such servers usually are: it checks the same signature, its statement is
+//! prepared, its pool is warm and makes no round trips of its own, and the event and its pending
+//! delivery are one statement and so one commit.
 
 use crate::orders::{PATH, keyed};
 use anyhow::Context;
@@ -69,7 +71,7 @@ impl Serve {
         let listener = TcpListener::bind(variable("HOOKFAST_LISTEN")?)
             .await?
             .tap_io(|stream| {
-                // Nothing depends on it but a little time.
+                // A failure here costs only a little time.
                 let _ = stream.set_nodelay(true);
             });
         let admin_listener = TcpListener::bind(variable("HOOKFAST_ADMIN_LISTEN")?).await?;

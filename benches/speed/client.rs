@@ -1,4 +1,4 @@
-//! A keep-alive HTTP/1.1 connection that does as little as it can.
+//! A keep-alive HTTP/1.1 connection with as little work for each request as possible.
 
 use anyhow::{Context, bail};
 use std::{net::SocketAddr, ops::Range};
@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// The longest answer that is understood, in bytes.
+/// The longest response that is accepted, in bytes.
 const LONGEST: usize = 256 * 1024;
 
 pub(crate) struct Connection {
@@ -27,25 +27,25 @@ impl Connection {
         })
     }
 
-    /// Sends a whole request and waits for its answer; answers with the status.
+    /// Sends a whole request and waits for the response. Returns its status.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
         self.stream.write_all(request).await?;
         self.answer().await
     }
 
-    /// GET, for what is asked seldom.
+    /// Sends a GET, for requests that are rare.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<u16> {
         self.exchange(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").as_bytes())
             .await
     }
 
-    /// The body of the last answer.
+    /// The body of the last response.
     pub(crate) fn body(&self) -> &[u8] {
         &self.buffer[self.body.clone()]
     }
 
     async fn answer(&mut self) -> anyhow::Result<u16> {
-        // Nothing is pipelined, so nothing of the next answer can be here yet.
+        // Nothing is pipelined, so the buffer holds no part of the next response.
         self.buffer.clear();
         let mut head = None;
         loop {
@@ -68,7 +68,7 @@ impl Connection {
     }
 }
 
-/// The status and where the body is, once the head is whole.
+/// The status and the range of the body, once the head is complete.
 fn read_head(buffer: &[u8]) -> anyhow::Result<Option<(u16, Range<usize>)>> {
     let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);

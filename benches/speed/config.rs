@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use tempfile::NamedTempFile;
 
-/// The variable of the secret that signs what is pushed.
+/// The environment variable with the secret that signs pushed deliveries.
 pub(crate) const HANDLER_SECRET: &str = "SPEED_HANDLER_SECRET";
 
-/// Everything goes to `receiver`, so many at once. The file is removed when this is dropped.
+/// A configuration that pushes all events to `receiver`, with this many attempts at the same time.
+/// Dropping the result removes the file.
 pub(crate) fn one_handler(
     receiver: SocketAddr,
     concurrency: usize,
@@ -19,7 +20,7 @@ pub(crate) fn one_handler(
     ))
 }
 
-/// The same, and two handlers that no webhook goes to, one of them ordered.
+/// The same with two more handlers that no webhook is routed to, one of them ordered.
 pub(crate) fn three_handlers(receiver: SocketAddr) -> anyhow::Result<NamedTempFile> {
     let mut handlers = handler("receiver", "airalo.*", receiver, "");
     handlers += &handler("paused", "other.*", receiver, "");

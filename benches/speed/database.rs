@@ -1,4 +1,4 @@
-//! The Postgres that is measured against, and a database of its own for each run.
+//! The Postgres for the measurements, with a separate database for each run.
 
 use crate::figures::say;
 use crate::usage;
@@ -17,20 +17,20 @@ pub(crate) struct Postgres {
     made: AtomicU32,
 }
 
-/// A database that goes with [`Postgres::discard`].
+/// A database that [`Postgres::discard`] drops.
 pub(crate) struct Database {
     pub(crate) url: String,
     name: String,
 }
 
-/// Reads `NAME=VALUE`.
+/// Parses `NAME=VALUE`.
 pub(crate) fn setting(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("it is written NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Postgres {
-    /// That of DATABASE_URL, or a private one that is gone afterwards.
+    /// Uses the Postgres of DATABASE_URL, or starts a private one that is removed afterwards.
     pub(crate) async fn start(settings: Vec<(String, String)>) -> anyhow::Result<Self> {
         let given = std::env::var("DATABASE_URL")
             .ok()
@@ -63,7 +63,7 @@ impl Postgres {
             .context("Postgres cannot be reached")
     }
 
-    /// Says what the figures depend on.
+    /// Prints the settings that influence the figures.
     async fn describe(&self) -> anyhow::Result<()> {
         const ASKED: [&str; 6] = [
             "server_version",
@@ -99,7 +99,8 @@ impl Postgres {
         connection.close().await.map_err(Into::into)
     }
 
-    /// An empty database, with everything before it flushed: what one run leaves to be written is not the next one's.
+    /// Creates an empty database after a checkpoint, so that no run has to write what an earlier
+    /// run left.
     pub(crate) async fn fresh(&self) -> anyhow::Result<Database> {
         let name = format!(
             "hookfast_speed_{}_{}",
@@ -110,7 +111,7 @@ impl Postgres {
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
             .execute(&mut connection)
             .await?;
-        // Only a superuser may; elsewhere the runs are a little less alike.
+        // Only a superuser may do this. Without it the runs differ a little more.
         let _ = sqlx::query("CHECKPOINT").execute(&mut connection).await;
         connection.close().await?;
         let mut url = self.url.clone();
@@ -121,7 +122,8 @@ impl Postgres {
         })
     }
 
-    /// Processor time of the private Postgres, whole; `None` of another, or where it cannot be seen.
+    /// The total processor time of the private Postgres. `None` for another Postgres, or if it
+    /// cannot be read.
     pub(crate) fn processor(&self) -> Option<Duration> {
         let file =
             std::fs::read_to_string(self.cluster.as_ref()?.data_dir().join("postmaster.pid"))
@@ -129,7 +131,7 @@ impl Postgres {
         usage::processor_of_family(file.lines().next()?.trim().parse().ok()?)
     }
 
-    /// Removes it with whatever is still connected.
+    /// Drops the database and closes its connections.
     pub(crate) async fn discard(&self, database: Database) -> anyhow::Result<()> {
         let mut connection = self.connect().await?;
         let drop = format!("DROP DATABASE {} WITH (FORCE)", database.name);
@@ -152,7 +154,7 @@ impl Database {
         Ok(PgConnection::connect(&self.url).await?)
     }
 
-    /// Transactions that were committed in it until now.
+    /// The number of transactions committed in this database so far.
     pub(crate) async fn transactions(&self) -> anyhow::Result<i64> {
         let mut connection = self.connect().await?;
         let asked = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";

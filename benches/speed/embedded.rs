@@ -1,4 +1,5 @@
-//! Hookfast inside another program, with a handler in Rust that does nothing: what the engine alone can do.
+//! Hookfast embedded in another program, with a handler that does nothing. It measures the engine
+//! alone.
 
 use crate::orders::SECRET;
 use anyhow::Context;
@@ -20,30 +21,30 @@ use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 pub(crate) struct Serve {
-    /// Attempts that run at once.
+    /// Attempts that run at the same time.
     #[arg(long, default_value_t = 256)]
     concurrency: usize,
     /// The kind of the handler.
     #[arg(long, value_enum, default_value_t)]
     kind: Kind,
-    /// Where a handler of kind http pushes to.
+    /// The address to which a handler of kind http pushes.
     #[arg(long)]
     receiver: Option<SocketAddr>,
 }
 
-/// Handlers that do nothing.
+/// The kinds of handlers, none of which does any work.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
 pub(crate) enum Kind {
     /// In Rust, at least once.
     #[default]
     Rust,
-    /// In Rust, in the settling transaction.
+    /// In Rust, inside the settling transaction.
     Transactional,
     /// The function `bench.nothing`.
     Sql,
     /// Clients through SQL.
     Pull,
-    /// Pushed to.
+    /// An HTTP endpoint.
     Http,
 }
 

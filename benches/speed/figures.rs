@@ -1,8 +1,8 @@
-//! Percentiles, medians, and tables.
+//! Percentiles, medians and tables.
 
 use std::{fmt::Write as _, io::Write as _, time::Duration};
 
-/// What was measured, in microseconds.
+/// Measured times, in microseconds.
 #[derive(Default)]
 pub(crate) struct Times(Vec<u32>);
 
@@ -20,7 +20,8 @@ impl Times {
         self.0.len()
     }
 
-    /// The smallest time that `share` of all are not above, in milliseconds; NaN of none.
+    /// The smallest time that is not exceeded by `share` of all times, in milliseconds. NaN if
+    /// there are none.
     pub(crate) fn percentile(&mut self, share: f64) -> f64 {
         if self.0.is_empty() {
             return f64::NAN;
@@ -32,7 +33,7 @@ impl Times {
     }
 }
 
-/// The median; NaN of none.
+/// The median. NaN if there are no values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -43,7 +44,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Rows of text in columns that line up: the first to the left, the others to the right.
+/// A text table with aligned columns: the first to the left, the others to the right.
 #[derive(Default)]
 pub(crate) struct Table(Vec<Vec<String>>);
 
@@ -81,17 +82,17 @@ impl Table {
     }
 }
 
-/// A line for people.
+/// Prints a line.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// Without decimals.
+/// Formats without decimals.
 pub(crate) fn whole(value: f64) -> String {
     format!("{value:.0}")
 }
 
-/// With two decimals.
+/// Formats with two decimals.
 pub(crate) fn fine(value: f64) -> String {
     format!("{value:.2}")
 }

@@ -1,4 +1,5 @@
-//! Whether throughput holds: as an empty, never analysed database fills, and while a snapshot is held open.
+//! Measures whether throughput is sustained: while an empty, never analysed database fills, and
+//! while another connection holds a snapshot open.
 
 use crate::{
     database::{Database, Postgres},
@@ -18,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long what is left over may take.
+/// How long the remaining deliveries may take.
 const DRAIN: Duration = Duration::from_secs(60);
 
 #[derive(Parser)]
@@ -32,10 +33,10 @@ pub(crate) struct Fill {
 
 #[derive(Parser)]
 pub(crate) struct Snapshot {
-    /// Seconds before the snapshot is taken; the first third does not count.
+    /// Seconds before the snapshot is taken; the first third is not counted.
     #[arg(long, default_value_t = 30)]
     before: u64,
-    /// Seconds for which it is held.
+    /// Seconds for which the snapshot is held.
     #[arg(long, default_value_t = 60)]
     held: u64,
     #[command(flatten)]
@@ -47,7 +48,7 @@ struct Load {
     /// Keep-alive connections, each with one request at a time.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Attempts that run at once; the handler does nothing.
+    /// Attempts that run at the same time; the handler does nothing.
     #[arg(long, default_value_t = 256)]
     concurrency: usize,
     /// Seconds of each window.
@@ -55,7 +56,7 @@ struct Load {
     window: u64,
 }
 
-/// What happened in a few seconds, a second.
+/// Rates per second in one window of a few seconds.
 struct Window {
     at: f64,
     acknowledged: f64,
@@ -205,7 +206,7 @@ impl Load {
     }
 }
 
-/// A transaction that has seen the database as it is now, and goes on seeing that.
+/// A transaction that keeps its present snapshot open.
 async fn hold(database: &Database) -> anyhow::Result<PgConnection> {
     let mut connection = database.connect().await?;
     connection
@@ -217,7 +218,8 @@ async fn hold(database: &Database) -> anyhow::Result<PgConnection> {
     Ok(connection)
 }
 
-/// Waits for what was acknowledged and not yet handled; answers with how many were acknowledged, and how it went.
+/// Waits for deliveries that were acknowledged and are not handled yet. Returns how many were
+/// acknowledged, and the result as text.
 async fn drain(server: &Server, acknowledged: &AtomicU64) -> anyhow::Result<(u64, String)> {
     let begun = Instant::now();
     let sent = acknowledged.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! How much memory an attack can make it use, and whether it lives on.
+//! Measures how much memory an attack can make the server use, and whether the server survives.
 
 use crate::client::Connection;
 use crate::config;
@@ -22,16 +22,16 @@ use tokio::{
 
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// A part of a slow body, and how long until the next.
+/// The size of one part of a slow body, and the time between two parts.
 const PART: usize = 48 * 1024;
 const PART_EVERY: Duration = Duration::from_millis(400);
 
-/// How long an attacker that got no connection, or an answer, waits.
+/// How long an attacker waits after a response or a failed connection.
 const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Parser)]
 pub(crate) struct Flood {
-    /// Attackers, each with one connection at a time, made anew whenever it is closed.
+    /// Attackers, each with one connection at a time, opened again whenever it is closed.
     #[arg(long, default_value_t = 1500)]
     attackers: usize,
     /// Seconds.
@@ -41,17 +41,17 @@ pub(crate) struct Flood {
 
 #[derive(Clone, Copy)]
 enum Attack {
-    /// A forged 1 MiB at full speed.
+    /// A forged body of 1 MiB at full speed.
     Fast,
-    /// 1 MiB, signed by nobody, in small parts.
+    /// A forged body of 1 MiB in small parts.
     Slow,
-    /// Nearly 32 KiB of headers, and a forged small body.
+    /// Nearly 32 KiB of headers, and a small forged body.
     Headers,
     /// Headers that never end.
     Endless,
 }
 
-/// What the attackers saw, and how often.
+/// The results that the attackers saw, and how often.
 type Seen = Arc<Mutex<BTreeMap<String, u64>>>;
 
 impl Default for Flood {
@@ -146,7 +146,7 @@ fn told(answer: &anyhow::Result<u16>) -> String {
         .map_or_else(ToString::to_string, u16::to_string)
 }
 
-/// A signed order on a connection of its own.
+/// Sends a signed order on its own connection.
 async fn genuine(address: SocketAddr, orders: &Orders) -> anyhow::Result<u16> {
     let mut request = Vec::new();
     orders.write(orders.next(), &mut request);
@@ -170,11 +170,11 @@ impl Attack {
         }
     }
 
-    /// One connection, to its end; answers with the status line's number.
+    /// Uses one connection until its end. Returns the status code of the response.
     async fn once(self, address: SocketAddr) -> std::io::Result<String> {
         let (mut answer, mut requests) = TcpStream::connect(address).await?.into_split();
         let attack = async {
-            // Broken off by the server: what it said before is what counts.
+            // The server may close the connection during this. Only its response counts.
             let _ = self.send(&mut requests).await;
             std::future::pending::<()>().await;
         };

@@ -1,4 +1,4 @@
-//! What a Hookfast that has nothing to do costs.
+//! Measures the cost of a Hookfast process that has nothing to do.
 
 use crate::config;
 use crate::database::Postgres;
@@ -8,12 +8,12 @@ use crate::server::Server;
 use clap::Parser;
 use std::time::Duration;
 
-/// After the start, until it is quiet.
+/// The time after the start until the process is quiet.
 const SETTLE: Duration = Duration::from_secs(5);
 
 #[derive(Parser)]
 pub(crate) struct Idle {
-    /// Seconds of doing nothing.
+    /// Seconds without work.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
 }

@@ -1,4 +1,5 @@
-//! How many webhooks a second are acknowledged: Hookfast beside one INSERT a request, by turns.
+//! Measures how many webhooks per second are acknowledged, with Hookfast and with one INSERT for
+//! each request, in alternation.
 
 use crate::config;
 use crate::database::{Database, Postgres};
@@ -28,18 +29,18 @@ pub(crate) struct Ingest {
     /// Runs of each server.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Connections to the database of the server that does one INSERT a request.
+    /// Connections to the database of the server with one INSERT for each request.
     #[arg(long, default_value_t = 20)]
     pool: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Contestant {
-    /// Each event is owed to one handler: what the comparison does too.
+    /// Each event has a pending delivery for one handler, as in the comparison.
     Hookfast,
-    /// Nobody has subscribed.
+    /// No handler has subscribed.
     WithoutHandler,
-    /// One INSERT a request.
+    /// One INSERT for each request.
     Baseline,
 }
 
@@ -181,7 +182,8 @@ impl Ingest {
     }
 }
 
-/// Registers a handler by letting its worker start once: from then on every event is owed to it.
+/// Registers a handler by starting its worker once. From then on every event gets a delivery for
+/// it.
 async fn subscribe(database: &Database) -> anyhow::Result<()> {
     let config = config::one_handler(receiver::start(None)?, 32)?;
     Server::hookfast(&database.url, "worker", Some(config.path()))
@@ -190,7 +192,8 @@ async fn subscribe(database: &Database) -> anyhow::Result<()> {
         .await
 }
 
-/// Each run against the one right after it: what else the machine does is much the same for both.
+/// Compares each run with the one right after it, because both have much the same load from the
+/// rest of the machine.
 fn compare(name: &str, ours: &[Run], theirs: &[Run]) {
     let ratios = |figure: fn(&Run) -> f64| {
         let pairs = ours

@@ -1,5 +1,5 @@
-//! How many deliveries a second each kind of handler takes that does nothing, beside the plain path: a handler in Rust
-//! whose outcomes are settled in batches.
+//! Measures how many deliveries per second each kind of handler completes if it does nothing. The
+//! comparison is the plain path: a handler in Rust whose outcomes are settled in batches.
 
 use crate::database::{Database, Postgres};
 use crate::embedded::Kind;
@@ -25,7 +25,7 @@ const FUNCTION: &str = "
     CREATE SCHEMA bench;
     CREATE FUNCTION bench.nothing(event hookfast.event) RETURNS void LANGUAGE plpgsql AS $$ BEGIN END $$;";
 
-/// How long a backlog may take.
+/// How long the processing of a backlog may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Parser)]
@@ -33,10 +33,10 @@ pub(crate) struct Kinds {
     /// Rounds, each kind once in each.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Seconds for which the backlog grows that is then worked off.
+    /// Seconds for which the backlog grows before it is processed.
     #[arg(long, default_value_t = 2)]
     seconds: u64,
-    /// Attempts that run at once; of kind pull, clients.
+    /// Attempts that run at the same time; for kind pull, clients.
     #[arg(long, default_value_t = 16)]
     concurrency: usize,
     /// How many deliveries a client claims at once.
@@ -50,7 +50,7 @@ impl Default for Kinds {
     }
 }
 
-/// One kind's deliveries a second, and what one costs in microseconds.
+/// The deliveries per second of one kind, and the cost of one in microseconds.
 struct Run {
     rate: f64,
     server: f64,
@@ -120,7 +120,7 @@ impl Kinds {
                 Kind::Pull => completed.load(Ordering::Relaxed),
                 _ => server.delivered().await?,
             };
-            // From the first that are done, so that no wake-up is in the time.
+            // Measured from the first completed delivery, so that no wake-up is included.
             if done > 0 {
                 let (at, from) = *begun.get_or_insert_with(|| (Instant::now(), done));
                 if done >= backlog {
@@ -143,7 +143,7 @@ impl Kinds {
         })
     }
 
-    /// How many wait then.
+    /// Fills the backlog and returns its size.
     async fn fill(&self, server: &Server) -> anyhow::Result<u64> {
         let acknowledged = Arc::new(AtomicU64::new(0));
         let times = (Duration::ZERO, Duration::from_secs(self.seconds));
@@ -158,7 +158,7 @@ impl Kinds {
         Ok(acknowledged.load(Ordering::Relaxed))
     }
 
-    /// Clients in this process; they end when this is dropped.
+    /// Clients in this process. They end when the result is dropped.
     fn clients(
         &self,
         kind: Kind,
@@ -175,7 +175,7 @@ impl Kinds {
     }
 }
 
-/// One client: claims a batch, and completes each delivery in a transaction of its own.
+/// A client that claims batches and completes each delivery in its own transaction.
 async fn pull(url: String, batch: i32, completed: Arc<AtomicU64>) -> anyhow::Result<()> {
     let mut connection = PgConnection::connect(&url).await?;
     loop {

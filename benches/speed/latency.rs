@@ -1,4 +1,4 @@
-//! How long a webhook takes to its 200, and to its handler, at a steady rate.
+//! Measures the time from a webhook to its 200, and to its handler, at a steady rate.
 
 use crate::config;
 use crate::database::Postgres;
@@ -14,27 +14,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the last ones may take to arrive.
+/// How long the last deliveries may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What comes before is sent, but not in the times.
+/// The warm-up: its webhooks are sent but not measured.
 const WARM: Duration = Duration::from_secs(5);
 
 #[derive(Parser)]
 pub(crate) struct Latency {
-    /// Webhooks a second.
+    /// Webhooks per second.
     #[arg(long, default_value_t = 2000.0)]
     rate: f64,
-    /// Evenly spaced, instead of as independent senders send (Poisson).
+    /// Evenly spaced, and not like independent senders (Poisson).
     #[arg(long)]
     evenly: bool,
-    /// Seconds, after 5 s of warming up.
+    /// Seconds, after a warm-up of 5 s.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
     /// Keep-alive connections.
     #[arg(long, default_value_t = 128)]
     connections: usize,
-    /// Attempts that run at once.
+    /// Attempts that run at the same time.
     #[arg(long, default_value_t = 32)]
     concurrency: usize,
 }
@@ -63,7 +63,7 @@ impl Latency {
         ));
         let database = postgres.fresh().await?;
         let orders = Arc::new(Orders::new());
-        // The servers are ready within this; arrivals and the schedule count from one moment.
+        // The common time base of arrivals and the schedule. It is taken before the server starts.
         let epoch = Instant::now();
         let arrivals = Arrivals::new(epoch, schedule.len());
         let config =
@@ -128,7 +128,7 @@ impl Latency {
     }
 }
 
-/// Until all have arrived, or it has been long.
+/// Waits until all orders have arrived, or until `PATIENCE` has passed.
 async fn wait_for(arrivals: &Arrivals, acknowledged: &[u64]) {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline

@@ -1,4 +1,5 @@
-//! The two kinds of load: as fast as the answers come, and at a rate of its own.
+//! The two kinds of load: a closed loop, which sends as fast as the responses arrive, and an open
+//! loop, which sends at a fixed rate.
 
 use crate::{client::Connection, figures::Times, orders::Orders};
 use std::{
@@ -12,17 +13,18 @@ use std::{
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 
-/// After an answer that is not a 200, or a connection that broke.
+/// The pause after a response other than 200, or after a broken connection.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What a load brought.
+/// The result of a load.
 #[derive(Default)]
 pub(crate) struct Brought {
-    /// From request (open loop: from when it should have been sent) to 200.
+    /// From the request to the 200. In the open loop, from the moment when it should have been
+    /// sent.
     pub(crate) times: Times,
-    /// The numbers of the orders that were acknowledged; the open loop's only.
+    /// The numbers of the acknowledged orders. Only the open loop records them.
     pub(crate) acknowledged: Vec<u64>,
-    /// What else came, and how often.
+    /// All other results, and how often each occurred.
     pub(crate) others: BTreeMap<String, u64>,
 }
 
@@ -40,7 +42,7 @@ impl Brought {
         *self.others.entry(what).or_default() += 1;
     }
 
-    /// What else came, for people.
+    /// All other results as text.
     pub(crate) fn others(&self) -> String {
         let others: Vec<String> = self
             .others
@@ -55,7 +57,7 @@ impl Brought {
     }
 }
 
-/// A connection that is made anew when it broke.
+/// A connection that is opened again after it broke.
 struct Caller {
     address: SocketAddr,
     connection: Option<Connection>,
@@ -73,8 +75,8 @@ impl Caller {
     }
 }
 
-/// So many connections, each sending the next order when the last is answered; what happens before `warm` has passed
-/// is not in the times. `acknowledged` counts all along.
+/// Runs this many connections. Each sends the next order when the last one is answered. Responses
+/// before `warm` has passed are not measured. `acknowledged` counts all of them.
 pub(crate) async fn closed_loop(
     address: SocketAddr,
     orders: &Arc<Orders>,
@@ -116,7 +118,7 @@ pub(crate) async fn closed_loop(
     gather(running).await
 }
 
-/// When each order of an open loop should be sent, since the start.
+/// When each order of an open loop should be sent, as time since the start.
 pub(crate) fn schedule(rate: f64, length: Duration, evenly: bool) -> Vec<Duration> {
     let mut at = 0.0;
     let mut times = Vec::new();
@@ -132,8 +134,9 @@ pub(crate) fn schedule(rate: f64, length: Duration, evenly: bool) -> Vec<Duratio
     times
 }
 
-/// Sends order n at `start + schedule[n]`, on whichever connection is free; one that finds none free waits, and its
-/// time runs. Those before `warm` are sent, but not in the times. Answers also with how late the clock was at worst.
+/// Sends order n at `start + schedule[n]` on a free connection. If none is free, the order waits,
+/// and its time already counts. Orders before `warm` are sent but not measured. Also returns the
+/// largest delay of the pacing thread.
 pub(crate) async fn open_loop(
     address: SocketAddr,
     orders: &Arc<Orders>,
@@ -180,7 +183,8 @@ pub(crate) async fn open_loop(
     ))
 }
 
-/// A thread of its own, since a runtime's timers are a millisecond coarse. Answers with how late it was at worst.
+/// Releases the orders on schedule from its own thread, because the timers of a runtime have a
+/// resolution of a millisecond. Returns its largest delay.
 fn pace(
     start: Instant,
     schedule: Arc<Vec<Duration>>,
@@ -195,7 +199,7 @@ fn pace(
             latest = latest.max(start.elapsed().saturating_sub(*at));
             due.add_permits(1);
         }
-        // Enough that every connection finds out that nothing is left.
+        // Enough permits for every connection to notice that no order is left.
         due.add_permits(Semaphore::MAX_PERMITS / 2);
         latest
     })

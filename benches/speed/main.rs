@@ -1,7 +1,8 @@
-//! The speed of Hookfast, measured: `cargo bench --bench speed -- SCENARIO`. See `benches/README.md`.
+//! Measures the speed of Hookfast: `cargo bench --bench speed -- SCENARIO`. See
+//! `benches/README.md`.
 //!
-//! Every server is a process of its own; this one is the load, the receiver and the clock. Nothing here judges by
-//! time: it prints figures, and beside them what was aimed at.
+//! Every server is its own process. This process generates the load, receives deliveries and
+//! measures time. No scenario fails because of a time: it prints figures next to their targets.
 
 mod backlog;
 mod baseline;
@@ -25,42 +26,43 @@ mod usage;
 
 use clap::{Parser, Subcommand};
 
-/// Measures the speed of Hookfast against a durable Postgres on this machine: a private one, or that of DATABASE_URL,
-/// in which it makes databases of its own.
+/// Measures the speed of Hookfast against a durable Postgres on this machine: a private one, or
+/// that of DATABASE_URL, in which it creates its own databases.
 #[derive(Parser)]
 #[command(name = "speed", max_term_width = 110)]
 struct Arguments {
     #[command(subcommand)]
     scenario: Scenario,
-    /// A further setting of the private Postgres.
+    /// An additional setting of the private Postgres.
     #[arg(long = "pg", value_name = "NAME=VALUE", global = true, value_parser = database::setting)]
     settings: Vec<(String, String)>,
-    /// Given by `cargo bench`; means nothing here.
+    /// Passed by `cargo bench`, and ignored here.
     #[arg(long, hide = true, global = true)]
     bench: bool,
 }
 
 #[derive(Subcommand)]
 enum Scenario {
-    /// How many webhooks a second are acknowledged, beside a server that does one INSERT a request.
+    /// How many webhooks per second are acknowledged, compared with a server that makes one INSERT
+    /// for each request.
     Ingest(ingest::Ingest),
-    /// How long a webhook takes to its 200, and to its handler, at a steady rate.
+    /// The time from a webhook to its 200, and to its handler, at a steady rate.
     Latency(latency::Latency),
-    /// What a Hookfast that has nothing to do costs.
+    /// The cost of a Hookfast process that has nothing to do.
     Idle(idle::Idle),
-    /// Whether throughput holds as an empty, never analysed database fills.
+    /// Whether throughput is sustained while an empty, never analysed database fills.
     Fill(fill::Fill),
-    /// Whether throughput holds while a snapshot is held open.
+    /// Whether throughput is sustained while a snapshot is held open.
     Snapshot(fill::Snapshot),
-    /// How much memory an attack can make it use.
+    /// How much memory an attack can make the server use.
     Flood(flood::Flood),
-    /// How many deliveries a second a handler of each kind takes that does nothing.
+    /// How many deliveries per second each kind of handler completes if it does nothing.
     Kinds(kinds::Kinds),
-    /// Whether ingest feels that old days go.
+    /// Whether retention slows down ingest.
     Retention(retention::Retention),
-    /// Whether a handler feels the backlog of others.
+    /// Whether a handler is slowed by the backlog of others.
     Backlog(backlog::Backlog),
-    /// Everything, one after the other, each with its defaults.
+    /// All scenarios, one after the other, each with its defaults.
     All,
     #[command(hide = true)]
     ServeBaseline(baseline::Serve),
@@ -68,12 +70,13 @@ enum Scenario {
     ServeEmbedded(embedded::Serve),
 }
 
-/// One thread for the load and the clock: it leaves the machine to the servers, and has no wake-ups between threads.
+/// One thread for the load and the clock. It leaves the rest of the machine to the servers, and
+/// needs no wake-ups between threads.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let scenario = match arguments.scenario {
-        // These have runtimes of their own, as large as a server's usually is.
+        // These have their own runtimes, of the usual size for a server.
         Scenario::ServeBaseline(serve) => {
             return tokio::task::spawn_blocking(|| serve.run()).await?;
         }

@@ -1,4 +1,4 @@
-//! Signed orders as Airalo sends them: each has another id and another `request_id`, all else is the same.
+//! Signed orders as Airalo sends them. Only the order id and the `request_id` differ between them.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha512;
@@ -7,14 +7,15 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// What signs, here and in the servers.
+/// The secret that signs the orders, here and in the servers.
 pub(crate) const SECRET: &str = "a secret for measuring, and for nothing else";
 
-/// Where they are posted.
+/// The path to which orders are posted.
 pub(crate) const PATH: &str = "/webhooks/airalo/async_orders";
 
 const SAMPLE: &str = include_str!("../../src/sources/airalo/samples/order.completed.json");
-/// The order's id is moved behind everything else that the order has, so that what differs is at the end.
+/// The order's id is moved behind all other fields of the order, so that only the end of the body
+/// differs.
 const ORDER_ID: &str = r#""id":700001,"#;
 const AFTER_ORDER: &str = r#"},"meta":"#;
 const NEW_ORDER_ID: &str = r#","id":"#;
@@ -25,8 +26,8 @@ const ID_LENGTH: usize = 25;
 const END: usize = ORDER_ID_LENGTH + BETWEEN.len() + ID_LENGTH + AFTER_ID.len();
 const NUMBER_LENGTH: usize = 11;
 
-/// Makes requests, numbered from 0. The body's hash is computed once up to the ids, which are at its end, so that a
-/// signature costs this process some hundred bytes of hashing and not 1.4 KB.
+/// Makes requests, numbered from 0. The body's hash is computed once up to the ids, which are at
+/// its end. So a signature costs this process a few hundred bytes of hashing and not 1.4 KB.
 pub(crate) struct Orders {
     next: AtomicU64,
     head: Vec<u8>,
@@ -55,16 +56,17 @@ impl Orders {
         }
     }
 
-    /// The number of the next one.
+    /// Takes the number of the next order.
     pub(crate) fn next(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Puts the whole request of that number into `buffer`.
+    /// Writes the whole request with that number into `buffer`.
     pub(crate) fn write(&self, number: u64, buffer: &mut Vec<u8>) {
         let mut end = [0; END];
         let run = self.run;
-        // It has room: 1 + 8 + 10 are the order id's 19, and 2 + 8 + 4 + 11 the other id's 25.
+        // The text has room for it: 1 + 8 + 10 are the 19 characters of the order id, and 2 + 8 + 4
+        // + 11 the 25 of the other id.
         let _ = write!(
             &mut end[..],
             "1{run:08}{number:010}{BETWEEN}e_{run:08}-id_{number:011}{AFTER_ID}"
@@ -84,7 +86,7 @@ impl Orders {
     }
 }
 
-/// The number in an order's body, as a handler gets it.
+/// The number in the body of an order, as a handler receives it.
 pub(crate) fn number(body: &[u8]) -> Option<usize> {
     let end = body.len().checked_sub(AFTER_ID.len())?;
     let digits = body.get(end.checked_sub(NUMBER_LENGTH)?..end)?;

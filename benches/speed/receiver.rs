@@ -1,4 +1,5 @@
-//! Where an http handler pushes to: notes when each order came, and answers at once.
+//! The receiver to which an http handler pushes. It records when each order arrived, and answers at
+//! once.
 
 use crate::orders;
 use std::{
@@ -14,17 +15,17 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// The answer: done.
+/// The response to every order.
 const DONE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-/// When each order came first, and how often.
+/// When each order first arrived, and how many arrivals it had.
 pub(crate) struct Arrivals {
     start: Instant,
     orders: Vec<(AtomicU64, AtomicU32)>,
 }
 
 impl Arrivals {
-    /// For orders below `count`; times are since `start`.
+    /// For orders below `count`, with times since `start`.
     pub(crate) fn new(start: Instant, count: usize) -> Arc<Self> {
         let orders = (0..count)
             .map(|_| (AtomicU64::new(0), AtomicU32::new(0)))
@@ -43,7 +44,7 @@ impl Arrivals {
         }
     }
 
-    /// When that order came first, since the start.
+    /// When the order first arrived, as time since the start.
     pub(crate) fn at(&self, number: u64) -> Option<Duration> {
         let (at, _) = self.orders.get(usize::try_from(number).ok()?)?;
         Some(at.load(Ordering::Acquire))
@@ -51,7 +52,7 @@ impl Arrivals {
             .map(Duration::from_nanos)
     }
 
-    /// How many orders came more than once.
+    /// How many orders arrived more than once.
     pub(crate) fn repeated(&self) -> usize {
         self.orders
             .iter()
@@ -60,7 +61,8 @@ impl Arrivals {
     }
 }
 
-/// Receives in a thread of its own, so that no order waits for the load to notice it, until this process ends.
+/// Receives until this process ends. It has its own thread, so that no order waits for the load to
+/// notice it.
 pub(crate) fn start(arrivals: Option<Arc<Arrivals>>) -> anyhow::Result<SocketAddr> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
@@ -75,7 +77,7 @@ pub(crate) fn start(arrivals: Option<Arc<Arrivals>>) -> anyhow::Result<SocketAdd
             };
             while let Ok((stream, _)) = listener.accept().await {
                 let arrivals = arrivals.clone();
-                // A connection that breaks is the sender's to notice.
+                // The sender notices a broken connection.
                 tokio::spawn(async move { drop(receive(stream, arrivals).await) });
             }
         });
@@ -100,7 +102,7 @@ async fn receive(mut stream: TcpStream, arrivals: Option<Arc<Arrivals>>) -> std:
     }
 }
 
-/// Where the body of a whole request begins and ends.
+/// Where the body of a complete request begins and ends.
 fn whole(buffer: &[u8]) -> Option<(usize, usize)> {
     let body = buffer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&buffer[..body]).ok()?;

@@ -1,4 +1,5 @@
-//! Whether ingest feels that old days go: the same load, by turns without and with retention at work.
+//! Measures whether retention slows down ingest: the same load, in alternation without and with
+//! retention at work.
 
 use crate::config;
 use crate::database::{Database, Postgres};
@@ -15,32 +16,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What comes before is sent, but not in the times.
+/// The warm-up: its webhooks are sent but not measured.
 const WARM: Duration = Duration::from_secs(3);
 
-/// Events are kept for so many days; the history begins the day after.
+/// For how many days events are kept. The history begins the day after.
 const KEPT: u32 = 20;
 
-/// What processes agree to lock while one of them lets leave what is old.
+/// The advisory lock that a process holds while it purges expired data.
 const TAKE: &str = "SELECT pg_advisory_lock(x'72657461696e'::bigint)";
 const GIVE: &str = "SELECT pg_advisory_unlock(x'72657461696e'::bigint)";
 
 #[derive(Parser)]
 pub(crate) struct Retention {
-    /// Webhooks a second.
+    /// Webhooks per second.
     #[arg(long, default_value_t = 1000.0)]
     rate: f64,
-    /// Seconds of each turn, after 3 s of warming up.
+    /// Seconds of each turn, after a warm-up of 3 s.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
     /// Turns of each kind.
     #[arg(long, default_value_t = 4)]
     rounds: u32,
-    /// Days that go in a turn.
+    /// Days that are purged in a turn.
     #[arg(long, default_value_t = 1)]
     days: u32,
-    /// Events of each of these days; one in a hundred is a dead letter, and stays. Without it as many go in a turn as come
-    /// in it, which is how it is where days go as they come.
+    /// Events of each of these days; one in a hundred is a dead letter and is not purged. By
+    /// default a turn purges as many events as it receives, as in a steady state.
     #[arg(long)]
     events: Option<u32>,
     /// Keep-alive connections.
@@ -67,7 +68,7 @@ impl Retention {
         let config = config::one_handler(receiver::start(None)?, 32)?;
         let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
         let days = self.days * self.rounds;
-        // The server's own round, which comes a minute after its start, finds this taken.
+        // The server's own retention run, a minute after its start, finds the lock taken.
         let mut alone = prepare(&database).await?;
         let mut table = Table::of(&[
             "ms",
@@ -80,9 +81,9 @@ impl Retention {
         ]);
         let mut ratios = Vec::new();
         for round in 0..self.rounds {
-            // Before both turns, so that they differ in nothing else.
+            // Filled before both turns, so that they differ in nothing else.
             self.fill(&database, days - (round + 1) * self.days).await?;
-            // Not always the same one second: that is slower by itself.
+            // The order alternates, because the second turn is slower by itself.
             let turns = if round % 2 == 0 {
                 [false, true]
             } else {
@@ -151,7 +152,7 @@ impl Retention {
             .unwrap_or((self.rate * self.seconds as f64) as u32 / self.days)
     }
 
-    /// Days of history, the oldest first to go: so many days before those that stay for later turns.
+    /// Inserts days of history, the oldest to be purged first. `newer` days remain for later turns.
     async fn fill(&self, database: &Database, newer: u32) -> anyhow::Result<()> {
         let mut connection = database.connect().await?;
         let first = KEPT + newer + 2;
@@ -163,14 +164,14 @@ impl Retention {
                 .replace("${dead}", &(self.events() / 100).to_string());
             connection.execute(AssertSqlSafe(statements)).await?;
         }
-        // What this leaves to be done is not the turns'.
+        // The turns must not include the work that this insert leaves behind.
         connection.execute("VACUUM (ANALYZE)").await?;
         let _ = connection.execute("CHECKPOINT").await;
         Ok(())
     }
 }
 
-/// A history's days, still empty.
+/// Makes the days of a history, still empty.
 async fn begin(connection: &mut PgConnection, from: u32, to: u32) -> anyhow::Result<()> {
     let statements = include_str!("../../scripts/lib/history/begin.sql");
     let statements = statements
@@ -180,7 +181,7 @@ async fn begin(connection: &mut PgConnection, from: u32, to: u32) -> anyhow::Res
     Ok(())
 }
 
-/// A source to have a history of, and a retention that has been announced.
+/// Makes a source for the history, and a retention that has been announced.
 async fn prepare(database: &Database) -> anyhow::Result<PgConnection> {
     let mut connection = database.connect().await?;
     begin(&mut connection, 1, 0).await?;
@@ -193,8 +194,8 @@ async fn prepare(database: &Database) -> anyhow::Result<PgConnection> {
     Ok(connection)
 }
 
-/// What the maintenance does once an hour, once the load is warm. Answers with the days that are gone, those with
-/// survivors, and how long it took.
+/// Runs retention once the load is warm, as the maintenance does once an hour. Returns the number
+/// of purged days, the number of days with survivors, and how long it took.
 async fn leave(
     database: &Database,
     alone: &mut PgConnection,
@@ -215,7 +216,7 @@ async fn leave(
             survivors + left.days_with_survivors,
             rounds + 1,
         );
-        // Somebody read a day for longer than it is waited for, an autovacuum as a rule.
+        // Another session read a day for longer than retention waits, usually an autovacuum.
         if left.days_in_use == 0 {
             break;
         }

@@ -1,4 +1,4 @@
-//! The servers under load, each a process of its own.
+//! The servers under load, each in its own process.
 
 use crate::{
     client::Connection,
@@ -21,21 +21,21 @@ use std::{
 };
 use tokio::process::{Child, Command};
 
-/// How long a server may take to be ready, and to end.
+/// How long a server may take to become ready, and to stop.
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(60);
 
-/// A server that runs; it is killed when this is dropped.
+/// A running server. Dropping it kills the process.
 pub(crate) struct Server {
     child: Child,
     pid: u32,
-    /// Where it takes webhooks.
+    /// The address at which it receives webhooks.
     pub(crate) address: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Server {
-    /// `hookfast serve`, with these roles.
+    /// Starts `hookfast serve` with these roles.
     pub(crate) async fn hookfast(
         url: &str,
         roles: &str,
@@ -49,7 +49,7 @@ impl Server {
         Self::start(command, url, "/readyz").await
     }
 
-    /// This program again, as one of its hidden servers.
+    /// Starts this program again as one of its hidden servers.
     pub(crate) async fn ourselves(
         url: &str,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -76,7 +76,7 @@ impl Server {
             )
             .env_remove("HOOKFAST_CONFIG")
             .stdin(Stdio::null())
-            // What is printed here are figures.
+            // Standard output is reserved for figures.
             .stdout(Stdio::null())
             .kill_on_drop(true);
         let child = command.spawn().context("the server could not be started")?;
@@ -107,7 +107,7 @@ impl Server {
         bail!("the server was not ready after {START:?}")
     }
 
-    /// SIGTERM, and waits for its end.
+    /// Sends SIGTERM and waits until the process ends.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         kill(Pid::from_raw(i32::try_from(self.pid)?), Signal::SIGTERM)?;
         match tokio::time::timeout(STOP, self.child.wait()).await {
@@ -123,12 +123,12 @@ impl Server {
         }
     }
 
-    /// SIGKILL, and waits for its end.
+    /// Sends SIGKILL and waits until the process ends.
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
 
-    /// What it has used until now.
+    /// The resources it has used so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         usage::of(self.pid)
     }
@@ -148,7 +148,7 @@ impl Server {
     }
 }
 
-/// An address on loopback whose port is free now.
+/// A loopback address whose port is free now.
 pub(crate) fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

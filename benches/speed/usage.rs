@@ -1,21 +1,20 @@
-//! What processes use, as Linux counts it.
+//! The memory and processor time of processes, as counted by Linux.
 
 use crate::{database::Postgres, server::Server};
 use anyhow::Context;
 use std::{fs, time::Duration};
 
-/// What a process has used until now.
+/// The resources that a process has used so far.
 #[derive(Clone, Copy)]
 pub(crate) struct Usage {
-    /// Memory it holds now, in MiB.
+    /// Its present memory, in MiB.
     pub(crate) resident: f64,
-    /// The most it has held, in MiB.
+    /// Its highest memory, in MiB.
     pub(crate) highest: f64,
-    /// Processor time.
     pub(crate) processor: Duration,
 }
 
-/// What that process has used.
+/// Reads the usage of a process.
 pub(crate) fn of(pid: u32) -> anyhow::Result<Usage> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("this needs Linux")?;
     let mebibytes = |name: &str| {
@@ -33,7 +32,7 @@ pub(crate) fn of(pid: u32) -> anyhow::Result<Usage> {
     })
 }
 
-/// Processor time of a process and of all its children, also of those that have ended.
+/// The processor time of a process and all its children, including those that have ended.
 pub(crate) fn processor_of_family(parent: u32) -> Option<Duration> {
     let stat = Stat::of(parent)?;
     let pids = fs::read_dir("/proc")
@@ -46,18 +45,19 @@ pub(crate) fn processor_of_family(parent: u32) -> Option<Duration> {
     Some(stat.own + stat.ended_children + children.sum::<Duration>())
 }
 
-/// Processor time from its making on, by the request: of all figures the one least touched by what else a machine does.
+/// Measures the processor time for each request from its start on. Other load on the machine
+/// changes this figure less than any other.
 pub(crate) struct Meter<'a> {
     of: (&'a Server, &'a Postgres),
     then: (Duration, Option<Duration>),
 }
 
-/// Microseconds of processor time a request.
+/// Processor time for each request, in microseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Cost {
-    /// The server's.
+    /// Of the server.
     pub(crate) server: f64,
-    /// All of Postgres'; NaN where it cannot be seen.
+    /// Of all Postgres processes. NaN if it cannot be read.
     pub(crate) postgres: f64,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Meter<'a> {
         })
     }
 
-    /// For so many requests.
+    /// The cost since the start, divided by this number of requests.
     pub(crate) fn read(&self, requests: u64) -> anyhow::Result<Cost> {
         let each = |used: Duration| used.as_secs_f64() * 1e6 / requests as f64;
         let server = each(self.of.0.usage()?.processor - self.then.0);
@@ -102,7 +102,8 @@ struct Stat {
 impl Stat {
     fn of(pid: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field, the name, may hold anything, so from behind its last bracket: the third is the first here.
+        // The second field, the name, may contain anything, so this splits behind its last bracket.
+        // The first field here is the third one.
         let fields: Vec<&str> = text.rsplit(')').next()?.split_whitespace().collect();
         // Hundredths of a second on every Linux.
         let ticks = |field: usize| {

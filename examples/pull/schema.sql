@@ -1,4 +1,4 @@
--- What the two clients book into: the application's own table.
+-- The application's own table, into which the two clients write.
 CREATE SCHEMA IF NOT EXISTS shop;
 CREATE TABLE IF NOT EXISTS shop.ledger (
     entry bigint GENERATED ALWAYS AS IDENTITY,

@@ -1,6 +1,6 @@
--- What the three receivers write into: the shop's own tables.
+-- The shop's own tables, into which the three receivers write.
 CREATE SCHEMA IF NOT EXISTS shop;
--- Each webhook once: what is here has been done.
+-- The ids of handled webhooks, so that each is handled once.
 CREATE TABLE IF NOT EXISTS shop.received (
     webhook_id text PRIMARY KEY,
     received_at timestamptz NOT NULL DEFAULT now()
@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS shop.esims (
     description text,
     qrcode text
 );
--- What a person has to look at: an order that failed, a request that led to a second order.
+-- Problems for a person: a failed order, or a request that led to a second order.
 CREATE TABLE IF NOT EXISTS shop.alerts (
     alert bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     type text NOT NULL,

@@ -1,9 +1,9 @@
-// Handles the deliveries of a `pull` handler, each exactly once: its work and its end are one transaction.
+// Handles the deliveries of a `pull` handler, each exactly once: its work and its completion are one transaction.
 //
 //     DATABASE_URL=… node worker.mjs HANDLER
 //
-// Start as many as you like. When one dies, what it held goes to the others as soon as its lease has ended. When the
-// database goes away the program ends; whatever supervises it starts it again.
+// Start as many as you like. If one dies, the others get its deliveries as soon as its lease has expired. If the
+// database becomes unreachable, the program ends, and its supervisor must start it again.
 
 import os from "node:os";
 import pg from "pg";
@@ -11,17 +11,17 @@ import pg from "pg";
 const HANDLER = process.argv[2];
 const HOLDER = `${os.hostname()}:${process.pid}`;
 const BATCH = Number(process.env.BATCH ?? 20);
-// Long enough for a whole batch; hookfast.extend_lease(lease_id) prolongs it.
+// It must be long enough for a whole batch. hookfast.extend_lease(lease_id) extends it.
 const LEASE = process.env.LEASE ?? "60 seconds";
-// A notification says that there may be work; without one this often is looked anyway.
+// A notification is a hint that deliveries may be due. Without one, the client claims this often.
 const POLL_SECONDS = Number(process.env.POLL_SECONDS ?? 2);
-// On a connection that has died silently no answer and no error ever arrives. After this long the program ends; by then
-// the lease has ended too.
+// A connection that is broken silently returns neither a response nor an error. After this long the program ends. By
+// then the lease has expired, too.
 const ANSWER_SECONDS = Number(process.env.ANSWER_SECONDS ?? 60);
 
 const LEASE_LOST = "HF002";
 
-// Your part. Whatever it writes through this connection commits together with the end of the delivery.
+// Your code. Its writes through this connection commit together with the completion of the delivery.
 async function work(client, delivery) {
   await client.query("INSERT INTO shop.ledger (handler, event_id, type, payload) VALUES ($1, $2, $3, $4)", [
     HANDLER,
@@ -46,7 +46,7 @@ async function handle(client, delivery) {
     }
   } catch (error) {
     if (error.code !== LEASE_LOST) throw error;
-    // It came too late: the work was rolled back, and another client does it.
+    // The lease has expired: the work was rolled back, and another client does it.
     console.error(`delivery ${held[1]} is not ours any more`);
   }
 }
@@ -70,7 +70,7 @@ console.error("ready");
 
 while (!stopping) {
   news = false;
-  // The claim commits by itself, so that a crash after it counts as an attempt.
+  // The claim is its own transaction, so that a crash after it counts as an attempt.
   const batch = await client.query("SELECT * FROM hookfast.claim($1, $2, $3, $4)", [HANDLER, HOLDER, BATCH, LEASE]);
   for (const delivery of batch.rows) await handle(client, delivery);
   if (batch.rows.length === 0 && !news && !stopping) {

@@ -1,9 +1,9 @@
-"""Handles the deliveries of a `pull` handler, each exactly once: its work and its end are one transaction.
+"""Handles the deliveries of a `pull` handler, each exactly once: its work and its completion are one transaction.
 
     DATABASE_URL=… python worker.py HANDLER
 
-Start as many as you like. When one dies, what it held goes to the others as soon as its lease has ended. When the
-database goes away the program ends; whatever supervises it starts it again.
+Start as many as you like. If one dies, the others get its deliveries as soon as its lease has expired. If the
+database becomes unreachable, the program ends, and its supervisor must start it again.
 """
 
 import json
@@ -18,19 +18,19 @@ from psycopg.rows import dict_row
 HANDLER = sys.argv[1]
 HOLDER = f"{socket.gethostname()}:{os.getpid()}"
 BATCH = int(os.environ.get("BATCH", "20"))
-# Long enough for a whole batch; hookfast.extend_lease(lease_id) prolongs it.
+# It must be long enough for a whole batch. hookfast.extend_lease(lease_id) extends it.
 LEASE = os.environ.get("LEASE", "60 seconds")
-# A notification says that there may be work; without one this often is looked anyway.
+# A notification is a hint that deliveries may be due. Without one, the client claims this often.
 POLL_SECONDS = float(os.environ.get("POLL_SECONDS", "2"))
-# On a connection that has died silently no answer and no error ever arrives. After this long the program ends; by then
-# the lease has ended too.
+# A connection that is broken silently returns neither a response nor an error. After this long the program ends. By
+# then the lease has expired, too.
 ANSWER_SECONDS = int(os.environ.get("ANSWER_SECONDS", "60"))
 
 LEASE_LOST = "HF002"
 
 
 def work(connection, delivery):
-    """Your part. Whatever it writes through this connection commits together with the end of the delivery."""
+    """Your code. Its writes through this connection commit together with the completion of the delivery."""
     connection.execute(
         "INSERT INTO shop.ledger (handler, event_id, type, payload) VALUES (%s, %s, %s, %s)",
         (HANDLER, delivery["event_id"], delivery["type"], json.dumps(delivery["payload"])),
@@ -45,14 +45,14 @@ def handle(connection, delivery):
                 work(connection, delivery)
                 connection.execute("SELECT hookfast.complete(%s, %s)", held)
         except Exception as error:
-            # Without a connection the lease ends by itself, and the delivery is tried again.
+            # Without a connection the lease expires, and another client gets the delivery.
             if connection.closed or getattr(error, "sqlstate", None) == LEASE_LOST:
                 raise
             connection.execute("SELECT hookfast.fail(%s, %s, %s)", (*held, str(error)))
     except psycopg.Error as error:
         if error.sqlstate != LEASE_LOST:
             raise
-        # It came too late: the work was rolled back, and another client does it.
+        # The lease has expired: the work was rolled back, and another client does it.
         print(f"delivery {held[1]} is not ours any more", file=sys.stderr)
 
 
@@ -64,12 +64,12 @@ def main():
         stopping = True
 
     signal.signal(signal.SIGTERM, stop)
-    # Autocommit: the claim commits by itself, so that a crash after it counts as an attempt.
+    # With autocommit the claim is its own transaction, so that a crash after it counts as an attempt.
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, row_factory=dict_row) as connection:
         connection.execute("LISTEN hookfast_wake")
         print("ready", file=sys.stderr, flush=True)
         while not stopping:
-            # SIGALRM ends the program, since it has no handler.
+            # SIGALRM has no handler, so it ends the program.
             signal.alarm(ANSWER_SECONDS)
             claim = "SELECT * FROM hookfast.claim(%s, %s, %s, %s)"
             batch = connection.execute(claim, (HANDLER, HOLDER, BATCH, LEASE)).fetchall()

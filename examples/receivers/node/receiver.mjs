@@ -1,4 +1,4 @@
-// Takes Airalo's webhooks from a `http` handler: verified, each once, in one transaction with what they change.
+// Receives Airalo's webhooks from an `http` handler: verifies each and handles it once, in one transaction.
 //
 //     DATABASE_URL=… SHOP_WEBHOOK_SECRET=whsec_… node receiver.mjs [PORT]
 
@@ -7,15 +7,15 @@ import pg from "pg";
 import { Webhook } from "standardwebhooks";
 
 const webhook = new Webhook(process.env.SHOP_WEBHOOK_SECRET);
-// On a connection that has died silently no answer and no error ever arrives.
+// A connection that is broken silently returns neither a response nor an error.
 const patience = { connectionTimeoutMillis: 5_000, query_timeout: 10_000 };
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, ...patience });
 const LARGEST_BODY = 4 * 1024 * 1024;
 
-// Your part: whatever it writes through this client commits together with the mark that it is done.
+// Your code. Its writes through this client commit together with the record that the webhook is handled.
 async function work(client, kind, payload) {
   const order = payload.data && typeof payload.data === "object" ? payload.data : payload;
-  // Airalo puts it beside the order; some of its documentation has it inside.
+  // Airalo sends it next to the order. Some of its documentation shows it inside.
   const requestId = payload.request_id ?? order.request_id;
   if (kind === "airalo.order.completed") {
     for (const sim of order.sims) {
@@ -30,10 +30,10 @@ async function work(client, kind, payload) {
 
 async function receive(headers, body) {
   try {
-    // Over the exact bytes, before anything is parsed.
+    // The signature covers the exact bytes, so it is verified before anything is parsed.
     webhook.verify(body, headers);
   } catch {
-    // Whatever goes wrong here, the request is not verified: a malformed header, a body that is not text.
+    // Any error means that the request is not verified, for example a malformed header or a body that is not text.
     return 401;
   }
   const client = await pool.connect();
@@ -42,7 +42,7 @@ async function receive(headers, body) {
     await client.query("BEGIN");
     const mark = "INSERT INTO shop.received (webhook_id) VALUES ($1) ON CONFLICT DO NOTHING";
     const fresh = await client.query(mark, [headers["webhook-id"]]);
-    // The type is not signed: let only Hookfast reach this address.
+    // The type is not signed, so only Hookfast may be able to reach this address.
     if (fresh.rowCount === 1) await work(client, headers["hookfast-type"], JSON.parse(body));
     await client.query("COMMIT");
     return 204;
@@ -50,12 +50,12 @@ async function receive(headers, body) {
     failed = error;
     throw error;
   } finally {
-    // After a failure this closes the connection, which may be dead; Postgres then rolls back.
+    // After a failure this closes the connection, which may be broken. Postgres then rolls back.
     client.release(failed);
   }
 }
 
-// Milliseconds that a request may take to arrive.
+// How long a request may take to arrive, in milliseconds.
 const limits = { requestTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 };
 
 const server = createServer(limits, (request, response) => {

@@ -1,13 +1,13 @@
 <?php
-// Takes Airalo's webhooks from a `http` handler: verified, each once, in one transaction with what they change.
+// Receives Airalo's webhooks from an `http` handler: verifies each and handles it once, in one transaction.
 //
 //     DATABASE_URL=postgres://… SHOP_WEBHOOK_SECRET=whsec_… php -S 127.0.0.1:9090 receiver.php
 //
-// php -S is for trying out: it serves one request at a time, and a huge content-length ends it. In production use FPM behind
-// a server that bounds what it takes.
+// `php -S` is only for a trial: it serves one request at a time, and a huge content-length ends it. In production use
+// FPM behind a server that limits the size of requests.
 //
-// With `composer require standard-webhooks/standard-webhooks` beside it, that library verifies; without it, the few lines
-// of standard_webhooks.php, which do the same.
+// After `composer require standard-webhooks/standard-webhooks` in this folder, that library verifies. Without it,
+// standard_webhooks.php does the same in a few lines.
 
 declare(strict_types=1);
 
@@ -18,11 +18,11 @@ if (!class_exists(\StandardWebhooks\Webhook::class)) {
     require __DIR__ . '/standard_webhooks.php';
 }
 
-/** Your part: whatever it writes through this connection commits together with the mark that it is done. */
+/** Your code. Its writes through this connection commit together with the record that the webhook is handled. */
 function work(PDO $database, string $kind, array $payload): void
 {
     $order = is_array($payload['data'] ?? null) ? $payload['data'] : $payload;
-    // Airalo puts it beside the order; some of its documentation has it inside.
+    // Airalo sends it next to the order. Some of its documentation shows it inside.
     $requestId = $payload['request_id'] ?? $order['request_id'] ?? null;
     if ($kind === 'airalo.order.completed') {
         $insert = $database->prepare('INSERT INTO shop.esims VALUES (?, ?, ?, ?, ?)');
@@ -40,7 +40,7 @@ function database(): PDO
     $url = parse_url(getenv('DATABASE_URL'));
     parse_str($url['query'] ?? '', $more);
     $settings = [
-        // In a URL an IPv6 address has brackets around it.
+        // In a URL an IPv6 address is in brackets.
         'host' => $more['host'] ?? trim(rawurldecode($url['host'] ?? 'localhost'), '[]'),
         'port' => $more['port'] ?? $url['port'] ?? 5432,
         'dbname' => rawurldecode(ltrim($url['path'] ?? '', '/')),
@@ -52,8 +52,8 @@ function database(): PDO
 
 const LARGEST_BODY = 4 * 1024 * 1024;
 
-// How long a request may take to arrive, and how large it may be before this program sees it, is up to the server in front
-// (nginx: client_max_body_size, client_body_timeout).
+// The server in front limits the time and the size of a request before this program sees it (nginx:
+// client_max_body_size, client_body_timeout).
 $body = file_get_contents('php://input', false, null, 0, LARGEST_BODY + 1);
 if ($body === false || strlen($body) > LARGEST_BODY) {
     http_response_code(413);
@@ -61,10 +61,10 @@ if ($body === false || strlen($body) > LARGEST_BODY) {
 }
 $headers = array_change_key_case(getallheaders());
 try {
-    // Over the exact bytes, before anything is parsed.
+    // The signature covers the exact bytes, so it is verified before anything is parsed.
     (new \StandardWebhooks\Webhook(getenv('SHOP_WEBHOOK_SECRET')))->verify($body, $headers);
 } catch (Throwable) {
-    // Whatever goes wrong here, the request is not verified: a malformed header, a body that is not text.
+    // Any error means that the request is not verified, for example a malformed header or a body that is not text.
     http_response_code(401);
     return;
 }
@@ -74,7 +74,7 @@ try {
     $mark = $database->prepare('INSERT INTO shop.received (webhook_id) VALUES (?) ON CONFLICT DO NOTHING');
     $mark->execute([$headers['webhook-id']]);
     if ($mark->rowCount() === 1) {
-        // The type is not signed: let only Hookfast reach this address.
+        // The type is not signed, so only Hookfast may be able to reach this address.
         work($database, $headers['hookfast-type'], json_decode($body, true, 512, JSON_THROW_ON_ERROR));
     }
     $database->commit();

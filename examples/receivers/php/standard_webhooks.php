@@ -1,5 +1,5 @@
 <?php
-// What the library standard-webhooks/standard-webhooks does where it is not installed: the same names, the same checks.
+// Replaces the library standard-webhooks/standard-webhooks if it is not installed: same names, same checks.
 
 declare(strict_types=1);
 

@@ -1,4 +1,4 @@
-"""Takes Airalo's webhooks from a `http` handler: verified, each once, in one transaction with what they change.
+"""Receives Airalo's webhooks from an `http` handler: verifies each and handles it once, in one transaction.
 
     DATABASE_URL=… SHOP_WEBHOOK_SECRET=whsec_… python receiver.py [PORT]
 """
@@ -17,14 +17,14 @@ LARGEST_BODY = 4 * 1024 * 1024
 
 
 def body_length(text):
-    """The length that a request says it has; None where it says none that a body can have."""
+    """The declared length of a request, or None if it declares none or an invalid one."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def work(connection, kind, payload):
-    """Your part: whatever it writes through this connection commits together with the mark that it is done."""
+    """Your code. Its writes through this connection commit together with the record that the webhook is handled."""
     order = payload["data"] if isinstance(payload.get("data"), dict) else payload
-    # Airalo puts it beside the order; some of its documentation has it inside.
+    # Airalo sends it next to the order. Some of its documentation shows it inside.
     request_id = payload.get("request_id") or order.get("request_id")
     if kind == "airalo.order.completed":
         for sim in order["sims"]:
@@ -39,7 +39,7 @@ def work(connection, kind, payload):
 
 class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Seconds that a client may be silent.
+    # How long a client may be silent, in seconds.
     timeout = 10
 
     def do_POST(self):
@@ -49,10 +49,10 @@ class Receiver(BaseHTTPRequestHandler):
             return self.answer(411 if length is None else 413)
         body = self.rfile.read(length)
         try:
-            # Over the exact bytes, before anything is parsed.
+            # The signature covers the exact bytes, so it is verified before anything is parsed.
             WEBHOOK.verify(body, {name.lower(): value for name, value in self.headers.items()})
         except Exception:
-            # Whatever goes wrong here, the request is not verified: a malformed header, a body that is not text.
+            # Any error means that the request is not verified, for example a malformed header or a non-text body.
             return self.answer(401)
         try:
             with psycopg.connect(DATABASE_URL) as connection:
@@ -60,7 +60,7 @@ class Receiver(BaseHTTPRequestHandler):
                     "INSERT INTO shop.received (webhook_id) VALUES (%s) ON CONFLICT DO NOTHING", (self.headers["webhook-id"],)
                 )
                 if new.rowcount == 1:
-                    # The type is not signed: let only Hookfast reach this address.
+                    # The type is not signed, so only Hookfast may be able to reach this address.
                     work(connection, self.headers["hookfast-type"], json.loads(body))
         except Exception as error:
             print(f"not handled, it will be sent again: {error}", file=sys.stderr, flush=True)
