@@ -61,6 +61,7 @@ mod tests {
             now + Duration::from_secs(1) > now
                 && now.duration_since(now + Duration::from_secs(1)).is_zero()
         );
+        #[allow(clippy::disallowed_methods, reason = "a test without a runtime")]
         std::thread::sleep(Duration::from_millis(2));
         assert!(now.elapsed() >= Duration::from_millis(2));
     }

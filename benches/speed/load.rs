@@ -194,6 +194,7 @@ fn pace(
         let mut latest = Duration::ZERO;
         for at in schedule.iter() {
             if let Some(early) = at.checked_sub(start.elapsed()) {
+                #[allow(clippy::disallowed_methods, reason = "a thread of its own")]
                 std::thread::sleep(early);
             }
             latest = latest.max(start.elapsed().saturating_sub(*at));

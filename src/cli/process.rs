@@ -103,6 +103,7 @@ pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
                 complain(
                     "hookfast: second signal: ending at once. What was in flight will be tried again",
                 );
+                #[allow(clippy::disallowed_methods, reason = "the second signal does not wait")]
                 std::process::exit(130);
             }
             tracing::info!("stopping: what is in flight may finish; a second signal ends at once");

@@ -165,6 +165,7 @@ mod tests {
         clock.set(Duration::from_secs(1_000_000), BootTime::now());
         let mut last = clock.event_id().expect("measured");
         for _ in 0..5000 {
+            #[allow(clippy::disallowed_methods, reason = "a test without a runtime")]
             std::thread::sleep(Duration::from_micros(1));
             let next = clock.event_id().expect("measured");
             assert!(next > last, "{next} after {last}");

@@ -61,6 +61,10 @@ fn try_for_a_while(file: &File) -> Result<(), TryLockError> {
     loop {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) if started.elapsed() < PASSING => {
+                #[allow(
+                    clippy::disallowed_methods,
+                    reason = "starting and stopping Postgres blocks"
+                )]
                 std::thread::sleep(Duration::from_millis(20));
             }
             other => return other,

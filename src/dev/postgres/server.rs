@@ -67,6 +67,10 @@ impl Server {
                     if tried < TRIES && begun.elapsed() < START =>
                 {
                     tracing::debug!(%problem, "starting Postgres again");
+                    #[allow(
+                        clippy::disallowed_methods,
+                        reason = "starting and stopping Postgres blocks"
+                    )]
                     sleep(Duration::from_millis(50 << tried));
                     tried += 1;
                 }
@@ -135,6 +139,10 @@ impl Server {
             {
                 return Ok(());
             }
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "starting and stopping Postgres blocks"
+            )]
             sleep(Duration::from_millis(5));
         }
         Err(format!("it was not ready after {} s", START.as_secs()))
@@ -152,6 +160,10 @@ impl Server {
             }
             let deadline = Instant::now() + STOP;
             while Instant::now() < deadline && !self.has_ended() {
+                #[allow(
+                    clippy::disallowed_methods,
+                    reason = "starting and stopping Postgres blocks"
+                )]
                 sleep(Duration::from_millis(5));
             }
         }

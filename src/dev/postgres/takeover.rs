@@ -57,6 +57,10 @@ pub(super) fn end_predecessor(data: &Path) -> Result<Option<i32>, ClusterError> 
         let _ = kill(Pid::from_raw(pid), signal);
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline && is_postgres_of(pid, data) {
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "starting and stopping Postgres blocks"
+            )]
             sleep(Duration::from_millis(10));
         }
     }
