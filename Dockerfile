@@ -1,4 +1,4 @@
-# Builds hookfast and puts it into a small image: docker build -t hookfast .
+# Builds hookfast and copies it into a small image: docker build -t hookfast .
 FROM rust:1-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /hookfast
@@ -10,10 +10,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates
     && useradd --system --user-group --no-create-home hookfast
 COPY --from=build /hookfast/target/release/hookfast /usr/local/bin/hookfast
 USER hookfast
-# The port of webhooks. The admin port, 8081, stays on the loopback address of the container unless you change that.
+# The port for webhooks. The admin port, 8081, is on the loopback address of the container unless you change it.
 ENV HOOKFAST_LISTEN=0.0.0.0:8080
 EXPOSE 8080
-# hookfast ends in good order on SIGTERM; give it longer than [worker] shutdown_timeout.
+# On SIGTERM, hookfast finishes what is in flight. Its time to stop must be longer than [worker] shutdown_timeout.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["hookfast"]
 CMD ["serve"]

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# What the tests of the examples in other languages need: Python and Node.js with their libraries, which go into target/,
-# and PHP. A language that is not there and cannot be installed is left out, with a line that says so; where
-# HOOKFAST_TEST_CLIENTS=all neither Python nor Node.js is left out. Uses give_up of setup.sh.
+# Installs what the tests of the examples in other languages need: Python and Node.js with their libraries, which go
+# into target/, and PHP. If a language is missing and cannot be installed, its tests are skipped, and a line reports
+# it. With HOOKFAST_TEST_CLIENTS=all, a missing Python or Node.js is an error. Uses give_up of setup.sh.
 
 need_clients() {
     local have=()
     if python_client; then have+=(python); else left_out "Python 3 with venv (Debian, Ubuntu: apt-get install python3-venv)"; fi
     if node_client; then have+=(node); else left_out "Node.js with npm (Debian, Ubuntu: apt-get install nodejs npm)"; fi
-    if php_client; then have+=(php); else echo "hookfast: the test of the PHP receiver is left out; it needs PHP with pgsql (Debian, Ubuntu: apt-get install php-cli php-pgsql)" >&2; fi
-    # Which the tests start, by name.
+    if php_client; then have+=(php); else echo "hookfast: the test of the PHP receiver is skipped; it needs PHP with pgsql (Debian, Ubuntu: apt-get install php-cli php-pgsql)" >&2; fi
+    # The tests start the clients in this list.
     HOOKFAST_TEST_CLIENTS=$(
         IFS=,
         echo "${have[*]}"
@@ -18,7 +18,7 @@ need_clients() {
 
 left_out() {
     if [ "${HOOKFAST_TEST_CLIENTS:-}" = all ]; then give_up "the pulling clients cannot be tested: install $1, then run this again"; fi
-    echo "hookfast: the tests of one pulling client are left out; they need $1" >&2
+    echo "hookfast: the tests of one pulling client are skipped; they need $1" >&2
 }
 
 python_client() {
@@ -47,7 +47,7 @@ php_client() {
     php -m 2>/dev/null | grep -qx pdo_pgsql
 }
 
-# Debian's packages, where we may.
+# Installs Debian's packages, if this user may.
 try_install() {
     local as_root=()
     command -v apt-get >/dev/null || return 0

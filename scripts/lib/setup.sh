@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# What scripts/test and scripts/quickstart need on the machine: found, installed, or asked for in one line.
+# Finds what the scripts need on this machine, installs it, or reports in one line what to install.
 
-# Says what is missing and ends.
+# Prints a message and ends.
 give_up() {
     echo "hookfast: $*" >&2
     exit 1
 }
 
-# Cargo and a C compiler (it links, and ring has C in it).
+# Cargo, and a C compiler, which links and compiles the C code of ring.
 need_rust() {
     if ! command -v cargo >/dev/null && [ -x "${CARGO_HOME:-${HOME:-}/.cargo}/bin/cargo" ]; then
         PATH="${CARGO_HOME:-${HOME:-}/.cargo}/bin:$PATH"
@@ -17,14 +17,14 @@ need_rust() {
         give_up "a C compiler is missing: install one (Debian, Ubuntu: apt-get install gcc libc6-dev; macOS: xcode-select --install)"
 }
 
-# The server binaries of Postgres 15 or later; their folder goes into HOOKFAST_PG_BIN for everything that follows.
+# The server binaries of Postgres 15 or later. Exports their folder as HOOKFAST_PG_BIN.
 need_postgres() {
     if [ -n "${HOOKFAST_PG_BIN:-}" ]; then
         is_postgres "$HOOKFAST_PG_BIN" ||
-            give_up "HOOKFAST_PG_BIN is $HOOKFAST_PG_BIN, which is no bin directory of Postgres 15 or later: correct it or unset it"
+            give_up "HOOKFAST_PG_BIN is $HOOKFAST_PG_BIN, which is not the bin directory of Postgres 15 or later: correct it or unset it"
     elif ! HOOKFAST_PG_BIN=$(find_postgres); then
         install_postgres
-        HOOKFAST_PG_BIN=$(find_postgres) || give_up "Postgres was installed and is still not found: set HOOKFAST_PG_BIN to its bin directory"
+        HOOKFAST_PG_BIN=$(find_postgres) || give_up "Postgres was installed but cannot be found: set HOOKFAST_PG_BIN to its bin directory"
     fi
     export HOOKFAST_PG_BIN
 }
@@ -37,7 +37,7 @@ is_postgres() {
     [ "${major:-0}" -ge 15 ]
 }
 
-# Prints the folder of the first Postgres that will do. src/dev/postgres/binaries.rs looks in the same places.
+# Prints the folder of the first Postgres that is new enough. src/dev/postgres/binaries.rs looks in the same places.
 find_postgres() {
     local dir
     while IFS= read -r dir; do
@@ -58,22 +58,22 @@ find_postgres() {
     return 1
 }
 
-# Installs Debian's packages; anywhere else, and without the right to, says what to install.
+# Installs Debian's packages. On other systems, and without the right to install, it reports what to install.
 install_postgres() {
     local as_root=() candidate
-    local what="Postgres 15 or later is missing: install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17), or name its bin directory in HOOKFAST_PG_BIN"
+    local what="Postgres 15 or later is missing: install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17), or set HOOKFAST_PG_BIN to its bin directory"
     command -v apt-get >/dev/null || give_up "$what"
     if [ "$(id -u)" -ne 0 ]; then
         if ! sudo -n true 2>/dev/null; then give_up "$what"; fi
         as_root=(sudo -n)
     fi
     echo "hookfast: installing Postgres from this system's packages" >&2
-    "${as_root[@]}" apt-get update -qq >&2 || echo "hookfast: apt-get update failed; trying with the lists that are there" >&2
+    "${as_root[@]}" apt-get update -qq >&2 || echo "hookfast: apt-get update failed; trying with the existing package lists" >&2
     candidate=$(apt-cache policy postgresql | sed -n 's/^ *Candidate: \([0-9][0-9]*\).*/\1/p')
     [ "${candidate:-0}" -ge 15 ] ||
-        give_up "this system's packages have no Postgres 15 or later: see https://www.postgresql.org/download/ for one, then run this again"
+        give_up "this system's packages have no Postgres 15 or later: see https://www.postgresql.org/download/, then run this again"
     apt_install postgresql-common
-    # The server's package would make a cluster and start it; ours is private and nothing else shall run.
+    # The server's package would create and start a Postgres of its own. Only the private one of the scripts shall run.
     local setting=/etc/postgresql-common/createcluster.conf
     [ -e "$setting.before-hookfast" ] || "${as_root[@]}" cp -p "$setting" "$setting.before-hookfast"
     echo 'create_main_cluster = false' | "${as_root[@]}" tee -a "$setting" >/dev/null
@@ -83,7 +83,7 @@ install_postgres() {
     [ "$installed" -eq 0 ] || exit "$installed"
 }
 
-# Run by install_postgres, whose as_root it uses.
+# Called by install_postgres, whose variable as_root it uses.
 apt_install() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >&2 ||
         give_up "apt-get could not install $1: see above, install it by hand, then run this again"

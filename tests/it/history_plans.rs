@@ -34,7 +34,7 @@ async fn a_history(connection: &mut PgConnection) {
             ("day", day),
             ("events", EVENTS),
             ("dead", DEAD),
-            ("owed", 20_000),
+            ("pending", 20_000),
         ];
         filled(
             text,

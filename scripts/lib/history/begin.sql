@@ -1,5 +1,4 @@
--- A source, two handlers, and the days of a history. Parameters: from, days (1 is
--- yesterday).
+-- A source, two handlers, and the partitions of a history. Parameters: from, days (1 is yesterday).
 UPDATE hookfast_data.event_cursors SET upto = hookfast_data.event_id_at(clock_timestamp());
 INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields)
 VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{matching_id,qrcode}')

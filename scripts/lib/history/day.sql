@@ -1,5 +1,5 @@
--- One day of it: events a day apart by as much, all delivered to shop but some dead, with their keys and search terms.
--- Parameters: day (1 is yesterday), events (of this day), dead (of this day).
+-- One day of the history: events at equal distances, with their keys and search terms. All are delivered to shop,
+-- except the dead letters. Parameters: day (1 is yesterday), events (of this day), dead (of this day).
 WITH made AS MATERIALIZED (
     SELECT n, ((current_date - ${day})::timestamp AT TIME ZONE 'UTC') + n * (interval '1 day' / (${events} + 1)) AS at,
         'r' || lpad((${day} * 10000000 + n)::text, 12, '0') AS request, md5((${day} * 10000000 + n)::text) AS random,

@@ -1,11 +1,11 @@
--- What is owed now (to crm, of yesterday's events), the counts, some evidence; and the statistics. Parameters: days,
--- owed.
+-- Pending deliveries of yesterday's events to crm, counts, quarantined requests, audit log, and statistics.
+-- Parameters: days, pending.
 INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, due_at, attempt_number)
 SELECT h.id, e.id, 12, CASE WHEN e.n % 2 = 0 THEN clock_timestamp() + e.n % 300 * interval '1 minute' END, CASE
     WHEN e.n % 2 = 0 THEN 1 ELSE 0 END
 FROM hookfast_data.handlers h, (
     SELECT x.id, row_number() OVER () AS n FROM hookfast_data.events x
-        WHERE x.id >= hookfast_data.event_id_at((current_date - 1)::timestamp AT TIME ZONE 'UTC') LIMIT ${owed}) e
+        WHERE x.id >= hookfast_data.event_id_at((current_date - 1)::timestamp AT TIME ZONE 'UTC') LIMIT ${pending}) e
 WHERE h.name = 'crm';
 INSERT INTO hookfast_data.rollups (minute, subject, counter, value)
 SELECT m, c.subject, c.counter, 100 FROM generate_series(date_trunc('minute', now()) - ${days} * interval '1 day',

@@ -1,11 +1,11 @@
 -- the newest events | 1500
 SELECT event_id, source, type, received_at, payload FROM hookfast.events ORDER BY event_id DESC LIMIT 50
 
--- the next page of them | 1300
+-- the next page of events | 1300
 SELECT event_id, source, type, received_at, payload FROM hookfast.events WHERE event_id < '${event}'
     ORDER BY event_id DESC LIMIT 50
 
--- those of one type, of an hour | 100
+-- events of one type in one hour | 100
 SELECT event_id, source, received_at, payload FROM hookfast.events WHERE type = 'airalo.order.completed'
     AND event_id >= hookfast.event_id_at('${since}') AND event_id < hookfast.event_id_at(timestamptz '${since}' +
     interval '1 hour') ORDER BY event_id LIMIT 50
@@ -19,7 +19,7 @@ SELECT * FROM hookfast.find('${request}')
 -- find by key | 1000
 SELECT * FROM hookfast.find('order:${request}:completed')
 
--- timeline of an order's number | 6000
+-- timeline of an order number | 6000
 SELECT * FROM hookfast.timeline('${order}')
 
 -- timeline of an ICCID | 3000
@@ -37,18 +37,18 @@ SELECT * FROM hookfast.attempts WHERE event_id = '${event}' ORDER BY finished_at
 -- deliveries of an event | 1500
 SELECT * FROM hookfast.deliveries WHERE event_id = '${event}'
 
--- what will be tried again, soonest first | 1500
+-- retries, the soonest first | 1500
 SELECT delivery_id, event_id, attempts, attempts_left, next_attempt_at FROM hookfast.deliveries WHERE handler = 'crm'
     AND state = 'retrying' ORDER BY next_attempt_at, delivery_id LIMIT 50
 
 -- the newest dead letters | 1300
 SELECT * FROM hookfast.dead_letters ORDER BY died_at DESC, delivery_id DESC LIMIT 50
 
--- the next page of them | 1300
+-- the next page of dead letters | 1300
 SELECT * FROM hookfast.dead_letters WHERE (died_at, delivery_id) < ('${since}', ${delivery}) ORDER BY died_at DESC,
     delivery_id DESC LIMIT 50
 
--- one handler's dead letters | 1300
+-- dead letters of one handler | 1300
 SELECT * FROM hookfast.dead_letters WHERE handler = 'shop' ORDER BY died_at DESC, delivery_id DESC LIMIT 50
 
 -- one dead letter | 100
@@ -96,5 +96,5 @@ SELECT * FROM hookfast.replays ORDER BY replay_id DESC
 -- alerts | 100
 SELECT * FROM hookfast.alerts ORDER BY event_id DESC LIMIT 50
 
--- operator log | 100
+-- audit log | 100
 SELECT * FROM hookfast.audit_log ORDER BY log_id DESC LIMIT 50
