@@ -4,6 +4,7 @@ mod address;
 mod check;
 mod forwarding;
 mod pooler;
+mod reference;
 mod rotation;
 mod secrets;
 
