@@ -140,9 +140,9 @@ impl Server {
         let text = std::str::from_utf8(connection.body())?;
         let lines = text
             .lines()
-            .filter(|line| line.starts_with("hookfast_count_total{kind=\"handler\""));
+            .filter(|line| line.starts_with("hookfast_attempts_total{"));
         let counts = lines
-            .filter(|line| line.contains("counter=\"delivered\""))
+            .filter(|line| line.contains("outcome=\"delivered\""))
             .filter_map(|line| line.rsplit(' ').next());
         Ok(counts.filter_map(|count| count.parse::<u64>().ok()).sum())
     }

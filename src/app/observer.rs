@@ -1,4 +1,4 @@
-//! The ingress's answers, and requests that were accepted later, counted.
+//! Counts the responses of the ingress, and quarantined requests that were accepted later.
 
 use crate::ingress::Observer;
 use crate::telemetry::metrics::Metrics;
@@ -7,20 +7,19 @@ use std::time::Duration;
 pub(super) struct Counting(pub(super) Metrics);
 
 impl Observer for Counting {
-    fn request(&self, source: &str, _status: u16, verdict: &'static str, elapsed: Duration) {
-        self.0.count("source", source, verdict, 1);
-        self.0.took("source", source, elapsed);
+    fn request(&self, source: &str, status: u16, verdict: &'static str, elapsed: Duration) {
+        self.0.webhook(source, status, verdict, elapsed);
     }
 
     fn unserved(&self, source: &str, reason: &'static str) {
-        self.0.count("source", source, reason, 1);
+        self.0.unserved(source, reason);
     }
 
     fn readmitted(&self, source: &str, verdict: &'static str) {
-        self.0.count("source", source, verdict, 1);
+        self.0.accepted_later(source, verdict);
     }
 
     fn not_json(&self, source: &str) {
-        self.0.count("source", source, "not_json", 1);
+        self.0.not_json(source);
     }
 }

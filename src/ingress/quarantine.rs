@@ -186,18 +186,13 @@ impl Evidence for Quarantine {
             && self.within_rate(&source, Some(request.reason))
             && self.queue(Waiting::new(request, None)).is_ok())
         {
-            self.metrics
-                .count("source", source.as_str(), "evidence_dropped", 1);
+            self.metrics.evidence_dropped(source.as_str());
         }
     }
 
     async fn keep(&self, request: RejectedRequest) -> Result<(), Refusal> {
-        self.metrics.count(
-            "source",
-            request.source.as_str(),
-            request.reason.as_str(),
-            1,
-        );
+        self.metrics
+            .quarantined(request.source.as_str(), request.reason.as_str());
         let source = request.source.clone();
         let (answer, kept) = oneshot::channel();
         if !(self.within_rate(&source, None)
@@ -274,7 +269,7 @@ impl QuarantineWriter {
                     Ok(false) => {
                         throttled!(error, source = %waiting.source,
                             "the quarantine is full: requests with a wrong signature are answered 503 until there is room");
-                        self.metrics.count("source", waiting.source.as_str(), "quarantine_full", 1);
+                        self.metrics.quarantine_full(waiting.source.as_str());
                         Err(Refusal::Busy)
                     }
                     Err(_) => Err(Refusal::Unavailable),

@@ -1,9 +1,13 @@
-//! Counters and durations of the process. `/metrics` and the rollups get the same counters under
-//! the same names.
+//! The metrics of the process. Each family is one quantity, and its sum over all labels means
+//! something. docs/METRICS.md lists them.
 
+pub use super::pending_counts::Pending;
+
+use super::pending_counts::PendingCounts;
 use prometheus_client::{
-    encoding::EncodeLabelSet,
+    encoding::{EncodeLabelSet, EncodeMetric},
     metrics::{
+        TypedMetric,
         counter::Counter,
         family::Family,
         gauge::Gauge,
@@ -12,135 +16,285 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, atomic::AtomicU64},
+    fmt::Debug,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
-/// The subject of a count, and the counter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    kind: &'static str,
-    name: String,
-    counter: &'static str,
+struct WebhookLabels {
+    source: String,
+    result: &'static str,
 }
 
-/// The subject of a duration.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TimeLabels {
-    kind: &'static str,
-    name: String,
+struct RejectionLabels {
+    source: String,
+    reason: &'static str,
 }
 
-/// The counters for durations of attempts, each with its upper bound in milliseconds.
-const DURATIONS: [(u128, &str); 18] = [
-    (1, "took_le_1"),
-    (2, "took_le_2"),
-    (5, "took_le_5"),
-    (10, "took_le_10"),
-    (20, "took_le_20"),
-    (50, "took_le_50"),
-    (100, "took_le_100"),
-    (200, "took_le_200"),
-    (500, "took_le_500"),
-    (1_000, "took_le_1000"),
-    (2_000, "took_le_2000"),
-    (5_000, "took_le_5000"),
-    (10_000, "took_le_10000"),
-    (20_000, "took_le_20000"),
-    (50_000, "took_le_50000"),
-    (100_000, "took_le_100000"),
-    (1_000_000, "took_le_1000000"),
-    (u128::MAX, "took_le_1000000000"),
-];
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
 
-/// Counts to be added to the rollups: subject, counter, number.
-pub type Pending = Vec<(String, &'static str, i64)>;
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: String,
+}
 
-/// All counters and histograms of the process. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandlerLabels {
+    handler: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    handler: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BreakerLabels {
+    handler: String,
+    change: &'static str,
+}
+
+/// A histogram for each label set, with bounds from 0.5 ms to about 16 s.
+type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
+
+fn durations() -> Histogram {
+    Histogram::new(exponential_buckets(0.0005, 2.0, 16))
+}
+
+/// All metrics of the process. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
-    counts: Family<Labels, Counter>,
-    seconds: Family<TimeLabels, Histogram, fn() -> Histogram>,
+    webhooks: Family<WebhookLabels, Counter>,
+    rejections: Family<RejectionLabels, Counter>,
+    turned_away: Family<ReasonLabels, Counter>,
+    ack_duration: Durations<SourceLabels>,
+    non_json_bodies: Family<SourceLabels, Counter>,
+    evidence_dropped: Family<SourceLabels, Counter>,
+    attempts: Family<AttemptLabels, Counter>,
+    attempt_duration: Durations<HandlerLabels>,
+    stale_outcomes: Family<HandlerLabels, Counter>,
+    breaker_changes: Family<BreakerLabels, Counter>,
+    rescued_deliveries: Counter,
     clock_difference: Gauge<f64, AtomicU64>,
-    pending: Arc<Mutex<HashMap<Labels, u64>>>,
+    pending: PendingCounts,
     registry: Arc<Registry>,
-}
-
-fn buckets() -> Histogram {
-    // From 0.5 ms to about 16 s.
-    Histogram::new(exponential_buckets(0.0005, 2.0, 16))
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        let counts = Family::<Labels, Counter>::default();
-        let seconds =
-            Family::<TimeLabels, Histogram, fn() -> Histogram>::new_with_constructor(buckets);
-        let mut registry = Registry::with_prefix("hookfast");
-        registry.register("count", "What was counted, by subject", counts.clone());
-        registry.register(
-            "seconds",
-            "From a request's arrival to its answer, and from an attempt's start to its end",
-            seconds.clone(),
-        );
-        let clock_difference = Gauge::default();
-        registry.register_with_unit(
-            "clock_difference",
-            "How far this machine's clock is ahead of the database's; behind it is negative",
-            Unit::Seconds,
-            clock_difference.clone(),
-        );
+        let mut all = Families(Registry::with_prefix("hookfast"));
+        let new_durations = || Durations::new_with_constructor(durations as fn() -> Histogram);
         Self {
-            counts,
-            seconds,
-            clock_difference,
-            pending: Arc::default(),
-            registry: Arc::new(registry),
+            webhooks: all.add(
+                "webhooks",
+                "Requests of senders, by their result",
+                Family::default(),
+            ),
+            rejections: all.add(
+                "rejections",
+                "Requests that were rejected because of what the sender sent, by reason",
+                Family::default(),
+            ),
+            turned_away: all.add(
+                "turned_away",
+                "Requests that got 503, by reason",
+                Family::default(),
+            ),
+            ack_duration: all.add_seconds(
+                "ack_duration",
+                "From a request's first byte to its response",
+                Durations::new_with_constructor(durations),
+            ),
+            non_json_bodies: all.add(
+                "non_json_bodies",
+                "Verified webhooks whose body is not JSON",
+                Family::default(),
+            ),
+            evidence_dropped: all.add(
+                "evidence_dropped",
+                "Rejected requests that the quarantine had no room for",
+                Family::default(),
+            ),
+            attempts: all.add(
+                "attempts",
+                "Attempts at deliveries, by outcome",
+                Family::default(),
+            ),
+            attempt_duration: all.add_seconds(
+                "attempt_duration",
+                "From an attempt's start to its outcome",
+                new_durations(),
+            ),
+            stale_outcomes: all.add(
+                "stale_outcomes",
+                "Outcomes that were discarded because another worker had taken over",
+                Family::default(),
+            ),
+            breaker_changes: all.add(
+                "breaker_changes",
+                "Changes of circuit breakers",
+                Family::default(),
+            ),
+            rescued_deliveries: all.add(
+                "rescued_deliveries",
+                "Deliveries taken over from dead workers",
+                Counter::default(),
+            ),
+            clock_difference: all.add_seconds(
+                "clock_difference",
+                "How far this machine's clock is ahead of the database's; negative if it is behind",
+                Gauge::default(),
+            ),
+            pending: PendingCounts::default(),
+            registry: Arc::new(all.0),
         }
     }
 }
 
+/// The registry while the families are made.
+struct Families(Registry);
+
+impl Families {
+    fn add<M>(&mut self, name: &str, help: &str, family: M) -> M
+    where
+        M: EncodeMetric + TypedMetric + Clone + Debug + Send + Sync + 'static,
+    {
+        self.0.register(name, help, family.clone());
+        family
+    }
+
+    fn add_seconds<M>(&mut self, name: &str, help: &str, family: M) -> M
+    where
+        M: EncodeMetric + TypedMetric + Clone + Debug + Send + Sync + 'static,
+    {
+        self.0
+            .register_with_unit(name, help, Unit::Seconds, family.clone());
+        family
+    }
+}
+
 impl Metrics {
-    /// Adds to a counter. `kind` and `name` are the subject, for example `source` and `airalo`.
-    pub fn count(&self, kind: &'static str, name: &str, counter: &'static str, n: u64) {
-        let labels = Labels {
-            kind,
-            name: name.to_owned(),
-            counter,
+    /// Counts a request that got a response. `verdict` is `stored`, `duplicate` and so on, or the
+    /// reason for a response that is not 200.
+    pub fn webhook(&self, source: &str, status: u16, verdict: &'static str, took: Duration) {
+        let result = match status {
+            200..=299 => verdict,
+            500.. => "turned_away",
+            _ => "rejected",
         };
-        self.counts.get_or_create(&labels).inc_by(n);
-        *self.pending().entry(labels).or_default() += n;
-    }
-
-    /// Records how long something took.
-    pub fn took(&self, kind: &'static str, name: &str, duration: Duration) {
-        self.seconds
-            .get_or_create(&TimeLabels {
-                kind,
-                name: name.to_owned(),
-            })
-            .observe(duration.as_secs_f64());
-    }
-
-    /// Records how long a handler's attempt took, also for `hookfast.durations`.
-    pub fn attempt_took(&self, handler: &str, duration: Duration) {
-        self.took("handler", handler, duration);
-        // Rounded up, because the bounds are upper bounds.
-        let millis = duration.as_micros().div_ceil(1000);
-        if let Some((_, counter)) = DURATIONS.iter().find(|(bound, _)| millis <= *bound) {
-            let labels = Labels {
-                kind: "handler",
-                name: handler.to_owned(),
-                counter,
-            };
-            *self.pending().entry(labels).or_default() += 1;
+        match result {
+            "turned_away" => self.turned_away(verdict),
+            "rejected" => self.rejection(source, verdict),
+            _ => {}
         }
+        self.count_webhook(source, result);
+        self.pending.add("source", source, verdict, 1);
+        let labels = SourceLabels {
+            source: source.to_owned(),
+        };
+        self.ack_duration
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
-    /// Whether there are counts that have not been taken for the rollups.
-    pub(crate) fn has_pending(&self) -> bool {
-        !self.pending().is_empty()
+    /// Counts a request or connection that ended without a response of the ingress.
+    pub fn unserved(&self, source: &str, reason: &'static str) {
+        self.count_webhook(source, "rejected");
+        self.rejection(source, reason);
+        self.pending.add("source", source, reason, 1);
+    }
+
+    /// Counts a quarantined request that became an event, or the duplicate of one.
+    pub fn accepted_later(&self, source: &str, verdict: &'static str) {
+        self.count_webhook(source, verdict);
+        self.pending.add("source", source, verdict, 1);
+    }
+
+    /// Counts a request that is quarantined for this reason.
+    pub fn quarantined(&self, source: &str, reason: &'static str) {
+        self.rejection(source, reason);
+        self.pending.add("source", source, reason, 1);
+    }
+
+    /// Counts a request with a wrong signature that got 503 because the quarantine is full.
+    pub fn quarantine_full(&self, source: &str) {
+        self.turned_away("quarantine_full");
+        self.pending.add("source", source, "quarantine_full", 1);
+    }
+
+    /// Counts a rejected request that is not kept as evidence.
+    pub fn evidence_dropped(&self, source: &str) {
+        let labels = SourceLabels {
+            source: source.to_owned(),
+        };
+        self.evidence_dropped.get_or_create(&labels).inc();
+        self.pending.add("source", source, "evidence_dropped", 1);
+    }
+
+    /// Counts a verified webhook whose body is not JSON.
+    pub fn not_json(&self, source: &str) {
+        let labels = SourceLabels {
+            source: source.to_owned(),
+        };
+        self.non_json_bodies.get_or_create(&labels).inc();
+        self.pending.add("source", source, "not_json", 1);
+    }
+
+    /// Counts an attempt with its outcome: `delivered`, `retry`, `dead` and so on.
+    pub fn attempt(&self, handler: &str, outcome: &'static str) {
+        let labels = AttemptLabels {
+            handler: handler.to_owned(),
+            outcome,
+        };
+        self.attempts.get_or_create(&labels).inc();
+        self.pending.add("handler", handler, outcome, 1);
+    }
+
+    /// Records how long an attempt took.
+    pub fn attempt_took(&self, handler: &str, took: Duration) {
+        let labels = HandlerLabels {
+            handler: handler.to_owned(),
+        };
+        self.attempt_duration
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+        self.pending.add_duration(handler, took);
+    }
+
+    /// Counts an outcome that was discarded because another worker had taken over.
+    pub fn stale_outcome(&self, handler: &str) {
+        let labels = HandlerLabels {
+            handler: handler.to_owned(),
+        };
+        self.stale_outcomes.get_or_create(&labels).inc();
+        self.pending.add("handler", handler, "stale", 1);
+    }
+
+    /// Counts a change of a handler's circuit breaker.
+    pub fn breaker_changed(&self, handler: &str, change: BreakerChange) {
+        let (change, counter) = match change {
+            BreakerChange::Opened => ("opened", "breaker_opened"),
+            BreakerChange::ProbeFailed => ("probe_failed", "breaker_probes_failed"),
+            BreakerChange::Closed => ("closed", "breaker_closed"),
+        };
+        let labels = BreakerLabels {
+            handler: handler.to_owned(),
+            change,
+        };
+        self.breaker_changes.get_or_create(&labels).inc();
+        self.pending.add("handler", handler, counter, 1);
+    }
+
+    /// Counts deliveries that were taken over from dead workers.
+    pub fn rescued(&self, deliveries: u64) {
+        self.rescued_deliveries.inc_by(deliveries);
+        self.pending.add("worker", "rescue", "lost", deliveries);
     }
 
     /// Records how far this machine's clock is ahead of the database's.
@@ -148,19 +302,14 @@ impl Metrics {
         self.clock_difference.set(seconds);
     }
 
-    /// Takes the counts since the last call.
+    /// Whether there are counts that have not been taken for the rollups.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Takes the counts since the last call, for the rollups.
     pub fn take_pending(&self) -> Pending {
-        let pending = std::mem::take(&mut *self.pending());
-        pending
-            .into_iter()
-            .map(|(l, n)| {
-                (
-                    format!("{}:{}", l.kind, l.name),
-                    l.counter,
-                    n.try_into().unwrap_or(i64::MAX),
-                )
-            })
-            .collect()
+        self.pending.take()
     }
 
     /// The registry that `/metrics` encodes.
@@ -168,11 +317,36 @@ impl Metrics {
         self.registry.clone()
     }
 
-    fn pending(&self) -> std::sync::MutexGuard<'_, HashMap<Labels, u64>> {
-        self.pending
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn count_webhook(&self, source: &str, result: &'static str) {
+        let labels = WebhookLabels {
+            source: source.to_owned(),
+            result,
+        };
+        self.webhooks.get_or_create(&labels).inc();
     }
+
+    fn rejection(&self, source: &str, reason: &'static str) {
+        let labels = RejectionLabels {
+            source: source.to_owned(),
+            reason,
+        };
+        self.rejections.get_or_create(&labels).inc();
+    }
+
+    fn turned_away(&self, reason: &'static str) {
+        self.turned_away.get_or_create(&ReasonLabels { reason }).inc();
+    }
+}
+
+/// A change of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerChange {
+    /// It opened: the handler is unavailable.
+    Opened,
+    /// The delivery that was tried during the pause failed too.
+    ProbeFailed,
+    /// It closed: the handler is available again.
+    Closed,
 }
 
 #[cfg(test)]
@@ -180,47 +354,70 @@ mod tests {
     use super::Metrics;
     use std::time::Duration;
 
-    #[test]
-    fn what_is_counted_is_shown_and_handed_over_once() {
-        let metrics = Metrics::default();
-        metrics.count("source", "airalo", "stored", 2);
-        metrics.count("source", "airalo", "stored", 1);
-        metrics.took("source", "airalo", Duration::from_millis(3));
-        metrics.clock_difference(-1.5);
+    fn encoded(metrics: &Metrics) -> String {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &metrics.registry())
             .expect("a String takes it");
-        assert!(
-            text.contains(
-                r#"hookfast_count_total{kind="source",name="airalo",counter="stored"} 3"#
-            ),
-            "{text}"
-        );
-        assert!(
-            text.contains("hookfast_clock_difference_seconds -1.5"),
-            "{text}"
-        );
+        text
+    }
+
+    #[test]
+    fn counts_are_exported_and_taken_once_for_the_rollups() {
+        let metrics = Metrics::default();
+        for (status, verdict) in [
+            (200, "stored"),
+            (200, "stored"),
+            (401, "wrong_signature"),
+            (503, "busy"),
+        ] {
+            metrics.webhook("airalo", status, verdict, Duration::from_millis(3));
+        }
+        metrics.clock_difference(-1.5);
+        let text = encoded(&metrics);
+        for line in [
+            r#"hookfast_webhooks_total{source="airalo",result="stored"} 2"#,
+            r#"hookfast_webhooks_total{source="airalo",result="rejected"} 1"#,
+            r#"hookfast_webhooks_total{source="airalo",result="turned_away"} 1"#,
+            r#"hookfast_rejections_total{source="airalo",reason="wrong_signature"} 1"#,
+            r#"hookfast_turned_away_total{reason="busy"} 1"#,
+            r#"hookfast_ack_duration_seconds_count{source="airalo"} 4"#,
+            "hookfast_clock_difference_seconds -1.5",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        let mut pending = metrics.take_pending();
+        pending.sort();
+        let source = || "source:airalo".to_owned();
         assert_eq!(
-            metrics.take_pending(),
-            vec![("source:airalo".to_owned(), "stored", 3)]
+            pending,
+            [
+                (source(), "busy", 1),
+                (source(), "stored", 2),
+                (source(), "wrong_signature", 1)
+            ]
         );
         assert_eq!(metrics.take_pending(), vec![]);
     }
 
     #[test]
-    fn an_attempts_duration_is_counted_by_its_upper_bound() {
+    fn every_family_is_in_the_document() {
         let metrics = Metrics::default();
-        for (millis, counter) in [
-            (0, "took_le_1"),
-            (50, "took_le_50"),
-            (51, "took_le_100"),
-            (1 << 40, "took_le_1000000000"),
-        ] {
-            metrics.attempt_took("shop", Duration::from_millis(millis));
-            assert_eq!(
-                metrics.take_pending(),
-                vec![("handler:shop".to_owned(), counter, 1)]
-            );
+        let document = include_str!("../../docs/METRICS.md");
+        let text = encoded(&metrics);
+        let families: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "))
+            .filter_map(|line| line.split_once(' '))
+            .collect();
+        assert!(families.len() >= 12, "{text}");
+        for (name, kind) in &families {
+            let name = match *kind {
+                "counter" => format!("{name}_total"),
+                _ => (*name).to_owned(),
+            };
+            assert!(document.contains(&format!("| `{name}` |")), "{name}");
         }
+        let rows = document.lines().filter(|line| line.starts_with("| `hookfast_"));
+        assert_eq!(rows.count(), families.len(), "a row for each family");
     }
 }

@@ -57,12 +57,9 @@ async fn in_transaction(
     shared: &Shared,
 ) -> Result<Execution, StoreError> {
     let limit = runtime.policy.timeout;
-    let settled = |counter| {
-        shared.metrics.count("handler", &runtime.label, counter, 1);
-        Execution::Settled
-    };
     let Some(mut transaction) = SettlingTransaction::begin(sessions, claim, limit).await? else {
-        return Ok(settled("stale"));
+        shared.metrics.stale_outcome(&runtime.label);
+        return Ok(Execution::Settled);
     };
     let attempt = async {
         match handler {
@@ -79,8 +76,14 @@ async fn in_transaction(
         });
     }
     Ok(match transaction.commit().await {
-        Ok(true) => settled("delivered"),
-        Ok(false) => settled("stale"),
+        Ok(true) => {
+            shared.metrics.attempt(&runtime.label, "delivered");
+            Execution::Settled
+        }
+        Ok(false) => {
+            shared.metrics.stale_outcome(&runtime.label);
+            Execution::Settled
+        }
         Err(error) if error.fault() == Fault::Lost => Execution::Lost(error),
         Err(error) => {
             let outcome = Outcome::retry(format!("the commit failed: {error}"));

@@ -4,26 +4,27 @@
 use super::{Shared, breaker::Change, handler_runtime::HandlerRuntime};
 use crate::domain::StorableText;
 use crate::store::{note_breaker, pause_gone_handler};
+use crate::telemetry::metrics::BreakerChange;
 use crate::throttle::throttled;
 
 /// Records a change of the circuit breaker in the log, the metrics and the registry.
 pub(super) async fn note(runtime: &HandlerRuntime, shared: &Shared, change: Change) {
-    let (counter, pause) = match change {
+    let (change, pause) = match change {
         Change::Opened(pause) => {
             tracing::warn!(handler = %runtime.name, ?pause,
                 "the handler is unavailable and left alone; its deliveries wait and use up no tries, one is tried after the pause");
-            ("breaker_opened", Some(pause))
+            (BreakerChange::Opened, Some(pause))
         }
         Change::StaysOpen(pause) => {
             tracing::info!(handler = %runtime.name, ?pause, "the handler is still unavailable");
-            ("breaker_probes_failed", Some(pause))
+            (BreakerChange::ProbeFailed, Some(pause))
         }
         Change::Closed => {
             tracing::info!(handler = %runtime.name, "the handler answers again, and gets everything that waits");
-            ("breaker_closed", None)
+            (BreakerChange::Closed, None)
         }
     };
-    shared.metrics.count("handler", &runtime.label, counter, 1);
+    shared.metrics.breaker_changed(&runtime.label, change);
     if let Err(error) = note_breaker(&shared.pool, runtime.id, pause).await {
         throttled!(warn, %error, handler = %runtime.name, "the registry does not show the breaker's change");
     }

@@ -77,7 +77,7 @@ pub(super) fn report(rescued: &[Rescued], metrics: &Metrics, wake: &Wake) {
             dead,
             "deliveries of a dead worker were taken over"
         );
-        metrics.count("worker", "rescue", "lost", rescued.unsigned_abs());
+        metrics.rescued(rescued.unsigned_abs());
     }
     if !rescued.is_empty() {
         wake.wake();

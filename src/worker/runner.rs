@@ -72,7 +72,7 @@ pub(super) async fn run(
         },
         // The lease is gone and others have taken over, so a running attempt stops here.
         () = lease.lost.cancelled() => {
-            shared.metrics.count("handler", &runtime.label, "stopped", 1);
+            shared.metrics.attempt(&runtime.label, "stopped");
             return;
         }
     };

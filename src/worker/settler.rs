@@ -128,7 +128,7 @@ impl Settler {
         group.retain(|pending| {
             let gone = pending.lease.lost.is_cancelled();
             if gone {
-                self.metrics.count("handler", &pending.handler, "stale", 1);
+                self.metrics.stale_outcome(&pending.handler);
             }
             !gone
         });
@@ -182,22 +182,18 @@ impl Settler {
                     }
                 }
                 Settled::Done => {
-                    self.metrics.count(
-                        "handler",
-                        &pending.handler,
-                        counter(&pending.settlement.outcome),
-                        1,
-                    );
+                    self.metrics
+                        .attempt(&pending.handler, counter(&pending.settlement.outcome));
                     pending.held.settled();
                 }
                 Settled::Dead => {
-                    self.metrics.count("handler", &pending.handler, "dead", 1);
+                    self.metrics.attempt(&pending.handler, "dead");
                     pending.held.settled();
                 }
                 Settled::Stale => {
                     throttled!(info, delivery = %pending.settlement.claim.delivery, handler = %pending.handler,
                         "a settlement came late: another worker has taken over, nothing was changed");
-                    self.metrics.count("handler", &pending.handler, "stale", 1);
+                    self.metrics.stale_outcome(&pending.handler);
                     pending.held.settled();
                 }
             }

@@ -343,7 +343,7 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         .await;
     let metrics = String::from_utf8(metrics.answer().await.body).expect("text");
     assert!(
-        metrics.contains("hookfast_count_total") && !metrics.contains(CANARY),
+        metrics.contains("hookfast_webhooks_total") && !metrics.contains(CANARY),
         "{metrics}"
     );
     let log = server.log();
