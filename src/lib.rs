@@ -1,13 +1,13 @@
-//! Hookfast: a durable webhook processor on Postgres.
+//! Durable webhook receiver and queue for Postgres.
 //!
-//! It verifies each webhook, commits it to Postgres before it answers 200, and brings it to every handler that wants it,
-//! retrying until it is done or somebody decides otherwise. Most people run the program `hookfast`, configured by a
-//! file; this page is for those who put it into a program of their own, in Rust.
+//! Hookfast verifies each webhook, commits it to your database before answering 200, and delivers it
+//! to every subscribed handler with retries, ordering and dead letters. Most users run the program
+//! `hookfast` with a configuration file. This page is for embedding the library in a Rust program.
 //!
-//! # From nothing
+//! # Getting started
 //!
-//! You need Postgres 15 or later and a database in which the role may create schemas. Hookfast makes two of its own,
-//! `hookfast` and `hookfast_data`, and lives beside your tables.
+//! You need Postgres 15 or later and a database in which the role may create schemas. Hookfast
+//! creates the schemas `hookfast` and `hookfast_data` beside your tables.
 //!
 //! ```toml
 //! [dependencies]
@@ -15,20 +15,24 @@
 //! serde_json = "1"
 //! tokio = { version = "1", features = ["full"] }
 //!
-//! # For handlers that write through the settling transaction. It has to be the version that Hookfast uses: with another
-//! # one its types are not those of `SettlingTransaction::connection`, and the program does not compile.
+//! # For handlers that write through the settling transaction. It has to be the version that Hookfast
+//! # uses: with another version, its types are not those of `SettlingTransaction::connection`, and the
+//! # program does not compile.
 //! sqlx = { version = "0.9", features = ["postgres", "runtime-tokio"] }
 //!
-//! # To see what Hookfast logs; any subscriber of `tracing` will do.
+//! # Shows what Hookfast logs. Any subscriber of `tracing` works.
 //! tracing-subscriber = "0.3"
 //! ```
 //!
-//! **1. A source**: who sends, and how it is verified. [`sources::airalo`] is for Airalo's Partner API,
-//! [`sources::standard_webhooks`] and [`sources::hmac`] for most others, and [`sources::SourceKind`] is the trait for yours.
+//! **1. A source**: the sender, and how its webhooks are verified. [`sources::airalo`] is for
+//! Airalo's Partner API; [`sources::standard_webhooks`] and [`sources::hmac`] are for most others.
+//! [`sources::SourceKind`] is the trait for your own kind.
 //!
-//! **2. A handler**: what is to be done with an event. The outcome is data: delivered, again later, or never.
+//! **2. A handler**: what processes an event. It returns its outcome: delivered, retry later, or
+//! dead.
 //!
-//! **3. A [`Builder`](app::Builder)** that puts them together, and [runs](app::App::run) until it is told to stop.
+//! **3. A [`Builder`](app::Builder)** that combines them. The app [runs](app::App::run) until its
+//! token is cancelled.
 //!
 //! ```no_run
 //! use hookfast::app::{Builder, Subscription};
@@ -65,35 +69,39 @@
 //! }
 //! ```
 //!
-//! Webhooks come in at `POST /webhooks/airalo`.
+//! The app receives webhooks at `POST /webhooks/airalo`.
 //!
-//! # Exactly once
+//! # Exactly-once handlers
 //!
-//! A [`TransactionalHandler`](handlers::TransactionalHandler) gets the transaction that settles its delivery: what it
-//! writes there commits together with the end of the delivery, or not at all. `examples/ledger.rs` is a whole program
-//! with one. [`Builder::sql_handler`](app::Builder::sql_handler) calls a Postgres function in that transaction, and
-//! [`Builder::pull_handler`](app::Builder::pull_handler) leaves the work to clients in any language; `docs/HANDLERS.md` has both.
+//! A [`TransactionalHandler`](handlers::TransactionalHandler) gets the transaction that settles its
+//! delivery. Its writes in that transaction commit together with the settlement, or not at all.
+//! `examples/ledger.rs` is a complete program with such a handler.
+//! [`Builder::sql_handler`](app::Builder::sql_handler) calls a Postgres function in that transaction.
+//! [`Builder::pull_handler`](app::Builder::pull_handler) is for clients in any language, which claim
+//! deliveries through SQL. `docs/HANDLERS.md` describes both.
 //!
-//! # Where things are
+//! # Modules
 //!
-//! | to | look at |
+//! | task | items |
 //! |---|---|
-//! | say how a handler is run: tries, time-out, order and more | [`worker::HandlerPolicy`], [`domain::RetryPolicy`], [`domain::Order`] |
-//! | read what came | [`domain::Delivery`], [`domain::Event`] |
-//! | push to a server | [`handlers::HttpHandler`] |
-//! | limit what senders may cost | [`ingress::IngressLimits`], [`ingress::QuarantineLimits`] |
-//! | read the same file as the program does | [`config::Config`], [`Builder::from_config`](app::Builder::from_config), [`Reloader`](app::Reloader) |
-//! | put events in from your own transactions | `hookfast.enqueue` in SQL, with [`Builder::sql_source`](app::Builder::sql_source) |
+//! | Set a handler's attempts, timeout, order and more | [`worker::HandlerPolicy`], [`domain::RetryPolicy`], [`domain::Order`] |
+//! | Read an event | [`domain::Delivery`], [`domain::Event`] |
+//! | Push to an HTTP endpoint | [`handlers::HttpHandler`] |
+//! | Limit the resources that senders may use | [`ingress::IngressLimits`], [`ingress::QuarantineLimits`] |
+//! | Read the configuration file of the program | [`config::Config`], [`Builder::from_config`](app::Builder::from_config), [`Reloader`](app::Reloader) |
+//! | Enqueue events in your own transactions | `hookfast.enqueue` in SQL, with [`Builder::sql_source`](app::Builder::sql_source) |
 //!
-//! Errors are types: [`app::RunError`] says why it could not start or go on, [`store::StoreError`] what the database did,
-//! [`handlers::Failed`] and [`domain::Outcome`] what a handler answers. Each says what happened, what was not affected,
-//! and what to do next.
+//! Errors are types. [`app::RunError`] explains why an app could not start or continue, and
+//! [`store::StoreError`] what failed in the database. A handler reports its result with
+//! [`handlers::Failed`] and [`domain::Outcome`]. Each error message contains what happened, what was
+//! not affected, and what to do next.
 //!
 //! # Testing a handler
 //!
-//! A handler is a function of a [`domain::Delivery`], whose fields are public: make one and call it. To test the whole way start
-//! [`dev::postgres::Cluster`] (a private Postgres), build an app on its URL with an ingress on port 0, and post what
-//! [`sources::airalo::sign`] signed.
+//! A handler is a function of a [`domain::Delivery`], whose fields are public: create a delivery and
+//! call the handler. For an end-to-end test, start [`dev::postgres::Cluster`] (a private Postgres),
+//! build an app on its URL with an ingress on port 0, and post a body signed with
+//! [`sources::airalo::sign`].
 
 pub mod airalo;
 pub mod app;
@@ -113,5 +121,5 @@ pub mod telemetry;
 mod throttle;
 pub mod worker;
 
-/// What [`app::App::run`] is stopped with.
+/// Cancel this token to stop [`app::App::run`].
 pub use tokio_util::sync::CancellationToken;

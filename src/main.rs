@@ -8,7 +8,8 @@ fn main() -> ExitCode {
         Err(error) => panic!("the threads of this process cannot be started: {error}"),
     };
     let code = runtime.block_on(hookfast::cli::run());
-    // Dropped, it would wait for threads that wait, as for a name server that does not answer.
+    // Dropping the runtime would wait for blocked threads, for example for a name server that does
+    // not answer.
     runtime.shutdown_background();
     code
 }

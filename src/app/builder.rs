@@ -1,4 +1,4 @@
-//! What a program declares: sources, handlers, limits.
+//! What an application declares: sources, handlers, limits.
 
 use super::{
     App,
@@ -16,35 +16,36 @@ use crate::worker::{ExecutionMode, InTransaction};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
-/// A handler's name, what it subscribes to, and how it is run.
+/// The name, subscription and policy of a handler.
 #[derive(Clone, Debug)]
 pub struct Subscription {
-    /// The handler's name.
+    /// The handler's name in the database, logs and commands.
     pub name: HandlerName,
-    /// The types it subscribes to.
+    /// The event types of the subscription.
     pub types: Vec<TypePattern>,
-    /// From which sources; `None` is all.
+    /// The sources of the subscription; `None` means all sources.
     pub sources: Option<Vec<SourceName>>,
-    /// How it is run.
+    /// Attempts, timeouts, order and limits of the handler's deliveries.
     pub policy: HandlerPolicy,
 }
 
-/// A name or a pattern that is none.
+/// An invalid name or pattern in a declaration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
-    /// The name.
+    /// The name of a source or handler is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// A pattern.
+    /// The pattern of an event type is invalid.
     #[error(transparent)]
     Pattern(#[from] InvalidPattern),
 }
 
 impl Subscription {
-    /// A handler of that name for events of these types, from every source, with the default policy.
+    /// Subscribes the named handler to events of these types from every source, with the default
+    /// policy.
     ///
     /// # Errors
-    /// A name or a pattern that is none.
+    /// If the name or a pattern is invalid.
     pub fn new(name: &str, types: &[&str]) -> Result<Self, BuildError> {
         let types = types
             .iter()
@@ -66,18 +67,18 @@ pub(super) struct HandlerDeclaration {
     pub(super) by: Execution,
 }
 
-/// Who runs the attempts.
+/// How the attempts of a handler are run.
 #[derive(Clone)]
 pub(super) enum Execution {
-    /// This process, with what is here.
+    /// This process runs the given code.
     InProcess(ExecutionMode),
-    /// This process, by calling that Postgres function.
+    /// This process calls the Postgres function of that name.
     SqlFunction(String),
     /// Clients that claim and complete through SQL.
     Pull,
 }
 
-/// Declares a Hookfast, then [runs](Builder::build) it.
+/// Declares the parts of an application; [`build`](Builder::build) makes an [`App`] of them.
 pub struct Builder {
     pub(super) database: Database,
     pub(super) sources: Vec<Source>,
@@ -97,15 +98,17 @@ pub struct Builder {
     pub(super) config_version: i64,
     pub(super) roles: RoleNames,
     pub(super) accounts: Vec<Account>,
-    /// Where a configuration made it: what of it can be replaced, and what it was made of.
+    /// The secrets that a reload can replace and the values that were read, if a configuration made
+    /// this builder.
     pub(super) configured: Option<(Replaceable, Seen)>,
 }
 
 impl Builder {
-    /// A Hookfast on this database, with the role worker, and none of its parts yet.
+    /// Starts a declaration for this database, with the role worker and no sources, handlers or
+    /// listeners.
     ///
     /// # Errors
-    /// A URL that is not one of Postgres.
+    /// If the URL is not a valid Postgres URL.
     pub fn new(database_url: &str) -> Result<Self, InvalidUrl> {
         Ok(Self {
             database: database_url.parse()?,
@@ -130,14 +133,14 @@ impl Builder {
         })
     }
 
-    /// Takes webhooks of this source.
+    /// Adds a source whose webhooks the ingress receives.
     #[must_use]
     pub fn source(mut self, source: Source) -> Self {
         self.sources.push(source);
         self
     }
 
-    /// Serves a handler in Rust: at least once.
+    /// Adds a handler in Rust. It runs at least once for each delivery.
     #[must_use]
     pub fn handler(self, subscription: Subscription, handler: impl Handler) -> Self {
         self.declared(
@@ -147,7 +150,8 @@ impl Builder {
         )
     }
 
-    /// Serves a handler in Rust whose effects commit together with the end of the delivery: exactly once.
+    /// Adds a handler in Rust whose effects commit in the transaction that settles the delivery:
+    /// exactly once.
     #[must_use]
     pub fn transactional_handler(
         self,
@@ -158,8 +162,8 @@ impl Builder {
         self.declared(subscription, "transactional", Execution::InProcess(runs))
     }
 
-    /// Serves a handler that is pushed to by HTTP: at least once. Unless its policy says otherwise it has the default
-    /// circuit breaker.
+    /// Adds a handler that delivers by HTTP, at least once. It has the default circuit breaker
+    /// unless its policy sets another.
     #[must_use]
     pub fn http_handler(self, mut subscription: Subscription, handler: Arc<HttpHandler>) -> Self {
         subscription.policy.breaker.get_or_insert_default();
@@ -170,8 +174,9 @@ impl Builder {
         )
     }
 
-    /// Serves a handler that is a Postgres function, `function(event hookfast.event) RETURNS void`, called in the settling
-    /// transaction: exactly once. Its name is written as in SQL, with its schema; it is looked up when this runs.
+    /// Adds a handler that is a Postgres function, `function(event hookfast.event) RETURNS void`.
+    /// Hookfast calls it in the settling transaction: exactly once. The name is written as in SQL,
+    /// with its schema; it is resolved when the application starts.
     #[must_use]
     pub fn sql_handler(self, subscription: Subscription, function: &str) -> Self {
         self.declared(
@@ -181,8 +186,9 @@ impl Builder {
         )
     }
 
-    /// Keeps `hookfast.airalo_orders`, `airalo_sims`, `airalo_low_data` and `airalo_credit`, in the settling transaction.
-    /// It only gets events of sources of kind `airalo`, whatever the subscription says.
+    /// Adds a handler that keeps `hookfast.airalo_orders`, `airalo_sims`, `airalo_low_data` and
+    /// `airalo_credit` up to date in the settling transaction. It receives only events from sources
+    /// of kind `airalo`, whatever the subscription contains.
     #[must_use]
     pub fn airalo_handler(self, subscription: Subscription) -> Self {
         self.declared(
@@ -192,8 +198,8 @@ impl Builder {
         )
     }
 
-    /// Looks in this account's list of orders for results that are expected and do not come, where this process is a
-    /// worker. Its source has to be declared too.
+    /// Searches this account's orders for overdue results, if this process has the role worker. The
+    /// account's source must be declared too.
     #[must_use]
     pub fn airalo(mut self, account: Account) -> Self {
         self.accounts.push(account);
@@ -201,19 +207,22 @@ impl Builder {
     }
 
     /// Registers a handler whose deliveries clients in any language claim and complete through SQL
-    /// (`hookfast.claim`, `hookfast.complete`): exactly once, where they complete inside the transaction of their work.
+    /// (`hookfast.claim`, `hookfast.complete`). It is exactly once if they complete a delivery in
+    /// the transaction of their work.
     #[must_use]
     pub fn pull_handler(self, subscription: Subscription) -> Self {
         self.declared(subscription, "pull", Execution::Pull)
     }
 
-    /// A source that applications feed by `hookfast.enqueue`, inside their own transactions. It has no address.
+    /// Adds a source that applications feed through `hookfast.enqueue`, inside their own
+    /// transactions. It has no URL.
     #[must_use]
     pub fn sql_source(self, name: SourceName) -> Self {
         self.sql_source_with(name, PayloadFields::default())
     }
 
-    /// The same, with members of its payloads that readers of the database must not see, and those that find an event.
+    /// Like [`sql_source`](Builder::sql_source), with secret fields, which readers of the database
+    /// see as `***`, and search fields, which find an event.
     #[must_use]
     pub fn sql_source_with(mut self, name: SourceName, fields: PayloadFields) -> Self {
         self.sql_sources.push((name, fields));
@@ -229,79 +238,82 @@ impl Builder {
         self
     }
 
-    /// Takes webhooks on this listener; without one this process has no ingress.
+    /// Receives webhooks on this listener. Without a listener, this process has no role ingress.
     #[must_use]
     pub fn ingress(mut self, listener: TcpListener) -> Self {
         self.ingress = Some(listener);
         self
     }
 
-    /// Tells about itself on this listener, without authentication: keep it private.
+    /// Serves health and metrics on this listener, without authentication: keep it private.
     #[must_use]
     pub fn admin(mut self, listener: TcpListener) -> Self {
         self.admin = Some(listener);
         self
     }
 
-    /// Whether this process handles deliveries. Default yes.
+    /// Whether this process has the role worker. Default: yes.
     #[must_use]
     pub fn worker(mut self, worker: bool) -> Self {
         self.worker = worker;
         self
     }
 
-    /// What the ingress takes at most.
+    /// Limits the resources that senders may use.
     #[must_use]
     pub fn limits(mut self, limits: IngressLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How many requests may wait for the database; past them 503. Default 2,000.
+    /// How many requests may wait for the database; further requests are answered 503. Default:
+    /// 2,000.
     #[must_use]
     pub fn queue_capacity(mut self, capacity: usize) -> Self {
         self.queue_capacity = capacity.max(1);
         self
     }
 
-    /// What the quarantine takes at most.
+    /// Limits the size and rate of the quarantine.
     #[must_use]
     pub fn quarantine(mut self, limits: QuarantineLimits) -> Self {
         self.quarantine = limits;
         self
     }
 
-    /// How long what is in flight may take to finish at the end. Default 25 s.
+    /// How long attempts and requests in flight may take to finish after a stop. Default: 25 s.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = timeout;
         self
     }
 
-    /// How long what is kept. Without it the database's settings stay as they are: at first, 90 days for payloads.
+    /// How long each class of data is kept. If it is not set, the settings in the database are
+    /// unchanged; their initial value is 90 days for payloads.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = Some(retention);
         self
     }
 
-    /// Whether pending migrations are applied at the start. Default yes.
+    /// Whether pending migrations are applied at startup. Default: yes.
     #[must_use]
     pub fn migrate(mut self, migrate: bool) -> Self {
         self.migrate = migrate;
         self
     }
 
-    /// Whether a handler whose Postgres function is missing, or may not be executed, is waited for: its webhooks are stored
-    /// and its deliveries are due, and they run once the function can be called. Default no: it is an error at the start.
+    /// Whether a handler waits if its Postgres function is missing or may not be executed. Its
+    /// events are stored, and its deliveries run once the function can be called. Default: no,
+    /// which makes it an error at startup.
     #[must_use]
     pub fn wait_for_functions(mut self, wait: bool) -> Self {
         self.wait_for_functions = wait;
         self
     }
 
-    /// The handlers that an earlier start declared: those that are not declared any more are retired, unless a live
-    /// process has them.
+    /// The handlers that an earlier start declared. Those that are no longer declared are retired,
+    /// unless a live process has them.
     pub(crate) fn declared_before(mut self, handlers: Vec<HandlerName>) -> Self {
         self.retire = handlers;
         self.retire.retain(|former| {
@@ -312,7 +324,6 @@ impl Builder {
         self
     }
 
-    /// The handlers that are declared.
     pub(crate) fn handler_names(&self) -> Vec<HandlerName> {
         self.handlers
             .iter()
@@ -320,21 +331,23 @@ impl Builder {
             .collect()
     }
 
-    /// The version of this declaration: an older one does not undo the subscriptions of a newer one. Default 0.
+    /// The version of this declaration. An older one does not undo the subscriptions of a newer
+    /// one. Default: 0.
     #[must_use]
     pub fn config_version(mut self, version: i64) -> Self {
         self.config_version = version;
         self
     }
 
-    /// The database roles of people, made and granted at the start where migrations are applied.
+    /// The database roles for people. They are created and granted at startup if migrations are
+    /// applied.
     #[must_use]
     pub fn roles(mut self, roles: RoleNames) -> Self {
         self.roles = roles;
         self
     }
 
-    /// Ready to run.
+    /// Completes the declaration. Nothing connects before [`App::run`].
     pub fn build(self) -> App {
         App::new(self)
     }

@@ -1,4 +1,4 @@
-//! From a configuration to a builder.
+//! Creates a builder from a configuration.
 
 use super::{
     Builder, Subscription,
@@ -15,29 +15,29 @@ use crate::ingress::{NoSecret, Source};
 use crate::store::InvalidUrl;
 use std::sync::Arc;
 
-/// Why a configuration cannot become a builder. Nothing was connected or sent.
+/// Why a configuration could not be turned into a builder. Nothing was connected or sent.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfiguredError {
-    /// The database's URL.
+    /// The URL of the database is invalid.
     #[error(transparent)]
     Url(#[from] InvalidUrl),
-    /// A secret that cannot be had.
+    /// A secret could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// A source without a secret.
+    /// A source has no secret.
     #[error(transparent)]
     Source(#[from] NoSecret),
-    /// A handler's settings.
+    /// A handler has invalid settings.
     #[error("handler '{0}': {1}")]
     Handler(HandlerName, InvalidHttpHandler),
-    /// The settings of an API.
+    /// An API has invalid settings.
     #[error(transparent)]
     Api(#[from] ApiError),
 }
 
 impl Builder {
-    /// Everything that a configuration declares, with its secrets read. Listeners and handlers in Rust can be added. Nothing
-    /// connects yet.
+    /// Declares everything in a configuration and reads its secrets. Listeners and handlers in Rust
+    /// can be added. Nothing connects yet.
     ///
     /// ```no_run
     /// use hookfast::{app::Builder, config::Config};
@@ -52,7 +52,7 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// [`ConfiguredError`].
+    /// [`ConfiguredError`] if a secret cannot be read or a setting is invalid.
     pub fn from_config(database_url: &str, config: &Config) -> Result<Self, ConfiguredError> {
         let mut builder = Self::new(database_url)?
             .config_version(config.config_version)

@@ -1,4 +1,4 @@
-//! How many database connections one process may have open at once, and what for.
+//! The number of database connections that one process may have open at once, by purpose.
 
 use super::{
     Builder,
@@ -10,17 +10,17 @@ use crate::ingress;
 use crate::maintenance;
 use crate::worker::{self, ExecutionMode};
 
-/// Connections with one purpose.
+/// The connections that one purpose needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionNeed {
-    /// What they are for.
+    /// What uses the connections, as text for people.
     pub purpose: String,
-    /// How many there are at most.
+    /// The maximum number of connections open at once.
     pub connections: u32,
 }
 
 impl Builder {
-    /// The connections that one process with both roles may have open at once, by purpose.
+    /// The connections that a process with both roles may have open at once, by purpose.
     pub fn connection_needs(&self) -> Vec<ConnectionNeed> {
         let fixed = [
             ("queries", POOL),

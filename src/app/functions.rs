@@ -1,14 +1,15 @@
-//! Handlers whose Postgres functions are missing or may not be executed: each is served once its function can be called.
+//! Handlers whose Postgres function is missing or may not be executed. Each starts once its
+//! function can be called.
 
 use super::open::{Opened, WaitingHandler};
 use crate::store::{ResolveError, SqlFunction};
 use sqlx::PgPool;
 use std::time::Duration;
 
-/// How often such a function is looked up.
+/// How often a missing function is looked up again.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Logs that a handler waits, and for what.
+/// Logs why a handler waits.
 pub(super) fn report(waiting: &WaitingHandler) {
     let WaitingHandler {
         name: handler,
@@ -31,7 +32,8 @@ pub(super) fn report(waiting: &WaitingHandler) {
     }
 }
 
-/// Waits until at least one of the functions can be called, and moves those that can to the others.
+/// Waits until at least one of the functions can be called, and moves their handlers from `waiting`
+/// to `functions`.
 pub(super) async fn wait(opened: &mut Opened) {
     loop {
         tokio::time::sleep(EVERY).await;
@@ -55,7 +57,7 @@ async fn find(pool: &PgPool, opened: &mut Opened) -> bool {
                 opened.functions.insert(handler, function);
                 continue;
             }
-            // A database that is away does not change what the handler waits for.
+            // An unreachable database does not change why the handler waits.
             Err(ResolveError::Store(_)) => {}
             Err(reason) if reason.to_string() == waiting.reason.to_string() => {}
             Err(reason) => {

@@ -1,4 +1,4 @@
-//! Everything put together: a running Hookfast, from the command line or inside another program.
+//! Starts and stops the parts of Hookfast, for the command line or inside another program.
 
 mod builder;
 mod configured;

@@ -1,4 +1,4 @@
-//! The database, opened: migrated, its partitions made, sources and handlers registered.
+//! Opens the database: applies migrations, creates partitions, registers sources and handlers.
 
 use super::RunError;
 use crate::domain::{HandlerName, Retention, RoleNames, SourceName};
@@ -16,24 +16,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait before the database is tried again: from, to.
+/// The shortest and the longest wait before the database is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// Connections for what is not hot.
+/// Connections for queries outside the hot path.
 pub(super) const POOL: u32 = 6;
 
-/// What is registered when the database opens.
 pub(super) struct Registration {
     pub(super) database: Database,
     pub(super) migrate: bool,
     pub(super) sources: Vec<SourceRegistration>,
     pub(super) handlers: Vec<HandlerRegistration>,
-    /// The names of the functions that are handlers.
+    /// The function name of each handler of kind `sql`.
     pub(super) functions: Vec<(HandlerName, String)>,
-    /// Whether a function that is missing is waited for.
+    /// Whether a handler waits if its function is missing.
     pub(super) wait_for_functions: bool,
     pub(super) retention: Option<Retention>,
-    /// Whether it has the role worker: only then the configuration's handlers are registered.
+    /// Whether this process has the role worker. Only then are the configuration's handlers
+    /// registered.
     pub(super) worker: bool,
     /// Handlers to retire unless a live process has them.
     pub(super) retire: Vec<HandlerName>,
@@ -41,30 +41,30 @@ pub(super) struct Registration {
     pub(super) roles: RoleNames,
 }
 
-/// An open database.
 pub(super) struct Opened {
     pub(super) pool: PgPool,
     pub(super) clock: DatabaseClock,
     pub(super) sources: Arc<HashMap<SourceName, SourceId>>,
     pub(super) handlers: HashMap<HandlerName, HandlerId>,
     pub(super) functions: HashMap<HandlerName, SqlFunction>,
-    /// Those whose functions cannot be called yet.
+    /// The handlers whose functions cannot be called yet.
     pub(super) waiting: Vec<WaitingHandler>,
 }
 
-/// A handler whose function is missing, or may not be executed.
+/// A handler whose function is missing or may not be executed.
 pub(super) struct WaitingHandler {
     pub(super) name: HandlerName,
-    /// Its function's name as in SQL.
+    /// The function's name as in SQL.
     pub(super) function: String,
     pub(super) reason: ResolveError,
 }
 
-/// Tries until the database is there and can be written to.
+/// Tries until the database can be reached and written to.
 ///
 /// # Errors
-/// Only what waiting does not mend: a schema this program may not run on, a migration that fails, or a statement the
-/// server refuses, for example for lack of a privilege.
+/// Only for errors that waiting does not fix: a schema that this program may not run on, a
+/// migration that fails, or a statement that the server refuses, for example for lack of a
+/// privilege.
 pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError> {
     let mut backoff = Backoff::new(RETRY.0, RETRY.1);
     loop {
@@ -80,13 +80,12 @@ pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError
     }
 }
 
-/// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]
 enum NotOpened {
-    /// It may work later.
+    /// A later try may succeed.
     #[error("{0}")]
     Passing(String),
-    /// Waiting does not mend it.
+    /// Waiting does not fix it.
     #[error(transparent)]
     Final(RunError),
 }
@@ -143,7 +142,8 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     if let Some(superuser) = inspection.superuser_warning() {
         tracing::info!(%database, "{superuser}");
     }
-    // Before anything is registered: a handler that cannot run must not gather deliveries, unless it is waited for.
+    // Before anything is registered: a handler that cannot run must not accumulate deliveries,
+    // unless it is configured to wait for its function.
     let (functions, waiting) = resolve(&pool, registration).await?;
     for handler in &registration.handlers {
         filter(&pool, handler).await?;
@@ -182,8 +182,8 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     })
 }
 
-/// Retires what is to be retired, and reports which other handlers gather deliveries that nothing here takes. Not an
-/// error: another process may be about to start with them.
+/// Retires the handlers in `retire`, and reports registered handlers whose deliveries no live
+/// process runs. That is not an error: another process with those handlers may be about to start.
 async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreError> {
     if !registration.retire.is_empty() {
         match retire_handlers(
@@ -220,7 +220,7 @@ async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreE
     Ok(())
 }
 
-/// The functions that can be called, and the handlers that wait for theirs.
+/// Splits the handlers of kind `sql` into those whose function can be called and those that wait.
 async fn resolve(
     pool: &PgPool,
     registration: &Registration,
@@ -246,7 +246,7 @@ async fn resolve(
     Ok((functions, waiting))
 }
 
-/// Every handler that could not run, in the words of a start.
+/// Reports every handler that could not run, in the words of a failed start.
 pub(super) async fn problems(registration: &Registration) -> Vec<String> {
     let pool = registration.database.pool(Role::General, 1);
     let mut problems = Vec::new();
@@ -287,7 +287,7 @@ async fn filter(pool: &PgPool, handler: &HandlerRegistration) -> Result<(), NotO
         })
 }
 
-/// People can wait for their roles, webhooks cannot.
+/// A failure is only logged: people can wait for their roles, webhooks cannot wait.
 async fn grant(database: &Database, names: &RoleNames) {
     match ensure_roles(database, names).await {
         Ok(roles) => {

@@ -1,4 +1,5 @@
-//! Secrets are replaced while a process runs: the configuration's lists and every reference in them are read again.
+//! Replaces secrets while a process runs. A reload reads the configuration's lists of secrets and
+//! every reference in them again.
 
 use super::ConfiguredError;
 use crate::airalo::client::Client;
@@ -13,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What holds secrets in a running process, by the names of the configuration.
+/// The parts of a running process that hold secrets, by the names in the configuration.
 #[derive(Default)]
 pub(super) struct Replaceable {
     pub(super) kinds: HashMap<SourceName, &'static str>,
@@ -21,10 +22,10 @@ pub(super) struct Replaceable {
     pub(super) handlers: HashMap<HandlerName, Arc<HttpHandler>>,
 }
 
-/// Where a value is used: its table, its setting, its reference.
+/// Where a value is used: table, setting and reference.
 type Use = (String, String, String);
 
-/// The values in use, as digests, and the digest of all that cannot be replaced.
+/// Digests of the values in use, and the digest of all settings that a reload cannot replace.
 pub(super) struct Seen {
     values: BTreeMap<Use, (Option<[u8; 32]>, bool)>,
     fixed: [u8; 32],
@@ -46,18 +47,18 @@ impl Seen {
     }
 }
 
-/// What became of a secret.
+/// How a reload changed a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A reference that was not there before.
+    /// The reference is new.
     Added,
-    /// A reference that is there no more.
+    /// The reference was removed.
     Removed,
-    /// The same reference leads to another value.
+    /// The same reference now has another value.
     Changed,
-    /// The same reference leads to the same value.
+    /// The same reference has the same value.
     Unchanged,
-    /// A process keeps the environment it was started with.
+    /// The reference is to the environment, which a process keeps as it was at startup.
     AsAtTheStart,
 }
 
@@ -73,29 +74,30 @@ impl fmt::Display for Change {
     }
 }
 
-/// One secret of a configuration that was read again.
+/// A secret of a configuration that was read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReloadedSecret {
-    /// What it is for, such as `[sources.airalo] secrets`.
+    /// The setting that uses it, such as `[sources.airalo] secrets`.
     pub setting: String,
-    /// Where it is, such as `file:/run/secrets/airalo`. Never its value.
+    /// The reference, such as `file:/run/secrets/airalo`. Never its value.
     pub secret: String,
-    /// What became of it.
+    /// How it differs from the value in use before.
     pub change: Change,
 }
 
-/// What came of reading a configuration again.
+/// The result of a reload.
 #[derive(Debug)]
 pub struct Reloaded {
     /// The secrets of every table that was replaced.
     pub secrets: Vec<ReloadedSecret>,
-    /// The tables whose secrets stay as they were, and why.
+    /// The tables whose secrets were not replaced, and why.
     pub failed: Vec<(String, ConfiguredError)>,
-    /// Whether something else differs from what the process was started with, and needs a restart.
+    /// Whether any other setting differs from those at startup, and needs a restart.
     pub needs_restart: bool,
 }
 
-/// Replaces the secrets of a process that [`Builder::from_config`](super::Builder::from_config) made.
+/// Replaces the secrets of a process whose builder is from
+/// [`Builder::from_config`](super::Builder::from_config).
 pub struct Reloader {
     sources: Arc<Sources>,
     replaceable: Replaceable,
@@ -111,8 +113,8 @@ impl Reloader {
         }
     }
 
-    /// Reads the references of `config` and replaces what the process uses. Sources and handlers that it was not started
-    /// with are left out; they need a restart, as every other setting does.
+    /// Reads the references of `config` and replaces the secrets in use. Sources and handlers that
+    /// did not exist at startup are skipped; they need a restart, like every other setting.
     pub fn reload(&self, config: &Config) -> Reloaded {
         let done = self.replace(config);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -131,7 +133,8 @@ impl Reloader {
         reloaded
     }
 
-    /// Each table by itself: where one cannot be read, the others are replaced all the same.
+    /// Replaces the secrets of each table separately: if one table cannot be read, the others are
+    /// still replaced.
     fn replace(&self, config: &Config) -> Vec<(String, Result<(), ConfiguredError>)> {
         let mut done = Vec::new();
         for source in &config.sources {
@@ -174,7 +177,7 @@ impl Reloader {
 }
 
 impl Seen {
-    /// Takes a table's values over from `new`, and says what became of each.
+    /// Replaces the values of a table with those of `new`, and reports the change of each.
     fn take(&mut self, table: &str, new: &Self) -> Vec<ReloadedSecret> {
         let of_table = |used: &Use| used.0 == table;
         let mut before: BTreeMap<_, _> = self

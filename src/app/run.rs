@@ -1,4 +1,4 @@
-//! A running Hookfast: in which order its parts start and end.
+//! Runs Hookfast: the order in which its parts start and stop.
 
 use super::{
     Builder,
@@ -31,45 +31,46 @@ use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How many writers there are: one at a time commits, the next takes over where that takes long.
+/// The number of writers. One commits at a time; if its commit is slow, the next one starts.
 pub(super) const WRITERS: usize = 2;
 
-/// How long after the grace time the last commits may take, and how long each part has at least to end.
+/// How long the last commits may take after the shutdown timeout, and the least time that each part
+/// has to end.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
 const LEAST: Duration = Duration::from_secs(1);
 
-/// Why a Hookfast could not run.
+/// Why an [`App`] could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The schema is not one this program may run on, or could not be brought up.
+    /// The schema does not fit this program, or migrations could not be applied.
     #[error(transparent)]
     Schema(MigrateError),
-    /// The server refuses a statement that waiting does not mend.
+    /// The server refuses a statement, and waiting does not fix it.
     #[error(
         "the database refuses what this program needs ({0}); nothing was taken. Give its role the privileges it lacks (CREATE on the database, once), or run the program that fits this schema"
     )]
     Database(StoreError),
-    /// A handler's function is not there, or this role may not execute it.
+    /// A handler's function is missing, or this role may not execute it.
     #[error("handler '{0}': {1}")]
     Function(HandlerName, ResolveError),
-    /// A handler's payload filter cannot be used.
+    /// A handler's payload filter is invalid.
     #[error("handler '{0}': {1}")]
     Filter(HandlerName, FilterError),
-    /// The thread of the lease could not be started.
+    /// The thread that renews the lease could not be started.
     #[error(
         "the thread that keeps the lease could not be started ({0}); nothing was taken. Look at the limits of this process"
     )]
     Thread(std::io::Error),
 }
 
-/// A Hookfast that is ready to run.
+/// A complete declaration that is ready to run.
 pub struct App {
     builder: Builder,
     sources: Arc<Sources>,
     shared: Shared,
 }
 
-/// What all parts of a process report to.
+/// The shared state that all parts of a process report to.
 #[derive(Clone, Default)]
 struct Shared {
     metrics: Metrics,
@@ -89,12 +90,13 @@ impl App {
         }
     }
 
-    /// The sources, to exchange their secrets while it runs.
+    /// The sources, whose secrets can be replaced while the app runs.
     pub fn sources(&self) -> Arc<Sources> {
         self.sources.clone()
     }
 
-    /// Replaces its secrets while it runs; `None` where no configuration made it, and from the second call on.
+    /// Returns the handle that replaces secrets while the app runs. It is `None` if no
+    /// configuration made the builder, and from the second call on.
     pub fn reloader(&mut self) -> Option<Reloader> {
         Some(Reloader::new(
             self.sources.clone(),
@@ -102,18 +104,19 @@ impl App {
         ))
     }
 
-    /// What of its handlers cannot be used with the database as it is: [`App::run`] would end with the first of these. A
-    /// schema with pending migrations has not what handlers need, so bring it up before.
+    /// Reports the handlers that cannot run on this database; [`App::run`] would fail with the
+    /// first of them. Apply pending migrations before: the check needs the current schema.
     pub async fn problems(&self) -> Vec<String> {
         problems(&registration(&self.builder, &self.sources)).await
     }
 
-    /// Runs until `stop` is cancelled, and then until what is in flight has ended or the grace time has passed.
+    /// Runs until `stop` is cancelled, and then until everything in flight has finished or the
+    /// shutdown timeout has passed.
     ///
-    /// It listens at once; until the database is there, webhooks are answered 503.
+    /// It listens at once. Until the database is reachable, webhooks are answered 503.
     ///
     /// # Errors
-    /// [`RunError`]. A database that is away is no error: it is waited for.
+    /// [`RunError`]. An unreachable database is not an error: the app waits for it.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         let Self {
             mut builder,
@@ -152,7 +155,7 @@ impl App {
             .into_iter()
             .filter_map(|(has, role)| has.then_some(role))
             .collect();
-        // The ingress holds the only senders of both queues: when it has ended, so do the writers.
+        // The ingress holds the only senders of both queues, so the writers end after it.
         if builder.ingress.is_some() {
             shared.readiness.set(INTAKE, Err(NOT_CONNECTED.to_owned()));
         }
@@ -213,7 +216,7 @@ impl App {
             tokio::spawn(reconciler.run(ended.clone()));
             work(&builder, &database, opened, &shared, &stop).await?;
         }
-        // A task that only waits does not panic, and nobody aborts it.
+        // A task that only waits does not panic, and nothing aborts it.
         let stopped = stopped.await.unwrap_or_else(|_| Instant::now());
         let soon =
             || (Instant::now() + LAST_COMMITS).min(stopped + shutdown_timeout + LAST_COMMITS);
@@ -226,7 +229,7 @@ impl App {
     }
 }
 
-/// Logs that everything works that has to, when it does for the first time.
+/// Logs once when the process becomes ready for the first time.
 async fn say_when_ready(database: Database, readiness: Readiness) {
     while !readiness.unmet().is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -234,8 +237,8 @@ async fn say_when_ready(database: Database, readiness: Readiness) {
     tracing::info!(%database, "ready");
 }
 
-/// Runs the worker until `stop` is cancelled. When a function that a handler waits for can be called, the worker ends in good order and starts
-/// again with its handler.
+/// Runs the worker until `stop` is cancelled. Once a missing function can be called, the worker
+/// shuts down cleanly and starts again with its handler.
 async fn work(
     builder: &Builder,
     database: &Database,
@@ -333,7 +336,8 @@ fn ingress(
     Some(tokio::spawn(ingress.serve(listener, stop.clone())))
 }
 
-/// Everything that stores what the ingress takes; it ends after the ingress.
+/// Stores webhooks and quarantined requests, and verifies quarantined ones again. It ends after the
+/// ingress.
 fn write(
     database: Database,
     writers: Writers,
@@ -372,7 +376,7 @@ fn write(
     }
 }
 
-/// Looks for what does not come by itself.
+/// Searches Airalo's orders for overdue results.
 fn reconciler(
     builder: &mut Builder,
     database: &Database,
@@ -445,7 +449,7 @@ fn hostname() -> String {
         .map_or_else(|_| "host".to_owned(), |name| name.trim().to_owned())
 }
 
-/// Waits for a part until the deadline, which may be over; a moment for its end it has in any case.
+/// Waits for a part until the deadline, but for at least `LEAST`, also if the deadline has passed.
 async fn drain(part: Option<JoinHandle<()>>, deadline: Instant) {
     let Some(mut part) = part else { return };
     if tokio::time::timeout_at(deadline.max(Instant::now() + LEAST), &mut part)

@@ -1,10 +1,12 @@
-//! Addresses to listen on, as people write them: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, `:8080`.
+//! Addresses to listen on, as people write them: `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`,
+//! `:8080`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
-/// Reads an address. Without a host it is this machine's loopback address: who wants every interface writes `0.0.0.0`.
+/// Parses an address. Without a host it is the loopback address of this machine; for every
+/// interface, write `0.0.0.0`.
 pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    // As of secrets: files and secret stores end a value with a newline.
+    // As for secrets: files and secret stores end a value with a newline.
     let text = text.trim_end_matches(['\r', '\n']);
     if let Ok(address) = text.parse() {
         return Ok(address);
@@ -32,7 +34,7 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(not_one)
 }
 
-/// A port on this machine, for a URL that works from here, also where the server listens on every interface.
+/// An address for URLs used on this machine, also if the server listens on every interface.
 pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),

@@ -16,14 +16,13 @@ use crate::store::{
 };
 use std::process::ExitCode;
 
-/// Reads the configuration, tries the database, and says what is wrong and what to do.
 #[derive(clap::Args)]
 pub(super) struct Check {
     #[command(flatten)]
     file: ConfigFile,
 }
 
-/// What was found, worst last.
+/// A result of a check, worst last.
 enum Finding {
     Good(String),
     Note(String),
@@ -32,7 +31,7 @@ enum Finding {
 }
 
 impl Check {
-    /// Ends with 1 where anything is wrong.
+    /// Exits with 1 if there is an error.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let (mut findings, config) = self.configuration();
         match database_url_here().and_then(|url| Ok((url.parse::<Database>()?, url))) {
@@ -81,7 +80,7 @@ impl Check {
             config.sources.len() + config.sql_sources.len(),
             config.handlers.len(),
         );
-        // The database does not matter for this: nothing connects.
+        // The database does not matter here: nothing connects.
         let mut findings = match Builder::from_config("postgres://localhost/none", &config) {
             Ok(_) => vec![Finding::Good(format!(
                 "configuration: {}, {}",
@@ -101,7 +100,7 @@ impl Check {
     }
 }
 
-/// What `hookfast serve` would refuse of the handlers, in its words.
+/// The handlers that `hookfast serve` would reject, in its words.
 async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<Finding> {
     let Some(builder) = builder else {
         return Vec::new();
@@ -123,7 +122,7 @@ async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<
             let text = "handlers: whether their functions and filters are there is known once the migrations are applied";
             vec![Finding::Note(text.into())]
         }
-        // It is said already.
+        // Already reported by the check of the schema.
         Err(_) => Vec::new(),
     }
 }
@@ -224,7 +223,7 @@ fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
     findings
 }
 
-/// Whether the server lets one process have its connections, and a second one beside it.
+/// Checks whether the connection limits allow one process, and a second one beside it.
 fn connections(needs: &[ConnectionNeed], limits: &ConnectionLimits) -> Finding {
     let sum: u32 = needs.iter().map(|need| need.connections).sum();
     let each: Vec<_> = needs

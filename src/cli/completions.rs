@@ -4,11 +4,11 @@ use super::Arguments;
 use clap::CommandFactory;
 use std::{io::Write, process::ExitCode};
 
-/// Prints a script with which a shell completes these commands, for example
-/// `hookfast completions bash > /etc/bash_completion.d/hookfast`.
+/// Print a completion script for a shell, for example `hookfast completions bash >
+/// /etc/bash_completion.d/hookfast`.
 #[derive(clap::Args)]
 pub(super) struct Completions {
-    /// The shell.
+    /// Shell to complete commands in
     shell: clap_complete::Shell,
 }
 
@@ -21,7 +21,7 @@ impl Completions {
             "hookfast",
             &mut script,
         );
-        // A pipe that is closed is no failure, as for everything that is printed.
+        // A closed pipe is not an error, as for all output.
         let _ = std::io::stdout().lock().write_all(&script);
         Ok(ExitCode::SUCCESS)
     }

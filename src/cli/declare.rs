@@ -1,4 +1,4 @@
-//! From a configuration to a Hookfast that is ready to be built.
+//! Creates a builder from a configuration, and reloads secrets.
 
 use super::terminal::Terminal;
 use crate::app::{App, Builder, Reloaded, Reloader, Subscription};
@@ -19,7 +19,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// The configuration of that file; without one, the source `airalo` and no handler.
+/// Reads the configuration file. Without one, the configuration is the source `airalo` and no
+/// handler.
 pub(super) fn config(path: Option<&Path>) -> anyhow::Result<Config> {
     match path {
         Some(path) => Ok(Config::load(path)?),
@@ -27,8 +28,8 @@ pub(super) fn config(path: Option<&Path>) -> anyhow::Result<Config> {
     }
 }
 
-/// Reads the secrets and makes sources and handlers, and warns of secrets that look wrong. Nothing connects, nothing is
-/// sent.
+/// Reads the secrets, declares sources and handlers, and warns of secrets that look wrong. Nothing
+/// connects and nothing is sent.
 pub(super) fn declare(url: &str, config: &Config) -> anyhow::Result<Builder> {
     let builder = Builder::from_config(url, config)?;
     warn_of_odd_secrets(config);
@@ -41,7 +42,8 @@ fn warn_of_odd_secrets(config: &Config) {
     }
 }
 
-/// The handler of `hookfast dev` without a configuration file: everything goes to `hookfast listen`.
+/// The handler of `hookfast dev` without a configuration file. It delivers everything to `hookfast
+/// listen`.
 pub(super) fn default_handler(
     url: &str,
     secret: Secret,
@@ -59,18 +61,19 @@ pub(super) fn default_handler(
     Ok((subscription, Arc::new(HttpHandler::new(settings)?)))
 }
 
-/// A listener, or what to do where there can be none.
+/// Listens on an address. The error explains what to do.
 pub(super) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("{address} cannot be listened on, so nothing was started. Stop what listens there, or set {variable}")
     })?;
-    // Port 0 asks for any that is free: this says which.
+    // Port 0 selects a free port: the log shows which.
     tracing::info!(address = %listener.local_addr()?, variable, "listening");
     Ok(listener)
 }
 
-/// Reads the configuration again on every SIGHUP and replaces the secrets. What cannot be read stays as it was. With a
-/// terminal, a SIGHUP after the terminal was closed cancels the token instead.
+/// Reads the configuration again on every SIGHUP and replaces the secrets. A secret that cannot be
+/// read is not replaced. With a terminal, a SIGHUP after the terminal was closed cancels the token
+/// instead.
 pub(super) fn reload_on_hangup(
     app: &mut App,
     file: Option<PathBuf>,

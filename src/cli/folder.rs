@@ -1,7 +1,8 @@
-//! `.hookfast/` in the working directory: what `hookfast dev` keeps there, for itself and for the other commands.
+//! The folder `.hookfast/` in the working directory. `hookfast dev` keeps its data and its notes
+//! for other commands there.
 //!
-//! It holds secrets, so it is used only where nobody else can write to it, and files in it are never reached through a
-//! symbolic link.
+//! The folder contains secrets. So it is used only if nobody else can write to it, and files in it
+//! are never opened through a symbolic link.
 
 use crate::dev::postgres::files;
 use anyhow::{Context, bail};
@@ -15,47 +16,47 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folder's name, in the working directory.
 pub(super) const FOLDER: &str = ".hookfast";
 
-/// What `hookfast dev` writes down: a line `NAME=value` for each, or a comment that says why the value is not here.
+/// The notes of `hookfast dev`: a line `NAME=value` for each, or a comment that explains why the
+/// value is missing.
 const NOTES: &str = "dev.env";
 
-/// Where the private Postgres is, as long as it runs.
+/// The URL of the private Postgres, while it runs.
 const DATABASE_URL: &str = "database-url";
 
-/// Where `hookfast dev` receives webhooks.
+/// The URL at which `hookfast dev` receives webhooks.
 pub(super) const URL: &str = "HOOKFAST_URL";
 
-/// Where it tells about itself.
+/// The URL of its health and metrics.
 pub(super) const ADMIN_URL: &str = "HOOKFAST_ADMIN_URL";
 
-/// Where it pushes deliveries to, if it has no configuration file.
+/// The URL it pushes deliveries to, if it has no configuration file.
 pub(super) const FORWARD: &str = "HOOKFAST_FORWARD";
 
 /// The configuration file it was started with.
 pub(super) const CONFIG: &str = "HOOKFAST_CONFIG";
 
-/// The handlers that it ever declared to its private Postgres, separated by commas.
+/// The handlers it ever declared to its private Postgres, separated by commas.
 pub(super) const HANDLERS: &str = "HOOKFAST_DEV_HANDLERS";
 
-/// A value that `hookfast dev` has, as the other commands may know it.
+/// A value of `hookfast dev`, as other commands can read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// Written down.
+    /// The value is in the notes.
     Value(String),
-    /// It came from the environment of `hookfast dev`, and stays there.
+    /// The value is in the environment of `hookfast dev`, and is not written to disk.
     InEnvironment,
 }
 
-/// The folder, checked.
+/// The folder, after the checks of its owner and mode.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// The folder of the working directory, made where it is missing.
+    /// Opens the folder of the working directory, and creates it if it is missing.
     pub(super) fn make() -> anyhow::Result<Self> {
         Self::make_at(Path::new(FOLDER))
     }
@@ -74,7 +75,7 @@ impl Folder {
         }
     }
 
-    /// The folder of the working directory; `None` where there is none.
+    /// Opens the folder of the working directory, or returns `None` if it is missing.
     pub(super) fn existing() -> anyhow::Result<Option<Self>> {
         Self::existing_at(Path::new(FOLDER))
     }
@@ -112,7 +113,6 @@ impl Folder {
         })
     }
 
-    /// Replaces all notes.
     pub(super) fn write(&self, notes: &BTreeMap<&'static str, Note>) -> anyhow::Result<()> {
         let mut content = String::new();
         for (name, note) in notes {
@@ -135,7 +135,7 @@ impl Folder {
         })
     }
 
-    /// What was noted under that name.
+    /// Reads the note of that name.
     pub(super) fn note(&self, name: &str) -> anyhow::Result<Option<Note>> {
         let Some(content) = self.read(NOTES)? else {
             return Ok(None);
@@ -150,7 +150,7 @@ impl Folder {
         }))
     }
 
-    /// A file's text; `None` where there is none.
+    /// Reads a file, or returns `None` if it is missing.
     fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         let path = self.path.join(name);
         let cannot = || format!("{} cannot be read", path.display());
@@ -175,12 +175,12 @@ impl Folder {
     }
 }
 
-/// What `hookfast dev` noted in this folder.
+/// Reads a note of `hookfast dev` in this folder.
 pub(super) fn noted(name: &str) -> anyhow::Result<Option<Note>> {
     Folder::existing()?.map_or(Ok(None), |folder| folder.note(name))
 }
 
-/// The same, where it was written down.
+/// Like [`noted`], but only a value that is in the notes.
 pub(super) fn noted_value(name: &str) -> anyhow::Result<Option<String>> {
     Ok(noted(name)?.and_then(|note| match note {
         Note::Value(value) => Some(value),
@@ -188,7 +188,7 @@ pub(super) fn noted_value(name: &str) -> anyhow::Result<Option<String>> {
     }))
 }
 
-/// The database of the `hookfast dev` of this folder.
+/// The URL of the database that the `hookfast dev` of this folder uses.
 pub(super) fn database_url() -> anyhow::Result<Option<String>> {
     let Some(folder) = Folder::existing()? else {
         return Ok(None);

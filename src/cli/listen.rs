@@ -11,17 +11,17 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// Receives webhooks, verifies their Standard Webhooks signature and prints them.
 #[derive(clap::Args)]
 pub(super) struct Listen {
-    /// Where it listens; without it, where the `hookfast dev` of this folder pushes to, or 127.0.0.1:9090.
+    /// Address to listen on. Default: where the `hookfast dev` of this folder pushes to, or
+    /// 127.0.0.1:9090
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     address: Option<SocketAddr>,
-    /// Which secret must have signed: env:NAME or file:/path. Without it HOOKFAST_LISTEN_SECRET, or the one of
-    /// `hookfast dev` in this folder.
+    /// Reference of the secret that verifies deliveries: env:NAME or file:/path. Default:
+    /// HOOKFAST_LISTEN_SECRET, or the secret of `hookfast dev` in this folder
     #[arg(long, value_name = "REFERENCE")]
     secret: Option<String>,
-    /// Fails from the start: answers with this status until SIGUSR1.
+    /// Start in failing mode: answer with this status until SIGUSR1
     #[arg(long, value_name = "STATUS")]
     fail: Option<u16>,
 }
@@ -68,7 +68,7 @@ impl Listen {
     }
 }
 
-/// Where the `hookfast dev` of this folder pushes to, as far as that is on this machine.
+/// The address that the `hookfast dev` of this folder pushes to, if it is on this machine.
 fn forwarded() -> anyhow::Result<SocketAddr> {
     let url = folder::noted_value(folder::FORWARD)?.and_then(|url| url::Url::parse(&url).ok());
     let noted = url.and_then(|url| {

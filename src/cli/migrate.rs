@@ -11,10 +11,9 @@ use crate::store::{self, Database, Migrated, ObjectKind, Plan, Replaced, Role, S
 use anyhow::Context;
 use std::{fmt::Write, process::ExitCode};
 
-/// Brings the schema in DATABASE_URL up to this program.
 #[derive(clap::Args)]
 pub(super) struct Migrate {
-    /// Says what each migration that is not applied yet brings, locks and rewrites, and changes nothing.
+    /// Show what each pending migration does, locks and rewrites, without changing anything
     #[arg(long)]
     plan: bool,
     #[command(flatten)]
@@ -24,7 +23,7 @@ pub(super) struct Migrate {
 impl Migrate {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let database: Database = database_url()?.parse()?;
-        // Nothing is done before the configuration is known to be right.
+        // An invalid configuration must not lead to a partial change.
         let names = config(self.file.config.as_deref())?.roles;
         if self.plan {
             say(described(&store::plan(&database, &Schema::of_this_program()).await?).trim_end());
@@ -49,7 +48,8 @@ impl Migrate {
             counted(made, "partitions")
         ));
         roles(&database, &names).await?;
-        // As long as the tables are large; nothing waits for it, and nothing is wrong without it.
+        // This can take long on large tables. Nothing waits for it, and everything works without
+        // it.
         match store::ensure_indexes(&database).await {
             Ok(0) => {}
             Ok(built) => say(&format!(
@@ -86,7 +86,7 @@ async fn roles(database: &Database, names: &RoleNames) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A plan as people read it.
+/// A plan as text for people.
 fn described(plan: &Plan) -> String {
     let mut text = String::new();
     for (file, planned) in &plan.migrations {

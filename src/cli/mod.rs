@@ -1,4 +1,4 @@
-//! The commands. `main` calls [`run`] and nothing else.
+//! The command line. `main` only calls [`run`].
 
 mod address;
 mod airalo;
@@ -22,22 +22,24 @@ mod words;
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
-/// Durable webhook receiver and queue for Postgres: verifies each webhook, commits it before answering 200, and
-/// delivers it to every subscribed handler with retries, ordering and dead letters.
+/// Durable webhook receiver and queue for Postgres: verifies each webhook, commits it before
+/// answering 200, and delivers it to every subscribed handler with retries, ordering and dead
+/// letters.
 #[derive(Parser)]
 #[command(name = "hookfast", version, max_term_width = 110)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// One line of JSON for each log line, for log collectors.
+    /// Log one JSON object per line, for log collectors
     #[arg(long, global = true, env = "HOOKFAST_LOG_JSON")]
     log_json: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything in one process, for trying out: a private Postgres in .hookfast/ (or DATABASE_URL), ingress and
-    /// worker, a random secret, no configuration file needed. Loopback only.
+    /// Run everything in one process, for trying out: a private Postgres in .hookfast/ (or
+    /// DATABASE_URL), ingress and worker, a random secret, no configuration file needed. Loopback
+    /// only.
     Dev(dev::Dev),
     /// Run in production: receive webhooks and deliver them, on the Postgres of DATABASE_URL.
     Serve(serve::Serve),
@@ -45,9 +47,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Check the configuration and the database, and report what is wrong and what to do.
     Check(check::Check),
-    /// Sign a sample or a file as the sender of a source does, and post it.
+    /// Sign a sample or a file like the sender of a source, and post it.
     Send(send::Send),
-    /// Receive deliveries, verify their signatures and print them; SIGUSR1 makes it fail, and work again.
+    /// Receive deliveries, verify their signatures and print them. SIGUSR1 turns failing mode on
+    /// and off.
     Listen(listen::Listen),
     /// List, search and inspect events.
     Events(operate::Events),
@@ -57,7 +60,8 @@ enum Command {
     Backlog(operate::Backlog),
     /// List, retry and discard dead letters.
     DeadLetters(operate::DeadLetters),
-    /// List and acknowledge conflicts: events that have the key of an earlier one and other content.
+    /// List and acknowledge conflicts: events that have the key of an earlier one and other
+    /// content.
     Conflicts(operate::Conflicts),
     /// List, reverify, approve and discard quarantined requests.
     Quarantine(operate::Quarantine),
@@ -77,24 +81,24 @@ enum Command {
     Alerts(operate::Alerts),
     /// List changes by operators and processes.
     Audit(operate::Audit),
-    /// Airalo's Partner API: opt in, order, reconcile; and a local Airalo to try it with.
+    /// Use Airalo's Partner API: opt in, order, reconcile; or run a local Airalo to try it.
     Airalo(airalo::Airalo),
-    /// Show on one screen whether intake is safe and work is moving. Exits with 1 if something is critical.
+    /// Show on one screen whether intake is safe and work is moving. Exits with 1 if something is
+    /// critical.
     Status(operate::Status),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
 
-/// The configuration file, where a command takes one.
 #[derive(clap::Args)]
 struct ConfigFile {
-    /// The configuration file; every setting is in docs/hookfast.sample.toml.
+    /// Configuration file; every setting is in docs/hookfast.sample.toml
     #[arg(long, value_name = "PATH", env = "HOOKFAST_CONFIG")]
     config: Option<PathBuf>,
 }
 
 impl ConfigFile {
-    /// The file that was given, or that of the `hookfast dev` of this folder.
+    /// The given file, or the one of the `hookfast dev` of this folder.
     fn here(&self) -> anyhow::Result<Option<PathBuf>> {
         match &self.config {
             Some(file) => Ok(Some(file.clone())),
@@ -103,7 +107,7 @@ impl ConfigFile {
     }
 }
 
-/// The commands end with 0 when they did what they were asked, 1 when they could not, 2 when it was not understood.
+/// Runs a command. The exit status is 0 for success, 1 for failure and 2 for invalid arguments.
 pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.log_json);

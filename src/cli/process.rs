@@ -1,4 +1,4 @@
-//! What every command does with its process: its environment, its signals, its words.
+//! The process of a command: environment, signals, output.
 
 use super::folder;
 use crate::config::SecretRef;
@@ -9,11 +9,11 @@ use std::{env, io::Write};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Open files beside the connections of senders: to the database, of handlers, logs.
+/// Open files in addition to the connections of senders: database, handlers, logs.
 const OTHER_FILES: usize = 256;
 
-/// Raises the limit of open files as far as this process may: the usual 1,024 are too few for the connections that
-/// the ingress takes.
+/// Raises the limit of open files as far as this process may: the usual 1,024 are too few for the
+/// connections that the ingress accepts.
 pub(super) fn raise_file_limit(connections: usize) {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return;
@@ -33,17 +33,17 @@ pub(super) fn raise_file_limit(connections: usize) {
     }
 }
 
-/// What people read on standard output. A pipe that is closed is no failure.
+/// Prints to standard output. A closed pipe is not an error.
 pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// What people read on standard error.
+/// Prints to standard error.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
-/// An error with its causes, each said once: some tell their cause themselves.
+/// An error with its causes. A cause that is already part of the text is not repeated.
 pub(super) fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -55,8 +55,8 @@ pub(super) fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-/// What to do if the role lacks a right. Commands that use only views and functions of schema hookfast have a hint of
-/// their own; this is for those that need Hookfast's tables.
+/// What to do if the role lacks a privilege. Commands that use only views and functions of the
+/// schema `hookfast` have their own hint; this one is for commands that need Hookfast's tables.
 pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     let is_denied = error.chain().any(|cause| match cause.downcast_ref() {
         Some(MigrateError::Store(error)) => error.is_denied(),
@@ -68,19 +68,20 @@ pub(super) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     )
 }
 
-/// A variable of the environment that is set and not empty.
+/// An environment variable that is set and not empty.
 pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// `DATABASE_URL`: from the environment only, since it holds a password.
+/// Reads `DATABASE_URL` from the environment only, since it contains a password.
 pub(super) fn database_url() -> anyhow::Result<String> {
     variable("DATABASE_URL").context(
         "DATABASE_URL is not set, so nothing was started. Set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE, or try `hookfast dev`, which needs none",
     )
 }
 
-/// The same for commands of operators: without it, the database of the `hookfast dev` of this folder.
+/// Like [`database_url`], for operators' commands: the default is the database of the `hookfast
+/// dev` of this folder.
 pub(super) fn database_url_here() -> anyhow::Result<String> {
     match variable("DATABASE_URL") {
         Some(url) => Ok(url),
@@ -88,7 +89,8 @@ pub(super) fn database_url_here() -> anyhow::Result<String> {
     }
 }
 
-/// Cancelled by the first SIGTERM or SIGINT; the second ends the process at once.
+/// Returns a token that the first SIGTERM or SIGINT cancels. The second signal ends the process at
+/// once.
 pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let (mut terminate, mut interrupt) = (
@@ -113,12 +115,13 @@ pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// A secret of the environment, read as every other; `None` where there is none.
+/// Reads a secret from the environment like every other secret; `None` if it is missing.
 pub(super) fn secret_variable(name: &str) -> Option<String> {
     SecretRef::environment(name).read().ok()
 }
 
-/// A secret named as `env:NAME` or `file:/path`. Never a literal: arguments are seen by every user of the machine.
+/// Reads a secret by its reference `env:NAME` or `file:/path`. A literal is an error: every user of
+/// the machine can see arguments.
 pub(super) fn secret_text(reference: &str) -> anyhow::Result<String> {
     Ok(reference.parse::<SecretRef>()?.read()?)
 }

@@ -1,16 +1,15 @@
-//! Sample requests of the senders that docs/hookfast.sample.toml describes: compiled in, so that the binary needs no
-//! files. Every identifier in them is made up.
+//! Sample requests of the senders in docs/hookfast.sample.toml. They are compiled in, so that the
+//! binary needs no files. Every identifier in them is made up.
 
 use crate::sources::airalo::{self, Airalo};
 
-/// A request that a sender could send.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
     pub(super) name: &'static str,
-    /// Who sends it, as sources are usually named.
+    /// The sender, by the usual name of its source.
     pub(super) sender: &'static str,
     pub(super) body: &'static [u8],
-    /// Headers that say what it is, beside those of the signature.
+    /// Headers that describe the event. The headers of the signature are added later.
     pub(super) headers: &'static [(&'static str, &'static str)],
 }
 
@@ -41,7 +40,6 @@ const OTHERS: [Sample; 4] = [
     },
 ];
 
-/// Every sample.
 pub(super) fn all() -> impl Iterator<Item = Sample> {
     let airalo = airalo::sample_names().filter_map(|name| {
         Some(Sample {
@@ -54,7 +52,6 @@ pub(super) fn all() -> impl Iterator<Item = Sample> {
     airalo.chain(OTHERS)
 }
 
-/// The sample of that name.
 pub(super) fn named(name: &str) -> Option<Sample> {
     all().find(|sample| sample.name == name)
 }

@@ -19,35 +19,36 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Signs a sample or a file as the sender of a source does, and posts it.
 #[derive(clap::Args)]
 pub(super) struct Send {
-    /// A sample's name (`hookfast send list` lists them with their senders) or a file's path.
+    /// Name of a sample (`hookfast send list` lists them with their senders), or path of a file
     what: String,
-    /// The source whose sender signs: its kind and its secrets are those of the configuration. Without it, the one that
-    /// is named like the sample's sender, or the only one there is.
+    /// Source to sign for, with its configured kind and secrets. Default: the source named like the
+    /// sample's sender, or the only one
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Where to; without it /webhooks/SOURCE at the `hookfast dev` of this folder, or at http://127.0.0.1:8080.
+    /// URL to post to. Default: /webhooks/SOURCE at the `hookfast dev` of this folder, or at
+    /// http://127.0.0.1:8080
     #[arg(long)]
     url: Option<String>,
-    /// A further header, for example "x-github-event: push"; it replaces one that the sample has.
+    /// Additional header, for example "x-github-event: push". It replaces a header of the sample
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Which secret signs: env:NAME or file:/path. Without it, the first of the source.
+    /// Reference of the secret that signs: env:NAME or file:/path. Default: the first secret of the
+    /// source
     #[arg(long, value_name = "REFERENCE")]
     secret: Option<String>,
-    /// Signs with a random secret instead, as a forger would.
+    /// Sign with a random secret instead, as a forger would
     #[arg(long)]
     forged: bool,
-    /// Prints the body instead of sending it.
+    /// Print the body instead of sending it
     #[arg(long)]
     print: bool,
     #[command(flatten)]
     file: ConfigFile,
 }
 
-/// Who is said to send.
+/// The sender to sign for.
 struct Sender {
     name: String,
     kind: Arc<dyn SourceKind>,
@@ -149,7 +150,8 @@ impl Send {
         })
     }
 
-    /// The sample's headers, those of the signature, and those that were given: the later wins.
+    /// Merges the headers of the sample, of the signature and of the command line. Later ones
+    /// replace earlier ones.
     fn signed(
         &self,
         sender: &Sender,

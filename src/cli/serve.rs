@@ -9,15 +9,14 @@ use super::{
 use anyhow::bail;
 use std::{net::SocketAddr, process::ExitCode};
 
-/// Production: takes webhooks and handles them, on the Postgres of DATABASE_URL.
 #[derive(clap::Args)]
 pub(super) struct Serve {
     #[command(flatten)]
     file: ConfigFile,
-    /// What this process does.
+    /// Roles of this process
     #[arg(long, value_delimiter = ',', default_value = "ingress,worker")]
     roles: Vec<Role>,
-    /// Leaves pending migrations alone; without them it does not start.
+    /// Do not apply pending migrations; if there are any, do not start
     #[arg(long)]
     no_migrate: bool,
     #[command(flatten)]
@@ -26,19 +25,18 @@ pub(super) struct Serve {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Role {
-    /// Takes webhooks.
+    /// Receive webhooks
     Ingress,
-    /// Handles deliveries.
+    /// Run deliveries
     Worker,
 }
 
-/// Where a process listens.
 #[derive(clap::Args)]
 pub(super) struct Addresses {
-    /// Where webhooks come in: HOST:PORT, or :PORT for this machine only.
+    /// Address to receive webhooks on: HOST:PORT, or :PORT for this machine only
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "HOOKFAST_LISTEN", default_value = "127.0.0.1:8080")]
     pub(super) listen: SocketAddr,
-    /// Where the process tells about itself; it has no authentication, so keep it private.
+    /// Address of health and metrics. It has no authentication, so keep it private
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "HOOKFAST_ADMIN_LISTEN", default_value = "127.0.0.1:8081")]
     pub(super) admin_listen: SocketAddr,
 }

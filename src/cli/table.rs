@@ -1,14 +1,15 @@
-//! Rows as people read them: aligned columns, fitted to the terminal; or one row, with a line for each member.
+//! Rows as people read them: aligned columns that fit the terminal, or one row with a line for each
+//! member.
 
 use serde_json::Value;
 
-/// What a column is never cut below.
+/// The minimum width of a column.
 const LEAST: usize = 8;
 
-/// What a column of reasons is not wrapped below while other columns can still be cut.
+/// The minimum width of a column of reasons while other columns can still be cut.
 const LEAST_WRAPPED: usize = 30;
 
-/// Columns that say why: they are wrapped, never cut.
+/// Columns that explain something. They are wrapped, never cut.
 const WRAPPED: [&str; 8] = [
     "message",
     "why",
@@ -20,9 +21,9 @@ const WRAPPED: [&str; 8] = [
     "not_ready",
 ];
 
-/// Rows as aligned columns under their names. `columns` are members of the rows; a column in which no row has anything
-/// is left out. Where there is a `width`, reasons are wrapped and other text is cut to fit into it; ids, times and
-/// numbers stay whole. Without one, nothing is wrapped or cut.
+/// Formats rows as aligned columns under their names. `columns` are members of the rows; a column
+/// without any value is omitted. With a `width`, reasons are wrapped and other text is cut to fit;
+/// ids, times and numbers stay whole. Without a `width`, nothing is wrapped or cut.
 pub(super) fn rows(rows: &[Value], columns: &[&str], width: Option<usize>) -> String {
     let filled = |name: &&str| rows.iter().any(|row| !cell(name, &row[*name]).is_empty());
     let columns: Vec<&str> = columns.iter().copied().filter(filled).collect();
@@ -52,7 +53,7 @@ pub(super) fn rows(rows: &[Value], columns: &[&str], width: Option<usize>) -> St
         .collect()
 }
 
-/// One row: as many lines as its longest wrapped cell has.
+/// Formats one row, with as many lines as its longest wrapped cell.
 fn drawn(columns: &[&str], line: &[String], widths: &[usize], numbers: &[bool]) -> String {
     let cells: Vec<Vec<String>> = columns
         .iter()
@@ -85,7 +86,8 @@ fn drawn(columns: &[&str], line: &[String], widths: &[usize], numbers: &[bool]) 
     text
 }
 
-/// One row, a line each member that has something; what is deep is written as JSON below.
+/// Formats one row, with a line for each member that has a value. A nested value is printed as JSON
+/// below its name.
 pub(super) fn record(row: &Value, members: &[&str]) -> String {
     let there: Vec<_> = members
         .iter()
@@ -121,7 +123,7 @@ fn title(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// A member's value in one line.
+/// The value of a member in one line.
 pub(super) fn cell(name: &str, value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -142,7 +144,7 @@ pub(super) fn cell(name: &str, value: &Value) -> String {
     }
 }
 
-/// A time of Postgres's JSON, to the second. Sessions are in UTC, so it is.
+/// Shortens a time in Postgres's JSON to the second. Sessions are in UTC, so the time is too.
 fn time(text: &str) -> String {
     let (Some(day), Some(second)) = (text.get(..10), text.get(11..19)) else {
         return plain(text, false);
@@ -154,7 +156,8 @@ fn time(text: &str) -> String {
     }
 }
 
-/// Text of others must not steer a terminal: what is no letter, mark or space of ours is shown as a dot.
+/// Text from others must not control the terminal: control and format characters are shown as a
+/// dot.
 pub(super) fn plain(text: &str, lines: bool) -> String {
     let shown = |c: char| match c {
         '\n' if lines => c,
@@ -164,13 +167,14 @@ pub(super) fn plain(text: &str, lines: bool) -> String {
     text.chars().map(shown).collect()
 }
 
-/// What turns the direction of text, or takes no room.
+/// Characters that change the direction of text or have no width.
 fn is_format(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The widest column gives way until all fit: first reasons, down to a width they still read well in, then other text,
-/// then reasons again. Ids, times and numbers never do; where even that is not enough, the terminal breaks the line.
+/// Shrinks the widest column until all fit: first reasons, down to a width at which they are still
+/// readable, then other text, then reasons again. Ids, times and numbers keep their width. If that
+/// is not enough, the terminal breaks the line.
 fn fit(columns: &[&str], wants: Vec<usize>, width: usize) -> Vec<usize> {
     let mut widths = wants;
     let firm = |name: &str| {
@@ -212,7 +216,7 @@ fn cut(text: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
-/// Broken between words; a word that is too long by itself is broken where the line ends.
+/// Wraps text between words. A word that is longer than a line is broken.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = vec![String::new()];

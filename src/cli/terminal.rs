@@ -6,7 +6,6 @@ use std::io::{IsTerminal, stderr, stdin, stdout};
 pub(super) struct Terminal([bool; 3]);
 
 impl Terminal {
-    /// The terminal as it is now.
     pub(super) fn of_process() -> Self {
         Self([
             stdin().is_terminal(),
@@ -15,7 +14,8 @@ impl Terminal {
         ])
     }
 
-    /// Whether it has been closed since: before the kernel sends SIGHUP for that, the streams stop being a terminal.
+    /// Whether it has been closed since then. The streams stop being a terminal before the kernel
+    /// sends SIGHUP for that.
     pub(super) fn is_closed(&self) -> bool {
         let Self(now) = Self::of_process();
         self.0.iter().zip(now).any(|(was, is)| *was && !is)

@@ -1,8 +1,8 @@
-//! Counts in words.
+//! Formats counts with their nouns.
 
 use std::fmt::Display;
 
-/// `1 event`, `2 events`: a count with its noun, which is given in the plural.
+/// `1 event`, `2 events`: a count with its noun. `nouns` is the plural.
 pub(super) fn counted(count: impl Display, nouns: &str) -> String {
     let count = count.to_string();
     if count != "1" {

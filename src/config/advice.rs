@@ -1,14 +1,15 @@
-//! What is allowed in a configuration and would surprise: `hookfast check` prints it.
+//! Advice about settings that are valid but may surprise. `hookfast check` prints it.
 
 use super::{Config, HandlerConfig, HandlerKind};
 use crate::config::clear_text::sends_in_the_clear;
 use crate::domain::{PayloadFields, Pointer, TypePattern};
 use crate::sources::Advice;
 
-/// The first segment of Hookfast's own types, and its own source.
+/// The name of Hookfast's own source, and the first segment of its event types.
 const OWN: &str = "hookfast";
 
-/// A source as handlers see it: its name, what its types begin with (`None`: they may be any), its fields.
+/// A source as handlers see it: its name, the prefix of its types (`None`: any type) and its
+/// fields.
 struct Known {
     name: String,
     prefix: Option<String>,
@@ -16,7 +17,7 @@ struct Known {
 }
 
 impl Config {
-    /// Everything there is to say, with where it is.
+    /// Returns all advice, each with the setting it is about.
     pub fn advice(&self) -> Vec<Advice> {
         let known = self.known();
         let mut advice: Vec<_> = self
@@ -115,7 +116,7 @@ impl Config {
     }
 }
 
-/// Whether a type with that prefix can match.
+/// Whether the pattern can match a type with that prefix.
 fn may_match(pattern: &TypePattern, prefix: Option<&str>) -> bool {
     let Some(prefix) = prefix else { return true };
     let types = format!("{prefix}.");
@@ -128,7 +129,7 @@ fn may_match(pattern: &TypePattern, prefix: Option<&str>) -> bool {
     }
 }
 
-/// A secret member's whole value is hidden, so whatever is below one counts too.
+/// The whole value of a secret member is hidden, including everything below it.
 fn is_secret(pointer: &Pointer, fields: &PayloadFields) -> bool {
     pointer
         .steps()

@@ -1,16 +1,16 @@
-//! How a source's own API is reached.
+//! The settings of a source's own API.
 
 use super::secrets::{SecretError, SecretRef, Value};
 use crate::sources::airalo::ClientSettings;
 use secrecy::SecretString;
 use std::{collections::BTreeMap, time::Duration};
 
-/// Airalo's Partner API for one account.
+/// The settings of Airalo's Partner API for one account.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
-    /// How often it is looked for results that are overdue.
+    /// How often Airalo's list is searched for overdue results.
     pub reconcile_every: Duration,
-    /// Where notifications should go, by Airalo's word for their type.
+    /// The URL or e-mail address for each type of notification, by Airalo's name of the type.
     pub opt_in: BTreeMap<String, String>,
     pub(super) base_url: String,
     pub(super) client_id: Value,
@@ -22,7 +22,7 @@ impl ApiConfig {
     /// Reads the credentials.
     ///
     /// # Errors
-    /// [`SecretError`] for the first that cannot be had.
+    /// [`SecretError`] for the first credential that cannot be read.
     pub fn settings(&self) -> Result<ClientSettings, SecretError> {
         Ok(ClientSettings {
             base_url: self.base_url.clone(),

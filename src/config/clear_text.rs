@@ -1,10 +1,10 @@
-//! Whether a URL leads through public networks without TLS.
+//! Detects URLs that send requests through public networks without TLS.
 
 use crate::domain::special_purpose;
 use reqwest::Url;
 use url::Host;
 
-/// Whether what is sent to that URL can be read on its way through public networks.
+/// Whether requests to that URL can be read on public networks.
 pub(super) fn sends_in_the_clear(url: &str) -> bool {
     let Ok(url) = Url::parse(url.trim()) else {
         return false;
@@ -18,7 +18,7 @@ pub(super) fn sends_in_the_clear(url: &str) -> bool {
     url.scheme() == "http" && is_public
 }
 
-/// Names that lead nowhere else than into this machine's own network.
+/// Whether the name can only be an address in a private network.
 fn is_near(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     let ends = [

@@ -1,4 +1,4 @@
-//! The file as it is written, and the checks that turn it into a [`Config`].
+//! The format of the file, and the checks that turn it into a [`Config`].
 
 mod api;
 mod fixed;
@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 /// The same as `Builder`'s default.
 const GRACE: Duration = Duration::from_secs(25);
 
-/// Requests that may wait for the database.
+/// How many requests may wait for the database.
 const WAITING: usize = 2000;
 
 #[derive(Default, Deserialize)]
@@ -70,7 +70,7 @@ struct Roles {
     operator: Option<String>,
 }
 
-/// Problems, each with where it is.
+/// Problems, each with the setting it is about.
 struct Problems(Vec<String>);
 
 impl Problems {
@@ -90,7 +90,7 @@ impl Problems {
         place: &str,
         texts: &[String],
     ) -> Option<Vec<T>> {
-        // Each is looked at, also after one that is wrong.
+        // Check every one, also after an invalid one.
         let parsed: Vec<_> = texts.iter().map(|text| self.parsed(place, text)).collect();
         parsed.into_iter().collect()
     }
@@ -105,7 +105,7 @@ impl Problems {
         size.map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
     }
 
-    /// Refuses what is given and belongs to another kind; each setting comes with whether it is given.
+    /// Rejects settings that belong to another kind. Each setting comes with whether it is set.
     fn no_other<const N: usize>(
         &mut self,
         place: &str,
@@ -132,7 +132,7 @@ impl Problems {
     }
 }
 
-/// Checks everything, and answers with every problem that was found.
+/// Checks the whole file and returns every problem.
 pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
     let file: File =
         toml::from_str(text).map_err(|error| vec![toml_error::describe(error, text)])?;

@@ -1,40 +1,40 @@
-//! A handler as it is configured.
+//! The settings of a handler.
 
 use super::secrets::{SecretError, SecretRefs, Value};
 use crate::domain::{HandlerName, HandlerPolicy, HttpHandlerSettings, SourceName, TypePattern};
 
-/// A handler.
+/// A `[handlers.NAME]` section, checked.
 #[derive(Debug)]
 pub struct HandlerConfig {
-    /// Its name.
+    /// The name of the section.
     pub name: HandlerName,
-    /// The types it subscribes to.
+    /// The event types of the subscription.
     pub types: Vec<TypePattern>,
-    /// From which sources; `None` is all.
+    /// The sources of the subscription; `None` means all sources.
     pub sources: Option<Vec<SourceName>>,
-    /// How it is run.
+    /// Attempts, timeouts, order and limits of the handler's deliveries.
     pub policy: HandlerPolicy,
-    /// Who processes, and how it is reached.
+    /// What runs the attempts, with the settings of the kind.
     pub kind: HandlerKind,
 }
 
-/// Who processes.
+/// What runs the attempts of a handler.
 #[derive(Debug)]
 pub enum HandlerKind {
-    /// A server that is pushed to.
+    /// An HTTP endpoint.
     Http(HttpConfig),
     /// A Postgres function, by its name as in SQL.
     Sql(String),
-    /// What is kept of Airalo's notifications: `hookfast.airalo_orders` and its companions.
+    /// The projection of Airalo's notifications: `hookfast.airalo_orders` and its companions.
     Airalo,
-    /// Clients that claim and complete through SQL.
+    /// Clients that claim and complete deliveries through SQL.
     Pull,
 }
 
-/// A server that is pushed to.
+/// The settings of an HTTP endpoint.
 #[derive(Debug)]
 pub struct HttpConfig {
-    /// Where the secrets are that sign.
+    /// References to the secrets that sign deliveries.
     pub secrets: SecretRefs,
     pub(super) url: String,
     pub(super) allow_private: bool,
@@ -44,10 +44,10 @@ pub struct HttpConfig {
 }
 
 impl HttpConfig {
-    /// Reads the secrets, and makes the settings of the handler.
+    /// Reads the secrets and returns the settings of the handler.
     ///
     /// # Errors
-    /// A secret that cannot be read, or is none.
+    /// If a secret cannot be read or is invalid.
     pub fn settings(&self, policy: &HandlerPolicy) -> Result<HttpHandlerSettings, SecretError> {
         Ok(HttpHandlerSettings {
             url: self.url.clone(),
@@ -60,10 +60,10 @@ impl HttpConfig {
         })
     }
 
-    /// Reads the headers that are sent with every request.
+    /// Reads the headers that every request has.
     ///
     /// # Errors
-    /// [`SecretError`] for the first that cannot be had.
+    /// [`SecretError`] for the first header whose value cannot be read.
     pub fn read_headers(&self) -> Result<Vec<(String, String)>, SecretError> {
         self.headers
             .iter()

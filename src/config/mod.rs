@@ -1,7 +1,7 @@
-//! The configuration file `hookfast.toml`, checked whole before anything starts.
+//! The configuration file `hookfast.toml`, checked as a whole before anything starts.
 //!
-//! Every setting is in `docs/hookfast.sample.toml`. An unknown key is an error that names it; a secret is a reference
-//! (`env:NAME` or `file:/path`), never the secret itself.
+//! Every setting is in `docs/hookfast.sample.toml`. An unknown key is an error that names it. A
+//! secret is a reference (`env:NAME` or `file:/path`), never the secret itself.
 
 mod advice;
 mod api;
@@ -25,57 +25,59 @@ use crate::signing::Secret;
 use crate::sources::SourceKind;
 use std::{fmt, path::Path, sync::Arc, time::Duration};
 
-/// A configuration that is right as far as can be said without a database.
+/// A configuration that is valid as far as it can be checked without a database.
 #[derive(Debug)]
 pub struct Config {
-    /// The version the operator gave it: in a rolling deployment the older one does not undo the newer's subscriptions.
+    /// The version that the operator gave it. In a rolling deployment, the older version does not
+    /// undo the subscriptions of the newer one.
     pub config_version: i64,
     /// The sources that have a sender, by name.
     pub sources: Vec<SourceConfig>,
-    /// The sources that applications feed by `hookfast.enqueue`, by name, with their fields.
+    /// The sources that applications feed through `hookfast.enqueue`, by name, with their fields.
     pub sql_sources: Vec<(SourceName, PayloadFields)>,
-    /// The handlers, by name.
+    /// The handlers in the order of their names.
     pub handlers: Vec<HandlerConfig>,
-    /// What the ingress takes at most.
+    /// Limits on the resources that senders may use.
     pub limits: IngressLimits,
     /// How many requests may wait for the database.
     pub queue_capacity: usize,
-    /// What the quarantine takes at most.
+    /// Limits on the size and rate of the quarantine.
     pub quarantine: QuarantineLimits,
-    /// How long what is kept.
+    /// How long each class of data is kept.
     pub retention: Retention,
-    /// How long what is in flight may take to finish at the end.
+    /// How long attempts and requests in flight may take to finish after a stop.
     pub shutdown_timeout: Duration,
-    /// The database roles of people.
+    /// The database roles for people.
     pub roles: RoleNames,
-    /// The digest of everything but the secrets' references and the headers, which may be replaced while it runs.
+    /// The digest of everything except the references of secrets and the headers, which a reload
+    /// can replace.
     pub(crate) fixed: [u8; 32],
 }
 
-/// A source.
+/// A `[sources.NAME]` section, checked.
 #[derive(Clone)]
 pub struct SourceConfig {
-    /// Its name.
+    /// The name of the section. It is part of the URL.
     pub name: SourceName,
-    /// Its kind.
+    /// How its webhooks are verified, classified and identified.
     pub kind: Arc<dyn SourceKind>,
-    /// Where its secrets are.
+    /// References to the secrets that verify its webhooks.
     pub secrets: SecretRefs,
-    /// What a wrong signature gets.
+    /// What happens to requests with a wrong signature.
     pub on_invalid_signature: OnInvalidSignature,
-    /// Members of its payloads beside those its kind knows: what readers must not see, and what finds an event.
+    /// Its secret fields and search fields, in addition to those of its kind.
     pub fields: PayloadFields,
-    /// Its API, where the kind has one and it is configured.
+    /// The settings of its API, if the kind has one and it is configured.
     pub api: Option<ApiConfig>,
-    /// Whether its secrets are of the Standard Webhooks form.
+    /// Whether its secrets have the Standard Webhooks form.
     standard_secrets: bool,
 }
 
 impl SourceConfig {
-    /// Reads its secrets, in the form its kind has them.
+    /// Reads its secrets, in the form that its kind needs.
     ///
     /// # Errors
-    /// [`SecretError`] for the first that cannot be had.
+    /// [`SecretError`] for the first secret that cannot be read.
     pub fn read_secrets(&self) -> Result<Vec<Secret>, SecretError> {
         if self.standard_secrets {
             self.secrets.read_standard_webhooks()
@@ -94,7 +96,7 @@ impl fmt::Debug for SourceConfig {
     }
 }
 
-/// What is wrong with a configuration: every problem that was found, one a line.
+/// Every problem of a configuration, one per line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.lines())]
 pub struct ConfigError {
@@ -117,7 +119,7 @@ impl ConfigError {
 }
 
 impl Config {
-    /// Reads and checks a file. Secrets are not read yet.
+    /// Reads and checks a file. It does not read secrets.
     ///
     /// # Errors
     /// [`ConfigError`] with every problem in it.
@@ -129,7 +131,7 @@ impl Config {
         parsed.map_err(|problems| ConfigError { file, problems })
     }
 
-    /// The same for a text.
+    /// Checks the text of a configuration file. It does not read secrets.
     ///
     /// # Errors
     /// [`ConfigError`] with every problem in it.
@@ -140,10 +142,11 @@ impl Config {
         })
     }
 
-    /// Without a file: the source `airalo` with its secret from `AIRALO_CLIENT_SECRET`, and no handler.
+    /// The configuration without a file: the source `airalo` with its secret from
+    /// `AIRALO_CLIENT_SECRET`, and no handler.
     ///
     /// # Errors
-    /// None that the program's own text could have; a test parses it.
+    /// None in practice: the text is fixed, and a test parses it.
     pub fn without_file() -> Result<Self, ConfigError> {
         Self::parse("[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n")
     }

@@ -1,9 +1,9 @@
-//! Secrets by reference: `env:NAME` or `file:/path`. Read at the start, and again on SIGHUP.
+//! Secrets by reference: `env:NAME` or `file:/path`. They are read at startup, and again on SIGHUP.
 
 use crate::signing::{Secret, WeakSecret, standard_webhooks};
 use std::{env, fmt, fs, path::PathBuf, str::FromStr};
 
-/// Where a secret is: the one way in which every command reads one.
+/// A reference to a secret. Every command reads secrets through it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretRef(Place);
 
@@ -13,17 +13,17 @@ enum Place {
     File(PathBuf),
 }
 
-/// A text that is no reference. It may be the secret itself, so it is not repeated.
+/// The text is not a reference. It may be the secret itself, so the message does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a secret is written env:NAME or file:/path, never as itself (and what is written here is not repeated)"
 )]
 pub struct NotAReference;
 
-/// A secret that could not be had. It never tells what was read.
+/// A secret could not be read. The message never contains what was read.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// The environment has no such variable, or an empty one.
+    /// The environment variable is missing or empty.
     #[error(
         "{0} is not set or empty in the environment, so nothing was started or changed. Set it, or name another secret in the configuration"
     )]
@@ -33,12 +33,12 @@ pub enum SecretError {
         "{0} cannot be read ({1}), so nothing was started or changed. Make it a file this user may read, or name another secret in the configuration"
     )]
     File(String, std::io::Error),
-    /// Too short to be one.
+    /// The secret is too short.
     #[error(
         "{0}, so nothing was started or changed. Take a longer one: an empty or short secret lets anybody sign"
     )]
     Weak(#[from] WeakSecret),
-    /// Not a secret of the Standard Webhooks form.
+    /// The secret does not have the Standard Webhooks form.
     #[error(
         "{0}, so nothing was started or changed. Make one with: echo \"whsec_$(openssl rand -base64 32)\""
     )]
@@ -61,21 +61,21 @@ impl FromStr for SecretRef {
 }
 
 impl SecretRef {
-    /// The variable of that name.
+    /// References the environment variable of that name.
     pub fn environment(name: &str) -> Self {
         Self(Place::Environment(name.to_owned()))
     }
 
-    /// Whether it is in the environment, which a process keeps as it was at the start.
+    /// Whether it references the environment, which a process keeps as it was at startup.
     pub fn is_environment(&self) -> bool {
         matches!(self.0, Place::Environment(_))
     }
 
-    /// Reads the secret, without the newlines at its end: editors, shells and secret stores add them, and no sender
-    /// signs with one.
+    /// Reads the secret without the newlines at its end: editors, shells and secret stores add
+    /// them, and no sender signs with one.
     ///
     /// # Errors
-    /// [`SecretError`] where there is none.
+    /// [`SecretError`] if there is no secret.
     pub fn read(&self) -> Result<String, SecretError> {
         let text = match &self.0 {
             Place::Environment(name) => env::var(name).unwrap_or_default(),
@@ -105,7 +105,7 @@ impl fmt::Debug for SecretRef {
     }
 }
 
-/// What around a secret is probably not part of it, in words that show nothing of it.
+/// Describes what around a secret is probably not part of it, without showing any of the secret.
 pub(super) fn surplus(secret: &str) -> Option<&'static str> {
     let quoted = |quote| secret.len() > 1 && secret.starts_with(quote) && secret.ends_with(quote);
     if secret.starts_with('\u{feff}') {
@@ -119,7 +119,7 @@ pub(super) fn surplus(secret: &str) -> Option<&'static str> {
     }
 }
 
-/// Several secrets that are live at the same time, so that one can be replaced without a gap.
+/// Several secrets that are valid at the same time, so that one can be replaced without a gap.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretRefs(Vec<SecretRef>);
 
@@ -130,7 +130,7 @@ impl fmt::Debug for SecretRefs {
 }
 
 impl SecretRefs {
-    /// References only. A literal is refused without repeating it: it may be the secret.
+    /// Accepts only references. The error for a literal does not repeat it: it may be the secret.
     pub(super) fn parse(texts: &[String]) -> Result<Self, String> {
         if texts.is_empty() {
             return Err("it needs at least one secret: env:NAME or file:/path".to_owned());
@@ -140,15 +140,15 @@ impl SecretRefs {
         references.map(Self).map_err(|error| error.to_string())
     }
 
-    /// Each by itself.
+    /// The references, in the order of the list.
     pub fn references(&self) -> &[SecretRef] {
         &self.0
     }
 
-    /// Reads them as they are.
+    /// Reads the secrets as they are.
     ///
     /// # Errors
-    /// [`SecretError`] for the first that cannot be had.
+    /// [`SecretError`] for the first secret that cannot be read.
     pub fn read(&self) -> Result<Vec<Secret>, SecretError> {
         self.0
             .iter()
@@ -156,10 +156,10 @@ impl SecretRefs {
             .collect()
     }
 
-    /// Reads them as secrets of the Standard Webhooks form, `whsec_…`.
+    /// Reads the secrets in the Standard Webhooks form, `whsec_…`.
     ///
     /// # Errors
-    /// [`SecretError`] for the first that cannot be had.
+    /// [`SecretError`] for the first secret that cannot be read.
     pub fn read_standard_webhooks(&self) -> Result<Vec<Secret>, SecretError> {
         self.0
             .iter()
@@ -168,7 +168,7 @@ impl SecretRefs {
     }
 }
 
-/// A header's value: text, or a reference to it.
+/// The value of a header: text, or a reference to a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Reference(SecretRef),

@@ -1,13 +1,13 @@
-//! Which secrets a configuration uses, and what for.
+//! The secrets that a configuration uses, and the settings that use them.
 
 use super::{
     Config, HandlerKind,
     secrets::{SecretError, SecretRef, Value, surplus},
 };
 
-/// One value that is read for one setting.
+/// A value that is read for one setting.
 pub(crate) struct UsedSecret<'c> {
-    /// The table it is for: `[sources.airalo]`.
+    /// The table of the setting: `[sources.airalo]`.
     pub(crate) table: String,
     /// The setting: `secrets`, `headers.authorization`.
     pub(crate) setting: String,
@@ -20,7 +20,7 @@ enum Found<'c> {
 }
 
 impl UsedSecret<'_> {
-    /// What it is called: the reference, or that it stands in the file.
+    /// What to call it in messages: the reference, or that the text is in the file.
     pub(crate) fn label(&self) -> String {
         match self.value {
             Found::Reference(reference) => reference.to_string(),
@@ -50,7 +50,7 @@ impl<'c> From<&'c Value> for Found<'c> {
 }
 
 impl Config {
-    /// Every value that may be replaced while a process runs, in the order of the tables.
+    /// Every value that a reload can replace, in the order of the tables.
     pub(crate) fn used_secrets(&self) -> Vec<UsedSecret<'_>> {
         let mut used = Vec::new();
         let mut add = |table: String, setting: &str, value| {
@@ -90,7 +90,8 @@ impl Config {
         used
     }
 
-    /// Secrets with something around them that is probably not part of them, a sentence each. None shows a value.
+    /// Warns of secrets with something around them that is probably not part of them, one sentence
+    /// for each. No sentence shows a value.
     pub fn odd_secrets(&self) -> Vec<String> {
         let odd = |used: UsedSecret<'_>| {
             let what = surplus(&used.read().ok()?)?;

@@ -1,4 +1,4 @@
-//! Whose API, with which credentials.
+//! Selects the Airalo account and its credentials.
 
 use crate::airalo::client::Client;
 use crate::cli::{
@@ -14,29 +14,29 @@ use anyhow::{Context, bail};
 use secrecy::SecretString;
 use std::time::Duration;
 
-/// The account a command is about.
 #[derive(clap::Args)]
 pub(super) struct AccountArguments {
     #[command(flatten)]
     file: ConfigFile,
-    /// The source, where the configuration has several of kind airalo.
+    /// Source, if the configuration has several of kind airalo
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
 }
 
-/// An account: its source's name, its API, and what the configuration says of it.
+/// An account: the name of its source, its API client and its configuration.
 pub(super) struct Account {
     pub(super) source: String,
     pub(super) client: Client,
     pub(super) api: Option<ApiConfig>,
-    /// The source as configured, for its secrets; `None` without a file.
+    /// The configured source, for its secrets; `None` without a file.
     pub(super) configured: Option<SourceConfig>,
 }
 
 impl AccountArguments {
     pub(super) fn open(&self) -> anyhow::Result<Account> {
         let file = match &self.file.config {
-            // An account in the environment is meant, also where `hookfast dev` has a configuration.
+            // Credentials in the environment take precedence over the configuration of `hookfast
+            // dev`.
             None if secret_variable(AIRALO_ID).is_some() => None,
             _ => self.file.here()?,
         };
@@ -70,7 +70,7 @@ impl AccountArguments {
         })
     }
 
-    /// From the environment, or from what `hookfast dev` left in this folder.
+    /// Reads the account from the environment, or from the notes of `hookfast dev` in this folder.
     fn without_file(&self) -> anyhow::Result<Account> {
         let secret = dev::secret(AIRALO_SECRET)?;
         let known =

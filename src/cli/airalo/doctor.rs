@@ -21,17 +21,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::{process::ExitCode, time::SystemTime};
 
-/// How many refused requests are verified with our secrets, the newest first.
+/// How many quarantined requests are verified with our secrets, newest first.
 const TRIED: u32 = 100;
 
-/// A new partner's first hour.
 #[derive(clap::Args)]
 pub(super) struct Doctor {
     #[command(flatten)]
     account: AccountArguments,
 }
 
-/// What was looked at, and what came out.
+/// Prints the findings and counts the errors.
 struct Findings {
     wrong: usize,
 }
@@ -52,7 +51,7 @@ impl Findings {
 }
 
 impl Doctor {
-    /// Ends with 1 where anything is wrong.
+    /// Exits with 1 if anything is wrong.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let account = self.account.open()?;
         let mut findings = Findings { wrong: 0 };
@@ -113,12 +112,13 @@ async fn opt_ins(account: &Account, findings: &mut Findings) {
     }
 }
 
-/// Whether a secret of ours made a signature that was refused: then the server only does not know it yet.
+/// Checks whether one of our secrets made a rejected signature. If so, the server has not read that
+/// secret yet.
 async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Result<()> {
     let refused = || {
         List::of("quarantine", "*", "last_at DESC").is("source", Some(Bind::text(&account.source)))
     };
-    // Only a whole body with a signature can be verified, and anybody can send something else.
+    // Only a whole body with a signature can be verified. The rest can be from anybody.
     let signed = refused().is(
         "reason",
         Some(Bind::text(Rejection::WrongSignature.as_str())),

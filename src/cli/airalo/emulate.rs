@@ -19,47 +19,46 @@ const PACKAGES: &str = "Packages that decide what becomes of an order:
   emulated-failed     fails, and its webhook says so
 Those with which Airalo's sandbox refuses (test-out-of-stock-7days-1gb and so on) are refused; any other is done.";
 
-/// A local Airalo, for trying out and for tests.
 #[derive(clap::Args)]
 #[command(after_help = PACKAGES)]
 pub(super) struct Emulate {
-    /// Where its API is.
+    /// Address of its API
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, default_value = "127.0.0.1:9400")]
     listen: SocketAddr,
-    /// The partner's id.
+    /// ID of the partner
     #[arg(long, env = "AIRALO_CLIENT_ID", default_value = "emulated")]
     client_id: String,
-    /// Milliseconds until a webhook that was not taken is sent again. Airalo's documentation says 15 minutes.
+    /// Milliseconds until a failed webhook is sent again. Airalo's documentation says 15 minutes
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     retry_every: u64,
-    /// How often a webhook is sent at most.
+    /// Maximum number of attempts to send a webhook
     #[arg(long, default_value_t = 20)]
     tries: u32,
-    /// Gives out three tokens and five simulated webhooks a minute, as Airalo does.
+    /// Limit tokens to three and simulated webhooks to five per minute, as Airalo does
     #[arg(long)]
     limits: bool,
-    /// Milliseconds that an order takes at most.
+    /// Maximum milliseconds that an order takes
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     delay: u64,
-    /// Which share of orders fails, 0 to 1.
+    /// Share of orders that fail, 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     failed: f64,
-    /// Which share of webhooks comes twice.
+    /// Share of webhooks that are sent twice
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     duplicate: f64,
-    /// Which share of webhooks comes again as another order with other SIMs.
+    /// Share of webhooks that are sent again as another order with other SIMs
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     new_order: f64,
-    /// Which share of webhooks never comes.
+    /// Share of webhooks that are never sent
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     lost: f64,
-    /// Which share of orders is taken and answered after 40 s.
+    /// Share of orders that are accepted and answered after 40 s
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     slow_answer: f64,
-    /// Which share of orders is taken and answered with an error.
+    /// Share of orders that are accepted and answered with an error
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     broken_answer: f64,
-    /// What all of this is drawn from.
+    /// Seed of the random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }

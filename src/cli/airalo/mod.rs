@@ -1,4 +1,4 @@
-//! `hookfast airalo`: everything between a partner's credentials and an eSIM that arrived.
+//! `hookfast airalo`: from a partner's credentials to a delivered eSIM.
 
 mod account;
 mod doctor;
@@ -9,7 +9,6 @@ mod orders;
 use clap::Subcommand;
 use std::process::ExitCode;
 
-/// Airalo's Partner API: opts in, orders, looks for what did not come; and a local Airalo to try it with.
 #[derive(clap::Args)]
 pub(super) struct Airalo {
     #[command(subcommand)]
@@ -18,29 +17,35 @@ pub(super) struct Airalo {
 
 #[derive(Subcommand)]
 enum What {
-    /// A local Airalo, for trying out and for tests: its API, its signatures, its retries, and its misbehaviour.
+    /// Run a local Airalo, for trying out and for tests: its API, its signatures, its retries and
+    /// its faults.
     Emulate(emulate::Emulate),
-    /// Has notifications of a type sent to a URL, after a look whether it answers HEAD as Airalo wants.
+    /// Opt in to notifications of a type at a URL, after a check that the URL answers HEAD as
+    /// Airalo requires.
     OptIn(notifications::OptIn),
-    /// Has notifications of a type sent no more.
+    /// Opt out of notifications of a type.
     OptOut(notifications::OptOut),
-    /// All five types: where they go, beside where the configuration wants them.
+    /// Show where notifications of all five types are sent, and where the configuration wants them.
     Status(notifications::Status),
-    /// Has Airalo send a webhook, of which there is no order: the only ones there are in its sandbox.
+    /// Make Airalo send a webhook for which there is no order. Its sandbox sends no others.
     Simulate(notifications::Simulate),
-    /// Orders eSIMs, once. It spends money, and asks first.
+    /// Order eSIMs, once. This spends money, so it asks for confirmation.
     ///
-    /// DATABASE_URL must be that of `hookfast serve`: the roles for readers and operators are not enough.
+    /// DATABASE_URL must be that of `hookfast serve`: the roles for readers and operators are not
+    /// enough.
     Order(orders::Order),
-    /// Orders as they stand here, or as Airalo lists them.
+    /// List orders as stored here, or as Airalo lists them.
     Orders(orders::Orders),
-    /// Waits for the result of an order that something else placed.
+    /// Expect the result of an order that another program placed.
     Expect(orders::Expect),
-    /// Looks in Airalo's list for every order whose result has not come, and brings in what it finds.
+    /// Search Airalo's list for every order whose result has not arrived, and store the results it
+    /// finds.
     ///
-    /// DATABASE_URL must be that of `hookfast serve`: the roles for readers and operators are not enough.
+    /// DATABASE_URL must be that of `hookfast serve`: the roles for readers and operators are not
+    /// enough.
     Reconcile(orders::Reconcile),
-    /// A new partner's first hour: credentials, opt-ins, HEAD, and whether the secret fits what was sent.
+    /// Check an account's setup: credentials, opt-ins, HEAD, and whether the secret matches the
+    /// received webhooks.
     Doctor(doctor::Doctor),
 }
 

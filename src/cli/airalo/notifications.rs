@@ -1,4 +1,4 @@
-//! Opt-ins, and the simulator.
+//! Commands for opt-ins and for Airalo's simulator.
 
 use super::account::{Account, AccountArguments};
 use crate::airalo::client::Simulated;
@@ -13,57 +13,54 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use std::{process::ExitCode, time::Duration};
 
-/// Has notifications of a type sent to a URL.
 #[derive(clap::Args)]
 pub(super) struct OptIn {
-    /// async_orders, webhook_low_data, webhook_credit_limit, email_low_data or email_credit_limit.
+    /// async_orders, webhook_low_data, webhook_credit_limit, email_low_data or email_credit_limit
     kind: NotificationType,
-    /// Where webhooks go: give each type its own path, as https://…/webhooks/airalo/async_orders.
+    /// URL for webhooks. Give each type its own path, such as
+    /// https://…/webhooks/airalo/async_orders
     #[arg(long, required_unless_present = "email")]
     url: Option<String>,
-    /// Where e-mails go.
+    /// Address for e-mails
     #[arg(long, conflicts_with = "url")]
     email: Option<String>,
     #[command(flatten)]
     account: AccountArguments,
 }
 
-/// Has notifications of a type sent no more.
 #[derive(clap::Args)]
 pub(super) struct OptOut {
-    /// async_orders, webhook_low_data, webhook_credit_limit, email_low_data or email_credit_limit.
+    /// async_orders, webhook_low_data, webhook_credit_limit, email_low_data or email_credit_limit
     kind: NotificationType,
     #[command(flatten)]
     account: AccountArguments,
 }
 
-/// All five types.
 #[derive(clap::Args)]
 pub(super) struct Status {
-    /// One JSON object a line.
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     account: AccountArguments,
 }
 
-/// Has Airalo send a webhook.
 #[derive(clap::Args)]
 pub(super) struct Simulate {
-    /// low_data.data_75, low_data.data_90, low_data.expire_3, low_data.expire_1, credit_limit.50, .70, .80, .90,
-    /// async_order, or all. Airalo sends five a minute.
+    /// low_data.data_75, low_data.data_90, low_data.expire_3, low_data.expire_1, credit_limit.50,
+    /// .70, .80, .90, async_order, or all. Airalo sends five per minute
     what: String,
-    /// Of which SIM.
+    /// ICCID of the SIM
     #[arg(long)]
     iccid: Option<String>,
-    /// Where to, instead of the URL that is opted in.
+    /// URL to send it to, instead of the URL of the opt-in
     #[arg(long)]
     url: Option<String>,
     #[command(flatten)]
     account: AccountArguments,
 }
 
-/// Looks as Airalo does, from here: 200, no redirect, no signature.
+/// Sends the request by which Airalo checks a URL: 200, no redirect, no signature.
 pub(super) async fn head(url: &str) -> anyhow::Result<()> {
     let client = plain_client(url, Duration::from_secs(5))
         .with_context(|| format!("'{url}' is no address to look at"))?;
@@ -132,7 +129,7 @@ impl OptOut {
 }
 
 impl Status {
-    /// Ends with 1 where the configuration wants it otherwise.
+    /// Exits with 1 if a setting differs from the configuration.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let account = self.account.open()?;
         let mut rows = Vec::new();

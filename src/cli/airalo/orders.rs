@@ -1,4 +1,4 @@
-//! Orders: placed, awaited, looked for.
+//! Commands that place, list, expect and reconcile orders.
 
 use super::account::{Account, AccountArguments};
 use crate::airalo::{
@@ -19,24 +19,23 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-/// Orders eSIMs.
 #[derive(clap::Args)]
 pub(super) struct Order {
-    /// The package's id.
+    /// ID of the package
     package: String,
-    /// How many, 1 to 50.
+    /// Number of eSIMs, 1 to 50
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=50))]
     quantity: u8,
-    /// By which it is found again, a number of yours; without it one is made up.
+    /// Your identifier, by which the order is found again. Default: a random one
     #[arg(long)]
     description: Option<String>,
-    /// Orders also where the description was used before: a second order, which is paid for.
+    /// Order even if the description was used before. This is a second order, and it is charged
     #[arg(long)]
     again: bool,
-    /// Where its result goes, instead of the URL that is opted in.
+    /// URL for the result, instead of the URL of the opt-in
     #[arg(long)]
     webhook_url: Option<String>,
-    /// Minutes within which its result is expected; then it is looked for.
+    /// Minutes within which the result is expected. After that, Hookfast searches for it
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     within: u32,
     #[command(flatten)]
@@ -45,19 +44,18 @@ pub(super) struct Order {
     account: AccountArguments,
 }
 
-/// Orders as they stand.
 #[derive(clap::Args)]
 pub(super) struct Orders {
-    /// Only in this state: expected, overdue, unknown, completed or failed.
+    /// Only orders in this state: expected, overdue, unknown, completed or failed
     #[arg(long)]
     state: Option<String>,
-    /// Only with this description.
+    /// Only orders with this description
     #[arg(long)]
     description: Option<String>,
-    /// Only possible double purchases.
+    /// Only possible double purchases
     #[arg(long)]
     double: bool,
-    /// Airalo's own list instead, the newest fifty or those with the description.
+    /// List Airalo's own orders instead: the newest fifty, or those with the description
     #[arg(long, conflicts_with_all = ["state", "double"])]
     remote: bool,
     #[command(flatten)]
@@ -66,32 +64,30 @@ pub(super) struct Orders {
     account: AccountArguments,
 }
 
-/// Waits for the result of an order.
 #[derive(clap::Args)]
 pub(super) struct Expect {
-    /// What the order was answered with.
+    /// ID of the request, from the answer to the order
     request_id: String,
-    /// What its description says.
+    /// Description of the order
     #[arg(long)]
     description: String,
-    /// Minutes within which its result is expected.
+    /// Minutes within which the result is expected
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     within: u32,
-    /// The source, where there are several of kind airalo.
+    /// Source, if there are several of kind airalo
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     #[command(flatten)]
     output: Output,
 }
 
-/// Looks for every order whose result has not come.
 #[derive(clap::Args)]
 pub(super) struct Reconcile {
     #[command(flatten)]
     account: AccountArguments,
 }
 
-/// As many orders as are listed.
+/// The maximum number of orders in a list.
 const SHOWN: u32 = 100;
 
 const COLUMNS: [&str; 9] = [
@@ -157,7 +153,8 @@ impl Order {
     }
 }
 
-/// Airalo says no price before; the last order of the package does.
+/// Airalo does not report a price before the order, so this uses the price of the last order of the
+/// package.
 async fn cost(package: &str, quantity: u8) -> anyhow::Result<String> {
     let mut shell = session::open(Output::default()).await?;
     let last = List::of("airalo_orders", "*", "received_at DESC")
@@ -268,7 +265,7 @@ impl Expect {
 }
 
 impl Reconcile {
-    /// Ends with 1 where an order was not found.
+    /// Exits with 1 if an order was not found.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let Account { source, client, .. } = self.account.open()?;
         let database: Database = database_url_here()?.parse()?;

@@ -1,4 +1,4 @@
-//! Which database `hookfast dev` uses, and why: its own private one, or that of DATABASE_URL.
+//! Selects the database of `hookfast dev`: its private Postgres, or the one in DATABASE_URL.
 
 use crate::cli::{
     folder::FOLDER,
@@ -8,14 +8,15 @@ use crate::dev::postgres::{Cluster, ClusterOptions};
 use crate::store::{self, Database};
 use std::path::Path;
 
-/// The database, as long as `hookfast dev` runs.
+/// A database that is available while `hookfast dev` runs.
 pub(super) struct DevDatabase {
     pub(super) url: String,
     cluster: Option<Cluster>,
 }
 
 impl DevDatabase {
-    /// Starts the private Postgres, unless DATABASE_URL names another database; says which one it is, and why.
+    /// Starts the private Postgres unless DATABASE_URL names another database, and prints which one
+    /// is used and why.
     pub(super) async fn open() -> anyhow::Result<Self> {
         let why = match variable("DATABASE_URL") {
             None => "since DATABASE_URL is not set",
@@ -53,12 +54,10 @@ impl DevDatabase {
         })
     }
 
-    /// Whether it is the private Postgres of this folder.
     pub(super) fn is_private(&self) -> bool {
         self.cluster.is_some()
     }
 
-    /// Stops the private Postgres.
     pub(super) async fn close(self) -> anyhow::Result<()> {
         if let Some(cluster) = self.cluster {
             cluster.stop().await?;

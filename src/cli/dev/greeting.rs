@@ -1,10 +1,10 @@
-//! What `hookfast dev` prints once it listens: addresses that work, and what to try.
+//! The text that `hookfast dev` prints once it listens: its addresses and commands to try.
 
 use crate::cli::{folder::FOLDER, samples};
 use crate::config::{Config, HandlerConfig, HandlerKind};
 use std::{fmt::Write, net::SocketAddr};
 
-/// What there is without a configuration file.
+/// The text without a configuration file.
 pub(super) fn without_file(ingress: SocketAddr, forward: &str) -> String {
     format!(
         "hookfast takes webhooks on http://{ingress}/webhooks/airalo\n\
@@ -15,7 +15,7 @@ pub(super) fn without_file(ingress: SocketAddr, forward: &str) -> String {
     )
 }
 
-/// The sources and handlers of a configuration.
+/// The text with the sources and handlers of a configuration.
 pub(super) fn of_config(ingress: SocketAddr, config: &Config) -> String {
     let mut text = String::new();
     for source in &config.sources {

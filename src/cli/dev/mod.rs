@@ -28,33 +28,34 @@ use secrecy::SecretString;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// What signs the webhooks that come in.
+/// The secret that signs received webhooks.
 pub(super) const AIRALO_SECRET: &str = "AIRALO_CLIENT_SECRET";
 
-/// What signs the webhooks that go out to `hookfast listen`.
+/// The secret that signs deliveries to `hookfast listen`.
 pub(super) const LISTEN_SECRET: &str = "HOOKFAST_LISTEN_SECRET";
 
-/// Where Airalo's API is, and who the partner is.
+/// The URL of Airalo's API, and the partner's id.
 pub(super) const AIRALO_URL: &str = "AIRALO_BASE_URL";
 pub(super) const AIRALO_ID: &str = "AIRALO_CLIENT_ID";
 
-/// The partner of a local Airalo.
+/// The partner's id at a local Airalo.
 const EMULATED: &str = "emulated";
 
-/// Delays that let a person watch.
+/// Retry delays short enough to watch.
 const RETRIES: [u64; 8] = [1, 2, 5, 10, 30, 60, 300, 600];
 
-/// Everything in one process, for trying out.
 #[derive(clap::Args)]
 pub(super) struct Dev {
     #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
     addresses: Addresses,
-    /// Starts a local Airalo as well, to order from: its API is at this address (see `hookfast airalo emulate`).
+    /// Also run a local Airalo to order from, with its API at this address (see `hookfast airalo
+    /// emulate`)
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, num_args = 0..=1, default_missing_value = "127.0.0.1:9400", conflicts_with = "config")]
     airalo: Option<SocketAddr>,
-    /// Where deliveries are pushed to where there is no configuration file: `hookfast listen` is there.
+    /// URL that deliveries are pushed to if there is no configuration file. `hookfast listen`
+    /// listens there
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090/")]
     forward: String,
 }
@@ -79,7 +80,8 @@ impl Dev {
             .transpose()?;
         let stop = stop_on_signal()?;
         let folder = Folder::make()?;
-        // Before anything is noted: of two at once in one folder the second must not replace the notes of the first.
+        // Before anything is noted: if two start in one folder, the second must not replace the
+        // notes of the first.
         let database = DevDatabase::open().await?;
         let ran = match Notes::open(folder, &database) {
             Ok(mut notes) => {
@@ -134,7 +136,7 @@ impl Dev {
                 say(&greeting::without_file(address, &self.forward));
             }
         }
-        // Here a function is written after the first look at what there is, so its handler waits for it.
+        // Here people write a function after the start, so its handler waits for it.
         let mut app = builder
             .admin(admin)
             .ingress(ingress)
@@ -169,7 +171,7 @@ impl Dev {
             .http_handler(subscription, handler))
     }
 
-    /// A local Airalo beside us, and the account with it.
+    /// Starts a local Airalo in this process and adds an account for it.
     async fn with_airalo(
         &self,
         builder: Builder,
@@ -214,7 +216,8 @@ impl Dev {
     }
 }
 
-/// A secret of `hookfast dev`: the environment's, or the one that was made in this folder.
+/// Returns a secret of `hookfast dev`: from the environment, or the one that was generated in this
+/// folder.
 pub(super) fn secret(name: &str) -> anyhow::Result<Option<String>> {
     if let Some(value) = secret_variable(name) {
         return Ok(Some(value));

@@ -1,4 +1,4 @@
-//! The secrets of `hookfast dev`, and what it writes down for the other commands of its folder.
+//! The secrets of `hookfast dev`, and its notes for the other commands in this folder.
 
 use super::database::DevDatabase;
 use crate::cli::{
@@ -13,7 +13,8 @@ use std::{
     path::Path,
 };
 
-/// The secrets of this folder: the environment's, or random ones made at the first start.
+/// The secrets of this folder, from the environment or generated at the first start, and the other
+/// notes.
 pub(super) struct Notes {
     folder: Folder,
     pub(super) airalo: String,
@@ -23,7 +24,7 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// Makes the secrets that are missing, and writes down those that do not come from the environment.
+    /// Generates the missing secrets, and writes those that are not from the environment to disk.
     pub(super) fn open(folder: Folder, database: &DevDatabase) -> anyhow::Result<Self> {
         let mut notes = BTreeMap::new();
         let mut secret = |name: &'static str, make: fn() -> String| -> anyhow::Result<String> {
@@ -59,14 +60,15 @@ impl Notes {
         Ok(opened)
     }
 
-    /// The configuration file, whose sources `hookfast send` signs for.
+    /// Notes the configuration file. `hookfast send` signs for its sources.
     pub(super) fn configuration(&mut self, file: &Path) -> anyhow::Result<()> {
         let file = std::path::absolute(file)?;
         self.add(CONFIG, file.display().to_string())
     }
 
-    /// Adds these handlers to those that this folder ever declared; returns those of earlier starts. None if the database
-    /// is not the folder's own: its handlers may be those of other programs.
+    /// Adds these handlers to those ever declared in this folder, and returns those of earlier
+    /// starts. It returns none if the database is not the private one: its handlers may belong to
+    /// other programs.
     pub(super) fn declare(&mut self, handlers: &[HandlerName]) -> anyhow::Result<Vec<HandlerName>> {
         if !self.private_database {
             return Ok(Vec::new());
@@ -87,7 +89,7 @@ impl Notes {
         Ok(noted)
     }
 
-    /// Something that is not secret.
+    /// Notes a value that is not secret.
     pub(super) fn add(&mut self, name: &'static str, value: String) -> anyhow::Result<()> {
         self.notes.insert(name, Note::Value(value));
         self.folder.write(&self.notes)

@@ -8,7 +8,6 @@ use crate::cli::process::complain;
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
 
-/// List, retry and discard dead letters.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct DeadLetters {
@@ -20,25 +19,26 @@ pub(in crate::cli) struct DeadLetters {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Dead letters, the newest first.
+    /// List dead letters, newest first.
     List(Listed),
-    /// One, with its last error and its attempts.
+    /// Show a dead letter with its last error and its attempts.
     Show(Show),
-    /// Tries one again, or with --all those that match.
+    /// Retry a dead letter, or with --all every one that matches.
     Retry(Retry),
-    /// Ends one for good, or with --all those that match.
+    /// Discard a dead letter, or with --all every one that matches.
     Discard(Discard),
 }
 
 #[derive(clap::Args)]
 struct Listed {
-    /// Only of this handler.
+    /// Only this handler
     #[arg(long)]
     handler: Option<String>,
-    /// Only of this type: airalo.order.completed, or airalo.*
+    /// Only this type: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
-    /// Only where the last error is like this, with % for anything: 'status 5%' (operators only).
+    /// Only if the last error matches this pattern, with % as wildcard: 'status 5%' (operators
+    /// only)
     #[arg(long, value_name = "PATTERN")]
     error: Option<String>,
     #[command(flatten)]
@@ -51,42 +51,42 @@ struct Listed {
 
 #[derive(clap::Args)]
 struct Show {
-    /// The delivery.
+    /// ID of the delivery
     #[arg(value_name = "DELIVERY_ID")]
     delivery: i64,
     #[command(flatten)]
     output: Output,
 }
 
-/// One, or all that match.
 #[derive(clap::Args)]
 struct Which {
-    /// The delivery.
+    /// ID of the delivery
     #[arg(
         value_name = "DELIVERY_ID",
         required_unless_present = "all",
         conflicts_with = "all"
     )]
     delivery: Option<i64>,
-    /// All that match what follows, or all there are.
+    /// All that match the filters below; without filters, all dead letters
     #[arg(long)]
     all: bool,
-    /// Only of this handler.
+    /// Only this handler
     #[arg(long, requires = "all")]
     handler: Option<String>,
-    /// Only of this type: airalo.order.completed, or airalo.*
+    /// Only this type: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE", requires = "all")]
     of_type: Option<String>,
-    /// Only where the last error is like this, with % for anything: 'status 5%'.
+    /// Only if the last error matches this pattern, with % as wildcard: 'status 5%'
     #[arg(long, value_name = "PATTERN", requires = "all")]
     error: Option<String>,
-    /// Only where the payload fits: a jsonpath predicate, as '$.data.price > 10'.
+    /// Only if the payload matches this jsonpath predicate, such as '$.data.price > 10'
     #[arg(long, value_name = "JSONPATH", requires = "all")]
     payload: Option<String>,
-    /// Only those that died since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    /// Only those that died at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
+    /// (UTC)
     #[arg(long, value_name = "TIME", requires = "all")]
     after: Option<When>,
-    /// Only those that died before then.
+    /// Only those that died before this time
     #[arg(long, value_name = "TIME", requires = "all")]
     before: Option<When>,
 }
@@ -95,10 +95,10 @@ struct Which {
 struct Retry {
     #[command(flatten)]
     which: Which,
-    /// The number of further attempts. Default: what the handler has.
+    /// Number of further attempts. Default: the handler's maximum
     #[arg(long, value_name = "N")]
     max_attempts: Option<i32>,
-    /// Why, for the log of operators.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -111,7 +111,7 @@ struct Retry {
 struct Discard {
     #[command(flatten)]
     which: Which,
-    /// Why, for its history and the log of operators.
+    /// Reason, recorded in the timeline and the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -178,7 +178,7 @@ impl DeadLetters {
 }
 
 impl Which {
-    /// The filter of those that take all.
+    /// Adds the filters of --all.
     fn all(self, call: Call) -> Call {
         call.with("handler", self.handler.map(Bind::text))
             .with("type", self.of_type.map(Bind::text))

@@ -7,7 +7,6 @@ use super::{
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
 
-/// what is pending for handlers, and what became of it.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Deliveries {
@@ -19,24 +18,25 @@ pub(in crate::cli) struct Deliveries {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Deliveries, the newest first: those that are pending or dead, unless --state or --event says otherwise.
+    /// List deliveries, newest first: pending and dead ones, unless --state or --event selects
+    /// others.
     List(Listed),
-    /// Lets what is ready or retrying wait until a time, or tries it at once.
+    /// Reschedule ready or retrying deliveries to another time, or to now.
     Reschedule(Reschedule),
-    /// Ends one that is pending and not running, or dead: it is not tried any more.
+    /// Discard a delivery that is dead, or pending and not running. It is not attempted again.
     Discard(Discard),
 }
 
 #[derive(clap::Args)]
 struct Listed {
-    /// Only of this handler.
+    /// Only this handler
     #[arg(long)]
     handler: Option<String>,
-    /// Only in this state, or in these: ready, running, retrying, scheduled, waiting, paused, retired, dead,
-    /// delivered, filtered, discarded; or open for those that are not done yet, and all.
+    /// Only these states: ready, running, retrying, scheduled, waiting, paused, retired, dead,
+    /// delivered, filtered, discarded; or open for all except the last three; or all
     #[arg(long, value_delimiter = ',', value_parser = STATES)]
     state: Vec<String>,
-    /// Only of this event.
+    /// Only this event
     #[arg(long, value_name = "EVENT_ID")]
     event: Option<String>,
     #[command(flatten)]
@@ -61,31 +61,31 @@ const STATES: [&str; 13] = [
     "discarded",
 ];
 
-/// Those that still want somebody: what is done is found by its event, or when it is asked for.
+/// The default. Deliveries in other states are finished; they are listed by event or by state.
 const OPEN: &str = "ready,running,retrying,scheduled,waiting,paused,retired,dead";
 
 #[derive(clap::Args)]
 struct Reschedule {
-    /// The delivery.
+    /// ID of the delivery
     #[arg(
         value_name = "DELIVERY_ID",
         required_unless_present = "all",
         conflicts_with = "all"
     )]
     delivery: Option<i64>,
-    /// All of a handler that are ready or retrying.
+    /// All ready or retrying deliveries of a handler
     #[arg(long, requires = "handler")]
     all: bool,
-    /// The handler, with --all.
+    /// Handler, with --all
     #[arg(long, requires = "all")]
     handler: Option<String>,
     /// Only events of this type, with --all: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE", requires = "all")]
     of_type: Option<String>,
-    /// Until then: 2h from now, or a time as 2026-07-01 12:00 (UTC); now tries at once.
+    /// New due time: 2h (from now), a time such as 2026-07-01 12:00 (UTC), or now
     #[arg(long, value_name = "TIME")]
     due_at: When,
-    /// Why, for the log of operators.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -96,17 +96,16 @@ struct Reschedule {
 
 #[derive(clap::Args)]
 struct Discard {
-    /// The delivery.
+    /// ID of the delivery
     #[arg(value_name = "DELIVERY_ID")]
     delivery: i64,
-    /// Why, for its history and the log of operators.
+    /// Reason, recorded in the timeline and the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
     output: Output,
 }
 
-/// The columns of deliveries.
 pub(super) const COLUMNS: [&str; 9] = [
     "delivery_id",
     "handler",
@@ -119,7 +118,7 @@ pub(super) const COLUMNS: [&str; 9] = [
     "ordering_key",
 ];
 
-/// Without last_error, which is looked up row by row.
+/// Lists deliveries without `last_error`, which needs a lookup for each row.
 pub(super) fn all() -> List {
     List::of(
         "deliveries",

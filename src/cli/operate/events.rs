@@ -15,7 +15,6 @@ use crate::store::{Bind, Call, List};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// List, search and inspect events.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Events {
@@ -27,28 +26,30 @@ pub(in crate::cli) struct Events {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Events, the newest first.
+    /// List events, newest first.
     List(Listed),
-    /// Whole events with their deliveries: by id, idempotency key, order number, ICCID or what else finds them.
+    /// Show whole events with their deliveries, by id, idempotency key, order number, ICCID or
+    /// another search field.
     Show(Found),
-    /// Everything that happened to what is found, in order.
+    /// Show everything that happened to the events found, in order.
     Timeline(Found),
-    /// For each handler what it has to do with an event, and why.
+    /// Explain for each handler whether it receives an event, and why.
     Explain(One),
-    /// Erases the payload and headers of an event for good, or with --all of those that match; key, type and history
-    /// stay. What is still pending is left alone.
+    /// Erase the payload and headers of an event forever, or with --all of every event that
+    /// matches. Key, type and history are kept. Events with pending deliveries are skipped.
     Erase(Erase),
-    /// Keeps an event and its history from leaving by retention.
+    /// Hold an event: retention keeps it and its history.
     Hold(WithReason),
-    /// Lets a held event leave by retention again.
+    /// Remove the hold of an event: retention applies again.
     Unhold(WithReason),
-    /// Delivers an event to a handler again, or to one that came later.
+    /// Deliver an event to a handler again, or to a handler that subscribed later.
     Replay(Replay),
 }
 
 #[derive(clap::Args)]
 struct Found {
-    /// An event's id, its idempotency key, or the value of a search field of its source: an order's number, an ICCID.
+    /// Event id, idempotency key, or value of a search field of its source, such as an order number
+    /// or ICCID
     text: String,
     #[command(flatten)]
     output: Output,
@@ -56,7 +57,7 @@ struct Found {
 
 #[derive(clap::Args)]
 struct One {
-    /// The event.
+    /// ID of the event
     #[arg(value_name = "EVENT_ID")]
     event: String,
     #[command(flatten)]
@@ -65,10 +66,10 @@ struct One {
 
 #[derive(clap::Args)]
 struct WithReason {
-    /// The event.
+    /// ID of the event
     #[arg(value_name = "EVENT_ID")]
     event: String,
-    /// Why, for the log of operators.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -77,35 +78,37 @@ struct WithReason {
 
 #[derive(clap::Args)]
 struct Erase {
-    /// The event.
+    /// ID of the event
     #[arg(
         value_name = "EVENT_ID",
         required_unless_present = "all",
         conflicts_with = "all"
     )]
     event: Option<String>,
-    /// All that match what follows, which has to say something.
+    /// All that match the filters below; at least one filter is required
     #[arg(long)]
     all: bool,
-    /// Only those that `hookfast events show` finds by this.
+    /// Only those that `hookfast events show` finds by this text
     #[arg(long, value_name = "TEXT", requires = "all")]
     term: Option<String>,
-    /// Only of this source.
+    /// Only this source
     #[arg(long, requires = "all")]
     source: Option<String>,
-    /// Only of this type: airalo.order.completed, or airalo.*
+    /// Only this type: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE", requires = "all")]
     of_type: Option<String>,
-    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
+    /// (UTC)
     #[arg(long, value_name = "TIME", requires = "all")]
     after: Option<When>,
-    /// Only before then.
+    /// Only those received before this time
     #[arg(long, value_name = "TIME", requires = "all")]
     before: Option<When>,
-    /// Only where the payload fits: a jsonpath predicate, as '$.data.email == "a@example.com"'.
+    /// Only if the payload matches this jsonpath predicate, such as '$.data.email ==
+    /// "a@example.com"'
     #[arg(long, value_name = "JSONPATH", requires = "all")]
     payload: Option<String>,
-    /// Why, for the log of operators. It should not repeat what is erased.
+    /// Reason, recorded in the audit log. It should not repeat the erased data
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -116,16 +119,16 @@ struct Erase {
 
 #[derive(clap::Args)]
 struct Replay {
-    /// The event.
+    /// ID of the event
     #[arg(value_name = "EVENT_ID")]
     event: String,
-    /// To whom.
+    /// Handler to deliver to
     #[arg(long)]
     handler: String,
-    /// Why, for the log of operators.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
-    /// With a webhook-id of its own, so that a receiver that did the work before does it again.
+    /// Use a new webhook-id, so that a receiver that did the work before does it again
     #[arg(long)]
     new_webhook_id: bool,
     #[command(flatten)]
@@ -161,10 +164,10 @@ const COLUMNS: [&str; 7] = [
 
 #[derive(clap::Args)]
 struct Listed {
-    /// Only of this source.
+    /// Only this source
     #[arg(long)]
     source: Option<String>,
-    /// Only of this type: airalo.order.completed, or airalo.*
+    /// Only this type: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
     #[command(flatten)]
@@ -226,7 +229,7 @@ impl Events {
     }
 }
 
-/// What finds no event.
+/// Reports that no event was found.
 async fn nothing(shell: Shell, text: &str) -> anyhow::Result<ExitCode> {
     complain(&format!(
         "no event is found by '{}'\nhint: it looks for event ids, idempotency keys and the members that `search_fields` of the source names in the configuration, whole and as they are written. \
@@ -285,7 +288,7 @@ impl Erase {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
         if let Some(event) = self.event {
-            // It cannot be undone, so one is asked about too.
+            // Erasing cannot be undone, so a single event needs confirmation too.
             let list = List::of(
                 "events",
                 "event_id, type, idempotency_key, received_at",

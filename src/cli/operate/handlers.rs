@@ -9,7 +9,6 @@ use crate::store::{Bind, Call, List};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// How handlers stand, and why; pauses, resumes and retires them.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Handlers {
@@ -21,27 +20,27 @@ pub(in crate::cli) struct Handlers {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Every handler: ok, failing, open (its circuit breaker), unserved, paused or retired.
+    /// List all handlers: ok, failing, open (circuit breaker), unserved, paused or retired.
     List(Output),
-    /// One, with what it takes, its backlog and its failures of the last day.
+    /// Show a handler with its subscription, its backlog and its failures of the last day.
     Show(One),
     /// Stop dispatch to a handler. Webhooks are still stored, and its deliveries wait.
     Pause(Pause),
-    /// Lets one go on.
+    /// Resume a paused handler.
     Resume(Resume),
     /// Stop dispatch to all handlers. Webhooks are still stored.
     PauseAll(PauseAll),
-    /// Lets all that are paused go on.
+    /// Resume all paused handlers.
     ResumeAll(ResumeAll),
-    /// Ends the subscription of one that no configuration has any more.
+    /// Retire a handler that is no longer in any configuration: end its subscription.
     Retire(Retire),
-    /// The failed attempts of the last day, by handler and kind of error.
+    /// List the failed attempts of the last day, by handler and kind of error.
     Failures(Failures),
 }
 
 #[derive(clap::Args)]
 struct One {
-    /// The handler.
+    /// Name of the handler
     handler: String,
     #[command(flatten)]
     output: Output,
@@ -49,9 +48,9 @@ struct One {
 
 #[derive(clap::Args)]
 struct Pause {
-    /// The handler.
+    /// Name of the handler
     handler: String,
-    /// Why: it is shown wherever the handler is.
+    /// Reason, shown with the handler
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -71,7 +70,7 @@ struct Resume {
 
 #[derive(clap::Args)]
 struct PauseAll {
-    /// Why: it is shown wherever the handlers are.
+    /// Reason, shown with the handlers
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -93,7 +92,7 @@ struct ResumeAll {
 
 #[derive(clap::Args)]
 struct Failures {
-    /// Only of this handler.
+    /// Only this handler
     handler: Option<String>,
     #[command(flatten)]
     output: Output,
@@ -227,7 +226,7 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
     shell.done().await
 }
 
-/// Pauses or resumes all of them, having said which.
+/// Pauses or resumes all handlers, after a preview and a confirmation.
 async fn turn_all(
     call: Call,
     sure: Sure,

@@ -1,4 +1,4 @@
-//! The commands that only look: one list each.
+//! The commands that only list, one view each.
 
 use super::{
     session::{self, Output, Page},
@@ -7,8 +7,8 @@ use super::{
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
 
-/// Events that have another's key and other content: a possible double purchase each. The newest first; `hookfast
-/// events show EVENT_ID` has both payloads.
+/// List events that have the key of an earlier one and other content, newest first. Each is a
+/// possible double purchase. `hookfast events show EVENT_ID` shows both payloads.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Conflicts {
@@ -20,16 +20,16 @@ pub(in crate::cli) struct Conflicts {
 
 #[derive(clap::Subcommand)]
 enum ConflictAct {
-    /// Records that somebody has dealt with a conflict or a possible double purchase: the status reports it no longer.
+    /// Acknowledge a conflict or a possible double purchase: the status no longer reports it.
     Acknowledge(Acknowledge),
 }
 
 #[derive(clap::Args)]
 struct Acknowledge {
-    /// Any event of the conflict.
+    /// ID of any event of the conflict
     #[arg(value_name = "EVENT_ID")]
     event: String,
-    /// What was done, for the log of operators.
+    /// What was done, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -38,7 +38,7 @@ struct Acknowledge {
 
 #[derive(clap::Args)]
 struct ConflictList {
-    /// Only of this source.
+    /// Only this source
     #[arg(long)]
     source: Option<String>,
     #[command(flatten)]
@@ -88,7 +88,7 @@ impl ConflictList {
     }
 }
 
-/// How sources stand: ok, silent or rejecting, with what they sent in the last hour and what is usual.
+/// List sources: ok, silent or rejecting, with the webhooks of the last hour and the usual number.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Sources {
     #[command(flatten)]
@@ -120,10 +120,11 @@ impl Sources {
     }
 }
 
-/// What each handler has pending: ready, running, waiting or due later, and since when the oldest is ready.
+/// Show the backlog of each handler: ready, running, waiting and due later, and the age of the
+/// oldest ready delivery.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Backlog {
-    /// Only of this handler.
+    /// Only this handler
     #[arg(long)]
     handler: Option<String>,
     #[command(flatten)]
@@ -156,7 +157,8 @@ impl Backlog {
     }
 }
 
-/// Who works: the processes of the last day, and who may hold deliveries. As JSON, the latter.
+/// List the processes of the last day, and the workers and clients that may hold deliveries. With
+/// --json, only the workers and clients.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Workers {
     #[command(flatten)]
@@ -200,7 +202,7 @@ impl Workers {
     }
 }
 
-/// How much there is, table by table, the days of each together.
+/// Show the size of each table, with all its daily partitions together.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Storage {
     #[command(flatten)]
@@ -231,10 +233,10 @@ impl Storage {
     }
 }
 
-/// How long what is kept, and with --preview what would go now.
+/// Show how long each class of data is kept. With --preview, show what would be purged now.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Retention {
-    /// What would go now, class by class and day by day, and what of it stays. It changes nothing.
+    /// Show what would be purged now, by class and day, and how much is kept. Nothing is changed
     #[arg(long)]
     preview: bool,
     #[command(flatten)]
@@ -258,7 +260,7 @@ impl Retention {
             .list(List::of("retention", "*", "class"))
             .await?;
         if !shell.json() {
-            // A null is what JSON readers and SQL have for it.
+            // Null means forever. JSON readers and SQL get the null.
             rows.iter_mut()
                 .filter(|row| row["keep"].is_null())
                 .for_each(|row| row["keep"] = "forever".into());
@@ -268,10 +270,10 @@ impl Retention {
     }
 }
 
-/// Lists alerts, newest first: dead letters, paused handlers, silent sources and more.
+/// List alerts, newest first: dead letters, paused handlers, silent sources and more.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Alerts {
-    /// Only of this type: hookfast.delivery.dead, or hookfast.handler.*
+    /// Only this type: hookfast.delivery.dead, or hookfast.handler.*
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
     #[command(flatten)]
@@ -300,16 +302,16 @@ impl Alerts {
     }
 }
 
-/// Lists changes by operators and processes, newest first.
+/// List changes by operators and processes, newest first.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Audit {
-    /// Only by this role.
+    /// Only this database role
     #[arg(long)]
     actor: Option<String>,
-    /// Only this: handler.paused, event.erased, deliveries.retried and so on.
+    /// Only this action: handler.paused, event.erased, deliveries.retried and others
     #[arg(long)]
     action: Option<String>,
-    /// Only about this: a handler's name, or an id.
+    /// Only this target: a handler name or an id
     #[arg(long)]
     target: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What operators look at and do, as commands: a thin face over the views and functions of schema hookfast.
+//! The commands for operators: a thin layer over the views and functions of the schema `hookfast`.
 
 mod dead_letters;
 mod deliveries;

@@ -1,11 +1,12 @@
-//! Lists that are empty because the handler or source that was asked for does not exist.
+//! Messages for lists that are empty because the requested handler or source does not exist.
 
 use super::session::Shell;
 use crate::cli::table;
 use crate::store::List;
 
 impl Shell {
-    /// The message for an empty list; if it was limited to a handler or source that does not exist, with those that do.
+    /// The message for an empty list. If the list was filtered by a handler or source that does not
+    /// exist, it names those that do.
     pub(super) async fn none_of_name(
         &mut self,
         names: &[(&'static str, String)],

@@ -9,7 +9,6 @@ use crate::cli::process::complain;
 use crate::store::{Bind, Call, List};
 use std::process::ExitCode;
 
-/// List, reverify, approve and discard quarantined requests.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Quarantine {
@@ -21,25 +20,25 @@ pub(in crate::cli) struct Quarantine {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// What is kept, the newest first; identical requests are one, with a count.
+    /// List quarantined requests, newest first. Identical requests are one row, with a count.
     List(Listed),
-    /// One, with its headers and its body (the body: operators only).
+    /// Show a request with its headers and its body (the body for operators only).
     Show(One),
-    /// Has requests verified again by the secrets of now, and waits some seconds for what becomes of them: what is genuine
-    /// becomes an event.
+    /// Verify requests again with the secrets configured now, and wait some seconds for the result.
+    /// A request that passes becomes an event.
     Reverify(Reverify),
-    /// Accepts a request on your word, without verifying it: it becomes an event.
+    /// Approve a request on your word, without verification: it becomes an event.
     Approve(Approve),
-    /// Removes requests for good, which makes room.
+    /// Discard requests forever, which frees space in the quarantine.
     Discard(Discard),
 }
 
 #[derive(clap::Args)]
 struct Listed {
-    /// Only of this source.
+    /// Only this source
     #[arg(long)]
     source: Option<String>,
-    /// Only with this reason.
+    /// Only this reason
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -52,7 +51,7 @@ struct Listed {
 
 #[derive(clap::Args)]
 struct One {
-    /// The request.
+    /// ID of the request
     #[arg(value_name = "QUARANTINE_ID")]
     request: i64,
     #[command(flatten)]
@@ -61,10 +60,10 @@ struct One {
 
 #[derive(clap::Args)]
 struct Approve {
-    /// The request.
+    /// ID of the request
     #[arg(value_name = "QUARANTINE_ID")]
     request: i64,
-    /// Why you take it for genuine.
+    /// Why the request is genuine
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -73,16 +72,17 @@ struct Approve {
 
 #[derive(clap::Args)]
 struct Discard {
-    /// Only of this source.
+    /// Only this source
     #[arg(long)]
     source: Option<String>,
-    /// Only with this reason.
+    /// Only this reason
     #[arg(long)]
     reason: Option<String>,
-    /// Only what last came before then: 7d, or a time as 2026-07-01 12:00 (UTC).
+    /// Only requests last received before this time: 7d (ago), or a time such as 2026-07-01 12:00
+    /// (UTC)
     #[arg(long, value_name = "TIME")]
     before: Option<When>,
-    /// Why, for the log of operators.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]

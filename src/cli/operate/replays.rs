@@ -9,10 +9,9 @@ use crate::store::{Bind, Call, List};
 use serde_json::Value;
 use std::{process::ExitCode, time::Duration};
 
-/// A receiver that keeps to the rules ignores a replay, unless it is told that it is meant.
+/// A receiver that deduplicates as specified ignores a replay unless it has a new webhook-id.
 pub(super) const SAME_WEBHOOK_ID: &str = "receivers see the same webhook-id as before and may ignore it as a duplicate; --new-webhook-id gives it a new one";
 
-/// Replays of many events: starts, follows, pauses, ends them.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Replays {
@@ -24,28 +23,29 @@ pub(in crate::cli) struct Replays {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// Replays, the newest first, with how far they are.
+    /// List replays, newest first, with their progress.
     List(Listed),
-    /// One, with what it replays and why.
+    /// Show a replay, with what it replays and why.
     Show(One),
-    /// Delivers all events that match to a handler again, oldest first, at so many a second.
+    /// Start a replay: deliver all events that match to a handler again, oldest first, at a limited
+    /// rate.
     Start(Start),
-    /// Stops one for now; what it has made stays pending.
+    /// Pause a replay. The deliveries it has created stay pending.
     Pause(Change),
-    /// Lets one go on where it stopped.
+    /// Resume a paused replay.
     Resume(Change),
-    /// Ends one for good; what it has made stays pending.
+    /// Cancel a replay. The deliveries it has created stay pending.
     Cancel(Change),
-    /// Follows one until it is done; ends with 1 where it was cancelled.
+    /// Follow a replay until it is done. Exits with 1 if it was cancelled.
     Watch(One),
 }
 
 #[derive(clap::Args)]
 struct Listed {
-    /// Only of this handler.
+    /// Only this handler
     #[arg(long)]
     handler: Option<String>,
-    /// Only in this state.
+    /// Only this state
     #[arg(long, value_parser = ["running", "paused", "done", "cancelled"])]
     state: Option<String>,
     #[command(flatten)]
@@ -56,7 +56,7 @@ struct Listed {
 
 #[derive(clap::Args)]
 struct One {
-    /// The replay.
+    /// ID of the replay
     #[arg(value_name = "REPLAY_ID")]
     replay: i64,
     #[command(flatten)]
@@ -77,27 +77,27 @@ struct Change {
 
 #[derive(clap::Args)]
 struct Start {
-    /// To whom.
+    /// Handler to deliver to
     #[arg(long)]
     handler: String,
-    /// Only of this source.
+    /// Only this source
     #[arg(long)]
     source: Option<String>,
-    /// Only of this type: airalo.order.completed, or airalo.*
+    /// Only this type: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
     #[command(flatten)]
     between: Between,
-    /// Only where the payload fits: a jsonpath predicate, as '$.data.price > 10'.
+    /// Only if the payload matches this jsonpath predicate, such as '$.data.price > 10'
     #[arg(long, value_name = "JSONPATH")]
     payload: Option<String>,
-    /// How many a second; without, half of what the handler does now, 10 to 200.
+    /// Events per second. Default: half of what the handler does now, 10 to 200
     #[arg(long, value_name = "N")]
     per_second: Option<i32>,
-    /// With webhook-ids of their own, so that a receiver that did the work before does it again.
+    /// Use new webhook-ids, so that a receiver that did the work before does it again
     #[arg(long)]
     new_webhook_id: bool,
-    /// Why, for the log of operators.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -158,7 +158,7 @@ impl Start {
             .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)));
         let columns = ["received_at", "event_id", "type", "idempotency_key"];
         if !self.new_webhook_id {
-            // Before it begins, since it may be many.
+            // Before it starts, since it may create many deliveries.
             complain(SAME_WEBHOOK_ID);
         }
         session::open(self.output)
@@ -208,7 +208,7 @@ impl One {
         shell.done().await
     }
 
-    /// A line whenever something changed.
+    /// Prints a line whenever the replay has changed.
     async fn watch(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
         let mut last = String::new();

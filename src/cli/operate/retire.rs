@@ -7,12 +7,13 @@ use std::process::ExitCode;
 
 #[derive(clap::Args)]
 pub(super) struct Retire {
-    /// The handler.
+    /// Name of the handler
     handler: String,
-    /// Why: it is shown wherever the handler and its discarded deliveries are.
+    /// Reason, shown with the handler and its discarded deliveries
     #[arg(long)]
     why: String,
-    /// Keeps its pending deliveries until their events expire, instead of discarding them. They are not run.
+    /// Keep its pending deliveries until their events expire, instead of discarding them. They are
+    /// not run
     #[arg(long)]
     keep: bool,
     #[command(flatten)]
@@ -22,8 +23,8 @@ pub(super) struct Retire {
 }
 
 impl Retire {
-    /// Shows what is pending and asks. Events may arrive while the question is open, so a few more deliveries are
-    /// allowed than were shown.
+    /// Shows the pending deliveries and asks for confirmation. Events may arrive while it waits for
+    /// the answer, so somewhat more deliveries are allowed than were shown.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
         let call = Call::act("retire_handler", &self.why)

@@ -21,10 +21,11 @@ const POLL: Duration = Duration::from_millis(200);
 
 #[derive(clap::Args)]
 pub(super) struct Reverify {
-    /// Only of this source.
+    /// Only this source
     #[arg(long)]
     source: Option<String>,
-    /// Only what came since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    /// Only requests received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01
+    /// 12:00 (UTC)
     #[arg(long, value_name = "TIME")]
     after: Option<When>,
     /// The reason, for the audit log.
@@ -36,7 +37,7 @@ pub(super) struct Reverify {
     output: Output,
 }
 
-/// What became of the requests so far.
+/// The results so far.
 struct Outcome {
     accepted: usize,
     refused: usize,
@@ -81,7 +82,7 @@ impl Reverify {
         shell.done().await
     }
 
-    /// The requests that this command is about.
+    /// The requests that this command selects.
     async fn waiting(&self, shell: &mut Shell) -> anyhow::Result<Vec<Value>> {
         let list = List::of(
             "quarantine",
@@ -95,7 +96,8 @@ impl Reverify {
         Ok(shell.console.list(list).await?)
     }
 
-    /// A request that has left the quarantine was accepted; one that is no longer asked for was refused.
+    /// Waits for the results. An accepted request is no longer in the quarantine; a refused one no
+    /// longer has a requested action.
     async fn wait(&self, shell: &mut Shell, before: &BTreeSet<i64>) -> anyhow::Result<Outcome> {
         let begun = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! What every one of these commands does: connects, prints, asks before much is touched.
+//! The parts that all commands for operators share: connect, print, confirm bulk changes.
 
 use crate::cli::{
     process::{complain, database_url_here, say, variable},
@@ -12,10 +12,9 @@ use std::{
     process::ExitCode,
 };
 
-/// How it is printed.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Output {
-    /// One JSON object a line, with everything there is.
+    /// Print one JSON object per line, with all members
     #[arg(long)]
     json: bool,
 }
@@ -26,24 +25,23 @@ impl Output {
     }
 }
 
-/// How much of a list.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Page {
-    /// At most so many.
+    /// Maximum number of rows
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// Only what comes after this one in the list: the last id of the page before.
+    /// Start after this row: the last ID of the previous page
     #[arg(long, value_name = "ID")]
     older_than: Option<String>,
 }
 
 impl Page {
-    /// Where the list begins, by an event's id.
+    /// The start of the list, by event id.
     pub(super) fn event(&self) -> Option<Bind> {
         self.older_than.as_ref().map(Bind::id)
     }
 
-    /// Where it begins, by a number.
+    /// The start of the list, by number.
     pub(super) fn number(&self) -> anyhow::Result<Option<Bind>> {
         let parse = |text: &String| {
             text.parse()
@@ -58,25 +56,24 @@ impl Page {
     }
 }
 
-/// Asks before much is touched.
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Sure {
-    /// Does it without asking; needed where not a terminal.
+    /// Do it without confirmation; required without a terminal
     #[arg(long)]
     pub(super) yes: bool,
 }
 
-/// How an act on many ended.
+/// The result of a bulk command.
 pub(super) enum Bulk {
-    /// There was nothing to act on.
+    /// Nothing matched.
     Nothing,
-    /// Nobody agreed, so nothing was changed.
+    /// The confirmation was declined, so nothing was changed.
     Declined,
-    /// It was done; the function's answer.
+    /// Done, with the result of the function.
     Done(Value),
 }
 
-/// A command that is at work.
+/// A connection to the database, and how to print.
 pub(in crate::cli) struct Shell {
     pub(in crate::cli) console: Console,
     output: Output,
@@ -90,7 +87,7 @@ pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Shell> {
     })
 }
 
-/// How wide a table may be: as wide as the terminal. A pipe or a file gets everything.
+/// The maximum width of a table: that of the terminal. Output to a pipe or a file is not limited.
 pub(in crate::cli) fn width() -> Option<usize> {
     width_of(&std::io::stdout())
 }
@@ -110,7 +107,7 @@ impl Shell {
         self.output.json
     }
 
-    /// Rows as a table of these columns, or as JSON; `none` says that there are none.
+    /// Prints rows as a table of these columns, or as JSON. If there are no rows, it prints `none`.
     pub(in crate::cli) fn print(&self, rows: &[Value], columns: &[&str], none: &str) {
         if rows.is_empty() {
             complain(none);
@@ -121,7 +118,7 @@ impl Shell {
         }
     }
 
-    /// One row, a line a member, or as JSON.
+    /// Prints one row with a line for each member, or as JSON.
     pub(super) fn print_record(&self, row: &Value, members: &[&str]) {
         if self.output.json {
             say(&row.to_string());
@@ -130,7 +127,8 @@ impl Shell {
         }
     }
 
-    /// A row for people: its body as the text it is, and not beside the payload that says the same.
+    /// Prepares a row for people: the body as text, and only if there is no payload, which has the
+    /// same content.
     pub(super) fn with_body(&self, row: &Value) -> Value {
         let mut row = row.clone();
         if !self.output.json {
@@ -144,7 +142,7 @@ impl Shell {
         row
     }
 
-    /// More rows of the same subject, under a heading; nothing where there are none.
+    /// Prints further rows of the same subject under a heading, if there are any.
     pub(super) fn print_below(&self, heading: &str, rows: &[Value], columns: &[&str]) {
         if !rows.is_empty() {
             say(&format!(
@@ -154,7 +152,8 @@ impl Shell {
         }
     }
 
-    /// A page of a list, and how to go on where there is more. `key` is the member that pages go by.
+    /// Prints a page of a list, and the command for the next page if there is one. `key` is the
+    /// member that pages are cut by.
     pub(super) async fn page(
         mut self,
         list: List,
@@ -164,7 +163,7 @@ impl Shell {
         none: &str,
     ) -> anyhow::Result<ExitCode> {
         let names = list.names().to_vec();
-        // One more than is shown says whether there is more.
+        // Fetch one more than is shown, to know whether there is a next page.
         let mut rows = self.console.list(list.limit(page.limit + 1)).await?;
         let more = rows.len() > page.limit as usize;
         rows.truncate(page.limit as usize);
@@ -178,7 +177,7 @@ impl Shell {
         self.done().await
     }
 
-    /// All rows of a list.
+    /// Prints all rows of a list.
     pub(in crate::cli) async fn all(
         mut self,
         list: List,
@@ -191,7 +190,8 @@ impl Shell {
         self.done().await
     }
 
-    /// As [`Shell::print`]; if there are no rows, it also names what does not exist.
+    /// Like [`Shell::print`]; if there are no rows, it also names a handler or source that does not
+    /// exist.
     async fn print_all(
         &mut self,
         rows: &[Value],
@@ -206,14 +206,14 @@ impl Shell {
         Ok(())
     }
 
-    /// Does one thing, and says what was done: `{"done": …}`, or its words.
+    /// Runs one function, and prints what was done as text or as `{"done": …}`.
     pub(in crate::cli) async fn act(mut self, call: Call, done: &str) -> anyhow::Result<ExitCode> {
         self.console.act(call).await?;
         self.told(serde_json::json!({ "done": done }), done);
         self.done().await
     }
 
-    /// An answer as JSON, or in words.
+    /// Prints a result as JSON, or as text.
     pub(super) fn told(&self, answer: Value, words: &str) {
         say(&if self.output.json {
             answer.to_string()
@@ -222,7 +222,8 @@ impl Shell {
         });
     }
 
-    /// Shows what would be touched, asks, and does it, as [`Shell::try_bulk`]; then says how many were changed.
+    /// Previews, confirms and runs a bulk function like [`Shell::try_bulk`], and prints how many
+    /// were changed.
     pub(super) async fn bulk(
         mut self,
         call: Call,
@@ -247,8 +248,9 @@ impl Shell {
         self.done().await
     }
 
-    /// Shows what would be touched, asks, and does it: a call that says what matches, and acts once it is told how many
-    /// at most. `verb` is what is done to `what`: "retry", "dead letters".
+    /// Previews, confirms and runs a bulk function. Such a function reports what matches, and
+    /// changes it only if it is given `at_most`. `verb` and `what` describe the change: "retry",
+    /// "dead letters".
     pub(super) async fn try_bulk(
         &mut self,
         call: Call,
@@ -282,7 +284,7 @@ impl Shell {
         Ok(Bulk::Done(done))
     }
 
-    /// Says how many would be touched, shows some, and asks.
+    /// Prints how many would be changed, with a sample, and asks for confirmation.
     pub(super) fn preview_and_ask(
         &self,
         preview: &Value,
@@ -319,7 +321,7 @@ impl Shell {
     }
 }
 
-/// Bytes of Postgres's JSON, as text where they are.
+/// Decodes the bytes in Postgres's JSON to text if they are text.
 fn readable(bytes: &str) -> String {
     let decoded = bytes
         .strip_prefix("\\x")
@@ -329,7 +331,7 @@ fn readable(bytes: &str) -> String {
         .unwrap_or_else(|| bytes.to_owned())
 }
 
-/// What is not touched since somebody still needs it.
+/// Rows that are not changed because they are still needed.
 fn left_alone(preview: &Value) -> String {
     let alone = [("still_pending", "still pending"), ("held", "held")].map(|(column, says)| {
         let count = preview[column].as_u64().filter(|count| *count > 0)?;
@@ -343,7 +345,7 @@ fn left_alone(preview: &Value) -> String {
     }
 }
 
-/// Whether to go on: asked on a terminal, refused without one.
+/// Asks for confirmation on a terminal. Without one, the answer is no.
 pub(in crate::cli) fn agreed(sure: Sure) -> anyhow::Result<bool> {
     if sure.yes {
         return Ok(true);
@@ -363,7 +365,7 @@ pub(in crate::cli) fn agreed(sure: Sure) -> anyhow::Result<bool> {
     Ok(agreed)
 }
 
-/// The command as it was written, with where the next page begins.
+/// The same command with the start of the next page.
 fn next_page(arguments: impl Iterator<Item = String>, last: &str) -> String {
     let mut command = "hookfast".to_owned();
     let mut skip = false;

@@ -9,10 +9,9 @@ use crate::store::Call;
 use serde_json::{Value, json};
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
-/// One screen: is intake safe, is work moving. Ends with 1 where something is bad.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Status {
-    /// Again every two seconds, until Ctrl-C.
+    /// Repeat every two seconds, until Ctrl-C
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
@@ -36,7 +35,8 @@ impl Status {
                 _ = &mut stop => break,
                 () = tokio::time::sleep(EVERY) => {}
             }
-            // A database that is away is what one wants to see, and that it is back.
+            // Keep running if the database is unreachable: the status has to show that, and also
+            // its return.
             let drawn = match &mut shell {
                 Some(shell) => draw(shell, true).await,
                 None => match session::open(self.output).await {
@@ -75,7 +75,7 @@ async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
         );
     } else {
         if again {
-            // Over the screen before; in a file, below it.
+            // On a terminal, overwrite the previous screen; in a file, append.
             say(if std::io::stdout().is_terminal() {
                 "\u{1b}[H\u{1b}[2J"
             } else {

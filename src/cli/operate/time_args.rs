@@ -1,8 +1,8 @@
-//! Times as people write them.
+//! Parses times as people write them.
 
 use crate::store::Bind;
 
-/// A time: `2h` ago (s, m, h, d, w), or one that Postgres reads, in UTC where it says nothing else.
+/// A time: `2h` (s, m, h, d, w), or a time that Postgres reads, in UTC unless it has a time zone.
 #[derive(Clone, Debug)]
 pub(super) struct When(String);
 
@@ -19,17 +19,17 @@ impl std::str::FromStr for When {
 }
 
 impl When {
-    /// A time that has passed.
+    /// The time, with a span counted back from now.
     pub(super) fn past(&self) -> Bind {
         self.span().map_or_else(|| Bind::time(&self.0), Bind::ago)
     }
 
-    /// A time that is to come.
+    /// The time, with a span counted forward from now.
     pub(super) fn coming(&self) -> Bind {
         self.span().map_or_else(|| Bind::time(&self.0), Bind::ahead)
     }
 
-    /// Where it is a number and a unit.
+    /// The span, if it is a number and a unit.
     fn span(&self) -> Option<String> {
         let unit = match self.0.chars().last()? {
             's' => "seconds",
@@ -44,13 +44,12 @@ impl When {
     }
 }
 
-/// From when to when a list goes.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Between {
-    /// Only since then: 2h, 7d, or a time as 2026-07-01 12:00 (UTC).
+    /// Only from this time on: 2h (ago), 7d, or a time such as 2026-07-01 12:00 (UTC)
     #[arg(long, value_name = "TIME")]
     after: Option<When>,
-    /// Only before then.
+    /// Only before this time
     #[arg(long, value_name = "TIME")]
     before: Option<When>,
 }

@@ -1,12 +1,14 @@
-//! How `hookfast events timeline` is printed.
+//! Prints `hookfast events timeline`.
 
 use super::session::Shell;
 use serde_json::{Value, json};
 
-/// How much of an event's id tells it from the others of a timeline: its end is random, its beginning a time.
+/// How many characters distinguish the events of a timeline. They are the last ones of an id, which
+/// are random; the first ones are a time.
 const SHORT: usize = 8;
 
-/// The lines in order, each with its event's short id; below them the events with their whole ids, which commands take.
+/// Prints the lines in order, each with its event's short id. Below, it lists the events with their
+/// whole ids, which other commands need.
 pub(super) fn print(shell: &Shell, mut rows: Vec<Value>) {
     let mut events: Vec<Value> = Vec::new();
     if !shell.json() {

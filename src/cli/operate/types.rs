@@ -1,4 +1,4 @@
-//! Hints at existing types, for lists that are empty because no event has the type asked for.
+//! Hints at existing types, for lists that are empty because no event has the requested type.
 
 use super::session::Shell;
 use crate::cli::table;
@@ -6,14 +6,15 @@ use crate::store::List;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// How many of the newest rows are searched for types: few enough to be fast in a table of any size.
+/// How many of the newest rows are searched for types: few enough to be fast in a table of any
+/// size.
 const NEWEST: u32 = 2000;
 
-/// How many types are named.
+/// The maximum number of types in a hint.
 const NAMED: usize = 8;
 
 impl Shell {
-    /// The message for an empty list; if it was filtered by type, with a hint at existing types.
+    /// The message for an empty list. If the list was filtered by type, it hints at existing types.
     pub(super) async fn none_of_type(
         &mut self,
         view: &'static str,

@@ -1,10 +1,11 @@
-//! What of a configuration cannot be replaced while a process runs.
+//! The part of a configuration that a running process cannot replace.
 
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-/// Of everything but the lists and references of secrets and the headers of handlers: where it differs between two texts,
-/// the second one needs a restart. Comments and the order of settings do not count.
+/// Digest of everything except the lists and references of secrets and the headers of handlers. If
+/// it differs between two texts, the second one needs a restart. Comments and the order of settings
+/// do not count.
 pub(super) fn digest(text: &str) -> [u8; 32] {
     let mut file: Table = text.parse().unwrap_or_default();
     for source in tables(&mut file, "sources") {

@@ -1,4 +1,4 @@
-//! `[handlers.NAME]`: the settings of every kind in one table, and which of them are whose.
+//! `[handlers.NAME]`: the settings of every kind in one table, and the kinds each belongs to.
 
 use super::{
     Problems,
@@ -41,7 +41,7 @@ pub(super) struct Handler {
     behind_after: Option<String>,
 }
 
-/// `false`, or its numbers.
+/// A boolean, or a table of settings.
 #[derive(Deserialize)]
 #[serde(
     untagged,
@@ -134,7 +134,7 @@ pub(super) fn handler(
     })
 }
 
-/// One handler's settings, and where its problems go.
+/// The settings of one handler, and where its problems are reported.
 struct Settings<'p> {
     place: String,
     problems: &'p mut Problems,
@@ -245,7 +245,7 @@ impl Settings<'_> {
         })
     }
 
-    /// A setting that may be left out.
+    /// Checks an optional setting.
     fn set<T, E: fmt::Display>(
         &mut self,
         given: Option<Result<T, E>>,
@@ -257,7 +257,7 @@ impl Settings<'_> {
         }
     }
 
-    /// What is left out is as the kind has it.
+    /// Settings that are left out have their default.
     fn breaker(&mut self, given: Option<&BreakerSetting>) -> Option<Option<Breaker>> {
         let default = Breaker::default();
         let table = match given {
@@ -356,7 +356,7 @@ impl Settings<'_> {
 }
 
 impl Handler {
-    /// The settings that are not for every kind, and whether they are given.
+    /// The settings that not every kind has, and whether they are set.
     fn of_some_kinds(&self) -> [(&'static str, bool); 12] {
         [
             ("timeout", self.timeout.is_some()),

@@ -1,4 +1,4 @@
-//! How long what is kept.
+//! `[retention]`: how long each class of data is kept.
 
 use super::{super::units, Problems};
 use crate::domain::Retention;
@@ -15,7 +15,7 @@ pub(super) struct Keep {
     keys: Option<String>,
 }
 
-/// A day is the least: retention goes by the day.
+/// Retention deletes whole days, so one day is the least.
 const LEAST: Duration = Duration::from_secs(86_400);
 
 pub(super) fn retention(keep: &Keep, problems: &mut Problems) -> Retention {

@@ -1,4 +1,4 @@
-//! `[sources.NAME]`: the settings of every kind in one table, and which of them are whose.
+//! `[sources.NAME]`: the settings of every kind in one table, and the kinds each belongs to.
 
 use super::{Problems, api::Api, units};
 use crate::config::{ApiConfig, SourceConfig, secrets::SecretRefs};
@@ -13,7 +13,8 @@ use crate::sources::{
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc, time::Duration};
 
-/// Fed by `hookfast.enqueue`, inside the application's own transactions.
+/// The kind of sources that applications feed through `hookfast.enqueue`, inside their own
+/// transactions.
 const SQL: &str = "sql";
 
 /// The source of alerts.
@@ -68,7 +69,7 @@ struct List {
     separator: Option<char>,
 }
 
-/// The kind and the sample for a sender whose name was written as the kind.
+/// The kind and the sample section for a sender whose name was given as the kind.
 fn known_sender(name: &str) -> Option<String> {
     let kind = match name.to_ascii_lowercase().as_str() {
         "stripe" | "github" | "shopify" | "slack" => HmacSource::NAME,
@@ -80,7 +81,7 @@ fn known_sender(name: &str) -> Option<String> {
     ))
 }
 
-/// Those with a sender, and those that applications feed through SQL.
+/// Returns the sources that have a sender, and those that applications feed through SQL.
 pub(super) fn sources(
     given: &BTreeMap<String, Source>,
     problems: &mut Problems,
@@ -143,7 +144,7 @@ fn source(name: &str, source: &Source, problems: &mut Problems) -> Option<Source
     })
 }
 
-/// Of the kind airalo alone.
+/// Only sources of kind airalo have an API.
 fn api(of: &mut Settings<'_>, source: &Source) -> Option<Option<ApiConfig>> {
     match &source.api {
         None => Some(None),
@@ -154,7 +155,7 @@ fn api(of: &mut Settings<'_>, source: &Source) -> Option<Option<ApiConfig>> {
     }
 }
 
-/// One source's settings, and where its problems go.
+/// The settings of one source, and where its problems are reported.
 struct Settings<'p> {
     place: String,
     name: Option<SourceName>,
@@ -217,7 +218,7 @@ impl<'p> Settings<'p> {
         fits.map(|()| kind)
     }
 
-    /// Everything is looked at, also after a setting that is wrong.
+    /// Checks every setting, also after an invalid one.
     fn hmac(&mut self, source: &Source) -> Option<HmacSource> {
         let header = self.required("header", source.header.as_deref());
         let form = self.form(source);
@@ -259,7 +260,8 @@ impl<'p> Settings<'p> {
         self.problems.note(&self.place, HmacSource::new(settings))
     }
 
-    /// The source's name unless it is set, so that no sender can name the types of another one's.
+    /// The source's name unless the setting overrides it, so that no sender can use the types of
+    /// another source.
     fn type_prefix(&mut self, source: &Source) -> Option<Option<TypePrefix>> {
         match source.type_prefix.as_deref() {
             Some("") => Some(None),
@@ -364,7 +366,7 @@ impl Source {
         self.kind == Airalo::NAME
     }
 
-    /// The settings that are not for every kind, and whether they are given.
+    /// The settings that not every kind has, and whether they are set.
     fn of_some_kinds(&self) -> [(&'static str, bool); 16] {
         [
             ("tolerance", self.tolerance.is_some()),

@@ -1,4 +1,4 @@
-//! What a file may say, and what is said about one that may not.
+//! Valid files, and the messages for invalid ones.
 
 use super::super::{Config, HandlerKind};
 use crate::domain::{Breaker, OnDeadLetter, Rate, RoleNames};
@@ -15,7 +15,8 @@ fn sample() -> String {
     std::fs::read_to_string(path).expect("the sample is there")
 }
 
-/// The sample with every setting that is commented out: `#key = …`, without a blank, is one; prose has a blank.
+/// The sample with every setting uncommented. A setting is `#key = …`, without a blank after the
+/// `#`; prose has a blank.
 fn uncommented() -> String {
     let setting = |line: &str| {
         let bare = line
@@ -31,7 +32,7 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     let plain = Config::parse(&sample()).expect("the sample as it is");
     assert_eq!((plain.sources.len(), plain.handlers.len()), (1, 1));
     let full = Config::parse(&uncommented()).expect("the sample with every setting");
-    // What it shows as defaults are the defaults.
+    // The values that the sample shows as defaults are the defaults.
     let default = Config::parse(SOURCE).expect("a source alone");
     assert_eq!(
         (full.limits, full.queue_capacity, full.shutdown_timeout),
@@ -55,7 +56,7 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
         .find(|handler| handler.name.as_str() == "shop")
         .expect("the first sample");
     let default = &with_defaults.handlers[0];
-    // The API's too.
+    // So are those of the API.
     let api = full
         .sources
         .iter()
@@ -83,7 +84,7 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
 
 #[test]
 fn the_sample_names_every_setting() {
-    // serde knows the keys: a file with a wrong one is answered with all of them.
+    // serde knows the keys: its error for a file with an unknown key lists all of them.
     let expected = |text: &str| -> Vec<String> {
         let error = Config::parse(text).expect_err("an unknown key").to_string();
         let (_, list) = error
@@ -170,7 +171,8 @@ fn every_problem_is_named_with_its_place() {
     assert!(!error.contains("canary"), "{error}");
 }
 
-/// The slips that put a secret where none is expected. What is printed has the line, the key and what is expected.
+/// Mistakes that put a secret in the wrong place. The message has the line, the key and what is
+/// expected.
 #[test]
 fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
     let handler = |line: &str| format!("{SOURCE}{HANDLER}{line}\n");
@@ -293,7 +295,7 @@ fn an_unknown_key_or_kind_is_named() {
     );
 }
 
-/// The section of that name in the sample, as an operator would have it.
+/// The section of that name in the sample, uncommented as an operator would do it.
 fn sample_source(name: &str) -> String {
     let text = uncommented();
     let from = text.find(&format!("[sources.{name}]")).expect(name);
@@ -531,7 +533,7 @@ fn a_handler_of_kind_airalo_needs_nothing_more() {
     );
 }
 
-/// No sender can name the types of another source, unless an operator says so.
+/// No sender can use the types of another source, unless an operator configures it.
 #[test]
 fn types_begin_with_the_name_of_their_source_by_default() {
     let body = bytes::Bytes::from_static(br#"{"type":"Invoice.Paid"}"#);

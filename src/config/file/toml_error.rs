@@ -1,11 +1,12 @@
-//! Why a text is not a configuration file: the line, the key and what is expected there.
+//! Explains why a text is not a configuration file: the line, the key and what is expected there.
 //!
-//! TOML's own message quotes the line and the value. The line of a misspelt setting often holds a secret, and the message
-//! is printed and logged, so it is rebuilt from what cannot hold one.
+//! TOML's own message quotes the line and the value. The line of a misspelt setting often holds a
+//! secret, and the message is printed and logged. So the message is rebuilt from the parts that
+//! cannot hold a secret.
 
 use toml::de::Error;
 
-/// Longer names are no settings, and may be secrets.
+/// A longer name is not a setting, and may be a secret.
 const LONGEST_NAME: usize = 24;
 
 /// One line that repeats no value of the text.
@@ -15,7 +16,7 @@ pub(super) fn describe(mut error: Error, text: &str) -> String {
         .and_then(|span| text.get(..span.start))
         .map(position);
     let message = without_values(error.message());
-    // Only an error that does not know its text prints its keys.
+    // An error prints its keys only if it does not have its text.
     error.set_input(None);
     let printed = error.to_string();
     let keys = printed
@@ -51,9 +52,10 @@ fn position(before: &str) -> String {
     format!("line {line}, column {column}")
 }
 
-/// The messages of the TOML parser hold nothing of the text. Those of serde may hold a value or a key.
+/// Messages of the TOML parser contain nothing of the text. Messages of serde may contain a value
+/// or a key.
 fn without_values(message: &str) -> String {
-    // The last one is the program's: what the text has stands before it.
+    // The last `expected` is serde's own; anything from the text is before it.
     let expected = message.rfind(", expected ").map_or("", |at| &message[at..]);
     let found = |prefix: &str| {
         message
@@ -66,7 +68,7 @@ fn without_values(message: &str) -> String {
             .next()
             .unwrap_or_default()
             .trim_end();
-        // serde's words for TOML's types, in TOML's.
+        // Replace serde's names of TOML's types with TOML's.
         let kind = match kind {
             "sequence" => "list",
             "map" => "table",
@@ -106,7 +108,7 @@ fn name_or_dots(key: &str) -> &str {
     if is_name(key) { key } else { "…" }
 }
 
-/// Whether it looks like a setting or a name in a configuration, and not like a secret in the wrong place.
+/// Whether it looks like the name of a setting or a table, and not like a misplaced secret.
 fn is_name(key: &str) -> bool {
     key.len() <= LONGEST_NAME
         && key
