@@ -1,8 +1,9 @@
 //! Durable webhook receiver and queue for Postgres.
 //!
-//! Hookfast verifies each webhook, commits it to your database before answering 200, and delivers it
-//! to every subscribed handler with retries, ordering and dead letters. Most users run the program
-//! `hookfast` with a configuration file. This page is for embedding the library in a Rust program.
+//! Hookfast verifies each webhook, commits it to your database before answering 200, and delivers
+//! it to every subscribed handler with retries, ordering and dead letters. Most users run the
+//! program `hookfast` with a configuration file. This page is for embedding the library in a Rust
+//! program.
 //!
 //! # Getting started
 //!
@@ -15,9 +16,9 @@
 //! serde_json = "1"
 //! tokio = { version = "1", features = ["full"] }
 //!
-//! # For handlers that write through the settling transaction. It has to be the version that Hookfast
-//! # uses: with another version, its types are not those of `SettlingTransaction::connection`, and the
-//! # program does not compile.
+//! # For handlers that write through the settling transaction. It has to be the version that
+//! # Hookfast uses: with another version, its types are not those of
+//! # `SettlingTransaction::connection`, and the program does not compile.
 //! sqlx = { version = "0.9", features = ["postgres", "runtime-tokio"] }
 //!
 //! # Shows what Hookfast logs. Any subscriber of `tracing` works.
@@ -42,7 +43,7 @@
 //! use hookfast::sources::airalo::Airalo;
 //! use std::sync::Arc;
 //!
-//! /// At least once: `delivery.event.id` is the same on every attempt, and tells repeats.
+//! /// Runs at least once: `delivery.event.id` is the same on every attempt and identifies repeats.
 //! async fn print(delivery: Delivery) -> Outcome {
 //!     match delivery.event.json::<serde_json::Value>() {
 //!         Ok(payload) => println!("{} {payload}", delivery.event.event_type),
@@ -76,31 +77,31 @@
 //! A [`TransactionalHandler`](handlers::TransactionalHandler) gets the transaction that settles its
 //! delivery. Its writes in that transaction commit together with the settlement, or not at all.
 //! `examples/ledger.rs` is a complete program with such a handler.
-//! [`Builder::sql_handler`](app::Builder::sql_handler) calls a Postgres function in that transaction.
-//! [`Builder::pull_handler`](app::Builder::pull_handler) is for clients in any language, which claim
-//! deliveries through SQL. `docs/HANDLERS.md` describes both.
+//! [`Builder::sql_handler`](app::Builder::sql_handler) calls a Postgres function in that
+//! transaction. [`Builder::pull_handler`](app::Builder::pull_handler) is for clients in any
+//! language, which claim deliveries through SQL. `docs/HANDLERS.md` describes both.
 //!
 //! # Modules
 //!
 //! | task | items |
 //! |---|---|
-//! | Set a handler's attempts, timeout, order and more | [`worker::HandlerPolicy`], [`domain::RetryPolicy`], [`domain::Order`] |
+//! | Set a handler's attempts, timeout, order and more | [`domain::HandlerPolicy`], [`domain::RetryPolicy`], [`domain::Order`] |
 //! | Read an event | [`domain::Delivery`], [`domain::Event`] |
 //! | Push to an HTTP endpoint | [`handlers::HttpHandler`] |
-//! | Limit the resources that senders may use | [`ingress::IngressLimits`], [`ingress::QuarantineLimits`] |
+//! | Limit the resources that senders may use | [`domain::IngressLimits`], [`domain::QuarantineLimits`] |
 //! | Read the configuration file of the program | [`config::Config`], [`Builder::from_config`](app::Builder::from_config), [`Reloader`](app::Reloader) |
 //! | Enqueue events in your own transactions | `hookfast.enqueue` in SQL, with [`Builder::sql_source`](app::Builder::sql_source) |
 //!
 //! Errors are types. [`app::RunError`] explains why an app could not start or continue, and
 //! [`store::StoreError`] what failed in the database. A handler reports its result with
-//! [`handlers::Failed`] and [`domain::Outcome`]. Each error message contains what happened, what was
-//! not affected, and what to do next.
+//! [`handlers::Failed`] and [`domain::Outcome`]. Each error message contains what happened, what
+//! was not affected, and what to do next.
 //!
 //! # Testing a handler
 //!
-//! A handler is a function of a [`domain::Delivery`], whose fields are public: create a delivery and
-//! call the handler. For an end-to-end test, start [`dev::postgres::Cluster`] (a private Postgres),
-//! build an app on its URL with an ingress on port 0, and post a body signed with
+//! A handler is a function of a [`domain::Delivery`], whose fields are public: create a delivery
+//! and call the handler. For an end-to-end test, start [`dev::postgres::Cluster`] (a private
+//! Postgres), build an app on its URL with an ingress on port 0, and post a body signed with
 //! [`sources::airalo::sign`].
 
 pub mod airalo;

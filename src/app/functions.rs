@@ -20,13 +20,13 @@ pub(super) fn report(waiting: &WaitingHandler) {
         ResolveError::Forbidden { grant, .. } => tracing::warn!(
             %handler,
             function,
-            "the handler waits until this role may execute its function; its webhooks are stored and delivered then. \
+            "the handler waits until this role may execute its function; its events are stored, and delivered afterwards. \
              Have the owner of the function run: {grant}"
         ),
         ResolveError::Missing { .. } | ResolveError::Store(_) => tracing::warn!(
             %handler,
             function,
-            "the handler waits for its function; its webhooks are stored and delivered once it exists. \
+            "the handler waits for its function; its events are stored, and delivered once it exists. \
              Create it: CREATE FUNCTION {function}(event hookfast.event) RETURNS void …"
         ),
     }
@@ -53,7 +53,7 @@ async fn find(pool: &PgPool, opened: &mut Opened) -> bool {
                     function: name,
                     ..
                 } = waiting;
-                tracing::info!(%handler, function = name, "the handler's function exists; it is served from now on");
+                tracing::info!(%handler, function = name, "the handler's function can be called; the handler is served from now on");
                 opened.functions.insert(handler, function);
                 continue;
             }

@@ -74,7 +74,7 @@ pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError
             Err(NotOpened::Final(error)) => return Err(error),
         };
         throttled!(warn, %error, database = %registration.database,
-            "the database is not there; webhooks are answered 503, and this is tried again");
+            "the database cannot be reached or written to; webhooks are answered 503, and Hookfast tries again");
         backoff.failed(Instant::now());
         backoff.wait().await;
     }
@@ -117,7 +117,7 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
             tracing::info!(
                 migrations = migrated.migrations,
                 objects = migrated.objects,
-                "schema brought up"
+                "schema migrated"
             );
         }
     }
@@ -151,7 +151,7 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     let opened = async {
         let made = ensure_partitions(&pool).await?;
         if made > 0 {
-            tracing::info!(made, "partitions made");
+            tracing::info!(made, "partitions created");
         }
         let clock = DatabaseClock::default();
         let mut connection = database.connect(Role::General).await?;
@@ -196,7 +196,7 @@ async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreE
             Ok(retired) if retired.is_empty() => {}
             Ok(retired) => tracing::info!(
                 handlers = retired.join(", "),
-                "retired, since the configuration no longer has them; their pending deliveries are kept"
+                "retired, because the configuration no longer has them; their pending deliveries are kept"
             ),
             Err(error) => {
                 tracing::warn!(%error, "handlers of an earlier start could not be retired; the next start tries again")
@@ -294,13 +294,13 @@ async fn grant(database: &Database, names: &RoleNames) {
             if let Some(run) = roles.to_run() {
                 tracing::warn!(
                     run,
-                    "roles for readers and operators are not there, and this role may not make them; everything else \
-                     goes on. Have that run by somebody who may, and then `hookfast migrate`"
+                    "roles for readers and operators are missing, and this role may not create them; nothing else is \
+                     affected. Have a role that may create roles run these statements, then run `hookfast migrate`"
                 );
             }
         }
         Err(error) => {
-            tracing::warn!(%error, "readers and operators could not be granted their rights; everything else goes on. \
+            tracing::warn!(%error, "readers and operators could not be granted their privileges; nothing else is affected. \
                 Run `hookfast migrate` as the owner of the schemas");
         }
     }

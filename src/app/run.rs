@@ -47,7 +47,7 @@ pub enum RunError {
     Schema(MigrateError),
     /// The server refuses a statement, and waiting does not fix it.
     #[error(
-        "the database refuses what this program needs ({0}); nothing was taken. Give its role the privileges it lacks (CREATE on the database, once), or run the program that fits this schema"
+        "the database refuses a statement that this program needs ({0}); nothing was claimed or stored. Grant its role the missing privileges (CREATE on the database, once), or run the program that fits this schema"
     )]
     Database(StoreError),
     /// A handler's function is missing, or this role may not execute it.
@@ -58,7 +58,7 @@ pub enum RunError {
     Filter(HandlerName, FilterError),
     /// The thread that renews the lease could not be started.
     #[error(
-        "the thread that keeps the lease could not be started ({0}); nothing was taken. Look at the limits of this process"
+        "the thread that renews the lease could not be started ({0}); nothing was claimed. Check the limits of this process"
     )]
     Thread(std::io::Error),
 }
@@ -393,7 +393,7 @@ fn reconciler(
         .iter()
         .filter(|account| !opened.sources.contains_key(&account.source))
     {
-        tracing::error!(source = %account.source, "an account's source is not declared: nothing is looked for. Declare it");
+        tracing::error!(source = %account.source, "an account's source is not declared, so its orders are not reconciled. Declare it");
     }
     Reconciler::new(
         opened.pool.clone(),
@@ -456,7 +456,7 @@ async fn drain(part: Option<JoinHandle<()>>, deadline: Instant) {
         .await
         .is_err()
     {
-        tracing::warn!("a part did not end in time and was aborted");
+        tracing::warn!("a shutdown step timed out and was aborted");
         part.abort();
     }
 }

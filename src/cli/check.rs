@@ -119,7 +119,7 @@ async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<
                 .collect()
         }
         Err(MigrateError::Pending) => {
-            let text = "handlers: whether their functions and filters are there is known once the migrations are applied";
+            let text = "handlers: their functions and filters can be checked once the migrations are applied";
             vec![Finding::Note(text.into())]
         }
         // Already reported by the check of the schema.
@@ -168,7 +168,7 @@ async fn database_findings(database: &Database, needs: Option<&[ConnectionNeed]>
         }
         Err(error) => {
             return vec![Finding::Wrong(format!(
-                "{database} cannot be asked ({error}). Look whether it runs, whether the URL is right, and whether this is a direct connection: a pooler may refuse our start-up settings"
+                "{database} cannot be queried ({error}). Check that it is running, that the URL is correct, and that this is a direct connection: a pooler may refuse our start-up settings"
             ))];
         }
     };
@@ -177,7 +177,7 @@ async fn database_findings(database: &Database, needs: Option<&[ConnectionNeed]>
         .filter(|difference| difference.is_large())
     {
         findings.push(Finding::Warning(format!(
-            "clock: {difference}. Senders that sign with a time are refused once it is more than their tolerance (5 minutes). Have both clocks set by NTP"
+            "clock: {difference}. Webhooks signed with a time are rejected once the difference exceeds their tolerance (5 minutes). Synchronize both clocks with NTP"
         )));
     }
     findings.push(match check_schema(database).await {
@@ -216,9 +216,9 @@ fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
             .map(|objects| Finding::Warning(objects.warning())),
     );
     findings.push(if inspection.synchronous_standby {
-        Finding::Good("a commit waits for a synchronous standby: a 200 outlives a failover".into())
+        Finding::Good("commits wait for a synchronous standby: a webhook answered 200 survives a failover".into())
     } else {
-        Finding::Note("no synchronous standby: a 200 outlives a crash of the server, not the loss of its disk".into())
+        Finding::Note("no synchronous standby: a webhook answered 200 survives a crash of the server, but not the loss of its disk".into())
     });
     findings
 }
@@ -243,7 +243,7 @@ fn connections(needs: &[ConnectionNeed], limits: &ConnectionLimits) -> Finding {
         ))
     } else if 2 * sum > limit {
         Finding::Warning(format!(
-            "{text}, so there is no room for a second process, as during a deployment. {remedy}"
+            "{text}, which is too few for a second process, for example during a deployment. {remedy}"
         ))
     } else {
         Finding::Good(text)

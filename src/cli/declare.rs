@@ -64,7 +64,7 @@ pub(super) fn default_handler(
 /// Listens on an address. The error explains what to do.
 pub(super) async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("{address} cannot be listened on, so nothing was started. Stop what listens there, or set {variable}")
+        format!("cannot listen on {address}, so nothing was started. Stop the process that listens there, or set {variable}")
     })?;
     // Port 0 selects a free port: the log shows which.
     tracing::info!(address = %listener.local_addr()?, variable, "listening");
@@ -102,7 +102,7 @@ fn reload(reloader: &Reloader, file: Option<&Path>) {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(
-                "the configuration cannot be read again, and all secrets stay in use: {error:#}"
+                "the configuration cannot be read again, so all current secrets stay in use: {error:#}"
             );
             return;
         }
@@ -124,15 +124,15 @@ fn reload(reloader: &Reloader, file: Option<&Path>) {
     for (table, error) in failed {
         tracing::error!(
             table,
-            "the secrets of this table cannot be read again, and those from before stay in use: {error:#}. \
-             A variable that was set after the start is seen after a restart only; a file is seen at once"
+            "the secrets of this table cannot be read again, so its current ones stay in use: {error:#}. \
+             A variable that was set after the start is read only after a restart; a file is read at once"
         );
     }
     warn_of_odd_secrets(&config);
     if needs_restart {
         tracing::warn!(
-            "the configuration file differs from the one of the start in more than secrets and headers. That needs a \
-             restart; until then the process goes on with the settings of the start"
+            "the configuration file has changed in more than secrets and headers since the start. That needs a \
+             restart; until then the process keeps the settings it was started with"
         );
     }
     tracing::info!("configuration read again");

@@ -98,13 +98,13 @@ impl Folder {
         }
         if found.uid() != geteuid().as_raw() {
             bail!(
-                "{shown} belongs to another user (uid {}), who could read and exchange the secrets in it; nothing was read or written. Work in a folder of your own, or remove {shown}",
+                "{shown} belongs to another user (uid {}), who could read and replace the secrets in it; nothing was read or written. Work in a folder of your own, or remove {shown}",
                 found.uid()
             );
         }
         if found.mode() & 0o022 != 0 {
             bail!(
-                "other users can write to {shown} (mode {:03o}), so what is in it may not be yours; nothing was read or written. If it is, run `chmod 700 {shown}`; otherwise remove it",
+                "other users can write to {shown} (mode {:03o}), so its content may not be yours; nothing was read or written. If it is, run `chmod 700 {shown}`; otherwise remove it",
                 found.mode() & 0o777
             );
         }

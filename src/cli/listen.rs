@@ -49,10 +49,10 @@ impl Listen {
             None => forwarded()?,
         };
         let listener = TcpListener::bind(address).await.with_context(|| {
-            format!("{address} cannot be listened on; nothing was started. Stop what listens there, or give --address")
+            format!("cannot listen on {address}; nothing was started. Stop the process that listens there, or give --address")
         })?;
         process::say(&format!(
-            "listening on http://{}; `kill -USR1 {}` makes it fail, and work again",
+            "listening on http://{}; `kill -USR1 {}` turns failing mode on and off",
             listener.local_addr()?,
             std::process::id()
         ));
@@ -60,7 +60,7 @@ impl Listen {
         tokio::spawn(async move {
             while toggle.recv().await.is_some() {
                 let now = mode.toggle(failing);
-                process::say(&format!("from now on: {now:?}"));
+                process::say(&format!("mode: {now:?}"));
             }
         });
         receiver.serve(listener, process::stop_on_signal()?).await?;

@@ -36,13 +36,13 @@ impl Migrate {
         store::check_schema(&database).await?;
         if store::inspect(&database).await?.read_only {
             say(&format!(
-                "{database}: the schema fits this program; the server only reads, so partitions, roles and indexes were left alone"
+                "{database}: the schema fits this program; the server only reads, so partitions, roles and indexes were not changed"
             ));
             return Ok(ExitCode::SUCCESS);
         }
         let made = store::ensure_partitions(&database.pool(Role::General, 1)).await?;
         say(&format!(
-            "{database}: {} applied, {} created or replaced, {} made; the schema fits this program",
+            "{database}: {} applied, {} created or replaced, {} created; the schema fits this program",
             counted(migrations, "migrations"),
             counted(objects, "functions and views"),
             counted(made, "partitions")
@@ -61,7 +61,7 @@ impl Migrate {
                 }
             )),
             Err(error) => say(&format!(
-                "not every index could be built ({error}); nothing is wrong without, and workers try again every hour"
+                "not every index could be built ({error}); everything works without them, and workers try again every hour"
             )),
         }
         Ok(ExitCode::SUCCESS)
@@ -70,17 +70,17 @@ impl Migrate {
 
 async fn roles(database: &Database, names: &RoleNames) -> anyhow::Result<()> {
     let roles = store::ensure_roles(database, names).await.context(
-        "the schema is up, but readers and operators could not be granted their rights; run this as the owner of the schemas",
+        "the schema is migrated, but readers and operators could not be granted their privileges; run this as the owner of the schemas",
     )?;
     if !roles.created.is_empty() {
-        say(&format!("roles made: {}", roles.created.join(", ")));
+        say(&format!("roles created: {}", roles.created.join(", ")));
     }
     if !roles.granted.is_empty() {
         say(&format!("roles granted: {}", roles.granted.join(", ")));
     }
     if let Some(run) = roles.to_run() {
         say(&format!(
-            "the roles of readers and operators are not there, and this role may not make them; have this run by somebody who may:\n\n{run}\n\nthen run hookfast migrate again, which grants them their rights"
+            "the roles for readers and operators are missing, and this role may not create them; have a role that may create roles run:\n\n{run}\n\nthen run hookfast migrate again, which grants them their privileges"
         ));
     }
     Ok(())
@@ -124,12 +124,12 @@ fn described(plan: &Plan) -> String {
         text.push_str("nothing to do: every migration of this program is applied\n");
     } else {
         text.push_str(
-            "A migration waits for a lock for 100 ms at a time and then lets everybody pass before it tries again, so\n\
-             ingest is never held up for longer than that and the time of its own work, above.\n",
+            "A migration waits for a lock for 100 ms at a time and lets other transactions pass before it tries again, so\n\
+             ingest never waits longer than that and the time of the migration's own work, above.\n",
         );
     }
     if !plan.indexes.is_empty() {
-        text.push_str("Built afterwards, while everything goes on (CREATE INDEX CONCURRENTLY):\n");
+        text.push_str("Indexes that are built afterwards, online (CREATE INDEX CONCURRENTLY):\n");
         for (name, on) in &plan.indexes {
             let _ = writeln!(text, "    {name} on {on}");
         }
@@ -149,7 +149,7 @@ fn describe_objects(plan: &Plan, text: &mut String) {
         let locks = match replaced.object.kind() {
             ObjectKind::Function => "nothing",
             ObjectKind::View => {
-                "the view itself (ACCESS EXCLUSIVE): those who read it wait for some milliseconds"
+                "the view itself (ACCESS EXCLUSIVE): its readers wait for some milliseconds"
             }
         };
         let _ = writeln!(text, "    {}\n        locks: {locks}", replaced.object);
@@ -159,7 +159,10 @@ fn describe_objects(plan: &Plan, text: &mut String) {
             1 => "1 function or view is".to_owned(),
             count => format!("{count} functions and views are"),
         };
-        let _ = writeln!(text, "{created} created after the migrations; nobody waits");
+        let _ = writeln!(
+            text,
+            "{created} created after the migrations; nothing waits"
+        );
     }
     if !plan.objects.is_empty() {
         text.push('\n');

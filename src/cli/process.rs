@@ -27,7 +27,7 @@ pub(super) fn raise_file_limit(connections: usize) {
         tracing::warn!(
             files,
             connections,
-            "this process may open too few files for so many connections: past that an idle one is closed for a new \
+            "this process may open too few files for so many connections: at the limit, an idle one is closed for a new \
              one. Raise the limit (ulimit -n, LimitNOFILE), or lower [ingress] connections"
         );
     }
@@ -76,7 +76,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
 /// Reads `DATABASE_URL` from the environment only, since it contains a password.
 pub(super) fn database_url() -> anyhow::Result<String> {
     variable("DATABASE_URL").context(
-        "DATABASE_URL is not set, so nothing was started. Set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE, or try `hookfast dev`, which needs none",
+        "DATABASE_URL is not set, so nothing was started. Set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE, or try `hookfast dev`, which does not need it",
     )
 }
 
@@ -103,12 +103,14 @@ pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
             if second {
                 complain(
-                    "hookfast: second signal: ending at once. What was in flight will be tried again",
+                    "hookfast: second signal: exiting at once. Deliveries in flight will be attempted again",
                 );
                 #[allow(clippy::disallowed_methods, reason = "the second signal does not wait")]
                 std::process::exit(130);
             }
-            tracing::info!("stopping: what is in flight may finish; a second signal ends at once");
+            tracing::info!(
+                "stopping: requests and attempts in flight may finish; a second signal exits at once"
+            );
             stopping.cancel();
         }
     });

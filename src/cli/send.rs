@@ -34,7 +34,7 @@ pub(super) struct Send {
     /// Additional header, for example "x-github-event: push". It replaces a header of the sample
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// Reference of the secret that signs: env:NAME or file:/path. Default: the first secret of the
+    /// Reference of the signing secret: env:NAME or file:/path. Default: the first secret of the
     /// source
     #[arg(long, value_name = "REFERENCE")]
     secret: Option<String>,
@@ -61,7 +61,7 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let parsed = name
         .trim()
         .parse()
-        .map_err(|_| format!("'{name}' is not a header's name"))?;
+        .map_err(|_| format!("'{name}' is not a header name"))?;
     Ok((
         parsed,
         value
@@ -137,7 +137,7 @@ impl Send {
         };
         let Some(found) = found else {
             bail!(
-                "which source is meant is not clear, so nothing was sent. Name one with --source; {} has: {}",
+                "the source is ambiguous or unknown, so nothing was sent. Name one with --source; {} has: {}",
                 file.display(),
                 names.join(", ")
             )
@@ -169,7 +169,7 @@ impl Send {
             .sign(&self.secret(sender)?, &id, body, SystemTime::now());
         headers.extend(signed.with_context(|| {
             format!(
-                "how the kind '{}' signs is not known here; nothing was sent",
+                "this program cannot sign for the kind '{}'; nothing was sent",
                 sender.kind.name()
             )
         })?);
@@ -178,7 +178,7 @@ impl Send {
     }
 
     fn secret(&self, sender: &Sender) -> anyhow::Result<Secret> {
-        const LABEL: &str = "the secret that signs";
+        const LABEL: &str = "the signing secret";
         if self.forged {
             return Ok(Secret::new("forged", rand::random::<[u8; 32]>().to_vec())?);
         }

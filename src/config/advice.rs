@@ -35,7 +35,7 @@ impl Config {
                 let fields = source.kind.fields().and(&source.fields);
                 if is_secret(&pointer, &fields) {
                     advice.push(Advice::Warning(format!(
-                        "[sources.{}] key: '{pointer}' is one of its secret_fields, and readers of the database see the idempotency key. Take another member, or leave it out of secret_fields",
+                        "[sources.{}] key: '{pointer}' is one of its secret_fields, and readers of the database see the idempotency key. Use another member, or remove it from secret_fields",
                         source.name
                     )));
                 }
@@ -88,7 +88,7 @@ impl Config {
                     .filter_map(|source| source.prefix.as_deref())
                     .collect();
                 advice.push(Advice::Warning(format!(
-                    "[handlers.{}] types: '{pattern}' matches nothing that its sources send: their types begin with {}. Correct the pattern, or the source's type_prefix",
+                    "[handlers.{}] types: '{pattern}' matches no type of its sources: their types begin with {}. Correct the pattern, or the source's type_prefix",
                     handler.name,
                     prefixes.join(", ")
                 )));
@@ -100,7 +100,7 @@ impl Config {
                 .find(|source| is_secret(&order.by, &source.fields))
         {
             advice.push(Advice::Warning(format!(
-                "[handlers.{}] ordered_by: '{}' is one of the secret_fields of [sources.{}], and readers of the database see the key that a delivery keeps order by. Take another member, or leave it out of secret_fields",
+                "[handlers.{}] ordered_by: '{}' is one of the secret_fields of [sources.{}], and readers of the database see the key that a delivery keeps order by. Use another member, or remove it from secret_fields",
                 handler.name, order.by, source.name
             )));
         }
@@ -108,7 +108,7 @@ impl Config {
             && sends_in_the_clear(&http.url)
         {
             advice.push(Advice::Warning(format!(
-                "[handlers.{}] url: http:// to a public host: whoever is on the way reads the bodies. Use https://",
+                "[handlers.{}] url: http:// to a public host: the bodies can be read on the way. Use https://",
                 handler.name
             )));
         }
@@ -145,7 +145,7 @@ fn searched_secrets(source: &Known) -> impl Iterator<Item = Advice> {
         .filter(|name| source.fields.secret().contains(name));
     both.map(|name| {
         Advice::Warning(format!(
-            "[sources.{}] search_fields: '{name}' is one of its secret_fields too: readers of the database can find out its value by searching for it. Leave it out of one of the two",
+            "[sources.{}] search_fields: '{name}' is also one of its secret_fields: readers of the database can guess its value by searching for it. Remove it from one of the two",
             source.name
         ))
     })

@@ -126,7 +126,7 @@ impl Problems {
 
     fn positive(&mut self, place: &str, number: Option<usize>, default: usize) -> usize {
         if number == Some(0) {
-            self.0.push(format!("{place}: it must be at least 1"));
+            self.0.push(format!("{place}: must be at least 1"));
         }
         number.unwrap_or(default)
     }
@@ -232,7 +232,7 @@ fn roles(roles: &Roles, problems: &mut Problems) -> RoleNames {
     };
     if names.reader.is_some() && names.reader == names.operator {
         problems.0.push(
-            "[roles]: reader and operator are one role; readers would see and do everything"
+            "[roles]: reader and operator are one role; readers would have the privileges of operators"
                 .to_owned(),
         );
     }

@@ -107,7 +107,7 @@ pub struct ConfigError {
 impl ConfigError {
     fn lines(&self) -> String {
         let mut text = format!(
-            "{} cannot be used, so nothing was started or changed; mend it as said here:",
+            "{} cannot be used, so nothing was started or changed; fix these problems:",
             self.file
         );
         for problem in &self.problems {

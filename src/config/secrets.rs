@@ -16,7 +16,7 @@ enum Place {
 /// The text is not a reference. It may be the secret itself, so the message does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a secret is written env:NAME or file:/path, never as itself (and what is written here is not repeated)"
+    "a secret must be a reference, env:NAME or file:/path, never the secret itself (the value is not repeated here)"
 )]
 pub struct NotAReference;
 
@@ -30,12 +30,12 @@ pub enum SecretError {
     Environment(String),
     /// The file cannot be read.
     #[error(
-        "{0} cannot be read ({1}), so nothing was started or changed. Make it a file this user may read, or name another secret in the configuration"
+        "{0} cannot be read ({1}), so nothing was started or changed. Make it readable for this user, or name another secret in the configuration"
     )]
     File(String, std::io::Error),
     /// The secret is too short.
     #[error(
-        "{0}, so nothing was started or changed. Take a longer one: an empty or short secret lets anybody sign"
+        "{0}, so nothing was started or changed. Use a longer one: with an empty or short secret anybody can sign"
     )]
     Weak(#[from] WeakSecret),
     /// The secret does not have the Standard Webhooks form.
@@ -111,7 +111,7 @@ pub(super) fn surplus(secret: &str) -> Option<&'static str> {
     if secret.starts_with('\u{feff}') {
         Some("begins with a byte order mark")
     } else if secret.trim() != secret {
-        Some("has white space around it")
+        Some("has whitespace around it")
     } else if ['"', '\'', '`'].into_iter().any(quoted) {
         Some("has quotes around it")
     } else {
@@ -272,8 +272,8 @@ mod tests {
             ("\"", None),
             ("\"0123456789\"", Some("has quotes around it")),
             ("'0123456789'", Some("has quotes around it")),
-            (" 0123456789", Some("has white space around it")),
-            ("0123456789\t", Some("has white space around it")),
+            (" 0123456789", Some("has whitespace around it")),
+            ("0123456789\t", Some("has whitespace around it")),
             ("\u{feff}0123456789", Some("begins with a byte order mark")),
         ] {
             assert_eq!(surplus(secret), expected, "{secret}");

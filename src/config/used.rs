@@ -96,7 +96,7 @@ impl Config {
         let odd = |used: UsedSecret<'_>| {
             let what = surplus(&used.read().ok()?)?;
             Some(format!(
-                "{} {}: {} {what}, which is used as part of it. Remove it where the secret comes from, unless the other side has it too",
+                "{} {}: {} {what}, which is used as part of the secret. Remove it at the origin of the secret, unless the other side has it too",
                 used.table,
                 used.setting,
                 used.label()

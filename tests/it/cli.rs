@@ -85,7 +85,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
     let said = text(&checked);
     assert!(
         said.contains("unknown field `secret`")
-            && said.contains("127.0.0.1:1/none cannot be asked"),
+            && said.contains("127.0.0.1:1/none cannot be queried"),
         "{said}"
     );
     // The tests' usual cluster would lose commits with its machine, and that is found.
@@ -230,7 +230,7 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
     }
     let planned = text(&hookfast(&["migrate", "--plan"], &variables));
     assert!(
-        planned.contains("nothing to do") && !planned.contains("Built afterwards"),
+        planned.contains("nothing to do") && !planned.contains("Indexes that are built afterwards"),
         "{planned}"
     );
 }
@@ -454,6 +454,6 @@ async fn secrets_are_read_again_on_sighup() {
     assert_eq!(status(1).await, 200);
     std::fs::write(&file, "short").expect("written");
     server.signal(Signal::SIGHUP);
-    server.logged("those from before stay in use").await;
+    server.logged("its current ones stay in use").await;
     assert_eq!(status(2).await, 200);
 }

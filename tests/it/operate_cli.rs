@@ -255,7 +255,7 @@ async fn operate_cli_lists_are_tables_and_json_and_say_when_they_are_empty() {
         ("conflicts", "no conflicts"),
         ("workers", "no workers"),
         ("alerts", "no alerts"),
-        ("audit", "the log is empty"),
+        ("audit", "the audit log is empty"),
         ("replays", "no replays"),
     ] {
         for form in [&[noun][..], &[noun, "--json"]] {
@@ -401,7 +401,7 @@ async fn operate_cli_filters_and_pages() {
     let next = first
         .err
         .trim()
-        .strip_prefix("there is more: hookfast ")
+        .strip_prefix("next page: hookfast ")
         .expect("the next page")
         .to_owned();
     let second = story.run(&next.split(' ').collect::<Vec<_>>()).ok();
@@ -420,7 +420,7 @@ async fn operate_cli_filters_and_pages() {
                 .run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
                 .ok();
             seen.extend(page.rows());
-            let Some(next) = page.err.trim().strip_prefix("there is more: hookfast ") else {
+            let Some(next) = page.err.trim().strip_prefix("next page: hookfast ") else {
                 break;
             };
             arguments = next.split(' ').map(str::to_owned).collect();
@@ -431,7 +431,7 @@ async fn operate_cli_filters_and_pages() {
     story
         .run(&["deliveries", "--older-than", "x"])
         .failed()
-        .complains(&["--older-than is a number here"]);
+        .complains(&["--older-than takes a number here"]);
     assert_eq!(story.run(&["deliveries", "--state", "lost"]).code, 2);
 }
 
@@ -491,7 +491,7 @@ async fn operate_cli_tells_of_one_event() {
     story
         .run(&["events", "show", "nothing"])
         .failed()
-        .complains(&["no event is found by 'nothing'", "hint: "]);
+        .complains(&["no event found by 'nothing'", "hint: "]);
     story.run(&["events", "timeline", "order-1"]).ok().says(&[
         "received",
         "delivered",
@@ -747,7 +747,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story
         .run(&["dead-letters", "show", "1"])
         .failed()
-        .complains(&["no dead letter", "hint: "]);
+        .complains(&["is not a dead letter", "hint: "]);
     story
         .run(&["dead-letters", "retry", "1"])
         .failed()
@@ -759,7 +759,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story
         .run(&["dead-letters", "retry", &id(0), "--max-attempts", "5"])
         .ok()
-        .says(&["is tried again"]);
+        .says(&["is pending again"]);
     story
         .run(&[
             "deliveries",
@@ -771,7 +771,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
             "later",
         ])
         .ok()
-        .says(&["is scheduled"]);
+        .says(&["is rescheduled"]);
     assert_eq!(
         story
             .text("SELECT due_at - now() BETWEEN '119 min' AND '121 min' FROM hookfast_data.outbox WHERE id <> 7")
@@ -974,7 +974,7 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&[&start[..], &["--yes"]].concat())
         .ok()
-        .says(&["replay 1 of 2 events has begun"])
+        .says(&["replay 1 of 2 events started"])
         .complains(&[same_id, "--new-webhook-id"]);
     let started = story
         .run(&[&start[..], &["--yes", "--json", "--new-webhook-id"]].concat())

@@ -53,7 +53,7 @@ impl AccountArguments {
         });
         let (Some(source), None) = (ours.next(), ours.next()) else {
             bail!(
-                "the configuration has not one source of kind airalo that fits, so nothing was sent. Name one with --source"
+                "the configuration has no matching source of kind airalo, or several, so nothing was sent. Name one with --source"
             );
         };
         let Some(api) = source.api.clone() else {

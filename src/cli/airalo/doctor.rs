@@ -57,14 +57,14 @@ impl Doctor {
         let mut findings = Findings { wrong: 0 };
         match account.client.check_credentials().await {
             Ok(()) => {
-                findings.good("credentials: Airalo gave a token");
+                findings.good("credentials: Airalo issued a token");
                 opt_ins(&account, &mut findings).await;
             }
             Err(error @ ApiError::Unauthorized) => findings.wrong(&format!("credentials: {error}")),
-            Err(error) => findings.wrong(&format!("credentials: no token came: {error}")),
+            Err(error) => findings.wrong(&format!("credentials: no token received: {error}")),
         }
         if let Err(error) = quarantined(&account, &mut findings).await {
-            findings.note(&format!("quarantine: not looked at: {}", chain(&error)));
+            findings.note(&format!("quarantine: not checked: {}", chain(&error)));
         }
         Ok(if findings.wrong == 0 {
             ExitCode::SUCCESS
@@ -92,12 +92,12 @@ async fn opt_ins(account: &Account, findings: &mut Findings) {
                 findings.wrong(&format!("{kind}: not opted in; hookfast airalo opt-in {kind} --url {wanted}"));
             }
             (None, None) if kind == NotificationType::AsyncOrders => findings.wrong(&format!(
-                "{kind}: not opted in, so results of orders go nowhere; hookfast airalo opt-in {kind} --url https://…/webhooks/airalo/{kind}"
+                "{kind}: not opted in, so results of orders are not sent; hookfast airalo opt-in {kind} --url https://…/webhooks/airalo/{kind}"
             )),
             (None, None) => findings.note(&format!("{kind}: not opted in")),
             (Some(setting), wanted) => {
                 if wanted.is_some_and(|wanted| *wanted != setting.contact_point) {
-                    findings.wrong(&format!("{kind}: goes to {}, and the configuration wants it otherwise", setting.contact_point));
+                    findings.wrong(&format!("{kind}: goes to {}, which differs from the configuration", setting.contact_point));
                 }
                 if kind.is_email() {
                     findings.good(&format!("{kind}: goes to {}", setting.contact_point));
@@ -131,12 +131,12 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
     let signed = shell.console.list(signed).await?;
     shell.done().await?;
     if !any {
-        findings.good("quarantine: no request was refused");
+        findings.good("quarantine: no request was rejected");
         return Ok(());
     }
     let Some(last) = signed.first() else {
         findings.note(
-            "quarantine: requests were refused, and none can be verified again: they have no usable signature, or their body \
+            "quarantine: requests were rejected, and none can be verified again: they have no usable signature, or their body \
              was too long to be kept whole. hookfast quarantine shows them",
         );
         return Ok(());
@@ -147,7 +147,7 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
         .collect();
     if bodies.is_empty() {
         findings.note(
-            "quarantine: requests were refused; whether a secret fits is seen by operators only",
+            "quarantine: requests were rejected; only operators can check whether a secret matches",
         );
         return Ok(());
     }
@@ -160,13 +160,13 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
     };
     match bodies.iter().find_map(|(row, body)| Some((*row, fits(row, body)?))) {
         Some((row, secret)) => findings.wrong(&format!(
-            "quarantine: a request that was refused ({}, {}) was signed with {secret}: the server has not read it. Send it \
-             SIGHUP or restart it, and then verify again what was refused: hookfast quarantine reverify",
+            "quarantine: a rejected request ({}, {}) was signed with {secret}: the server has not read this secret. Send it \
+             SIGHUP or restart it, then verify the rejected requests again: hookfast quarantine reverify",
             row["quarantine_id"], row["last_at"]
         )),
         None => findings.wrong(&format!(
-            "quarantine: the last {} with a signature that were refused (the newest: {}, {}) were signed with none of our \
-             secrets. Compare client_secret with the partner portal; if that is right, somebody else sent them",
+            "quarantine: the last {} rejected with a signature (the newest: {}, {}) were signed with none of our \
+             secrets. Compare client_secret with the partner portal; if it is correct, somebody else sent them",
             counted(bodies.len(), "requests"),
             last["quarantine_id"],
             last["last_at"]

@@ -12,12 +12,12 @@ use secrecy::SecretString;
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
 /// Shown by --help.
-const PACKAGES: &str = "Packages that decide what becomes of an order:
-  emulated-lost       done, and its webhook is never sent
+const PACKAGES: &str = "Packages that decide the result of an order:
+  emulated-lost       completes, and its webhook is never sent
   emulated-new-order  its webhook is sent, and then again as another order with other SIMs
   emulated-duplicate  its webhook is sent twice
-  emulated-failed     fails, and its webhook says so
-Those with which Airalo's sandbox refuses (test-out-of-stock-7days-1gb and so on) are refused; any other is done.";
+  emulated-failed     fails, and its webhook reports the failure
+Packages that Airalo's sandbox refuses (such as test-out-of-stock-7days-1gb) are refused; any other completes.";
 
 #[derive(clap::Args)]
 #[command(after_help = PACKAGES)]
@@ -67,14 +67,14 @@ fn share(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|share| (0.0..=1.0).contains(share))
-        .ok_or_else(|| "a share is 0 to 1, as 0.1".to_owned())
+        .ok_or_else(|| "a share is 0 to 1, such as 0.1".to_owned())
 }
 
 impl Emulate {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         if !self.listen.ip().is_loopback() {
             bail!(
-                "the emulator is for this machine alone: it listens on a loopback address. Nothing was started"
+                "the emulator listens only on a loopback address, so nothing was started. Give a loopback address"
             );
         }
         let secret = dev::secret(AIRALO_SECRET)?;
@@ -107,7 +107,7 @@ impl Emulate {
             "a local Airalo is on http://{address}\n\
              in another terminal, in this folder:  export AIRALO_BASE_URL=http://{address} AIRALO_CLIENT_ID={}\n\
              then:  hookfast airalo opt-in async_orders --url http://127.0.0.1:8080/webhooks/airalo\n\
-             what it knows:  curl http://{address}/emulator/books",
+             its state:  curl http://{address}/emulator/books",
             self.client_id
         ));
         emulator.serve(listener, stop).await?;

@@ -63,7 +63,7 @@ pub(super) struct Simulate {
 /// Sends the request by which Airalo checks a URL: 200, no redirect, no signature.
 pub(super) async fn head(url: &str) -> anyhow::Result<()> {
     let client = plain_client(url, Duration::from_secs(5))
-        .with_context(|| format!("'{url}' is no address to look at"))?;
+        .with_context(|| format!("'{url}' is not a valid URL for webhooks"))?;
     let answer = client
         .head(url)
         .timeout(Duration::from_secs(10))
@@ -77,7 +77,7 @@ pub(super) async fn head(url: &str) -> anyhow::Result<()> {
         200 => Ok(()),
         300..=399 => {
             bail!(
-                "{url} answers HEAD with {status}: Airalo wants 200 without a redirect. Give the address it leads to"
+                "{url} answers HEAD with {status}: Airalo wants 200 without a redirect. Give the URL that it redirects to"
             )
         }
         405 => bail!(
@@ -96,7 +96,7 @@ impl OptIn {
                     .await
                     .context("Airalo would refuse it, so nothing was sent")?;
                 complain(&format!(
-                    "{url} answers HEAD with 200 from here. Airalo looks from outside: the address has to be reachable from there"
+                    "{url} answers HEAD with 200 from here. Airalo checks from outside: the URL must be reachable from the internet"
                 ));
                 url
             }
@@ -123,7 +123,7 @@ impl OptIn {
 impl OptOut {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         self.account.open()?.client.opt_out(self.kind).await?;
-        say(&format!("{} is sent no more", self.kind));
+        say(&format!("{}: opted out", self.kind));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -145,7 +145,7 @@ impl Status {
                 (Some(is), Some(wanted)) if is == wanted => "as configured",
                 (_, Some(_)) => {
                     as_wanted = false;
-                    "the configuration wants it otherwise: hookfast airalo opt-in"
+                    "differs from the configuration: hookfast airalo opt-in"
                 }
                 (Some(_), None) => "not in the configuration",
                 (None, None) => "not opted in",

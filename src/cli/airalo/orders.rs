@@ -121,7 +121,7 @@ impl Order {
                 );
             }
             complain(&format!(
-                "'{description}' was {used}: this is a second order, and is paid for"
+                "'{description}' was {used}: this is a second order, and it is charged"
             ));
         }
         complain(&format!(
@@ -146,7 +146,7 @@ impl Order {
         pool.close().await;
         let placed = placed?;
         say(&format!(
-            "Airalo took it as {}; its result comes by webhook: hookfast airalo orders --description {description}",
+            "Airalo accepted it as {}; the result arrives by webhook: hookfast airalo orders --description {description}",
             placed.request_id
         ));
         Ok(ExitCode::SUCCESS)
@@ -173,7 +173,7 @@ async fn cost(package: &str, quantity: u8) -> anyhow::Result<String> {
             price * f64::from(quantity)
         ),
         _ => {
-            "what it costs is not known here: no order of this package has been seen. The partner portal has the price"
+            "the price is unknown: no earlier order of this package is stored. The partner portal shows it"
                 .to_owned()
         }
     })
@@ -203,7 +203,7 @@ impl Orders {
         shell.print(&rows, &COLUMNS, "no such orders");
         if more {
             complain(&format!(
-                "there are more than these {SHOWN}: --state or --description, or hookfast.airalo_orders in SQL"
+                "only the first {SHOWN} are shown. Filter with --state or --description, or query hookfast.airalo_orders in SQL"
             ));
         }
         shell.done().await
@@ -270,11 +270,13 @@ impl Reconcile {
         let Account { source, client, .. } = self.account.open()?;
         let database: Database = database_url_here()?.parse()?;
         let pool = database.pool(Role::General, 1);
-        let ids = source_ids(&pool).await.context("nothing was looked for")?;
+        let ids = source_ids(&pool)
+            .await
+            .context("nothing was searched for")?;
         let name: SourceName = source.parse()?;
         if !ids.contains_key(&name) {
             bail!(
-                "the database has no source '{source}', so nothing was looked for. Start `hookfast serve` with it once, or name another with --source"
+                "the database has no source '{source}', so nothing was searched for. Start `hookfast serve` with it once, or name another with --source"
             );
         }
         let account = airalo::Account {
@@ -288,16 +290,16 @@ impl Reconcile {
         let findings = reconciler
             .look_now(&source)
             .await
-            .context("not every order was looked for")?;
+            .context("not every order was searched for")?;
         pool.close().await;
         let mut missing = 0;
         for finding in &findings {
             let says = match &finding.found {
                 Found::Results { orders, new: 0 } => {
-                    format!("known already: {}", orders.join(", "))
+                    format!("already known: {}", orders.join(", "))
                 }
                 Found::Results { orders, .. } => {
-                    format!("found and brought in: {}", orders.join(", "))
+                    format!("found and stored: {}", orders.join(", "))
                 }
                 Found::Nothing(why) => {
                     missing += 1;
@@ -307,7 +309,7 @@ impl Reconcile {
             say(&format!("{}: {says}", finding.description));
         }
         say(&format!(
-            "looked for {}, {missing} not found",
+            "searched for {}, {missing} not found",
             findings.len()
         ));
         Ok(if missing == 0 {

@@ -21,7 +21,7 @@ impl DevDatabase {
         let why = match variable("DATABASE_URL") {
             None => "since DATABASE_URL is not set",
             Some(url) if Cluster::owns_url(Path::new(FOLDER), &url) => {
-                "whose URL is in DATABASE_URL"
+                "because DATABASE_URL names it"
             }
             Some(url) => {
                 let database: Database = url.parse()?;
@@ -40,12 +40,12 @@ impl DevDatabase {
             tracing::warn!(
                 taken = port,
                 port = cluster.port(),
-                "something else listens on the port that the private Postgres had before, so it has another one now; URLs with the old port are no longer right"
+                "another program listens on the previous port of the private Postgres, so it has a new port; URLs with the old port no longer work"
             );
         }
         if store::drop_unreleased(&cluster.url().parse()?).await? {
             say(
-                "the database in this folder was made by an unreleased build of hookfast: its events were deleted, and it is made again",
+                "the database in this folder was made by an unreleased build of hookfast: its events were deleted, and it is created again",
             );
         }
         Ok(Self {

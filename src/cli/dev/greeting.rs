@@ -7,7 +7,7 @@ use std::{fmt::Write, net::SocketAddr};
 /// The text without a configuration file.
 pub(super) fn without_file(ingress: SocketAddr, forward: &str) -> String {
     format!(
-        "hookfast takes webhooks on http://{ingress}/webhooks/airalo\n\
+        "hookfast receives webhooks on http://{ingress}/webhooks/airalo\n\
          and pushes them to {forward} (in another terminal, in this folder: hookfast listen)\n\
          try it:  hookfast send order.completed\n\
          {}",
@@ -22,7 +22,7 @@ pub(super) fn of_config(ingress: SocketAddr, config: &Config) -> String {
         let (name, kind) = (&source.name, source.kind.name());
         let _ = writeln!(
             text,
-            "hookfast takes webhooks on http://{ingress}/webhooks/{name} ({kind})"
+            "hookfast receives webhooks on http://{ingress}/webhooks/{name} ({kind})"
         );
     }
     for (name, _) in &config.sql_sources {
@@ -38,7 +38,7 @@ pub(super) fn of_config(ingress: SocketAddr, config: &Config) -> String {
     }
     if config.handlers.is_empty() {
         text.push_str(
-            "the configuration has no handler, so events are stored and delivered to nobody: add [handlers.NAME]\n",
+            "the configuration has no handler, so events are stored but not delivered: add [handlers.NAME]\n",
         );
     }
     if let Some(source) = config.sources.first() {
@@ -65,6 +65,6 @@ fn described(handler: &HandlerConfig) -> String {
 
 fn look() -> String {
     format!(
-        "look:    hookfast status, or any other command, in this folder ({FOLDER}/ has the database's URL and the addresses)"
+        "inspect: hookfast status, or any other command, in this folder ({FOLDER}/ has the database's URL and the addresses)"
     )
 }

@@ -69,7 +69,7 @@ impl Dev {
             .any(|a| !a.ip().is_loopback());
         if open && !given {
             bail!(
-                "`hookfast dev` listens beyond this machine only with a secret of yours, so nothing was started. Set {AIRALO_SECRET}, or leave the addresses alone"
+                "`hookfast dev` listens beyond this machine only with your own secret, so nothing was started. Set {AIRALO_SECRET}, or use loopback addresses"
             );
         }
         let config = self
@@ -181,7 +181,7 @@ impl Dev {
     ) -> anyhow::Result<Builder> {
         if !address.ip().is_loopback() {
             bail!(
-                "a local Airalo listens on this machine alone; nothing was started. Give --airalo a loopback address"
+                "a local Airalo listens only on a loopback address; nothing was started. Give --airalo a loopback address"
             );
         }
         let listener = bind(address, "--airalo").await?;

@@ -144,7 +144,7 @@ impl DeadLetters {
                     Some(delivery) => {
                         let call = call("retry")
                             .with("delivery_id", Some(Bind::number(delivery)));
-                        let done = format!("delivery {delivery} is tried again");
+                        let done = format!("delivery {delivery} is pending again");
                         session::open(retry.output).await?.act(call, &done).await
                     }
                     None => {
@@ -220,7 +220,7 @@ impl Show {
             .is("delivery_id", Some(Bind::number(self.delivery)));
         let Some(letter) = shell.console.list(letter).await?.pop() else {
             complain(&format!(
-                "delivery {} is no dead letter\nhint: `hookfast dead-letters` lists them, `hookfast deliveries --event EVENT_ID` what became of an event",
+                "delivery {} is not a dead letter\nhint: `hookfast dead-letters` lists them; `hookfast deliveries --event EVENT_ID` shows the deliveries of an event",
                 self.delivery
             ));
             return shell.close(ExitCode::FAILURE).await;

@@ -178,7 +178,7 @@ impl Reschedule {
         if let Some(delivery) = self.delivery {
             let call = call.with("delivery_id", Some(Bind::number(delivery)));
             return shell
-                .act(call, &format!("delivery {delivery} is scheduled"))
+                .act(call, &format!("delivery {delivery} is rescheduled"))
                 .await;
         }
         let call = call

@@ -204,7 +204,7 @@ impl Events {
                 shell.print(
                     &rows,
                     &["handler", "verdict", "delivery_id", "message"],
-                    "there is no handler",
+                    "no handlers",
                 );
                 shell.done().await
             }
@@ -221,7 +221,7 @@ impl Events {
                 let call = Call::act("unhold_event", one.why).with("event_id", Some(Bind::id(&one.event)));
                 session::open(one.output)
                     .await?
-                    .act(call, &format!("event {} hold removed", one.event))
+                    .act(call, &format!("event {}: hold removed", one.event))
                     .await
             }
             What::Replay(replay) => replay.run().await,
@@ -232,8 +232,8 @@ impl Events {
 /// Reports that no event was found.
 async fn nothing(shell: Shell, text: &str) -> anyhow::Result<ExitCode> {
     complain(&format!(
-        "no event is found by '{}'\nhint: it looks for event ids, idempotency keys and the members that `search_fields` of the source names in the configuration, whole and as they are written. \
-         After a field is added, stored events are indexed again: hookfast.reindexes shows how far. `hookfast events` lists",
+        "no event found by '{}'\nhint: the search compares whole event ids, idempotency keys and members in `search_fields` of the source, exactly as written. \
+         After a field is added, stored events are indexed again: hookfast.reindexes shows the progress. `hookfast events` lists events",
         table::plain(text, false)
     ));
     shell.close(ExitCode::FAILURE).await

@@ -251,7 +251,7 @@ impl Retention {
             shell.print(
                 &rows,
                 &["class", "day", "rows", "stays", "bytes", "purge_at"],
-                "nothing would go",
+                "nothing would be purged",
             );
             return shell.done().await;
         }
@@ -265,7 +265,11 @@ impl Retention {
                 .filter(|row| row["keep"].is_null())
                 .for_each(|row| row["keep"] = "forever".into());
         }
-        shell.print(&rows, &["class", "keep", "announced_at"], "nothing is kept");
+        shell.print(
+            &rows,
+            &["class", "keep", "announced_at"],
+            "no retention settings",
+        );
         shell.done().await
     }
 }
@@ -334,7 +338,13 @@ impl Audit {
         let columns = ["log_id", "at", "actor", "action", "target", "details"];
         session::open(self.output)
             .await?
-            .page(list, &self.page, "log_id", &columns, "the log is empty")
+            .page(
+                list,
+                &self.page,
+                "log_id",
+                &columns,
+                "the audit log is empty",
+            )
             .await
     }
 }

@@ -113,7 +113,7 @@ impl Quarantine {
                 let call = Call::act("approve_quarantined", approve.why)
                     .with("quarantine_id", Some(Bind::number(approve.request)));
                 let done = format!(
-                    "request {} is approved: the ingress makes it an event within seconds",
+                    "request {} is approved: the ingress stores it as an event within seconds",
                     approve.request
                 );
                 session::open(approve.output).await?.act(call, &done).await
@@ -148,7 +148,7 @@ impl Listed {
                 &self.page,
                 "quarantine_id",
                 &COLUMNS,
-                "nothing is in quarantine",
+                "no quarantined requests",
             )
             .await
     }
@@ -161,7 +161,7 @@ impl One {
             .is("quarantine_id", Some(Bind::number(self.request)));
         let Some(row) = shell.console.list(list).await?.pop() else {
             complain(&format!(
-                "no quarantined request has the id {}\nhint: `hookfast quarantine` lists them; what was released or verified is an event now",
+                "no quarantined request has the id {}\nhint: `hookfast quarantine` lists them; approved and verified requests are events now",
                 self.request
             ));
             return shell.close(ExitCode::FAILURE).await;

@@ -41,7 +41,7 @@ impl Retire {
             .unwrap_or_default();
         let verb = if self.keep {
             format!(
-                "retire handler {} and keep, without running them,",
+                "retire handler {} and keep (without running them)",
                 self.handler
             )
         } else {

@@ -137,7 +137,7 @@ fn hints(outcome: &Outcome) {
     }
     if outcome.refused > 0 {
         complain(
-            "hint: `hookfast quarantine` says why. After a change of the secret, the ingress has to read it first: SIGHUP for file:…, a restart for env:…",
+            "hint: `hookfast quarantine` shows the reason. After a change of the secret, the ingress has to read it first: SIGHUP for file:…, a restart for env:…",
         );
     }
 }

@@ -45,7 +45,7 @@ impl Page {
     pub(super) fn number(&self) -> anyhow::Result<Option<Bind>> {
         let parse = |text: &String| {
             text.parse()
-                .map_err(|_| anyhow::anyhow!("--older-than is a number here, not '{text}'"))
+                .map_err(|_| anyhow::anyhow!("--older-than takes a number here, not '{text}'"))
         };
         Ok(self
             .older_than
@@ -170,7 +170,7 @@ impl Shell {
         self.print_all(&rows, columns, none, &names).await?;
         if let Some(last) = rows.last().filter(|_| more) {
             complain(&format!(
-                "there is more: {}",
+                "next page: {}",
                 next_page(std::env::args().skip(1), &table::cell(key, &last[key]))
             ));
         }
@@ -239,7 +239,7 @@ impl Shell {
         };
         let words = match (done["replay_id"].as_i64(), done["changed"].as_i64()) {
             (Some(replay), _) => format!(
-                "replay {replay} of {} has begun; hookfast replays watch {replay} follows it",
+                "replay {replay} of {} started; follow it with: hookfast replays watch {replay}",
                 counted(&done["matching"], what)
             ),
             (None, changed) => format!("{verb}: {}", counted(changed.unwrap_or(0), what)),
@@ -260,7 +260,7 @@ impl Shell {
         columns: &[&str],
     ) -> anyhow::Result<Bulk> {
         let Some(preview) = self.console.call(call.clone()).await?.pop() else {
-            anyhow::bail!("the function did not answer")
+            anyhow::bail!("the function returned no row")
         };
         if preview["matching"] == 0 {
             complain(&format!(
@@ -279,7 +279,7 @@ impl Shell {
             .await?
             .pop()
         else {
-            anyhow::bail!("the function did not answer")
+            anyhow::bail!("the function returned no row")
         };
         Ok(Bulk::Done(done))
     }
@@ -341,7 +341,7 @@ fn left_alone(preview: &Value) -> String {
     if alone.is_empty() {
         String::new()
     } else {
-        format!(" (left alone: {})", alone.join(", "))
+        format!(" (skipped: {})", alone.join(", "))
     }
 }
 
@@ -352,10 +352,10 @@ pub(in crate::cli) fn agreed(sure: Sure) -> anyhow::Result<bool> {
     }
     let input = std::io::stdin();
     if !input.is_terminal() {
-        complain("not a terminal, so nothing was changed\nhint: --yes does it");
+        complain("not a terminal, so nothing was changed\nhint: --yes confirms");
         return Ok(false);
     }
-    complain("Type yes to go on");
+    complain("Type yes to continue");
     let mut line = String::new();
     input.lock().read_line(&mut line)?;
     let agreed = line.trim().eq_ignore_ascii_case("yes");

@@ -87,7 +87,7 @@ async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
     shell.print(
         &rows,
         &["state", "area", "subject", "message"],
-        "the database says nothing",
+        "the database returned no status",
     );
     Ok(if bad.is_empty() {
         ExitCode::SUCCESS

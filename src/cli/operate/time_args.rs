@@ -11,7 +11,7 @@ impl std::str::FromStr for When {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
-            Err("a time is not empty".to_owned())
+            Err("a time must not be empty".to_owned())
         } else {
             Ok(Self(text.trim().to_owned()))
         }

@@ -26,7 +26,7 @@ pub(super) fn print(shell: &Shell, mut rows: Vec<Value>) {
     shell.print(
         &rows,
         &["at", "event", "kind", "handler", "delivery_id", "message"],
-        "nothing happened",
+        "no entries",
     );
     shell.print_below("events", &events, &["event", "event_id", "source", "type"]);
 }

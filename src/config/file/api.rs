@@ -38,7 +38,7 @@ impl Api {
             RECONCILE_EVERY,
         );
         let every = match every.is_zero() {
-            true => Err("it must be more than nothing"),
+            true => Err("must be greater than zero"),
             false => Ok(every),
         };
         let every = problems.note(&at("reconcile_every"), every);

@@ -96,10 +96,7 @@ pub(super) fn handler(
     };
     let types = of.problems.all(&of.at("types"), &given);
     if given.is_empty() {
-        of.wrong::<()>(
-            "types",
-            "it subscribes to nothing; write [\"*\"] for everything",
-        );
+        of.wrong::<()>("types", "the list is empty; write [\"*\"] for all types");
     }
     let from = handler.sources.as_ref().map(|names| {
         for unknown in names
@@ -112,12 +109,12 @@ pub(super) fn handler(
             if sources.get(other).is_some_and(|source| !source.is_airalo()) {
                 of.wrong::<()>(
                     "sources",
-                    &format!("[sources.{other}] is not of kind airalo, and has no orders to keep"),
+                    &format!("[sources.{other}] is not of kind airalo, so it has no orders"),
                 );
             }
         }
         if names.is_empty() {
-            of.wrong::<()>("sources", "it names none; leave it out for all");
+            of.wrong::<()>("sources", "the list is empty; omit it for all sources");
         }
         of.problems.all(&of.at("sources"), names)
     });
@@ -174,9 +171,9 @@ impl Settings<'_> {
                 .map(|()| HandlerKind::Airalo),
             "pull" => self.no_other(handler, &[]).map(|()| HandlerKind::Pull),
             unknown => {
-                let known = "http, sql, pull, airalo (handlers in Rust come with a program that embeds the library)";
+                let known = "http, sql, pull, airalo (handlers in Rust need a program that embeds the library)";
                 self.problems.0.push(format!(
-                    "{}: the kind '{unknown}' is not known; known are: {known}",
+                    "{}: unknown kind '{unknown}'; known kinds are: {known}",
                     self.place
                 ));
                 None
@@ -226,7 +223,7 @@ impl Settings<'_> {
             default.behind_after,
         );
         if behind_after.is_zero() {
-            self.wrong::<()>("behind_after", "it must be more than nothing");
+            self.wrong::<()>("behind_after", "must be greater than zero");
         }
         let filter = self.set(
             handler.filter.as_deref().map(PayloadFilter::from_str),
@@ -318,7 +315,7 @@ impl Settings<'_> {
             (None, None) => Some(None),
             (None, Some(_)) => self.wrong(
                 "on_dead",
-                "it says what a dead letter does to its key, so ordered_by is needed",
+                "it applies to ordering keys, so ordered_by is required",
             ),
             (Some(path), on_dead) => {
                 let by = self.problems.parsed(&self.at("ordered_by"), path)?;

@@ -30,7 +30,7 @@ pub(super) fn retention(keep: &Keep, problems: &mut Problems) -> Retention {
                     let kept = problems.note(&place, units::duration(text));
                     if kept.is_some_and(|kept| kept < least) {
                         problems.0.push(format!(
-                            "{place}: '{text}' is too short; it is a day at least, or \"forever\""
+                            "{place}: '{text}' is too short; give at least one day, or \"forever\""
                         ));
                     }
                     kept.or(default)

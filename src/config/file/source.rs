@@ -77,7 +77,7 @@ fn known_sender(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!(
-        "docs/hookfast.sample.toml has a section for {name}: its kind is '{kind}', with the settings that are given there"
+        "docs/hookfast.sample.toml has a section for {name}: its kind is '{kind}', with the settings shown there"
     ))
 }
 
@@ -170,7 +170,7 @@ impl<'p> Settings<'p> {
             problems,
         };
         this.name = match name {
-            OWN => this.wrong("this name is that of Hookfast's own events; take another"),
+            OWN => this.wrong("this name is reserved for Hookfast's own events; use another"),
             _ => this.problems.parsed(&this.place, name),
         };
         this
@@ -189,7 +189,7 @@ impl<'p> Settings<'p> {
                     .map(|hint| format!(". {hint}"))
                     .unwrap_or_default();
                 self.wrong(&format!(
-                    "the kind '{unknown}' is not known; known are: {known}{hint}"
+                    "unknown kind '{unknown}'; known kinds are: {known}{hint}"
                 ))
             }
         }
@@ -277,7 +277,7 @@ impl<'p> Settings<'p> {
     fn form(&mut self, source: &Source) -> Option<Form> {
         match (&source.list, &source.prefix) {
             (Some(_), Some(_)) => self.wrong(
-                "prefix and list both say how the signature stands in its header; leave one out",
+                "prefix and list both describe the format of the signature header; remove one",
             ),
             (None, prefix) => Some(Form::Single {
                 prefix: prefix.clone().unwrap_or_default(),
@@ -326,7 +326,7 @@ impl<'p> Settings<'p> {
     fn duration(&mut self, key: &str, text: Option<&str>) -> Option<Option<Duration>> {
         let Some(text) = text else { return Some(None) };
         let positive = |duration: Duration| match duration.is_zero() {
-            true => Err("it must be more than nothing".to_owned()),
+            true => Err("must be greater than zero".to_owned()),
             false => Ok(duration),
         };
         self.problems
@@ -346,7 +346,7 @@ impl<'p> Settings<'p> {
                 .iter()
                 .find(|name| name.is_empty() || name.contains(char::is_control))
             {
-                return self.wrong(&format!("{key}: {name:?} is not a member's name"));
+                return self.wrong(&format!("{key}: {name:?} is not a member name"));
             }
         }
         Some(PayloadFields::new(

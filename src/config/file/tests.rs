@@ -151,16 +151,16 @@ fn every_problem_is_named_with_its_place() {
     let error = Config::parse(text).expect_err("much is wrong").to_string();
     for place in [
         "[sources.Airalo]: 'Airalo' is not a source name",
-        "[sources.Airalo]: the kind 'stripe' is not known; known are: airalo, standard_webhooks, hmac, sql",
-        "[sources.Airalo] secrets: a secret is written env:NAME or file:/path",
+        "[sources.Airalo]: unknown kind 'stripe'; known kinds are: airalo, standard_webhooks, hmac, sql",
+        "[sources.Airalo] secrets: a secret must be a reference, env:NAME or file:/path",
         "[handlers.shop] types: 'a.**' is not a type pattern",
         "[handlers.shop] sources: there is no [sources.nobody]",
         "[handlers.shop] secrets: it needs at least one secret",
         "[handlers.shop] timeout: '5' is not a duration",
-        "[handlers.shop] concurrency: it must be at least 1",
+        "[handlers.shop] concurrency: must be at least 1",
         "[handlers.shop] retry: 'soon' is not a duration",
         "[ingress] body_bytes: '1MB' is not a size",
-        "[ingress] queue_capacity: it must be at least 1",
+        "[ingress] queue_capacity: must be at least 1",
         "[worker] shutdown_timeout: 'long' is not a duration",
         "[roles] reader: 'pg_monitor' is not a role name",
         "[roles] operator: 'a\"b' is not a role name",
@@ -183,7 +183,7 @@ fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
         ),
         (
             SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "'canary-1'"),
-            "type string cannot stand here, expected a list",
+            "type string is not allowed here, expected a list",
         ),
         (
             SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "'a, expected canary'"),
@@ -191,7 +191,7 @@ fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
         ),
         (
             SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "[12345, 'canary']"),
-            "type integer cannot stand here, expected a string",
+            "type integer is not allowed here, expected a string",
         ),
         (
             SOURCE.replace(
@@ -218,7 +218,7 @@ fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
         ),
         (
             SOURCE.replace("['env:AIRALO_CLIENT_SECRET']", "{ Whsec_canary = 1 }"),
-            "cannot stand here, expected a list",
+            "is not allowed here, expected a list",
         ),
         (
             SOURCE.replace("secrets =", "'Bearer canary' ="),
@@ -242,7 +242,7 @@ fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
         ),
         (
             handler("headers = ['authorization: Bearer canary']"),
-            "type list cannot stand here, expected a table",
+            "type list is not allowed here, expected a table",
         ),
         (
             handler("authorization = 'Bearer canary'"),
@@ -251,7 +251,7 @@ fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
         (handler("headers.authorization = \"Bearer canary"), "line 9"),
         (
             handler("allow_private = 'canary'"),
-            "type string cannot stand here, expected a boolean",
+            "type string is not allowed here, expected a boolean",
         ),
         (
             handler("retry = { canary = [] }"),
@@ -286,7 +286,7 @@ fn an_unknown_key_or_kind_is_named() {
         .expect_err("an unknown kind")
         .to_string();
     assert!(
-        kind.contains("the kind 'push' is not known; known are: http, sql, pull"),
+        kind.contains("unknown kind 'push'; known kinds are: http, sql, pull"),
         "{kind}"
     );
     assert!(
@@ -319,7 +319,7 @@ fn a_setting_of_one_kind_is_no_setting_of_another() {
         (format!("{slack}\nsigner = 'x'\n"), "unknown field `signer`"),
         (
             acme.replace("5m", "0s"),
-            "[sources.acme] tolerance: it must be more than nothing",
+            "[sources.acme] tolerance: must be greater than zero",
         ),
         (
             slack.replace("header = \"x-slack-signature\"", ""),
@@ -351,7 +351,7 @@ fn a_setting_of_one_kind_is_no_setting_of_another() {
         ),
         (
             format!("{slack}\nlist = {{ signature = 'v1' }}\n"),
-            "[sources.slack]: prefix and list both say",
+            "[sources.slack]: prefix and list both describe",
         ),
         (
             format!("{slack}\nrepeats = 'id'\n"),
@@ -407,7 +407,7 @@ fn each_kind_of_handler_has_its_own_settings() {
         ),
         (
             format!("{pull}on_dead = 'block'\n"),
-            "[handlers.stock] on_dead: it says what a dead letter does to its key",
+            "[handlers.stock] on_dead: it applies to ordering keys",
         ),
         (
             format!("{pull}ordered_by = 'iccid'\n"),
@@ -415,7 +415,7 @@ fn each_kind_of_handler_has_its_own_settings() {
         ),
         (
             pull.replace("'pull'", "'push'"),
-            "[handlers.stock]: the kind 'push' is not known; known are: http, sql, pull",
+            "[handlers.stock]: unknown kind 'push'; known kinds are: http, sql, pull",
         ),
         (
             format!("{fed}secrets = ['env:S']\n"),
@@ -452,11 +452,11 @@ fn every_kind_of_source_has_secret_and_search_fields() {
     for (setting, wrong) in [
         (
             "secret_fields = ['']",
-            "[sources.airalo]: secret_fields: \"\" is not a member's name",
+            "[sources.airalo]: secret_fields: \"\" is not a member name",
         ),
         (
             "search_fields = [\"a\\u0000\"]",
-            "[sources.airalo]: search_fields: \"a\\0\" is not a member's name",
+            "[sources.airalo]: search_fields: \"a\\0\" is not a member name",
         ),
     ] {
         let error = Config::parse(&format!("{SOURCE}{setting}\n"))
@@ -471,11 +471,11 @@ fn an_api_is_airalos_and_its_secret_a_reference() {
     for (setting, wrong) in [
         (
             API.replace("env:S", "canary-0123456789"),
-            "[sources.airalo] api.client_secret: a secret is written env:NAME",
+            "[sources.airalo] api.client_secret: a secret must be a reference, env:NAME",
         ),
         (
             format!("{API}reconcile_every = '0s'\n"),
-            "[sources.airalo] api.reconcile_every: it must be more than nothing",
+            "[sources.airalo] api.reconcile_every: must be greater than zero",
         ),
         (
             format!("{API}timeout = 'soon'\n"),
@@ -583,7 +583,7 @@ fn the_source_of_our_own_alerts_is_nobody_elses() {
             .expect_err("taken")
             .to_string();
         assert!(
-            error.contains("[sources.hookfast]: this name is that of Hookfast's own events"),
+            error.contains("[sources.hookfast]: this name is reserved for Hookfast's own events"),
             "{error}"
         );
     }
@@ -743,7 +743,7 @@ fn a_known_sender_in_place_of_a_kind_is_told_its_kind() {
         .expect_err("other")
         .to_string();
     assert!(
-        error.contains("'other' is not known") && !error.contains("sample"),
+        error.contains("unknown kind 'other'") && !error.contains("sample"),
         "{error}"
     );
 }

@@ -77,7 +77,7 @@ fn without_values(message: &str) -> String {
         let expected = expected
             .replace("a sequence", "a list, such as [\"…\"]")
             .replace("a map", "a table");
-        return format!("a value of the type {kind} cannot stand here{expected}");
+        return format!("a value of the type {kind} is not allowed here{expected}");
     }
     if found("unknown variant ").is_some() {
         return format!("unknown value{expected}");

@@ -213,7 +213,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     );
     let (done, text) = hookfast(&airalo, Some(database.url()), &["reconcile"]).await;
     assert!(
-        done && text.contains("shop-1: found and brought in: "),
+        done && text.contains("shop-1: found and stored: "),
         "{text}"
     );
     let (done, text) = hookfast(
@@ -224,7 +224,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     .await;
     assert!(
         !done
-            && text.contains("this is a second order, and is paid for")
+            && text.contains("this is a second order, and it is charged")
             && text.contains("would order"),
         "{text}"
     );
@@ -311,7 +311,7 @@ async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
     assert!(done, "it may look: {text}");
     for (arguments, undone) in [
         (&["order", "p", "--yes"][..], "nothing was ordered"),
-        (&["reconcile"], "nothing was looked for"),
+        (&["reconcile"], "nothing was searched for"),
     ] {
         let (done, text) = hookfast(&airalo, Some(&url), arguments).await;
         assert!(
@@ -458,7 +458,7 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
         // The newest is last.
         (
             &[("wrong_signature", AIRALO_SECRET, false)][..],
-            "error  quarantine: a request that was refused (",
+            "error  quarantine: a rejected request (",
         ),
         (
             &[("wrong_signature", "another-secret-0123456789", false)],
@@ -481,12 +481,12 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
         ),
         (
             &[("missing_signature", "x-0123456789abcdef", false)],
-            "note   quarantine: requests were refused, and none can be",
+            "note   quarantine: requests were rejected, and none can be",
         ),
         // A part of a body fits no signature.
         (
             &[("wrong_signature", "x-0123456789abcdef", true)],
-            "note   quarantine: requests were refused, and none can be",
+            "note   quarantine: requests were rejected, and none can be",
         ),
     ] {
         let database = postgres::database().await;

@@ -82,7 +82,7 @@ async fn check_and_the_start_name_a_secret_with_something_around_it() {
     let said = checked(&config, &variables);
     for (name, what) in [
         ("[sources.airalo] secrets: env:QUOTED", "quotes"),
-        ("[sources.airalo] secrets: env:BLANK", "white space"),
+        ("[sources.airalo] secrets: env:BLANK", "whitespace"),
         (
             &format!("[sources.airalo] secrets: {reference}"),
             "byte order mark",
@@ -90,7 +90,7 @@ async fn check_and_the_start_name_a_secret_with_something_around_it() {
         ("[sources.airalo.api] client_secret: env:SINGLE", "quotes"),
         (
             "[handlers.shop] headers.authorization: env:TOKEN",
-            "white space",
+            "whitespace",
         ),
     ] {
         let line = said

@@ -173,7 +173,7 @@ async fn a_random_secret_is_made_and_kept_private_and_it_stays_on_this_machine()
     let open = run(&["dev"], "0.0.0.0:0");
     let said = String::from_utf8_lossy(&open.stderr).into_owned();
     assert!(
-        !open.status.success() && said.contains("only with a secret of yours"),
+        !open.status.success() && said.contains("only with your own secret"),
         "{said}"
     );
 

@@ -74,7 +74,7 @@ async fn with_migrations_pending_it_waits_for_a_database_that_only_reads() {
     run("DROP SCHEMA hookfast, hookfast_data CASCADE").await;
     run("ALTER DATABASE %I SET default_transaction_read_only = on").await;
     let server = Server::serve(database.url(), CONFIG, &[]);
-    server.logged("the database is not there").await;
+    server.logged("the database cannot be reached").await;
     let body = sample("order.completed").expect("a sample");
     assert_eq!(post(server.ingress().await, body).await.0, 503);
     run("ALTER DATABASE %I RESET default_transaction_read_only").await;

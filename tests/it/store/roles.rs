@@ -300,7 +300,7 @@ async fn a_role_that_may_not_says_what_to_run() {
     assert_eq!(
         server
             .log()
-            .matches("roles for readers and operators are not there")
+            .matches("roles for readers and operators are missing")
             .count(),
         1,
         "{}",
