@@ -5,10 +5,10 @@ use crate::throttle::throttled;
 use sqlx::{PgPool, Row, postgres::PgRow};
 
 /// How many deliveries one step looks at: few, since a statement for many keeps a processor from what must be quick.
-const DELIVERIES: i64 = 2000;
+const DELIVERIES: i64 = 500;
 
 /// How many ordering keys one step looks at.
-const KEYS: i64 = 500;
+const KEYS: i64 = 100;
 
 /// Looks for deliveries whose lease does not exist any more, in the order of the primary key. The search for what a lease
 /// holds is bounded and may miss some.

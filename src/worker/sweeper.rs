@@ -7,10 +7,15 @@ use crate::throttle::throttled;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
-/// The pause between two steps, multiplied by the number of live workers: all of them together take
-/// one step in this time.
-const OUTBOX_STEP: Duration = Duration::from_millis(250);
-const KEYS_STEP: Duration = Duration::from_millis(250);
+/// The shortest pause between two steps, multiplied by the number of live workers: all of them
+/// together take one step in this time.
+const STEP: Duration = Duration::from_millis(60);
+
+/// The pause is at least this many times as long as the step before it took, so a sweep uses at
+/// most a twentieth of one processor. A step takes longer on a busy server, and then the sweep gets
+/// slower.
+const PAUSE_FACTOR: u32 = 19;
+
 
 /// The longest pause between two steps, however many workers are live.
 const LONGEST_STEP: Duration = Duration::from_secs(5);
@@ -25,9 +30,10 @@ const ORDERED_REST: Duration = Duration::from_secs(10);
 /// Searches for deliveries whose lease no longer exists.
 pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat: Heartbeat) {
     let mut sweep = OutboxSweep::default();
-    let mut pace = Pace::new(OUTBOX_STEP);
+    let mut pace = Pace::default();
     loop {
         heartbeat.tick();
+        let began = Instant::now();
         let more = match sweep.step(&pool).await {
             Ok((rescued, more)) => {
                 report(&rescued, &metrics, &wake);
@@ -39,7 +45,7 @@ pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat
             }
         };
         rest(
-            if more { pace.pause(&pool).await } else { REST },
+            if more { pace.pause(&pool, began.elapsed()).await } else { REST },
             &heartbeat,
         )
         .await;
@@ -56,7 +62,7 @@ pub(super) async fn keys(
     wake: Wake,
     heartbeat: Heartbeat,
 ) {
-    let mut pace = Pace::new(KEYS_STEP);
+    let mut pace = Pace::default();
     let mut all_at: Option<Instant> = None;
     loop {
         let all = all_at.is_none_or(|at| at.elapsed() >= REST);
@@ -95,7 +101,9 @@ async fn keys_of(
     let mut sweep = KeySweep::new(handler);
     loop {
         heartbeat.tick();
+        let began = Instant::now();
         let (changed, more) = sweep.step(pool).await?;
+        let took = began.elapsed();
         if changed > 0 {
             // For some of them the regular wake-up is in progress: the previous delivery has just
             // been settled.
@@ -111,7 +119,7 @@ async fn keys_of(
         }
         // Deliveries were stuck, so the next step follows without a pause.
         if changed == 0 {
-            rest(pace.pause(pool).await, heartbeat).await;
+            rest(pace.pause(pool, took).await, heartbeat).await;
         }
     }
 }
@@ -119,27 +127,27 @@ async fn keys_of(
 /// The pause between two steps. It is longer with more workers, because all of them sweep the same
 /// tables.
 struct Pace {
-    step: Duration,
     workers: u32,
     counted: Option<Instant>,
 }
 
-impl Pace {
-    fn new(step: Duration) -> Self {
+impl Default for Pace {
+    fn default() -> Self {
         Self {
-            step,
             workers: 1,
             counted: None,
         }
     }
+}
 
-    async fn pause(&mut self, pool: &PgPool) -> Duration {
+impl Pace {
+    async fn pause(&mut self, pool: &PgPool, took: Duration) -> Duration {
         if self.counted.is_none_or(|at| at.elapsed() >= REST) {
             // On an error the old count stays: the next steps will report the error.
             self.workers = live_workers(pool).await.unwrap_or(self.workers);
             self.counted = Some(Instant::now());
         }
-        (self.step * self.workers).min(LONGEST_STEP)
+        (STEP.max(took * PAUSE_FACTOR) * self.workers).min(LONGEST_STEP)
     }
 }
 
