@@ -1,4 +1,4 @@
-//! What is awaited of Airalo.
+//! Stores expected orders of Airalo: orders whose result has not arrived.
 
 use super::{SourceId, StoreError, clock::interval_millis, connect::POOLED, error::within};
 use crate::domain::rfc3339;
@@ -18,7 +18,8 @@ const TAKE_DUE: &str = "SELECT id, source, request_id, description, floor(extrac
 const ALL_DUE: &str = "UPDATE hookfast_data.airalo_expected e SET check_at = clock_timestamp() FROM hookfast_data.sources s \
     WHERE s.id = e.source_id AND s.name = $1 AND e.check_at IS NOT NULL";
 
-/// Under each description the order that is awaited, and the results that came.
+/// An order with this description is either in the table of expected orders or, if its result has
+/// arrived, in the table of results. Both are searched.
 const DESCRIBED: &str = "SELECT request_id, floor(extract(epoch FROM at) * 1000000)::bigint AS at_micros FROM (\
     SELECT e.request_id, e.placed_at AS at FROM hookfast_data.airalo_expected e JOIN hookfast_data.sources s ON s.id = e.source_id \
     WHERE s.name = $1 AND e.description = $2 \
@@ -30,12 +31,12 @@ const OTHERS: &str = "SELECT o.order_id FROM hookfast_data.airalo_expected e \
     JOIN hookfast_data.airalo_orders o ON o.source_id = x.source_id AND o.request_id = x.request_id \
     WHERE e.id = $1 AND o.order_id IS NOT NULL";
 
-/// An order that has a description already.
+/// An earlier order with the same description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DescribedOrder {
-    /// What it was answered with, if that is known.
+    /// The request id that Airalo answered with; `None` if it is not known.
     pub request_id: Option<String>,
-    /// When it was placed, as far as is known.
+    /// When the order was placed. If that is not known, when its event was received.
     pub at: SystemTime,
 }
 
@@ -49,10 +50,11 @@ impl fmt::Display for DescribedOrder {
     }
 }
 
-/// The last order of a source with that description, whether its result is awaited, came, or was given up.
+/// Returns the newest order of a source with this description, whether its result is still
+/// expected, has arrived, or is no longer looked for.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn last_order_described(
     pool: &PgPool,
     source: &str,
@@ -77,26 +79,26 @@ pub async fn last_order_described(
     within(POOLED, "look for orders with a description", asked).await
 }
 
-/// An order whose result is awaited.
+/// An expected or unknown order that is due for a check in Airalo's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedOrder {
-    /// Its row.
+    /// The id of its row in `airalo_expected`.
     pub id: i64,
-    /// The account.
+    /// The source whose account placed the order.
     pub source: String,
-    /// What it was answered with, if it was.
+    /// The request id that Airalo answered with; `None` for an unknown order.
     pub request_id: Option<String>,
-    /// By which it is looked for.
+    /// The description by which the order is found in Airalo's list.
     pub description: String,
-    /// When it was placed.
+    /// When the order was placed.
     pub placed_at: SystemTime,
 }
 
-/// Takes up to `most` orders of these sources that are due to be looked for. Each is due again after a quarter of an hour, unless
-/// [`order_was_looked_for`] says when.
+/// Claims up to `most` orders of these sources that are due for a check. Each is due again after 15
+/// minutes, unless [`order_was_looked_for`] sets another time.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn take_due_orders(
     pool: &PgPool,
     sources: &[SourceId],
@@ -124,10 +126,11 @@ pub async fn take_due_orders(
         .map_err(StoreError::unreadable("read which orders are overdue"))
 }
 
-/// Schedules the next look for an order, after a pause that grows with every look.
+/// Schedules the next check of an order. The pause doubles with every check, up to six hours. The
+/// checks end two weeks after the result was expected.
 ///
 /// # Errors
-/// If the statement failed.
+/// If the statement fails.
 pub async fn order_was_looked_for(
     pool: &PgPool,
     order: i64,
@@ -142,10 +145,11 @@ pub async fn order_was_looked_for(
         .map(drop)
 }
 
-/// Makes every order of a source that is not settled due at once, also those that are not overdue.
+/// Makes every order of a source that is not settled due for a check now, even if it is not
+/// overdue.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreError> {
     let made = within(
         POOLED,
@@ -156,10 +160,10 @@ pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreEr
     made.map(|made| made.rows_affected())
 }
 
-/// Says that an order was looked for and not found: an alert, the first time.
+/// Records that an order was looked for and not found. The first time, this raises an alert.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(), StoreError> {
     let statement = sqlx::query("SELECT hookfast_data.airalo_mark_missing($1, $2)")
         .bind(order)
@@ -173,10 +177,10 @@ pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(
     .map(drop)
 }
 
-/// Writes down which request an order is the result of, where its event came without it.
+/// Records which request an order is the result of, if its event did not contain the request id.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn order_is_of_request(
     pool: &PgPool,
     source: SourceId,
@@ -194,10 +198,10 @@ pub async fn order_is_of_request(
         .map(drop)
 }
 
-/// Airalo's numbers of the orders that are results of other requests with the same description.
+/// Returns Airalo's ids of the orders that are results of other requests with the same description.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn orders_of_other_requests(
     pool: &PgPool,
     order: i64,
@@ -206,11 +210,11 @@ pub async fn orders_of_other_requests(
     within(POOLED, "read which orders are of other requests", statement).await
 }
 
-/// Writes down an order that is about to be sent. Until [`order_was_placed`] or [`order_was_refused`] it is unknown.
-/// Answers `None`, and writes nothing, if its description was used before.
+/// Records an order that is about to be sent. It is unknown until [`order_was_placed`] or
+/// [`order_was_refused`]. Returns `None`, and records nothing, if its description was used before.
 ///
 /// # Errors
-/// Where the database cannot be asked, or has no such source.
+/// If the database cannot be queried, or has no such source.
 pub async fn order_is_sent(
     pool: &PgPool,
     source: &str,
@@ -226,10 +230,11 @@ pub async fn order_is_sent(
     .await
 }
 
-/// The same also if the description was used before.
+/// Like [`order_is_sent`], but records the order even if its description was used before.
 ///
 /// # Errors
-/// Where the database cannot be asked, has no such source, or has an unknown order with this description.
+/// If the database cannot be queried, has no such source, or has an unknown order with this
+/// description.
 pub async fn order_is_sent_again(
     pool: &PgPool,
     source: &str,
@@ -260,10 +265,10 @@ fn place<'q>(
     .bind(again)
 }
 
-/// Airalo took it.
+/// Records that Airalo accepted an order.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn order_was_placed(
     pool: &PgPool,
     order: i64,
@@ -281,10 +286,10 @@ pub async fn order_was_placed(
     .map(drop)
 }
 
-/// Airalo did not take it.
+/// Deletes an expected order that Airalo did not accept.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn order_was_refused(pool: &PgPool, order: i64) -> Result<(), StoreError> {
     let statement =
         sqlx::query("DELETE FROM hookfast_data.airalo_expected WHERE id = $1").bind(order);
@@ -297,10 +302,10 @@ pub async fn order_was_refused(pool: &PgPool, order: i64) -> Result<(), StoreErr
     .map(drop)
 }
 
-/// Nobody knows whether Airalo took it; why.
+/// Records why it is not known whether Airalo accepted an order.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn order_is_unknown(pool: &PgPool, order: i64, why: &str) -> Result<(), StoreError> {
     let statement =
         sqlx::query("UPDATE hookfast_data.airalo_expected SET unknown_why = $2 WHERE id = $1")

@@ -1,13 +1,14 @@
-//! What one process at a time does for all: the functions that keep the books for operators, each a step of its own.
+//! Runs the periodic jobs in the database that one process at a time does for all: counts, alerts
+//! and replays. Each call is one step.
 
 use super::{StoreError, connect::POOLED, error::within};
 use crate::throttle::throttled;
 use sqlx::PgPool;
 
-/// Adds up what SQL clients counted.
+/// Adds the counts of SQL clients to the rollups. Returns the number of counts.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn fold_counts(pool: &PgPool) -> Result<i64, StoreError> {
     step(
         pool,
@@ -18,10 +19,10 @@ pub async fn fold_counts(pool: &PgPool) -> Result<i64, StoreError> {
     .await
 }
 
-/// Raises the alerts about new conflicts, up to so many; answers with how many.
+/// Raises alerts for at most `most` new conflicts. Returns their number.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn announce_conflicts(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
     step(
         pool,
@@ -32,10 +33,10 @@ pub async fn announce_conflicts(pool: &PgPool, most: i64) -> Result<i64, StoreEr
     .await
 }
 
-/// Raises the alerts about new dead letters, up to so many; answers with how many.
+/// Raises alerts for at most `most` new dead letters. Returns their number.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn announce_dead(pool: &PgPool, most: i64) -> Result<i64, StoreError> {
     step(
         pool,
@@ -46,10 +47,11 @@ pub async fn announce_dead(pool: &PgPool, most: i64) -> Result<i64, StoreError> 
     .await
 }
 
-/// Looks for what is wrong, and raises alerts about new problems; answers with how many.
+/// Evaluates the conditions of all alerts, and raises alerts for new problems and for problems that
+/// have ended. Returns their number.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn watch(pool: &PgPool) -> Result<i64, StoreError> {
     step(
         pool,
@@ -60,10 +62,10 @@ pub async fn watch(pool: &PgPool) -> Result<i64, StoreError> {
     .await
 }
 
-/// The newest alerts that [`watch`] raised, oldest first: type, and what it is about.
+/// Returns the newest alerts that [`watch`] raised, oldest first: the type and the subject of each.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn newest_alerts(pool: &PgPool, count: i64) -> Result<Vec<(String, String)>, StoreError> {
     let list = sqlx::query_as(
         "SELECT n.type, concat_ws(' ', n.payload->>'handler', n.payload->>'source', n.payload->>'class', n.payload->>'delivery_id', \
@@ -77,11 +79,11 @@ pub async fn newest_alerts(pool: &PgPool, count: i64) -> Result<Vec<(String, Str
     Ok(alerts)
 }
 
-/// Lets every running replay go on by a step; answers with how many there are, and how many deliveries they made. One
-/// that fails stops no other.
+/// Advances every running replay by one step. Returns the number of running replays, and the number
+/// of deliveries that were created. A replay that fails does not stop the others.
 ///
 /// # Errors
-/// Where the database cannot be asked for them; a step is whole or did not happen.
+/// If the running replays cannot be listed. A step that fails changes nothing.
 pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
     let running: Vec<i64> = within(
         POOLED,

@@ -1,38 +1,38 @@
-//! A statement for many strangers, taken apart where one of them spoils it.
+//! Runs one statement for a group of independent rows, and bisects the group if one of the rows
+//! makes the statement fail.
 
 use super::{Connection, Fault, StoreError};
 use crate::throttle::throttled;
 use std::{collections::VecDeque, ops::Range, time::Duration};
 
-/// How often a part that met a deadlock is sent again before it is taken apart.
+/// How often a part is sent again after a deadlock before it is bisected.
 const CONTENDED_TRIES: u32 = 5;
 
-/// While a group is taken apart because somebody holds one of its rows, each part waits no longer than this.
+/// The lock timeout of each part while a group is bisected because another transaction holds one of
+/// its rows.
 const SHORT_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// A statement over a group of rows, each of which gets an answer.
+/// A group of rows for one statement, which returns an answer for each row.
 pub(super) trait Group: Sync {
-    /// What a row is answered.
     type Answer: Clone + Send;
 
-    /// How many rows there are.
     fn len(&self) -> usize;
 
-    /// Runs the statement over some of the rows, and answers in their order.
+    /// Runs the statement for some of the rows. The answers are in the order of the rows.
     fn run(
         &self,
         connection: &mut Connection,
         part: Range<usize>,
     ) -> impl Future<Output = Result<Vec<Self::Answer>, StoreError>> + Send;
 
-    /// The answer of a row that failed although it stood alone.
+    /// The answer for a row that failed in a statement of its own.
     fn alone(&self, row: usize, error: &StoreError) -> Self::Answer;
 }
 
 impl Connection {
-    /// Runs a statement over a group, and where it fails because of some row's data, or of a lock that somebody
-    /// holds, over halves of them, until that row stands alone. `None` where the connection was lost; it is
-    /// of no more use then.
+    /// Runs a statement for a group. If it fails because of the data of a row, or because of a lock
+    /// that another transaction holds, each half is run separately, until the failing row is alone.
+    /// An answer is `None` if the connection was lost; the connection cannot be used again then.
     pub(super) async fn in_parts<G: Group>(&mut self, group: &G) -> Vec<Option<G::Answer>> {
         let mut answers = vec![None; group.len()];
         let mut parts: VecDeque<(Range<usize>, u32)> = VecDeque::from([(0..group.len(), 0)]);

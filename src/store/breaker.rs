@@ -1,4 +1,5 @@
-//! Where a handler's circuit breaker shows: for people, nothing acts on it.
+//! Records the state of circuit breakers in the database, for views and alerts. Workers do not read
+//! it.
 
 use super::{HandlerId, StoreError, clock::interval_millis, connect::POOLED, error::within};
 use sqlx::PgPool;
@@ -12,10 +13,11 @@ const OPEN: &str = "UPDATE hookfast_data.handlers SET \
 const CLOSED: &str = "UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL \
     WHERE id = $1 AND breaker_opened_at IS NOT NULL";
 
-/// Notes that a handler is left alone for a while, or, with `None`, that it is not any more.
+/// Records that the circuit breaker of a handler is open for `pause`, or, with `None`, that it is
+/// closed.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn note_breaker(
     pool: &PgPool,
     handler: HandlerId,

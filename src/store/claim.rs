@@ -1,4 +1,4 @@
-//! Claiming: a batch of one handler's deliveries, under a lease.
+//! Claims a batch of deliveries of one handler under a lease.
 
 use super::{
     Connection, HandlerId, LeaseId, StoreError, Watermarks, connect::POOLED, error::within,
@@ -19,87 +19,91 @@ const CLAIM: &str = include_str!("sql/claim.sql");
 const CLAIMED_EVENTS: &str = include_str!("sql/claimed_events.sql");
 const EVENT_BODY: &str = include_str!("sql/event_body.sql");
 
-/// A body up to this many bytes comes with its claim; a longer one is fetched when its attempt begins, so that a
-/// claim of many does not hold many of the longest in memory.
+/// A body up to this many bytes is read with its claim. A longer body is fetched when its attempt
+/// begins, so that a claim of many deliveries does not hold many long bodies in memory.
 const SHORT_BODY: i32 = 16 * 1024;
 
-/// Longer than this is every body.
+/// A limit that every body exceeds, even an empty one: no body is read with the claim.
 const NO_BODY: i32 = -1;
 
-/// How long the payload filter may take for all short bodies of a claim, during which other handlers wait for the connection.
+/// How long the payload filter may take for all short bodies of a claim. Other handlers wait for
+/// the connection meanwhile.
 const CLAIM_FILTER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A filter that took longer is applied to one event at a time for this long.
+/// How long a payload filter that exceeded [`CLAIM_FILTER_TIMEOUT`] is applied to one event at a
+/// time.
 const SLOW_FOR: Duration = Duration::from_secs(600);
 
-/// What one claim may take.
+/// How many deliveries one claim may take.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimLimits {
-    /// Deliveries straight from ingest.
+    /// The maximum number of fresh deliveries, which come straight from ingest and have no due
+    /// time.
     pub fresh: usize,
-    /// Deliveries with a due time that has come: retries and everything late.
+    /// The maximum number of deliveries whose due time has passed, such as retries.
     pub due: usize,
 }
 
-/// The token of one attempt: what a settlement must show to be accepted.
+/// The fence of one attempt: a settlement that does not match it changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
-    /// The handler.
+    /// The handler of the delivery.
     pub handler: HandlerId,
-    /// The delivery.
+    /// The id of the delivery.
     pub delivery: DeliveryId,
-    /// The attempt's number.
+    /// The number of the attempt.
     pub attempt: i32,
-    /// The lease it is held under.
+    /// The lease that the delivery is held under.
     pub lease: LeaseId,
 }
 
-/// A claimed delivery.
+/// A delivery that was claimed, with its event.
 #[derive(Clone, Debug)]
 pub struct Claimed {
-    /// Its token.
+    /// The fence of its attempt.
     pub claim: Claim,
-    /// How many more tries may fail, this one included.
+    /// How many more attempts may fail, this one included.
     pub attempts_left: i16,
-    /// How often it was lost with its worker.
+    /// How many of its attempts were lost.
     pub lost: i16,
-    /// What it keeps order with, where its handler asks for that.
+    /// The ordering key, if the handler is ordered.
     pub ordering_key: Option<Arc<str>>,
-    /// Its event's id.
+    /// The id of its event.
     pub event_id: EventId,
-    /// What the handler gets; `None` where the event is gone.
+    /// What the handler receives; `None` if the event no longer exists.
     pub delivery: Option<Delivery>,
-    /// Whether the handler's payload filter lets it pass; true if the event is gone or its body is long:
-    /// [`event_body`] applies the filter to that.
+    /// Whether the handler's payload filter accepts the event. Also true if the event no longer
+    /// exists or its body is long: [`event_body`] applies the filter to a long body.
     pub passes: bool,
-    /// The length in bytes of a body that was too long to bring along, and has to be fetched.
+    /// The length in bytes of a body that is too long for the claim, and has to be fetched with
+    /// [`event_body`].
     pub long_body: Option<u32>,
 }
 
 impl Claimed {
-    /// Whether it comes to an attempt: its event is there, and its handler wants it.
+    /// Whether an attempt can start: the event exists and the payload filter accepts it.
     pub fn starts(&self) -> bool {
         self.delivery.is_some() && self.passes
     }
 }
 
-/// What a claim found.
+/// The result of a claim.
 #[derive(Debug)]
 pub struct Batch {
     /// The deliveries, now held under the lease.
     pub claimed: Vec<Claimed>,
-    /// Which lanes were cut off by their limits.
+    /// Which of its limits the claim reached.
     pub cut: Truncated,
-    /// Whether there may be more at once.
+    /// Whether there may be more deliveries to claim now.
     pub more: bool,
 }
 
-/// Which lanes had more than a claim's limits allowed.
+/// Which of its limits a claim reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Truncated {
-    /// Straight from ingest.
+    /// The claim reached [`ClaimLimits::fresh`].
     pub fresh: bool,
-    /// Everything late.
+    /// The claim reached [`ClaimLimits::due`].
     pub due: bool,
 }
 
@@ -114,12 +118,13 @@ struct Row0 {
 }
 
 impl Connection {
-    /// Claims as many deliveries of `handler` as `limits` allow and are there. Those that `filter` does not let pass
-    /// are claimed too, and say so, unless their bodies are long.
+    /// Claims as many deliveries of `handler` as there are, up to `limits`. Deliveries that
+    /// `filter` rejects are claimed too, and marked by [`Claimed::passes`], unless their bodies are
+    /// long.
     ///
     /// # Errors
-    /// Where the statement failed; nothing is held then, or it is held by a lease that does not know it, and
-    /// comes back by the sweep.
+    /// If a statement fails. Deliveries may then be held under the lease without the worker's
+    /// knowledge: [`super::release_unknown`] releases them.
     pub async fn claim(
         &mut self,
         handler: (HandlerId, &HandlerName),
@@ -183,7 +188,7 @@ impl Connection {
         })
     }
 
-    /// Those with longer bodies than `longest` without them, and unfiltered.
+    /// Events with a body longer than `longest` have no body in the result, and are not filtered.
     async fn events(
         &mut self,
         ids: &[Uuid],
@@ -197,7 +202,7 @@ impl Connection {
             .bind(last)
             .bind(longest)
             .bind(filter.map(PayloadFilter::as_str))
-            // Planned for these bounds each time: that is what keeps it from opening every partition.
+            // Planned for these bounds each time, so that it does not open every partition.
             .persistent(false);
         within(
             self.deadline(),
@@ -236,7 +241,8 @@ impl Connection {
                     .await;
                 self.set_statement_timeout(None).await?;
                 match filtered {
-                    // Together they take too long, or one of them does: each attempt asks for its own.
+                    // The filter takes too long for all bodies together, or for one of them. Each
+                    // attempt applies it to its own body.
                     Err(error) if error.is_statement_timeout() => {
                         throttled!(warn, handler = %handler.1, "the payload filter is slow; it is applied to one event at a time");
                         self.slow_filters.insert(handler.0, Instant::now());
@@ -278,32 +284,33 @@ impl Connection {
     }
 }
 
-/// A long body, or why there is none.
+/// The result of [`event_body`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LongBody {
-    /// The body.
+    /// The body of the event, which the payload filter accepts.
     Passes(Bytes),
-    /// The handler's payload filter does not let it pass.
+    /// The handler's payload filter rejects the event.
     Filtered,
-    /// The event is gone.
+    /// The event no longer exists.
     Gone,
-    /// The filter had not enough time; the error.
+    /// The payload filter exceeded its time limit; with the error message.
     TooSlow(String),
 }
 
 /// How long the payload filter may take for one long body.
 const FILTER_TIMEOUT: &str = "SET LOCAL statement_timeout = '5s'";
 
-/// Fetches one long body, if the filter lets it pass.
+/// Fetches one long body, if the payload filter accepts it.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn event_body(
     pool: &sqlx::PgPool,
     event: EventId,
     filter: Option<&PayloadFilter>,
 ) -> Result<LongBody, StoreError> {
-    // Planned each time, so that it opens one partition. A generic plan opens, and waits for, every day.
+    // Planned each time, so that it opens one partition. A generic plan opens every partition, and
+    // waits for each.
     let body = sqlx::query_scalar(EVENT_BODY)
         .bind(event.0)
         .bind(filter.map(PayloadFilter::as_str))
@@ -336,12 +343,13 @@ pub async fn event_body(
     })
 }
 
-/// The snapshot of a claim's statement.
+/// What a claim's statement reports about its scan.
 #[derive(Clone, Copy, Default)]
 struct Scan {
     xmin: i64,
     own_xid: i64,
-    /// Whether it looked for deliveries at all: not for a paused handler, nor under a lease that has expired.
+    /// False if the handler is paused or the lease has expired: the statement then did not look for
+    /// deliveries.
     looked: bool,
 }
 
@@ -376,7 +384,8 @@ fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read,
     Ok((scan, Some(claimed)))
 }
 
-/// The event, the length of a body that was not brought along, and whether the filter lets it pass.
+/// Returns the event, the length of a body that was not read, and whether the payload filter
+/// accepts the event.
 fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
     let name = |column: &str| row.try_get::<&str, _>(column);
     let invalid = |e: crate::domain::InvalidName| sqlx::Error::Decode(Box::new(e));
@@ -384,8 +393,9 @@ fn read_event(row: &PgRow) -> Result<(Event, Option<u32>, bool), sqlx::Error> {
     let body: Option<Vec<u8>> = row.try_get("body")?;
     let length: i32 = row.try_get("length")?;
     let long_body = body.is_none().then(|| length.unsigned_abs());
-    // An application may enqueue headers that cannot be parsed here, such as 128 levels or the number 1e400. One event must
-    // not fail the claim, which would take the same one each time.
+    // An application may enqueue headers that serde_json cannot parse, such as 128 levels or the
+    // number 1e400. One event must not fail the claim: the next claim would take the same event
+    // again.
     let headers = row.try_get("headers").unwrap_or_else(|error| {
         throttled!(warn, %error, event = %row.get::<Uuid, _>("id"),
             "the headers of an event cannot be read; it is delivered without them");

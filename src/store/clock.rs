@@ -1,4 +1,4 @@
-//! The database's clock, as seen from here.
+//! Tracks the database's clock, and makes event ids from it.
 
 use super::{Connection, StoreError, error::within};
 use crate::boot_time::BootTime;
@@ -9,36 +9,39 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Tells the database's time between measurements, and makes event ids by it.
+/// Estimates the database's time between measurements, and makes event ids from it.
 ///
-/// The ids decide the partition: a machine with a wrong clock, or one whose clock is set, may neither miss a
-/// partition nor move an event out of its day. So this counts from the database's time with a clock that nobody sets,
-/// and the wall clock of this machine is never asked for it.
+/// The id of an event decides its partition. Even if the clock of a machine is wrong or is set, an
+/// event must not miss its partition or move to another day. So the time is the database's time at
+/// the last measurement plus the elapsed time of a clock that nobody sets. The wall clock of this
+/// machine is not used for it.
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseClock(Arc<Mutex<Option<(Duration, BootTime)>>>);
 
-/// How far this machine's clock is ahead of the database's, in milliseconds; behind it is negative.
+/// How far this machine's clock is ahead of the database's, in milliseconds. Negative if it is
+/// behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockDifference(i64);
 
 impl ClockDifference {
-    /// Half a minute: enough to matter soon where senders sign with a time, and more than a measurement errs.
+    /// Half a minute. It soon matters if senders sign with a time, and it exceeds the error of a
+    /// measurement.
     const LARGE: i64 = 30_000;
 
-    /// Between this machine's time and the database's, both since 1970.
+    /// Both times are since 1970.
     fn between(here: Duration, database: Duration) -> Self {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Self(millis(here).saturating_sub(millis(database)))
     }
 
-    /// In seconds.
+    /// The difference in seconds. Negative if this machine's clock is behind.
     pub fn seconds(self) -> f64 {
         Duration::from_millis(self.0.unsigned_abs())
             .as_secs_f64()
             .copysign(if self.0 < 0 { -1.0 } else { 1.0 })
     }
 
-    /// Whether somebody should look at the clocks.
+    /// Whether the difference is so large that an operator should check the clocks.
     pub fn is_large(self) -> bool {
         self.0.unsigned_abs() >= Self::LARGE.unsigned_abs()
     }
@@ -56,10 +59,10 @@ impl fmt::Display for ClockDifference {
 }
 
 impl DatabaseClock {
-    /// Asks the database for its time, and answers how far this machine's is from it.
+    /// Measures the database's time. Returns how far this machine's clock is from it.
     ///
     /// # Errors
-    /// Where the connection is broken.
+    /// If the statement fails.
     pub async fn measure(
         &self,
         connection: &mut Connection,
@@ -100,9 +103,11 @@ impl DatabaseClock {
         measured.map(|(database, here)| database + here.elapsed())
     }
 
-    /// A new event id: UUID v7 by the database's clock; `None` before the first measurement. The fraction of the
-    /// millisecond comes before what is random (RFC 9562, method 3), so that of two that came one after the other the
-    /// later has the larger id.
+    /// Makes a new event id: a UUID v7 with the database's time. `None` before the first
+    /// measurement.
+    ///
+    /// The fraction of the millisecond precedes the random bits (RFC 9562, method 3), so that of
+    /// two ids made one after the other the later is larger.
     pub fn event_id(&self) -> Option<EventId> {
         let now = self.now()?;
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
@@ -115,7 +120,7 @@ impl DatabaseClock {
     }
 }
 
-/// A duration as milliseconds that can be added to any time Postgres knows: at most a hundred years.
+/// A duration in milliseconds, at most 100 years, so that Postgres can add it to the current time.
 pub(super) fn interval_millis(duration: Duration) -> i64 {
     const LONGEST: i64 = 100 * 365 * 24 * 3600 * 1000;
     i64::try_from(duration.as_millis())

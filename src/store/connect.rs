@@ -1,4 +1,4 @@
-//! Connections to Postgres, each with the settings of what it is for.
+//! Opens connections to Postgres, each with the settings of its role.
 
 use super::{HandlerId, StoreError, error::within, session_settings};
 use sqlx::{
@@ -15,34 +15,36 @@ use std::{
 use url::Url;
 use uuid::Uuid;
 
-/// How long a connection may take to be there.
+/// How long opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to answer when nothing is asked of it but that.
+/// How long a ping may take.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much longer than the server we wait for a statement.
+/// How much longer than the server's timeout this process waits for a statement.
 pub(super) const MARGIN: Duration = Duration::from_secs(3);
 
-/// The deadline of a statement, or of a short transaction, on a connection of a pool.
+/// The deadline of a statement, or of a short transaction, on a pooled connection. It includes the
+/// time to get a connection.
 pub(super) const POOLED: Duration = Duration::from_secs(30 + 5).saturating_add(MARGIN);
 
-/// What a connection is for; its settings follow from it.
+/// What a connection is used for. Its settings follow from this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Stores groups of verified requests.
     Ingest,
-    /// Claims deliveries: commits asynchronously, since losing a claim only means claiming again.
+    /// Claims deliveries. It commits asynchronously, because deliveries of a claim that is lost in
+    /// a crash are claimed again.
     Claim,
     /// Settles groups of outcomes.
     Settle,
-    /// Renews one lease, and nothing else.
+    /// Renews one lease and does nothing else.
     Lease,
-    /// Runs a handler's own SQL in the settling transaction: no planner settings.
+    /// Runs a handler's own SQL in the settling transaction, without planner settings.
     Transaction,
-    /// Keeps evidence of requests that failed verification.
+    /// Quarantines requests that failed verification.
     Quarantine,
-    /// Migrations, partitions, registry, rescue, rollups: nothing hot.
+    /// Does everything that is not hot: migrations, partitions, registry, rescue and rollups.
     General,
 }
 
@@ -58,9 +60,9 @@ impl Role {
             Self::General => "hookfast",
         }
     }
-    /// How long a statement may take: by the server's clock, and on this side, where the answer may never come. Of
-    /// ingest no sender waits for longer, and a second try has to fit into what it waits; a lease has to be renewed in
-    /// time on another connection.
+    /// How long a statement may take: the server's timeout, and the deadline of this process, in
+    /// case no answer arrives. No sender waits longer than this for ingest, and a second try has to
+    /// fit into that wait. A lease has to be renewed in time on another connection.
     pub(super) fn timeouts(self) -> (Duration, Duration) {
         let seconds = Duration::from_secs;
         match self {
@@ -75,19 +77,19 @@ impl Role {
 /// A `DATABASE_URL` that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidUrl {
-    /// The URL of something else.
+    /// The URL has another scheme than Postgres.
     #[error(
         "DATABASE_URL begins with {0}:, and Hookfast needs Postgres; nothing was connected. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
     )]
     NotPostgres(String),
-    /// Not a URL.
+    /// The text is not a valid Postgres URL.
     #[error(
         "DATABASE_URL is not a Postgres URL ({0}); nothing was connected. Write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
     )]
     Malformed(sqlx::Error),
 }
 
-/// Where the database is. Cheap to clone; connects to nothing by itself.
+/// The address of the database. It is cheap to clone, and opens no connection by itself.
 #[derive(Clone)]
 pub struct Database {
     options: PgConnectOptions,
@@ -140,7 +142,7 @@ impl FromStr for Database {
         let mut options = PgConnectOptions::from_str(&known)
             .map_err(InvalidUrl::Malformed)?
             .disable_statement_logging();
-        // In a URL an IPv6 address stands in brackets, which belong to the URL and not to the address.
+        // In a URL an IPv6 address is in brackets, which are not part of the address.
         if let Some(address) = options
             .get_host()
             .strip_prefix('[')
@@ -153,8 +155,8 @@ impl FromStr for Database {
     }
 }
 
-/// The parameters of a URL that sqlx reads; `options[NAME]` beside them. It logs any other with its value, which may be a
-/// secret, such as `sslpassword` or a misspelt `password`.
+/// The URL parameters that sqlx reads, besides `options[NAME]`. sqlx logs any other parameter with
+/// its value, which may be a secret, such as `sslpassword` or a misspelled `password`.
 const KNOWN_PARAMETERS: [&str; 18] = [
     "sslmode",
     "ssl-mode",
@@ -199,7 +201,7 @@ fn without_unknown_parameters(url: &str) -> Cow<'_, str> {
 }
 
 impl Database {
-    /// How a connection of that role is made.
+    /// Returns the options of a connection with this role.
     pub fn options(&self, role: Role) -> PgConnectOptions {
         self.options
             .clone()
@@ -207,10 +209,10 @@ impl Database {
             .options(role.settings())
     }
 
-    /// One connection of its own.
+    /// Opens one connection that belongs to no pool.
     ///
     /// # Errors
-    /// Where it cannot be had within 5 s.
+    /// If it is not open within 5 seconds.
     pub async fn connect(&self, role: Role) -> Result<Connection, StoreError> {
         let connecting = async {
             let mut inner = self.options(role).connect().await?;
@@ -231,8 +233,9 @@ impl Database {
         within(CONNECT_TIMEOUT, "connect", connecting).await
     }
 
-    /// A small pool for what is not hot. A connection that answers no more is dropped, when it is taken out and when it
-    /// is put back: sqlx alone would wait for it for ever, and the pool would be short of it.
+    /// Creates a small pool for work that is not hot. A connection that no longer answers is
+    /// dropped when it is acquired or released. sqlx alone would wait for it forever, and the pool
+    /// would lack it.
     pub fn pool(&self, role: Role, size: u32) -> PgPool {
         PgPoolOptions::new()
             .max_connections(size)
@@ -246,31 +249,31 @@ impl Database {
     }
 }
 
-/// A connection that knows which run of the server it belongs to.
+/// A connection that knows the server epoch in which it was opened.
 #[derive(Debug)]
 pub struct Connection {
     pub(super) inner: PgConnection,
     epoch: Option<Uuid>,
     role: Role,
-    /// Handlers whose payload filter was too slow for a claim, and when.
+    /// Handlers whose payload filter was too slow for a claim, and when that was.
     pub(super) slow_filters: HashMap<HandlerId, Instant>,
 }
 
 impl Connection {
-    /// The token of the server's run, which does not outlive a crash or a failover; `None` for roles that do not ask.
+    /// The server epoch, which ends with a crash or a failover. `None` for roles that do not read
+    /// it.
     pub fn epoch(&self) -> Option<Uuid> {
         self.epoch
     }
 
-    /// How long we wait for a statement on it.
     pub(super) fn deadline(&self) -> Duration {
         self.role.timeouts().1
     }
 
-    /// Makes sure that it answers, and that the database takes writes.
+    /// Checks that the connection answers and that the database accepts writes.
     ///
     /// # Errors
-    /// Where it does not; the connection is of no more use.
+    /// If it does not. The connection cannot be used again then.
     pub async fn check(&mut self) -> Result<(), StoreError> {
         let check = async {
             let read_only =
@@ -285,7 +288,7 @@ impl Connection {
         within(CONNECT_TIMEOUT, "check the connection", check).await
     }
 
-    /// Sets the time a statement waits for a lock; `None` is what the connection began with.
+    /// Sets how long a statement waits for a lock. `None` restores the setting of the role.
     pub(super) async fn set_lock_timeout(
         &mut self,
         to: Option<Duration>,
@@ -305,7 +308,7 @@ impl Connection {
         .map(drop)
     }
 
-    /// Sets the time a statement may take; `None` is what the connection began with.
+    /// Sets how long a statement may take. `None` restores the setting of the role.
     pub(super) async fn set_statement_timeout(
         &mut self,
         to: Option<Duration>,
@@ -325,13 +328,13 @@ impl Connection {
         .map(drop)
     }
 
-    /// Says goodbye to the server, as far as it is there.
+    /// Closes the connection. Waits at most one second for the server.
     pub async fn close(self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.inner.close()).await;
     }
 }
 
-/// An error has the pool drop the connection without a farewell.
+/// An error, unlike `false`, makes the pool drop the connection without closing it first.
 async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let silent = || {
         sqlx::Error::Io(io::Error::new(
@@ -345,7 +348,8 @@ async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
         .map(|()| true)
 }
 
-/// A crash of the server empties an unlogged table; the first to find it empty puts a new token in.
+/// A crash of the server empties an unlogged table. The first process that finds it empty inserts a
+/// new token.
 async fn server_epoch(connection: &mut PgConnection) -> Result<Uuid, sqlx::Error> {
     loop {
         if let Some(row) = sqlx::query("SELECT token FROM hookfast_data.server_epoch")

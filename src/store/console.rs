@@ -1,44 +1,45 @@
-//! What operators look at and do: the views and functions of schema hookfast, for commands.
+//! Reads the views and calls the functions of schema `hookfast` for the commands of operators.
 //!
-//! Names of views, functions and columns are ours; whatever a person typed is a bind.
+//! Names of views, functions and columns are constants of the program. Everything that a person
+//! typed is sent as a parameter.
 
 use super::{Connection, Database, Role, StoreError, connect::MARGIN, error::within};
 use serde_json::{Value, value::RawValue};
 use sqlx::{AssertSqlSafe, postgres::PgDatabaseError, types::Json};
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
-/// A statement that was not done, in words for who asked.
+/// A statement that failed, as a message for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
-    /// The database could not be asked.
+    /// The database could not be queried.
     #[error("cannot query the database, and nothing is known to have changed: {0}")]
     Unreachable(StoreError),
-    /// It has no such view or function, or another one.
+    /// The database lacks the view, function or column, or has another one.
     #[error(
         "the database schema is too old for this command ({0}); nothing was changed\nhint: run `hookfast migrate`"
     )]
     Older(String),
-    /// The role has no right.
+    /// The role lacks a privilege.
     #[error(
         "{message}; nothing was changed\nhint: to look takes the role hookfast_reader, to act hookfast_operator; this takes {takes}. Have it granted: GRANT {takes} TO …, or use the names that your configuration gives them"
     )]
     Forbidden {
-        /// The server's.
+        /// The server's message.
         message: String,
-        /// Which of the two.
+        /// The role that the statement needs, `hookfast_reader` or `hookfast_operator`.
         takes: &'static str,
     },
-    /// The server said no.
+    /// The server rejected the statement.
     #[error("{message}{}", hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
     Refused {
-        /// Why.
+        /// The server's message.
         message: String,
-        /// What to do.
+        /// The server's hint, if it gave one.
         hint: Option<String>,
     },
 }
 
-/// Something a person typed, with the type it has in SQL.
+/// A value that a person typed, with its SQL type.
 #[derive(Clone, Debug)]
 pub struct Bind {
     value: String,
@@ -55,47 +56,47 @@ impl Bind {
         }
     }
 
-    /// A text.
+    /// Makes a `text` parameter.
     pub fn text(value: impl ToString) -> Self {
         Self::new(value, "text")
     }
 
-    /// A whole number, as ids of deliveries are.
+    /// Makes a `bigint` parameter, such as the id of a delivery.
     pub fn number(value: i64) -> Self {
         Self::new(value, "bigint")
     }
 
-    /// A small whole number.
+    /// Makes an `integer` parameter.
     pub fn small(value: i32) -> Self {
         Self::new(value, "integer")
     }
 
-    /// Yes or no.
+    /// Makes a `boolean` parameter.
     pub fn flag(value: bool) -> Self {
         Self::new(value, "boolean")
     }
 
-    /// An event's id.
+    /// Makes a `uuid` parameter, the id of an event.
     pub fn id(value: impl ToString) -> Self {
         Self::new(value, "uuid")
     }
 
-    /// A jsonpath predicate.
+    /// Makes a `jsonpath` parameter, a predicate.
     pub fn path(value: impl ToString) -> Self {
         Self::new(value, "jsonpath")
     }
 
-    /// A time, as Postgres reads it; UTC where it says nothing else.
+    /// Makes a `timestamptz` parameter. Postgres parses it, as UTC if it names no time zone.
     pub fn time(value: impl ToString) -> Self {
         Self::new(value, "timestamptz")
     }
 
-    /// So long, as Postgres reads an interval.
+    /// Makes an `interval` parameter, which Postgres parses.
     pub fn span(value: impl ToString) -> Self {
         Self::new(value, "interval")
     }
 
-    /// So long before now, as Postgres reads an interval.
+    /// Makes the time that lies an interval before now. Postgres parses the interval.
     pub fn ago(value: impl ToString) -> Self {
         Self {
             value: value.to_string(),
@@ -104,7 +105,7 @@ impl Bind {
         }
     }
 
-    /// So long after now.
+    /// Makes the time that lies an interval after now. Postgres parses the interval.
     pub fn ahead(value: impl ToString) -> Self {
         Self {
             value: value.to_string(),
@@ -114,7 +115,6 @@ impl Bind {
     }
 }
 
-/// A statement as it is put together.
 #[derive(Clone, Debug, Default)]
 struct Statement {
     text: String,
@@ -122,7 +122,8 @@ struct Statement {
 }
 
 impl Statement {
-    /// The place of a bind, which it takes: `$3::text::uuid`. All are sent as text.
+    /// Adds a parameter and returns its placeholder, such as `($3::text::uuid)`. All parameters are
+    /// sent as text.
     fn place(&mut self, bind: Bind) -> String {
         self.binds.push(bind.value);
         format!(
@@ -134,7 +135,7 @@ impl Statement {
     }
 }
 
-/// Rows of a view.
+/// A query of a view, with filters.
 #[derive(Clone, Debug)]
 pub struct List {
     statement: Statement,
@@ -145,7 +146,7 @@ pub struct List {
 }
 
 impl List {
-    /// These columns of a view, in an order.
+    /// Selects columns of a view, in an order.
     pub fn of(view: &'static str, columns: &'static str, order: &'static str) -> Self {
         let statement = Statement {
             text: format!("FROM hookfast.{view} v WHERE true"),
@@ -168,7 +169,8 @@ impl List {
         self
     }
 
-    /// Only where a column is this; nothing is asked of it without a bind, as in all that follow.
+    /// Filters by the value of a column. Without a value, this filter and those that follow do
+    /// nothing.
     pub fn is(mut self, column: &'static str, bind: Option<Bind>) -> Self {
         if let Some(bind) = &bind
             && ["handler", "source"].contains(&column)
@@ -178,49 +180,49 @@ impl List {
         self.and(bind, |place| format!("v.{column} = {place}"))
     }
 
-    /// The handlers and sources that it is limited to, each with which of the two it is.
+    /// The handlers and sources that are filtered by, each with the column.
     pub fn names(&self) -> &[(&'static str, String)] {
         &self.names
     }
 
-    /// Only where a column is one of these: a text with commas between.
+    /// Filters by a column that has one of several values, which are separated by commas.
     pub fn one_of(self, column: &'static str, bind: Option<Bind>) -> Self {
         self.and(bind, |place| {
             format!("v.{column} = ANY (string_to_array({place}, ','))")
         })
     }
 
-    /// Only where a column is one of these ids: an array as Postgres writes it.
+    /// Filters by a column that has one of these ids.
     pub fn ids(self, column: &'static str, ids: &[String]) -> Self {
         let bind = Bind::new(format!("{{{}}}", ids.join(",")), "uuid[]");
         self.and(Some(bind), |place| format!("v.{column} = ANY {place}"))
     }
 
-    /// Only from a value on.
+    /// Filters by a column that has this value or a larger one.
     pub fn from(self, column: &'static str, bind: Option<Bind>) -> Self {
         self.and(bind, |place| format!("v.{column} >= {place}"))
     }
 
-    /// Only below a value.
+    /// Filters by a column that has a smaller value.
     pub fn below(self, column: &'static str, bind: Option<Bind>) -> Self {
         self.and(bind, |place| format!("v.{column} < {place}"))
     }
 
-    /// Only events whose id is of this time or later, which reads no other day.
+    /// Filters by events with an id of this time or later. This reads no earlier partition.
     pub fn ids_from(self, column: &'static str, time: Option<Bind>) -> Self {
         self.and(time, |place| {
             format!("v.{column} >= hookfast.event_id_at{place}")
         })
     }
 
-    /// Only events whose id is of a time before.
+    /// Filters by events with an id from before this time.
     pub fn ids_below(self, column: &'static str, time: Option<Bind>) -> Self {
         self.and(time, |place| {
             format!("v.{column} < hookfast.event_id_at{place}")
         })
     }
 
-    /// Only where a column is of a type: `airalo.order.completed`, `airalo.*` or `*`, as handlers subscribe.
+    /// Filters by an event type: `airalo.order.completed`, `airalo.*` or `*`, as in a subscription.
     pub fn of_type(self, column: &'static str, pattern: Option<&str>) -> Self {
         match pattern {
             None | Some("*") => self,
@@ -236,12 +238,12 @@ impl List {
         }
     }
 
-    /// Only where a text is like a pattern, with `%` for anything.
+    /// Filters by a text that matches a pattern, in which `%` stands for any text.
     pub fn like(self, column: &'static str, bind: Option<Bind>) -> Self {
         self.and(bind, |place| format!("v.{column} ILIKE {place}"))
     }
 
-    /// At most so many rows.
+    /// Limits the number of rows.
     pub fn limit(self, limit: u32) -> Self {
         Self {
             limit: Some(limit),
@@ -270,7 +272,7 @@ impl List {
     }
 }
 
-/// A call of a function of schema hookfast.
+/// A call of a function of schema `hookfast`.
 #[derive(Clone, Debug)]
 pub struct Call {
     function: &'static str,
@@ -279,7 +281,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// One that only looks.
+    /// A call that only reads. It needs the role `hookfast_reader`.
     pub fn look(function: &'static str) -> Self {
         Self {
             function,
@@ -288,7 +290,8 @@ impl Call {
         }
     }
 
-    /// One that changes something.
+    /// A call that changes something, with the reason for the audit log. It needs the role
+    /// `hookfast_operator`.
     pub fn act(function: &'static str, why: impl Into<String>) -> Self {
         Self::write(function).with("why", Some(Bind::text(why)))
     }
@@ -301,7 +304,7 @@ impl Call {
         }
     }
 
-    /// With an argument; without a bind it has its default.
+    /// Adds a named argument. Without a value the function uses its default.
     pub fn with(mut self, argument: &'static str, bind: Option<Bind>) -> Self {
         if let Some(bind) = bind {
             let place = self.statement.place(bind);
@@ -327,20 +330,20 @@ impl Call {
     }
 }
 
-/// How long a look at many events may take; Ctrl-C ends it before.
+/// How long a query of many events may take. The operator can end it earlier with Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A connection for a person's commands.
+/// A connection for the commands of an operator.
 #[derive(Debug)]
 pub struct Console {
     connection: Connection,
 }
 
 impl Console {
-    /// Connects.
+    /// Opens a connection for an operator.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
+    /// If the database cannot be queried.
     pub async fn open(database: &Database) -> Result<Self, ConsoleError> {
         let connection = database
             .connect(Role::General)
@@ -359,7 +362,7 @@ impl Console {
         Ok(console)
     }
 
-    /// The rows of a list.
+    /// Returns the rows of a query.
     ///
     /// # Errors
     /// [`ConsoleError`].
@@ -367,7 +370,7 @@ impl Console {
         self.rows(list.statement(), "hookfast_reader").await
     }
 
-    /// The rows that a function answers with, or its values.
+    /// Returns the rows or values that a function returns.
     ///
     /// # Errors
     /// [`ConsoleError`].
@@ -376,7 +379,7 @@ impl Console {
         self.rows(call.statement("to_jsonb(r)"), takes).await
     }
 
-    /// Calls a function that answers with nothing.
+    /// Calls a function that returns nothing.
     ///
     /// # Errors
     /// [`ConsoleError`].
@@ -425,13 +428,14 @@ impl Console {
         fetched.map_err(|error| told(error, takes))
     }
 
-    /// Says goodbye.
+    /// Closes the connection to the database.
     pub async fn close(self) {
         self.connection.close().await;
     }
 }
 
-/// A payload may be JSON that cannot be parsed here, such as 128 levels or the number 1e400. Its column is then a text.
+/// A payload may be JSON that serde_json cannot parse, such as 128 levels or the number 1e400. Its
+/// column is then returned as text.
 fn readable(row: &RawValue) -> Value {
     let or_text =
         |json: &RawValue| serde_json::from_str(json.get()).unwrap_or_else(|_| json.get().into());

@@ -1,25 +1,26 @@
-//! What a failed statement means for whoever asked, and the deadline that every statement has on this side.
+//! Classifies failed statements, and gives every statement a deadline in this process.
 
 use futures_util::FutureExt as _;
 use std::{io, time::Duration};
 
-/// Why a statement failed, as far as it matters for what to do next.
+/// The kind of a failure, which decides how to continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection is gone or answers no more, or the server is not there, is read-only or full: connect again,
-    /// later. Whether the statement was committed is not known.
+    /// The connection is lost or no longer answers, or the server is unavailable, read-only or
+    /// full. Connect again later. It is not known whether the statement was committed.
     Lost,
-    /// A deadlock or a serialization failure: nothing happened, the same again may work.
+    /// A deadlock or a serialization failure. Nothing was changed, and the same statement may
+    /// succeed now.
     Contended,
-    /// A lock was not had in time: nothing happened.
+    /// A lock was not available in time. Nothing was changed.
     LockTimeout,
-    /// The server refuses the data of some row: nothing happened.
+    /// The server rejects the data of a row. Nothing was changed.
     Data,
-    /// Anything else: nothing happened, and the same again will most likely not work.
+    /// Any other error. Nothing was changed, and the same statement will most likely fail again.
     Other,
 }
 
-/// A statement that failed.
+/// A statement that failed, with its name and the cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{statement}: {}", told(cause))]
 pub struct StoreError {
@@ -27,8 +28,8 @@ pub struct StoreError {
     cause: sqlx::Error,
 }
 
-/// A database's error in its own words, with its code. The library's words for it end with a line of the server's
-/// source code, which is nobody's business.
+/// The server's message with its SQLSTATE. sqlx's own text ends with a line of the server's source
+/// code, which is of no use to anybody.
 pub(crate) fn told(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => match error.code() {
@@ -39,12 +40,13 @@ pub(crate) fn told(error: &sqlx::Error) -> String {
     }
 }
 
-/// Waits for the database no longer than `limit`; past it the answer is [`Fault::Lost`].
+/// Waits for the database no longer than `limit`, and then fails with [`Fault::Lost`].
 ///
-/// The server's own time-outs end a statement on a connection that works, and not every one: a COMMIT has none. Where
-/// the connection has died silently, as in a failover behind a proxy, no answer and no error would ever come. What was
-/// interrupted leaves its connection in an unknown state: it has to be dropped, not closed, since a farewell would wait
-/// for the same dead peer. That is why nothing else makes a [`StoreError`] of a use of a connection.
+/// The server's timeouts end a statement on a connection that works, but not every statement:
+/// COMMIT has none. If the connection has died silently, as in a failover behind a proxy, no answer
+/// and no error would ever arrive. An interrupted statement leaves its connection in an unknown
+/// state. The connection has to be dropped, not closed, since closing would wait for the same dead
+/// peer. For this reason every use of a connection gets its [`StoreError`] from here.
 pub(super) fn within<T>(
     limit: Duration,
     statement: &'static str,
@@ -64,17 +66,17 @@ pub(super) fn within<T>(
 }
 
 impl StoreError {
-    /// An answer that cannot be read.
+    /// An answer that cannot be decoded.
     pub(super) fn unreadable(statement: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |cause| Self { statement, cause }
     }
 
-    /// What the server answered, if it did.
+    /// The server's error; `None` if the server did not answer.
     pub(super) fn answered(&self) -> Option<&(dyn sqlx::error::DatabaseError + 'static)> {
         self.cause.as_database_error()
     }
 
-    /// What it means.
+    /// Returns the kind of the failure.
     pub fn fault(&self) -> Fault {
         let sqlx::Error::Database(error) = &self.cause else {
             return match &self.cause {
@@ -87,7 +89,7 @@ impl StoreError {
         match error.code().as_deref() {
             Some("40P01" | "40001") => Fault::Contended,
             Some("55P03") => Fault::LockTimeout,
-            // Read-only: a demoted primary is left at once.
+            // The server is read-only: leave a demoted primary at once.
             Some("25006") => Fault::Lost,
             Some(code) => match &code[..code.len().min(2)] {
                 "22" | "23" | "54" => Fault::Data,
@@ -98,28 +100,27 @@ impl StoreError {
         }
     }
 
-    /// The server's code, where it answered.
     pub(super) fn sqlstate(&self) -> Option<String> {
         self.answered()?.code().map(std::borrow::Cow::into_owned)
     }
 
-    /// Whether the role lacks the right.
+    /// Whether the role lacks a privilege.
     pub(crate) fn is_denied(&self) -> bool {
         self.sqlstate().as_deref() == Some("42501")
     }
 
-    /// Whether no answer came within the time.
+    /// Whether no answer arrived before the deadline.
     pub(super) fn is_unanswered(&self) -> bool {
         matches!(&self.cause, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
     }
 
-    /// Whether the server ended a statement because it took too long.
+    /// Whether the server ended the statement because it took too long.
     pub(super) fn is_statement_timeout(&self) -> bool {
         self.answered()
             .is_some_and(|answer| answer.code().as_deref() == Some("57014"))
     }
 
-    /// Whether the server answered, and said no.
+    /// Whether the server answered and rejected the statement.
     pub(super) fn is_refused(&self) -> bool {
         self.answered().is_some() && self.fault() != Fault::Lost
     }

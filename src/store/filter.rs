@@ -1,28 +1,28 @@
-//! Payload filters: whether one is of use.
+//! Checks payload filters.
 
 use super::{StoreError, connect::POOLED, error::within};
 use crate::domain::PayloadFilter;
 use sqlx::PgPool;
 
-/// A filter that cannot be used.
+/// Why a payload filter cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {
-    /// The database could not be asked.
+    /// The database could not be queried.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Postgres refuses it.
+    /// Postgres rejects the filter.
     #[error(
         "the payload filter '{filter}' cannot be used ({reason}); nothing was started. Write a jsonpath predicate, as $.data.quantity > 1, and exists(…) around a path that only finds something"
     )]
     Invalid {
-        /// As the configuration has it.
+        /// The filter as configured.
         filter: PayloadFilter,
-        /// What Postgres says.
+        /// The reason that Postgres gives.
         reason: String,
     },
 }
 
-/// Asks Postgres whether a filter is a jsonpath predicate.
+/// Checks with Postgres that a filter is a jsonpath predicate.
 ///
 /// # Errors
 /// [`FilterError`].

@@ -1,66 +1,67 @@
-//! Handlers that are Postgres functions: `function(event hookfast.event) RETURNS void`.
+//! Calls handlers that are Postgres functions: `function(event hookfast.event) RETURNS void`.
 
 use super::{SettlingTransaction, StoreError, connect::POOLED, error::within};
 use crate::domain::{Delivery, Outcome};
 use sqlx::{AssertSqlSafe, PgPool, error::DatabaseError, postgres::PgDatabaseError};
 
-/// What a handler raises to refuse a delivery for good.
+/// The SQLSTATE with which a function rejects a delivery for good.
 const REFUSED: &str = "HF001";
 
-/// The statement was cancelled: its time was up, or somebody ended it.
+/// The statement was cancelled, by its timeout or by another session.
 const CANCELLED: &str = "57014";
 
-/// The function itself, by its name with its schema, both quoted, and the statement that lets this role execute it if it
-/// may not.
+/// The name of the function with its schema, both quoted, and, if this role may not execute it, the
+/// statement that grants this.
 const RESOLVE: &str = "SELECT format('%I.%I', n.nspname, p.proname), CASE WHEN NOT has_function_privilege(p.oid, 'EXECUTE') \
         THEN format('GRANT EXECUTE ON FUNCTION %I.%I(hookfast.event) TO %I', n.nspname, p.proname, current_user) END \
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
     WHERE p.oid = to_regprocedure($1 || '(hookfast.event)') AND p.prokind = 'f' AND NOT p.proretset";
 
-/// The statement that lets this role see what is in the function's schema.
+/// The statement that lets this role use the schema of the function.
 const GRANT_OF_SCHEMA: &str =
     "SELECT format('GRANT USAGE ON SCHEMA %I TO %I', (parse_ident($1))[1], current_user)";
 
-/// Planned for its one event: a look-up by a parameter inside a function would be planned for every day there is.
+/// The event is looked up here, so that the plan is for this one event. A lookup by a parameter
+/// inside a function would be planned for every partition.
 const CALL: &str = "/* hookfast: sql handler */ \
     SELECT {function}(ROW(e.id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key, e.conflicts_with, \
         e.headers, hookfast_data.as_jsonb(e.body), e.body, $2::bigint, $3::integer)::hookfast.event) \
     FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id WHERE e.id = $1";
 
-/// A function that exists, ready to be called.
+/// A Postgres function that exists and can be called.
 #[derive(Clone, Debug)]
 pub struct SqlFunction {
     call: String,
 }
 
-/// A function that could not be found.
+/// Why a function cannot be called.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// The database could not be asked.
+    /// The database could not be queried.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is none.
+    /// There is no such function, or this role may not see it.
     #[error(
         "there is no function {name}(hookfast.event), or this role may not see it; nothing was started. Create it: CREATE FUNCTION {name}(event hookfast.event) RETURNS void …, and write its name with its schema"
     )]
     Missing {
-        /// As the configuration has it.
+        /// The name of the function as configured.
         name: String,
     },
-    /// There is one, or may be, and every delivery would fail for lack of a privilege.
+    /// The role lacks a privilege on the function or on its schema, so every delivery would fail.
     #[error(
         "this role may not execute {name}(hookfast.event); nothing was started. Have its owner run: {grant}"
     )]
     Forbidden {
-        /// As the configuration has it.
+        /// The name of the function as configured.
         name: String,
-        /// The statement that changes that.
+        /// The statement that grants the privilege.
         grant: String,
     },
 }
 
 impl SqlFunction {
-    /// Finds the function of that name, written as in SQL: `shop.on_webhook`.
+    /// Finds a function by its name as written in SQL, such as `shop.on_webhook`.
     ///
     /// # Errors
     /// [`ResolveError`].
@@ -76,7 +77,7 @@ impl SqlFunction {
                 Err(error) if error.is_denied() => {
                     return Err(Self::schema_is_hidden(pool, name).await);
                 }
-                // What is not even a name is no function either.
+                // A text that is not a valid name is no function either.
                 Err(error) if error.is_refused() => return Err(missing()),
                 Err(error) => return Err(error.into()),
             };
@@ -106,8 +107,8 @@ impl SqlFunction {
 }
 
 impl SettlingTransaction {
-    /// Calls a handler that is a function. Its exception is the outcome: tried again by the policy, or dead where it
-    /// raises SQLSTATE HF001. What it did is undone when the transaction is rolled back.
+    /// Calls a function as a handler. Its exception is the outcome: a retry by the policy, or a
+    /// dead letter if its SQLSTATE is HF001. Rolling back the transaction undoes its changes.
     pub(crate) async fn call(&mut self, function: &SqlFunction, delivery: &Delivery) -> Outcome {
         let call = sqlx::query(AssertSqlSafe(function.call.as_str()))
             .bind(delivery.event.id.0)
@@ -137,7 +138,8 @@ impl SettlingTransaction {
     }
 }
 
-/// What an exception says, where it was raised and its details: failures are grouped by what comes before the first colon.
+/// The message of an exception, where it was raised, and its details. Failures are grouped by the
+/// text before the first colon.
 fn raised(what: &str, error: &dyn DatabaseError) -> String {
     let Some(error) = error.try_downcast_ref::<PgDatabaseError>() else {
         return what.to_owned();

@@ -1,5 +1,5 @@
-//! The index of events: what finds them is written some seconds after they were stored, and again for all stored events of
-//! a source that gets another search field.
+//! Indexes events for search: new events some seconds after they are stored, and all stored events
+//! of a source that gets another search field.
 
 use super::{Fault, StoreError, connect::POOLED, error::within};
 use crate::domain::SearchTerms;
@@ -11,39 +11,39 @@ use uuid::Uuid;
 const MOST: i64 = 2500;
 const MOST_BYTES: i64 = 8 << 20;
 
-/// A longer body is not read, and marked.
+/// A longer body is not read, and its event gets [`MARK`].
 const LONGEST_BODY: i32 = 1 << 20;
 
 const BEGIN: &str = "SET LOCAL statement_timeout = '10s'";
 
-/// Of stored events that are indexed again: a step of these takes less, since nobody waits for it.
+/// A step of the stored events that are indexed again takes fewer, since nobody waits for it.
 const MOST_OLDER: i64 = 500;
 
 const NEXT: &str = "SELECT id, search_fields, body, NULL::smallint AS source_id FROM hookfast_data.next_events($1, $2, $3)";
 const NEXT_OLDER: &str =
     "SELECT id, search_fields, body, source_id FROM hookfast_data.next_older_events($1, $2, $3)";
 
-/// In the order of the index, which is read and written once from left to right.
+/// The rows are in the order of the index, so that the index is read and written once from left to
+/// right.
 const ADD: &str = "INSERT INTO hookfast_data.search_terms (term, event_id) \
     SELECT term, id FROM unnest($1::text[], $2::uuid[]) AS t (term, id) ON CONFLICT DO NOTHING";
 
 const GO_ON: &str = "UPDATE hookfast_data.event_cursors SET upto = $1 WHERE reader = 'terms'";
 const GO_ON_OLDER: &str = "UPDATE hookfast_data.reindexes SET cursor_id = $1, events_read = events_read + $2 WHERE source_id = $3";
 
-/// What marks an event that is not indexed as a whole: no value is empty.
+/// The term of an event that is not fully indexed. No value of a search field is empty.
 const MARK: &str = "";
 
-/// Which events are indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reads {
-    /// Those stored since the last step.
+    /// Events that were stored since the last step.
     New,
     /// Stored events of a source that got a search field, from the newest to the oldest.
     Older,
 }
 
-/// Indexes events, a batch at a time. A batch that fails is tried again in halves, and an event that fails alone is marked
-/// and passed over: it stops no other.
+/// Indexes events in batches. A batch that fails is retried in halves. An event that fails alone is
+/// marked and skipped, so that it does not stop the others.
 #[derive(Debug)]
 pub struct EventIndexer {
     reads: Reads,
@@ -51,7 +51,7 @@ pub struct EventIndexer {
 }
 
 impl EventIndexer {
-    /// For new events.
+    /// Creates an indexer of new events.
     pub fn of_new_events() -> Self {
         Self {
             reads: Reads::New,
@@ -59,7 +59,7 @@ impl EventIndexer {
         }
     }
 
-    /// For stored events of sources that got a search field.
+    /// Creates an indexer of the stored events of sources that got a search field.
     pub fn of_older_events() -> Self {
         Self {
             reads: Reads::Older,
@@ -67,10 +67,10 @@ impl EventIndexer {
         }
     }
 
-    /// One batch; answers whether there may be more at once.
+    /// Indexes one batch. Returns whether there may be more events to index now.
     ///
     /// # Errors
-    /// Where the database cannot be asked; nothing was indexed then.
+    /// If the database cannot be queried. Nothing was indexed then.
     pub async fn step(&mut self, pool: &PgPool) -> Result<bool, StoreError> {
         match index_events(pool, self.reads, self.most).await {
             Ok(batch) => {
@@ -113,20 +113,19 @@ impl EventIndexer {
     }
 }
 
-/// An event's data, or the time it takes.
+/// Whether the data of an event may cause the error, or the time that the event takes.
 fn may_be_an_event(error: &StoreError) -> bool {
     matches!(error.fault(), Fault::Data | Fault::Other) && error.sqlstate().is_some()
         || error.sqlstate().as_deref() == Some("57014")
 }
 
-/// What was read.
 #[derive(Debug, Default)]
 struct Batch {
     events: i64,
     bytes: i64,
 }
 
-/// Ends the transaction before it answers: as long as it is open, nobody else indexes.
+/// Ends the transaction before it returns: while it is open, no other process can index.
 async fn index_events(pool: &PgPool, reads: Reads, most: i64) -> Result<Batch, StoreError> {
     let indexing = async {
         let mut transaction = pool.begin().await?;

@@ -1,4 +1,4 @@
-//! Indexes that are built while everything goes on: by the program, since a migration would keep ingest waiting.
+//! Builds indexes concurrently while the program runs. A migration would block ingest for as long.
 
 use super::{
     Database, Role, StoreError,
@@ -10,8 +10,9 @@ use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::time::{Duration, Instant};
 
-/// A piece is attached under a lock that its partition's readers and writers would queue behind: for so long, and, in all,
-/// so often, so long apart. What is left is for the next round.
+/// Readers and writers of a partition queue behind the lock that attaches a piece. So a try waits
+/// for the lock no longer than this. A round has `TRIES` retries in all, which are `PAUSE` apart;
+/// the next round attaches the remaining pieces.
 const ATTACH_TIMEOUT: &str = "100ms";
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
@@ -19,9 +20,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A build that took longer than this is logged.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
-/// Each index by its name, with what it is on. Nothing is wrong without them, only slower.
+/// The name and the definition of each index. Without them nothing fails, but queries are slower.
 pub(super) const INDEXES: [(&str, &str); 9] = [
-    // What is pending of one event. Not a B-tree: every ingest would pay for it, and events come in order.
+    // Finds the pending deliveries of an event. Every ingest would have to update a B-tree, and
+    // events arrive in order, so BRIN suffices.
     (
         "outbox_event",
         "outbox USING brin (event_id) WITH (pages_per_range = 16)",
@@ -48,8 +50,8 @@ pub(super) const INDEXES: [(&str, &str); 9] = [
     ),
 ];
 
-/// Each partitioned index that a migration made on the parent alone: table, the end of its pieces' names, what a piece
-/// is on.
+/// The partitioned indexes that a migration created on the parent only: the table, the suffix of
+/// the names of the pieces, and the definition of a piece.
 pub(super) const PARTITIONED: [(&str, &str, &str); 4] = [
     (
         "events",
@@ -69,7 +71,7 @@ pub(super) const PARTITIONED: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// Whether an index is there, and whether it can be used: an interrupted build leaves one that cannot.
+/// Whether an index exists, and whether it is valid: an interrupted build leaves an invalid index.
 const VALID: &str = "SELECT i.indisvalid FROM pg_catalog.pg_index i WHERE i.indexrelid = to_regclass('hookfast_data.' || $1)";
 
 /// The partitions of a table with their pieces of an index, and whether the index is complete.
@@ -83,15 +85,15 @@ const PIECES: &str = "\
     JOIN pg_catalog.pg_class p ON p.oid = i.inhrelid \
     WHERE w.indexrelid = to_regclass('hookfast_data.' || $1) ORDER BY p.relname DESC";
 
-/// Builds what is missing, and what an interrupted build left broken; answers with how many it built. One process at a
-/// time: where another is at it, none.
+/// Builds missing indexes, and rebuilds those that an interrupted build left invalid. Returns the
+/// number of built indexes. If another process is building indexes, it builds none.
 ///
-/// It may take as long as the tables are large, and as the oldest transaction of the database is open. Readers and
-/// writers do not wait for it.
+/// The duration depends on the size of the tables, and on the oldest open transaction of the
+/// database. Readers and writers do not wait for it.
 ///
 /// # Errors
-/// Where the database cannot be asked, or something could not be built; the rest was, and what is missing costs time
-/// and nothing else.
+/// If the database cannot be queried, or an index could not be built. The other indexes were built.
+/// A missing index only makes queries slower.
 pub async fn ensure_indexes(database: &Database) -> Result<usize, StoreError> {
     let Some(mut alone) = Alone::with(database, LongWork::Indexes).await? else {
         return Ok(0);
@@ -126,18 +128,18 @@ async fn build(connection: &mut PgConnection, alone: &mut Alone) -> Result<usize
     builder.failed.map_or(Ok(builder.built), Err)
 }
 
-/// What cannot be built keeps nothing else from being built.
+/// An index that cannot be built does not stop the others.
 struct Builder<'c> {
     connection: &'c mut PgConnection,
     alone: &'c mut Alone,
-    /// How many more times a piece may fail to be attached.
+    /// How many more times attaching a piece may fail.
     tries: u32,
     built: usize,
     failed: Option<sqlx::Error>,
 }
 
 impl Builder<'_> {
-    /// Whether the index is there now.
+    /// Returns whether the index exists now.
     async fn ensure(&mut self, name: &str, on: &str) -> bool {
         let building = async {
             self.alone.check().await?;
@@ -159,7 +161,7 @@ impl Builder<'_> {
                 "CREATE INDEX CONCURRENTLY {name} ON hookfast_data.{on}"
             ))
             .await?;
-            // On empty tables, as at the first start, there is nothing to report.
+            // Builds on empty tables, such as at the first start, are not worth a log line.
             if begun.elapsed() > WORTH_A_LINE {
                 tracing::info!(name, took = ?begun.elapsed(), "index built");
             }
@@ -182,7 +184,7 @@ impl Builder<'_> {
         true
     }
 
-    /// Days to come have their pieces from the start.
+    /// Partitions of future days have their pieces from the start.
     async fn ensure_pieces(
         &mut self,
         table: &str,
@@ -206,7 +208,9 @@ impl Builder<'_> {
                 }
             }
         }
-        // Each has its piece, and the last came with its partition: attaching any again makes Postgres look.
+        // Every partition has its piece, and the last one got it when it was created. Postgres
+        // checks whether the index is complete only if a piece is attached, so this attaches one
+        // again.
         if let Some(row) = rows.first()
             && missing == 0
             && !row.try_get::<bool, _>("complete")?

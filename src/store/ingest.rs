@@ -1,4 +1,5 @@
-//! Group commit: strangers' requests in one statement, each with an answer of its own.
+//! Stores a group of independent requests in one statement, with a result for each request (group
+//! commit).
 
 use super::{
     Connection, Fault, SourceId, StoreError, bisect::Group, clock::interval_millis, error::within,
@@ -21,53 +22,56 @@ const INGEST_LINKED: &str = concat!(
     include_str!("sql/ingest_store.sql")
 );
 
-/// Inserts an event and takes it back. Nothing of it is left but a dead row.
+/// Inserts an event and rolls back, which leaves only a dead row.
 const TRIAL: &str = "/* hookfast: try to store an event */ BEGIN; \
     INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
     SELECT hookfast_data.new_event_id(), min(s.id), 0, 'hookfast.trial', 'hookfast', 'trial', '{}', '' \
     FROM hookfast_data.sources s; ROLLBACK";
 
-/// A verified request as the store takes it. Every text in it is of a type that Postgres can store.
+/// A verified request that is ready to be stored. Each of its texts has a type that Postgres can
+/// store.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    /// Its id if it turns out to be a new event.
+    /// The event id, if the request is a new event.
     pub id: EventId,
-    /// Whose it is.
+    /// The source of the request.
     pub source: SourceId,
-    /// What makes it the same as another.
+    /// The idempotency key of the event.
     pub key: IdempotencyKey,
-    /// A second key of the same event.
+    /// A second idempotency key of the same event.
     pub alias: Option<IdempotencyKey>,
-    /// What its content comes down to.
+    /// The fingerprint of the content. Without one, a request with a stored key is always a
+    /// duplicate.
     pub fingerprint: Option<Fingerprint>,
-    /// How long the key holds; `None` is for ever.
+    /// How long the idempotency key is kept; `None` is forever.
     pub window: Option<Duration>,
-    /// What happened.
+    /// The type of the event.
     pub event_type: EventType,
-    /// The last part of the URL.
+    /// The topic, the last part of the URL.
     pub topic: Option<StorableText>,
-    /// The label of the secret that verified it.
+    /// The label of the secret that verified the request.
     pub verified_by: Option<StorableText>,
-    /// The headers as a JSON object.
+    /// The headers of the request as a JSON object.
     pub headers: String,
-    /// The body.
+    /// The exact body of the request.
     pub body: Bytes,
 }
 
 /// Why one request of a group was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IngestError {
-    /// The connection is gone; whether the request was committed is not known.
+    /// The connection is lost. It is not known whether the request was committed.
     Lost,
-    /// Somebody's open transaction holds its key, or kept running into ours.
+    /// An open transaction holds the key of the request, or repeatedly conflicted with this one.
     KeyHeld,
-    /// The database refuses this one request's data.
+    /// The database rejects the data of this request.
     Refused,
 }
 
 impl Connection {
-    /// Stores a group of requests, answering each by itself, in their order: one that cannot be stored costs nobody
-    /// else anything. After [`IngestError::Lost`] the connection is of no more use.
+    /// Stores a group of requests. The results are in the order of the requests, and a request that
+    /// cannot be stored does not affect the others. After [`IngestError::Lost`] the connection
+    /// cannot be used again.
     pub async fn ingest(
         &mut self,
         events: &[NewEvent],
@@ -103,11 +107,11 @@ impl Connection {
         answers
     }
 
-    /// Makes sure that the database would store an event now: [`Connection::check`] does not show whether it has room for
-    /// one.
+    /// Checks that the database would store an event now. [`Connection::check`] does not show
+    /// whether the database has space for one.
     ///
     /// # Errors
-    /// If it would not; the connection is of no more use.
+    /// If it would not. The connection cannot be used again then.
     pub async fn check_storing(&mut self) -> Result<(), StoreError> {
         within(
             self.deadline(),

@@ -1,4 +1,4 @@
-//! How a database presents itself, and what of it would make Hookfast fail or break a promise.
+//! Inspects a database for everything that would make Hookfast fail or break a promise.
 
 use super::{
     Database, Role, StoreError,
@@ -8,39 +8,40 @@ use super::{
 };
 use sqlx::Row;
 
-/// A database as it presents itself.
+/// The properties of a database that matter to Hookfast.
 #[derive(Clone, Debug)]
 pub struct Inspection {
-    /// The server's version, as 150018.
+    /// The version of the server as a number, such as 150018.
     pub version: i32,
-    /// Whether it is a standby.
+    /// Whether the server is a standby.
     pub in_recovery: bool,
-    /// Whether a transaction can only read: on a standby, or because a setting says so.
+    /// Whether transactions are read-only, because of a standby or of a setting.
     pub read_only: bool,
     /// The encoding of the database.
     pub encoding: String,
     /// Whether this role may create the schemas, or both exist.
     pub may_migrate: bool,
-    /// The owner of the schemas, if this role does not have its rights.
+    /// The owner of the schemas, if this role does not have its privileges.
     pub foreign_owner: Option<String>,
     /// Objects in the schemas that do not belong to the schemas' owner.
     pub foreign_objects: Option<ForeignObjects>,
     /// Whether this role is a superuser.
     pub superuser: bool,
-    /// Settings of the server that would make a 200 a lie, by name.
+    /// Settings of the server with which a webhook that was answered 200 can be lost, as `name =
+    /// value`.
     pub not_durable: Vec<String>,
     /// Whether a commit waits for a synchronous standby.
     pub synchronous_standby: bool,
-    /// Sequences of ours that hand out numbers in blocks, by name.
+    /// Sequences of Hookfast that hand out numbers in blocks, by name.
     pub cached_sequences: Vec<String>,
     /// How many connections this role may have to this database.
     pub connections: ConnectionLimits,
-    /// Whether the start-up settings of our connections arrive: a pooler may drop them.
+    /// Whether the startup settings of a connection take effect: a pooler may drop them.
     pub settings_arrive: bool,
 }
 
 impl Inspection {
-    /// Everything that is wrong, each with what to do about it.
+    /// Returns all problems, each with its remedy.
     pub fn problems(&self) -> Vec<String> {
         let version = self.version / 10_000;
         let when = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
@@ -78,8 +79,9 @@ impl Inspection {
         found.into_iter().flatten().chain(not_durable).collect()
     }
 
-    /// Each connection takes a block of numbers of such a sequence, so a later delivery can have a lower id than one that was
-    /// claimed already. Claims begin above ids that they know to be done with.
+    /// Warns about sequences that hand out numbers in blocks. Each connection takes a block, so a
+    /// later delivery can have a lower id than one that was claimed already. A claim begins above
+    /// the ids that are known to be finished.
     pub fn sequence_warning(&self) -> Option<String> {
         let names = self.cached_sequences.join(", ");
         (!names.is_empty()).then(|| {
@@ -87,7 +89,7 @@ impl Inspection {
         })
     }
 
-    /// What is not wrong, and should not stay so.
+    /// Warns about a property that is not a problem but should be changed.
     pub fn superuser_warning(&self) -> Option<&'static str> {
         self.superuser.then_some(
             "the role is a superuser, which Hookfast never needs: a stolen password would reach the whole server. Give it a role of its own",
@@ -98,16 +100,16 @@ impl Inspection {
 /// Objects in the schemas that do not belong to the schemas' owner.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct ForeignObjects {
-    /// Who owns the schemas.
+    /// The owner of the schemas.
     pub owner: String,
-    /// Who owns these objects.
+    /// The owners of these objects.
     pub owners: String,
     /// The statements that give these objects to the owner of the schemas.
     pub repair: String,
 }
 
 impl ForeignObjects {
-    /// What is wrong with that, and what to do about it.
+    /// Describes the problem and its remedy.
     pub fn warning(&self) -> String {
         let Self {
             owner,
@@ -120,7 +122,6 @@ impl ForeignObjects {
     }
 }
 
-/// Both schemas, and whether this role has the rights of their owner.
 const INSPECT: &str = "WITH ours AS (SELECT n.nspowner FROM pg_catalog.pg_namespace n WHERE n.nspname IN ('hookfast', 'hookfast_data')) \
     SELECT current_setting('server_version_num')::integer AS version, pg_is_in_recovery() AS in_recovery, \
         current_setting('transaction_read_only')::boolean AS read_only, current_setting('server_encoding') AS encoding, \
@@ -136,19 +137,20 @@ const INSPECT: &str = "WITH ours AS (SELECT n.nspowner FROM pg_catalog.pg_namesp
             WHERE n.nspname = 'hookfast_data' AND s.seqcache > 1 ORDER BY 1) AS cached_sequences, \
         current_setting('jit') = 'off' AND current_setting('synchronous_commit') = 'on' AS settings_arrive";
 
-/// What limits the connections of this role to this database. Connections of others count too.
+/// The limits on the connections of this role to this database. Connections of other roles count
+/// too.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionLimits {
-    /// `max_connections`, without those that are reserved for others.
+    /// `max_connections`, without the connections that are reserved for others.
     pub server: i32,
-    /// `CONNECTION LIMIT` of the role.
+    /// `CONNECTION LIMIT` of the role, if it has one.
     pub role: Option<i32>,
-    /// `CONNECTION LIMIT` of the database.
+    /// `CONNECTION LIMIT` of the database, if it has one.
     pub database: Option<i32>,
 }
 
 impl ConnectionLimits {
-    /// The one that is reached first, with its name.
+    /// The lowest limit, with its name.
     pub fn lowest(&self) -> (&'static str, i32) {
         let role = self
             .role
@@ -167,7 +169,8 @@ impl ConnectionLimits {
     }
 }
 
-/// No limit but the server's own holds for a superuser, and nothing is reserved for others.
+/// For a superuser only the limit of the server applies, and no connections are reserved for
+/// others.
 const CONNECTION_LIMITS: &str = "SELECT \
         current_setting('max_connections')::integer - CASE WHEN r.rolsuper THEN 0 \
             ELSE current_setting('superuser_reserved_connections')::integer \
@@ -177,10 +180,10 @@ const CONNECTION_LIMITS: &str = "SELECT \
     FROM pg_catalog.pg_roles r, pg_catalog.pg_database d \
     WHERE r.rolname = session_user AND d.datname = current_database()";
 
-/// Looks, and changes nothing.
+/// Inspects the database, and changes nothing.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn inspect(database: &Database) -> Result<Inspection, StoreError> {
     let mut connection = database.connect(Role::General).await?;
     let run = async {

@@ -1,17 +1,17 @@
-//! Leases: the right of one worker to hold deliveries, renewed while it lives.
+//! Registers and renews leases, the rights of workers to hold deliveries.
 
 use super::{Connection, HandlerId, StoreError, error::within};
 use std::time::Duration;
 
-/// A lease's id: what `outbox.lease_id` names. Never used twice.
+/// The id of a lease, as in `outbox.lease_id`. An id is never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LeaseId(pub i64);
 
 impl Connection {
-    /// Registers a worker.
+    /// Registers a worker, and returns its lease.
     ///
     /// # Errors
-    /// Where the statement failed.
+    /// If the statement fails.
     pub async fn register_lease(
         &mut self,
         holder: &str,
@@ -34,10 +34,11 @@ impl Connection {
         .map(LeaseId)
     }
 
-    /// Renews a lease; `false` where it is gone. One that has expired but that nobody has rescued is renewed.
+    /// Renews a lease. Returns `false` if the lease no longer exists. An expired lease that nobody
+    /// has rescued is renewed.
     ///
     /// # Errors
-    /// Where the statement failed.
+    /// If the statement fails.
     pub async fn renew_lease(
         &mut self,
         lease: LeaseId,

@@ -1,14 +1,15 @@
-//! What one process at a time does. Not by advisory locks: whoever may connect to the database can hold those. These are
-//! rows and tables of ours, which nobody else may touch.
+//! Locks for work that only one process does at a time. They are rows and tables of Hookfast, which
+//! other roles may not use. Any role that may connect to the database can hold an advisory lock.
 
 use super::{Connection, Database, Fault, Role, StoreError, connect::POOLED, error::within};
 use sqlx::{AssertSqlSafe, PgConnection};
 use std::time::Duration;
 
-/// How long the connection that holds a right may take to answer before the right is taken for lost.
+/// How long the connection that holds the lock may take to answer before the lock is considered
+/// lost.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits for a lock that is held until the end of the transaction.
+/// Waits for a lock, and holds it until the end of the transaction.
 pub(super) async fn lock(transaction: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT hookfast_data.lock($1)")
         .bind(name)
@@ -33,12 +34,13 @@ impl LongWork {
     }
 }
 
-/// The right to do some long work alone: a transaction on a connection of its own that has locked a table and done
-/// nothing else. It has neither a transaction id nor a snapshot, so it may stay open for hours.
+/// The exclusive right to do some long work: a transaction on its own connection that has locked a
+/// table and done nothing else. It has neither a transaction id nor a snapshot, so it may stay open
+/// for hours.
 pub(super) struct Alone(Connection);
 
 impl Alone {
-    /// `None` where another process is at it.
+    /// Returns `None` if another process is doing the work.
     pub(super) async fn with(
         database: &Database,
         work: LongWork,
@@ -62,7 +64,8 @@ impl Alone {
         }
     }
 
-    /// To be asked before each step: the connection may be lost, and another process at it.
+    /// Called before each step: the connection may be lost, and another process may be doing the
+    /// work.
     pub(super) async fn check(&mut self) -> Result<(), sqlx::Error> {
         let check = sqlx::query("SELECT")
             .persistent(false)
@@ -73,7 +76,7 @@ impl Alone {
         }
     }
 
-    /// The lock goes with the connection.
+    /// The lock ends with the connection.
     pub(super) async fn end(self) {
         self.0.close().await;
     }

@@ -1,7 +1,9 @@
-//! The only place with SQL: what is stored, pending, tried and held, in Postgres.
+//! Reads and writes everything that Hookfast keeps in Postgres. The SQL of the engine is in this
+//! module only.
 //!
-//! One file a subject; the hot statements are files of their own under `sql/`, each beginning with a comment that
-//! names it, so that `pg_stat_statements` can be read. Nothing here decides anything that is not in a statement.
+//! Each file has one subject. The hot statements are files under `sql/`. Each begins with a comment
+//! that names it, so that `pg_stat_statements` is readable. All decisions are made in the
+//! statements.
 
 mod airalo;
 mod background_jobs;

@@ -1,4 +1,4 @@
-//! The wake-up between processes.
+//! Sends and receives wake-ups between processes.
 
 use super::{
     Connection, Database, Role, StoreError,
@@ -8,12 +8,12 @@ use super::{
 use sqlx::{Acquire as _, postgres::PgListener};
 use std::time::Duration;
 
-/// What notifications are about.
+/// The subject of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
-    /// There may be work for workers.
+    /// There may be deliveries for workers.
     Wake,
-    /// Something is asked of the quarantine.
+    /// An operator has requested an action on quarantined requests.
     Quarantine,
 }
 
@@ -30,7 +30,7 @@ impl Connection {
     /// Wakes the workers of other processes.
     ///
     /// # Errors
-    /// Where the statement failed: they find the work by polling.
+    /// If the statement fails. The workers then find the deliveries by polling.
     pub async fn notify(&mut self) -> Result<(), StoreError> {
         let notify = sqlx::query("SELECT hookfast_data.notify($1, '')").bind(Channel::Wake.name());
         within(self.deadline(), "notify", notify.execute(&mut self.inner))
@@ -39,30 +39,30 @@ impl Connection {
     }
 }
 
-/// What a wake-up says.
+/// The content of a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// There may be work.
+    /// There may be deliveries to claim.
     Work,
-    /// A transaction committed deliveries that were due at this time (microseconds since 1970) or later: perhaps long
-    /// ago, before what has been looked at since.
+    /// A transaction committed deliveries that were due at this time (microseconds since 1970) or
+    /// later. The time may be long ago, before the due times that claims have read since.
     Late(i64),
 }
 
-/// How long a quiet connection is believed to be alive.
+/// How long a silent connection is assumed to be alive.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
-/// Hears the wake-ups of other processes.
+/// Receives the wake-ups of other processes.
 pub struct Listener {
     inner: PgListener,
     database: Database,
 }
 
 impl Listener {
-    /// Listens on a connection of its own.
+    /// Opens a connection of its own, and listens on the channel.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
+    /// If the database cannot be queried.
     pub async fn connect(database: &Database, channel: Channel) -> Result<Self, StoreError> {
         let run = async {
             let mut listener = PgListener::connect_with(&database.pool(Role::General, 1)).await?;
@@ -75,13 +75,14 @@ impl Listener {
         within(POOLED, "listen", run).await
     }
 
-    /// Waits for a wake-up.
+    /// Waits for the next wake-up.
     ///
     /// # Errors
-    /// Where the connection broke.
+    /// If the connection is lost.
     pub async fn heard(&mut self) -> Result<Heard, StoreError> {
         loop {
-            // `try_recv` says None where the connection was lost, and would silently connect again.
+            // `try_recv` returns `None` if the connection was lost, and would silently connect
+            // again.
             let heard = async {
                 let heard = tokio::time::timeout(CHECK_EVERY, self.inner.try_recv()).await;
                 heard.map_or(Ok(None), |heard| {
@@ -95,13 +96,14 @@ impl Listener {
         }
     }
 
-    /// Forgets the notifications that have arrived and were not heard.
+    /// Discards the notifications that have arrived and were not read.
     ///
     /// # Errors
-    /// If the connection broke.
+    /// If the connection is lost.
     pub async fn forget_unheard(&mut self) -> Result<(), StoreError> {
         let forget = async {
-            // Without a wait there is none left; the number is a bound, for notifications that arrive as fast.
+            // If nothing is received without waiting, no notification is left. The number is a
+            // bound in case notifications arrive as fast as they are read.
             for _ in 0..100_000 {
                 match tokio::time::timeout(Duration::ZERO, self.inner.try_recv()).await {
                     Ok(Ok(Some(_))) => {}
@@ -115,13 +117,14 @@ impl Listener {
         within(MARGIN, "listen", forget).await
     }
 
-    /// Silence is what a dead connection sounds like, too.
+    /// A dead connection is silent too.
     async fn check(&mut self) -> Result<(), StoreError> {
         let check = sqlx::query("SELECT 1").execute(&mut self.inner);
         let Err(error) = within(MARGIN, "listen", check).await else {
             return Ok(());
         };
-        // A dropped PgListener says UNLISTEN on its connection and waits for the answer: it gets one that can answer.
+        // A `PgListener` that is dropped sends UNLISTEN on its connection and waits for the answer.
+        // So it gets a connection that can answer.
         if let (Ok(mut other), Ok(dead)) = (
             self.database.connect(Role::General).await,
             self.inner.acquire().await,

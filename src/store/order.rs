@@ -1,8 +1,11 @@
-//! The order of ordered handlers: which delivery of a key is due, and which wait for it.
+//! Keeps the order of ordered handlers: which delivery of an ordering key is due, and which wait
+//! for it.
 //!
-//! Deliveries come in without a key. A sequencer, one at a time, gives them theirs in the order of their ids; the first
-//! of a key is due, the others are parked. Whoever ends a delivery wakes the next of its key after the commit; the
-//! sequencer sees to it that nobody ends the last one without seeing what is parked behind it.
+//! Deliveries are stored without a key. A sequencer, one at a time, assigns the keys in the order
+//! of the delivery ids. The first delivery of a key is due, and the others are parked. After the
+//! commit that settles a delivery, the next one of its key is made due. The sequencer makes sure
+//! that no transaction settles the last due delivery of a key without seeing the deliveries that
+//! are parked behind it.
 
 use super::{Connection, HandlerId, StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
@@ -11,11 +14,12 @@ use sqlx::PgPool;
 const BATCH: i64 = 1000;
 
 impl Connection {
-    /// Gives keys to what came in for an ordered handler, as far as one batch goes; answers whether there may be more. A
-    /// batch may end early because of the bytes of its bodies, so there may be more after every one that is not empty.
+    /// Assigns keys to one batch of new deliveries of an ordered handler. Returns whether there may
+    /// be more. A batch may end early because of the size of its bodies, so there may be more after
+    /// every batch that is not empty.
     ///
     /// # Errors
-    /// Where a statement failed; what was given stays given.
+    /// If the statement fails. Keys of earlier batches stay assigned.
     pub async fn sequence(&mut self, handler: HandlerId) -> Result<bool, StoreError> {
         let sequenced: Option<i64> = within(
             self.deadline(),
@@ -30,11 +34,11 @@ impl Connection {
     }
 }
 
-/// Makes the next delivery of each key due, unless one of it is. To be called after the commit that ended the one
-/// before; safe at any time.
+/// Makes the next delivery of each key due, unless another one of the key is due. Call it after the
+/// commit that settled the delivery before it. It is safe at any time.
 ///
 /// # Errors
-/// Where the statement failed; then [`super::KeySweep`] finds them.
+/// If the statement fails. [`super::KeySweep`] then finds the deliveries.
 pub async fn wake_keys(pool: &PgPool, handler: HandlerId, keys: &[&str]) -> Result<(), StoreError> {
     within(
         POOLED,

@@ -1,33 +1,36 @@
-//! One role owns everything in both schemas: functions that run with its rights use every table and call every function.
-//! Another role may migrate if it is a member of the owner; what it creates must not become its own.
+//! Lets one role own everything in both schemas, because functions that run with its privileges use
+//! every table and call every function. Another role may migrate if it is a member of the owner,
+//! but the owner has to own the new objects.
 
 use sqlx::PgConnection;
 
-/// For how long the session acts as the owner.
+/// How long the session acts as the owner.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ActingFor {
-    /// Until the transaction ends.
     Transaction,
     /// Until [`act_as_session_user`].
     Session,
 }
 
-/// Nothing is changed if this role is the owner, or the schemas do not exist yet: whoever creates them owns them.
+/// Changes nothing if this role is the owner, or if the schemas do not exist yet: the role that
+/// creates them owns them.
 const ACT_AS_OWNER: &str = "SELECT pg_catalog.set_config('role', r.rolname, $1) \
     FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner \
     WHERE n.nspname = 'hookfast_data' AND r.rolname <> current_user";
 
-/// The owner of `hookfast_data`, if this session may not act as it. Since Postgres 16 a member may be without that right.
+/// The owner of `hookfast_data`, if this session may not act as it. Since Postgres 16 a member of a
+/// role may lack this right.
 pub(super) const OWNER_OUT_OF_REACH: &str = "SELECT r.rolname::text \
     FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner \
     WHERE n.nspname = 'hookfast_data' AND r.rolname <> current_user AND NOT pg_catalog.pg_has_role(session_user, r.oid, \
         CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END)";
 
-/// `session_user`, which the audit log records, stays. A session acts as the owner only while it creates objects: as the
-/// owner it may neither see nor end other sessions of its own role.
+/// `session_user`, which the audit log records, does not change. A session acts as the owner only
+/// while it creates objects: the owner may neither see nor end other sessions of this session's own
+/// role.
 ///
 /// # Errors
-/// If the owner is out of reach.
+/// If this session may not act as the owner.
 pub(super) async fn act_as_owner(
     connection: &mut PgConnection,
     acting: ActingFor,
@@ -41,7 +44,7 @@ pub(super) async fn act_as_owner(
         .map(drop)
 }
 
-/// Ends what [`act_as_owner`] began for a session.
+/// Undoes [`act_as_owner`] for a session.
 pub(super) async fn act_as_session_user(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("RESET ROLE")
         .execute(connection)
@@ -49,8 +52,9 @@ pub(super) async fn act_as_session_user(connection: &mut PgConnection) -> Result
         .map(drop)
 }
 
-/// The objects in both schemas that do not belong to the owner of `hookfast_data`: the owner, the other owners, and the
-/// statements that change this. Indexes, and sequences of columns, follow their tables.
+/// The objects in both schemas that do not belong to the owner of `hookfast_data`: the owner, the
+/// other owners, and the statements that correct this. Indexes, and sequences of columns, follow
+/// their tables.
 pub(super) const FOREIGN: &str = "WITH owner AS ( \
         SELECT n.nspowner AS id FROM pg_catalog.pg_namespace n WHERE n.nspname = 'hookfast_data'), \
     ours AS (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname IN ('hookfast', 'hookfast_data')), \

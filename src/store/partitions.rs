@@ -1,23 +1,25 @@
-//! The days of `events`, `attempts` and `search_terms`: partitions by ranges of event ids, made ahead.
+//! Creates the daily partitions of `events`, `attempts` and `search_terms` ahead of time. Each is a
+//! range of event ids.
 
 use super::{StoreError, connect::POOLED, error::within};
 use sqlx::{Connection as _, PgConnection, PgPool, Row};
 use std::time::Duration;
 
-/// How many days ahead there are partitions.
+/// How many days ahead partitions are created.
 const DAYS_AHEAD: i32 = 14;
 
-/// DDL of the running program may be late, but may not queue in front of ingest.
+/// DDL of the running program may be delayed, but must not queue in front of ingest.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '100ms'";
 
 const MAKE: &str = "SELECT hookfast_data.create_partition($1, $2, $3::uuid, $4::uuid)";
 
-/// How often, and how long apart, a partition is tried before it is left for the next round.
+/// How often a partition is retried, and after which pause, before it is left to the next round.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Every wanted day that is not attached, for each of the tables, with its bounds. From yesterday on, since a moment's
-/// id may be of the day before; and of older days those that events have, which an upgrade's new table lacks.
+/// Every day without an attached partition, for each of the tables, with its bounds. The days begin
+/// with yesterday, since a current event id may belong to the day before. Older days are included
+/// if `events` has them: a table that an upgrade adds lacks them.
 const MISSING: &str = "\
     WITH attached AS MATERIALIZED ( \
         SELECT c.relname::text AS name FROM pg_catalog.pg_inherits i \
@@ -40,12 +42,13 @@ const MISSING: &str = "\
         AND NOT EXISTS (SELECT FROM attached a WHERE a.name = t.name || '_' || to_char(d.day, 'YYYYMMDD')) \
     ORDER BY d.day, t.name";
 
-/// Makes what is missing up to two weeks ahead; answers with how many partitions it made.
+/// Creates the missing partitions for the next two weeks. Returns their number.
 ///
-/// Several processes may do this at once, and applications that enqueue.
+/// Several processes, and applications that enqueue, may do this at the same time.
 ///
 /// # Errors
-/// Where the database cannot be asked, or a lock was not had in ten seconds; what was made stays.
+/// If the database cannot be queried, or a lock was not available after all retries. Partitions
+/// that were created before remain.
 pub async fn ensure_partitions(pool: &PgPool) -> Result<usize, StoreError> {
     const STATEMENT: &str = "make partitions";
     let mut connection = within(POOLED, STATEMENT, pool.acquire()).await?;

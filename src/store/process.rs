@@ -1,11 +1,12 @@
-//! The processes: each says every few seconds that it lives.
+//! Records the running processes. Each reports every few seconds that it is alive.
 
 use super::{StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
 
-/// A retirement can be committed while a process is starting, which has read before that its handler is registered. Each
-/// process therefore repairs this for its own handlers, here and not at its start. Of several processes that have a source
-/// one writes that it is configured, once a minute.
+/// A retirement can be committed while a process is starting, after the process has read that its
+/// handler is registered. So each process ends the retirement of its own handlers here, and not at
+/// its start. Of several processes with the same source, one records once a minute that the source
+/// is configured.
 const ALIVE: &str = "WITH alive AS ( \
         INSERT INTO hookfast_data.processes AS p (owner, roles, version, not_ready, handlers, sources) \
         VALUES ($1, $2, $3, $4, $5, $6) \
@@ -24,24 +25,25 @@ const ALIVE: &str = "WITH alive AS ( \
 
 const GONE: &str = "DELETE FROM hookfast_data.processes WHERE owner = $1 OR seen_at < clock_timestamp() - interval '7 days'";
 
-/// A process as others see it.
+/// A process as other processes and operators see it.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Host and process.
+    /// The host and the process, as text.
     pub holder: String,
-    /// ingress, worker or both.
+    /// The roles of the process: `ingress`, `worker` or both.
     pub roles: Vec<&'static str>,
-    /// The handlers of its configuration, if it has the role worker.
+    /// The handlers of its configuration, if it has the role `worker`.
     pub handlers: Vec<String>,
     /// The sources of its configuration.
     pub sources: Vec<String>,
 }
 
 impl Process {
-    /// Says that it lives, and what it waits for. Ends the retirement of its handlers; returns which were retired.
+    /// Reports that the process is alive, and why it is not ready. Ends the retirement of its
+    /// handlers, and returns the names of those that were retired.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
+    /// If the database cannot be queried.
     pub async fn is_alive(
         &self,
         pool: &PgPool,
@@ -57,10 +59,11 @@ impl Process {
         within(POOLED, "say that a process lives", alive.fetch_one(pool)).await
     }
 
-    /// Says that it has ended on purpose.
+    /// Removes the record of the process, which has stopped, and records that are older than seven
+    /// days.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
+    /// If the database cannot be queried.
     pub async fn has_ended(&self, pool: &PgPool) -> Result<(), StoreError> {
         within(
             POOLED,

@@ -1,6 +1,7 @@
-//! Evidence: requests that failed verification, bounded per source.
+//! Quarantines requests that failed verification, in bounded numbers for each source.
 //!
-//! What was answered 200 is a promise, and has bounds of its own: it is never evicted, and nothing else takes its room.
+//! A request that was answered 200 is a promise. Such requests have bounds of their own: they are
+//! never evicted, and other requests do not use their space.
 
 use super::{Connection, SourceId, StoreError, error::within};
 use crate::domain::StorableText;
@@ -9,37 +10,37 @@ use bytes::Bytes;
 const KEEP: &str = include_str!("sql/quarantine_keep.sql");
 const EVICT: &str = include_str!("sql/quarantine_evict.sql");
 
-/// A request that failed verification, as the store takes it.
+/// A request that failed verification and is ready to be stored.
 #[derive(Clone, Debug)]
 pub struct NewEvidence {
-    /// The source it claimed to be of.
+    /// The source that the request claims to come from.
     pub source: SourceId,
-    /// Why it failed.
+    /// Why the verification failed.
     pub reason: &'static str,
-    /// SHA-256 of what makes two of them identical.
+    /// A SHA-256 digest that is the same for identical requests.
     pub digest: [u8; 32],
-    /// The last part of the URL.
+    /// The topic, the last part of the URL.
     pub topic: Option<StorableText>,
-    /// The headers as a JSON object.
+    /// The headers of the request as a JSON object.
     pub headers: String,
-    /// How it is answered, and what is kept of its body for it.
+    /// How the request is answered, and how much of its body is stored.
     pub body: EvidenceBody,
 }
 
-/// What is kept of a body.
+/// How much of a body is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvidenceBody {
-    /// All of it, and the request is answered 200: it is kept until an operator decides.
+    /// The whole body. The request is answered 200, and is kept until an operator decides.
     Answered(Bytes),
-    /// All of it; the request is answered 401.
+    /// The whole body. The request is answered 401.
     Whole(Bytes),
-    /// Its beginning; the request is answered 401.
+    /// The beginning of the body. The request is answered 401.
     Excerpt {
-        /// The first bytes.
+        /// The first bytes of the body.
         start: Bytes,
-        /// The length of all of it.
+        /// The length of the whole body.
         bytes: usize,
-        /// SHA-256 of all of it.
+        /// The SHA-256 digest of the whole body.
         sha256: [u8; 32],
     },
 }
@@ -49,7 +50,7 @@ impl EvidenceBody {
         matches!(self, Self::Answered(_))
     }
 
-    /// What is stored.
+    /// The part of the body that is stored.
     pub fn stored(&self) -> &Bytes {
         match self {
             Self::Answered(body) | Self::Whole(body) | Self::Excerpt { start: body, .. } => body,
@@ -64,21 +65,23 @@ impl EvidenceBody {
     }
 }
 
-/// What some of a source's evidence may take: all that was answered 200, or that of one reason that was answered 401.
+/// The maximum size of a part of a source's quarantine: of all requests that were answered 200, or
+/// of those with one reason that were answered 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvidenceBound {
-    /// Rows.
+    /// The maximum number of rows.
     pub rows: i64,
-    /// Bytes of bodies.
+    /// The maximum number of bytes in bodies.
     pub bytes: i64,
 }
 
 impl Connection {
-    /// Keeps a request as evidence, or counts it if an identical one is there; `false` where it is to be answered 200
-    /// and the bound is reached. For one that is answered 401 others of the same reason may leave.
+    /// Quarantines a request, or counts it if an identical one is stored. Returns `false` if it is
+    /// to be answered 200 and the bound is reached. A request that is answered 401 may evict others
+    /// with the same reason.
     ///
     /// # Errors
-    /// Where the statement failed.
+    /// If the statement fails.
     pub async fn keep_evidence(
         &mut self,
         evidence: &NewEvidence,

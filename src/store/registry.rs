@@ -1,4 +1,4 @@
-//! Sources and handlers: who is known, and what is subscribed to.
+//! Registers sources, and handlers with their subscriptions.
 
 use super::{StoreError, connect::POOLED, error::within};
 use crate::domain::{
@@ -9,48 +9,49 @@ use serde_json::json;
 use sqlx::{PgPool, Row};
 use std::{collections::HashMap, time::Duration};
 
-/// A source's small id.
+/// The id of a source in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(pub i16);
 
-/// A handler's small id.
+/// The id of a handler in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandlerId(pub i16);
 
 /// A source as its process declares it.
 #[derive(Clone, Debug)]
 pub struct SourceRegistration {
-    /// Its name.
+    /// The name of the source.
     pub name: SourceName,
-    /// Its kind's word.
+    /// The kind of the source, as in `sources.kind`.
     pub kind: &'static str,
-    /// The members of its payloads that readers must not see, and those that find an event.
+    /// The secret fields and the search fields of its payloads.
     pub fields: PayloadFields,
 }
 
 /// A handler as its process declares it.
 #[derive(Clone, Debug)]
 pub struct HandlerRegistration {
-    /// Its name.
+    /// The name of the handler.
     pub name: HandlerName,
-    /// Its kind's word.
+    /// The kind of the handler, as in `handlers.kind`.
     pub kind: &'static str,
-    /// What it subscribes to.
+    /// The event types that it subscribes to.
     pub types: Vec<TypePattern>,
-    /// From which sources; `None` is all.
+    /// The sources that it subscribes to; `None` is all.
     pub sources: Option<Vec<SourceName>>,
-    /// When a failed delivery is tried again, and how often: also for those who fail it through SQL.
+    /// When, and how often, a failed delivery is retried. This also applies to clients that fail a
+    /// delivery in SQL.
     pub retry: RetryPolicy,
-    /// The order it keeps.
+    /// The order of its deliveries; `None` if it is not ordered.
     pub order: Option<Order>,
-    /// Which payloads it wants; `None` is all.
+    /// The payload filter; `None` accepts every payload.
     pub filter: Option<PayloadFilter>,
-    /// How long a delivery may have been ready before the handler is behind.
+    /// How long a delivery may be ready before the handler is behind.
     pub behind_after: Duration,
 }
 
 impl HandlerRegistration {
-    /// The retry policy as the registry holds it.
+    /// The retry policy as the registry stores it.
     fn retry_json(&self) -> serde_json::Value {
         let millis = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         match &self.retry {
@@ -71,11 +72,12 @@ impl HandlerRegistration {
 const KNOWN_HANDLER: &str = include_str!("sql/known_handler.sql");
 const REGISTER_HANDLER: &str = include_str!("sql/register_handler.sql");
 
-/// A source as it is registered, and whether that is what is declared.
+/// The registered source, and whether it equals the declared one.
 const KNOWN_SOURCE: &str = "SELECT s.id, (s.kind, s.secret_fields, s.search_fields) IS NOT DISTINCT FROM ($2, $3, $4) \
     FROM hookfast_data.sources s WHERE s.name = $1";
 
-/// Not one INSERT … ON CONFLICT DO UPDATE: that takes a number of the sequence, which is short, at every start.
+/// Not one INSERT … ON CONFLICT DO UPDATE, which would take a number of the sequence at every
+/// start. The sequence is short.
 const REGISTER_SOURCE: &str = "WITH renewed AS ( \
         UPDATE hookfast_data.sources s SET kind = $2, secret_fields = $3, search_fields = $4 FROM hookfast_data.sources old \
         WHERE s.name = $1 AND old.id = s.id RETURNING s.id, \
@@ -83,13 +85,13 @@ const REGISTER_SOURCE: &str = "WITH renewed AS ( \
     INSERT INTO hookfast_data.sources AS s (name, kind, secret_fields, search_fields) \
     SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM renewed) ON CONFLICT (name) DO NOTHING";
 
-/// How often a registration is tried against other processes that register at the same moment.
+/// How often a registration is tried if other processes register at the same time.
 const TRIES: u32 = 5;
 
-/// Makes the sources known, and answers with their ids. What is registered already is only read.
+/// Registers the sources, and returns their ids. A source that is registered already is only read.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn register_sources(
     pool: &PgPool,
     sources: &[SourceRegistration],
@@ -126,10 +128,10 @@ async fn register_source(
     Err(sqlx::Error::RowNotFound)
 }
 
-/// The sources that were ever registered.
+/// Returns all sources that were ever registered.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn source_ids(pool: &PgPool) -> Result<HashMap<SourceName, SourceId>, StoreError> {
     let read = sqlx::query_as("SELECT name, id FROM hookfast_data.sources").fetch_all(pool);
     let rows: Vec<(String, i16)> = within(POOLED, "read the sources", read).await?;
@@ -139,14 +141,15 @@ pub async fn source_ids(pool: &PgPool) -> Result<HashMap<SourceName, SourceId>, 
         .collect())
 }
 
-/// Makes the handlers' subscriptions known, and answers with their ids.
+/// Registers the subscriptions of handlers, and returns the ids of the handlers.
 ///
-/// A subscription holds for every ingest statement that begins after this commits. Each change raises the
-/// registry's version and is a line in `audit_log`. One whose configuration is of an older version than the
-/// registered one changes nothing, so that in a rolling deployment the old process does not undo the new one.
+/// A subscription applies to every ingest statement that begins after the commit. Each change
+/// raises the subscription version, and is recorded in the audit log. A handler with an older
+/// version of the configuration than the registered one changes nothing, so that in a rolling
+/// deployment the old process does not undo the new one.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn register_handlers(
     pool: &PgPool,
     handlers: &[HandlerRegistration],
@@ -220,10 +223,10 @@ async fn register_handler(
     Err(sqlx::Error::RowNotFound)
 }
 
-/// Stops dispatch to a handler; its deliveries wait.
+/// Stops dispatching to a handler. Its deliveries wait.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn pause_gone_handler(
     pool: &PgPool,
     handler: &HandlerName,

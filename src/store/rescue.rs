@@ -1,41 +1,43 @@
-//! Taking deliveries from the dead.
+//! Rescues deliveries under expired leases, and releases deliveries that their worker does not
+//! know.
 
 use super::{Connection, Fault, HandlerId, LeaseId, StoreError, connect::POOLED, error::within};
 use crate::domain::DeliveryId;
 use crate::throttle::throttled;
 use sqlx::{Connection as _, PgPool, Row, postgres::PgRow};
 
-/// Waits for claims under a lease that are on their way, and keeps others away until the transaction ends.
+/// Waits for running claims under a lease, and blocks new ones until the transaction ends.
 const LOCK_LEASE: &str = "SELECT FROM hookfast_data.leases WHERE id = $1 FOR UPDATE";
 
 /// Deliveries that the bounded search missed become orphans, which the sweep finds.
 const REMOVE_LEASE: &str = "SELECT hookfast_data.remove_idle_lease($1)";
 
-/// How many deliveries one statement takes, so that none of them is long.
+/// How many deliveries one statement rescues, so that it does not take long.
 const BATCH: i64 = 1000;
 
-/// A delivery lost this often is dead.
+/// After this many lost attempts a delivery is a dead letter.
 pub(super) const MOST_LOST: i32 = 5;
 
-/// How many statements one round for pulling clients takes at most, each for some hundred leases.
+/// The maximum number of statements in one round for pulling clients. Each statement takes some
+/// hundred leases.
 const PULLED_ROUNDS: usize = 100;
 
-/// Deliveries taken from a dead lease.
+/// The deliveries of a handler that were rescued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rescued {
-    /// The handler they are pending to.
+    /// The handler of the deliveries.
     pub handler: HandlerId,
-    /// How many.
+    /// How many deliveries were rescued.
     pub rescued: i64,
-    /// How many of these had been lost too often, and are dead letters now.
+    /// How many of these had lost too many attempts, and are dead letters now.
     pub dead: i64,
 }
 
-/// Takes the deliveries of every pulling client's lease that has expired. As for [`rescue`], only a worker with
-/// an unbroken lease may judge.
+/// Rescues the deliveries of all pulling clients whose leases have expired. As for [`rescue`], only
+/// a worker with an uninterrupted lease may call this.
 ///
 /// # Errors
-/// If a statement failed; what was taken before it stays taken.
+/// If a statement fails. Deliveries that were rescued before stay rescued.
 pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     let mut rescued = Vec::new();
     for _ in 0..PULLED_ROUNDS {
@@ -56,7 +58,7 @@ pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
             ended += leases;
             rescued.extend(Some(found).filter(|found| found.rescued > 0));
         }
-        // What is left is being completed.
+        // The remaining deliveries are being completed.
         if ended == 0 {
             break;
         }
@@ -64,21 +66,23 @@ pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     Ok(rescued)
 }
 
-/// A worker's lease, as it was when it was looked at.
+/// The lease of a worker, as it was when it was listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerLease {
-    /// Its id.
+    /// The id of the lease.
     pub lease: LeaseId,
-    /// When it expires, by the database's clock, in microseconds since 1970. Each renewal changes it.
+    /// When the lease expires by the database's clock, in microseconds since 1970. Each renewal
+    /// changes it.
     pub expires_at: i64,
-    /// Whether it has expired by the database's clock. That alone proves nothing: the clock may have been set.
+    /// Whether the lease has expired by the database's clock. This alone proves nothing, since the
+    /// clock may have been set.
     pub expired: bool,
 }
 
-/// The leases of all workers.
+/// Lists the leases of all workers.
 ///
 /// # Errors
-/// If the statement failed.
+/// If the statement fails.
 pub async fn worker_leases(pool: &PgPool) -> Result<Vec<WorkerLease>, StoreError> {
     let rows: Vec<(i64, i64, bool)> = within(
         POOLED,
@@ -98,14 +102,14 @@ pub async fn worker_leases(pool: &PgPool) -> Result<Vec<WorkerLease>, StoreError
     Ok(rows.into_iter().map(lease).collect())
 }
 
-/// Takes the deliveries of these leases of workers as far as they have not been renewed since they were listed, and removes
-/// each lease once nothing is held under it.
+/// Rescues the deliveries of these leases of workers, unless a lease has been renewed since it was
+/// listed. Removes each lease when nothing is held under it.
 ///
-/// Only a worker whose own lease has been renewed without interruption for a full period may call this: a database
-/// that was away must not cost every delivery in flight an attempt.
+/// Only a worker whose own lease has been renewed without interruption for a full period may call
+/// this: an outage of the database must not cost every running delivery an attempt.
 ///
 /// # Errors
-/// If a statement failed; what was taken before it stays taken.
+/// If a statement fails. Deliveries that were rescued before stay rescued.
 pub async fn rescue(pool: &PgPool, leases: &[WorkerLease]) -> Result<Vec<Rescued>, StoreError> {
     let mut rescued = Vec::new();
     for lease in leases {
@@ -114,7 +118,8 @@ pub async fn rescue(pool: &PgPool, leases: &[WorkerLease]) -> Result<Vec<Rescued
     Ok(rescued)
 }
 
-/// A lease that cannot be rescued does not keep the others from it, unless it is the database that is away.
+/// A lease that cannot be rescued does not stop the rescue of the others, unless the connection to
+/// the database is lost.
 fn by_itself(lease: i64, rescued: Result<(), StoreError>) -> Result<(), StoreError> {
     match rescued {
         Err(error) if error.fault() != Fault::Lost => {
@@ -139,8 +144,9 @@ async fn rescue_lease(
     Ok(())
 }
 
-/// One bounded batch, with the lease row locked first so that its worker cannot claim meanwhile, and removed once
-/// nothing is held by it; `None` where the lease was renewed, a claim under it is on its way, or another worker is at it.
+/// Rescues one bounded batch. The lease is locked first, so that its worker cannot claim meanwhile,
+/// and removed when nothing is held under it. Returns `None` if the lease was renewed, if a claim
+/// under it is running, or if another worker is rescuing it.
 async fn rescue_batch(
     pool: &PgPool,
     seen: &WorkerLease,
@@ -166,7 +172,7 @@ async fn rescue_batch(
         .bind(MOST_LOST)
         .fetch_all(&mut *transaction)
         .await?;
-        // Under the same lock, and with a snapshot that sees every claim made before it.
+        // This runs under the same lock, and its snapshot sees every claim that was made before.
         sqlx::query(REMOVE_LEASE)
             .bind(seen.lease.0)
             .execute(&mut *transaction)
@@ -180,14 +186,16 @@ async fn rescue_batch(
     within(POOLED, "rescue", run).await
 }
 
-/// Releases what is held under `lease` for `handler` and is not among `known`, without counting anything; answers with how
-/// many. A claim whose answer was lost leaves such deliveries, and a lease that lives keeps them from being rescued.
+/// Releases the deliveries of `handler` that are held under `lease` and are not among `known`,
+/// without counting anything as lost. Returns their number. A claim whose answer was lost leaves
+/// such deliveries, and they are not rescued while the lease is alive.
 ///
-/// Takes no lock on the lease, so neither claims nor renewals wait for it. A claim that is still on its way is not seen:
-/// the caller has to look again once it has ended, and makes no other claim for the handler meanwhile.
+/// It takes no lock on the lease, so neither claims nor renewals wait for it. It does not see a
+/// claim that is still running: the caller has to check again when that claim has ended, and must
+/// not make another claim for the handler meanwhile.
 ///
 /// # Errors
-/// If a statement failed.
+/// If the statement fails.
 pub async fn release_unknown(
     pool: &PgPool,
     lease: LeaseId,
@@ -206,10 +214,10 @@ pub async fn release_unknown(
     .await
 }
 
-/// Waits until every claim under the lease that has begun has ended.
+/// Waits until every running claim under the lease has ended.
 ///
 /// # Errors
-/// If the statement failed.
+/// If the statement fails.
 pub async fn wait_for_claims(pool: &PgPool, lease: LeaseId) -> Result<(), StoreError> {
     within(
         POOLED,
@@ -221,10 +229,10 @@ pub async fn wait_for_claims(pool: &PgPool, lease: LeaseId) -> Result<(), StoreE
 }
 
 impl Connection {
-    /// Removes a worker's own lease, under which it knows that nothing is held.
+    /// Removes a worker's own lease. The worker knows that nothing is held under it.
     ///
     /// # Errors
-    /// If the statement failed; then the lease expires.
+    /// If the statement fails. The lease then expires.
     pub async fn delete_lease(&mut self, lease: LeaseId) -> Result<(), StoreError> {
         let deadline = self.deadline();
         let delete = sqlx::query("DELETE FROM hookfast_data.leases WHERE id = $1").bind(lease.0);
@@ -233,15 +241,16 @@ impl Connection {
             .map(drop)
     }
 
-    /// Releases what a worker holds under its own lease, without counting anything as lost, and removes the lease.
+    /// Releases the deliveries that a worker holds under its own lease, without counting anything
+    /// as lost, and removes the lease. Returns the number of deliveries.
     ///
     /// # Errors
-    /// If a statement failed; then the lease expires, and others rescue what is left.
+    /// If a statement fails. The lease then expires, and other workers rescue the rest.
     pub async fn abandon_lease(&mut self, lease: LeaseId) -> Result<i64, StoreError> {
         let deadline = self.deadline();
         let run = async {
             let mut transaction = self.inner.begin().await?;
-            // Waits for a claim of ours that is still on its way.
+            // Waits for a claim of this worker that is still running.
             sqlx::query(LOCK_LEASE)
                 .bind(lease.0)
                 .execute(&mut *transaction)

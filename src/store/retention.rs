@@ -1,4 +1,5 @@
-//! Retention: what is kept how long, and what goes, a day at a time.
+//! Applies retention: deletes expired events one day at a time, and expired rows of other classes
+//! in batches.
 
 use super::{
     Connection, Database, Role, StoreError,
@@ -23,34 +24,35 @@ const SET: &str = "WITH changed AS (\
     INSERT INTO hookfast_data.audit_log (action, target, details) \
     SELECT 'retention.set', class, jsonb_build_object('keep', coalesce(keep::text, 'forever')) FROM changed";
 
-/// Rows that leave in one statement.
+/// How many rows one statement deletes.
 const BATCH: i64 = 1000;
 
-/// A day with its survivors is written anew in one statement, which may take long.
+/// One statement rewrites a day with the events that stay, which may take long.
 const SLOW: &str = "SET statement_timeout = '15min'; SET lock_timeout = '100ms'";
 
-/// A day's three tables, the events first: as long as they are there, the others are made.
+/// The three tables of a day. `events` is the first: while it has the day, the other two get their
+/// partitions again.
 const TABLES: [&str; 3] = ["events", "attempts", "search_terms"];
 
-/// What one round took away.
+/// The result of one round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// Days whose tables are gone.
+    /// Days whose partitions were removed.
     pub days: usize,
-    /// Days in which something is left.
+    /// Days of which some events stay.
     pub days_with_survivors: usize,
-    /// Days that somebody was in the way of; they are tried again.
+    /// Days that were in use. They are tried again.
     pub days_in_use: usize,
-    /// Rows of other classes.
+    /// Deleted rows of other classes.
     pub rows: i64,
-    /// Days and classes that failed; they are tried again.
+    /// Days and classes that failed. They are tried again.
     pub failed: usize,
 }
 
-/// Makes these settings those of the database.
+/// Stores the retention settings in the database.
 ///
 /// # Errors
-/// Where the database cannot be asked.
+/// If the database cannot be queried.
 pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreError> {
     let classes = [
         ("events", keep.events),
@@ -79,11 +81,12 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
     within(POOLED, "set the retention", setting).await
 }
 
-/// Takes away what is older than it is kept, on a connection of its own. What is to go for the first time is announced,
-/// and goes a day later. `stop` is asked between steps.
+/// Deletes expired data, on a connection of its own. The first deletion of a class is announced,
+/// and happens a day later; so is the first one after its retention was shortened. `stop` is
+/// checked between steps.
 ///
 /// # Errors
-/// Where the database cannot be asked; what has gone before is gone.
+/// If the database cannot be queried. Data that was deleted before stays deleted.
 pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
     let Some(mut alone) = Alone::with(database, LongWork::Retention).await? else {
         return Ok(Left::default());
@@ -98,8 +101,8 @@ pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<L
     left
 }
 
-/// The days first: they give back most, and rows may take as long as the round. What fails is tried in the next round,
-/// and keeps nothing else from going.
+/// Days come first: they free the most space, and rows may take as long as the round. A step that
+/// fails is tried again in the next round, and does not stop the others.
 async fn round(
     connection: &mut Connection,
     alone: &mut Alone,
@@ -118,7 +121,7 @@ async fn round(
 }
 
 impl Left {
-    /// Counts what failed, unless the connection is lost.
+    /// Counts a failure, unless the connection is lost.
     fn or_later(&mut self, result: Result<(), sqlx::Error>, what: &str) -> Result<(), sqlx::Error> {
         match result {
             Err(error) if matches!(error, sqlx::Error::Database(_)) => {
@@ -213,12 +216,13 @@ async fn may_leave(connection: &mut sqlx::PgConnection, class: &str) -> Result<b
         .await
 }
 
-/// Whether a day's table is attached, and whether a detachment of it was begun and not finished.
+/// Whether the partition of a day is attached, and whether an earlier detachment of it has not
+/// finished.
 const ATTACHED: &str = "SELECT i.inhdetachpending FROM pg_catalog.pg_inherits i \
     WHERE i.inhrelid = to_regclass('hookfast_data.' || $1)";
 
-/// Locks out nobody: it waits for who reads the whole table, and others go on meanwhile. Where that takes too long it
-/// is finished in a later round.
+/// This blocks nobody: it waits for transactions that read the whole table, and other transactions
+/// proceed meanwhile. If it takes too long, a later round finishes it.
 async fn detach(
     connection: &mut sqlx::PgConnection,
     table: &str,
@@ -248,7 +252,8 @@ async fn detach(
     in_use_is_later(detached.map(drop))
 }
 
-/// Days that are detached, empty, and older than events are kept. One that somebody detached with its rows is theirs.
+/// Detached partitions that are older than the retention of events. Only an empty one is dropped:
+/// somebody may have detached one with its rows, and keeps it.
 const DETACHED: &str = "SELECT c.relname::text FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'hookfast_data' \
     CROSS JOIN hookfast_data.retention r \
@@ -278,7 +283,8 @@ async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Err
     Ok(())
 }
 
-/// A lock that was not had, or a statement that took too long, is tried again in a later round.
+/// A lock that was not available, or a statement that took too long, is tried again in a later
+/// round.
 fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
     match result {
         Err(error) if matches!(code(&error).as_deref(), Some("55P03" | "57014" | "55000")) => {

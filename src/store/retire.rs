@@ -1,4 +1,4 @@
-//! Handlers that no configuration has any more.
+//! Retires handlers that no configuration contains any more.
 
 use super::{StoreError, connect::POOLED, error::within};
 use crate::domain::HandlerName;
@@ -14,7 +14,8 @@ const RETIRE: &str = "SELECT h.name FROM hookfast_data.handlers h \
     CROSS JOIN LATERAL hookfast.retire_handler(h.name, $2, 'keep', 9223372036854775807) \
     WHERE h.retired_at IS NULL AND h.name = ANY ($1) AND hookfast_data.served_by(h.id) IS NULL";
 
-/// The registered handlers that neither these are nor a live process has in its configuration.
+/// Returns the registered handlers that are not in `configured`, and that no live process or client
+/// serves.
 ///
 /// # Errors
 /// If the database cannot be queried.
@@ -31,7 +32,7 @@ pub async fn unconfigured_handlers(
     .await
 }
 
-/// Those of these handlers that are retired.
+/// Returns those of the handlers that are retired.
 ///
 /// # Errors
 /// If the database cannot be queried.
@@ -48,7 +49,8 @@ pub async fn retired_handlers(
     .await
 }
 
-/// Retires those of these handlers that nothing serves, and keeps their pending deliveries; returns which.
+/// Retires those of the handlers that no live process or client serves, and keeps their pending
+/// deliveries. Returns the names of the retired handlers.
 ///
 /// # Errors
 /// If the database cannot be queried.
@@ -65,7 +67,8 @@ pub async fn retire_handlers(
     within(POOLED, "retire handlers", retire).await
 }
 
-/// Discards up to so many pending deliveries of handlers that were retired so; returns how many.
+/// Discards up to `most` pending deliveries of handlers that were retired with `discard`. Returns
+/// their number.
 ///
 /// # Errors
 /// If the database cannot be queried.

@@ -1,56 +1,57 @@
-//! Quarantined requests that an operator asked to look at once more.
+//! Processes the quarantined requests that an operator wants verified again or approved.
 
 use super::{SourceId, StoreError, connect::POOLED, error::within};
 use bytes::Bytes;
 use sqlx::{PgPool, Postgres, Row, Transaction, postgres::PgRow};
 use std::time::{Duration, SystemTime};
 
-/// In the order they came. Each is held until what became of it is committed, so that two processes do not do it twice.
+/// In the order of arrival. Each row is locked until its result is committed, so that two processes
+/// do not handle it.
 const ASKED: &str = include_str!("sql/review_requests.sql");
 const ANSWERED: &str = include_str!("sql/review_results.sql");
 
-/// A quarantined request, and what was asked of it.
+/// A quarantined request, with the action that an operator requested.
 #[derive(Debug)]
 pub struct Asked {
-    /// Its row.
+    /// The id of its row.
     pub id: i64,
-    /// The source it claimed to be of.
+    /// The source that the request claims to come from.
     pub source: SourceId,
-    /// Who vouches for it; `None` where it is to be verified.
+    /// The operator who approved the request; `None` if it is to be verified again.
     pub vouched_by: Option<String>,
-    /// When the first of its kind came.
+    /// When the first identical request arrived.
     pub first_at: SystemTime,
-    /// The last part of the URL.
+    /// The topic, the last part of the URL.
     pub topic: Option<String>,
-    /// Its headers, as stored.
+    /// The headers of the request, as stored.
     pub headers: serde_json::Value,
-    /// Its body.
+    /// The body of the request.
     pub body: Bytes,
 }
 
-/// What became of one.
+/// The result for a quarantined request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
-    /// It is an event now, or was one before: this word says which. Its row goes.
+    /// The request is an event now, or was one before; the word says which. Its row is deleted.
     Admitted(&'static str),
-    /// It is none, for this reason: its row stays.
+    /// The request is not an event, for this reason. Its row stays.
     Refused(&'static str),
-    /// It could not be decided now, and is looked at again.
+    /// The request could not be decided now, and is tried again.
     Later,
 }
 
-/// Some quarantined requests, held until they are answered. Dropped, they are as they were.
+/// Quarantined requests that are locked until they are answered. Dropping this changes nothing.
 pub struct Review {
     transaction: Transaction<'static, Postgres>,
-    /// What was asked for.
+    /// The locked requests, with the requested actions.
     pub asked: Vec<Asked>,
 }
 
 impl Review {
-    /// Takes up to `most` of these sources that nobody else is at.
+    /// Locks up to `most` requests of these sources that no other process has locked.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
+    /// If the database cannot be queried.
     pub async fn begin(pool: &PgPool, sources: &[SourceId], most: i64) -> Result<Self, StoreError> {
         let run = async {
             let mut transaction = pool.begin().await?;
@@ -66,10 +67,11 @@ impl Review {
         within(POOLED, "read what is asked of the quarantine", run).await
     }
 
-    /// Writes down what became of each, in the order of `asked`, with a line for each source in the operator log.
+    /// Records the result of each request, in the order of `asked`, with an entry for each source
+    /// in the audit log.
     ///
     /// # Errors
-    /// Where the statement failed: all are as they were, and asked for still.
+    /// If the statement fails. Nothing was changed, and the actions are still requested.
     pub async fn answer(mut self, answers: &[Answered]) -> Result<(), StoreError> {
         let words: Vec<_> = answers
             .iter()

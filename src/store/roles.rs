@@ -1,10 +1,11 @@
-//! The database roles of people: who reads the views, and who operates.
+//! Creates the two database roles for people, reader and operator, and grants them their
+//! privileges.
 
 use super::{Database, Role, StoreError, connect::POOLED, error::within, locks::lock};
 use crate::domain::{RoleName, RoleNames};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-/// What readers may call; operators may call everything in the schema.
+/// The functions that readers may call. Operators may call every function of the schema.
 const READERS: [&str; 6] = [
     "event_id_at",
     "find",
@@ -16,18 +17,20 @@ const READERS: [&str; 6] = [
 
 const IS_SET: &str =
     "SELECT EXISTS (SELECT FROM hookfast_data.settings s WHERE s.name = $1 AND s.value = $2)";
-/// The name a setting had, where it has another now: $1 the setting, $2 its name now. Locked, since it is changed next.
+/// The former name in a setting, if it differs: $1 the setting, $2 its name now. The row is locked,
+/// since it is changed next.
 const FORMER: &str =
     "SELECT value FROM hookfast_data.settings WHERE name = $1 AND value <> $2 FOR UPDATE";
 
-/// That a role was replaced, by whom, and what became of the former one's rights.
+/// Records in the audit log that a role was replaced.
 const LOG_CHANGE: &str =
     "SELECT hookfast_data.log('role.changed', $1, jsonb_build_object('role', $2, 'former', $3))";
 
 const SETTING: &str = "INSERT INTO hookfast_data.settings AS s (name, value) VALUES ($1, $2) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE s.value <> excluded.value";
 
-/// What a role lacks, as the object of a GRANT. $1 the role, $2 the functions it may call, null for all.
+/// The privileges that a role lacks, each as the object of a GRANT: $1 the role, $2 the functions
+/// that it may call, or null for all.
 const LACKS: &str = "\
     SELECT 'USAGE ON SCHEMA hookfast' WHERE NOT has_schema_privilege($1, 'hookfast', 'USAGE') \
     UNION ALL \
@@ -39,19 +42,19 @@ const LACKS: &str = "\
     WHERE p.pronamespace = 'hookfast'::regnamespace AND p.prokind = 'f' AND ($2::text[] IS NULL OR p.proname = ANY ($2)) \
         AND NOT has_function_privilege($1, p.oid, 'EXECUTE') HAVING count(*) > 0";
 
-/// How the roles stand.
+/// The state of the two roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roles {
-    /// Made just now.
+    /// Roles that were created now.
     pub created: Vec<String>,
-    /// Not there, and not to be made by us.
+    /// Roles that do not exist, and that this role may not create.
     pub missing: Vec<String>,
-    /// Those that have their rights now.
+    /// Roles that have their privileges now.
     pub granted: Vec<String>,
 }
 
 impl Roles {
-    /// What somebody has to run who may make roles; `None` where none is missing.
+    /// The statements for an administrator who may create roles; `None` if no role is missing.
     pub fn to_run(&self) -> Option<String> {
         let create = self
             .missing
@@ -61,11 +64,12 @@ impl Roles {
     }
 }
 
-/// Makes both roles where this one may, and grants each what it lacks. Roles are the cluster's, and databases may share
-/// them; the grants are this database's.
+/// Creates both roles if this role may do so, and grants each the privileges that it lacks. Roles
+/// belong to the cluster, and several databases may use them; the grants belong to this database.
 ///
 /// # Errors
-/// Where the database cannot be asked, or a grant is not ours to give. That a role is missing is none.
+/// If the database cannot be queried, or this role may not grant a privilege. A missing role is not
+/// an error.
 pub async fn ensure_roles(database: &Database, names: &RoleNames) -> Result<Roles, StoreError> {
     let mut connection = database.connect(Role::General).await?;
     let ensured = within(POOLED, "grant roles", ensure(&mut connection.inner, names)).await;
@@ -103,10 +107,10 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
             .collect();
         return Ok(roles);
     }
-    // Two that grant at once would trip over each other's catalog rows.
+    // Two processes that grant at the same time would conflict on the same catalog rows.
     let mut transaction = connection.begin().await?;
     lock(&mut transaction, "roles").await?;
-    // Before anything is granted: what was the one's name may be the other's now.
+    // Before any grant: the former name of one role may be the name of the other now.
     for (setting, name) in [("reader_role", &reader), ("operator_role", &operator)] {
         revoke_former(&mut transaction, setting, name).await?;
     }
@@ -139,7 +143,7 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
     Ok(roles)
 }
 
-/// Only asked, since the lock is written: a start that changes nothing writes nothing.
+/// Only reads, because taking the lock writes: a start that changes nothing writes nothing.
 async fn is_anything_lacking(
     connection: &mut PgConnection,
     [reader, operator]: [&String; 2],
@@ -169,7 +173,8 @@ async fn is_anything_lacking(
     Ok(false)
 }
 
-/// Takes the rights on the public schema from a role that the setting named before, with a line in the operator log.
+/// Revokes the privileges on schema `hookfast` from the role that the setting named before, and
+/// records this in the audit log.
 async fn revoke_former(
     transaction: &mut PgConnection,
     setting: &str,
@@ -205,7 +210,8 @@ async fn revoke_former(
         .map(drop)
 }
 
-/// The configuration's, else what was set before: a command without the configuration changes no names.
+/// Returns the configured name, or else the stored one: a command without the configuration changes
+/// no names.
 async fn chosen(
     connection: &mut PgConnection,
     setting: &str,
@@ -229,7 +235,8 @@ enum Found {
     Missing,
 }
 
-/// Asked first, so that a start without the right to make roles leaves no error in the server's log.
+/// Checks first, so that a start without the right to create roles leaves no error in the server's
+/// log.
 async fn create(connection: &mut PgConnection, name: &str) -> Result<Found, sqlx::Error> {
     let (there, may): (bool, bool) = sqlx::query_as(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1), \
@@ -253,7 +260,7 @@ async fn create(connection: &mut PgConnection, name: &str) -> Result<Found, sqlx
         .and_then(|error| error.code())
         .as_deref()
     {
-        // Another process of this cluster was faster.
+        // Another process on this cluster created it first.
         Some("42710" | "23505") => Ok(Found::There),
         Some("42501") => Ok(Found::Missing),
         _ => Err(error),

@@ -1,12 +1,12 @@
-//! Counts of what leaves no row of its own, added up by the minute.
+//! Adds counts of things that have no rows of their own to the rollups by minute.
 
 use super::{StoreError, connect::POOLED, error::within};
 use sqlx::PgPool;
 
-/// Adds a process's counts to this minute's: subject, counter, how many.
+/// Adds the counts of a process to the current minute: subject, counter and value.
 ///
 /// # Errors
-/// Where the statement failed; whether it was added is then not known.
+/// If the statement fails. It is not known then whether the counts were added.
 pub async fn add_rollups(
     pool: &PgPool,
     counts: &[(String, &'static str, i64)],

@@ -1,29 +1,30 @@
-//! Which requests of a group go into one statement.
+//! Splits a group of requests into statements.
 //!
-//! A statement cannot decide about a key twice where requests have two of them: the second request would have to see
-//! what the first one wrote. Requests without an alias, whose keys no alias is concerned with, are one statement, as most
-//! groups are altogether.
+//! One statement cannot decide about a key twice if requests have two keys: the second request
+//! would have to see what the first one wrote. Requests without an alias, whose keys no alias uses,
+//! form one statement. Most groups consist of such requests only.
 
 use super::{NewEvent, SourceId};
 use std::collections::{HashMap, HashSet};
 
 type Key<'a> = (SourceId, &'a str);
 
-/// One statement's requests.
+/// The requests of one statement.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Round {
-    /// By their place in the group.
+    /// Their positions in the group.
     pub(super) rows: Vec<usize>,
-    /// Whether the statement has to look at aliases; no key is in it twice then.
+    /// Whether the statement has to consider aliases. No key occurs in it twice then.
     pub(super) linked: bool,
 }
 
-/// A group, as the statements it is stored with.
+/// A group, split into statements.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rounds {
-    /// One after another.
+    /// Run one after another.
     pub(super) rounds: Vec<Round>,
-    /// A request that is the same as an earlier one, and that one: many copies of one order are one statement.
+    /// The positions of a request that repeats an earlier one, and of that one. So many copies of
+    /// one order need one statement.
     pub(super) repeats: Vec<(usize, usize)>,
 }
 
@@ -44,7 +45,8 @@ impl Rounds {
         this
     }
 
-    /// Each into the first round after all that share a key with it.
+    /// Puts each request into the first round after all rounds with a request that shares a key
+    /// with it.
     fn link(&mut self, events: &[NewEvent], linked: Vec<usize>) {
         let first = self.rounds.len();
         let (mut seen, mut next) = (HashMap::new(), HashMap::<Key<'_>, usize>::new());

@@ -1,5 +1,5 @@
-//! Statements that may take as long as the tables are large, or as a handler's function may, have no useful deadline. They
-//! are waited for as long as the server works on them.
+//! Waits for statements that have no useful deadline, because their duration depends on the size of
+//! the tables or on a handler's function. It waits as long as the server works on them.
 
 use super::{Database, Role, StoreError, connect::POOLED, error::within};
 use crate::throttle::throttled;
@@ -9,53 +9,54 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Even a server that works is given up after this long.
+/// The maximum, even if the server is working.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
-/// How often the server is asked, on another connection.
+/// How often the server is queried, on another connection.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// For this long it may have nothing to do before its answer is taken for lost: between two statements it waits for us.
+/// How long the server process may be idle before its answer is considered lost. Between two
+/// statements it waits for this process.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// For this long it may be out of reach.
+/// How long the server may be unreachable.
 const OUT_OF_REACH: Duration = Duration::from_secs(60);
 
 const OURS: &str =
     "SELECT pid, backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_backend_pid()";
 
-/// Since when it waits for a statement; null while it works on one. No row if the process has ended. Another process may get
-/// its number later, so it is identified also by its start, or by the beginning of its transaction. With `track_activities = off`
-/// nothing is known, and it counts as working.
+/// The time since which the process has waited for a statement; null while it works on one. No row
+/// if the process has ended. Another process may get the same pid later, so the start of the
+/// process, or of its transaction, is compared too. With `track_activities = off` nothing is known,
+/// and the process counts as working.
 const STATE: &str = "SELECT CASE WHEN a.state LIKE 'idle%' THEN a.state_change::text END \
     FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1 AND ($2 IN (a.backend_start::text, a.xact_start::text) OR a.state = 'disabled')";
 
 const END: &str = "SELECT pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
     WHERE a.pid = $1 AND $2 IN (a.backend_start::text, a.xact_start::text)";
 
-/// The server's process behind one of our connections.
+/// The server process behind a connection of this program.
 #[derive(Debug)]
 pub(super) struct ServerProcess {
-    /// The server is asked on a connection of this pool.
+    /// The pool for queries about the process.
     pool: PgPool,
     pid: i32,
-    /// When the process was started, or its transaction began.
+    /// When the process or its transaction began.
     started: String,
 }
 
-/// What the process is doing.
 #[derive(PartialEq, Eq)]
 enum State {
     Works,
-    /// Or it has ended, and there is no time.
+    /// The time since when; `None` if the process has ended.
     Idle(Option<String>),
 }
 
 impl ServerProcess {
-    /// The one behind this connection to `database`.
+    /// Finds the process behind this connection to `database`.
     ///
     /// # Errors
-    /// If the database cannot be asked.
+    /// If the database cannot be queried.
     pub(super) async fn behind(
         connection: &mut PgConnection,
         database: &Database,
@@ -69,7 +70,7 @@ impl ServerProcess {
         })
     }
 
-    /// The one that runs a transaction, by its number and the transaction's beginning.
+    /// The process that runs a transaction, by its pid and the beginning of the transaction.
     pub(super) fn of_transaction(pool: PgPool, pid: i32, began: String) -> Self {
         Self {
             pool,
@@ -78,11 +79,12 @@ impl ServerProcess {
         }
     }
 
-    /// Waits for work on the connection, as long as the server does it. If the server has nothing to do, or cannot be
-    /// reached, the connection has died silently; the process behind it is ended, since it may hold locks.
+    /// Waits for work on the connection, as long as the server does it. If the server has nothing
+    /// to do or cannot be reached, the connection has died silently. A process that has nothing to
+    /// do is ended, since it may hold locks.
     ///
     /// # Errors
-    /// Those of the work, and [`super::Fault::Lost`].
+    /// The errors of the work, and [`super::Fault::Lost`].
     pub(super) async fn wait<T>(
         &self,
         statement: &'static str,
@@ -91,7 +93,7 @@ impl ServerProcess {
         within(LONGEST, statement, self.watch(work)).await
     }
 
-    /// The same within a deadline that somebody else sets.
+    /// Like [`Self::wait`], within a deadline of the caller.
     pub(super) async fn watch<T>(
         &self,
         work: impl Future<Output = Result<T, sqlx::Error>>,
@@ -137,7 +139,7 @@ impl ServerProcess {
         })
     }
 
-    /// If it is still there, and can be reached.
+    /// Ends the process, if it still exists and can be reached.
     pub(super) async fn end(&self) {
         let ended: Result<Option<bool>, StoreError> = self.ask(END).await;
         if let Err(error) = ended {

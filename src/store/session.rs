@@ -1,4 +1,5 @@
-//! The sessions in which one handler's settling transactions run: how many, and how each is reset afterwards.
+//! Provides the sessions for the settling transactions of one handler, and resets each session
+//! after use.
 
 use super::{
     Database, Role,
@@ -14,27 +15,29 @@ use sqlx::{
 };
 use std::time::Duration;
 
-/// How long an attempt waits for a session, which includes connecting.
+/// How long an attempt waits for a session. This includes connecting.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the reset of a session may take.
 const RESET_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A session without a delivery is closed after this long.
+/// How long a session may be idle before it is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A session that was idle for longer is tested before it is used: the server may have been restarted.
+/// A session that was idle for longer is tested before it is used, since the server may have been
+/// restarted.
 const TEST_AFTER: Duration = Duration::from_secs(1);
 
-/// Everything that outlives a transaction. Our own settings are start-up options, which `RESET ALL` returns to.
-/// `DISCARD ALL` cannot be part of a batch, and would remove the statements that sqlx has prepared.
+/// Resets everything that outlives a transaction. Hookfast's own settings are startup options, to
+/// which `RESET ALL` returns. `DISCARD ALL` cannot be part of a batch, and would remove the
+/// statements that sqlx has prepared.
 const RESET: &str = "/* hookfast: reset session */ \
     RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES; \
     EXECUTE hookfast_reset";
 
-/// The part of the reset that has to be planned, which takes most of its time. It lists the statements that were prepared
-/// in SQL instead of removing them: `DEALLOCATE` takes one name, or all. And it repeats the settings that cannot be
-/// start-up options.
+/// Prepares the part of the reset that has to be planned, since planning takes most of its time. It
+/// lists the statements that were prepared in SQL instead of removing them, because `DEALLOCATE`
+/// takes one name or all. It also repeats the settings that cannot be startup options.
 fn prepare_reset() -> String {
     format!(
         "PREPARE hookfast_reset AS SELECT pg_catalog.pg_advisory_unlock_all(), (\
@@ -48,12 +51,12 @@ fn prepare_reset() -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
     pool: PgPool,
-    /// For questions about the server's processes behind the sessions.
+    /// For queries about the server processes behind the sessions.
     questions: PgPool,
 }
 
 impl Sessions {
-    /// At most `connections` sessions, opened when they are needed.
+    /// Opens at most `connections` sessions, when they are needed.
     pub(crate) fn new(database: &Database, questions: &PgPool, connections: Connections) -> Self {
         let pool = PgPoolOptions::new()
             .max_connections(connections.count())
@@ -85,7 +88,7 @@ impl Sessions {
         }
     }
 
-    /// The server's process that runs a transaction in one of the sessions.
+    /// The server process that runs a transaction in one of the sessions.
     pub(super) fn process(&self, pid: i32, began: String) -> ServerProcess {
         ServerProcess::of_transaction(self.questions.clone(), pid, began)
     }
@@ -95,7 +98,8 @@ impl Sessions {
     }
 }
 
-/// A session whose transaction has not begun. It is closed when dropped, because it may be the reason.
+/// A session whose transaction has not begun. It is closed when it is dropped, because it may be
+/// the reason for that.
 pub(super) struct Session(Option<PoolConnection<Postgres>>);
 
 const PRESENT: &str = "only `begun` takes the connection";
@@ -105,7 +109,8 @@ impl Session {
         self.0.as_mut().expect(PRESENT)
     }
 
-    /// The transaction has begun: from here on the session returns to the others after its reset.
+    /// Called when the transaction has begun: from here on the session returns to the pool after
+    /// its reset.
     pub(super) fn begun(mut self) -> PoolConnection<Postgres> {
         self.0.take().expect(PRESENT)
     }
@@ -119,7 +124,7 @@ impl Drop for Session {
     }
 }
 
-/// Whether the session can be used again; otherwise the pool closes it.
+/// Returns whether the session can be used again. Otherwise the pool closes it.
 async fn is_reset(connection: &mut PgConnection) -> bool {
     let Err(error) = within(
         RESET_TIMEOUT,

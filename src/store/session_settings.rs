@@ -1,18 +1,21 @@
-//! The settings of our sessions. What the database or the role sets (`ALTER DATABASE … SET`, `ALTER ROLE … SET`) may
-//! be for other programs; whatever would change the meaning of our statements is therefore set by us.
+//! The settings of Hookfast's sessions. Settings of the database or the role (`ALTER DATABASE …
+//! SET`, `ALTER ROLE … SET`) may be for other programs, so Hookfast sets everything itself that
+//! would change the meaning of its statements.
 
 use super::Role;
 use sqlx::PgConnection;
 use std::time::Duration;
 
-/// For every session. sqlx itself sets `client_encoding`, `DateStyle`, `TimeZone` and `extra_float_digits`.
+/// The settings of every session. sqlx itself sets `client_encoding`, `DateStyle`, `TimeZone` and
+/// `extra_float_digits`.
 ///
-/// `jit = off`: the routing join otherwise costs 160–340 ms a statement. The `debug_print` settings and
-/// `log_parameter_max_length_on_error` would write payloads into the server's log. The idle and TCP settings have the
-/// server, too, let go of a connection that we have lost, and of its locks: sqlx cannot set keepalives on our side; the
-/// deadlines are there for that.
+/// With `jit = on` the routing join costs 160–340 ms more per statement. The `debug_print` settings
+/// and `log_parameter_max_length_on_error` would write payloads into the server's log. The idle and
+/// TCP settings make the server drop a connection that this side has lost, and release its locks.
+/// sqlx cannot set keepalives on this side; the deadlines replace them.
 ///
-/// Not `default_transaction_read_only`: providers turn it on when the disk is full, and Hookfast waits.
+/// `default_transaction_read_only` is not set: providers turn it on when the disk is full, and
+/// Hookfast waits then.
 const ALWAYS: [(&str, &str); 21] = [
     ("jit", "off"),
     ("default_transaction_isolation", "read committed"),
@@ -37,9 +40,10 @@ const ALWAYS: [(&str, &str); 21] = [
     ("log_parameter_max_length_on_error", "0"),
 ];
 
-/// Settings that not every version of Postgres has, or not every role may set: those are refused at the start of a
-/// session, so they are set afterwards. `session_replication_role` needs a privilege; without it, it stays as it is,
-/// and the schema has neither triggers nor cascading foreign keys that would miss.
+/// Settings that some versions of Postgres do not have, or that some roles may not set. A session
+/// that began with them would be refused, so they are set afterwards. `session_replication_role`
+/// needs a privilege. Without the privilege it keeps its value, which is harmless: the schema has
+/// no triggers and no cascading foreign keys that would be skipped.
 pub(super) const AFTERWARDS: &str = "SELECT pg_catalog.set_config(s.name, s.value, false) \
     FROM (VALUES ('transaction_timeout', '0', true), ('restrict_nonsystem_relation_kind', '', true), \
         ('session_replication_role', 'origin', \
@@ -47,8 +51,8 @@ pub(super) const AFTERWARDS: &str = "SELECT pg_catalog.set_config(s.name, s.valu
     WHERE s.may AND pg_catalog.current_setting(s.name, true) <> s.value";
 
 impl Role {
-    /// How long a statement waits for a row that somebody holds. A settlement comes again, a sender has to. `None` is
-    /// without end.
+    /// How long a statement waits for a row that another transaction holds. Hookfast repeats a
+    /// settlement itself, but only the sender can repeat a request. `None` means no limit.
     pub(super) fn lock_timeout(self) -> Option<Duration> {
         match self {
             Self::Ingest | Self::Quarantine | Self::Claim => Some(Duration::from_secs(1)),
@@ -57,7 +61,8 @@ impl Role {
         }
     }
 
-    /// What a session begins with. `synchronous_commit = on` is ours to say, since a 200 depends on it.
+    /// The startup settings of a session. Hookfast sets `synchronous_commit = on` itself, since a
+    /// 200 depends on it.
     pub(super) fn settings(self) -> Vec<(&'static str, String)> {
         let mut settings: Vec<_> = ALWAYS
             .iter()
@@ -72,7 +77,8 @@ impl Role {
             "statement_timeout",
             &self.timeouts().0.as_millis().to_string(),
         );
-        // A handler's SQL may rely on what its owner set for the role; our own statements beside it are qualified.
+        // A handler's SQL may rely on the settings of the role. Hookfast's own statements in the
+        // same session use qualified names.
         if self != Self::Transaction {
             set("search_path", "pg_catalog,pg_temp");
             set(
@@ -84,7 +90,8 @@ impl Role {
                     .to_string(),
             );
         }
-        // With the ctid joins these keep the plans of claim and settle the same in every state of the tables.
+        // Together with the joins by ctid, these keep the plans of claim and settle the same in
+        // every state of the tables.
         if matches!(self, Self::Claim | Self::Settle) {
             for name in [
                 "enable_seqscan",
@@ -99,7 +106,7 @@ impl Role {
     }
 }
 
-/// The rest of the settings, once the session has begun.
+/// Sets the remaining settings after the session has begun.
 pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query(AFTERWARDS)
         .persistent(false)

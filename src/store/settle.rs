@@ -1,4 +1,4 @@
-//! Settling: a group of outcomes in one statement, each behind its fence.
+//! Settles a group of outcomes in one statement, each behind its fence.
 
 use super::{
     Claim, Connection, Fault, StoreError, bisect::Group, clock::interval_millis, error::within,
@@ -11,68 +11,74 @@ use std::{ops::Range, time::Duration};
 
 const SETTLE: &str = include_str!("sql/settle.sql");
 
-/// How often a statement is sent again for rows that somebody changed under it.
+/// How often the statement is sent again for rows that another transaction changed meanwhile.
 const CHANGED_TRIES: u32 = 5;
 
-/// What is to become of a claimed delivery.
+/// The outcome of an attempt, as it is settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettleOutcome {
-    /// It is done.
+    /// The handler has processed the event.
     Delivered,
-    /// The handler's payload filter did not let it pass: it is done, and was not run.
+    /// The handler's payload filter rejects the event. The delivery is finished without an attempt.
     Filtered,
-    /// It failed, and is due again after this long, unless that was its last try.
+    /// The attempt failed. The delivery is due again after this time, unless this was its last
+    /// attempt.
     Retry(Duration),
-    /// It failed for a reason that is not its own, and waits without using up a try.
+    /// The attempt failed for a reason outside the delivery. It is due again after this time, and
+    /// has not used up an attempt.
     Waits(Duration),
-    /// It was refused for good.
+    /// The handler rejected the delivery for good.
     Refused,
-    /// Its event is gone.
+    /// The event no longer exists.
     EventMissing,
-    /// It was not started: free again after this long, as if it had not been claimed.
+    /// The attempt did not start. The delivery is due again after this time, as if it had not been
+    /// claimed.
     Release(Duration),
-    /// The connection to the database broke under it. As with a worker that died: due again after this long without
-    /// having used up a try, unless it has been lost too often.
+    /// The connection to the database broke during the attempt. As with a worker that died, the
+    /// delivery is due again after this time and has not used up an attempt, unless too many of its
+    /// attempts were lost.
     Lost(Duration),
 }
 
-/// An outcome on its way into the database.
+/// An outcome that is ready to be stored.
 #[derive(Clone, Debug)]
 pub struct Settlement {
-    /// The claim it belongs to.
+    /// The fence of the attempt.
     pub claim: Claim,
-    /// What is to become of the delivery.
+    /// The outcome of the attempt.
     pub outcome: SettleOutcome,
-    /// How long the handler took; `None` where it did not run.
+    /// How long the handler ran; `None` if it did not run.
     pub duration: Option<Duration>,
-    /// The HTTP status, where there was an answer.
+    /// The HTTP status, if there was a response.
     pub status: Option<u16>,
     /// The kind of error, if the attempt failed.
     pub error_kind: ErrorKind,
-    /// What went wrong: storable text.
+    /// The error, as text that Postgres can store.
     pub error: Option<StorableText>,
 }
 
-/// What became of a settlement.
+/// The result of a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// It holds; the delivery is as the outcome says.
+    /// The outcome is stored.
     Done,
-    /// It holds, and that was the last try: the delivery is a dead letter now.
+    /// The outcome is stored, and the delivery is a dead letter now.
     Dead,
-    /// Another has taken over the delivery: nothing was changed.
+    /// The claim no longer holds the delivery. Nothing was changed.
     Stale,
-    /// The database refuses this outcome's data: nothing was changed.
+    /// The database rejects the data of this outcome. Nothing was changed.
     Refused,
-    /// Somebody holds the delivery's row for long: nothing was changed, try again.
+    /// Another transaction holds the row of the delivery for long. Nothing was changed; try again.
     Busy,
-    /// The connection is gone; whether it holds is not known. Sending it again is safe.
+    /// The connection is lost. It is not known whether the outcome is stored, and it is safe to
+    /// send it again.
     Lost,
 }
 
 impl Connection {
-    /// Settles a group of outcomes, answering each by itself, in their order: one that cannot be stored costs nobody
-    /// else anything. After [`Settled::Lost`] the connection is of no more use.
+    /// Settles a group of outcomes. The results are in the order of the outcomes, and an outcome
+    /// that cannot be stored does not affect the others. After [`Settled::Lost`] the connection
+    /// cannot be used again.
     pub async fn settle(&mut self, settlements: &[Settlement]) -> Vec<Settled> {
         let answers = self.in_parts(&Outcomes(settlements)).await;
         answers
@@ -122,8 +128,9 @@ impl Group for Outcomes<'_> {
                 };
                 ended.push(i);
             }
-            // A row that somebody changed while we waited for its lock is held, but its new version is not in this
-            // statement's snapshot: the next statement sees it.
+            // If another transaction changed a row while this statement waited for its lock, the
+            // row counts as held, but its new version is not in the snapshot of this statement. The
+            // next statement sees it.
             tries += 1;
             if ended.len() >= held || tries > CHANGED_TRIES {
                 return Ok(answers);
@@ -144,7 +151,8 @@ impl Group for Outcomes<'_> {
     }
 }
 
-/// What the statement says: a row's ordinal and verdict, and once how many rows the fences held.
+/// A row of the result: the ordinal and the verdict of an outcome, or once the number of rows that
+/// the fences held.
 type Verdict = (Option<i64>, Option<String>, Option<i64>);
 
 async fn statement(

@@ -1,27 +1,29 @@
-//! Sweeps that go through all pending deliveries in small steps: each costs the same, however large the backlog is.
+//! Sweeps all pending deliveries in small steps. Each step costs the same, however large the
+//! backlog is.
 
 use super::{HandlerId, Rescued, StoreError, connect::POOLED, error::within, rescue};
 use crate::throttle::throttled;
 use sqlx::{PgPool, Row, postgres::PgRow};
 
-/// How many deliveries one step looks at: few, since a statement for many keeps a processor from what must be quick.
+/// How many deliveries one step reads. There are few, since a statement for many keeps a processor
+/// from urgent work.
 const DELIVERIES: i64 = 500;
 
-/// How many ordering keys one step looks at.
+/// How many ordering keys one step reads.
 const KEYS: i64 = 100;
 
-/// Looks for deliveries whose lease does not exist any more, in the order of the primary key. The search for what a lease
-/// holds is bounded and may miss some.
+/// Finds orphans, whose lease no longer exists, in the order of the primary key. The search for the
+/// deliveries of a lease is bounded, and may miss some.
 #[derive(Debug, Default)]
 pub struct OutboxSweep {
     upto: (i16, i64),
 }
 
 impl OutboxSweep {
-    /// Takes over what it finds in one step; answers also whether more is to be looked at before the end.
+    /// Rescues the orphans of one step. Also returns whether more deliveries remain to be read.
     ///
     /// # Errors
-    /// If the statement failed; the position stays.
+    /// If the statement fails. The position stays.
     pub async fn step(&mut self, pool: &PgPool) -> Result<(Vec<Rescued>, bool), StoreError> {
         let step = sqlx::query("SELECT * FROM hookfast_data.rescue_orphans($1, $2, $3, $4)")
             .bind(self.upto.0)
@@ -70,8 +72,9 @@ fn read(row: &PgRow) -> Result<Found, sqlx::Error> {
     })
 }
 
-/// Makes parked deliveries of one ordered handler due whose key has nothing ahead of them: [`super::wake_keys`] may have
-/// failed. Also applies a change of the order to earlier deliveries.
+/// Makes parked deliveries of one ordered handler due if nothing of their key is ahead of them,
+/// since [`super::wake_keys`] may have failed. Also applies a change of the order to earlier
+/// deliveries.
 #[derive(Debug)]
 pub struct KeySweep {
     handler: HandlerId,
@@ -79,7 +82,7 @@ pub struct KeySweep {
 }
 
 impl KeySweep {
-    /// Begins with the first key.
+    /// Starts a sweep at the first key.
     pub fn new(handler: HandlerId) -> Self {
         Self {
             handler,
@@ -87,10 +90,11 @@ impl KeySweep {
         }
     }
 
-    /// One step; answers with how many deliveries it changed, and whether more is to be looked at before the end.
+    /// Runs one step. Returns how many deliveries it changed, and whether more keys remain to be
+    /// read.
     ///
     /// # Errors
-    /// If the statement failed; the position stays.
+    /// If the statement fails. The position stays.
     pub async fn step(&mut self, pool: &PgPool) -> Result<(i64, bool), StoreError> {
         let step = sqlx::query_as(
             "SELECT after, woken, more FROM hookfast_data.wake_stalled_keys($1, $2, $3)",
@@ -106,10 +110,10 @@ impl KeySweep {
     }
 }
 
-/// Every handler that clients pull from.
+/// Returns every handler that clients pull from.
 ///
 /// # Errors
-/// If the statement failed.
+/// If the statement fails.
 pub async fn pulled_handlers(pool: &PgPool) -> Result<Vec<HandlerId>, StoreError> {
     let pulled =
         sqlx::query_scalar("SELECT id FROM hookfast_data.handlers WHERE kind = 'pull' ORDER BY id");
@@ -117,10 +121,10 @@ pub async fn pulled_handlers(pool: &PgPool) -> Result<Vec<HandlerId>, StoreError
     Ok(ids.into_iter().map(HandlerId).collect())
 }
 
-/// How many workers live; at least one.
+/// Returns the number of live workers, at least one.
 ///
 /// # Errors
-/// If the statement failed.
+/// If the statement fails.
 pub async fn live_workers(pool: &PgPool) -> Result<u32, StoreError> {
     let count = sqlx::query_scalar(
         "SELECT count(*) FROM hookfast_data.leases WHERE kind = 'worker' AND expires_at > clock_timestamp()",

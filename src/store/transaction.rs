@@ -1,4 +1,5 @@
-//! The settling transaction: a handler's effects and the end of its delivery, committed together or not at all.
+//! The settling transaction: a handler's writes and the end of its delivery are committed together,
+//! or not at all.
 
 use super::{
     Claim, Fault, Sessions, StoreError,
@@ -12,40 +13,45 @@ use crate::throttle::throttled;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, Transaction};
 use std::time::{Duration, Instant};
 
-/// An open transaction that holds one delivery behind its fence.
+/// An open transaction that has locked one delivery behind its fence.
 ///
-/// Whatever the handler writes through [`SettlingTransaction::connection`] happens exactly once per delivery: it
-/// commits together with the delivery's end, and only if no other worker has taken over.
+/// Everything that the handler writes through [`SettlingTransaction::connection`] happens exactly
+/// once per delivery: it is committed together with the end of the delivery, and only if no other
+/// worker has taken over.
 pub struct SettlingTransaction {
     inner: Transaction<'static, Postgres>,
     claim: Claim,
-    /// The server's time limit of each of its statements.
+    /// The server's time limit for each statement of the transaction.
     limit: Duration,
     begun: Instant,
     process: ServerProcess,
 }
 
-/// How long the server may take to lock the delivery, and may hold that lock before the handler's own time limit is set. Only
-/// a settlement or an operator's transaction holds it; the handler's time does not run yet.
+/// How long the server may take to lock the delivery, and how long it may hold that lock before the
+/// handler's own time limit is set. Only a settlement or an operator's transaction holds the
+/// delivery. The handler's time does not run yet.
 const LOCK: Duration = Duration::from_secs(5);
 
-/// How long it takes at most to get a session and lock the delivery.
+/// How long getting a session and locking the delivery may take.
 const BEGIN: Duration = ACQUIRE_TIMEOUT.saturating_add(LOCK).saturating_add(MARGIN);
 
-/// What the server's time limit does not cover: COMMIT.
+/// How long COMMIT may take, which the server's time limit does not cover.
 const BEYOND_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the server may take to roll back before the connection is dropped, which has it roll back as well.
+/// How long a rollback may take before the connection is dropped, which makes the server roll back
+/// as well.
 const ROLL_BACK: Duration = Duration::from_secs(5);
 
-/// Locks the delivery only where the claim still holds it. The server's process, and the beginning of its transaction.
+/// Locks the delivery only if the claim still holds it. Returns the server process, and the
+/// beginning of its transaction.
 const FENCE: &str = "SELECT pg_catalog.pg_backend_pid(), pg_catalog.now()::text FROM hookfast_data.outbox \
     WHERE handler_id = $1 AND id = $2 AND attempt_number = $3 AND lease_id = $4 FOR UPDATE";
 
-/// A look-up by a parameter inside a handler's function would otherwise be planned for every day there is.
+/// Otherwise a lookup by a parameter inside a handler's function would be planned for every
+/// partition.
 const CUSTOM_PLANS: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
 
-/// Ends the delivery behind the same fence, with its attempt's row.
+/// Ends the delivery behind the same fence, and records the attempt.
 const END: &str = "WITH gone AS (\
         DELETE FROM hookfast_data.outbox WHERE handler_id = $1 AND id = $2 AND attempt_number = $3 AND lease_id = $4 \
         RETURNING event_id) \
@@ -53,10 +59,11 @@ const END: &str = "WITH gone AS (\
     SELECT event_id, $2, $3, $1, 'delivered', $5, $4 FROM gone";
 
 impl SettlingTransaction {
-    /// Begins, and locks the delivery; `None` where another has taken it over: nothing of the handler may run then.
+    /// Begins a transaction and locks the delivery. Returns `None` if another worker has taken the
+    /// delivery over: the handler must not run then.
     ///
     /// # Errors
-    /// Where no session could be had, or none in which the delivery could be locked: nothing of the handler has run.
+    /// If no session was available, or the delivery could not be locked. The handler has not run.
     pub(crate) async fn begin(
         sessions: &Sessions,
         claim: Claim,
@@ -71,7 +78,8 @@ impl SettlingTransaction {
             ))
         };
         let (session, process) = within(BEGIN, "lock a delivery", locking).await?;
-        // Only from here on does sqlx know of the transaction, and returns the session to the others at its end.
+        // Only from here on does sqlx know of the transaction, and return the session to the pool
+        // at its end.
         let begun = within(
             LOCK + MARGIN,
             "begin a settling transaction",
@@ -90,35 +98,38 @@ impl SettlingTransaction {
                 process,
             })),
             Err(error) => {
-                // It may have got the handler's limit, and would hold the delivery as long.
+                // The session may already have the handler's time limit, and would hold the
+                // delivery for as long.
                 process.end().await;
                 Err(error)
             }
         }
     }
 
-    /// The connection, and the server's process behind it.
+    /// The connection, and the server process behind it.
     pub(super) fn watched(&mut self) -> (&mut PgConnection, &ServerProcess) {
         (&mut self.inner, &self.process)
     }
 
-    /// The time it may take, where that is over.
+    /// The time limit, if it has passed.
     pub(super) fn overrun(&self) -> Option<Duration> {
         // The server counts in whole milliseconds.
         let over = self.begun.elapsed() + Duration::from_millis(1) >= self.limit;
         over.then_some(self.limit)
     }
 
-    /// The connection inside the transaction, for the handler's own SQL. Neither commit nor roll back on it.
+    /// The connection inside the transaction, for the handler's own SQL. Do not commit or roll back
+    /// on it.
     pub fn connection(&mut self) -> &mut PgConnection {
         &mut self.inner
     }
 
-    /// Ends the delivery and commits; `false` where the fence was lost, and everything is rolled back.
+    /// Ends the delivery and commits. Returns `false` if the fence was lost; everything is rolled
+    /// back then.
     ///
     /// # Errors
-    /// Where a statement failed. With [`Fault::Lost`] it is not known whether the commit took place; an outcome
-    /// settled with the same claim afterwards is stale if it did.
+    /// If a statement fails. With [`Fault::Lost`] it is not known whether the commit took place. If
+    /// it did, an outcome that is settled with the same claim afterwards is stale.
     pub(crate) async fn commit(self) -> Result<bool, StoreError> {
         let Self {
             mut inner, process, ..
@@ -148,12 +159,13 @@ impl SettlingTransaction {
         .await
     }
 
-    /// Undoes everything the handler did.
+    /// Undoes everything that the handler did.
     ///
     /// # Errors
-    /// If the connection broke while the handler ran. That the server closed it because the handler took too long is
-    /// the handler's own failure and no error here: its answer says so at once. A server that has not answered long
-    /// after its own time limit is not there any more.
+    /// If the connection broke while the handler ran. If the server closed it because the handler
+    /// took too long, that is the handler's own failure and not an error here: the server answers
+    /// at once then. A server that has not answered long after its own time limit is considered
+    /// lost.
     pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
         let overran = self.overrun().is_some();
         match within(
@@ -175,12 +187,12 @@ impl SettlingTransaction {
     }
 }
 
-/// Begins, and locks the delivery; `None` if another has taken it over.
+/// Begins a transaction and locks the delivery. Returns `None` if another worker has taken it over.
 async fn lock(
     connection: &mut PgConnection,
     claim: Claim,
 ) -> Result<Option<(i32, String)>, sqlx::Error> {
-    // One round trip.
+    // Sent together, so that they need one round trip.
     let begin = format!("BEGIN; {}", time_limits(LOCK));
     sqlx::raw_sql(AssertSqlSafe(begin))
         .execute(&mut *connection)
@@ -203,7 +215,6 @@ async fn begin(
     Transaction::begin(session.begun(), Some(AssertSqlSafe(begin).into_sql_str())).await
 }
 
-/// The server's limits in this transaction.
 fn time_limits(limit: Duration) -> String {
     let millis = milliseconds(limit).max(1);
     format!(

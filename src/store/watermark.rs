@@ -1,44 +1,48 @@
-//! Where a claim's scan may begin, so that it never walks the dead index entries of settled rows.
+//! Computes the floors from which a claim scans, so that it does not read the dead index entries of
+//! settled rows.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-/// After this long a floor is taken although some idle transaction holds the snapshots back.
+/// After this time an id becomes the floor, even if an idle transaction holds back the snapshots.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A claim without floors is made this often: the net under everything.
+/// How often a claim is made without floors. It finds everything that the floors hide.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(60);
 
-/// Candidates nearer together than this are one; it bounds how many there are.
+/// The minimum time between two candidates, which bounds their number.
 const GRAIN: Duration = Duration::from_millis(50);
 
-/// The due floor stays this far behind the latest due time that was claimed, in microseconds: whatever sets a due
-/// time in the past sets it to the clock's time, and commits within that.
+/// How far the due floor stays behind the latest due time that was claimed, in microseconds. A
+/// statement that sets a due time in the past sets it to the time of the clock, and commits within
+/// this time.
 const DUE_LAG: i64 = 30_000_000;
 
-/// What one claim saw of the fresh lane.
+/// What one claim saw of the fresh deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Every transaction below this had ended.
+    /// Every transaction with a lower id had ended.
     pub xmin: i64,
-    /// The claim's own transaction id: every transaction that had taken delivery ids by then has a lower one.
+    /// The claim's own transaction id. Every transaction that had taken delivery ids by then has a
+    /// lower one.
     pub own_xid: i64,
-    /// The lowest delivery id claimed.
+    /// The lowest delivery id that was claimed.
     pub lowest: Option<i64>,
-    /// The highest delivery id claimed.
+    /// The highest delivery id that was claimed.
     pub highest: Option<i64>,
-    /// Whether the limit cut the claim off: then nothing is known above `highest`.
+    /// Whether the claim reached its limit. Nothing is known above `highest` then.
     pub cut: bool,
 }
 
-/// The floors of one handler's two lanes.
+/// The floors of one handler, for its fresh and its due deliveries.
 ///
-/// The fresh one is exact. The highest id seen, h, becomes the floor at a later claim whose snapshot no longer has
-/// any transaction open that could have been open when h was seen: every writer takes its transaction id before it
-/// takes delivery ids, and the claim took its own after h was there, so nothing below h can still appear. That claim
-/// must itself have looked at everything below h, that is, its limit must not have cut it off below.
+/// The fresh floor is exact. The highest id seen, h, becomes the floor at a later claim, if that
+/// claim's snapshot has no open transaction that could have been open when h was seen. Every writer
+/// takes its transaction id before it takes delivery ids, and the claim that saw h took its own
+/// transaction id afterwards, so nothing below h can still appear. The later claim must also have
+/// read everything below h: its limit must not have ended it before.
 #[derive(Debug)]
 pub struct Watermarks {
     fresh: i64,
@@ -46,7 +50,7 @@ pub struct Watermarks {
     highest: i64,
     candidates: VecDeque<Candidate>,
     full_scan_at: Instant,
-    /// Whether the claim that is being made is a full scan.
+    /// Whether the current claim is a full scan.
     full_scan: bool,
 }
 
@@ -58,7 +62,7 @@ struct Candidate {
 }
 
 impl Watermarks {
-    /// No floor yet: the first claim is a full scan.
+    /// Starts without floors: the first claim is a full scan.
     pub fn new(now: Instant) -> Self {
         Self {
             fresh: 0,
@@ -70,22 +74,24 @@ impl Watermarks {
         }
     }
 
-    /// The floors for a claim made now: the highest id, and the due time in microseconds, that it need not look at.
+    /// Returns the floors for a claim made now: the delivery id, and the due time in microseconds,
+    /// up to which it does not have to read.
     pub fn for_claim(&mut self, now: Instant) -> (i64, i64) {
         self.full_scan = now >= self.full_scan_at;
         if !self.full_scan {
             return (self.fresh, self.due);
         }
-        // Up to a fifth later each time, so that many workers do not scan at once.
+        // Up to a fifth later each time, so that many workers do not scan at the same time.
         self.full_scan_at = now + FULL_SCAN_EVERY.mul_f64(1.0 + 0.2 * rand::random::<f64>());
         (0, 0)
     }
 
-    /// Learns from a claim's fresh lane. Only of a claim that looked: one of a paused handler, or under a lease that has
-    /// expired, finds nothing whatever there is.
+    /// Learns from the fresh deliveries of a claim. Do not call it for a claim that did not look
+    /// for deliveries: for a paused handler, or under an expired lease, a claim finds nothing in
+    /// any case.
     pub fn saw_fresh(&mut self, now: Instant, seen: Seen) {
-        // What a full scan finds below the floor was hidden, and there may be more of it than one claim takes: the next
-        // claims look there too.
+        // Deliveries that a full scan finds below the floor were hidden. There may be more of them
+        // than one claim takes, so the next claims scan there too.
         if let Some(lowest) = seen.lowest.filter(|_| self.full_scan) {
             self.fresh = self.fresh.min(lowest - 1);
         }
@@ -116,8 +122,9 @@ impl Watermarks {
         }
     }
 
-    /// Learns from a claim's due lane: the earliest and the latest due time claimed, in microseconds. The lane is in their
-    /// order, so what a full scan leaves behind is due later than what it claimed.
+    /// Learns from the due deliveries of a claim: the earliest and the latest due time that was
+    /// claimed, in microseconds. They are claimed in this order, so deliveries that a full scan
+    /// does not claim are due later.
     pub fn saw_due(&mut self, earliest: i64, latest: i64) {
         if self.full_scan {
             self.due = self.due.min(earliest.saturating_sub(1).max(0));
@@ -125,8 +132,9 @@ impl Watermarks {
         self.due = self.due.max(latest.saturating_sub(DUE_LAG));
     }
 
-    /// A transaction committed deliveries that were due at that time, in microseconds, or later: they are looked for.
-    /// Anybody may say so, and any time: before 1970 there is none, and a claim could not compute with it.
+    /// Lowers the due floor, because a transaction committed deliveries that were due at that time,
+    /// in microseconds, or later. Any role can send such a notification, with any time. No delivery
+    /// is due before 1970, and a claim could not compute with such a time.
     pub fn heard_late(&mut self, due: i64) {
         self.due = self.due.min(due.saturating_sub(1).max(0));
     }
@@ -213,7 +221,8 @@ mod tests {
         assert_eq!(floors.for_claim(later(start, 31_001)).0, 1000);
     }
 
-    /// Whatever hid them: each claim takes some, and the floor must not hide the others for another minute.
+    /// Each claim takes some of the hidden deliveries, and the floor must not hide the others for
+    /// another minute.
     #[test]
     fn what_a_full_scan_finds_below_a_floor_lowers_it_until_nothing_is_left() {
         let start = Instant::now();

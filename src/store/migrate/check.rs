@@ -1,14 +1,14 @@
-//! Whether this program may run on the schema as it is.
+//! Checks whether this program may run on the schema of a database.
 
 use super::{MigrateError, Schema, VERSION, numbered, replace};
 use crate::store::{Database, Role, connect::POOLED, error::within};
 use sqlx::PgConnection;
 
-/// Looks whether this program may run on the schema as it is.
+/// Checks that this program may run on the schema as it is.
 ///
 /// # Errors
-/// [`MigrateError::Pending`], [`MigrateError::TooOld`] and [`MigrateError::Unreleased`], or the database could not be
-/// asked.
+/// [`MigrateError::Pending`], [`MigrateError::TooOld`] or [`MigrateError::Unreleased`], or if the
+/// database cannot be queried.
 pub async fn check_schema(database: &Database) -> Result<(), MigrateError> {
     let mut connection = database.connect(Role::General).await?;
     let checked = check(&mut connection.inner).await;

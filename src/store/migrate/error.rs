@@ -1,15 +1,15 @@
-//! Why a schema could not be brought up.
+//! The reasons why a schema cannot be migrated or used.
 
 use super::VERSION;
 use crate::store::{StoreError, error::told};
 
-/// A schema that could not be brought up, or that this program may not run on.
+/// Why a schema could not be migrated, or why this program may not run on it.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// The database could not be asked.
+    /// The database could not be queried.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A migration failed.
+    /// A migration failed and was rolled back.
     #[error("a migration failed, and was rolled back; the ones before it stand: {}", told_of_migration(.0))]
     Migration(sqlx::migrate::MigrateError),
     /// A function or a view could not be replaced.
@@ -18,12 +18,12 @@ pub enum MigrateError {
         told(.cause)
     )]
     Object {
-        /// Which one.
+        /// The function or the view.
         object: String,
-        /// What the server said.
+        /// The server's error.
         cause: sqlx::Error,
     },
-    /// The database was made by a build that was never released.
+    /// The schema was made by a build that was never released.
     #[error(
         "the schema was made by an unreleased build of hookfast (migration {version} is another), and cannot be upgraded; nothing was changed. Use an empty database, or delete all its events with DROP SCHEMA hookfast, hookfast_data CASCADE, then start this again"
     )]
@@ -31,22 +31,22 @@ pub enum MigrateError {
         /// The first migration that differs.
         version: i64,
     },
-    /// The program's own plan cannot be read.
+    /// The program's own plan of the migrations cannot be parsed.
     #[error(
         "this program's own plan of its migrations cannot be read ({0}); nothing was changed. Run another build"
     )]
     Plan(#[from] toml::de::Error),
-    /// Somebody held a table for too long.
+    /// A migration did not get its locks in time.
     #[error(
         "a migration did not get its locks in {seconds} s, since somebody holds our tables; it was rolled back, the ones before it stand, and nobody was held up for longer than a moment. They have been held for longest by: {holders}. End that transaction (SELECT pg_terminate_backend(PID)), and start this again"
     )]
     Blocked {
-        /// For how long it was tried.
+        /// For how many seconds the migration was tried.
         seconds: u64,
-        /// Who holds locks on our tables for longest.
+        /// The sessions that have held locks on Hookfast's tables for longest.
         holders: String,
     },
-    /// Payloads are UTF-8, and texts of ours too.
+    /// The database has another encoding than UTF8, which payloads and texts need.
     #[error(
         "the database has the encoding {encoding}, and Hookfast needs UTF8; nothing was changed. Create one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
     )]
@@ -54,32 +54,32 @@ pub enum MigrateError {
         /// The encoding of the database.
         encoding: String,
     },
-    /// There are migrations to apply, and the server only reads.
+    /// Migrations are pending, and the server is read-only.
     #[error(
         "the database lacks migrations of this program, and the server only reads (a standby, or default_transaction_read_only); nothing was changed. Point DATABASE_URL at the primary, or wait until it is writable"
     )]
     ReadOnly,
-    /// There are migrations to apply, and what they create would belong to the wrong role.
+    /// Migrations are pending, and their objects would belong to the wrong role.
     #[error(
         "the database lacks migrations of this program; its schemas belong to {owner}, and this role may not act as {owner}, so nothing was changed. Run `hookfast migrate` as {owner}, or GRANT {owner} TO this role"
     )]
     NotOwner {
-        /// Who owns the schemas.
+        /// The owner of the schemas.
         owner: String,
     },
-    /// There are migrations to apply, and nobody may apply them here.
+    /// Migrations are pending, and this process does not apply them.
     #[error(
         "the database lacks migrations of this program; nothing was changed. Run `hookfast migrate`, or start without --no-migrate"
     )]
     Pending,
-    /// The schema is too new.
+    /// The schema needs a newer program.
     #[error(
         "the database's schema {schema} asks for a program of version {oldest} at least, and this one is {VERSION}; nothing was changed. Run a newer hookfast"
     )]
     TooOld {
-        /// The schema's version.
+        /// The version of the schema.
         schema: i32,
-        /// The oldest program it lets run.
+        /// The oldest version of the program that may run on the schema.
         oldest: i32,
     },
 }
@@ -100,7 +100,8 @@ fn told_of_migration(error: &sqlx::migrate::MigrateError) -> String {
 }
 
 impl MigrateError {
-    /// A lock that was not had in time, or a deadlock: nothing happened, and the same again may work.
+    /// Whether a lock timeout or a deadlock is the cause. Nothing was changed then, and the same
+    /// may succeed later.
     pub(super) fn is_in_the_way(&self) -> bool {
         use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
         let (Self::Migration(Execute(error) | ExecuteMigration(error, _))

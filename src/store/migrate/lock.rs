@@ -1,19 +1,19 @@
-//! One process migrates at a time. By an advisory lock, since there may be no table yet; anybody who may connect can hold
-//! it too, so whoever waits says for whom.
+//! Lets one process migrate at a time. The lock is an advisory lock, since there may be no table
+//! yet. Any role that may connect can hold it too, so a process that waits logs who holds it.
 
 use crate::store::{StoreError, connect::POOLED, error::within};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
-/// "hookfast" in ASCII.
+/// The ASCII codes of "hookfast".
 const LOCK: i64 = 0x686f_6f6b_6661_7374;
 
 const POLL: Duration = Duration::from_millis(100);
 
-/// How long somebody waits before it is logged, and then between two lines.
+/// How long a process waits before it logs the holder, and then between two log lines.
 const LOG_EVERY: Duration = Duration::from_secs(5);
 
-/// What a role may not see of another's session is null.
+/// Columns of another session that a role may not see are null.
 const HOLDER: &str = "SELECT 'process ' || l.pid || coalesce(' of ' || a.usename, '') \
         || coalesce(' (' || nullif(a.application_name, '') || ')', '') \
     FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
@@ -21,8 +21,8 @@ const HOLDER: &str = "SELECT 'process ' || l.pid || coalesce(' of ' || a.usename
         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()) \
         AND (l.classid::bigint << 32 | l.objid::bigint) = $1 LIMIT 1";
 
-/// Waits for the lock, which goes with the connection. It is tried and polled: the snapshot of a statement that waits
-/// would deadlock with CREATE INDEX CONCURRENTLY.
+/// Waits for the lock, which ends with the connection. It polls, because a statement that waits has
+/// a snapshot, which would deadlock with CREATE INDEX CONCURRENTLY.
 pub(super) async fn wait(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut logged = Instant::now();
     let lock = "SELECT pg_try_advisory_lock($1)";

@@ -1,6 +1,6 @@
-//! Brings the schema of a database up to this program: numbered migrations for tables, types and data, then the
-//! functions and views that have changed. Everything is recorded in `hookfast_data`: an application may have
-//! migrations of its own in the same database.
+//! Migrates the schema of a database to the version of this program: first the numbered migrations
+//! of tables, types and data, then the functions and views that have changed. It keeps its records
+//! in `hookfast_data`, because an application may have its own migrations in the same database.
 
 mod check;
 mod error;
@@ -30,19 +30,20 @@ use std::time::Duration;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-/// The version of the schema this program was written for, and the oldest it can run on.
+/// The version of the schema that this program was written for. It cannot run on an older one.
 const VERSION: i32 = 2;
 
-/// How long a migration waits for a lock in one go: whoever comes after it, as ingest, waits behind it for as long.
+/// How long a migration waits for a lock per try. Statements that arrive later, such as ingest,
+/// wait behind it for as long.
 const LOCK_TIMEOUT: &str = "100ms";
 
-/// For how long it is tried.
+/// For how long a migration that does not get its locks is retried.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// A schema as a program has it: what [`migrate_to`] brings a database up to.
+/// The schema of a program, to which [`migrate_to`] migrates a database.
 #[derive(Clone, Debug)]
 pub struct Schema {
-    /// The version of the schema; a program of an older version leaves a newer schema alone.
+    /// The version of the schema. A program of an older version does not change a newer schema.
     pub version: i32,
     /// The numbered migrations, in their order.
     pub migrations: Vec<Migration>,
@@ -51,7 +52,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// The schema of this program.
+    /// Returns the schema of this program.
     pub fn of_this_program() -> Self {
         Self {
             version: VERSION,
@@ -61,19 +62,19 @@ impl Schema {
     }
 }
 
-/// What a run has changed.
+/// What a run of the migrations has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Migrated {
-    /// Numbered migrations applied.
+    /// How many numbered migrations were applied.
     pub migrations: usize,
-    /// Functions and views created or replaced.
+    /// How many functions and views were created or replaced.
     pub objects: usize,
 }
 
-/// Brings the schema up to this program, one process at a time.
+/// Migrates the database to the schema of this program. One process does so at a time.
 ///
-/// Needs CREATE on the database unless both schemas exist, never superuser, no extension. Where nothing is pending,
-/// nothing is written.
+/// It needs CREATE on the database unless both schemas exist. It never needs a superuser or an
+/// extension. If nothing is pending, it writes nothing.
 ///
 /// # Errors
 /// [`MigrateError`].
@@ -81,8 +82,8 @@ pub async fn migrate(database: &Database) -> Result<Migrated, MigrateError> {
     migrate_to(database, &Schema::of_this_program(), PATIENCE).await
 }
 
-/// Brings a database up to any schema, with any patience towards those that hold our tables: what does not get its
-/// locks is rolled back and tried again, and stands back in between.
+/// Migrates a database to any schema. A migration that does not get its locks is rolled back and
+/// retried after a pause, for at most `patience`.
 ///
 /// # Errors
 /// [`MigrateError`].
@@ -93,7 +94,7 @@ pub async fn migrate_to(
 ) -> Result<Migrated, MigrateError> {
     let mut connection = database.connect(Role::General).await?;
     let migrated = run(&mut connection, database, schema, patience).await;
-    // The lock goes with the connection.
+    // The lock ends with the connection.
     connection.close().await;
     migrated
 }
@@ -109,7 +110,7 @@ async fn run(
         return Ok(Migrated::default());
     }
     may_write(connection).await?;
-    // A migration may take longer than anything else, but may not queue in front of ingest.
+    // A migration may take longer than any other statement, but must not queue in front of ingest.
     let prepare = format!("SET statement_timeout = 0; SET lock_timeout = '{LOCK_TIMEOUT}'");
     within(
         POOLED,

@@ -1,4 +1,4 @@
-//! The numbered migrations: tables, types and data.
+//! Applies the numbered migrations of tables, types and data.
 
 use super::{MigrateError, Schema};
 use crate::store::{
@@ -11,13 +11,13 @@ use crate::store::{
 use sqlx::{PgConnection, migrate::Migrator};
 use std::collections::HashMap;
 
-/// Where sqlx records them.
+/// The table in which sqlx records the migrations.
 const TABLE: &str = "hookfast_data.migrations";
 
-/// The names of the migrations that are not applied yet, in their order.
+/// Returns the file names of the migrations that are not applied yet, in their order.
 ///
 /// # Errors
-/// [`MigrateError::Unreleased`] where one that is applied is not this schema's.
+/// [`MigrateError::Unreleased`] if an applied migration differs from the one of this schema.
 pub(super) async fn pending(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -42,7 +42,7 @@ pub(super) async fn pending(
     Ok(pending)
 }
 
-/// Applies what is pending, each migration in a transaction of its own.
+/// Applies the pending migrations, each in a transaction of its own.
 pub(super) async fn apply(
     connection: &mut PgConnection,
     server: &ServerProcess,
@@ -51,7 +51,7 @@ pub(super) async fn apply(
     if pending(connection, schema).await?.is_empty() {
         return Ok(());
     }
-    // Those of a newer program are missing here; check_schema decides about them.
+    // Applied migrations of a newer program are missing here; `check_schema` decides about them.
     let mut migrator = Migrator {
         ignore_missing: true,
         locking: false,
@@ -63,14 +63,15 @@ pub(super) async fn apply(
         act_as_owner(&mut *connection, ActingFor::Session).await?;
         create_schemas(&mut *connection).await?;
         let migrated = migrator.run_direct(None, &mut *connection, false).await;
-        // Whoever waits for locks asks who holds them, which the owner may not see.
+        // If a migration has to wait for locks, it logs who holds them, which the owner may not
+        // see.
         act_as_session_user(connection).await?;
         Ok(migrated)
     };
     Ok(server.wait("migrate", run).await??)
 }
 
-/// Postgres asks for the privilege to create a schema before it looks whether the schema exists.
+/// Postgres checks the privilege to create a schema before it checks whether the schema exists.
 async fn create_schemas(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     for create in ["CREATE SCHEMA hookfast", "CREATE SCHEMA hookfast_data"] {
         let name = create.trim_start_matches("CREATE SCHEMA ");
@@ -86,7 +87,7 @@ async fn create_schemas(connection: &mut PgConnection) -> Result<(), sqlx::Error
     Ok(())
 }
 
-/// The checksums of the migrations that are applied, by their numbers.
+/// The checksums of the applied migrations, by number.
 async fn recorded(connection: &mut PgConnection) -> Result<HashMap<i64, Vec<u8>>, sqlx::Error> {
     let exists = "SELECT to_regclass('hookfast_data.migrations') IS NOT NULL";
     if !sqlx::query_scalar(exists)
@@ -103,11 +104,11 @@ async fn recorded(connection: &mut PgConnection) -> Result<HashMap<i64, Vec<u8>>
         .collect())
 }
 
-/// Drops both schemas with everything in them if an unreleased build made them: for a private database, which nobody
-/// depends on. Whether it did.
+/// Drops both schemas with all their data if an unreleased build made them. Returns whether it did.
+/// This is for a private database that nobody depends on.
 ///
 /// # Errors
-/// Where the database cannot be asked, or this role does not own the schemas.
+/// If the database cannot be queried, or this role does not own the schemas.
 pub async fn drop_unreleased(database: &Database) -> Result<bool, MigrateError> {
     let mut connection = database.connect(Role::General).await?;
     let found = pending(&mut connection.inner, &Schema::of_this_program()).await;

@@ -1,4 +1,5 @@
-//! The functions and views of both schemas, each defined once, in a file of its own under `schema/`.
+//! Lists the functions and views of both schemas. Each is defined once, in its own file under
+//! `schema/`.
 
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -13,8 +14,8 @@ macro_rules! objects {
     };
 }
 
-/// In the order of creation: Postgres checks the body of a view or of a function in SQL when it creates it, so what an
-/// object uses comes before it.
+/// In the order of creation: Postgres checks the body of a view or an SQL function when it creates
+/// it, so an object comes after those that it uses.
 pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/type_matches",
     "functions/hookfast_data/event_id_at",
@@ -212,26 +213,26 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/airalo_erase_events",
 ];
 
-/// What an object is.
+/// Whether an object is a function or a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectKind {
-    /// A function.
+    /// The object is a function.
     Function,
-    /// A view.
+    /// The object is a view.
     View,
 }
 
 /// A function or a view, with the statements that create or replace it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// Its file below `schema/`, without the ending: `views/hookfast/events`.
+    /// The path of its file below `schema/` without the extension, such as `views/hookfast/events`.
     pub path: &'static str,
-    /// `CREATE OR REPLACE`, `COMMENT` and `REVOKE`.
+    /// The statements `CREATE OR REPLACE`, `COMMENT` and `REVOKE` of the object.
     pub definition: &'static str,
 }
 
 impl Object {
-    /// Whether it is a function or a view.
+    /// Returns whether the object is a function or a view.
     pub fn kind(&self) -> ObjectKind {
         if self.path.starts_with("views/") {
             ObjectKind::View
@@ -240,13 +241,12 @@ impl Object {
         }
     }
 
-    /// The qualified name, as `hookfast.events`.
+    /// The qualified name, such as `hookfast.events`.
     pub fn name(&self) -> String {
         let (_, name) = self.path.split_once('/').unwrap_or_default();
         name.replace('/', ".")
     }
 
-    /// SHA-256 of the definition, in hex.
     pub(super) fn hash(&self) -> String {
         hex::encode(Sha256::digest(self.definition))
     }

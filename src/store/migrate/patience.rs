@@ -1,17 +1,19 @@
-//! A migration that does not get its locks lets everybody else pass, and tries again.
+//! Retries a migration that does not get its locks. Other transactions can proceed during the
+//! pauses.
 
 use super::MigrateError;
 use crate::store::{connect::POOLED, error::within};
 use sqlx::PgConnection;
 use std::time::{Duration, Instant};
 
-/// How long to leave everybody alone before it is tried again.
+/// How long a migration pauses before the next try.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often it is logged that somebody is in the way.
+/// How often the log reports that other sessions hold the tables.
 const LOG_EVERY: Duration = Duration::from_secs(15);
 
-/// Who holds locks on our tables, those first that began first. What a role may not see of others is left out.
+/// The sessions that hold locks on Hookfast's tables, the oldest transaction first. Columns of
+/// other sessions that a role may not see are left out.
 const HOLDERS: &str = "\
     SELECT coalesce(string_agg(who, ', '), 'nobody any more, so it may work now') FROM ( \
         SELECT CASE WHEN l.pid IS NULL THEN 'a prepared transaction (look into pg_prepared_xacts)' \
@@ -25,7 +27,7 @@ const HOLDERS: &str = "\
             AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
         GROUP BY l.pid ORDER BY min(a.xact_start) LIMIT 3) h";
 
-/// How long a run may still be tried.
+/// For how long a run may still be retried.
 pub(super) struct Patience {
     began: Instant,
     most: Duration,
@@ -44,7 +46,8 @@ impl Patience {
     /// Waits before the next try.
     ///
     /// # Errors
-    /// The error itself where trying again does not mend it, and [`MigrateError::Blocked`] where it took too long.
+    /// The error itself if a retry does not help, and [`MigrateError::Blocked`] if the time is
+    /// over.
     pub(super) async fn stand_back(
         &mut self,
         connection: &mut PgConnection,

@@ -1,4 +1,4 @@
-//! What each migration brings, locks and rewrites, in its own words: for whoever wants to know before.
+//! Reports what each pending migration adds, locks and rewrites, before it is applied.
 
 use super::{MigrateError, Object, Schema, numbered, replace};
 use crate::store::{
@@ -11,23 +11,25 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Beside the migrations, since the released ones are as they are for ever. A test holds it to what they really do.
+/// A file beside the migrations, since released migrations never change. A test compares it with
+/// their real effects.
 const PLAN: &str = include_str!("../../../migrations/plan.toml");
 
-/// What a migration does to what is there.
+/// The effects of a migration on a database with data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Planned {
-    /// What it brings, and what waits meanwhile.
+    /// The changes that the migration makes, and the work that waits meanwhile.
     pub says: String,
-    /// Tables and views that were there before, with the strongest lock it takes on each. ACCESS SHARE, which every
-    /// reader takes, is left out; a partition's lock is its table's.
+    /// Tables and views that existed before, with the strongest lock that the migration takes on
+    /// each. ACCESS SHARE, which every reader takes, is left out. The lock of a partition is listed
+    /// as the lock of its table.
     #[serde(default)]
     pub locks: BTreeMap<String, String>,
-    /// Tables whose files it writes anew.
+    /// Tables whose files the migration rewrites.
     #[serde(default)]
     pub rewrites: BTreeSet<String>,
-    /// Tables it reads whole under its locks.
+    /// Tables that the migration reads completely under its locks.
     #[serde(default)]
     pub scans: BTreeSet<String>,
 }
@@ -35,35 +37,35 @@ pub struct Planned {
 /// A function or a view that is to be created or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replaced {
-    /// Which one.
+    /// The function or the view.
     pub object: Object,
-    /// Whether it exists already. A view that exists is locked for a moment.
+    /// Whether it exists already. An existing view is locked for a moment.
     pub exists: bool,
 }
 
-/// What `hookfast migrate` would do.
+/// The actions that `hookfast migrate` would take.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The migrations that are not applied yet, in their order, by the names of their files.
+    /// The pending migrations in their order, by the names of their files.
     pub migrations: Vec<(String, Planned)>,
-    /// The functions and views that have changed, in the order in which they are created or replaced.
+    /// The changed functions and views, in the order in which they are created or replaced.
     pub objects: Vec<Replaced>,
-    /// The indexes that are built afterwards, while everything goes on, each with what it is on.
+    /// The indexes that are built afterwards without blocking anything, each with its definition.
     pub indexes: Vec<(String, String)>,
 }
 
-/// Everything that is planned, by the names of the migrations' files.
+/// Returns the effects of all migrations, by the names of their files.
 ///
 /// # Errors
-/// None that the program's own text could have; a test reads it.
+/// Only if the program's own text is invalid, which a test excludes.
 pub fn planned() -> Result<BTreeMap<String, Planned>, MigrateError> {
     Ok(toml::from_str(PLAN)?)
 }
 
-/// Says what is still to be done for a schema, and changes nothing.
+/// Plans the migration of a database to a schema, and changes nothing.
 ///
 /// # Errors
-/// Where the database cannot be asked, and [`MigrateError::Unreleased`].
+/// If the database cannot be queried, and [`MigrateError::Unreleased`].
 pub async fn plan(database: &Database, schema: &Schema) -> Result<Plan, MigrateError> {
     let mut connection = database.connect(Role::General).await?;
     let planning = of_connection(&mut connection.inner, schema).await;

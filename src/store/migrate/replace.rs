@@ -1,7 +1,8 @@
-//! Functions and views: those whose file has changed are created or replaced, all in one transaction.
+//! Creates or replaces the functions and views whose files have changed, all in one transaction.
 //!
-//! Only a program that is not older than the schema does so. Of two builds of one version the later one wins, once:
-//! each build is recorded, and one that has been superseded runs on the other's functions and views.
+//! Only a program that is not older than the schema does so. Of two builds of one version the later
+//! one wins, once: each build is recorded, and a superseded build runs on the functions and views
+//! of the other.
 
 use super::{MigrateError, Object, Schema};
 use crate::store::{
@@ -15,12 +16,12 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 use std::collections::HashMap;
 
-/// The version of the schema, and the builds of ours that have applied their objects, the newest first.
+/// The version of the schema, and the recorded builds of this program's version, the newest first.
 const BUILDS: &str = "SELECT c.schema_version, ARRAY( \
         SELECT b.hash FROM hookfast_data.schema_builds b WHERE b.schema_version = $1 ORDER BY b.id DESC) AS builds \
     FROM hookfast_data.compatibility c";
 
-/// The recorded hash of each object that exists: one that was dropped is applied again.
+/// The recorded hash of each object that exists. An object that was dropped is created again.
 const RECORDED: &str = "SELECT o.name, o.hash FROM hookfast_data.schema_objects o \
     WHERE to_regclass(o.name) IS NOT NULL OR EXISTS (SELECT FROM pg_catalog.pg_proc p \
         JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname || '.' || p.proname = o.name)";
@@ -28,12 +29,12 @@ const RECORDED: &str = "SELECT o.name, o.hash FROM hookfast_data.schema_objects 
 const RECORD: &str = "INSERT INTO hookfast_data.schema_objects AS o (name, hash) VALUES ($1, $2) \
     ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, applied_at = excluded.applied_at";
 
-/// A release that changes functions alone raises the version as well.
+/// A release that changes only functions raises the version as well.
 const RECORD_BUILD: &str = "WITH raised AS ( \
         UPDATE hookfast_data.compatibility SET schema_version = $1 WHERE schema_version < $1) \
     INSERT INTO hookfast_data.schema_builds (schema_version, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 
-/// What this schema has to create or replace.
+/// Returns the objects of this schema that have to be created or replaced.
 pub(super) async fn pending(
     connection: &mut PgConnection,
     schema: &Schema,
@@ -80,7 +81,7 @@ async fn changed(
     Ok(schema.objects.iter().filter(changed).copied().collect())
 }
 
-/// Creates or replaces what is pending, and answers with how many.
+/// Creates or replaces the pending objects. Returns their number.
 pub(super) async fn apply(
     connection: &mut PgConnection,
     server: &ServerProcess,

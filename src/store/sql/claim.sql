@@ -1,8 +1,9 @@
 -- hookfast: claim
--- As many deliveries of one handler as there are permits, under a lease that is alive, of a handler that is not paused.
--- $1 lease, $2 handler, $3 id floor, $4 most fresh ones, $5 due floor (microseconds since 1970), $6 most due ones
+-- Claims at most $4 fresh and $6 due deliveries of one handler, if the lease is alive and the handler is not paused.
+-- $1 lease, $2 handler, $3 id floor, $4 maximum of fresh deliveries, $5 due floor (microseconds since 1970),
+-- $6 maximum of due deliveries
 WITH lease AS MATERIALIZED (
-    -- Locked, so that a claim cannot race the rescue of its own lease and leave rows that nobody rescues.
+    -- Locked, so that a claim cannot race the rescue of its own lease and leave deliveries that nobody rescues.
     SELECT l.id FROM hookfast_data.leases l
     WHERE l.id = $1::bigint AND l.expires_at > clock_timestamp()
         AND EXISTS (SELECT FROM hookfast_data.handlers h WHERE h.id = $2::smallint AND h.paused_at IS NULL)
@@ -25,7 +26,7 @@ fresh AS MATERIALIZED (
     ORDER BY o.id LIMIT $4::bigint
     FOR UPDATE SKIP LOCKED
 ),
--- By ctid alone: any other join is planned for the size the table had when the plan was made, and never again.
+-- Joined by ctid only: any other join would be planned once, for the size that the table had then.
 claimed AS (
     UPDATE hookfast_data.outbox o SET lease_id = $1::bigint, attempt_number = o.attempt_number + 1
     FROM (SELECT tid FROM due UNION ALL SELECT tid FROM fresh) p
@@ -33,8 +34,9 @@ claimed AS (
     RETURNING o.id, o.event_id, o.attempt_number, o.attempts_left, o.lost, o.ordering_key, o.replay_id,
         floor(extract(epoch FROM o.due_at) * 1000000)::bigint AS due_at
 )
--- The claim's own transaction id comes after that of whoever had taken delivery ids when its snapshot was taken. The
--- snapshot's xmax does not: it comes after the latest transaction that ended, and a younger one may be open.
+-- The claim's own transaction id is higher than the id of every transaction that had taken delivery ids when the
+-- snapshot was taken. The snapshot's xmax is not: it follows the latest transaction that has ended, and a younger one
+-- may be open.
 SELECT pg_snapshot_xmin(s.snapshot)::text::bigint AS xmin, pg_current_xact_id()::text::bigint AS own_xid,
     EXISTS (SELECT FROM lease) AS looked,
     c.id, c.event_id, c.attempt_number, c.attempts_left, c.lost, c.ordering_key, c.replay_id, c.due_at

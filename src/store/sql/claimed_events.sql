@@ -1,8 +1,8 @@
 -- hookfast: claimed events
--- The payloads of a claim. With literal bounds, so that the plan holds one or two partitions and not a year of them.
--- A filter is asked only of the bodies that are brought along: of the longest, all of a claim may take longer than its
--- statement may, and the handler would stand still.
--- $1 event ids, $2 the smallest, $3 the largest, $4 the longest body brought along (longer ones come one by one),
+-- The events of a claim. It is planned for the bounds, so that the plan has one or two partitions and not a year of
+-- them. The filter is applied only to bodies that are returned: for the longest bodies, a whole claim could exceed the
+-- statement timeout, and the handler would make no progress.
+-- $1 event ids, $2 the smallest, $3 the largest, $4 the longest body to return (longer ones are fetched one by one),
 -- $5 the handler's payload filter, or null
 SELECT e.id, s.name AS source, e.type, e.topic, e.idempotency_key, e.conflicts_with, e.headers,
     floor(extract(epoch FROM e.received_at) * 1000000)::bigint AS received_at,

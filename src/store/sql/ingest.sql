@@ -1,14 +1,14 @@
 -- hookfast: ingest
--- One group of verified requests: keys, then events, then what is pending. Each row gets its verdict.
+-- Stores one group of verified requests: keys, then events, then deliveries. Each request gets its verdict.
 -- $1 event ids, $2 source ids, $3 keys, $4 fingerprints, $5 windows in milliseconds, $6 types, $7 topics,
 -- $8 labels of the secrets, $9 headers as JSON text, $10 bodies, $11 the origin of all
 WITH input AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::bigint[], $6::text[])
         WITH ORDINALITY AS t (id, source_id, key, fingerprint, window_ms, type, ord)
 ),
--- Updated always, to itself unless it expired: only so does one statement answer for a new, an expired and a
--- known key, also when another transaction has just committed it. In one order everywhere, or they deadlock.
--- Expired or not is asked three times, so by a clock that stands still: now().
+-- Always an update, with the old values unless the key has expired: only then does one statement return a new, an
+-- expired and a known key, even if another transaction has just committed it. All statements take keys in the same
+-- order, or they would deadlock. The expiry is tested three times, so with a clock that stands still: now().
 first_keys AS (
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     SELECT DISTINCT ON (source_id, key COLLATE "C")

@@ -1,7 +1,7 @@
 -- hookfast: ingest linked
--- As ingest.sql, for requests of which some have a second key, $12. No key is in the group twice. All keys of a request
--- end at one event, so that has to be known before they are written: what the snapshot knows of them is foreseen, and
--- where somebody else was faster the statement fails with 40001 and is sent again.
+-- Like ingest.sql, for groups in which some requests have an alias, $12. No key is in the group twice. All keys of a
+-- request have to lead to one event, so that event has to be known before the keys are written. It is predicted from
+-- the keys in the snapshot. If another transaction was faster, the statement fails with 40001 and is sent again.
 WITH input AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $12::text[])
         WITH ORDINALITY AS t (id, source_id, key, fingerprint, window_ms, type, alias, ord)
@@ -29,8 +29,9 @@ keys AS (
     ) k ON true
     WHERE p.state = 'conflict'
 ),
--- The same content under any of the keys is the same event; only then does other content under one make a conflict. By
--- windows: a join of the keys with their requests may be planned as a nested loop.
+-- A request with the same content under any of its keys is the same event. Only if there is none, other content under a
+-- key makes a conflict. Window functions are used, since a join of the keys with their requests may be planned as a
+-- nested loop.
 foreseen AS MATERIALIZED (
     SELECT k.*, (array_agg(k.known_id) FILTER (WHERE k.state = 'duplicate') OVER request)[1] AS duplicate_of,
         (array_agg(k.known_id) FILTER (WHERE k.state = 'conflict') OVER request)[1] AS first_id,
@@ -38,7 +39,7 @@ foreseen AS MATERIALIZED (
     FROM keys k
     WINDOW request AS (PARTITION BY k.ord ORDER BY k.place ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ),
--- In the order of ingest.sql, or the two deadlock: ordinary keys, then those of conflicts.
+-- In the order of ingest.sql, or the two would deadlock: ordinary keys, then those of conflicts.
 taken AS (
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     SELECT f.source_id, f.key, coalesce(f.duplicate_of, f.id), f.fingerprint,
@@ -50,7 +51,7 @@ taken AS (
         expires_at = CASE WHEN k.expires_at <= now() THEN excluded.expires_at ELSE k.expires_at END
     RETURNING k.source_id, k.key, k.event_id
 ),
--- A key ends where it was foreseen, or somebody else has taken it meanwhile.
+-- A key leads to the predicted event, unless another transaction has taken the key meanwhile.
 settled AS (
     SELECT f.ord, f.duplicate_of, f.first_id, f.conflict_key,
         bool_and(t.event_id = coalesce(f.known_id, f.duplicate_of, f.id)) AS as_foreseen

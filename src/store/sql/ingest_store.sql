@@ -1,11 +1,11 @@
 -- hookfast: ingest store
--- The end of a statement that begins with ingest.sql or ingest_linked.sql: events, and their deliveries.
+-- The end of a statement that begins with ingest.sql or ingest_linked.sql: stores events and their deliveries.
 new_events AS (
     INSERT INTO hookfast_data.events
         (id, source_id, subscription_version, conflicts_with, type, origin, idempotency_key, topic, verified_by,
             headers,
             body)
-    -- Not a join: without its row nothing may be answered as stored.
+    -- Not a join: if the row of subscription_version is missing, no request may be answered as stored.
     SELECT v.id, v.source_id, (SELECT version FROM hookfast_data.subscription_version), v.conflicts_with, v.type,
         $11::text, v.key,
         p.topic, p.verified_by,
@@ -15,7 +15,7 @@ new_events AS (
         WITH ORDINALITY AS p (topic, verified_by, headers, body, ord) USING (ord)
     WHERE v.event_id = v.id
 ),
--- By the few kinds of event in the group, not by each event: patterns are matched once for each.
+-- A group has few kinds of events. Patterns are matched once for each kind, not once for each event.
 routes AS MATERIALIZED (
     SELECT k.source_id, k.type, h.id AS handler_id, h.max_attempts,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END AS ordering_key
@@ -24,7 +24,8 @@ routes AS MATERIALIZED (
     JOIN hookfast_data.handlers h
         ON (h.sources IS NULL OR s.name = ANY (h.sources))
         AND (h.kind <> 'airalo' OR s.kind = 'airalo')
-        -- As a condition of its own it would be taken for one that few handlers meet, and the sources be joined last.
+        -- In here, since the planner expects few handlers to meet `retired_at IS NULL` as a condition of its own, and
+        -- would join the sources last.
         AND EXISTS (SELECT FROM unnest(h.types) AS p
             WHERE h.retired_at IS NULL AND hookfast_data.type_matches(p, k.type))
 ),

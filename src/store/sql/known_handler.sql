@@ -1,7 +1,6 @@
 -- hookfast: known handler
--- Answers with the id, whether the registry has it from a newer configuration, and whether it has exactly this
--- subscription. Parameters as in register_handler.sql. It only reads, so that a start that changes nothing writes
--- nothing.
+-- Returns the id, whether the registered configuration is newer, and whether the registered subscription is the same.
+-- The parameters are those of register_handler.sql. It only reads, so that a start that changes nothing writes nothing.
 SELECT k.id,
     k.config_version > $6::bigint AND k.retired_at IS NULL AS outdated,
     k.config_version = $6::bigint AND k.retired_at IS NULL

@@ -1,7 +1,7 @@
 -- hookfast: quarantine evict
--- Of one reason's requests that were answered 401: past the bound in rows the oldest, past that in bytes the largest,
--- so that a few large ones cost no small one its place. Not what an operator asks for just now.
--- $1 source, $2 reason, $3 most rows, $4 most bytes
+-- Evicts requests of one reason that were answered 401: beyond the maximum of rows the oldest, beyond the maximum of
+-- bytes the largest, so that a few large requests do not displace small ones. Requests with a requested action stay.
+-- $1 source, $2 reason, $3 maximum of rows, $4 maximum of bytes
 DELETE FROM hookfast_data.quarantine q USING (
     SELECT id, row_number() OVER (ORDER BY id DESC) AS rows,
         sum(octet_length(body)) OVER (ORDER BY octet_length(body), id DESC) AS bytes

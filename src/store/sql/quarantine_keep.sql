@@ -1,12 +1,13 @@
 -- hookfast: quarantine keep
--- $1 source, $2 digest, $3 reason, $4 topic, $5 headers, $6 body, $7 the length of the whole body and $8 its SHA-256
--- where $6 is an excerpt, $9 whether it is answered 200, $10 most rows and $11 most bytes of those answered 200
+-- Quarantines a request, or counts an identical one. Returns whether it did.
+-- $1 source, $2 digest, $3 reason, $4 topic, $5 headers, $6 body, $7 the length and $8 the SHA-256 of the whole body if
+-- $6 is an excerpt, $9 whether it is answered 200, $10 maximum of rows and $11 maximum of bytes of those answered 200
 WITH room AS (
     SELECT NOT $9::boolean OR (count(*) < $10::bigint
         AND coalesce(sum(octet_length(body)), 0) + octet_length($6::bytea) <= $11::bigint) AS enough
     FROM hookfast_data.quarantine WHERE source_id = $1::smallint AND responded_ok AND $9::boolean
 ),
--- One that was answered 401 before is not promised anything yet: it needs room, and its whole body, like a new one.
+-- A request that was answered 401 before is not a promise yet: like a new one it needs space and its whole body.
 known AS (
     UPDATE hookfast_data.quarantine q SET count = q.count + 1, last_at = clock_timestamp(),
         responded_ok = q.responded_ok OR $9::boolean,

@@ -1,9 +1,9 @@
 -- hookfast: register handler
--- Answers with the id, and whether the registry has it from a newer configuration (then nothing is changed). No row:
--- another process has just registered it. If the handler was retired it is not any more, whatever the versions are.
--- $1 name, $2 kind, $3 types, $4 sources, $5 tries, $6 version of the configuration, $7 retry policy, $8 path of the
--- ordering key, $9 what a dead letter does to its key, $10 payload filter, $11 behind_after in
--- milliseconds
+-- Registers a handler. Returns its id, and whether the registered configuration is newer (then nothing is changed).
+-- Returns no row if another process has just registered it. It ends the retirement of the handler, regardless of the
+-- versions.
+-- $1 name, $2 kind, $3 types, $4 sources, $5 maximum attempts, $6 version of the configuration, $7 retry policy,
+-- $8 path of the ordering key, $9 on_dead, $10 payload filter, $11 behind_after in milliseconds
 WITH known AS MATERIALIZED (
     SELECT id, kind, types, sources, max_attempts, config_version, retry, ordered_by, on_dead, filter,
             behind_after, retired_at, retired_why
@@ -25,7 +25,7 @@ version AS (
     WHERE (SELECT needed FROM changes)
     RETURNING version
 ),
--- Not INSERT … ON CONFLICT for both: it takes a number of the sequence, which is short, before it sees the conflict.
+-- Not one INSERT … ON CONFLICT: it takes a number of the sequence, which is short, before it detects the conflict.
 renewed AS (
     UPDATE hookfast_data.handlers h SET kind = $2::text, types = $3::text[], sources = $4::text[],
         max_attempts = $5::smallint,

@@ -1,6 +1,7 @@
 -- hookfast: review results
--- What is an event now has no row here any more; what is none keeps it, with the reason.
--- $1 ids, $2 admitted or refused (null: asked for still), $3 the verdict or the reason
+-- Records the results. An admitted request is an event now, and is deleted from the quarantine. A refused one stays,
+-- with the reason.
+-- $1 ids, $2 admitted or refused (null: still requested), $3 the verdict or the reason
 WITH answers AS MATERIALIZED (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) AS t (id, became, word) WHERE t.became IS NOT NULL
 ),

@@ -1,15 +1,15 @@
 -- hookfast: settle
--- A group of outcomes. A row is settled only where the claim that made the outcome still holds it.
--- $1 handler ids, $2 delivery ids, $3 attempts, $4 leases, $5 outcomes (delivered, filtered, retry, waits, refused,
--- event_missing, release, lost), $6 delays in milliseconds, $7 durations in milliseconds, $8 statuses, $9 errors,
--- $10 kinds of error, $11 how often a delivery may be lost before it is dead
+-- Settles a group of outcomes. A delivery is settled only if the claim that made the outcome still holds it.
+-- $1 handler ids, $2 delivery ids, $3 attempt numbers, $4 leases, $5 outcomes (delivered, filtered, retry, waits,
+-- refused, event_missing, release, lost), $6 delays in milliseconds, $7 durations in milliseconds, $8 statuses,
+-- $9 errors, $10 kinds of error, $11 after how many lost attempts a delivery is dead
 WITH outcomes AS MATERIALIZED (
     SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[],
             $7::integer[], $8::smallint[], $9::text[], $10::text[])
         WITH ORDINALITY AS t (handler_id, id, attempt_number, lease_id, outcome, delay_ms, duration_ms, status, error,
             error_kind, ord)
 ),
--- All rows are locked first and in one order; everybody else skips what is locked.
+-- All rows are locked first, and in one order. Other statements skip locked rows.
 held AS MATERIALIZED (
     SELECT t.*, x.tid,
         CASE WHEN t.outcome = 'retry' AND x.attempts_left <= 1 THEN 'attempts_exhausted'
@@ -50,7 +50,7 @@ buried AS (
     SELECT id, handler_id, event_id, attempt_number, lost, ordering_key, verdict, error, replay_id
     FROM ended WHERE verdict IN ('attempts_exhausted', 'refused', 'event_missing', 'lost')
 ),
--- A claim commits asynchronously, so a crash of the server can bring an attempt's number back once.
+-- A claim commits asynchronously, so a crash of the server can bring back the number of an attempt once.
 tried AS (
     INSERT INTO hookfast_data.attempts
         (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, lease_id, error, error_kind)
