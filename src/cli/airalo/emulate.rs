@@ -81,7 +81,7 @@ impl Emulate {
         let secret = secret.with_context(|| {
             format!("there is no secret to sign with, so nothing was started. Set {AIRALO_SECRET}, or start `hookfast dev` in this folder first")
         })?;
-        let mishaps = FaultPlan {
+        let faults = FaultPlan {
             failed: self.failed,
             duplicate: self.duplicate,
             new_order: self.new_order,
@@ -98,7 +98,7 @@ impl Emulate {
             retry_every: Duration::from_millis(self.retry_every),
             tries: self.tries,
             limits: self.limits.then_some(Duration::from_secs(60)),
-            mishaps,
+            faults,
         })?;
         let stop = stop_on_signal()?;
         let listener = bind(self.listen, "--listen").await?;
@@ -107,7 +107,7 @@ impl Emulate {
             "a local Airalo is on http://{address}\n\
              in another terminal, in this folder:  export AIRALO_BASE_URL=http://{address} AIRALO_CLIENT_ID={}\n\
              then:  hookfast airalo opt-in async_orders --url http://127.0.0.1:8080/webhooks/airalo\n\
-             its state:  curl http://{address}/emulator/books",
+             its state:  curl http://{address}/emulator/state",
             self.client_id
         ));
         emulator.serve(listener, stop).await?;

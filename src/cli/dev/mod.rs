@@ -195,7 +195,7 @@ impl Dev {
             retry_every: Duration::from_secs(2),
             tries: 20,
             limits: None,
-            mishaps: FaultPlan::default(),
+            faults: FaultPlan::default(),
         })?;
         tokio::spawn(async move { emulator.serve(listener, stop).await });
         let client = Client::new(ClientSettings {

@@ -1,6 +1,6 @@
 //! Its webhooks: signed, sent, and sent again until they are taken.
 
-use super::{Inner, books::Wanted, mishaps::Fate, now, shapes};
+use super::{Inner, faults::Fate, now, payloads, state::Wanted};
 use crate::sources::airalo::sign;
 use reqwest::{Method, Request, Url, header};
 use std::{sync::Arc, time::Duration};
@@ -19,22 +19,22 @@ pub(super) async fn fulfil(airalo: Arc<Inner>, request: usize, wanted: Wanted, f
         tell(&airalo, request, &wanted, fate).await;
     })
     .await;
-    airalo.books().requests[request].done = true;
+    airalo.state().requests[request].done = true;
 }
 
 async fn tell(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
     let mut body = make(airalo, request, wanted, fate);
     if fate.lost {
-        airalo.books().requests[request].lost = true;
+        airalo.state().requests[request].lost = true;
         return;
     }
     let mut again = fate.new_order;
     for _ in 0..airalo.settings.tries {
         let taken = post(airalo, &wanted.webhook_url, &body).await;
         if taken {
-            airalo.books().requests[request].taken += 1;
+            airalo.state().requests[request].taken += 1;
             if fate.duplicate && post(airalo, &wanted.webhook_url, &body).await {
-                airalo.books().requests[request].taken += 1;
+                airalo.state().requests[request].taken += 1;
             }
             if !again {
                 return;
@@ -51,12 +51,12 @@ async fn tell(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
 
 /// Makes the order, and the body that tells of it.
 fn make(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) -> String {
-    let mut books = airalo.books();
-    let order = books.make(request, wanted, &now(), fate.failed.then_some(REASON));
-    let request_id = &books.requests[request].request_id;
-    shapes::php_json(&match fate.failed {
-        true => shapes::failed(REASON, request_id, fate.form),
-        false => shapes::completed(&order, request_id, fate.form),
+    let mut state = airalo.state();
+    let order = state.make(request, wanted, &now(), fate.failed.then_some(REASON));
+    let request_id = &state.requests[request].request_id;
+    payloads::php_json(&match fate.failed {
+        true => payloads::failed(REASON, request_id, fate.form),
+        false => payloads::completed(&order, request_id, fate.form),
     })
 }
 

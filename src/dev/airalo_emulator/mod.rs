@@ -1,21 +1,21 @@
 //! A local Airalo: what of its Partner API orders and notifications need, with its signatures, its retries, and as much of
 //! its misbehaviour as one asks for. For trying things out and for tests: its own sandbox delivers no notifications.
 //!
-//! `GET /emulator/books` tells what it knows, which Airalo does not.
+//! `GET /emulator/state` tells what it knows, which Airalo does not.
 
-mod books;
 mod deliver;
-mod mishaps;
+mod faults;
+mod payloads;
 mod routes;
-mod shapes;
+mod state;
 
-pub use books::{Books, OptIn, Order, Request};
-pub use mishaps::FaultPlan;
+pub use faults::FaultPlan;
+pub use state::{EmulatorState, OptIn, Order, Request};
 
 use crate::airalo::written;
 use crate::handlers::plain_client;
 use crate::signing::{Secret, WeakSecret};
-use mishaps::FaultInjector;
+use faults::FaultInjector;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     io,
@@ -39,7 +39,7 @@ pub struct EmulatorSettings {
     /// Within which time it gives out three tokens and five simulated webhooks, and no more; Airalo: a minute.
     pub limits: Option<Duration>,
     /// What goes wrong.
-    pub mishaps: FaultPlan,
+    pub faults: FaultPlan,
 }
 
 /// A local Airalo.
@@ -51,8 +51,8 @@ pub struct Emulator {
 struct Inner {
     settings: EmulatorSettings,
     secret: Secret,
-    dice: FaultInjector,
-    books: Mutex<Books>,
+    fault_injector: FaultInjector,
+    state: Mutex<EmulatorState>,
     http: reqwest::Client,
     stop: CancellationToken,
 }
@@ -72,14 +72,14 @@ impl Emulator {
         )?;
         let http = plain_client("http://localhost/", Duration::from_secs(5))
             .expect("plain http needs no certificates");
-        let dice = FaultInjector::new(settings.mishaps.seed);
+        let fault_injector = FaultInjector::new(settings.faults.seed);
         let inner = Inner {
             settings,
             secret,
-            dice,
-            books: Mutex::new(Books {
+            fault_injector,
+            state: Mutex::new(EmulatorState {
                 first: first_number(),
-                ..Books::default()
+                ..EmulatorState::default()
             }),
             http,
             stop: CancellationToken::new(),
@@ -102,19 +102,19 @@ impl Emulator {
     }
 
     /// What it knows, as JSON.
-    pub fn books(&self) -> serde_json::Value {
-        serde_json::to_value(&*self.inner.books()).unwrap_or_default()
+    pub fn state(&self) -> serde_json::Value {
+        serde_json::to_value(&*self.inner.state()).unwrap_or_default()
     }
 
     /// Takes no token any more that it gave out.
     pub fn forget_tokens(&self) {
-        self.inner.books().tokens.clear();
+        self.inner.state().tokens.clear();
     }
 
     /// Whether nothing is on its way any more.
     pub fn is_quiet(&self) -> bool {
         self.inner
-            .books()
+            .state()
             .requests
             .iter()
             .all(|request| request.done)
@@ -122,8 +122,8 @@ impl Emulator {
 }
 
 impl Inner {
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, EmulatorState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

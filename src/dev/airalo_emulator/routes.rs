@@ -1,11 +1,10 @@
 //! Its API.
 
 use super::{
-    Inner,
-    books::{OptIn, Request, Wanted},
-    deliver,
-    mishaps::{Answered, request_id},
-    now, shapes,
+    Inner, deliver,
+    faults::{Answered, request_id},
+    now, payloads,
+    state::{OptIn, Request, Wanted},
 };
 use crate::airalo::client::Simulated;
 use crate::sources::airalo::NotificationType;
@@ -39,7 +38,7 @@ pub(super) fn router(airalo: Arc<Inner>) -> Router {
         .route("/v2/orders-async", post(order))
         .route("/v2/orders", get(orders))
         .route("/v2/orders/{id}", get(one_order))
-        .route("/emulator/books", get(books))
+        .route("/emulator/state", get(state))
         .with_state(airalo)
 }
 
@@ -48,7 +47,7 @@ fn php(status: StatusCode, value: &Value) -> Response {
     (
         status,
         [(header::CONTENT_TYPE, "application/json")],
-        shapes::php_json(value),
+        payloads::php_json(value),
     )
         .into_response()
 }
@@ -82,8 +81,8 @@ impl Inner {
     /// How long to wait, where there were as many of these calls within the time as there may be.
     fn limited(&self, call: &'static str, most: usize) -> Option<Duration> {
         let within = self.settings.limits?;
-        let mut books = self.books();
-        let calls = books.calls.entry(call).or_default();
+        let mut state = self.state();
+        let calls = state.calls.entry(call).or_default();
         while calls.front().is_some_and(|first| first.elapsed() > within) {
             calls.pop_front();
         }
@@ -101,7 +100,7 @@ impl Inner {
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let known = token.is_some_and(|token| {
-            self.books()
+            self.state()
                 .tokens
                 .get(token)
                 .is_some_and(|until| *until > Instant::now())
@@ -153,7 +152,7 @@ async fn token(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
     }
     let token = hex::encode(rand::random::<[u8; 32]>());
     airalo
-        .books()
+        .state()
         .tokens
         .insert(token.clone(), Instant::now() + TOKEN);
     success(&json!({"token_type": "Bearer", "expires_in": 31_622_400, "access_token": token}))
@@ -191,7 +190,7 @@ async fn opt_in(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respo
     if let Some(levels) = &levels {
         shown["levels"] = levels.clone();
     }
-    airalo.books().opt_ins.insert(
+    airalo.state().opt_ins.insert(
         kind.as_str().to_owned(),
         OptIn {
             contact_point,
@@ -209,10 +208,10 @@ async fn details(
     if let Err(refused) = airalo.knows(&headers) {
         return *refused;
     }
-    let books = airalo.books();
+    let state = airalo.state();
     let found = match query.get("type") {
-        Some(kind) => books.opt_ins.get_key_value(kind),
-        None => books.opt_ins.first_key_value(),
+        Some(kind) => state.opt_ins.get_key_value(kind),
+        None => state.opt_ins.first_key_value(),
     };
     let shown = found.map(|(kind, opt_in)| {
         let mut shown = json!({"type": kind, "contact_point": opt_in.contact_point});
@@ -232,7 +231,7 @@ async fn opt_out(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Resp
     if text(&given, "type").parse::<NotificationType>().is_err() {
         return invalid(&json!({"type": "The selected type is invalid."}));
     }
-    airalo.books().opt_ins.remove(text(&given, "type"));
+    airalo.state().opt_ins.remove(text(&given, "type"));
     StatusCode::NO_CONTENT.into_response()
 }
 
@@ -251,11 +250,11 @@ async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Res
     let (kind, value) = match text(&given, "event") {
         "low_data_notification" => (
             NotificationType::WebhookLowData,
-            shapes::low_data(text(&given, "type"), &iccid),
+            payloads::low_data(text(&given, "type"), &iccid),
         ),
         "credit_limit_notification" => (
             NotificationType::WebhookCreditLimit,
-            number(&given["level"]).and_then(shapes::credit_limit),
+            number(&given["level"]).and_then(payloads::credit_limit),
         ),
         // The body of this one is not public.
         "async_order_notification" => {
@@ -273,7 +272,7 @@ async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Res
     let url = given["webhook_url"].as_str().map(str::to_owned);
     let url = url.or_else(|| {
         airalo
-            .books()
+            .state()
             .opt_ins
             .get(kind.as_str())
             .map(|opt_in| opt_in.contact_point.clone())
@@ -284,7 +283,7 @@ async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Res
             &json!({"error": "User is not opted in"}),
         );
     };
-    match deliver::post(&airalo, &url, &shapes::php_json(&value)).await {
+    match deliver::post(&airalo, &url, &payloads::php_json(&value)).await {
         true => php(StatusCode::OK, &json!({"success": "Notification sent"})),
         false => php(
             StatusCode::BAD_REQUEST,
@@ -304,7 +303,7 @@ fn simulated_order(iccid: &str) -> Value {
         iccids: vec![iccid.to_owned()],
         reason: None,
     };
-    shapes::completed(&order, &request_id(), 0)
+    payloads::completed(&order, &request_id(), 0)
 }
 
 /// Packages that are refused, as Airalo's sandbox has them.
@@ -359,7 +358,7 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
         return php(StatusCode::UNPROCESSABLE_ENTITY, &refused);
     }
     let opted_in = airalo
-        .books()
+        .state()
         .opt_ins
         .get("async_orders")
         .map(|opt_in| opt_in.contact_point.clone());
@@ -380,12 +379,12 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
         webhook_url,
     };
     let fate = airalo
-        .dice
-        .fate(&airalo.settings.mishaps, &wanted.package_id);
+        .fault_injector
+        .fate(&airalo.settings.faults, &wanted.package_id);
     let request_id = request_id();
     let request = {
-        let mut books = airalo.books();
-        books.requests.push(Request {
+        let mut state = airalo.state();
+        state.requests.push(Request {
             request_id: request_id.clone(),
             description,
             orders: Vec::new(),
@@ -393,7 +392,7 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
             taken: 0,
             done: false,
         });
-        books.requests.len() - 1
+        state.requests.len() - 1
     };
     tokio::spawn(deliver::fulfil(airalo.clone(), request, wanted, fate));
     accepted(&airalo, fate.answer, &request_id).await
@@ -405,12 +404,12 @@ async fn accepted(airalo: &Inner, answered: Answered, request_id: &str) -> Respo
     match answered {
         Answered::Well => php(StatusCode::ACCEPTED, &accepted),
         Answered::Slowly => {
-            tokio::time::sleep(airalo.settings.mishaps.slow_for).await;
+            tokio::time::sleep(airalo.settings.faults.slow_for).await;
             php(StatusCode::ACCEPTED, &accepted)
         }
         Answered::Badly => (StatusCode::BAD_GATEWAY, "<html>Bad Gateway</html>").into_response(),
         Answered::CutOff => {
-            let whole = shapes::php_json(&accepted);
+            let whole = payloads::php_json(&accepted);
             (
                 StatusCode::ACCEPTED,
                 Body::from(whole[..whole.len() / 3].to_owned()),
@@ -421,7 +420,7 @@ async fn accepted(airalo: &Inner, answered: Answered, request_id: &str) -> Respo
 }
 
 fn listed(order: &super::Order) -> Value {
-    let mut shown = shapes::order(order);
+    let mut shown = payloads::order(order);
     let status = if order.reason.is_some() {
         "failed"
     } else {
@@ -447,8 +446,8 @@ async fn orders(
             .unwrap_or(default)
     };
     let (limit, page) = (number("limit", 25).min(100), number("page", 1));
-    let books = airalo.books();
-    let found = books.orders.iter().rev().filter(|order| {
+    let state = airalo.state();
+    let found = state.orders.iter().rev().filter(|order| {
         asked("filter[description]").is_none_or(|text| order.description.contains(text.as_str()))
             && asked("filter[code]").is_none_or(|code| order.code == *code)
             && asked("filter[iccid]").is_none_or(|iccid| order.iccids.contains(iccid))
@@ -475,8 +474,8 @@ async fn one_order(State(airalo): Airalo, headers: HeaderMap, Path(id): Path<Str
     if let Err(refused) = airalo.knows(&headers) {
         return *refused;
     }
-    let books = airalo.books();
-    match books.orders.iter().find(|order| order.id.to_string() == id) {
+    let state = airalo.state();
+    match state.orders.iter().find(|order| order.id.to_string() == id) {
         Some(order) => success(&listed(order)),
         None => php(
             StatusCode::NOT_FOUND,
@@ -485,7 +484,7 @@ async fn one_order(State(airalo): Airalo, headers: HeaderMap, Path(id): Path<Str
     }
 }
 
-async fn books(State(airalo): Airalo) -> Response {
-    let books = serde_json::to_value(&*airalo.books()).unwrap_or_default();
-    php(StatusCode::OK, &books)
+async fn state(State(airalo): Airalo) -> Response {
+    let state = serde_json::to_value(&*airalo.state()).unwrap_or_default();
+    php(StatusCode::OK, &state)
 }

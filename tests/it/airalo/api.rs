@@ -289,7 +289,7 @@ async fn each_refusal_is_its_own_error() {
     );
     assert!(
         airalo.emulator.is_quiet()
-            && airalo.emulator.books()["requests"]
+            && airalo.emulator.state()["requests"]
                 .as_array()
                 .expect("a list")
                 .is_empty()
@@ -299,7 +299,7 @@ async fn each_refusal_is_its_own_error() {
 /// The order was taken, and the answer did not say so.
 #[tokio::test]
 async fn an_order_whose_answer_is_lost_is_unknown_and_was_sent_once() {
-    for (mishaps, timeout) in [
+    for (faults, timeout) in [
         (
             FaultPlan {
                 slow_answer: 1.0,
@@ -333,7 +333,7 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_was_sent_once() {
             Duration::from_secs(5),
         ),
     ] {
-        let airalo = Airalo::start(mishaps).await;
+        let airalo = Airalo::start(faults).await;
         let client = Client::new(ClientSettings {
             timeout,
             ..airalo.settings()
@@ -347,7 +347,7 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_was_sent_once() {
         assert!(error.is_unknown(), "{error:?}");
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert_eq!(
-            airalo.emulator.books()["requests"]
+            airalo.emulator.state()["requests"]
                 .as_array()
                 .expect("a list")
                 .len(),

@@ -87,7 +87,7 @@ async fn an_opt_in_looks_first_and_says_what_is_wrong() {
         assert!(!done && text.contains(says), "{arguments:?}: {text}");
     }
     assert!(
-        airalo.emulator.books()["opt_ins"]
+        airalo.emulator.state()["opt_ins"]
             .as_object()
             .expect("an object")
             .is_empty()
@@ -155,7 +155,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
         "{text}"
     );
     assert!(
-        airalo.emulator.books()["requests"]
+        airalo.emulator.state()["requests"]
             .as_array()
             .expect("a list")
             .is_empty()
@@ -172,7 +172,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
         "{text}"
     );
     assert_eq!(
-        airalo.emulator.books()["requests"]
+        airalo.emulator.state()["requests"]
             .as_array()
             .expect("a list")
             .len(),
@@ -199,7 +199,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
         );
     }
     assert_eq!(
-        airalo.emulator.books()["requests"]
+        airalo.emulator.state()["requests"]
             .as_array()
             .expect("a list")
             .len(),
@@ -324,7 +324,7 @@ async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
         );
     }
     assert!(
-        airalo.emulator.books()["requests"]
+        airalo.emulator.state()["requests"]
             .as_array()
             .expect("a list")
             .is_empty()

@@ -47,7 +47,7 @@ async fn two_listed_orders_of_an_unknown_request_are_a_result_and_a_conflict() {
     shop.until(&format!("SELECT ({double}) LIKE '%true%'"), "true")
         .await;
     // The webhook of either order is the same event.
-    let books = shop.airalo.emulator.books();
+    let books = shop.airalo.emulator.state();
     for (request, order) in books["requests"]
         .as_array()
         .expect("a list")
@@ -97,7 +97,7 @@ async fn an_unknown_order_that_failed_is_an_event_by_the_list_and_one_by_its_web
         Found::Results { new: 1, .. }
     ));
     shop.until(STATE, "shop-1 failed").await;
-    let request = shop.airalo.emulator.books()["requests"][0]["request_id"]
+    let request = shop.airalo.emulator.state()["requests"][0]["request_id"]
         .as_str()
         .expect("text")
         .to_owned();
@@ -140,7 +140,7 @@ async fn of_two_orders_with_one_description_placed_at_once_one_is_sent() {
         );
     }
     assert_eq!(
-        shop.airalo.emulator.books()["requests"]
+        shop.airalo.emulator.state()["requests"]
             .as_array()
             .expect("a list")
             .len(),

@@ -1,12 +1,12 @@
 //! Airalo beyond its webhooks: what is kept of them, the API, and that no order is lost.
 
 mod api;
-mod books;
 mod command;
 mod doubles;
 mod payloads;
 mod projection;
 mod reconciliation;
+mod state;
 
 use crate::support::server::AIRALO_SECRET;
 use hookfast::{
@@ -29,8 +29,8 @@ struct Airalo {
 const CLIENT_ID: &str = "partner";
 
 impl Airalo {
-    async fn start(mishaps: FaultPlan) -> Self {
-        Self::with(|settings| settings.mishaps = mishaps).await
+    async fn start(faults: FaultPlan) -> Self {
+        Self::with(|settings| settings.faults = faults).await
     }
 
     async fn with(change: impl FnOnce(&mut EmulatorSettings)) -> Self {
@@ -40,7 +40,7 @@ impl Airalo {
             retry_every: Duration::from_millis(20),
             tries: 20,
             limits: None,
-            mishaps: at_once(),
+            faults: at_once(),
         };
         change(&mut settings);
         let emulator = Emulator::new(settings).expect("a secret");

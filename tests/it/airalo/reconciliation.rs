@@ -34,16 +34,16 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    pub(super) async fn start(mishaps: FaultPlan, every: Duration) -> Self {
-        Self::with(mishaps, every, |builder| builder).await
+    pub(super) async fn start(faults: FaultPlan, every: Duration) -> Self {
+        Self::with(faults, every, |builder| builder).await
     }
 
     pub(super) async fn with(
-        mishaps: FaultPlan,
+        faults: FaultPlan,
         every: Duration,
         declare: impl FnOnce(Builder) -> Builder,
     ) -> Self {
-        let airalo = Airalo::start(mishaps).await;
+        let airalo = Airalo::start(faults).await;
         let settings = ClientSettings {
             timeout: Duration::from_millis(1500),
             ..airalo.settings()
@@ -205,7 +205,7 @@ async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
         format!("api order:{request}:completed api:airalo")
     );
     // Should it come after all, it is the same.
-    let books = shop.airalo.emulator.books();
+    let books = shop.airalo.emulator.state();
     let order = shop
         .client
         .order(&books["orders"][0]["id"].to_string())
@@ -354,12 +354,12 @@ async fn a_result_that_beats_the_applications_own_row_is_joined_when_that_comes(
 #[tokio::test]
 async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description() {
     for lost in [0.0, 1.0] {
-        let mishaps = FaultPlan {
+        let faults = FaultPlan {
             broken_answer: 1.0,
             lost,
             ..at_once()
         };
-        let shop = Shop::start(mishaps, Duration::from_millis(100)).await;
+        let shop = Shop::start(faults, Duration::from_millis(100)).await;
         let error = shop
             .place("shop-1", Duration::from_millis(300))
             .await
@@ -379,7 +379,7 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description()
             "false"
         );
         assert_eq!(
-            shop.airalo.emulator.books()["requests"]
+            shop.airalo.emulator.state()["requests"]
                 .as_array()
                 .expect("a list")
                 .len(),
@@ -589,7 +589,7 @@ async fn a_description_is_no_other_orders() {
         "{refused}"
     );
     assert_eq!(
-        shop.airalo.emulator.books()["requests"]
+        shop.airalo.emulator.state()["requests"]
             .as_array()
             .expect("a list")
             .len(),
@@ -603,12 +603,12 @@ async fn a_description_is_no_other_orders() {
     shop.end().await;
 
     // While one is unknown, no second is sent.
-    let mishaps = FaultPlan {
+    let faults = FaultPlan {
         broken_answer: 1.0,
         lost: 1.0,
         ..at_once()
     };
-    let shop = Shop::start(mishaps, NEVER).await;
+    let shop = Shop::start(faults, NEVER).await;
     assert!(matches!(
         shop.place("shop-1", NEVER).await,
         Err(PlaceError::Unknown(..))
@@ -626,7 +626,7 @@ async fn a_description_is_no_other_orders() {
         "{again}"
     );
     assert_eq!(
-        shop.airalo.emulator.books()["requests"]
+        shop.airalo.emulator.state()["requests"]
             .as_array()
             .expect("a list")
             .len(),
@@ -696,12 +696,12 @@ async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_deliv
             hookfast::domain::Outcome::Delivered
         }
     };
-    let mishaps = FaultPlan {
+    let faults = FaultPlan {
         broken_answer: 1.0,
         lost: 1.0,
         ..at_once()
     };
-    let shop = Shop::with(mishaps, Duration::from_millis(100), |builder| {
+    let shop = Shop::with(faults, Duration::from_millis(100), |builder| {
         builder.handler(
             Subscription::new("shop", &["airalo.order.*"]).expect("a name"),
             handler,
@@ -713,7 +713,7 @@ async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_deliv
         Err(PlaceError::Unknown(..))
     ));
     shop.until(STATE, "shop-1 completed").await;
-    let books = shop.airalo.emulator.books();
+    let books = shop.airalo.emulator.state();
     let request = books["requests"][0]["request_id"]
         .as_str()
         .expect("text")

@@ -1,6 +1,6 @@
 //! What Airalo's bodies look like: JSON as PHP writes it, in each of the forms that are documented or were seen.
 
-use super::books::Order;
+use super::state::Order;
 use serde_json::{Value, json};
 use std::fmt::Write;
 

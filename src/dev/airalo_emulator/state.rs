@@ -46,7 +46,7 @@ pub struct Request {
 
 /// The whole.
 #[derive(Debug, Default, Serialize)]
-pub struct Books {
+pub struct EmulatorState {
     /// By type: where to, and at which levels.
     pub opt_ins: BTreeMap<String, OptIn>,
     /// In the order they came.
@@ -72,7 +72,7 @@ pub struct OptIn {
     pub levels: Option<serde_json::Value>,
 }
 
-impl Books {
+impl EmulatorState {
     /// Makes an order, with SIMs that nobody else has, or as one that came to nothing.
     pub(super) fn make(
         &mut self,

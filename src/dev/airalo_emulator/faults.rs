@@ -77,12 +77,12 @@ impl FaultInjector {
     }
 
     /// Of a package whose name says what becomes of it, that; else what is drawn.
-    pub(super) fn fate(&self, mishaps: &FaultPlan, package_id: &str) -> Fate {
+    pub(super) fn fate(&self, faults: &FaultPlan, package_id: &str) -> Fate {
         let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut happens = |probability: f64| random.random::<f64>() < probability;
         let answer = match (
-            happens(mishaps.slow_answer),
-            happens(mishaps.broken_answer),
+            happens(faults.slow_answer),
+            happens(faults.broken_answer),
             happens(0.5),
         ) {
             (true, ..) => Answered::Slowly,
@@ -93,12 +93,12 @@ impl FaultInjector {
         let mut or_named =
             |probability: f64, name: &str| happens(probability) | (package_id == name);
         Fate {
-            failed: or_named(mishaps.failed, "emulated-failed"),
-            duplicate: or_named(mishaps.duplicate, "emulated-duplicate"),
-            new_order: or_named(mishaps.new_order, "emulated-new-order"),
-            lost: or_named(mishaps.lost, "emulated-lost"),
+            failed: or_named(faults.failed, "emulated-failed"),
+            duplicate: or_named(faults.duplicate, "emulated-duplicate"),
+            new_order: or_named(faults.new_order, "emulated-new-order"),
+            lost: or_named(faults.lost, "emulated-lost"),
             answer,
-            delay: mishaps.delay.mul_f64(random.random::<f64>()),
+            delay: faults.delay.mul_f64(random.random::<f64>()),
             form: random.random_range(0..6),
         }
     }

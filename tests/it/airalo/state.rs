@@ -14,9 +14,9 @@ use tokio::task::JoinSet;
 const ORDERS: usize = 1000;
 
 /// By description: completed or failed, the orders, the SIMs, and whether there is more than one order.
-type Books = BTreeMap<String, Value>;
+type Orders = BTreeMap<String, Value>;
 
-fn airalos(books: &Value) -> Books {
+fn airalos(books: &Value) -> Orders {
     let list = |value: &Value| value.as_array().expect("a list").clone();
     let orders: BTreeMap<u64, Value> = list(&books["orders"])
         .into_iter()
@@ -51,13 +51,13 @@ const OURS: &str = "SELECT coalesce(jsonb_object_agg(o.description, jsonb_build_
     FROM (SELECT v.*, i.id FROM hookfast.airalo_orders v LEFT JOIN hookfast_data.airalo_orders i ON i.event_id = v.event_id \
         WHERE v.description IS NOT NULL) o";
 
-async fn ours(shop: &Shop) -> Books {
+async fn ours(shop: &Shop) -> Orders {
     serde_json::from_str(&shop.text(OURS).await).expect("JSON")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
-    let mishaps = FaultPlan {
+async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says() {
+    let faults = FaultPlan {
         failed: 0.1,
         duplicate: 0.15,
         new_order: 0.1,
@@ -78,7 +78,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
             |_| async { Outcome::Delivered },
         )
     };
-    let shop = Arc::new(Shop::with(mishaps, Duration::from_millis(100), told).await);
+    let shop = Arc::new(Shop::with(faults, Duration::from_millis(100), told).await);
     let mut placing = JoinSet::new();
     let mut unknown = 0;
     for number in 0..ORDERS {
@@ -105,7 +105,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
         shop.airalo.emulator.is_quiet()
     })
     .await;
-    let books = airalos(&shop.airalo.emulator.books());
+    let books = airalos(&shop.airalo.emulator.state());
     assert_eq!(books.len(), ORDERS, "each was ordered once");
     for (part, least) in [("failed", 50), ("completed", 700)] {
         assert!(
@@ -154,7 +154,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_airalos_books_say() {
         "{strangers}"
     );
     // And each order was told once, however it came.
-    let made = shop.airalo.emulator.books();
+    let made = shop.airalo.emulator.state();
     let completed = made["orders"]
         .as_array()
         .expect("a list")
