@@ -1,5 +1,5 @@
-//! Airalo's Partner API beyond its webhooks: a client, what is done where a webhook does not come, and a local Airalo for
-//! trying all of it out.
+//! Airalo's Partner API: a client, placing orders, and reconciliation of orders whose webhook is
+//! missing.
 
 pub mod client;
 mod order;
@@ -11,7 +11,8 @@ use std::time::SystemTime;
 pub use order::{PlaceError, place_order, place_order_again};
 pub use reconcile::{Account, Finding, Found, Reconciler};
 
-/// A time as Airalo writes it: `YYYY-MM-DD HH:MM:SS`, UTC without saying so.
+/// A time in Airalo's format, `YYYY-MM-DD HH:MM:SS`. Airalo does not write the time zone, which is
+/// UTC.
 pub(crate) fn written(time: SystemTime) -> String {
     let text = rfc3339(time);
     format!("{} {}", &text[..10], &text[11..19])

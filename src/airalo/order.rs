@@ -1,4 +1,5 @@
-//! Placing an order so that it is never lost: written down first, sent once, and watched until its result is there.
+//! Placing an order without losing it: the order is recorded first and sent once, and its result is
+//! expected until it arrives.
 
 use super::client::{ApiError, Client, NewOrder, Placed};
 use crate::store::{
@@ -8,39 +9,41 @@ use crate::store::{
 use sqlx::PgPool;
 use std::time::Duration;
 
-/// Why an order was not placed, or is not known to be.
+/// Why an order was not placed, or may not have been placed.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    /// It could not be written down first.
+    /// The order could not be recorded, so it was not sent.
     #[error("{0}; nothing was ordered")]
     NotSent(StoreError),
-    /// Its description was used before.
+    /// An earlier order has the same description.
     #[error(
         "'{0}' was {1}; nothing was ordered now. Look at that order in hookfast.airalo_orders. A new order takes a description of its own"
     )]
     Used(String, DescribedOrder),
-    /// Airalo did not take it.
+    /// Airalo rejected the order.
     #[error(transparent)]
     Refused(ApiError),
-    /// Airalo may have taken it.
+    /// Airalo may have accepted the order.
     #[error(
         "{0}. The order '{1}' is unknown: it was not sent again, and is not to be. It is looked for in Airalo's list of \
          orders; see hookfast.airalo_orders"
     )]
     Unknown(ApiError, String),
-    /// Airalo took it, and that could not be written down.
+    /// Airalo accepted the order, but the acceptance could not be recorded.
     #[error(
         "Airalo took the order as {1}, and that could not be written down ({0}). It is found by its description; do not order again"
     )]
     NotWritten(StoreError, String),
 }
 
-/// Places an order, once. Its result is expected within that time; when it does not come, it is looked for by the order's
-/// description. A description that was used before is refused: the order may be there already, as after a crash between
-/// placing it and writing that down.
+/// Places an order once, and expects its result within `expected_within`. If the result does not
+/// arrive in time, reconciliation looks for the order by its description. A description that was
+/// used before is rejected, because that order may exist already, for example after a crash between
+/// placing the order and recording the acceptance.
 ///
 /// # Errors
-/// [`PlaceError`]; after [`PlaceError::Unknown`] only reconciliation or a person can tell.
+/// [`PlaceError`]. After [`PlaceError::Unknown`] only reconciliation or an operator can find out
+/// whether the order exists.
 pub async fn place_order(
     pool: &PgPool,
     client: &Client,
@@ -53,7 +56,8 @@ pub async fn place_order(
         if let Some(row) = row.map_err(PlaceError::NotSent)? {
             return send(pool, client, row, order).await;
         }
-        // None is there if Airalo has refused the other order meanwhile: then this one is the first.
+        // There is none if Airalo has rejected the other order in the meantime. Then this order is
+        // the first with its description.
         if let Some(used) = last_order_described(pool, source, &order.description)
             .await
             .map_err(PlaceError::NotSent)?
@@ -63,11 +67,11 @@ pub async fn place_order(
     }
 }
 
-/// The same also where the description was used before: a second order, which is paid for. Which of them a result belongs
-/// to is then told by its request id alone.
+/// Places an order even if its description was used before: a second order, which is paid for. Then
+/// only the request id shows which of the orders a result belongs to.
 ///
 /// # Errors
-/// [`PlaceError`], but [`PlaceError::Used`].
+/// [`PlaceError`] except [`PlaceError::Used`].
 pub async fn place_order_again(
     pool: &PgPool,
     client: &Client,
@@ -79,7 +83,7 @@ pub async fn place_order_again(
     send(pool, client, row.map_err(PlaceError::NotSent)?, order).await
 }
 
-/// Sends an order that is written down as unknown.
+/// Sends an order that is recorded with the state unknown.
 async fn send(
     pool: &PgPool,
     client: &Client,
@@ -92,12 +96,13 @@ async fn send(
             Err(error) => Err(PlaceError::NotWritten(error, placed.request_id)),
         },
         Err(error) if error.is_unknown() => {
-            // What is there already says as much, in other words.
+            // The order is already recorded as unknown. Only the message would be more precise, so
+            // an error here is ignored.
             let _ = order_is_unknown(pool, row, &error.to_string()).await;
             Err(PlaceError::Unknown(error, order.description.clone()))
         }
         Err(error) => {
-            // Left as unknown it would only be looked for, and not found.
+            // If the record stayed, reconciliation would look for an order that does not exist.
             let _ = order_was_refused(pool, row).await;
             Err(PlaceError::Refused(error))
         }

@@ -1,6 +1,9 @@
-//! What is done where a webhook does not come: the order is looked for in Airalo's list, and its result brought in as if
-//! the webhook had come, under the same idempotency keys: a webhook that is late is a duplicate. An order that is found
-//! without its request has the key of its number, which its webhook has too, and one of the order that is awaited.
+//! Reconciliation: looks for orders whose webhook is missing in Airalo's list, and stores their
+//! results.
+//!
+//! A result is stored with the idempotency key that its webhook would have, so a late webhook is a
+//! duplicate. If the request id is not known, the result has the key of the order number, which the
+//! webhook has too, and a second key of the expected order.
 
 use super::{
     client::{ApiError, Client, ListedOrder, Outcome},
@@ -23,51 +26,53 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How many orders one round looks for: Airalo's API is not there for more.
+/// The number of orders that one round looks for. Airalo's API is not made for more.
 const BATCH: i64 = 20;
 
-/// An order that Airalo says it made this much before we placed it may still be ours: clocks differ.
+/// Clocks differ, so an order that Airalo dates this much earlier than our request may still be
+/// ours.
 const CLOCKS: Duration = Duration::from_secs(600);
 
-/// An account, and how its API is reached.
+/// An account at Airalo, with the client that calls its API.
 #[derive(Clone)]
 pub struct Account {
-    /// The source.
+    /// The source that receives the account's webhooks.
     pub source: SourceName,
-    /// Its API.
+    /// The client of the account's API.
     pub client: Arc<Client>,
-    /// How often it is looked for what is overdue; what was looked for is again after this time, and less and less often.
+    /// How often overdue orders are looked for. After a search, an order is due again after this
+    /// time, and less often with each search.
     pub every: Duration,
 }
 
-/// What was found of one order.
+/// The result of one search for an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The account.
+    /// The name of the account's source.
     pub source: String,
-    /// What it was answered with.
+    /// The request id of the order, if it is known.
     pub request_id: Option<String>,
-    /// By which it was looked for.
+    /// The description by which the order was looked for.
     pub description: String,
-    /// What was found.
+    /// What the search found.
     pub found: Found,
 }
 
-/// What a look at Airalo's list brought.
+/// What a search in Airalo's list found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Results, with Airalo's numbers of the orders; how many of them were new here.
+    /// One or more results.
     Results {
-        /// The orders.
+        /// Airalo's numbers of the orders.
         orders: Vec<String>,
-        /// How many were not known yet.
+        /// How many of the results were not stored before.
         new: usize,
     },
-    /// Nothing that decides it; why, in words.
+    /// No result. Holds the reason as a sentence.
     Nothing(String),
 }
 
-/// Looks for what is overdue. Each look is one process's.
+/// Looks for overdue orders. Processes share the work: each search is done by one process only.
 pub struct Reconciler {
     pool: PgPool,
     database: Database,
@@ -77,8 +82,9 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// For the accounts whose sources are registered; `stored` is told of events that are new. They are not counted as
-    /// requests of the source: its health would be good while all of its webhooks are rejected.
+    /// Makes a reconciler for the accounts whose sources are registered. It calls `stored` with the
+    /// number of new events. They do not count as requests of the source: otherwise the source
+    /// would seem healthy while all of its webhooks are rejected.
     pub fn new(
         pool: PgPool,
         database: Database,
@@ -119,14 +125,14 @@ impl Reconciler {
         }
     }
 
-    /// Looks at once for all orders of a source that are not settled, whether they are overdue or not, each once.
+    /// Looks once for each order of a source that has no result, even if it is not overdue.
     ///
     /// # Errors
-    /// Where the database cannot be asked.
+    /// If the database cannot be queried.
     pub async fn look_now(&self, source: &str) -> Result<Vec<Finding>, StoreError> {
         let due = make_orders_due(&self.pool, source).await?;
         let mut findings = Vec::new();
-        // What has been looked for is due again some time later, and behind the others.
+        // An order that was just looked for is due again later, after the others.
         while (findings.len() as u64) < due {
             let round = self.round().await?;
             if round.is_empty() {
@@ -141,7 +147,7 @@ impl Reconciler {
         let mut findings = Vec::new();
         let mut connection = None;
         for (id, account) in &self.accounts {
-            // What a fault leaves here is due again soon.
+            // If this loop fails, the orders that remain are due again soon.
             for order in take_due_orders(&self.pool, &[*id], BATCH).await? {
                 let found = self.look(*id, account, &order, &mut connection).await?;
                 if let Found::Nothing(why) = &found {
@@ -185,7 +191,7 @@ impl Reconciler {
         };
         let others = orders_of_other_requests(&self.pool, order.id).await?;
         listed.retain(|listed| !others.contains(&listed.id));
-        // The first that Airalo made is the result, what comes after it conflicts with it.
+        // The order that Airalo placed first is the result. A later one is a conflict with it.
         listed.sort_by_key(|listed| (listed.created_at.clone(), listed.id.parse::<u64>().ok()));
         let results: Vec<_> = listed
             .iter()
@@ -213,7 +219,7 @@ impl Reconciler {
                 .then(|| awaited_key(order, &listed.outcome));
             match self.bring_in(id, account, body, awaited, connection).await {
                 Some(true) => new += 1,
-                // It may have been found before its request was known.
+                // The result may have been stored before the request id was known.
                 Some(false) => {
                     if let Some(request_id) = &order.request_id {
                         order_is_of_request(&self.pool, id, request_id, &listed.id).await?;
@@ -245,7 +251,7 @@ impl Reconciler {
         Ok(connection)
     }
 
-    /// Answers whether it was new; `None` where it could not be stored.
+    /// Returns whether the event is new, or `None` if it could not be stored.
     async fn bring_in(
         &self,
         source: SourceId,
@@ -301,7 +307,8 @@ fn tell(finding: &Finding) {
     }
 }
 
-/// By the filter of Airalo's list, and where that finds none by the days since, comparing here.
+/// Uses the description filter of Airalo's list. If that finds nothing, lists all orders since the
+/// request and compares them here.
 async fn list(client: &Client, order: &ExpectedOrder) -> Result<Vec<ListedOrder>, ApiError> {
     let since = written(order.placed_at - CLOCKS);
     let ours = |mut listed: Vec<ListedOrder>| {
@@ -319,8 +326,8 @@ async fn list(client: &Client, order: &ExpectedOrder) -> Result<Vec<ListedOrder>
     Ok(ours(client.orders_between(&since[..10], &to[..10]).await?))
 }
 
-/// The second key of a result whose request is unknown: of two orders in the list that may be its result, the second is
-/// a conflict and not another completed order.
+/// The second key of a result whose request id is unknown. If two listed orders may be the result,
+/// the second is a conflict and not another completed order.
 fn awaited_key(order: &ExpectedOrder, outcome: &Outcome) -> IdempotencyKey {
     let outcome = if matches!(outcome, Outcome::Completed) {
         "completed"
@@ -330,7 +337,7 @@ fn awaited_key(order: &ExpectedOrder, outcome: &Outcome) -> IdempotencyKey {
     IdempotencyKey::new(&format!("order:expected:{}:{outcome}", order.id))
 }
 
-/// The body the webhook would have had; `None` of an order that is not decided.
+/// The body that the webhook would have had, or `None` if the order is not decided.
 fn body(listed: &ListedOrder, order: &ExpectedOrder) -> Option<String> {
     let request_id = order
         .request_id

@@ -1,4 +1,5 @@
-//! Tools for development and tests: a private Postgres server, a webhook receiver and a local Airalo.
+//! Tools for development and tests: a private Postgres server, a webhook receiver and a local
+//! Airalo.
 
 pub mod airalo_emulator;
 pub mod postgres;

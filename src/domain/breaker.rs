@@ -1,21 +1,22 @@
-//! When a handler that cannot be reached is left alone for a while.
+//! Circuit breakers of handlers.
 
 use std::time::Duration;
 
-/// A circuit breaker: after a run of attempts that found the handler itself unavailable, nothing more is claimed for it
-/// in this process, so that its backlog waits without using up tries. After a pause one delivery is tried; once the
-/// handler answers, all goes on, and where it does not, the pause doubles.
+/// A circuit breaker. After several attempts in a row have found the handler unavailable, this
+/// process claims nothing more for it, so that its backlog waits without using up attempts. After a
+/// pause one delivery probes the handler. If it succeeds, claiming continues. If not, the pause
+/// doubles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Breaker {
-    /// It opens after so many unavailable attempts with no success between them.
+    /// The breaker opens after this many unavailable attempts without a success between them.
     pub after: u32,
     /// The first pause.
     pub pause: Duration,
-    /// No pause is longer.
+    /// The longest pause.
     pub max_pause: Duration,
 }
 
-/// A breaker that would always be open, or whose pauses are of no use.
+/// The breaker would always be open, or its pauses are out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a breaker opens after 1 failure at least, and pauses for 1 ms to 24 h, max_pause no shorter than pause"
@@ -25,8 +26,9 @@ pub struct InvalidBreaker;
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 impl Default for Breaker {
-    /// After 20 in a row, 5 s doubling up to 5 min. A receiver that fails every second request has such a run once in a
-    /// million attempts; one that is away has it at once, and costs the backlog little more than twenty tries.
+    /// Opens after 20 attempts in a row, and pauses for 5 s, doubling up to 5 min. A receiver that
+    /// fails every second request has such a run once in a million attempts. A receiver that is
+    /// down has it at once, and that costs the backlog little more than twenty attempts.
     fn default() -> Self {
         Self {
             after: 20,
@@ -37,7 +39,7 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// One that never opens: for a handler of a kind that has a breaker unless told otherwise.
+    /// A breaker that never opens, for a handler whose kind has a breaker by default.
     pub fn never() -> Self {
         Self {
             after: u32::MAX,
@@ -45,10 +47,10 @@ impl Breaker {
         }
     }
 
-    /// Refuses one that is outside the bounds.
+    /// Checks the bounds.
     ///
     /// # Errors
-    /// [`InvalidBreaker`].
+    /// [`InvalidBreaker`] if a value is out of bounds.
     pub fn check(self) -> Result<Self, InvalidBreaker> {
         let bounds = Duration::from_millis(1)..=LONGEST;
         let pauses = bounds.contains(&self.pause)

@@ -1,20 +1,20 @@
-//! How many database connections a transactional handler has.
+//! The number of database connections of a transactional handler.
 
-/// Connections of one transactional handler in one process. Each attempt needs one from its beginning to its commit, so
-/// this is also how many of its attempts run at once.
+/// The connections of one transactional handler in one process. An attempt needs one from its
+/// beginning to its commit, so this is also how many attempts run at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections(u8);
 
-/// A number of connections that is out of range.
+/// The number of connections is out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a handler has 1 to 100 connections, not {0}")]
 pub struct InvalidConnections(usize);
 
 impl Connections {
-    /// That many connections.
+    /// Checks a number of connections.
     ///
     /// # Errors
-    /// Where that is not from 1 to 100.
+    /// If the number is not from 1 to 100.
     pub fn new(connections: usize) -> Result<Self, InvalidConnections> {
         match u8::try_from(connections) {
             Ok(number @ 1..=100) => Ok(Self(number)),
@@ -22,7 +22,7 @@ impl Connections {
         }
     }
 
-    /// How many.
+    /// Returns the number of connections.
     pub fn count(self) -> u32 {
         self.0.into()
     }

@@ -1,9 +1,9 @@
-//! One event pending to one handler.
+//! A delivery: one event for one handler.
 
 use super::{Event, HandlerName};
 use std::{fmt, sync::Arc};
 
-/// The id of a delivery: it stays the same through retries and the retry of a dead letter.
+/// The id of a delivery. It stays the same through all attempts, also if a dead letter is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId(pub i64);
 
@@ -13,24 +13,26 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-/// One attempt at a delivery, as a handler sees it.
+/// One attempt at a delivery, as a handler receives it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// The delivery.
+    /// The id of the delivery.
     pub id: DeliveryId,
-    /// Which attempt this is, from 1; it only ever rises.
+    /// The number of the attempt, from 1. It never decreases.
     pub attempt: i32,
-    /// The handler it is pending for.
+    /// The handler that processes the delivery.
     pub handler: HandlerName,
-    /// The event.
+    /// The event to process.
     pub event: Arc<Event>,
-    /// The replay it is of, where an operator wanted receivers to do the work once more.
+    /// The id of the replay that made this delivery, if the operator wants receivers to process the
+    /// event again.
     pub replay: Option<i64>,
 }
 
 impl Delivery {
-    /// What receivers tell repeats by: the event's id, the same on every attempt, on a retried dead letter and on a
-    /// replay, unless that was asked to have one of its own.
+    /// The `webhook-id` by which receivers deduplicate. It is the event id, the same on every
+    /// attempt, on a retried dead letter and on a replay, unless the replay was requested with ids
+    /// of its own.
     pub fn webhook_id(&self) -> String {
         match self.replay {
             None => self.event.id.to_string(),

@@ -1,11 +1,11 @@
-//! One thing that happened.
+//! Events and their ids.
 
 use super::{EventType, SourceName};
 use bytes::Bytes;
 use std::{fmt, sync::Arc, time::SystemTime};
 use uuid::Uuid;
 
-/// The id of an event: a UUID v7, whose first 48 bits are the database's milliseconds.
+/// The id of an event: a UUID v7 whose first 48 bits are the database's time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct EventId(pub Uuid);
 
@@ -15,23 +15,23 @@ impl fmt::Display for EventId {
     }
 }
 
-/// How an event came in.
+/// How Hookfast received an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// A verified request at the ingress.
+    /// By a verified request at the ingress.
     Webhook,
-    /// `hookfast.enqueue`, inside an application's own transaction.
+    /// By `hookfast.enqueue` in an application's own transaction.
     Enqueue,
-    /// Fetched from the source's API.
+    /// From the source's API.
     Api,
-    /// Released from quarantine by an operator.
+    /// From quarantine, approved by an operator or verified again.
     Quarantine,
-    /// Hookfast's own alerts.
+    /// Raised by Hookfast itself as an alert.
     Hookfast,
 }
 
 impl Origin {
-    /// The word in the table.
+    /// The name in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
@@ -43,31 +43,33 @@ impl Origin {
     }
 }
 
-/// One thing that happened, stored once, never updated.
+/// A stored event. It is stored once and never updated.
 #[derive(Clone)]
 pub struct Event {
-    /// Its id; also the `webhook-id` that receivers see ([`Delivery::webhook_id`](super::Delivery::webhook_id)).
+    /// The id of the event. It is also the `webhook-id` that receivers see
+    /// ([`Delivery::webhook_id`](super::Delivery::webhook_id)).
     pub id: EventId,
-    /// Who sent it.
+    /// The source that sent the event.
     pub source: SourceName,
-    /// What it is, as the source classified it.
+    /// The type, as the source classifies it.
     pub event_type: EventType,
-    /// The last part of the URL it came to: a hint, never trusted over the body.
+    /// The last part of the URL. It is a hint: the body decides.
     pub topic: Option<String>,
-    /// What made it this event and no other.
+    /// The idempotency key that identifies the event within its source.
     pub idempotency_key: String,
-    /// The event that has the same key and other content, where this one is a conflict.
+    /// If this event is a conflict: the earlier event with the same key and other content.
     pub conflicts_with: Option<EventId>,
-    /// When it was stored, by the database's clock.
+    /// When the event was stored, by the database's clock.
     pub received_at: SystemTime,
-    /// The request's headers, names in lower case; a value that is not UTF-8 is `base64:…`.
+    /// The request's headers, with names in lower case. A value that is not UTF-8 is stored as
+    /// `base64:…`.
     pub headers: Arc<serde_json::Value>,
-    /// The body's bytes exactly as received.
+    /// The exact bytes of the body as received.
     pub body: Bytes,
 }
 
 impl fmt::Debug for Event {
-    /// Without headers and body: they may hold secrets, and this is what ends up in logs.
+    /// Omits headers and body: they may hold secrets, and this output ends up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
             .field("id", &self.id)
@@ -80,10 +82,10 @@ impl fmt::Debug for Event {
 }
 
 impl Event {
-    /// The body as JSON, parsed anew at each call.
+    /// Parses the body as JSON. Every call parses it again.
     ///
     /// # Errors
-    /// Where the body is not JSON of the type asked for.
+    /// If the body is not JSON of the requested type.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }

@@ -1,6 +1,6 @@
-//! Members of payloads that matter to people: what readers must not see, and what finds an event.
+//! Secret fields and search fields of payloads.
 
-/// Names of members, at any depth of a payload, in lower case; each once, in order.
+/// Names of payload members at any depth, in lower case, sorted and without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PayloadFields {
     secret: Vec<String>,
@@ -8,7 +8,7 @@ pub struct PayloadFields {
 }
 
 impl PayloadFields {
-    /// These names; upper case means nothing.
+    /// Makes the lists from these names, ignoring case.
     pub fn new<S: AsRef<str>>(
         secret: impl IntoIterator<Item = S>,
         search: impl IntoIterator<Item = S>,
@@ -19,7 +19,7 @@ impl PayloadFields {
         }
     }
 
-    /// Both these and those of another.
+    /// Combines these fields with those of another.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let both = |ours: &[String], theirs: &[String]| named(ours.iter().chain(theirs));
@@ -29,12 +29,12 @@ impl PayloadFields {
         }
     }
 
-    /// Whose values readers of the database do not see.
+    /// The members whose values readers of the database see as `***`.
     pub fn secret(&self) -> &[String] {
         &self.secret
     }
 
-    /// Whose values find the event.
+    /// The members whose values find the event.
     pub fn search(&self) -> &[String] {
         &self.search
     }

@@ -1,16 +1,17 @@
-//! Which payloads a handler wants.
+//! Payload filters of handlers.
 
 use std::{fmt, str::FromStr};
 
 /// The longest filter, in bytes.
 const LONGEST: usize = 2000;
 
-/// A condition on the payload, as a jsonpath predicate in the dialect of Postgres: `$.data.quantity > 1`. What does not
-/// meet it is done without running the handler. Postgres says whether it is a predicate, when the handler is registered.
+/// A condition on the payload, as a jsonpath predicate of Postgres such as `$.data.quantity > 1`.
+/// Deliveries that do not match are settled without running the handler. Postgres checks the
+/// predicate when the handler is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayloadFilter(String);
 
-/// A text that can be no filter.
+/// The text cannot be a payload filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a payload filter is a jsonpath predicate of 1 to 2000 bytes without NUL, as '$.data.quantity > 1'"
@@ -18,7 +19,7 @@ pub struct PayloadFilter(String);
 pub struct InvalidFilter;
 
 impl PayloadFilter {
-    /// As it was written.
+    /// The filter as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }

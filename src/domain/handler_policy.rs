@@ -3,35 +3,39 @@
 use super::{Breaker, Connections, Order, PayloadFilter, Rate, RetryPolicy};
 use std::time::Duration;
 
-/// How a handler is run.
+/// How the worker runs a handler.
 #[derive(Clone, Debug)]
 pub struct HandlerPolicy {
-    /// When a failed delivery is tried again.
+    /// When a failed delivery is retried.
     pub retry: RetryPolicy,
     /// How long an attempt may take.
     pub timeout: Duration,
-    /// How many attempts run at once in one process. Of no effect on a handler in the settling transaction.
+    /// How many attempts run at once in one process. It does not apply to handlers in the settling
+    /// transaction.
     pub concurrency: usize,
-    /// How many connections a handler in the settling transaction has in one process, which is how many of its attempts
-    /// run at once. Of no effect on others.
+    /// How many connections a handler in the settling transaction has in one process, and so how
+    /// many of its attempts run at once. It does not apply to other handlers.
     pub connections: Connections,
-    /// The order it keeps: one delivery of a key at a time, as their events came.
+    /// The order of deliveries, if it matters: one delivery of an ordering key at a time, in the
+    /// order in which the events were received.
     pub order: Option<Order>,
-    /// At most so many attempts are started in a second in one process, evenly: never more at once than a quarter of a
-    /// second's worth, or one. Of no effect where clients pull.
+    /// The maximum rate of attempts in one process, spread evenly: at most a quarter of a second's
+    /// worth, or one, start at once. It does not apply to pulling clients.
     pub rate: Option<Rate>,
-    /// When it is left alone for a while. `None` is what its kind has: the default breaker for http, none for the
-    /// others; [`Breaker::never`] is none for any. Of no effect where clients pull.
+    /// The circuit breaker. `None` selects the default of the kind, which is the default breaker
+    /// for http and none for other kinds. [`Breaker::never`] turns it off. It does not apply to
+    /// pulling clients.
     pub breaker: Option<Breaker>,
-    /// Which payloads it wants; `None` is all. What does not pass is done without running it. A body that is not JSON
-    /// does not pass.
+    /// The payload filter; `None` accepts all payloads. Deliveries that do not match are settled
+    /// without running the handler. A body that is not JSON does not match.
     pub filter: Option<PayloadFilter>,
-    /// How long a delivery may have been ready before the handler is reported as behind.
+    /// How long a delivery may be ready before the handler is reported as behind.
     pub behind_after: Duration,
 }
 
 impl Default for HandlerPolicy {
-    /// The default retry policy, 30 s, 32 at once (in the settling transaction 4), in any order, at any rate, everything.
+    /// The default retry policy, a timeout of 30 s, 32 attempts at once (4 in the settling
+    /// transaction), and no order, rate limit or filter.
     fn default() -> Self {
         Self {
             retry: RetryPolicy::default(),

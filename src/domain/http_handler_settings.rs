@@ -1,23 +1,24 @@
-//! How an `http` handler pushes.
+//! Settings of an `http` handler.
 
 use crate::signing::Secret;
 use std::{fmt, time::Duration};
 
-/// How an http handler pushes.
+/// Settings of an `http` handler.
 #[derive(Clone)]
 pub struct HttpHandlerSettings {
-    /// Where to: http or https, without user and password. A query is kept out of logs and errors.
+    /// The URL to push to: http or https, without user and password. Its query does not appear in
+    /// logs and errors.
     pub url: String,
-    /// What signs, as [`crate::signing::standard_webhooks::parse_secret`] reads it: at least one; several while one
-    /// is replaced.
+    /// The secrets that sign, as [`crate::signing::standard_webhooks::parse_secret`] reads them: at
+    /// least one, and several while one is being replaced.
     pub secrets: Vec<Secret>,
-    /// How long an attempt may take in all.
+    /// How long an attempt may take in total.
     pub timeout: Duration,
-    /// Whether it may reach addresses that are not public.
+    /// Whether the handler may reach addresses that are not public.
     pub allow_private: bool,
-    /// Headers sent with every request, as `authorization`. Values may be secret.
+    /// Headers sent with every request, such as `authorization`. Values may be secret.
     pub headers: Vec<(String, String)>,
-    /// Headers of the sender's request that are passed on, such as `stripe-signature`.
+    /// Headers of the sender's request that are forwarded, such as `stripe-signature`.
     pub forward_headers: Vec<String>,
     /// Statuses (300 to 599) that make a delivery a dead letter at once.
     pub dead_on: Vec<u16>,

@@ -1,22 +1,26 @@
-//! What makes two requests the same event.
+//! Idempotency keys and fingerprints.
 
 use super::StorableText;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
-/// The longest key that is kept as text, in bytes; an index row past its limit would fail a whole batch.
+/// The longest key that is kept as text, in bytes. An index row over the limit of Postgres would
+/// fail a whole batch.
 const LONGEST_KEY: usize = 200;
 
-/// What separates a key from a conflict's fingerprint. The store makes such keys; a source may not.
+/// Separates the key and the fingerprint of a conflict. Only the store makes such keys, so a source
+/// must not.
 const CONFLICT_MARK: &str = "#conflict:";
 
-/// What makes two requests of one source the same event: readable text, so that a person can look it up.
+/// The text that makes two requests of one source the same event. It is readable, so that a person
+/// can look it up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// Takes the text as it is where it is storable, short enough and not of the form the store keeps for
-    /// conflicts; otherwise its hash, `sha256:…`, which is still the same for the same text.
+    /// Keeps the text if it can be stored, is short enough and does not have the form of the
+    /// store's conflict keys. Otherwise the key is the text's hash, `sha256:…`, which is also the
+    /// same for the same text.
     pub fn new(text: &str) -> Self {
         let usable = !text.is_empty()
             && text.len() <= LONGEST_KEY
@@ -29,23 +33,25 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key of a body that says nothing of its identity: `body:{sha256}`.
+    /// The key of a body that names no identity: `body:{sha256}`.
     pub fn of_body(body: &[u8]) -> Self {
         Self(format!("body:{}", hex::encode(Sha256::digest(body))))
     }
 
-    /// The text.
+    /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What the content of an event comes down to. Two requests with one key and two fingerprints are a conflict.
+/// A summary of an event's content. Two requests with the same key and different fingerprints are a
+/// conflict.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// Readable text, at most 200 bytes, or its hash.
+    /// Keeps a text of at most 200 bytes that can be stored. Otherwise the fingerprint is the
+    /// text's hash.
     pub fn new(text: &str) -> Self {
         let storable = StorableText::new(text, LONGEST_KEY);
         if storable.as_str() == text {
@@ -55,22 +61,22 @@ impl Fingerprint {
         }
     }
 
-    /// The text.
+    /// The fingerprint as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A source's answer to "which event is this?".
+/// How a source identifies an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The idempotency key, unique within the source.
     pub key: IdempotencyKey,
-    /// A second key that the same event may be known by, where it can come in two ways.
+    /// A second key, if the same event can be received in two ways.
     pub alias: Option<IdempotencyKey>,
-    /// How long the keys hold; `None` is for ever.
+    /// How long the keys are valid; `None` is forever.
     pub window: Option<Duration>,
-    /// What the content comes down to; `None` where a repeat is always a duplicate.
+    /// The fingerprint, or `None` if every repeated request is a duplicate.
     pub fingerprint: Option<Fingerprint>,
 }
 

@@ -1,37 +1,43 @@
-//! IngressLimits of the ingress: bodies, headers, connections and memory.
+//! Limits of the ingress for bodies, headers, connections and memory.
 
 use std::time::Duration;
 
-/// What the ingress takes at most. Past a limit the answer is a clear problem, at once.
+/// Limits of the ingress. A request over a limit gets an error response at once.
 ///
-/// With the defaults the ingress takes some 210 MB at most, whatever is sent to it: 64 MiB of large bodies, and for
-/// each of 1,024 connections 64 KiB of a small body, 16 KiB of headers and a read buffer of up to 32 KiB; with 16 MiB
-/// for larger headers.
+/// With the defaults the ingress takes at most about 210 MB, whatever is sent to it: 64 MiB for
+/// large bodies, 16 MiB for large headers, and for each of 1,024 connections 64 KiB for a small
+/// body, 16 KiB for headers and a read buffer of up to 32 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IngressLimits {
-    /// Bytes of one body; more is 413. Default 1 MiB.
+    /// The largest body in bytes. A larger one gets 413. Default 1 MiB.
     pub body_bytes: usize,
-    /// Bytes of a request's line and headers (and 100 headers); more is 431. Default 32 KiB.
+    /// The largest request line with headers in bytes, with at most 100 headers. A larger one gets
+    /// 431. Default 32 KiB.
     pub header_bytes: usize,
-    /// From the connection, or from a request's first byte, to the end of its headers; then the connection is
-    /// closed. Default 5 s.
+    /// The longest time from the connection, or from a request's first byte, to the end of its
+    /// headers. After it the connection is closed. Default 5 s.
     pub header_time: Duration,
-    /// From the end of the headers to the end of the body; then 408. Default 10 s.
+    /// The longest time from the end of the headers to the end of the body. After it the request
+    /// gets 408. Default 10 s.
     pub body_time: Duration,
-    /// Bytes a second that a body has to be sent at; a sender that is 5 s behind gets 408. Default 1 KiB.
+    /// The lowest rate of a body in bytes per second. A sender that is 5 s behind gets 408. Default
+    /// 1 KiB.
     pub body_rate: usize,
-    /// From an answer to the next request on the same connection. Longer than proxies usually keep connections to
-    /// us open, so that none sends into one that is being closed. Default 75 s.
+    /// The longest time from a response to the next request on the same connection. Proxies usually
+    /// close idle connections earlier, so no proxy sends into a connection that is being closed.
+    /// Default 75 s.
     pub idle_time: Duration,
-    /// Connections at once. For one more the connection with the least progress is closed: usually the one that has
-    /// been idle for longest. If all have requests that wait for the database, the new one gets 503. Default 1,024.
+    /// The maximum number of connections. For one more, the connection with the least progress is
+    /// closed, usually the one that has been idle longest. If all have requests that wait for the
+    /// database, the new one gets 503. Default 1,024.
     pub connections: usize,
-    /// Bytes of all bodies above 64 KiB in memory, until they are stored. For one more the unfinished one with the
-    /// least progress gets 503; if there is none, the new one does. Default 64 MiB. Bodies up to 64 KiB have memory
-    /// of their own, one for each connection.
+    /// Memory in bytes for all bodies over 64 KiB that are not stored yet. If a body does not fit,
+    /// the unfinished one with the least progress gets 503, or the new one if there is none.
+    /// Default 64 MiB. Bodies up to 64 KiB have their own memory for each connection.
     pub bodies_in_flight: usize,
-    /// About as many bytes of memory the headers of all requests in flight may take that take more than 16 KiB each;
-    /// past it 503. Default 16 MiB. Smaller headers have memory of their own.
+    /// Approximate memory in bytes for the headers of requests in flight whose headers take more
+    /// than 16 KiB each. Past it a request gets 503. Default 16 MiB. Smaller headers have their own
+    /// memory.
     pub headers_in_flight: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The words of the system as types. Pure: imports nothing of ours, touches no clock, socket or database.
+//! The terms of the system as types. The module is pure: it uses no clock, socket or database.
 
 mod breaker;
 mod connections;

@@ -1,8 +1,9 @@
-//! Names an operator chooses, and event types: small alphabets, checked once.
+//! Names that an operator chooses, and event types. Their small alphabets are checked once, on
+//! parsing.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-/// A name or type that is not of its alphabet.
+/// The text is not a valid name or type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not a {what}: {rule}")]
 pub struct InvalidName {
@@ -18,7 +19,7 @@ macro_rules! name {
         pub struct $type(Arc<str>);
 
         impl $type {
-            /// The text.
+            /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -47,7 +48,7 @@ macro_rules! name {
 }
 
 name!(
-    /// The name of a source: also the part of the URL it is reached by.
+    /// The name of a source. It is also a part of the source's URL.
     SourceName, "source name", "1 to 63 of a-z, 0-9, '_' and '-', beginning with a letter", is_name
 );
 name!(
@@ -61,8 +62,8 @@ name!(
     is_role
 );
 name!(
-    /// The type of an event: segments of `[a-z0-9_]+` joined by dots, at most 200 bytes, as in `airalo.order.completed`.
-    /// That of a conflict has `.conflict` after it.
+    /// The type of an event: segments of `[a-z0-9_]+` joined by dots, at most 200 bytes, such as
+    /// `airalo.order.completed`. The type of a conflict has the suffix `.conflict`.
     EventType, "type", "segments of a-z, 0-9 and '_', joined by dots, at most 200 bytes", is_type
 );
 
@@ -82,7 +83,7 @@ fn is_role(s: &str) -> bool {
 }
 
 fn is_type(s: &str) -> bool {
-    // The store makes a conflict's type, and has to be able to read it again.
+    // The store appends `.conflict` to the type of a conflict and must be able to parse the result.
     s.strip_suffix(".conflict").unwrap_or(s).len() <= 200 && s.split('.').all(is_segment)
 }
 

@@ -1,19 +1,19 @@
-//! What an ordered handler keeps the order of.
+//! Ordered delivery.
 
 use super::Pointer;
 
-/// What a dead letter does to its key.
+/// What a dead letter does to later deliveries of its ordering key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDeadLetter {
-    /// The next of the key goes on.
+    /// The next delivery of the key runs.
     #[default]
     Skip,
-    /// The key waits until somebody has decided about the dead letter.
+    /// The key is blocked until an operator retries or discards the dead letter.
     Block,
 }
 
 impl OnDeadLetter {
-    /// The word in the registry and the configuration.
+    /// The name in the database and the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Skip => "skip",
@@ -22,12 +22,12 @@ impl OnDeadLetter {
     }
 }
 
-/// The order that a handler asks for. Deliveries with the same key run one after the other, in the order in which their
-/// events came; an event without one keeps order with no other.
+/// The order that a handler needs. Deliveries with the same ordering key run one after the other,
+/// in the order in which their events were received. An event without a key is not ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Where in the payload the key is.
+    /// The payload member that holds the ordering key.
     pub by: Pointer,
-    /// What a dead letter does to its key.
+    /// What a dead letter does to its ordering key.
     pub on_dead: OnDeadLetter,
 }

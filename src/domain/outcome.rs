@@ -1,41 +1,44 @@
-//! How an attempt ended.
+//! Outcomes of attempts.
 
 use super::ErrorKind;
 use std::time::Duration;
 
-/// A handler's answer. It is data, never an error: what to do next is decided by it and by the policy.
+/// The outcome of an attempt, as a handler returns it. It is data and never an error: the outcome
+/// and the policy decide what happens next.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done: never again.
+    /// The handler has processed the event. The delivery ends.
     Delivered,
-    /// Not done: again later, by the handler's retry policy.
+    /// The attempt failed. The delivery is retried by the handler's retry policy.
     Retry {
-        /// What went wrong, for people.
+        /// The error message.
         error: String,
-        /// Not before this much time has passed, whatever the policy says.
+        /// The shortest time to the next attempt, even if the policy has a shorter delay.
         after: Option<Duration>,
-        /// Whether the handler itself was not there: it could not be reached, did not answer in time, or says so. A
-        /// run of these opens its circuit breaker; a failure of this one delivery does not count.
+        /// Whether the handler itself was unavailable: it could not be reached, did not respond in
+        /// time, or said so. A run of these opens its circuit breaker. Failures of a single
+        /// delivery do not count.
         unavailable: bool,
         /// The kind of error, by which failures are grouped.
         kind: ErrorKind,
     },
-    /// Refused for good: a dead letter at once.
+    /// The handler rejected the event for good. The delivery is a dead letter at once.
     Dead {
-        /// Why, for people.
+        /// The error message.
         error: String,
     },
-    /// The receiver says that it is gone for ever. The handler is paused, and the delivery waits without
-    /// using up a try: a bad deploy must not kill a backlog.
+    /// The receiver says that it is gone forever. The handler is paused, and the delivery waits
+    /// without using up an attempt, so that a bad deployment does not turn a backlog into dead
+    /// letters.
     Gone {
-        /// What it answered, for people.
+        /// The receiver's response.
         error: String,
     },
 }
 
 impl Outcome {
-    /// Again later, by the policy.
+    /// The attempt failed and is retried by the policy.
     pub fn retry(error: impl Into<String>) -> Self {
         Self::Retry {
             error: error.into(),
@@ -45,7 +48,7 @@ impl Outcome {
         }
     }
 
-    /// Again later, and not before this much time has passed.
+    /// The attempt failed and is retried by the policy, but not before this time has passed.
     pub fn retry_after(error: impl Into<String>, after: Duration) -> Self {
         Self::Retry {
             error: error.into(),
@@ -55,7 +58,7 @@ impl Outcome {
         }
     }
 
-    /// Retries the delivery later because the handler itself was unavailable, which counts for its circuit breaker.
+    /// The attempt failed because the handler was unavailable. It counts for the circuit breaker.
     pub fn unavailable(error: impl Into<String>) -> Self {
         Self::Retry {
             error: error.into(),
@@ -73,8 +76,9 @@ impl Outcome {
         self
     }
 
-    /// The attempt took longer than its handler's setting `timeout` allows; `what` did not happen in time. One text for
-    /// every kind of handler, so that one cause is one kind of failure.
+    /// The attempt took longer than the handler's setting `timeout`; `what` names what did not
+    /// happen in time. All kinds of handlers use one text, so that failures with this cause are
+    /// grouped together.
     pub(crate) fn timed_out(limit: Duration, what: &str) -> Self {
         Self::unavailable(format!(
             "timed out after {}: {what} in this time (setting timeout)",
@@ -83,7 +87,7 @@ impl Outcome {
         .of_kind(ErrorKind::Timeout)
     }
 
-    /// Refused for good.
+    /// The event is rejected for good. The delivery is a dead letter at once.
     pub fn dead(error: impl Into<String>) -> Self {
         Self::Dead {
             error: error.into(),
@@ -91,7 +95,7 @@ impl Outcome {
     }
 }
 
-/// `30 s`, or `300 ms` where it is not whole seconds.
+/// Formats whole seconds as `30 s`, other durations as `300 ms`.
 pub(crate) fn seconds(time: Duration) -> String {
     if time.subsec_millis() == 0 {
         format!("{} s", time.as_secs())
@@ -100,13 +104,13 @@ pub(crate) fn seconds(time: Duration) -> String {
     }
 }
 
-/// An outcome with what the attempt's row says about it.
+/// An outcome with the details that the attempt's row records.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// How it ended.
+    /// The outcome of the attempt.
     pub outcome: Outcome,
-    /// The HTTP status, where there was an answer.
+    /// The HTTP status, if there was a response.
     pub status: Option<u16>,
 }
 

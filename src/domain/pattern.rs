@@ -1,15 +1,16 @@
-//! What a handler subscribes to.
+//! Type patterns of subscriptions.
 
 use super::names::is_segment;
 use std::{fmt, str::FromStr};
 
 /// A type pattern: `*`, an exact type, or `prefix.*` (one or more further segments).
 ///
-/// Checked here, matched in SQL only (`hookfast_data.type_matches`), so that there is one rule and not two.
+/// Patterns are checked here but matched only in SQL (`hookfast_data.type_matches`), so that there
+/// is one rule and not two.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypePattern(String);
 
-/// A pattern that is none of the three forms.
+/// The text is not a type pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is not a type pattern: write '*', an exact type such as 'airalo.order.completed', or 'airalo.order.*'"
@@ -17,7 +18,7 @@ pub struct TypePattern(String);
 pub struct InvalidPattern(String);
 
 impl TypePattern {
-    /// The pattern's text.
+    /// The pattern as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,13 +1,14 @@
-//! Where in a JSON document something is.
+//! JSON pointers.
 
 use std::{fmt, str::FromStr};
 
-/// A JSON pointer (RFC 6901), as `/data/id` or `/items/0`. `~1` stands for `/` inside a name, `~0` for `~`. Never to the
-/// whole document, and never with a NUL in a name, which Postgres could not hold.
+/// A JSON pointer (RFC 6901), such as `/data/id` or `/items/0`. Inside a name, `~1` stands for `/`
+/// and `~0` for `~`. It never points to the whole document, and no name holds a NUL, which Postgres
+/// cannot store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pointer(Vec<String>);
 
-/// A text that is not a JSON pointer.
+/// The text is not a JSON pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is not a JSON pointer: it begins with '/', as in /data/id, and '~' is followed by 0 or 1"
@@ -15,12 +16,12 @@ pub struct Pointer(Vec<String>);
 pub struct InvalidPointer(String);
 
 impl Pointer {
-    /// The member of that name at the root.
+    /// Points to the member with this name at the root.
     pub(crate) fn member(name: &str) -> Self {
         Self(vec![name.to_owned()])
     }
 
-    /// The names and indices on the way, outermost first; at least one.
+    /// The names and indices from the root, at least one.
     pub fn steps(&self) -> &[String] {
         &self.0
     }

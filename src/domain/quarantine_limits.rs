@@ -1,15 +1,16 @@
-//! IngressLimits of the quarantine, and the answer to a request whose signature is wrong.
+//! Limits of the quarantine, and the response to an invalid signature.
 
-/// What a source's quarantine may take: once for requests that are answered 200, which stay, and once for those that
-/// are answered 401, where each reason has its share, so that requests of one reason cost no other its evidence.
+/// Limits of a source's quarantine. They apply once to requests that got 200, which stay, and once
+/// to requests that got 401. Of the latter each reason has its share, so that many requests of one
+/// reason do not displace the evidence of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuarantineLimits {
-    /// Rows per source. Default 1,000.
+    /// The maximum number of rows per source. Default 1,000.
     pub rows: u32,
-    /// Bytes of bodies per source. Default 16 MiB.
+    /// The maximum size of bodies per source, in bytes. Default 16 MiB.
     pub bytes: u64,
-    /// Requests kept a second, per source: of those answered 200, of which half of `rows` may come at once, and of each
-    /// reason of those answered 401. Default 10.
+    /// The maximum number of requests kept per second and source: of those that got 200, of which
+    /// half of `rows` may be kept at once, and of each reason of those that got 401. Default 10.
     pub per_second: u32,
 }
 
@@ -23,12 +24,13 @@ impl Default for QuarantineLimits {
     }
 }
 
-/// What a signature of the right form gets that no live secret made.
+/// The response to a signature of the right form that no current secret made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnInvalidSignature {
-    /// 401 at once; the evidence is best effort.
+    /// 401 at once. Keeping the request for diagnosis is best effort.
     #[default]
     Reject,
-    /// 200 once the request is kept for an operator to decide, for senders whose reaction to a 401 costs money.
+    /// 200 after the request is kept for an operator to decide. For senders whose reaction to a 401
+    /// costs money.
     Quarantine,
 }

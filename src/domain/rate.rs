@@ -1,19 +1,20 @@
-//! How many deliveries a handler is started with in a second.
+//! Rate limits of handlers.
 
-/// At most so many a second, in one process. Fractions are allowed: 0.5 is one every two seconds.
+/// The maximum number of deliveries that one process starts per second. Fractions are allowed: 0.5
+/// is one every two seconds.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Rate(f64);
 
-/// A rate that is none.
+/// The rate is out of range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("a rate is 0.001 to 1000000 deliveries a second, not {0}")]
 pub struct InvalidRate(f64);
 
 impl Rate {
-    /// At most `deliveries` a second.
+    /// Makes a rate of at most `deliveries` per second.
     ///
     /// # Errors
-    /// Where that is not from 0.001 (one in some 17 minutes) to 1,000,000.
+    /// If the rate is not from 0.001 (one in about 17 minutes) to 1,000,000.
     pub fn per_second(deliveries: f64) -> Result<Self, InvalidRate> {
         // NaN is in no range.
         if (0.001..=1_000_000.0).contains(&deliveries) {
@@ -23,7 +24,7 @@ impl Rate {
         }
     }
 
-    /// How many deliveries a second.
+    /// Returns the number of deliveries per second.
     pub fn deliveries_per_second(self) -> f64 {
         self.0
     }

@@ -1,20 +1,20 @@
-//! What the store answers for a verified request.
+//! The store's result for a verified request.
 
 use super::EventId;
 
-/// What became of a verified request. All three are answered 200.
+/// The store's verdict on a verified request. All three get the response 200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// A new event.
+    /// A new event was stored.
     Stored,
-    /// The same event again.
+    /// The event was stored before.
     Duplicate,
-    /// The same key with other content: an event of its own.
+    /// The key was stored before with other content. The conflict is stored as a new event.
     Conflict,
 }
 
 impl Verdict {
-    /// The word in the answer, in rollups and in metrics.
+    /// The name in the response, in rollups and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -24,11 +24,11 @@ impl Verdict {
     }
 }
 
-/// The proof that a request is committed: the store makes it, and only after the commit.
+/// The proof that a request is committed. Only the store makes it, and only after the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// What became of it.
+    /// The verdict on the request.
     pub verdict: Verdict,
-    /// Its event; of a duplicate, the first one's.
+    /// The id of the event. For a duplicate, the id of the first event.
     pub event_id: EventId,
 }

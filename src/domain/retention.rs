@@ -1,19 +1,19 @@
-//! How long what is kept.
+//! Retention periods.
 
 use std::time::Duration;
 
-/// How long what is kept; `None` is for ever.
+/// How long each class of data is kept; `None` is forever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Payloads, with their attempts and search terms. Default 90 days.
     pub events: Option<Duration>,
-    /// Dead letters. Default for ever; their events stay with them.
+    /// Dead letters with their events. Default forever.
     pub dead_letters: Option<Duration>,
-    /// Conflicts, with the events they conflict with. Default for ever.
+    /// Conflicts, with the events they conflict with. Default forever.
     pub conflicts: Option<Duration>,
-    /// Counts by the minute. Default 90 days.
+    /// Counts by minute. Default 90 days.
     pub rollups: Option<Duration>,
-    /// Idempotency keys after they have expired. Default a day.
+    /// Idempotency keys after they have expired. Default one day.
     pub keys: Option<Duration>,
 }
 

@@ -1,24 +1,25 @@
-//! When a failed delivery is tried again.
+//! Retry policies.
 
 use std::time::Duration;
 
-/// How often and after which delays a delivery is tried again.
+/// How often a failed delivery is retried, and after which delays.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RetryPolicy {
-    /// The delays between the tries, each plus up to 20 %; one try more than there are delays.
+    /// The delays between the attempts, each plus up to 20 %. There is one attempt more than there
+    /// are delays.
     Delays(Vec<Duration>),
-    /// Full jitter: anything from nothing to `base * 2^n`, never more than `max`.
+    /// Exponential delays with full jitter: from zero to `base * 2^n`, at most `max`.
     Exponential {
-        /// The first delay's upper bound.
+        /// The upper bound of the first delay.
         base: Duration,
-        /// No delay is longer.
+        /// The upper bound of all delays.
         max: Duration,
-        /// How many tries in all.
+        /// The number of attempts in total.
         max_attempts: u16,
     },
 }
 
-/// A policy that would try nothing, or for longer than anybody lives.
+/// The policy makes no attempt, too many attempts, or waits too long between them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a retry policy needs 1 to 1000 tries and delays of at most 30 days")]
 pub struct InvalidRetry;
@@ -26,7 +27,8 @@ pub struct InvalidRetry;
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Default for RetryPolicy {
-    /// 5 s, 30 s, 2 m, 10 m, 30 m, 1 h, 2 h, 4 h, 6 h, 12 h, 18 h: twelve tries over almost two days.
+    /// 5 s, 30 s, 2 m, 10 m, 30 m, 1 h, 2 h, 4 h, 6 h, 12 h, 18 h: twelve attempts over almost two
+    /// days.
     fn default() -> Self {
         let seconds = [
             5, 30, 120, 600, 1800, 3600, 7200, 14_400, 21_600, 43_200, 64_800,
@@ -36,10 +38,10 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Refuses a policy that is outside the bounds.
+    /// Checks the bounds.
     ///
     /// # Errors
-    /// [`InvalidRetry`].
+    /// [`InvalidRetry`] if a value is out of bounds.
     pub fn check(self) -> Result<Self, InvalidRetry> {
         let longest = match &self {
             Self::Delays(delays) => delays.iter().max().copied().unwrap_or_default(),
@@ -52,7 +54,7 @@ impl RetryPolicy {
         }
     }
 
-    /// How many tries a delivery has in all.
+    /// Returns the number of attempts of a delivery in total.
     pub fn max_attempts(&self) -> usize {
         match self {
             Self::Delays(delays) => delays.len() + 1,
@@ -60,7 +62,7 @@ impl RetryPolicy {
         }
     }
 
-    /// The delay after the `failures`-th failure (from 1); `random` is in `0.0..1.0`.
+    /// Returns the delay after failure number `failures`, from 1. `random` is in `0.0..1.0`.
     pub fn delay(&self, failures: usize, random: f64) -> Duration {
         let n = failures.saturating_sub(1);
         match self {

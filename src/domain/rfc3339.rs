@@ -1,8 +1,8 @@
-//! A time as RFC 3339 in UTC, with milliseconds.
+//! Formatting times by RFC 3339, in UTC with milliseconds.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// `2026-11-22T09:00:00.123Z`; a time before 1970 is written as 1970.
+/// Formats a time such as `2026-11-22T09:00:00.123Z`. A time before 1970 is written as 1970.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
@@ -14,8 +14,9 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     )
 }
 
-/// Days since 1970-01-01 as a Gregorian date. An era is 400 years, and a year begins in March here, so that a leap
-/// day is the last of its year. <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>
+/// Converts days since 1970-01-01 to a Gregorian date. An era is 400 years. A year begins in March
+/// here, so that a leap day is the last of its year.
+/// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>
 fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
@@ -39,7 +40,7 @@ mod tests {
 
     #[test]
     fn known_times() {
-        // `date -u -d @SECONDS +%FT%TZ`
+        // The texts are from `date -u -d @SECONDS +%FT%TZ`.
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (951_782_400, "2000-02-29T00:00:00.000Z"),
@@ -61,7 +62,7 @@ mod tests {
     }
 
     proptest! {
-        /// `httpdate` counts days in its own way.
+        /// `httpdate` has an implementation of its own, so the two check each other.
         #[test]
         fn agrees_with_the_http_date_of_the_same_second(seconds in 0u64..253_402_300_799) {
             let time = UNIX_EPOCH + Duration::from_secs(seconds);

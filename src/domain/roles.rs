@@ -1,20 +1,20 @@
-//! The database roles of people.
+//! The database roles for people.
 
 use super::RoleName;
 
-/// Who looks, and who operates. What is left out stays as it was set before, at first [`RoleNames::READER`] and
-/// [`RoleNames::OPERATOR`].
+/// The names of the reader and operator roles. A name that is left out stays as it was set before,
+/// at first [`RoleNames::READER`] and [`RoleNames::OPERATOR`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleNames {
-    /// Reads the views, without what sources mark as secret.
+    /// Reads the views, without secret fields.
     pub reader: Option<RoleName>,
-    /// Reads everything, and calls every function.
+    /// Reads everything and calls every function.
     pub operator: Option<RoleName>,
 }
 
 impl RoleNames {
-    /// The reader's name where nobody chose one.
+    /// The default name of the reader role.
     pub const READER: &str = "hookfast_reader";
-    /// The operator's name where nobody chose one.
+    /// The default name of the operator role.
     pub const OPERATOR: &str = "hookfast_operator";
 }

@@ -1,28 +1,30 @@
-//! The values that find an event: those of some members of its payload, at any depth.
+//! Search terms: the values by which an event is found, taken from some members of its payload at
+//! any depth.
 //!
-//! A body is read once, token by token: a string with a colon behind it is a member's name, whatever is around it. There
-//! is no tree and no recursion, so neither depth nor the number of members costs more than the body's length, and what
-//! Postgres cannot hold as `jsonb` is indexed all the same.
+//! A body is read once, token by token. A string followed by a colon is a member's name, whatever
+//! surrounds it. There is no tree and no recursion, so the cost depends only on the body's length
+//! and not on its depth or number of members. Bodies that Postgres cannot store as `jsonb` are
+//! indexed too.
 
 use std::collections::HashSet;
 
-/// How many values of one body are indexed.
+/// The maximum number of values indexed per body.
 const MOST: usize = 100;
 
-/// How many characters of a value count.
+/// The maximum number of characters indexed per value.
 const LONGEST: usize = 200;
 
-/// What finds an event.
+/// The search terms of one event.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct SearchTerms {
-    /// The values, each once.
+    /// The distinct values.
     pub terms: HashSet<String>,
-    /// Whether there are others that are left out.
+    /// Whether further values were left out.
     pub cut: bool,
 }
 
 impl SearchTerms {
-    /// Those of a body, by the members' names in lower case.
+    /// Reads the values of these members from a body. The names in `fields` are in lower case.
     pub fn of(body: &[u8], fields: &[String]) -> Self {
         let mut found = Self::default();
         let mut at = 0;
@@ -55,7 +57,7 @@ impl SearchTerms {
         found
     }
 
-    /// Whether there is room for more.
+    /// Adds a term. Returns whether there is room for more.
     fn add(&mut self, term: String) -> bool {
         let term = match term.char_indices().nth(LONGEST) {
             Some((cut, _)) => term[..cut].to_owned(),
@@ -79,7 +81,7 @@ fn find(body: &[u8], from: usize, byte: u8) -> Option<usize> {
         .map(|found| from + found)
 }
 
-/// Behind the closing quote of the string that begins at `start`.
+/// The position after the closing quote of the string that begins at `start`.
 fn string_end(body: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
@@ -104,7 +106,7 @@ fn skip_space(body: &[u8], from: usize) -> usize {
         .count()
 }
 
-/// Without a copy, where the name is written plainly.
+/// Whether the name is one of the fields. A name without escapes is compared without a copy.
 fn is_field(quoted: &[u8], fields: &[String]) -> bool {
     let name = &quoted[1..quoted.len() - 1];
     if name.is_ascii() && !name.contains(&b'\\') {
@@ -116,7 +118,8 @@ fn is_field(quoted: &[u8], fields: &[String]) -> bool {
     fields.contains(&name)
 }
 
-/// A JSON string's content. Where Postgres could not hold it, or it is not valid, as it is written.
+/// The content of a JSON string. If it is invalid or Postgres cannot store it, it is taken as
+/// written.
 fn text(quoted: &[u8]) -> String {
     let unescaped = serde_json::from_slice::<String>(quoted)
         .ok()
@@ -202,7 +205,7 @@ mod tests {
         }
     }
 
-    /// What a tree of the body has.
+    /// The values that a search in the parsed tree of the body finds.
     fn in_tree(value: &serde_json::Value, found: &mut HashSet<String>) {
         match value {
             serde_json::Value::Object(members) => {

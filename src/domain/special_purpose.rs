@@ -2,14 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What is not globally reachable: the IANA special-purpose registry, multicast, and what is reserved.
+/// The ranges that are not globally reachable: the IANA special-purpose registry, multicast and
+/// reserved addresses.
 /// <https://www.iana.org/assignments/iana-ipv4-special-registry>
 const V4: [(Ipv4Addr, u32, &str); 17] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8, "this network"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "carrier-grade NAT"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),
-    // Azure's host answers virtual machines at this public-looking address.
+    // Azure's host serves virtual machines at this public-looking address.
     (Ipv4Addr::new(168, 63, 129, 16), 32, "cloud platform"),
     (Ipv4Addr::new(169, 254, 0, 0), 16, "link-local"),
     (Ipv4Addr::new(172, 16, 0, 0), 12, "private"),
@@ -25,8 +26,9 @@ const V4: [(Ipv4Addr, u32, &str); 17] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4, "reserved"),
 ];
 
-/// What is not globally reachable, the narrower first. The last line leaves only 2000::/3, all that is assigned as
-/// global unicast. Forms that embed an IPv4 address and may be public are judged by it, in [`special_purpose`].
+/// The ranges that are not globally reachable, narrower ranges first. [`special_purpose`] also
+/// rejects everything outside of 2000::/3, which is all that is assigned as global unicast. It
+/// judges forms that embed an IPv4 address and may be public by that address.
 /// <https://www.iana.org/assignments/iana-ipv6-special-registry>
 const V6: [(Ipv6Addr, u32, &str); 13] = [
     (Ipv6Addr::UNSPECIFIED, 128, "unspecified"),
@@ -51,7 +53,7 @@ const fn v6(a: u16, b: u16, c: u16) -> Ipv6Addr {
 const GLOBAL_UNICAST: (Ipv6Addr, u32) = (v6(0x2000, 0, 0), 3);
 const NAT64: (Ipv6Addr, u32) = (v6(0x64, 0xff9b, 0), 96);
 
-/// The special purpose of an address; `None` if the address is globally reachable.
+/// The special purpose of an address, or `None` if it is globally reachable.
 pub(crate) fn special_purpose(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) => special_v4(v4),
@@ -67,7 +69,7 @@ fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
 }
 
 fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
-    // The kernel (mapped) or a gateway (NAT64) takes these to the IPv4 address inside.
+    // The kernel (mapped addresses) or a gateway (NAT64) sends these to the embedded IPv4 address.
     if let Some(v4) = address.to_ipv4_mapped() {
         return special_v4(v4);
     }

@@ -1,17 +1,17 @@
-//! Headers of a request as an event holds them.
+//! Headers of a request as an event stores them.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 
-/// The values of one stored header, as the bytes that they were: text, or `base64:…` where it was none; a list where there
-/// were several.
+/// The values of one stored header as their original bytes. Stored values are text, or `base64:…`
+/// if the value was not text, and a list if there were several.
 pub(crate) fn header_values(stored: &Value) -> Vec<Vec<u8>> {
     let values = match stored {
         Value::Array(values) => values.as_slice(),
         single => std::slice::from_ref(single),
     };
     let bytes = |text: &str| match text.strip_prefix("base64:") {
-        // A text that only begins so was one.
+        // A value that only begins like base64 was text.
         Some(encoded) => BASE64_STANDARD
             .decode(encoded)
             .unwrap_or_else(|_| text.into()),

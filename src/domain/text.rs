@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-/// Text from outside, made storable: valid UTF-8, no NUL, at most a given number of bytes.
+/// Text from outside that can be stored: valid UTF-8, without NUL, with a maximum length in bytes.
 ///
-/// Group commit puts strangers into one statement, and Postgres refuses a NUL in `text`. One such value would
-/// fail everybody's request, so text from outside becomes a column value only through this type.
+/// Group commit stores the requests of several senders with one statement, and Postgres rejects a
+/// NUL in `text`. One such value would fail all of these requests, so text from outside becomes a
+/// column value only through this type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StorableText(String);
 
@@ -18,7 +19,8 @@ impl StorableText {
         Self::new(text, LONGEST_ERROR)
     }
 
-    /// Keeps at most `max` bytes of `text`, cut at a character, with U+FFFD in the place of every NUL.
+    /// Keeps at most `max` bytes of `text`, cut at a character boundary, and replaces every NUL by
+    /// U+FFFD.
     pub fn new(text: &str, max: usize) -> Self {
         let mut kept = String::with_capacity(text.len().min(max));
         for c in text.chars() {
@@ -35,19 +37,20 @@ impl StorableText {
         Self(kept)
     }
 
-    /// The same for bytes: whatever is not UTF-8 becomes U+FFFD.
+    /// The same for bytes. Bytes that are not UTF-8 become U+FFFD.
     pub fn from_bytes(bytes: &[u8], max: usize) -> Self {
-        // A character is at most four bytes, so this prefix holds all that can be kept, however much was sent.
+        // A character has at most four bytes, so this prefix holds all that can be kept, however
+        // long the input is.
         let prefix = &bytes[..bytes.len().min(max.saturating_add(4))];
         Self::new(&String::from_utf8_lossy(prefix), max)
     }
 
-    /// The text.
+    /// The text as a slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text, owned.
+    /// Converts it to an owned string.
     pub fn into_string(self) -> String {
         self.0
     }

@@ -1,4 +1,4 @@
-//! Who processes: the traits a program implements, and the kinds that come with Hookfast.
+//! Handlers: the traits that a program implements, and the kinds that Hookfast provides.
 
 mod transactional;
 
@@ -14,19 +14,19 @@ pub(crate) use rust::RustHandler;
 use crate::domain::{Delivery, Report};
 use std::{future::Future, pin::Pin};
 
-/// A boxed future, for the kinds the worker keeps side by side.
+/// A boxed future, so that the worker can store handlers of different kinds together.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What the worker runs: one attempt, ended by a report. Time-outs and panics are the worker's business.
+/// One attempt as the worker runs it. The worker handles timeouts and panics.
 pub(crate) trait Attempt: Send + Sync + 'static {
-    /// Runs one attempt.
     fn attempt<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Report>;
 }
 
-/// A client for our own commands: the same TLS, no proxies, no redirects, and any address.
+/// An HTTP client for our own commands: the same TLS, no proxies, no redirects, and all addresses
+/// allowed.
 ///
 /// # Errors
-/// Where the URL cannot be read, or the system's certificates cannot.
+/// If the URL is invalid or the system's certificates cannot be read.
 pub(crate) fn plain_client(
     url: &str,
     connect_timeout: std::time::Duration,

@@ -1,11 +1,11 @@
-//! Handlers written in Rust, by programs that embed the library.
+//! Handlers written in Rust, for programs that embed the library.
 
 use super::{Attempt, BoxFuture};
 use crate::domain::{Delivery, Outcome, Report};
 use std::future::Future;
 
-/// A handler in Rust: at least once. It says how an attempt ended; a panic or a time-out is a failed attempt, and
-/// the worker stops waiting for it.
+/// A handler in Rust, run at least once per delivery. It returns the outcome of an attempt. A panic
+/// or a timeout is a failed attempt, and the worker stops waiting for it.
 ///
 /// Any `async fn(Delivery) -> Outcome` is one:
 ///
@@ -24,8 +24,9 @@ use std::future::Future;
 /// takes(on_order);
 /// ```
 pub trait Handler: Send + Sync + 'static {
-    /// Handles one attempt at a delivery. The same event comes again, with a higher attempt, until the outcome is
-    /// [`Outcome::Delivered`] or [`Outcome::Dead`] or the tries are used up.
+    /// Handles one attempt at a delivery. The same event is passed again, with a higher attempt
+    /// number, until the outcome is [`Outcome::Delivered`] or [`Outcome::Dead`] or the attempts are
+    /// used up.
     fn handle(&self, delivery: &Delivery) -> impl Future<Output = Outcome> + Send;
 }
 
@@ -35,12 +36,11 @@ where
     T: Future<Output = Outcome> + Send,
 {
     fn handle(&self, delivery: &Delivery) -> impl Future<Output = Outcome> + Send {
-        // A copy is three reference counts: the event is shared.
+        // Cloning copies three reference counts, because the event is shared.
         self(delivery.clone())
     }
 }
 
-/// A [`Handler`] as the worker runs it.
 pub(crate) struct RustHandler<H>(pub(crate) H);
 
 impl<H: Handler> Attempt for RustHandler<H> {

@@ -1,29 +1,30 @@
-//! Handlers whose effects commit together with the end of their delivery.
+//! Handlers whose effects commit together with the outcome of their delivery.
 
 use super::BoxFuture;
 use crate::domain::{Delivery, Outcome};
 use crate::store::SettlingTransaction;
 use std::{fmt, future::Future};
 
-/// Why a transactional handler did not do it. Made by `?` from any error (tried again by the policy), or by
-/// [`Failed::dead`] (refused for good).
+/// Why a transactional handler failed. `?` makes one from any error, and the delivery is retried by
+/// the policy. [`Failed::dead`] rejects the event for good.
 ///
-/// Not an error itself: it would then have to say what caused it twice.
+/// It does not implement `Error`, because it would then have to report its cause twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failed(Outcome);
 
 impl Failed {
-    /// Again later, by the policy.
+    /// The attempt failed and is retried by the policy.
     pub fn retry(why: impl fmt::Display) -> Self {
         Self(Outcome::retry(why.to_string()))
     }
 
-    /// Again later, since what the handler needs is not there: counts for its circuit breaker.
+    /// The attempt failed because something that the handler needs is unavailable. It counts for
+    /// the circuit breaker.
     pub fn unavailable(why: impl fmt::Display) -> Self {
         Self(Outcome::unavailable(why.to_string()))
     }
 
-    /// Refused for good: a dead letter at once.
+    /// The event is rejected for good. The delivery is a dead letter at once.
     pub fn dead(why: impl fmt::Display) -> Self {
         Self(Outcome::dead(why.to_string()))
     }
@@ -35,11 +36,12 @@ impl<E: std::error::Error> From<E> for Failed {
     }
 }
 
-/// A handler in Rust that works inside the settling transaction: its effects happen exactly once per delivery.
+/// A handler in Rust that works inside the settling transaction. Its effects happen exactly once
+/// per delivery.
 pub trait TransactionalHandler: Send + Sync + 'static {
-    /// Handles one attempt. What is written through `transaction` commits if this returns `Ok`, together with the
-    /// end of the delivery; otherwise it is rolled back. Neither commit nor roll back yourself, and have no effects
-    /// elsewhere: those would happen at least once.
+    /// Handles one attempt. If it returns `Ok`, all writes through `transaction` commit together
+    /// with the end of the delivery. Otherwise they are rolled back. Do not commit or roll back
+    /// yourself, and do not have effects elsewhere: those would happen at least once.
     fn handle(
         &self,
         delivery: &Delivery,
@@ -47,7 +49,7 @@ pub trait TransactionalHandler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failed>> + Send;
 }
 
-/// What the worker runs.
+/// A transactional attempt as the worker runs it.
 pub(crate) trait TransactionalAttempt: Send + Sync + 'static {
     /// Runs one attempt inside an open settling transaction.
     fn attempt<'a>(

@@ -1,4 +1,4 @@
-//! HMAC by whichever hash a sender uses: made over parts, compared in constant time.
+//! HMAC over several parts with the hash that a sender uses, compared in constant time.
 
 use super::Secret;
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,18 +7,19 @@ use sha2::{Sha256, Sha512};
 use std::str::FromStr;
 use subtle::ConstantTimeEq;
 
-/// The hash inside an HMAC.
+/// The hash function of an HMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// HMAC-SHA256.
+    /// HMAC with SHA-256, of 32 bytes.
     Sha256,
-    /// HMAC-SHA512.
+    /// HMAC with SHA-512, of 64 bytes.
     Sha512,
-    /// HMAC-SHA1. No forgery of it is known, but SHA-1 itself is broken: only for senders that have nothing else.
+    /// HMAC with SHA-1, of 20 bytes. No forgery of it is known, but SHA-1 itself is broken. Only
+    /// for senders without a better algorithm.
     InsecureSha1,
 }
 
-/// A word that names no algorithm.
+/// The name does not belong to any algorithm.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is not an algorithm: it is sha256, sha512 or, where the sender has nothing better, insecure_sha1"
@@ -39,7 +40,7 @@ impl FromStr for Algorithm {
 }
 
 impl Algorithm {
-    /// How long its HMAC is, in bytes.
+    /// Returns the length of the HMAC in bytes.
     pub fn length(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -48,7 +49,7 @@ impl Algorithm {
         }
     }
 
-    /// The HMAC of `parts`, one after the other.
+    /// Returns the HMAC of the concatenated `parts`.
     pub fn mac(self, secret: &Secret, parts: &[&[u8]]) -> Vec<u8> {
         match self {
             Self::Sha256 => mac::<Hmac<Sha256>>(secret, parts),
@@ -57,9 +58,10 @@ impl Algorithm {
         }
     }
 
-    /// The first of `secrets` that made any of `signatures` over `parts`.
+    /// Returns the first of `secrets` that made any of `signatures` over `parts`.
     ///
-    /// All secrets and all signatures are always tried, so that the time taken tells their numbers and no more.
+    /// All secrets and all signatures are always tried, so that the time reveals only how many
+    /// there are.
     pub fn signer<'s>(
         self,
         secrets: &'s [Secret],

@@ -1,4 +1,4 @@
-//! Signatures, in and out. Pure: bytes, secrets and the time are arguments.
+//! Making and verifying signatures. The module is pure: bytes, secrets and the time are arguments.
 
 mod algorithm;
 mod secret;

@@ -3,17 +3,17 @@
 use secrecy::{ExposeSecret, SecretSlice};
 use std::fmt;
 
-/// The shortest secret that is taken, in bytes: an empty one would let anybody sign.
+/// The shortest secret that is accepted, in bytes. With an empty one anybody could sign.
 const SHORTEST: usize = 16;
 
-/// A signing key with the label it goes by (where it came from, as `env:AIRALO_CLIENT_SECRET`).
+/// A signing key with a label that names its origin, such as `env:AIRALO_CLIENT_SECRET`.
 #[derive(Clone)]
 pub struct Secret {
     label: String,
     bytes: SecretSlice<u8>,
 }
 
-/// A secret that is missing, empty or too short to be one.
+/// The secret is empty or too short.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the secret {label} has {length} bytes; a signing secret needs at least {SHORTEST}")]
 pub struct WeakSecret {
@@ -22,10 +22,10 @@ pub struct WeakSecret {
 }
 
 impl Secret {
-    /// Takes a key of at least 16 bytes.
+    /// Makes a secret from a key of at least 16 bytes.
     ///
     /// # Errors
-    /// [`WeakSecret`] for a shorter one.
+    /// [`WeakSecret`] if the key is shorter.
     pub fn new(label: impl Into<String>, bytes: Vec<u8>) -> Result<Self, WeakSecret> {
         let label = label.into();
         if bytes.len() < SHORTEST {
@@ -40,7 +40,7 @@ impl Secret {
         })
     }
 
-    /// What it is called in logs and in `events.verified_by`.
+    /// The label in logs and in `events.verified_by`.
     pub fn label(&self) -> &str {
         &self.label
     }

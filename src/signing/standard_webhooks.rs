@@ -1,6 +1,7 @@
 //! The Standard Webhooks scheme, version 1: HMAC-SHA256 over `{id}.{timestamp}.{body}`.
 //!
-//! Source: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
+//! Source:
+//! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
 use super::{Algorithm, Secret};
 use axum::http::{HeaderMap, HeaderName};
@@ -17,20 +18,20 @@ pub const TIMESTAMP: &str = "webhook-timestamp";
 /// The header with the signatures, separated by spaces.
 pub const SIGNATURE: &str = "webhook-signature";
 
-/// How far the attempt's time may be from the receiver's, either way.
+/// The largest difference between the attempt's time and the receiver's, in either direction.
 pub const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 const PREFIX: &str = "whsec_";
 
-/// What a sender calls the three headers: `webhook-id`, `webhook-timestamp` and `webhook-signature`, or the same with another
-/// word before the hyphen, such as `svix-id`.
+/// A sender's names of the three headers: `webhook-id`, `webhook-timestamp` and
+/// `webhook-signature`, or the same with another prefix, such as `svix-id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderNames {
-    /// The webhook's id.
+    /// The header with the webhook's id.
     pub id: HeaderName,
-    /// The attempt's time.
+    /// The header with the attempt's time.
     pub timestamp: HeaderName,
-    /// The signatures.
+    /// The header with the signatures.
     pub signature: HeaderName,
 }
 
@@ -45,7 +46,7 @@ impl Default for HeaderNames {
     }
 }
 
-/// A text that no header's name can begin with.
+/// The text cannot be the prefix of a header's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is not the beginning of a header's name: write it without the hyphen, such as \"svix\" for svix-id, svix-timestamp and svix-signature"
@@ -69,7 +70,7 @@ impl FromStr for HeaderNames {
     }
 }
 
-/// A text that is not a Standard Webhooks secret.
+/// The text is not a Standard Webhooks secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the secret {label} {problem}; it is written whsec_ and then 24 to 64 bytes in base64")]
 pub struct InvalidSecret {
@@ -77,24 +78,24 @@ pub struct InvalidSecret {
     problem: &'static str,
 }
 
-/// Why a request was not verified. A sender is never told which.
+/// Why a request was not verified. A sender is not told the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unverified {
     /// One of the three headers is missing.
     #[error("the header with the id, the timestamp or the signature is missing")]
     Missing,
-    /// A header that cannot be what it should be.
+    /// One of the three headers is malformed.
     #[error("the header with the id, the timestamp or the signature is malformed")]
     Malformed,
-    /// Only signatures of version `v1a`, which are asymmetric: no secret can verify them.
+    /// All signatures are of version `v1a`, which is asymmetric, so no secret can verify them.
     #[error(
         "every signature is of the asymmetric version v1a, which is not supported; have the sender sign with v1"
     )]
     Unsupported,
-    /// Signed too long ago, or in the future: a replay, or a wrong clock.
+    /// The request was signed too long ago or in the future. It is a replay, or a clock is wrong.
     #[error("the timestamp is too far from now")]
     Stale,
-    /// No live secret made any of the signatures.
+    /// No current secret made any of the signatures.
     #[error("the signature does not match")]
     Wrong,
 }
@@ -102,7 +103,7 @@ pub enum Unverified {
 /// Reads a secret: `whsec_` and the base64 of 24 to 64 bytes.
 ///
 /// # Errors
-/// [`InvalidSecret`], which names the label and never the text.
+/// [`InvalidSecret`], whose message holds the label but not the text.
 pub fn parse_secret(label: &str, text: &str) -> Result<Secret, InvalidSecret> {
     let invalid = |problem| InvalidSecret {
         label: label.to_owned(),
@@ -120,12 +121,13 @@ pub fn parse_secret(label: &str, text: &str) -> Result<Secret, InvalidSecret> {
     Secret::new(label, key).map_err(|_| invalid("is too short"))
 }
 
-/// Writes a secret: from 32 bytes of a random generator to the text [`parse_secret`] reads.
+/// Converts 32 bytes of a random generator to the text that [`parse_secret`] reads.
 pub fn secret_text(random: [u8; 32]) -> String {
     format!("{PREFIX}{}", STANDARD.encode(random))
 }
 
-/// Signs with every secret: the value of the `webhook-signature` header. More than one while a secret is replaced.
+/// Signs with every secret and returns the value of the `webhook-signature` header. There are
+/// several secrets while one is being replaced.
 pub fn sign(secrets: &[Secret], id: &str, timestamp: u64, body: &[u8]) -> String {
     let timestamp = timestamp.to_string();
     let signatures: Vec<String> = secrets
@@ -141,8 +143,8 @@ pub fn sign(secrets: &[Secret], id: &str, timestamp: u64, body: &[u8]) -> String
     signatures.join(" ")
 }
 
-/// Whether one of `secrets` made one of the signatures over this body, not more than [`TOLERANCE`] from `now`;
-/// answers with the secret that did.
+/// Verifies that one of `secrets` made one of the signatures over this body, at most [`TOLERANCE`]
+/// from `now`. Returns that secret.
 ///
 /// # Errors
 /// [`Unverified`].
@@ -162,7 +164,7 @@ pub fn verify<'s>(
     )
 }
 
-/// The same with other headers and another tolerance.
+/// The same as [`verify`], with other header names and another tolerance.
 ///
 /// # Errors
 /// [`Unverified`].
@@ -179,7 +181,7 @@ pub fn verify_within<'s>(
         only(headers, &names.timestamp)?,
         only(headers, &names.signature)?,
     );
-    // A full stop in the id would let one signature pass for another id, time and body.
+    // With a full stop in the id, one signature would be valid for another id, time and body.
     if id.is_empty() || id.contains(&b'.') {
         return Err(Unverified::Malformed);
     }
@@ -209,7 +211,8 @@ pub fn verify_within<'s>(
         .ok_or(Unverified::Wrong)
 }
 
-/// The header of that name. Which of two counts would be a guess, so two are malformed.
+/// The value of the header with this name. It must be there only once, because choosing one of two
+/// would be a guess.
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h [u8], Unverified> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or(Unverified::Missing)?;
@@ -220,7 +223,7 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h [u8], Unver
     }
 }
 
-/// Digits only: what `parse` would also take, as a leading `+`, no sender writes.
+/// Accepts digits only: `parse` would also accept a leading `+`, which no sender writes.
 fn seconds(text: &[u8]) -> Result<u64, Unverified> {
     let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(text)
@@ -230,7 +233,7 @@ fn seconds(text: &[u8]) -> Result<u64, Unverified> {
     text.parse().map_err(|_| Unverified::Malformed)
 }
 
-/// One `v1,…`; other versions, as the asymmetric `v1a`, are another receiver's.
+/// Decodes one `v1,…`. Other versions, such as the asymmetric `v1a`, are for other receivers.
 fn decode(signature: &[u8]) -> Option<[u8; 32]> {
     STANDARD
         .decode(signature.strip_prefix(b"v1,")?)
@@ -244,7 +247,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The example that the scheme's own libraries test with.
+    /// The example in the tests of the scheme's own libraries.
     const PUBLISHED: (&str, &str, u64, &[u8], &str) = (
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -253,9 +256,9 @@ mod tests {
         "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
     );
 
-    /// Not from this code:
-    /// `printf '0197f2a0-0000-7000-8000-000000000001.1764000000.\x00\xff\n' | openssl dgst -sha256 -binary -mac hmac
-    /// -macopt hexkey:000102…1e1f | base64`
+    /// Made without this code:
+    /// `printf '0197f2a0-0000-7000-8000-000000000001.1764000000.\x00\xff\n' |
+    /// openssl dgst -sha256 -binary -mac hmac -macopt hexkey:000102…1e1f | base64`
     const OPENSSL: (&str, &str, u64, &[u8], &str) = (
         "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
         "0197f2a0-0000-7000-8000-000000000001",

@@ -1,27 +1,29 @@
-//! From a sender's own words to a type of ours.
+//! Converts the types that a sender uses to event types.
 //!
-//! Subscribers know the words of their sender's documentation, so those stay what they are as far as a type can
-//! hold them: `invoice.paid` is `invoice.paid`. Letters become lower case, `/` separates as `.` does (Shopify's
-//! `orders/create` is `orders.create`, so that `orders.*` finds it), and any other character that a type cannot hold
-//! becomes `_`. A prefix keeps one sender's types apart from another's.
+//! Subscribers know the types of their sender's documentation, so these are kept as far as an event
+//! type can hold them: `invoice.paid` is `invoice.paid`. Letters become lower case. `/` separates
+//! in the same way as `.` (Shopify's `orders/create` is `orders.create`, so that `orders.*` matches
+//! it). Any other character that is not allowed becomes `_`. A prefix keeps the types of different
+//! senders apart.
 
 use crate::domain::{EventType, SourceName};
 use std::{fmt, str::FromStr};
 
-/// The longest type, in bytes. The store adds `.conflict` to it.
+/// The longest type, in bytes. The store may append `.conflict`.
 const LONGEST: usize = 200;
 
 /// The longest prefix, in bytes.
 const LONGEST_PREFIX: usize = 100;
 
-/// First segments of types that no sender may name: Hookfast's own, and those of a source of kind `airalo`.
+/// First segments that no sender may use: those of Hookfast's own types and of sources of kind
+/// `airalo`.
 const RESERVED: [&str; 2] = ["hookfast", "airalo"];
 
-/// What every type of a source begins with, as `stripe` or `acme.billing`.
+/// The prefix of all types of a source, such as `stripe` or `acme.billing`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TypePrefix(EventType);
 
-/// A text that no type may begin with.
+/// The text cannot be the prefix of types.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is not a prefix for types: segments of a-z, 0-9 and '_', joined by dots, at most {LONGEST_PREFIX} bytes, and not beginning with hookfast or airalo"
@@ -43,7 +45,7 @@ impl FromStr for TypePrefix {
 }
 
 impl TypePrefix {
-    /// The name of a source as the prefix of its types; `None` where the name is reserved.
+    /// The prefix made of a source's name, or `None` if the name is reserved.
     pub fn of_source(name: &SourceName) -> Option<Self> {
         name.as_str().replace('-', "_").parse().ok()
     }
@@ -55,8 +57,9 @@ impl fmt::Display for TypePrefix {
     }
 }
 
-/// The type that `words` make, joined by dots, after the prefix. Where nothing usable is in them (none, no letter or
-/// digit, too long, or a reserved type) it is `{prefix}.unknown`, or `{kind}.unknown` without a prefix.
+/// The type made of the prefix and `words`, joined by dots. If the words are not usable (none, no
+/// letter or digit, too long, or reserved), the type is `{prefix}.unknown`, or `{kind}.unknown`
+/// without a prefix.
 pub(super) fn event_type(
     prefix: Option<&TypePrefix>,
     kind: &'static str,
@@ -87,7 +90,7 @@ fn is_reserved(name: &str) -> bool {
         .is_some_and(|first| RESERVED.contains(&first))
 }
 
-/// Legal segments joined by dots, without empty ones.
+/// Converts the words to valid segments joined by dots, without empty ones.
 fn legal(words: &str) -> String {
     let mut legal = String::with_capacity(words.len());
     for segment in words
@@ -172,7 +175,8 @@ mod tests {
     }
 
     proptest! {
-        /// The store adds `.conflict` to a type, perhaps to one that ends so already, and reads it again.
+        /// The store appends `.conflict` to a type, perhaps to one that already ends so, and parses
+        /// the result.
         #[test]
         fn whatever_a_sender_says_is_a_type_also_as_a_conflict(words: Vec<String>, many in "([a-zA-Z./é]|\\.conflict){0,260}") {
             for words in [&words[..], &[many]] {

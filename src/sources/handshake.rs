@@ -1,34 +1,36 @@
-//! Requests by which a sender asks whether an address is the right one: verified, answered, never stored.
+//! Handshakes: requests by which a sender checks the address. They are verified and answered, but
+//! never stored.
 
 use crate::domain::Pointer;
 use std::str::FromStr;
 
-/// The 200 a handshake is answered with: plain text.
+/// The plain-text body of the 200 response to a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
     text: String,
 }
 
 impl Handshake {
-    /// Answers with this text.
+    /// Makes a response with this text.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into() }
     }
 
-    /// The body of the answer.
+    /// The body of the response.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 }
 
-/// The handshakes that a source described in the configuration may have.
+/// The handshakes that a source in the configuration file can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HandshakeKind {
-    /// Slack's: `{"type":"url_verification","challenge":"…"}` is answered with the challenge.
+    /// Slack's handshake: `{"type":"url_verification","challenge":"…"}` is answered with the
+    /// challenge.
     SlackUrlVerification,
 }
 
-/// A word that names no handshake.
+/// The name does not belong to any handshake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a handshake: it is slack_url_verification, or is left out")]
 pub struct UnknownHandshake(String);
@@ -45,7 +47,7 @@ impl FromStr for HandshakeKind {
 }
 
 impl HandshakeKind {
-    /// The answer, where a verified body asks for one. Anything else is an event.
+    /// The response, if a verified body is a handshake. Any other body is an event.
     pub(super) fn answer(self, body: &[u8]) -> Option<Handshake> {
         match self {
             Self::SlackUrlVerification => {

@@ -1,6 +1,6 @@
-//! Several parts as one readable text, so that different parts never make the same text.
+//! Joins several parts to one readable text, so that different parts never make the same text.
 
-/// Joins by `:`; inside a part `:` and `%` are written `%3A` and `%25`.
+/// Joins by `:`. Inside a part, `:` and `%` are written `%3A` and `%25`.
 pub(super) fn joined<S: AsRef<str>>(parts: &[S]) -> String {
     let mut text = String::new();
     for (i, part) in parts.iter().enumerate() {
@@ -33,7 +33,7 @@ mod tests {
     }
 
     proptest! {
-        /// Both are cut from the same words, so that they agree but for where a separator is and where it is said.
+        /// Both lists are cut from the same words, so they differ only in where the parts end.
         #[test]
         fn different_parts_never_make_the_same_text(
             words in prop::collection::vec(prop::sample::select(vec!["a", "", "%", "%3A", "3A", "%25", "25"]), 2..6),

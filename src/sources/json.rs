@@ -1,8 +1,9 @@
-//! A few values of a JSON body, found without reading the rest of it into memory, and kept as they were written.
+//! Reads single values of a JSON body without parsing the rest into memory, and keeps them as they
+//! were written.
 //!
-//! Values stay slices of the body, so a number past 2^53 or with a trailing zero is never rounded, and what is not
-//! asked for is skipped in a loop, not by recursion: neither depth nor size of a body costs more than its length for
-//! each step of a pointer.
+//! Values stay slices of the body, so a number past 2^53 or with a trailing zero is never rounded.
+//! Other values are skipped in a loop and not by recursion. So neither depth nor size of a body
+//! costs more than its length for each step of a pointer.
 
 use crate::domain::Pointer;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -10,18 +11,18 @@ use serde_json::value::RawValue;
 use std::fmt;
 
 impl Pointer {
-    /// The string it points to, where it says something.
+    /// The string at this place, if it is not blank.
     pub(super) fn text(&self, body: &[u8]) -> Option<String> {
         text(self.find(body))
     }
 
-    /// The string it points to, where it says something, or the number as written.
+    /// The string at this place, if it is not blank, or the number as written.
     pub(super) fn scalar(&self, body: &[u8]) -> Option<String> {
         scalar(self.find(body))
     }
 
-    /// The value it points to; `None` also where the body is not JSON as a whole. Of two members of one name the
-    /// last counts, as in Postgres's `jsonb` and in most languages.
+    /// The value at this place. Also `None` if the body as a whole is not JSON. If a name occurs
+    /// twice, the last one counts, as in Postgres's `jsonb` and in most languages.
     fn find<'b>(&self, body: &'b [u8]) -> Option<&'b RawValue> {
         let mut value: &RawValue = serde_json::from_slice(body).ok()?;
         for step in self.steps() {
@@ -36,7 +37,7 @@ impl Pointer {
     }
 }
 
-/// Digits without a zero before them.
+/// Accepts digits without a leading zero.
 fn index(step: &str) -> Option<usize> {
     let digits =
         step.bytes().all(|b| b.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
@@ -73,7 +74,7 @@ impl<'de> Visitor<'de> for Member<'_> {
     }
 }
 
-/// Whether a member's name is that one; it is read without a copy where it can be.
+/// Compares a member's name. The name is read without a copy if possible.
 struct IsIt<'n>(&'n str);
 
 impl<'de> DeserializeSeed<'de> for IsIt<'_> {
@@ -125,7 +126,7 @@ impl<'de> Visitor<'de> for Element {
     }
 }
 
-/// A string that says something.
+/// A string that is not blank.
 pub(super) fn text(raw: Option<&RawValue>) -> Option<String> {
     let text: String = serde_json::from_str(raw?.get()).ok()?;
     if text.trim().is_empty() {
@@ -135,7 +136,7 @@ pub(super) fn text(raw: Option<&RawValue>) -> Option<String> {
     }
 }
 
-/// A string that says something, or a number as written.
+/// A string that is not blank, or a number as written.
 pub(super) fn scalar(raw: Option<&RawValue>) -> Option<String> {
     text(raw).or_else(|| number(raw))
 }
@@ -203,7 +204,7 @@ mod tests {
     }
 
     proptest! {
-        /// `serde_json` knows pointers too: what it finds, this finds.
+        /// `serde_json` supports pointers too. Both must find the same value.
         #[test]
         fn it_agrees_with_a_tree(
             steps in prop::collection::vec("[ab01~/]{0,2}", 1..4),

@@ -1,8 +1,10 @@
-//! Who sends: how a request is verified, classified and identified. Pure functions of headers, bytes, secrets and now.
+//! Sources: how a request is verified, classified and identified, as pure functions of headers,
+//! bytes, secrets and time.
 //!
-//! A kind of source is a [`SourceKind`]: [`airalo::Airalo`], [`standard_webhooks::StandardWebhooks`] for every sender
-//! that keeps to that scheme, [`hmac::HmacSource`] for senders that sign otherwise and are described in the
-//! configuration. A sender whose ways fit none of them is a type of your own.
+//! A kind of source is a [`SourceKind`]: [`airalo::Airalo`],
+//! [`standard_webhooks::StandardWebhooks`] for senders that follow that scheme, and
+//! [`hmac::HmacSource`] for senders that sign in other ways and are described in the configuration.
+//! For all others, implement the trait.
 
 pub mod airalo;
 mod classify;
@@ -23,26 +25,27 @@ use crate::signing::Secret;
 use axum::http::{HeaderMap, HeaderName};
 use std::time::{Duration, SystemTime};
 
-/// Why a request was not verified: a bounded set, fit for a metric's label. The sender is never told which.
+/// Why a request was not verified: a fixed set, so that it can be a label of a metric. The sender
+/// is not told the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rejection {
-    /// No signature header, or no header that has to be signed with the body.
+    /// The signature's header, or a header that is signed with the body, is missing.
     MissingSignature,
-    /// A signature that cannot be one: not of the right length, alphabet or number.
+    /// The signature is malformed: a wrong length, alphabet or number.
     MalformedSignature,
-    /// Signatures only of a version that this source cannot verify.
+    /// All signatures have a version that this source cannot verify.
     UnsupportedSignature,
-    /// Signed too long ago, or in the future: a replay, or a wrong clock.
+    /// The request was signed too long ago or in the future. It is a replay, or a clock is wrong.
     StaleSignature,
-    /// A signature of the right form that no live secret made.
+    /// The signature is well-formed, but no current secret made it.
     WrongSignature,
 }
 
 impl Rejection {
-    /// How many there are.
+    /// The number of reasons.
     pub(crate) const COUNT: u32 = 5;
 
-    /// The word in the quarantine's `reason`, in rollups and in metrics.
+    /// The name in the quarantine's `reason`, in rollups and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MissingSignature => "missing_signature",
@@ -54,29 +57,31 @@ impl Rejection {
     }
 }
 
-/// What a verified body says it is.
+/// The type and the identity of a verified body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    /// What happened.
+    /// The type of the event.
     pub event_type: EventType,
-    /// Which event it is.
+    /// The identity of the event.
     pub identity: Identity,
 }
 
-/// A kind of source, as pure functions (classify and identify are one here: they read the same body). The order is
-/// always verify, then handshake, then describe; only [`VerifiedRequest`] calls them.
+/// A kind of source, as pure functions. The order is always verify, then handshake, then describe,
+/// and only [`VerifiedRequest`] calls them. One function classifies and identifies, because both
+/// read the same body.
 pub trait SourceKind: Send + Sync + 'static {
-    /// The kind's word in the configuration, as `airalo`.
+    /// The kind's name in the configuration, such as `airalo`.
     fn name(&self) -> &'static str;
 
-    /// The headers the signature is in, and those it covers: what a later verification of a request needs beside its
-    /// body. Of two rejected requests with the same body that differ in one of these, both are kept as evidence.
+    /// The header of the signature and the headers it covers. A later verification of a request
+    /// needs them in addition to the body. If two rejected requests with the same body differ in
+    /// one of them, both are kept in quarantine.
     fn signature_headers(&self) -> Vec<HeaderName>;
 
-    /// Whether one of `secrets` made the signature over these exact bytes; answers with the one that did.
+    /// Verifies the signature over these exact bytes. Returns the one of `secrets` that made it.
     ///
     /// # Errors
-    /// [`Rejection`], without telling anything that would help a forger.
+    /// [`Rejection`], which holds nothing that would help a forger.
     fn verify<'s>(
         &self,
         headers: &HeaderMap,
@@ -85,17 +90,19 @@ pub trait SourceKind: Send + Sync + 'static {
         now: SystemTime,
     ) -> Result<&'s Secret, Rejection>;
 
-    /// The answer to a verified request that is no event, but a question whether this address is the right one.
-    /// Default: there are none.
+    /// The response, if a verified request is a handshake and not an event. Default: the sender
+    /// makes no handshakes.
     fn handshake(&self, _headers: &HeaderMap, _body: &[u8]) -> Option<Handshake> {
         None
     }
 
-    /// What a verified request is. It never refuses: what is not known is stored as unknown.
+    /// Classifies and identifies a verified request. It never fails: a request that it does not
+    /// know is stored as unknown.
     fn describe(&self, topic: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Description;
 
-    /// The headers with which this sender would send this body now: signed with that secret, and with that id where it
-    /// sends one. For `hookfast send` and for tests. Default: it is not known how.
+    /// The headers with which this sender would send this body now: signed with this secret, and
+    /// with this id if the sender sends one. For `hookfast send` and for tests. Default: `None`, so
+    /// requests cannot be signed.
     fn sign(
         &self,
         _secret: &Secret,
@@ -106,41 +113,41 @@ pub trait SourceKind: Send + Sync + 'static {
         None
     }
 
-    /// The members of its payloads that readers of the database must not see, and those whose values find an event.
-    /// Default: none.
+    /// The secret fields and search fields of its payloads. Default: none.
     fn fields(&self) -> PayloadFields {
         PayloadFields::default()
     }
 
-    /// What each of its types begins with, such as `stripe`. Default: it may send any type.
+    /// The prefix of all its types, such as `stripe`. Default: none, so that it may send any type.
     fn type_prefix(&self) -> Option<String> {
         None
     }
 
-    /// The members of the body that its idempotency keys are made of, as far as they stand in them as they are.
+    /// The members of the body that make up its idempotency keys, if the keys hold them unchanged.
     /// Default: none.
     fn key_members(&self) -> Vec<Pointer> {
         Vec::new()
     }
 
-    /// What an operator should know of how this source is set up: `hookfast check` prints it.
+    /// Advice for operators about this source's settings, which `hookfast check` prints.
     fn advice(&self) -> Vec<Advice> {
         Vec::new()
     }
 }
 
-/// Something an operator should know, a sentence.
+/// A piece of advice for operators, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Advice {
-    /// It is as it is: nobody can change it.
+    /// A fact that cannot be changed.
     Note(String),
-    /// It can be set up better.
+    /// A setting that can be improved.
     Warning(String),
 }
 
 impl Advice {
-    /// Of a source whose keys expire after `window` and whose signed time may be `tolerance` away. Whoever has a copy of a
-    /// signed request may send it again: either its time is refused then, or its key is still known.
+    /// Advice for a source whose keys expire after `window` and whose signed time may be
+    /// `tolerance` away. Anybody with a copy of a signed request can send it again. Then either its
+    /// time must be rejected, or its key must still be known.
     fn of_window(window: Option<Duration>, tolerance: Option<Duration>) -> Option<Self> {
         let text = match (window?, tolerance) {
             (_, None) => {

@@ -1,4 +1,4 @@
-//! Webhooks of any sender that keeps to the Standard Webhooks scheme.
+//! Webhooks of all senders that follow the Standard Webhooks scheme.
 
 use super::{Advice, Description, Rejection, SourceKind, TypePrefix, classify};
 use crate::domain::{Fingerprint, IdempotencyKey, Identity, Pointer};
@@ -12,32 +12,35 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The source kind `standard_webhooks`.
 ///
-/// | what | where from |
+/// | value | origin |
 /// |---|---|
-/// | type | the member `type` of the JSON body, in lower case, after the prefix; without one `{prefix}.unknown`, or `standard_webhooks.unknown` where there is no prefix |
-/// | idempotency key | `webhook-id` (or what the sender calls it): it is signed, and a sender keeps it for every attempt |
-/// | window | for ever, unless set: an id never names a second event, and a sender's operator may send one again after weeks |
+/// | type | the member `type` of the JSON body, in lower case, after the prefix; without one `{prefix}.unknown`, or `standard_webhooks.unknown` if there is no prefix |
+/// | idempotency key | `webhook-id` (or the sender's name for it): it is signed, and the sender keeps it for every attempt |
+/// | window | forever, unless set: an id never names a second event, and a sender's operator may send one again after weeks |
 /// | fingerprint | the body's SHA-256: the same id with another body is a conflict |
 ///
-/// The secrets are `whsec_…`, several at a time. A request signed only by version `v1a` (asymmetric) is refused as
-/// `unsupported_signature`, one signed longer ago than the tolerance as `stale_signature`.
+/// The secrets are `whsec_…`, several at a time. A request signed only with version `v1a`
+/// (asymmetric) is rejected as `unsupported_signature`, and one signed longer ago than the
+/// tolerance as `stale_signature`.
 ///
-/// Without a prefix a sender may name any type but those of Airalo and of Hookfast, also one of another source. Where that
-/// matters, set a prefix, or name the sources in the handler. A configuration file sets the source's name as the prefix.
+/// Without a prefix a sender may use any type except those of Airalo and Hookfast, also one of
+/// another source. If that matters, set a prefix, or name the sources in the handler. The
+/// configuration file uses the source's name as the prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandardWebhooks {
-    /// What the sender calls the three headers. Default `webhook-id` and so on; Svix' customers send `svix-id`.
+    /// The sender's names of the three headers. Default `webhook-id` and so on. Customers of Svix
+    /// send `svix-id`.
     pub headers: HeaderNames,
-    /// How far a request's time may be from now, either way. Default 5 min.
+    /// The largest difference between a request's time and now, in either direction. Default 5 min.
     pub tolerance: Duration,
-    /// What every type begins with. Default: nothing, a type is as the sender says it.
+    /// The prefix of all types. Default: none, so that a type is kept as the sender writes it.
     pub type_prefix: Option<TypePrefix>,
-    /// How long an id holds; `None`, the default, is for ever.
+    /// How long an id is valid. `None`, the default, is forever.
     pub window: Option<Duration>,
 }
 
 impl StandardWebhooks {
-    /// The kind's word in the configuration.
+    /// The kind's name in the configuration.
     pub const NAME: &str = "standard_webhooks";
 }
 
@@ -86,7 +89,8 @@ impl SourceKind for StandardWebhooks {
         now: SystemTime,
     ) -> Result<&'s Secret, Rejection> {
         let secret = verify_within(&self.headers, self.tolerance, headers, body, secrets, now)?;
-        // It becomes the key, and two ids that are no text could become one.
+        // The id becomes the idempotency key, and two ids that are not text could become the same
+        // key.
         let is_text = headers
             .get(&self.headers.id)
             .is_some_and(|id| std::str::from_utf8(id.as_bytes()).is_ok());

@@ -1,4 +1,4 @@
-//! What passed verification: the only thing the ingress may store as an event, or a handshake it answers.
+//! Verified requests: the only ones that the ingress may store as events or answer as handshakes.
 
 use super::{Handshake, Rejection, SourceKind};
 use crate::domain::{EventType, Identity, SourceName, StorableText};
@@ -7,10 +7,10 @@ use axum::http::HeaderMap;
 use bytes::Bytes;
 use std::time::SystemTime;
 
-/// The longest topic kept, in bytes.
+/// The longest topic that is kept, in bytes.
 pub(crate) const LONGEST_TOPIC: usize = 200;
 
-/// What a verified request is.
+/// A verified request: an event or a handshake.
 #[derive(Clone, Debug)]
 #[must_use]
 #[expect(
@@ -18,41 +18,41 @@ pub(crate) const LONGEST_TOPIC: usize = 200;
     reason = "nearly every one is an event, and none lives long"
 )]
 pub enum Verified {
-    /// An event, to be stored.
+    /// An event to be stored.
     Event(VerifiedRequest),
-    /// A question, to be answered and not stored.
+    /// A handshake to be answered and not stored.
     Handshake(Handshake),
 }
 
-/// A verified, classified and identified request. It can only come out of [`VerifiedRequest::verify`], or, where an
-/// operator takes a quarantined request for genuine, of [`VerifiedRequest::vouched`], or, where the source's own API says
-/// the same, of `VerifiedRequest::fetched`.
+/// A verified, classified and identified request. Only three functions make one:
+/// [`VerifiedRequest::verify`], [`VerifiedRequest::vouched`] if an operator approves a quarantined
+/// request, and `VerifiedRequest::fetched` if the event comes from the source's own API.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::manual_non_exhaustive,
     reason = "non_exhaustive would still let this crate make one unearned"
 )]
 pub struct VerifiedRequest {
-    /// What happened.
+    /// The type of the event.
     pub event_type: EventType,
-    /// Which event it is.
+    /// The identity of the event.
     pub identity: Identity,
     /// The last part of the URL.
     pub topic: Option<StorableText>,
-    /// The label of the secret that verified it.
+    /// The label of the secret that verified it, or the operator or API that vouches for it.
     pub verified_by: StorableText,
-    /// The request's headers.
+    /// The headers of the request.
     pub headers: HeaderMap,
-    /// The body's exact bytes.
+    /// The exact bytes of the body.
     pub body: Bytes,
     _earned: (),
 }
 
 impl VerifiedRequest {
-    /// Verifies, then (and only then) looks into the body.
+    /// Verifies the request, and only then reads the body.
     ///
     /// # Errors
-    /// [`Rejection`] where no live secret made the signature.
+    /// [`Rejection`] if no current secret made the signature.
     pub fn verify(
         kind: &dyn SourceKind,
         secrets: &[Secret],
@@ -65,7 +65,7 @@ impl VerifiedRequest {
         Ok(Self::earned(kind, secret.label(), topic, headers, body))
     }
 
-    /// Looks into the body on an operator's word: nobody has verified it.
+    /// Reads a body that an operator has approved and no signature verifies.
     pub fn vouched(
         kind: &dyn SourceKind,
         operator: &str,
@@ -76,7 +76,8 @@ impl VerifiedRequest {
         Self::earned(kind, &format!("operator:{operator}"), topic, headers, body)
     }
 
-    /// Looks into what was fetched from the source's own API, over a connection that its certificate vouches for.
+    /// Reads a body that was fetched from the source's own API, over a connection that its
+    /// certificate secures.
     pub(crate) fn fetched(kind: &dyn SourceKind, source: &SourceName, body: &Bytes) -> Verified {
         Self::earned(
             kind,

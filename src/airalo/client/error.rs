@@ -1,68 +1,68 @@
-//! What Airalo's API can answer instead of what was asked for.
+//! Errors of Airalo's API.
 
 use serde::Deserialize;
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-/// Why a call did not do what it was asked for. None of them repeats the credentials.
+/// Why a call to Airalo's API failed. No message repeats the credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// The address is none.
+    /// The base URL is invalid.
     #[error(
         "'{0}' is no http or https address, so nothing was sent. Give the base, as https://partners-api.airalo.com"
     )]
     Address(String),
-    /// Plain http to another machine.
+    /// The base URL is plain http to another machine.
     #[error(
         "'{0}' is plain http to another machine, and the client secret would go there in clear text: nothing was sent. Use https://; http:// is for an emulator on this machine (127.0.0.1, [::1] or localhost)"
     )]
     ClearText(String),
-    /// There is no way to the server.
+    /// No connection to Airalo could be made, so the request was not sent.
     #[error(
         "Airalo could not be reached ({0}); nothing was sent. Look at the address and the network, and try again"
     )]
     NotSent(String),
-    /// The request may have been read.
+    /// The request was sent, but no complete response arrived.
     #[error(
         "the request was sent, and no whole answer came ({0}); whether Airalo did it is not known. Look there before you do it again"
     )]
     NoAnswer(String),
-    /// 401.
+    /// Airalo rejected the credentials (401).
     #[error(
         "Airalo refuses the credentials; nothing was done. Compare client_id and client_secret with those of the partner portal"
     )]
     Unauthorized,
-    /// 403 with code 89.
+    /// Airalo does not accept calls from this IP address (403 with code 89).
     #[error(
         "Airalo does not take calls from this machine's address; nothing was done. Have it put on the partner's list"
     )]
     AddressNotAllowed,
-    /// 429.
+    /// Airalo's rate limit was reached (429). Holds the wait that Airalo asks for, if it names one.
     #[error("Airalo takes no more of these calls for now{}; nothing was done. Try again then", after(.0))]
     RateLimited(Option<Duration>),
-    /// 422 with fields.
+    /// Airalo rejected fields of the request (422). Maps each field to Airalo's message.
     #[error("Airalo refuses what was asked: {}; nothing was done. Mend these and try again", fields(.0))]
     Invalid(BTreeMap<String, String>),
-    /// Any other refusal.
+    /// Airalo rejected the request for any other reason.
     #[error("Airalo refuses: {reason}{}; nothing was done{}", number(.code), advice(.code))]
     Refused {
-        /// The HTTP status.
+        /// The HTTP status of the response.
         status: u16,
-        /// Airalo's number of the error.
+        /// Airalo's error code.
         code: Option<i64>,
-        /// In its words.
+        /// Airalo's error message, or the status if there is none.
         reason: String,
     },
-    /// 404 where something was asked for by its number.
+    /// Airalo does not know the requested object (404).
     #[error(
         "Airalo knows no such thing; nothing was done. Compare the number with its list: hookfast airalo orders --remote"
     )]
     NotFound,
-    /// 5xx.
+    /// Airalo failed to process the request (5xx). Holds the status.
     #[error(
         "Airalo answered with status {0}; whether it did what was asked is not known. Look there before you do it again"
     )]
     Unavailable(u16),
-    /// Not what the contract says.
+    /// The response does not have the documented form. Holds the status.
     #[error(
         "Airalo's answer (status {0}) is not understood; whether it did what was asked is not known. Look there before you do it again"
     )]
@@ -70,7 +70,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Whether Airalo may have done what was asked for all the same: then only a look at its books tells.
+    /// Whether Airalo may have carried out the call. If so, only Airalo's own records show it.
     pub fn is_unknown(&self) -> bool {
         matches!(
             self,
@@ -78,7 +78,7 @@ impl ApiError {
         )
     }
 
-    /// Reads the answer to a call that was not done.
+    /// Reads the response to a call that failed.
     pub(super) fn read(status: u16, retry_after: Option<&str>, body: &[u8]) -> Self {
         let error: Body = serde_json::from_slice(body).unwrap_or_default();
         match status {
@@ -120,7 +120,8 @@ impl ApiError {
     }
 }
 
-/// Both of the API's forms in one: `{"data": {field: text}, "meta": …}` and `{"code": …, "reason": …}`; and the simulator's.
+/// All forms of error bodies in one type: the API sends `{"data": {field: text}, "meta": …}` and
+/// `{"code": …, "reason": …}`, the simulator `{"error": …}`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Body {
@@ -137,7 +138,7 @@ struct Meta {
     message: Option<String>,
 }
 
-/// Fit for a terminal and a log line.
+/// Makes a text safe to print on a terminal and in a log line.
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
@@ -160,7 +161,7 @@ fn number(code: &Option<i64>) -> impl fmt::Display {
         .unwrap_or_default()
 }
 
-/// What its documentation says of the codes.
+/// Advice for the codes that Airalo documents.
 fn advice(code: &Option<i64>) -> &'static str {
     match code {
         Some(11) => ". There is not enough credit: add some in the partner portal",

@@ -1,7 +1,8 @@
-//! Airalo's Partner API, as far as orders and notifications go.
+//! A client of Airalo's Partner API, limited to orders and notifications.
 //!
-//! Calls that only ask, and settings, are repeated where Airalo says when (429 with `Retry-After`), and once with a new
-//! token where the old one is refused. An order is never repeated: whoever places it again may pay twice.
+//! The client repeats reads and settings if Airalo asks it to wait (429 with `Retry-After`), and
+//! once with a new token if the token was rejected. It never repeats an order, because a repeated
+//! order may be paid for twice.
 
 mod error;
 mod notifications;
@@ -25,14 +26,15 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use token::Token;
 use url::Host;
 
-/// The longest answer that is read: a page of orders with fifty SIMs each is some megabytes.
+/// The longest response that is read. A page of orders with fifty SIMs each takes some megabytes.
 const LONGEST: usize = 32 * 1024 * 1024;
 
-/// How long a call that may be repeated waits where Airalo asks for it, and how often.
+/// The longest wait that Airalo may ask for, and the number of waits, for a call that may be
+/// repeated.
 const LONGEST_WAIT: Duration = Duration::from_secs(65);
 const REPEATS: usize = 2;
 
-/// A client of the Partner API. Its copies share a token.
+/// A client of the Partner API. Share one between tasks, so that they share its access token.
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
@@ -42,23 +44,20 @@ pub struct Client {
     token: Token,
 }
 
-/// What gets a token.
 #[derive(Debug)]
 struct Credentials {
     id: String,
     secret: SecretString,
 }
 
-/// Whether a call may be made again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Repeat {
-    /// It changes nothing, or the same once more.
+    /// The call changes nothing, or has the same effect if repeated.
     Freely,
-    /// It costs money.
+    /// The call costs money.
     Never,
 }
 
-/// What is called with what.
 struct Call {
     method: Method,
     path: String,
@@ -86,7 +85,7 @@ impl Call {
     }
 }
 
-/// What came back, of a call that was done.
+/// The response to a call that succeeded.
 struct Answer {
     status: u16,
     body: Bytes,
@@ -99,10 +98,10 @@ impl Answer {
 }
 
 impl Client {
-    /// A client. Nothing is sent yet.
+    /// Makes a client. It sends nothing yet.
     ///
     /// # Errors
-    /// An address that is none, or one by which the secret would go out in clear text.
+    /// If the base URL is invalid, or if the secret would be sent in clear text.
     pub fn new(settings: ClientSettings) -> Result<Self, ApiError> {
         let ClientSettings {
             base_url,
@@ -133,7 +132,7 @@ impl Client {
         })
     }
 
-    /// Calls with other credentials from now on: the next call gets a token by them.
+    /// Replaces the credentials. The next call gets a new token with them.
     pub fn replace_credentials(&self, id: String, secret: SecretString) {
         self.credentials.store(Arc::new(Credentials { id, secret }));
     }
@@ -227,7 +226,7 @@ impl Client {
     }
 }
 
-/// Whether what is sent there stays on this machine.
+/// Whether requests to this URL stay on this machine.
 fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -237,7 +236,7 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// As long as Airalo asks for, where that is not too long.
+/// Waits as long as Airalo asks for, unless that is longer than [`LONGEST_WAIT`].
 async fn wait(after: Option<Duration>) -> Result<(), ApiError> {
     let pause = after.unwrap_or(Duration::from_secs(20));
     if pause > LONGEST_WAIT {
@@ -252,7 +251,7 @@ async fn wait(after: Option<Duration>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The last cause says most.
+/// The innermost cause names the problem most precisely.
 fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it took too long".to_owned();

@@ -1,18 +1,18 @@
-//! What Airalo tells, and where to.
+//! Notification settings: opt-in, opt-out and lookup.
 
 use super::{ApiError, Call, Client, Repeat};
 use crate::sources::airalo::NotificationType;
 use serde::Deserialize;
 
-/// What is opted in to.
+/// A notification type that the partner has opted in to.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Setting {
-    /// The type, in Airalo's word.
+    /// The notification type, in Airalo's words.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The URL or the e-mail address.
+    /// The URL or e-mail address that receives the notifications.
     pub contact_point: String,
-    /// Of credit limits: at which percentages.
+    /// For credit limits: the percentages that trigger a notification.
     #[serde(default)]
     pub levels: Option<Vec<serde_json::Value>>,
 }
@@ -27,17 +27,19 @@ struct Inside {
     notification: Option<Setting>,
 }
 
-/// All that Airalo names.
+/// All percentages that Airalo documents.
 const LEVELS: [u8; 4] = [50, 70, 80, 90];
 
 impl Client {
-    /// Opts in: from now on these notifications go to that URL (or address). Airalo asks the URL by HEAD first.
+    /// Opts in, so that Airalo sends these notifications to this URL or e-mail address. Airalo
+    /// first checks a URL with a HEAD request.
     ///
     /// # Errors
-    /// [`ApiError`]; a URL that fails the HEAD check is one.
+    /// [`ApiError`], also if the URL fails the HEAD check.
     pub async fn opt_in(&self, kind: NotificationType, to: &str) -> Result<Setting, ApiError> {
         let mut body = serde_json::json!({"type": kind.as_str()});
-        // The documentation calls the address `email`, one client of others `contact_point`.
+        // Airalo's documentation calls the address `email`. One client of other developers calls it
+        // `contact_point`.
         body[if kind.is_email() {
             "email"
         } else {
@@ -56,7 +58,7 @@ impl Client {
             .ok_or(ApiError::Unreadable(answer.status))
     }
 
-    /// Opts out.
+    /// Opts out, so that Airalo stops sending these notifications.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -67,8 +69,9 @@ impl Client {
             .map(drop)
     }
 
-    /// What this type is opted in to, if it is. Airalo's documentation has one setting in the answer and no way to say
-    /// which: so the type is sent, and an answer about another type is none.
+    /// Returns the setting of this type, or `None` if the partner has not opted in. Airalo's
+    /// documentation shows one setting in the response and no way to select it. So the type is sent
+    /// as a parameter, and a response about another type counts as none.
     ///
     /// # Errors
     /// [`ApiError`].

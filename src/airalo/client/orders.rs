@@ -1,64 +1,64 @@
-//! Orders: placed once, and looked up as often as one likes.
+//! Orders: placing one, and looking them up.
 
 use super::{Answer, ApiError, Call, Client, Repeat};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-/// What is ordered.
+/// An order to place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOrder {
-    /// The package's id.
+    /// The id of the package to order.
     pub package_id: String,
-    /// How many SIMs, 1 to 50.
+    /// The number of SIMs, 1 to 50.
     pub quantity: u8,
-    /// By which it is found again: give each order its own.
+    /// The text by which the order can be found later. Give each order its own.
     pub description: String,
-    /// Where the result goes, instead of the URL that is opted in.
+    /// The URL that receives the result, instead of the URL of the opt-in.
     pub webhook_url: Option<String>,
 }
 
-/// Airalo took the order; its result comes by webhook.
+/// Airalo's acceptance of an order. The result arrives by webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Placed {
-    /// What the result will name.
+    /// The request id that the result will carry.
     pub request_id: String,
-    /// When, as Airalo writes it.
+    /// The time of acceptance, as Airalo writes it.
     #[serde(default)]
     pub accepted_at: Option<String>,
 }
 
-/// An order of Airalo's list.
+/// An order in Airalo's list.
 #[derive(Clone, Debug)]
 pub struct ListedOrder {
-    /// Its number.
+    /// Airalo's order number.
     pub id: String,
-    /// Its code.
+    /// Airalo's order code.
     pub code: Option<String>,
-    /// What whoever ordered wrote to it.
+    /// The description that the order was placed with.
     pub description: Option<String>,
-    /// What was ordered.
+    /// The id of the ordered package.
     pub package_id: Option<String>,
-    /// `YYYY-MM-DD HH:MM:SS`.
+    /// The time of the order, as `YYYY-MM-DD HH:MM:SS` in UTC.
     pub created_at: Option<String>,
-    /// What became of it.
+    /// The result of the order.
     pub outcome: Outcome,
-    /// The whole, as Airalo wrote it.
+    /// The whole order as Airalo wrote it.
     pub json: Box<RawValue>,
 }
 
-/// What became of a listed order.
+/// The result of a listed order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has its SIMs.
+    /// The order has its SIMs.
     Completed,
-    /// It came to nothing.
+    /// The order failed.
     Failed {
-        /// Why, in Airalo's words.
+        /// The reason, in Airalo's words.
         reason: String,
     },
-    /// Not decided, or in a state nobody has documented.
+    /// The order is not decided, or its state is not documented.
     Open {
-        /// Airalo's word for it.
+        /// Airalo's name of the state.
         status: String,
     },
 }
@@ -80,12 +80,13 @@ struct One {
     data: Box<RawValue>,
 }
 
-/// As many as are looked through for one description.
+/// The largest number of pages that are read for one filter.
 const PAGES: usize = 20;
 
 impl Client {
-    /// Places an order whose result comes by webhook. It is sent once: where [`ApiError::is_unknown`], only Airalo's
-    /// list of orders tells whether it was taken.
+    /// Places an order whose result arrives by webhook. The order is sent only once: if the error
+    /// is one that [`ApiError::is_unknown`] reports, only Airalo's list of orders shows whether
+    /// Airalo accepted it.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -102,7 +103,8 @@ impl Client {
         Ok(answer.json::<Accepted>()?.data)
     }
 
-    /// The orders with that description. What Airalo's filter lets through is compared here once more.
+    /// Returns the orders with exactly this description. Airalo's filter may return others, so the
+    /// result is compared here again.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -113,7 +115,7 @@ impl Client {
         Ok(orders)
     }
 
-    /// The orders that were made between two days, `YYYY-MM-DD` each, the newest first.
+    /// Returns the orders placed between two days, each written as `YYYY-MM-DD`, newest first.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -122,7 +124,7 @@ impl Client {
             .await
     }
 
-    /// The newest orders, up to so many pages of fifty.
+    /// Returns the newest orders, at most this many pages of fifty.
     ///
     /// # Errors
     /// [`ApiError`].
@@ -164,10 +166,10 @@ impl Client {
         Ok(orders)
     }
 
-    /// One order, by its number.
+    /// Returns the order with this number.
     ///
     /// # Errors
-    /// [`ApiError::NotFound`] where Airalo knows none.
+    /// [`ApiError::NotFound`] if Airalo does not know the order.
     pub async fn order(&self, id: &str) -> Result<ListedOrder, ApiError> {
         let mut path = "v2/orders/".to_owned();
         path.extend(url::form_urlencoded::byte_serialize(id.as_bytes()));
@@ -198,7 +200,7 @@ fn listed(json: Box<RawValue>, answer: &Answer) -> Result<ListedOrder, ApiError>
     })
 }
 
-/// SIMs say more than a status, whose words are not documented.
+/// SIMs decide before the status does, because the values of the status are not documented.
 fn outcome(order: &Value) -> Outcome {
     let status = [
         &order["status"]["slug"],

@@ -1,26 +1,26 @@
-//! Airalo's simulator of webhooks, the only sender there is in its sandbox.
+//! Airalo's webhook simulator. In Airalo's sandbox nothing else sends webhooks.
 
 use super::{ApiError, Call, Client, Repeat};
 use std::{fmt, str::FromStr};
 
-/// What the simulator sends.
+/// A notification that the simulator can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Simulated {
-    /// A SIM that runs low: `data_75`, `data_90`, `expire_3`, `expire_1`.
+    /// A low-data notification: `data_75`, `data_90`, `expire_3` or `expire_1`.
     LowData(&'static str),
-    /// Credit that runs low: 50, 70, 80, 90.
+    /// A credit-limit notification for 50, 70, 80 or 90 percent.
     CreditLimit(u8),
     /// The result of an asynchronous order.
     AsyncOrder,
 }
 
-/// A word that is nothing the simulator sends.
+/// The name does not belong to any notification that the simulator sends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{word}' is nothing the simulator sends; it sends {}", names(), word = .0)]
 pub struct UnknownSimulated(String);
 
 impl Simulated {
-    /// All there are.
+    /// All notifications that the simulator sends.
     pub const ALL: [Self; 9] = [
         Self::LowData("data_75"),
         Self::LowData("data_90"),
@@ -60,10 +60,10 @@ impl FromStr for Simulated {
 }
 
 impl Client {
-    /// Has Airalo send a webhook, to the URL that is opted in, or to another.
+    /// Makes Airalo send a webhook to the URL of the opt-in, or to the URL in `to`.
     ///
     /// # Errors
-    /// [`ApiError`]; that the webhook was not taken is one.
+    /// [`ApiError`], also if the receiver did not accept the webhook.
     pub async fn simulate(
         &self,
         what: Simulated,
@@ -74,7 +74,7 @@ impl Client {
             Simulated::LowData(kind) => {
                 serde_json::json!({"event": "low_data_notification", "type": kind})
             }
-            // The documentation's schema says text, its examples a number.
+            // Airalo's schema declares a string, but its examples have a number.
             Simulated::CreditLimit(level) => {
                 serde_json::json!({"event": "credit_limit_notification", "level": level})
             }

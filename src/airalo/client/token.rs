@@ -1,4 +1,5 @@
-//! The access token: had once, kept as long as it holds, asked for anew where it is refused.
+//! The access token: requested once, reused until it expires, and requested again if Airalo rejects
+//! it.
 
 use super::{Answer, ApiError, Client, Credentials, REPEATS, wait};
 use reqwest::{
@@ -13,10 +14,11 @@ use std::{
 };
 use tokio::sync::Mutex;
 
-/// Airalo's answer says a year, its documentation a day.
+/// Airalo's response gives a lifetime of a year, its documentation a day. This keeps to the day.
 const LONGEST: Duration = Duration::from_secs(23 * 3600);
 
-/// The token, if there is one. One call asks for it, the others wait: Airalo gives out three a minute.
+/// The current token, if there is one. One call requests it while the others wait, because Airalo
+/// issues only three tokens a minute.
 #[derive(Debug, Default)]
 pub(super) struct Token(Mutex<Option<Kept>>);
 
@@ -65,7 +67,7 @@ impl Token {
         Ok(token)
     }
 
-    /// Unless somebody has a newer one already.
+    /// Drops a rejected token, unless another call has already replaced it.
     pub(super) async fn refused(&self, token: &SecretString) {
         let mut kept = self.0.lock().await;
         if kept
@@ -77,7 +79,7 @@ impl Token {
     }
 }
 
-/// `Bearer …`, never printed.
+/// The `Bearer …` header value, marked as sensitive so that it is never printed.
 pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, ApiError> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
         .map_err(|_| ApiError::Unreadable(200))?;
@@ -108,7 +110,7 @@ async fn ask(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
                 waits += 1;
                 wait(after).await?;
             }
-            // Nothing was ordered by asking for a token.
+            // Requesting a token places no order, so the outcome of the order is not unknown here.
             Err(ApiError::NoAnswer(why)) => return Err(ApiError::NotSent(why)),
             Err(ApiError::Unavailable(status) | ApiError::Unreadable(status)) => {
                 return Err(ApiError::NotSent(format!(
@@ -121,10 +123,10 @@ async fn ask(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
 }
 
 impl Client {
-    /// Asks for a token, to see whether the credentials are right.
+    /// Requests a token to check the credentials.
     ///
     /// # Errors
-    /// [`ApiError::Unauthorized`] where they are not.
+    /// [`ApiError::Unauthorized`] if Airalo rejects them.
     pub async fn check_credentials(&self) -> Result<(), ApiError> {
         self.token.get(self).await.map(drop)
     }

@@ -1,17 +1,16 @@
-//! Its webhooks: signed, sent, and sent again until they are taken.
+//! The emulator's webhooks: signed, sent, and retried until they are accepted.
 
 use super::{Inner, faults::Fate, now, payloads, state::Wanted};
 use crate::sources::airalo::sign;
 use reqwest::{Method, Request, Url, header};
 use std::{sync::Arc, time::Duration};
 
-/// What a failed order says.
 const REASON: &str = "The requested eSIM package is invalid or it is currently out of stock. Please try again later.";
 
-/// How long a receiver may take.
+/// The longest wait for a receiver's response.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Makes the order, and tells of it until it is taken.
+/// Makes the order after its delay, and sends its webhook until the receiver accepts it.
 pub(super) async fn fulfil(airalo: Arc<Inner>, request: usize, wanted: Wanted, fate: Fate) {
     let stop = airalo.stop.clone();
     stop.run_until_cancelled(async {
@@ -41,7 +40,7 @@ async fn tell(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
             }
         }
         tokio::time::sleep(airalo.settings.retry_every).await;
-        // What was seen of the sandbox: the retry is another order.
+        // As observed in Airalo's sandbox: the retry makes another order.
         if again {
             body = make(airalo, request, wanted, fate);
             again = false;
@@ -49,7 +48,7 @@ async fn tell(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
     }
 }
 
-/// Makes the order, and the body that tells of it.
+/// Makes the order and returns the body of its webhook.
 fn make(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) -> String {
     let mut state = airalo.state();
     let order = state.make(request, wanted, &now(), fate.failed.then_some(REASON));
@@ -60,7 +59,7 @@ fn make(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) -> String {
     })
 }
 
-/// Whether a body was taken: 200, and nothing else.
+/// Whether the receiver accepted the body. Only status 200 counts.
 pub(super) async fn post(airalo: &Inner, url: &str, body: &str) -> bool {
     let Ok(url) = url.parse::<Url>() else {
         return false;
@@ -84,7 +83,7 @@ pub(super) async fn post(airalo: &Inner, url: &str, body: &str) -> bool {
         .is_ok_and(|answer| answer.status().as_u16() == 200)
 }
 
-/// Whether a URL answers HEAD as an opt-in wants it: 200, without a redirect.
+/// Checks a URL as an opt-in does: it must respond to HEAD with 200, without a redirect.
 pub(super) async fn head(airalo: &Inner, url: &str) -> Result<(), String> {
     let url: Url = url.parse().map_err(|_| "it is no URL".to_owned())?;
     let mut request = Request::new(Method::HEAD, url);

@@ -1,4 +1,4 @@
-//! What goes wrong, how often: each a probability between 0 and 1, drawn from one seed.
+//! Simulated faults. Each has a probability between 0 and 1, and all are drawn from one seed.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{
@@ -6,32 +6,32 @@ use std::{
     time::Duration,
 };
 
-/// How Airalo misbehaves.
+/// The faults that the emulator simulates, with their probabilities.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultPlan {
-    /// An order comes to nothing.
+    /// An order fails.
     pub failed: f64,
-    /// A webhook comes a second time, byte for byte.
+    /// A webhook is sent a second time with the same bytes.
     pub duplicate: f64,
-    /// A webhook that was taken is treated as if it was not: the order is made once more, with other SIMs, as it has been
-    /// seen of Airalo's sandbox.
+    /// An accepted webhook counts as rejected, and the retry makes another order with other SIMs,
+    /// as observed in Airalo's sandbox.
     pub new_order: f64,
-    /// A webhook never comes.
+    /// A webhook is never sent.
     pub lost: f64,
-    /// The answer to an order that was taken comes after [`slow_for`](Self::slow_for).
+    /// The response to an accepted order is delayed by [`slow_for`](Self::slow_for).
     pub slow_answer: f64,
-    /// The answer to an order that was taken is an error, or cut off.
+    /// The response to an accepted order is an error, or is cut off.
     pub broken_answer: f64,
-    /// How long a slow answer takes.
+    /// The delay of a slow response.
     pub slow_for: Duration,
-    /// How long an order takes at most; how long each does is drawn.
+    /// The longest time that an order takes. The actual time is drawn for each order.
     pub delay: Duration,
-    /// What all is drawn from.
+    /// The seed of the random generator.
     pub seed: u64,
 }
 
 impl Default for FaultPlan {
-    /// None at all: an order takes a second at most.
+    /// No faults. An order takes at most one second.
     fn default() -> Self {
         Self {
             failed: 0.0,
@@ -47,7 +47,7 @@ impl Default for FaultPlan {
     }
 }
 
-/// What becomes of one order.
+/// The faults drawn for one order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fate {
     pub(super) failed: bool,
@@ -56,7 +56,7 @@ pub(super) struct Fate {
     pub(super) lost: bool,
     pub(super) answer: Answered,
     pub(super) delay: Duration,
-    /// In which of the forms that are known the webhook comes.
+    /// Which of the known forms of the webhook's body is sent.
     pub(super) form: u8,
 }
 
@@ -68,7 +68,6 @@ pub(super) enum Answered {
     CutOff,
 }
 
-/// Draws fates from one seed.
 pub(super) struct FaultInjector(Mutex<StdRng>);
 
 impl FaultInjector {
@@ -76,7 +75,7 @@ impl FaultInjector {
         Self(Mutex::new(StdRng::seed_from_u64(seed)))
     }
 
-    /// Of a package whose name says what becomes of it, that; else what is drawn.
+    /// Draws the faults of an order. Some package ids always cause the fault that they name.
     pub(super) fn fate(&self, faults: &FaultPlan, package_id: &str) -> Fate {
         let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut happens = |probability: f64| random.random::<f64>() < probability;
@@ -104,7 +103,8 @@ impl FaultInjector {
     }
 }
 
-/// A request's id: 25 characters of a nanoid's alphabet, of no seed: nobody gets one twice.
+/// A request id: 25 characters of the nanoid alphabet. It does not depend on the seed, so that no
+/// two requests have the same id.
 pub(super) fn request_id() -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     let random: [u8; 25] = rand::random();

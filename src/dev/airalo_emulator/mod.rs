@@ -1,7 +1,8 @@
-//! A local Airalo: what of its Partner API orders and notifications need, with its signatures, its retries, and as much of
-//! its misbehaviour as one asks for. For trying things out and for tests: its own sandbox delivers no notifications.
+//! A local Airalo for development and tests: the parts of the Partner API that orders and
+//! notifications need, with signatures, retries and configurable faults. Airalo's own sandbox
+//! delivers no notifications.
 //!
-//! `GET /emulator/state` tells what it knows, which Airalo does not.
+//! `GET /emulator/state` returns the emulator's state. Airalo has no such endpoint.
 
 mod deliver;
 mod faults;
@@ -25,24 +26,25 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Who it takes calls from, and how it behaves.
+/// The credentials and the behaviour of an emulator.
 #[derive(Clone, Debug)]
 pub struct EmulatorSettings {
-    /// The partner.
+    /// The client id of the partner.
     pub client_id: String,
-    /// Its secret; it also signs the webhooks.
+    /// The client secret of the partner. It also signs the webhooks.
     pub client_secret: SecretString,
-    /// How long it waits before it sends a webhook again. Airalo's documentation says 15 minutes.
+    /// The time between two attempts to send a webhook. Airalo's documentation says 15 minutes.
     pub retry_every: Duration,
-    /// How often it sends a webhook at most.
+    /// The maximum number of attempts to send a webhook.
     pub tries: u32,
-    /// Within which time it gives out three tokens and five simulated webhooks, and no more; Airalo: a minute.
+    /// The period in which at most three tokens and five simulated webhooks are allowed, or `None`
+    /// for no limit. Airalo's period is a minute.
     pub limits: Option<Duration>,
-    /// What goes wrong.
+    /// The faults to simulate.
     pub faults: FaultPlan,
 }
 
-/// A local Airalo.
+/// A local Airalo. Clones share one state.
 #[derive(Clone)]
 pub struct Emulator {
     inner: Arc<Inner>,
@@ -58,13 +60,13 @@ struct Inner {
 }
 
 impl Emulator {
-    /// One that has not been called yet.
+    /// Makes an emulator without any orders.
     ///
     /// # Errors
-    /// A secret too short to sign with.
+    /// If the secret is too short to sign with.
     ///
     /// # Panics
-    /// Never: the client of plain addresses needs nothing of the system.
+    /// Never: a client for plain http needs nothing from the system.
     pub fn new(settings: EmulatorSettings) -> Result<Self, WeakSecret> {
         let secret = Secret::new(
             "emulator",
@@ -89,10 +91,10 @@ impl Emulator {
         })
     }
 
-    /// Answers until `stop`; webhooks that are still to be sent are not sent.
+    /// Serves requests until `stop` is cancelled. Webhooks that are pending then are not sent.
     ///
     /// # Errors
-    /// Where the listener breaks.
+    /// If the listener fails.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let ended = self.inner.stop.clone().drop_guard();
         let served = axum::serve(listener, routes::router(self.inner.clone()));
@@ -101,17 +103,17 @@ impl Emulator {
         served
     }
 
-    /// What it knows, as JSON.
+    /// Returns the emulator's state as JSON.
     pub fn state(&self) -> serde_json::Value {
         serde_json::to_value(&*self.inner.state()).unwrap_or_default()
     }
 
-    /// Takes no token any more that it gave out.
+    /// Invalidates all issued tokens.
     pub fn forget_tokens(&self) {
         self.inner.state().tokens.clear();
     }
 
-    /// Whether nothing is on its way any more.
+    /// Whether no webhook is pending.
     pub fn is_quiet(&self) -> bool {
         self.inner
             .state()
@@ -127,7 +129,7 @@ impl Inner {
     }
 }
 
-/// By the clock, with room for a thousand in each of its milliseconds.
+/// The first order number, made from the clock. Each millisecond has room for a thousand numbers.
 fn first_number() -> u64 {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

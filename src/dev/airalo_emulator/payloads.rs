@@ -1,10 +1,12 @@
-//! What Airalo's bodies look like: JSON as PHP writes it, in each of the forms that are documented or were seen.
+//! Airalo's JSON bodies as PHP writes them, in each of the forms that are documented or were
+//! observed.
 
 use super::state::Order;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// JSON as PHP's `json_encode` writes it: no blanks, `/` escaped, everything beyond ASCII as `\uXXXX`.
+/// JSON as PHP's `json_encode` writes it: no spaces, `/` escaped, all characters beyond ASCII as
+/// `\uXXXX`.
 pub(super) fn php_json(value: &Value) -> String {
     let plain = value.to_string();
     let mut text = String::with_capacity(plain.len() + plain.len() / 8);
@@ -52,13 +54,14 @@ fn sim(iccid: &str, created_at: &str) -> Value {
     })
 }
 
-/// The webhook of a completed order, in one of the forms that sources disagree about.
+/// The webhook of a completed order. The public sources disagree about its form, so `form` selects
+/// one.
 pub(super) fn completed(order_made: &Order, request_id: &str, form: u8) -> Value {
     let mut data = order(order_made);
     match form {
-        // The documentation's examples have a text.
+        // In the documentation's examples the quantity is a string.
         1 => data["quantity"] = order_made.quantity.to_string().into(),
-        // Seen in 2024: some members under integer-like keys.
+        // Observed in 2024: some members are under integer-like keys.
         2 => {
             for name in ["text", "voice", "net_price"] {
                 data.as_object_mut().map(|data| data.remove(name));
@@ -74,7 +77,7 @@ pub(super) fn completed(order_made: &Order, request_id: &str, form: u8) -> Value
             data["request_id"] = request_id.into();
             json!({"data": data, "meta": meta})
         }
-        // The documentation's sample handlers expect everything at the root.
+        // The documentation's sample handlers expect all members at the root.
         4 => {
             data["request_id"] = request_id.into();
             data
@@ -83,7 +86,7 @@ pub(super) fn completed(order_made: &Order, request_id: &str, form: u8) -> Value
     }
 }
 
-/// The webhook of a failed order: no form of it is public.
+/// The webhook of a failed order. No form of it is public.
 pub(super) fn failed(reason: &str, request_id: &str, form: u8) -> Value {
     match form % 3 {
         0 => {
@@ -94,7 +97,7 @@ pub(super) fn failed(reason: &str, request_id: &str, form: u8) -> Value {
     }
 }
 
-/// A low-data notification: `data_75`, `data_90`, `expire_3`, `expire_1`.
+/// A low-data notification: `data_75`, `data_90`, `expire_3` or `expire_1`.
 pub(super) fn low_data(kind: &str, iccid: &str) -> Option<Value> {
     let (level, remaining) = match kind {
         "data_75" => ("75%", json!(25)),
@@ -108,7 +111,6 @@ pub(super) fn low_data(kind: &str, iccid: &str) -> Option<Value> {
     )
 }
 
-/// A credit-limit notification.
 pub(super) fn credit_limit(level: u64) -> Option<Value> {
     let remaining = match level {
         50 => json!(500.5),

@@ -1,4 +1,4 @@
-//! Its API.
+//! The HTTP API of the emulator.
 
 use super::{
     Inner, deliver,
@@ -26,7 +26,7 @@ use std::{
 
 type Airalo = State<Arc<Inner>>;
 
-/// How long a token holds.
+/// How long a token is valid.
 const TOKEN: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn router(airalo: Arc<Inner>) -> Router {
@@ -42,7 +42,7 @@ pub(super) fn router(airalo: Arc<Inner>) -> Router {
         .with_state(airalo)
 }
 
-/// An answer as PHP writes it.
+/// A JSON response as PHP writes it.
 fn php(status: StatusCode, value: &Value) -> Response {
     (
         status,
@@ -78,7 +78,7 @@ fn too_many(wait: Duration) -> Response {
 }
 
 impl Inner {
-    /// How long to wait, where there were as many of these calls within the time as there may be.
+    /// Counts a call. Returns the time to wait if the limit of calls is reached.
     fn limited(&self, call: &'static str, most: usize) -> Option<Duration> {
         let within = self.settings.limits?;
         let mut state = self.state();
@@ -114,7 +114,7 @@ impl Inner {
     }
 }
 
-/// Of JSON, or of a form.
+/// The fields of a JSON body or of a form.
 fn fields(headers: &HeaderMap, body: &Bytes) -> Value {
     let kind = headers
         .get(header::CONTENT_TYPE)
@@ -133,7 +133,7 @@ fn text<'f>(fields: &'f Value, name: &str) -> &'f str {
     fields[name].as_str().unwrap_or_default()
 }
 
-/// A number, or a text that is one.
+/// A number, or a string that holds one.
 fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
@@ -256,7 +256,7 @@ async fn simulate(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Res
             NotificationType::WebhookCreditLimit,
             number(&given["level"]).and_then(payloads::credit_limit),
         ),
-        // The body of this one is not public.
+        // The body of this notification is not public.
         "async_order_notification" => {
             (NotificationType::AsyncOrders, Some(simulated_order(&iccid)))
         }
@@ -306,7 +306,7 @@ fn simulated_order(iccid: &str) -> Value {
     payloads::completed(&order, &request_id(), 0)
 }
 
-/// Packages that are refused, as Airalo's sandbox has them.
+/// Packages that Airalo's sandbox rejects.
 fn refusal(package_id: &str) -> Option<Value> {
     let code = |code: i64, reason: &str| Some(json!({"code": code, "reason": reason}));
     match package_id {
@@ -398,7 +398,7 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
     accepted(&airalo, fate.answer, &request_id).await
 }
 
-/// It has the order; whether it says so is another matter.
+/// The response to an accepted order, or the fault that was drawn for it.
 async fn accepted(airalo: &Inner, answered: Answered, request_id: &str) -> Response {
     let accepted = json!({"data": {"request_id": request_id, "accepted_at": now()}, "meta": {"message": "success"}});
     match answered {

@@ -1,4 +1,4 @@
-//! What the emulated Airalo knows: who opted in, what was ordered, what was sent.
+//! The state of the emulator: opt-ins, requests and orders.
 
 use serde::Serialize;
 use std::{
@@ -6,54 +6,56 @@ use std::{
     time::Instant,
 };
 
-/// An order that was made.
+/// An order that the emulator made.
 #[derive(Clone, Debug, Serialize)]
 pub struct Order {
-    /// Its number.
+    /// The order number.
     pub id: u64,
-    /// Its code.
+    /// The order code.
     pub code: String,
-    /// What was ordered.
+    /// The id of the ordered package.
     pub package_id: String,
-    /// How many.
+    /// The number of ordered SIMs.
     pub quantity: u8,
-    /// What whoever ordered wrote to it.
+    /// The description that the order was placed with.
     pub description: String,
-    /// When.
+    /// The time of the order, as `YYYY-MM-DD HH:MM:SS` in UTC.
     pub created_at: String,
-    /// The SIMs; none of one that failed.
+    /// The ICCIDs of the SIMs. A failed order has none.
     pub iccids: Vec<String>,
-    /// Why it failed.
+    /// The reason, if the order failed.
     pub reason: Option<String>,
 }
 
-/// An asynchronous order that was taken.
+/// An accepted asynchronous order.
 #[derive(Clone, Debug, Serialize)]
 pub struct Request {
-    /// What it was answered with, if the answer got through.
+    /// The request id in the response, which may not have reached the client.
     pub request_id: String,
-    /// What whoever ordered wrote to it.
+    /// The description that the order was placed with.
     pub description: String,
-    /// The orders it led to: one, or more where it was made again.
+    /// The numbers of the orders made for this request. There are several if a retry made another
+    /// order.
     pub orders: Vec<u64>,
-    /// Whether its webhook was lost.
+    /// Whether the webhook was lost.
     pub lost: bool,
-    /// How many webhooks of it were taken.
+    /// How many webhooks of this request the receiver accepted.
     pub taken: u32,
-    /// Whether nothing more will be sent.
+    /// Whether no more webhooks will be sent.
     pub done: bool,
 }
 
-/// The whole.
+/// The whole state of the emulator.
 #[derive(Debug, Default, Serialize)]
 pub struct EmulatorState {
-    /// By type: where to, and at which levels.
+    /// The opt-ins by notification type.
     pub opt_ins: BTreeMap<String, OptIn>,
-    /// In the order they came.
+    /// The requests, in the order in which they arrived.
     pub requests: Vec<Request>,
-    /// In the order they were made.
+    /// The orders, in the order in which they were made.
     pub orders: Vec<Order>,
-    /// The first number it gives: none that it gave before it was started anew.
+    /// The first order number. It is higher than all numbers that the emulator gave before a
+    /// restart.
     #[serde(skip)]
     pub(super) first: u64,
     #[serde(skip)]
@@ -62,18 +64,18 @@ pub struct EmulatorState {
     pub(super) calls: HashMap<&'static str, VecDeque<Instant>>,
 }
 
-/// An opt-in.
+/// An opt-in to one notification type.
 #[derive(Clone, Debug, Serialize)]
 pub struct OptIn {
-    /// The URL or address.
+    /// The URL or e-mail address that receives the notifications.
     pub contact_point: String,
-    /// Of credit limits.
+    /// For credit limits: the percentages that trigger a notification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub levels: Option<serde_json::Value>,
 }
 
 impl EmulatorState {
-    /// Makes an order, with SIMs that nobody else has, or as one that came to nothing.
+    /// Makes an order with SIMs that no other order has, or a failed order if there is a reason.
     pub(super) fn make(
         &mut self,
         request: usize,
@@ -109,7 +111,6 @@ impl EmulatorState {
     }
 }
 
-/// What was asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) package_id: String,

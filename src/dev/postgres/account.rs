@@ -1,4 +1,5 @@
-//! Who Postgres runs as: ourselves, or, where we are root (which it refuses to be), somebody smaller.
+//! The user that Postgres runs as: our own, or an unprivileged one if we are root, because Postgres
+//! refuses to run as root.
 
 use super::{ClusterError, error::Doing};
 use nix::unistd::{Gid, Uid, User, geteuid};
@@ -12,18 +13,18 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Variables that Postgres gets from us. The others may hold secrets, and nothing else of them is its business.
+/// The variables that Postgres inherits. Others may hold secrets, and Postgres does not need them.
 const PASSED_ON: [&str; 3] = ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// The user that `initdb`, Postgres and the watcher run as.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Account {
-    /// Whom to become; `None` is whom we are.
+    /// The user to switch to, or `None` for our own.
     become_user: Option<(Uid, Gid)>,
 }
 
 impl Account {
-    /// The account for new data: ourselves; `postgres` or else `nobody` where we are root.
+    /// The account for new data: our own, or `postgres` or else `nobody` if we are root.
     pub(super) fn for_new_data() -> Result<Self, ClusterError> {
         if !geteuid().is_root() {
             return Ok(Self { become_user: None });
@@ -39,7 +40,7 @@ impl Account {
         })
     }
 
-    /// The account for files that are there already: as root we become their owner.
+    /// The account for existing files: if we are root, their owner.
     pub(super) fn for_owner_of(path: &Path) -> Result<Self, ClusterError> {
         let found = fs::symlink_metadata(path).doing(|| format!("look at {}", path.display()))?;
         let (uid, gid) = (Uid::from_raw(found.uid()), Gid::from_raw(found.gid()));
@@ -62,14 +63,13 @@ impl Account {
         self.become_user.is_some()
     }
 
-    /// The user's id.
     pub(super) fn uid(self) -> u32 {
         self.become_user
             .map_or_else(geteuid, |(uid, _)| uid)
             .as_raw()
     }
 
-    /// Gives `path` to the user.
+    /// Makes the user the owner of `path`.
     pub(super) fn own(self, path: &Path) -> Result<(), ClusterError> {
         let Some((uid, gid)) = self.become_user else {
             return Ok(());
@@ -78,7 +78,8 @@ impl Account {
             .doing(|| format!("change the owner of {}", path.display()))
     }
 
-    /// Gives `path` to the user's group; with mode 0710 the user may pass through it and see nothing.
+    /// Gives `path` to the user's group. With mode 0710 the user can pass through the directory but
+    /// not list it.
     pub(super) fn own_group(self, path: &Path) -> Result<(), ClusterError> {
         let Some((_, gid)) = self.become_user else {
             return Ok(());
@@ -87,9 +88,9 @@ impl Account {
             .doing(|| format!("change the group of {}", path.display()))
     }
 
-    /// A command of that user, with a clean environment, no input and no output.
+    /// A command that runs as this user, with a clean environment, no input and no output.
     ///
-    /// std clears root's supplementary groups where it sets the uid.
+    /// The standard library clears root's supplementary groups if it sets the uid.
     pub(super) fn command(self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command
@@ -109,7 +110,8 @@ impl Account {
         command
     }
 
-    /// Whether the user can get into `dir`: tried, since modes, mounts and security modules all have a say.
+    /// Whether the user can enter `dir`. This is tried out, because modes, mounts and security
+    /// modules all affect it.
     pub(super) fn can_enter(self, dir: &Path) -> bool {
         if !self.is_another() {
             return true;

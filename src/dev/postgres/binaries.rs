@@ -1,4 +1,4 @@
-//! Finding an installed Postgres. `scripts/lib/setup.sh` looks in the same places.
+//! Finding an installed Postgres. `scripts/lib/setup.sh` searches the same places.
 
 use super::ClusterError;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The oldest major version that will do.
+/// The oldest supported major version.
 const OLDEST: u32 = 15;
 
 /// The server binaries of one installed Postgres.
@@ -18,7 +18,7 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// The first Postgres that will do: exactly `made_by`, where there is data of that version already.
+    /// Finds the first suitable Postgres. If there is data already, the version must match exactly.
     pub(super) fn find(made_by: Option<(u32, &Path)>) -> Result<Self, ClusterError> {
         let wanted = made_by.map(|(major, _)| major);
         if let Some(dir) = env::var_os("HOOKFAST_PG_BIN")
@@ -46,7 +46,6 @@ impl Binaries {
         })
     }
 
-    /// The path of one of the programs.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
@@ -56,7 +55,7 @@ fn fits(major: u32, wanted: Option<u32>) -> bool {
     wanted.map_or(major >= OLDEST, |wanted| major == wanted)
 }
 
-/// Probes one place after the other, and no more of them than needed: each probe runs a program.
+/// Probes the places in order and stops at the first match, because each probe runs a program.
 fn choose(
     places: impl Iterator<Item = PathBuf>,
     wanted: Option<u32>,
@@ -77,7 +76,7 @@ fn choose(
     })
 }
 
-/// Where Postgres may be, best first.
+/// The directories that may hold Postgres, best first.
 fn places() -> impl Iterator<Item = PathBuf> {
     let from_path = env::var_os("PATH")
         .map(|path| env::split_paths(&path).collect::<Vec<_>>())
@@ -103,7 +102,7 @@ fn places() -> impl Iterator<Item = PathBuf> {
         .chain([PathBuf::from("/usr/local/pgsql/bin")])
 }
 
-/// What `pg_config` says; it may belong to a client library, with no server beside it.
+/// The directory that `pg_config` prints. It may belong to a client library without a server.
 fn pg_config() -> Option<PathBuf> {
     let output = Command::new("pg_config")
         .arg("--bindir")
@@ -114,7 +113,7 @@ fn pg_config() -> Option<PathBuf> {
     output.status.success().then(|| PathBuf::from(dir.trim()))
 }
 
-/// The folders `parent/<prefix><number>/<below>`, the highest number first.
+/// The directories `parent/<prefix><number>/<below>`, the highest number first.
 fn numbered(parent: &str, prefix: &str, below: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(parent) else {
         return Vec::new();
@@ -142,7 +141,7 @@ fn numbered(parent: &str, prefix: &str, below: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, dir)| dir).collect()
 }
 
-/// The major version of the server binaries in `dir`, where both of them are there and run.
+/// The major version of the server binaries in `dir`, if both are there and run.
 fn version_in(dir: &Path) -> Option<u32> {
     if !dir.join("initdb").is_file() {
         return None;

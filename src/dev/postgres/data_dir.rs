@@ -1,5 +1,5 @@
-//! Where a cluster's files are: in the directory asked for, or, where Postgres' user cannot get there, in a private
-//! directory elsewhere that the file `pg.location` names.
+//! The directory of a cluster's files. If Postgres' user cannot reach the requested directory, the
+//! file `pg.location` in it names a private directory elsewhere.
 
 use super::{ClusterError, Durability, account::Account, error::Doing, files, lock::Lock};
 use nix::{sys::statvfs::statvfs, unistd::geteuid};
@@ -10,15 +10,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file of the password, in the cluster's directory.
+/// The name of the password file in the cluster's directory.
 const PASSWORD: &str = "password";
 
-/// The longest path of a socket that every system takes, in bytes (Linux: 107, macOS: 103).
+/// The longest socket path that every system supports, in bytes (Linux: 107, macOS: 103).
 const LONGEST_SOCKET: usize = 100;
 
-/// The directory of a cluster's files, and the right to use it.
+/// The directory of a cluster's files, locked for this process.
 ///
-/// In it: `pg` (the data), `password`, `port`, `postgres.log`, `s` (sockets), `lock`, and `init-…` while `initdb` runs.
+/// It holds `pg` (the data), `password`, `port`, `postgres.log`, `s` (sockets), `lock`, and
+/// `init-…` while `initdb` runs.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) account: Account,
@@ -29,7 +30,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place that belongs to `dir`, made where there is none. It stays locked for as long as the value lives.
+    /// The place that belongs to `dir`, created if it is missing. It stays locked until the value
+    /// is dropped.
     pub(super) fn of_dir(dir: &Path) -> Result<Self, ClusterError> {
         let dir = make_dir(dir)?;
         let mut locks = vec![Lock::take(&dir)?];
@@ -58,7 +60,8 @@ impl Place {
             }
         };
         if root != dir {
-            // A copied `pg.location` names the same place a second time, so the place has a lock of its own.
+            // A copied `pg.location` names the same place a second time, so the place has its own
+            // lock.
             locks.push(Lock::take(&root)?);
         }
         Ok(Self {
@@ -70,11 +73,12 @@ impl Place {
         })
     }
 
-    /// A place that is gone with the cluster.
+    /// A place that is removed together with the cluster.
     pub(super) fn temporary(durability: Durability) -> Result<Self, ClusterError> {
         let account = Account::for_new_data()?;
         let in_memory = Path::new("/dev/shm");
-        // Where nothing has to last, memory: a database is cloned in 12 ms there, on a slow disk in 250.
+        // If the data need not be durable, it is kept in memory: cloning a database takes 12 ms
+        // there, and 250 ms on a slow disk.
         let parent = if durability == Durability::Fast
             && has_room(in_memory)
             && account.can_enter(in_memory)
@@ -88,7 +92,7 @@ impl Place {
         let root = files::new_private_dir(&parent, "hookfast-")
             .and_then(|root| root.canonicalize())
             .doing(|| format!("make a directory in {}", parent.display()))?;
-        // The watcher, who is that user, removes it.
+        // The watcher runs as that user and must be able to remove the directory.
         account.own(&root)?;
         Ok(Self {
             sockets: sockets_for(&root),
@@ -99,7 +103,8 @@ impl Place {
         })
     }
 
-    /// The password of the cluster that belongs to `dir`; `None` where there is none, or it is not for us to read.
+    /// The password of the cluster that belongs to `dir`. `None` if there is none, or if we may not
+    /// read it.
     pub(super) fn read_password(dir: &Path) -> Option<String> {
         let root = match fs::read_to_string(dir.join("pg.location")) {
             Ok(named) => PathBuf::from(named.trim_end_matches('\n')),
@@ -109,7 +114,7 @@ impl Place {
         Some(text.trim_end().to_owned()).filter(|password| !password.is_empty())
     }
 
-    /// Makes the socket directory, empty.
+    /// Creates an empty socket directory.
     pub(super) fn make_sockets(&self) -> Result<(), ClusterError> {
         self.remove_sockets();
         DirBuilder::new()
@@ -119,13 +124,14 @@ impl Place {
         self.account.own(&self.sockets)
     }
 
-    /// Removes the socket directory with whatever a killed Postgres left in it.
+    /// Removes the socket directory with all that a killed Postgres has left in it.
     pub(super) fn remove_sockets(&self) {
-        // Where it fails there is none, or making it anew fails and says why.
+        // If this fails, either there is no directory, or creating it again fails and reports the
+        // cause.
         let _ = fs::remove_dir_all(&self.sockets);
     }
 
-    /// What has to go when Postgres has ended and we are no longer there to do it.
+    /// The directories that the watcher must remove if this process is killed.
     pub(super) fn leftovers(&self) -> Vec<&Path> {
         let mut leftovers = Vec::new();
         if self.asked_for.is_none() {
@@ -137,7 +143,7 @@ impl Place {
         leftovers
     }
 
-    /// The directory asked for; a temporary place has none.
+    /// The requested directory. A temporary place has none.
     pub(super) fn asked_for(&self) -> Option<&Path> {
         self.asked_for.as_deref()
     }
@@ -154,7 +160,7 @@ impl Place {
         self.root.join(PASSWORD)
     }
 
-    /// Where the port of the last start is kept.
+    /// The file with the port of the last start.
     pub(super) fn port_file(&self) -> PathBuf {
         self.root.join("port")
     }
@@ -174,13 +180,13 @@ impl Drop for Place {
             self.remove_sockets();
         }
         if self.asked_for.is_none() {
-            // Where it fails, a directory stays in the folder for temporary files.
+            // If this fails, a directory stays in the folder for temporary files.
             let _ = fs::remove_dir_all(&self.root);
         }
     }
 }
 
-/// Makes the directory where it is missing, and sees that it is ours and private.
+/// Creates the directory if it is missing, and checks that it is ours and private.
 fn make_dir(dir: &Path) -> Result<PathBuf, ClusterError> {
     if let Some(parent) = dir.parent() {
         fs::create_dir_all(parent).doing(|| format!("make {}", parent.display()))?;
@@ -205,10 +211,10 @@ fn make_dir(dir: &Path) -> Result<PathBuf, ClusterError> {
         });
     }
     if found.mode() & 0o067 != 0 {
-        // Whoever names a directory of other things here must not find it closed to everybody afterwards.
+        // An existing directory with other files must not be closed to everybody by accident.
         let is_free = fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_none())
             && found.mode() & 0o1000 == 0;
-        // Where others could write, what is in it may be theirs.
+        // If other users can write here, the files may be theirs.
         let may_be_theirs = found.mode() & 0o022 != 0;
         if !is_free && (may_be_theirs || !dir.join("lock").is_file()) {
             return Err(ClusterError::NotPrivate { dir });
@@ -218,8 +224,8 @@ fn make_dir(dir: &Path) -> Result<PathBuf, ClusterError> {
     Ok(dir)
 }
 
-/// The account that can work in `dir`: its owner, or as root somebody smaller who may pass through. `None` where the
-/// smaller one cannot get there.
+/// The account that can work in `dir`: its owner, or, if we are root, an unprivileged user who can
+/// pass through. `None` if that user cannot reach it.
 fn enterable(dir: &Path) -> Result<Option<Account>, ClusterError> {
     let (data, looked_at) = (dir.join("pg"), || format!("look at {}", dir.display()));
     let owner = fs::metadata(dir).doing(looked_at)?.uid();
@@ -248,14 +254,15 @@ fn enterable(dir: &Path) -> Result<Option<Account>, ClusterError> {
     Ok(None)
 }
 
-/// Makes a private place outside, for root only: elsewhere nobody else's Postgres is run.
+/// Creates a private place outside the requested directory. Only for root: nobody else runs
+/// Postgres as another user.
 fn new_elsewhere(account: Account) -> Result<PathBuf, ClusterError> {
     let parents = [
         PathBuf::from("/var/lib/hookfast"),
         PathBuf::from("/var/tmp"),
     ];
-    // The first is ours alone. In the second anybody may make things, but nobody can foresee this name or, the
-    // directory being sticky, rename what is in it.
+    // The first parent belongs to root alone. In the second, any user may create files, but nobody
+    // can predict this name, and the sticky bit prevents renaming.
     let _ = DirBuilder::new().mode(0o711).create(&parents[0]);
     for parent in &parents {
         let usable = fs::symlink_metadata(parent).is_ok_and(|found| {
@@ -281,7 +288,8 @@ fn new_elsewhere(account: Account) -> Result<PathBuf, ClusterError> {
     })
 }
 
-/// Sees that a named place is one that we made, and answers who runs Postgres there.
+/// Checks that the place named in `pg.location` is one that we created, and returns the account
+/// that runs Postgres there.
 fn check_named(file: &Path, place: &Path) -> Result<Account, ClusterError> {
     let bad = |problem: &str| {
         Err(ClusterError::BadLocation {
@@ -317,7 +325,7 @@ fn check_named(file: &Path, place: &Path) -> Result<Account, ClusterError> {
     }
 }
 
-/// Whether there are 2 GiB free; containers often have 64 MiB of shared memory.
+/// Whether 2 GiB are free. Containers often have only 64 MiB of shared memory.
 fn has_room(dir: &Path) -> bool {
     statvfs(dir).is_ok_and(|found| {
         found
@@ -327,7 +335,8 @@ fn has_room(dir: &Path) -> bool {
     })
 }
 
-/// The socket directory: in the place, or, where that has too long a name, elsewhere for as long as Postgres runs.
+/// The socket directory: in the place, or in `/tmp` while Postgres runs, if that path is not
+/// usable.
 fn sockets_for(root: &Path) -> PathBuf {
     let near = root.join("s");
     if is_fit_for_sockets(&near) {
@@ -337,7 +346,7 @@ fn sockets_for(root: &Path) -> PathBuf {
     }
 }
 
-/// Short enough, and nothing in it that means something in a list of directories.
+/// Whether the path is short enough and has no character with a meaning in a list of directories.
 fn is_fit_for_sockets(dir: &Path) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+".contains(c);
     dir.join(".s.PGSQL.65535").as_os_str().len() <= LONGEST_SOCKET

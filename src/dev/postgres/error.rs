@@ -1,4 +1,4 @@
-//! What can go wrong with a private cluster. Each error says what to do next.
+//! Errors of a private cluster. Each message says what to do next.
 
 use std::{io, path::PathBuf};
 
@@ -6,24 +6,24 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
-    /// No server binaries of Postgres 15 or later.
+    /// No server binaries of Postgres 15 or later were found.
     #[error(
         "no Postgres 15 or later was found{seen}: install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf \
          install postgresql-server; macOS: brew install postgresql@17), name its bin directory in HOOKFAST_PG_BIN, or \
          give a running database in DATABASE_URL"
     )]
     NoBinaries {
-        /// What was found and is too old, or empty.
+        /// The versions that were found and are too old, or an empty text.
         seen: String,
     },
-    /// `HOOKFAST_PG_BIN` does not hold what it should.
+    /// `HOOKFAST_PG_BIN` does not name a usable Postgres.
     #[error(
         "HOOKFAST_PG_BIN is {dir}, but {problem}: set it to the bin directory of Postgres 15 or later, or unset it"
     )]
     WrongBinaries {
-        /// Its value.
+        /// The value of `HOOKFAST_PG_BIN`.
         dir: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the directory.
         problem: String,
     },
     /// The data was made by a major version that is not installed.
@@ -34,47 +34,47 @@ pub enum ClusterError {
     OtherVersion {
         /// The data directory.
         data: PathBuf,
-        /// Its major version.
+        /// The major version that made the data.
         made_by: u32,
     },
-    /// We are root, Postgres refuses to be, and there is nobody else.
+    /// We are root, which Postgres refuses, and there is no other user to run it as.
     #[error(
         "Postgres refuses to run as root, and there is neither a user 'postgres' nor 'nobody' to run it as: run \
          hookfast as an ordinary user, or give a running database in DATABASE_URL"
     )]
     NoAccount,
-    /// Another living process owns the cluster.
+    /// Another running process owns the cluster.
     #[error(
         "{holder} already runs the Postgres of {dir}; it goes on undisturbed. Stop it first, or give this one another \
          directory or a database in DATABASE_URL"
     )]
     InUse {
-        /// The directory both want.
+        /// The directory that both processes use.
         dir: PathBuf,
-        /// The other process, as `process 4711`.
+        /// The other process, such as `process 4711`.
         holder: String,
     },
-    /// Files of somebody else.
+    /// The files belong to another user.
     #[error(
         "{path} belongs to another user (uid {uid}); nothing in it was touched. Run hookfast as that user, or remove \
          it to begin with an empty database"
     )]
     NotOurs {
-        /// Whose owner is wrong.
+        /// The file or directory with the wrong owner.
         path: PathBuf,
-        /// Its owner.
+        /// The uid of the owner.
         uid: u32,
     },
-    /// A directory that others can read and that holds other things.
+    /// Other users can read the directory, and it holds other files.
     #[error(
         "{dir} is open to other users and holds other files, so no database was put into it: choose another directory, \
          or close this one (chmod 700)"
     )]
     NotPrivate {
-        /// The directory asked for.
+        /// The requested directory.
         dir: PathBuf,
     },
-    /// The data is there and its password is not.
+    /// The data exists but its password file is missing.
     #[error(
         "the password of the database in {data} is not in {file}; nothing was changed. Put the file back, or remove \
          {data} to begin with an empty database"
@@ -82,7 +82,7 @@ pub enum ClusterError {
     NoPassword {
         /// The data directory.
         data: PathBuf,
-        /// Where it should be.
+        /// The expected path of the password file.
         file: PathBuf,
     },
     /// `pg.location` names something that cannot be our cluster.
@@ -91,33 +91,33 @@ pub enum ClusterError {
          {file} to begin with an empty database"
     )]
     BadLocation {
-        /// The file that names it.
+        /// The path of the `pg.location` file.
         file: PathBuf,
-        /// What it names.
+        /// The directory that the file names.
         place: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with that directory.
         problem: String,
     },
-    /// The user Postgres runs as cannot get at its data, or there is no place it could.
+    /// The user that Postgres runs as cannot reach its data, and no other place is usable.
     #[error(
         "the user Postgres runs as (uid {uid}) cannot enter {dir}; nothing was changed. Make the directories above it \
          enterable for that user (chmod o+x), or choose another directory"
     )]
     Unreachable {
-        /// Where it should be.
+        /// The directory that the user cannot enter.
         dir: PathBuf,
-        /// Who cannot enter.
+        /// The uid of that user.
         uid: u32,
     },
-    /// A predecessor's Postgres does not end.
+    /// A Postgres of an earlier run does not stop.
     #[error(
         "the Postgres of an earlier run (process {pid}) in {data} does not stop; no data is lost. Stop it by hand \
          (kill -QUIT {pid}) and start again"
     )]
     StillRunning {
-        /// Its postmaster.
+        /// The pid of its postmaster.
         pid: i32,
-        /// Its data directory.
+        /// The data directory.
         data: PathBuf,
     },
     /// `initdb` failed.
@@ -125,38 +125,38 @@ pub enum ClusterError {
         "initdb could not make a database in {place}; a half-made one is not kept. It said: {output}"
     )]
     Initdb {
-        /// Where.
+        /// The directory in which `initdb` ran.
         place: PathBuf,
-        /// The end of what it wrote.
+        /// The last lines of its output.
         output: String,
     },
-    /// Postgres ended, or did not get ready in time.
+    /// Postgres ended, or did not become ready in time.
     #[error(
         "Postgres did not start: {problem}. Its data was not removed; its log is {log}, and ends with: {tail}"
     )]
     DidNotStart {
-        /// How it failed.
+        /// How the start failed.
         problem: String,
-        /// The whole log.
+        /// The path of the log.
         log: PathBuf,
-        /// The end of it.
+        /// The last lines of the log.
         tail: String,
     },
-    /// Postgres runs and does not answer us.
+    /// Postgres runs but accepts no connection.
     #[error("the private Postgres runs but does not answer; its log is {log}")]
     NoAnswer {
-        /// The log.
+        /// The path of the log.
         log: PathBuf,
-        /// What the connection said.
+        /// The error of the connection.
         #[source]
         source: sqlx::Error,
     },
     /// A file or process operation failed.
     #[error("could not {doing}")]
     Io {
-        /// What was being done, with the path.
+        /// The operation, with the path.
         doing: String,
-        /// Why not.
+        /// The cause of the failure.
         #[source]
         source: io::Error,
     },
@@ -165,7 +165,7 @@ pub enum ClusterError {
     Interrupted,
 }
 
-/// Names what was being done when an operation of the system failed.
+/// Names the operation in the error of a failed system call.
 pub(super) trait Doing<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, ClusterError>;
 }

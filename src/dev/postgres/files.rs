@@ -1,4 +1,5 @@
-//! Private files and directories: nobody else reads them, and none is reached through somebody's symlink.
+//! Private files and directories: no other user can read them, and symlinks of other users are not
+//! followed.
 
 use nix::{fcntl::OFlag, unistd::geteuid};
 use std::{
@@ -8,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Opens for reading and appending, made with mode 0600 where it is missing.
+/// Opens a file for reading and appending. A missing file is created with mode 0600.
 pub(super) fn open_private(path: &Path) -> io::Result<File> {
     let flags = OFlag::O_NOFOLLOW.bits();
     let options = || {
@@ -29,8 +30,8 @@ pub(super) fn open_private(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Writes a whole file of mode 0600 under a name that nobody can foresee and renames it: there is never half of it, and
-/// no file or link that somebody else put there is written to.
+/// Writes a whole file of mode 0600 under an unpredictable name and then renames it. So the file is
+/// never incomplete, and no file or link of another user is written to.
 pub(crate) fn write_private(path: &Path, content: &str) -> io::Result<()> {
     let unfinished = path.with_added_extension(unforeseeable(""));
     let written = write_new(&unfinished, content).and_then(|()| fs::rename(&unfinished, path));
@@ -53,8 +54,8 @@ fn write_new(path: &Path, content: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Where root works in the directory of somebody else, that user can go on with the files later.
-/// The open file, not its name: that may be another file's by now.
+/// If root works in the directory of another user, that user must be able to use the files later.
+/// This changes the open file and not its name, which may belong to another file by now.
 fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
     let Some(folder) = path.parent() else {
         return Ok(());
@@ -66,19 +67,18 @@ fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a directory of mode 0700 that was not there, under a name nobody could foresee.
+/// Creates a new directory of mode 0700 under an unpredictable name.
 pub(super) fn new_private_dir(parent: &Path, prefix: &str) -> io::Result<PathBuf> {
     let dir = parent.join(unforeseeable(prefix));
     DirBuilder::new().mode(0o700).create(&dir)?;
     Ok(dir)
 }
 
-/// A name nobody can make first.
+/// A random name, so that nobody else can create it first.
 pub(super) fn unforeseeable(prefix: &str) -> String {
     format!("{prefix}{}", hex::encode(rand::random::<[u8; 6]>()))
 }
 
-/// Sets a mode.
 pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode))
 }

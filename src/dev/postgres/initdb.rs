@@ -1,4 +1,5 @@
-//! Making the data directory: under a temporary name, renamed when it is complete.
+//! Making the data directory: under a temporary name, which is renamed when the directory is
+//! complete.
 
 use super::{
     ClusterError, Durability, USER, binaries::Binaries, data_dir::Place, error::Doing, files,
@@ -11,17 +12,18 @@ use std::{
     process::Stdio,
 };
 
-/// The locale of everything: order and upper case by code point, the same on every machine.
+/// The locale of the cluster: sorting and case conversion go by code point, the same on every
+/// machine.
 const LOCALE: &str = if cfg!(target_os = "macos") {
     "C"
 } else {
     "C.UTF-8"
 };
 
-/// How the names of unfinished directories begin.
+/// The name prefix of unfinished directories.
 const UNFINISHED: &str = "init-";
 
-/// Makes the data directory where there is none. Answers with the password of [`USER`].
+/// Makes the data directory if there is none. Returns the password of [`USER`].
 pub(super) fn ensure(
     place: &Place,
     binaries: &Binaries,
@@ -46,7 +48,7 @@ pub(super) fn ensure(
     let unfinished = files::new_private_dir(place.root(), UNFINISHED)
         .doing(|| format!("make a directory in {}", place.root().display()))?;
     let made = make(place, binaries, durability, &password, &unfinished);
-    // Best effort: what stays is removed by the next start.
+    // Best effort: the next start removes the rest.
     let _ = fs::remove_dir_all(&unfinished);
     made.map(|()| password)
 }
@@ -95,7 +97,7 @@ fn make(
             output,
         });
     }
-    // The password first: data without its password would be of no use to anybody.
+    // The password is written first, because data without its password is useless.
     let password_file = place.password_file();
     files::write_private(&password_file, password.expose_secret())
         .doing(|| format!("write {}", password_file.display()))?;
@@ -108,7 +110,8 @@ fn make(
     Ok(())
 }
 
-/// What an `initdb` that was killed has left. Its orphan may still be writing; then the next start removes it.
+/// Removes the directory of an `initdb` that was killed. If its orphan still writes to it, the next
+/// start removes the rest.
 fn remove_unfinished(root: &Path) {
     let Ok(entries) = fs::read_dir(root) else {
         return;
@@ -120,7 +123,7 @@ fn remove_unfinished(root: &Path) {
     }
 }
 
-/// The major version that made the data, where there is data.
+/// The major version that made the data, if there is data.
 pub(super) fn made_by(data: &Path) -> Result<Option<u32>, ClusterError> {
     let file = data.join("PG_VERSION");
     match fs::read_to_string(&file) {

@@ -1,4 +1,4 @@
-//! One owner at a time: a file lock held as long as the process lives.
+//! A file lock that gives a directory one owner at a time. It is held as long as the process lives.
 
 use super::{ClusterError, error::Doing, files};
 use std::{
@@ -8,17 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a lock may be held by nobody who means it.
+/// How long to wait for a lock that is held only in passing.
 const PASSING: Duration = Duration::from_secs(2);
 
-/// The lock on a directory. The system gives it back however the process ends.
+/// The lock on a directory. The system releases it however the process ends.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock of `dir`, or says who holds it.
+    /// Takes the lock of `dir`. The error names the holder.
     pub(super) fn take(dir: &Path) -> Result<Self, ClusterError> {
         let path = dir.join("lock");
         let mut file = files::open_private(&path).doing(|| format!("open {}", path.display()))?;
@@ -54,8 +54,8 @@ impl Lock {
     }
 }
 
-/// A process that is just being started has its parent's files until it becomes another program: for a moment it holds
-/// the lock that its parent has already given back.
+/// A child process that is being started has its parent's files until it executes its own program.
+/// For a moment it holds the lock that its parent has already released.
 fn try_for_a_while(file: &File) -> Result<(), TryLockError> {
     let started = Instant::now();
     loop {

@@ -1,10 +1,10 @@
-//! A private Postgres cluster from the installed binaries: for `hookfast dev` and for tests.
+//! A private Postgres cluster from the installed binaries, for `hookfast dev` and for tests.
 //!
-//! It runs as our child and ends with us, also when we are killed (`watcher`). Its files are private, its port is on
-//! the loopback address, its password is generated. Where we are root, who Postgres refuses to be, it runs as
-//! `postgres` or `nobody` (`account`), if need be in another place than the one asked for (`place`). The next
-//! start takes over whatever a killed predecessor left (`takeover`, `initdb`); of two processes at once the second
-//! gets an error (`lock`).
+//! Postgres runs as our child and ends with us, even if we are killed (`watcher`). Its files are
+//! private, it listens on the loopback address, and its password is generated. If we are root,
+//! which Postgres refuses, it runs as `postgres` or `nobody` (`account`), if necessary in another
+//! directory than the requested one (`data_dir`). The next start cleans up after a killed
+//! predecessor (`takeover`, `initdb`). Of two processes at once the second gets an error (`lock`).
 
 mod account;
 mod binaries;
@@ -39,13 +39,12 @@ use std::{
     sync::Arc,
 };
 
-/// The user that owns everything in the cluster; a superuser of this cluster only.
+/// The owner of everything in the cluster. It is a superuser of this cluster only.
 const USER: &str = "hookfast";
 
-/// The database.
 const DATABASE: &str = "hookfast";
 
-/// A private Postgres that runs. Dropped, it is stopped, which may block for some seconds.
+/// A private Postgres that runs. Dropping it stops Postgres, which may block for some seconds.
 pub struct Cluster {
     server: Option<Server>,
     port: u16,
@@ -57,10 +56,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a cluster, made first where there is none yet, and waits until it answers a connection of ours.
+    /// Starts a cluster, which is made first if there is none, and waits until it accepts a
+    /// connection.
     ///
     /// # Errors
-    /// [`ClusterError`]; each says what to do. Nothing is left running then.
+    /// [`ClusterError`], which says what to do next. After an error nothing is left running.
     pub async fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
         let cluster = blocking(move || Self::launch(options)).await?;
         cluster.answer().await?;
@@ -99,7 +99,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Connects for real, and makes the database where it is missing.
+    /// Opens a real connection, and creates the database if it is missing.
     async fn answer(&self) -> Result<(), ClusterError> {
         let connect = async |database: &str| {
             let options = PgConnectOptions::new_without_pgpass()
@@ -142,24 +142,26 @@ impl Cluster {
         )
     }
 
-    /// Where a person, or a script, finds the URL while the cluster runs: `database-url` in the directory asked for.
+    /// The file with the URL while the cluster runs, for people and scripts: `database-url` in the
+    /// requested directory.
     fn url_file(&self) -> Option<PathBuf> {
         self.place.asked_for().map(|dir| dir.join("database-url"))
     }
 
-    /// The port on 127.0.0.1; it stays the same through [`Cluster::restart`], and, in a directory that is kept, from one
-    /// start to the next where it is free.
+    /// The port on 127.0.0.1. It stays the same through [`Cluster::restart`]. If the directory is
+    /// kept, it also stays the same from one start to the next, if it is free.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The port of the start before, where something else listens on it now: URLs with it are no longer right.
+    /// The port of the previous start, if something else listens on it now. URLs with that port are
+    /// no longer right.
     pub fn moved_from(&self) -> Option<u16> {
         self.moved_from
     }
 
-    /// Whether a URL names the cluster of that directory, whichever port it had when the URL was written: it has the
-    /// cluster's own password.
+    /// Whether a URL names the cluster of this directory, recognised by the cluster's password. The
+    /// port may have changed since the URL was written.
     pub fn owns_url(dir: &Path, url: &str) -> bool {
         let Ok(url) = url::Url::parse(url) else {
             return false;
@@ -168,37 +170,38 @@ impl Cluster {
         url.username() == USER && password.is_some() && url.password() == password.as_deref()
     }
 
-    /// The directory of the Unix socket. Only the user Postgres runs as, and root, can enter it.
+    /// The directory of the Unix socket. Only root and the user that Postgres runs as can enter it.
     pub fn socket_dir(&self) -> &Path {
         self.place.sockets()
     }
 
-    /// The data directory.
+    /// The data directory of the cluster.
     pub fn data_dir(&self) -> PathBuf {
         self.place.data()
     }
 
-    /// The file Postgres logs to.
+    /// The file that Postgres logs to.
     pub fn log_file(&self) -> PathBuf {
         self.place.log()
     }
 
-    /// Where `postgres`, and on most systems `psql`, is.
+    /// The directory with `postgres`, and on most systems `psql`.
     pub fn bin_dir(&self) -> &Path {
         &self.binaries.dir
     }
 
-    /// Whether Postgres runs; false after [`Cluster::stop_immediate`], or where it ended by itself.
+    /// Whether Postgres runs. False after [`Cluster::stop_immediate`], or if Postgres ended by
+    /// itself.
     pub fn is_running(&mut self) -> bool {
         self.server
             .as_mut()
             .is_some_and(|server| !server.has_ended())
     }
 
-    /// Stops it in good order: connections are broken off, what was committed is on disk.
+    /// Stops Postgres in good order: connections are closed, and committed data is on disk.
     ///
     /// # Errors
-    /// [`ClusterError::Interrupted`] where the runtime is shutting down; Postgres ends all the same.
+    /// [`ClusterError::Interrupted`] if the runtime is shutting down. Postgres ends in any case.
     pub async fn stop(self) -> Result<(), ClusterError> {
         blocking(move || {
             drop(self);
@@ -207,10 +210,11 @@ impl Cluster {
         .await
     }
 
-    /// Stops it at once, without a checkpoint: to its clients, and to its recovery, this is a crash.
+    /// Stops Postgres at once, without a checkpoint. For its clients and its recovery this is a
+    /// crash.
     ///
     /// # Errors
-    /// As [`Cluster::stop`].
+    /// The same as [`Cluster::stop`].
     pub async fn stop_immediate(&mut self) -> Result<(), ClusterError> {
         let Some(mut server) = self.server.take() else {
             return Ok(());
@@ -222,10 +226,10 @@ impl Cluster {
         .await
     }
 
-    /// Starts it again, on the same port; stops it first where it runs.
+    /// Starts Postgres again on the same port. If it runs, it is stopped first.
     ///
     /// # Errors
-    /// As [`Cluster::start`]. It can then be tried again.
+    /// The same as [`Cluster::start`]. The restart can then be tried again.
     pub async fn restart(&mut self) -> Result<(), ClusterError> {
         let (running, port) = (self.server.take(), Port::Fixed(self.port));
         let (place, binaries, options) = (
@@ -243,7 +247,8 @@ impl Cluster {
     }
 }
 
-/// In a directory that is kept: on the port of the start before, where that is free. Also that port, where it is not.
+/// Starts on the port of the previous start, if the directory is kept and the port is free. Also
+/// returns that port if it is not free.
 fn start_on_last_port(
     place: &Arc<Place>,
     binaries: &Binaries,
@@ -276,7 +281,7 @@ impl Drop for Cluster {
 }
 
 impl fmt::Debug for Cluster {
-    /// Without the password.
+    /// Omits the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster")
             .field("port", &self.port)
@@ -286,7 +291,7 @@ impl fmt::Debug for Cluster {
     }
 }
 
-/// Runs what waits for processes and disks where it holds up nobody.
+/// Runs work that waits for processes and disks on a thread that may block.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ClusterError> + Send + 'static,
 ) -> Result<T, ClusterError> {
@@ -297,7 +302,7 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// The last lines of a program's output, enough to see what went wrong.
+/// The last lines of a program's output, enough to see what failed.
 fn tail(text: &str) -> &str {
     const LENGTH: usize = 1500;
     let text = text.trim();

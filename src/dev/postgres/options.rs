@@ -1,45 +1,47 @@
-//! What a private cluster is to be like.
+//! Options of a private cluster.
 
 use std::path::PathBuf;
 
 /// How a private cluster is started.
 #[derive(Clone, Debug)]
 pub struct ClusterOptions {
-    /// Where its files are.
+    /// The location of the cluster's files.
     pub home: Home,
-    /// Whether it outlives a loss of power.
+    /// Whether committed data survives a loss of power.
     pub durability: Durability,
-    /// Connections at a time.
+    /// The maximum number of connections at a time.
     pub max_connections: u16,
-    /// Further settings of `postgresql.conf`, as name and value; they win over ours.
+    /// Further settings of `postgresql.conf`, as name and value. They override ours.
     pub settings: Vec<(String, String)>,
 }
 
-/// Where a cluster's files are.
+/// The location of a cluster's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// In this directory, or where its `pg.location` says; kept.
+    /// This directory, or the one that its `pg.location` names. It is kept.
     Dir(PathBuf),
-    /// In the folder for temporary files (a fast one in `/dev/shm`, where that has 2 GiB free), removed at the end.
+    /// The folder for temporary files, removed at the end. A fast cluster is in `/dev/shm` if that
+    /// has 2 GiB free.
     Temporary,
 }
 
 /// What is on disk when a commit returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// All of it.
+    /// All committed data.
     Durable,
-    /// Nothing, and commits may be lost even where only Postgres crashes. For tests of other things.
+    /// Nothing. Commits may be lost even if only Postgres crashes. For tests that do not test
+    /// durability.
     Fast,
 }
 
 impl ClusterOptions {
-    /// A durable cluster that is kept in `dir`, made where it is missing.
+    /// A durable cluster that is kept in `dir`, which is created if it is missing.
     pub fn in_dir(dir: impl Into<PathBuf>) -> Self {
         Self::new(Home::Dir(dir.into()), Durability::Durable)
     }
 
-    /// A cluster that is gone when it is stopped, or when this process ends.
+    /// A cluster that is removed when it is stopped, or when this process ends.
     pub fn temporary(durability: Durability) -> Self {
         Self::new(Home::Temporary, durability)
     }
@@ -62,7 +64,7 @@ impl Durability {
                 ("synchronous_commit", "on"),
                 ("full_page_writes", "on"),
             ],
-            // Little WAL, and nothing that waits for a disk.
+            // Little WAL, and no waiting for a disk.
             Self::Fast => &[
                 ("fsync", "off"),
                 ("synchronous_commit", "off"),

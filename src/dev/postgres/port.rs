@@ -1,23 +1,24 @@
-//! The port on the loopback address.
+//! Choosing a port on the loopback address.
 
 use std::{
     io,
     net::{Ipv4Addr, TcpListener},
 };
 
-/// On which port Postgres is to listen.
+/// The port that Postgres listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Port {
-    /// On any that is free.
+    /// Any free port.
     Any,
-    /// On this one, or on another where it is taken.
+    /// This port, or another if it is taken.
     Preferred(u16),
-    /// On this one.
+    /// This port only.
     Fixed(u16),
 }
 
 impl Port {
-    /// The port for the next try; one that is preferred is given up where it is taken, or was taken just now.
+    /// The port for the next start. A preferred port is given up if it is taken, or if a start on
+    /// it has just failed.
     pub(super) fn choose(self, tried: u32) -> io::Result<u16> {
         match self {
             Self::Fixed(port) => Ok(port),
@@ -29,8 +30,9 @@ impl Port {
 
 /// A port that is free at this moment. Another program can still take it first.
 ///
-/// It is sought below the range that systems give to outgoing connections: there a client that tries to reconnect
-/// while Postgres is down is sooner or later given that very port, connects to itself, and Postgres cannot have it back.
+/// The port is below the range that systems give to outgoing connections. In that range, a client
+/// that reconnects while Postgres is down can be given that very port, connect to itself, and so
+/// keep Postgres from getting the port back.
 fn free() -> io::Result<u16> {
     for _ in 0..50 {
         let port = rand::random_range(15_000..30_000);

@@ -1,4 +1,4 @@
-//! One running Postgres: started, waited for, stopped.
+//! One running Postgres: start, readiness and shutdown.
 
 use super::{
     ClusterError, ClusterOptions,
@@ -25,19 +25,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long Postgres may take to be ready: after a crash it has up to `max_wal_size` of WAL to read.
+/// The longest time that Postgres may take to become ready. After a crash it has to read up to
+/// `max_wal_size` of WAL.
 const START: Duration = Duration::from_secs(120);
 
-/// How long each kind of shutdown may take before a harder one.
+/// How long each kind of shutdown may take before a harder one is used.
 const STOP: Duration = Duration::from_secs(10);
 
-/// Tries to start: a port can be lost in a race, and the orphans of a killed postmaster take a moment to end.
+/// The maximum number of repeated starts: a port can be lost in a race, and the orphans of a killed
+/// postmaster take a moment to end.
 const TRIES: u32 = 5;
 
-/// A log larger than this is put aside at the next start, in bytes.
+/// A log larger than this, in bytes, is renamed at the next start.
 const LARGEST_LOG: u64 = 16 << 20;
 
-/// A Postgres that runs as our child, and who ends it if we cannot.
+/// A Postgres that runs as our child, with the watcher that stops it if we are killed.
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
@@ -96,11 +98,12 @@ impl Server {
             .args(settings(place, options, port))
             .current_dir(&data);
         if let Some(pid) = stale {
-            // Postgres takes any living process of that number for its predecessor, except one that is known to be
-            // its starter. The pid file itself has to stay: by it Postgres looks for its predecessor's orphans.
+            // Postgres takes any living process with the pid of the pid file for its predecessor,
+            // except a process known as its starter. The pid file has to stay: with it Postgres
+            // looks for orphans of its predecessor.
             command.env("PG_GRANDPARENT_PID", pid.to_string());
         }
-        // A group of its own, so that a ctrl-C at the terminal reaches us and not it.
+        // A process group of its own, so that Ctrl-C at the terminal reaches us and not Postgres.
         command.process_group(0).stderr(log);
         let mut watcher = Watcher::start(place.account, &data, &place.leftovers())
             .doing(|| "start the watcher of Postgres".to_owned())?;
@@ -148,13 +151,14 @@ impl Server {
         Err(format!("it was not ready after {} s", START.as_secs()))
     }
 
-    /// Stops by `signal` and waits; harder after a while. SIGINT is a fast shutdown, SIGQUIT an immediate one, a crash.
+    /// Stops Postgres with `signal` and waits. After a while it uses a harder signal. SIGINT is a
+    /// fast shutdown, SIGQUIT an immediate one, which is like a crash.
     pub(super) fn stop(&mut self, signal: Signal) {
         for signal in [signal, Signal::SIGQUIT, Signal::SIGKILL] {
             if self.has_ended() {
                 break;
             }
-            // The child has not been waited for, so the number is still its own.
+            // The child has not been waited for, so the pid is still its own.
             if let Ok(pid) = i32::try_from(self.child.id()) {
                 let _ = kill(Pid::from_raw(pid), signal);
             }
@@ -170,7 +174,6 @@ impl Server {
         self.watcher.dismiss();
     }
 
-    /// Whether the postmaster is gone.
     pub(super) fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))
     }
@@ -186,7 +189,8 @@ impl Drop for Server {
     }
 }
 
-/// Everything is given on the command line, so that a cluster made by an earlier version runs by the present settings.
+/// All settings are given on the command line, so that a cluster made by an earlier version runs
+/// with the current settings.
 fn settings(place: &Place, options: &ClusterOptions, port: u16) -> Vec<String> {
     let ours = [
         ("listen_addresses", "127.0.0.1".to_owned()),

@@ -1,4 +1,5 @@
-//! What a killed predecessor left: a Postgres that still runs or is just stopping, or only its pid file.
+//! Cleaning up after a killed predecessor, whose Postgres may still run or be stopping, or whose
+//! pid file may remain.
 
 use super::ClusterError;
 use nix::{
@@ -14,19 +15,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a fast shutdown may take, then how long an immediate one.
+/// How long a fast shutdown may take, and then an immediate one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the pid file says.
+/// The content of `postmaster.pid`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PidFile {
     pub(super) pid: i32,
-    /// Whether Postgres takes connections.
+    /// Whether Postgres accepts connections.
     pub(super) ready: bool,
 }
 
 impl PidFile {
-    /// `None` where there is none, or none that is complete.
+    /// Returns `None` if the file is missing or incomplete.
     pub(super) fn read(data: &Path) -> Option<Self> {
         Self::parse(&fs::read_to_string(data.join("postmaster.pid")).ok()?)
     }
@@ -34,7 +35,7 @@ impl PidFile {
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let pid = lines.next()?.trim().parse().ok().filter(|pid| *pid > 1)?;
-        // The eighth line is the state: `starting`, `ready`, `stopping`, `standby`.
+        // The eighth line is the state: `starting`, `ready`, `stopping` or `standby`.
         Some(Self {
             pid,
             ready: lines.nth(6).is_some_and(|state| state.trim() == "ready"),
@@ -42,9 +43,10 @@ impl PidFile {
     }
 }
 
-/// Ends a predecessor's Postgres, if one runs on `data`. We hold the lock, so no living process owns it.
+/// Stops the Postgres of a predecessor, if one runs on `data`. We hold the lock, so no living
+/// process owns it.
 ///
-/// Answers with the pid of a pid file that was left behind, whose process is another one now or none at all.
+/// Returns the pid in a remaining pid file. That process is now another one, or none.
 pub(super) fn end_predecessor(data: &Path) -> Result<Option<i32>, ClusterError> {
     let Some(PidFile { pid, .. }) = PidFile::read(data) else {
         return Ok(None);
@@ -73,7 +75,8 @@ pub(super) fn end_predecessor(data: &Path) -> Result<Option<i32>, ClusterError> 
     Ok(PidFile::read(data).map(|left| left.pid))
 }
 
-/// Whether the process is a Postgres that works in this very directory. Pids are used again, so the number says nothing.
+/// Whether the process is a Postgres that works in this directory. Pids are reused, so the pid
+/// alone proves nothing.
 fn is_postgres_of(pid: i32, data: &Path) -> bool {
     if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
         return false;

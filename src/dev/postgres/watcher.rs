@@ -1,6 +1,8 @@
-//! Ends Postgres with us, also when we are killed: a child that waits at the end of a pipe whose other end only we hold.
+//! Stops Postgres when we end, even if we are killed. The watcher is a child that waits for the end
+//! of a pipe whose other end only we hold.
 //!
-//! A parent-death signal would not do: it is lost at setuid, and it fires when the spawning thread ends.
+//! A parent-death signal is not enough: it is lost at setuid, and it fires when the spawning thread
+//! ends.
 
 use super::account::Account;
 use std::{
@@ -10,33 +12,34 @@ use std::{
     process::{Child, Stdio},
 };
 
-/// The watching child. Dropped without [`Watcher::dismiss`], it ends Postgres.
+/// The watching child. Dropping it without [`Watcher::dismiss`] stops Postgres.
 #[derive(Debug)]
 pub(super) struct Watcher {
     child: Child,
 }
 
 impl Watcher {
-    /// Starts it. `leftovers` are removed once it had to end Postgres.
+    /// Starts the watcher. It removes `leftovers` after it had to stop Postgres.
     pub(super) fn start(account: Account, data: &Path, leftovers: &[&Path]) -> io::Result<Self> {
         let mut command = account.command("/bin/sh");
         command
             .args(["-c", include_str!("watcher.sh"), "hookfast-watcher"])
             .arg(data)
             .args(leftovers);
-        // A group of its own, so that a ctrl-C at the terminal does not reach it. The pipe is close-on-exec.
+        // A process group of its own, so that Ctrl-C at the terminal does not reach it. The pipe is
+        // close-on-exec.
         let child = command.process_group(0).stdin(Stdio::piped()).spawn()?;
         Ok(Self { child })
     }
 
-    /// Says whom to watch.
+    /// Names the process to watch.
     pub(super) fn watch(&mut self, postmaster: u32) -> io::Result<()> {
         self.tell(&postmaster.to_string())
     }
 
-    /// Postgres has ended: there is nothing left to watch.
+    /// Ends the watcher after Postgres has ended.
     pub(super) fn dismiss(&mut self) {
-        // It fails only where the watcher is gone already.
+        // This fails only if the watcher has already ended.
         let _ = self.tell("ended");
         self.child.stdin = None;
         let _ = self.child.wait();

@@ -1,6 +1,6 @@
-# Ends Postgres when the process that owns it is gone, however it went: then standard input comes to its end.
-# Input: the postmaster's pid on a line; a second line where Postgres has already been stopped in good order.
-# Arguments: the data directory, then what is to be removed once Postgres has ended.
+# Stops Postgres when the process that owns it ends, in whatever way: then standard input ends.
+# Input: a line with the postmaster's pid, and a second line if Postgres was stopped in good order.
+# Arguments: the data directory, and then the paths to remove once Postgres has ended.
 data=$1
 shift
 trap '' HUP INT TERM
@@ -8,12 +8,12 @@ read -r pid || exit 0
 case $pid in '' | *[!0-9]*) exit 0 ;; esac
 read -r _ && exit 0
 
-# The pid counts only while the data directory says so too: it may long belong to another process.
+# The pid counts only while the data directory confirms it: it may belong to another process by now.
 is_ours() {
     read -r first <"$data/postmaster.pid" && [ "$first" = "$pid" ]
 } 2>/dev/null
 
-# 5 s for a fast shutdown, then an immediate one. A postmaster that is just starting has no pid file for a moment.
+# A fast shutdown for 5 s, then an immediate one. A starting postmaster has no pid file for a moment.
 tenths=0
 while kill -0 "$pid" 2>/dev/null && [ $tenths -lt 200 ]; do
     if is_ours; then

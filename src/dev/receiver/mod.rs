@@ -1,5 +1,5 @@
-//! A receiver of webhooks, as `hookfast listen` runs it: verifies the signature, tells what came, and can be told to
-//! fail. For trying things out and for tests; what it does is what any receiver should do.
+//! The webhook receiver of `hookfast listen`, for development and tests. It verifies the signature
+//! and reports each webhook, and it can be switched to fail. It does what any receiver should do.
 
 mod mode;
 mod notice;
@@ -27,10 +27,10 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// The largest body that is taken.
+/// The largest body that is accepted.
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
 
-/// A receiver: who may sign, and who is told what came.
+/// A webhook receiver with its secrets and its observer.
 pub struct Receiver {
     secrets: Vec<Secret>,
     mode: ModeSwitch,
@@ -39,8 +39,8 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Takes the secrets that may sign, and what is called for every webhook, also for a forged one; it should not
-    /// block. A notice comes before the answer goes out.
+    /// Makes a receiver that accepts signatures of these secrets. It calls `tell` for every
+    /// webhook, also for a forged one, before it sends the response. `tell` should not block.
     pub fn new(secrets: Vec<Secret>, tell: impl Fn(Notice) + Send + Sync + 'static) -> Self {
         Self {
             secrets,
@@ -50,15 +50,16 @@ impl Receiver {
         }
     }
 
-    /// The switch that makes it fail and work again, usable while it runs.
+    /// Returns the switch between working and failing, which can be used while the receiver runs.
     pub fn mode(&self) -> ModeSwitch {
         self.mode.clone()
     }
 
-    /// Answers on any path until `stop`; then requests that hang are answered 503, and it returns when all are.
+    /// Serves requests on any path until `stop` is cancelled. Then it ends hanging requests with
+    /// 503, and returns when all requests have ended.
     ///
     /// # Errors
-    /// Where the listener breaks.
+    /// If the listener fails.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let state = (Arc::new(self), stop.clone());
         let app = Router::new()
@@ -92,7 +93,7 @@ impl Receiver {
                 .to_owned()
         };
         let id = text(standard_webhooks::ID);
-        // The lock guards a set only, which no panic can leave half changed.
+        // The lock guards only a set, which a panic cannot leave half changed.
         let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
         let repeat = if mode == Mode::Ok {
             !accepted.insert(&id)

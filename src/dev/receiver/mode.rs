@@ -1,20 +1,20 @@
-//! What the receiver does with a verified webhook, switched while it runs.
+//! The mode of the receiver, which can be switched while it runs.
 
 use axum::http::StatusCode;
 use tokio::sync::watch;
 
-/// What a verified webhook is answered.
+/// The response to a verified webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// 200.
+    /// Status 200.
     Ok,
     /// This status.
     Fail(StatusCode),
-    /// Nothing, until the mode changes; then 503.
+    /// No response until the mode changes, and then status 503.
     Hang,
 }
 
-/// The switch of a receiver; every copy is the same switch.
+/// The mode switch of a receiver. All clones control the same receiver.
 #[derive(Clone, Debug)]
 pub struct ModeSwitch(watch::Sender<Mode>);
 
@@ -23,17 +23,17 @@ impl ModeSwitch {
         Self(watch::Sender::new(Mode::Ok))
     }
 
-    /// What requests that come now get.
+    /// Returns the mode that applies to new requests.
     pub fn get(&self) -> Mode {
         *self.0.borrow()
     }
 
-    /// Switches; requests that hang are answered.
+    /// Sets the mode. Requests that hang in the previous mode get their response.
     pub fn set(&self, mode: Mode) {
         self.0.send_replace(mode);
     }
 
-    /// Between working and `failing`, for a signal; answers with the new mode.
+    /// Switches between working and `failing`, for use with a signal. Returns the new mode.
     pub fn toggle(&self, failing: Mode) -> Mode {
         self.0
             .send_modify(|mode| *mode = if *mode == Mode::Ok { failing } else { Mode::Ok });
@@ -41,7 +41,7 @@ impl ModeSwitch {
     }
 
     pub(super) async fn changed_from(&self, mode: Mode) {
-        // It cannot fail: this copy of the sender lives through the wait.
+        // This cannot fail, because this clone of the sender lives through the wait.
         let _ = self.0.subscribe().wait_for(|now| *now != mode).await;
     }
 }

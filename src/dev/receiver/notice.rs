@@ -1,4 +1,4 @@
-//! What the receiver tells of each request, and which webhooks it has accepted.
+//! The receiver's report of a request, and the set of webhooks that it has accepted.
 
 use super::Mode;
 use crate::signing::standard_webhooks::Unverified;
@@ -11,33 +11,33 @@ use std::{
 /// How many accepted ids are remembered.
 const REMEMBERED: usize = 100_000;
 
-/// What came. Written with `{}` it is one line for people.
+/// A report of one request. Its `Display` form is one line for people.
 #[derive(Clone, Debug)]
 pub enum Notice {
-    /// A webhook with a good signature.
+    /// A webhook with a valid signature.
     Received(Received),
-    /// A request that was answered 401.
+    /// A request that got status 401.
     Refused(Unverified),
 }
 
 /// A verified webhook.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// The event's id, the same at every attempt.
+    /// The webhook id, the same for every attempt.
     pub id: String,
-    /// The delivery's id; empty where another than Hookfast sent it.
+    /// The id of the delivery. Empty if the sender is not Hookfast.
     pub delivery: String,
-    /// Which attempt it is; 0 where the sender does not say.
+    /// The number of the attempt. 0 if the sender does not send it.
     pub attempt: u32,
-    /// The event's source; empty where the sender does not say.
+    /// The source of the event. Empty if the sender does not send it.
     pub source: String,
-    /// The event's type; empty where the sender does not say.
+    /// The type of the event. Empty if the sender does not send it.
     pub event_type: String,
-    /// The body's exact bytes.
+    /// The exact bytes of the body.
     pub body: Bytes,
-    /// Whether this id was accepted before: a receiver that works does nothing then.
+    /// Whether this id was accepted before. A receiver that works then does nothing.
     pub repeat: bool,
-    /// What it is answered.
+    /// The mode that decided the response.
     pub mode: Mode,
 }
 
@@ -81,7 +81,7 @@ impl fmt::Display for Received {
     }
 }
 
-/// The ids that were answered 200, the oldest forgotten first.
+/// The ids that got status 200. The oldest id is forgotten first.
 #[derive(Default)]
 pub(super) struct Accepted {
     known: HashSet<String>,

@@ -1,4 +1,4 @@
-//! From an answer to an outcome.
+//! Converts a receiver's response to an outcome.
 
 use crate::domain::{ErrorKind, Outcome, Report, StorableText};
 use reqwest::{
@@ -8,20 +8,21 @@ use reqwest::{
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 
-/// How much of a body is kept for the error.
+/// How many bytes of a body are kept for the error message.
 const KEPT: usize = 1024;
 
-/// How much of a body is read at all. Reading it to its end is what lets the connection be used again.
+/// How many bytes of a body are read. Only a connection whose body was read to the end can be
+/// reused.
 const READ: usize = 64 * 1024;
 
-/// How long the body is waited for, once the status is known.
+/// How long to wait for the body after the status is known.
 const BODY_TIME: Duration = Duration::from_secs(1);
 
-/// No receiver can put a delivery off for longer.
+/// The longest delay that a receiver can ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads what is needed of the answer, within bounds, and says what it means. The status alone decides: a body that
-/// hangs or breaks does not undo it.
+/// Reads a bounded part of the response and converts it. Only the status decides: a body that hangs
+/// or breaks changes nothing.
 pub(super) async fn read(mut response: Response, dead_on: &[u16], deadline: Instant) -> Report {
     let status = response.status();
     let wait = retry_after(response.headers(), SystemTime::now());
@@ -42,7 +43,7 @@ fn outcome(status: StatusCode, body: &[u8], after: Option<Duration>, dead_on: &[
     } else if status == StatusCode::GONE {
         Outcome::Gone { error }
     } else {
-        // A 4xx is about this one event, and so is a redirect; a 5xx is about the receiver.
+        // A 4xx or a redirect concerns this one event. A 5xx concerns the receiver.
         Outcome::Retry {
             error,
             after,
@@ -56,7 +57,7 @@ fn outcome(status: StatusCode, body: &[u8], after: Option<Duration>, dead_on: &[
 fn describe(status: StatusCode, body: &[u8]) -> String {
     let text = StorableText::from_bytes(body, KEPT).into_string();
     match (status.is_redirection(), text.trim()) {
-        // Where it leads is not repeated: it may hold a secret, as the URL may.
+        // The target of a redirect is not repeated, because it may hold a secret, as the URL may.
         (true, _) => {
             format!(
                 "status {}: redirects are not followed; set the handler's url to its last stop",
@@ -68,11 +69,12 @@ fn describe(status: StatusCode, body: &[u8]) -> String {
     }
 }
 
-/// The time in `Retry-After`, in seconds or as an HTTP date, at most a day. What is neither says nothing.
+/// The time in `Retry-After`, in seconds or as an HTTP date, at most a day. Other values are
+/// ignored.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit are a very long time.
+        // A number with too many digits to parse is a very long time.
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
         httpdate::parse_http_date(text)
@@ -83,7 +85,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(wait.min(LONGEST_WAIT))
 }
 
-/// The beginning of the body; the rest is read and dropped, up to a bound.
+/// The beginning of the body. The rest is read up to a bound and dropped.
 async fn excerpt(response: &mut Response, until: Instant) -> Vec<u8> {
     let (mut kept, mut read) = (Vec::new(), 0);
     while read < READ {

@@ -1,4 +1,5 @@
-//! The HTTP client: guarded, without proxies and redirects, and not fooled by a connection that was closed meanwhile.
+//! The HTTP client: it checks addresses, uses no proxies and no redirects, and copes with pooled
+//! connections that the receiver has closed.
 
 use super::{guard::GuardedResolver, settings::InvalidHttpHandler};
 use reqwest::{Client, Request, Response, Url};
@@ -6,18 +7,18 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use std::{cell::Cell, error::Error, io, sync::Arc, time::Duration};
 use tower::util::MapResponseLayer;
 
-/// Shorter than what usual servers keep an idle connection (Node and uvicorn: 5 s), so that they seldom close first.
+/// Shorter than the idle timeout of usual servers (Node and uvicorn: 5 s), so that the server
+/// rarely closes a connection first.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// How often a request goes out again because its pooled connection turned out to be closed.
+/// How often a request is sent again because its pooled connection turned out to be closed.
 const RESENDS: usize = 3;
 
 tokio::task_local! {
-    /// Whether this attempt has made a connection of its own.
+    /// Whether this attempt has opened a connection.
     static CONNECTED: Cell<bool>;
 }
 
-/// A client for one handler.
 pub(super) fn build(
     url: &Url,
     allow_private: bool,
@@ -33,7 +34,7 @@ pub(super) fn build(
         .connect_timeout(connect_timeout)
         .pool_idle_timeout(IDLE)
         .dns_resolver(GuardedResolver { allow_private })
-        // A connect is polled by the attempt that needs it, and so finds that attempt's mark.
+        // A connect is polled by the attempt that needs it, and so it sets that attempt's flag.
         .connector_layer(MapResponseLayer::new(|connection| {
             let _ = CONNECTED.try_with(|connected| connected.set(true));
             connection
@@ -42,7 +43,8 @@ pub(super) fn build(
         .map_err(|error| InvalidHttpHandler::Tls(innermost(&error.without_url()).to_string()))
 }
 
-/// TLS with ring, and the system's certificates only where they are needed: plain http works on a machine without any.
+/// TLS with ring. The system's certificates are loaded only for https, so that plain http works on
+/// a machine without any.
 fn tls(url: &Url) -> Result<rustls::ClientConfig, InvalidHttpHandler> {
     let invalid = |error: rustls::Error| InvalidHttpHandler::Tls(error.to_string());
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(
@@ -63,11 +65,12 @@ fn tls(url: &Url) -> Result<rustls::ClientConfig, InvalidHttpHandler> {
     Ok(config)
 }
 
-/// Sends a request until there is an answer's head or a failure that counts.
+/// Sends a request until the response's head arrives or a failure counts.
 ///
-/// The receiver may close a pooled connection while the request is on its way. That says nothing about the receiver,
-/// so it goes out again at once; on a connection of the attempt's own it is a failure. (The client itself repeats only
-/// what was not written yet.) A receiver may thus see a request twice with one attempt's number, never two at a time.
+/// The receiver may close a pooled connection while the request is on its way. That proves nothing
+/// about the receiver, so the request is sent again at once. On a connection that this attempt
+/// opened it is a failure. (The client itself repeats only requests that were not written yet.) So
+/// a receiver may see a request twice with one attempt number, but never two at a time.
 pub(super) async fn send(
     client: &Client,
     request: impl Fn() -> Request,
@@ -89,7 +92,7 @@ pub(super) async fn send(
         .await
 }
 
-/// Whether a connection ended under the request.
+/// Whether the connection ended during the request.
 pub(super) fn is_broken(error: &reqwest::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let broken = |cause: &(dyn Error + 'static)| {
@@ -106,14 +109,14 @@ pub(super) fn is_broken(error: &reqwest::Error) -> bool {
     !error.is_connect() && causes(error).any(broken)
 }
 
-/// An error and what caused it, outermost first.
+/// An error and its causes, outermost first.
 pub(super) fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(Some(error as &(dyn Error + 'static)), |error| {
         (**error).source()
     })
 }
 
-/// The last cause: it is the one that names the trouble, and it never holds the URL.
+/// The innermost cause. It names the problem, and it never holds the URL.
 pub(super) fn innermost(error: &reqwest::Error) -> &(dyn Error + 'static) {
     causes(error).last().unwrap_or(error)
 }

@@ -77,7 +77,8 @@ fn find<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// rustls hides inside an `io::Error` (or two), whose `source` is not the error it holds but that one's source.
+/// rustls errors are inside one or two `io::Error`s. The `source` of an `io::Error` is not the
+/// error it holds, but the source of that error.
 fn is_tls(cause: &(dyn Error + 'static)) -> bool {
     let held = cause
         .downcast_ref::<io::Error>()

@@ -1,14 +1,16 @@
-//! The address guard: a handler's URL may not lead into our own network, unless the handler allows it.
+//! The address guard: a handler's URL must not lead into our own network, unless the handler allows
+//! it.
 //!
-//! One function over addresses, [`special_purpose`]. It is asked for a literal host when the handler is made (a client skips
-//! the resolver for those) and for everything the resolver returns, at each connect: so a name that changes its
-//! address between a check and the connect gains nothing.
+//! One function, [`special_purpose`], judges all addresses. It checks a literal host when the
+//! handler is made, because a client skips the resolver for those. It checks everything the
+//! resolver returns at each connect, so a name that changes its address between a check and the
+//! connect gains nothing.
 
 use crate::domain::special_purpose;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, SocketAddr};
 
-/// An address that a handler may not reach.
+/// The handler must not reach this address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "address refused: {host} is {address} ({why}), which is not a public address, so nothing is sent to it. If it is \
@@ -20,10 +22,10 @@ pub struct AddressRefused {
     why: &'static str,
 }
 
-/// Judges a literal host.
+/// Checks a literal host.
 ///
 /// # Errors
-/// [`AddressRefused`].
+/// [`AddressRefused`] if the address is not public.
 pub(super) fn check_literal(address: IpAddr) -> Result<(), AddressRefused> {
     match special_purpose(address) {
         Some(why) => Err(AddressRefused {
@@ -35,7 +37,7 @@ pub(super) fn check_literal(address: IpAddr) -> Result<(), AddressRefused> {
     }
 }
 
-/// The system's resolver, and of its answer only what may be reached.
+/// The system's resolver, limited to the addresses that the handler may reach.
 pub(super) struct GuardedResolver {
     pub(super) allow_private: bool,
 }
@@ -56,7 +58,7 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// The public ones among the addresses of a name; an error where there were some and none is left.
+/// The public addresses of a name. An error if there are addresses but none is public.
 fn public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, AddressRefused> {
     let refused = found
         .iter()

@@ -1,8 +1,9 @@
-//! The `http` handler: pushes the event's exact bytes to a URL, signed by the Standard Webhooks scheme. At least once.
+//! The `http` handler: pushes the event's exact bytes to a URL, signed by the Standard Webhooks
+//! scheme, at least once.
 //!
-//! 2xx is delivered; 410 pauses the handler; statuses in `dead_on` are dead letters; everything else, time-outs and
-//! broken connections are tried again by the policy, and not before what `Retry-After` says. No usable answer and a 5xx
-//! count for the circuit breaker.
+//! 2xx is delivered. 410 pauses the handler. Statuses in `dead_on` make dead letters. Everything
+//! else, also timeouts and broken connections, is retried by the policy, but not before the time in
+//! `Retry-After`. A 5xx and a missing or unusable response count for the circuit breaker.
 
 mod answer;
 mod client;
@@ -30,7 +31,7 @@ use std::{
 };
 use tokio::time::{Instant, timeout_at};
 
-/// See [`super::plain_client`].
+/// Implements [`super::plain_client`].
 pub(super) fn plain_client(
     url: &str,
     connect_timeout: Duration,
@@ -38,10 +39,10 @@ pub(super) fn plain_client(
     client::build(&url.parse()?, true, connect_timeout)
 }
 
-/// The longest wait for a connection; the attempt's own time-out may be shorter.
+/// The longest wait for a connection. The timeout of the attempt may be shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pushes deliveries to one URL. Connections are kept and used again; one handler serves many attempts at a time.
+/// Pushes deliveries to one URL. It reuses connections, and it makes many attempts at a time.
 pub struct HttpHandler {
     client: Client,
     target: Target,
@@ -52,11 +53,10 @@ pub struct HttpHandler {
     connect_timeout: Duration,
 }
 
-/// What may be replaced while the handler runs.
+/// The settings that can be replaced while the handler runs.
 struct Credentials {
-    /// What signs.
     secrets: Vec<Secret>,
-    /// The operator's headers.
+    /// The headers of the operator.
     headers: HeaderMap,
 }
 
@@ -76,7 +76,7 @@ impl HttpHandler {
     /// Checks the settings and makes the client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`InvalidHttpHandler`] says which setting cannot work and what to write instead.
+    /// [`InvalidHttpHandler`] names the invalid setting and how to correct it.
     pub fn new(settings: HttpHandlerSettings) -> Result<Self, InvalidHttpHandler> {
         let HttpHandlerSettings {
             url,
@@ -110,10 +110,10 @@ impl HttpHandler {
         })
     }
 
-    /// Signs with other secrets and sends other headers of the operator from the next attempt on.
+    /// Replaces the secrets and the operator's headers, from the next attempt on.
     ///
     /// # Errors
-    /// [`InvalidHttpHandler`]; then the old ones stay.
+    /// [`InvalidHttpHandler`]. Then the old ones stay.
     pub fn replace_credentials(
         &self,
         secrets: Vec<Secret>,
@@ -124,13 +124,14 @@ impl HttpHandler {
         Ok(())
     }
 
-    /// Where it pushes, as `host:port`: all of the URL that may be shown.
+    /// The target as `host:port`, which is all of the URL that may be shown.
     pub fn target(&self) -> &str {
         &self.target.name
     }
 
-    /// Makes one attempt. It ends within the time-out, whatever the receiver does, and never fails: trouble is an
-    /// outcome, with a text for people that holds neither the URL's path and query nor a header's value.
+    /// Makes one attempt. It ends within the timeout, whatever the receiver does. It never fails: a
+    /// failure is an outcome with a message that holds neither the URL's path and query nor a
+    /// header's value.
     pub async fn deliver(&self, delivery: &Delivery) -> Report {
         let deadline = Instant::now() + self.timeout;
         let (kind, error) = match timeout_at(deadline, self.send(delivery)).await {

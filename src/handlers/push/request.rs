@@ -1,4 +1,5 @@
-//! What goes out: the body as it came, signed, and headers that say which delivery this is.
+//! The request of an attempt: the body as it was received, signed, with headers that identify the
+//! delivery.
 
 use super::Credentials;
 use crate::domain::{Delivery, Event, header_values, rfc3339};
@@ -11,19 +12,17 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// The delivery's id: stays through retries.
+/// The delivery's id, the same for all attempts.
 pub(crate) const DELIVERY: &str = "hookfast-delivery";
-/// Which attempt this is, from 1.
+/// The number of the attempt, from 1.
 pub(crate) const ATTEMPT: &str = "hookfast-attempt";
-/// The event's source.
 pub(crate) const SOURCE: &str = "hookfast-source";
-/// The event's type.
 pub(crate) const TYPE: &str = "hookfast-type";
 /// When the event was stored, as RFC 3339 in UTC.
 pub(crate) const RECEIVED_AT: &str = "hookfast-received-at";
 
-/// All headers of one attempt. The operator's may replace the content type and the user agent, nothing else; `forwarded` are
-/// names of the sender's headers that are passed on.
+/// All headers of one attempt. The operator's headers may replace only the content type and the
+/// user agent. `forwarded` names the sender's headers that are forwarded.
 pub(super) fn headers(
     delivery: &Delivery,
     with: &Credentials,
@@ -47,7 +46,7 @@ pub(super) fn headers(
             .iter()
             .map(|(name, value)| (name.clone(), value.clone())),
     );
-    // Without its encoding a body that was compressed cannot be read.
+    // Without its encoding a compressed body cannot be read.
     for name in forwarded
         .iter()
         .filter(|name| !with.headers.contains_key(*name))
@@ -66,7 +65,7 @@ pub(super) fn headers(
     );
     headers.insert(standard_webhooks::ID, text(id));
     headers.insert(standard_webhooks::TIMESTAMP, text(timestamp));
-    // The client leaves it out where the body is empty, and some servers answer that with 411.
+    // The client omits this header for an empty body, and some servers respond to that with 411.
     headers.insert(CONTENT_LENGTH, text(event.body.len()));
     headers.insert(DELIVERY, text(delivery.id));
     headers.insert(ATTEMPT, text(delivery.attempt));
@@ -93,7 +92,7 @@ fn of_the_sender(event: &Event, name: &HeaderName) -> impl Iterator<Item = Heade
         .filter_map(|value| HeaderValue::from_bytes(&value).ok())
 }
 
-/// The original's content type where it can be a header again, else what the body is.
+/// The original content type if it is a valid header, otherwise one that fits the body.
 fn content_type(event: &Event) -> HeaderValue {
     let original = match event.headers.get("content-type") {
         Some(serde_json::Value::Array(values)) => values.first().and_then(|v| v.as_str()),

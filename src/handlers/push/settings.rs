@@ -1,4 +1,4 @@
-//! What an http handler is told, and what is refused before anything is sent.
+//! Checks an http handler's settings before anything is sent.
 
 use super::guard::{self, AddressRefused};
 
@@ -9,45 +9,46 @@ use reqwest::{
 use std::net::IpAddr;
 use url::Host;
 
-/// Settings that cannot work. None of them tells a secret: neither the URL's query nor a header's value.
+/// Settings that cannot work. No message reveals a secret: neither the URL's query nor a header's
+/// value.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidHttpHandler {
-    /// Not a URL.
+    /// The URL is invalid.
     #[error("the handler's url cannot be read ({0}); write it as https://example.com/hooks")]
     Url(#[from] url::ParseError),
-    /// Another scheme, no host, or something the client cannot send.
+    /// The URL has another scheme or no host, or the client cannot send to it.
     #[error(
         "the handler's url cannot be posted to; it begins with https:// or http:// and names a host"
     )]
     NotHttp,
-    /// User or password in the URL.
+    /// The URL holds a user or a password.
     #[error(
         "the handler's url holds a user or a password; send them as an 'authorization' header instead"
     )]
     Userinfo,
-    /// A host that is an address of a private network.
+    /// The host is an address of a private network.
     #[error(transparent)]
     Address(#[from] AddressRefused),
-    /// Nothing to sign with.
+    /// There is no secret to sign with.
     #[error(
         "the handler has no secret to sign with; make one with: echo \"whsec_$(openssl rand -base64 32)\""
     )]
     NoSecret,
-    /// A header that cannot be sent.
+    /// A header cannot be sent.
     #[error("the handler's header '{0}' has a name or a value that HTTP does not allow")]
     Header(String),
-    /// A header that Hookfast or the connection sets.
+    /// Hookfast or the connection sets this header.
     #[error(
         "the handler's header '{0}' is set by hookfast itself; remove it from the handler's headers"
     )]
     ReservedHeader(String),
-    /// A header of the sender that cannot be passed on.
+    /// A header of the sender cannot be forwarded. Holds the header and the reason.
     #[error("forward_headers: '{0}' {1}")]
     Forwarded(String, &'static str),
-    /// A status that cannot be a refusal.
+    /// The status cannot make a dead letter.
     #[error("dead_on lists {0}; only statuses from 300 to 599 can make a dead letter")]
     DeadOn(u16),
-    /// No time at all.
+    /// The timeout is zero.
     #[error("the handler's timeout is zero; give it at least a second")]
     Timeout,
     /// The TLS library or the system's certificates cannot be used.
@@ -58,7 +59,7 @@ pub enum InvalidHttpHandler {
     Tls(String),
 }
 
-/// What the connection or we set; anything else the operator may.
+/// Headers that the connection or Hookfast sets. The operator may set all others.
 const RESERVED: [&str; 12] = [
     "content-encoding",
     "host",
@@ -74,10 +75,10 @@ const RESERVED: [&str; 12] = [
     "proxy-connection",
 ];
 
-/// The URL, checked, with what may be said of it aloud.
+/// The checked URL, with the part of it that may be shown.
 pub(super) struct Target {
     pub(super) url: Url,
-    /// `host:port`, without what may be secret.
+    /// `host:port`, without the parts that may be secret.
     pub(super) name: String,
 }
 
@@ -92,11 +93,12 @@ impl Target {
         else {
             return Err(InvalidHttpHandler::NotHttp);
         };
-        // The client would find this out at every attempt.
+        // Otherwise every attempt of the client would fail.
         if url.as_str().parse::<axum::http::Uri>().is_err() {
             return Err(InvalidHttpHandler::NotHttp);
         }
-        // The url crate has made an address of every odd form: 0x7f.1, 2130706433, 127.1, [::ffff:7f00:1].
+        // The url crate has already converted every odd form to an address: 0x7f.1, 2130706433,
+        // 127.1, [::ffff:7f00:1].
         let literal = match host {
             Host::Ipv4(address) => Some(IpAddr::V4(address)),
             Host::Ipv6(address) => Some(IpAddr::V6(address)),
@@ -110,7 +112,7 @@ impl Target {
     }
 }
 
-/// The operator's headers; those that are reserved are refused, not dropped in silence.
+/// Parses the operator's headers. A reserved one is an error and is not dropped silently.
 pub(super) fn extra_headers(given: &[(String, String)]) -> Result<HeaderMap, InvalidHttpHandler> {
     let mut headers = HeaderMap::new();
     for (name, value) in given {
@@ -131,7 +133,7 @@ fn is_reserved(name: &HeaderName) -> bool {
     name.starts_with("webhook-") || name.starts_with("hookfast-") || RESERVED.contains(&name)
 }
 
-/// The sender's headers that are passed on; `own` are the operator's.
+/// Parses the names of the sender's headers to forward; `own` are the operator's headers.
 pub(super) fn forwarded_headers(
     given: &[String],
     own: &HeaderMap,

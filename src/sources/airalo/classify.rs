@@ -1,36 +1,37 @@
-//! What a body is. Airalo names the kind nowhere, so it is told from the fields that are there.
+//! Classifies a body. Airalo names the kind of notification nowhere, so the fields that are there
+//! decide.
 
 use super::payload::{self, Fields};
 use crate::domain::EventType;
 
-/// What a body says it is, with what makes it that event and no other.
+/// The kind of a body, with the values that identify its event.
 pub(super) enum Kind {
-    /// An order that was asked for earlier, with its SIMs.
+    /// An asynchronous order that was completed, with its SIMs.
     Completed {
         order: OrderRef,
         iccids: Vec<String>,
     },
-    /// An order that came to nothing.
+    /// An order that failed.
     Failed { order: OrderRef },
-    /// A SIM that runs low.
+    /// A SIM with little data or time left.
     LowData {
         iccid: String,
         package: String,
         level: Word,
     },
-    /// The partner's credit that runs low.
+    /// The partner has little credit left.
     CreditLimit { threshold: Word, remaining: String },
-    /// Anything else.
+    /// A body that is not understood.
     Unknown,
 }
 
-/// What is known of an order's identity.
+/// The known identifiers of an order.
 pub(super) struct OrderRef {
     pub(super) request_id: Option<String>,
     pub(super) id: Option<String>,
 }
 
-/// One of a few known words, or what stood in its place.
+/// One of a few known words, or the text in its place.
 pub(super) enum Word {
     Known(&'static str),
     Other(String),
@@ -61,7 +62,7 @@ impl Word {
     }
 }
 
-/// Reads a body of whatever bytes. The order of the questions matters where a body has the fields of two kinds.
+/// Classifies any bytes. The order of the checks matters if a body has the fields of two kinds.
 pub(super) fn classify(body: &[u8]) -> Kind {
     let known = payload::root(body).and_then(|root| {
         low_data(&root)
@@ -81,12 +82,12 @@ fn low_data(root: &Fields<'_>) -> Option<Kind> {
     })
 }
 
-/// An order lies in `data`, or flattened at the root. SIMs outweigh a reason; with neither it is not a result
-/// (the answer to the order itself has a `request_id` too).
+/// An order is in `data`, or its members are at the root. SIMs decide before a reason does. Without
+/// both it is not a result, because the response to the order itself has a `request_id` too.
 fn order(root: &Fields<'_>) -> Option<Kind> {
     let data = payload::object(root.data);
     let request_id = payload::text(root.request_id).or_else(|| payload::text(data.request_id));
-    // Beside an order in `data`, an id at the root would be another thing's.
+    // If the order is in `data`, an id at the root would belong to something else.
     let id_in_data = payload::scalar(data.id);
     let id_at_root = payload::scalar(root.id).or_else(|| id_in_data.clone());
     let places = [(&data, id_in_data), (root, id_at_root)];
@@ -133,7 +134,7 @@ fn low_data_level(written: String) -> Word {
     }
 }
 
-/// The threshold stands in the text alone: "Surpassed 80% of the credit limit balance".
+/// The threshold is only in the text: "Surpassed 80% of the credit limit balance".
 fn credit_threshold(message: String) -> Word {
     let before = message
         .split_once('%')

@@ -1,20 +1,20 @@
-//! The address of the Partner API, and who calls it.
+//! Settings of the Partner API's client: its address and credentials.
 
 use secrecy::SecretString;
 use std::time::Duration;
 
-/// Where the production API is.
+/// The address of the production API.
 pub const BASE_URL: &str = "https://partners-api.airalo.com";
 
-/// Who calls, and where.
+/// The settings of a client of the Partner API.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
-    /// The base of all addresses.
+    /// The base of all URLs of the API.
     pub base_url: String,
-    /// The partner.
+    /// The client id of the partner.
     pub client_id: String,
-    /// Its secret; also what signs webhooks.
+    /// The client secret of the partner. It also signs webhooks.
     pub client_secret: SecretString,
-    /// How long an answer may take.
+    /// How long to wait for a response.
     pub timeout: Duration,
 }

@@ -1,11 +1,12 @@
-//! Which event a body is: its key, how long the key holds, and what its content comes down to.
+//! Identifies the event of a body: its idempotency keys, their window and its fingerprint.
 
 use super::classify::{Kind, OrderRef, Word};
 use crate::domain::{Fingerprint, IdempotencyKey, Identity};
 use crate::sources::joined::joined;
 use std::time::Duration;
 
-/// Airalo retries for about 5 h; a repeat after that is a new event (a top-up, a refill), not a retry.
+/// Airalo retries for about 5 h. The same notification after that is a new event (a top-up, a
+/// refill) and not a retry.
 const RETRIES: Duration = Duration::from_secs(6 * 3600);
 
 pub(super) fn identify(kind: &Kind, body: &[u8]) -> Identity {
@@ -57,7 +58,8 @@ fn within_retries(key: IdempotencyKey) -> Identity {
     }
 }
 
-/// By its request, and by itself: reconciliation may know the order and not the request.
+/// The key made of the request id, and an alias made of the order id, because reconciliation may
+/// know the order but not the request.
 fn order_keys(order: &OrderRef, outcome: &str) -> Option<(IdempotencyKey, Option<IdempotencyKey>)> {
     let by_id = order
         .id
@@ -69,7 +71,7 @@ fn order_keys(order: &OrderRef, outcome: &str) -> Option<(IdempotencyKey, Option
     }
 }
 
-/// A SIM without an ICCID counts too, as an empty part: two of them are not one.
+/// A SIM without an ICCID counts as an empty part, so that two of them differ from one.
 fn order_fingerprint(order: &OrderRef, iccids: &[String]) -> Fingerprint {
     let mut parts: Vec<&str> = iccids.iter().map(String::as_str).collect();
     parts.sort_unstable();

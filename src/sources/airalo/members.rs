@@ -1,4 +1,4 @@
-//! An object's members, each as it was written, and read as what it is meant to be.
+//! The members of a JSON object, kept as they were written and converted on access.
 
 use crate::sources::json::{number, scalar, text};
 use rust_decimal::Decimal;
@@ -6,12 +6,12 @@ use secrecy::SecretString;
 use serde_json::value::RawValue;
 use std::{collections::HashMap, str::FromStr};
 
-/// The members of an object; of two with one name, the last.
+/// The members of an object. If a name occurs twice, the last one counts.
 #[derive(Default)]
 pub(super) struct Members<'b>(HashMap<String, &'b RawValue>);
 
 impl<'b> Members<'b> {
-    /// Those of a body; none where it is not an object.
+    /// The members of a body. There are none if the body is not an object.
     pub(super) fn of(body: &'b [u8]) -> Self {
         serde_json::from_slice(body).map(Self).unwrap_or_default()
     }
@@ -26,12 +26,12 @@ impl<'b> Members<'b> {
         self.0.get(name).copied()
     }
 
-    /// Those of an object inside.
+    /// The members of a nested object.
     pub(super) fn object(&self, name: &str) -> Self {
         self.get(name).map(Self::inside).unwrap_or_default()
     }
 
-    /// Those of each object of an array inside.
+    /// The members of each object in a nested array.
     pub(super) fn objects(&self, name: &str) -> Vec<Self> {
         let elements: Option<Vec<&RawValue>> = self
             .get(name)
@@ -43,22 +43,22 @@ impl<'b> Members<'b> {
             .collect()
     }
 
-    /// A text or a number, as text.
+    /// A string or a number, as text.
     pub(super) fn scalar(&self, name: &str) -> Option<String> {
         scalar(self.get(name))
     }
 
-    /// A text that says something.
+    /// A string that is not blank.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         text(self.get(name))
     }
 
-    /// The same, for what nobody else may see.
+    /// A string that must not be printed.
     pub(super) fn secret(&self, name: &str) -> Option<SecretString> {
         self.text(name).map(SecretString::from)
     }
 
-    /// A number, or a text that is one, exactly as written.
+    /// The exact value of a number, or of a string that holds one.
     pub(super) fn decimal(&self, name: &str) -> Option<Decimal> {
         let written = number(self.get(name)).or_else(|| self.text(name))?;
         let written = written.trim();
@@ -67,18 +67,18 @@ impl<'b> Members<'b> {
             .ok()
     }
 
-    /// A whole number, or a text that is one.
+    /// A whole number, or a string that holds one.
     pub(super) fn whole(&self, name: &str) -> Option<u32> {
         self.scalar(name)?.trim().parse().ok()
     }
 
-    /// True or false.
     pub(super) fn truth(&self, name: &str) -> Option<bool> {
         serde_json::from_str(self.get(name)?.get()).ok()
     }
 
-    /// Older producers put some members under integer-like keys, whose numbers vary: `{"1": {"data": {"text": null}}}`.
-    /// A member that stands where it should comes first.
+    /// Moves up members under integer-like keys. Older producers wrote some members so, under
+    /// varying numbers: `{"1": {"data": {"text": null}}}`. A member in its proper place has
+    /// priority.
     pub(super) fn flat(mut self) -> Self {
         let odd: Vec<_> = self
             .0

@@ -1,8 +1,9 @@
-//! Airalo's partner webhooks: orders done in the background, low data, the credit limit.
+//! Airalo's partner webhooks: results of asynchronous orders, low data and the credit limit.
 //!
-//! What follows comes from Airalo's public documentation and from deliveries that others have logged; no byte-exact
-//! delivery is public, and no body or header names the kind of event. So the reading is tolerant: a body that is
-//! not understood is `airalo.unknown`, stored and answered like any other, never refused.
+//! This is based on Airalo's public documentation and on deliveries that others have logged. No
+//! byte-exact delivery is public, and no body or header names the kind of event. So parsing is
+//! tolerant: a body that is not understood is stored as `airalo.unknown` and answered like any
+//! other. It is never rejected.
 
 mod classify;
 mod client_settings;
@@ -26,7 +27,7 @@ use crate::signing::Secret;
 use axum::http::{HeaderMap, HeaderName};
 use std::time::SystemTime;
 
-/// The texts of instructions too: they may repeat the codes.
+/// The texts with instructions are secret too, because they may repeat the codes.
 const SECRET: &[&str] = &[
     "access_code",
     "confirmation_code",
@@ -40,33 +41,34 @@ const SECRET: &[&str] = &[
     "qrcode_url",
 ];
 
-/// What a customer, a shop or Airalo's support names.
+/// The values that a customer, a shop or Airalo's support names.
 const SEARCH: &[&str] = &["code", "description", "iccid", "id", "request_id"];
 
 /// The source kind `airalo`.
 ///
 /// | type | idempotency key | window | fingerprint |
 /// |---|---|---|---|
-/// | `airalo.order.completed` | `order:{request_id}:completed` | for ever | `order:{order id}:{iccid}:{iccid}…`, the ICCIDs sorted |
-/// | `airalo.order.failed` | `order:{request_id}:failed` | for ever | none |
+/// | `airalo.order.completed` | `order:{request_id}:completed` | forever | `order:{order id}:{iccid}:{iccid}…`, the ICCIDs sorted |
+/// | `airalo.order.failed` | `order:{request_id}:failed` | forever | none |
 /// | `airalo.low_data.{75,90,3days,1days}` | `low_data:{iccid}:{package}:{level}` | 6 h | none |
 /// | `airalo.low_data.other` | `low_data:{iccid}:{package}:other:{level as written}` | 6 h | none |
 /// | `airalo.credit_limit.{50,70,80,90}` | `credit_limit:{threshold}:{remaining as written}` | 6 h | none |
 /// | `airalo.credit_limit.other` | `credit_limit:other:{message}:{remaining as written}` | 6 h | none |
 /// | `airalo.unknown` | `body:{sha256}` | 6 h | none |
 ///
-/// An order has a second key, its alias, `order:id:{id}:completed` (`failed`): reconciliation may find an order without
-/// knowing its request, and then it is the same event as its webhook. An order without a usable `request_id` (none,
-/// empty, not text) has only that key, and one without an id either goes by its body's hash. A failure that goes by its body's hash holds for
-/// 6 h: its bytes may say no more than the reason, and the next order may fail for the same one.
+/// An order has an alias, `order:id:{id}:completed` (or `failed`). Reconciliation may find an order
+/// without knowing its request, and then it is the same event as its webhook. An order without a
+/// usable `request_id` (none, empty, not text) has only that key. An order that also has no id is
+/// identified by its body's hash. A failure identified by its body's hash has a window of 6 h,
+/// because its bytes may hold only the reason, and the next order may fail for the same reason.
 ///
-/// What comes from outside cannot forge another's key: `:` and `%` inside a part are written `%3A` and `%25`. A key
-/// past 200 bytes becomes `sha256:…`.
+/// Values from outside cannot forge another event's key: `:` and `%` inside a part are written
+/// `%3A` and `%25`. A key over 200 bytes becomes `sha256:…`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Airalo;
 
 impl Airalo {
-    /// The kind's word in the configuration.
+    /// The kind's name in the configuration.
     pub const NAME: &str = "airalo";
 }
 
@@ -79,7 +81,7 @@ impl SourceKind for Airalo {
         vec![HeaderName::from_static(SIGNATURE_HEADER)]
     }
 
-    /// The signature covers the body alone: neither the time nor the URL is bound by it.
+    /// The signature covers only the body. It proves neither the time nor the URL.
     fn verify<'s>(
         &self,
         headers: &HeaderMap,
@@ -98,7 +100,7 @@ impl SourceKind for Airalo {
         )]))
     }
 
-    /// Whoever has one of the secret ones can install the eSIM.
+    /// With one of the secret fields, anybody can install the eSIM.
     fn fields(&self) -> PayloadFields {
         PayloadFields::new(SECRET, SEARCH)
     }
@@ -107,7 +109,7 @@ impl SourceKind for Airalo {
         Some(Self::NAME.to_owned())
     }
 
-    /// The topic is not looked at: the signature does not cover it, and every known kind shows in its body.
+    /// Ignores the topic: the signature does not cover it, and the body shows every known kind.
     fn describe(&self, _topic: Option<&str>, _headers: &HeaderMap, body: &[u8]) -> Description {
         let kind = classify::classify(body);
         Description {

@@ -1,12 +1,14 @@
-//! Airalo's notifications as types, for handlers in Rust. Tolerant as the rest: unknown members are left out, what is
-//! missing or of another form is `None`, numbers may be texts, and nothing is refused.
+//! Airalo's notifications as types, for handlers in Rust.
+//!
+//! Parsing is tolerant: unknown members are ignored, a missing member or one of another form is
+//! `None`, numbers may be strings, and nothing is rejected.
 
 use super::classify::{Kind, classify};
 use super::members::Members;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 
-/// What a body says.
+/// A notification, parsed from an event's body.
 ///
 /// ```
 /// use hookfast::sources::airalo::Notification;
@@ -19,125 +21,125 @@ use secrecy::SecretString;
 /// ```
 #[derive(Clone, Debug)]
 pub enum Notification {
-    /// An order that was asked for earlier, with its SIMs.
+    /// An asynchronous order was completed.
     OrderCompleted(Box<Order>),
-    /// An order that came to nothing.
+    /// An order failed.
     OrderFailed(OrderFailure),
-    /// A SIM that runs low.
+    /// A SIM has little data or time left.
     LowData(LowData),
-    /// The partner's credit that runs low.
+    /// The partner has little credit left.
     CreditLimit(CreditLimit),
-    /// Anything else.
+    /// The body is not understood.
     Unknown,
 }
 
 /// A completed order.
 #[derive(Clone, Debug, Default)]
 pub struct Order {
-    /// What the asynchronous order was answered with.
+    /// The request id from Airalo's response to the asynchronous order.
     pub request_id: Option<String>,
-    /// Airalo's number.
+    /// Airalo's order number.
     pub id: Option<String>,
-    /// Airalo's code, `YYYYMMDD-{id}`.
+    /// Airalo's order code, `YYYYMMDD-{id}`.
     pub code: Option<String>,
-    /// What was ordered.
+    /// The id of the ordered package.
     pub package_id: Option<String>,
-    /// Its name.
+    /// The name of the package.
     pub package: Option<String>,
-    /// What whoever ordered wrote to it.
+    /// The description that the order was placed with.
     pub description: Option<String>,
-    /// SIMs.
+    /// The number of SIMs.
     pub quantity: Option<u32>,
-    /// Days.
+    /// The validity in days.
     pub validity: Option<u32>,
-    /// The data volume, as `3 GB`.
+    /// The data volume, such as `3 GB`.
     pub data: Option<String>,
-    /// Text messages.
+    /// The number of text messages.
     pub text: Option<String>,
-    /// Minutes.
+    /// The number of minutes.
     pub voice: Option<String>,
-    /// Of the prices, as `USD`.
+    /// The currency of the prices, such as `USD`.
     pub currency: Option<String>,
-    /// The price.
+    /// The price of the package.
     pub price: Option<Decimal>,
-    /// The partner's price.
+    /// The partner's net price.
     pub net_price: Option<Decimal>,
-    /// What was paid.
+    /// The amount that was paid in total.
     pub total_amount_paid: Option<Decimal>,
     /// `net_pricing` or `discount_pricing`.
     pub pricing_model: Option<String>,
-    /// `YYYY-MM-DD HH:MM:SS`, in UTC without saying so.
+    /// The time of the order, as `YYYY-MM-DD HH:MM:SS` in UTC. Airalo does not write the time zone.
     pub created_at: Option<String>,
-    /// The SIMs.
+    /// The SIMs of the order.
     pub sims: Vec<Sim>,
 }
 
-/// A SIM. What installs it is never printed.
+/// A SIM. The values that install it are never printed.
 #[derive(Clone, Debug, Default)]
 pub struct Sim {
-    /// Airalo's number.
+    /// Airalo's number of the SIM.
     pub id: Option<String>,
-    /// Its own number: text, since it is longer than what most languages keep as a number.
+    /// The SIM's ICCID. It is text, because it is too long for the number types of most languages.
     pub iccid: Option<String>,
-    /// The server it is installed from.
+    /// The address of the server that installs the eSIM.
     pub lpa: Option<SecretString>,
-    /// What the server asks for.
+    /// The matching id that the server asks for.
     pub matching_id: Option<SecretString>,
-    /// What the QR code says.
+    /// The content of the QR code.
     pub qrcode: Option<SecretString>,
-    /// Its picture.
+    /// The URL of the QR code's picture.
     pub qrcode_url: Option<SecretString>,
-    /// Installs it on iOS.
+    /// The URL that installs the eSIM on iOS.
     pub direct_apple_installation_url: Option<SecretString>,
-    /// Asked for at the installation.
+    /// The code that the installation asks for.
     pub confirmation_code: Option<SecretString>,
-    /// Its phone number.
+    /// The phone number of the SIM.
     pub msisdn: Option<SecretString>,
     /// `automatic` or `manual`.
     pub apn_type: Option<String>,
-    /// The access point's name.
+    /// The name of the access point.
     pub apn_value: Option<String>,
-    /// Whether roaming has to be switched on.
+    /// Whether roaming has to be turned on.
     pub is_roaming: Option<bool>,
 }
 
 /// A failed order.
 #[derive(Clone, Debug, Default)]
 pub struct OrderFailure {
-    /// What the asynchronous order was answered with.
+    /// The request id from Airalo's response to the asynchronous order.
     pub request_id: Option<String>,
-    /// Airalo's number, where it got one.
+    /// Airalo's order number, if the order has one.
     pub id: Option<String>,
-    /// Airalo's number of the error.
+    /// Airalo's error code.
     pub code: Option<String>,
-    /// Why.
+    /// The reason of the failure.
     pub reason: Option<String>,
 }
 
-/// A SIM that runs low.
+/// A SIM with little data or time left.
 #[derive(Clone, Debug, Default)]
 pub struct LowData {
-    /// The SIM.
+    /// The ICCID of the SIM.
     pub iccid: String,
-    /// Its package.
+    /// The name of its package.
     pub package_name: Option<String>,
-    /// `75%`, `90%` (used), `3days`, `1days` (to the end), as written.
+    /// `75%` or `90%` (used), `3days` or `1days` (until the end), as written.
     pub level: Option<String>,
-    /// What is left.
+    /// The remaining data or time in percent.
     pub remaining_percentage: Option<Decimal>,
 }
 
-/// Credit that runs low.
+/// A partner's account with little credit left.
 #[derive(Clone, Debug, Default)]
 pub struct CreditLimit {
-    /// What Airalo wrote; the threshold stands in it.
+    /// Airalo's message. Only this text holds the threshold.
     pub message: Option<String>,
-    /// What is left, in a currency that is not named.
+    /// The remaining credit. Its currency is not named.
     pub remaining: Option<Decimal>,
 }
 
 impl Notification {
-    /// Reads a body, as the source classifies it.
+    /// Parses a body in the same way as the source classifies it.
     pub fn read(body: &[u8]) -> Self {
         let root = || Members::of(body);
         match classify(body) {

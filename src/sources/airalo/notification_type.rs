@@ -1,23 +1,23 @@
-//! The notifications that a partner opts in to.
+//! The notification types that a partner can opt in to.
 
 use std::{fmt, str::FromStr};
 
-/// A kind of notification one opts in to.
+/// A notification type that a partner can opt in to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NotificationType {
     /// Results of asynchronous and future orders, by webhook.
     AsyncOrders,
-    /// A SIM that runs low, by webhook.
+    /// A SIM with little data or time left, by webhook.
     WebhookLowData,
-    /// The same by e-mail.
+    /// A SIM with little data or time left, by e-mail.
     EmailLowData,
-    /// The partner's credit that runs low, by webhook.
+    /// A partner with little credit left, by webhook.
     WebhookCreditLimit,
-    /// The same by e-mail.
+    /// A partner with little credit left, by e-mail.
     EmailCreditLimit,
 }
 
-/// A word that is no [`NotificationType`].
+/// The name is not a [`NotificationType`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is no type of notification; known are async_orders, webhook_low_data, email_low_data, webhook_credit_limit, email_credit_limit"
@@ -25,7 +25,7 @@ pub enum NotificationType {
 pub struct UnknownType(String);
 
 impl NotificationType {
-    /// All there are.
+    /// All notification types.
     pub const ALL: [Self; 5] = [
         Self::AsyncOrders,
         Self::WebhookLowData,
@@ -34,7 +34,7 @@ impl NotificationType {
         Self::EmailCreditLimit,
     ];
 
-    /// Airalo's word.
+    /// Airalo's name of the type.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AsyncOrders => "async_orders",
@@ -45,7 +45,7 @@ impl NotificationType {
         }
     }
 
-    /// Whether it comes by e-mail.
+    /// Whether the notification is sent by e-mail.
     pub fn is_email(self) -> bool {
         matches!(self, Self::EmailLowData | Self::EmailCreditLimit)
     }

@@ -1,8 +1,10 @@
-//! The few fields that tell Airalo's bodies apart, read tolerantly and kept as they were written.
+//! The few fields that distinguish Airalo's bodies, parsed tolerantly and kept as they were
+//! written.
 //!
-//! Values stay slices of the body until somebody asks for them, so a number past 2^53 or with a trailing zero is
-//! never rounded. `serde_json` skips such a value in a loop, not by recursion, and each byte is looked at once a
-//! level (root, `data`, `sims`, one sim), so neither depth nor size of a body can cost more than its length.
+//! Values stay slices of the body until they are used, so a number past 2^53 or with a trailing
+//! zero is never rounded. `serde_json` skips other values in a loop and not by recursion, and reads
+//! each byte once per level (root, `data`, `sims`, one SIM). So neither depth nor size of a body
+//! can cost more than its length.
 
 use crate::sources::json::number;
 pub(super) use crate::sources::json::{scalar, text};
@@ -10,11 +12,12 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// As many levels as `serde_json` reads into its `Value`, so that a body of a known type can be read by handlers.
+/// The depth that `serde_json` accepts for its `Value`, so that handlers can parse every body of a
+/// known type.
 const DEEPEST: usize = 127;
 
-/// The fields of one object, at the root or further down. A name that comes twice counts as it last stands,
-/// as in Postgres's `jsonb` and in most languages.
+/// The fields of one object, at the root or nested. If a name occurs twice, the last one counts, as
+/// in Postgres's `jsonb` and in most languages.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
     pub(super) data: Option<&'a RawValue>,
@@ -29,7 +32,8 @@ pub(super) struct Fields<'a> {
     pub(super) sims: Option<&'a RawValue>,
 }
 
-/// The root of a body; `None` where it is not UTF-8, not JSON, too deep or not an object.
+/// The fields at the root of a body. `None` if the body is not UTF-8, not JSON, too deep or not an
+/// object.
 pub(super) fn root(body: &[u8]) -> Option<Fields<'_>> {
     let text = std::str::from_utf8(body).ok()?;
     if is_too_deep(text) {
@@ -39,15 +43,16 @@ pub(super) fn root(body: &[u8]) -> Option<Fields<'_>> {
     }
 }
 
-/// The fields of an object inside; none where there is no object.
+/// The fields of a nested object. There are none if the value is not an object.
 pub(super) fn object(raw: Option<&RawValue>) -> Fields<'_> {
-    // Half a million numbers where SIMs should be would else cost as many errors, each with its text.
+    // Otherwise half a million numbers in place of SIMs would cost as many errors, each with its
+    // text.
     let raw = raw.filter(|raw| raw.get().starts_with('{'));
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
         .unwrap_or_default()
 }
 
-/// The elements of an array; none where there is no array.
+/// The elements of an array. There are none if the value is not an array.
 pub(super) fn array(raw: Option<&RawValue>) -> Vec<&RawValue> {
     raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
         .unwrap_or_default()
@@ -59,7 +64,7 @@ pub(super) fn numeric(raw: Option<&RawValue>) -> Option<String> {
 }
 
 fn is_numeric(text: &str) -> bool {
-    // Rust also reads "inf" and "nan", which are words here.
+    // Rust also parses "inf" and "nan", which are not numbers here.
     text.parse::<f64>().is_ok()
         && text
             .bytes()

@@ -1,9 +1,10 @@
-//! Named bodies as Airalo sends them, for trying things out: compiled in, so that the binary needs no files.
+//! Sample bodies for trials, in the form that Airalo sends. They are compiled in, so that the
+//! binary needs no files.
 //!
-//! Every identifier in them is synthetic. `order.conflict` has the `request_id` of `order.completed` with another
-//! order's id and ICCIDs, as a retry that ran the order again.
+//! Every identifier in them is synthetic. `order.conflict` has the `request_id` of
+//! `order.completed` with another order's id and ICCIDs, like a retry that placed the order again.
 
-/// One sample a line: its name is its file's.
+/// One sample per line, named after its file.
 macro_rules! samples {
     ($($name:literal),+ $(,)?) => {
         [$(($name, include_bytes!(concat!("samples/", $name, ".json")))),+]
@@ -22,7 +23,7 @@ const SAMPLES: [(&str, &[u8]); 9] = samples!(
     "credit_limit.80",
 );
 
-/// The body of the sample of this name: the bytes to sign and to send.
+/// Returns the body of a sample, the bytes to sign and to send.
 pub fn sample(name: &str) -> Option<&'static [u8]> {
     SAMPLES
         .iter()

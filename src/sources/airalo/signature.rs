@@ -7,7 +7,8 @@ use axum::http::HeaderMap;
 /// The name of the header, in lower case.
 pub const SIGNATURE_HEADER: &str = "airalo-signature";
 
-/// Signs `body` as Airalo does: the header's name and value (128 characters of lower-case hex).
+/// Signs `body` as Airalo does. Returns the header's name and value (128 characters of lower-case
+/// hex).
 pub fn sign(secret: &Secret, body: &[u8]) -> (&'static str, String) {
     (
         SIGNATURE_HEADER,
@@ -15,7 +16,8 @@ pub fn sign(secret: &Secret, body: &[u8]) -> (&'static str, String) {
     )
 }
 
-/// Hex of either case is taken, and blanks around it. Two headers are malformed: which of them counts would be a guess.
+/// Accepts hex in either case, also with spaces around it. Two headers are malformed, because
+/// choosing one would be a guess.
 pub(super) fn verify<'s>(
     headers: &HeaderMap,
     body: &[u8],

@@ -1,19 +1,19 @@
-//! How a signature stands in its header.
+//! The form of a signature in its header.
 
 use crate::sources::Rejection;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::str::FromStr;
 
-/// How the bytes of a signature are written.
+/// The encoding of a signature's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// Hexadecimal digits, all of their letters lower case or all upper case.
+    /// Hexadecimal digits, with letters all in lower case or all in upper case.
     Hex,
-    /// Base64 of the usual alphabet, padded.
+    /// Base64 with the usual alphabet and padding.
     Base64,
 }
 
-/// A word that names no encoding.
+/// The name does not belong to any encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not an encoding: it is hex or base64")]
 pub struct UnknownEncoding(String);
@@ -31,7 +31,7 @@ impl FromStr for Encoding {
 }
 
 impl Encoding {
-    /// The bytes, where there is one way only to write them so.
+    /// Decodes the bytes. Only one way of writing them is accepted.
     fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Self::Hex => {
@@ -51,19 +51,19 @@ impl Encoding {
     }
 }
 
-/// What stands in the signature's header.
+/// The form of the signature's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
     /// One signature after a fixed text, which may be empty: `sha256=…`, `v0=…`.
     Single {
-        /// The text before it.
+        /// The text before the signature.
         prefix: String,
     },
-    /// Members with names, of which several may be signatures: `t=…,v1=…,v1=…`.
+    /// Named members, of which several may be signatures: `t=…,v1=…,v1=…`.
     List(ListForm),
 }
 
-/// The names of a list's members. It can only come out of [`ListForm::new`].
+/// The names of a list's members. Only [`ListForm::new`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListForm {
     signature: String,
@@ -71,25 +71,25 @@ pub struct ListForm {
     separator: char,
 }
 
-/// Names that no list can be read by.
+/// Names or a separator by which a list cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidList {
-    /// A name that is empty, or could not be told from what is around it.
+    /// A name is empty, or has characters that may separate it from the rest.
     #[error("'{0}' is not the name of a member: one or more of a-z, A-Z, 0-9, '_' and '-'")]
     Name(String),
-    /// The same name for both.
+    /// The signature and the timestamp have the same name.
     #[error("the signature and the timestamp cannot both be the member '{0}'")]
     Same(String),
-    /// A separator that may stand in a name, a number or a signature.
+    /// The separator can be part of a name, a number or a signature.
     #[error("'{0}' cannot separate members: it is one of ',', ';', '&', '|' and the blank")]
     Separator(char),
 }
 
 impl ListForm {
-    /// A list whose members are separated by `separator`, usually `,`.
+    /// Makes a list whose members are separated by `separator`, usually `,`.
     ///
     /// # Errors
-    /// [`InvalidList`] where it could not be read.
+    /// [`InvalidList`] if such a list cannot be read.
     pub fn new(
         signature: &str,
         timestamp: Option<&str>,
@@ -118,12 +118,12 @@ impl ListForm {
     }
 }
 
-/// What a header held.
+/// The content of a header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Read<'h> {
-    /// The signatures of the right length: at least one.
+    /// The signatures of the right length. There is at least one.
     pub(super) signatures: Vec<Vec<u8>>,
-    /// The time as written, where it is a member of the list.
+    /// The time as written, if it is a member of the list.
     pub(super) timestamp: Option<&'h str>,
 }
 
@@ -139,7 +139,7 @@ impl Form {
         )
     }
 
-    /// Writes what [`Form::read`] reads.
+    /// Writes the header value that [`Form::read`] reads.
     pub(super) fn write(&self, signature: &[u8], timestamp: &str, encoding: Encoding) -> String {
         let signature = encoding.encode(signature);
         match self {
@@ -154,7 +154,7 @@ impl Form {
         }
     }
 
-    /// Reads a header's value; `length` is that of a signature, in bytes.
+    /// Reads a header's value; `length` is the length of a signature in bytes.
     pub(super) fn read<'h>(
         &self,
         value: &'h str,

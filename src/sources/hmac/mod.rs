@@ -1,6 +1,6 @@
-//! Senders that sign with an HMAC in a way of their own, described wholly by settings.
+//! Senders that sign with an HMAC in their own way, described completely by settings.
 //!
-//! GitHub, Shopify, Slack and Stripe are samples of it in `docs/hookfast.sample.toml`.
+//! `docs/hookfast.sample.toml` has GitHub, Shopify, Slack and Stripe as examples.
 
 mod form;
 mod settings;
@@ -19,24 +19,25 @@ use axum::http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long a body's hash stands for an event whose body names none. Senders repeat for up to three days; the same
-/// bytes after that are more likely to be new events.
+/// How long a body's hash identifies an event whose body names no identity. Senders repeat for up
+/// to three days. After that, the same bytes are more likely a new event.
 const REPEATS: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// The source kind `hmac`.
 ///
-/// | what | where from |
+/// | value | origin |
 /// |---|---|
-/// | type | the words at the places of `types`, joined by dots, after the prefix; `{prefix}.unknown` without any |
-/// | idempotency key | what is at the places of `key`, joined by `:` (in a part, `:` and `%` are written `%3A` and `%25`); without any `key`, the id that is signed; where that is not all there, `body:{sha256}` |
-/// | window | as set, by default for ever; for `body:…` at most 3 days |
-/// | fingerprint | the body's SHA-256, or none where a repeat may come with another body |
+/// | type | the values named by `types`, joined by dots, after the prefix; `{prefix}.unknown` if there is none |
+/// | idempotency key | the values named by `key`, joined by `:` (in a part, `:` and `%` are written `%3A` and `%25`); without the setting `key`, the signed id; if a value is missing, `body:{sha256}` |
+/// | window | as set, by default forever; for `body:…` at most 3 days |
+/// | fingerprint | the body's SHA-256, or none if a repeated request may have another body |
 ///
-/// The hash is the body's and not that of all that was signed: a sender signs a repeat anew, with another time.
+/// The hash covers only the body and not everything that is signed, because a sender signs a
+/// repeated request again with another time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HmacSource(HmacSettings);
 
-/// The signed parts of a request beside its body.
+/// The signed parts of a request besides its body.
 struct Signed<'h> {
     signatures: Vec<Vec<u8>>,
     timestamp: &'h str,
@@ -44,13 +45,13 @@ struct Signed<'h> {
 }
 
 impl HmacSource {
-    /// The kind's word in the configuration.
+    /// The kind's name in the configuration.
     pub const NAME: &str = "hmac";
 
-    /// A source of these settings.
+    /// Makes a source with these settings.
     ///
     /// # Errors
-    /// [`InvalidSettings`] where they contradict each other.
+    /// [`InvalidSettings`] if they contradict each other.
     pub fn new(settings: HmacSettings) -> Result<Self, InvalidSettings> {
         settings.check()?;
         Ok(Self(settings))
@@ -102,7 +103,7 @@ impl HmacSource {
         }
     }
 
-    /// The key that the request names, where it names one.
+    /// The key that the request names, if it does.
     fn key(&self, headers: &HeaderMap, body: &[u8]) -> Option<IdempotencyKey> {
         let parts: Vec<String> = if self.0.key.is_empty() {
             let id = self
@@ -184,7 +185,7 @@ impl SourceKind for HmacSource {
             .ok_or(Rejection::WrongSignature)
     }
 
-    /// An id that the sender puts into a header without signing it is there too.
+    /// Also sets an id that the sender puts into a header without signing it.
     fn sign(&self, secret: &Secret, id: &str, body: &[u8], now: SystemTime) -> Option<HeaderMap> {
         let settings = &self.0;
         let timestamp = now.duration_since(UNIX_EPOCH).ok()?.as_secs().to_string();
@@ -279,7 +280,8 @@ impl SourceKind for HmacSource {
     }
 }
 
-/// The header of that name. Which of two counts would be a guess, so two are malformed.
+/// The value of the header with this name. It must be there only once, because choosing one of two
+/// would be a guess.
 fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Rejection> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().ok_or(Rejection::MissingSignature)?;
@@ -289,7 +291,7 @@ fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Reject
     text.ok_or(Rejection::MalformedSignature)
 }
 
-/// Digits only, without a zero before them, so that a number is written in one way.
+/// Accepts digits without a leading zero, so that a number has only one form.
 fn seconds(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
     digits.then(|| text.parse().ok())?

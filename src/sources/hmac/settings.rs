@@ -1,4 +1,4 @@
-//! How a sender signs, and where it says what its requests are.
+//! Settings of the kind `hmac`: how a sender signs, and which values identify its events.
 
 use super::{Encoding, Form, Place, Template};
 use crate::signing::Algorithm;
@@ -6,10 +6,11 @@ use crate::sources::{HandshakeKind, TypePrefix};
 use axum::http::HeaderName;
 use std::{str::FromStr, time::Duration};
 
-/// How far a request's time may be from now where nothing else is set.
+/// The default tolerance.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// Senders that name type and id only in headers they do not sign: their signature's header, how the others begin.
+/// Senders that name type and id only in headers that they do not sign: the header of their
+/// signature, and the prefix of the unsigned headers.
 const UNSIGNED: [(&str, &str, &str); 2] = [
     ("GitHub", "x-hub-signature-256", "x-github-"),
     ("Shopify", "x-shopify-hmac-sha256", "x-shopify-"),
@@ -18,47 +19,47 @@ const UNSIGNED: [(&str, &str, &str); 2] = [
 /// The settings of a source of kind `hmac`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HmacSettings {
-    /// The header the signature is in.
+    /// The header that holds the signature.
     pub header: HeaderName,
-    /// How it stands there.
+    /// The form of the header's value.
     pub form: Form,
-    /// How its bytes are written.
+    /// The encoding of the signature's bytes.
     pub encoding: Encoding,
-    /// What makes it.
+    /// The algorithm of the signature.
     pub algorithm: Algorithm,
-    /// What is signed.
+    /// The template of the signed bytes.
     pub signed: Template,
-    /// The header that holds the time, in seconds since 1970, where the list does not.
+    /// The header that holds the time, in seconds since 1970, if the list does not hold it.
     pub timestamp_header: Option<HeaderName>,
-    /// The header that holds the id, where one is signed.
+    /// The header that holds the id, if an id is signed.
     pub id_header: Option<HeaderName>,
-    /// How far a signed time may be from now, either way. Default 5 min.
+    /// The largest difference between a signed time and now, in either direction. Default 5 min.
     pub tolerance: Option<Duration>,
-    /// Where the type's words are. One that is not there is left out.
+    /// The values that make up the type. A missing one is left out.
     pub types: Vec<Place>,
-    /// What every type begins with.
+    /// The prefix of all types.
     pub type_prefix: Option<TypePrefix>,
-    /// Where the parts of the idempotency key are. All have to be there.
+    /// The values that make up the idempotency key. All must be there.
     pub key: Vec<Place>,
-    /// How long a key holds; `None` is for ever.
+    /// How long a key is valid; `None` is forever.
     pub window: Option<Duration>,
-    /// What a repeat has in common with the first.
+    /// What a repeated request has in common with the first.
     pub repeats: WhatRepeats,
-    /// The handshake that this sender makes.
+    /// The handshake of this sender.
     pub handshake: Option<HandshakeKind>,
 }
 
-/// What two requests with one key have in common where one repeats the other.
+/// What a repeated request has in common with the first, besides the key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WhatRepeats {
-    /// The body's bytes: the same key with another body is a conflict, an event of its own.
+    /// The bytes of the body. The same key with another body is a conflict, which is a new event.
     #[default]
     Body,
-    /// Only the key: whatever else comes with it is a duplicate.
+    /// Nothing. Any request with the same key is a duplicate.
     Nothing,
 }
 
-/// A word that says nothing of repeats.
+/// The word is not a value of the setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is neither \"body\" (the same key with another body is a conflict) nor \"none\" (the same key is always a duplicate)"
@@ -77,46 +78,46 @@ impl FromStr for WhatRepeats {
     }
 }
 
-/// Settings that contradict each other. Each names the setting as the configuration calls it.
+/// Settings that contradict each other. Each message names the setting as in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum InvalidSettings {
-    /// A time is signed, and nobody knows where it is.
+    /// A time is signed, but no setting says where it is.
     #[error("signed has {{timestamp}}: say where it is, by timestamp_header or by list.timestamp")]
     TimestampNowhere,
-    /// A time in two places.
+    /// Two settings say where the time is.
     #[error("timestamp_header and list.timestamp both say where the time is; leave one out")]
     TimestampTwice,
-    /// A time that anybody could exchange.
+    /// The time is not signed, so anybody could change it.
     #[error(
         "the time is not signed, so it proves nothing: put {{timestamp}} into signed, or leave the time out"
     )]
     TimestampUnsigned,
-    /// A tolerance for nothing.
+    /// A tolerance is set without a signed time.
     #[error(
         "tolerance needs a time that is signed: put {{timestamp}} into signed, or leave tolerance out"
     )]
     ToleranceForNothing,
-    /// No time is within it.
+    /// The tolerance is zero, so no time is within it.
     #[error("tolerance must be more than nothing")]
     NoTolerance,
-    /// An id is signed, and nobody knows where it is.
+    /// An id is signed, but no setting says where it is.
     #[error("signed has {{id}}: say where it is, by id_header")]
     IdNowhere,
-    /// An id that anybody could exchange.
+    /// The id is not signed, so anybody could change it.
     #[error(
         "id_header names an id that is not signed: put {{id}} into signed, or take it as key = [\"header:…\"]"
     )]
     IdUnsigned,
-    /// One header for two things.
+    /// One header has two purposes.
     #[error("header, timestamp_header and id_header must be different headers")]
     SameHeader,
-    /// A key that holds for no time.
+    /// The window is zero.
     #[error("window must be more than nothing; leave it out for ever")]
     NoWindow,
 }
 
 impl HmacSettings {
-    /// Whether they make sense together.
+    /// Checks that the settings are consistent.
     pub(super) fn check(&self) -> Result<(), InvalidSettings> {
         use InvalidSettings as Wrong;
         let (in_header, in_list) = (self.timestamp_header.is_some(), self.form.has_timestamp());
@@ -155,14 +156,14 @@ impl HmacSettings {
         }
     }
 
-    /// How far a request's time may be from now; `None` where no time is signed.
+    /// The largest difference between a request's time and now. `None` if no time is signed.
     pub(super) fn tolerance(&self) -> Option<Duration> {
         self.signed
             .signs_timestamp()
             .then(|| self.tolerance.unwrap_or(TOLERANCE))
     }
 
-    /// The sender that says this nowhere but in a header it does not sign.
+    /// The known sender that names this value only in a header that it does not sign.
     pub(super) fn known_sender_of(&self, place: &Place) -> Option<&'static str> {
         let Place::Header(name) = place else {
             return None;
@@ -173,7 +174,7 @@ impl HmacSettings {
         UNSIGNED.iter().find(is_known).map(|(sender, ..)| *sender)
     }
 
-    /// Whether what is said there cannot be exchanged without breaking the signature.
+    /// Whether the signature covers this value.
     pub(super) fn is_signed(&self, place: &Place) -> bool {
         match place {
             Place::Body(_) => true,

@@ -1,11 +1,13 @@
-//! What a sender signs, as a template: `{timestamp}.{body}`.
+//! The template of the bytes that a sender signs, such as `{timestamp}.{body}`.
 
 use std::str::FromStr;
 
-/// What is signed: literal text with `{body}` in it, and perhaps `{timestamp}` and `{id}`, each at most once.
+/// The signed bytes: literal text with `{body}`, and optionally `{timestamp}` and `{id}`, each at
+/// most once.
 ///
-/// A template is taken only where one signature cannot pass for two requests, so each part's end must show: `{id}`
-/// stands apart from other parts, and a digit does not stand where a timestamp ends (or, after the body, begins).
+/// A template is valid only if one signature cannot be valid for two requests. So the end of each
+/// part must be recognisable: literal text separates `{id}` from other parts, and no digit may
+/// follow a timestamp, or precede one that comes after the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
@@ -17,7 +19,7 @@ enum Piece {
     Id,
 }
 
-/// A text that does not say what is signed.
+/// The text is not a valid template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{template}' does not say what is signed: {problem}")]
 pub struct InvalidTemplate {
@@ -119,7 +121,7 @@ impl Template {
         self.0.contains(&Piece::Id)
     }
 
-    /// What is signed, in parts.
+    /// The signed bytes in parts.
     pub(super) fn parts<'a>(
         &'a self,
         body: &'a [u8],
@@ -135,7 +137,8 @@ impl Template {
         self.0.iter().map(part).collect()
     }
 
-    /// Whether an id's end shows: it holds neither the character after it nor, behind the body, the one before it.
+    /// Whether the end of the id is recognisable. The id must not contain the character after it
+    /// and, if the id comes after the body, not the one before it.
     pub(super) fn separates(&self, id: &str) -> bool {
         let Some(at) = self.0.iter().position(|piece| *piece == Piece::Id) else {
             return true;
@@ -234,7 +237,7 @@ mod tests {
             }
         }
 
-        /// Two requests that are signed alike are one request.
+        /// Two requests with the same signed bytes are one request.
         #[test]
         fn what_is_signed_alike_is_alike(
             text in prop::sample::select(vec![

@@ -1,4 +1,4 @@
-//! What holds for any sender, known or not.
+//! Tests that apply to any sender.
 
 use super::*;
 use crate::domain::EventType;
@@ -25,7 +25,7 @@ fn settings(signed: &str) -> HmacSettings {
     }
 }
 
-/// With time and id in headers.
+/// Settings with time and id in headers.
 fn whole(signed: &str) -> HmacSettings {
     HmacSettings {
         timestamp_header: Some(HeaderName::from_static("x-time")),
@@ -298,7 +298,7 @@ fn a_request_goes_by_what_it_names_or_by_its_body() {
         ),
         (own, Some(hour), None)
     );
-    // What a sender names cannot pass for another request's hash.
+    // A sender cannot choose an id that looks like another request's hash.
     let named = of(keyed(&["/id"]), r#"{"id":"body:00"}"#).0;
     assert_eq!(named, "body%3A00");
 }
@@ -349,7 +349,7 @@ fn what_is_outside_the_signature_is_warned_of() {
         "key: the signature does not cover header:x-signature"
     );
     assert!(begins[2].starts_with("algorithm: SHA-1"), "{said:?}");
-    // A sender that says it nowhere else leaves no choice.
+    // GitHub names the type nowhere else, so there is only a note.
     let types = places(&["header:x-github-event"]);
     let header = HeaderName::from_static("x-hub-signature-256");
     let key = places(&["/id"]);
@@ -399,7 +399,7 @@ fn keys_that_expire_are_warned_of_where_a_copy_of_an_old_request_is_accepted() {
         window: Some(Duration::from_secs(500)),
         ..whole("{id}.{timestamp}.{body}")
     }));
-    // Without a key the hash of the body is one, for three days.
+    // Without a key the hash of the body is the key, for three days.
     assert!(warned(settings("{body}")));
     let timed = HmacSettings {
         timestamp_header: Some(HeaderName::from_static("x-time")),

@@ -1,25 +1,26 @@
-//! Where in a request something is said: in its body, or in a header.
+//! Where a value of a request comes from: its body or a header.
 
 use crate::domain::{InvalidPointer, Pointer};
 use axum::http::{HeaderMap, HeaderName};
 use std::{fmt, str::FromStr};
 
-/// A place in a request, written as a JSON pointer into the body (`/data/id`) or as a header (`header:x-topic`).
+/// The location of a value in a request, written as a JSON pointer into the body (`/data/id`) or as
+/// a header (`header:x-topic`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In the body, which is signed.
+    /// A member of the body, which is signed.
     Body(Pointer),
-    /// In a header.
+    /// The header with this name.
     Header(HeaderName),
 }
 
-/// A text that names no place.
+/// The text does not name a location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlace {
-    /// Not a header's name.
+    /// The text after `header:` is not a header's name.
     #[error("'{0}' is not a header's name; a header is written header:x-name")]
     Header(String),
-    /// Not a pointer.
+    /// The text is not a JSON pointer.
     #[error("{0}; a header is written header:x-name")]
     Pointer(#[from] InvalidPointer),
 }
@@ -48,7 +49,7 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// What is said there: a string that says something, or a number as written.
+    /// Reads the value: a string that is not blank, or a number as written.
     pub(super) fn read(&self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
         match self {
             Self::Body(pointer) => pointer.scalar(body),
@@ -57,7 +58,7 @@ impl Place {
     }
 }
 
-/// The header of that name: once, and text that says something.
+/// The value of the header with this name, if it is there once and not blank.
 pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let text = std::str::from_utf8(values.next()?.as_bytes()).ok()?;
