@@ -17,7 +17,7 @@ pub enum PlaceError {
     NotSent(StoreError),
     /// An earlier order has the same description.
     #[error(
-        "'{0}' was {1}; nothing was ordered now. Look at that order in hookfast.airalo_orders. A new order takes a description of its own"
+        "'{0}' was {1}; nothing was ordered now. See that order in hookfast.airalo_orders. A new order needs its own description"
     )]
     Used(String, DescribedOrder),
     /// Airalo rejected the order.
@@ -25,13 +25,13 @@ pub enum PlaceError {
     Refused(ApiError),
     /// Airalo may have accepted the order.
     #[error(
-        "{0}. The order '{1}' is unknown: it was not sent again, and is not to be. It is looked for in Airalo's list of \
+        "{0}. The order '{1}' is unknown: it was not sent again, and must not be. Hookfast looks for it in Airalo's list of \
          orders; see hookfast.airalo_orders"
     )]
     Unknown(ApiError, String),
     /// Airalo accepted the order, but the acceptance could not be recorded.
     #[error(
-        "Airalo took the order as {1}, and that could not be written down ({0}). It is found by its description; do not order again"
+        "Airalo accepted the order as {1}, but that could not be recorded ({0}). Hookfast finds it by its description; do not order again"
     )]
     NotWritten(StoreError, String),
 }

@@ -119,7 +119,7 @@ impl Reconciler {
             match self.round().await {
                 Ok(findings) => findings.iter().for_each(tell),
                 Err(error) => {
-                    throttled!(warn, %error, "orders that are overdue wait for the database")
+                    throttled!(warn, %error, "reconciliation failed, retrying")
                 }
             }
         }
@@ -185,7 +185,7 @@ impl Reconciler {
             Ok(listed) => listed,
             Err(error) => {
                 return Ok(Found::Nothing(format!(
-                    "Airalo's list could not be looked at: {error}"
+                    "Airalo's list could not be read: {error}"
                 )));
             }
         };
@@ -228,7 +228,7 @@ impl Reconciler {
                 None => {
                     let id = &listed.id;
                     return Ok(Found::Nothing(format!(
-                        "Airalo has order {id}, which cannot be stored here just now"
+                        "Airalo has order {id}, but it cannot be stored now"
                     )));
                 }
             }
@@ -298,7 +298,7 @@ fn tell(finding: &Finding) {
                 description,
                 ?orders,
                 new,
-                "a result that did not come was found in Airalo's list"
+                "found a missing result in Airalo's list"
             );
         }
         Found::Nothing(why) => {

@@ -19,7 +19,7 @@ pub struct Breaker {
 /// The breaker would always be open, or its pauses are out of range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a breaker opens after 1 failure at least, and pauses for 1 ms to 24 h, max_pause no shorter than pause"
+    "a breaker opens after at least 1 failure and pauses for 1 ms to 24 h, with max_pause no shorter than pause"
 )]
 pub struct InvalidBreaker;
 

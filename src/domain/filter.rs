@@ -14,7 +14,7 @@ pub struct PayloadFilter(String);
 /// The text cannot be a payload filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a payload filter is a jsonpath predicate of 1 to 2000 bytes without NUL, as '$.data.quantity > 1'"
+    "a payload filter is a jsonpath predicate of 1 to 2000 bytes without NUL, such as '$.data.quantity > 1'"
 )]
 pub struct InvalidFilter;
 

@@ -7,7 +7,7 @@ pub struct Rate(f64);
 
 /// The rate is out of range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("a rate is 0.001 to 1000000 deliveries a second, not {0}")]
+#[error("a rate is 0.001 to 1000000 deliveries per second, not {0}")]
 pub struct InvalidRate(f64);
 
 impl Rate {

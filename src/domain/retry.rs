@@ -21,7 +21,7 @@ pub enum RetryPolicy {
 
 /// The policy makes no attempt, too many attempts, or waits too long between them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a retry policy needs 1 to 1000 tries and delays of at most 30 days")]
+#[error("a retry policy needs 1 to 1000 attempts and delays of at most 30 days")]
 pub struct InvalidRetry;
 
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);

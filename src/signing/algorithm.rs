@@ -22,7 +22,7 @@ pub enum Algorithm {
 /// The name does not belong to any algorithm.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is not an algorithm: it is sha256, sha512 or, where the sender has nothing better, insecure_sha1"
+    "'{0}' is not an algorithm: use sha256, sha512 or, if the sender has nothing better, insecure_sha1"
 )]
 pub struct UnknownAlgorithm(String);
 

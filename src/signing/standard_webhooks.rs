@@ -116,7 +116,7 @@ pub fn parse_secret(label: &str, text: &str) -> Result<Secret, InvalidSecret> {
         .decode(encoded)
         .map_err(|_| invalid("is not base64 after whsec_"))?;
     if !(24..=64).contains(&key.len()) {
-        return Err(invalid("is not of 24 to 64 bytes"));
+        return Err(invalid("does not have 24 to 64 bytes"));
     }
     Secret::new(label, key).map_err(|_| invalid("is too short"))
 }

@@ -32,7 +32,7 @@ pub enum HandshakeKind {
 
 /// The name does not belong to any handshake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a handshake: it is slack_url_verification, or is left out")]
+#[error("'{0}' is not a handshake: use slack_url_verification, or leave it out")]
 pub struct UnknownHandshake(String);
 
 impl FromStr for HandshakeKind {

@@ -81,7 +81,7 @@ async fn it_tells_what_came_and_knows_a_repeat() {
     let report = handler.deliver(&attempt(&delivery, 1)).await;
     assert_eq!(
         (report.status, error(&report)),
-        (Some(418), "status 418: this receiver was told to fail")
+        (Some(418), "status 418: this receiver is set to fail")
     );
     let first = running.received().await;
     assert_eq!(

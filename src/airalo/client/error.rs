@@ -8,42 +8,42 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 pub enum ApiError {
     /// The base URL is invalid.
     #[error(
-        "'{0}' is no http or https address, so nothing was sent. Give the base, as https://partners-api.airalo.com"
+        "'{0}' is not an http or https URL, so nothing was sent. Give the base URL, such as https://partners-api.airalo.com"
     )]
     Address(String),
     /// The base URL is plain http to another machine.
     #[error(
-        "'{0}' is plain http to another machine, and the client secret would go there in clear text: nothing was sent. Use https://; http:// is for an emulator on this machine (127.0.0.1, [::1] or localhost)"
+        "'{0}' is plain http to another machine, and the client secret would be sent there in clear text: nothing was sent. Use https://; http:// is for an emulator on this machine (127.0.0.1, [::1] or localhost)"
     )]
     ClearText(String),
     /// No connection to Airalo could be made, so the request was not sent.
     #[error(
-        "Airalo could not be reached ({0}); nothing was sent. Look at the address and the network, and try again"
+        "Airalo could not be reached ({0}); nothing was sent. Check the URL and the network, and try again"
     )]
     NotSent(String),
     /// The request was sent, but no complete response arrived.
     #[error(
-        "the request was sent, and no whole answer came ({0}); whether Airalo did it is not known. Look there before you do it again"
+        "the request was sent, but no complete response arrived ({0}); it is not known whether Airalo processed it. Check there before you repeat it"
     )]
     NoAnswer(String),
     /// Airalo rejected the credentials (401).
     #[error(
-        "Airalo refuses the credentials; nothing was done. Compare client_id and client_secret with those of the partner portal"
+        "Airalo rejected the credentials; nothing was done. Compare client_id and client_secret with those of the partner portal"
     )]
     Unauthorized,
     /// Airalo does not accept calls from this IP address (403 with code 89).
     #[error(
-        "Airalo does not take calls from this machine's address; nothing was done. Have it put on the partner's list"
+        "Airalo does not accept calls from this machine's address; nothing was done. Have it added to the partner's list"
     )]
     AddressNotAllowed,
     /// Airalo's rate limit was reached (429). Holds the wait that Airalo asks for, if it names one.
-    #[error("Airalo takes no more of these calls for now{}; nothing was done. Try again then", after(.0))]
+    #[error("Airalo's rate limit for these calls is reached{}; nothing was done. Try again later", after(.0))]
     RateLimited(Option<Duration>),
     /// Airalo rejected fields of the request (422). Maps each field to Airalo's message.
-    #[error("Airalo refuses what was asked: {}; nothing was done. Mend these and try again", fields(.0))]
+    #[error("Airalo rejected the request: {}; nothing was done. Correct these fields and try again", fields(.0))]
     Invalid(BTreeMap<String, String>),
     /// Airalo rejected the request for any other reason.
-    #[error("Airalo refuses: {reason}{}; nothing was done{}", number(.code), advice(.code))]
+    #[error("Airalo rejected the request: {reason}{}; nothing was done{}", number(.code), advice(.code))]
     Refused {
         /// The HTTP status of the response.
         status: u16,
@@ -54,17 +54,17 @@ pub enum ApiError {
     },
     /// Airalo does not know the requested object (404).
     #[error(
-        "Airalo knows no such thing; nothing was done. Compare the number with its list: hookfast airalo orders --remote"
+        "Airalo does not know this number; nothing was done. Compare it with Airalo's list: hookfast airalo orders --remote"
     )]
     NotFound,
     /// Airalo failed to process the request (5xx). Holds the status.
     #[error(
-        "Airalo answered with status {0}; whether it did what was asked is not known. Look there before you do it again"
+        "Airalo responded with status {0}; it is not known whether it processed the request. Check there before you repeat it"
     )]
     Unavailable(u16),
     /// The response does not have the documented form. Holds the status.
     #[error(
-        "Airalo's answer (status {0}) is not understood; whether it did what was asked is not known. Look there before you do it again"
+        "Airalo's response (status {0}) is not understood; it is not known whether Airalo processed the request. Check there before you repeat it"
     )]
     Unreadable(u16),
 }
@@ -166,8 +166,8 @@ fn advice(code: &Option<i64>) -> &'static str {
     match code {
         Some(11) => ". There is not enough credit: add some in the partner portal",
         Some(13) => ". The operator is under maintenance: try again later",
-        Some(23) => ". This eSIM takes no top-ups",
-        Some(33) => ". There is not enough stock of this package: take another, or fewer",
+        Some(23) => ". This eSIM does not support top-ups",
+        Some(33) => ". There is not enough stock of this package: order another, or fewer",
         Some(34) => ". The package is unknown or out of stock: look it up in the list of packages",
         Some(73) => ". The eSIM was recycled",
         _ => "",

@@ -207,7 +207,7 @@ impl Client {
         {
             if body.len() + chunk.len() > LONGEST {
                 return Err(ApiError::NoAnswer(format!(
-                    "it is longer than {LONGEST} bytes"
+                    "the response is longer than {LONGEST} bytes"
                 )));
             }
             body.extend_from_slice(&chunk);
@@ -245,7 +245,7 @@ async fn wait(after: Option<Duration>) -> Result<(), ApiError> {
     throttled!(
         info,
         seconds = pause.as_secs(),
-        "Airalo takes no more of these calls for now; waiting"
+        "Airalo's rate limit is reached; waiting"
     );
     tokio::time::sleep(pause).await;
     Ok(())
@@ -254,7 +254,7 @@ async fn wait(after: Option<Duration>) -> Result<(), ApiError> {
 /// The innermost cause names the problem most precisely.
 fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "it took too long".to_owned();
+        return "it timed out".to_owned();
     }
     let mut last: &dyn std::error::Error = error;
     while let Some(source) = last.source() {

@@ -220,7 +220,7 @@ fn outcome(order: &Value) -> Outcome {
         "failed" | "cancelled" | "canceled" | "refunded" => {
             let reason = order["reason"]
                 .as_str()
-                .unwrap_or("Airalo's list says only that it failed");
+                .unwrap_or("Airalo's list gives no reason");
             Outcome::Failed {
                 reason: reason.to_owned(),
             }

@@ -16,7 +16,7 @@ pub enum Simulated {
 
 /// The name does not belong to any notification that the simulator sends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{word}' is nothing the simulator sends; it sends {}", names(), word = .0)]
+#[error("the simulator does not send '{word}'; it sends {}", names(), word = .0)]
 pub struct UnknownSimulated(String);
 
 impl Simulated {

@@ -114,7 +114,7 @@ async fn ask(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
             Err(ApiError::NoAnswer(why)) => return Err(ApiError::NotSent(why)),
             Err(ApiError::Unavailable(status) | ApiError::Unreadable(status)) => {
                 return Err(ApiError::NotSent(format!(
-                    "its answer to the request for a token has status {status}"
+                    "the response to the token request has status {status}"
                 )));
             }
             answer => return answer,

@@ -85,12 +85,17 @@ pub(super) async fn post(airalo: &Inner, url: &str, body: &str) -> bool {
 
 /// Checks a URL as an opt-in does: it must respond to HEAD with 200, without a redirect.
 pub(super) async fn head(airalo: &Inner, url: &str) -> Result<(), String> {
-    let url: Url = url.parse().map_err(|_| "it is no URL".to_owned())?;
+    let url: Url = url
+        .parse()
+        .map_err(|_| "it is not a valid URL".to_owned())?;
     let mut request = Request::new(Method::HEAD, url);
     *request.timeout_mut() = Some(PATIENCE);
     match airalo.http.execute(request).await {
         Ok(answer) if answer.status().as_u16() == 200 => Ok(()),
-        Ok(answer) => Err(format!("it answers HEAD with {}", answer.status().as_u16())),
-        Err(_) => Err("it does not answer HEAD".to_owned()),
+        Ok(answer) => Err(format!(
+            "it responds to HEAD with {}",
+            answer.status().as_u16()
+        )),
+        Err(_) => Err("it does not respond to HEAD".to_owned()),
     }
 }

@@ -306,7 +306,7 @@ fn check_named(file: &Path, place: &Path) -> Result<Account, ClusterError> {
         Ok(found) if found.uid() != geteuid().as_raw() => {
             return bad("that belongs to another user");
         }
-        Ok(found) if found.mode() & 0o067 != 0 => return bad("other users can get at it"),
+        Ok(found) if found.mode() & 0o067 != 0 => return bad("other users can access it"),
         Ok(_) => {}
     }
     let data = place.join("pg");

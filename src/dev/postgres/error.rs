@@ -45,7 +45,7 @@ pub enum ClusterError {
     NoAccount,
     /// Another running process owns the cluster.
     #[error(
-        "{holder} already runs the Postgres of {dir}; it goes on undisturbed. Stop it first, or give this one another \
+        "{holder} already runs the Postgres of {dir}; it was not affected. Stop it first, or give this one another \
          directory or a database in DATABASE_URL"
     )]
     InUse {
@@ -67,7 +67,7 @@ pub enum ClusterError {
     },
     /// Other users can read the directory, and it holds other files.
     #[error(
-        "{dir} is open to other users and holds other files, so no database was put into it: choose another directory, \
+        "{dir} is open to other users and holds other files, so no database was created in it: choose another directory, \
          or close this one (chmod 700)"
     )]
     NotPrivate {
@@ -87,7 +87,7 @@ pub enum ClusterError {
     },
     /// `pg.location` names something that cannot be our cluster.
     #[error(
-        "{file} says that the database is in {place}, but {problem}. Nothing was changed: put it right, or remove \
+        "{file} says that the database is in {place}, but {problem}. Nothing was changed: correct it, or remove \
          {file} to begin with an empty database"
     )]
     BadLocation {
@@ -100,8 +100,8 @@ pub enum ClusterError {
     },
     /// The user that Postgres runs as cannot reach its data, and no other place is usable.
     #[error(
-        "the user Postgres runs as (uid {uid}) cannot enter {dir}; nothing was changed. Make the directories above it \
-         enterable for that user (chmod o+x), or choose another directory"
+        "the user Postgres runs as (uid {uid}) cannot enter {dir}; nothing was changed. Let that user enter the \
+         directories above it (chmod o+x), or choose another directory"
     )]
     Unreachable {
         /// The directory that the user cannot enter.
@@ -122,7 +122,7 @@ pub enum ClusterError {
     },
     /// `initdb` failed.
     #[error(
-        "initdb could not make a database in {place}; a half-made one is not kept. It said: {output}"
+        "initdb could not create a database in {place}; an incomplete one is not kept. Its output: {output}"
     )]
     Initdb {
         /// The directory in which `initdb` ran.
@@ -143,7 +143,7 @@ pub enum ClusterError {
         tail: String,
     },
     /// Postgres runs but accepts no connection.
-    #[error("the private Postgres runs but does not answer; its log is {log}")]
+    #[error("the private Postgres runs but accepts no connection; its log is {log}")]
     NoAnswer {
         /// The path of the log.
         log: PathBuf,

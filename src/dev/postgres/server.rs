@@ -112,7 +112,7 @@ impl Server {
             .doing(|| format!("run {}", program.display()))?;
         let told = watcher
             .watch(child.id())
-            .doing(|| "tell the watcher of Postgres".to_owned());
+            .doing(|| "notify the watcher of Postgres".to_owned());
         let mut server = Self {
             child,
             watcher,

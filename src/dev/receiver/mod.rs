@@ -120,7 +120,7 @@ async fn answer(
     body: Bytes,
 ) -> (StatusCode, &'static str) {
     if method != Method::POST {
-        return (StatusCode::METHOD_NOT_ALLOWED, "webhooks come by POST\n");
+        return (StatusCode::METHOD_NOT_ALLOWED, "send webhooks by POST\n");
     }
     let mode = receiver.mode.get();
     if receiver.receive(&headers, body, mode).is_err() {
@@ -128,7 +128,7 @@ async fn answer(
     }
     match mode {
         Mode::Ok => (StatusCode::OK, "ok\n"),
-        Mode::Fail(status) => (status, "this receiver was told to fail\n"),
+        Mode::Fail(status) => (status, "this receiver is set to fail\n"),
         Mode::Hang => {
             tokio::select! {
                 () = receiver.mode.changed_from(Mode::Hang) => {}
@@ -136,7 +136,7 @@ async fn answer(
             }
             (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "this receiver was told to hang\n",
+                "this receiver is set to hang\n",
             )
         }
     }

@@ -20,7 +20,7 @@ pub enum NotificationType {
 /// The name is not a [`NotificationType`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is no type of notification; known are async_orders, webhook_low_data, email_low_data, webhook_credit_limit, email_credit_limit"
+    "'{0}' is not a notification type; the types are async_orders, webhook_low_data, email_low_data, webhook_credit_limit, email_credit_limit"
 )]
 pub struct UnknownType(String);
 

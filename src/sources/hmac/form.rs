@@ -15,7 +15,7 @@ pub enum Encoding {
 
 /// The name does not belong to any encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an encoding: it is hex or base64")]
+#[error("'{0}' is not an encoding: use hex or base64")]
 pub struct UnknownEncoding(String);
 
 impl FromStr for Encoding {
@@ -81,7 +81,7 @@ pub enum InvalidList {
     #[error("the signature and the timestamp cannot both be the member '{0}'")]
     Same(String),
     /// The separator can be part of a name, a number or a signature.
-    #[error("'{0}' cannot separate members: it is one of ',', ';', '&', '|' and the blank")]
+    #[error("'{0}' cannot separate members: use one of ',', ';', '&', '|' and the space")]
     Separator(char),
 }
 

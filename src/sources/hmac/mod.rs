@@ -257,12 +257,12 @@ impl SourceKind for HmacSource {
         for (setting, places) in [("type", &self.0.types), ("key", &self.0.key)] {
             for place in places.iter().filter(|place| !self.0.is_signed(place)) {
                 let what = format!(
-                    "{setting}: the signature does not cover {place}: whoever gets hold of one signed request can send it again with another value there."
+                    "{setting}: the signature does not cover {place}: anybody with one signed request can send it again with another value there."
                 );
                 advice.push(match self.0.known_sender_of(place) {
                     Some(sender) => Advice::Note(format!("{what} {sender} says it nowhere else")),
                     None => Advice::Warning(format!(
-                        "{what} Take it from the body where the sender says it there"
+                        "{what} Take it from the body if the sender names it there"
                     )),
                 });
             }
@@ -273,7 +273,8 @@ impl SourceKind for HmacSource {
             advice.push(Advice::Warning(text.to_owned()));
         }
         if self.0.algorithm == Algorithm::InsecureSha1 {
-            let text = "algorithm: SHA-1 is broken; have the sender sign with sha256 or sha512 where it can";
+            let text =
+                "algorithm: SHA-1 is broken; have the sender sign with sha256 or sha512 if it can";
             advice.push(Advice::Warning(text.to_owned()));
         }
         advice

@@ -98,21 +98,21 @@ pub enum InvalidSettings {
     )]
     ToleranceForNothing,
     /// The tolerance is zero, so no time is within it.
-    #[error("tolerance must be more than nothing")]
+    #[error("tolerance must be greater than zero")]
     NoTolerance,
     /// An id is signed, but no setting says where it is.
     #[error("signed has {{id}}: say where it is, by id_header")]
     IdNowhere,
     /// The id is not signed, so anybody could change it.
     #[error(
-        "id_header names an id that is not signed: put {{id}} into signed, or take it as key = [\"header:…\"]"
+        "id_header names an id that is not signed: put {{id}} into signed, or use it as key = [\"header:…\"]"
     )]
     IdUnsigned,
     /// One header has two purposes.
     #[error("header, timestamp_header and id_header must be different headers")]
     SameHeader,
     /// The window is zero.
-    #[error("window must be more than nothing; leave it out for ever")]
+    #[error("window must be greater than zero; without it, keys never expire")]
     NoWindow,
 }
 

@@ -44,7 +44,7 @@ fn pieces(template: &str) -> Result<Vec<Piece>, &'static str> {
     while !rest.is_empty() {
         let (literal, after) = rest.split_once('{').unwrap_or((rest, ""));
         if literal.contains('}') {
-            return Err("a '}' closes nothing");
+            return Err("a '}' has no matching '{'");
         }
         if !literal.is_empty() {
             pieces.push(Piece::Literal(literal.to_owned()));
@@ -57,7 +57,7 @@ fn pieces(template: &str) -> Result<Vec<Piece>, &'static str> {
             "body" => Piece::Body,
             "timestamp" => Piece::Timestamp,
             "id" => Piece::Id,
-            _ => return Err("between braces there may be body, timestamp and id"),
+            _ => return Err("only body, timestamp and id may stand in braces"),
         });
         rest = after;
     }
@@ -67,10 +67,10 @@ fn pieces(template: &str) -> Result<Vec<Piece>, &'static str> {
 fn check(pieces: &[Piece]) -> Result<(), &'static str> {
     let position = |wanted: &Piece| pieces.iter().position(|piece| piece == wanted);
     let body =
-        position(&Piece::Body).ok_or("{body} is not in it, so anybody could exchange the body")?;
+        position(&Piece::Body).ok_or("{body} is missing, so anybody could change the body")?;
     for wanted in [Piece::Body, Piece::Timestamp, Piece::Id] {
         if pieces.iter().filter(|piece| **piece == wanted).count() > 1 {
-            return Err("{body}, {timestamp} and {id} may each be in it once");
+            return Err("{body}, {timestamp} and {id} may each occur only once");
         }
     }
     let literal = |piece: Option<&Piece>| match piece {

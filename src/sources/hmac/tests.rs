@@ -337,7 +337,7 @@ fn what_is_outside_the_signature_is_warned_of() {
     });
     let begins: Vec<_> = said
         .iter()
-        .map(|text| text.split(": whoever").next().unwrap_or_default())
+        .map(|text| text.split(": anybody").next().unwrap_or_default())
         .collect();
     assert_eq!(begins.len(), 3, "{said:?}");
     assert_eq!(

@@ -64,11 +64,11 @@ async fn an_opt_in_looks_first_and_says_what_is_wrong() {
         ),
         (
             vec!["opt-in", "sms", "--url", "http://x/"],
-            "'sms' is no type of notification",
+            "'sms' is not a notification type",
         ),
         (
             vec!["simulate", "everything"],
-            "is nothing the simulator sends",
+            "the simulator does not send 'everything'",
         ),
         (vec!["order", "p", "--yes"], "DATABASE_URL is not set"),
         (vec!["reconcile"], "DATABASE_URL is not set"),
@@ -168,7 +168,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     )
     .await;
     assert!(
-        !done && text.contains("is unknown: it was not sent again, and is not to be"),
+        !done && text.contains("is unknown: it was not sent again, and must not be"),
         "{text}"
     );
     assert_eq!(
