@@ -49,7 +49,7 @@ impl Default for HeaderNames {
 /// The text cannot be the prefix of a header's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is not the beginning of a header's name: write it without the hyphen, such as \"svix\" for svix-id, svix-timestamp and svix-signature"
+    "'{0}' is not a header prefix: write it without the hyphen, such as \"svix\" for svix-id, svix-timestamp and svix-signature"
 )]
 pub struct InvalidHeaderPrefix(String);
 
@@ -72,7 +72,7 @@ impl FromStr for HeaderNames {
 
 /// The text is not a Standard Webhooks secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the secret {label} {problem}; it is written whsec_ and then 24 to 64 bytes in base64")]
+#[error("the secret {label} {problem}; write whsec_ and then 24 to 64 bytes in base64")]
 pub struct InvalidSecret {
     label: String,
     problem: &'static str,

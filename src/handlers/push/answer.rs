@@ -60,7 +60,7 @@ fn describe(status: StatusCode, body: &[u8]) -> String {
         // The target of a redirect is not repeated, because it may hold a secret, as the URL may.
         (true, _) => {
             format!(
-                "status {}: redirects are not followed; set the handler's url to its last stop",
+                "status {}: redirects are not followed; set the handler's url to the final URL",
                 status.as_u16()
             )
         }

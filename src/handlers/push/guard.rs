@@ -13,8 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 /// The handler must not reach this address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "address refused: {host} is {address} ({why}), which is not a public address, so nothing is sent to it. If it is \
-     meant, set allow_private = true for this handler"
+    "address refused: {host} is {address} ({why}), which is not a public address, so nothing is sent to it. If this \
+     is intended, set allow_private = true for this handler"
 )]
 pub struct AddressRefused {
     host: String,

@@ -146,11 +146,11 @@ pub(super) fn forwarded_headers(
             .map_err(|_| wrong("is not the name of a header"))?;
         match name.as_str() {
             "content-type" | "content-encoding" => {
-                return Err(wrong("is passed on always; leave it out"));
+                return Err(wrong("is always forwarded; leave it out"));
             }
             "authorization" | "cookie" | "set-cookie" => {
                 return Err(wrong(
-                    "is never stored, so it cannot be passed on; leave it out",
+                    "is never stored, so it cannot be forwarded; leave it out",
                 ));
             }
             _ if is_reserved(&name) => {
@@ -160,7 +160,7 @@ pub(super) fn forwarded_headers(
             }
             _ if own.contains_key(&name) => {
                 return Err(wrong(
-                    "is in the handler's headers too; leave it out of one of the two",
+                    "is also in the handler's headers; remove it from one of the two",
                 ));
             }
             _ if !names.contains(&name) => names.push(name),
