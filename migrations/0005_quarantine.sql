@@ -22,26 +22,29 @@ CREATE TABLE hookfast_data.quarantine (
     CHECK ((whole_bytes IS NULL) = (body_sha256 IS NULL)),
     CHECK (whole_bytes IS NULL OR NOT responded_ok AND requested_action IS NULL)
 );
-COMMENT ON TABLE hookfast_data.quarantine IS 'Requests that failed verification, kept as evidence, bounded per source';
-COMMENT ON COLUMN hookfast_data.quarantine.id IS 'In order of arrival';
-COMMENT ON COLUMN hookfast_data.quarantine.source_id IS 'The source it claimed to be of';
+COMMENT ON TABLE hookfast_data.quarantine IS
+    'Requests that failed verification, kept as evidence and bounded per source';
+COMMENT ON COLUMN hookfast_data.quarantine.id IS 'The id, in order of arrival';
+COMMENT ON COLUMN hookfast_data.quarantine.source_id IS 'The source in the request''s URL';
 COMMENT ON COLUMN hookfast_data.quarantine.digest IS
     'SHA-256 of the reason, the signature and the body: identical requests are one row with a count';
 COMMENT ON COLUMN hookfast_data.quarantine.reason IS
     'missing_signature, malformed_signature, unsupported_signature, stale_signature or wrong_signature';
-COMMENT ON COLUMN hookfast_data.quarantine.count IS 'How many identical ones came';
-COMMENT ON COLUMN hookfast_data.quarantine.first_at IS 'When the first came';
-COMMENT ON COLUMN hookfast_data.quarantine.last_at IS 'When the last came';
+COMMENT ON COLUMN hookfast_data.quarantine.count IS 'How many identical requests arrived';
+COMMENT ON COLUMN hookfast_data.quarantine.first_at IS 'When the first one arrived';
+COMMENT ON COLUMN hookfast_data.quarantine.last_at IS 'When the last one arrived';
 COMMENT ON COLUMN hookfast_data.quarantine.topic IS 'The last part of the URL';
-COMMENT ON COLUMN hookfast_data.quarantine.headers IS 'The first one''s headers';
+COMMENT ON COLUMN hookfast_data.quarantine.headers IS 'The headers of the first request';
 COMMENT ON COLUMN hookfast_data.quarantine.body IS 'The body exactly as received, or its beginning';
 COMMENT ON COLUMN hookfast_data.quarantine.responded_ok IS
-    'Whether the sender got 200 and will not send it again: never evicted, with bounds of its own';
+    'Whether the sender got 200 and will not send the request again. Such rows are never evicted and have their own '
+    'bounds';
 COMMENT ON COLUMN hookfast_data.quarantine.whole_bytes IS
-    'Where body is an excerpt, the length of all of it; such a request cannot be verified again';
-COMMENT ON COLUMN hookfast_data.quarantine.body_sha256 IS 'Where body is an excerpt, SHA-256 of all of it';
+    'The length of the whole body if body is an excerpt. Such a request cannot be verified again';
+COMMENT ON COLUMN hookfast_data.quarantine.body_sha256 IS 'SHA-256 of the whole body if body is an excerpt';
 COMMENT ON COLUMN hookfast_data.quarantine.requested_action IS
-    'What an operator asked for and an ingress has not done yet: reverify (by the secrets of now) or approve (on '
-    'the operator''s word)';
-COMMENT ON COLUMN hookfast_data.quarantine.requested_by IS 'Who asked';
-COMMENT ON COLUMN hookfast_data.quarantine.last_result IS 'Why the last verification failed; null where nobody asked';
+    'The action that an operator requested and an ingress has not done yet: reverify (with the current secrets) or '
+    'approve (on the operator''s word)';
+COMMENT ON COLUMN hookfast_data.quarantine.requested_by IS 'The operator who requested the action';
+COMMENT ON COLUMN hookfast_data.quarantine.last_result IS
+    'Why the last requested verification failed; null if none was requested';

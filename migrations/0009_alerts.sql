@@ -1,4 +1,4 @@
--- Hookfast's own events: source hookfast, stored and routed like any other, to handlers that name them.
+-- Hookfast's own events: the source hookfast, stored and routed like any other, to handlers that name them.
 
 CREATE TABLE hookfast_data.active_alerts (
     alert_type text NOT NULL,
@@ -9,16 +9,16 @@ CREATE TABLE hookfast_data.active_alerts (
 COMMENT ON TABLE hookfast_data.active_alerts IS
     'Conditions that an alert reported and that have not ended';
 COMMENT ON COLUMN hookfast_data.active_alerts.alert_type IS 'The type of the alert';
-COMMENT ON COLUMN hookfast_data.active_alerts.subject IS 'The handler or source';
-COMMENT ON COLUMN hookfast_data.active_alerts.since IS 'Since when';
+COMMENT ON COLUMN hookfast_data.active_alerts.subject IS 'The handler or source of the alert';
+COMMENT ON COLUMN hookfast_data.active_alerts.since IS 'When the condition began';
 
 CREATE TABLE hookfast_data.alert_types (
     type text PRIMARY KEY,
     message text NOT NULL
 );
 COMMENT ON TABLE hookfast_data.alert_types IS 'The alert types. docs/RUNBOOK.md has a section for each';
-COMMENT ON COLUMN hookfast_data.alert_types.type IS 'The event''s type';
-COMMENT ON COLUMN hookfast_data.alert_types.message IS 'What it says';
+COMMENT ON COLUMN hookfast_data.alert_types.type IS 'The type of the event';
+COMMENT ON COLUMN hookfast_data.alert_types.message IS 'What the alert means';
 INSERT INTO hookfast_data.alert_types VALUES
     ('hookfast.delivery.dead', 'a delivery is a dead letter: one alert each'),
     ('hookfast.handler.paused', 'a handler is paused, by an operator or since it answered 410'),

@@ -16,5 +16,5 @@ CREATE TYPE hookfast.event AS (
     attempt_number integer
 );
 COMMENT ON TYPE hookfast.event IS
-    'What a sql handler is called with: an event, and which attempt at which delivery this is. payload is null '
-    'where the body is not JSON that Postgres can hold';
+    'The argument of a sql handler: an event, and the delivery and attempt number. payload is null if the body is '
+    'not JSON that Postgres can hold';

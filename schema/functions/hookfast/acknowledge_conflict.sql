@@ -6,7 +6,7 @@ DECLARE
     acknowledged bigint;
 BEGIN
     PERFORM hookfast_data.require_reason(acknowledge_conflict.why);
-    -- Of a double purchase each order is a conflict of the others.
+    -- In a double purchase, each order is a conflict of the others.
     concerned := ARRAY(
         SELECT e.id FROM hookfast_data.events e
         WHERE e.id = acknowledge_conflict.event_id AND e.conflicts_with IS NOT NULL
@@ -27,6 +27,6 @@ BEGIN
         jsonb_build_object('why', acknowledge_conflict.why, 'conflicts', acknowledged));
 END $$;
 COMMENT ON FUNCTION hookfast.acknowledge_conflict IS
-    'Somebody has dealt with a conflict or a possible double purchase, by the id of any event in it: hookfast.status '
-    'reports it no longer. A new conflict is reported again';
+    'Acknowledges a conflict or a possible double purchase, by the id of any event in it. hookfast.status no longer '
+    'reports it. A new conflict is reported again';
 REVOKE ALL ON FUNCTION hookfast.acknowledge_conflict FROM PUBLIC;

@@ -24,7 +24,7 @@ BEGIN
     RETURN hookfast_data.airalo_state(row_id);
 END $$;
 COMMENT ON FUNCTION hookfast.airalo_expect_order IS
-    'Waits for the result of an asynchronous order, in the transaction that writes it down; answers with '
-    'completed or failed where it has come already, else expected. Overdue, it is looked for in Airalo''s list '
-    'of orders by its description, and told as airalo.order.overdue';
+    'Records that the result of an asynchronous order is expected, in the transaction that records the order. '
+    'Returns completed or failed if the result has already arrived, else expected. An overdue order is looked for in '
+    'Airalo''s list of orders by its description, and reported as airalo.order.overdue';
 REVOKE ALL ON FUNCTION hookfast.airalo_expect_order FROM PUBLIC;

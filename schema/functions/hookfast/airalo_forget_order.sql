@@ -19,6 +19,6 @@ BEGIN
     RETURN forgotten;
 END $$;
 COMMENT ON FUNCTION hookfast.airalo_forget_order IS
-    'Waits no more for the results of orders with that description: somebody knows that none will come. Answers '
-    'with how many';
+    'Stops expecting results for orders with that description, for when no result will arrive. Returns how many '
+    'orders it forgot';
 REVOKE ALL ON FUNCTION hookfast.airalo_forget_order FROM PUBLIC;

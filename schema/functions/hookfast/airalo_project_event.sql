@@ -11,7 +11,7 @@ BEGIN
             USING ERRCODE = 'HF001', HINT = 'Set the handler''s sources to those of kind airalo.';
     END IF;
     IF event.type !~ '^airalo\.(order\.(completed|failed)|low_data|credit_limit)(\.|$)' OR event.body = '' THEN
-        -- Not projected, or erased.
+        -- The event is not projected, or it was erased.
         RETURN;
     END IF;
     event.payload := coalesce(event.payload, hookfast_data.readable_jsonb(event.body));
@@ -45,6 +45,6 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast.airalo_project_event IS
-    'Brings an event of Airalo into airalo_orders, airalo_sims, airalo_low_data and airalo_credit: the function '
-    'of the handler kind airalo. A function of yours may call it, to do more in the same transaction';
+    'Writes an Airalo event into airalo_orders, airalo_sims, airalo_low_data and airalo_credit. Handlers of kind '
+    'airalo run it. Your own function may call it, to do more in the same transaction';
 REVOKE ALL ON FUNCTION hookfast.airalo_project_event FROM PUBLIC;

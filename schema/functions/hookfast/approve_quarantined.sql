@@ -20,6 +20,6 @@ BEGIN
         jsonb_build_object('why', approve_quarantined.why));
 END $$;
 COMMENT ON FUNCTION hookfast.approve_quarantined IS
-    'Takes a quarantined request for genuine on your word, without verifying it: it becomes an event, verified '
-    'by operator:NAME';
+    'Accepts a quarantined request on an operator''s word, without verifying it. It becomes an event, verified by '
+    'operator:NAME';
 REVOKE ALL ON FUNCTION hookfast.approve_quarantined FROM PUBLIC;

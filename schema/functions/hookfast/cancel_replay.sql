@@ -2,5 +2,5 @@ CREATE OR REPLACE FUNCTION hookfast.cancel_replay(replay_id bigint, why text) RE
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT hookfast_data.set_replay_state(replay_id, 'cancelled', '{running,paused}', 'replay.cancelled', why)
 $$;
-COMMENT ON FUNCTION hookfast.cancel_replay IS 'Ends a replay for good; what it has made stays pending';
+COMMENT ON FUNCTION hookfast.cancel_replay IS 'Cancels a replay. The deliveries it has created stay pending';
 REVOKE ALL ON FUNCTION hookfast.cancel_replay FROM PUBLIC;

@@ -1,4 +1,4 @@
--- The plan settings keep the claim's plan what it is in every state of the tables, as on the workers' connections.
+-- The plan settings keep the claim's plan the same in every state of the tables, as on the workers' connections.
 CREATE OR REPLACE FUNCTION hookfast.claim(handler text, owner text, batch integer DEFAULT 10,
     lease interval DEFAULT '60 seconds')
     RETURNS TABLE (
@@ -15,7 +15,7 @@ DECLARE
     events uuid[];
     most integer := claim.batch;
     seen integer := 0;
-    -- A variable, since only a constant bounds the scan of an index: what is due later may be much.
+    -- A variable, since only a constant bounds an index scan: many deliveries may be due later.
     due timestamptz;
     new_lease bigint;
 BEGIN
@@ -43,19 +43,20 @@ BEGIN
     IF h.paused_at IS NOT NULL THEN
         RETURN;
     END IF;
-    -- Workers do this within seconds; where none runs, the clients do, once the database has been back for a while.
+    -- Workers do this within seconds. If no worker runs, the clients do it, once the database has been back for a
+    -- while.
     PERFORM hookfast_data.rescue_pulled(h.id, interval '15 seconds', 5);
     IF h.ordered_by IS NOT NULL THEN
         FOR i IN 1..10 LOOP
             EXIT WHEN coalesce(hookfast_data.assign_ordering_keys(h.id, 1000), 0) = 0;
         END LOOP;
     END IF;
-    -- Where there is a filter: until something passes, or nothing is left, or this has taken long enough. More at a
-    -- time where little passes.
+    -- With a filter: repeat until a delivery passes, none is left, or enough deliveries were tested. Larger steps if
+    -- none passes.
     LOOP
         due := clock_timestamp();
-        -- Half for each lane, the odd one by chance, so that neither starves the other; what one leaves the other
-        -- takes.
+        -- Half of the batch is for each group (deliveries with a due time, and fresh ones), and chance decides the odd
+        -- one, so that neither group starves the other. What one group does not use, the other takes.
         WITH late AS MATERIALIZED (
             SELECT o.ctid AS tid, o.id FROM hookfast_data.outbox o
             WHERE o.handler_id = h.id AND o.due_at <= due AND o.due_at IS NOT NULL AND o.lease_id IS NULL
@@ -94,7 +95,8 @@ BEGIN
     RETURNING id INTO new_lease;
     events := ARRAY(SELECT o.event_id FROM unnest(taken) AS t (id)
         JOIN hookfast_data.outbox o ON o.handler_id = h.id AND o.id = t.id ORDER BY o.event_id);
-    -- Planned for these bounds: it opens the days of the batch, and does not wait for somebody who locks another one.
+    -- Planned with these bounds, so that it opens only the days of the batch and does not wait for a lock on another
+    -- day.
     RETURN QUERY EXECUTE '
     WITH held AS (
         UPDATE hookfast_data.outbox o SET lease_id = $1, attempt_number = o.attempt_number + 1
@@ -111,7 +113,7 @@ BEGIN
     ORDER BY w.id' USING new_lease, taken, h.id, events[1], events[cardinality(events)];
 END $$;
 COMMENT ON FUNCTION hookfast.claim IS
-    'Claims up to batch deliveries of a pull handler for the time of the lease. Commit it before the work '
-    'begins. What the handler''s payload filter does not let pass is ended here, up to some 1,000 a call, and '
-    'not returned. payload is null where the body is not JSON that Postgres can hold';
+    'Claims up to batch deliveries of a pull handler for the duration of the lease. Commit it before the work '
+    'begins. Deliveries that the handler''s payload filter rejects are settled here, up to about 1,000 a call, and '
+    'not returned. payload is null if the body is not JSON that Postgres can hold';
 REVOKE ALL ON FUNCTION hookfast.claim FROM PUBLIC;

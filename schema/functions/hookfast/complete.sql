@@ -20,6 +20,6 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast.complete IS
-    'Ends a delivery, inside the transaction that did its work. Raises HF002 where the lease is lost: then roll '
-    'back';
+    'Settles a delivery as delivered, inside the transaction that did its work. Raises HF002 if the lease is lost: '
+    'then roll back';
 REVOKE ALL ON FUNCTION hookfast.complete FROM PUBLIC;

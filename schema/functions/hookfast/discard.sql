@@ -17,5 +17,5 @@ BEGIN
     PERFORM hookfast_data.log('delivery.discarded', discard.delivery_id::text, jsonb_build_object('why', discard.why));
 END $$;
 COMMENT ON FUNCTION hookfast.discard IS
-    'Ends a delivery that is dead, or pending and not running: it is not tried any more';
+    'Discards a delivery that is dead, or pending and not running. It is not attempted again';
 REVOKE ALL ON FUNCTION hookfast.discard FROM PUBLIC;

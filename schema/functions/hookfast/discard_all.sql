@@ -27,6 +27,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.discard_all IS
-    'Ends all dead letters that match; the filter is that of hookfast.retry_all. Without at_most it changes '
-    'nothing, and says how many match, with five of them';
+    'Discards all matching dead letters; the filter is that of hookfast.retry_all. Without at_most it changes '
+    'nothing and returns how many match, with five of them';
 REVOKE ALL ON FUNCTION hookfast.discard_all FROM PUBLIC;

@@ -9,7 +9,7 @@ DECLARE
         WHERE (discard_quarantined.source IS NULL OR s.name = discard_quarantined.source)
             AND (discard_quarantined.reason IS NULL OR q.reason = discard_quarantined.reason)
             AND (discard_quarantined.last_before IS NULL OR q.last_at < discard_quarantined.last_before)
-            -- What is still to be verified once more may be genuine.
+            -- A request that is still to be verified again may be genuine.
             AND q.requested_action IS NULL ORDER BY q.id);
 BEGIN
     matching := cardinality(rows);
@@ -30,6 +30,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.discard_quarantined IS
-    'Removes quarantined requests for good, which makes room; not those that are asked for and not answered yet. '
-    'Without at_most it changes nothing, and says how many match';
+    'Deletes quarantined requests, which makes room. It keeps requests with a requested action that is not done yet. '
+    'Without at_most it changes nothing and returns how many match';
 REVOKE ALL ON FUNCTION hookfast.discard_quarantined FROM PUBLIC;

@@ -52,7 +52,7 @@ BEGIN
                 'duplicate');
             RETURN first.event_id;
         END IF;
-        -- The same key with other content: a conflict, an event of its own.
+        -- The same key with other content is a conflict and becomes an event of its own.
         first_event := first.event_id;
         key := key || '#conflict:' || fingerprint;
         event_type := event_type || '.conflict';
@@ -72,17 +72,17 @@ BEGIN
         event_type, 'enqueue',
         key,
         left(enqueue.topic, 200), coalesce(enqueue.headers, '{}'), body);
-    -- It may commit late: due from the transaction's start, so that all of one transaction are one notification, which
-    -- goes out at its commit and tells the workers how far back to look.
+    -- This transaction may commit late. The deliveries are due from its start, so that all deliveries of one
+    -- transaction share one notification. It is sent at the commit and tells the workers how far back to look.
     INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, due_at, ordering_key)
     SELECT h.id, event, h.max_attempts, CASE WHEN h.ordered_by IS NULL THEN now() END,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END
     FROM hookfast_data.handlers h
     WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources)) AND h.kind <> 'airalo' AND h.retired_at IS NULL
         AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, event_type));
-    -- Here and not by whoever reads new events: this may commit at any time.
+    -- The indexer of new events could miss this event, since this transaction may commit at any time.
     IF from_source.search_fields <> '{}' THEN
-        -- A longer one is marked and not read, as the body of a webhook is (src/store/index_events.rs).
+        -- A longer body is marked and not read, like the body of a webhook (src/store/index_events.rs).
         INSERT INTO hookfast_data.search_terms (term, event_id)
         SELECT t, event FROM unnest(CASE WHEN octet_length(body) > 1048576 THEN '{""}'
             ELSE ARRAY(SELECT hookfast_data.search_terms_of(enqueue.payload, from_source.search_fields)) END) t
@@ -97,6 +97,6 @@ BEGIN
     RETURN event;
 END $$;
 COMMENT ON FUNCTION hookfast.enqueue IS
-    'Puts an event in, inside the caller''s own transaction: it is there when that commits, and never was if it '
-    'rolls back. Answers with the event''s id; of a repeat, the first one''s';
+    'Stores an event inside the caller''s own transaction: a rollback removes it too. Returns the event''s id; for a '
+    'duplicate, the id of the first event';
 REVOKE ALL ON FUNCTION hookfast.enqueue FROM PUBLIC;

@@ -28,5 +28,6 @@ BEGIN
     PERFORM hookfast_data.log('event.erased', erase.event_id::text, jsonb_build_object('why', erase.why));
 END $$;
 COMMENT ON FUNCTION hookfast.erase IS
-    'Erases payload and headers of an event for good; its key, type and history stay. What is held is not erased';
+    'Erases payload and headers of an event forever. Its key, type and history stay. An event under a retention hold '
+    'is not erased';
 REVOKE ALL ON FUNCTION hookfast.erase FROM PUBLIC;

@@ -18,7 +18,7 @@ BEGIN
             USING ERRCODE = '22023', HINT = 'Say which: term, source, type, a time, or payload.';
     END IF;
     PERFORM hookfast_data.check_payload(erase_all.payload);
-    -- Who only looks is in nobody's way.
+    -- A dry run takes no lock, so it blocks nobody.
     IF erase_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(erase_all.why);
         PERFORM hookfast_data.lock_history_exclusive();
@@ -35,7 +35,7 @@ BEGIN
             AND (erase_all.type IS NULL OR hookfast_data.type_matches(erase_all.type, e.type))
             AND (erase_all.payload IS NULL OR hookfast_data.payload_matches(e.body, erase_all.payload))
         ORDER BY e.id);
-    -- A dead letter that holds back what comes after it does so by its ordering key, a value of its payload.
+    -- A dead letter blocks its ordering key, and that key is a value of its payload.
     pending := ARRAY(SELECT o.event_id FROM hookfast_data.outbox o WHERE o.event_id = ANY (events)
         UNION SELECT d.event_id FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
         WHERE d.event_id = ANY (events) AND d.ordering_key IS NOT NULL AND h.on_dead = 'block');
@@ -51,7 +51,7 @@ BEGIN
     IF erase_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, erase_all.at_most);
         changed := hookfast_data.erase_events(events);
-        -- Not the term: it may be what was to be erased.
+        -- The term is not logged: it may be the data that was to be erased.
         PERFORM hookfast_data.log('events.erased', coalesce(erase_all.source, 'all'),
             jsonb_build_object('count', changed, 'still_pending', still_pending, 'held', held,
             'by_term', erase_all.term IS NOT NULL, 'type', erase_all.type, 'received_after', erase_all.received_after,
@@ -61,6 +61,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.erase_all IS
-    'Erases payload and headers of all events that match (term as in hookfast.find) and are neither pending nor '
-    'held. Without at_most it changes nothing, and says how many match, with five of them';
+    'Erases payload and headers of all matching events (term as in hookfast.find) that are neither pending nor under '
+    'a retention hold. Without at_most it changes nothing and returns how many match, with five of them';
 REVOKE ALL ON FUNCTION hookfast.erase_all FROM PUBLIC;

@@ -55,6 +55,6 @@ BEGIN
     ORDER BY h.name, o.delivery_id;
 END $$;
 COMMENT ON FUNCTION hookfast.explain IS
-    'For each handler what it has to do with an event: delivered, pending, dead, filtered, discarded, not '
-    'subscribed, retired, or came later';
+    'Explains for each handler what happened to an event: delivered, pending, dead, filtered, discarded, not '
+    'subscribed, retired, subscribed later or not routed';
 REVOKE ALL ON FUNCTION hookfast.explain FROM PUBLIC;

@@ -18,6 +18,6 @@ BEGIN
     RETURN until;
 END $$;
 COMMENT ON FUNCTION hookfast.extend_lease IS
-    'Prolongs a lease from now on, also one that has expired and that nobody has taken over. Raises HF002 where '
-    'it is gone';
+    'Renews a lease from now on. A lease that has expired but was not taken over can be renewed too. Raises HF002 if '
+    'the lease no longer exists';
 REVOKE ALL ON FUNCTION hookfast.extend_lease FROM PUBLIC;

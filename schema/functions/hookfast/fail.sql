@@ -38,6 +38,6 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast.fail IS
-    'Says that an attempt failed: again later by the handler''s policy and not before retry_after, or, where '
-    'dead, never. Raises HF002 where the lease is lost';
+    'Settles an attempt as failed: the delivery is retried by the handler''s policy, not before retry_after, or '
+    'becomes a dead letter if dead is true. Raises HF002 if the lease is lost';
 REVOKE ALL ON FUNCTION hookfast.fail FROM PUBLIC;

@@ -11,5 +11,5 @@ BEGIN
         ON CONFLICT DO NOTHING;
     PERFORM hookfast_data.log('event.held', hold_event.event_id::text, jsonb_build_object('why', hold_event.why));
 END $$;
-COMMENT ON FUNCTION hookfast.hold_event IS 'Keeps an event and its history from leaving by retention';
+COMMENT ON FUNCTION hookfast.hold_event IS 'Keeps an event and its history beyond their retention';
 REVOKE ALL ON FUNCTION hookfast.hold_event FROM PUBLIC;

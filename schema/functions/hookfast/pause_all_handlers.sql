@@ -13,5 +13,5 @@ BEGIN
     RETURN paused;
 END $$;
 COMMENT ON FUNCTION hookfast.pause_all_handlers IS
-    'Stops dispatch to every handler; webhooks are still stored. Returns how many it paused';
+    'Pauses every handler. Webhooks are still stored. Returns how many handlers it paused';
 REVOKE ALL ON FUNCTION hookfast.pause_all_handlers FROM PUBLIC;

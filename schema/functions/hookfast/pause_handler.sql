@@ -1,4 +1,4 @@
--- As they were, with the error and the hint of all others where there is no such handler.
+-- An unknown handler gives the same error and hint as in every other function.
 CREATE OR REPLACE FUNCTION hookfast.pause_handler(handler text, why text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -12,6 +12,5 @@ BEGIN
     INSERT INTO hookfast_data.audit_log (actor, action, target, details)
     VALUES (session_user, 'handler.paused', pause_handler.handler, jsonb_build_object('why', pause_handler.why));
 END $$;
-COMMENT ON FUNCTION hookfast.pause_handler IS
-    'Stops dispatch to a handler; webhooks are still stored, and its deliveries wait';
+COMMENT ON FUNCTION hookfast.pause_handler IS 'Pauses a handler. Webhooks are still stored, and its deliveries wait';
 REVOKE ALL ON FUNCTION hookfast.pause_handler FROM PUBLIC;

@@ -2,5 +2,5 @@ CREATE OR REPLACE FUNCTION hookfast.pause_replay(replay_id bigint, why text) RET
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT hookfast_data.set_replay_state(replay_id, 'paused', '{running}', 'replay.paused', why)
 $$;
-COMMENT ON FUNCTION hookfast.pause_replay IS 'Stops a replay for now; what it has made stays pending';
+COMMENT ON FUNCTION hookfast.pause_replay IS 'Pauses a replay. The deliveries it has created stay pending';
 REVOKE ALL ON FUNCTION hookfast.pause_replay FROM PUBLIC;

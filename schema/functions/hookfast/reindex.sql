@@ -12,7 +12,7 @@ BEGIN
     PERFORM hookfast_data.log('source.reindex_requested', reindex.source, jsonb_build_object('why', reindex.why));
 END $$;
 COMMENT ON FUNCTION hookfast.reindex IS
-    'Has the stored events of a source indexed again by its search fields, from the newest to the oldest, while '
-    'everything else continues. hookfast.reindexes shows the progress. A process does this by itself when a source '
+    'Indexes the stored events of a source again by its search fields, from the newest to the oldest, while '
+    'everything else continues. hookfast.reindexes shows the progress. A process starts this by itself when a source '
     'gets another search field';
 REVOKE ALL ON FUNCTION hookfast.reindex FROM PUBLIC;

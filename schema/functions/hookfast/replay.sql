@@ -31,7 +31,7 @@ BEGIN
     RETURN replay_id;
 END $$;
 COMMENT ON FUNCTION hookfast.replay IS
-    'Delivers an event to a handler again, also to one that did not exist when it came: a new delivery. '
-    'Receivers see the same webhook-id, and do nothing if they did the work before, unless new_webhook_id is '
-    'asked for';
+    'Delivers an event to a handler again, even if the handler did not exist when the event arrived. This is a new '
+    'delivery. Receivers get the same webhook-id, so they skip work that they have already done, unless '
+    'new_webhook_id is true';
 REVOKE ALL ON FUNCTION hookfast.replay FROM PUBLIC;

@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION hookfast.replay_all(
 DECLARE
     to_handler smallint := hookfast_data.handler_id(replay_all.handler);
     cursor_id uuid := coalesce(hookfast.event_id_at(replay_all.received_after), '00000000-0000-0000-0000-000000000000');
-    -- What comes from now on comes by itself.
+    -- Events that arrive from now on are delivered without the replay.
     end_id uuid := hookfast.event_id_at(least(replay_all.received_before, clock_timestamp()));
     of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = replay_all.source);
     rate integer := replay_all.per_second;
@@ -22,7 +22,7 @@ BEGIN
             USING ERRCODE = 'HF004', HINT = 'The names are in hookfast.handler_health and hookfast.source_health.';
     END IF;
     PERFORM hookfast_data.check_payload(replay_all.payload), hookfast_data.check_not_retired(to_handler);
-    -- Half of what the handler does for live traffic, within bounds.
+    -- Half of the handler's rate for live traffic, within bounds.
     rate := coalesce(rate, (SELECT greatest(10, least(200, b.per_minute / 120))::integer FROM hookfast.backlog b
         WHERE b.handler = replay_all.handler));
     IF rate NOT BETWEEN 1 AND 10000 THEN
@@ -55,7 +55,7 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.replay_all IS
-    'Delivers all events that match to a handler again, oldest first, as a job at so many a second (by default '
-    'half of what the handler does now, 10 to 200). Without at_most it starts nothing, and says how many match, '
-    'with five of them. Progress is in hookfast.replays';
+    'Delivers all matching events to a handler again, oldest first, as a job with a rate limit (by default half of '
+    'the handler''s current rate, 10 to 200 a second). Without at_most it starts nothing and returns how many match, '
+    'with five of them. hookfast.replays shows the progress';
 REVOKE ALL ON FUNCTION hookfast.replay_all FROM PUBLIC;

@@ -20,7 +20,7 @@ BEGIN
                 'others wait for it.';
     END IF;
     PERFORM hookfast_data.check_not_retired(pending.handler_id);
-    -- Never before this transaction, which is as far as workers look back.
+    -- Never before this transaction began, since workers look back no further.
     UPDATE hookfast_data.outbox o SET due_at = greatest(reschedule.due_at, now())
         WHERE o.handler_id = pending.handler_id AND o.id = reschedule.delivery_id;
     PERFORM hookfast_data.wake_workers();
@@ -28,5 +28,5 @@ BEGIN
         jsonb_build_object('due_at', reschedule.due_at, 'why', reschedule.why));
 END $$;
 COMMENT ON FUNCTION hookfast.reschedule IS
-    'Lets a delivery that is ready or retrying wait until a time; now() tries it at once';
+    'Changes when a ready or retrying delivery is due; now() makes it due at once';
 REVOKE ALL ON FUNCTION hookfast.reschedule FROM PUBLIC;

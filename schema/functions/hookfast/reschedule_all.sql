@@ -24,7 +24,7 @@ BEGIN
     IF reschedule_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(reschedule_all.why);
         PERFORM hookfast_data.check_at_most(matching, reschedule_all.at_most);
-        -- What is just being claimed or settled is left out.
+        -- Deliveries that are being claimed or settled at this moment are left out.
         UPDATE hookfast_data.outbox o SET due_at = greatest(reschedule_all.due_at, now()) FROM (
             SELECT x.handler_id, x.id FROM unnest(pending) AS t (id) CROSS JOIN LATERAL (
                 SELECT y.handler_id, y.id FROM hookfast_data.outbox y WHERE y.handler_id = of_handler AND y.id = t.id
@@ -41,6 +41,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.reschedule_all IS
-    'Lets all deliveries of a handler that are ready or retrying wait until a time; now() tries them at once. '
-    'Without at_most it changes nothing, and says how many match';
+    'Changes when all ready or retrying deliveries of a handler are due; now() makes them due at once. Without '
+    'at_most it changes nothing and returns how many match';
 REVOKE ALL ON FUNCTION hookfast.reschedule_all FROM PUBLIC;

@@ -11,5 +11,5 @@ BEGIN
     END LOOP;
     RETURN resumed;
 END $$;
-COMMENT ON FUNCTION hookfast.resume_all_handlers IS 'Lets every paused handler go on. Answers with how many it resumed';
+COMMENT ON FUNCTION hookfast.resume_all_handlers IS 'Resumes every paused handler. Returns how many it resumed';
 REVOKE ALL ON FUNCTION hookfast.resume_all_handlers FROM PUBLIC;

@@ -11,5 +11,5 @@ BEGIN
     PERFORM hookfast_data.log('handler.resumed', resume_handler.handler,
         jsonb_build_object('why', resume_handler.why));
 END $$;
-COMMENT ON FUNCTION hookfast.resume_handler IS 'Lets a paused handler go on';
+COMMENT ON FUNCTION hookfast.resume_handler IS 'Resumes a paused handler';
 REVOKE ALL ON FUNCTION hookfast.resume_handler FROM PUBLIC;

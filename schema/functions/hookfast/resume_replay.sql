@@ -2,5 +2,5 @@ CREATE OR REPLACE FUNCTION hookfast.resume_replay(replay_id bigint, why text) RE
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT hookfast_data.set_replay_state(replay_id, 'running', '{paused}', 'replay.resumed', why)
 $$;
-COMMENT ON FUNCTION hookfast.resume_replay IS 'Lets a paused replay go on where it stopped';
+COMMENT ON FUNCTION hookfast.resume_replay IS 'Resumes a paused replay where it stopped';
 REVOKE ALL ON FUNCTION hookfast.resume_replay FROM PUBLIC;

@@ -31,6 +31,7 @@ BEGIN
         ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION hookfast.retention_preview IS
-    'A dry run: what retention would drop now, by class and, for events with their attempts, by day; how many of '
-    'these stay since they are pending, dead, held or in conflict; and not before when. It changes nothing';
+    'A dry run of retention: what it would purge now, by class and, for events with their attempts, by day; how many '
+    'of these events stay because they are pending, dead, under a retention hold or in conflict; and the earliest '
+    'time of the purge. It changes nothing';
 REVOKE ALL ON FUNCTION hookfast.retention_preview FROM PUBLIC;

@@ -16,7 +16,7 @@ BEGIN
     IF retire_handler.at_most IS NOT NULL THEN
         PERFORM FROM hookfast_data.handlers h WHERE h.id = of_handler FOR UPDATE;
     END IF;
-    -- In a statement of its own: it sees what others committed before the row was locked.
+    -- In a separate statement, so that it sees what others committed before the row was locked.
     served := hookfast_data.served_by(of_handler);
     IF served IS NOT NULL THEN
         RAISE 'handler % is in use: %; nothing was changed', retire_handler.handler, served
@@ -40,7 +40,7 @@ BEGIN
         UPDATE hookfast_data.replays r SET state = 'cancelled', ended_at = clock_timestamp()
             WHERE r.handler_id = of_handler AND r.state IN ('running', 'paused');
         GET DIAGNOSTICS cancelled = ROW_COUNT;
-        -- Workers discard the rest, and what is being stored just now.
+        -- Workers discard the rest, and deliveries that are being stored at this moment.
         changed := hookfast_data.discard_retired(of_handler, 10000);
         PERFORM hookfast_data.log('handler.retired', retire_handler.handler, jsonb_build_object(
             'why', retire_handler.why, 'pending', retire_handler.pending, 'matching', matching, 'discarded', changed,
@@ -50,7 +50,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.retire_handler IS
     'Ends the subscription of a handler that no configuration has any more: it gets no new deliveries. Its pending '
-    'deliveries are discarded (the first 10,000 at once, the rest by the workers) or kept until their events expire, '
-    'and never run. Without at_most it changes nothing, and returns how many are pending, with five of them. Refused '
-    'while a live process or client serves the handler';
+    'deliveries are never run: they are discarded (the first 10,000 at once, the rest by the workers) or kept until '
+    'their events expire. Without at_most it changes nothing and returns how many are pending, with five of them. '
+    'Raises an error while a live process or client serves the handler';
 REVOKE ALL ON FUNCTION hookfast.retire_handler FROM PUBLIC;

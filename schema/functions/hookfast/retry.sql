@@ -29,5 +29,5 @@ BEGIN
         jsonb_build_object('event_id', dead.event_id, 'max_attempts', retry.max_attempts, 'why', retry.why));
 END $$;
 COMMENT ON FUNCTION hookfast.retry IS
-    'Tries a dead letter again: the same delivery, with the handler''s tries or so many';
+    'Retries one dead letter now: the same delivery, with the handler''s maximum of attempts or with max_attempts';
 REVOKE ALL ON FUNCTION hookfast.retry FROM PUBLIC;

@@ -37,6 +37,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.retry_all IS
-    'Tries all dead letters again that match; error is an ILIKE pattern, type a type pattern, payload a jsonpath '
-    'predicate. Without at_most it changes nothing, and says how many match, with five of them';
+    'Retries all matching dead letters now. error is an ILIKE pattern, type a type pattern, payload a jsonpath '
+    'predicate. Without at_most it changes nothing and returns how many match, with five of them';
 REVOKE ALL ON FUNCTION hookfast.retry_all FROM PUBLIC;

@@ -1,4 +1,5 @@
--- Only a process that has a source's secrets can verify: this requests it, and the ingress does it within seconds.
+-- Only a process that has a source's secrets can verify. This function requests it, and an ingress does it within
+-- seconds.
 CREATE OR REPLACE FUNCTION hookfast.reverify_quarantined(source text DEFAULT NULL, last_after timestamptz DEFAULT NULL,
     why text DEFAULT NULL, at_most bigint DEFAULT NULL)
     RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
@@ -42,8 +43,8 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast.reverify_quarantined IS
-    'Has quarantined requests verified again by the secrets of now, as of the time they came: each genuine one '
-    'becomes an event, once; the others stay, with the reason in hookfast.quarantine.last_result. Excerpts '
-    'of large bodies cannot be verified, and are not counted. Without at_most it asks for nothing, and says how many '
-    'match';
+    'Requests that quarantined requests are verified again with the current secrets, as of the time they arrived. '
+    'Each genuine one becomes an event, once. The others stay, with the reason in hookfast.quarantine.last_result. '
+    'Excerpts of large bodies cannot be verified and are not counted. Without at_most it requests nothing and '
+    'returns how many match';
 REVOKE ALL ON FUNCTION hookfast.reverify_quarantined FROM PUBLIC;

@@ -1,4 +1,4 @@
--- Parsed at creation, so that it reaches functions that its callers may not call by their names.
+-- The body is parsed at creation, so that it reaches functions that its callers may not call by name.
 CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject text, state text, message text)
     LANGUAGE sql STABLE SET jit = off SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off
@@ -84,5 +84,6 @@ BEGIN ATOMIC
                 || max(t.oldest_snapshot_holder) ELSE '' END
     FROM hookfast.storage t;
 END;
-COMMENT ON FUNCTION hookfast.status IS 'One screen: is intake safe, is work moving. state is ok, warning or critical';
+COMMENT ON FUNCTION hookfast.status IS
+    'Reports on one screen whether intake is safe and work is moving. state is ok, warning or critical';
 REVOKE ALL ON FUNCTION hookfast.status FROM PUBLIC;

@@ -1,4 +1,4 @@
--- Parsed at creation, so that it reaches functions that its callers may not call by their names.
+-- The body is parsed at creation, so that it reaches functions that its callers may not call by name.
 CREATE OR REPLACE FUNCTION hookfast.timeline(term text)
     RETURNS TABLE (at timestamptz, kind text, event_id uuid, source text, type text, handler text, delivery_id bigint,
         message text)
@@ -49,11 +49,12 @@ BEGIN ATOMIC
         UNION SELECT 'delivery', a.delivery_id::text FROM tried a UNION SELECT 'delivery', d.delivery_id::text
             FROM pending d
     ) s ON s.subject = l.target
-        -- Another line's subject may be a replay, or a quarantined request, of the same number.
+        -- The target of another row may be a replay or a quarantined request with the same number.
         AND split_part(l.action, '.', 1) = s.kind
     ) t
-    -- A dead letter and its last attempt are of one statement.
+    -- A dead letter and its last attempt are written by one statement.
     ORDER BY date_trunc('milliseconds', t.at), t.kind = 'dead letter', t.at;
 END;
-COMMENT ON FUNCTION hookfast.timeline IS 'Everything that happened to what hookfast.find finds, in order';
+COMMENT ON FUNCTION hookfast.timeline IS
+    'Lists everything that happened to the events that hookfast.find returns, in order';
 REVOKE ALL ON FUNCTION hookfast.timeline FROM PUBLIC;

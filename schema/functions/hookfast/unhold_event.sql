@@ -10,5 +10,5 @@ BEGIN
     PERFORM hookfast_data.log('event.unheld', unhold_event.event_id::text,
         jsonb_build_object('why', unhold_event.why));
 END $$;
-COMMENT ON FUNCTION hookfast.unhold_event IS 'Lets a held event leave by retention again';
+COMMENT ON FUNCTION hookfast.unhold_event IS 'Removes a retention hold, so that retention applies to the event again';
 REVOKE ALL ON FUNCTION hookfast.unhold_event FROM PUBLIC;

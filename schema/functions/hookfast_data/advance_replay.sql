@@ -1,11 +1,10 @@
--- One step: the deliveries and how far it has come are committed together, so that a crash neither skips nor repeats.
--- It makes no more than its rate allows since the last step, and none while ten seconds' worth of it waits: live
--- traffic goes first. A payload filter is asked of so many bytes of bodies at most, or a step could take longer than
--- its statement may, each time.
+-- One step. The deliveries and the position are committed together, so that a crash neither skips nor repeats an event.
+-- A step creates no more deliveries than its rate allows since the last step, and none while ten seconds' worth of
+-- deliveries wait: live traffic goes first. The payload filter reads a bounded number of bytes of bodies, since
+-- otherwise each step could exceed its statement timeout.
 --
--- It begins when the transactions that were writing when it was requested have ended: one of them may commit an event
--- with an
--- id that a step has already passed. A transaction that stays open holds it up for ten minutes at most.
+-- A replay begins when the transactions that were writing when it was requested have ended: one of them may commit an
+-- event with an id that a step has already passed. A transaction that stays open delays it by ten minutes at most.
 CREATE OR REPLACE FUNCTION hookfast_data.advance_replay(replay_id bigint, looks bigint DEFAULT 2000) RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
     SET enable_bitmapscan = off SET search_path = pg_catalog, pg_temp AS $$
@@ -26,7 +25,7 @@ BEGIN
     THEN
         RETURN 0;
     END IF;
-    -- It was asked for while its handler was being retired, or resumed since.
+    -- The replay was requested while its handler was being retired, or it was resumed after that.
     PERFORM FROM hookfast_data.handlers h WHERE h.id = r.handler_id AND h.retired_at IS NOT NULL;
     IF FOUND THEN
         UPDATE hookfast_data.replays x SET state = 'cancelled', ended_at = clock_timestamp() WHERE x.id = r.id;
@@ -69,7 +68,7 @@ BEGIN
     IF cardinality(chosen) > 0 THEN
         PERFORM hookfast_data.create_replay_deliveries(r.handler_id, chosen, CASE WHEN r.new_webhook_id THEN r.id END);
     END IF;
-    -- Where the rate cut it, the rest of what was looked at comes the next time.
+    -- If the rate limit cut the step short, the next step reads the remaining events.
     UPDATE hookfast_data.replays x SET replayed = x.replayed + cardinality(chosen),
         last_progress_at = clock_timestamp(),
         cursor_id = CASE WHEN cardinality(chosen) = may THEN chosen[cardinality(chosen)]
@@ -79,5 +78,5 @@ BEGIN
     WHERE x.id = r.id;
     RETURN cardinality(chosen);
 END $$;
-COMMENT ON FUNCTION hookfast_data.advance_replay IS 'One step of a replay; answers with how many deliveries it made';
+COMMENT ON FUNCTION hookfast_data.advance_replay IS 'Runs one step of a replay; returns how many deliveries it created';
 REVOKE ALL ON FUNCTION hookfast_data.advance_replay FROM PUBLIC;

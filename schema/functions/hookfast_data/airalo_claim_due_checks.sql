@@ -8,7 +8,7 @@ DECLARE
     descriptions text[];
 BEGIN
     WITH settled AS (
-        -- Nobody looks for them any more.
+        -- These orders are not looked for any more.
         UPDATE hookfast_data.airalo_expected e SET check_at = NULL
         WHERE e.id IN (SELECT x.id FROM hookfast_data.airalo_expected x
             WHERE x.source_id = ANY (sources) AND x.check_at <= clock_timestamp()
@@ -33,5 +33,5 @@ BEGIN
     RETURNING e.id, s.name, e.request_id, e.description, e.placed_at, e.expected_by;
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_claim_due_checks IS
-    'The expected orders that are due to be looked for, each for one process';
+    'Claims expected orders whose check is due, each for one process';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_claim_due_checks FROM PUBLIC;

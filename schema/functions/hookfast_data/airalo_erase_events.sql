@@ -6,5 +6,5 @@ BEGIN
     DELETE FROM hookfast_data.airalo_low_data l WHERE l.event_id = ANY (events);
     UPDATE hookfast_data.airalo_orders o SET description = NULL, reason = NULL WHERE o.event_id = ANY (events);
 END $$;
-COMMENT ON FUNCTION hookfast_data.airalo_erase_events IS 'Takes out of the projection what erased events brought';
+COMMENT ON FUNCTION hookfast_data.airalo_erase_events IS 'Removes the data of erased events from the projection';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_erase_events FROM PUBLIC;

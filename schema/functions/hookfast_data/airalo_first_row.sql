@@ -1,5 +1,5 @@
--- Events are processed in any order: a result that others conflict with is written first, and once more when its own
--- delivery is processed, which changes nothing.
+-- Events are processed in any order. A result that others conflict with is written first, and written again when its
+-- own delivery is processed, which changes nothing.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_first_row(of_source smallint, of_event uuid) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -13,8 +13,8 @@ BEGIN
     IF jsonb_typeof(first.payload) = 'object' THEN
         RETURN hookfast_data.airalo_project_order(of_source, first);
     END IF;
-    -- Its payload is gone by now, so it was written long ago.
+    -- The payload was removed since, so the result has been projected long ago.
     RETURN (SELECT s.order_row FROM hookfast_data.airalo_sims s WHERE s.event_id = of_event LIMIT 1);
 END $$;
-COMMENT ON FUNCTION hookfast_data.airalo_first_row IS 'The row of an event that another one conflicts with';
+COMMENT ON FUNCTION hookfast_data.airalo_first_row IS 'The projected row of an event that another event conflicts with';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_first_row FROM PUBLIC;

@@ -1,5 +1,5 @@
--- More than one completed order with a description that is awaited: each is a possible double of the others. Whoever
--- calls it holds the lock of the description: without it two results at once would not see each other.
+-- If several completed orders have an expected description, each is a possible double purchase of the others. The
+-- caller holds the lock of the description: without it, two simultaneous results would not see each other.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_flag_duplicates(of_source smallint, of_description text) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE hookfast_data.airalo_orders o SET conflicts = d.conflicts FROM (
@@ -13,6 +13,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.airalo_flag_duplicates(of_source smalli
         ORDER BY x.id FOR UPDATE OF x
     ) d WHERE o.id = d.id AND o.conflicts <> d.conflicts
 $$;
-COMMENT ON FUNCTION hookfast_data.airalo_flag_duplicates IS
-    'Flags completed orders that have one description between them';
+COMMENT ON FUNCTION hookfast_data.airalo_flag_duplicates IS 'Flags completed orders that share one description';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_flag_duplicates FROM PUBLIC;

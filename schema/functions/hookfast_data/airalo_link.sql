@@ -8,6 +8,6 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_link IS
-    'Writes down which request an order is the result of, where it was found without it. Without effect where '
-    'the order is not there yet';
+    'Records which request an order is the result of, if the order was found without its request. Has no effect if '
+    'the order has not arrived yet';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_link FROM PUBLIC;

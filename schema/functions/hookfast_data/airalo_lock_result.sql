@@ -1,4 +1,4 @@
--- Results that conflict with an earlier one write that one first, so that its names are locked with these.
+-- A result that conflicts with an earlier one writes the earlier one first, so both sets of names are locked together.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_lock_result(of_source smallint, event hookfast.event) RETURNS void
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -15,12 +15,12 @@ CREATE OR REPLACE FUNCTION hookfast_data.airalo_lock_result(of_source smallint, 
         UNION ALL
         SELECT hookfast_data.airalo_lock_name(of_source, 'order', hookfast_data.airalo_order_id(r.outcome, r.payload))
         UNION ALL
-        -- A description that nobody awaits may be that of every order.
+        -- A description that is not expected may be the same in every order.
         SELECT hookfast_data.airalo_lock_name(of_source, 'description', e.description)
         FROM hookfast_data.airalo_expected e WHERE e.source_id = of_source AND e.description
             = hookfast_data.airalo_text(hookfast_data.airalo_result(r.outcome, r.payload), 'description')
     ) n (name)
 $$;
 COMMENT ON FUNCTION hookfast_data.airalo_lock_result IS
-    'Locks whatever the projection of a result reads and writes, until the end of the transaction';
+    'Locks everything that the projection of a result reads and writes, until the end of the transaction';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_lock_result FROM PUBLIC;

@@ -14,5 +14,6 @@ BEGIN
             'expected_by', e.expected_by,
             'unknown', e.request_id IS NULL, 'message', message), e.source) END;
 END $$;
-COMMENT ON FUNCTION hookfast_data.airalo_mark_missing IS 'An expected order was looked for and not found: told once';
+COMMENT ON FUNCTION hookfast_data.airalo_mark_missing IS
+    'Records that an expected order was looked for and not found, and raises one alert';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_mark_missing FROM PUBLIC;

@@ -1,5 +1,5 @@
--- The row of a request, or of an order where no request is known; two that turn out to be one become one. Whoever else
--- is at this request or this order is waited for.
+-- The row of a request, or of an order whose request is not known. If two rows turn out to be the same order, they are
+-- merged. The locks make other transactions for this request or order wait.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_order_row(of_source smallint, of_request text,
     of_order text) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -15,7 +15,7 @@ BEGIN
     WHERE o.source_id = of_source AND o.order_id = of_order AND (o.request_id IS NULL OR of_request IS NULL)
         ORDER BY o.request_id, o.id LIMIT 1 FOR UPDATE;
     IF by_request IS NULL AND by_order IS NULL THEN
-        -- An order that came as another result of a request is that request's.
+        -- An order that arrived as another result of a request belongs to that request.
         SELECT s.order_row INTO by_order FROM hookfast_data.airalo_sims s
             JOIN hookfast_data.airalo_orders o ON o.id = s.order_row
         WHERE s.source_id = of_source AND s.order_id = of_order AND (o.request_id IS NULL OR of_request IS NULL) LIMIT 1
@@ -41,5 +41,5 @@ BEGIN
     RETURN coalesce(by_request, by_order);
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_order_row IS
-    'The row of a request or an order, held for this transaction; null where there is none';
+    'The row of a request or an order, locked for this transaction; null if there is none';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_order_row FROM PUBLIC;

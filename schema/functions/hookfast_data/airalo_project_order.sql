@@ -18,7 +18,7 @@ BEGIN
             RAISE 'the order has neither a request_id nor an id: nothing of event % was written', event.event_id
                 USING ERRCODE = 'HF001', HINT = 'Its SIMs are in the body, in hookfast.events.';
         END IF;
-        -- It says no more than that something came to nothing.
+        -- The result identifies neither a request, an order nor a SIM, so there is nothing to write.
         RETURN NULL;
     END IF;
     PERFORM hookfast_data.airalo_lock_result(of_source, event);
@@ -46,7 +46,7 @@ BEGIN
     new.conflicts := CASE WHEN is_conflict THEN ARRAY[event.event_id] ELSE '{}' END;
 
     IF is_conflict AND new.request_id IS NOT NULL THEN
-        -- The first result may have been found by its order's id alone: then this one tells its request.
+        -- The first result may have been found only by its order id. Then this result identifies its request.
         SELECT o.order_id INTO first_order FROM hookfast_data.airalo_orders o
             WHERE o.id = hookfast_data.airalo_first_row(of_source, event.conflicts_with) AND o.request_id IS NULL;
         PERFORM hookfast_data.airalo_link(of_source, new.request_id, first_order);
@@ -85,7 +85,7 @@ BEGIN
         END IF;
     END IF;
     IF outcome = 'completed' THEN
-        -- Of an ICCID that came twice, what came with a first result outranks what came with a conflict.
+        -- If an ICCID arrived twice, the data of a first result outranks the data of a conflict.
         INSERT INTO hookfast_data.airalo_sims AS s (source_id, iccid, order_row, order_id, conflict, sim_id, lpa,
             matching_id, qrcode, qrcode_url,
             direct_apple_installation_url, confirmation_code, msisdn, apn_type, apn_value, is_roaming, event_id,
@@ -118,5 +118,5 @@ BEGIN
     RETURN row_id;
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_project_order IS
-    'Writes the result of an order into the projection; answers with its row';
+    'Writes the result of an order into the projection; returns its row';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_project_order FROM PUBLIC;

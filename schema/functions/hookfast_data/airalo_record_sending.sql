@@ -1,4 +1,5 @@
--- Before the order is sent, in a transaction of its own: should this process end before the answer, it is unknown.
+-- Runs before the order is sent, in a transaction of its own: if this process ends before the answer, the order is
+-- unknown.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_record_sending(source text, description text, expected_within interval,
     again boolean) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -6,7 +7,7 @@ DECLARE
     of_source smallint := hookfast_data.airalo_source(airalo_record_sending.source);
     row_id bigint;
 BEGIN
-    -- Of two at once the second waits here, and then sees the first one's row.
+    -- The second of two simultaneous calls waits here, and then sees the row of the first.
     PERFORM hookfast_data.airalo_lock(
         ARRAY[hookfast_data.airalo_lock_name(of_source, 'description', airalo_record_sending.description)]);
     IF NOT airalo_record_sending.again AND (
@@ -33,6 +34,6 @@ BEGIN
     RETURN row_id;
 END $$;
 COMMENT ON FUNCTION hookfast_data.airalo_record_sending IS
-    'Writes down an order that is about to be sent; null, and nothing is written, where its description was used '
-    'before and it is not ordered again';
+    'Records an order that is about to be sent. Returns null and writes nothing if its description was used before '
+    'and again is false';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_record_sending FROM PUBLIC;

@@ -13,6 +13,5 @@ BEGIN
     END IF;
     RETURN ids[1];
 END $$;
-COMMENT ON FUNCTION hookfast_data.airalo_source IS
-    'The id of a source of kind airalo; the only one where none is named';
+COMMENT ON FUNCTION hookfast_data.airalo_source IS 'The id of a source of kind airalo; the only one if none is named';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_source FROM PUBLIC;

@@ -6,5 +6,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.airalo_state(expected bigint) RETURNS t
         ORDER BY o.rank DESC LIMIT 1), CASE WHEN e.unknown_why IS NULL THEN 'expected' ELSE 'unknown' END)
     FROM hookfast_data.airalo_expected e WHERE e.id = expected);
 COMMENT ON FUNCTION hookfast_data.airalo_state IS
-    'How an expected order stands: expected, unknown, failed or completed';
+    'The state of an expected order: expected, unknown, failed or completed';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_state FROM PUBLIC;

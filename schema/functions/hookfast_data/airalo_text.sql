@@ -1,4 +1,4 @@
--- Numbers and texts alike, as they stand in what Airalo's producers write; anything else is not there.
+-- Airalo's producers write numbers and texts interchangeably. Anything else counts as absent.
 CREATE OR REPLACE FUNCTION hookfast_data.airalo_text(payload jsonb, member text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(payload -> member) IN ('string', 'number') THEN left(payload ->> member, 200) END;

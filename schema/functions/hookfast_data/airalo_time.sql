@@ -6,5 +6,5 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$;
-COMMENT ON FUNCTION hookfast_data.airalo_time IS 'A time as Airalo writes it, which is UTC without saying so';
+COMMENT ON FUNCTION hookfast_data.airalo_time IS 'A time as Airalo writes it: UTC without a marker';
 REVOKE ALL ON FUNCTION hookfast_data.airalo_time FROM PUBLIC;

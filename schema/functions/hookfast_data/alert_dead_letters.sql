@@ -14,7 +14,7 @@ BEGIN
         LEFT JOIN hookfast_data.sources s ON s.id = e.source_id
         WHERE NOT d.announced ORDER BY d.delivery_id LIMIT most FOR UPDATE OF d SKIP LOCKED
     LOOP
-        -- Of an alert that could not be delivered there is none.
+        -- A failed alert delivery does not raise another alert.
         IF dead.source IS DISTINCT FROM 'hookfast' THEN
             PERFORM hookfast_data.raise_alert('hookfast.delivery.dead',
                 'dead:' || dead.delivery_id || ':' || dead.attempt_number,
@@ -31,5 +31,5 @@ BEGIN
     RETURN announced;
 END $$;
 COMMENT ON FUNCTION hookfast_data.alert_dead_letters IS
-    'Raises alerts about new dead letters, up to so many; returns how many';
+    'Raises alerts about new dead letters, up to a limit; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.alert_dead_letters FROM PUBLIC;

@@ -1,5 +1,5 @@
--- By indexes that have only what has to be changed. The exception are retries from before the handler was ordered: only
--- those with the earliest due times are looked for, so that the cost does not follow the backlog. The others are found
+-- Uses indexes that contain only the rows to change. The exception is retries from before the handler was ordered: only
+-- those with the earliest due times are read, so that the cost does not grow with the backlog. The others are found
 -- once these have been delivered.
 CREATE OR REPLACE FUNCTION hookfast_data.apply_order_change(handler smallint, ordered boolean,
     most bigint) RETURNS bigint
@@ -43,6 +43,6 @@ CREATE OR REPLACE FUNCTION hookfast_data.apply_order_change(handler smallint, or
     SELECT (SELECT count(*) FROM begun) + (SELECT count(*) FROM ceased)
 $$;
 COMMENT ON FUNCTION hookfast_data.apply_order_change IS
-    'Puts deliveries from before a handler was ordered into its order, or makes due what waits if it is not ordered '
-    'any more; answers with how many';
+    'Gives an order to deliveries from before a handler was ordered, or makes waiting deliveries due if it is not '
+    'ordered any more; returns how many it changed';
 REVOKE ALL ON FUNCTION hookfast_data.apply_order_change FROM PUBLIC;

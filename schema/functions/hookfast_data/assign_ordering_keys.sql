@@ -1,12 +1,12 @@
--- Gives keys to deliveries that came in, in the order of their ids. The first of a key is due at once, the others are
--- parked. One sequencer at a time: where another is at it, null.
+-- Gives keys to new deliveries, in the order of their ids. The first delivery of a key is due at once, and the others
+-- are parked. One sequencer runs at a time: the result is null if another one is running.
 --
--- The bodies of one batch are bounded too: a batch that takes longer than its statement may would fail again and again,
--- and the handler would stand still.
+-- The bytes of one batch's bodies are bounded too: a batch that exceeds its statement timeout would fail again and
+-- again, and the handler would make no progress.
 --
--- Whoever ends a delivery wakes the next of its key, and must see what is parked behind it: so one delivery of the key
--- is
--- kept from ending until this is committed. Where each of them is just being ended, the key's turn is the next time.
+-- Settling a delivery makes the next one of its key due, and has to see what is parked behind it. So one delivery of
+-- the key is locked against settling until this is committed. If all deliveries of a key are being settled at this
+-- moment, the key waits for the next call.
 CREATE OR REPLACE FUNCTION hookfast_data.assign_ordering_keys(handler smallint, most bigint) RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
     SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -29,8 +29,8 @@ BEGIN
     END IF;
     SELECT h.ordered_by, h.on_dead = 'block' INTO path, hold FROM hookfast_data.handlers h
         WHERE h.id = assign_ordering_keys.handler;
-    -- Each statement from here on sees what the sequencer before us committed. The batch is known before its events are
-    -- looked up: with bounds, these open the days of the batch and do not wait for somebody who locks another one.
+    -- Each statement from here on sees what the previous sequencer committed. The batch is known before its events are
+    -- read: with bounds, the query opens only the days of the batch and does not wait for a lock on another day.
     SELECT array_agg(b.id), array_agg(b.event_id ORDER BY b.event_id) INTO ids, events
     FROM (SELECT o.id, o.event_id FROM hookfast_data.outbox o
         WHERE o.handler_id = assign_ordering_keys.handler AND o.ordering_key = ''
@@ -51,7 +51,7 @@ BEGIN
     ),
     keys AS MATERIALIZED (
         SELECT k.key, min(k.id) AS first,
-            -- With a LIMIT each key is looked up; an EXISTS may be answered by reading the whole table into a hash.
+            -- With a LIMIT each key is looked up. Postgres may answer an EXISTS by reading the whole table into a hash.
             coalesce((SELECT true FROM hookfast_data.outbox x
                 WHERE x.handler_id = assign_ordering_keys.handler AND x.ordering_key = k.key
                     AND x.ordering_key <> '' LIMIT 1),
@@ -60,7 +60,7 @@ BEGIN
                 WHERE d.handler_id = assign_ordering_keys.handler AND d.ordering_key = k.key LIMIT 1), false) AS held
         FROM keyed k GROUP BY k.key
     ),
-    -- The last first: it is parked, where any is.
+    -- The last delivery of the key is tried first: it is parked, if any is.
     kept AS MATERIALIZED (
         SELECT k.key FROM keys k CROSS JOIN LATERAL (
             SELECT x.id FROM hookfast_data.outbox x
@@ -80,5 +80,5 @@ BEGIN
     RETURN sequenced;
 END $$;
 COMMENT ON FUNCTION hookfast_data.assign_ordering_keys IS
-    'Gives ordering keys to an ordered handler''s new deliveries; answers with how many';
+    'Gives ordering keys to an ordered handler''s new deliveries; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.assign_ordering_keys FROM PUBLIC;

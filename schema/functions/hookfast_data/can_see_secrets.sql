@@ -3,4 +3,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.can_see_secrets(who name) RETURNS boole
     RETURN pg_has_role(who, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'hookfast_data'), 'USAGE')
         OR EXISTS (SELECT FROM hookfast_data.settings s JOIN pg_roles r ON r.rolname = s.value
             WHERE s.name = 'operator_role' AND pg_has_role(who, r.oid, 'USAGE'));
-COMMENT ON FUNCTION hookfast_data.can_see_secrets IS 'Whether a role sees everything: operators and the owner do';
+COMMENT ON FUNCTION hookfast_data.can_see_secrets IS 'Whether a role may see secrets: operators and the owner may';

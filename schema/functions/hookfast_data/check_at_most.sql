@@ -7,5 +7,5 @@ BEGIN
             USING ERRCODE = 'HF005', HINT = 'Look again without at_most, and call it with what you then allow.';
     END IF;
 END $$;
-COMMENT ON FUNCTION hookfast_data.check_at_most IS 'Raises where more match than were allowed';
+COMMENT ON FUNCTION hookfast_data.check_at_most IS 'Raises an error if more rows match than are allowed';
 REVOKE ALL ON FUNCTION hookfast_data.check_at_most FROM PUBLIC;

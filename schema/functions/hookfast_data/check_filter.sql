@@ -1,5 +1,5 @@
--- A path that is no predicate, as $ ? (@.a == 1), is true or false of nothing, and would let nothing pass. Postgres
--- prints predicates as (…), !(…) or exists (…), and everything else with what it begins with.
+-- A path that is not a predicate, such as $ ? (@.a == 1), is neither true nor false for any payload, and no event would
+-- pass. Postgres prints predicates as (…), !(…) or exists (…), and every other path without such a beginning.
 CREATE OR REPLACE FUNCTION hookfast_data.check_filter(filter text) RETURNS void
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on SET debug_print_parse = off
@@ -9,5 +9,6 @@ BEGIN
         RAISE 'this path finds something, but says neither true nor false' USING ERRCODE = '22023';
     END IF;
 END $$;
-COMMENT ON FUNCTION hookfast_data.check_filter IS 'Raises where a text is no jsonpath, or one that is no predicate';
+COMMENT ON FUNCTION hookfast_data.check_filter IS
+    'Raises an error if a text is not a jsonpath, or a jsonpath that is not a predicate';
 REVOKE ALL ON FUNCTION hookfast_data.check_filter FROM PUBLIC;

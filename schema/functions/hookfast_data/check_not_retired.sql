@@ -12,5 +12,5 @@ BEGIN
                 'starts.';
     END IF;
 END $$;
-COMMENT ON FUNCTION hookfast_data.check_not_retired IS 'Raises if a handler is retired; null is no handler';
+COMMENT ON FUNCTION hookfast_data.check_not_retired IS 'Raises an error if a handler is retired; null means no handler';
 REVOKE ALL ON FUNCTION hookfast_data.check_not_retired FROM PUBLIC;

@@ -8,5 +8,6 @@ EXCEPTION WHEN invalid_parameter_value THEN
         USING ERRCODE = '22023',
             HINT = 'Write a predicate: $.data.quantity > 1, or exists($.sims[*] ? (@.iccid starts with "89")).';
 END $$;
-COMMENT ON FUNCTION hookfast_data.check_payload IS 'Raises where a jsonpath is no predicate: nothing would match it';
+COMMENT ON FUNCTION hookfast_data.check_payload IS
+    'Raises an error if a jsonpath is not a predicate: no payload would match it';
 REVOKE ALL ON FUNCTION hookfast_data.check_payload FROM PUBLIC;

@@ -1,9 +1,7 @@
--- An event that is not committed yet may have a smaller id than one that is. So this is ten seconds before the oldest
--- transaction of ours that may still store one. None of these is open for 35 seconds, so that an older one, or a
--- session that
--- only has such a name, holds nothing up. (What an application or a handler enqueues has its terms and alerts from its
--- own
--- transaction.)
+-- An event that is not committed yet may have a smaller id than a committed one. So the result is ten seconds before
+-- the oldest transaction of Hookfast's processes that may still store an event. None of these stays open for 35
+-- seconds, so older transactions, or other sessions with such a name, delay nothing. (Events that an application or a
+-- handler enqueues get their search terms and alerts in their own transaction.)
 CREATE OR REPLACE FUNCTION hookfast_data.committed_up_to() RETURNS uuid
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -13,5 +11,6 @@ CREATE OR REPLACE FUNCTION hookfast_data.committed_up_to() RETURNS uuid
     WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL AND a.application_name LIKE 'hookfast%'
         AND a.application_name <> 'hookfast transaction' AND a.pid <> pg_backend_pid()
 $$;
-COMMENT ON FUNCTION hookfast_data.committed_up_to IS 'Every event of a process with a smaller id is committed';
+COMMENT ON FUNCTION hookfast_data.committed_up_to IS
+    'A bound on event ids: every event of a process with a smaller id is committed';
 REVOKE ALL ON FUNCTION hookfast_data.committed_up_to FROM PUBLIC;

@@ -1,5 +1,5 @@
--- However it is encoded for a URL, up to three times over. Compared byte by byte, each as a character of LATIN1: what
--- is encoded need not be UTF-8.
+-- The text may be encoded for a URL, up to three times. It is compared byte by byte, each as a LATIN1 character,
+-- because the decoded text need not be UTF-8.
 CREATE OR REPLACE FUNCTION hookfast_data.contains_secret(value text, secrets text[]) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -28,5 +28,5 @@ BEGIN
     RETURN false;
 END $$;
 COMMENT ON FUNCTION hookfast_data.contains_secret IS
-    'Whether one of these texts stands in another, also encoded for a URL';
+    'Whether one of these texts is part of another, including its URL-encoded forms';
 REVOKE ALL ON FUNCTION hookfast_data.contains_secret FROM PUBLIC;

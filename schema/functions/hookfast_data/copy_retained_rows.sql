@@ -1,5 +1,5 @@
--- Reads, and so locks out nobody: neither who settles a delivery of that day, nor who looks for an event in all days.
--- The copies have no WAL; they are gone when this transaction ends, however it ends.
+-- This only reads, so it blocks neither the settling of deliveries of that day nor searches in all days. The copies are
+-- not logged in WAL and are removed when this transaction ends, in any way.
 CREATE OR REPLACE FUNCTION hookfast_data.copy_retained_rows(suffix text, lower uuid, upper uuid) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET plan_cache_mode = force_custom_plan SET jit = off
     SET search_path = pg_catalog, pg_temp SET debug_print_parse = off SET debug_print_rewritten = off
@@ -8,7 +8,7 @@ DECLARE
     part text;
     stays bigint;
 BEGIN
-    -- What is pending may get attempts meanwhile.
+    -- Pending deliveries may get attempts meanwhile.
     CREATE UNLOGGED TABLE hookfast_data.leaving_survivors (id uuid PRIMARY KEY, pending boolean NOT NULL);
     INSERT INTO hookfast_data.leaving_survivors
     SELECT e.id, o.event_id IS NOT NULL
@@ -28,5 +28,5 @@ BEGIN
     RETURN stays;
 END $$;
 COMMENT ON FUNCTION hookfast_data.copy_retained_rows IS
-    'Copies what stays of a day''s events, attempts and search terms; answers with how many events stay';
+    'Copies the retained events, attempts and search terms of a day; returns how many events stay';
 REVOKE ALL ON FUNCTION hookfast_data.copy_retained_rows FROM PUBLIC;

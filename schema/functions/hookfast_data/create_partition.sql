@@ -1,8 +1,8 @@
--- The table first, then ATTACH, which locks out no reader and no writer; CREATE … PARTITION OF would make all ingest
--- wait behind the oldest reader. Whether it is attached is read from the system caches, which show what another
--- transaction has just committed whatever the isolation level. That its table exists is not enough: somebody may have
--- detached it. The table belongs to the owner of this function, whoever calls it: functions that run with the owner's
--- rights use it.
+-- Creates the table first and then attaches it, because ATTACH blocks no reader and no writer. CREATE … PARTITION OF
+-- would make all ingest wait behind the oldest reader. Whether the table is attached is read from the system caches,
+-- which show what another transaction has just committed at every isolation level. It is not enough that the table
+-- exists: an administrator may have detached it. The table belongs to the owner of this function, whoever calls it,
+-- because functions that run with the owner's rights use it.
 CREATE OR REPLACE FUNCTION hookfast_data.create_partition(parent text, partition text, lower uuid, upper uuid)
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET client_min_messages = error SET search_path = pg_catalog, pg_temp AS $$
@@ -17,5 +17,5 @@ BEGIN
         parent, partition, lower, upper);
 END $$;
 COMMENT ON FUNCTION hookfast_data.create_partition IS
-    'Makes and attaches a partition, unless it is attached: one transaction at a time';
+    'Creates and attaches a partition unless it is attached, in one transaction at a time';
 REVOKE ALL ON FUNCTION hookfast_data.create_partition FROM PUBLIC;

@@ -14,5 +14,5 @@ BEGIN
     PERFORM hookfast_data.wake_workers();
     RETURN made;
 END $$;
-COMMENT ON FUNCTION hookfast_data.create_replay_deliveries IS 'Makes new deliveries of events; answers with how many';
+COMMENT ON FUNCTION hookfast_data.create_replay_deliveries IS 'Creates new deliveries of events; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.create_replay_deliveries FROM PUBLIC;

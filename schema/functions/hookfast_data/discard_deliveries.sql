@@ -1,4 +1,4 @@
--- Ends deliveries, dead or pending and not running, without running them. The history keeps them as discarded.
+-- Discards deliveries that are dead, or pending and not running. The history keeps them as discarded.
 CREATE OR REPLACE FUNCTION hookfast_data.discard_deliveries(deliveries bigint[], why text) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -29,7 +29,7 @@ BEGIN
     SELECT count(*), array_agg(g.handler_id) FILTER (WHERE g.ordering_key <> ''),
         array_agg(g.ordering_key) FILTER (WHERE g.ordering_key <> '')
     INTO ended, handlers, keys FROM gone g;
-    -- In a statement of its own, which sees that they are gone.
+    -- In a separate statement, which sees that they were deleted.
     FOR ordered IN SELECT w.handler_id, array_agg(DISTINCT w.key) AS keys
         FROM unnest(handlers, keys) AS w (handler_id, key) GROUP BY 1 LOOP
         PERFORM hookfast_data.make_next_due(ordered.handler_id, ordered.keys);
@@ -38,5 +38,5 @@ BEGIN
     RETURN ended;
 END $$;
 COMMENT ON FUNCTION hookfast_data.discard_deliveries IS
-    'Ends deliveries that are dead or wait, without running them; answers with how many';
+    'Discards deliveries that are dead, or pending and not running; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.discard_deliveries FROM PUBLIC;

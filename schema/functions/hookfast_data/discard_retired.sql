@@ -1,4 +1,4 @@
--- Also what a transaction stores that read the handlers before the retirement was committed.
+-- This includes deliveries that a transaction stores that read the handlers before the retirement was committed.
 CREATE OR REPLACE FUNCTION hookfast_data.discard_retired(of_handler smallint, most bigint) RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -6,7 +6,7 @@ DECLARE
     pending bigint[];
     discarded bigint := 0;
 BEGIN
-    -- Locked, so that a process that ends the retirement keeps what is still pending.
+    -- The handlers are locked, so that a process that ends the retirement keeps the deliveries that are still pending.
     FOR retired IN SELECT h.id, h.retired_why FROM hookfast_data.handlers h
         WHERE h.retired_pending = 'discard' AND (of_handler IS NULL OR h.id = of_handler)
         ORDER BY h.id FOR SHARE SKIP LOCKED
@@ -22,6 +22,6 @@ BEGIN
     RETURN discarded;
 END $$;
 COMMENT ON FUNCTION hookfast_data.discard_retired IS
-    'Discards up to so many pending deliveries of handlers that were retired so, of one or of all; answers with how '
-    'many';
+    'Discards a bounded number of pending deliveries of handlers that were retired with discard, of one handler or '
+    'of all; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.discard_retired FROM PUBLIC;

@@ -4,5 +4,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.duration_counter(millis numeric) RETURN
     RETURN 'took_le_' || (SELECT coalesce(min(b), 1000000000) FROM unnest(ARRAY[1, 2, 5, 10, 20, 50, 100, 200, 500,
         1000, 2000, 5000, 10000, 20000, 50000, 100000, 1000000]) b WHERE b >= millis);
 COMMENT ON FUNCTION hookfast_data.duration_counter IS
-    'The counter for attempts of a handler that took so many milliseconds';
+    'The counter of a handler''s attempts that took that many milliseconds';
 REVOKE ALL ON FUNCTION hookfast_data.duration_counter FROM PUBLIC;

@@ -23,5 +23,5 @@ BEGIN
     RETURN unretired;
 END $$;
 COMMENT ON FUNCTION hookfast_data.end_retirement IS
-    'Ends the retirement of handlers that a live process has in its configuration; answers with their names';
+    'Ends the retirement of handlers that a live process has in its configuration; returns their names';
 REVOKE ALL ON FUNCTION hookfast_data.end_retirement FROM PUBLIC;

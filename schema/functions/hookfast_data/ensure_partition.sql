@@ -1,6 +1,6 @@
--- Processes create the days two weeks ahead. If none has run for that long, storing an event creates its day. Others
--- that store one meanwhile wait until that transaction ends, and nobody else does. The next day too: what else this
--- transaction stores may be a moment younger.
+-- Processes create the partitions two weeks ahead. If no process has run for that long, storing an event creates the
+-- partition of its day. Only other transactions that store an event meanwhile wait until that transaction ends. The
+-- next day's partition is created too, since later events of this transaction may belong to it.
 CREATE OR REPLACE FUNCTION hookfast_data.ensure_partition(event uuid) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -29,5 +29,5 @@ BEGIN
                 HINT = '`hookfast migrate` makes the partitions of two weeks, and so does every process.';
     END;
 END $$;
-COMMENT ON FUNCTION hookfast_data.ensure_partition IS 'Makes the partitions of an event''s day if they are missing';
+COMMENT ON FUNCTION hookfast_data.ensure_partition IS 'Creates the partitions of an event''s day if they are missing';
 REVOKE ALL ON FUNCTION hookfast_data.ensure_partition FROM PUBLIC;

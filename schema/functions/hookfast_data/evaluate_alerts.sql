@@ -1,5 +1,5 @@
--- The present problems. A condition is reported once, and again only after it has ended; its end is reported, too. One
--- process looks at a time.
+-- Reports each condition once, and again only after it has ended. Its end is reported too. One process evaluates at a
+-- time.
 CREATE OR REPLACE FUNCTION hookfast_data.evaluate_alerts() RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -44,7 +44,7 @@ BEGIN
                 'last_hour', s.last_hour, 'usual_hour', s.usual_hour, 'rejects_by_reason', s.rejects_by_reason)
             FROM hookfast.source_health s WHERE s.state IN ('silent', 'rejecting') AND s.kind <> 'hookfast'
             UNION ALL
-            -- Not a single burst, which any stranger can send.
+            -- A single burst does not count, since any outsider can send one.
             SELECT 'hookfast.source.all_rejected', s.source, jsonb_build_object('source', s.source,
                 'last_event_at', s.last_event_at, 'requests', s.rejected_in_a_row, 'since', s.rejected_since,
                 'rejects_by_reason', s.rejects_by_reason)
@@ -77,7 +77,7 @@ BEGIN
         ),
         new AS (
             INSERT INTO hookfast_data.active_alerts (alert_type, subject) SELECT w.alert_type, w.subject FROM wrong w
-            -- One cause is one alert; the other begins if it lasts longer.
+            -- One cause raises one alert. The other alert follows if the condition outlasts the first.
             WHERE NOT EXISTS (SELECT FROM wrong x WHERE x.subject = w.subject AND CASE w.alert_type
                 WHEN 'hookfast.handler.failing' THEN x.alert_type = 'hookfast.handler.opened'
                 WHEN 'hookfast.handler.behind' THEN x.alert_type IN ('hookfast.handler.opened',
@@ -98,12 +98,13 @@ BEGIN
         PERFORM hookfast_data.raise_alert(began.alert_type, began.key, began.payload);
         told := told + 1;
     END LOOP;
-    -- By the attempts that were lost: the lease itself is gone by now. Of an alert that was lost there is none, or a
-    -- handler that dies of alerts would get one more each time.
+    -- Reads lost attempts, because the lease itself is deleted by now. Lost attempts at delivering an alert do not
+    -- count, or a handler that crashes on alerts would get another alert each time.
     FOR began IN
         SELECT a.lease_id, h.name AS handler, count(*) AS deliveries, max(a.finished_at) AS at
         FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
-        -- Nobody knows how long an attempt took whose worker died. Where only its connection broke, the lease lives.
+        -- The duration of an attempt is unknown if its worker died. If only the connection broke, the lease is still
+        -- valid.
         WHERE a.outcome = 'lost' AND a.outcome IN ('retry', 'dead', 'lost') AND a.duration_ms IS NULL
             AND a.finished_at > clock_timestamp() - interval '10 minutes'
             AND NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = a.event_id AND e.origin = 'hookfast')
@@ -117,5 +118,5 @@ BEGIN
     RETURN told;
 END $$;
 COMMENT ON FUNCTION hookfast_data.evaluate_alerts IS
-    'Looks for what is wrong, and raises alerts about new problems, and of what has ended; answers with how many';
+    'Raises alerts about new problems and about problems that have ended; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.evaluate_alerts FROM PUBLIC;

@@ -1,5 +1,5 @@
--- Before it is counted what stays of the day: from then on a delivery keeps its event whoever it is for, so that a
--- handler whose retirement ends meanwhile is not left with deliveries of events that are gone.
+-- Runs before the retained events of the day are counted. From then on a pending delivery retains its event for any
+-- handler, so that a handler whose retirement ends meanwhile keeps no deliveries of purged events.
 CREATE OR REPLACE FUNCTION hookfast_data.expire_retired(lower uuid, upper uuid) RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -18,5 +18,5 @@ BEGIN
     RETURN expired;
 END $$;
 COMMENT ON FUNCTION hookfast_data.expire_retired IS
-    'Removes the pending deliveries of retired handlers whose events nothing else keeps; answers with how many';
+    'Removes pending deliveries of retired handlers if nothing else retains their events; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.expire_retired FROM PUBLIC;

@@ -1,4 +1,4 @@
--- The days that are over by more than the time events are kept, with what would stay.
+-- The days that ended longer ago than the retention of events, with the number of events that would stay.
 CREATE OR REPLACE FUNCTION hookfast_data.expired_days() RETURNS TABLE (day date, lower uuid, upper uuid)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -11,5 +11,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.expired_days() RETURNS TABLE (day date,
     CROSS JOIN (SELECT r.keep FROM hookfast_data.retention r WHERE r.class = 'events') r
     WHERE (d.day + 1)::timestamp AT TIME ZONE 'UTC' <= clock_timestamp() - r.keep ORDER BY d.day
 $$;
-COMMENT ON FUNCTION hookfast_data.expired_days IS 'The days whose events are older than they are kept';
+COMMENT ON FUNCTION hookfast_data.expired_days IS 'The days whose events are past their retention';
 REVOKE ALL ON FUNCTION hookfast_data.expired_days FROM PUBLIC;

@@ -1,5 +1,6 @@
--- What is not indexed, or not as a whole (the empty term marks it), is found by its body. A person who looks gets an
--- answer in time: the newest unread events and some of their bodies. With `everything`, nothing is left out.
+-- Events that are not indexed, or not as a whole (the empty term marks these), are found by their bodies. A person who
+-- searches gets an answer in time: only the newest unread events and some of their bodies are searched. With
+-- `everything`, nothing is left out.
 CREATE OR REPLACE FUNCTION hookfast_data.find_events(term text, everything boolean, unmasked boolean)
     RETURNS TABLE (event_id uuid)
     LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off
@@ -18,7 +19,7 @@ BEGIN
         SELECT k.event_id FROM hookfast_data.sources s JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id
             AND k.key = find_events.term
         UNION ALL
-        -- A conflict may be one by the second key of the first event.
+        -- An event may conflict by the second key of the first event.
         SELECT k.event_id FROM hookfast_data.sources s JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id
             AND k.key >= find_events.term || '#conflict:' AND k.key < find_events.term || '#conflict;'
         UNION ALL
@@ -52,7 +53,7 @@ BEGIN
         RAISE WARNING 'there are many new events that are not indexed yet; of these only the newest 5000, of at most '
             '64 MiB together, were searched';
     END IF;
-    -- Or a reader could try whether a value is somebody's secret.
+    -- Otherwise a reader could test whether a value is a secret of an event.
     IF NOT unmasked THEN
         ours := ARRAY(SELECT e.id FROM unnest(ours) o
             CROSS JOIN LATERAL (SELECT x.id, x.source_id, x.body FROM hookfast_data.events x WHERE x.id = o) e
@@ -61,7 +62,7 @@ BEGIN
                 OR hookfast_data.visible_key(find_events.term, hookfast_data.as_jsonb(e.body),
                 s.secret_fields) = find_events.term);
     END IF;
-    -- And what conflicts with any of these.
+    -- Adds the events that conflict with any of these.
     RETURN QUERY
     SELECT o FROM unnest(ours) o
     UNION
@@ -78,5 +79,6 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.find_events IS
-    'The events that a term means, with what conflicts with them; with everything, also what is not indexed, however '
-    'long that takes. No REVOKE: readers call it through hookfast.find, and nothing of this schema by its name';
+    'Finds the events of a term and the events that conflict with them; with everything, events that are not indexed '
+    'too, however long that takes. No REVOKE: readers call it through hookfast.find, and cannot call functions of '
+    'this schema by name';

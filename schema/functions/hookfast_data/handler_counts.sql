@@ -1,4 +1,5 @@
--- No REVOKE: readers call it through the view hookfast.handler_health, and can call nothing in this schema by its name.
+-- No REVOKE: readers call it through the view hookfast.handler_health, and cannot call functions of this schema by
+-- name.
 CREATE OR REPLACE FUNCTION hookfast_data.handler_counts()
     RETURNS TABLE (handler text, delivered bigint, failed bigint, dead bigint, failing text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
@@ -21,7 +22,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.handler_counts()
                 AS failed_5,
             coalesce(sum(x.value) FILTER (WHERE x.counter <> 'delivered'
                 AND x.minute > coalesce(x.delivered_at, '-infinity')), 0)::bigint AS in_a_row,
-            -- What failed before the last delivery is over.
+            -- Failures before the last delivered attempt no longer count.
             coalesce(max(x.minute) FILTER (WHERE x.counter <> 'delivered') >= max(x.delivered_at), true) AS fails_last
         FROM hour x CROSS JOIN (SELECT statement_timestamp() - interval '5 minutes' AS five) s GROUP BY x.handler
     )

@@ -9,5 +9,5 @@ BEGIN
     END IF;
     RETURN found;
 END $$;
-COMMENT ON FUNCTION hookfast_data.handler_id IS 'A handler''s id; null is null, an unknown name is an error';
+COMMENT ON FUNCTION hookfast_data.handler_id IS 'The id of a handler; null gives null, an unknown name raises an error';
 REVOKE ALL ON FUNCTION hookfast_data.handler_id FROM PUBLIC;

@@ -16,4 +16,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.handler_load()
     FROM hookfast_data.handlers h LEFT JOIN done d ON d.subject = 'handler:' || h.name
 $$;
 COMMENT ON FUNCTION hookfast_data.handler_load IS
-    'Of each handler, how many deliveries a minute ended in the last five, and how many workers or clients serve it';
+    'For each handler, the deliveries settled per minute in the last five minutes, and the number of workers or '
+    'clients that serve it';

@@ -1,4 +1,4 @@
--- By the catalog: to look for the event would open every day, and wait for whoever locks one of them.
+-- Reads the catalog: a search for the event would open every day and wait for a lock on any of them.
 CREATE OR REPLACE FUNCTION hookfast_data.has_attempts_day(event uuid) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$

@@ -1,4 +1,4 @@
--- Every letter as itself, or as \u with its code (two of them beyond the basic plane).
+-- Each letter as itself, or as \u with its code (two codes beyond the basic plane).
 CREATE OR REPLACE FUNCTION hookfast_data.json_pattern(content text, any_case boolean) RETURNS text
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -26,5 +26,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.json_pattern(content text, any_case boo
         GROUP BY c.n) p
 $$;
 COMMENT ON FUNCTION hookfast_data.json_pattern IS
-    'A regular expression for a text inside a JSON string, however it is escaped';
+    'A regular expression for a text inside a JSON string, with any escapes';
 REVOKE ALL ON FUNCTION hookfast_data.json_pattern FROM PUBLIC;

@@ -1,7 +1,8 @@
--- What a lease holds of a handler is at the beginning of its two lanes: claims take the lowest ids and the earliest
--- due times, and a held delivery keeps its place. So each lane is read in that order until so many deliveries that
--- nobody holds have been passed: the cost does not follow the backlog. What this misses (a large transaction that
--- committed lower ids late, a due time set into the past) is found by rescue_orphans once the lease is gone.
+-- The deliveries that a lease holds are at the beginning of two index ranges, because claims take the lowest ids and
+-- the earliest due times, and a claimed delivery keeps its position. So each range is read in that order until a number
+-- of unclaimed deliveries have been passed: the cost does not grow with the backlog. This misses deliveries in two
+-- cases: a large transaction that committed lower ids late, and a due time that was set into the past. rescue_orphans
+-- finds those once the lease no longer exists.
 CREATE OR REPLACE FUNCTION hookfast_data.leased_deliveries(lease bigint, handler smallint, most bigint DEFAULT NULL,
     patience integer DEFAULT 4000) RETURNS SETOF tid
     LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
@@ -39,5 +40,5 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION hookfast_data.leased_deliveries IS
-    'The deliveries of a handler that a lease holds, as far as they are at the beginning of its lanes';
+    'The deliveries of a handler that a lease holds, as far as they are at the beginning of the two index ranges';
 REVOKE ALL ON FUNCTION hookfast_data.leased_deliveries FROM PUBLIC;

@@ -3,7 +3,8 @@ CREATE OR REPLACE FUNCTION hookfast_data.lock(name text) RETURNS void
 BEGIN
     PERFORM FROM hookfast_data.locks l WHERE l.name = lock.name FOR UPDATE;
     IF NOT FOUND THEN
-        -- Two that lock it for the first time: the second waits for the row of the first, and then for its lock.
+        -- If two transactions lock it for the first time, the second waits for the row of the first, and then for its
+        -- lock.
         INSERT INTO hookfast_data.locks (name) VALUES (lock.name) ON CONFLICT DO NOTHING;
         PERFORM FROM hookfast_data.locks l WHERE l.name = lock.name FOR UPDATE;
     END IF;

@@ -4,5 +4,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.lock_history_exclusive() RETURNS void
     LOCK TABLE hookfast_data.history_lock IN EXCLUSIVE MODE
 $$;
 COMMENT ON FUNCTION hookfast_data.lock_history_exclusive IS
-    'Keeps everybody who relies on payloads away until this transaction ends';
+    'Excludes all transactions that rely on payloads until this one ends';
 REVOKE ALL ON FUNCTION hookfast_data.lock_history_exclusive FROM PUBLIC;

@@ -1,4 +1,4 @@
--- The one delivery, locked, where the lease still holds it.
+-- Locks one delivery, if the lease still holds it.
 CREATE OR REPLACE FUNCTION hookfast_data.lock_pulled_delivery(lease bigint,
     delivery bigint) RETURNS hookfast_data.outbox
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -15,7 +15,7 @@ BEGIN
                 HINT = 'The lease ended and another took over, or this delivery was settled before. Roll back and '
                 'claim again.';
     END IF;
-    -- The whole transaction's id, also where the claim was behind a savepoint.
+    -- This is the id of the top-level transaction, so it also matches if the claim was inside a savepoint.
     IF fenced.claimed_in = pg_current_xact_id() THEN
         RAISE 'delivery % was claimed in this same transaction; nothing was settled', delivery
             USING ERRCODE = 'HF003',
@@ -24,5 +24,5 @@ BEGIN
     RETURN fenced.held;
 END $$;
 COMMENT ON FUNCTION hookfast_data.lock_pulled_delivery IS
-    'The fence of pulling clients: raises HF002 where the lease is lost, HF003 where the claim is not committed';
+    'The fence of pulling clients: raises HF002 if the lease is lost, HF003 if the claim is not committed';
 REVOKE ALL ON FUNCTION hookfast_data.lock_pulled_delivery FROM PUBLIC;

@@ -4,5 +4,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.log(action text, target text, details j
     INSERT INTO hookfast_data.audit_log (actor, action, target, details)
     VALUES (session_user, log.action, log.target, jsonb_strip_nulls(log.details))
 $$;
-COMMENT ON FUNCTION hookfast_data.log IS 'A line of the operator log';
+COMMENT ON FUNCTION hookfast_data.log IS 'Adds a row to the audit log';
 REVOKE ALL ON FUNCTION hookfast_data.log FROM PUBLIC;

@@ -1,7 +1,6 @@
--- The next of each key is due, unless another of it is, or a dead letter holds the key. Finite times come before
--- infinity in the index, so the first row of a key tells. Never waits for a row: whoever has locked it wakes the key
--- itself,
--- and if that is rolled back, a sweep does.
+-- The next delivery of each key becomes due, unless another delivery of it is due or a dead letter blocks the key.
+-- Finite times sort before infinity in the index, so the first row of a key decides. This never waits for a row: a
+-- transaction that has locked the row makes the key due itself, and if it is rolled back, a sweep does.
 CREATE OR REPLACE FUNCTION hookfast_data.make_next_due(handler smallint, keys text[]) RETURNS bigint
     LANGUAGE sql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
     SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -28,6 +27,6 @@ CREATE OR REPLACE FUNCTION hookfast_data.make_next_due(handler smallint, keys te
     SELECT count(*) FROM woken
 $$;
 COMMENT ON FUNCTION hookfast_data.make_next_due IS
-    'Makes the next delivery of each key due where none of that key is; answers with how many. Safe to call at '
-    'any time';
+    'Makes the next delivery of each key due if no delivery of that key is due; returns how many. It is safe to call '
+    'at any time';
 REVOKE ALL ON FUNCTION hookfast_data.make_next_due FROM PUBLIC;

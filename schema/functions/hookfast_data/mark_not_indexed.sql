@@ -11,5 +11,5 @@ BEGIN
     PERFORM hookfast_data.log('event.not_indexed', event::text, jsonb_build_object('why', why, 'marked', marked));
 END $$;
 COMMENT ON FUNCTION hookfast_data.mark_not_indexed IS
-    'Marks an event as not indexed, where even that can be stored, and says why in the audit log';
+    'Marks an event as not indexed, if the mark can be stored, and records the reason in the audit log';
 REVOKE ALL ON FUNCTION hookfast_data.mark_not_indexed FROM PUBLIC;

@@ -1,4 +1,4 @@
--- The dead letters that meet a filter. Not locked: who only looks is in nobody's way, and may be read-only.
+-- The dead letters that meet a filter. They are not locked: a dry run blocks nobody, and may run read-only.
 CREATE OR REPLACE FUNCTION hookfast_data.matching_dead_letters(
     handler text, type text, died_after timestamptz, died_before timestamptz, error text, payload jsonpath)
     RETURNS TABLE (delivery_id bigint, event_id uuid, handler_id smallint, ordering_key text, erased boolean)

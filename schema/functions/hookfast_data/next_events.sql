@@ -1,5 +1,5 @@
--- One reader at a time, and none while somebody erases: what finds an event must not be written after that. The
--- locks are held until the caller's transaction ends, which also moves the digest on.
+-- One reader runs at a time, and none during an erasure: search terms must not be written after it. The locks are held
+-- until the caller's transaction ends, which also moves the cursor.
 CREATE OR REPLACE FUNCTION hookfast_data.next_events(most bigint, most_bytes bigint, longest_body integer)
     RETURNS TABLE (id uuid, search_fields text[], body bytea)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
@@ -28,6 +28,6 @@ BEGIN
     WHERE coalesce(n.before, 0) <= most_bytes ORDER BY n.id;
 END $$;
 COMMENT ON FUNCTION hookfast_data.next_events IS
-    'The next events that are to be indexed, up to so many and so many bytes; none where another reader is at it. The '
-    'body is null where it is longer than one may be';
+    'The next events to index, bounded in number and bytes; none if another reader is running. The body is null if '
+    'it exceeds the limit of one body';
 REVOKE ALL ON FUNCTION hookfast_data.next_events FROM PUBLIC;

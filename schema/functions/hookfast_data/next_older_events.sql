@@ -1,6 +1,6 @@
--- From the newest to the oldest, by the cursor of one source's job. Events of other sources count as read, and their
--- bodies are not looked at. Events that are committed later than the first step are not missed: the indexer of new
--- events has not come to them yet, and reads them with the fields of now.
+-- Reads from the newest to the oldest, by the cursor of one source's job. Events of other sources count as read, and
+-- their bodies are not read. Events that are committed after the first step are not missed: the indexer of new events
+-- has not reached them yet, and reads them with the current fields.
 CREATE OR REPLACE FUNCTION hookfast_data.next_older_events(most bigint, most_bytes bigint, longest_body integer)
     RETURNS TABLE (id uuid, search_fields text[], body bytea, source_id smallint)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     SELECT r.* INTO job FROM hookfast_data.reindexes r WHERE r.ended_at IS NULL
         ORDER BY r.requested_at, r.source_id LIMIT 1 FOR UPDATE SKIP LOCKED;
-    -- Not while somebody erases: what finds an event must not be written after that.
+    -- Not during an erasure: search terms must not be written after it.
     IF job.source_id IS NULL OR NOT hookfast_data.try_lock_history_shared() THEN
         RETURN;
     END IF;
@@ -40,5 +40,5 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.next_older_events IS
-    'The next stored events that are to be indexed again, as next_events; none if there is no job or it has ended';
+    'The next stored events to index again, as in next_events; none if there is no job or it has ended';
 REVOKE ALL ON FUNCTION hookfast_data.next_older_events FROM PUBLIC;

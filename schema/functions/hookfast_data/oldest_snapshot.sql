@@ -13,4 +13,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.oldest_snapshot() RETURNS TABLE (age bi
     ) s ORDER BY s.age DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION hookfast_data.oldest_snapshot IS
-    'Who keeps dead rows from being removed for longest, and for how many transactions';
+    'The session that has prevented the removal of dead rows for longest, and for how many transactions';

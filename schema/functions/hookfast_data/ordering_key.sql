@@ -2,4 +2,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.ordering_key(body bytea, path text[]) R
     LANGUAGE sql STABLE PARALLEL RESTRICTED
     RETURN nullif(hookfast_data.bounded_key(hookfast_data.lenient_jsonb(body) #>> path), '');
 COMMENT ON FUNCTION hookfast_data.ordering_key IS
-    'The ordering key in a payload, or null where it has none: such an event keeps order with no other';
+    'The ordering key in a payload; null if it has none. An event without one is not ordered relative to any other';

@@ -1,4 +1,4 @@
--- In our words: Postgres would quote the payload.
+-- The texts are Hookfast's own, because Postgres would quote the payload.
 CREATE OR REPLACE FUNCTION hookfast_data.payload_error(body bytea) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -11,4 +11,4 @@ EXCEPTION
     WHEN OTHERS THEN RETURN 'is JSON that Postgres cannot hold as jsonb';
 END $$;
 COMMENT ON FUNCTION hookfast_data.payload_error IS
-    'Why a body is not shown as jsonb, in a few words that quote none of it; null where it is';
+    'Why a body is not shown as jsonb, in a few words that quote none of it; null if it is shown';

@@ -1,7 +1,7 @@
--- A delivery that does not pass a filter ends without a trace of trouble, so a body of valid JSON has to be read even
--- if jsonb refuses one of its escapes. Every error means that the body does not match: it must not cost its neighbours
--- anything. Errors are JSON that jsonb cannot hold even so (a number without end, too deep), and what a path cannot be
--- evaluated on.
+-- A delivery that does not pass a filter ends without a visible error, so valid JSON has to be read even if jsonb
+-- rejects one of its escapes. Every error means that the body does not match: it must not affect the other deliveries
+-- of the batch. Errors are JSON that jsonb cannot hold even then (a number without end, nesting that is too deep), and
+-- values that a path cannot be evaluated on.
 CREATE OR REPLACE FUNCTION hookfast_data.payload_matches(body bytea, filter jsonpath) RETURNS boolean
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -11,5 +11,5 @@ EXCEPTION WHEN OTHERS THEN
     RETURN false;
 END $$;
 COMMENT ON FUNCTION hookfast_data.payload_matches IS
-    'Whether a body meets a payload filter; one that is not JSON meets none';
+    'Whether a body matches a payload filter; a body that is not JSON matches none';
 REVOKE ALL ON FUNCTION hookfast_data.payload_matches FROM PUBLIC;

@@ -1,4 +1,4 @@
--- Whether a class may be dropped: the first time, and after it was made shorter, a day after it was announced.
+-- Purging a class is allowed one day after its announcement: the first time, and after its retention became shorter.
 CREATE OR REPLACE FUNCTION hookfast_data.purge_allowed(class text) RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -27,5 +27,5 @@ BEGIN
     RETURN false;
 END $$;
 COMMENT ON FUNCTION hookfast_data.purge_allowed IS
-    'Whether rows of a class may be dropped; announces it where it has not been announced';
+    'Whether rows of a class may be purged; announces the purge if it has not been announced';
 REVOKE ALL ON FUNCTION hookfast_data.purge_allowed FROM PUBLIC;

@@ -1,10 +1,10 @@
--- One day. Answers with how many events stay; null where somebody is in the way, and it is tried again later.
+-- Purges one day. Returns how many events stay, or null if a lock is not available; a later run tries again.
 CREATE OR REPLACE FUNCTION hookfast_data.purge_day(day date) RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET client_min_messages = error
     SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     suffix text := to_char(purge_day.day, 'YYYYMMDD');
-    -- Longer ago than any open transaction of an ingress may be.
+    -- Longer ago than any transaction of an ingress may stay open.
     copied_since uuid := hookfast_data.event_id_at(clock_timestamp() - interval '10 minutes');
     since uuid;
     upto uuid;
@@ -19,7 +19,7 @@ BEGIN
     LOCK TABLE hookfast_data.history_lock IN EXCLUSIVE MODE NOWAIT;
     SET LOCAL lock_timeout = '100ms';
     expired := hookfast_data.expire_retired(since, upto);
-    -- No further than to one that leaves: a day may have a hundred million.
+    -- Counts only until one expired event is found: a day may have a hundred million events.
     stays := (SELECT count(*) FROM hookfast_data.retained_events(since, upto, true) s
         JOIN hookfast_data.events e ON e.id = s.event_id);
     EXECUTE format('SELECT count(*) FROM (SELECT FROM hookfast_data.%I LIMIT %s) x', 'events_' || suffix, stays + 1)
@@ -49,6 +49,6 @@ EXCEPTION WHEN lock_not_available THEN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION hookfast_data.purge_day IS
-    'Takes a day''s events, attempts and search terms away, except what is still needed; answers with how many '
-    'events stay, or null where somebody is in the way';
+    'Purges a day''s events, attempts and search terms, except those that are still needed; returns how many events '
+    'stay, or null if a lock is not available';
 REVOKE ALL ON FUNCTION hookfast_data.purge_day FROM PUBLIC;

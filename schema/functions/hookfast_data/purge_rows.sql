@@ -1,5 +1,5 @@
--- What else leaves: in batches, so that no statement is long. Each begins where the one before it ended: what that has
--- deleted is still in the index as long as anybody's snapshot may need it, and would have to be walked over.
+-- Purges the other classes in batches, so that no statement is long. Each batch begins where the previous one ended:
+-- deleted rows stay in the index as long as a snapshot may need them, and would have to be passed again.
 CREATE OR REPLACE FUNCTION hookfast_data.purge_rows(class text, most bigint, since timestamptz)
     RETURNS TABLE (went bigint, upto timestamptz)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
@@ -52,5 +52,6 @@ BEGIN
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION hookfast_data.purge_rows IS
-    'Takes up to so many old rows of a class away, from a time on; answers with how many, and where the next begin';
+    'Purges a bounded number of old rows of a class, from a given time on; returns how many, and where the next '
+    'batch begins';
 REVOKE ALL ON FUNCTION hookfast_data.purge_rows FROM PUBLIC;

@@ -1,4 +1,4 @@
--- The key makes one thing one alert. Due from the transaction's beginning, as what is enqueued.
+-- The key makes one condition one alert. The deliveries are due from the start of the transaction, as in enqueue.
 CREATE OR REPLACE FUNCTION hookfast_data.raise_alert(type text, key text, payload jsonb,
     source text DEFAULT 'hookfast') RETURNS uuid
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
@@ -34,6 +34,6 @@ BEGIN
     RETURN event;
 END $$;
 COMMENT ON FUNCTION hookfast_data.raise_alert IS
-    'Stores and routes an alert, unless its key is known; answers with the event. What concerns a source''s own '
-    'business is an event of that source';
+    'Stores and routes an alert, unless its key is known; returns the event. An alert about the domain of a source '
+    'is an event of that source';
 REVOKE ALL ON FUNCTION hookfast_data.raise_alert FROM PUBLIC;

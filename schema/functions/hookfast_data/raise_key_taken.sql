@@ -1,4 +1,4 @@
--- A serialization failure, so that whoever sent the statement sends it again.
+-- A serialization failure, so that the caller sends the statement again.
 CREATE OR REPLACE FUNCTION hookfast_data.raise_key_taken() RETURNS uuid
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -7,5 +7,5 @@ BEGIN
         USING ERRCODE = '40001', HINT = 'Send the same again.';
 END $$;
 COMMENT ON FUNCTION hookfast_data.raise_key_taken IS
-    'Fails with 40001: a request with two keys met another transaction, and is sent again';
+    'Raises 40001: a request with two keys met another transaction and must be sent again';
 REVOKE ALL ON FUNCTION hookfast_data.raise_key_taken FROM PUBLIC;

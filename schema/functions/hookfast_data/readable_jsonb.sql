@@ -1,5 +1,6 @@
--- JSON may hold escapes that jsonb refuses: a NUL, half of a surrogate pair, and any beyond ASCII where the database is
--- not in UTF8. What is no character becomes U+FFFD, and where it has to be, the others are written out.
+-- JSON may contain escapes that jsonb rejects: a NUL, half of a surrogate pair, and anything beyond ASCII if the
+-- database encoding is not UTF8. Escapes that are no character become U+FFFD. If necessary, the other escapes are
+-- replaced by their characters.
 CREATE OR REPLACE FUNCTION hookfast_data.readable_jsonb(body bytea) RETURNS jsonb
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on
@@ -11,7 +12,7 @@ DECLARE
     readable text;
     escape text;
 BEGIN
-    -- An escaped backslash is written otherwise first, so that whatever stands behind a backslash is an escape.
+    -- Escaped backslashes are replaced first, so that every remaining backslash begins an escape.
     readable := replace(convert_from(body, 'UTF8'), '\\', '\u005c');
     readable := replace(readable, '\u0000', unknown);
     readable := regexp_replace(readable, high || '(?!' || low || ')', unknown, 'g');
@@ -29,5 +30,6 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION hookfast_data.readable_jsonb IS
-    'A body as jsonb, also where as_jsonb has none: U+FFFD for what Postgres cannot hold. Null where it is not JSON';
+    'A body as jsonb even if as_jsonb gives null: U+FFFD replaces what Postgres cannot hold. Null if the body is not '
+    'JSON';
 REVOKE ALL ON FUNCTION hookfast_data.readable_jsonb FROM PUBLIC;

@@ -1,5 +1,5 @@
--- Counts no further than asked, so that the cost does not follow the backlog. No REVOKE: readers call it through the
--- view hookfast.handler_health.
+-- Counts no further than the limit, so that the cost does not grow with the backlog. No REVOKE: readers call it through
+-- the view hookfast.handler_health.
 CREATE OR REPLACE FUNCTION hookfast_data.ready_up_to(handler smallint, most bigint) RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
     SET search_path = pg_catalog, pg_temp SET debug_print_parse = off SET debug_print_rewritten = off
@@ -15,4 +15,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.ready_up_to(handler smallint, most bigi
         WHERE o.handler_id = ready_up_to.handler AND o.ordering_key = '' AND o.lease_id IS NULL
         ORDER BY o.id LIMIT most) x))
 $$;
-COMMENT ON FUNCTION hookfast_data.ready_up_to IS 'How many deliveries of a handler are ready, up to so many';
+COMMENT ON FUNCTION hookfast_data.ready_up_to IS 'The number of deliveries of a handler that are ready, up to a limit';

@@ -11,7 +11,7 @@ BEGIN
         WHEN 'array' THEN (
             SELECT coalesce(jsonb_agg(hookfast_data.redact_fields(m.value, fields, secrets) ORDER BY m.ord), '[]')
             FROM jsonb_array_elements(payload) WITH ORDINALITY m (value, ord))
-        -- What stands there in so many words is masked by the caller, in the text of the whole.
+        -- The caller masks literal occurrences, in the text of the whole payload.
         WHEN 'string' THEN CASE
             WHEN payload::text ~ '[%+]' AND secrets <> '{}'
                 AND hookfast_data.contains_secret(payload #>> '{}', ARRAY(
@@ -23,6 +23,5 @@ BEGIN
         ELSE payload END;
 END $$;
 COMMENT ON FUNCTION hookfast_data.redact_fields IS
-    'A payload with *** in the place of some members, at any depth, and of numbers and encoded texts that hold a '
-    'secret';
+    'A payload with *** in place of some members, at any depth, and of numbers and encoded texts that contain a secret';
 REVOKE ALL ON FUNCTION hookfast_data.redact_fields FROM PUBLIC;

@@ -1,8 +1,8 @@
--- A secret may stand in another member too, as a matching id in the text of an instruction: so what stood in the
--- marked members is taken out wherever it is, from 8 characters on: shorter ones stand anywhere by chance. Where that
--- would leave no JSON, nothing is shown; nor where the payload is so deep that looking at all of it takes seconds,
--- since each level is a copy of what is below it.
--- SECURITY DEFINER: readers may call nothing of this schema by its name.
+-- A secret may also be part of another member, for example a matching id in the text of an instruction. So the values
+-- of the secret fields are masked everywhere if they have 8 characters or more: shorter ones occur by chance. If the
+-- result is not JSON, nothing is shown. Nothing is shown either if the payload is so deeply nested that reading all of
+-- it takes seconds, since each level is a copy of the levels below it. SECURITY DEFINER, because readers cannot call
+-- functions of this schema by name.
 CREATE OR REPLACE FUNCTION hookfast_data.redact_payload(payload jsonb, fields text[]) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -17,7 +17,7 @@ BEGIN
     IF jsonb_path_exists(payload, 'strict $.**{64}') THEN
         RETURN '"***"';
     END IF;
-    -- The longest first: one may stand in another.
+    -- The longest first, since one value may contain another.
     secrets := ARRAY(SELECT s FROM unnest(hookfast_data.secret_values(payload, fields)) s
         WHERE length(s) >= 8 ORDER BY length(s) DESC, s);
     shown := hookfast_data.redact_fields(payload, fields, secrets)::text;

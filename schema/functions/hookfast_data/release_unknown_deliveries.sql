@@ -1,4 +1,5 @@
--- Not as lost: the worker itself calls this. Never waits for a row: one under a settling transaction is being settled.
+-- The attempts do not count as lost, because the worker itself calls this. It never waits for a row: a locked row is
+-- being settled.
 CREATE OR REPLACE FUNCTION hookfast_data.release_unknown_deliveries(lease bigint, handler smallint,
     known bigint[]) RETURNS bigint
     LANGUAGE sql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
@@ -17,5 +18,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.release_unknown_deliveries(lease bigint
     SELECT count(*) FROM released
 $$;
 COMMENT ON FUNCTION hookfast_data.release_unknown_deliveries IS
-    'Releases the deliveries of a handler that a worker holds and does not know of; answers with how many';
+    'Releases the deliveries of a handler that are under a worker''s lease and unknown to the worker; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.release_unknown_deliveries FROM PUBLIC;

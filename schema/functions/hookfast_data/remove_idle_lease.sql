@@ -6,5 +6,5 @@ BEGIN
     RETURN FOUND;
 END $$;
 COMMENT ON FUNCTION hookfast_data.remove_idle_lease IS
-    'Removes a lease under which nothing is held any more; answers whether it did. The caller has locked the lease';
+    'Removes a lease that holds no delivery any more; returns whether it did. The caller has locked the lease';
 REVOKE ALL ON FUNCTION hookfast_data.remove_idle_lease FROM PUBLIC;

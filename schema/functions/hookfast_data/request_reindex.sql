@@ -5,6 +5,6 @@ CREATE OR REPLACE FUNCTION hookfast_data.request_reindex(of_source smallint) RET
         requested_at = clock_timestamp(), requested_by = session_user, ended_at = NULL
 $$;
 COMMENT ON FUNCTION hookfast_data.request_reindex IS
-    'Has the stored events of a source indexed again, from the newest to the oldest; from the start if it was under '
-    'way';
+    'Requests that the stored events of a source are indexed again, from the newest to the oldest; a running job '
+    'starts over';
 REVOKE ALL ON FUNCTION hookfast_data.request_reindex FROM PUBLIC;

@@ -1,17 +1,16 @@
--- Dead letters back into the outbox: the same deliveries, their attempts' numbers go on.
+-- Moves dead letters back into the outbox. The deliveries stay the same, and their attempt numbers continue.
 --
--- Of an ordered handler that skips dead letters the sequencer gives them their keys, as it does to what comes in:
--- nobody
--- sees before the commit that they are pending, and others of their keys run meanwhile. Where dead letters hold their
--- keys
--- nothing of these moves before the commit, so they are put before what waits at once, lest that is woken first.
+-- If an ordered handler skips dead letters, the sequencer gives them their keys as it does for new deliveries: before
+-- the commit nobody sees that they are pending, and other deliveries of their keys run meanwhile. If dead letters block
+-- their keys, no delivery of these keys runs before the commit. So they are placed before the waiting deliveries at
+-- once; otherwise a waiting one would become due first.
 CREATE OR REPLACE FUNCTION hookfast_data.requeue_dead_letters(deliveries bigint[], max_attempts integer) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     revived bigint;
     held record;
 BEGIN
-    -- Of two retries that free the same key neither would see that the other does, and neither would wake it.
+    -- Of two retries that free the same key, neither would see the other, and neither would make the key due.
     PERFORM hookfast_data.lock('dead letters of handler ' || h.id) FROM (
         SELECT x.id FROM hookfast_data.handlers x WHERE x.on_dead = 'block' AND x.id IN (
             SELECT d.handler_id FROM unnest(deliveries) AS t (id)
@@ -44,6 +43,5 @@ BEGIN
     PERFORM hookfast_data.wake_workers();
     RETURN revived;
 END $$;
-COMMENT ON FUNCTION hookfast_data.requeue_dead_letters IS
-    'Moves dead letters back into the outbox; answers with how many';
+COMMENT ON FUNCTION hookfast_data.requeue_dead_letters IS 'Moves dead letters back into the outbox; returns how many';
 REVOKE ALL ON FUNCTION hookfast_data.requeue_dead_letters FROM PUBLIC;

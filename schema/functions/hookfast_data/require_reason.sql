@@ -6,5 +6,5 @@ BEGIN
             USING ERRCODE = '22023', HINT = 'Say it for those who read audit_log later.';
     END IF;
 END $$;
-COMMENT ON FUNCTION hookfast_data.require_reason IS 'Raises where nobody said why';
+COMMENT ON FUNCTION hookfast_data.require_reason IS 'Raises an error if no reason is given';
 REVOKE ALL ON FUNCTION hookfast_data.require_reason FROM PUBLIC;

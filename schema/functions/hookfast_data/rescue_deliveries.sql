@@ -1,5 +1,5 @@
--- Counts an attempt as lost, and makes the delivery due again or a dead letter. Never waits for a row: one under a
--- settling transaction is being settled.
+-- Counts an attempt as lost, and makes the delivery due again or a dead letter. It never waits for a row: a locked row
+-- is being settled.
 CREATE OR REPLACE FUNCTION hookfast_data.rescue_deliveries(deliveries tid[], leases bigint[], most_lost integer,
     owner text DEFAULT 'worker')
     RETURNS TABLE (handler_id smallint, rescued bigint, dead bigint)
@@ -34,8 +34,8 @@ BEGIN
                 'its ' || owner || ' went away ' || g.lost || ' times', g.replay_id
             FROM gone g
         ),
-        -- An attempt has its place only where its day is: without one the delivery is rescued all the same, or it would
-        -- keep everything that its worker held.
+        -- An attempt can be stored only if the partition of its day exists. Without one the delivery is rescued all the
+        -- same, since otherwise it would block all deliveries of its worker.
         tried AS (
             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id,
                 error, error_kind)
@@ -48,7 +48,7 @@ BEGIN
             array_agg(l.ordering_key) FILTER (WHERE l.lost >= most_lost AND l.ordering_key <> '') AS keys
         FROM (TABLE again UNION ALL TABLE gone) l GROUP BY l.handler_id
     LOOP
-        -- In a statement of its own, which sees that the dead letters are no longer pending.
+        -- In a separate statement, which sees that the dead letters are no longer pending.
         IF taken.keys IS NOT NULL THEN
             PERFORM hookfast_data.make_next_due(taken.handler_id, taken.keys);
         END IF;
@@ -59,5 +59,5 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION hookfast_data.rescue_deliveries IS
-    'Takes deliveries from leases that have expired or are gone; each is taken only if that lease still holds it';
+    'Rescues deliveries of leases that have expired or no longer exist, each only if that lease still holds it';
 REVOKE ALL ON FUNCTION hookfast_data.rescue_deliveries FROM PUBLIC;

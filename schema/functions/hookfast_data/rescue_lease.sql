@@ -11,5 +11,5 @@ BEGIN
         array_fill(rescue_lease.lease, ARRAY[cardinality(deliveries)]), most_lost) t;
 END $$;
 COMMENT ON FUNCTION hookfast_data.rescue_lease IS
-    'Takes up to so many deliveries from a lease that has expired, which the caller has locked';
+    'Rescues a bounded number of deliveries of an expired lease that the caller has locked';
 REVOKE ALL ON FUNCTION hookfast_data.rescue_lease FROM PUBLIC;

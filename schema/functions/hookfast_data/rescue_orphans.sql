@@ -14,7 +14,7 @@ DECLARE
     gone bigint;
     of_gone tid[];
 BEGIN
-    -- One snapshot: a lease is registered before anything is claimed under it.
+    -- One snapshot is enough, because a lease is registered before anything is claimed under it.
     WITH looked_at AS MATERIALIZED (
         SELECT o.handler_id, o.id, o.ctid AS tid, o.lease_id FROM hookfast_data.outbox o
         WHERE (o.handler_id, o.id) > (after_handler, cursor_id) ORDER BY o.handler_id, o.id LIMIT looks
@@ -38,13 +38,13 @@ BEGIN
         BEGIN
             RETURN QUERY SELECT upto_handler, end_id, t.handler_id, t.rescued, t.dead, NULL::bigint, NULL
             FROM hookfast_data.rescue_deliveries(of_gone, array_fill(gone, ARRAY[cardinality(of_gone)]), most_lost) t;
-        -- It must not keep the sweep from the others.
+        -- One failure must not keep the sweep from the other deliveries.
         EXCEPTION WHEN OTHERS THEN
             RETURN QUERY SELECT upto_handler, end_id, NULL::smallint, NULL::bigint, NULL::bigint, gone, SQLERRM;
         END;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION hookfast_data.rescue_orphans IS
-    'Looks at the next deliveries in the order of the primary key, takes over those whose lease is gone, and answers '
-    'with how far it has come';
+    'Reads the next deliveries in the order of the primary key, rescues those whose lease no longer exists, and '
+    'returns its position';
 REVOKE ALL ON FUNCTION hookfast_data.rescue_orphans FROM PUBLIC;

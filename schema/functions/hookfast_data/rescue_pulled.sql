@@ -1,4 +1,4 @@
--- Never waits for a row: one under a completing transaction is being completed, and keeps its lease.
+-- Never waits for a row: a locked row is being completed and keeps its lease.
 CREATE OR REPLACE FUNCTION hookfast_data.rescue_pulled(of_handler smallint, grace interval, most_lost integer)
     RETURNS TABLE (handler_id smallint, rescued bigint, dead bigint, ended bigint)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
@@ -28,6 +28,6 @@ BEGIN
     SELECT e.handler_id, 0::bigint, 0::bigint, count(*) FROM ended e GROUP BY e.handler_id;
 END $$;
 COMMENT ON FUNCTION hookfast_data.rescue_pulled IS
-    'Takes deliveries from pulling clients whose leases have expired for longer than a grace time, and removes '
-    'those leases, some hundreds at a time; ended is how many';
+    'Rescues deliveries of pulling clients whose leases expired longer ago than a grace period, and removes those '
+    'leases, some hundreds per call; ended is the number of removed leases';
 REVOKE ALL ON FUNCTION hookfast_data.rescue_pulled FROM PUBLIC;

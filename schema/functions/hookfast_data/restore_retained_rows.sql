@@ -1,5 +1,5 @@
--- Everything that takes time has been done: whoever looks for an event in all days waits from the second lock on.
--- Answers false where an event of the day has become one half of a conflict meanwhile.
+-- All slow work has been done before, because searches in all days wait from the second lock on. Returns false if an
+-- event of the day has become part of a conflict meanwhile.
 CREATE OR REPLACE FUNCTION hookfast_data.restore_retained_rows(suffix text, lower uuid, upper uuid, copied_since uuid)
     RETURNS boolean
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
@@ -9,8 +9,8 @@ DECLARE
     parts text[] := ARRAY(SELECT p FROM unnest(ARRAY['attempts', 'events', 'search_terms']) p
         WHERE to_regclass('hookfast_data.' || p || '_' || suffix) IS NOT NULL);
 BEGIN
-    -- From here on nobody writes an attempt of that day. Which ones have come since they were copied: those of events
-    -- that were pending, or that were dead and are not.
+    -- From here on no transaction writes attempts of that day. Attempts stored since the copy belong to events that
+    -- were pending, or that were dead and are not any more.
     IF 'attempts' = ANY (parts) THEN
         EXECUTE format('LOCK TABLE hookfast_data.%I IN SHARE MODE', 'attempts_' || suffix);
         EXECUTE format('INSERT INTO hookfast_data.leaving_attempts SELECT a.* FROM hookfast_data.leaving_survivors s '
@@ -30,7 +30,7 @@ BEGIN
     END LOOP;
     FOREACH part IN ARRAY parts LOOP
         EXECUTE format('TRUNCATE hookfast_data.%I', part || '_' || suffix);
-        -- In the order of the primary key. What was copied twice is an attempt.
+        -- In the order of the primary key. Only attempts may have been copied twice.
         EXECUTE format('INSERT INTO hookfast_data.%I SELECT * FROM hookfast_data.%I ORDER BY %s',
             part || '_' || suffix, 'leaving_' || part, CASE part WHEN 'events' THEN 'id'
                 WHEN 'attempts' THEN 'event_id ON CONFLICT DO NOTHING' ELSE 'term, event_id' END);
@@ -38,5 +38,5 @@ BEGIN
     RETURN true;
 END $$;
 COMMENT ON FUNCTION hookfast_data.restore_retained_rows IS
-    'Truncates a day''s tables and puts back what was copied, under locks that others wait for';
+    'Truncates the tables of a day and restores the copied rows, under locks that block others';
 REVOKE ALL ON FUNCTION hookfast_data.restore_retained_rows FROM PUBLIC;

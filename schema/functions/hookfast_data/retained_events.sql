@@ -1,4 +1,5 @@
--- Pending, dead, held, a conflict that is kept with what it conflicts with, or still before a replay.
+-- An event is retained if it is pending, dead, under a retention hold, part of a retained conflict, or still to be read
+-- by a replay.
 CREATE OR REPLACE FUNCTION hookfast_data.retained_events(lower uuid, upper uuid, of_retired boolean)
     RETURNS TABLE (event_id uuid)
     LANGUAGE sql STABLE SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
@@ -11,7 +12,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.retained_events(lower uuid, upper uuid,
     UNION SELECT e.id FROM hookfast_data.events e, hookfast_data.retention r
         WHERE e.id >= lower AND e.id < upper AND e.conflicts_with IS NOT NULL AND r.class = 'conflicts'
             AND (r.keep IS NULL OR hookfast_data.event_id_time(e.id) > clock_timestamp() - r.keep)
-    -- The first of a pair may be of an earlier day than the conflict.
+    -- The first event of a pair may belong to an earlier day than the conflict.
     UNION SELECT e.conflicts_with FROM hookfast_data.events e, hookfast_data.retention r
         WHERE e.id >= lower AND e.conflicts_with >= lower AND e.conflicts_with < upper AND r.class = 'conflicts'
             AND (r.keep IS NULL OR hookfast_data.event_id_time(e.id) > clock_timestamp() - r.keep)
@@ -20,6 +21,6 @@ CREATE OR REPLACE FUNCTION hookfast_data.retained_events(lower uuid, upper uuid,
         WHERE e.id >= lower AND e.id < upper
 $$;
 COMMENT ON FUNCTION hookfast_data.retained_events IS
-    'The events between two ids that retention leaves alone; without of_retired, a pending delivery of a retired '
-    'handler keeps none';
+    'The events between two ids that retention keeps; without of_retired, a pending delivery of a retired handler '
+    'does not keep its event';
 REVOKE ALL ON FUNCTION hookfast_data.retained_events FROM PUBLIC;

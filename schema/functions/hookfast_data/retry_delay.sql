@@ -1,4 +1,4 @@
--- How long a delivery waits after its n-th failure (from 1): the same rule as the workers'.
+-- How long a delivery waits after its n-th failure (from 1): the same rule as in the workers.
 CREATE OR REPLACE FUNCTION hookfast_data.retry_delay(retry jsonb, failures integer) RETURNS interval
     LANGUAGE sql VOLATILE
     RETURN interval '1 millisecond' * CASE

@@ -10,5 +10,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.roll_up_counts() RETURNS bigint
     SELECT count(*) FROM gone
 $$;
 COMMENT ON FUNCTION hookfast_data.roll_up_counts IS
-    'Adds the counts of SQL clients to the rollups; answers with how many there were';
+    'Adds the counts of SQL clients to the rollups; returns how many rows it added';
 REVOKE ALL ON FUNCTION hookfast_data.roll_up_counts FROM PUBLIC;

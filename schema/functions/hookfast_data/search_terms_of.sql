@@ -1,4 +1,4 @@
--- The bounds keep its time in proportion to the length of the payload: each level copies what is below it.
+-- The bounds keep the run time proportional to the length of the payload: each level is a copy of the levels below it.
 CREATE OR REPLACE FUNCTION hookfast_data.search_terms_of(payload jsonb, fields text[]) RETURNS SETOF text
     LANGUAGE sql STABLE ROWS 5 SET search_path = pg_catalog, pg_temp SET jit = off SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -17,6 +17,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.search_terms_of(payload jsonb, fields t
         OR cardinality(fields) > 0 AND jsonb_path_exists(payload, 'strict $.**{32}')
 $$;
 COMMENT ON FUNCTION hookfast_data.search_terms_of IS
-    'What finds an event of an application: up to 100 values of some members. Where the payload has more of them, more '
-    'than 1,000 objects or more than 32 levels, also the empty text: it marks what is not indexed as a whole';
+    'The search terms of an application''s event: up to 100 values of some members. A payload with more values, more '
+    'than 1,000 objects or more than 32 levels gets the empty text too, which marks an event that is not indexed as '
+    'a whole';
 REVOKE ALL ON FUNCTION hookfast_data.search_terms_of FROM PUBLIC;

@@ -1,4 +1,4 @@
--- jsonpath is expected to find so much that compiling would take longer than looking: 50 ms a payload.
+-- Postgres estimates so many rows for jsonpath that compiling would take longer than running: 50 ms per payload.
 CREATE OR REPLACE FUNCTION hookfast_data.secret_values(payload jsonb, fields text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET jit = off
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -9,5 +9,5 @@ CREATE OR REPLACE FUNCTION hookfast_data.secret_values(payload jsonb, fields tex
         WHERE lower(m.key) = ANY (fields) AND v <> '""')
 $$;
 COMMENT ON FUNCTION hookfast_data.secret_values IS
-    'The texts and numbers that stand in the secret members of a payload, at any depth';
+    'The texts and numbers in the secret fields of a payload, at any depth';
 REVOKE ALL ON FUNCTION hookfast_data.secret_values FROM PUBLIC;

@@ -1,4 +1,4 @@
--- A process that was killed counts for 20 seconds, a client for as long as its lease lasts.
+-- A killed process counts for 20 seconds, a client for as long as its lease lasts.
 CREATE OR REPLACE FUNCTION hookfast_data.served_by(handler smallint) RETURNS text
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.message FROM (
@@ -16,5 +16,6 @@ CREATE OR REPLACE FUNCTION hookfast_data.served_by(handler smallint) RETURNS tex
                 ON o.handler_id = served_by.handler AND o.id = d.id AND o.lease_id = l.id)
     ) s ORDER BY s.rank, s.message LIMIT 1
 $$;
-COMMENT ON FUNCTION hookfast_data.served_by IS 'Who may still run deliveries of a handler; null if nobody may';
+COMMENT ON FUNCTION hookfast_data.served_by IS
+    'The processes and clients that may still run deliveries of a handler; null if there are none';
 REVOKE ALL ON FUNCTION hookfast_data.served_by FROM PUBLIC;

@@ -18,5 +18,5 @@ BEGIN
     PERFORM hookfast_data.log(set_replay_state.action, set_replay_state.replay_id::text,
         jsonb_build_object('why', set_replay_state.why));
 END $$;
-COMMENT ON FUNCTION hookfast_data.set_replay_state IS 'Brings a replay into another state';
+COMMENT ON FUNCTION hookfast_data.set_replay_state IS 'Changes the state of a replay';
 REVOKE ALL ON FUNCTION hookfast_data.set_replay_state FROM PUBLIC;

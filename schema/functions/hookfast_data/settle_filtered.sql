@@ -1,6 +1,6 @@
--- Ends those of some free deliveries, locked by the caller, whose payload does not pass; answers with those that do. It
--- asks of so many bytes of bodies at most, so that no client's time limit is too short for it each time: the others
--- stay as they are, for the next call.
+-- Settles those of some unclaimed deliveries, locked by the caller, whose payload does not pass, and returns the rest.
+-- It reads a bounded number of bytes of bodies, so that every call fits into a client's statement timeout. The
+-- remaining deliveries stay unchanged for the next call.
 CREATE OR REPLACE FUNCTION hookfast_data.settle_filtered(handler smallint, filter jsonpath,
     deliveries bigint[]) RETURNS bigint[]
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET search_path = pg_catalog, pg_temp
@@ -21,7 +21,7 @@ BEGIN
         LEFT JOIN LATERAL (SELECT e.body FROM hookfast_data.events e WHERE e.id = o.event_id
             AND e.id BETWEEN events[1] AND events[cardinality(events)]) e ON true
     ),
-    -- One whose event is gone passes: whoever claims it sees that.
+    -- A delivery whose event is missing passes: the claimer detects that.
     judged AS MATERIALIZED (
         SELECT b.id, b.place, b.body IS NULL OR hookfast_data.payload_matches(b.body, settle_filtered.filter) AS passes
         FROM bodies b WHERE coalesce(b.bytes_before, 0) < most_bytes
@@ -49,6 +49,6 @@ BEGIN
     RETURN coalesce(wanted, '{}');
 END $$;
 COMMENT ON FUNCTION hookfast_data.settle_filtered IS
-    'Settles as filtered what a payload filter does not let pass, among deliveries that the caller has locked; '
-    'answers with those that pass, of as many as it has asked about';
+    'Settles as filtered those of the caller''s locked deliveries that the payload filter rejects; returns those '
+    'that pass, among the deliveries it has tested';
 REVOKE ALL ON FUNCTION hookfast_data.settle_filtered FROM PUBLIC;

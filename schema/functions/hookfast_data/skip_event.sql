@@ -1,4 +1,4 @@
--- The reader has failed at this event alone. It must not stop the others.
+-- The reader has failed only at this event. It must not block the others.
 CREATE OR REPLACE FUNCTION hookfast_data.skip_event(why text) RETURNS uuid
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -17,6 +17,5 @@ BEGIN
     UPDATE hookfast_data.event_cursors d SET upto = event WHERE d.reader = 'terms';
     RETURN event;
 END $$;
-COMMENT ON FUNCTION hookfast_data.skip_event IS
-    'Goes on after the next event without indexing it; answers with the event';
+COMMENT ON FUNCTION hookfast_data.skip_event IS 'Skips the next event without indexing it; returns the event';
 REVOKE ALL ON FUNCTION hookfast_data.skip_event FROM PUBLIC;

@@ -18,5 +18,5 @@ BEGIN
     RETURN event;
 END $$;
 COMMENT ON FUNCTION hookfast_data.skip_older_event IS
-    'Goes on after the next stored event without indexing it again; answers with the event';
+    'Skips the next stored event without indexing it again; returns the event';
 REVOKE ALL ON FUNCTION hookfast_data.skip_older_event FROM PUBLIC;

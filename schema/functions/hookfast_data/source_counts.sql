@@ -1,4 +1,4 @@
--- No REVOKE: readers call it through the view hookfast.source_health, and can call nothing in this schema by its name.
+-- No REVOKE: readers call it through the view hookfast.source_health, and cannot call functions of this schema by name.
 CREATE OR REPLACE FUNCTION hookfast_data.source_counts(of_source text)
     RETURNS TABLE (last_event_at timestamptz, last_hour bigint, usual_hour numeric, usual_since_last numeric,
         duplicates bigint, conflicts bigint, rejected bigint, rejects jsonb, stored_15 bigint, rejected_15 bigint,
@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.source_counts(of_source text)
         SELECT (SELECT r.minute FROM hookfast_data.rollups r
             WHERE r.subject = 'source:' || of_source AND r.counter = 'stored' ORDER BY r.minute DESC LIMIT 1) AS at
     ),
-    -- Counts are by the minute, so requests of the minute of the last genuine one are not counted.
+    -- Counts are kept by the minute, so requests in the minute of the last genuine one are not counted.
     in_a_row AS MATERIALIZED (
         SELECT sum(r.value)::bigint AS requests, min(r.minute) AS since, max(r.minute) AS until
         FROM hookfast_data.rollups r
@@ -44,4 +44,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.source_counts(of_source text)
         i.until
     FROM last l CROSS JOIN in_a_row i
 $$;
-COMMENT ON FUNCTION hookfast_data.source_counts IS 'What the rollups say of a source';
+COMMENT ON FUNCTION hookfast_data.source_counts IS 'The counts of a source in the rollups';

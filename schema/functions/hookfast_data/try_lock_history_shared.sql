@@ -7,5 +7,5 @@ EXCEPTION WHEN lock_not_available THEN
     RETURN false;
 END $$;
 COMMENT ON FUNCTION hookfast_data.try_lock_history_shared IS
-    'The same as share_history, or false where payloads are just being taken away';
+    'Does the same as lock_history_shared, or returns false if payloads are being removed at this moment';
 REVOKE ALL ON FUNCTION hookfast_data.try_lock_history_shared FROM PUBLIC;

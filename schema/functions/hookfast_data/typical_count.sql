@@ -8,6 +8,6 @@ CREATE OR REPLACE FUNCTION hookfast_data.typical_count(subject text, since times
             WHERE r.subject = typical_count.subject AND r.counter = 'stored')
         HAVING count(*) >= 3);
 COMMENT ON FUNCTION hookfast_data.typical_count IS
-    'How many events a source usually brings between two times of the day; null where it is known for less than '
+    'The usual number of events of a source between two times of the day; null if it has been known for less than '
     'three days';
 REVOKE ALL ON FUNCTION hookfast_data.typical_count FROM PUBLIC;

@@ -1,4 +1,4 @@
--- Not chr(): in a database of another encoding that takes no code beyond ASCII.
+-- Not chr(), because in a database with another encoding it accepts no code beyond ASCII.
 CREATE OR REPLACE FUNCTION hookfast_data.utf8_character(code integer) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN convert_from(decode(CASE

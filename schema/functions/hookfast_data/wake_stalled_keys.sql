@@ -1,5 +1,5 @@
--- Catches missed wake-ups and applies a change of ordered_by. The caller remembers the position, which is null at
--- the beginning and at the end. A step costs the same whatever waits behind the keys it looks at.
+-- Catches missed wake-ups and applies a change of ordered_by. The caller remembers the position, which is null at the
+-- beginning and at the end. The cost of a step does not depend on how many deliveries wait behind its keys.
 CREATE OR REPLACE FUNCTION hookfast_data.wake_stalled_keys(handler smallint, INOUT after text DEFAULT NULL,
     looks bigint DEFAULT 2000, OUT woken bigint, OUT more boolean)
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET enable_seqscan = off
@@ -18,7 +18,8 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    -- Finite times come before infinity in the index, so the first row of a key tells whether anything of it is due.
+    -- Finite times sort before infinity in the index, so the first row of a key decides whether a delivery of it is
+    -- due.
     WITH RECURSIVE firsts AS (
         (SELECT o.ordering_key, o.due_at, 1 AS n FROM hookfast_data.outbox o
         WHERE o.handler_id = wake_stalled_keys.handler AND o.ordering_key <> ''
@@ -43,6 +44,6 @@ BEGIN
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.wake_stalled_keys IS
-    'Makes due what waits for nothing among the next ordering keys of a handler, and at the beginning applies a change '
+    'Makes stalled deliveries due among the next ordering keys of a handler, and at the beginning applies a change '
     'of its order to earlier deliveries; returns its position, how many it changed, and whether to continue';
 REVOKE ALL ON FUNCTION hookfast_data.wake_stalled_keys FROM PUBLIC;

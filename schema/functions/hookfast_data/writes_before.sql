@@ -1,6 +1,5 @@
--- The snapshot alone knows of the transactions of all databases. Their locks are visible to everybody, with 32 bits of
--- their
--- ids, which are compared around the circle.
+-- Only the snapshot includes the transactions of all databases. Their locks are visible to every role, with 32 bits of
+-- their ids, which are compared modulo 2^32.
 CREATE OR REPLACE FUNCTION hookfast_data.writes_before(started xid8) RETURNS boolean
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT started > pg_snapshot_xmin(pg_current_snapshot()) AND EXISTS (

@@ -8,4 +8,4 @@ SELECT
     c.received_at
 FROM hookfast_data.airalo_credit c JOIN hookfast_data.sources s ON s.id = c.source_id;
 COMMENT ON VIEW hookfast.airalo_credit IS
-    'What each account''s credit last said: percent of the limit that are used, and what is left';
+    'The last credit notification of each account: percent of the limit used, and remaining credit';

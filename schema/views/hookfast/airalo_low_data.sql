@@ -9,4 +9,4 @@ SELECT
     l.received_at
 FROM hookfast_data.airalo_low_data l JOIN hookfast_data.sources s ON s.id = l.source_id;
 COMMENT ON VIEW hookfast.airalo_low_data IS
-    'What each SIM''s package last said of itself: 75 or 90 percent used, 3days or 1days to its end';
+    'The last data notification of each SIM''s package: 75 or 90 percent used, 3days or 1days until it ends';

@@ -1,6 +1,5 @@
--- In parts, so that whatever one asks by is found by its index: results with a description, results that say none (a
--- failed
--- order), and what is still awaited.
+-- In parts, so that an index serves every search: results with a description, results without one (failed orders), and
+-- expected results.
 CREATE OR REPLACE VIEW hookfast.airalo_orders AS
 SELECT
     s.name AS source,
@@ -112,5 +111,5 @@ WHERE e.check_at IS NOT NULL
         OR NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o
             WHERE o.source_id = e.source_id AND o.description = e.description));
 COMMENT ON VIEW hookfast.airalo_orders IS
-    'Orders with Airalo: expected, overdue, unknown (it did not say whether it took the order), completed or '
-    'failed. One row a request';
+    'Airalo orders: expected, overdue, unknown (it is not known whether Airalo accepted the order), completed or '
+    'failed. One row per request';

@@ -29,5 +29,5 @@ SELECT
 FROM hookfast_data.airalo_sims m JOIN hookfast_data.sources s ON s.id = m.source_id
     JOIN hookfast_data.airalo_orders o ON o.id = m.order_row;
 COMMENT ON VIEW hookfast.airalo_sims IS
-    'The SIMs of completed orders; conflict where only another result of the same request brought it. What '
-    'installs one is for operators';
+    'The SIMs of completed orders. conflict is true if only another result of the same request contained the SIM. '
+    'Only operators see installation data';

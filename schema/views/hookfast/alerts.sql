@@ -8,4 +8,4 @@ SELECT
 FROM hookfast.events e JOIN hookfast_data.alert_types n ON n.type = e.type
 WHERE e.origin = 'hookfast';
 COMMENT ON VIEW hookfast.alerts IS
-    'Hookfast''s own events: what an operator should know. Subscribe a handler to hookfast.* to be told';
+    'Hookfast''s own events that an operator should know about. Subscribe a handler to hookfast.* to receive them';

@@ -12,5 +12,5 @@ SELECT
     CASE WHEN a.error_kind = 'status' THEN 'status ' || a.status ELSE a.error_kind END AS error_kind
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id;
 COMMENT ON VIEW hookfast.attempts IS
-    'One row for each try at a delivery: delivered, filtered, retry, dead, lost or discarded. error is for '
-    'operators, error_kind for all';
+    'One row per attempt: delivered, filtered, retry, dead, lost or discarded. Operators see error, readers see '
+    'error_kind';

@@ -1,5 +1,5 @@
--- One scan of the outbox. Nothing runs it by itself: handler_health is for that. By the statement's time, so that one
--- row is not counted twice.
+-- One scan of the outbox. Nothing runs it periodically; handler_health serves that. It uses the time of the statement,
+-- so that no row is counted twice.
 CREATE OR REPLACE VIEW hookfast.backlog AS
 WITH pending AS MATERIALIZED (
     SELECT
@@ -63,6 +63,6 @@ SELECT
     c.retired
 FROM counted c;
 COMMENT ON VIEW hookfast.backlog IS
-    'One row a handler: how many deliveries are ready, running, waiting for their key, or due later; since when '
-    'the oldest is ready; how many a minute were ended in the last five; whether nobody serves it; and how many are '
-    'kept for a retired handler';
+    'One row per handler: how many deliveries are ready, running, waiting for their key, or due later; since when '
+    'the oldest is ready; deliveries settled per minute in the last five minutes; whether nothing serves it; and how '
+    'many are kept for a retired handler';

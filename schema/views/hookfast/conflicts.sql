@@ -15,4 +15,4 @@ FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
 LEFT JOIN hookfast_data.acknowledgements k ON k.event_id = e.id
 WHERE e.conflicts_with IS NOT NULL;
 COMMENT ON VIEW hookfast.conflicts IS
-    'Events that have another''s key and other content, beside the first: a possible double purchase each';
+    'Events with the key of an earlier event and other content, beside that event. Each is a possible double purchase';

@@ -15,5 +15,5 @@ SELECT
             WHERE e.id = d.event_id) END AS ordering_key
 FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id;
 COMMENT ON VIEW hookfast.dead_letters IS
-    'Deliveries that used up their tries or were refused for good. hookfast.retry and hookfast.discard are for '
-    'them';
+    'Deliveries that used up their attempts or were rejected for good. Repair them with hookfast.retry or '
+    'hookfast.discard';

@@ -23,7 +23,7 @@ SELECT
         ORDER BY a.attempt_number DESC LIMIT 1) END AS last_error,
     CASE WHEN o.lease_id IS NOT NULL THEN (SELECT l.owner FROM hookfast_data.leases l
         WHERE l.id = o.lease_id) END AS running_by,
-    -- A worker's lease is older than what it claims.
+    -- A worker's lease is older than the deliveries it has claimed.
     CASE WHEN o.lease_id IS NOT NULL THEN (SELECT l.registered_at FROM hookfast_data.leases l
         WHERE l.id = o.lease_id AND l.kind = 'pull') END AS running_since
 FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
@@ -92,5 +92,5 @@ SELECT
 FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id WHERE a.outcome = 'discarded';
 COMMENT ON VIEW hookfast.deliveries IS
     'Every delivery with its state: ready, running, retrying (at next_attempt_at), scheduled, waiting (for an '
-    'earlier one of its key), paused, retired (its handler was retired: it is not run), dead, delivered, filtered '
-    '(done, since its payload is none the handler wants) or discarded';
+    'earlier delivery of its key), paused, retired (its handler was retired, so it is not run), dead, delivered, '
+    'filtered (its payload does not match the handler''s filter) or discarded';

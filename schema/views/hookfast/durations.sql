@@ -1,4 +1,4 @@
--- From counts by upper bound, so that the cost does not depend on the number of attempts.
+-- Computed from counts by upper bound, so that the cost does not depend on the number of attempts.
 CREATE OR REPLACE VIEW hookfast.durations AS
 WITH counted AS (
     SELECT

@@ -21,5 +21,5 @@ SELECT
     e.traceparent
 FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id;
 COMMENT ON VIEW hookfast.events IS
-    'One row for each thing that happened. payload is null where the body is not JSON that Postgres can hold, '
-    'and payload_error says why; body has its exact bytes (operators only)';
+    'One row per event. payload is null if the body is not JSON that Postgres can hold, and payload_error gives the '
+    'reason. body has the exact bytes (operators only)';

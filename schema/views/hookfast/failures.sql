@@ -13,5 +13,5 @@ WHERE f.outcome IN ('retry', 'dead', 'lost') AND f.finished_at > statement_times
 GROUP BY f.handler, f.error_kind,
     CASE WHEN f.error_kind = 'handler' THEN left(split_part(f.error, ':', 1), 60) END;
 COMMENT ON VIEW hookfast.failures IS
-    'The failed attempts of the last 24 hours by handler and kind of error: how many, first, last, and the '
-    'newest as a sample';
+    'The failed attempts of the last 24 hours by handler and kind of error: count, first, last, and the newest as a '
+    'sample';

@@ -1,4 +1,4 @@
--- The cost does not follow the backlog: this is for monitoring, also while the backlog is large.
+-- The cost does not grow with the backlog, so monitoring can read this view even during a large backlog.
 CREATE OR REPLACE VIEW hookfast.handler_health AS
 SELECT
     h.name AS handler,
@@ -73,5 +73,5 @@ LEFT JOIN (
     FROM hookfast.durations d
 ) t ON t.handler = h.name;
 COMMENT ON VIEW hookfast.handler_health IS
-    'One row a handler: ok, slow, behind, failing, open (its circuit breaker), unserved, paused or retired, with '
-    'its counts of the last hour and its dead letters; ready and retired count up to 10000, backlog counts all';
+    'One row per handler: ok, slow, behind, failing, open (its circuit breaker), unserved, paused or retired, with '
+    'its counts of the last hour and its dead letters. ready and retired count up to 10000; backlog counts all';

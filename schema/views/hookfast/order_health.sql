@@ -27,5 +27,5 @@ CROSS JOIN LATERAL (
         AND (e.request_id IS NOT NULL OR NOT EXISTS (SELECT FROM hookfast_data.airalo_orders a
             WHERE a.source_id = e.source_id AND a.description = e.description))) o;
 COMMENT ON VIEW hookfast.order_health IS
-    'One row a source: conflicts and possible double purchases of the last seven days that nobody has acknowledged, '
-    'and the orders that are overdue or unknown now';
+    'One row per source: unacknowledged conflicts and possible double purchases of the last seven days, and the '
+    'orders that are overdue or unknown now';

@@ -10,4 +10,5 @@ SELECT
     p.handlers,
     p.sources
 FROM hookfast_data.processes p WHERE p.seen_at > statement_timestamp() - interval '1 day';
-COMMENT ON VIEW hookfast.processes IS 'The processes of the last day: their roles, and whether they live and are ready';
+COMMENT ON VIEW hookfast.processes IS
+    'The processes of the last day with their roles, and whether they are alive and ready';

@@ -19,5 +19,5 @@ SELECT
     encode(q.body_sha256, 'hex') AS whole_sha256
 FROM hookfast_data.quarantine q JOIN hookfast_data.sources s ON s.id = q.source_id;
 COMMENT ON VIEW hookfast.quarantine IS
-    'Requests that failed verification; identical ones are one row with a count. body is for operators. '
-    'hookfast.reverify_quarantined, hookfast.approve_quarantined and hookfast.discard_quarantined are for them';
+    'Requests that failed verification. Identical requests are one row with a count. Only operators see body. Use '
+    'hookfast.reverify_quarantined, hookfast.approve_quarantined and hookfast.discard_quarantined on them';

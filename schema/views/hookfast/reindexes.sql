@@ -11,5 +11,5 @@ SELECT
     r.ended_at
 FROM hookfast_data.reindexes r JOIN hookfast_data.sources s ON s.id = r.source_id;
 COMMENT ON VIEW hookfast.reindexes IS
-    'The newest job of each source that indexes stored events again, from the newest to the oldest: by new search '
-    'fields, events since complete_since are found';
+    'The newest job of each source that indexes stored events again, from the newest to the oldest. New search '
+    'fields find events since complete_since';

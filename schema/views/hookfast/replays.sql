@@ -21,5 +21,5 @@ SELECT
     r.ended_at
 FROM hookfast_data.replays r JOIN hookfast_data.handlers h ON h.id = r.handler_id;
 COMMENT ON VIEW hookfast.replays IS
-    'Replays of many events, with how far they are. hookfast.pause_replay, resume_replay and cancel_replay are '
-    'for them';
+    'Replays of many events with their progress. Control them with hookfast.pause_replay, resume_replay and '
+    'cancel_replay';

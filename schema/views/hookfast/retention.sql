@@ -5,4 +5,5 @@ SELECT
     r.announced_at
 FROM hookfast_data.retention r;
 COMMENT ON VIEW hookfast.retention IS
-    'How long what is kept: null is for ever. hookfast.retention_preview() says what would go';
+    'How long each class of data is kept; null means forever. hookfast.retention_preview() reports what would be '
+    'purged';

@@ -5,4 +5,4 @@ SELECT
     h.held_by,
     h.held_at
 FROM hookfast_data.retention_holds h;
-COMMENT ON VIEW hookfast.retention_holds IS 'Events that retention leaves alone because an operator said so';
+COMMENT ON VIEW hookfast.retention_holds IS 'Events that an operator keeps beyond their retention';

@@ -3,7 +3,7 @@ SELECT
     s.name AS source,
     s.kind,
     CASE WHEN s.kind <> 'hookfast' AND s.configured_at < statement_timestamp() - interval '10 minutes'
-            -- While no process lives at all, nothing is known of the configuration.
+            -- While no process is alive, nothing is known about the configuration.
             AND EXISTS (SELECT FROM hookfast_data.processes p
                 WHERE p.seen_at > statement_timestamp() - interval '20 seconds') THEN 'unconfigured'
         WHEN c.rejected_15 >= 10 AND c.rejected_15 > c.stored_15 THEN 'rejecting'
@@ -27,7 +27,7 @@ SELECT
     s.configured_at
 FROM hookfast_data.sources s CROSS JOIN LATERAL hookfast_data.source_counts(s.name) c;
 COMMENT ON VIEW hookfast.source_health IS
-    'One row a source: ok, silent (at this time of the day ten or more are usual since the last), rejecting '
-    '(in 15 minutes ten and more, and most), all_rejected (three or more, and none genuine since) or unconfigured (no '
-    'live process has had it in its configuration for ten minutes), with its last event to the minute, and the last '
-    'hour beside the usual one';
+    'One row per source: ok, silent (ten or more events are usual at this time of the day since the last one), '
+    'rejecting (ten or more requests and a majority in 15 minutes), all_rejected (three or more, and no genuine one '
+    'since) or unconfigured (no live process has had it in its configuration for ten minutes), with its last event '
+    'to the minute, and the last hour beside the usual hour';

@@ -27,5 +27,5 @@ SELECT
 FROM tables t LEFT JOIN hookfast_data.oldest_snapshot() s ON true
 GROUP BY t.name, s.age, s.owner;
 COMMENT ON VIEW hookfast.storage IS
-    'One row a table, its days together: size, dead rows, bytes a day over the last seven whole days, and who '
-    'holds the oldest snapshot, which keeps dead rows from being removed';
+    'One row per table with all its partitions: size, dead rows, bytes per day over the last seven whole days, and '
+    'the holder of the oldest snapshot, which prevents the removal of dead rows';

@@ -1,4 +1,4 @@
--- The newest thousand of the last hour: enough to see a mistake, and bounded at any rate of events.
+-- The newest thousand events of the last hour are enough to show a mistake, and the bound holds at any rate of events.
 CREATE OR REPLACE VIEW hookfast.unrouted AS
 WITH newest AS MATERIALIZED (
     SELECT

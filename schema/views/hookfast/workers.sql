@@ -13,4 +13,4 @@ LEFT JOIN (SELECT o.lease_id, count(*) AS running FROM hookfast_data.outbox o WH
     GROUP BY 1) r
     ON r.lease_id = l.id;
 COMMENT ON VIEW hookfast.workers IS
-    'Who may hold deliveries: workers, and the batches that clients pulled; and how many each holds';
+    'Live and expired leases of workers and of pulling clients, and how many deliveries each holds';
