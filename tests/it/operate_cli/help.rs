@@ -1,4 +1,4 @@
-//! `--help` of the commands for operators.
+//! `--help` of the commands for operators, and shell completions.
 
 use super::run;
 
@@ -24,4 +24,14 @@ fn operate_cli_help_reads_well() {
         "--yes",
         "--max-attempts <N>",
     ]);
+}
+
+#[test]
+fn operate_cli_completions_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        run("", &["completions", shell])
+            .ok()
+            .says(&["dead-letters", "quarantine", "backlog"]);
+    }
+    assert_eq!(run("", &["completions", "no-such-shell"]).code, 2);
 }

@@ -1,0 +1,128 @@
+//! The projection of notifications: the same events give the same rows, in any order and with any repetition.
+
+mod conflicts;
+mod repetition;
+mod results;
+
+use crate::support::postgres::{self, Database};
+use hookfast::sources::{
+    SourceKind,
+    airalo::{Airalo, sample},
+};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+
+/// Events that are brought in by hand, as the `sql` handler brings them.
+struct Projection {
+    pool: PgPool,
+    _database: Database,
+}
+
+/// An event: which one of a story, and its body. The later one has the larger id.
+struct Event {
+    number: u32,
+    body: Vec<u8>,
+    conflict: bool,
+}
+
+impl Event {
+    fn new(number: u32, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            number,
+            body: body.into(),
+            conflict: false,
+        }
+    }
+
+    fn conflict(number: u32, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            number,
+            body: body.into(),
+            conflict: true,
+        }
+    }
+}
+
+impl Projection {
+    async fn new() -> Self {
+        let database = postgres::database().await;
+        let pool = database.pool().await;
+        sqlx::raw_sql(
+            "INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'), ('second', 'airalo')",
+        )
+        .execute(&pool)
+        .await
+        .expect("sources");
+        Self {
+            pool,
+            _database: database,
+        }
+    }
+
+    async fn bring(&self, event: &Event) {
+        self.bring_to("airalo", event).await;
+    }
+
+    async fn bring_to(&self, source: &str, event: &Event) {
+        self.try_bring(source, event).await.expect("projected");
+    }
+
+    async fn try_bring(&self, source: &str, event: &Event) -> Result<(), sqlx::Error> {
+        self.try_bring_in(&mut *self.pool.acquire().await?, source, event)
+            .await
+    }
+
+    async fn try_bring_in(
+        &self,
+        connection: &mut PgConnection,
+        source: &str,
+        event: &Event,
+    ) -> Result<(), sqlx::Error> {
+        let described = Airalo.describe(None, &axum::http::HeaderMap::new(), &event.body);
+        let conflict = if event.conflict { ".conflict" } else { "" };
+        sqlx::query(
+            "SELECT hookfast.airalo_project_event(ROW(lpad(to_hex($1), 8, '0')::text || '-0000-7000-8000-000000000000', $6, $2, NULL, 'webhook', \
+                '2026-01-01'::timestamptz + $1 * interval '1 minute', $3, CASE WHEN $4 <> '' THEN gen_random_uuid() END, '{}', \
+                hookfast_data.as_jsonb($5), $5, 1, 1)::hookfast.event)",
+        )
+        .bind(i32::try_from(event.number).expect("small"))
+        .bind(format!("{}{conflict}", described.event_type.as_str()))
+        .bind(described.identity.key.as_str())
+        .bind(conflict)
+        .bind(&event.body)
+        .bind(source)
+        .execute(connection)
+        .await
+        .map(drop)
+    }
+
+    async fn text(&self, query: &str) -> String {
+        let query = format!("SELECT coalesce(({query})::text, 'null')");
+        sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_one(&self.pool)
+            .await
+            .expect("a text")
+    }
+
+    /// All there is.
+    async fn whole(&self) -> String {
+        self.text(
+            "SELECT jsonb_build_object(\
+                'orders', (SELECT jsonb_agg(to_jsonb(o) ORDER BY o.request_id, o.order_id) FROM hookfast.airalo_orders o), \
+                'sims', (SELECT jsonb_agg(to_jsonb(s) ORDER BY s.iccid) FROM hookfast.airalo_sims s), \
+                'low', (SELECT jsonb_agg(to_jsonb(l) ORDER BY l.iccid) FROM hookfast.airalo_low_data l), \
+                'credit', (SELECT jsonb_agg(to_jsonb(c)) FROM hookfast.airalo_credit c))",
+        )
+        .await
+    }
+
+    async fn empty(&self) {
+        sqlx::raw_sql("TRUNCATE hookfast_data.airalo_sims, hookfast_data.airalo_orders, hookfast_data.airalo_low_data, hookfast_data.airalo_credit")
+            .execute(&self.pool)
+            .await
+            .expect("emptied");
+    }
+}
+
+fn body(name: &str) -> &'static [u8] {
+    sample(name).expect(name)
+}

@@ -1,0 +1,120 @@
+//! Ordering keys of pull handlers.
+
+use super::{claim, complete};
+use crate::{
+    app::{Running, source, subscription},
+    support::postgres::database,
+};
+use hookfast::domain::{OnDeadLetter, OnInvalidSignature::Reject, Order};
+use std::time::Duration;
+
+/// Two clients, one of which gives keys to new deliveries while the other ends the one before: whatever the two see of
+/// each other, the next of the key is woken, and nothing but a claim looks for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_wake_up_between_two_clients_is_lost() {
+    const STEPS: i64 = 600;
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut shop = subscription("shop");
+        shop.types = vec!["step".parse().expect("a pattern")];
+        shop.policy.order = Some(Order {
+            by: "/key".parse().expect("a path"),
+            on_dead: OnDeadLetter::Skip,
+        });
+        builder
+            .source(source(Reject))
+            .sql_source("steps".parse().expect("a name"))
+            .pull_handler(shop)
+    })
+    .await;
+    running
+        .execute("CREATE TABLE ledger (at bigint GENERATED ALWAYS AS IDENTITY, delivery_id bigint)")
+        .await;
+    let mut tasks = tokio::task::JoinSet::new();
+    let pool = running.pool.clone();
+    tasks.spawn(async move {
+        for step in 0..STEPS {
+            // While the one before is being ended, and nothing else of the key is there that could wake it.
+            let begun = "SELECT count(*) >= $1 FROM hookfast_data.attempts a FULL JOIN hookfast_data.outbox o ON o.id = a.delivery_id WHERE a.attempt_number = 1 OR o.attempt_number = 1";
+            while !sqlx::query_scalar::<_, bool>(begun).bind(step).fetch_one(&pool).await.expect("an answer") {}
+            let enqueue = "SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"the only one\"}')";
+            sqlx::query(enqueue).execute(&pool).await.expect("enqueued");
+        }
+    });
+    for _ in 0..2 {
+        let pool = running.pool.clone();
+        tasks.spawn(async move {
+            let done = async || {
+                sqlx::query_scalar::<_, i64>("SELECT count(*) FROM ledger")
+                    .fetch_one(&pool)
+                    .await
+            };
+            while done().await.expect("a number") < STEPS {
+                for held in claim(&pool, 10).await {
+                    let mut transaction = pool.begin().await.expect("a transaction");
+                    let book =
+                        sqlx::query("INSERT INTO ledger (delivery_id) VALUES ($1)").bind(held.1);
+                    book.execute(&mut *transaction).await.expect("work");
+                    complete(&mut *transaction, held).await.expect("held");
+                    transaction.commit().await.expect("committed");
+                }
+            }
+        });
+    }
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            ended.expect("no panic")
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all)
+        .await
+        .expect("every step is done, none waits for ever");
+    let out_of_order = "SELECT count(*) FROM (SELECT delivery_id < lag(delivery_id) OVER (ORDER BY at) AS back FROM ledger) x WHERE back";
+    assert_eq!(
+        (
+            running.count("SELECT count(*) FROM ledger").await,
+            running.count(out_of_order).await
+        ),
+        (STEPS, 0)
+    );
+    running.end().await;
+}
+
+/// The net under the wake-ups of what is pulled, whose handlers no worker sweeps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_woke_is_found() {
+    let database = database().await;
+    let running = Running::start(&database, |builder| {
+        let mut shop = subscription("shop");
+        shop.types = vec!["step".parse().expect("a pattern")];
+        shop.policy.order = Some(Order {
+            by: "/key".parse().expect("a path"),
+            on_dead: OnDeadLetter::Skip,
+        });
+        builder
+            .source(source(Reject))
+            .sql_source("steps".parse().expect("a name"))
+            .pull_handler(shop)
+    })
+    .await;
+    running.execute("SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"k\"}') FROM generate_series(1, 2)").await;
+    assert_eq!(claim(&running.pool, 1).await.len(), 1);
+    running
+        .execute("DELETE FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
+        .await;
+    assert!(
+        claim(&running.pool, 1).await.is_empty(),
+        "its end woke nobody"
+    );
+    for handler in hookfast::store::pulled_handlers(&running.pool)
+        .await
+        .expect("handlers")
+    {
+        hookfast::store::KeySweep::new(handler)
+            .step(&running.pool)
+            .await
+            .expect("looked");
+    }
+    assert_eq!(claim(&running.pool, 1).await.len(), 1);
+    running.end().await;
+}

@@ -1,0 +1,238 @@
+//! Commands that change one row at once, and ask before they change many.
+
+use super::Story;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operate_cli_acts_on_one_and_asks_before_many() {
+    let story = Story::new().await;
+    let before = story.everything().await;
+    for (arguments, words) in [
+        (
+            &[
+                "dead-letters",
+                "retry",
+                "--all",
+                "--error",
+                "%stock",
+                "--payload",
+                "$.data.price > 10",
+            ][..],
+            "would retry 1 dead letter\n",
+        ),
+        (
+            &[
+                "dead-letters",
+                "discard",
+                "--all",
+                "--handler",
+                "shop",
+                "--why",
+                "x",
+            ],
+            "would discard 2 dead letters",
+        ),
+        (
+            &[
+                "deliveries",
+                "reschedule",
+                "--all",
+                "--handler",
+                "shop",
+                "--due-at",
+                "2h",
+            ],
+            "would reschedule 1 delivery\n",
+        ),
+        (&["quarantine", "reverify"], "would verify again 3 requests"),
+        (
+            &["quarantine", "discard", "--source", "airalo", "--why", "x"],
+            "would discard 3 requests",
+        ),
+        (
+            &["handlers", "pause-all", "--why", "x"],
+            "would pause 2 handlers",
+        ),
+        (
+            &[
+                "replays",
+                "start",
+                "--handler",
+                "mail",
+                "--type",
+                "airalo.order.completed",
+                "--why",
+                "x",
+            ],
+            "would replay 2 events",
+        ),
+    ] {
+        let ran = story
+            .run(arguments)
+            .failed()
+            .complains(&[words, "not a terminal", "--yes"]);
+        assert_eq!(ran.out, "");
+    }
+    assert_eq!(
+        story.everything().await,
+        before,
+        "a preview changes nothing"
+    );
+    story
+        .run(&["dead-letters", "retry", "--all", "--handler", "mail"])
+        .ok()
+        .complains(&["no dead letters match"]);
+    story
+        .run(&["handlers", "resume-all"])
+        .ok()
+        .complains(&["there is no handler to resume"]);
+
+    let letters = story.run(&["dead-letters", "--json"]).ok().rows();
+    let id = |n: usize| letters[n]["delivery_id"].to_string();
+    story.run(&["dead-letters", "show", &id(0)]).ok().says(&[
+        "attempts_exhausted",
+        "no stock",
+        "attempts",
+        "status 500",
+    ]);
+    story
+        .run(&["dead-letters", "show", &id(0), "--json"])
+        .ok()
+        .says(&["\"reason\":\"attempts_exhausted\""]);
+    story
+        .run(&["dead-letters", "show", "1"])
+        .failed()
+        .complains(&["is not a dead letter", "hint: "]);
+    story
+        .run(&["dead-letters", "retry", "1"])
+        .failed()
+        .complains(&["is no dead letter", "hint: It may be pending again"]);
+    story
+        .run(&["dead-letters", "retry", &id(0), "--max-attempts", "5000"])
+        .failed()
+        .complains(&["max_attempts is 1 to 1000"]);
+    story
+        .run(&["dead-letters", "retry", &id(0), "--max-attempts", "5"])
+        .ok()
+        .says(&["is pending again"]);
+    story
+        .run(&[
+            "deliveries",
+            "reschedule",
+            &id(0),
+            "--due-at",
+            "2h",
+            "--why",
+            "later",
+        ])
+        .ok()
+        .says(&["is rescheduled"]);
+    assert_eq!(
+        story
+            .text("SELECT due_at - now() BETWEEN '119 min' AND '121 min' FROM hookfast_data.outbox WHERE id <> 7")
+            .await,
+        "true"
+    );
+    story
+        .run(&[
+            "deliveries",
+            "discard",
+            &id(0),
+            "--why",
+            "done by hand",
+            "--json",
+        ])
+        .ok()
+        .says(&["{\"done\":"]);
+    story
+        .run(&["deliveries", "reschedule", "1", "--due-at", "now"])
+        .failed()
+        .complains(&["is not pending", "hint: "]);
+    story
+        .run(&["deliveries", "reschedule", "7", "--due-at", "some day"])
+        .failed()
+        .complains(&["some day"]);
+    let many = [
+        "deliveries",
+        "reschedule",
+        "--all",
+        "--handler",
+        "shop",
+        "--type",
+        "airalo.*",
+        "--due-at",
+        "2h",
+        "--yes",
+    ];
+    story.run(&many).ok().says(&["reschedule: 1 delivery\n"]);
+    let retried = story
+        .run(&["dead-letters", "retry", "--all", "--yes", "--json"])
+        .ok();
+    assert_eq!(retried.rows()[0]["changed"], 1, "{}", retried.out);
+    story
+        .run(&["dead-letters"])
+        .ok()
+        .complains(&["no dead letters"]);
+    story
+        .run(&["dead-letters", "discard", &id(1), "--why", "x"])
+        .ok()
+        .says(&["is discarded"]);
+    story
+        .run(&["dead-letters", "discard", &id(1), "--why", "x"])
+        .failed()
+        .complains(&["neither pending nor a dead letter"]);
+    assert_eq!(story.run(&["dead-letters", "retry"]).code, 2, "one, or all");
+    assert_eq!(
+        story.run(&["dead-letters", "retry", "1", "--all"]).code,
+        2,
+        "not both"
+    );
+
+    let requests = story.run(&["quarantine", "--json"]).ok().rows();
+    let request = requests[0]["quarantine_id"].to_string();
+    story
+        .run(&["quarantine", "show", &request])
+        .ok()
+        .says(&["wrong_signature", "{\"forged\": true}"]);
+    story
+        .run(&["quarantine", "show", &request, "--json"])
+        .ok()
+        .says(&["\"body\":\"\\\\x"]);
+    story
+        .run(&["quarantine", "show", "999"])
+        .failed()
+        .complains(&["hint: "]);
+    story
+        .run(&["quarantine", "approve", &request, "--why", ""])
+        .failed()
+        .complains(&["has to say why"]);
+    story
+        .run(&["quarantine", "approve", &request, "--why", "they called"])
+        .ok()
+        .says(&["is approved"]);
+    story
+        .run(&["quarantine", "reverify", "--source", "none"])
+        .failed()
+        .complains(&["no source is named none", "hint: "]);
+    story
+        .run(&["quarantine", "reverify", "--after", "1h", "--yes"])
+        .ok()
+        .complains(&[
+            "2 requests not verified yet",
+            "no process with the role ingress",
+        ]);
+    let answered = "UPDATE hookfast_data.quarantine SET requested_action = NULL, requested_by = NULL, last_result = 'wrong_signature'";
+    story.execute(answered).await;
+    story
+        .run(&[
+            "quarantine",
+            "discard",
+            "--reason",
+            "wrong_signature",
+            "--why",
+            "x",
+            "--yes",
+            "--json",
+        ])
+        .ok()
+        .says(&["\"changed\":3"]);
+}

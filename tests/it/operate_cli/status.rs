@@ -1,0 +1,56 @@
+//! The command `status`.
+
+use super::Story;
+use std::process::{Command, Stdio};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operate_cli_status_says_whether_and_where() {
+    let story = Story::new().await;
+    let trouble = story.run(&["status"]).failed().says(&[
+        "intake",
+        "no live process takes webhooks",
+        "handler",
+    ]);
+    assert!(
+        trouble.out.starts_with("UNHEALTHY: intake ingress"),
+        "{}",
+        trouble.out
+    );
+    assert_eq!(
+        story.run(&["status", "--json"]).failed().rows()[0]["state"],
+        "critical"
+    );
+    story
+        .execute(
+            "INSERT INTO hookfast_data.processes (owner, roles, version) VALUES ('host:1', '{ingress,worker}', '0.1.0'); \
+             INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'host:1', array_agg(id), now() + interval '1 h' FROM hookfast_data.handlers",
+        )
+        .await;
+    let well = story.run(&["status"]).ok();
+    assert!(
+        well.out
+            .starts_with("OK: intake is safe and work is moving\n"),
+        "{}",
+        well.out
+    );
+    assert_eq!(
+        story.run(&["status", "--json"]).ok().rows()[0]["state"],
+        "ok"
+    );
+
+    let mut watching = Command::new(env!("CARGO_BIN_EXE_hookfast"));
+    watching
+        .args(["status", "--watch"])
+        .env("DATABASE_URL", story.database.url())
+        .stdout(Stdio::piped());
+    let watching = watching.spawn().expect("it runs");
+    tokio::time::sleep(std::time::Duration::from_millis(3500)).await;
+    let id = nix::unistd::Pid::from_raw(watching.id().try_into().expect("a process id"));
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("sent");
+    let watched = watching.wait_with_output().expect("it ends");
+    let out = String::from_utf8_lossy(&watched.stdout).into_owned();
+    assert!(
+        watched.status.success() && out.matches("OK: ").count() >= 2,
+        "{out}"
+    );
+}
