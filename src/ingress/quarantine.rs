@@ -201,8 +201,7 @@ impl Evidence for Quarantine {
             throttled!(error, %source,
                 "requests with a wrong signature come faster than the quarantine takes them and are answered 503; \
                  verified requests are not affected");
-            self.metrics
-                .count("source", source.as_str(), "quarantine_busy", 1);
+            self.metrics.quarantine_busy(source.as_str());
             return Err(Refusal::Busy);
         }
         match tokio::time::timeout(PATIENCE, kept).await {

@@ -292,7 +292,7 @@ impl Call {
 
     /// A call that changes something, with the reason for the audit log. It needs the role
     /// `hookfast_operator`.
-    pub fn act(function: &'static str, why: impl Into<String>) -> Self {
+    pub fn act(function: &'static str, why: impl ToString) -> Self {
         Self::write(function).with("why", Some(Bind::text(why)))
     }
 

@@ -77,8 +77,8 @@ pub use partitions::ensure_partitions;
 pub use process::Process;
 pub use quarantine::{EvidenceBody, EvidenceBound, NewEvidence};
 pub use registry::{
-    HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_gone_handler, register_handlers,
-    register_sources, source_ids,
+    HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_gone_handler,
+    register_handlers, register_sources, source_ids,
 };
 pub use rescue::{
     Rescued, WorkerLease, release_unknown, rescue, rescue_pulled, wait_for_claims, worker_leases,

@@ -228,6 +228,12 @@ impl Metrics {
         self.pending.add("source", source, "quarantine_full", 1);
     }
 
+    /// Counts a request with a wrong signature that got 503 because too many of them arrive.
+    pub fn quarantine_busy(&self, source: &str) {
+        self.turned_away("quarantine_busy");
+        self.pending.add("source", source, "quarantine_busy", 1);
+    }
+
     /// Counts a rejected request that is not kept as evidence.
     pub fn evidence_dropped(&self, source: &str) {
         let labels = SourceLabels {
@@ -334,7 +340,9 @@ impl Metrics {
     }
 
     fn turned_away(&self, reason: &'static str) {
-        self.turned_away.get_or_create(&ReasonLabels { reason }).inc();
+        self.turned_away
+            .get_or_create(&ReasonLabels { reason })
+            .inc();
     }
 }
 
@@ -417,7 +425,9 @@ mod tests {
             };
             assert!(document.contains(&format!("| `{name}` |")), "{name}");
         }
-        let rows = document.lines().filter(|line| line.starts_with("| `hookfast_"));
+        let rows = document
+            .lines()
+            .filter(|line| line.starts_with("| `hookfast_"));
         assert_eq!(rows.count(), families.len(), "a row for each family");
     }
 }

@@ -12,7 +12,12 @@ pub(super) struct Lanes {
 
 impl Lanes {
     /// The limits of the next claim.
-    pub(super) fn limits(&mut self, slots: usize, is_ordered: bool, last: Truncated) -> ClaimLimits {
+    pub(super) fn limits(
+        &mut self,
+        slots: usize,
+        is_ordered: bool,
+        last: Truncated,
+    ) -> ClaimLimits {
         self.odd = !self.odd;
         if is_ordered {
             // A delivery of an ordered handler has a due time from the moment it has its key.

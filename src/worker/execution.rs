@@ -101,11 +101,9 @@ async fn within_limits<T: From<Outcome>>(
     let attempt = panics::of_handler(handler, AssertUnwindSafe(attempt).catch_unwind());
     match tokio::time::timeout(limit, attempt).await {
         Ok(Ok(ended)) => ended,
-        Ok(Err(panic)) => {
-            Outcome::retry(format!("the handler panicked: {}", panic_text(&*panic)))
-                .of_kind(ErrorKind::Panic)
-                .into()
-        }
+        Ok(Err(panic)) => Outcome::retry(format!("the handler panicked: {}", panic_text(&*panic)))
+            .of_kind(ErrorKind::Panic)
+            .into(),
         Err(_) => Outcome::timed_out(limit, "the handler did not end").into(),
     }
 }

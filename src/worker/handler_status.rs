@@ -31,7 +31,12 @@ pub(super) async fn note(runtime: &HandlerRuntime, shared: &Shared, change: Chan
 }
 
 /// Pauses a handler that reported that it is gone forever.
-pub(super) async fn pause(runtime: &HandlerRuntime, shared: &Shared, why: &str, status: Option<u16>) {
+pub(super) async fn pause(
+    runtime: &HandlerRuntime,
+    shared: &Shared,
+    why: &str,
+    status: Option<u16>,
+) {
     let why = StorableText::error(why);
     match pause_gone_handler(&shared.pool, &runtime.name, why.as_str(), status).await {
         Ok(()) => tracing::error!(handler = %runtime.name,

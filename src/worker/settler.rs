@@ -2,9 +2,7 @@
 //! commits them together.
 
 use super::{in_flight::InFlightGuard, lease::ActiveLease, ordering::make_next_due, wake::Wake};
-use crate::store::{
-    Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement, 
-};
+use crate::store::{Connection, Database, HandlerId, Role, SettleOutcome, Settled, Settlement};
 use crate::telemetry::{health::Heartbeat, metrics::Metrics};
 use crate::throttle::{Backoff, throttled};
 use sqlx::PgPool;

@@ -16,7 +16,6 @@ const STEP: Duration = Duration::from_millis(60);
 /// slower.
 const PAUSE_FACTOR: u32 = 19;
 
-
 /// The longest pause between two steps, however many workers are live.
 const LONGEST_STEP: Duration = Duration::from_secs(5);
 
@@ -45,7 +44,11 @@ pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat
             }
         };
         rest(
-            if more { pace.pause(&pool, began.elapsed()).await } else { REST },
+            if more {
+                pace.pause(&pool, began.elapsed()).await
+            } else {
+                REST
+            },
             &heartbeat,
         )
         .await;

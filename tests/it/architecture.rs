@@ -1,4 +1,4 @@
-//! The directions of the house: who may import whom, and that only one folder holds SQL.
+//! The table of modules in docs/ARCHITECTURE.md, the paths in the documents, and former names.
 
 use std::{
     collections::BTreeSet,
@@ -6,71 +6,33 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Each room with what it may import of ours.
-const MAY_USE: [(&str, &[&str]); 19] = [
-    ("boot_time", &[]),
-    ("domain", &[]),
-    ("health", &[]),
-    ("metrics", &[]),
-    ("throttle", &[]),
-    ("http", &["throttle"]),
-    ("signing", &[]),
-    ("cluster", &[]),
-    ("sources", &["domain", "signing"]),
-    ("store", &["boot_time", "domain", "throttle"]),
-    ("handlers", &["domain", "signing", "store"]),
-    ("receiver", &["handlers", "signing"]),
-    (
-        "ingress",
-        &[
-            "domain", "health", "http", "metrics", "signing", "sources", "store", "throttle",
-        ],
-    ),
-    (
-        "worker",
-        &[
-            "boot_time",
-            "domain",
-            "handlers",
-            "health",
-            "metrics",
-            "store",
-            "throttle",
-        ],
-    ),
-    ("maintenance", &["health", "metrics", "store", "throttle"]),
-    (
-        "airalo",
-        &[
-            "domain", "handlers", "signing", "sources", "store", "throttle",
-        ],
-    ),
-    ("admin", &["health", "http", "throttle"]),
-    (
-        "config",
-        &[
-            "airalo", "domain", "handlers", "ingress", "signing", "sources", "worker",
-        ],
-    ),
-    (
-        "app",
-        &[
-            "admin",
-            "airalo",
-            "config",
-            "domain",
-            "handlers",
-            "health",
-            "ingress",
-            "maintenance",
-            "metrics",
-            "sources",
-            "store",
-            "throttle",
-            "worker",
-        ],
-    ),
-];
+/// The table of modules in docs/ARCHITECTURE.md: each module with those that it may import.
+fn may_use() -> Vec<(String, Vec<String>)> {
+    let document = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("a page");
+    let names = |cell: &str| -> Vec<String> {
+        cell.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(|name| name.trim_start_matches("src/").to_owned())
+            .collect()
+    };
+    let mut table = Vec::new();
+    for line in document.lines().filter(|line| line.starts_with("| `src/")) {
+        let cells: Vec<_> = line.trim_matches('|').split(" | ").collect();
+        let [modules, _, may_use] = cells[..] else {
+            panic!("three columns: {line}");
+        };
+        for module in names(modules) {
+            table.push((module, names(may_use)));
+        }
+    }
+    assert!(table.len() >= 15, "{table:?}");
+    table
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -87,8 +49,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The room of a file: the first part of its path below `src`.
-fn room(file: &Path) -> String {
+/// The module of a file: the first part of its path below `src`.
+fn module(file: &Path) -> String {
     let inside = file.strip_prefix(source()).expect("below src");
     let first = inside
         .components()
@@ -101,10 +63,10 @@ fn room(file: &Path) -> String {
 }
 
 fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+    root().join("src")
 }
 
-/// The rooms a file names as `crate::room`, outside its comments.
+/// The modules that a file names as `crate::module`, outside its comments.
 fn imports(text: &str) -> BTreeSet<String> {
     let code = text
         .lines()
@@ -123,20 +85,20 @@ fn imports(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_import_goes_the_way_the_architecture_says() {
+fn every_import_is_in_the_table_of_modules() {
+    let table = may_use();
     let mut wrong = Vec::new();
     for file in files(&source()) {
-        let room = room(&file);
-        let Some((_, may_use)) = MAY_USE.iter().find(|(name, _)| *name == room) else {
-            assert!(
-                ["cli", "main", "lib"].contains(&room.as_str()),
-                "{room} is a new room: say here what it may import"
-            );
+        let module = module(&file);
+        if ["main", "lib"].contains(&module.as_str()) {
             continue;
+        }
+        let Some((_, may_use)) = table.iter().find(|(name, _)| *name == module) else {
+            panic!("docs/ARCHITECTURE.md has no row for src/{module}");
         };
         let text = fs::read_to_string(&file).expect("a source file");
         for import in imports(&text) {
-            if import != room && !may_use.contains(&import.as_str()) {
+            if import != module && !may_use.contains(&import) {
                 wrong.push(format!("{} imports {import}", file.display()));
             }
         }
@@ -145,12 +107,42 @@ fn every_import_goes_the_way_the_architecture_says() {
 }
 
 #[test]
+fn the_table_of_modules_has_no_circle_and_no_unused_entry() {
+    let table = may_use();
+    let mut used = BTreeSet::new();
+    for file in files(&source()) {
+        let text = fs::read_to_string(&file).expect("a source file");
+        used.extend(
+            imports(&text)
+                .into_iter()
+                .map(|import| (module(&file), import)),
+        );
+    }
+    for (module, may_use) in &table {
+        for other in may_use {
+            assert!(
+                used.contains(&(module.clone(), other.clone())),
+                "{module} does not use {other}"
+            );
+        }
+    }
+    // Remove modules whose imports are all removed, until nothing is left.
+    let mut left = table;
+    while !left.is_empty() {
+        let names: BTreeSet<_> = left.iter().map(|(name, _)| name.clone()).collect();
+        let before = left.len();
+        left.retain(|(_, may_use)| may_use.iter().any(|other| names.contains(other)));
+        assert!(left.len() < before, "these import each other: {names:?}");
+    }
+}
+
+#[test]
 fn only_the_store_holds_sql() {
     let mut wrong = Vec::new();
     for file in files(&source()) {
         let text = fs::read_to_string(&file).expect("a source file");
-        // The private cluster makes its own database, and a handler's example may show its SQL.
-        if ["store", "cluster"].contains(&room(&file).as_str()) {
+        // The private Postgres creates its own database.
+        if ["store", "dev"].contains(&module(&file).as_str()) {
             continue;
         }
         let code = text
@@ -169,7 +161,7 @@ fn only_the_store_holds_sql() {
 fn no_file_has_more_than_one_subject() {
     let long: Vec<_> = files(&source())
         .into_iter()
-        .chain(files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")))
+        .chain(files(&root().join("tests")))
         .filter(|file| {
             fs::read_to_string(file)
                 .expect("a source file")
@@ -202,7 +194,7 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
 /// A promise names the test that holds it, and a page the pages it goes on to: all of them exist.
 #[test]
 fn what_the_documents_name_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let mut missing = Vec::new();
     for page in pages(&root.join("docs"))
         .into_iter()
@@ -273,7 +265,7 @@ const FORMER_NAMES: [&str; 33] = [
 
 #[test]
 fn no_former_name_is_left() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let folders = [
         "benches",
         "docs",

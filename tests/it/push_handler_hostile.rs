@@ -232,6 +232,7 @@ async fn a_body_that_drips_does_not_hold_the_attempt() {
         error,
         after,
         unavailable: true,
+        ..
     } = report.outcome
     else {
         panic!("503 is tried again")

@@ -168,7 +168,7 @@ impl Ids {
 
     fn in_the_place_of_names(&self, block: &str) -> String {
         // Only what is owed can be scheduled.
-        let delivery = if block.contains("hookfast.reschedule(", why => 'a test') {
+        let delivery = if block.contains("hookfast.reschedule(") {
             &self.owed
         } else {
             &self.dead

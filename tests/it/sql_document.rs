@@ -144,7 +144,7 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
         "retired",
     ),
     (
-        "hookfast.resume_all_handlers(why => 'a test')",
+        "hookfast.resume_all_handlers(",
         "SELECT count(*) FROM hookfast.handler_health WHERE state = 'paused'",
         "0",
     ),
@@ -154,7 +154,7 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
         "3",
     ),
     (
-        "reverify_quarantined(source => 'airalo', at_most",
+        "reverify_quarantined(source => 'airalo', why",
         "SELECT requested_action FROM hookfast.quarantine",
         "reverify",
     ),
@@ -177,7 +177,7 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
         "hookfast.cancel_replay(",
         "SELECT state FROM hookfast.replays WHERE per_second = 20",
         "cancelled",
-    , why => 'a test'),
+    ),
     (
         "SELECT hookfast.erase(",
         "SELECT string_agg(DISTINCT payload_error, ', ') FROM hookfast.events WHERE erased_at IS NOT NULL",
@@ -187,7 +187,7 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
         "hookfast.unhold_event(",
         "SELECT count(*) FROM hookfast.retention_holds",
         "0",
-    , why => 'a test'),
+    ),
     (
         "FROM hookfast.conflicts",
         "SELECT first_payload->'data'->>'id' FROM hookfast.conflicts",

@@ -142,8 +142,7 @@ impl DeadLetters {
                 };
                 match retry.which.delivery {
                     Some(delivery) => {
-                        let call = call("retry")
-                            .with("delivery_id", Some(Bind::number(delivery)));
+                        let call = call("retry").with("delivery_id", Some(Bind::number(delivery)));
                         let done = format!("delivery {delivery} is pending again");
                         session::open(retry.output).await?.act(call, &done).await
                     }
@@ -156,23 +155,21 @@ impl DeadLetters {
                     }
                 }
             }
-            What::Discard(discard) => {
-                match discard.which.delivery {
-                    Some(delivery) => {
-                        let call = Call::act("discard", discard.why)
-                            .with("delivery_id", Some(Bind::number(delivery)));
-                        let done = format!("delivery {delivery} is discarded");
-                        session::open(discard.output).await?.act(call, &done).await
-                    }
-                    None => {
-                        let call = discard.which.all(Call::act("discard_all", discard.why));
-                        let shell = session::open(discard.output).await?;
-                        shell
-                            .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
-                            .await
-                    }
+            What::Discard(discard) => match discard.which.delivery {
+                Some(delivery) => {
+                    let call = Call::act("discard", discard.why)
+                        .with("delivery_id", Some(Bind::number(delivery)));
+                    let done = format!("delivery {delivery} is discarded");
+                    session::open(discard.output).await?.act(call, &done).await
                 }
-            }
+                None => {
+                    let call = discard.which.all(Call::act("discard_all", discard.why));
+                    let shell = session::open(discard.output).await?;
+                    shell
+                        .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
+                        .await
+                }
+            },
         }
     }
 }

@@ -210,15 +210,16 @@ impl Events {
             }
             What::Erase(erase) => erase.run().await,
             What::Hold(hold) => {
-                let call = Call::act("hold_event", hold.why)
-                    .with("event_id", Some(Bind::id(&hold.event)));
+                let call =
+                    Call::act("hold_event", hold.why).with("event_id", Some(Bind::id(&hold.event)));
                 session::open(hold.output)
                     .await?
                     .act(call, &format!("event {} is held", hold.event))
                     .await
             }
             What::Unhold(one) => {
-                let call = Call::act("unhold_event", one.why).with("event_id", Some(Bind::id(&one.event)));
+                let call =
+                    Call::act("unhold_event", one.why).with("event_id", Some(Bind::id(&one.event)));
                 session::open(one.output)
                     .await?
                     .act(call, &format!("event {}: hold removed", one.event))
@@ -304,8 +305,7 @@ impl Erase {
             {
                 return shell.close(ExitCode::FAILURE).await;
             }
-            let call = Call::act("erase", self.why)
-                .with("event_id", Some(Bind::id(&event)));
+            let call = Call::act("erase", self.why).with("event_id", Some(Bind::id(&event)));
             return shell.act(call, &format!("event {event} is erased")).await;
         }
         let call = Call::act("erase_all", self.why)

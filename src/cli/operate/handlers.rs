@@ -137,8 +137,8 @@ impl Handlers {
                     .await
             }
             What::Resume(one) => {
-                let call =
-                    Call::act("resume_handler", one.why).with("handler", Some(Bind::text(&one.handler)));
+                let call = Call::act("resume_handler", one.why)
+                    .with("handler", Some(Bind::text(&one.handler)));
                 session::open(one.output)
                     .await?
                     .act(call, &format!("handler {} resumed", one.handler))

@@ -51,8 +51,8 @@ impl Conflicts {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.act {
             Some(ConflictAct::Acknowledge(Acknowledge { event, why, output })) => {
-                let call = Call::act("acknowledge_conflict", why)
-                    .with("event_id", Some(Bind::id(&event)));
+                let call =
+                    Call::act("acknowledge_conflict", why).with("event_id", Some(Bind::id(&event)));
                 session::open(output)
                     .await?
                     .act(call, &format!("conflict of event {event}: acknowledged"))

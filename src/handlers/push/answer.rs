@@ -162,6 +162,7 @@ mod tests {
                 error,
                 after,
                 unavailable,
+                ..
             } = of(again, b"")
             else {
                 panic!("{again} is tried again")

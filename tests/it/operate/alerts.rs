@@ -76,7 +76,9 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
         .await;
     assert_eq!(story.watch().await, "handler.paused shop");
     assert_eq!(story.watch().await, "handler.paused shop", "once");
-    story.run("SELECT hookfast.resume_handler('shop', why => 'a test')").await;
+    story
+        .run("SELECT hookfast.resume_handler('shop', why => 'a test')")
+        .await;
     assert_eq!(story.watch().await, "handler.paused shop, resolved shop");
     assert_eq!(
         story.row("SELECT payload - 'since' AS p FROM hookfast.alerts WHERE type = 'hookfast.resolved'").await["p"],

@@ -171,7 +171,9 @@ async fn a_hold_is_kept_and_ended() {
     );
     let all = "SELECT concat_ws(' ', matching, still_pending, held, changed) FROM hookfast.erase_all(type => '*', at_most => 9, why => 'a test')";
     assert_eq!(story.text(all).await, "0 0 1 0");
-    story.run("SELECT hookfast.unhold_event(event_of(1), why => 'a test')").await;
+    story
+        .run("SELECT hookfast.unhold_event(event_of(1), why => 'a test')")
+        .await;
     assert_eq!(story.text(all).await, "1 0 0 1");
     assert_eq!(
         story

@@ -44,10 +44,12 @@ async fn a_worker_whose_commits_do_not_return_runs_ahead_no_further_than_its_bou
         shown == "away"
     })
     .await;
-    sqlx::raw_sql("SET synchronous_commit = local; SELECT hookfast.resume_handler('sink', why => 'a test')")
-        .execute(&mut connection)
-        .await
-        .expect("it goes on");
+    sqlx::raw_sql(
+        "SET synchronous_commit = local; SELECT hookfast.resume_handler('sink', why => 'a test')",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("it goes on");
     wait_until("outcomes that wait", async || sink.requests() >= 512).await;
     // It has places and time for far more than the bound, if anything lets it.
     let watched = Instant::now();

@@ -72,13 +72,22 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
 #[tokio::test]
 async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
     let desk = four().await;
-    desk.refuses("HF006", "SELECT hookfast.retry(99, why => 'a test')").await;
-    desk.execute("SELECT hookfast.retry(1, why => 'a test')").await;
-    desk.refuses("HF006", "SELECT hookfast.retry(1, why => 'a test')").await;
-    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 0, why => 'a test')")
+    desk.refuses("HF006", "SELECT hookfast.retry(99, why => 'a test')")
         .await;
-    desk.refuses("22023", "SELECT hookfast.retry(2, max_attempts => 1001, why => 'a test')")
+    desk.execute("SELECT hookfast.retry(1, why => 'a test')")
         .await;
+    desk.refuses("HF006", "SELECT hookfast.retry(1, why => 'a test')")
+        .await;
+    desk.refuses(
+        "22023",
+        "SELECT hookfast.retry(2, max_attempts => 0, why => 'a test')",
+    )
+    .await;
+    desk.refuses(
+        "22023",
+        "SELECT hookfast.retry(2, max_attempts => 1001, why => 'a test')",
+    )
+    .await;
     desk.refuses(
         "22023",
         "SELECT * FROM hookfast.retry_all(max_attempts => 0, at_most => 9, why => 'a test')",
@@ -86,10 +95,13 @@ async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
     .await;
     desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2)))
         .await;
-    desk.refuses("HF007", "SELECT hookfast.retry(2, why => 'a test')").await;
+    desk.refuses("HF007", "SELECT hookfast.retry(2, why => 'a test')")
+        .await;
     assert_eq!(
-        desk.text("SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9, why => 'a test')")
-            .await,
+        desk.text(
+            "SELECT (matching, changed) FROM hookfast.retry_all(at_most => 9, why => 'a test')"
+        )
+        .await,
         "(2,2)"
     );
     assert_eq!(desk.text(DEAD).await, "2", "what was erased stays behind");
@@ -272,7 +284,8 @@ async fn what_was_discarded_has_ended_and_says_so() {
     assert!(desk.claim("shop").await.is_empty());
     desk.refuses("HF006", "SELECT hookfast.discard(1, 'again')")
         .await;
-    desk.refuses("HF006", "SELECT hookfast.retry(1, why => 'a test')").await;
+    desk.refuses("HF006", "SELECT hookfast.retry(1, why => 'a test')")
+        .await;
 }
 
 #[tokio::test]

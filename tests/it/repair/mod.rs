@@ -201,7 +201,7 @@ impl Desk {
             outcome,
             duration: None,
             status: None,
-            error_kind: ErrorKind::default(),
+            error_kind: hookfast::domain::ErrorKind::default(),
             error: None,
         };
         let settled = self

@@ -18,7 +18,8 @@ async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
         "1 dead, 2 waiting, 3 waiting, 4 waiting"
     );
     assert!(desk.claim("holds").await.is_empty());
-    desk.execute("SELECT hookfast.retry(1, why => 'a test')").await;
+    desk.execute("SELECT hookfast.retry(1, why => 'a test')")
+        .await;
     desk.deliver("holds", &[1, 2, 3, 4]).await;
 }
 
@@ -51,7 +52,8 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
     }
     desk.settle(desk.claim_one("skips", 1).await, Refused).await;
     // 2 is due.
-    desk.execute("SELECT hookfast.retry(1, why => 'a test')").await;
+    desk.execute("SELECT hookfast.retry(1, why => 'a test')")
+        .await;
     desk.sequence().await;
     assert_eq!(desk.states().await, "1 waiting, 2 ready, 3 waiting");
     let running = desk.claim_one("skips", 2).await;
@@ -62,7 +64,8 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
     desk.settle(desk.claim_one("skips", 1).await, Refused).await;
     // 3 is running.
     let running = desk.claim_one("skips", 3).await;
-    desk.execute("SELECT hookfast.retry(1, why => 'a test')").await;
+    desk.execute("SELECT hookfast.retry(1, why => 'a test')")
+        .await;
     desk.sequence().await;
     assert_eq!(desk.states().await, "1 waiting, 2 delivered, 3 running");
     assert!(desk.claim("skips").await.is_empty());

@@ -55,17 +55,25 @@ async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
         desk.logged().await
     );
     assert!(desk.claim("shop").await.is_empty());
-    desk.execute("SELECT hookfast.reschedule(1, now(), why => 'a test')").await;
-    let running = desk.claim_one("shop", 1).await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now(), why => 'a test')")
+    desk.execute("SELECT hookfast.reschedule(1, now(), why => 'a test')")
         .await;
+    let running = desk.claim_one("shop", 1).await;
+    desk.refuses(
+        "HF006",
+        "SELECT hookfast.reschedule(1, now(), why => 'a test')",
+    )
+    .await;
     desk.settle(running, Retry(Duration::from_secs(600))).await;
     assert!(desk.claim("shop").await.is_empty());
-    desk.execute("SELECT hookfast.reschedule(1, now(), why => 'a test')").await;
+    desk.execute("SELECT hookfast.reschedule(1, now(), why => 'a test')")
+        .await;
     desk.settle(desk.claim_one("shop", 1).await, Delivered)
         .await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(1, now(), why => 'a test')")
-        .await;
+    desk.refuses(
+        "HF006",
+        "SELECT hookfast.reschedule(1, now(), why => 'a test')",
+    )
+    .await;
     desk.owed(2, "shop").await;
     for no_time in ["NULL", "'infinity'", "'-infinity'"] {
         desk.refuses(
@@ -104,8 +112,11 @@ async fn what_waits_for_its_key_cannot_be_scheduled_and_the_first_of_a_key_holds
     for n in 1..=2 {
         desk.owed(n, "skips").await;
     }
-    desk.refuses("HF006", "SELECT hookfast.reschedule(2, now(), why => 'a test')")
-        .await;
+    desk.refuses(
+        "HF006",
+        "SELECT hookfast.reschedule(2, now(), why => 'a test')",
+    )
+    .await;
     desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', why => 'a test')")
         .await;
     desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers")
@@ -116,8 +127,11 @@ async fn what_waits_for_its_key_cannot_be_scheduled_and_the_first_of_a_key_holds
     desk.deliver("skips", &[1, 2]).await;
     // Without a key yet.
     desk.execute(&format!("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, ordering_key) SELECT id, 3, {}, 3, '' FROM hookfast_data.handlers WHERE name = 'skips'", desk.id(3))).await;
-    desk.refuses("HF006", "SELECT hookfast.reschedule(3, now(), why => 'a test')")
-        .await;
+    desk.refuses(
+        "HF006",
+        "SELECT hookfast.reschedule(3, now(), why => 'a test')",
+    )
+    .await;
     assert_eq!(
         desk.text("SELECT matching FROM hookfast.reschedule_all('skips', now())")
             .await,
@@ -207,7 +221,11 @@ async fn every_handler_is_paused_and_goes_on_again() {
             .await,
         "the move, mine, the move, the move"
     );
-    assert_eq!(desk.text("hookfast.resume_all_handlers(why => 'a test')").await, "4");
+    assert_eq!(
+        desk.text("hookfast.resume_all_handlers(why => 'a test')")
+            .await,
+        "4"
+    );
     desk.deliver("shop", &[1]).await;
     let logged = "SELECT string_agg(n || ' ' || action, ', ' ORDER BY action) FROM (SELECT action, count(*) AS n FROM hookfast.audit_log GROUP BY action) l";
     assert_eq!(
@@ -278,6 +296,7 @@ async fn failures_are_grouped_by_kind_and_by_the_first_words_of_a_handlers_error
         "handler 1 no stock, handler 2 the books are closed",
         "a handler's own errors are told apart by their first words"
     );
-    let timeouts = "SELECT string_agg(count::text, ', ') FROM hookfast.failures WHERE error_kind = 'timeout'";
+    let timeouts =
+        "SELECT string_agg(count::text, ', ') FROM hookfast.failures WHERE error_kind = 'timeout'";
     assert_eq!(desk.text(timeouts).await, "3");
 }

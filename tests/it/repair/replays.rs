@@ -295,18 +295,28 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     let desk = Desk::new().await;
     desk.events(1..=20, 1).await;
     let replay = desk.replay_all("'shop', per_second => 1").await;
-    desk.refuses("HF006", &format!("SELECT hookfast.resume_replay({replay}, why => 'a test')"))
-        .await;
+    desk.refuses(
+        "HF006",
+        &format!("SELECT hookfast.resume_replay({replay}, why => 'a test')"),
+    )
+    .await;
     assert_eq!(desk.step(60.0).await, 5);
-    desk.execute(&format!("SELECT hookfast.pause_replay({replay}, why => 'a test')"))
-        .await;
+    desk.execute(&format!(
+        "SELECT hookfast.pause_replay({replay}, why => 'a test')"
+    ))
+    .await;
     assert_eq!(desk.logged().await, format!("replay.paused {replay} {{}}"));
     assert_eq!(desk.step(60.0).await, 0);
     assert_eq!(desk.text(STATE).await, "paused 5 20 25 f");
-    desk.refuses("HF006", &format!("SELECT hookfast.pause_replay({replay}, why => 'a test')"))
-        .await;
-    desk.execute(&format!("SELECT hookfast.resume_replay({replay}, why => 'a test')"))
-        .await;
+    desk.refuses(
+        "HF006",
+        &format!("SELECT hookfast.pause_replay({replay}, why => 'a test')"),
+    )
+    .await;
+    desk.execute(&format!(
+        "SELECT hookfast.resume_replay({replay}, why => 'a test')"
+    ))
+    .await;
     assert_eq!(desk.logged().await, format!("replay.resumed {replay} {{}}"));
     assert_eq!(
         desk.text("SELECT hookfast_data.advance_replay(1)").await,
@@ -315,8 +325,10 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     );
     assert_eq!(desk.step(2.0).await, 2);
     assert_eq!(desk.text(REPLAYED).await, list(1..=7));
-    desk.execute(&format!("SELECT hookfast.cancel_replay({replay}, why => 'a test')"))
-        .await;
+    desk.execute(&format!(
+        "SELECT hookfast.cancel_replay({replay}, why => 'a test')"
+    ))
+    .await;
     assert_eq!(
         desk.logged().await,
         format!("replay.cancelled {replay} {{}}")

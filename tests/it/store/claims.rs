@@ -4,7 +4,7 @@ use super::{Store, registration, settlement};
 use hookfast::domain::{OnDeadLetter, Order, Origin::Webhook};
 use hookfast::store::{
     Batch, Claim, ClaimLimits, HandlerRegistration, KeySweep, LeaseId, LongBody, NewEvent, Role,
-    SettleOutcome, Settled, Watermarks, event_body, pause_handler, register_handlers,
+    SettleOutcome, Settled, Watermarks, event_body, pause_gone_handler, register_handlers,
 };
 use std::time::{Duration, Instant};
 
@@ -76,7 +76,7 @@ async fn what_is_not_due_yet_or_is_another_handlers_is_left_alone() {
 async fn a_paused_handler_is_owed_and_gets_nothing() {
     let store = Store::new().await;
     store.fill("before", 1).await;
-    pause_handler(&store.pool, &store.name, "it is gone")
+    pause_gone_handler(&store.pool, &store.name, "it is gone", Some(410))
         .await
         .expect("paused");
     let lease = store.lease().await;

@@ -173,7 +173,7 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
                         outcome: SettleOutcome::EventMissing,
                         duration: None,
                         status: None,
-                        error_kind: ErrorKind::default(),
+                        error_kind: hookfast::domain::ErrorKind::default(),
                         error: None,
                     })
                     .collect();

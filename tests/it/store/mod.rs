@@ -301,7 +301,7 @@ fn settlement(claim: Claim, outcome: SettleOutcome) -> Settlement {
         outcome,
         duration: None,
         status: None,
-        error_kind: ErrorKind::default(),
+        error_kind: hookfast::domain::ErrorKind::default(),
         error: Some(StorableText::new("why", 10)),
     }
 }

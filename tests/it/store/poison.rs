@@ -106,7 +106,7 @@ fn retry(claim: Claim) -> Settlement {
         outcome: SettleOutcome::Retry(Duration::ZERO),
         duration: Some(Duration::from_millis(5)),
         status: Some(500),
-        error_kind: ErrorKind::default(),
+        error_kind: hookfast::domain::ErrorKind::default(),
         error: Some(StorableText::new("status 500\0", 100)),
     }
 }

@@ -177,8 +177,7 @@ async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
 async fn an_excerpt_is_neither_verified_again_nor_released() {
     let mut keeper = Keeper::new().await;
     assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
-    let changed =
-        "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10, why => 'a test')";
+    let changed = "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10, why => 'a test')";
     assert_eq!(keeper.store.text(changed).await, "1 1");
     let answers = "SELECT string_agg(coalesce(last_result, requested_action), ' ' ORDER BY quarantine_id) FROM hookfast.quarantine";
     assert_eq!(keeper.store.text(answers).await, "excerpt reverify");

@@ -211,7 +211,7 @@ async fn two_workers_and_a_rescuer_settle_each_delivery_once() {
                         outcome: SettleOutcome::Delivered,
                         duration: None,
                         status: None,
-                        error_kind: ErrorKind::default(),
+                        error_kind: hookfast::domain::ErrorKind::default(),
                         error: None,
                     })
                     .collect();

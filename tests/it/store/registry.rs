@@ -8,7 +8,8 @@ use hookfast::{
     sources::airalo::Airalo,
     store::{
         HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions,
-        ensure_roles, migrate, pause_gone_handler, register_handlers, register_sources, set_retention,
+        ensure_roles, migrate, pause_gone_handler, register_handlers, register_sources,
+        set_retention,
     },
 };
 use std::{sync::Arc, time::Duration};

@@ -75,7 +75,7 @@ async fn whatever_a_database_sets_events_are_stored_claimed_settled_and_read() {
         claim,
         outcome: SettleOutcome::Delivered,
         status: None,
-        error_kind: ErrorKind::default(),
+        error_kind: hookfast::domain::ErrorKind::default(),
         error: None,
         duration: None,
     };
