@@ -1,4 +1,4 @@
-//! The admin server: alive, ready, numbers.
+//! The admin server: liveness, readiness and metrics.
 
 use crate::support::raw_http::{Client, in_time, request};
 use hookfast::telemetry::{

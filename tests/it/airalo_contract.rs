@@ -1,6 +1,7 @@
-//! What Airalo's partner webhooks are known to be, row by row: the numbers are those of the receiver rules this
-//! source was built from. Here is what can be said of a request alone; what needs a server and a database
-//! (1 HEAD, 7 to 9 what is stored, 13 storage down, 14 body limit) is said where those are.
+//! The known rules of Airalo's partner webhooks, row by row. The numbers are those of the receiver
+//! rules this source was built from. This file covers the rules about a request alone. Rules that
+//! need a server and a database (1 HEAD, 7 to 9 storage, 13 storage down, 14 body limit) are tested
+//! with those.
 
 mod bodies;
 mod disagreements;
@@ -30,7 +31,7 @@ fn every_published_vector_verifies_and_is_made_alike() {
         assert_eq!(
             body.len(),
             vector.bytes,
-            "{}: not the bytes that were signed",
+            "{}: differs from the signed bytes",
             vector.file
         );
         assert_eq!(
@@ -140,7 +141,11 @@ fn row_2_each_fixture_is_verified_and_told_apart() {
         let request = verify(&signed(&fixture(file)), &fixture(file)).expect(file);
         assert_eq!(request.event_type.as_str(), event_type, "{file}");
         assert_identity(&request.identity, key, window, fingerprint);
-        assert_eq!(&request.body[..], fixture(file), "{file}: kept as received");
+        assert_eq!(
+            &request.body[..],
+            fixture(file),
+            "{file}: stored as received"
+        );
     }
 }
 
@@ -227,7 +232,7 @@ fn row_4_a_missing_malformed_or_wrong_signature_is_refused_as_such() {
     );
 }
 
-/// Counts how often a body was looked into.
+/// Counts how often a body was parsed.
 struct TimedStream(AtomicUsize);
 
 impl SourceKind for TimedStream {
@@ -352,7 +357,7 @@ fn row_8_an_order_that_was_run_again_is_the_same_key_with_other_content() {
         assert_eq!(
             fingerprint,
             Some(format!("order:{id}:{iccid}")),
-            "the ICCIDs are kept, readable"
+            "the ICCIDs stay readable"
         );
         seen.push(again);
     }
@@ -424,7 +429,7 @@ fn row_11_what_is_not_understood_is_stored_as_unknown() {
         "\0\0\0",
         r#"{"a":1} trailing"#,
         r#"{"request_id":"x","reason":"y",}"#,
-        // Wrong shapes of every kind.
+        // Wrong structures of every kind.
         r#"[{"request_id":"x","reason":"y"}]"#,
         r#"{"data":[{"request_id":"x"}],"sims":{}}"#,
         r#"{"request_id":"x","sims":[]}"#,
@@ -438,7 +443,7 @@ fn row_11_what_is_not_understood_is_stored_as_unknown() {
         r#"{"message":"Surpassed 80% of the credit limit balance"}"#,
         r#"{"message":"Surpassed 80% of the credit limit balance","remaining":"plenty"}"#,
         r#"{"message":80,"remaining":1}"#,
-        // What looks like a kind and is not: an answer of the API, and the word "success".
+        // Bodies that resemble a kind but are none: an answer of the API, and the word "success".
         r#"{"data":{"request_id":"3NhR3gKmqCWK7IWppurpDX3Cg","accepted_at":"2024-07-11 15:26:02"},"meta":{"message":"success"}}"#,
         r#"{"data":{"type":"sim","remaining":1},"meta":{"message":"success"}}"#,
         &deep_order,
@@ -464,7 +469,7 @@ fn row_11_what_is_not_understood_is_stored_as_unknown() {
         );
         assert!(
             !keys.contains(&request.identity.key),
-            "another body, another key: {shown}"
+            "another body has another key: {shown}"
         );
         keys.push(request.identity.key);
     }
@@ -503,7 +508,7 @@ fn row_15_while_two_secrets_are_live_either_is_accepted_and_named() {
     assert_eq!(
         verify(&retired, &body).map(|_| ()),
         Err(Rejection::WrongSignature),
-        "once it is no longer live"
+        "after the secret was removed"
     );
     assert_eq!(
         verify(&signed(&body), &body)
@@ -518,7 +523,7 @@ fn row_15_while_two_secrets_are_live_either_is_accepted_and_named() {
 fn every_sample_is_what_its_name_says() {
     for name in sample_names() {
         let body = sample(name).expect("listed");
-        assert_eq!(body.last(), Some(&b'}'), "{name}: no line end crept in");
+        assert_eq!(body.last(), Some(&b'}'), "{name}: contains no line end");
         let expected = if name == "order.conflict" {
             "order.completed"
         } else {

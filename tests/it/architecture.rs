@@ -172,7 +172,7 @@ fn no_file_has_more_than_one_subject() {
         .collect();
     assert!(
         long.is_empty(),
-        "past 600 lines a file has two subjects: {long:?}"
+        "a file of more than 600 lines has two subjects: {long:?}"
     );
 }
 
@@ -191,7 +191,7 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A promise names the test that holds it, and a page the pages it goes on to: all of them exist.
+/// A guarantee names its test, and a page the pages it links to. All of them exist.
 #[test]
 fn what_the_documents_name_is_there() {
     let root = root();
@@ -211,7 +211,7 @@ fn what_the_documents_name_is_there() {
         });
         for name in named.map(|name| name.trim_end_matches([',', '.', ':'])) {
             let beside = page.parent().expect("a folder").join(name);
-            // The reader's own file.
+            // A file of the reader's own.
             let module = root.join(format!("{name}.rs"));
             if name != "hookfast.toml"
                 && ![root.join(name), module, beside]
@@ -225,8 +225,8 @@ fn what_the_documents_name_is_there() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// Names that tables, columns, functions, values and settings had before: the compiler does not see them in SQL, in JSON,
-/// in scripts and in documents.
+/// Earlier names of tables, columns, functions, values and settings. The compiler does not see them
+/// in SQL, in JSON, in scripts and in documents.
 const FORMER_NAMES: [&str; 33] = [
     "locked_by",
     "tries_left",

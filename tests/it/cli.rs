@@ -1,4 +1,4 @@
-//! The commands, as a person meets them.
+//! The commands as a user runs them.
 
 use crate::support::{
     airalo::order,
@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 fn hookfast(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    // Nothing of this machine's own configuration.
+    // None of this machine's own configuration.
     for name in [
         "DATABASE_URL",
         "HOOKFAST_CONFIG",
@@ -88,7 +88,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
             && said.contains("127.0.0.1:1/none cannot be queried"),
         "{said}"
     );
-    // The tests' usual cluster would lose commits with its machine, and that is found.
+    // The tests' usual cluster would lose commits in a crash, and the check reports that.
     write(good);
     let fast = crate::support::postgres::database().await;
     let checked = hookfast(
@@ -106,7 +106,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
         "{}",
         text(&checked)
     );
-    // As many providers do it where the disk is full.
+    // Many providers do this if the disk is full.
     let mut connection = fast.connect().await;
     let read_only = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
     sqlx::raw_sql(read_only)
@@ -124,7 +124,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
     );
 }
 
-/// sqlx logs a parameter that it does not know with its value.
+/// sqlx logs an unknown parameter with its value.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parameter_of_the_url_that_nobody_knows_is_ignored_and_its_value_is_not_logged() {
     let database = database().await;
@@ -284,11 +284,12 @@ async fn samples_are_sent_and_taken_and_nothing_secret_is_logged() {
         crate::support::server::HANDLER_SECRET,
         "canary-in-the-body",
     ] {
-        assert!(!server.log().contains(secret), "the log holds {secret}");
+        assert!(!server.log().contains(secret), "the log contains {secret}");
     }
 }
 
-/// The log of a start ends when it is ready and says so, that of a stop when it has stopped.
+/// The log of a start ends with the line that reports readiness, and the log of a stop with the
+/// line that reports the stop.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_a_start_ends_with_ready_and_of_a_stop_with_stopped() {
     let (database, sink) = (database().await, Sink::start().await);
@@ -303,7 +304,7 @@ async fn the_log_of_a_start_ends_with_ready_and_of_a_stop_with_stopped() {
     assert_eq!(
         crate::support::server::get(admin, "/readyz").await,
         200,
-        "it is what it says"
+        "the process is ready"
     );
     let pool = database.pool().await;
     crate::support::wait_until("the indexes", async || {
@@ -419,14 +420,15 @@ async fn reverify_waits_and_says_what_became_of_the_requests() {
     })
     .await;
     let said = reverify();
-    // What was posted last may have been refused once before the new secret was there.
+    // The last request may have been rejected once, before the new secret was read.
     assert!(
         said.contains("accepted, 1 refused") && !said.contains("0 requests accepted"),
         "{said}"
     );
 }
 
-/// A secret in a file is exchanged while it runs: both are good in between, and then only the new one.
+/// A secret in a file is replaced while the process runs: both are valid in between, and then only
+/// the new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_read_again_on_sighup() {
     use nix::sys::signal::Signal;

@@ -1,4 +1,4 @@
-//! The private Postgres cluster: made, found again, taken over, refused.
+//! The private Postgres cluster: created, found, taken over, rejected.
 
 use crate::support::{postgres::durable_cluster, wait_until};
 use hookfast::dev::postgres::{Cluster, ClusterError, ClusterOptions, Durability};
@@ -23,16 +23,16 @@ use std::{
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-/// The variable that tells [`owner`] where its cluster is.
+/// The variable that passes the location of its cluster to [`owner`].
 const OWNED: &str = "HOOKFAST_TEST_OWNED_DIR";
 
-/// A folder that Postgres' user may pass through, so that a cluster in it is where it was asked for.
+/// A folder that the user of Postgres may enter, so that a cluster in it is in the requested place.
 fn open_folder() -> TempDir {
     folder(0o711)
 }
 
 fn folder(mode: u32) -> TempDir {
-    // Making a cluster is hundreds of small files, and no test here pulls the plug.
+    // A new cluster has hundreds of small files, and no test here simulates a power failure.
     let memory = Path::new("/dev/shm");
     let has_room = statvfs(memory)
         .is_ok_and(|found| found.blocks_available() * found.fragment_size() >= 2 << 30);
@@ -82,13 +82,13 @@ fn postmaster(data: &Path) -> Pid {
 }
 
 fn runs(pid: Pid) -> bool {
-    // A zombie does not run; whoever adopted it may take long to collect it.
+    // A zombie does not run; its parent may take long to collect it.
     let is_zombie =
         fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
     kill(pid, None).is_ok() && !is_zombie
 }
 
-/// A process that owns a cluster: this very binary, running [`owner`].
+/// A process that owns a cluster: this binary, running [`owner`].
 struct Owner {
     process: Child,
     url: String,
@@ -146,7 +146,7 @@ impl Drop for Owner {
     }
 }
 
-/// Not a test: the process that tests kill.
+/// Not a test: the process that the tests kill.
 #[tokio::test]
 #[ignore = "run by other tests, as a process of its own"]
 #[allow(clippy::print_stdout, reason = "this is how it tells the test")]
@@ -184,7 +184,7 @@ async fn a_cluster_starts_answers_stops_and_is_there_again() {
     assert_eq!(
         getpgid(Some(pid)),
         Ok(pid),
-        "a ctrl-C at the terminal reaches us and not Postgres"
+        "a ctrl-C in the terminal reaches Hookfast and not Postgres"
     );
 
     cluster.stop().await.expect("it stops");
@@ -213,7 +213,7 @@ async fn what_is_private_is_private() {
     assert_eq!(
         mode(&dir) & 0o067,
         0,
-        "others see nothing of the directory, the group nothing but the way through"
+        "others have no access to the directory, and the group can only enter it"
     );
     for file in ["password", "database-url", "postgres.log", "lock"] {
         assert_eq!(mode(&dir.join(file)), 0o600, "{file}");
@@ -281,7 +281,7 @@ async fn postgres_ends_with_its_killed_owner_and_the_next_takes_over() {
     owner.kill();
     wait_until("Postgres to end after its owner", async || !runs(pid)).await;
 
-    // Now without waiting: it may still run, or be just stopping.
+    // Without waiting: the process may still run, or be stopping.
     let mut owner = Owner::start(dir.to_str().expect("UTF-8")).await;
     owner.kill();
     let cluster = start(&dir).await;
@@ -300,7 +300,7 @@ async fn a_postgres_that_nobody_watches_any_more_is_taken_over() {
     let pid = postmaster(&owner.data);
     kill(watcher_of(&owner.data), Signal::SIGKILL).expect("SIGKILL");
     owner.kill();
-    assert!(runs(pid), "nobody is left to end it");
+    assert!(runs(pid), "no process is left that could end it");
     let cluster = start(&dir).await;
     assert!(!runs(pid));
     assert_ne!(postmaster(&cluster.data_dir()), pid);
@@ -366,7 +366,7 @@ async fn a_crash_loses_nothing_and_the_port_stays() {
     let refused = cluster.restart().await.expect_err("its port is taken");
     assert!(
         refused.to_string().contains("in use"),
-        "the log says why: {refused}"
+        "the log contains the reason: {refused}"
     );
     drop(taken);
 
@@ -430,7 +430,7 @@ async fn a_pid_that_belongs_to_somebody_else_now_is_no_obstacle() {
     let pid_file = fs::read_to_string(data.join("postmaster.pid")).expect("a pid file");
     cluster.stop().await.expect("it stops");
 
-    // The same user as Postgres: of nobody else's processes it would think that.
+    // The same user as Postgres: other users' processes would not be mistaken for it.
     let mut sleep = Command::new("sleep");
     sleep.arg("600").current_dir("/");
     if geteuid().is_root() {
@@ -448,7 +448,7 @@ async fn a_pid_that_belongs_to_somebody_else_now_is_no_obstacle() {
     let untouched = matches!(sleep.try_wait(), Ok(None));
     let _ = (sleep.kill(), sleep.wait());
     started.expect("a private Postgres");
-    assert!(untouched, "somebody else's process was ended");
+    assert!(untouched, "a process of another program was ended");
 }
 
 #[tokio::test]
@@ -462,7 +462,7 @@ async fn a_directory_that_postgres_cannot_reach_is_no_obstacle() {
     )
     .await;
     let location = dir.join("pg.location");
-    // Only root runs Postgres as somebody else.
+    // Only root runs Postgres as another user.
     assert_eq!(location.exists(), geteuid().is_root());
     assert_eq!(mode(&dir), 0o700);
     let place = cluster
@@ -511,7 +511,8 @@ async fn a_directory_of_other_things_is_not_closed_to_others() {
     assert_eq!(mode(folder.path()), 0o755);
 }
 
-/// A lock, a password or a place that somebody else put there would be taken for ours.
+/// A lock, a password or a location that another user created there would be mistaken for
+/// Hookfast's.
 #[tokio::test]
 async fn a_directory_that_others_can_write_to_is_not_used_with_what_is_in_it() {
     let folder = folder(0o777);

@@ -61,7 +61,7 @@ impl Running {
     async fn received(&mut self) -> Received {
         match self.notice().await {
             Notice::Received(received) => received,
-            Notice::Refused(why) => panic!("refused: {why}"),
+            Notice::Refused(why) => panic!("rejected: {why}"),
         }
     }
 }
@@ -97,7 +97,7 @@ async fn it_tells_what_came_and_knows_a_repeat() {
     let second = running.received().await;
     assert!(
         !second.repeat,
-        "a retry after a failure is the first time it is done"
+        "a retry after a failure runs for the first time"
     );
     assert_eq!(second.id, delivery.event.id.to_string());
     assert_eq!((second.delivery.as_str(), second.attempt), ("42", 2));
@@ -139,7 +139,7 @@ async fn without_a_good_signature_it_answers_401() {
     ));
 
     let client = reqwest::Client::builder();
-    // No TLS is used; the client still wants to know what it would use.
+    // No TLS is used, but the client requires its settings.
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
         rustls::crypto::ring::default_provider(),
     ))

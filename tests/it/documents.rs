@@ -1,4 +1,4 @@
-//! The examples of the documents, as they stand there.
+//! The examples in the documents, exactly as printed there.
 
 use crate::support::{
     client::{Receiver, receivers},
@@ -18,7 +18,7 @@ fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page")
 }
 
-/// The blocks of that language, in their order.
+/// The blocks of one language, in their order.
 fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     let opening = format!("```{language}\n");
     page.split(&opening)
@@ -87,7 +87,8 @@ async fn the_page_of_the_handlers_is_right() {
     run(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }
 
-/// The example of a receiver stands in the page as it is in its file, and does what the page says.
+/// The example of a receiver in the page is the same as in its file, and does what the page
+/// describes.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_receiver_in_express_is_right() {
     let (page, file) = (
@@ -122,7 +123,7 @@ async fn the_receiver_in_express_is_right() {
     }
 }
 
-/// A sender's own verifier behind Hookfast: the settings of the page are settings.
+/// A sender's own verifier behind Hookfast: the settings on the page exist.
 #[test]
 fn the_configurations_on_the_page_of_the_handlers_are_ones() {
     let page = page("docs/HANDLERS.md");
@@ -131,7 +132,7 @@ fn the_configurations_on_the_page_of_the_handlers_are_ones() {
     }
 }
 
-/// The commands that a page shows: each is one that the program knows.
+/// The commands on a page exist in the program.
 async fn commands_are_known(page: &str) {
     let lines = page.lines().flat_map(|line| line.split('`')).map(str::trim);
     let shown: std::collections::BTreeSet<Vec<&str>> = lines
@@ -146,7 +147,7 @@ async fn commands_are_known(page: &str) {
     assert!(shown.len() > 5, "{shown:?}");
     for command in shown {
         let mut help = std::process::Command::new(env!("CARGO_BIN_EXE_hookfast"));
-        // A second word may be an argument, as a package is.
+        // A second word may be an argument, such as a package.
         let known = help
             .args(&command)
             .arg("--help")
@@ -158,7 +159,8 @@ async fn commands_are_known(page: &str) {
     }
 }
 
-/// Their column `sample` is a long JSON array: all columns together are one line of hundreds of letters in psql.
+/// Their column `sample` is a long JSON array: all columns together make one line of hundreds of
+/// letters in psql.
 #[test]
 fn examples_name_the_columns_of_functions_that_answer_with_a_sample() {
     for name in [
@@ -225,7 +227,7 @@ async fn the_guide_to_airalo_is_right() {
     .expect("it is expected");
     assert_eq!(state, "expected");
     commands_are_known(&page).await;
-    // Each alert it names is one that there is, or a type of Airalo's.
+    // Each alert that it names exists, or is a type of Airalo.
     let alerts: Vec<String> = sqlx::query_scalar("SELECT type FROM hookfast_data.alert_types")
         .fetch_all(&pool)
         .await

@@ -1,4 +1,4 @@
-//! What the other tests stand on does what it says.
+//! The helpers of the other tests work.
 
 use crate::support::postgres::{Database, database};
 use crate::support::tcp_proxy::TcpProxy;
@@ -112,7 +112,7 @@ async fn the_line_breaks_within_an_answer() {
     let answer: Result<String, _> = sqlx::query_scalar("SELECT repeat('x', 200000)")
         .fetch_one(&mut connection)
         .await;
-    assert!(answer.is_err(), "half an answer is none");
+    assert!(answer.is_err(), "half an answer does not count");
     broken.await.expect("the line is broken");
 }
 
@@ -145,7 +145,7 @@ async fn a_stalled_line_answers_once_it_moves() {
         timeout(Duration::from_millis(100), &mut select)
             .await
             .is_err(),
-        "nothing moves"
+        "no bytes are transferred"
     );
     proxy.open();
     select.await.expect("the answer, late");

@@ -1,5 +1,5 @@
-//! What operators ask is answered by plans that do not read the history, at 300,000 events. The same questions are timed
-//! at ten million by `scripts/history`.
+//! The queries of operators use plans that do not read the whole history, at 300,000 events.
+//! `scripts/history` measures the same queries at ten million.
 
 use crate::support::postgres::database;
 use serde_json::Value;
@@ -9,7 +9,8 @@ const DAYS: u32 = 3;
 const EVENTS: u32 = 100_000;
 const DEAD: u32 = 1000;
 
-/// Tables that grow with the history; of these no plan may read more than a few rows without an index.
+/// Tables that grow with the history. No plan may read more than a few of their rows without an
+/// index.
 const GROWS: [&str; 6] = [
     "events",
     "attempts",
@@ -19,7 +20,7 @@ const GROWS: [&str; 6] = [
     "rollups",
 ];
 
-/// A statement with the words in it that stand for something.
+/// A statement with the placeholders in it replaced.
 fn filled(text: &str, words: &[(&str, String)]) -> String {
     words.iter().fold(text.to_owned(), |text, (word, value)| {
         text.replace(&format!("${{{word}}}"), value)
@@ -55,7 +56,7 @@ async fn a_history(connection: &mut PgConnection) {
     run("VACUUM hookfast_data.dead_letters".to_owned()).await;
 }
 
-/// Every scan without an index, with how many rows it looked at.
+/// Every scan without an index, and the number of rows it read.
 fn whole_scans(node: &Value, found: &mut Vec<(String, f64)>) {
     if node["Node Type"] == "Seq Scan" {
         let number = |name: &str| node[name].as_f64().unwrap_or(0.0);
@@ -81,7 +82,7 @@ async fn no_question_reads_the_history() {
     let database = database().await;
     let mut connection = database.connect().await;
     a_history(&mut connection).await;
-    // As a person asks: with settings of the server's own.
+    // As a person runs it: with the server's default settings.
     connection.close().await.expect("closed");
     let mut connection = database.connect().await;
     let number = 2 * 10_000_000 + 4321;

@@ -13,14 +13,14 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 use std::process::{Command, Stdio};
 
-/// A database in which something happened: events of an order and of others, delivered, owed, dead and in conflict, and
+/// A database with a story: events of orders, delivered, pending, dead and in conflict, and
 /// requests in quarantine.
 struct Story {
     database: postgres::Database,
     pool: PgPool,
 }
 
-/// What a command did.
+/// The result of a command.
 struct Ran {
     code: i32,
     out: String,
@@ -147,7 +147,7 @@ impl Story {
         .await
     }
 
-    /// What would be the same if nothing was changed.
+    /// A text that stays the same if nothing was changed.
     async fn everything(&self) -> String {
         self.text(
             "SELECT concat_ws('|', (SELECT count(*) FROM hookfast_data.dead_letters), (SELECT string_agg(o.id || ' ' || o.due_at, ',' ORDER BY o.id) FROM hookfast_data.outbox o), \

@@ -1,4 +1,5 @@
-//! The http handler against real local servers: what goes out, what the answers mean, whom it may reach.
+//! The http handler against real local servers: its requests, the meaning of the answers, and the
+//! addresses it may reach.
 
 use crate::raw_server::*;
 use axum::{
@@ -21,7 +22,7 @@ use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command, sync::mpsc};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// A server that answers 200 and hands the requests over.
+/// A server that answers 200 and passes on the requests.
 async fn recording() -> (RawServer, mpsc::UnboundedReceiver<RawRequest>) {
     let (tell, requests) = mpsc::unbounded_channel();
     let server = RawServer::start(move |_, mut stream| {
@@ -40,7 +41,7 @@ async fn recording() -> (RawServer, mpsc::UnboundedReceiver<RawRequest>) {
     (server, requests)
 }
 
-/// HMAC as RFC 2104 writes it, so that the signature is not checked by the code that made it.
+/// HMAC as defined in RFC 2104, so that the signature is not checked by the code that made it.
 fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Vec<u8> {
     let padded = |with: u8| -> Vec<u8> {
         key.iter()
@@ -114,11 +115,7 @@ async fn the_exact_bytes_arrive_with_a_signature_and_the_headers_that_name_the_d
         let expected = format!("v1,{}", STANDARD.encode(hmac_sha256(&[1; 32], &signed)));
         assert_eq!(request.header("webhook-signature"), Some(expected.as_str()));
     }
-    assert_eq!(
-        server.connections(),
-        1,
-        "one connection is used again and again"
-    );
+    assert_eq!(server.connections(), 1, "one connection is reused");
 }
 
 #[tokio::test]
@@ -198,7 +195,7 @@ async fn a_body_keeps_its_encoding_and_the_senders_headers_that_are_wanted() {
     );
 }
 
-/// A usual HTTP server: the path says the status, the query says `Retry-After`.
+/// A usual HTTP server: the path selects the status, the query `Retry-After`.
 async fn by_path() -> SocketAddr {
     let answer = |uri: Uri| async move {
         let status: u16 = uri.path()[1..].parse().expect("a status");
@@ -260,7 +257,7 @@ async fn retry_after_is_kept_in_both_forms_and_garbage_is_not() {
         )))
         .await;
         let Outcome::Retry { after, .. } = report.outcome else {
-            panic!("{status} is tried again")
+            panic!("{status} is retried")
         };
         after
     };
@@ -321,7 +318,7 @@ async fn a_connection_is_used_again_also_after_long_answers_and_failures() {
             let report = deliver(&handler).await;
             assert!(
                 error(&report).len() < 1100,
-                "an answer of 20,000 bytes leaves a short error"
+                "an answer of 20,000 bytes gives a short error"
             );
         }
         assert_eq!(server.connections(), 1, "{answer}");
@@ -434,7 +431,7 @@ async fn where_there_is_nobody_the_error_says_so() {
         error(&report),
         format!("connection refused: nothing accepts connections at {free}")
     );
-    // A label of more than 63 bytes: no resolver asks anybody for it.
+    // A label of more than 63 bytes: a resolver sends no query for it.
     let nobody = format!("{}.example", "a".repeat(64));
     let report = deliver(&handler(format!("http://{nobody}/?token={PASSWORD}"))).await;
     assert!(
@@ -513,6 +510,6 @@ async fn a_proxy_in_the_environment_is_not_asked() {
         "{}",
         String::from_utf8_lossy(&output.stdout)
     );
-    assert!(requests.try_recv().is_ok(), "the child did deliver");
+    assert!(requests.try_recv().is_ok(), "the child delivered");
     assert_eq!(proxy.connections(), 0);
 }

@@ -1,4 +1,5 @@
-//! Receivers that misbehave: each attempt ends in time, reads a bounded amount, and its error can be stored and read.
+//! Receivers that misbehave: each attempt ends in time, reads a bounded amount, and its error can
+//! be stored and read.
 
 use crate::raw_server::*;
 use futures_util::future::join_all;
@@ -14,7 +15,8 @@ use tokio::{
     time::timeout,
 };
 
-/// What the sockets of both ends hold at most; a reader without a bound takes gigabytes in the same time.
+/// The maximum that the sockets of both ends hold; a reader without a bound reads gigabytes in the
+/// same time.
 const BUFFERED: usize = 32 * 1024 * 1024;
 
 fn hurried(url: String) -> HttpHandler {
@@ -25,7 +27,7 @@ fn hurried(url: String) -> HttpHandler {
     HttpHandler::new(settings).expect("a handler")
 }
 
-/// Answers with a beginning and then the same part for ever; tells how many bytes were taken.
+/// Answers with a beginning and then the same part forever; returns how many bytes were read.
 async fn endless(
     beginning: &'static str,
     part: Vec<u8>,
@@ -207,7 +209,7 @@ async fn an_endless_body_is_read_to_a_bound() {
         assert_eq!(report.outcome == Outcome::Delivered, delivered);
         assert!(error(&report).len() <= 1024 + "status 500: ".len());
         let taken = taken(&mut written).await;
-        assert!(taken < BUFFERED, "{taken} bytes were taken");
+        assert!(taken < BUFFERED, "{taken} bytes were read");
     }
 }
 
@@ -235,7 +237,7 @@ async fn a_body_that_drips_does_not_hold_the_attempt() {
         ..
     } = report.outcome
     else {
-        panic!("503 is tried again")
+        panic!("503 is retried")
     };
     assert!(
         error.starts_with("status 503: .") && after == Some(Duration::from_secs(7)),
@@ -254,12 +256,12 @@ async fn endless_headers_are_refused() {
             "{report:?}"
         );
         let taken = taken(&mut written).await;
-        assert!(taken < BUFFERED, "{taken} bytes were taken");
+        assert!(taken < BUFFERED, "{taken} bytes were read");
     }
     let (server, mut written) = endless("", b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()).await;
     assert!(
         error(&deliver(&hurried(server.url())).await).starts_with("timed out"),
-        "interim answers for ever"
+        "interim answers forever"
     );
     taken(&mut written).await;
 }
@@ -303,7 +305,8 @@ async fn nuls_and_bytes_that_are_no_text_come_out_storable() {
 
 #[tokio::test]
 async fn what_is_sent_unasked_between_two_requests_answers_neither() {
-    // The second answer comes with the first: taken for the next request's, it would mark an event as delivered.
+    // The second answer arrives with the first. If it counted for the next request, it would mark
+    // an event as delivered.
     let twice =
         b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     let server = RawServer::answering(&twice[..]).await;

@@ -1,7 +1,8 @@
-//! https: a certificate is verified, with the system's roots or those that `SSL_CERT_FILE` names.
+//! https: certificates are verified, with the system's roots or those that `SSL_CERT_FILE` names.
 //!
-//! `tls/localhost.pem` and its key are for these tests only; the key of the authority that signed it is gone:
-//! `openssl req -x509 -newkey ec …` made `ca.pem`, `openssl x509 -req -CA ca.pem -days 36500 …` the certificate.
+//! `tls/localhost.pem` and its key are for these tests only. The key of the authority that signed
+//! it was deleted: `openssl req -x509 -newkey ec …` made `ca.pem`, `openssl x509 -req -CA ca.pem
+//! -days 36500 …` the certificate.
 
 use crate::raw_server::*;
 use hookfast::domain::Outcome;

@@ -1,4 +1,5 @@
-//! A receiver made of raw sockets, for answers no HTTP library would give; and the deliveries sent to it.
+//! A receiver made of raw sockets, for answers that no HTTP library would give, and the deliveries
+//! sent to it.
 
 use hookfast::{
     domain::{Delivery, DeliveryId, Event, EventId, HttpHandlerSettings, Outcome, Report},
@@ -22,10 +23,10 @@ use tokio::{
     time::timeout,
 };
 
-/// Longer than anything here takes; shorter than a person waits for a hung test.
+/// Longer than any step here takes, and shorter than a person waits for a hung test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What must never be read in an error: it stands in the query of every URL and in a header.
+/// A text that must never appear in an error: it is in the query of every URL and in a header.
 pub(crate) const PASSWORD: &str = "hunter2";
 
 pub(crate) struct RawServer {
@@ -101,12 +102,12 @@ impl RawRequest {
             key.eq_ignore_ascii_case(name).then_some(value)
         });
         let value = values.next();
-        assert_eq!(values.next(), None, "{name} is there once");
+        assert_eq!(values.next(), None, "{name} appears once");
         value
     }
 }
 
-/// One request; `None` where the client closed.
+/// One request; `None` if the client closed.
 pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<RawRequest> {
     let mut bytes = Vec::new();
     let end = loop {
@@ -187,7 +188,7 @@ pub(crate) fn delivery(body: impl Into<Vec<u8>>) -> Delivery {
     }
 }
 
-/// One attempt, which must end in time and give nothing away.
+/// One attempt, which must end in time and reveal nothing.
 pub(crate) async fn deliver(handler: &HttpHandler) -> Report {
     let delivery = delivery(r#"{"data":1}"#);
     let report = timeout(PATIENCE, handler.deliver(&delivery))

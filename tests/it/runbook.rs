@@ -1,4 +1,4 @@
-//! The runbook: a section for each type of alerts, and every statement in it runs.
+//! The runbook: a section for each type of alert, and every statement in it runs.
 
 use crate::support::postgres::{Database, database};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -30,7 +30,7 @@ fn blocks(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// What stands between a section's lead-ins.
+/// The text between the lead-ins of a section.
 fn parts(heading: &str, section: &str) -> [String; 4] {
     let mut rest = section;
     let mut parts = Vec::new();
@@ -41,11 +41,7 @@ fn parts(heading: &str, section: &str) -> [String; 4] {
             .split_once(&lead)
             .unwrap_or_else(|| panic!("{heading}: {part} is out of order"));
         if n == 0 {
-            assert_eq!(
-                before.trim(),
-                "",
-                "{heading}: nothing stands before its parts"
-            );
+            assert_eq!(before.trim(), "", "{heading}: no text before its parts");
         } else {
             parts.push(before.to_owned());
         }
@@ -79,16 +75,17 @@ async fn each_type_of_alerts_has_a_section_of_four_parts() {
     for (heading, section) in &sections {
         let parts = parts(heading, section);
         for (name, part) in PARTS.iter().zip(&parts) {
-            assert!(part.trim().len() > 40, "{heading}: {name} says nothing");
+            assert!(part.trim().len() > 40, "{heading}: {name} is empty");
         }
         assert!(
             !blocks(&parts[1]).is_empty(),
-            "{heading}: how to look has no statement"
+            "{heading}: the diagnosis has no statement"
         );
     }
 }
 
-/// What happened before somebody opened the runbook: each statement of the page finds something.
+/// The state of the database when the runbook is opened: each statement of the page finds
+/// something.
 const STORY: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('airalo', 'airalo', '{request_id}');
 INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version)
@@ -167,7 +164,7 @@ impl Ids {
     }
 
     fn in_the_place_of_names(&self, block: &str) -> String {
-        // Only what is owed can be scheduled.
+        // Only pending deliveries can be rescheduled.
         let delivery = if block.contains("hookfast.reschedule(") {
             &self.owed
         } else {

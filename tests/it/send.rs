@@ -1,4 +1,5 @@
-//! `hookfast send --source`: what it signs for a source is what a server with the same configuration accepts.
+//! `hookfast send --source`: a server with the same configuration accepts what it signs for a
+//! source.
 
 use crate::support::{
     postgres::{Database, database},
@@ -6,7 +7,8 @@ use crate::support::{
 };
 use std::process::{Command, Output};
 
-/// The sections of the sample file that describe senders, as they stand there, with the variable of each secret.
+/// The sections of the sample file that describe senders, unchanged, with the variable of each
+/// secret.
 const SOURCES: [(&str, &str); 7] = [
     ("airalo", "AIRALO_CLIENT_SECRET"),
     ("acme", "ACME_WEBHOOK_SECRET"),
@@ -35,7 +37,7 @@ fn section(name: &str) -> String {
     section.join("\n") + "\n\n"
 }
 
-/// A server with all of them, and the environment that its secrets come from.
+/// A server with all of them, and the environment with its secrets.
 struct Receiver {
     database: Database,
     server: Server,
@@ -173,7 +175,7 @@ async fn the_samples_of_known_senders_are_accepted_as_what_they_are() {
     let unnamed = receiver.send(&["stripe.invoice.paid"]).await;
     assert!(
         text(&unnamed).contains("duplicate"),
-        "its sender's source is found by its name: {}",
+        "the source of its sender is found by name: {}",
         text(&unnamed)
     );
 }

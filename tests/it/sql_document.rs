@@ -1,4 +1,4 @@
-//! `docs/SQL.md`: every example runs, and the reference is complete and true.
+//! `docs/SQL.md`: every example runs, and the reference is complete and correct.
 
 use crate::support::postgres::{Database, database};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
@@ -8,7 +8,7 @@ fn page() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/SQL.md")).expect("the page")
 }
 
-/// What the examples are about.
+/// The data that the examples refer to.
 const STORY: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields) VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{lpa}');
 INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('later', 'pull', '{airalo.*}', 3, 99);
@@ -94,10 +94,10 @@ impl Story {
             .expect(&query)
     }
 
-    /// Runs an example as it stands on the page, but for its ids; answers with the rows of its last statement as JSON.
+    /// Runs an example exactly as printed on the page, except for its ids.
     async fn run(&mut self, example: &str) {
         let mut sql = example.to_owned();
-        // The longer ones first: one is the end of another.
+        // The longer words first: one may be the end of another.
         let mut words: Vec<_> = self.ids.iter().collect();
         words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
         for (word, id) in words {
@@ -116,7 +116,7 @@ impl Story {
     }
 }
 
-/// What must be true once an example, which contains this text, has run.
+/// For each example that contains the text: a query, and its result after the example has run.
 const AFTERWARDS: [(&str, &str, &str); 16] = [
     (
         "retry(delivery_id",
@@ -235,7 +235,7 @@ async fn every_example_runs_and_does_what_the_page_says() {
     );
 }
 
-/// Rows of the tables of the reference: what is in their first columns.
+/// The first columns of the rows of a reference table.
 fn table(text: &str) -> Vec<(String, String)> {
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| {

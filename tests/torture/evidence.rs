@@ -1,13 +1,13 @@
-//! What there is to judge by: the sender's log, the receiver's log, and the tables. All of it is read by plain SQL; the
-//! views and the code of Hookfast have no part in it.
+//! The evidence: the sender's log, the receiver's log, and the tables. All of it is read by plain
+//! SQL, without the views and the code of Hookfast.
 
 use crate::sender::Sent;
 use sqlx::PgConnection;
 use std::collections::HashMap;
 
-/// The ledger in which every handler but `receiver` books what it gets, in the transaction that ends the delivery. No
-/// constraint keeps an event out that is booked twice. Booking takes a while, so that transactions are open when a fault
-/// strikes.
+/// The ledger in which every handler except `receiver` books its events, in the transaction that
+/// ends the delivery. No constraint prevents a second booking of an event. Booking takes a while,
+/// so that transactions are open when a fault occurs.
 pub(crate) const LEDGER: &str = "
     CREATE SCHEMA torture;
     CREATE TABLE torture.ledger (position bigserial, handler text NOT NULL, event_id uuid NOT NULL);
@@ -58,26 +58,26 @@ pub(crate) const BOOKING: [&str; 3] = ["ledger", "ordered", "pulled"];
 /// Those that book the orders of each customer one after the other.
 pub(crate) const ORDERED: [&str; 2] = ["ordered", "pulled"];
 
-/// What one handler has in the ledger for one event.
+/// The bookings of one handler for one event.
 #[derive(Clone, Copy)]
 pub(crate) struct Booked {
     pub(crate) times: i64,
-    /// Of the first time; later ones are higher.
+    /// Of the first booking; later ones are higher.
     pub(crate) position: i64,
 }
 
 /// Everything that is known after a run.
 pub(crate) struct Evidence {
     pub(crate) sent: Vec<Sent>,
-    /// How often each event came to the receiver.
+    /// How often each event arrived at the receiver.
     pub(crate) received: HashMap<String, usize>,
     /// Each event with its request id.
     pub(crate) events: Vec<(String, String)>,
-    /// How often each event was delivered to each handler, as the attempts say.
+    /// How often each event was delivered to each handler, by its attempts.
     pub(crate) delivered: HashMap<(String, String), i64>,
     /// How many attempts had each outcome, with its error.
     pub(crate) outcomes: Vec<(String, i64)>,
-    /// What each handler has booked of each event.
+    /// The bookings of each event by each handler.
     pub(crate) ledger: HashMap<(String, String), Booked>,
     /// Dead letters: the event and the reason.
     pub(crate) dead: Vec<(String, String)>,
@@ -116,7 +116,7 @@ impl Evidence {
     }
 }
 
-/// Every attempt, for whoever looks into a failed run.
+/// Every attempt, to investigate a failed run.
 pub(crate) async fn history(database: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar(HISTORY).fetch_all(database).await
 }

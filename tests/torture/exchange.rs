@@ -11,7 +11,7 @@ use tokio::{
 /// How long the sender waits before it sends the same request again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What became of one request.
+/// The result of one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// 200 with a body: its members `status` and `event_id`, empty where they are missing.

@@ -1,4 +1,4 @@
-//! Makes the planned faults happen.
+//! Carries out the planned faults.
 
 use crate::fleet::Fleet;
 use crate::plan::{Fault, Planned};
@@ -19,7 +19,8 @@ pub(crate) struct Victims {
 }
 
 impl Victims {
-    /// Carries out the plan. A fault that falls due while another is being carried out comes right after it.
+    /// Carries out the plan. A fault that is due while another is being carried out follows right
+    /// after it.
     pub(crate) async fn suffer(&mut self, plan: &[Planned], length: Duration) {
         let begun = Instant::now();
         for planned in plan {
@@ -56,7 +57,7 @@ impl Victims {
         }
     }
 
-    /// Its child processes are left to find out by themselves.
+    /// Its child processes have to notice by themselves.
     async fn kill_postmaster(&mut self) {
         let file = std::fs::read_to_string(self.cluster.data_dir().join("postmaster.pid"))
             .expect("Postgres runs");

@@ -44,7 +44,7 @@ impl Fleet {
         fleet
     }
 
-    /// Where webhooks are taken; follows the restarts.
+    /// The addresses for webhooks; follows the restarts.
     pub(crate) fn addresses(&self) -> Addresses {
         Arc::clone(&self.addresses)
     }

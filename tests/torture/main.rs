@@ -1,4 +1,5 @@
-//! Random faults under load, and an account of every webhook: `scripts/torture`. See docs/ARCHITECTURE.md.
+//! Random faults under load, and an account of every webhook: `scripts/torture`. See
+//! docs/ARCHITECTURE.md.
 
 #![allow(clippy::print_stdout, reason = "the report is for people")]
 
@@ -35,16 +36,18 @@ use tokio::time::Instant;
 /// How long the senders may take for the orders that are under way when the faults end.
 const LAST_ANSWERS: Duration = Duration::from_secs(60);
 
-/// How long no delivery may end while some are pending: leases expire, and a new worker has to live for one before it
-/// judges. A backlog of a long run takes longer as a whole.
+/// How long no delivery may end while some are pending: leases expire, and a new worker has to be
+/// older than one lease before it judges others. The whole backlog of a long run takes longer.
 const STUCK: Duration = Duration::from_secs(90);
 
-/// Kills, stops and cuts off processes of Hookfast and Postgres at random while webhooks are sent, and then accounts
-/// for every webhook. Exits with 0 if none was lost, stored twice, booked twice or left behind.
+/// Kills, stops and cuts off processes of Hookfast and Postgres at random while webhooks are sent,
+/// and then accounts for every webhook. Exits with 0 if none was lost, stored twice, booked twice
+/// or left behind.
 #[derive(Parser)]
 #[command(name = "torture", max_term_width = 110)]
 struct Arguments {
-    /// How long webhooks are sent and faults happen. From 25 on, workers are also stopped past their leases.
+    /// How long webhooks are sent and faults happen. From 25 on, workers are also stopped past
+    /// their leases.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// The same seed gives the same sequence of faults. Left out, it is drawn and printed.
@@ -150,14 +153,15 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
     is_in_order
 }
 
-/// A handler of each way to deliver: by http, in the settling transaction, the same in order, and pulled in order. They
-/// retry soon and often: with these faults no attempt may use up a delivery.
+/// One handler for each way to deliver: by http, in the settling transaction, the same in order,
+/// and pulled in order. They retry soon and often: with these faults no attempt may use up a
+/// delivery.
 fn config(receiver: &Receiver) -> String {
     let (address, retry) = (
         receiver.address,
         "retry = { exponential = { base = '1s', max = '5s', max_attempts = 20 } }",
     );
-    // A frozen connection is given up when the handler's time is over.
+    // A frozen connection is abandoned at the handler's time limit.
     let limits = format!("timeout = '5s'\n{retry}");
     format!(
         "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n\

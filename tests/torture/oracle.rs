@@ -1,4 +1,5 @@
-//! The judgement: what the sender was told, what is stored and what arrived have to agree.
+//! The judgement: the answers to the sender, the stored events and the arrived deliveries have to
+//! agree.
 
 use crate::{
     evidence::{BOOKING, Evidence, HANDLERS, ORDERED},
@@ -48,7 +49,7 @@ impl Failure {
     ];
 }
 
-/// What is wrong: for each kind the orders or events concerned, with details.
+/// The failures: for each kind the orders or events concerned, with details.
 pub(crate) type Failures = BTreeMap<Failure, BTreeSet<String>>;
 
 /// What the sender knows of one order.
@@ -58,7 +59,7 @@ struct Order<'a> {
     is_abandoned: bool,
 }
 
-/// Compares everything with everything.
+/// Compares all evidence.
 pub(crate) fn judge(evidence: &Evidence) -> Failures {
     let mut found = Failures::new();
     let mut report = |kind, text| {
@@ -175,8 +176,8 @@ fn judge_events(evidence: &Evidence, report: &mut impl FnMut(Failure, String)) {
     }
 }
 
-/// Of two orders of one customer the second was sent after the first had been acknowledged, so it was stored later. An
-/// order whose answer nobody awaited may be stored at any time.
+/// Of two orders of one customer the second was sent after the first had been acknowledged, so it
+/// was stored later. An order whose answer the sender did not await may be stored at any time.
 fn judge_sequences(evidence: &Evidence, report: &mut impl FnMut(Failure, String)) {
     let mut sequences: BTreeMap<u64, BTreeMap<u64, &str>> = BTreeMap::new();
     for Sent { order, answer, .. } in &evidence.sent {

@@ -1,4 +1,5 @@
-//! The sequence of faults. It depends on the seed and the duration alone, so that a failed run can be repeated.
+//! The sequence of faults. It depends only on the seed and the duration, so that a failed run can
+//! be repeated.
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use std::{fmt, time::Duration};
@@ -9,7 +10,7 @@ const PAST_THE_LEASE: std::ops::Range<f64> = 17.0..19.0;
 /// The shortest run that has time for such a stop.
 const SHORTEST_WITH_STOP: Duration = Duration::from_secs(25);
 
-/// One thing that goes wrong, or the end of one that lasts.
+/// One fault, or the end of a fault that lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     KillIngress(usize),
@@ -40,7 +41,7 @@ pub(crate) struct Planned {
     pub(crate) fault: Fault,
 }
 
-/// Every kind comes once, in random order, before any comes again.
+/// Every kind occurs once, in random order, before any occurs again.
 pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Planned> {
     let mut random = StdRng::seed_from_u64(seed);
     let stops = stops(&mut random, length);
@@ -63,7 +64,7 @@ pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Planned> {
         if let Some(stop) = stops.iter().find(|stop| stop.covers(at)) {
             process = 1 - stop.worker;
         }
-        // A worker that is stopped is not killed: it has to wake up late.
+        // A stopped worker is not killed: it has to wake up late.
         let fault = if let Fault::KillWorker(_) = fault {
             Fault::KillWorker(process)
         } else {

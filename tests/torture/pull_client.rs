@@ -1,5 +1,6 @@
-//! The clients of the pull handler: each claims, books every delivery in the transaction that completes it, and now and
-//! then fails one or disappears with what it holds. Their connections suffer the same faults as those of Hookfast.
+//! The clients of the pull handler: each claims, books every delivery in the transaction that
+//! completes it, and now and then fails one or disappears with its deliveries. Their connections
+//! suffer the same faults as those of Hookfast.
 
 use sqlx::{Connection, PgConnection, Row};
 use std::{
@@ -16,10 +17,10 @@ use tokio::{
 
 const CLIENTS: usize = 2;
 
-/// How long a client waits for the database before it gives the connection up.
+/// How long a client waits for the database before it abandons the connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The pause after a claim that found nothing, and after anything that went wrong.
+/// The pause after a claim that found nothing, and after any error.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const CLAIM: &str =
@@ -40,7 +41,8 @@ impl PullClients {
             let (url, stopped) = (url.to_owned(), Arc::clone(&stopped));
             tasks.spawn(async move {
                 while !stopped.load(Ordering::Relaxed) {
-                    // A connection that broke, was frozen or left on purpose; the lease ends by itself.
+                    // A connection that broke, was frozen or was abandoned on purpose; the lease
+                    // expires by itself.
                     let _ = pull(&url, &stopped).await;
                     sleep(PAUSE).await;
                 }
@@ -55,7 +57,7 @@ impl PullClients {
     }
 }
 
-/// Pulls over one connection, until something goes wrong.
+/// Pulls over one connection, until an error.
 async fn pull(url: &str, stopped: &AtomicBool) -> sqlx::Result<()> {
     let mut database = within(PgConnection::connect(url)).await?;
     while !stopped.load(Ordering::Relaxed) {
@@ -66,7 +68,7 @@ async fn pull(url: &str, stopped: &AtomicBool) -> sqlx::Result<()> {
         for row in claimed {
             let (lease, delivery) = (row.try_get("lease_id")?, row.try_get("delivery_id")?);
             match rand::random_range(0..1000) {
-                // Like a client that was killed: what it holds comes back when the lease ends.
+                // Like a killed client: its deliveries are rescued when the lease expires.
                 0..5 => return Ok(()),
                 5..25 => within(fail(&mut database, lease, delivery)).await?,
                 _ => {

@@ -1,5 +1,5 @@
-//! The receiver behind the http handler: answers 200 after a random delay, so that deliveries are under way when a
-//! fault strikes, and keeps a log.
+//! The receiver behind the http handler: answers 200 after a random delay, so that deliveries are
+//! running when a fault occurs, and keeps a log.
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap};
 use std::{
@@ -49,7 +49,7 @@ impl Receiver {
     }
 }
 
-/// The event's id is what receivers tell repeated requests by.
+/// Receivers deduplicate by the event's id.
 async fn receive(State(log): State<Log>, headers: HeaderMap, _body: Bytes) {
     let event = headers
         .get("webhook-id")

@@ -1,4 +1,4 @@
-//! The table of counts, and everything about a run that failed.
+//! The table of counts, and everything about a failed run.
 
 use crate::{
     evidence::{BOOKING, Evidence, HANDLERS},

@@ -1,5 +1,5 @@
-//! Whether the oracle can fail: after a run that it found in order, one thing at a time is falsified, in a transaction
-//! that is rolled back, and the oracle has to find it.
+//! A check of the oracle itself: after a correct run, one thing at a time is falsified, in a
+//! transaction that is rolled back, and the oracle has to find it.
 
 use crate::{
     evidence::Evidence,
@@ -10,7 +10,8 @@ use crate::{
 use sqlx::{Connection, PgConnection};
 use std::collections::HashMap;
 
-/// A change to one event's rows, and the failures that the oracle has to report, no more and no fewer.
+/// A change to one event's rows, and the failures that the oracle has to report, no more and no
+/// fewer.
 const FALSIFIED: [(&str, &[Failure]); 10] = [
     (
         "DELETE FROM hookfast_data.events WHERE id = $1::uuid",
@@ -64,7 +65,7 @@ fn with_a_later_one(sent: &[Sent]) -> Option<(u64, String)> {
         .find(|(order, _)| customer(*order) == customer(last) && *order < last)
 }
 
-/// What the oracle did not find; empty is as it should be.
+/// The changes that the oracle did not find; empty if it works.
 pub(crate) async fn check_oracle(
     database: &mut PgConnection,
     sent: &[Sent],

@@ -1,4 +1,5 @@
-//! The sender: distinct orders, each sent again until it is answered 200, and a log of every request.
+//! The sender: distinct orders, each sent again until it is answered 200, and a log of every
+//! request.
 
 use crate::{
     exchange::{Answer, post, post_and_leave},
@@ -16,7 +17,7 @@ use std::{
 };
 use tokio::{task::JoinSet, time::sleep};
 
-/// How many orders are under way at once.
+/// How many orders are in flight at once.
 const SENDERS: u64 = 8;
 
 /// How many customers there are: a multiple of the senders, so that each customer has one.
@@ -25,7 +26,7 @@ const CUSTOMERS: u64 = 8 * SENDERS;
 /// The pause after each order, and before a request is sent again.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// One request: which order, when, to which process, and what became of it.
+/// One request: its order, time, process and result.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) order: u64,
@@ -52,12 +53,13 @@ pub(crate) fn request_id(order: u64) -> String {
     format!("torture-{order:017}")
 }
 
-/// The customer of an order. One sender sends all orders of a customer, the next one after the last one is done with.
+/// The customer of an order. One sender sends all orders of a customer, each after the previous one
+/// has ended.
 pub(crate) fn customer(order: u64) -> u64 {
     order % CUSTOMERS
 }
 
-/// Where webhooks are taken at present, as a load balancer knows it.
+/// The current addresses for webhooks, as a load balancer knows them.
 pub(crate) type Addresses = Arc<Mutex<Vec<SocketAddr>>>;
 
 /// Webhooks that are being sent.
@@ -101,11 +103,12 @@ impl Sender {
         Self { shared, tasks }
     }
 
-    /// Begins no further order, waits for those under way as long as `patience`, and gives the log.
+    /// Starts no further order, waits for those in flight as long as `patience`, and returns the
+    /// log.
     pub(crate) async fn finish(mut self, patience: Duration) -> Vec<Sent> {
         self.shared.stopped.store(true, Ordering::Relaxed);
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        // What is still not acknowledged then is found in the log.
+        // Orders that are not acknowledged by then are in the log.
         let _ = tokio::time::timeout(patience, all).await;
         self.tasks.shutdown().await;
         std::mem::take(&mut self.shared.log.lock().expect("no holder panics"))

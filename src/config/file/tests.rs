@@ -1,4 +1,5 @@
-//! Tests of the configuration file: what it may contain, and the error messages for everything else.
+//! Tests of the configuration file: what it may contain, and the error messages for everything
+//! else.
 
 mod documents;
 mod errors;
@@ -15,8 +16,8 @@ fn sample() -> String {
     std::fs::read_to_string(path).expect("the sample is there")
 }
 
-/// The sample with every setting uncommented. A setting is `#key = …`, without a blank after the
-/// `#`; prose has a blank.
+/// The sample with every commented setting enabled: `#key = …` without a blank is a setting, prose
+/// has a blank.
 fn uncommented() -> String {
     let setting = |line: &str| {
         let bare = line
@@ -27,7 +28,7 @@ fn uncommented() -> String {
     sample().lines().map(setting).collect::<Vec<_>>().join("\n")
 }
 
-/// The section of that name in the sample, uncommented as an operator would do it.
+/// The section of that name in the sample, with its settings enabled.
 fn sample_source(name: &str) -> String {
     let text = uncommented();
     let from = text.find(&format!("[sources.{name}]")).expect(name);

@@ -1,4 +1,4 @@
-//! The client against the emulated API: each answer, each error, and that money is spent once.
+//! The client against the emulated API: each answer, each error, and no second purchase.
 
 use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{server, wait_until};
@@ -26,7 +26,8 @@ fn order(description: &str, webhook_url: Option<&str>) -> NewOrder {
     }
 }
 
-/// A receiver that answers HEAD and POST with these, and keeps bodies and signatures.
+/// A receiver that answers HEAD and POST with the given responses, and records bodies and
+/// signatures.
 async fn receiver(head: u16, post: u16) -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
     let got = Arc::new(Mutex::new(Vec::new()));
     let kept = got.clone();
@@ -215,7 +216,7 @@ async fn an_order_is_taken_its_result_signed_and_listed() {
             .await
             .expect("listed")
             .is_empty(),
-        "what only contains it is another"
+        "an address that only contains it is a different one"
     );
     assert_eq!(
         client
@@ -296,7 +297,7 @@ async fn each_refusal_is_its_own_error() {
     );
 }
 
-/// The order was taken, and the answer did not say so.
+/// Airalo accepted the order, and the answer does not show it.
 #[tokio::test]
 async fn an_order_whose_answer_is_lost_is_unknown_and_was_sent_once() {
     for (faults, timeout) in [
@@ -357,7 +358,7 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_was_sent_once() {
     }
 }
 
-/// A server that takes the request and hangs up, and counts how often it was asked.
+/// A server that reads the request, closes the connection, and counts the requests.
 #[tokio::test]
 async fn an_order_whose_connection_breaks_is_not_sent_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -369,7 +370,7 @@ async fn an_order_whose_connection_breaks_is_not_sent_again() {
             let (mut stream, _) = listener.accept().await.expect("a connection");
             let counted = counted.clone();
             tokio::spawn(async move {
-                // The same connection for the token and then the order, as a client keeps it.
+                // The token and the order use the same connection, as a client keeps it.
                 loop {
                     let mut request = vec![0; 4096];
                     let Ok(read @ 1..) = stream.read(&mut request).await else {
@@ -418,9 +419,9 @@ async fn a_token_is_asked_for_once_and_anew_where_it_is_refused() {
     .await;
     assert!(
         asked.into_iter().all(|answer| answer.is_ok()),
-        "one token for all: there are three a minute"
+        "one token for all requests: three a minute are allowed"
     );
-    // Airalo forgets them.
+    // Airalo invalidates the tokens.
     airalo.emulator.forget_tokens();
     assert_eq!(
         client
@@ -505,7 +506,7 @@ async fn the_simulator_sends_what_it_is_told_to_whom() {
     assert!(error.to_string().contains("Could not push data"), "{error}");
 }
 
-/// A server that answers each path with what it is told, and counts the tokens.
+/// A server that answers each path with a configured response, and counts the tokens.
 async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<Mutex<usize>>) {
     let tokens = Arc::new(Mutex::new(0));
     let counted = tokens.clone();
@@ -531,7 +532,7 @@ async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<
     (Client::new(settings).expect("an address"), tokens)
 }
 
-/// Where the documentation contradicts itself (contract, section 10), both readings do.
+/// If the documentation contradicts itself (contract, section 10), both readings work.
 #[tokio::test]
 async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute() {
     const YEAR: &str =
@@ -553,7 +554,7 @@ async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute
             1,
             None,
         ),
-        // Used no longer than a minute before its end: so anew each time.
+        // A token is not used in its last minute, so each request fetches a new one.
         (
             &[("/v2/token", MINUTE), ("/v2/notifications/opt-in", WITHOUT)],
             3,
@@ -570,7 +571,7 @@ async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute
             assert_eq!(setting.levels.map(|levels| levels.len()), levels);
         }
         assert_eq!(*tokens.lock().expect("whole"), asked);
-        // The answer about another type is none about this.
+        // An answer about another type does not answer the question about this one.
         assert_eq!(
             client
                 .setting(NotificationType::AsyncOrders)

@@ -1,4 +1,4 @@
-//! The commands, as a person meets them.
+//! The commands against the emulator and the database.
 
 use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{postgres, server::AIRALO_SECRET};
@@ -8,7 +8,7 @@ use hookfast::{
 };
 use std::process::{Command, Output};
 
-/// Runs a command against a local Airalo in a folder of its own, where nothing is configured.
+/// Runs a command against a local Airalo in a separate folder without any configuration.
 async fn hookfast(
     airalo: &Airalo,
     database_url: Option<&str>,
@@ -49,7 +49,7 @@ async fn an_opt_in_looks_first_and_says_what_is_wrong() {
             vec!["opt-in", "async_orders", "--url", "http://127.0.0.1:1/x"],
             "does not answer HEAD",
         ),
-        // The emulator itself: a path that it has not, and one that takes POST alone.
+        // The emulator itself: an unknown path, and a path that accepts only POST.
         (
             vec!["opt-in", "async_orders", "--url", "EMULATOR/nowhere"],
             "answers HEAD with 404",
@@ -146,7 +146,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
         "--webhook-url",
         "http://127.0.0.1:1/",
     ];
-    // Nobody to ask: nothing is ordered.
+    // No Airalo answers, so nothing is ordered.
     let (done, text) = hookfast(&airalo, Some(database.url()), &order).await;
     assert!(
         !done
@@ -160,7 +160,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
             .expect("a list")
             .is_empty()
     );
-    // The answer is lost: it is unknown, and says what not to do.
+    // The answer is lost: the order is unknown, and the command warns against ordering again.
     let (done, text) = hookfast(
         &airalo,
         Some(database.url()),
@@ -205,7 +205,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
             .len(),
         1
     );
-    // Airalo's list has it.
+    // The order is in Airalo's list.
     let (done, text) = hookfast(&airalo, None, &["orders", "--remote"]).await;
     assert!(
         done && text.contains("shop-1") && text.contains("completed"),
@@ -228,7 +228,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
             && text.contains("would order"),
         "{text}"
     );
-    // What such a package cost the last time.
+    // The price of such a package at the last order.
     sqlx::raw_sql(
         "INSERT INTO hookfast_data.airalo_orders (source_id, request_id, state, rank, description, package_id, net_price, currency, event_id, received_at) \
             SELECT id, 'r', 'completed', 3, 'earlier', 'emulated-lost', 3.60, 'USD', gen_random_uuid(), now() FROM hookfast_data.sources WHERE name = 'airalo'",
@@ -260,7 +260,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
     }
     let (done, text) = hookfast(&airalo, None, &["emulate", "--lost", "1.5"]).await;
     assert!(!done && text.contains("a share is 0 to 1"), "{text}");
-    // Also where only a result is known of it.
+    // The same for an order of which only the result is known.
     let earlier = [
         "order",
         "emulated-lost",
@@ -273,7 +273,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
         !done && text.contains("'earlier' was ordered at 2") && text.contains("(request r)"),
         "{text}"
     );
-    // One that nobody has.
+    // An order that does not exist.
     let expect = [
         "expect",
         "a-request-of-somebody",
@@ -308,7 +308,7 @@ async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
         .expect("the roles");
     let url = database.login("olga", &[&operator]).await;
     let (done, text) = hookfast(&airalo, Some(&url), &["orders"]).await;
-    assert!(done, "it may look: {text}");
+    assert!(done, "the order may be looked up: {text}");
     for (arguments, undone) in [
         (&["order", "p", "--yes"][..], "nothing was ordered"),
         (&["reconcile"], "nothing was searched for"),
@@ -417,7 +417,7 @@ async fn a_client_calls_with_other_credentials_once_they_are_replaced() {
     );
     assert!(
         client.check_credentials().await.is_err(),
-        "the token of before is not used"
+        "the earlier token is not used"
     );
     client.replace_credentials(CLIENT_ID.to_owned(), AIRALO_SECRET.to_owned().into());
     client
@@ -426,8 +426,8 @@ async fn a_client_calls_with_other_credentials_once_they_are_replaced() {
         .expect("the right ones again");
 }
 
-/// A request in the quarantine of a database: `reason`, the secret that signed its body, and whether only the beginning of
-/// the body was kept.
+/// A request in the quarantine of a database: `reason`, the secret that signed its body, and
+/// whether only the beginning of the body was stored.
 async fn refused(
     connection: &mut sqlx::PgConnection,
     reason: &str,
@@ -455,7 +455,7 @@ async fn refused(
 async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
     let airalo = Airalo::start(at_once()).await;
     for (requests, says) in [
-        // The newest is last.
+        // The newest request is the last one.
         (
             &[("wrong_signature", AIRALO_SECRET, false)][..],
             "error  quarantine: a rejected request (",
@@ -464,7 +464,7 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
             &[("wrong_signature", "another-secret-0123456789", false)],
             "error  quarantine: the last 1 request with",
         ),
-        // What anybody can send decides nothing.
+        // Requests that anyone can send decide nothing.
         (
             &[
                 ("wrong_signature", AIRALO_SECRET, false),
@@ -483,7 +483,7 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
             &[("missing_signature", "x-0123456789abcdef", false)],
             "note   quarantine: requests were rejected, and none can be",
         ),
-        // A part of a body fits no signature.
+        // A part of a body matches no signature.
         (
             &[("wrong_signature", "x-0123456789abcdef", true)],
             "note   quarantine: requests were rejected, and none can be",

@@ -1,4 +1,4 @@
-//! One order is one event, and two orders with one description are told apart.
+//! One order is one event, and two orders with one description are distinguished.
 
 use super::{
     at_once,
@@ -12,7 +12,7 @@ use hookfast::{
 
 const TYPES: &str = "SELECT string_agg(type, ' ' ORDER BY event_id) FROM hookfast.events WHERE type LIKE 'airalo.order.%'";
 
-/// Without the request only the description says that both may be results of the one order.
+/// Without the request, only the description shows that both may be results of one order.
 #[tokio::test]
 async fn two_listed_orders_of_an_unknown_request_are_a_result_and_a_conflict() {
     let shop = Shop::start(
@@ -73,8 +73,9 @@ async fn two_listed_orders_of_an_unknown_request_are_a_result_and_a_conflict() {
     shop.end().await;
 }
 
-/// Its webhook names nothing but a request, and Airalo's list nothing but the order: no datum is common to both. A guess
-/// (the only unknown order) would be wrong if the failure is of an order that another system placed with this account.
+/// Its webhook names only a request, and Airalo's list only the order: they have no value in
+/// common. A guess (the only unknown order) would be wrong if the failure belongs to an order that
+/// another system placed with this account.
 #[tokio::test]
 async fn an_unknown_order_that_failed_is_an_event_by_the_list_and_one_by_its_webhook() {
     let shop = Shop::start(
@@ -114,10 +115,10 @@ async fn an_unknown_order_that_failed_is_an_event_by_the_list_and_one_by_its_web
         shop.text(TYPES).await,
         "airalo.order.failed airalo.order.failed"
     );
-    // Neither is paid for, so neither is a double purchase.
+    // Neither order is paid for, so neither is a double purchase.
     let orders = "SELECT string_agg(concat_ws(' ', state, description, possible_double_purchase), ', ' ORDER BY description) FROM hookfast.airalo_orders";
     shop.until(orders, "failed shop-1 f, failed f").await;
-    assert!(reconcile(&shop).await.is_empty(), "it is settled");
+    assert!(reconcile(&shop).await.is_empty(), "the order is settled");
     shop.end().await;
 }
 
@@ -149,7 +150,7 @@ async fn of_two_orders_with_one_description_placed_at_once_one_is_sent() {
     shop.end().await;
 }
 
-/// The first placing is not committed when the second asks.
+/// The transaction of the first order is not committed when the second order begins.
 #[tokio::test]
 async fn who_places_the_same_order_waits_for_the_other_and_is_refused() {
     let shop = Shop::start(at_once(), NEVER).await;
@@ -182,7 +183,8 @@ async fn who_places_the_same_order_waits_for_the_other_and_is_refused() {
     shop.end().await;
 }
 
-/// Both are in Airalo's list with one description: the first result is not the second order's as well.
+/// Airalo's list has both with one description: the first result does not become the second order's
+/// result too.
 #[tokio::test]
 async fn an_order_placed_again_gets_its_own_result_and_not_that_of_the_first() {
     let shop = Shop::start(at_once(), NEVER).await;

@@ -1,4 +1,4 @@
-//! Airalo beyond its webhooks: what is kept of them, the API, and that no order is lost.
+//! Airalo beyond the webhooks: the projection, the API, and no lost orders.
 
 mod api;
 mod command;
@@ -19,7 +19,7 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// A local Airalo that answers.
+/// A local emulated Airalo.
 struct Airalo {
     emulator: Emulator,
     address: SocketAddr,
@@ -72,7 +72,7 @@ impl Airalo {
     }
 }
 
-/// Orders that are done as soon as they are placed.
+/// Orders that are completed as soon as they are placed.
 fn at_once() -> FaultPlan {
     FaultPlan {
         delay: Duration::ZERO,

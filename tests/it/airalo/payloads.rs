@@ -1,4 +1,5 @@
-//! Notifications as types: every fixture, both readings of what sources disagree about, and whatever else comes.
+//! Notifications as types: every fixture, both readings where sources disagree, and arbitrary
+//! input.
 
 use hookfast::sources::airalo::{Notification, Order};
 use proptest::prelude::*;
@@ -32,7 +33,7 @@ fn an_order_as_it_was_seen_has_everything_in_its_place() {
         (order.quantity, order.validity, order.data.as_deref()),
         (Some(1), Some(30), Some("3 GB"))
     );
-    // Of the numeric keys, whose numbers vary.
+    // Under numeric keys, whose numbers vary.
     assert_eq!(
         order.net_price.map(|price| price.to_string()).as_deref(),
         Some("8.8")
@@ -133,7 +134,7 @@ fn low_data_and_credit_are_read_however_their_numbers_are_written() {
     }
     let body = br#"{"message":"Surpassed 80% of the credit limit balance","remaining":225.35}"#;
     let Notification::CreditLimit(credit) = Notification::read(body) else {
-        panic!("credit")
+        panic!("the credit notification")
     };
     assert_eq!(
         credit.remaining.map(|left| left.to_string()).as_deref(),

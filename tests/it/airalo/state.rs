@@ -1,4 +1,4 @@
-//! A thousand orders with every misbehaviour at random: what is kept equals what Airalo's own books say.
+//! A thousand orders with every fault at random: the projection equals Airalo's own books.
 
 use super::reconciliation::Shop;
 use crate::support::wait_until_within;
@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 const ORDERS: usize = 1000;
 
-/// By description: completed or failed, the orders, the SIMs, and whether there is more than one order.
+/// By description: completed or failed, the orders, the SIMs, and whether there is more than one
+/// order.
 type Orders = BTreeMap<String, Value>;
 
 fn airalos(books: &Value) -> Orders {
@@ -99,7 +100,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
     while let Some(placed) = placing.join_next().await {
         unknown += placed.expect("placed");
     }
-    assert!(unknown > 30, "answers were lost: {unknown}");
+    assert!(unknown > 30, "lost answers: {unknown}");
     let long = Duration::from_secs(60);
     wait_until_within(long, "Airalo to end", async || {
         shop.airalo.emulator.is_quiet()
@@ -128,7 +129,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
     while ours(&shop).await != books && std::time::Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    // And it stays so.
+    // The state does not change afterwards.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let kept = ours(&shop).await;
     let different: Vec<_> = books
@@ -143,7 +144,8 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
         different.first()
     );
     assert_eq!(kept.len(), ORDERS);
-    // Of an order whose answer was lost, that it failed says only for which request: no more than that is known of it.
+    // If the answer to an order was lost, only its failure names the request, and nothing else is
+    // known about it.
     let strange = "SELECT coalesce(string_agg(DISTINCT state, ','), 'failed') FROM hookfast.airalo_orders WHERE description IS NULL";
     assert_eq!(shop.text(strange).await, "failed");
     let strangers = shop
@@ -153,7 +155,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
         strangers.parse::<usize>().expect("a number") <= unknown,
         "{strangers}"
     );
-    // And each order was told once, however it came.
+    // Each order is one event, however its result arrived.
     let made = shop.airalo.emulator.state();
     let completed = made["orders"]
         .as_array()
@@ -165,7 +167,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
     assert_eq!(
         shop.text(events).await,
         completed.to_string(),
-        "an event for each order that Airalo made"
+        "an event for each order in Airalo's books"
     );
     let deliveries = "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM hookfast.deliveries WHERE handler = 'shop'";
     let told = shop.text(deliveries).await;
@@ -175,7 +177,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
     let by_list = "SELECT count(*) FROM hookfast.events WHERE origin = 'api'";
     assert!(
         shop.text(by_list).await.parse::<u32>().expect("a number") >= 50,
-        "what never came was found"
+        "missing webhooks were found"
     );
     Arc::into_inner(shop).expect("all have ended").end().await;
 }

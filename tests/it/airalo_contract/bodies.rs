@@ -7,13 +7,13 @@ use hookfast::sources::{Description, Rejection, SourceKind, Verified, VerifiedRe
 use std::time::{Duration, SystemTime};
 use std::{fs, path::PathBuf};
 
-/// How long a repeat counts as a retry.
+/// How long a repetition counts as a retry.
 pub(super) const SIX_HOURS: Duration = Duration::from_secs(6 * 3600);
 
 /// The label of the fixtures' secret.
 pub(super) const SECRET: &str = "env:AIRALO_CLIENT_SECRET";
 
-/// Order ids and ICCIDs of an order that was run again and again, as once observed.
+/// Order ids and ICCIDs of an order that was run repeatedly, as observed once.
 pub(super) const REDELIVERY: [(u64, &str); 4] = [
     (115_740, "8900000000000000101"),
     (115_741, "8900000000000000102"),
@@ -66,7 +66,7 @@ pub(super) fn vectors() -> Vec<Vector> {
     published().vectors
 }
 
-/// The secret they were made with.
+/// The secret that the signatures were made with.
 pub(super) fn secret() -> Secret {
     Secret::new(SECRET, published().key_utf8.into_bytes()).expect("long enough")
 }
@@ -95,12 +95,12 @@ pub(super) fn raw_header(signature: &[u8]) -> HeaderMap {
     headers
 }
 
-/// Headers with the right signature.
+/// Headers with the correct signature.
 pub(super) fn signed(body: &[u8]) -> HeaderMap {
     headers(&[&sign(&secret(), body).1])
 }
 
-/// The whole way of a request, with the fixtures' secret live.
+/// The whole processing of a request, with the fixtures' secret live.
 pub(super) fn verify(headers: &HeaderMap, body: &[u8]) -> Result<VerifiedRequest, Rejection> {
     let body = body.to_vec().into();
     match VerifiedRequest::verify(
@@ -116,13 +116,13 @@ pub(super) fn verify(headers: &HeaderMap, body: &[u8]) -> Result<VerifiedRequest
     }
 }
 
-/// What a verified body is.
+/// The description of a verified body.
 pub(super) fn describe(body: &[u8]) -> Description {
     Airalo.describe(None, &HeaderMap::new(), body)
 }
 
-/// The same JSON, otherwise spelled where `choice` says so: blanks between tokens, characters of strings as
-/// `\uXXXX`, `\/` as `/`.
+/// The same JSON in another spelling if `choice` selects it: blanks between tokens, characters of
+/// strings as `\uXXXX`, `\/` as `/`.
 pub(super) fn respelled(json: &str, choice: &mut dyn FnMut() -> bool) -> String {
     let mut out = String::new();
     let mut chars = json.chars();

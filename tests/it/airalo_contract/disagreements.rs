@@ -1,5 +1,6 @@
-//! Where the sources of the contract disagree, both readings are taken. (Of the numbered disagreements only those
-//! about a body or its signature are here; the others are about Airalo's API or about times.)
+//! Both readings are accepted if the sources of the contract disagree. (This file has only the
+//! numbered disagreements about a body or its signature; the others are about Airalo's API or about
+//! times.)
 
 use super::bodies::{SIX_HOURS, describe, fixture, headers, secret, signed, value, verify};
 use hookfast::sources::airalo::{sample, sign};
@@ -18,14 +19,14 @@ fn order() -> Value {
 fn nr_2_a_retry_sends_the_same_result_again_or_runs_the_order_again() {
     let first = describe(sample("order.completed").expect("a sample"));
     let rerun = describe(sample("order.conflict").expect("a sample"));
-    assert_eq!(of(&order()), first, "sent again: the same content");
+    assert_eq!(of(&order()), first, "a retry has the same content");
     assert_eq!(
         (&rerun.event_type, &rerun.identity.key),
         (&first.event_type, &first.identity.key)
     );
     assert_ne!(
         rerun.identity.fingerprint, first.identity.fingerprint,
-        "run again: other content"
+        "a repeated run has other content"
     );
 }
 
@@ -45,7 +46,7 @@ fn nr_3_request_id_stands_at_the_root_in_data_or_all_is_flat() {
     assert_eq!(
         flat["data"],
         json!("3 GB"),
-        "flat, `data` is the plan's volume"
+        "at the top level, `data` is the volume of the plan"
     );
 
     let mut both = at_root.clone();
@@ -98,7 +99,7 @@ fn without_a_request_id_an_order_goes_by_its_own_id_and_then_by_its_bytes() {
     assert_eq!(
         of(&body).identity.key.as_str(),
         "order:id:700001:completed",
-        "an id in text is the same id"
+        "an id as text is the same id"
     );
 
     body["data"]["id"] = json!(null);
@@ -124,7 +125,7 @@ fn without_a_request_id_an_order_goes_by_its_own_id_and_then_by_its_bytes() {
     assert_eq!(
         failed.identity.window,
         Some(SIX_HOURS),
-        "the next order may fail with the very same bytes"
+        "the next order may fail with exactly the same bytes"
     );
 }
 
@@ -188,7 +189,7 @@ fn nr_10_text_voice_and_price_are_flat_or_under_numeric_keys() {
     let data = flat["data"].as_object_mut().expect("an object");
     assert!(
         data.remove("0").is_some() && data.remove("1").is_some(),
-        "the sample has them"
+        "the sample contains them"
     );
     data.extend(
         [
@@ -202,7 +203,7 @@ fn nr_10_text_voice_and_price_are_flat_or_under_numeric_keys() {
 }
 
 #[test]
-fn nr_13_the_signature_is_over_the_bytes_as_sent_and_never_over_another_encoding_of_them() {
+fn nr_13_the_signature_covers_the_bytes_as_sent_and_no_other_encoding() {
     let sent = fixture("webhook/async_order_success.observed-2024.raw.json");
     let re_encoded = [
         serde_json::to_vec(&value(&sent)).expect("JSON"),
@@ -223,7 +224,7 @@ fn nr_13_the_signature_is_over_the_bytes_as_sent_and_never_over_another_encoding
         );
         assert!(
             verify(&over_other, &other).is_ok(),
-            "a sender that encodes so and signs what it sends"
+            "a sender that uses this encoding signs the bytes it sends"
         );
     }
 }
@@ -247,7 +248,7 @@ fn sims_outweigh_a_reason_and_ids_are_kept_as_written() {
     assert_eq!(
         text.identity.fingerprint,
         Some(fingerprint),
-        "in text or as a number"
+        "as text or as a number"
     );
 
     let none = describe_text(r#"{"request_id":"r","reason":"x","sims":[]}"#);
@@ -262,7 +263,7 @@ fn sims_outweigh_a_reason_and_ids_are_kept_as_written() {
     assert_ne!(
         odd("[null]"),
         odd("[null,null]"),
-        "two SIMs without an ICCID are not one"
+        "two SIMs without an ICCID are different SIMs"
     );
 }
 

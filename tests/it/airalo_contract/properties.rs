@@ -1,4 +1,4 @@
-//! What holds for whatever comes.
+//! Properties for arbitrary input.
 
 use super::bodies::{
     describe, fixture, raw_fixtures, raw_header, respelled, secret, signed, value, verify,
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
-/// Whatever it says, it must be fit to be stored, and be said again alike.
+/// The description of any body can be stored, and is the same every time.
 fn assert_storable(body: &[u8]) -> Result<Description, TestCaseError> {
     let description = describe(body);
     let (key, fingerprint) = (&description.identity.key, &description.identity.fingerprint);
@@ -26,7 +26,7 @@ fn assert_storable(body: &[u8]) -> Result<Description, TestCaseError> {
     }
     prop_assert!(
         !key.as_str().contains("#conflict:"),
-        "the store's own form: {:?}",
+        "the form that the store uses: {:?}",
         key
     );
     prop_assert!(description.event_type.as_str().starts_with("airalo."));
@@ -34,7 +34,7 @@ fn assert_storable(body: &[u8]) -> Result<Description, TestCaseError> {
     Ok(description)
 }
 
-/// JSON whose names are the ones that are looked for, and whose values are whatever is odd.
+/// JSON with the names that the parser reads, and with unusual values.
 fn odd_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -71,7 +71,7 @@ fn odd_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What makes an event that event, and a body that says so.
+/// The identity of an event, and a body that contains it.
 #[derive(Debug, Clone, PartialEq)]
 enum Said {
     Order {
@@ -126,7 +126,7 @@ impl Said {
 }
 
 fn said() -> impl Strategy<Value = Said> {
-    // Few letters and all separators, so that two tuples often nearly agree.
+    // Few letters and all separators, so that two tuples are often nearly equal.
     let part = || {
         prop_oneof![
             "[:%3A]{1,4}",
@@ -159,7 +159,7 @@ fn said() -> impl Strategy<Value = Said> {
     ]
 }
 
-/// Two of the same words, cut elsewhere: an escape left out would make them one.
+/// Two tuples of the same words, split differently: without an escape they would be equal.
 fn cut_twice() -> impl Strategy<Value = (Said, Said)> {
     let words = vec(
         prop::sample::select(vec!["a", "75", "other", "%3A", ":", "%"]),
@@ -261,7 +261,7 @@ proptest! {
             let text = String::from_utf8(fixture(&file)).expect("JSON");
             let mut choices = choices.iter().copied().cycle();
             let spelled = respelled(&text, &mut || choices.next().unwrap_or_default());
-            prop_assert_eq!(value(spelled.as_bytes()), value(text.as_bytes()), "the spelling is not at fault");
+            prop_assert_eq!(value(spelled.as_bytes()), value(text.as_bytes()), "the spelling does not matter");
             prop_assert_eq!(describe(spelled.as_bytes()), describe(text.as_bytes()), "{}", spelled);
         }
     }

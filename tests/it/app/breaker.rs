@@ -1,4 +1,4 @@
-//! While a handler cannot be reached its backlog waits, and uses up no tries.
+//! While a handler cannot be reached, its backlog waits and uses up no attempts.
 
 use super::{Running, source, subscription};
 use crate::support::{postgres::database, server::HANDLER_SECRET, sink::Sink, wait_until};
@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// Opens after five; probes as fast as a test likes it.
+/// Opens after five failures, and probes quickly for a test.
 fn breaker() -> Option<Breaker> {
     Some(Breaker {
         after: 5,
@@ -56,7 +56,7 @@ async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_i
         pushed.types = vec!["job".parse().expect("a pattern")];
         pushed.policy.concurrency = 2;
         pushed.policy.breaker = breaker();
-        // A delivery that was tried does not come again in this test.
+        // A delivery that was attempted is not retried in this test.
         pushed.policy.retry = RetryPolicy::Delays(vec![Duration::from_secs(3600); 3]);
         let mut other = pushed.clone();
         other.name = "other".parse().expect("a name");
@@ -86,19 +86,20 @@ async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_i
         running.count(delivered).await + running.count(tried).await == 100
     })
     .await;
-    // Five to open it, one more that was on its way, and the probes: one each 200 ms and then 400 ms.
+    // Five attempts to open it, one more that was running, and the probes: one after 200 ms and
+    // then every 400 ms.
     let failed = running.count(tried).await;
     assert!(
         (9..60).contains(&failed),
-        "{failed} of 100 were tried in vain"
+        "{failed} of 100 were attempted in vain"
     );
-    assert_eq!(sink.requests(), 100, "each once");
+    assert_eq!(sink.requests(), 100, "each event once");
     let shown = "SELECT count(*) FROM hookfast_data.handlers WHERE breaker_opened_at IS NOT NULL OR breaker_until IS NOT NULL";
     running.until(shown, 0).await;
     running.end().await;
 }
 
-/// What was claimed already and had not begun is put back as it was.
+/// Claimed deliveries that have not begun are released unchanged.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted() {
     let database = database().await;
@@ -132,7 +133,7 @@ async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted(
     gate.add_permits(1);
     running.until(OPEN, 1).await;
     running.until(HELD, 0).await;
-    // The other of the two that were claimed has its tries, and no attempt in its history.
+    // The other claimed delivery keeps its attempts and has no attempt in its history.
     let released =
         "SELECT count(*) FROM hookfast_data.outbox WHERE attempt_number = 1 AND attempts_left = 4";
     running.until(released, 1).await;
@@ -147,7 +148,7 @@ async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted(
     running.end().await;
 }
 
-/// A handler that refuses events is there, and is not left alone.
+/// A handler that rejects events is available, and its circuit breaker stays closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_of_bad_events_opens_nothing() {
     let (database, sink) = (database().await, Sink::start().await);

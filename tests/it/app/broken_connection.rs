@@ -1,4 +1,5 @@
-//! A connection that breaks in the middle of an attempt uses up no try, and a handler that breaks it each time ends.
+//! A connection that breaks during an attempt uses up no attempt, and a handler that breaks it
+//! every time ends as a dead letter.
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
@@ -37,7 +38,7 @@ impl TransactionalHandler for BreaksOnce {
     }
 }
 
-/// A subscription whose deliveries have one try.
+/// A subscription whose deliveries have one attempt.
 fn one_try(name: &str) -> hookfast::app::Subscription {
     let mut subscription = subscription(name);
     subscription.types = vec!["airalo.order.*".parse().expect("a pattern")];
@@ -74,7 +75,7 @@ async fn a_connection_that_breaks_uses_up_no_try() {
         running.text(history).await,
         "in_rust:lost in_rust:delivered once:lost once:delivered"
     );
-    // The worker lives: no alert says that its lease was lost.
+    // The worker is alive: no alert reports that its lease was lost.
     running
         .execute("SELECT hookfast_data.evaluate_alerts()")
         .await;

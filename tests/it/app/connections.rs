@@ -1,4 +1,5 @@
-//! A transactional handler has connections of its own, and an attempt that got none was not an attempt.
+//! A transactional handler has its own connections, and an attempt that got no connection does not
+//! count.
 
 use super::{Running, subscription};
 use crate::support::postgres::{Database, database};
@@ -25,7 +26,7 @@ impl Handler for Plain {
 
 async fn enqueue(running: &Running, source: &str, events: u32) {
     running
-        // As an application that writes whatever the database's default is.
+        // As an application that writes with the default of the database.
         .execute(&format!(
             "BEGIN READ WRITE; \
              SELECT hookfast.enqueue('{source}', 'x.y', '{{}}') FROM generate_series(1, {events}); COMMIT"
@@ -33,7 +34,7 @@ async fn enqueue(running: &Running, source: &str, events: u32) {
         .await;
 }
 
-/// Each handler gets the events of the source of its own name.
+/// Each handler gets the events of the source of the same name.
 fn from(source: &str) -> hookfast::app::Subscription {
     let mut subscription = subscription(source);
     subscription.sources = Some(vec![source.parse().expect("a name")]);
@@ -94,7 +95,7 @@ async fn a_slow_handler_takes_no_connection_and_no_try_from_another() {
 
 async fn alter_database(running: &Running, setting: &str) {
     let alter = format!("EXECUTE format('ALTER DATABASE %I {setting}', current_database())");
-    // The test's own pool may connect anew at any time, and then it only reads as well.
+    // The test's own pool may open a connection at any time, which then is read-only too.
     running
         .execute(&format!(
             "BEGIN READ WRITE; DO $$ BEGIN {alter}; END $$; COMMIT"
@@ -102,7 +103,7 @@ async fn alter_database(running: &Running, setting: &str) {
         .await;
 }
 
-/// Claims and settlements go on: both settlers are connected before.
+/// Claims and settlements continue: both settlers were connected before.
 async fn new_connections_only_read(running: &Running) {
     crate::support::wait_until("both settlers", async || {
         enqueue(running, "plain", 20).await;
@@ -123,7 +124,7 @@ async fn an_attempt_whose_transaction_could_not_begin_costs_no_try() {
     let running = shop(&database).await;
     new_connections_only_read(&running).await;
     enqueue(&running, "quick", 3).await;
-    // With three retries each would be dead by now if these were attempts.
+    // With three retries each delivery would be dead by now if these counted as attempts.
     running
         .until(
             "SELECT count(*) FROM hookfast_data.outbox WHERE attempt_number > 4",
@@ -151,9 +152,10 @@ async fn a_backlog_whose_transactions_cannot_begin_is_not_claimed_over_and_over(
     let claims = "SELECT sum(attempt_number)::bigint FROM hookfast_data.outbox";
     crate::support::wait_until("claims", async || running.count(claims).await > 0).await;
     let started = std::time::Instant::now();
-    // The time itself is what is measured over.
+    // A fixed time, since the count per time is measured.
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    // Each of its four connections begins one in a second, and as many deliveries wait behind them.
+    // Each of its four connections starts one delivery per second, and as many deliveries wait
+    // behind them.
     let claims = running.count(claims).await;
     let took = started.elapsed();
     assert!(

@@ -1,4 +1,5 @@
-//! What an application puts in inside its own transaction is there when that commits, and never was if it rolls back.
+//! An event that an application enqueues in its own transaction exists after the commit, and never
+//! after a rollback.
 
 use super::{Running, subscription};
 use crate::support::postgres::database;
@@ -92,7 +93,8 @@ async fn a_rolled_back_transaction_leaves_nothing_and_a_committed_one_everything
     running.end().await;
 }
 
-/// Its due time is before what the claims look at by then; the notification at its commit says so.
+/// Its due time is earlier than the range that claims read by then. The notification at its commit
+/// reports that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_that_commits_late_is_found_at_once() {
     let database = database().await;
@@ -101,7 +103,7 @@ async fn a_transaction_that_commits_late_is_found_at_once() {
     enqueue(&mut *late, "1", Some("late"))
         .await
         .expect("enqueued");
-    // As if it had begun an hour ago.
+    // As if the transaction had begun an hour ago.
     sqlx::query("UPDATE hookfast_data.outbox SET due_at = due_at - interval '1 hour' WHERE due_at IS NOT NULL")
         .execute(&mut *late)
         .await
@@ -118,7 +120,7 @@ async fn a_transaction_that_commits_late_is_found_at_once() {
     let committed = Instant::now();
     late.commit().await.expect("committed");
     running.until(delivered, 2).await;
-    // A scan without floors is due once a minute only.
+    // A scan without watermarks runs only once a minute.
     assert!(
         committed.elapsed() < Duration::from_secs(15),
         "{:?}",
@@ -127,7 +129,7 @@ async fn a_transaction_that_commits_late_is_found_at_once() {
     running.end().await;
 }
 
-/// A claim of many must not fail because of one that it would take each time.
+/// A claim of many deliveries must not fail because of one that it would claim each time.
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_that_cannot_be_read_cost_no_delivery_anything() {
     let database = database().await;

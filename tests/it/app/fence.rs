@@ -1,4 +1,5 @@
-//! A transactional handler runs only while its delivery is its worker's, and leaves nothing behind where it is not.
+//! A transactional handler runs only while its worker holds the delivery, and leaves no effects
+//! otherwise.
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
@@ -10,7 +11,7 @@ use hookfast::{
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Books each order once it is let through.
+/// Books each order after it is released.
 struct Books(Arc<Semaphore>);
 
 impl TransactionalHandler for Books {
@@ -24,7 +25,7 @@ impl TransactionalHandler for Books {
             .execute(transaction.connection())
             .await?;
         if delivery.event.idempotency_key.contains("moves") {
-            // As if another had taken it over in the meantime.
+            // As if another worker had taken it over in the meantime.
             sqlx::query(
                 "UPDATE hookfast_data.outbox SET attempt_number = attempt_number + 1 WHERE id = $1",
             )
@@ -41,7 +42,7 @@ const LEDGER: &str =
     "SELECT coalesce(string_agg(split_part(key, ':', 2), ' ' ORDER BY key), '') FROM ledger";
 const DELIVERED: &str = "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'";
 
-/// One attempt at a time, so that when a later one has ended, the earlier ones have.
+/// One attempt at a time, so that all earlier attempts have ended when a later one ends.
 async fn running(database: &crate::support::postgres::Database, gate: &Arc<Semaphore>) -> Running {
     let pool = database.pool().await;
     sqlx::query("CREATE TABLE ledger (key text)")
@@ -68,7 +69,8 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     }
     let held = "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL";
     running.until(held, 2).await;
-    // The one whose handler is at work is locked; the other waits for its turn, and another worker takes it.
+    // The delivery whose handler runs is locked. The other one waits, and another worker takes it
+    // over.
     let take = "UPDATE hookfast_data.outbox SET attempt_number = attempt_number + 1, lease_id = (SELECT max(id) FROM hookfast_data.leases) \
         WHERE id IN (SELECT id FROM hookfast_data.outbox FOR UPDATE SKIP LOCKED) \
         RETURNING (SELECT split_part(idempotency_key, ':', 2) FROM hookfast.events e WHERE e.event_id = outbox.event_id)";
@@ -88,7 +90,7 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     let ran = match &taken[..] {
         [taken] if taken == "first" => "second",
         [taken] if taken == "second" => "first",
-        taken => panic!("one of the two is taken: {taken:?}"),
+        taken => panic!("one of the two is taken over: {taken:?}"),
     };
     gate.add_permits(2);
     running.until(DELIVERED, 1).await;
@@ -97,9 +99,9 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     assert_eq!(
         running.text(LEDGER).await,
         format!("{ran} third"),
-        "what was taken was not run"
+        "the delivery that was taken over did not run"
     );
-    // The other worker gives it back.
+    // The other worker releases it.
     sqlx::query("UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now()")
         .execute(&running.pool)
         .await
@@ -123,7 +125,11 @@ async fn where_the_fence_is_lost_in_the_middle_everything_is_rolled_back() {
     running.until(DELIVERED, 1).await;
     assert_eq!(running.text(LEDGER).await, "after");
     let row = "SELECT concat_ws(' ', attempt_number, attempts_left, lease_id IS NOT NULL) FROM hookfast_data.outbox";
-    assert_eq!(running.text(row).await, "1 4 t", "as the claim left it");
+    assert_eq!(
+        running.text(row).await,
+        "1 4 t",
+        "unchanged since the claim"
+    );
     assert_eq!(
         running
             .count("SELECT count(*) FROM hookfast.attempts")

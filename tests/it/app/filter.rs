@@ -1,4 +1,4 @@
-//! A handler gets the payloads it asked for, and the others are done without it.
+//! A handler gets the payloads that match its filter, and the others are settled without it.
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
@@ -16,7 +16,7 @@ fn filtered(name: &str, filter: &str) -> Subscription {
     filtered
 }
 
-/// What became of each delivery of a handler, and how often it was tried.
+/// The outcome of each delivery of a handler, and its number of attempts.
 const STATES: &str = "SELECT string_agg(s.state || ' ' || n, ', ' ORDER BY s.state) FROM \
     (SELECT state || ':' || coalesce(attempts, 0) AS state, count(*) AS n FROM hookfast.deliveries WHERE handler = 'big' GROUP BY 1) s";
 
@@ -42,14 +42,14 @@ async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
             200
         );
     }
-    // Bodies too long to come along with the claim: one that matches, one that does not.
+    // Bodies too long to be read with the claim: one matches, one does not.
     for (id, padding) in [(16, 20_000), (100, 20_000)] {
         let mut long: serde_json::Value =
             serde_json::from_slice(&order(&format!("long-{id:020}"), id)).expect("our own");
         long["padding"] = "x".repeat(padding).into();
         assert_eq!(running.post(long.to_string().as_bytes()).await.0, 200);
     }
-    // None of these costs its neighbours anything.
+    // None of these affects the other deliveries.
     let deep = [
         b"{\"a\":".repeat(100_000),
         b"5".to_vec(),
@@ -72,7 +72,8 @@ async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
     let mut seen = seen.lock().expect("no panic").clone();
     seen.sort_unstable();
     assert_eq!(seen, [5, 6, 7, 8, 9, 16]);
-    // Five small orders, a long one, six that are no order, and the one that every test starts with.
+    // Five small orders, a long one, six bodies that are not orders, and the one that starts every
+    // test.
     assert_eq!(running.text(STATES).await, "delivered:1 6, filtered:1 13");
     let unrun = "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'filtered' AND duration_ms IS NULL AND error IS NULL";
     assert_eq!(running.count(unrun).await, 13);
@@ -85,7 +86,8 @@ async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
     running.end().await;
 }
 
-/// Whatever makes it slow: each statement asks it of one long body, and none of all that are claimed together.
+/// Whatever makes the filter slow, each statement applies it to one long body, not to all
+/// deliveries of a claim.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
     let database = database().await;
@@ -100,7 +102,8 @@ async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
     running
         .execute("SELECT hookfast.pause_handler('big', 'until all are there')")
         .await;
-    // 32 are claimed together, for which a claim would need more than the 10 seconds that it may take.
+    // 32 deliveries are claimed together. One claim would need more than its 10 seconds for all of
+    // them.
     running
         .execute(
             "CREATE OR REPLACE FUNCTION hookfast_data.payload_matches(body bytea, filter jsonpath) RETURNS boolean \
@@ -130,7 +133,7 @@ async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
     running.end().await;
 }
 
-/// Each time, and for short bodies as well.
+/// Slow every time, and for short bodies too.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else() {
     let database = database().await;
@@ -228,7 +231,7 @@ async fn a_client_that_pulls_sees_only_what_matches() {
     running
         .execute("SELECT hookfast.enqueue('jobs', 'job', jsonb_build_object('n', n)) FROM generate_series(1, 400) n")
         .await;
-    // Rolled back: nothing was judged.
+    // Rolled back: nothing was filtered.
     let mut transaction = running.pool.begin().await.expect("a transaction");
     let claim = "SELECT * FROM hookfast.claim('big', 'a test', 3)";
     assert!(
@@ -286,7 +289,8 @@ async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filter
     .await;
     running.execute("SELECT hookfast.enqueue('jobs', 'job', jsonb_build_object('key', 'a', 'n', n)) FROM generate_series(1, 8) n").await;
     for n in [1, 8] {
-        // The six between them are ended in the second of these two claims, one after the other.
+        // The six deliveries between them are settled in the second of these two claims, one after
+        // the other.
         let row = sqlx::query("SELECT * FROM hookfast.claim('big', 'a test')")
             .fetch_one(&running.pool)
             .await
@@ -298,7 +302,7 @@ async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filter
     running.end().await;
 }
 
-/// A filter that lets nothing pass by mistake would look like a handler that works.
+/// A filter that rejects everything by mistake would look like a working handler.
 #[tokio::test]
 async fn a_filter_that_is_no_predicate_stops_the_start_and_registers_nothing() {
     let database = database().await;
@@ -341,7 +345,7 @@ async fn a_filter_that_is_no_predicate_stops_the_start_and_registers_nothing() {
         let checked =
             hookfast::store::check_filter(&database.pool().await, &good.parse().expect("a filter"))
                 .await;
-        // lax and strict belong to the whole path.
+        // lax and strict apply to the whole path.
         assert_eq!(
             checked.is_ok(),
             !good.contains("(lax"),

@@ -1,4 +1,4 @@
-//! A handler that goes wrong costs itself, and nobody else.
+//! A faulty handler affects only itself.
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
@@ -43,7 +43,7 @@ async fn one_that_panics_hangs_fails_or_answers_garbage_waits_alone() {
         );
     }
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'good' AND state = 'delivered'", 21).await;
-    // Four tries each, and then they are dead letters.
+    // Four attempts each, and then they are dead letters.
     running
         .until("SELECT count(*) FROM hookfast.dead_letters", 4 * 21)
         .await;
@@ -138,7 +138,7 @@ async fn bodies_of_any_length_arrive_as_they_came() {
     assert_eq!(
         running.text(key).await,
         "credit_limit:50:9007199254740993.000",
-        "as written, past 2^53"
+        "as written, beyond 2^53"
     );
     running.end().await;
 }
@@ -163,7 +163,7 @@ async fn a_paused_handler_gets_nothing_until_it_is_resumed() {
     assert_eq!(
         running.post(&order("while-paused", 7)).await.0,
         200,
-        "intake goes on"
+        "intake continues"
     );
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'other' AND state = 'delivered'", 2).await;
     assert_eq!(
@@ -240,7 +240,8 @@ async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
     running.end().await;
 }
 
-/// As after two processes that were killed for lack of memory: hundreds may wait for their turn.
+/// As after two processes that were killed for lack of memory: hundreds of deliveries may wait to
+/// run one by one.
 #[tokio::test(flavor = "multi_thread")]
 async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_handler() {
     let database = database().await;
@@ -294,10 +295,11 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
             200
         );
     }
-    // None of those that were lost has ended.
+    // None of the lost deliveries has ended.
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'good' AND state = 'delivered'", 21).await;
     assert_eq!(*at_once.lock().expect("no holder panics"), (1, 1));
-    // Those that wait are not held, or they would be lost with this worker although they never ran.
+    // Waiting deliveries are not held, or they would be lost with this worker although they never
+    // ran.
     running
         .until(
             "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL AND lost >= 2",
@@ -309,7 +311,7 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
     running.end().await;
 }
 
-/// Each handler has room of its own for bodies that are fetched one by one.
+/// Each handler has its own memory for bodies that are fetched one by one.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_bodies_of_a_handler_that_hangs_hold_up_no_other_handler() {
     let database = database().await;
@@ -350,7 +352,7 @@ async fn long_bodies_of_a_handler_that_hangs_hold_up_no_other_handler() {
     assert_eq!(
         entered.load(Ordering::Relaxed),
         8,
-        "bytes that are held at once have a bound"
+        "the bytes held at once are bounded"
     );
     hang.add_permits(20);
     running
@@ -359,7 +361,7 @@ async fn long_bodies_of_a_handler_that_hangs_hold_up_no_other_handler() {
     running.end().await;
 }
 
-/// However it came to that: nothing else looks for it.
+/// However this state arose, nothing else looks for the delivery.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_whose_lease_is_gone_is_found_after_a_start() {
     let database = database().await;

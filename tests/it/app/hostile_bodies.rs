@@ -1,11 +1,11 @@
-//! What somebody with a sender's secret may store. Nothing that works in the background may stop because of it.
+//! Data that a sender with a source's secret may store. It must not stop any background task.
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until_within};
 use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome};
 use std::time::Duration;
 
-/// Bodies of every shape, up to the limit of a body.
+/// Bodies of every structure, up to the limit of a body.
 fn bodies() -> Vec<Vec<u8>> {
     let around = |open: &str, inside: &str, close: &str, depth: usize| {
         [open.repeat(depth), inside.to_owned(), close.repeat(depth)]
@@ -110,21 +110,21 @@ async fn no_body_stops_search_alerts_or_replays() {
     assert_eq!(
         running.count(marked).await,
         2,
-        "only those of too many values"
+        "only those with too many values"
     );
     assert_eq!(
         running
             .count("SELECT count(*) FROM hookfast.find('1e999999')")
             .await,
         1,
-        "which jsonb cannot hold"
+        "jsonb cannot hold it"
     );
     assert_eq!(
         running
             .count("SELECT matching FROM hookfast.erase_all(term => '39999')")
             .await,
         1,
-        "the last of many"
+        "the last of many values"
     );
     running.end().await;
 }

@@ -1,4 +1,5 @@
-//! The example of the README, as a real program: what it books adds up although it is killed again and again.
+//! The example of the README as a real program: its ledger is complete although the program is
+//! killed repeatedly.
 
 use crate::support::{
     airalo::Sending, postgres::database, server::Server, wait_until, wait_until_within,

@@ -1,4 +1,4 @@
-//! A whole Hookfast inside the test: ingress, worker and handlers in Rust, on a database of its own.
+//! A whole Hookfast inside the test: ingress, worker and handlers in Rust, in a separate database.
 
 mod breaker;
 mod broken_connection;
@@ -55,7 +55,7 @@ fn source(on_invalid_signature: OnInvalidSignature) -> Source {
     .expect("a secret")
 }
 
-/// A subscription to everything that is tried again at once, a few times.
+/// A subscription to everything, with a few immediate retries.
 fn subscription(name: &str) -> Subscription {
     let mut subscription = Subscription::new(name, &["*"]).expect("a name");
     subscription.policy.retry = RetryPolicy::Delays(vec![Duration::from_millis(1); 3]);
@@ -63,7 +63,8 @@ fn subscription(name: &str) -> Subscription {
 }
 
 impl Running {
-    /// Starts what was declared, with the source `airalo` where it declares none, and waits until it takes webhooks.
+    /// Starts the declared application, with the source `airalo` if it declares none, and waits
+    /// until it accepts webhooks.
     async fn start(database: &Database, declare: impl FnOnce(Builder) -> Builder) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let ingress = listener.local_addr().expect("bound");
@@ -75,7 +76,8 @@ impl Running {
         let stop = CancellationToken::new();
         let stopping = stop.clone();
         let task = tokio::spawn(async move { app.run(stopping).await.expect("it runs") });
-        // An unsigned request tells nothing of the database; a verified one that cannot be stored is 503.
+        // An unsigned request does not test the database; a verified one that cannot be stored gets
+        // 503.
         wait_until("the ingress", async || {
             let mut client = Client::connect(ingress).await;
             client
@@ -112,7 +114,7 @@ impl Running {
             .expect("a text")
     }
 
-    /// Completes what a client claimed, in a transaction of its own.
+    /// Completes a claimed delivery in a separate transaction.
     async fn complete(&self, claimed: &PgRow) {
         sqlx::query("SELECT hookfast.complete($1, $2)")
             .bind(claimed.get::<i64, _>("lease_id"))
@@ -122,7 +124,7 @@ impl Running {
             .expect("held");
     }
 
-    /// Waits until a query's number is what it should be.
+    /// Waits until a query returns the expected number.
     async fn until(&self, query: &'static str, number: i64) {
         wait_until(&format!("{query} = {number}"), async || {
             self.count(query).await == number

@@ -1,4 +1,4 @@
-//! Ordered handlers: one delivery of a key at a time, in the order in which the events came.
+//! Ordered handlers: one delivery of a key at a time, in the order of the events.
 
 use super::{Running, source, subscription};
 use crate::support::{
@@ -21,7 +21,7 @@ struct Payload {
     n: u32,
 }
 
-/// What was handled, by key; and which keys are being handled.
+/// The handled steps by key, and the keys that are being handled.
 #[derive(Default)]
 struct Seen {
     done: HashMap<String, Vec<u32>>,
@@ -47,7 +47,7 @@ fn declare(builder: Builder) -> Builder {
 }
 
 impl Running {
-    /// Puts in steps of a key, in one transaction.
+    /// Enqueues steps of a key, in one transaction.
     async fn steps(&self, key: &str, from: i32, to: i32) {
         sqlx::query("SELECT hookfast.enqueue('steps', 'step', jsonb_build_object('key', $1::text, 'n', n)) FROM generate_series($2, $3) n")
             .bind(key)
@@ -59,7 +59,7 @@ impl Running {
     }
 }
 
-/// Fails every third attempt or so; `bad` says which steps are refused for good.
+/// Fails about every third attempt; `bad` selects the steps that are rejected for good.
 fn recorder(seen: Arc<Mutex<Seen>>, bad: fn(&Payload) -> bool) -> impl hookfast::handlers::Handler {
     move |delivery: Delivery| {
         let seen = seen.clone();
@@ -88,7 +88,7 @@ fn recorder(seen: Arc<Mutex<Seen>>, bad: fn(&Payload) -> bool) -> impl hookfast:
     }
 }
 
-/// Two whole processes' worth of workers on one database.
+/// The workers of two whole processes on one database.
 async fn two(
     database: &postgres::Database,
     subscribe: Subscription,
@@ -176,7 +176,7 @@ async fn a_blocked_key_with_many_behind_it_stops_nobody_else() {
     assert_eq!(
         running.count(tried).await,
         1,
-        "only the first of the blocked key is tried"
+        "only the first delivery of the blocked key is attempted"
     );
     running.end().await;
 }
@@ -204,7 +204,7 @@ async fn a_dead_letter_is_skipped_or_holds_its_key() {
         .until("SELECT count(*) FROM hookfast.dead_letters", 2)
         .await;
     running.until(OWED, 2).await;
-    // What comes after the dead letter waits as well, also after a sweep.
+    // Deliveries behind the dead letter wait too, even after a sweep.
     running.steps("b", 5, 5).await;
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'holds' AND state = 'waiting' AND ordering_key = 'b'", 3).await;
     running
@@ -223,7 +223,7 @@ async fn a_dead_letter_is_skipped_or_holds_its_key() {
     running.end().await;
 }
 
-/// A backlog from before comes into the order, and out of it again, with nothing lost.
+/// An earlier backlog enters the order and leaves it again, with nothing lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_may_begin_and_cease_to_keep_order() {
     let database = database().await;

@@ -1,4 +1,5 @@
-//! A handler with a rate is started no faster, and what may not start yet is not claimed.
+//! A handler with a rate starts deliveries no faster, and a delivery that may not start yet is not
+//! claimed.
 
 use super::{Running, source, subscription};
 use crate::support::{postgres::database, wait_until};
@@ -8,10 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A second.
+/// Per second.
 const RATE: f64 = 20.0;
 
-/// A quarter of a second's worth.
+/// The deliveries of a quarter of a second.
 const BURST: usize = 5;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +50,7 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
         async || *unhurried.lock().expect("no panic") == 60,
     )
     .await;
-    // Claimed is what has an attempt; it starts at once, so what waits has none.
+    // A claimed delivery has an attempt number. It starts at once, so waiting deliveries have none.
     let claimed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id \
         WHERE h.name = 'slow' AND o.attempt_number > 0";
     let mut left = 60;
@@ -66,14 +67,14 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
     }
     let started = started.lock().expect("no panic").clone();
     assert_eq!(started.len(), 60);
-    // A start may be noted late, and so be near the next: by as much as this machine stumbles.
+    // A start may be recorded late and so be near the next one, by the delay of this machine.
     let share = (60 - 1 - BURST) as f64 / RATE;
     let took = started[59].duration_since(started[0]).as_secs_f64();
     assert!(
         took >= share - 0.5,
         "60 deliveries at {RATE} a second took {took} s"
     );
-    // Nor is it starved: nothing else holds it up.
+    // The rate is also reached: nothing else delays the deliveries.
     assert!(
         took < 3.0 * share,
         "60 deliveries at {RATE} a second took {took} s"
@@ -83,12 +84,13 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
             .count("SELECT max(attempt_number)::bigint FROM hookfast.attempts")
             .await,
         1,
-        "none was put back"
+        "none was released"
     );
     running.end().await;
 }
 
-/// With one free place at a time each claim looks into one lane only, and all that waits is in the other.
+/// With one free slot, each claim reads only one of the two index ranges, and all waiting
+/// deliveries are in the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_at_a_time_does_not_rest_while_the_other_lane_is_full() {
     let database = database().await;

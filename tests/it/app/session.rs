@@ -1,11 +1,12 @@
-//! What a handler leaves in its session is gone before the next delivery, and our own settings are there.
+//! Session state that a handler leaves is reset before the next delivery, and Hookfast's settings
+//! stay in place.
 
 use super::{Running, subscription};
 use crate::support::postgres::database;
 use hookfast::domain::Connections;
 use sqlx::{AssertSqlSafe, Row};
 
-/// `untidy` notes what the session is like, and leaves one of everything in it.
+/// `untidy` records the state of the session, and leaves one of every kind of state in it.
 const SHOP: &str = r#"
 CREATE SCHEMA shop;
 CREATE ROLE {role} SUPERUSER;
@@ -50,7 +51,7 @@ BEGIN
 END $$;
 "#;
 
-/// A shop with one handler, that has a single connection.
+/// A shop with one handler that has a single connection.
 struct Shop {
     running: Running,
     role: String,
@@ -132,7 +133,7 @@ async fn each_delivery_finds_the_session_as_the_first_one_did() {
         ["hookfast transaction", "off", "on"]
     );
     assert!(seen[0].get::<bool, _>("empty"));
-    // It was reset, and not replaced.
+    // The connection was reset and not replaced.
     assert_eq!(
         shop.running
             .count("SELECT count(DISTINCT pid) FROM shop.seen")

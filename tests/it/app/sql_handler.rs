@@ -1,4 +1,5 @@
-//! A handler that is a Postgres function: its effects commit with the end of its delivery, or not at all.
+//! A handler that is a Postgres function: its effects commit with the end of its delivery, or not
+//! at all.
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
@@ -9,7 +10,7 @@ use hookfast::{
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Books the event, and then ends as the request id says.
+/// Books the event, and then ends as its request id specifies.
 const SHOP: &str = r#"
 CREATE SCHEMA shop;
 CREATE TABLE shop.ledger (event_id uuid, attempt_number integer, request_id text, type text);
@@ -69,7 +70,7 @@ async fn effects_happen_once_however_the_first_attempt_ended() {
         "deferred:2 error:2 good:1 hang:2"
     );
     let dead = "SELECT string_agg(reason || ': ' || last_error, ',') FROM hookfast.dead_letters";
-    // How the type is written depends on the search path.
+    // The spelling of the type depends on the search path.
     let unqualified = |text: String| text.replace("(hookfast.event)", "(event)");
     let dead = unqualified(running.text(dead).await);
     assert!(

@@ -1,11 +1,12 @@
-//! What a start does not wait for.
+//! Things that a start does not wait for.
 
 use crate::support::postgres::database;
 use hookfast::app::{Builder, RunError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// A process that tried this again and again would answer every webhook with 503, and look as if the database were away.
+/// A process that tried this repeatedly would answer every webhook with 503, as if the database
+/// were unavailable.
 #[tokio::test]
 async fn a_start_that_waiting_does_not_mend_ends_with_the_reason() {
     let database = database().await;

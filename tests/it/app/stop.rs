@@ -1,4 +1,5 @@
-//! A worker that stops and knows that it holds nothing does not look for it, whatever backlog waits.
+//! A stopping worker that knows it holds nothing does not search for deliveries, whatever the
+//! backlog.
 
 use super::{Running, source, subscription};
 use crate::support::postgres::{Database, database};
@@ -6,11 +7,11 @@ use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
-/// How often the table was searched for what a lease holds. Sessions report that at their end.
+/// How often the table was searched for deliveries of a lease. Sessions report that at their end.
 const SEARCHES: &str =
     "SELECT coalesce(pg_stat_get_function_calls('hookfast_data.leased_deliveries'::regproc), 0)";
 
-/// Our own session says it at once, and those of the application are gone.
+/// The test's session reports at once, and those of the application have ended.
 async fn searches(database: &Database) -> i64 {
     let pool = database.pool().await;
     crate::support::wait_until("the sessions to end", async || {
@@ -62,7 +63,7 @@ async fn a_worker_that_holds_nothing_does_not_search_the_backlog_at_its_end() {
         .fetch_one(&database.pool().await)
         .await
         .expect("a number");
-    assert_eq!(leases, 0, "the lease is given back all the same");
+    assert_eq!(leases, 0, "the lease is released all the same");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +98,7 @@ async fn a_worker_whose_attempts_outlast_the_grace_time_gives_them_back() {
     assert_eq!(
         (counts.0, counts.2),
         (0, 0),
-        "free at once, and not with the end of the lease"
+        "free at once, not only when the lease ends"
     );
     assert!(counts.1 > 0);
 }

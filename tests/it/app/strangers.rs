@@ -1,4 +1,4 @@
-//! A role that may do nothing but connect holds nothing up.
+//! A role that may only connect cannot block anything.
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until_within};
@@ -9,13 +9,14 @@ use hookfast::{
 use sqlx::{Connection, Executor, PgConnection};
 use std::time::Duration;
 
-/// What polling alone takes is a second; the rest is for a busy machine. A full scan comes by itself once a minute.
+/// Polling alone takes one second; the rest is for a busy machine. A full scan runs once a minute
+/// anyway.
 const SOON: Duration = Duration::from_secs(10);
 
 const DELIVERED: &str =
     "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'delivered' AND handler = 'shop'";
 
-/// Everybody may notify, with any message.
+/// Any role may notify, with any message.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_notification_keeps_a_delivery_from_its_handler() {
     let database = database().await;
@@ -52,7 +53,7 @@ async fn no_notification_keeps_a_delivery_from_its_handler() {
                 .bind(message);
             notify.execute(&mut nobody).await.expect("everybody may");
         }
-        // One straight from ingest, and one that is late.
+        // One delivery straight from ingest, and one that is late.
         assert_eq!(
             running
                 .post(&order(&format!("order-{n:019}"), n.into()))
@@ -71,7 +72,8 @@ async fn no_notification_keeps_a_delivery_from_its_handler() {
     running.end().await;
 }
 
-/// Everybody may hold any advisory lock: those that Hookfast once used, and the numbers of all handlers.
+/// Any role may hold any advisory lock: those that Hookfast once used, and the numbers of all
+/// handlers.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_advisory_lock_holds_anything_up() {
     let database = database().await;
@@ -92,7 +94,7 @@ async fn no_advisory_lock_holds_anything_up() {
     let pairs = "SELECT pg_advisory_lock(x'686f6f6b'::integer, n), pg_advisory_lock(x'686f6c64'::integer, n) \
         FROM generate_series(1, 50) n";
     nobody.execute(pairs).await.expect("everybody may");
-    // A process starts, and what keeps order is delivered and retried.
+    // A process starts, and ordered deliveries are delivered and retried.
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
         shop.types = vec!["airalo.order.*".parse().expect("a pattern")];
@@ -160,7 +162,7 @@ async fn no_advisory_lock_holds_anything_up() {
             .await,
         3
     );
-    // What one process at a time does.
+    // Tasks that one process does at a time.
     let of: store::Database = database.url().parse().expect("a URL");
     running
         .execute("DROP INDEX hookfast_data.rollups_subject")
@@ -183,7 +185,8 @@ async fn no_advisory_lock_holds_anything_up() {
     running.end().await;
 }
 
-/// A process that builds or cleans up for hours holds its lock in an open transaction: that must keep no dead row.
+/// A process that builds indexes or purges for hours holds its lock in an open transaction, which
+/// must not prevent the removal of dead rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_work_is_done_by_one_process_and_its_lock_keeps_no_snapshot() {
     let database = database().await;
@@ -193,7 +196,7 @@ async fn long_work_is_done_by_one_process_and_its_lock_keeps_no_snapshot() {
         .execute("DROP INDEX hookfast_data.rollups_subject")
         .await
         .expect("dropped");
-    // A build waits for whoever has a snapshot.
+    // A build waits for every session with a snapshot.
     let mut reader = database.connect().await;
     let mut reading = reader.begin().await.expect("a transaction");
     reading

@@ -1,4 +1,4 @@
-//! One event, five handlers of every kind: each with its own state, and none waiting for another.
+//! One event, five handlers of every kind: each has its own state, and none waits for another.
 
 use super::{Running, breaker::http_to, source, subscription};
 use crate::support::{airalo::order, postgres::database, sink::Sink, wait_until};
@@ -66,7 +66,7 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
     })
     .await;
     assert_eq!(running.post(&order("first-0123456789", 1)).await.0, 200);
-    // A client that takes it and is never heard of again.
+    // A client that claims it and disappears.
     let claim = "SELECT * FROM hookfast.claim('pulled', 'a client')";
     assert_eq!(
         sqlx::query(claim)
@@ -82,7 +82,7 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
     )
     .await;
 
-    // With all that going on, and one paused besides, the next event finds its way.
+    // During all this, and with one handler paused, the next event is delivered.
     running
         .execute("SELECT hookfast.pause_handler('retries', 'a test')")
         .await;
@@ -100,7 +100,8 @@ async fn each_has_its_own_state_and_waits_for_no_other() {
         "books books function function"
     );
 
-    // The client's lease ends, and another does its work; the receiver answers, fails once, and gets both again.
+    // The client's lease ends, and another client does its work. The receiver answers, fails once,
+    // and gets both events again.
     running
         .execute(
             "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 minute' WHERE kind = 'pull'",

@@ -9,7 +9,7 @@ use hookfast::{
 };
 use std::time::Duration;
 
-/// Books the event, and then ends as the request id says.
+/// Books the event, and then ends as its request id specifies.
 struct Books;
 
 impl TransactionalHandler for Books {
@@ -26,14 +26,14 @@ impl TransactionalHandler for Books {
         let key = &delivery.event.idempotency_key;
         match delivery.attempt {
             1 if key.contains("error") => Err("x".parse::<i32>().expect_err("no number"))?,
-            1 if key.contains("panic") => panic!("in the middle"),
+            1 if key.contains("panic") => panic!("during the work"),
             1 if key.contains("hang") => std::future::pending().await,
             1 if key.contains("statement") => {
                 sqlx::query("SELECT 1 / 0")
                     .execute(transaction.connection())
                     .await?;
             }
-            // What fails only at the commit is found there.
+            // Errors that appear only at the commit are detected there.
             1 if key.contains("deferred") => sqlx::query("INSERT INTO line VALUES (1)")
                 .execute(transaction.connection())
                 .await

@@ -1,4 +1,5 @@
-//! The receiver rules of Airalo's contract that need the whole path: over the wire, into the tables.
+//! The receiver rules of Airalo's contract that need the whole path: from the network into the
+//! tables.
 
 use super::{Running, source};
 use crate::support::{
@@ -44,7 +45,8 @@ async fn head_is_200_and_other_methods_paths_and_sizes_are_refused() {
     running.end().await;
 }
 
-/// What is refused before it can be verified leaves its count in SQL, for the source where it is known.
+/// Requests that are rejected before verification are counted in SQL, for the source if it is
+/// known.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_unread_is_counted_in_the_rollups_by_reason() {
     let database = database().await;
@@ -188,7 +190,7 @@ async fn low_data_is_a_new_event_after_its_window() {
     running.end().await;
 }
 
-/// Row 4, where a wrong signature is refused.
+/// Row 4, if wrong signatures are rejected.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_request_is_401_evidence_and_takes_no_key() {
     let database = database().await;
@@ -205,7 +207,7 @@ async fn a_forged_request_is_401_evidence_and_takes_no_key() {
         let problem = send(&running, &forged).await.problem(401, "not-verified");
         assert!(
             !problem.to_string().contains("wrong"),
-            "the reason is not told: {problem}"
+            "the reason is not revealed: {problem}"
         );
     }
     running
@@ -216,20 +218,19 @@ async fn a_forged_request_is_401_evidence_and_takes_no_key() {
             .count("SELECT count(*) FROM hookfast.quarantine")
             .await,
         1,
-        "identical ones are one row"
+        "identical requests are one row"
     );
     assert_eq!(
         running.post(&body).await.1["status"],
         "stored",
-        "the genuine one is not suppressed"
+        "the genuine request is not suppressed"
     );
     running.end().await;
 }
 
-/// Row 4, where the operator keeps them.
+/// Row 4, if the operator quarantines them.
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_operator_chose_so_a_wrong_signature_is_200_once_it_is_kept_and_503_past_the_bound()
- {
+async fn with_quarantine_a_wrong_signature_gets_200_once_kept_and_503_past_the_bound() {
     let database = database().await;
     let limits = hookfast::domain::QuarantineLimits {
         rows: 2,
@@ -273,7 +274,7 @@ async fn where_the_operator_chose_so_a_wrong_signature_is_200_once_it_is_kept_an
     assert_eq!(
         send(&running, short).await.status,
         401,
-        "a malformed one is refused all the same"
+        "a malformed request is rejected all the same"
     );
     assert_eq!(
         running
@@ -284,7 +285,8 @@ async fn where_the_operator_chose_so_a_wrong_signature_is_200_once_it_is_kept_an
     running.end().await;
 }
 
-/// Whatever strangers send without a secret: what was answered 200 stays, and so does what may be genuine.
+/// Whatever outsiders send without a secret, requests that were answered 200 stay, and so do
+/// requests that may be genuine.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_takes_no_evidence_of_genuine_requests_away() {
     for policy in [Quarantine, Reject] {
@@ -300,7 +302,7 @@ async fn a_stranger_takes_no_evidence_of_genuine_requests_away() {
         .await;
         let kept = "SELECT count(*) FROM hookfast.quarantine WHERE reason = 'wrong_signature'";
         for n in 0..10 {
-            // Signed by a secret that is not known here yet.
+            // Signed with a secret that is not configured here yet.
             let genuine = crate::support::airalo::request_signed_with(
                 "the secret of another account",
                 &order("genuine", n),

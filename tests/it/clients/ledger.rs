@@ -1,6 +1,6 @@
-//! The promise as a ledger: 10,000 events, handled by a Postgres function, a Rust program, and pulling clients in Python
-//! and Node, all of them killed at random again and again. Each kind books each event exactly once, and the handlers
-//! that keep order keep it.
+//! The guarantee as a ledger: 10,000 events, handled by a Postgres function, a Rust program, and
+//! pulling clients in Python and Node, all of them killed at random repeatedly. Each kind books
+//! each event exactly once, and ordered handlers keep the order.
 
 use crate::support::{
     airalo::Sending,
@@ -18,10 +18,10 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-/// Webhooks that are sent by HTTP, and as many again that applications enqueue.
+/// The number of webhooks that are sent by HTTP. Applications enqueue the same number.
 const ORDERS: u64 = 5000;
 
-/// Who enqueues: so many applications, each with so many keys, and so many steps of each.
+/// The applications that enqueue, the keys of each, and the steps of each key.
 const APPLICATIONS: u64 = 4;
 const KEYS: u64 = 50;
 const STEPS: u64 = ORDERS / APPLICATIONS / KEYS;
@@ -37,10 +37,11 @@ const CONFIG: &str = "\
 [handlers.python_ordered]\nkind = 'pull'\ntypes = ['*']\nsources = ['steps']\nordered_by = '/key'\nRETRY\n\
 [handlers.node]\nkind = 'pull'\ntypes = ['airalo.order.completed', 'steps.*']\nRETRY\n";
 
-/// So many tries that none runs out of them by chance.
+/// So many attempts that no delivery uses them up by chance.
 const RETRY: &str = "retry = { exponential = { base = '20ms', max = '200ms', max_attempts = 50 } }";
 
-/// The table of the clients, one for the Rust example, and two functions. One in fifty bookings fails at random.
+/// The table of the clients, one for the Rust example, and two functions. One in fifty bookings
+/// fails at random.
 const SCHEMA: &str = "
 CREATE TABLE ledger (event_id uuid, body jsonb);
 CREATE FUNCTION shop.book(event hookfast.event) RETURNS void LANGUAGE sql AS $$
@@ -56,10 +57,10 @@ BEGIN
 END $$;
 CREATE TRIGGER fail_at_random BEFORE INSERT ON shop.ledger FOR EACH ROW EXECUTE FUNCTION shop.fail_at_random();";
 
-/// A process that is killed and started again.
+/// A process that is killed and restarted.
 #[derive(Clone, Copy, Debug)]
 enum Part {
-    /// The example of the README: takes webhooks, and books in Rust.
+    /// The example of the README: receives webhooks, and books in Rust.
     Embedded(SocketAddr),
     Worker,
     Pulling(Language, &'static str),
@@ -98,7 +99,7 @@ fn free_address() -> SocketAddr {
         .expect("bound")
 }
 
-/// One application: each step in a transaction of its own, every tenth after one that is rolled back.
+/// One application: each step in a separate transaction, every tenth after one that is rolled back.
 async fn enqueue(pool: PgPool, application: u64) {
     for step in 0..STEPS {
         for key in 0..KEYS {
@@ -130,7 +131,7 @@ async fn count(pool: &PgPool, query: &'static str) -> i64 {
         .expect("a number")
 }
 
-/// What each handler booked: how often, and how many different events.
+/// The bookings of each handler: how many, and for how many different events.
 async fn books(pool: &PgPool) -> Vec<(String, i64, i64)> {
     let query = "
         SELECT handler, count(*), count(DISTINCT event_id) FROM shop.ledger GROUP BY handler
@@ -172,7 +173,7 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
             parts.extend([Part::Pulling(language, handler); 2]);
         }
     }
-    // One after the other: the first registers what the others are woken for.
+    // One after the other: the first process registers the handlers that the others serve.
     let mut running = Vec::new();
     for part in &parts {
         let server = part.start(&database);
@@ -195,7 +196,7 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
     while let Some(application) = applications.join_next().await {
         application.expect("an application");
     }
-    // What nobody pulls here stays pending.
+    // Deliveries that no client pulls here stay pending.
     let owed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
         WHERE EXISTS (SELECT FROM hookfast.attempts a WHERE a.handler = h.name)";
     wait_until_within(Duration::from_secs(240), "nothing pending", async || {
@@ -224,7 +225,7 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
         count(&pool, "SELECT count(*) FROM hookfast.dead_letters").await,
         0
     );
-    // The Rust example takes Airalo's orders alone.
+    // The Rust example receives only Airalo's orders.
     let orders = ORDERS as i64;
     let mut expected = vec![
         ("rust".to_owned(), orders, orders),
@@ -250,7 +251,7 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
             FROM shop.ledger WHERE handler LIKE '%\\_ordered'
         ) steps WHERE forward <> 1";
     assert_eq!(count(&pool, out_of_order).await, 0);
-    // It was no easy run: attempts were lost with their processes, and failed.
+    // The run was hard enough: attempts were lost with their processes, and failed.
     for outcome in [
         "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'",
         "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'retry'",

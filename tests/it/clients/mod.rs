@@ -1,4 +1,4 @@
-//! Consuming and producing from other languages: real clients, really stopped and killed.
+//! Consuming and producing from other languages: real clients that are stopped and killed.
 
 mod ledger;
 mod pulling;

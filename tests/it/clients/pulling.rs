@@ -1,4 +1,5 @@
-//! The pulling clients of `examples/pull`: woken by a notification, killed halfway, coming back too late.
+//! The pulling clients of `examples/pull`: woken by a notification, killed during the work,
+//! returning too late.
 
 use crate::support::{
     airalo::{order, post},
@@ -12,7 +13,7 @@ use nix::sys::signal::Signal;
 use sqlx::PgPool;
 use std::time::Duration;
 
-/// A lease of 2 s, and then the time after which a claim takes over what it held.
+/// A lease of 2 s, and then the time after which a claim takes over its deliveries.
 const TAKEN_OVER: Duration = Duration::from_secs(60);
 
 const CONFIG: &str = "\
@@ -81,13 +82,14 @@ async fn a_notification_wakes_a_client_that_would_sleep_for_an_hour() {
         let database = database().await;
         let (server, pool) = start(&database).await;
         let mut client = client(language, &database, &[("POLL_SECONDS", "3600")]).await;
-        // Both have looked once in vain: each is woken by what comes now.
+        // Both have claimed once in vain: each is woken by the next events.
         for i in 0..5 {
             send(&server, i..i + 1).await;
             booked(&pool, i as i64 + 1).await;
         }
         client.signal(Signal::SIGTERM);
-        // Python's runtime goes on waiting for a notification after a signal: the next one ends it.
+        // After a signal, Python's runtime still waits for a notification: the next one ends the
+        // wait.
         send(&server, 5..6).await;
         assert!(client.ended().await.success(), "{language:?}");
     }
@@ -162,17 +164,18 @@ async fn a_client_that_wakes_up_too_late_cannot_commit() {
         late.signal(Signal::SIGSTOP);
         lock.rollback().await.expect("unlocked");
         let _other = client(language, &database, &[]).await;
-        // Its work is written and not committed; the other does it again and commits.
+        // Its work is written and not committed. The other client repeats it and commits.
         booked(&pool, 1).await;
         late.signal(Signal::SIGCONT);
         late.logged("is not ours any more").await;
-        // It goes on as if nothing had been.
+        // It continues normally.
         send(&server, 1..4).await;
         booked(&pool, 4).await;
     }
 }
 
-/// It waits for an answer that never arrives: whoever supervises it can start it again only once it has ended.
+/// The client waits for an answer that never arrives. A supervisor can restart it only after it has
+/// ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_whose_connection_has_died_silently_ends() {
     for language in Language::tested() {

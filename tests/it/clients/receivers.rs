@@ -1,5 +1,6 @@
-//! The receivers of `examples/receivers`: they take what our `http` handler sends, verify it by a library that is not ours
-//! (PHP: by the lines beside it), and do each webhook once.
+//! The receivers of `examples/receivers`: they accept what Hookfast's `http` handler sends, verify
+//! it with a third-party library (PHP: with the lines beside it), and do the work of each webhook
+//! once.
 
 use crate::support::{
     airalo::post,
@@ -78,7 +79,7 @@ async fn each_language_takes_an_order_verified_and_once() {
             "{language}"
         );
 
-        // The same once more, as after an answer that was lost.
+        // The same request again, as after a lost answer.
         let again = "SELECT hookfast.replay(event_id, 'shop', 'again')::text FROM hookfast.events WHERE type = 'airalo.order.completed'";
         text(again).await;
         wait_until(&format!("{language}: the repeat"), async || {
@@ -87,7 +88,7 @@ async fn each_language_takes_an_order_verified_and_once() {
         .await;
         assert_eq!(text(ESIMS).await, esims, "{language}");
 
-        // What we did not sign, or long ago, is refused and leaves nothing.
+        // A request that Hookfast did not sign, or signed long ago, is rejected and has no effect.
         let body = sample("order.completed").expect("a sample");
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -121,7 +122,8 @@ async fn each_language_takes_an_order_verified_and_once() {
     }
 }
 
-/// As Hookfast reads it: an IPv6 address, escaped characters, and sslmode, without which a client first asks for TLS.
+/// As Hookfast reads it: an IPv6 address, escaped characters, and sslmode, without which a client
+/// first requests TLS.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_part_of_the_database_url_is_read() {
     let Ok(postgres) = tokio::net::TcpListener::bind("[::1]:0").await else {
@@ -165,7 +167,7 @@ async fn every_part_of_the_database_url_is_read() {
                 "{language}: {part:?} is not in {startup:?}"
             );
         }
-        // A password in clear text is asked for.
+        // Requests a password in clear text.
         client
             .write_all(b"R\0\0\0\x08\0\0\0\x03")
             .await
@@ -176,7 +178,8 @@ async fn every_part_of_the_database_url_is_read() {
     }
 }
 
-/// Hookfast sends again what the receiver could not do, so the receiver has to notice, and to connect again.
+/// Hookfast retries a request that the receiver could not process, so the receiver has to notice
+/// the failure and reconnect.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_whose_connections_have_died_silently_takes_the_next_webhook() {
     for language in receivers() {
@@ -237,7 +240,7 @@ fn raw(headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// The status of the answer; 0 where the connection is closed without one.
+/// The status of the answer; 0 if the connection is closed without one.
 async fn status_of(address: std::net::SocketAddr, request: &[u8]) -> u16 {
     let mut stream = tokio::net::TcpStream::connect(address)
         .await
@@ -319,19 +322,19 @@ async fn what_no_sender_of_ours_sends_gets_4xx_and_leaves_no_trace() {
                 ),
             ),
         ] {
-            // PHP's own server, which is for trying out, ends on this before the program sees anything.
+            // PHP's own development server ends here before the program sees anything.
             if language == "php" && what == "a huge length" {
                 continue;
             }
             let status = status_of(address, &request).await;
-            // PHP's own server closes the connection on a length it cannot read.
+            // PHP's own server closes the connection if it cannot read a length.
             let closed = language == "php" && status == 0 && what.contains("length");
             assert!(
                 (400..500).contains(&status) || closed,
                 "{language}: {what} gets {status}"
             );
         }
-        // PHP leaves the time to the server in front of it.
+        // PHP leaves this time limit to the server in front of it.
         if language != "php" {
             let silent = request("100", &good, body);
             let status = status_of(address, &silent).await;
@@ -353,12 +356,12 @@ async fn what_no_sender_of_ours_sends_gets_4xx_and_leaves_no_trace() {
         assert_eq!(
             status_of(address, &request(&length, "v1,AAAA", body)).await,
             401,
-            "{language} goes on"
+            "{language} continues"
         );
     }
 }
 
-/// Plain http needs no certificates, but the client wants to be told how it would verify them.
+/// Plain http needs no certificates, but the client requires a verifier.
 fn hookfast_test_client() -> reqwest::Client {
     let tls = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
         rustls::crypto::ring::default_provider(),

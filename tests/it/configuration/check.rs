@@ -1,4 +1,5 @@
-//! `hookfast check` refuses what `hookfast serve` refuses, in the same words, and warns of what would surprise.
+//! `hookfast check` rejects what `hookfast serve` rejects, in the same words, and warns about
+//! surprising settings.
 
 use super::{File, checked, hookfast};
 use crate::support::{postgres::database, server::HANDLER_SECRET};
@@ -54,7 +55,7 @@ async fn check_refuses_what_serve_would_refuse() {
             "{refused} is not in:\n{said}"
         );
     }
-    // Before the migrations nothing of it can be known.
+    // Before the migrations this cannot be known.
     sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
         .execute(&mut database.connect().await)
         .await
@@ -150,7 +151,7 @@ fn a_pattern_that_no_source_can_match_is_named() {
         );
     }
     assert_eq!(warned.len(), 3, "{said}");
-    // A source that may send any type, and one that applications feed.
+    // A source that may send any type, and one that applications use.
     for source in [
         "[sources.acme]\nkind = 'standard_webhooks'\nsecrets = ['env:HANDLER_SECRET']\ntype_prefix = ''\n",
         "[sources.own]\nkind = 'sql'\n",
@@ -211,7 +212,7 @@ fn a_receiver_on_a_public_host_by_plain_http_is_named() {
     assert_eq!(warnings(&said).len(), 2, "{said}");
 }
 
-/// The script makes a role `hookfast`, which is here the name of the cluster's own superuser.
+/// The script creates a role `hookfast`, which is the name of the cluster's own superuser here.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_role_that_docker_compose_makes_is_enough_and_no_superuser() {
     let script = std::fs::read_to_string(concat!(

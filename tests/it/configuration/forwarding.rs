@@ -1,4 +1,5 @@
-//! What an http handler passes on of the sender's request: a provider's own verifier works behind it.
+//! The headers of the sender's request that an http handler forwards, so that a provider's own
+//! verifier works behind it.
 
 use super::checked;
 use crate::raw_server::{RawServer, read_request};
@@ -15,7 +16,8 @@ use tokio::{io::AsyncWriteExt, sync::mpsc};
 
 const STRIPE_SECRET: &str = "whsec_Vm8bPq2nJ0fTtQyS6uWkZr4xLc9eHd1A";
 
-/// As <https://docs.stripe.com/webhooks#verify-manually> says, over the text of the whole secret.
+/// As <https://docs.stripe.com/webhooks#verify-manually> specifies, with the text of the whole
+/// secret.
 fn signed_by_stripe(time: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(STRIPE_SECRET.as_bytes()).expect("any length");
     hex::encode(
@@ -74,10 +76,10 @@ async fn stripes_signature_verifies_behind_an_http_handler() {
     let (time, given) = passed_on.split_once(",v1=").expect("Stripe's form");
     let time = time.strip_prefix("t=").expect("Stripe's form");
     assert_eq!(given, signed_by_stripe(time, &delivered.body));
-    assert_eq!(delivered.header("x-other"), None, "only what is named");
+    assert_eq!(delivered.header("x-other"), None, "only the named headers");
     assert!(
         delivered.header("webhook-signature").is_some(),
-        "and our own beside it"
+        "with Hookfast's own headers beside them"
     );
 }
 

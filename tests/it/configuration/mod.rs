@@ -1,4 +1,4 @@
-//! The configuration: what is checked before anything starts, and how secrets are read and replaced.
+//! The configuration: checks before a start, and reading and replacing secrets.
 
 mod address;
 mod check;
@@ -10,7 +10,8 @@ mod secrets;
 
 use std::{path::PathBuf, process::Command};
 
-/// Runs a command in a folder of its own, with nothing of this machine's configuration: whether it succeeded, and its output.
+/// Runs a command in a separate folder, without this machine's configuration. Returns whether it
+/// succeeded, and its output.
 fn hookfast(arguments: &[&str], variables: &[(&str, &str)]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
     for name in [
@@ -57,7 +58,7 @@ impl File {
     }
 }
 
-/// What `hookfast check` prints of a configuration, without a database.
+/// The output of `hookfast check` for a configuration, without a database.
 fn checked(config: &str, variables: &[(&str, &str)]) -> String {
     let file = File::new(config);
     let variables = [

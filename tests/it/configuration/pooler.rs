@@ -1,4 +1,5 @@
-//! A pooler that leaves out what a session asks for at its start: `check` and the log of a start say so.
+//! A pooler that drops the settings a session requests at its start: `check` and the log of a start
+//! report that.
 
 use super::hookfast;
 use crate::support::{
@@ -11,7 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// The request for an encrypted connection, which comes before everything else.
+/// The request for an encrypted connection, which precedes everything else.
 const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
 
 /// A message of the beginning of a connection, without its length.
@@ -22,7 +23,8 @@ async fn first_message(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// The start-up message without its parameter `options`: a version, then names and values, each with a NUL.
+/// The start-up message without its parameter `options`: a version, then names and values, each
+/// with a NUL.
 fn without_options(message: &[u8]) -> Vec<u8> {
     let (version, parameters) = message.split_at(4);
     let texts: Vec<&[u8]> = parameters
@@ -38,7 +40,7 @@ fn without_options(message: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], version, &parameters, b"\0"].concat()
 }
 
-/// As PgBouncer with `ignore_startup_parameters = options`.
+/// Works like PgBouncer with `ignore_startup_parameters = options`.
 async fn pooler(server: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");

@@ -1,4 +1,5 @@
-//! Secrets are replaced while the process runs: SIGHUP reads the configuration's lists and every reference again.
+//! Secrets are replaced while the process runs: SIGHUP reads the configuration's lists and every
+//! reference again.
 
 use crate::raw_server::{RawServer, read_request};
 use crate::support::{
@@ -28,7 +29,7 @@ fn config(secrets: &[&str], more: &str) -> String {
     format!("[sources.airalo]\nkind = 'airalo'\nsecrets = {secrets:?}\n{more}")
 }
 
-/// Sends SIGHUP, waits until it is done, and answers with what was logged of it.
+/// Sends SIGHUP, waits until it is done, and returns the log lines about it.
 async fn reloaded(server: &Server) -> String {
     const DONE: &str = "configuration read again";
     let before = server.log().len();
@@ -112,7 +113,7 @@ async fn what_cannot_be_replaced_while_it_runs_is_named_and_nothing_is_lost() {
     let server = Server::serve_with(database.url(), &config(&["env:OLD"], ""), &environment);
     server.ready().await;
     let ingress = server.ingress().await;
-    // Another setting: the process goes on with what it began with.
+    // Another setting: the process keeps the value from its start.
     server.configure(&config(&["env:OLD"], "[ingress]\nbody_bytes = '2MiB'\n"));
     assert!(reloaded(&server).await.contains("needs a restart"));
     server.configure(&config(
@@ -120,7 +121,7 @@ async fn what_cannot_be_replaced_while_it_runs_is_named_and_nothing_is_lost() {
         "[sources.other]\nkind = 'airalo'\nsecrets = ['env:OLD']\n",
     ));
     assert!(reloaded(&server).await.contains("needs a restart"));
-    // A reference that cannot be read, and a file that is none.
+    // A reference that cannot be read, and a file that does not exist.
     for (text, said) in [
         (
             config(&["env:OLD", "env:NOT_THERE"], ""),
@@ -144,7 +145,7 @@ async fn what_cannot_be_replaced_while_it_runs_is_named_and_nothing_is_lost() {
     }
 }
 
-/// The handler's own secrets, and references in its headers.
+/// The secrets of the handler itself, and references in its headers.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_http_handler_signs_with_the_new_secret_and_sends_the_new_header() {
     let (tell, mut requests) = mpsc::unbounded_channel();

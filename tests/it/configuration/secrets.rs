@@ -1,4 +1,5 @@
-//! Secrets by reference: every command reads them in one way, and says what looks wrong about one without showing it.
+//! Secrets by reference: every command reads them in one way, and reports suspicious ones without
+//! showing them.
 
 use super::{File, checked, hookfast};
 use crate::support::{
@@ -10,7 +11,8 @@ use std::process::Command;
 
 const AIRALO: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n";
 
-/// Signed without the newline that the variable ends with: what `check` and `send` accept is what the sender signs.
+/// Signed without the newline at the end of the variable: `check` and `send` accept what the sender
+/// signs.
 #[tokio::test(flavor = "multi_thread")]
 async fn newlines_at_the_end_belong_to_no_secret_in_any_command() {
     let with_newline = format!("{AIRALO_SECRET}\r\n");

@@ -1,4 +1,4 @@
-//! What each kind of request is answered.
+//! The answer to each kind of request.
 
 use super::fakes::{GOOD, SIGNATURE, Server, WRONG, secret};
 use crate::support::raw_http::request;
@@ -298,7 +298,7 @@ async fn a_panic_in_a_kind_of_source_is_an_answer_and_touches_nobody_else() {
     assert_eq!(
         client.answer().await.status,
         200,
-        "the same connection goes on"
+        "the same connection continues"
     );
 }
 
@@ -309,7 +309,7 @@ async fn secrets_are_exchanged_while_it_runs() {
     let name = "fixed".parse().expect("a name");
     assert!(
         server.sources.replace_secrets(&name, vec![]).is_err(),
-        "never none"
+        "never zero"
     );
     assert_eq!(
         server
@@ -344,7 +344,7 @@ async fn secrets_are_exchanged_while_it_runs() {
     );
 }
 
-/// A form, a compressed body and an empty one; of requests that are not verified nothing is counted.
+/// A form, a compressed body and an empty one. Nothing in unverified requests is counted.
 #[tokio::test]
 async fn verified_bodies_that_are_not_json_are_counted() {
     let server = Server::start(IngressLimits::default()).await;

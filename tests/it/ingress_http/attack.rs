@@ -1,7 +1,9 @@
-//! Genuine requests while idle connections, slow bodies and unfinished large bodies take everything there is.
+//! Genuine requests while idle connections, slow bodies and unfinished large bodies take all
+//! resources.
 //!
-//! The usual run has an eighth of the default limits and of the attack. `HOOKFAST_TEST_ATTACK=full` has all of it:
-//! the default limits, 1,024 idle connections, 1,024 slow bodies and 66 large ones, for a minute.
+//! The usual run has an eighth of the default limits and of the attack. `HOOKFAST_TEST_ATTACK=full`
+//! has all of it: the default limits, 1,024 idle connections, 1,024 slow bodies and 66 large ones,
+//! for a minute.
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::{request, until};
@@ -26,7 +28,7 @@ struct Scale {
     idle: usize,
     slow: usize,
     large: usize,
-    /// A slow sender gives up after this and starts again, just before the limit for a body's time.
+    /// A slow sender closes after this time and starts again, just before the time limit of a body.
     renewal: Duration,
     lasts: Duration,
 }
@@ -63,7 +65,8 @@ impl Scale {
     }
 }
 
-/// Sends `bytes` over and over, each time on a new connection that is held for `hold` or until the server closes it.
+/// Sends `bytes` repeatedly, each time on a new connection that is held for `hold` or until the
+/// server closes it.
 async fn attack(address: SocketAddr, bytes: Arc<Vec<u8>>, hold: Duration, sent: Arc<AtomicUsize>) {
     loop {
         if let Ok(mut stream) = TcpStream::connect(address).await {
@@ -80,7 +83,7 @@ async fn attack(address: SocketAddr, bytes: Arc<Vec<u8>>, hold: Duration, sent: 
     }
 }
 
-/// One genuine request on a connection of its own: its status, or nothing where there was no answer.
+/// One genuine request on a separate connection: its status, or nothing if no answer arrived.
 async fn post(address: SocketAddr, body: &[u8]) -> Option<u16> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
@@ -144,7 +147,7 @@ async fn genuine_requests_get_through_idle_slow_and_large_attackers() {
 
     let (start, mut posted, mut lost) = (Instant::now(), 0_usize, vec![]);
     while start.elapsed() < scale.lasts || posted < 100 {
-        // One in ten needs memory beyond what every small body has.
+        // One in ten needs memory beyond the share of every small body.
         let size = if posted % 10 == 9 { 200_000 } else { 2_000 };
         posted += 1;
         let status = post(address, &vec![b'y'; size]).await;

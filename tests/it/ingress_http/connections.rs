@@ -39,7 +39,7 @@ async fn half_a_head_is_closed_in_time_and_bytes_now_and_then_do_not_prolong_it(
     while client.try_send("x: y\r\n").await.is_ok() {
         assert!(
             start.elapsed() < Duration::from_secs(10),
-            "kept open by trickling"
+            "kept open by slow bytes"
         );
         client.stays_open(Duration::from_millis(20)).await;
     }
@@ -55,7 +55,10 @@ async fn between_requests_the_longer_time_holds_but_a_begun_head_has_the_short_o
             .send(request("HEAD", "/webhooks/fixed", &[], b""))
             .await;
         assert_eq!(client.answer_to_head().await.status, 200);
-        assert!(client.stays_open(3 * SHORT).await, "idle is allowed");
+        assert!(
+            client.stays_open(3 * SHORT).await,
+            "an idle connection is allowed"
+        );
     }
     let start = Instant::now();
     client.send("POST /webho").await;
@@ -126,7 +129,7 @@ async fn resets_at_any_point_harm_nobody() {
         client.send(&whole[..n * whole.len() / 200]).await;
         client.reset();
     }
-    assert!(server.intake.stored().is_empty(), "none was whole");
+    assert!(server.intake.stored().is_empty(), "none was complete");
 
     server.intake.close_gate();
     for n in 1..=20 {
@@ -139,7 +142,7 @@ async fn resets_at_any_point_harm_nobody() {
     server.is_well().await;
 }
 
-/// Opens a connection and has one request answered on it.
+/// Opens a connection and gets one request answered on it.
 async fn answered_once(server: &Server) -> Client {
     let mut client = server.connect().await;
     client
@@ -175,7 +178,7 @@ async fn at_the_limit_the_longest_idle_connection_is_closed_for_a_new_one() {
         client
             .send(request("POST", "/webhooks/fixed", &[GOOD], b"x"))
             .await;
-        assert_eq!(client.answer().await.status, 200, "the others go on");
+        assert_eq!(client.answer().await.status, 200, "the others continue");
     }
 }
 
@@ -272,7 +275,7 @@ async fn a_connection_that_reads_no_answer_or_lingers_has_no_claim_to_its_place(
     .await;
     let mut deaf = server.connect().await;
     for _ in 0..2000 {
-        // More answers than the kernel's buffers take: the server stops reading at some point.
+        // More answers than fit into the kernel's buffers: the server stops reading at some point.
         let sent = tokio::time::timeout(
             Duration::from_millis(200),
             deaf.try_send(request("GET", "/", &[], b"")),
@@ -290,7 +293,7 @@ async fn a_connection_that_reads_no_answer_or_lingers_has_no_claim_to_its_place(
     server.is_well().await;
     assert!(
         start.elapsed() < Duration::from_millis(900),
-        "it did not wait for the other's linger of a second"
+        "it did not wait for the other connection's linger of a second"
     );
 }
 
@@ -315,7 +318,10 @@ async fn a_flood_of_connections_is_closed_and_forgotten() {
         );
     }
     let closed = server.seen.unserved_for("-", "idle_evicted");
-    assert!(closed >= 392, "{closed} were closed for others");
+    assert!(
+        closed >= 392,
+        "{closed} were closed to make room for others"
+    );
     server.is_well().await;
 }
 

@@ -1,4 +1,4 @@
-//! A server with a fixed signature, and stand-ins for the store.
+//! A server with a fixed signature, and substitutes for the store.
 
 use crate::support::raw_http::{Client, request};
 use hookfast::{
@@ -19,7 +19,8 @@ use std::{
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-/// The header that stands for a signature: the label of the secret is the right one, four bytes are well formed.
+/// The header that represents a signature: the label of the secret is correct, four bytes are well
+/// formed.
 pub(crate) const SIGNATURE: &str = "x-signature";
 pub(crate) const GOOD: (&str, &str) = (SIGNATURE, "good");
 pub(crate) const WRONG: (&str, &str) = (SIGNATURE, "evil");
@@ -72,7 +73,7 @@ impl SourceKind for FixedSignature {
     }
 }
 
-/// A store in memory. Where its gate is closed, requests wait at it.
+/// A store in memory. If its gate is closed, requests wait there.
 #[derive(Clone)]
 pub(crate) struct FakeIntake(Arc<IntakeState>);
 
@@ -107,7 +108,7 @@ impl FakeIntake {
         self.0.gate.send_replace(true);
     }
 
-    /// Waits until so many requests have come to the gate.
+    /// Waits until that many requests have reached the gate.
     pub(crate) async fn waiting(&self, count: usize) {
         let mut waiting = self.0.waiting.subscribe();
         let reached = waiting.wait_for(|n| *n >= count);
@@ -116,12 +117,12 @@ impl FakeIntake {
             .expect("the intake lives");
     }
 
-    /// What was stored, with topics and bodies.
+    /// The stored webhooks, with topics and bodies.
     pub(crate) fn stored(&self) -> Vec<VerifiedRequest> {
         self.0.requests.lock().expect("not poisoned").clone()
     }
 
-    /// Forgets what was stored, and so gives back the room it took.
+    /// Removes the stored webhooks, which frees their memory.
     pub(crate) fn forget(&self) {
         self.0.requests.lock().expect("not poisoned").clear();
     }
@@ -179,7 +180,7 @@ impl Evidence for FakeEvidence {
     }
 }
 
-/// What was observed.
+/// The observed events.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) answers: Mutex<Vec<(String, u16, &'static str)>>,
@@ -211,7 +212,7 @@ impl Observer for Seen {
 }
 
 impl Seen {
-    /// How often something ended so, for that source.
+    /// How often a request ended in this way, for that source.
     pub(crate) fn unserved_for(&self, source: &str, reason: &str) -> usize {
         let unserved = self.unserved.lock().expect("not poisoned");
         unserved
@@ -278,7 +279,7 @@ impl Server {
         Client::connect(self.address).await
     }
 
-    /// Asserts that a signed request is stored: the server is well, whatever came before.
+    /// Asserts that a signed request is stored: the server works, whatever happened before.
     pub(crate) async fn is_well(&self) {
         let mut client = self.connect().await;
         let body = format!("well {}", uuid::Uuid::now_v7());
@@ -300,7 +301,7 @@ impl Drop for Server {
     }
 }
 
-/// A secret the fixed signature names by its label.
+/// A secret that the fixed signature names by its label.
 pub(crate) fn secret(label: &str) -> Secret {
     Secret::new(label, b"0123456789abcdef".to_vec()).expect("long enough")
 }

@@ -1,4 +1,4 @@
-//! Bytes that mean harm, or nothing.
+//! Malicious and meaningless bytes.
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::request;
@@ -6,7 +6,7 @@ use hookfast::domain::IngressLimits;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What hyper answers by itself: a status, no body, and the end of the connection.
+/// The answers of hyper itself: a status, no body, and the end of the connection.
 async fn is_refused(server: &Server, bytes: impl AsRef<[u8]>, status: u16) {
     let mut client = server.connect().await;
     let _ = client.try_send(&bytes).await;
@@ -40,7 +40,7 @@ async fn what_is_not_http_is_400_and_harmless() {
     ] {
         is_refused(&server, garbage, 400).await;
     }
-    // HTTP/2 is not spoken: its preface is not answered, only closed.
+    // HTTP/2 is not supported: its preface is not answered, the connection is only closed.
     let mut client = server.connect().await;
     client
         .send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
@@ -210,7 +210,7 @@ async fn where_both_lengths_are_given_the_chunks_count_and_nothing_is_smuggled()
         assert_eq!(
             client.closed().await,
             b"",
-            "what follows on such a connection is not believed"
+            "later bytes on such a connection are not trusted"
         );
     }
     let bodies: Vec<_> = server

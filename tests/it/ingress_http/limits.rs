@@ -5,7 +5,7 @@ use crate::support::raw_http::{Client, in_time, request};
 use hookfast::domain::IngressLimits;
 use std::time::{Duration, Instant};
 
-/// More than what every body has for itself, so that these compete for `bodies_in_flight`.
+/// More than the share of every body, so that these compete for `bodies_in_flight`.
 const LARGE: usize = 100_000;
 
 fn large() -> IngressLimits {
@@ -67,7 +67,7 @@ async fn a_sender_that_goes_on_sending_still_gets_to_read_its_413() {
     let mut client = server.connect().await;
     client.send(head("content-length: 4000000")).await;
     for _ in 0..100 {
-        // The server may have stopped reading; what matters is that the answer is there.
+        // The server may have stopped reading; only the answer matters.
         if client.try_send(vec![0; 40_000]).await.is_err() {
             break;
         }
@@ -164,7 +164,7 @@ async fn a_body_below_the_least_rate_is_408_long_before_its_time() {
     assert_eq!(
         steady.answer().await.status,
         200,
-        "it takes as long, and keeps to the rate"
+        "the body takes this long, at the minimum rate"
     );
     ends(slow).await;
 }

@@ -1,4 +1,4 @@
-//! The end: what is in flight is answered, nothing new is taken.
+//! Shutdown: requests in flight are answered, and no new ones are accepted.
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::{in_time, request};
@@ -6,7 +6,7 @@ use hookfast::domain::IngressLimits;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// Waits until nobody listens there any more.
+/// Waits until nothing listens there any more.
 async fn nobody_listens(server: &Server) {
     in_time("the listener closes", async {
         while TcpStream::connect(server.address).await.is_ok() {}
@@ -38,7 +38,10 @@ async fn requests_in_flight_are_answered_and_new_ones_refused() {
     nobody_listens(&server).await;
     half.send("lf").await;
     server.intake.waiting(2).await;
-    assert!(!server.task.is_finished(), "it waits for what is in flight");
+    assert!(
+        !server.task.is_finished(),
+        "the shutdown waits for requests in flight"
+    );
 
     server.intake.open_gate();
     for client in [&mut client, &mut half] {

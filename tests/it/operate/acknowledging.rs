@@ -1,8 +1,8 @@
-//! What an operator has dealt with is reported no longer, and what comes after it is.
+//! Acknowledged conflicts are reported no longer, and later ones are reported.
 
 use super::Story;
 
-/// The rows of the status that want somebody's attention.
+/// The rows of the status that need attention.
 const OPEN: &str = "SELECT coalesce(string_agg(area || ' ' || message, '; ' ORDER BY area), 'nothing') FROM hookfast.status() WHERE area IN ('conflict', 'order')";
 
 /// An event in conflict with that of order 1.
@@ -33,7 +33,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
         story.text(OPEN).await,
         "conflict 1 conflict in the last seven days: see hookfast.conflicts"
     );
-    // By the first event: all that conflict with it.
+    // By the first event: all events that conflict with it.
     story
         .run("SELECT hookfast.acknowledge_conflict(event_of(1), 'refund asked')")
         .await;

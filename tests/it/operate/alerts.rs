@@ -1,4 +1,4 @@
-//! Alerts: each thing that an operator should know is told, once, to who asked for it.
+//! Alerts: each condition is reported once, to the handlers that subscribe to it.
 
 use super::Story;
 
@@ -59,9 +59,9 @@ async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_r
     assert_eq!(
         story.told().await.split(", ").count(),
         3,
-        "failing to deliver alerts makes no alert"
+        "a failed alert delivery raises no alert"
     );
-    // The same delivery dies a second time: that is another.
+    // The same delivery dies a second time: that is another alert.
     story.run("SELECT hookfast.retry(1001, why => 'a test'); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
     assert_eq!(story.told().await.split(", ").count(), 4);
 }
@@ -95,7 +95,7 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
     assert_eq!(
         story.watch().await,
         "handler.paused shop, handler.paused shop, resolved shop",
-        "and again"
+        "reported again"
     );
     story.run("SELECT hookfast.resume_handler('shop', why => 'a test'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
     assert!(story.watch().await.starts_with("handler.opened crm, "));
@@ -108,14 +108,14 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
     assert_eq!(
         story.watch().await,
         "resolved crm",
-        "for a moment nobody does, as in a deployment"
+        "for a moment no worker does, as in a deployment"
     );
     story.run("SELECT owed(1)").await;
     story
         .run("DELETE FROM hookfast_data.outbox WHERE id = 1002")
         .await;
     assert_eq!(story.watch().await, "handler.unserved shop, resolved crm");
-    // Once somebody serves it again, what is left is that it is late.
+    // When a worker serves it again, only the delay remains.
     story
         .run("UPDATE hookfast_data.leases SET expires_at = now() + interval '1 hour'")
         .await;
@@ -133,7 +133,8 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
     };
     story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('night', 'airalo'), ('forged', 'airalo'), ('young', 'airalo')").await;
     for day in 1..=14 {
-        // Half an hour ago, on each of these days, airalo was busy. The other one is so at another time.
+        // Half an hour ago, on each of these days, airalo was busy. The other source is busy at
+        // another time.
         story
             .run(&came(
                 "airalo",
@@ -181,7 +182,7 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
     );
 }
 
-/// The quarantine has room, and still their senders get 503.
+/// The quarantine has room, and their senders still get 503.
 #[tokio::test]
 async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert() {
     let story = Story::new().await;

@@ -1,4 +1,4 @@
-//! The public functions answer the same whatever the caller's session is set to.
+//! The public functions return the same whatever the caller's session settings are.
 
 use super::Story;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -19,7 +19,8 @@ const SETTINGS: [&str; 13] = [
     "plan_cache_mode = 'force_generic_plan'",
 ];
 
-/// Events that are not indexed yet, one of them with a byte that is not UTF-8, and one with an escaped value.
+/// Events that are not indexed yet, one of them with a byte that is not UTF-8, and one with an
+/// escaped value.
 const WORLD: &str = r#"
 SELECT order_came(n, n) FROM generate_series(1, 4) n;
 UPDATE hookfast_data.events SET body = decode('ff', 'hex') || body WHERE id = event_of(2);

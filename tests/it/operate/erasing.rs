@@ -1,4 +1,4 @@
-//! Erasing: what goes, what stays, and what is refused.
+//! Erasing: what is removed, what stays, and what is rejected.
 
 use super::Story;
 
@@ -45,7 +45,7 @@ async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
             .text("SELECT count(*) FROM hookfast.find('order:request-1:completed')")
             .await,
         "1",
-        "a repeat is a duplicate still"
+        "a repetition is still a duplicate"
     );
     assert_eq!(
         story
@@ -102,7 +102,7 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
     );
     assert!(
         !story.text(LEFT).await.contains(" t"),
-        "nothing has happened"
+        "nothing has changed"
     );
     assert_eq!(
         counted("term => 'request-2', why => 'asked', at_most => 1").await,
@@ -111,18 +111,18 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
     assert_eq!(counted("type => '*', at_most => 10").await, "3 1 3");
     assert!(
         story.text(LEFT).await.starts_with("1:completed 1"),
-        "that one is whole"
+        "that event is complete"
     );
     assert!(
         !story
             .text("SELECT string_agg(details::text, '') FROM hookfast.audit_log")
             .await
             .contains("request-2"),
-        "the log does not keep what was to be erased"
+        "the log does not contain the erased data"
     );
 }
 
-/// What takes a reason wants one, and says so instead of an error of the table.
+/// Functions that require a reason report that, instead of an error of the table.
 #[tokio::test]
 async fn nobody_acts_without_saying_why() {
     let story = Story::new().await;
@@ -183,7 +183,7 @@ async fn a_hold_is_kept_and_ended() {
     );
 }
 
-/// Tables whose rows hold a text, or its bytes, in any column.
+/// Tables with rows that contain a text, or its bytes, in any column.
 async fn tables_with(story: &Story, text: &str) -> Vec<String> {
     let tables = "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'hookfast_data'::regnamespace AND c.relkind = 'r' ORDER BY 1";
     let tables: Vec<String> = sqlx::query_scalar(tables)
@@ -208,7 +208,8 @@ async fn tables_with(story: &Story, text: &str) -> Vec<String> {
     found
 }
 
-/// What an ordered handler was given, failed with and died of, and what was told of that.
+/// The payloads of an ordered handler, the errors of its attempts and dead letters, and the alerts
+/// about them.
 const EVERYWHERE: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{customer}');
 INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, ordered_by, retry) VALUES
@@ -243,11 +244,12 @@ async fn nothing_of_an_erased_payload_is_left_in_any_table() {
             .text("SELECT count(*) FROM hookfast.dead_letters")
             .await,
         "1",
-        "it is a dead letter still"
+        "it is still a dead letter"
     );
 }
 
-/// Erased, it would hold back nothing any more, and what comes after it would overtake it without anybody's decision.
+/// An erased dead letter would no longer block its key, and the next delivery would overtake it
+/// without a decision.
 #[tokio::test]
 async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
     let story = Story::new().await;

@@ -1,4 +1,4 @@
-//! Finding what somebody means, telling what happened to it, explaining it handler by handler.
+//! Finding events, showing their timeline, and explaining them handler by handler.
 
 use super::Story;
 use sqlx::{Connection, Executor};
@@ -47,7 +47,7 @@ async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_w
         assert_eq!(
             story.find(term).await,
             "2:completed 2:completed#conflict:x",
-            "what conflicts comes along: {term}"
+            "conflicting events are included: {term}"
         );
     }
 }
@@ -68,7 +68,7 @@ async fn an_event_that_commits_late_is_not_passed_over() {
     assert_eq!(
         story.index().await,
         "1",
-        "the reader stays behind the open transaction, and ten seconds behind now"
+        "the reader stays behind the open transaction, and ten seconds behind the current time"
     );
     open.commit().await.expect("committed");
     assert_eq!(
@@ -124,7 +124,7 @@ async fn a_timeline_tells_everything_in_order() {
     assert_eq!(
         story.text(&told(4)).await,
         "null",
-        "nothing of what never came"
+        "nothing about an event that never arrived"
     );
     let says = "SELECT message FROM hookfast.timeline('request-1') WHERE kind = 'delivery.retried'";
     assert!(

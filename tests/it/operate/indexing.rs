@@ -1,5 +1,5 @@
-//! The index of new events: one that fails stops no other, and what is left out is searched where a person's data is
-//! erased.
+//! The index of new events: a failure at one event does not stop the others, and events that are
+//! not indexed are searched when a person's data is erased.
 
 use super::Story;
 use hookfast::domain::SearchTerms;
@@ -9,7 +9,7 @@ use sqlx::Connection;
 const MARKED: &str = "SELECT string_agg(k.key, ' ') FROM hookfast_data.search_terms t JOIN hookfast_data.idempotency_keys k USING (event_id) WHERE t.term = ''";
 
 impl Story {
-    /// Indexes what is old enough; answers with how many events have search terms.
+    /// Indexes events that are old enough; returns how many events have search terms.
     pub(super) async fn index(&self) -> String {
         let mut indexer = EventIndexer::of_new_events();
         while indexer.step(&self.pool).await.expect("a batch") {}
@@ -40,7 +40,7 @@ async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
     story
         .run("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> 'request-3')")
         .await;
-    assert_eq!(story.index().await, "7", "the third by its mark");
+    assert_eq!(story.index().await, "7", "the third is found by its mark");
     assert_eq!(story.text(MARKED).await, "order:request-3:completed");
     let terms = "SELECT string_agg(term, ' ' ORDER BY term) FROM hookfast_data.search_terms WHERE term LIKE 'request-%'";
     assert_eq!(
@@ -51,7 +51,7 @@ async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
     assert_eq!(story.text(log).await, "SQLSTATE 23514");
     assert_eq!(story.erasable("request-3").await, "1");
     story.run("SELECT order_came(8, minutes_ago => 2)").await;
-    assert_eq!(story.index().await, "8", "and it goes on");
+    assert_eq!(story.index().await, "8", "the indexer continues");
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with
     assert_eq!(story.erasable("card 1").await, "3");
     assert_eq!(story.erasable("card 150").await, "1");
     assert_eq!(story.erasable("card 151").await, "0");
-    assert_eq!(story.erasable("").await, "0", "the mark is no term");
+    assert_eq!(story.erasable("").await, "0", "the mark is not a term");
     assert_eq!(
         story.text("SELECT count(*) FROM hookfast.find('')").await,
         "0"
@@ -132,7 +132,8 @@ async fn what_is_enqueued_with_too_much_is_marked_at_once() {
     assert_eq!(story.erasable("120").await, "1");
 }
 
-/// Each level of a payload is copied with all that is below it, so what is read of it is bounded by its length too.
+/// Each level of a payload is a copy of everything below it, so the amount that is read is bounded
+/// by its length too.
 #[tokio::test]
 async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
     let story = Story::new().await;
@@ -172,7 +173,7 @@ async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
     assert_eq!(
         story.erasable("99999").await,
         "1",
-        "what is marked is searched as well"
+        "marked events are searched as well"
     );
 }
 
@@ -222,7 +223,7 @@ async fn conflicts_are_announced_while_the_indexer_is_busy() {
     );
 }
 
-/// An event is looked for in its body by another program than the one that indexes it.
+/// Another program searches the body of an event than the one that indexes it.
 #[tokio::test]
 async fn a_body_is_searched_by_the_rule_that_indexes_it() {
     let story = Story::new().await;

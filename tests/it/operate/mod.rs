@@ -1,4 +1,4 @@
-//! What operators look up, erase and are told. What they repair is in `repair`.
+//! Queries, erasures and alerts of operators. Repairs are in `repair`.
 
 mod acknowledging;
 mod alerts;
@@ -13,14 +13,14 @@ use crate::support::postgres;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 
-/// A database with a source, two handlers, and whatever a test lets happen in it.
+/// A database with a source, two handlers, and the events that a test adds.
 struct Story {
     pool: PgPool,
     database: postgres::Database,
 }
 
-/// What a test's database has beside Hookfast: how things happen some minutes ago. Orders are numbered; delivery n of
-/// order n is 1000 + n.
+/// SQL helpers of a test's database, which add events some minutes in the past. Orders are
+/// numbered; delivery n of order n is 1000 + n.
 const WORLD: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields) VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{lpa}');
 INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('crm', 'http', '{airalo.order.*}', 7, 0);
@@ -85,7 +85,7 @@ impl Story {
         .expect(query)
     }
 
-    /// The SQLSTATE with which a statement is refused.
+    /// The SQLSTATE with which a statement is rejected.
     async fn refused(&self, statement: &str) -> String {
         let error = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
             .execute(&self.pool)

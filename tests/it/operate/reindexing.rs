@@ -1,4 +1,4 @@
-//! A search field that a source gets later finds the events that are stored already.
+//! A search field that a source gets later finds the events that are already stored.
 
 use super::Story;
 use hookfast::domain::PayloadFields;
@@ -66,11 +66,11 @@ async fn a_search_field_that_is_added_finds_stored_events_once_they_are_indexed_
     assert_eq!(
         after,
         (before + 9).to_string(),
-        "what was indexed before is not doubled"
+        "events that were indexed before have no second terms"
     );
     let logged = "SELECT string_agg(action || ' ' || target || ' ' || (details->>'events'), ', ') FROM hookfast_data.audit_log WHERE action LIKE 'source.%'";
     assert_eq!(story.text(logged).await, "source.reindexed airalo 9");
-    // Fewer fields, or the same: there is nothing to find.
+    // Fewer fields, or the same: there is nothing to index.
     story.registered(&FIELDS).await;
     assert_eq!(story.text(JOB).await, "airalo done 9");
     assert!(
@@ -113,7 +113,7 @@ async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was
             .expect("a step")
     );
     assert_eq!(story.text(JOB).await, "airalo running 1000");
-    // Another field meanwhile: from the start.
+    // Another field is added meanwhile: the job starts over.
     story
         .registered(&["code", "data", "iccid", "id", "quantity", "request_id"])
         .await;
@@ -123,7 +123,7 @@ async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was
     assert_eq!(
         story.text(row).await,
         "null",
-        "what is done is not in the status"
+        "an ended job is not in the status"
     );
 }
 

@@ -1,4 +1,4 @@
-//! What the person on call reads in `status()`, in each situation that it must not call ok.
+//! The rows of `status()` in each situation that must not be ok.
 
 use super::Story;
 use hookfast::store::Process;
@@ -12,7 +12,7 @@ impl Story {
         .await
     }
 
-    /// Counts of a source or handler in a minute so long ago.
+    /// Adds counts of a source or handler in a minute in the past.
     async fn counted(&self, subject: &str, counter: &str, minutes_ago: u32, value: u32) {
         self.run(&format!(
             "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) \
@@ -22,7 +22,7 @@ impl Story {
         .await;
     }
 
-    /// The types and subjects of the alerts that a look at the conditions raises.
+    /// The types and subjects of the alerts that one evaluation raises.
     async fn raised(&self) -> String {
         self.run("DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT hookfast_data.evaluate_alerts()")
             .await;
@@ -136,7 +136,7 @@ async fn a_handler_that_fails_now_warns_whatever_it_delivered_in_the_hour() {
     begins(&story.status("handler", "shop").await, failing);
     begins(&story.status("handler", "crm").await, "ok | ");
     assert_eq!(story.raised().await, "handler.failing shop");
-    // Some get through.
+    // Some requests are accepted.
     story.counted("handler:shop", "delivered", 1, 4).await;
     let failing = "warning | failing: 5 attempts failed and 4 were delivered in the last five minutes: see hookfast.failures; ";
     begins(&story.status("handler", "shop").await, failing);
@@ -166,7 +166,7 @@ async fn a_backlog_older_than_behind_after_warns_and_raises_an_alert() {
     assert_eq!(story.raised().await, "handler.behind shop");
     story.run("DELETE FROM hookfast_data.outbox").await;
     assert_eq!(story.raised().await, "resolved handler.behind shop");
-    // Of a retry, from when it was due.
+    // A retry counts from its due time.
     story.run("SELECT owed(2, now() - interval '1 minute', 'crm'), owed(1, now() - interval '6 minutes')").await;
     begins(
         &story.status("handler", "crm").await,
@@ -254,7 +254,7 @@ async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
     assert_eq!(
         story.text(shown).await,
         "overdue unknown",
-        "as the view has it"
+        "the same as in the view"
     );
 }
 
@@ -309,7 +309,7 @@ async fn the_reason_stands_first() {
     );
 }
 
-/// What GitHub's settings have preselected is a form.
+/// GitHub's preselected content type is a form.
 #[tokio::test]
 async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
     let story = Story::new().await;

@@ -180,7 +180,11 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         .run(&["dead-letters", "discard", &id(1), "--why", "x"])
         .failed()
         .complains(&["neither pending nor a dead letter"]);
-    assert_eq!(story.run(&["dead-letters", "retry"]).code, 2, "one, or all");
+    assert_eq!(
+        story.run(&["dead-letters", "retry"]).code,
+        2,
+        "one id, or --all"
+    );
     assert_eq!(
         story.run(&["dead-letters", "retry", "1", "--all"]).code,
         2,

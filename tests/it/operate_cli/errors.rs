@@ -26,7 +26,7 @@ async fn operate_cli_errors_say_what_to_do() {
     );
     assert!(
         !refused.err.contains("at line"),
-        "the server's source code is nobody's business: {}",
+        "the server's source code is not shown: {}",
         refused.err
     );
     story
@@ -42,7 +42,7 @@ async fn operate_cli_errors_say_what_to_do() {
         .failed()
         .complains(&["jsonpath"]);
 
-    // As a role that may nothing, and as one that may only read.
+    // As a role without any rights, and as one that may only read.
     let role = format!("cli_{}", story.text("SELECT current_database()").await);
     story.execute(&format!("CREATE ROLE {role} NOLOGIN")).await;
     let separator = if story.database.url().contains('?') {

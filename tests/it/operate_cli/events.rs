@@ -73,7 +73,8 @@ async fn operate_cli_tells_of_one_event() {
             .len()
             >= 4
     );
-    // Each line names its event in short, and below is the whole id, which a replay wants.
+    // Each line shows a short form of its event id, and the whole id, which a replay needs, is
+    // below.
     let short = &first[first.len() - 8..];
     let timeline = story
         .run(&["events", "timeline", "order-1"])

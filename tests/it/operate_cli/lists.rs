@@ -17,7 +17,7 @@ async fn operate_cli_lists_are_tables_and_json_and_say_when_they_are_empty() {
             assert_eq!(table.out.lines().count(), rows + 1, "{}", table.out);
             assert!(
                 !table.out.contains('…'),
-                "a pipe gets everything: {}",
+                "a pipe gets the whole text: {}",
                 table.out
             );
             let json = story.run(&[&arguments[..], &["--json"]].concat()).ok();
@@ -52,7 +52,7 @@ async fn operate_cli_lists_are_tables_and_json_and_say_when_they_are_empty() {
             .ok()
             .out
             .contains("forever"),
-        "JSON has what the view has"
+        "JSON contains what the view contains"
     );
     story
         .run(&["backlog"])
@@ -173,7 +173,7 @@ async fn operate_cli_filters_and_pages() {
             .ok()
             .err
             .contains("hint"),
-        "no type was asked for"
+        "no type was given"
     );
     assert_eq!(rows(&["events", "--before", "1h"]), 0);
     assert_eq!(

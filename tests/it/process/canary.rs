@@ -1,5 +1,5 @@
-//! Secrets are posted through every path, and are nowhere to be found: not in what readers see, not in the log, not in
-//! the metrics.
+//! Secrets are posted through every path, and appear nowhere: not in the views of readers, not in
+//! the log, not in the metrics.
 
 use super::count;
 use crate::support::{
@@ -20,10 +20,10 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// In every secret.
+/// The canary in every secret.
 const CANARY: &str = "canary-7f3a9c";
 
-/// Where a child of this test finds its database.
+/// The variable by which a child of this test finds its database.
 const DATABASE: &str = "HOOKFAST_TEST_CANARY_DATABASE";
 
 fn order(request_id: &str) -> Vec<u8> {
@@ -54,7 +54,7 @@ async fn send(to: SocketAddr, request: Vec<u8>) -> u16 {
     client.answer().await.status
 }
 
-/// Answers every request with its own body: 500, and 410 where it is asked to.
+/// Answers every request with its own body: 500, or 410 if the request demands it.
 async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -96,7 +96,8 @@ fn config(echo: SocketAddr, reader: &str) -> String {
     )
 }
 
-/// Every view of the schema `hookfast`, whoever adds one: the ones in which the canary is found, as text or as bytes.
+/// All views of the schema `hookfast`, including future ones: those in which the canary is found,
+/// as text or as bytes.
 async fn found_in(connection: &mut PgConnection, views: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for view in views {
@@ -113,7 +114,7 @@ async fn found_in(connection: &mut PgConnection, views: &[String]) -> Vec<String
     found
 }
 
-/// A program that embeds the library, in a process of its own: what it panics with does not come out of it.
+/// A program that embeds the library, in a separate process: its panic messages are not revealed.
 async fn a_panicking_program(database: &Database) -> String {
     let child = Command::new(std::env::current_exe().expect("this test"))
         .args([
@@ -239,7 +240,7 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
             "SELECT count(*) FROM hookfast.handler_health WHERE state = 'paused'",
             1,
         ),
-        // Of the dead letters; that a handler is paused comes within ten seconds.
+        // Of the dead letters; the pause of a handler is reported within ten seconds.
         (
             "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead'",
             4,
@@ -254,11 +255,11 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
     let program = a_panicking_program(&database).await;
     assert!(
         program.contains("a handler panicked"),
-        "it did panic: {program}"
+        "it panicked: {program}"
     );
     assert!(
         !program.contains(CANARY),
-        "and said so without what it panicked with: {program}"
+        "it reported that without the panic message: {program}"
     );
 
     let mut connection = database.connect().await;
@@ -287,7 +288,7 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         .collect();
     assert!(
         missed.is_empty(),
-        "the owner sees it, so that readers might: {missed:?} {owner:?}"
+        "the owner sees it, so the search works: {missed:?} {owner:?}"
     );
     sqlx::query(AssertSqlSafe(format!("SET ROLE {reader}")))
         .execute(&mut connection)
@@ -349,7 +350,7 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
     let log = server.log();
     assert!(
         log.contains("attempt ended"),
-        "the log tells everything else"
+        "the log contains everything else"
     );
     let leaks: Vec<_> = log.lines().filter(|line| line.contains(CANARY)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");

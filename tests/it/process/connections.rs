@@ -1,4 +1,4 @@
-//! How many connections a process opens, compared with what `hookfast check` says.
+//! The number of connections that a process opens, compared with what `hookfast check` reports.
 
 use super::all_settled;
 use crate::support::{
@@ -31,7 +31,7 @@ const OURS: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name
 const TRANSACTIONS: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hookfast transaction'";
 
-/// What `hookfast check` says of connections.
+/// The connections that `hookfast check` reports.
 fn checked(url: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("hookfast.toml");
@@ -102,7 +102,7 @@ async fn a_process_opens_no_more_connections_than_check_says() {
     assert_eq!(
         super::count(&pool, TRANSACTIONS).await,
         10,
-        "none is opened for what others have"
+        "none is opened for tasks of other roles"
     );
 }
 

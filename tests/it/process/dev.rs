@@ -1,4 +1,5 @@
-//! `hookfast dev`: its private Postgres ends with it, also when it is killed, and the next start takes over.
+//! `hookfast dev`: its private Postgres ends with it, even after a kill, and the next start takes
+//! over.
 
 use crate::support::{airalo::post, raw_http::Client, server::Server, wait_until};
 use hookfast::sources::airalo::sample;
@@ -18,7 +19,7 @@ use tokio::net::TcpStream;
 
 fn dev(folder: &Path) -> Server {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    // Nobody listens there: what is owed is tried again.
+    // Nothing listens there: pending deliveries are retried.
     command
         .args(["dev", "--forward", "http://127.0.0.1:9/"])
         .current_dir(folder)
@@ -60,11 +61,11 @@ async fn it_ends_with_its_postgres_however_it_ends_and_starts_again_on_what_is_l
     assert_eq!(second.ended().await.code(), Some(0));
     assert!(
         TcpStream::connect(database).await.is_err(),
-        "Postgres ended before it did"
+        "Postgres ended before `hookfast dev` did"
     );
 }
 
-/// A process that prints on a terminal and not into our log; killed with the value.
+/// A process that prints on a terminal and not into the test's log; it is killed when dropped.
 struct OnTerminal(Child);
 
 impl Drop for OnTerminal {
@@ -73,7 +74,7 @@ impl Drop for OnTerminal {
     }
 }
 
-/// With a configuration, SIGHUP reads it again; a closed terminal sends the same signal.
+/// With a configuration, SIGHUP reads it again. A closed terminal sends the same signal.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_reads_secrets_again_on_sighup_and_ends_when_its_terminal_is_closed() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -145,7 +146,7 @@ async fn it_reads_secrets_again_on_sighup_and_ends_when_its_terminal_is_closed()
     assert_eq!(
         ended.expect("just seen").code(),
         Some(0),
-        "nobody reads its log, and it ends in good order"
+        "nothing reads its log, and it ends normally"
     );
     assert!(
         TcpStream::connect(database).await.is_err(),
@@ -212,6 +213,6 @@ async fn a_random_secret_is_made_and_kept_private_and_it_stays_on_this_machine()
         .collect();
     assert_eq!(values.len(), 2, "{noted}");
     for (_, value) in values {
-        assert!(!server.log().contains(value), "the log holds a secret");
+        assert!(!server.log().contains(value), "the log contains a secret");
     }
 }

@@ -1,4 +1,5 @@
-//! `hookfast dev` and the folder it works in: what it keeps there, for whom, and what the other commands find there.
+//! `hookfast dev` and its folder: the files in it, their permissions, and how other commands use
+//! them.
 
 use crate::support::{
     airalo::post,
@@ -17,7 +18,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// A folder in which `hookfast dev` is started, and more than once.
+/// A folder in which `hookfast dev` is started repeatedly.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -31,7 +32,7 @@ impl Folder {
         self.0.path()
     }
 
-    /// A command in this folder, with nothing of this machine's own configuration.
+    /// A command in this folder, without this machine's own configuration.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
         command.args(arguments).current_dir(self.path());
@@ -162,7 +163,7 @@ async fn the_commands_of_its_folder_find_its_database_and_its_addresses() {
         printed.contains(&format!("http://{address}/webhooks/airalo\n")),
         "{printed}"
     );
-    // A second one is refused, and what the first noted stays.
+    // A second process is rejected, and the notes of the first stay.
     let second = folder
         .command(&["dev", "--listen", ":0"])
         .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
@@ -219,7 +220,7 @@ async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
         for secret in [AIRALO_SECRET, HANDLER_SECRET, &password] {
             assert!(
                 !content.contains(secret),
-                "{} holds a secret",
+                "{} contains a secret",
                 file.display()
             );
         }
@@ -261,7 +262,7 @@ async fn a_folder_that_others_can_write_to_is_refused_before_anything_is_written
         assert_eq!(fs::read_dir(&inside).expect("it is there").count(), 0);
         assert!(
             text(&folder.run(&["status"])).contains(word),
-            "what is in it is not read either"
+            "its content is not read either"
         );
     };
     fs::set_permissions(&inside, fs::Permissions::from_mode(0o777)).expect("a mode");
@@ -342,7 +343,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
         !printed.contains("hookfast listen"),
         "nothing is pushed there: {printed}"
     );
-    // The command that it names, as a person would type it, finds the configuration and the address.
+    // The printed command, as a person would type it, finds the configuration and the address.
     let mut send = folder.command(&["send", "order.completed", "--source", "airalo"]);
     let sent = send
         .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
@@ -350,7 +351,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
         .expect("it runs");
     assert!(
         text(&sent).contains("stored"),
-        "it is taken meanwhile: {}",
+        "the address is in use meanwhile: {}",
         text(&sent)
     );
     let mut check = folder.command(&["check"]);
@@ -447,7 +448,7 @@ async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back
     assert_eq!(
         said("SELECT state FROM hookfast.deliveries").await,
         "retired",
-        "it is kept"
+        "it stays"
     );
     second
         .logged("registered handlers are neither in this configuration")

@@ -1,5 +1,6 @@
-//! Connections that die silently: nothing is closed or reset, nothing answers any more, and new connections work. A
-//! failover behind a proxy does that, a NAT entry that was dropped, a server's process that hangs.
+//! Connections that die silently: nothing is closed or reset, nothing answers any more, and new
+//! connections work. The causes are a failover behind a proxy, a dropped NAT entry, or a server
+//! process that hangs.
 
 use super::{all_settled, each_delivered_once};
 use crate::support::{
@@ -22,7 +23,7 @@ const RECOVERY: Duration = Duration::from_secs(45);
 
 const SHORT_GRACE: &str = "[worker]\nshutdown_timeout = \"3s\"";
 
-/// Posts webhooks at a server whose connections have just died, until every one is acknowledged.
+/// Posts webhooks to a server whose connections have just died, until every one is acknowledged.
 async fn intake_recovers(server: &Server) {
     let (ingress, admin, started) = (server.ingress().await, server.admin().await, Instant::now());
     let mut sending = Sending::start(vec![ingress], 100..130, 4);
@@ -45,7 +46,7 @@ async fn ends_on_sigterm(server: &mut Server) {
     assert_eq!(server.ended().await.code(), Some(0));
     assert!(
         started.elapsed() < Duration::from_secs(12),
-        "the end took {:?}",
+        "the shutdown took {:?}",
         started.elapsed()
     );
 }
@@ -88,7 +89,7 @@ async fn an_ingress_alone_recovers_from_frozen_connections() {
     ends_on_sigterm(&mut server).await;
 }
 
-/// Nobody sends anything: it finds out by itself, so that the next webhook does not have to.
+/// No webhook arrives: the process detects it by itself, so that the next webhook does not have to.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_ingress_replaces_frozen_connections_before_a_webhook_needs_them() {
     let (database, sink) = (database().await, Sink::start().await);
@@ -106,7 +107,7 @@ async fn an_idle_ingress_replaces_frozen_connections_before_a_webhook_needs_them
     assert_eq!(post(ingress, &order("after", 1)).await.0, 200);
     assert!(
         started.elapsed() < Duration::from_secs(2),
-        "a new connection was there: {:?}",
+        "a new connection existed: {:?}",
         started.elapsed()
     );
 }
@@ -137,13 +138,13 @@ async fn a_worker_alone_recovers_from_frozen_connections() {
     ends_on_sigterm(&mut worker).await;
 }
 
-/// A handler that writes what it has seen.
+/// A handler that records the events it has seen.
 const SEEN: &str = "CREATE SCHEMA shop; CREATE TABLE shop.seen (event uuid); \
     CREATE FUNCTION shop.on_webhook(event hookfast.event) RETURNS void LANGUAGE sql AS \
     'INSERT INTO shop.seen VALUES ((event).event_id)'";
 const BOOKS: &str = "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction = \"shop.on_webhook\"\ntimeout = \"2s\"";
 
-/// The server commits, and the answer never arrives: what the handler wrote is there once.
+/// The server commits, and the answer never arrives: the rows of the handler exist once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() {
     let (database, sink) = (database().await, Sink::start().await);
@@ -170,16 +171,17 @@ async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() 
             .expect("an answer")
     };
     wait_until("the next one", async || seen(2i64).await).await;
-    // The outcome of the first is settled, and found to be settled already.
+    // The outcome of the first delivery is settled, and found to be settled already.
     server.logged("a settlement came late").await;
     all_settled(&pool).await;
     assert!(seen(2).await);
 }
 
-/// As long as it takes to find out that the server does not work on a statement any more.
+/// The time to detect that the server does not work on a statement any more.
 const LONG_RECOVERY: Duration = Duration::from_secs(90);
 
-/// The connection of a handler that may take an hour dies silently at a statement: its delivery is run again long before.
+/// The connection of a handler that may take an hour dies silently at a statement: its delivery is
+/// run again long before that.
 async fn a_frozen_answer_holds_up_no_delivery(statement: &[u8], logged: &str) {
     let (database, sink) = (database().await, Sink::start().await);
     let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);

@@ -14,7 +14,7 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Closed.
+    /// Starts a receiver with a closed gate.
     pub(super) async fn start() -> Self {
         let (passes, arrived): (Arc<Semaphore>, Arc<Mutex<Vec<String>>>) =
             (Arc::new(Semaphore::new(0)), Arc::default());
@@ -41,7 +41,7 @@ impl Gate {
         self.arrived.lock().expect("no holder panics").len()
     }
 
-    /// Lets everybody through from now on.
+    /// Opens the gate for all requests from now on.
     pub(super) fn open(&self) {
         self.passes.add_permits(100_000);
     }

@@ -32,7 +32,7 @@ async fn two_workers_handle_no_delivery_twice() {
             .fetch_one(&pool)
             .await
             .expect("a number");
-    assert_eq!(leases, 2, "both took part");
+    assert_eq!(leases, 2, "both worked");
     for worker in &mut workers {
         worker.signal(Signal::SIGTERM);
         assert_eq!(worker.ended().await.code(), Some(0));
@@ -50,7 +50,7 @@ async fn every_delivery_arrives_although_a_worker_is_killed_under_load() {
     }
     let mut sending = Sending::start(vec![ingress.ingress().await], 0..ORDERS, 16);
     wait_until("some deliveries", async || sink.requests() > 200).await;
-    // It hangs now, so that the victim certainly holds something when it dies.
+    // It hangs now, so that the victim certainly holds deliveries when it dies.
     sink.mode.set(hookfast::dev::receiver::Mode::Hang);
     let pool = database.pool().await;
     wait_until("deliveries in flight", async || {
@@ -75,6 +75,6 @@ async fn every_delivery_arrives_although_a_worker_is_killed_under_load() {
         "SELECT count(*) FROM hookfast.attempts WHERE outcome = 'lost'",
     )
     .await;
-    assert!(lost > 0, "what the victim held was taken over");
+    assert!(lost > 0, "the victim's deliveries were taken over");
     drop(survivor);
 }

@@ -1,4 +1,4 @@
-//! The guarantees, against real processes that are really signalled, stopped and killed.
+//! The guarantees, against real processes that are signalled, stopped and killed.
 
 mod canary;
 mod connections;
@@ -20,7 +20,8 @@ use crate::support::wait_until_within;
 use sqlx::PgPool;
 use std::time::Duration;
 
-/// Long enough for a lease to expire, for a worker to have lived long enough to judge, and for a loaded machine.
+/// Long enough for a lease to expire, for a worker to be old enough to judge leases, and for a
+/// loaded machine.
 const TAKEN_OVER: Duration = Duration::from_secs(90);
 
 /// One number from the database.
@@ -31,7 +32,7 @@ async fn count(pool: &PgPool, query: &'static str) -> i64 {
         .expect("a number")
 }
 
-/// Waits until nothing is owed any more.
+/// Waits until nothing is pending any more.
 async fn all_settled(pool: &PgPool) {
     wait_until_within(TAKEN_OVER, "an empty outbox", async || {
         count(pool, "SELECT count(*) FROM hookfast_data.outbox").await == 0
@@ -39,7 +40,7 @@ async fn all_settled(pool: &PgPool) {
     .await;
 }
 
-/// Asserts that each of the orders is one event, and each event one delivery that was delivered once.
+/// Asserts that each order is one event, and each event has one delivery that was delivered once.
 async fn each_delivered_once(pool: &PgPool, orders: i64) {
     assert_eq!(
         count(

@@ -1,4 +1,4 @@
-//! Postgres goes away, crashes, or loses the answer to a commit.
+//! Postgres is unavailable, crashes, or its answer to a commit is lost.
 
 use super::{all_settled, count, each_delivered_once};
 use crate::support::{
@@ -20,7 +20,7 @@ async fn head(address: std::net::SocketAddr) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_acknowledged_event_is_there_and_handled_after_a_crash_of_postgres_under_load() {
+async fn every_acknowledged_event_is_handled_after_crashes_of_postgres_under_load() {
     let (mut cluster, sink) = (durable_cluster().await, Sink::start().await);
     let server = Server::serve(&cluster.url(), &sink.config(""), &[]);
     server.ready().await;
@@ -34,7 +34,7 @@ async fn every_acknowledged_event_is_there_and_handled_after_a_crash_of_postgres
         cluster.restart().await.expect("it recovers");
     }
     sending.finish().await;
-    assert!(sending.refused() > 0, "the crashes were felt");
+    assert!(sending.refused() > 0, "the crashes had an effect");
     let pool = sqlx::PgPool::connect(&cluster.url())
         .await
         .expect("a connection");
@@ -48,7 +48,7 @@ async fn every_acknowledged_event_is_there_and_handled_after_a_crash_of_postgres
         )
         .await,
         0,
-        "an outage costs nobody an attempt"
+        "an outage uses up no attempt"
     );
 }
 
@@ -70,7 +70,7 @@ async fn with_postgres_away_webhooks_get_503_until_it_is_back_and_no_restart_is_
     assert_eq!(
         get(admin, "/healthz").await,
         200,
-        "waiting is not being stuck"
+        "a waiting process does not count as stuck"
     );
     line.open();
     server.ready().await;
@@ -99,14 +99,14 @@ async fn a_commit_whose_answer_was_lost_is_one_event_and_one_delivery() {
     let server = Server::serve(line.url(), &sink.config(""), &[]);
     server.ready().await;
     let ingress = server.ingress().await;
-    // The statement is prepared by now: what is cut is its execution, with the commit.
+    // The statement is prepared by now: its execution is cut, with the commit.
     assert_eq!(post(ingress, &order("before", 1)).await.0, 200);
     let broken = line.lose_answer_to(b"order:lost-answer:completed");
     let (status, answer) = post(ingress, &order("lost-answer", 2)).await;
     broken
         .await
         .expect("the line was cut after the statement was sent");
-    // It was sent again on a new connection, where it found itself stored.
+    // It was sent again on a new connection, and found itself stored.
     assert_eq!((status, &answer["status"]), (200, &"duplicate".into()));
     let (status, again) = post(ingress, &order("lost-answer", 2)).await;
     assert_eq!(
@@ -118,7 +118,7 @@ async fn a_commit_whose_answer_was_lost_is_one_event_and_one_delivery() {
     each_delivered_once(&pool, 2).await;
 }
 
-/// The claim is committed and its worker never hears of it, while its lease lives on.
+/// The claim is committed and its worker never gets the answer, while its lease stays valid.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_whose_answer_was_lost_is_free_again() {
     let (database, sink) = (database().await, Sink::start().await);
@@ -140,6 +140,6 @@ async fn a_claim_whose_answer_was_lost_is_free_again() {
     assert_eq!(
         count(&pool, "SELECT count(*) FROM hookfast.attempts").await,
         1,
-        "and it cost nothing"
+        "no attempt was used up"
     );
 }

@@ -1,4 +1,4 @@
-//! A database that answers and stores nothing: read-only after a failover, or its disk is full.
+//! A database that answers and stores nothing: read-only after a failover, or with a full disk.
 
 use super::{all_settled, count, each_delivered_once, gate::Gate};
 use crate::support::{
@@ -12,10 +12,11 @@ use std::time::Duration;
 
 const CONFIG: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n";
 
-/// Warnings and errors logged, and sessions opened, within ten seconds of an outcome that cannot be stored.
+/// Warnings and errors logged, and sessions opened, within ten seconds of an outcome that cannot be
+/// stored.
 async fn ten_seconds_of_trouble(server: &Server, pool: &PgPool) -> (usize, i64) {
     let sessions = async || {
-        // The statistics arrive late, but they count every session there ever was.
+        // The statistics arrive late, but they count every session.
         count(
             pool,
             "SELECT sessions FROM pg_stat_database WHERE datname = current_database()",
@@ -30,7 +31,7 @@ async fn ten_seconds_of_trouble(server: &Server, pool: &PgPool) -> (usize, i64) 
             .count()
     };
     let before = (lines(), sessions().await);
-    // The time itself is what is measured over.
+    // A fixed time, since the count per time is measured.
     tokio::time::sleep(Duration::from_secs(10)).await;
     (lines() - before.0, sessions().await - before.1)
 }
@@ -112,7 +113,8 @@ async fn a_full_disk_is_waited_for_without_spinning() {
     each_delivered_once(&pool, 1).await;
 }
 
-/// A sender that gets no webhook through may send none for long, and a load balancer sends nothing to who is not ready.
+/// A sender whose webhooks are rejected may pause for long, and a load balancer sends nothing to a
+/// process that is not ready.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_intake_that_stores_nothing_is_not_ready_until_it_would_store() {
     let database = database().await;

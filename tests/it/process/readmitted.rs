@@ -1,4 +1,5 @@
-//! A wrong secret for a while, then the right one: every genuine request is let in, once, and no other.
+//! A wrong secret for a while, then the correct one: every genuine request is accepted once, and no
+//! other.
 
 use super::{all_settled, count};
 use crate::support::{
@@ -16,7 +17,7 @@ use std::{fs, net::SocketAddr, path::Path, time::SystemTime};
 const GENUINE: u64 = 300;
 const FORGED: u64 = 40;
 
-/// Whose secret is in a file, and whose requests with a wrong signature are kept.
+/// A source whose secret is in a file, and whose requests with a wrong signature are quarantined.
 fn config(sink: &Sink, secret: &Path) -> String {
     sink.config("").replace(
         "secrets = [\"env:AIRALO_CLIENT_SECRET\"]",
@@ -71,12 +72,12 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     server.ready().await;
     let (to, pool) = (server.ingress().await, database.pool().await);
     for n in 0..GENUINE {
-        // As Airalo does where it is not sure: the same again, some of them.
+        // As Airalo does if it is not sure: some of them are sent again.
         for _ in 0..=n % 3 / 2 {
             assert_eq!(send(to, request(&body(n))).await["status"], "quarantined");
         }
     }
-    // And where it ran an order again: the same request, another order.
+    // And if it ran an order again: the same request, another order.
     for n in 0..10 {
         send(
             to,
@@ -101,7 +102,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     );
     execute(&pool, "UPDATE hookfast_data.quarantine SET first_at = first_at - interval '1 hour', last_at = last_at - interval '1 hour'").await;
 
-    // Verified by the wrong secret still: nothing changes.
+    // Still verified with the wrong secret: nothing changes.
     execute(
         &pool,
         "SELECT hookfast.reverify_quarantined('airalo', at_most => 10000, why => 'a test')",
@@ -120,7 +121,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     fs::write(&secret, AIRALO_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
     server.logged("configuration read again").await;
-    // Some come again by themselves, and are let in like any other.
+    // Some are sent again by themselves, and are accepted like any other.
     for n in 0..50 {
         assert_eq!(post(to, &body(n)).await.1["status"], "stored");
     }
@@ -129,8 +130,8 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
             .fetch_one(&pool)
             .await
             .expect("a preview");
-    assert_eq!(preview, 350, "a preview asks for nothing");
-    // Two processes at it make no difference.
+    assert_eq!(preview, 350, "a preview requests nothing");
+    // Two processes at the same work make no difference.
     let other = Server::serve(database.url(), &config(&sink, &secret), &[]);
     other.ready().await;
     execute(
@@ -169,7 +170,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
         )
         .await,
         FORGED as i64,
-        "what was forged stays where it is"
+        "forged requests stay in quarantine"
     );
     assert_eq!(
         count(&pool, "SELECT count(*) FROM hookfast.quarantine").await,
@@ -182,10 +183,11 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
     assert_eq!(counts.len(), 310);
     assert!(
         counts.values().all(|&times| times == 1),
-        "and delivered once"
+        "each is delivered once"
     );
 
-    // On an operator's word one more: the body is a genuine order's that is known, so it is that event's duplicate.
+    // An operator approves one more: the body is that of a known genuine order, so it is a
+    // duplicate of that event.
     execute(
         &pool,
         "SELECT hookfast.approve_quarantined((SELECT min(quarantine_id) FROM hookfast.quarantine), 'Airalo says it is theirs')",
@@ -200,7 +202,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_word_it_was() {
+async fn an_approved_unsigned_request_becomes_an_event_verified_by_the_operator() {
     let (database, sink, folder) = (
         database().await,
         Sink::start().await,
@@ -216,7 +218,7 @@ async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_w
         request_signed_with("some secret of nobody's", &body(1)),
     )
     .await;
-    // It was answered 200, so its sender sees nothing wrong.
+    // It was answered 200, so its sender sees no problem.
     server
         .logged("requests were refused and none of them is stored as an event")
         .await;
@@ -243,7 +245,7 @@ async fn an_operators_word_makes_an_event_of_what_nobody_signed_and_says_whose_w
     wait_until("its delivery", async || sink.requests() == 1).await;
 }
 
-/// Nothing genuine has to be sent for it: what was refused was genuine.
+/// No genuine request has to arrive for it: the rejected one was genuine.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
     let (database, sink, folder) = (
@@ -291,7 +293,7 @@ async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
     assert_eq!(count(&pool, counted).await, 4);
 }
 
-/// A signature that covers the time is judged as of when it came.
+/// A signature that covers the time is verified as of its arrival.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
     let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
@@ -320,7 +322,7 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
         "quarantined"
     );
     let pool = database.pool().await;
-    // As if it had come an hour ago: its time and the time it came.
+    // As if it had arrived an hour ago: both the signed time and the time of arrival.
     fs::write(&secret, HANDLER_SECRET).expect("written");
     server.signal(Signal::SIGHUP);
     server.logged("configuration read again").await;
@@ -342,7 +344,7 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
         )
         .await,
         1,
-        "an hour before it came is too old"
+        "an hour before the arrival is too old"
     );
     execute(
         &pool,

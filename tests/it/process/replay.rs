@@ -1,4 +1,4 @@
-//! A replay goes on over the death of the process that was at it, and an alert reaches who asked for it.
+//! A replay survives the death of its process, and an alert reaches its subscriber.
 
 use super::{all_settled, count};
 use crate::support::{airalo::Sending, postgres::database, server::Server, sink::Sink, wait_until};
@@ -25,7 +25,7 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
     let replayed = async || count(&pool, "SELECT replayed FROM hookfast.replays").await;
     for so_far in [60, 180] {
         wait_until("the replay to go on", async || replayed().await >= so_far).await;
-        assert!(replayed().await < 300, "it is still at it");
+        assert!(replayed().await < 300, "it still runs");
         server.kill().await;
         server = Server::serve(database.url(), &config, &[]);
         server.ready().await;
@@ -45,7 +45,7 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
     assert_eq!(
         count(&pool, twice).await,
         300,
-        "each was delivered when it came, and once again"
+        "each was delivered at its arrival, and once again"
     );
     let again = sink
         .counts()
@@ -54,7 +54,7 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
         .count();
     assert_eq!(
         again, 300,
-        "the receiver could tell that it was to do the work again"
+        "the receiver could detect that it had to repeat the work"
     );
 }
 
@@ -85,7 +85,7 @@ async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
     assert_eq!(
         sink.counts().len(),
         3,
-        "a handler of everything gets no alert"
+        "a handler with the pattern * gets no alert"
     );
     let health = "SELECT count(*) FROM hookfast.processes WHERE alive AND not_ready IS NULL AND roles = '{ingress,worker}'";
     wait_until("the process to show", async || {

@@ -1,4 +1,5 @@
-//! SIGTERM: what is in flight finishes, what was not started is released, and nothing is counted.
+//! SIGTERM: running attempts finish, deliveries that have not started are released, and no attempt
+//! is counted.
 
 use super::{count, gate::Gate};
 use crate::support::{
@@ -25,7 +26,7 @@ async fn sigterm_finishes_what_runs_and_releases_the_rest() {
         );
     }
     wait_until("two attempts that run", async || gate.arrived() == 2).await;
-    // As many again are held, so that the next are there when one ends: claimed, but not started.
+    // The same number is claimed but not started, ready to run when one ends.
     wait_until("two that are held", async || {
         count(
             &pool,
@@ -54,7 +55,11 @@ async fn sigterm_finishes_what_runs_and_releases_the_rest() {
     gate.open();
     assert_eq!(server.ended().await.code(), Some(0));
 
-    assert_eq!(gate.arrived(), 2, "nothing was started after the signal");
+    assert_eq!(
+        gate.arrived(),
+        2,
+        "no delivery was started after the signal"
+    );
     assert_eq!(
         count(
             &pool,
@@ -75,7 +80,7 @@ async fn sigterm_finishes_what_runs_and_releases_the_rest() {
     assert_eq!(
         count(&pool, "SELECT count(*) FROM hookfast_data.leases").await,
         0,
-        "the lease was given back"
+        "the lease was released"
     );
 }
 
@@ -97,6 +102,6 @@ async fn a_second_signal_ends_at_once() {
     assert_eq!(
         server.ended().await.code(),
         Some(130),
-        "and not after the grace time: the gate is still closed"
+        "not only after the shutdown timeout: the gate is still closed"
     );
 }

@@ -1,4 +1,4 @@
-//! A process that is started on a server that only reads waits, and goes on when it may write.
+//! A process that is started on a read-only server waits, and continues when it may write.
 
 use super::count;
 use crate::support::{
@@ -93,7 +93,7 @@ async fn a_start_names_handlers_that_no_configuration_has_and_discards_for_retir
         count(&pool, registered).await == 1
     })
     .await;
-    // Another one in a rolling deployment: the first still has the handler.
+    // Another process in a rolling deployment: the first still has the handler.
     let renamed = sink
         .config("")
         .replace("[handlers.sink]", "[handlers.renamed]");

@@ -1,4 +1,4 @@
-//! SIGSTOP past the lease, then SIGCONT: others have taken over, and what comes late changes nothing.
+//! SIGSTOP past the lease, then SIGCONT: others have taken over, and late results change nothing.
 
 use super::{TAKEN_OVER, all_settled, count, gate::Gate};
 use crate::support::{
@@ -44,7 +44,8 @@ async fn a_late_settle_changes_nothing() {
     assert_eq!(before, "lost,delivered");
 
     stopped.signal(Signal::SIGCONT);
-    // It finds its lease gone and begins anew, and only then is anything it could still do over.
+    // It detects that its lease is lost and gets a new one. Only then has all of its old work
+    // ended.
     stopped.logged("lease is gone").await;
     wait_until("its new lease", async || {
         count(
@@ -58,7 +59,7 @@ async fn a_late_settle_changes_nothing() {
     assert_eq!(
         post(stopped.ingress().await, &order("after", 2)).await.0,
         200,
-        "and it is of use again"
+        "it works again"
     );
     all_settled(&pool).await;
     let after: String = sqlx::query_scalar(

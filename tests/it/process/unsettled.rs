@@ -1,4 +1,5 @@
-//! Commits that do not return: how far a worker runs ahead of them, and what is delivered twice for it.
+//! Commits that do not return: how far a worker runs ahead of them, and how many deliveries run
+//! twice because of it.
 
 use super::{all_settled, count};
 use crate::support::{postgres::durable_cluster, server::Server, sink::Sink, wait_until};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const EVENTS: usize = 2000;
 
-/// The outcomes of one handler that may wait to be settled, and its places: twice its concurrency.
+/// The outcomes of one handler that may wait to be settled, and its slots: twice its concurrency.
 const BOUND: usize = 512 + 2 * 4;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +52,7 @@ async fn a_worker_whose_commits_do_not_return_runs_ahead_no_further_than_its_bou
     .await
     .expect("it goes on");
     wait_until("outcomes that wait", async || sink.requests() >= 512).await;
-    // It has places and time for far more than the bound, if anything lets it.
+    // It has slots and time for far more than the bound, if nothing stops it.
     let watched = Instant::now();
     while watched.elapsed() < Duration::from_secs(2) {
         assert!(

@@ -1,4 +1,5 @@
-//! Dead letters come back as what they were, or end for good; many only where somebody said how many.
+//! Dead letters are retried as the same deliveries, or end for good. Bulk changes need a stated
+//! maximum.
 
 use super::Desk;
 use crate::support::wait_until;
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 const DEAD: &str =
     "SELECT string_agg(delivery_id::text, ' ' ORDER BY delivery_id) FROM hookfast.dead_letters";
 
-/// Four dead letters that differ in everything a filter looks at. They died at noon of the 1st, 2nd, 3rd and 4th.
+/// Four dead letters that differ in everything a filter reads. They died at noon of the 1st, 2nd,
+/// 3rd and 4th.
 async fn four() -> Desk {
     let desk = Desk::new().await;
     desk.event(1, "airalo", "order.done", r#"{"n": 1}"#).await;
@@ -37,7 +39,7 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
     assert_eq!(
         desk.text(owed).await,
         "1 ready 3 3, 2 ready 3 1",
-        "the handler's tries, or as many as were given"
+        "the handler's attempts, or the given number"
     );
     let log = "SELECT string_agg(concat_ws(' ', action, target, details->>'max_attempts', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.audit_log";
     assert_eq!(
@@ -60,7 +62,7 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
     assert_eq!(
         desk.states().await,
         "1 delivered, 2 dead, 3 dead, 4 dead",
-        "the one try it was given is used up"
+        "its one attempt is used up"
     );
     let history = "SELECT string_agg(concat_ws(' ', delivery_id, attempt_number, outcome), ', ' ORDER BY delivery_id, attempt_number) FROM hookfast.attempts WHERE delivery_id < 3";
     assert_eq!(
@@ -104,7 +106,7 @@ async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
         .await,
         "(2,2)"
     );
-    assert_eq!(desk.text(DEAD).await, "2", "what was erased stays behind");
+    assert_eq!(desk.text(DEAD).await, "2", "erased events are left out");
     desk.execute("SELECT hookfast.discard(2, 'erased')").await;
     assert_eq!(desk.text(DEAD).await, "none");
 }
@@ -358,7 +360,8 @@ async fn two_operators_who_retry_the_same_do_it_once() {
     assert_eq!(desk.text(twice).await, "4", "each delivery is in one place");
 }
 
-/// The workers' due floor has passed it by the time it commits: they hear how far to look back.
+/// The workers' watermark has passed it by the time it commits: the notification tells them how far
+/// to look back.
 #[tokio::test]
 async fn what_commits_late_is_found_although_workers_have_looked_further() {
     let desk = four().await;
@@ -389,7 +392,7 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
         operator.commit().await.expect("committed");
         assert!(
             desk.claim_from("shop", &mut floors).await.is_empty(),
-            "{late}: the floor has passed it"
+            "{late}: the watermark has passed it"
         );
         let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard())
             .await
@@ -406,7 +409,7 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
     }
 }
 
-/// Its worker runs all the while, and knows nothing of it before.
+/// Its worker runs the whole time, and does not know it before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
     use hookfast::app::{Builder, Subscription};
@@ -464,7 +467,7 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
     .await;
     assert!(
         committed.elapsed() < Duration::from_secs(8),
-        "{:?}: before the sweep that finds what was forgotten",
+        "{:?}: before the sweep that finds missed deliveries",
         committed.elapsed()
     );
     stop.cancel();

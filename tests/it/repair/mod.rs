@@ -1,4 +1,4 @@
-//! What operators do with deliveries does what it says, once, and is in the log.
+//! Each repair function does what it promises, once, and is in the audit log.
 
 mod dead_letters;
 mod ordered;
@@ -13,12 +13,13 @@ use hookfast::store::{
 use sqlx::{AssertSqlSafe, PgPool};
 use std::time::{Duration, Instant};
 
-/// A database with two sources, two handlers without an order (`shop` has three tries, `mail` five) and two that keep
-/// one by the payload's `key`: `skips` and `holds`, by what a dead letter does.
+/// A database with two sources, two unordered handlers (`shop` has three attempts, `mail` five) and
+/// two that are ordered by the payload's `key`: `skips` and `holds`, named after what a dead letter
+/// does.
 struct Desk {
     of: hookfast::store::Database,
     pool: PgPool,
-    /// The event `n` came so many milliseconds after this.
+    /// Event `n` arrived `n` milliseconds after this time.
     base: String,
     database: postgres::Database,
 }
@@ -44,7 +45,7 @@ impl Desk {
              ALTER TABLE hookfast_data.outbox ALTER COLUMN id RESTART WITH 1000000",
         )
         .await;
-        // Never in yesterday, of which there may be no table.
+        // Never yesterday, which may have no partition.
         desk.base = desk
             .text("greatest(clock_timestamp() - interval '2 seconds', date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')")
             .await;
@@ -66,7 +67,7 @@ impl Desk {
             .expect(expression)
     }
 
-    /// The SQLSTATE of a statement that is refused.
+    /// The SQLSTATE of a statement that is rejected.
     async fn refused(&self, statement: &str) -> String {
         let refused = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
             .execute(&self.pool)
@@ -79,12 +80,12 @@ impl Desk {
             .into_owned()
     }
 
-    /// When the event `n` came, as SQL.
+    /// When event `n` arrived, as SQL.
     fn at(&self, n: u32) -> String {
         format!("(timestamptz '{}' + interval '{n} ms')", self.base)
     }
 
-    /// The id of the event `n`, as SQL.
+    /// The id of event `n`, as SQL.
     fn id(&self, n: u32) -> String {
         format!(
             "(left(hookfast.event_id_at{}::text, 13) || '-7000-8000-' || lpad('{n}', 12, '0'))::uuid",
@@ -92,7 +93,7 @@ impl Desk {
         )
     }
 
-    /// An event of a source, with a type and a payload, that nobody is owed.
+    /// An event of a source, with a type and a payload, without deliveries.
     async fn event(&self, n: u32, source: &str, kind: &str, payload: &str) {
         self.execute(&format!(
             "INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, headers, body) \
@@ -103,7 +104,7 @@ impl Desk {
         .await;
     }
 
-    /// Events of one kind, with a key each that goes round so many.
+    /// Events of one type, whose keys repeat after the given number.
     async fn events(&self, numbers: std::ops::RangeInclusive<u32>, keys: u32) {
         for n in numbers {
             self.event(
@@ -116,7 +117,7 @@ impl Desk {
         }
     }
 
-    /// The delivery `n`, of the event `n`, has died at its third attempt.
+    /// Delivery `n`, of event `n`, has died at its third attempt.
     async fn dead(&self, n: u32, handler: &str, error: &str) {
         self.execute(&format!(
             "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error) \
@@ -129,7 +130,7 @@ impl Desk {
         .await;
     }
 
-    /// The delivery `n`, of the event `n`, came just now, and has its key where its handler keeps order.
+    /// Delivery `n`, of event `n`, is new, and has its key if its handler is ordered.
     async fn owed(&self, n: u32, handler: &str) {
         self.execute(&format!(
             "INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, ordering_key) \
@@ -140,7 +141,7 @@ impl Desk {
         .await;
     }
 
-    /// What is new gets its key, as workers do for what they hear of.
+    /// Gives keys to new deliveries, as workers do after a notification.
     async fn sequence(&self) {
         self.execute(
             "SELECT hookfast_data.assign_ordering_keys(id, 1000) FROM hookfast_data.handlers",
@@ -148,13 +149,13 @@ impl Desk {
         .await;
     }
 
-    /// What a worker that looks at everything claims now.
+    /// The claim of a worker without watermarks.
     async fn claim(&self, handler: &str) -> Vec<Claim> {
         self.claim_from(handler, &mut Watermarks::new(Instant::now()))
             .await
     }
 
-    /// What a worker claims that has looked at things before.
+    /// The claim of a worker that has claimed before.
     async fn claim_from(&self, handler: &str, floors: &mut Watermarks) -> Vec<Claim> {
         let id = self
             .text(&format!(
@@ -180,7 +181,7 @@ impl Desk {
         batch.claimed.iter().map(|claimed| claimed.claim).collect()
     }
 
-    /// Claims the one delivery that can be claimed.
+    /// Claims the only delivery that can be claimed.
     async fn claim_one(&self, handler: &str, n: i64) -> Claim {
         let claims = self.claim(handler).await;
         assert_eq!(
@@ -194,7 +195,7 @@ impl Desk {
         claims[0]
     }
 
-    /// As a worker does: what it ends wakes the next of its key.
+    /// As a worker does: settling a delivery makes the next one of its key due.
     async fn settle(&self, claim: Claim, outcome: SettleOutcome) {
         let settlement = Settlement {
             claim,
@@ -218,13 +219,13 @@ impl Desk {
         self.execute("SELECT hookfast_data.make_next_due(id, ARRAY(SELECT DISTINCT o.ordering_key FROM hookfast_data.outbox o WHERE o.handler_id = h.id AND o.ordering_key <> '')) FROM hookfast_data.handlers h").await;
     }
 
-    /// Claims and delivers one after the other, in the order that is expected.
+    /// Claims and delivers one after the other, in the expected order.
     async fn deliver(&self, handler: &str, expected: &[i64]) {
         for n in expected {
             let claim = self.claim_one(handler, *n).await;
             self.settle(claim, SettleOutcome::Delivered).await;
         }
-        assert!(self.claim(handler).await.is_empty(), "and no more");
+        assert!(self.claim(handler).await.is_empty(), "nothing else");
     }
 
     /// Everything that an operator could have changed.
@@ -240,7 +241,7 @@ impl Desk {
         .await
     }
 
-    /// It is refused with this SQLSTATE, and changes nothing.
+    /// The statement is rejected with this SQLSTATE, and changes nothing.
     async fn refuses(&self, state: &str, statement: &str) {
         let before = self.everything().await;
         assert_eq!(self.refused(statement).await, state, "{statement}");
@@ -257,7 +258,7 @@ impl Desk {
             .await
     }
 
-    /// The last line of the log.
+    /// The last row of the audit log.
     async fn logged(&self) -> String {
         self.text("SELECT concat_ws(' ', action, target, details) FROM hookfast.audit_log WHERE actor = session_user ORDER BY log_id DESC LIMIT 1").await
     }

@@ -1,4 +1,4 @@
-//! What operators do with the deliveries of ordered handlers keeps the order.
+//! Repairs of the deliveries of ordered handlers keep the order.
 
 use super::Desk;
 use hookfast::store::SettleOutcome::{Delivered, Refused};
@@ -74,7 +74,7 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
 }
 
 #[tokio::test]
-async fn dead_letters_of_one_key_that_are_retried_at_once_come_one_by_one_as_they_came_first() {
+async fn dead_letters_of_one_key_retried_at_once_run_one_by_one_in_their_order() {
     for handler in ["skips", "holds"] {
         let desk = Desk::new().await;
         desk.events(1..=6, 2).await;
@@ -106,7 +106,8 @@ async fn dead_letters_of_one_key_that_are_retried_at_once_come_one_by_one_as_the
     }
 }
 
-/// The retry's transaction stays open, and meanwhile others end and come: two of a key never run at once.
+/// The retry's transaction stays open, while others end and arrive: two deliveries of a key never
+/// run at once.
 #[tokio::test]
 async fn a_retry_that_commits_late_does_not_run_beside_another_of_its_key() {
     for handler in ["skips", "holds"] {
@@ -137,7 +138,7 @@ async fn a_retry_that_commits_late_does_not_run_beside_another_of_its_key() {
     }
 }
 
-/// What ends just before the retry commits could not see what the retry parked behind it.
+/// A delivery that ends just before the retry commits cannot see what the retry parked behind it.
 #[tokio::test]
 async fn a_retry_behind_one_that_is_just_ending_is_not_forgotten() {
     let desk = Desk::new().await;

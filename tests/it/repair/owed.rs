@@ -1,4 +1,4 @@
-//! What is owed can be ended or wait for another time, and handlers stopped and started, all at once.
+//! Pending deliveries can be discarded or rescheduled, and handlers paused and resumed, one or all.
 
 use super::Desk;
 use hookfast::store::SettleOutcome::{Delivered, Retry};
@@ -84,7 +84,7 @@ async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
     }
 }
 
-/// Workers look back no further than to when the transaction began.
+/// Workers look back no further than the start of the transaction.
 #[tokio::test]
 async fn a_time_that_is_past_is_now() {
     let desk = Desk::new().await;
@@ -106,7 +106,7 @@ async fn a_time_that_is_past_is_now() {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_key_cannot_be_scheduled_and_the_first_of_a_key_holds_the_others() {
+async fn a_waiting_delivery_cannot_be_rescheduled_and_the_first_of_a_key_delays_the_rest() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     for n in 1..=2 {
@@ -125,7 +125,7 @@ async fn what_waits_for_its_key_cannot_be_scheduled_and_the_first_of_a_key_holds
     desk.execute("SELECT hookfast.reschedule_all('skips', now(), at_most => 1, why => 'a test')")
         .await;
     desk.deliver("skips", &[1, 2]).await;
-    // Without a key yet.
+    // It has no key yet.
     desk.execute(&format!("INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, ordering_key) SELECT id, 3, {}, 3, '' FROM hookfast_data.handlers WHERE name = 'skips'", desk.id(3))).await;
     desk.refuses(
         "HF006",
@@ -157,7 +157,7 @@ async fn all_of_a_handler_are_scheduled_where_somebody_said_how_many() {
     assert_eq!(
         desk.text(&preview).await,
         "6 0 5 2 ready",
-        "what runs is left out"
+        "running deliveries are left out"
     );
     assert_eq!(desk.everything().await, before);
     desk.refuses(
@@ -208,7 +208,7 @@ async fn every_handler_is_paused_and_goes_on_again() {
     assert_eq!(
         desk.text("hookfast.pause_all_handlers('the move')").await,
         "3",
-        "one is paused already"
+        "one is already paused"
     );
     assert_eq!(
         desk.text("hookfast.pause_all_handlers('the move')").await,

@@ -1,4 +1,4 @@
-//! Replays bring events again, each once, oldest first, and never more than they may.
+//! Replays deliver events again, each once, oldest first, and never faster than allowed.
 
 use super::Desk;
 
@@ -6,7 +6,7 @@ const REPLAYED: &str = "SELECT string_agg(ltrim(right(event_id::text, 12), '0'),
 const STATE: &str = "SELECT concat_ws(' ', state, replayed, matching, percent, ended_at IS NOT NULL) FROM hookfast.replays ORDER BY replay_id DESC LIMIT 1";
 
 impl Desk {
-    /// Starts a replay of everything that matches, and answers with its id.
+    /// Starts a replay of all matching events, and returns its id.
     async fn replay_all(&self, arguments: &str) -> String {
         self.text(&format!(
             "SELECT replay_id FROM hookfast.replay_all({arguments}, at_most => 1000000, why => 'a test')"
@@ -14,7 +14,7 @@ impl Desk {
         .await
     }
 
-    /// One step, so long after the last one; answers with how many deliveries it made.
+    /// One step, the given time after the last one; returns how many deliveries it created.
     async fn step(&self, seconds: f64) -> i64 {
         self.time_passes(seconds).await;
         let step = "SELECT hookfast_data.advance_replay(max(id)) FROM hookfast_data.replays";
@@ -28,7 +28,7 @@ impl Desk {
         .await;
     }
 
-    /// What the handler has been brought is done.
+    /// Completes the deliveries of the handler.
     async fn done(&self) {
         self.execute("DELETE FROM hookfast_data.outbox").await;
     }
@@ -149,7 +149,7 @@ async fn without_at_most_nothing_starts_and_it_says_how_many() {
     assert_eq!(
         desk.text("SELECT per_second FROM hookfast.replays").await,
         "10",
-        "it has done nothing yet"
+        "it has created nothing yet"
     );
     let logged = desk.logged().await;
     assert!(
@@ -163,7 +163,7 @@ async fn each_event_comes_once_oldest_first_and_no_faster_than_it_may() {
     let desk = Desk::new().await;
     desk.events(1..=23, 1).await;
     desk.replay_all("'shop', per_second => 2").await;
-    assert_eq!(desk.step(0.4).await, 0, "not one is due yet");
+    assert_eq!(desk.step(0.4).await, 0, "none is due yet");
     assert_eq!(desk.step(1.6).await, 3);
     assert_eq!(desk.text(REPLAYED).await, "1 2 3");
     assert_eq!(
@@ -174,7 +174,7 @@ async fn each_event_comes_once_oldest_first_and_no_faster_than_it_may() {
     assert_eq!(
         desk.step(3600.0).await,
         10,
-        "never more than five seconds' worth"
+        "never more than the rate allows in five seconds"
     );
     assert_eq!(desk.text(STATE).await, "running 13 23 56 f");
     assert_eq!(desk.step(3600.0).await, 10);
@@ -283,7 +283,7 @@ async fn two_who_step_at_once_make_it_once() {
     assert_eq!(
         desk.text("SELECT hookfast_data.advance_replay(1)").await,
         "0",
-        "it does not wait for the other either"
+        "it does not wait for the other replay either"
     );
     one.commit().await.expect("committed");
     assert_eq!(desk.step(60.0).await, 0);
@@ -321,7 +321,7 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     assert_eq!(
         desk.text("SELECT hookfast_data.advance_replay(1)").await,
         "0",
-        "the pause is no time to catch up on"
+        "the pause is not made up for"
     );
     assert_eq!(desk.step(2.0).await, 2);
     assert_eq!(desk.text(REPLAYED).await, list(1..=7));
@@ -338,7 +338,7 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     assert_eq!(
         desk.text(REPLAYED).await,
         list(1..=7),
-        "what it has made stays pending"
+        "its deliveries stay pending"
     );
     for what in ["pause", "resume", "cancel"] {
         desk.refuses("HF006", &format!("SELECT hookfast.{what}_replay({replay})"))
@@ -411,7 +411,7 @@ async fn only_what_matches_and_was_not_erased_comes() {
     assert_eq!(
         desk.text(REPLAYED).await,
         "2 3 4 5 6 8 9",
-        "what was erased since is left out"
+        "events erased since are left out"
     );
 }
 
@@ -443,7 +443,7 @@ async fn an_ordered_handler_gets_them_without_a_key_and_in_order() {
     );
 }
 
-/// What comes after somebody asked is delivered as it comes, whatever the filter says.
+/// Events after the request are delivered normally, whatever the filter is.
 #[tokio::test]
 async fn what_comes_while_it_runs_is_not_replayed() {
     let desk = Desk::new().await;
@@ -476,12 +476,16 @@ async fn it_begins_when_the_transactions_that_were_writing_have_ended() {
         .execute(&mut *later)
         .await
         .expect("it writes");
-    assert_eq!(desk.step(3.0).await, 0, "it may store one that this passes");
+    assert_eq!(
+        desk.step(3.0).await,
+        0,
+        "it may store an event that the replay passes"
+    );
     late.commit().await.expect("committed");
     assert_eq!(
         desk.step(3.0).await,
         2,
-        "what began later is not waited for"
+        "later transactions are not waited for"
     );
     later.commit().await.expect("committed");
 
@@ -496,6 +500,6 @@ async fn it_begins_when_the_transactions_that_were_writing_have_ended() {
         "UPDATE hookfast_data.replays SET requested_at = requested_at - interval '10 minutes'",
     )
     .await;
-    assert_eq!(desk.step(3.0).await, 2, "not for ever");
+    assert_eq!(desk.step(3.0).await, 2, "not forever");
     forgotten.commit().await.expect("committed");
 }

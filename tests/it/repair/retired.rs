@@ -1,17 +1,18 @@
-//! A handler that no configuration has any more is retired: it gets nothing new, and nothing pending is run.
+//! A handler that no configuration has any more is retired: it gets nothing new, and its pending
+//! deliveries are not run.
 
 use super::Desk;
 
 const RETIRE: &str = "SELECT hookfast.retire_handler('shop', 'renamed', at_most => 100)";
 
 impl Desk {
-    /// What a call of a function that previews answers: matching, changed, and how many are in the sample.
+    /// The result of a function with a preview: matching, changed, and the size of the sample.
     async fn answer(&self, call: &str) -> String {
         self.text(&format!("SELECT concat_ws(' ', matching, changed, jsonb_array_length(sample)) FROM hookfast.{call}"))
             .await
     }
 
-    /// An event of an application's; returns the handlers that it has deliveries for.
+    /// An event of an application; returns the handlers that have deliveries of it.
     async fn enqueued(&self) -> String {
         self.text(
             "SELECT 'enqueued ' || hookfast.enqueue('other', 'order.new', '{\"key\": \"k9\"}')",
@@ -102,7 +103,7 @@ async fn it_is_previewed_and_then_discards_what_is_pending_and_gets_nothing_new(
         desk.answer("retire_handler('skips', 'renamed', at_most => 5)")
             .await,
         "5 5 5",
-        "with what waits"
+        "with its waiting deliveries"
     );
     assert_eq!(desk.enqueued().await, "holds mail");
     assert_eq!(desk.state_of("shop").await, "retired 0 renamed 0 0 f");
@@ -110,11 +111,7 @@ async fn it_is_previewed_and_then_discards_what_is_pending_and_gets_nothing_new(
         .replace("EXPLAINED", &desk.explained("shop").await);
     assert_eq!(desk.text(&last).await, "retired");
     let says = "SELECT count(*) FROM hookfast.status() WHERE area = 'handler' AND subject IN ('shop', 'skips')";
-    assert_eq!(
-        desk.text(says).await,
-        "0",
-        "nothing of it is left to look at"
-    );
+    assert_eq!(desk.text(says).await, "0", "nothing of it is left");
 }
 
 #[tokio::test]
@@ -150,7 +147,7 @@ async fn what_is_kept_is_shown_and_not_run_and_can_be_discarded_later() {
     assert_eq!(
         desk.text("hookfast_data.discard_retired(NULL, 100)").await,
         "0",
-        "workers leave it alone"
+        "workers do not run them"
     );
     assert_eq!(
         desk.answer("retire_handler('skips', 'nobody wants it', at_most => 3)")
@@ -178,7 +175,7 @@ async fn very_many_are_discarded_step_by_step() {
     assert_eq!(
         desk.state_of("shop").await,
         "retired 50 renamed 50 0 f",
-        "the rest is shown"
+        "the rest is listed"
     );
     assert_eq!(
         desk.text("hookfast_data.discard_retired(NULL, 20)").await,
@@ -283,9 +280,9 @@ async fn no_act_gives_a_retired_handler_work() {
     assert_eq!(
         desk.answer("retry_all(at_most => 10)").await,
         "1 1 1",
-        "the other handler's only"
+        "only the other handler's"
     );
-    // One that was asked for at the same moment.
+    // A replay that was requested at the same moment.
     desk.execute("UPDATE hookfast_data.replays SET state = 'running', ended_at = NULL, last_progress_at = now() - interval '9 seconds' WHERE id = 1").await;
     assert_eq!(desk.text("hookfast_data.advance_replay(1)").await, "0");
     assert_eq!(desk.text(replays).await, "cancelled cancelled");

@@ -1,4 +1,5 @@
-//! What leaves row by row: expired keys, counts, and dead letters where the operator said so.
+//! Data that is purged row by row: expired keys, counts, and dead letters if the operator
+//! configured it.
 
 use super::{Old, gone};
 use hookfast::domain::Retention;
@@ -62,16 +63,16 @@ async fn dead_letters_stay_for_ever_unless_the_operator_says_otherwise() {
     assert_eq!(
         old.text(log).await,
         "dead_letters 720:00:00",
-        "what changed is in the log, and only that"
+        "only the change is in the log"
     );
     assert_eq!(old.round().await.rows, 0, "announced first");
     old.announced().await;
     let left = old.round().await;
-    assert_eq!((left.rows, left.days), (2, 0), "the days go first");
+    assert_eq!((left.rows, left.days), (2, 0), "the days are purged first");
     assert_eq!(
         old.round().await,
         gone(1, 0),
-        "and then their day has nothing left either"
+        "then their day has nothing left either"
     );
     assert_eq!(
         old.text("SELECT count(*) FROM hookfast.dead_letters").await,

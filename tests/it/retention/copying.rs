@@ -1,9 +1,9 @@
-//! A day is copied before anybody has to wait for it.
+//! A day is copied before anything has to wait for it.
 
 use super::{Old, gone};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-/// The first two events are dead letters and the last one is owed; of the others nothing stays.
+/// The first two events are dead letters and the last one is pending; none of the others stays.
 const SURVIVORS: &str = "\
     INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) \
         SELECT row_number() OVER (), h.id, e.id, 3, 0, 'refused' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key <= 'd100-2'; \
@@ -14,7 +14,7 @@ const COPY: &str = "SELECT hookfast_data.copy_retained_rows(to_char(day, 'YYYYMM
 
 const PUT_BACK: &str = "SELECT hookfast_data.restore_retained_rows(to_char(day, 'YYYYMMDD'), lower, upper, hookfast_data.event_id_at(now() - interval '10 minutes')) FROM hookfast_data.expired_days()";
 
-/// What works while a day is emptied, on behalf of an event of today.
+/// Work on an event of today while a day is purged.
 const HOT: [&str; 5] = [
     "SELECT hookfast_data.assign_ordering_keys(id, 1000) FROM hookfast_data.handlers WHERE name = 'ordered'",
     "SELECT payload->>'n' FROM hookfast.claim('pulls', 'a test', 1)",
@@ -23,7 +23,7 @@ const HOT: [&str; 5] = [
     "SELECT rescued FROM hookfast_data.rescue_lease(1, 100, 5)",
 ];
 
-/// Two handlers that clients pull, and a delivery to each.
+/// Two pull handlers, and a delivery to each.
 const TODAY: &str = "\
     INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); \
     INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, ordered_by, filter) VALUES \
@@ -42,7 +42,7 @@ async fn locks(old: &Old, of: &mut PgConnection) -> String {
     .await
 }
 
-/// A handler's look-ups, each within 100 ms of waiting for a lock.
+/// A handler's queries, each with at most 100 ms of waiting for a lock.
 async fn nobody_waits(old: &Old) {
     let mut hot = old.connect().await;
     hot.execute("SET lock_timeout = '100ms'")
@@ -78,7 +78,7 @@ async fn copying_a_day_locks_nobody_out_and_what_comes_meanwhile_stays() {
     assert_eq!(
         locks(&old, &mut emptying).await,
         "AccessShareLock",
-        "which nothing but DDL waits for"
+        "only DDL waits for it"
     );
     nobody_waits(&old).await;
     // A delivery of that day ends, and an operator discards a dead one of it.
@@ -109,7 +109,7 @@ async fn copying_a_day_locks_nobody_out_and_what_comes_meanwhile_stays() {
     assert_eq!(old.text(terms).await, "term-d100-1 term-d100-2 term-d100-9");
 }
 
-/// The last step, and whoever else locks a day.
+/// The last step, while another session locks a day.
 #[tokio::test(flavor = "multi_thread")]
 async fn handlers_of_new_events_do_not_wait_for_who_locks_an_old_day() {
     let old = Old::new().await;
@@ -208,7 +208,7 @@ async fn rows_are_taken_from_where_the_statement_before_ended() {
     assert_eq!(
         leave(since).await,
         "1 70",
-        "the older one is for the next round"
+        "the older day is left to the next round"
     );
     assert_eq!(leave(since).await, "0 80");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Days of events: what goes, what stays, and when.
+//! Days of events: what is purged, what stays, and when.
 
 use super::{Old, gone};
 use hookfast::store::Left;
@@ -11,21 +11,18 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     assert_eq!(
         old.round().await,
         Left::default(),
-        "it is announced, and nothing goes"
+        "the purge is announced, and nothing is deleted"
     );
     let alerts = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY received_at) FROM hookfast.alerts WHERE type = 'hookfast.retention.announced'";
     assert_eq!(old.text(alerts).await, "events 5");
-    assert_eq!(old.round().await, Left::default(), "and announced once");
+    assert_eq!(old.round().await, Left::default(), "announced once");
     assert_eq!(old.text(alerts).await, "events 5");
-    assert!(
-        old.keys().await.starts_with("d100-1 d100-2"),
-        "all are there"
-    );
+    assert!(old.keys().await.starts_with("d100-1 d100-2"), "all exist");
     let preview = "SELECT string_agg(rows || ' ' || stays || ' ' || (purge_at > now() + interval '23 hours'), ', ') FROM hookfast.retention_preview() WHERE class = 'events'";
     assert_eq!(
         old.text(preview).await,
         "5 0 true",
-        "the dry run says the same"
+        "the dry run reports the same"
     );
 
     old.announced().await;
@@ -41,7 +38,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     assert_eq!(
         old.text(keys).await,
         "5",
-        "what makes a repeat a duplicate outlives the payload"
+        "the key of an event outlives the payload"
     );
     assert_eq!(
         old.text("SELECT count(*) FROM hookfast.find('term-d100-1')")
@@ -56,7 +53,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     assert_eq!(
         old.round().await,
         Left::default(),
-        "a shorter time is announced again"
+        "a shorter retention is announced again"
     );
     assert_eq!(old.text(alerts).await, "events 5, events 3");
     old.announced().await;
@@ -67,8 +64,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
 }
 
 #[tokio::test]
-async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_history_until_it_is_not()
- {
+async fn pending_dead_held_conflicting_and_replayed_events_are_kept_until_released() {
     let old = Old::new().await;
     old.day(100, 8).await;
     old.day(95, 2).await;
@@ -98,7 +94,7 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
         old.text("SELECT count(*) FROM hookfast.find('term-d100-2')")
             .await,
         "1",
-        "and they are found"
+        "they are found"
     );
     assert_eq!(
         old.days().await.split(' ').count(),
@@ -110,7 +106,7 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
     assert_eq!(
         old.round().await,
         gone(0, 2),
-        "the next round finds nothing to do"
+        "the next round has nothing to do"
     );
     assert_eq!(old.text(log).await, before);
 
@@ -123,7 +119,7 @@ async fn what_is_owed_dead_held_in_conflict_or_before_a_replay_stays_with_its_hi
     assert_eq!(
         old.keys().await,
         "d100-4 d95-1",
-        "a conflict and what it conflicts with stay for ever"
+        "a conflict and the event it conflicts with stay forever"
     );
     old.execute(
         "UPDATE hookfast_data.retention SET keep = interval '90 days' WHERE class = 'conflicts'",

@@ -1,4 +1,4 @@
-//! Retention meets readers, replays, and its own interruptions.
+//! Retention while readers and replays run, and after interruptions.
 
 use super::{Old, gone};
 use crate::support::wait_until;
@@ -21,13 +21,17 @@ async fn a_replay_does_not_slip_in_between() {
     assert_eq!(
         (left.days, left.days_in_use),
         (0, 1),
-        "it is left alone as long as that is open"
+        "it is not touched as long as that transaction is open"
     );
     replaying.commit().await.expect("committed");
     assert_eq!(old.round().await, gone(0, 1));
-    assert_eq!(old.keys().await, "d100-1", "what is owed again stays");
+    assert_eq!(
+        old.keys().await,
+        "d100-1",
+        "events that are pending again stay"
+    );
 
-    // And the other way round: what has gone cannot be replayed.
+    // The opposite case: a purged event cannot be replayed.
     let mut closing = operator.begin().await.expect("a transaction");
     old.execute("DELETE FROM hookfast_data.outbox").await;
     let stays: Option<i64> = sqlx::query_scalar(
@@ -75,13 +79,13 @@ async fn a_reader_is_waited_for_and_ingest_waits_for_nobody() {
     let left = old.round().await;
     assert_eq!((left.days, left.days_in_use), (0, 1));
     old.ingest_is_not_held_up().await;
-    assert_eq!(old.keys().await, "d100-1 d100-2", "nothing is half gone");
+    assert_eq!(old.keys().await, "d100-1 d100-2", "nothing is half deleted");
     reader.commit().await.expect("the report ends");
     assert_eq!(old.round().await, gone(1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_detachment_that_was_interrupted_is_finished_and_a_day_that_somebody_keeps_is_theirs() {
+async fn an_interrupted_detachment_is_finished_and_a_detached_day_is_kept() {
     let old = Old::new().await;
     for ago in [100, 99] {
         old.day(ago, 1).await;
@@ -138,6 +142,6 @@ async fn a_detachment_that_was_interrupted_is_finished_and_a_day_that_somebody_k
     );
     assert!(
         old.days().await.contains(&kept),
-        "it has rows, and is not ours any more"
+        "it has rows, and is not Hookfast's any more"
     );
 }

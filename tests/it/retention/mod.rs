@@ -1,4 +1,4 @@
-//! What is old goes by the day, what is still needed stays, and nobody waits.
+//! Old data is purged by the day, data that is still needed stays, and nothing waits.
 
 mod classes;
 mod copying;
@@ -17,7 +17,7 @@ struct Old {
     database: postgres::Database,
 }
 
-/// What one round took away.
+/// What one round purged.
 fn gone(days: usize, days_with_survivors: usize) -> Left {
     Left {
         days,
@@ -56,7 +56,7 @@ impl Old {
             .expect(query)
     }
 
-    /// A day so long ago, with so many events of it that were delivered; their keys are `d{ago}-{n}`.
+    /// A day in the past, with a number of delivered events; their keys are `d{ago}-{n}`.
     async fn day(&self, ago: u32, events: u32) {
         for table in ["events", "attempts", "search_terms"] {
             self.execute(&format!(
@@ -94,7 +94,7 @@ impl Old {
         let_leave(&self.of, || false).await.expect("a round")
     }
 
-    /// The keys of the events that are there and older than yesterday.
+    /// The keys of the stored events that are older than yesterday.
     async fn keys(&self) -> String {
         self.text(
             "SELECT coalesce(string_agg(idempotency_key, ' ' ORDER BY idempotency_key), 'none') FROM hookfast_data.events \
@@ -140,7 +140,7 @@ impl Old {
             headers: "{}".to_owned(),
             body: bytes::Bytes::from_static(b"{}"),
         };
-        // Its own lock time-out is a second: a wait would be an error.
+        // Its own lock timeout is a second: a wait would be an error.
         let stored = ingest
             .ingest(&[event], hookfast::domain::Origin::Webhook)
             .await;

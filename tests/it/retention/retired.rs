@@ -1,4 +1,5 @@
-//! What is kept for a retired handler keeps no event: it goes with its event's day.
+//! Deliveries that are kept for a retired handler retain no event: they are deleted with the day of
+//! their event.
 
 use super::{Old, gone};
 
@@ -33,7 +34,7 @@ async fn pending_deliveries_of_a_retired_handler_go_with_their_events() {
     assert_eq!(
         old.text("SELECT count(*) FROM hookfast_data.outbox").await,
         "3",
-        "and none without its event"
+        "none without its event"
     );
     let log = "SELECT string_agg(details->>'expired_deliveries', ' ' ORDER BY id) FROM hookfast_data.audit_log WHERE action = 'retention.day'";
     assert_eq!(old.text(log).await, "3 2");

@@ -1,4 +1,5 @@
-//! Senders other than Airalo: their samples in the configuration, against what their own libraries sign.
+//! Senders other than Airalo: their samples in the configuration, against signatures of their own
+//! libraries.
 
 mod samples;
 mod standard_webhooks;

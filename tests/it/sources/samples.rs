@@ -1,4 +1,5 @@
-//! Each sample of the configuration accepts what its provider's own library signs, and refuses every change of it.
+//! Each sample of the configuration accepts what its provider's own library signs, and rejects
+//! every change of it.
 
 use super::vectors::{Vector, headers, kind, sample, secret, vectors};
 use hookfast::sources::{Advice, Rejection, SourceKind, Verified};
@@ -12,7 +13,7 @@ const ALL: [&str; 6] = [
     "clerk",
 ];
 
-/// The source of the sample that takes a file's requests.
+/// The source of the sample that accepts the requests of a file.
 fn source_of(file: &str) -> std::sync::Arc<dyn SourceKind> {
     kind(&sample(if file == "standard_webhooks" {
         "acme"
@@ -87,11 +88,12 @@ fn no_byte_of_a_body_can_change() {
     });
 }
 
-/// Signature, time and id, as far as they are signed: every byte to every other that a header may hold.
+/// Signature, time and id, as far as they are signed: each byte is changed to every other that a
+/// header may contain.
 #[test]
 fn no_byte_of_a_signed_header_can_change() {
     each(|file, source, vector| {
-        // Two signatures are two chances: with one of them changed, the other still holds.
+        // Two signatures give two chances: with one of them changed, the other is still valid.
         if vector
             .headers
             .iter()
@@ -284,7 +286,7 @@ fn slacks_question_is_answered_only_where_it_is_signed() {
         vector.now,
     );
     assert_eq!(verdict.map(|_| ()), Err(Rejection::WrongSignature));
-    // Without the setting it would be an event like any other.
+    // Without the setting it would be an ordinary event.
     let plain = kind(&sample("slack").replace("handshake = \"slack_url_verification\"", ""));
     assert_eq!(
         vector.event(&*plain).event_type.as_str(),

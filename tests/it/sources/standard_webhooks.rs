@@ -1,4 +1,4 @@
-//! The cases that the Standard Webhooks libraries test themselves with, and what is ours beyond them.
+//! The cases that the Standard Webhooks libraries test themselves with, and Hookfast's additions.
 
 use super::vectors::{Vector, kind, sample, secret, vectors};
 use hookfast::signing::standard_webhooks::parse_secret;
@@ -11,7 +11,7 @@ fn vector() -> Vector {
         .expect("one")
 }
 
-/// What becomes of the vector with a header exchanged (or, for none, left out).
+/// The result of the vector with one header replaced (or, for none, removed).
 fn with(name: &str, value: Option<&str>) -> Result<(), Rejection> {
     let mut vector = vector();
     match value {

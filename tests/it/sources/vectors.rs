@@ -1,4 +1,5 @@
-//! Requests that the providers' own libraries signed, and the samples of the configuration that take them.
+//! Requests that the providers' own libraries signed, and the samples of the configuration that
+//! accept them.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use hookfast::config::Config;
@@ -27,7 +28,7 @@ pub(super) fn vectors(name: &str) -> Vec<Vector> {
     serde_json::from_str(&fs::read_to_string(&file).expect(&file)).expect(&file)
 }
 
-/// The section `[sources.NAME]` of the sample file, with nothing changed but the `#` before its lines.
+/// The section `[sources.NAME]` of the sample file, unchanged but for the `#` before its lines.
 pub(crate) fn sample(name: &str) -> String {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/hookfast.sample.toml");
     let text = fs::read_to_string(file).expect("the sample");
@@ -43,14 +44,14 @@ pub(crate) fn sample(name: &str) -> String {
         .join("\n")
 }
 
-/// The source that this section makes.
+/// The source that this section configures.
 pub(super) fn kind(section: &str) -> Arc<dyn SourceKind> {
     let config = Config::parse(section).unwrap_or_else(|error| panic!("{error}\n{section}"));
     assert_eq!(config.sources.len(), 1);
     config.sources[0].kind.clone()
 }
 
-/// A secret in the form its kind has it.
+/// A secret in the form that its kind uses.
 pub(super) fn secret(text: &str, kind: &dyn SourceKind) -> Secret {
     match kind.name() {
         "standard_webhooks" => parse_secret("test", text).expect("a secret"),
@@ -62,7 +63,7 @@ pub(super) fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// Headers of these bytes; `None` where HTTP has no such header.
+/// Headers of these bytes; `None` if HTTP does not allow such a header.
 pub(super) fn headers<'h>(
     pairs: impl IntoIterator<Item = (&'h String, &'h [u8])>,
 ) -> Option<HeaderMap> {
@@ -85,7 +86,7 @@ impl Vector {
         .expect("headers")
     }
 
-    /// The whole way of a request, at the time the vector names.
+    /// The whole processing of a request, at the time that the vector names.
     pub(super) fn verify(&self, kind: &dyn SourceKind) -> Result<Verified, Rejection> {
         self.verify_as(
             kind,
@@ -96,7 +97,7 @@ impl Vector {
         )
     }
 
-    /// The same with something exchanged.
+    /// The same with one part replaced.
     pub(super) fn verify_as(
         &self,
         kind: &dyn SourceKind,

@@ -1,4 +1,4 @@
-//! Sources that are only configured, in a real process: over the wire, into the tables.
+//! Sources that need only configuration, in a real process: from the network into the tables.
 
 use super::vectors::sample;
 use crate::support::{

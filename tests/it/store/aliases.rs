@@ -8,13 +8,13 @@ use hookfast::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Barrier;
 
-/// Every key with the place of its event among all events, in the order they were stored.
+/// Every key with the position of its event among all events, in the order of storage.
 const KEYS: &str = "SELECT string_agg(k.key || '=' || coalesce(e.place::text, 'nothing'), ' ' ORDER BY k.key) \
     FROM hookfast_data.idempotency_keys k \
     LEFT JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM hookfast_data.events) e ON e.id = k.event_id";
 const EVENTS: &str = "SELECT count(*) FROM hookfast.events";
 const OWED: &str = "SELECT count(*) FROM hookfast_data.outbox";
-/// Keys that end at no event.
+/// Keys that refer to no event.
 const LOOSE: &str = "SELECT count(*) FROM hookfast_data.idempotency_keys k \
     WHERE NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = k.event_id)";
 
@@ -44,7 +44,7 @@ async fn an_event_is_known_by_either_key_whichever_was_first() {
         assert_eq!(verdicts(&answers), ["duplicate"]);
         assert_eq!(answers[0].expect("answered").event_id, first.event_id);
     }
-    // And the other way round.
+    // And in the opposite order.
     assert_eq!(
         verdicts(
             &ingest
@@ -150,7 +150,7 @@ async fn a_conflict_has_an_alias_of_its_own() {
     );
 }
 
-/// Its own keys, and the keys it conflicts by, whichever of them the first event goes by.
+/// Its own keys, and the keys it conflicts by, whichever of them the first event has.
 #[tokio::test]
 async fn a_conflict_is_found_by_every_key_it_has_to_do_with() {
     let store = Store::new().await;
@@ -188,7 +188,8 @@ async fn a_conflict_is_found_by_every_key_it_has_to_do_with() {
     assert_eq!(store.text(kinds).await, "received conflict");
 }
 
-/// The second order of a request was found by its id before its webhook came: it is there already.
+/// The second order of a request was found by its id before its webhook arrived: it is already
+/// stored.
 #[tokio::test]
 async fn what_is_known_by_its_alias_is_no_conflict_of_its_key() {
     let store = Store::new().await;
@@ -232,7 +233,7 @@ async fn expired_keys_are_taken_together() {
         ["stored"]
     );
     assert_eq!(store.text(KEYS).await, "id:1=2 r=2");
-    // Only one of them has expired: the other still says which event it is.
+    // Only one of them has expired: the other still identifies the event.
     store
         .execute("UPDATE hookfast_data.idempotency_keys SET expires_at = now() - interval '1 s' WHERE key = 'r'")
         .await;
@@ -262,7 +263,7 @@ async fn found_and_told_at_once_it_is_one_event_five_hundred_times() {
             answers
         })
     };
-    // Of the two names of one order now one and now the other sorts first.
+    // Of the two names of one order, sometimes one and sometimes the other sorts first.
     let found = racer(|store, i| store.event(&format!("id:{i}"), Some("a")));
     let told = racer(|store, i| {
         store.linked(
@@ -290,7 +291,8 @@ async fn found_and_told_at_once_it_is_one_event_five_hundred_times() {
                 .all(|verdict| ["stored", "duplicate"].contains(verdict)),
             "round {round}: {three:?}"
         );
-        // The key alone and the alias alone say nothing of each other: two events where both beat the one with both.
+        // The key alone and the alias alone are not connected: two events if both arrive before the
+        // one with both.
         let stored = three.iter().filter(|verdict| **verdict == "stored").count();
         assert!(
             stored == 1 || stored == 2 && told[round] == "duplicate",
@@ -314,7 +316,8 @@ async fn groups_with_two_keys_in_any_order_lose_nobody() {
         writers.spawn(async move {
             let mut ingest = store.connection(Role::Ingest).await;
             for round in 0..10usize {
-                // Two results of each request, with orders of their own, and the first ones also by their order alone.
+                // Two results of each request, with their own orders, and the first ones also by
+                // their order alone.
                 let mut group: Vec<_> = (0..40usize)
                     .map(|i| {
                         let (order, result) = ((i * 7 + writer * 13) % 40, writer % 2);

@@ -1,4 +1,4 @@
-//! No statement that runs by itself costs more for a backlog that has nothing to do with it.
+//! No periodic statement costs more because of an unrelated backlog.
 
 use super::Store;
 use hookfast::store::Role;
@@ -7,8 +7,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 
 const CLAIM: &str = include_str!("../../../src/store/sql/claim.sql");
 
-/// A paused handler with fresh deliveries and retries; ordered ones with few and with many keys, one of them pulled; and
-/// one with nothing to do. The lease holds some of each of the first two.
+/// A paused handler with fresh deliveries and retries; ordered ones with few and with many keys,
+/// one of them pulled; and one with nothing to do. The lease holds some of each of the first two.
 const BACKLOG: &str = "\
     INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, paused_at, paused_why, ordered_by) \
         SELECT name, kind, '{x.*}', 3, 0, CASE WHEN name = 'paused' THEN now() END, CASE WHEN name = 'paused' THEN 'away' END, \
@@ -32,7 +32,8 @@ const BACKLOG: &str = "\
         SELECT id, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000001', 0, 1000, false, 'a test', now() - interval '1 minute' \
         FROM hookfast_data.handlers WHERE name = 'keys'";
 
-/// What runs by itself or is asked by monitoring, and how many rows of the outbox it may look at: some bound of its own.
+/// Statements that run periodically or for monitoring, and how many rows of the outbox each may
+/// read: a bound that does not depend on the backlog.
 const STATEMENTS: [(&str, i64); 16] = [
     ("SELECT hookfast_data.evaluate_alerts()", 200),
     ("SELECT state FROM hookfast.handler_health", 100_000),
@@ -76,7 +77,8 @@ const STATEMENTS: [(&str, i64); 16] = [
     ),
 ];
 
-/// How many blocks a statement looks at, and of the outbox how many rows, by a scan of the whole table and by indexes.
+/// The number of blocks that a statement reads, and of rows of the outbox, by a scan of the whole
+/// table and by indexes.
 async fn cost(of: &mut PgConnection, statement: &str) -> (i64, i64, i64) {
     let mut transaction = of.begin().await.expect("a transaction");
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) {statement}");
@@ -122,7 +124,7 @@ async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
             store.execute("ANALYZE hookfast_data.outbox").await;
         }
         for (statement, most) in STATEMENTS {
-            // As monitoring and a pool ask: with settings of the server's own.
+            // As monitoring and a pool run it: with the server's default settings.
             let mut session = PgConnection::connect_with(&store.of.options(Role::General))
                 .await
                 .expect("a connection");
@@ -150,7 +152,7 @@ async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
     );
 }
 
-/// With the floors at 0, as a claim is made once a minute.
+/// With the watermarks at 0, as a claim runs once a minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_without_floors_reads_what_it_takes_and_not_what_is_parked_or_retried() {
     let store = Store::new().await;

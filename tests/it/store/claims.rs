@@ -1,4 +1,4 @@
-//! What a claim takes, in what order, and what comes with it.
+//! The deliveries that a claim takes, their order, and the data it returns.
 
 use super::{Store, registration, settlement};
 use hookfast::domain::{OnDeadLetter, Order, Origin::Webhook};
@@ -19,7 +19,7 @@ impl Store {
             .expect("a claim")
     }
 
-    /// The state of the only delivery as people see it.
+    /// The state of the only delivery as readers see it.
     async fn state(&self) -> String {
         self.text("SELECT state FROM hookfast.deliveries").await
     }
@@ -89,7 +89,7 @@ async fn a_paused_handler_is_owed_and_gets_nothing() {
     assert_eq!(
         store.claim_lanes(lease, 10, 10).await.claimed.len(),
         2,
-        "intake went on"
+        "intake continued"
     );
 }
 
@@ -195,7 +195,8 @@ async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() 
     );
 }
 
-/// However many large bodies come in: all of them in one statement could take longer than it may, again and again.
+/// Large bodies are fetched separately: all of them in one statement could exceed its timeout,
+/// again and again.
 #[tokio::test]
 async fn large_bodies_get_their_ordering_keys_in_parts() {
     let store = Store::new().await;
@@ -276,7 +277,7 @@ async fn a_delivery_whose_event_is_gone_is_claimed_seen_and_buried() {
     );
 }
 
-/// The longest type a source may give, and what the store makes of it in a conflict.
+/// The longest type a source may give, and the type that the store makes of it in a conflict.
 #[tokio::test]
 async fn the_longest_type_can_be_read_again_also_that_of_its_conflict() {
     let store = Store::new().await;
@@ -334,7 +335,8 @@ async fn a_delay_of_any_length_can_be_stored() {
     );
 }
 
-/// In a rolling change the process of before claims in no order. What the registry has put in order since is not its.
+/// In a rolling deployment the process of the previous release claims in no order. It does not get
+/// deliveries that were ordered since.
 #[tokio::test]
 async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
     let store = Store::new().await;
@@ -344,7 +346,7 @@ async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
         .await;
     store.fill("after", 3).await;
     let claims = store.claim_all(store.lease().await, 10).await;
-    assert_eq!(claims.len(), 2, "those from before");
+    assert_eq!(claims.len(), 2, "the earlier ones");
     let waiting =
         "SELECT count(*) FROM hookfast_data.outbox WHERE ordering_key = '' AND lease_id IS NULL";
     assert_eq!(store.count(waiting).await, 3);

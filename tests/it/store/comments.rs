@@ -1,9 +1,9 @@
-//! What a person finds who looks into the database says what it is.
+//! Statements and database objects describe themselves.
 
 use super::Store;
 use std::{fs, path::Path};
 
-/// `pg_stat_statements` shows a statement's first lines.
+/// `pg_stat_statements` shows the first lines of a statement.
 #[test]
 fn every_statement_begins_with_its_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sql");
@@ -30,7 +30,7 @@ fn every_statement_begins_with_its_name() {
 #[tokio::test]
 async fn everything_in_both_schemas_has_a_comment() {
     let store = Store::new().await;
-    // Partitions are like their table; the record of the migrations is sqlx's.
+    // Partitions are like their table; the table of the migrations is sqlx's.
     let without = "WITH ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('hookfast', 'hookfast_data')), \
         tables AS (SELECT c.oid, nspname || '.' || relname AS name, relkind FROM pg_class c JOIN ours ON ours.oid = relnamespace \
             WHERE relkind IN ('r', 'p', 'v') AND NOT relispartition AND relname <> 'migrations') \
@@ -46,11 +46,11 @@ async fn everything_in_both_schemas_has_a_comment() {
     assert_eq!(
         store.text(without).await,
         "hookfast.events, hookfast.pause_handler, hookfast_data.outbox.lost",
-        "it does look"
+        "the query finds missing comments"
     );
 }
 
-/// An index on these, or a partial one, would make every claim write to it.
+/// An index on these columns, or a partial one, would make every claim write to it.
 #[tokio::test]
 async fn no_index_mentions_what_a_claim_changes() {
     let store = Store::new().await;

@@ -1,4 +1,4 @@
-//! A token tells a crash of the server from anything else that breaks a connection.
+//! A token distinguishes a crash of the server from other breaks of a connection.
 
 use super::Store;
 use crate::support::postgres::durable_cluster;
@@ -22,13 +22,13 @@ async fn it_outlives_a_clean_restart_and_no_crash() {
         assert_eq!(
             token(&store, role).await,
             first,
-            "all who act under a lease agree"
+            "all that act under a lease agree"
         );
     }
     assert_eq!(
         token(&store, Role::Ingest).await,
         None,
-        "and the others do not ask"
+        "the others do not ask"
     );
 
     cluster.restart().await.expect("a clean restart");
@@ -36,13 +36,13 @@ async fn it_outlives_a_clean_restart_and_no_crash() {
 
     cluster.stop_immediate().await.expect("it crashes");
     cluster.restart().await.expect("it recovers");
-    // Whoever comes first makes the new one, and all others find it.
+    // The first process makes the new token, and all others find it.
     let (a, b, c) = tokio::join!(
         token(&store, Role::Lease),
         token(&store, Role::Claim),
         token(&store, Role::Settle)
     );
-    assert!(a.is_some() && a != first, "a crash is noticed");
+    assert!(a.is_some() && a != first, "a crash is detected");
     assert_eq!((a, a), (b, c));
     assert_eq!(token(&store, Role::Transaction).await, a);
 }

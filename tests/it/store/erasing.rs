@@ -1,11 +1,11 @@
-//! What was erased is nowhere any more, whoever was at it at that moment.
+//! Erased data is in no table any more, whatever ran at that moment.
 
 use super::Store;
 use crate::support::wait_until;
 use hookfast::store::EventIndexer;
 use sqlx::Executor;
 
-/// Two events of a minute ago, the first with a dead letter whose error repeats what it got.
+/// Two events of a minute ago, the first with a dead letter whose error repeats its payload.
 const STORY: &str = r#"
 UPDATE hookfast_data.sources SET search_fields = '{iccid}' WHERE name = 'airalo';
 INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body)
@@ -36,15 +36,15 @@ async fn the_alert_of_a_dead_letter_does_not_keep_what_was_erased() {
             .text("SELECT payload->>'handler' FROM hookfast.alerts")
             .await,
         "shop",
-        "the rest is told still"
+        "the rest is still shown"
     );
-    // Nowhere in what the database keeps of it.
+    // In no table of the database.
     let kept = "SELECT count(*) FROM (SELECT convert_from(body, 'UTF8') FROM hookfast_data.events UNION ALL SELECT error FROM hookfast_data.attempts \
         UNION ALL SELECT last_error FROM hookfast_data.dead_letters UNION ALL SELECT details::text FROM hookfast_data.audit_log) x (text) WHERE text LIKE '%89000001%'";
     assert_eq!(store.count(kept).await, 0);
 }
 
-/// Who reads new events has seen the payload when it is erased, and writes down afterwards what finds it.
+/// The indexer has read the payload when it is erased, and would write its search terms afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_read_is_not_found_after_it_was_erased() {
     let store = Store::new().await;
@@ -80,7 +80,7 @@ async fn what_is_being_read_is_not_found_after_it_was_erased() {
     );
 }
 
-/// The other way round: it comes back a little later.
+/// The opposite order: the erasure waits and runs a little later.
 #[tokio::test]
 async fn who_reads_new_events_does_not_wait_for_who_erases() {
     let store = Store::new().await;

@@ -1,4 +1,4 @@
-//! What a payload filter makes of a body, asked of the function that the claims ask.
+//! The effect of a payload filter on a body, tested with the function that claims use.
 
 use super::Store;
 use hookfast::store::{ClaimLimits, LongBody, NewEvent, Role, Watermarks, event_body};
@@ -24,19 +24,19 @@ async fn a_body_matches_or_does_not_and_never_fails() {
         (b"[{\"a\": 1}, {\"a\": 2}]", "$.a == 2", true),
         (b"7", "$ > 6", true),
         (b"null", "$ == null", true),
-        // Unknown is not true: strict paths, and what cannot be compared.
+        // Unknown is not true: strict paths, and values that cannot be compared.
         (b"{}", "strict $.a == 1", false),
         (b"{\"a\": {}}", "$.a > 1", false),
         (b"{\"a\": \"x\"}", "$.a.double() > 1", false),
         (b"{\"a\": 0}", "1 / $.a > 0", false),
-        // What jsonb cannot hold.
+        // JSON that jsonb cannot hold.
         (b"", "$ != 1", false),
         (b"{\"a\": 1", "$.a == 1", false),
         (b"\xff", "$ != 1", false),
         (b"{\"a\": 1, \"b\": \"\xc3\"}", "$.a == 1", false),
         (b"{\"a\": 1}\0", "$.a == 1", false),
         (b"{\"a\": 1, \"b\": 1e1000000}", "$.a == 1", false),
-        // Valid JSON of which jsonb refuses an escape.
+        // Valid JSON with an escape that jsonb rejects.
         (br#"{"a": 1, "b": "\u0000"}"#, "$.a == 1", true),
         (br#"{"a": 1, "b": "\ud800"}"#, "$.a == 1", true),
         (br#"{"a": 1, "b": "\ud800"}"#, "$.a == 2", false),
@@ -58,14 +58,15 @@ async fn a_body_matches_or_does_not_and_never_fails() {
             String::from_utf8_lossy(&body[..body.len().min(80)])
         );
     }
-    // Whether so deep a path can be walked is the server's to say; an error it may not be.
+    // Whether such a deep path can be evaluated depends on the server; it must not be an error.
     let walked =
         sqlx::query_scalar::<_, bool>("SELECT hookfast_data.payload_matches($1, 'exists($.**.b)')")
             .bind(&deeper);
     assert!(!walked.fetch_one(&store.pool).await.expect("it never fails"));
 }
 
-/// Deliveries without a key keep order with no other, so whoever cannot read a key mixes up the deliveries of an order.
+/// Deliveries without a key are not ordered relative to others, so an unreadable key would mix up
+/// the deliveries of an order.
 #[tokio::test]
 async fn a_body_that_jsonb_refuses_for_an_escape_keeps_its_ordering_key() {
     let store = Store::new().await;
@@ -149,12 +150,12 @@ async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
             expected
         );
         let starts: Vec<_> = claimed.iter().map(|claimed| claimed.starts()).collect();
-        assert!(!starts[4], "what is gone is seen, and not started");
+        assert!(!starts[4], "a missing event is detected, and not started");
         store
             .execute("UPDATE hookfast_data.outbox SET lease_id = NULL")
             .await;
     }
-    // A long body is asked about when it is fetched.
+    // A long body is filtered when it is fetched.
     let fetched = async |filter: &str| {
         let filter = filter.parse().expect("a filter");
         event_body(&store.pool, long, Some(&filter))
@@ -165,7 +166,8 @@ async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
     assert!(matches!(fetched("$.a == 2").await, LongBody::Passes(body) if body.len() > 20_000));
 }
 
-/// Other handlers claim on the same connection: they wait for a slow filter once, and not at each claim.
+/// Other handlers claim on the same connection: they wait for a slow filter once, and not at each
+/// claim.
 #[tokio::test]
 async fn a_filter_that_was_too_slow_for_a_claim_is_left_to_the_attempts() {
     let store = Store::new().await;
@@ -206,7 +208,7 @@ async fn a_filter_that_was_too_slow_for_a_claim_is_left_to_the_attempts() {
     }
 }
 
-/// Of a client, whose own time limit may be short.
+/// The call of a client, whose own statement timeout may be short.
 #[tokio::test]
 async fn large_bodies_that_do_not_pass_are_ended_in_parts() {
     let store = Store::new().await;

@@ -1,4 +1,4 @@
-//! The id floor never hides a delivery that commits late.
+//! The id watermark never hides a delivery that commits late.
 
 use super::Store;
 use crate::support::wait_until_within;
@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A transaction that takes delivery ids now and commits later, as `enqueue` in somebody's own transaction does. It
-/// has its transaction id before it takes delivery ids, as every writer has.
+/// A transaction that takes delivery ids now and commits later, as `enqueue` in an application's
+/// transaction does. It has its transaction id before it takes delivery ids, as every writer has.
 const TAKES_IDS: &str = "WITH key AS (INSERT INTO hookfast_data.idempotency_keys SELECT 1, gen_random_uuid()::text, gen_random_uuid() RETURNING 1) \
     INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT $1, hookfast_data.event_id_at(clock_timestamp()), 3 FROM key, generate_series(1, $2)";
 
@@ -45,7 +45,7 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
             }
             found.len()
         };
-        // Others commit meanwhile, and are claimed: the floor would like to rise.
+        // Others commit meanwhile, and are claimed: the watermark tends to rise.
         for i in 0..5 {
             store.fill(&format!("{most}-{i}"), 100).await;
             claim_some(&mut floors, 12).await;
@@ -54,8 +54,8 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
         late.commit().await.expect("late");
         store.fill(&format!("{most}-after"), 100).await;
         assert_eq!(claim_some(&mut floors, 20).await, 720, "claims of {most}");
-        // And it does rise, once the transactions of other tests that were open meanwhile have ended: a claim does not look
-        // at all of it again.
+        // The watermark does rise, once the transactions of other tests that were open meanwhile
+        // have ended: a claim does not read everything again.
         wait_until_within(Duration::from_secs(40), "a floor", async || {
             claim_some(&mut floors, 1).await;
             floors.for_claim(Instant::now()).0 > 0
@@ -64,8 +64,8 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
     }
 }
 
-/// A snapshot's xmax comes after the latest transaction that ended, not after the latest that began: while the last to
-/// end is an older one, a younger one may be open that has lower delivery ids than it.
+/// A snapshot's xmax follows the latest transaction that ended, not the latest that began. While
+/// the last to end is an older one, a younger transaction with lower delivery ids may be open.
 #[tokio::test]
 async fn a_younger_transaction_with_lower_ids_is_waited_for() {
     let store = Store::new().await;
@@ -73,7 +73,7 @@ async fn a_younger_transaction_with_lower_ids_is_waited_for() {
     let mut claimer = store.connection(Role::Claim).await;
     let mut floors = Watermarks::new(Instant::now());
     store.claim(&mut claimer, lease, 10, &mut floors).await;
-    // Other tests' transactions end in the same cluster; so a few times.
+    // Other tests' transactions end in the same cluster, so this is repeated a few times.
     for round in 0..20 {
         let (mut older, mut younger) = (
             store.pool.begin().await.expect("a transaction"),
@@ -135,7 +135,7 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
                     .await
                     .expect("ids");
                 tokio::time::sleep(Duration::from_millis((writer * 37 + round * 53) % 300)).await;
-                // Some give up: their ids are never seen.
+                // Some roll back: their ids never appear.
                 if (writer + round) % 7 == 0 {
                     transaction.rollback().await.expect("gone");
                 } else {
@@ -207,7 +207,7 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
     assert!(found.len() > 1200, "{}", found.len());
 }
 
-/// A claim of a paused handler finds nothing whatever there is, so it proves nothing.
+/// A claim of a paused handler finds nothing in any case, so it proves nothing.
 #[tokio::test]
 async fn a_claim_that_did_not_look_raises_no_floor() {
     let store = Store::new().await;

@@ -1,4 +1,5 @@
-//! A connection that answers no more is given up in a bounded time, whatever it was used for.
+//! A connection that does not answer any more is abandoned in bounded time, whatever it was used
+//! for.
 
 use super::Store;
 use crate::support::tcp_proxy::TcpProxy;
@@ -60,7 +61,7 @@ async fn a_pool_whose_idle_connections_are_frozen_uses_new_ones() {
     one.expect("sources");
     other.expect("partitions");
     line.freeze();
-    // More often than there are connections: each that is given up makes room for another.
+    // More often than there are connections: each abandoned one makes room for another.
     for _ in 0..4 {
         source_ids(&pool).await.expect("a new connection");
     }
@@ -80,7 +81,7 @@ async fn a_quiet_listener_finds_out_that_its_connection_is_frozen() {
     heard.expect_err("the connection is dead");
 }
 
-/// Such work has no deadline; the server says that it does not work on it any more.
+/// Such work has no deadline; the server reports that it does not work on it any more.
 const NOTICED: Duration = Duration::from_secs(60);
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Indexes come to a database in use, and nobody waits for them.
+//! Indexes are built on a database in use, and nothing waits for them.
 
 use super::{Store, verdicts};
 use crate::support::wait_until;
@@ -6,13 +6,14 @@ use hookfast::domain::Origin::Webhook;
 use hookfast::store::{Role, ensure_indexes, ensure_partitions};
 use std::time::Duration;
 
-/// How many there are beside the pieces of those on partitioned tables.
+/// The number of indexes without the pieces of those on partitioned tables.
 const WHOLE: usize = 9;
 
 const INVALID: &str = "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
     WHERE c.relnamespace = 'hookfast_data'::regnamespace AND NOT i.indisvalid";
 
-/// Takes them away, as on a database that was there before them. The parents' indexes are as 0010 makes them there.
+/// Drops them, as on a database that existed before them. The parents' indexes are as the
+/// migrations create them.
 const DROP: &str = "DROP INDEX hookfast_data.outbox_event, hookfast_data.dead_letters_event, hookfast_data.dead_letters_died, \
         hookfast_data.dead_letters_handler, hookfast_data.dead_letters_alerts, hookfast_data.idempotency_keys_expiry, \
         hookfast_data.rollups_subject, hookfast_data.audit_log_target, hookfast_data.quarantine_requested, \
@@ -47,7 +48,8 @@ async fn they_are_built_once_and_for_every_day() {
     store.fill("after", 1).await;
 }
 
-/// A day made while the parents' are not complete, and one made after: each has its piece at once.
+/// A day that was created while the parents' indexes were incomplete, and one created after: each
+/// has its piece at once.
 #[tokio::test]
 async fn a_new_day_has_its_pieces_from_the_start() {
     let pieces = "SELECT count(*) FROM pg_inherits WHERE inhparent IN \
@@ -76,7 +78,8 @@ async fn a_new_day_has_its_pieces_from_the_start() {
     assert_eq!(ensure_indexes(&store.of).await.expect("nothing to do"), 0);
 }
 
-/// Days without a piece leave as the data grows old: what remains is complete, and found to be.
+/// Days without a piece are purged as the data grows old: the rest is complete, and detected as
+/// such.
 #[tokio::test]
 async fn an_index_is_complete_once_the_last_day_without_it_is_gone() {
     let store = database_in_use().await;
@@ -102,7 +105,7 @@ async fn what_an_interrupted_build_leaves_is_built_again() {
     let day = store
         .text("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')")
         .await;
-    // Somebody who writes keeps a build waiting, until it is broken off.
+    // A writer delays a build until the build is cancelled.
     let mut writer = store.pool.begin().await.expect("a transaction");
     for (name, on) in [
         (
@@ -155,8 +158,8 @@ async fn several_processes_at_once_build_each_once() {
     assert_eq!(store.count(INVALID).await, 0);
 }
 
-/// A build waits for whoever writes; those who come after it do not wait for the build. One who reads keeps pieces from
-/// being attached, and that holds up nobody either.
+/// A build waits for writers; later sessions do not wait for the build. A reader delays the
+/// attachment of pieces, and that blocks nobody either.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ingest_is_not_held_up_while_one_is_built() {
     let store = database_in_use().await;

@@ -1,4 +1,4 @@
-//! What stands in a secret member is hidden wherever else it stands.
+//! The value of a secret field is hidden wherever else it occurs.
 
 use super::Store;
 use hookfast::sources::{SourceKind, airalo::Airalo};
@@ -16,7 +16,7 @@ impl Store {
 #[tokio::test]
 async fn a_secret_that_stands_in_another_is_masked_and_so_is_the_other() {
     let store = Store::new().await;
-    // Of several: which one comes first by chance must not matter.
+    // Of several values: their order must not matter.
     for code in [
         "AAAAAAAA", "BBBBBBBB", "CCCCCCCC", "DDDDDDDD", "zzzzzzzz", "12345678", "yx-yx-yx",
         "QQQQQQQQ",
@@ -78,7 +78,7 @@ async fn a_key_is_masked_where_a_secret_of_its_payload_stands_in_it() {
     }
 }
 
-/// A secret that one view masks must not be in another's payload.
+/// A secret that one view masks must not be in the payload of another.
 #[tokio::test]
 async fn what_is_masked_of_a_sim_is_masked_in_its_event() {
     let store = Store::new().await;
@@ -119,7 +119,7 @@ async fn a_secret_is_found_however_it_is_written() {
     }
 }
 
-/// What is deeper takes seconds to look at, for each row that a reader asks for.
+/// Deeper payloads take seconds to read, for each row that a reader requests.
 #[tokio::test]
 async fn a_payload_that_is_deeper_than_64_levels_is_not_shown() {
     let store = Store::new().await;

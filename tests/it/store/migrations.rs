@@ -1,4 +1,4 @@
-//! The schema is brought up by one process at a time, beside whatever else the database holds.
+//! One process at a time upgrades the schema, beside whatever else the database contains.
 
 use super::{Store, rescue_expired, verdicts};
 use crate::support::{postgres, server::Server, wait_until};
@@ -9,10 +9,10 @@ use hookfast::store::{
 };
 use sqlx::{AssertSqlSafe, PgConnection};
 
-/// What the processes agree to lock: "hookfast" in ASCII.
+/// The key of the lock that the processes use: "hookfast" in ASCII.
 const LOCK: &str = "x'686f6f6b66617374'::bigint";
 
-/// A database without any of Hookfast.
+/// A database without Hookfast's schema.
 struct Empty {
     connection: PgConnection,
     of: Database,
@@ -54,7 +54,7 @@ impl Empty {
     }
 }
 
-/// All of this program's.
+/// All migrations of this program.
 fn all() -> Migrated {
     let schema = Schema::of_this_program();
     Migrated {
@@ -113,7 +113,7 @@ async fn a_process_that_waits_for_another_keeps_no_snapshot() {
     assert_eq!(waiting.await.expect("no panic").expect("its turn"), all());
 }
 
-/// Anybody may hold it, and nothing starts meanwhile: so it is said who does.
+/// Any role may hold the lock, and then nothing starts, so the message names the holder.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_waits_for_the_migrations_logs_for_whom() {
     let mut empty = Empty::new().await;
@@ -152,7 +152,7 @@ async fn an_applications_own_migrations_stay_as_they_are() {
     assert_eq!(
         empty.text(public).await,
         "_sqlx_migrations,events",
-        "nothing of ours is there"
+        "none of Hookfast's schema exists"
     );
 }
 
@@ -170,7 +170,7 @@ async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() 
     assert!(matches!(failed, MigrateError::Migration(_)), "{failed}");
     assert!(
         failed.to_string().contains("rollups"),
-        "it says what: {failed}"
+        "the message names it: {failed}"
     );
     assert!(matches!(
         check_schema(&empty.of).await,
@@ -181,7 +181,7 @@ async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() 
             .text("SELECT (to_regclass('hookfast.events') IS NULL)::text")
             .await,
         "true",
-        "no view comes before its tables"
+        "no view is created before its tables"
     );
     empty.execute("DROP TABLE hookfast_data.rollups").await;
     let rest = migrate(&empty.of).await.expect("the rest");
@@ -191,7 +191,7 @@ async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() 
             migrations: all().migrations - 5,
             ..all()
         },
-        "the counts' and all after it"
+        "the one of the counts and all after it"
     );
     check_schema(&empty.of).await.expect("it fits");
 }
@@ -200,7 +200,7 @@ async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() 
 async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
     let mut empty = Empty::new().await;
     migrate(&empty.of).await.expect("migrated");
-    // What a newer program leaves behind.
+    // The schema of a newer program.
     empty
         .execute(
             "INSERT INTO hookfast_data.migrations (version, description, success, checksum, execution_time) VALUES (9999, 'newer', true, 'x', 1); \
@@ -232,7 +232,7 @@ async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
     );
 }
 
-/// A role of its own that may log in to the database and nothing else, and its URL.
+/// A role that may only log in to the database, and its URL.
 async fn limited(empty: &mut Empty) -> (String, Database) {
     let mut url = url::Url::parse(empty.database.url()).expect("a URL");
     let role = format!("limited_{}", &url.path()[1..]);
@@ -280,7 +280,7 @@ async fn a_role_that_may_create_in_its_database_needs_nothing_more() {
         store.text("SELECT state FROM hookfast.deliveries").await,
         "delivered"
     );
-    // Once means once.
+    // Exactly once.
     empty
         .execute(&format!("REVOKE CREATE ON DATABASE {name} FROM {role}"))
         .await;

@@ -56,7 +56,7 @@ struct Store {
     database: Option<Database>,
 }
 
-/// So many tries, at once one after the other.
+/// Many attempts, one directly after the other.
 fn attempts(max_attempts: u16) -> RetryPolicy {
     RetryPolicy::Exponential {
         base: Duration::ZERO,
@@ -65,7 +65,7 @@ fn attempts(max_attempts: u16) -> RetryPolicy {
     }
 }
 
-/// A handler in Rust, with three tries, for events of every source.
+/// A handler in Rust, with three attempts, for events of every source.
 fn registration(name: &str, types: &[&str]) -> HandlerRegistration {
     let types = types
         .iter()
@@ -91,7 +91,7 @@ impl Store {
         store
     }
 
-    /// In a database of somebody else's that has its schema and its partitions.
+    /// In an existing database that has the schema and its partitions.
     async fn at(url: &str) -> Self {
         let of: hookfast::store::Database = url.parse().expect("a URL");
         let pool = PgPool::connect(url).await.expect("connections");
@@ -146,7 +146,7 @@ impl Store {
         }
     }
 
-    /// Stores orders with keys of their own, and answers with how many deliveries that makes.
+    /// Stores orders with their own keys, and returns the number of deliveries.
     async fn fill(&self, prefix: &str, orders: usize) -> usize {
         let mut ingest = self.connection(Role::Ingest).await;
         let events: Vec<_> = (0..orders)
@@ -189,7 +189,7 @@ impl Store {
             .expect("a claim")
     }
 
-    /// Claims with no floor.
+    /// Claims without a watermark.
     async fn claim_all(&self, lease: LeaseId, most: usize) -> Vec<Claim> {
         let mut connection = self.connection(Role::Claim).await;
         let batch = self
@@ -203,7 +203,7 @@ impl Store {
         batch.claimed.iter().map(|claimed| claimed.claim).collect()
     }
 
-    /// The statement of a claim inside somebody's open transaction; answers with how many deliveries it took.
+    /// The statement of a claim inside an open transaction; returns how many deliveries it took.
     async fn claim_by_hand(&self, connection: &mut PgConnection, lease: LeaseId) -> usize {
         let claim = sqlx::query(include_str!("../../../src/store/sql/claim.sql"));
         let claim = claim
@@ -234,7 +234,7 @@ impl Store {
         .await;
     }
 
-    /// Claims what is waiting for its time, under a lease of its own.
+    /// Makes all deliveries with a due time due now, and claims some under a new lease.
     async fn claim_some_due(&self, most: usize) -> Vec<Claim> {
         self.execute(
             "UPDATE hookfast_data.outbox SET due_at = clock_timestamp() WHERE due_at IS NOT NULL",
@@ -272,7 +272,7 @@ impl Store {
     }
 }
 
-/// What a worker does once it has judged every expired lease to be dead.
+/// The rescue of a worker that has judged every expired lease to be dead.
 async fn rescue_expired(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     let leases = worker_leases(pool).await?;
     let expired: Vec<_> = leases

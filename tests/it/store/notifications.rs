@@ -1,4 +1,4 @@
-//! The server's queue of notifications is one for all databases, and anybody may fill it.
+//! The server's queue of notifications is shared by all databases, and any role may fill it.
 
 use super::{Store, verdicts};
 use hookfast::{
@@ -8,7 +8,7 @@ use hookfast::{
 };
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
-/// The first with a queue that can be made small enough to be filled in a test.
+/// The first version with a queue that can be made small enough to be filled in a test.
 const FIRST_MAJOR: i32 = 17;
 
 /// A listener that leaves a transaction open keeps every notification in the queue.

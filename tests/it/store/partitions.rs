@@ -1,4 +1,4 @@
-//! Partitions are made ahead without anybody having to wait.
+//! Partitions are created in advance, and nothing waits for that.
 
 use super::{Store, verdicts};
 use hookfast::domain::Origin::Webhook;
@@ -11,7 +11,7 @@ const PARTITIONS: &str = "SELECT count(*) FROM pg_inherits JOIN pg_class p ON p.
 /// How many tables have days: events, attempts and search terms.
 const TABLES: i64 = 3;
 
-/// Takes away the last days, so that there is something to make.
+/// Drops the last days, so that there is something to create.
 const DROP_SOME: &str = "DO $$ DECLARE name text; BEGIN \
     FOR name IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'hookfast_data'::regnamespace AND c.relkind = 'r' \
         AND c.relname ~ '_2[0-9]{7}$' AND right(c.relname, 8) > to_char(now() + interval '5 days', 'YYYYMMDD') \
@@ -46,7 +46,8 @@ async fn a_day_that_somebody_detached_is_attached_again_with_what_it_holds() {
     store.fill("again", 1).await;
 }
 
-/// A day of events that is older than what is made ahead, as an upgrade finds it: what belongs to it has its place too.
+/// A day of events that is older than the days created in advance, as an upgrade finds it: its
+/// other partitions are created too.
 #[tokio::test]
 async fn every_day_that_events_have_the_other_tables_have_too() {
     let store = Store::new().await;
@@ -95,8 +96,8 @@ async fn several_processes_may_make_them_at_once() {
     assert_eq!(store.count(PARTITIONS).await, TABLES * 16);
 }
 
-/// A reader's transaction and a writer's are open for as long as it takes: the partitions are made, and no ingest
-/// waits for a lock meanwhile.
+/// A reader's transaction and a writer's are open the whole time: the partitions are created, and
+/// no ingest waits for a lock meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_and_a_writer_that_are_open_hold_up_nobody() {
     let store = Store::new().await;
@@ -117,7 +118,8 @@ async fn a_reader_and_a_writer_that_are_open_hold_up_nobody() {
 
     let pool = store.pool.clone();
     let making = tokio::spawn(async move { ensure_partitions(&pool).await });
-    // An ingest that had to wait for a lock would be refused after its lock time-out of a second, and say so.
+    // An ingest that had to wait for a lock would fail after its lock timeout of a second, and
+    // report that.
     let mut ingest = store.connection(Role::Ingest).await;
     let mut stored = 0;
     while !making.is_finished() || stored < 50 {
@@ -171,7 +173,7 @@ async fn who_enqueues_makes_the_day_that_is_missing_and_a_second_one_waits_for_i
             second.commit().await
         });
         store.somebody_waits_for_a_lock("second").await;
-        // Whoever reads and whoever does other work is not held up.
+        // Readers and other work are not blocked.
         let reading = "SET lock_timeout = '100ms'; SELECT count(*) FROM hookfast.events; SELECT * FROM hookfast.status(); \
             RESET lock_timeout";
         store.execute(reading).await;
@@ -185,7 +187,7 @@ async fn who_enqueues_makes_the_day_that_is_missing_and_a_second_one_waits_for_i
                 .count("SELECT count(*) FROM hookfast.find('o-1')")
                 .await,
             2,
-            "of both, after {n} earlier rounds"
+            "both, after {n} earlier rounds"
         );
         assert_eq!(
             store.count(PARTITIONS).await,
@@ -201,7 +203,7 @@ async fn who_enqueues_makes_the_day_that_is_missing_and_a_second_one_waits_for_i
 }
 
 #[tokio::test]
-async fn a_day_that_cannot_be_made_fails_with_what_to_do_and_a_rolled_back_one_is_made_again() {
+async fn a_failed_partition_gives_a_hint_and_a_rolled_back_one_is_created_again() {
     let store = Store::new().await;
     store.execute(DROP_ALL).await;
     let mut rolled_back = store.pool.begin().await.expect("a transaction");

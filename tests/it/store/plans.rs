@@ -1,4 +1,5 @@
-//! The plans of the hot statements stay what they are, however the tables were when they were made.
+//! The plans of the hot statements stay the same, whatever state the tables had when they were
+//! made.
 
 use super::Store;
 use hookfast::store::Role;
@@ -41,7 +42,7 @@ impl Session {
         }
     }
 
-    /// Runs it, and answers with what it did.
+    /// Runs it, and returns its plan.
     async fn explain(&mut self, execute: &str) -> Plan {
         let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT json) {execute}");
         let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain))
@@ -61,12 +62,12 @@ fn flatten(node: &Value, into: &mut Vec<Value>) {
     }
 }
 
-/// The nodes of a plan that was run, the topmost first.
+/// The nodes of an executed plan, the topmost first.
 #[derive(Debug)]
 struct Plan(Vec<Value>);
 
 impl Plan {
-    /// How a table is reached, in the order of the words.
+    /// How a table is read, in the order of the words.
     fn ways_to(&self, table: &str) -> Vec<String> {
         let scans = self
             .0
@@ -83,7 +84,7 @@ impl Plan {
         ways
     }
 
-    /// How many blocks it looked at.
+    /// How many blocks it read.
     fn blocks(&self) -> i64 {
         ["Shared Hit Blocks", "Shared Read Blocks"]
             .iter()
@@ -91,7 +92,7 @@ impl Plan {
             .sum()
     }
 
-    /// How many rows went through its nodes, those that were thrown away too.
+    /// How many rows its nodes processed, including discarded ones.
     fn rows(&self) -> i64 {
         let of = |node: &Value| {
             let number = |key: &str| node[key].as_f64().unwrap_or(0.0);
@@ -112,7 +113,7 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
     for drained in [false, true] {
         let store = Store::new().await;
         if drained {
-            // What autovacuum does to every healthy queue.
+            // As autovacuum does to every healthy queue.
             store.execute(FILL).await;
             store.execute("DELETE FROM hookfast_data.outbox").await;
             store.execute("VACUUM ANALYZE hookfast_data.outbox").await;
@@ -159,10 +160,10 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
         );
         assert!(
             plan.rows() < 5_000,
-            "a claim of 250 of 200,000 (drained: {drained}) took {} rows in hand",
+            "a claim of 250 of 200,000 (drained: {drained}) processed {} rows",
             plan.rows()
         );
-        assert!(plan.blocks() < 10_000, "and {} blocks", plan.blocks());
+        assert!(plan.blocks() < 10_000, "it read {} blocks", plan.blocks());
         assert_eq!(
             store
                 .count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
@@ -181,17 +182,17 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
         );
         assert!(
             plan.rows() < 10_000,
-            "a settlement of 250 of 200,000 (drained: {drained}) took {} rows in hand",
+            "a settlement of 250 of 200,000 (drained: {drained}) processed {} rows",
             plan.rows()
         );
-        assert!(plan.blocks() < 15_000, "and {} blocks", plan.blocks());
+        assert!(plan.blocks() < 15_000, "it read {} blocks", plan.blocks());
         assert_eq!(
             store
                 .count("SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL")
                 .await,
             0
         );
-        // The due lane, now that some are due.
+        // The due deliveries, now that some are due.
         let plan = claims
             .explain(&format!(
                 "EXECUTE claim({lease}, {handler}, 300000, 0, 0, 100)"
@@ -247,12 +248,12 @@ async fn ingest_whether_prepared_on_empty_or_on_drained_tables() {
         }
         assert!(
             plan.rows() < 200,
-            "one request (drained: {drained}) took {} rows in hand",
+            "one request (drained: {drained}) processed {} rows",
             plan.rows()
         );
         assert!(
             plan.blocks() < 300,
-            "one request among 200,000 keys looked at {} blocks",
+            "one request among 200,000 keys read {} blocks",
             plan.blocks()
         );
     }

@@ -1,4 +1,4 @@
-//! One row that the database refuses costs only itself.
+//! A row that the database rejects does not affect the others.
 
 use super::{Store, verdicts};
 use hookfast::domain::{EventId, Origin::Webhook, StorableText};
@@ -56,7 +56,8 @@ async fn a_key_that_somebody_holds_costs_only_its_own_request() {
     group.insert(120, store.event("held", None));
     let started = Instant::now();
     let answers = ingest.ingest(&group, Webhook).await;
-    // One full time-out, and short ones for the halves; without the latter it would be eight full ones.
+    // One full timeout, and short ones for the halves; without the latter it would be eight full
+    // ones.
     assert!(
         started.elapsed() < Duration::from_secs(6),
         "{:?}",
@@ -74,7 +75,7 @@ async fn a_key_that_somebody_holds_costs_only_its_own_request() {
     assert_eq!(
         verdicts(&ingest.ingest(&[store.event("held", None)], Webhook).await),
         ["stored"],
-        "its repeat is stored"
+        "its repetition is stored"
     );
 }
 
@@ -82,7 +83,7 @@ async fn a_key_that_somebody_holds_costs_only_its_own_request() {
 async fn an_outcome_that_cannot_be_stored_among_two_hundred() {
     let store = Store::new().await;
     store.fill("o", 200).await;
-    // A delivery whose event is of a day without a partition: its attempt has no place.
+    // A delivery whose event is of a day without a partition: its attempt cannot be stored.
     store.execute("INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT id, '00000000-0000-7000-8000-000000000000', 3 FROM hookfast_data.handlers").await;
     let lease = store.lease().await;
     let claims = store.claim_all(lease, 500).await;

@@ -1,4 +1,4 @@
-//! Evidence is counted where it is the same, and bounded where it is not.
+//! Identical evidence is counted, and different evidence is bounded.
 
 use super::Store;
 use hookfast::store::{Connection, EvidenceBody, EvidenceBound, NewEvidence, Role};
@@ -21,7 +21,7 @@ impl Keeper {
         Self { store, connection }
     }
 
-    /// What is identical to another has the same digest: here, the same letter.
+    /// Identical requests have the same digest: here, the same letter.
     async fn keep(&mut self, letter: u8, bytes: usize, answered: bool) -> bool {
         let body = vec![letter; bytes].into();
         let body = if answered {
@@ -85,7 +85,7 @@ async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
     assert_eq!(
         keeper.kept().await,
         "d1 e1",
-        "at most a thousand bytes, and small ones stay for a large one"
+        "at most a thousand bytes, and small ones stay instead of a large one"
     );
     keeper.keep(b'g', 980, false).await;
     assert_eq!(keeper.kept().await, "d1 e1 g1");
@@ -100,7 +100,7 @@ async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
     assert_eq!(
         keeper.store.text(asked).await,
         "deg",
-        "what an operator asked for waits for its answer"
+        "requests with a requested action wait for its result"
     );
 }
 
@@ -131,12 +131,12 @@ async fn what_was_answered_200_is_never_evicted_and_has_its_own_bounds() {
     assert!(!keeper.keep(b'd', 10, true).await, "three rows");
     assert!(
         keeper.keep(b'b', 10, true).await,
-        "what is known is counted all the same"
+        "known requests are still counted"
     );
     for letter in *b"stuvwxyz" {
         assert!(
             keeper.keep(letter, 10, false).await,
-            "those answered 401 have room of their own"
+            "requests answered 401 have their own bound"
         );
     }
     assert_eq!(keeper.kept().await, "a1 b2 c1 x1 y1 z1");
@@ -165,7 +165,7 @@ async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
         "without room nothing is promised"
     );
     assert_eq!(keeper.store.text(state).await, "2 t f 500 500, 1 f f 10 10");
-    // And it stays what it is, however it is answered later.
+    // It keeps its status, however it is answered later.
     assert!(keeper.keep(b'a', 500, false).await);
     for letter in *b"stuvwxyz" {
         assert!(keeper.keep(letter, 10, false).await);
@@ -239,7 +239,8 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
     );
 }
 
-/// Genuine requests wait for the ingress to verify them once more: who tidies up meanwhile must not lose them.
+/// Genuine requests wait for the ingress to verify them again. Discarding requests meanwhile must
+/// not lose them.
 #[tokio::test]
 async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
     let mut keeper = Keeper::new().await;
@@ -253,7 +254,7 @@ async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
     assert!(keeper.keep(b'c', 10, false).await);
     let matching = "SELECT matching FROM hookfast.discard_quarantined()";
     assert_eq!(keeper.store.count(matching).await, 2);
-    // It is asked for between the look and the act.
+    // The request is made between the preview and the change.
     let mut asking = keeper.store.pool.begin().await.expect("a transaction");
     sqlx::query("SELECT hookfast.approve_quarantined(2, 'genuine')")
         .execute(&mut *asking)

@@ -1,4 +1,4 @@
-//! Many at once: the verdicts stay the same.
+//! Concurrent writers: the verdicts stay the same.
 
 use super::{Store, verdict};
 use hookfast::domain::{Origin::Webhook, Verdict};
@@ -131,7 +131,8 @@ async fn groups_with_their_keys_in_any_order_lose_nobody() {
         writers.spawn(async move {
             let mut ingest = store.connection(Role::Ingest).await;
             for round in 0..20usize {
-                // The same keys for all, each writer beginning elsewhere, half of them backwards; results differ.
+                // The same keys for all, each writer starts at another one, half of them backwards;
+                // results differ.
                 let mut group: Vec<_> = (0..50usize)
                     .map(|i| {
                         store.event(
@@ -189,7 +190,8 @@ async fn two_workers_and_a_rescuer_settle_each_delivery_once() {
                 if claims.is_empty() && store.count("SELECT count(*) FROM hookfast_data.outbox").await == 0 {
                     break;
                 }
-                // Every third round its lease expires while it still works: what it settles then may be stale.
+                // In every third round its lease expires while it still works: its settlements may
+                // be stale.
                 if (round + worker) % 3 == 0 {
                     sqlx::query("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 s' WHERE id = $1")
                         .bind(lease.0)

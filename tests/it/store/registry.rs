@@ -1,4 +1,4 @@
-//! Who is subscribed to what, and that every change of it leaves a line.
+//! Subscriptions, and an audit log row for every change of one.
 
 use super::{Store, attempts, registration, verdicts};
 use hookfast::{
@@ -103,7 +103,7 @@ async fn an_older_configuration_does_not_undo_a_newer_one() {
     assert_eq!(
         store.register(registration("shop", &["old"]), 6).await,
         store.handler.0,
-        "the old one runs on"
+        "the old one continues"
     );
     assert_eq!(
         (store.types_of_shop().await.as_str(), store.count(LOG).await),
@@ -148,7 +148,7 @@ async fn the_one_rule_of_patterns() {
         ("*", &["a", "a.b", "a_b.c"][..], &[][..]),
         ("a.b", &["a.b"], &["a", "a.b.c", "a.bc", "axb"]),
         ("a.*", &["a.b", "a.b.c"], &["a", "ab", "ab.c", "b.a"]),
-        // To LIKE an underscore is any character.
+        // In LIKE an underscore is any character.
         ("a_b.*", &["a_b.c"], &["axb.c", "a.b.c", "a_b"]),
         (
             "low_data.75",
@@ -204,7 +204,8 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
     assert_eq!(store.text(versions).await, "1 3 3");
 }
 
-/// The events' insert depends on the registry's row: without it nothing may be answered as stored.
+/// The insert of events depends on the row of the subscription version: without it nothing may be
+/// reported as stored.
 #[tokio::test]
 async fn without_its_registry_nothing_is_answered_as_stored() {
     let store = Store::new().await;
@@ -268,7 +269,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
     assert_eq!(
         store.count(open).await,
         0,
-        "nobody may call them unless it was granted"
+        "no role may call them without a grant"
     );
 }
 
@@ -310,7 +311,7 @@ async fn a_sources_fields_are_those_of_its_kind_and_of_its_last_declaration() {
         .expect("registered");
     assert!(
         store.text(of).await.ends_with(" jobs::"),
-        "what is no more declared is no more so"
+        "a removed declaration has no effect any more"
     );
 }
 
@@ -366,7 +367,7 @@ async fn several_processes_that_register_the_same_at_once_agree_on_the_ids() {
     assert_eq!(ids.len(), 1, "{ids:?}");
 }
 
-/// What is complete is only read: this is what a standby lets a process do.
+/// If everything is registered, it is only read, which lets a process start on a standby.
 #[tokio::test]
 async fn a_start_that_changes_nothing_writes_nothing() {
     let store = Store::new().await;

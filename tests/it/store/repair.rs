@@ -1,4 +1,4 @@
-//! Repair beside everything else that goes on: order is kept, looking is in nobody's way, and work is found at once.
+//! Repairs beside other work: order is kept, previews block nobody, and work is found at once.
 
 use super::Store;
 use crate::support::wait_until;
@@ -7,10 +7,10 @@ use sqlx::{AssertSqlSafe, Executor};
 use std::time::Instant;
 use tokio::task::JoinHandle;
 
-/// Which of the key's deliveries may run.
+/// The deliveries of the key that may run.
 const DUE: &str = "SELECT coalesce(string_agg(id::text, ' ' ORDER BY id), 'none') FROM hookfast_data.outbox WHERE due_at < 'infinity'";
 
-/// Deliveries of one key of an ordered handler: 1 and 2 are dead, 3 is as `third` says.
+/// Deliveries of one key of an ordered handler: 1 and 2 are dead, and `third` is the state of 3.
 async fn one_key(third: &'static str) -> Store {
     let store = Store::new().await;
     store.fill("o", 3).await;
@@ -29,7 +29,8 @@ async fn one_key(third: &'static str) -> Store {
 }
 
 impl Store {
-    /// Begins a statement beside an open transaction, and waits until it has ended or waits for that.
+    /// Starts a statement beside an open transaction, and waits until it has ended or waits for
+    /// that transaction.
     async fn beside(&self, statement: &'static str) -> JoinHandle<()> {
         let pool = self.pool.clone();
         let other = tokio::spawn(async move {
@@ -52,8 +53,8 @@ const SEQUENCE: &str = "SELECT hookfast_data.assign_ordering_keys(id, 10) FROM h
 const RETRY_1: &str = "SELECT hookfast.retry(1, why => 'a test')";
 const RETRY_2: &str = "SELECT hookfast.retry(2, why => 'a test')";
 
-/// Neither sees what the other does, and yet one of a key is due at a time, and none is forgotten. Where dead letters hold
-/// their keys, order is kept as well.
+/// Neither sees the changes of the other, and still one delivery of a key is due at a time, and
+/// none is forgotten. If dead letters block their keys, order is kept as well.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_a_key_is_due_whoever_else_is_at_it() {
     for (on_dead, third, first, second, order) in [
@@ -62,7 +63,7 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
         ("block", NOBODY_ELSE, RETRY_1, RETRY_2, "1 2"),
         ("block", NOBODY_ELSE, RETRY_2, RETRY_1, "1 2"),
         ("block", "", RETRY_1, RETRY_2, "1 2 3"),
-        // The sequencer, with one that came in.
+        // The sequencer, with a new delivery.
         ("skip", COMES_IN, RETRY_1, SEQUENCE, "3 1"),
         ("skip", COMES_IN, SEQUENCE, RETRY_1, "3 1"),
         (
@@ -79,7 +80,7 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
             "SELECT hookfast.retry_all(at_most => 2, why => 'a test')",
             "1 2 3",
         ),
-        // A worker that has ended the one before and wakes the next.
+        // A worker that has settled the previous delivery and makes the next one due.
         ("skip", "", WAKE, RETRY_1, "3 1"),
         ("skip", "", RETRY_1, WAKE, "3 1"),
         (
@@ -129,7 +130,8 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
     }
 }
 
-/// As while an operator looks around before committing: settlements, rescue and sweeps of other keys wake keys as well.
+/// As while an operator reads before committing: settlements, rescue and sweeps of other keys make
+/// deliveries due as well.
 #[tokio::test]
 async fn waking_a_key_never_waits_for_whoever_has_locked_its_next_delivery() {
     let store = one_key("").await;
@@ -146,7 +148,7 @@ async fn waking_a_key_never_waits_for_whoever_has_locked_its_next_delivery() {
     assert_eq!(
         store.text(DUE).await,
         "none",
-        "it is left to whoever locked it"
+        "it is left to the transaction that locked it"
     );
     open.rollback().await.expect("rolled back");
     store.execute(WAKE).await;
@@ -212,7 +214,7 @@ async fn a_preview_writes_nothing_and_is_in_nobodys_way() {
     }
 }
 
-/// It would match nothing, and somebody would believe that there is nothing.
+/// It would match nothing, and the operator would believe that there is nothing.
 #[tokio::test]
 async fn a_payload_that_is_no_predicate_is_refused() {
     let store = one_key("").await;
@@ -273,7 +275,7 @@ async fn a_time_long_past_tries_it_at_once() {
     store
         .execute("SELECT hookfast.reschedule(2, '2020-01-01', why => 'a test'); SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 2, why => 'a test')")
         .await;
-    // What the notification says: its transaction began after this.
+    // The content of the notification: its transaction began after this.
     floors.heard_late(before);
     assert_eq!(
         store
@@ -294,11 +296,7 @@ async fn a_replay_ends_where_it_began_whatever_comes_meanwhile() {
     store.fill("live", 3).await;
     store.execute("UPDATE hookfast_data.replays SET last_progress_at = last_progress_at - interval '5 seconds'; SELECT hookfast_data.advance_replay(id) FROM hookfast_data.replays").await;
     let twice = "SELECT count(*) FROM (SELECT FROM hookfast_data.outbox GROUP BY event_id HAVING count(*) > 1) x";
-    assert_eq!(
-        store.count(twice).await,
-        0,
-        "what is live is delivered once"
-    );
+    assert_eq!(store.count(twice).await, 0, "live deliveries run once");
     assert_eq!(
         store
             .text("SELECT state || replayed FROM hookfast.replays")

@@ -1,4 +1,4 @@
-//! What dead workers held comes back, and what living ones hold does not.
+//! Deliveries of dead workers are rescued, and those of live workers are not.
 
 use super::{Store, rescue_expired, sweep_orphans};
 use hookfast::store::{Rescued, Role, SettleOutcome, Settled, release_unknown, wait_for_claims};
@@ -42,13 +42,9 @@ async fn a_lease_that_is_renewed_is_not_rescued_even_after_it_had_expired() {
             .renew_lease(lease, Duration::from_secs(60))
             .await
             .expect("an answer"),
-        "it is gone"
+        "it no longer exists"
     );
-    assert_ne!(
-        store.lease().await,
-        lease,
-        "and its number is never used again"
-    );
+    assert_ne!(store.lease().await, lease, "its number is never reused");
 }
 
 #[tokio::test]
@@ -88,7 +84,7 @@ async fn a_worker_that_goes_gives_back_what_it_holds_and_nothing_is_counted() {
     store.fill("o", 3).await;
     let lease = store.lease().await;
     let claims = store.claim_all(lease, 3).await;
-    // One of them is in the middle of a settling transaction: that one is not taken from under it.
+    // One of them is in the middle of a settling transaction, and is not taken from it.
     let mut settling = store.pool.begin().await.expect("a transaction");
     sqlx::query("SELECT FROM hookfast_data.outbox WHERE id = $1 FOR UPDATE")
         .bind(claims[0].delivery.0)
@@ -100,14 +96,14 @@ async fn a_worker_that_goes_gives_back_what_it_holds_and_nothing_is_counted() {
     assert_eq!(
         (store.count(HELD).await, store.count(LEASES).await),
         (1, 1),
-        "the lease stays while anything is held"
+        "the lease stays while it holds a delivery"
     );
     settling.rollback().await.expect("it gave up");
     assert_eq!(keeper.abandon_lease(lease).await.expect("abandoned"), 1);
     assert_eq!((store.count(HELD).await, store.count(LEASES).await), (0, 0));
     assert!(
         store.claim_all(lease, 10).await.is_empty(),
-        "nothing is claimed under a lease that is gone"
+        "nothing is claimed under a lost lease"
     );
     let again = store.claim_all(store.lease().await, 10).await;
     assert_eq!(
@@ -145,7 +141,7 @@ async fn a_claim_that_races_the_end_of_its_worker_leaves_nothing_behind() {
     assert_eq!((store.count(HELD).await, store.count(LEASES).await), (0, 0));
 }
 
-/// Its attempt has no place; that costs the history one line, and nobody the rescue.
+/// Its attempt cannot be stored. That costs the history one row, and does not prevent the rescue.
 #[tokio::test]
 async fn a_delivery_without_its_event_is_rescued_with_its_neighbours() {
     let store = Store::new().await;
@@ -184,10 +180,10 @@ async fn a_lease_that_cannot_be_rescued_does_not_keep_the_others_from_it() {
     let store = Store::new().await;
     store.fill("o", 4).await;
     let (bad, good) = (store.lease().await, store.lease().await);
-    assert!(bad < good, "it is looked at first");
+    assert!(bad < good, "it is read first");
     let claim = store.claim_all(bad, 1).await[0];
     store.claim_all(good, 3).await;
-    // Somebody's bungled repair: the delivery, lost for the last time, is a dead letter already.
+    // After a wrong manual repair: the delivery, lost for the last time, is already a dead letter.
     sqlx::query("UPDATE hookfast_data.outbox SET lost = 4 WHERE id = $1")
         .bind(claim.delivery.0)
         .execute(&store.pool)
@@ -218,7 +214,7 @@ async fn a_lease_that_cannot_be_rescued_does_not_keep_the_others_from_it() {
             rescued: 1,
             dead: 1
         }],
-        "tried again"
+        "retried"
     );
 }
 
@@ -240,8 +236,8 @@ async fn the_outcome_of_a_lease_that_expired_counts_until_somebody_rescues_it() 
     );
 }
 
-/// A claim whose connection was lost here may still be on its way there. To look for it keeps nobody waiting, least of all
-/// the renewal of the lease.
+/// A claim whose connection was lost here may still be running on the server. The search for it
+/// blocks nothing, and in particular not the renewal of the lease.
 #[tokio::test]
 async fn a_lost_claim_that_is_on_its_way_is_waited_for_by_nobody_and_found_afterwards() {
     let store = Store::new().await;
@@ -257,20 +253,20 @@ async fn a_lost_claim_that_is_on_its_way_is_waited_for_by_nobody_and_found_after
     assert_eq!(store.claim_by_hand(&mut claiming, lease).await, 4);
     let look = tokio::time::timeout(Duration::from_secs(5), release()).await;
     assert_eq!(look.expect("it waits for nobody"), 0);
-    // The last look of a process that ends does wait.
+    // The last search of a process that ends does wait.
     let pool = store.pool.clone();
     let waiting = tokio::spawn(async move { wait_for_claims(&pool, lease).await });
     store.somebody_waits_for_a_lock("").await;
     claiming.commit().await.expect("committed");
     waiting.await.expect("no panic").expect("waited");
     assert_eq!(release().await, 4);
-    assert_eq!(store.count(HELD).await, 1, "what is known stays");
+    assert_eq!(store.count(HELD).await, 1, "known deliveries stay");
     assert_eq!(
         store
             .count("SELECT count(*) FROM hookfast_data.outbox WHERE lost = 0")
             .await,
         5,
-        "and nothing is counted"
+        "no attempt is counted"
     );
 }
 
@@ -292,7 +288,7 @@ async fn to_look_for_lost_claims_waits_for_no_lock_on_the_lease() {
     assert_eq!(released.expect("looked"), 2);
 }
 
-/// The search for what a lease holds ends after so many deliveries that nobody holds.
+/// The search for the deliveries of a lease ends after a bounded number of unclaimed deliveries.
 #[tokio::test]
 async fn what_is_hidden_behind_a_backlog_becomes_an_orphan_that_the_sweep_finds() {
     let store = Store::new().await;
@@ -357,11 +353,12 @@ async fn an_orphan_that_cannot_be_taken_over_does_not_keep_the_sweep_from_the_ot
             rescued: 1,
             dead: 1
         }],
-        "tried again"
+        "retried"
     );
 }
 
-/// Nobody settles a delivery that is lost for the last time, so nobody else would wake the next one.
+/// No worker settles a delivery that is lost for the last time, so nothing else would make the next
+/// one due.
 #[tokio::test]
 async fn the_next_of_a_key_is_due_when_the_one_before_is_lost_for_the_last_time() {
     let store = Store::new().await;

@@ -1,4 +1,5 @@
-//! A retirement and a process that has the handler: whoever comes last, the configuration of a live process wins.
+//! A retirement and a process that has the handler: in either order, the configuration of a live
+//! process wins.
 
 use super::{Store, registration, verdicts};
 use crate::support::wait_until;
@@ -60,7 +61,7 @@ async fn a_configuration_that_has_it_ends_the_retirement_whatever_its_version() 
     assert_eq!(
         store.count(PENDING).await,
         1,
-        "and it gets what comes from now on"
+        "it gets new events from now on"
     );
     let explained = "SELECT string_agg(x.verdict, ' ' ORDER BY e.event_id) FROM hookfast.events e, hookfast.explain(e.event_id) x";
     assert_eq!(store.text(explained).await, "subscribed later pending");
@@ -206,5 +207,5 @@ async fn handlers_that_no_live_process_and_no_configuration_has_are_named() {
     assert_eq!(named(&[]).await, "other", "a worker serves it");
     store.execute("DELETE FROM hookfast_data.leases").await;
     store.execute(RETIRE).await;
-    assert_eq!(named(&[]).await, "other", "it is decided");
+    assert_eq!(named(&[]).await, "other", "the decision is final");
 }

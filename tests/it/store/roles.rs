@@ -1,4 +1,4 @@
-//! The roles of people: made where that may be, granted, and never in the way.
+//! The roles for people: created if permitted, granted, and never an obstacle.
 
 use super::Store;
 use crate::support::server::Server;
@@ -7,8 +7,8 @@ use hookfast::store::{Database, Role, Roles, ensure_partitions, ensure_roles, mi
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::process::Command;
 
-/// A database without our schema, a role that owns nothing yet, and names for the roles of people. The cluster's roles
-/// are everybody's, so all have names of this test's own.
+/// A database without Hookfast's schema, a role that owns nothing yet, and names for the roles of
+/// people. All tests share the cluster's roles, so the names are unique to this test.
 struct Limited {
     admin: PgConnection,
     url: String,
@@ -59,7 +59,7 @@ impl Limited {
         }
     }
 
-    /// The answer of a role, or why it gets none.
+    /// The answer to a role, or the reason of its error.
     async fn ask(&mut self, role: &str, query: &str) -> Result<String, String> {
         let mut transaction = self.admin.begin().await.expect("a transaction");
         let set = format!("SET LOCAL ROLE \"{role}\"");
@@ -127,7 +127,7 @@ impl Limited {
         assert_eq!(
             self.ask(&operator, unmasked).await.as_deref(),
             Ok("true"),
-            "the database knows its name"
+            "the database has its name"
         );
     }
 
@@ -175,7 +175,8 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
             ..Roles::default()
         }
     );
-    // A view that comes later is granted too, and nobody's configuration changes no names.
+    // A view that is added later is granted too, and a process without a configuration changes no
+    // names.
     limited
         .admin
         .execute("CREATE VIEW hookfast.later AS SELECT 1 AS one")
@@ -203,7 +204,7 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
     limited.end().await;
 }
 
-/// A role that was the operator's, and is not any more, or is the reader's now.
+/// A role that was the operator's, and is no longer, or is the reader's now.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_is_replaced_loses_its_rights() {
     let mut limited = Limited::new("CREATEROLE").await;
@@ -272,7 +273,7 @@ async fn a_role_that_is_replaced_loses_its_rights() {
     limited.end().await;
 }
 
-/// Nothing fails, and it is said what to run.
+/// Nothing fails, and the message contains the statements to run.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_may_not_says_what_to_run() {
     let mut limited = Limited::new("NOCREATEROLE").await;
@@ -331,7 +332,7 @@ async fn a_role_that_may_not_says_what_to_run() {
         said.contains(&format!("\n{run}\n")) && said.contains("then run hookfast migrate again"),
         "{said}"
     );
-    // What it says to do helps.
+    // The suggested statements work.
     limited
         .admin
         .execute(AssertSqlSafe(run))

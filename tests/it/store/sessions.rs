@@ -1,4 +1,4 @@
-//! Our sessions mean what they say, whatever the database sets for all of its sessions.
+//! Hookfast's sessions keep their meaning, whatever the database sets for all of its sessions.
 
 use super::Store;
 use hookfast::store::{
@@ -6,7 +6,7 @@ use hookfast::store::{
 };
 use sqlx::{AssertSqlSafe, Executor};
 
-/// Each with the value that a program of somebody else's may want.
+/// Each setting with a value that another program may need.
 const HOSTILE: &[(&str, &str)] = &[
     ("search_path", "evil, pg_catalog"),
     ("default_transaction_isolation", "serializable"),
@@ -33,7 +33,8 @@ const HOSTILE: &[(&str, &str)] = &[
     ("restrict_nonsystem_relation_kind", "view"),
 ];
 
-/// What others would call in the place of the server's: a better match, or one that comes first in the path.
+/// Objects that are called instead of the server's: a better match, or one that is first in the
+/// path.
 const EVIL: &str = "CREATE SCHEMA evil; \
     CREATE FUNCTION evil.convert_from(bytea, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$; \
     CREATE FUNCTION evil.power(integer, integer) RETURNS float LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$; \
@@ -43,7 +44,7 @@ const EVIL: &str = "CREATE SCHEMA evil; \
     CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$";
 
 impl Store {
-    /// Sets everything hostile that this Postgres has.
+    /// Sets every hostile setting that this Postgres has.
     async fn set_hostile(&self) {
         let name: String = self.text("SELECT current_database()::text").await;
         // One session, which began before.
@@ -150,7 +151,7 @@ async fn a_session_has_our_settings_and_not_the_databases() {
             .fetch_one(&pool)
             .await
             .expect("an answer");
-        // A handler's SQL has what its owner set for it.
+        // The SQL of a handler has the settings of its owner.
         let ours = if role == Role::Transaction {
             "evil, pg_catalog"
         } else {

@@ -78,7 +78,7 @@ async fn each_outcome_leaves_the_delivery_as_it_says() {
             .settle(last, SettleOutcome::Retry(Duration::ZERO))
             .await,
         Settled::Dead,
-        "that was its last try"
+        "that was its last attempt"
     );
     assert_eq!(
         store
@@ -121,7 +121,7 @@ async fn a_row_that_an_operator_changes_meanwhile_is_settled_all_the_same() {
     assert_eq!(
         store.count("SELECT attempts_left::bigint FROM hookfast_data.outbox ORDER BY attempts_left DESC LIMIT 1").await,
         8,
-        "the operator's budget counts"
+        "the operator's number counts"
     );
 }
 
@@ -138,7 +138,7 @@ async fn a_lease_that_expired_cannot_claim_and_what_it_held_comes_back_as_lost()
                 .await
                 .expect("a rescue")
                 .is_empty(),
-            "a lease that lives is left alone"
+            "a live lease is not touched"
         );
         store
             .execute(
@@ -158,7 +158,7 @@ async fn a_lease_that_expired_cannot_claim_and_what_it_held_comes_back_as_lost()
             store.settle(claims[0], SettleOutcome::Delivered).await,
             Settled::Stale
         );
-        // The same delivery each time: the other one is kept back.
+        // The same delivery each time: the other one is delayed.
         store.execute("UPDATE hookfast_data.outbox SET due_at = CASE WHEN lost > 0 THEN clock_timestamp() ELSE 'infinity' END").await;
     }
     assert_eq!(
@@ -178,7 +178,7 @@ async fn a_lease_that_expired_cannot_claim_and_what_it_held_comes_back_as_lost()
             .count("SELECT attempts_left::bigint FROM hookfast_data.outbox")
             .await,
         3,
-        "a loss is no try"
+        "a loss uses up no attempt"
     );
     assert_eq!(
         store
@@ -188,7 +188,8 @@ async fn a_lease_that_expired_cannot_claim_and_what_it_held_comes_back_as_lost()
     );
 }
 
-/// The claim locks its lease's row: so a rescue cannot judge the lease while a claim under it is on its way.
+/// The claim locks the row of its lease, so a rescue cannot judge the lease while a claim under it
+/// is running.
 #[tokio::test]
 async fn a_claim_that_races_the_rescue_of_its_lease_leaves_nothing_behind() {
     let store = Store::new().await;
@@ -206,7 +207,7 @@ async fn a_claim_that_races_the_rescue_of_its_lease_leaves_nothing_behind() {
         .await
         .expect("a claim");
     assert_eq!(claimed.len(), 3);
-    // Its claim is not committed yet, and its lease runs out.
+    // Its claim is not committed yet, and its lease expires.
     let expire = "UPDATE hookfast_data.leases SET expires_at = clock_timestamp() - interval '1 ms'";
     sqlx::query(expire)
         .execute(&store.pool)
@@ -256,7 +257,7 @@ async fn rescue_waits_for_nobody_and_the_sweep_finds_what_has_no_lease() {
     assert_eq!(
         rescue_expired(&store.pool).await.expect("a rescue")[0].rescued,
         2,
-        "the one that is being settled is skipped"
+        "the delivery that is being settled is skipped"
     );
     settling.rollback().await.expect("it gave up");
     store.execute("DELETE FROM hookfast_data.leases").await;

@@ -1,9 +1,9 @@
-//! What the timeline and the alerts tell, and what they leave out.
+//! The content of the timeline and the alerts, and what they leave out.
 
 use super::Store;
 use hookfast::store::SettleOutcome;
 
-/// Deliveries, replays and quarantined requests are numbered from 1 each.
+/// Deliveries, replays and quarantined requests are each numbered from 1.
 #[tokio::test]
 async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
     let store = Store::new().await;
@@ -29,7 +29,7 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
     assert_eq!(store.text(told).await, "received, pending");
 }
 
-/// A handler that dies of an alert would otherwise get one more of each death.
+/// Otherwise a handler that crashes on an alert would get another alert for each crash.
 #[tokio::test]
 async fn a_lost_alert_raises_no_alert() {
     let store = Store::new().await;
@@ -52,7 +52,7 @@ async fn a_lost_alert_raises_no_alert() {
     }
 }
 
-/// 200 characters may be 800 bytes, and keys that begin alike are different all the same.
+/// 200 characters may be 800 bytes, and keys with the same beginning are still different.
 #[tokio::test]
 async fn a_long_key_of_an_alert_is_told_once_whatever_its_letters_are() {
     let store = Store::new().await;

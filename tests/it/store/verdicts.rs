@@ -1,4 +1,4 @@
-//! Stored, duplicate or conflict: in one group, across groups, and after a window.
+//! Stored, duplicate or conflict: in one group, across groups, and after the expiry of a key.
 
 use super::{Store, verdicts};
 use hookfast::{domain::Origin::Webhook, store::Role};
@@ -38,9 +38,9 @@ async fn in_one_group_each_request_gets_its_own_verdict() {
     assert_eq!(
         (ids[3], ids[6]),
         (ids[0], ids[0]),
-        "a duplicate answers with the first one's event"
+        "a duplicate returns the first event"
     );
-    assert_eq!(ids[4], ids[2], "also that of a conflict");
+    assert_eq!(ids[4], ids[2], "also a duplicate of a conflict");
     // The same again, in another order and another group.
     let again = [
         store.event("k", Some("c")),
@@ -61,7 +61,7 @@ async fn in_one_group_each_request_gets_its_own_verdict() {
     assert_eq!(
         store.count(owed).await,
         5,
-        "each event, also a conflict, is owed to the handler"
+        "each event, including a conflict, has a delivery to the handler"
     );
     let first = "SELECT count(*) FROM hookfast.events c JOIN hookfast.events f ON f.event_id = c.conflicts_with AND f.idempotency_key = 'k'";
     assert_eq!(store.count(first).await, 3);
@@ -113,7 +113,8 @@ async fn without_a_fingerprint_on_either_side_a_repeat_is_a_duplicate() {
             "{key}"
         );
     }
-    // One without a fingerprint does not take the place of the first one's: another result is still a conflict.
+    // One without a fingerprint does not replace the first one's: another result is still a
+    // conflict.
     assert_eq!(
         verdicts(&ingest.ingest(&[store.event("c", Some("y"))], Webhook).await),
         ["conflict"]

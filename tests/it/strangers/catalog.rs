@@ -1,15 +1,16 @@
-//! No function of ours looks up a name where somebody else may have put one, or shows its arguments to its caller.
+//! No function of Hookfast resolves a name where another role may have created it, or shows its
+//! arguments to its caller.
 
 use crate::support::postgres::database;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use std::{fs, path::Path};
 
-/// What readers may call beside what the views call.
+/// The functions that readers may call besides those that the views call.
 const READERS_CALL: &str = "'{hookfast.event_id_at,hookfast.find,hookfast.timeline,hookfast.explain,hookfast.status,\
     hookfast.retention_preview}'::text[]";
 
-/// All functions of ours, and what each lacks. A body that was parsed when it was created looks up no name any more;
-/// what it calls is looked at for itself.
+/// All functions of Hookfast, and what each lacks. A body that was parsed when it was created
+/// resolves no names any more; the functions it calls are checked themselves.
 const LACKING: &str = "WITH RECURSIVE ours AS ( \
         SELECT p.oid, n.nspname || '.' || p.proname AS name, p.prosrc, coalesce(p.proconfig, '{}') AS settings, \
             p.prosqlbody IS NOT NULL AS parsed \
@@ -48,11 +49,12 @@ async fn every_function_has_a_search_path_of_its_own_or_was_parsed_at_creation()
     assert_eq!(
         names(&mut connection, without).await,
         ["hookfast_data.as_jsonb"],
-        "it does look"
+        "the check finds violations"
     );
 }
 
-/// Functions that run with the owner's rights use every table, so each table has to belong to the owner, whoever calls.
+/// Functions that run with the owner's rights use every table, so each table has to belong to the
+/// owner, whoever calls.
 #[tokio::test]
 async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() {
     let database = database().await;
@@ -71,11 +73,12 @@ async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() 
             "hookfast_data.copy_retained_rows",
             "hookfast_data.create_partition"
         ],
-        "it does look"
+        "the check finds violations"
     );
 }
 
-/// A body that is text is parsed in the caller's session, where a backslash in a string may mean something else.
+/// A body that is text is parsed in the caller's session, where a backslash in a string may have
+/// another meaning.
 #[tokio::test]
 async fn every_function_with_a_backslash_says_that_it_is_one() {
     let database = database().await;
@@ -90,12 +93,12 @@ async fn every_function_with_a_backslash_says_that_it_is_one() {
     assert_eq!(
         names(&mut connection, without).await,
         ["hookfast_data.term_pattern"],
-        "it does look"
+        "the check finds violations"
     );
 }
 
-/// Inside a SECURITY DEFINER function the caller's settings go on: `debug_print_plan` with `client_min_messages = log`
-/// sends the caller what the function's statements were given.
+/// The caller's settings stay in force inside a SECURITY DEFINER function: `debug_print_plan` with
+/// `client_min_messages = log` sends the arguments of the function's statements to the caller.
 #[tokio::test]
 async fn no_function_that_readers_reach_prints_its_plans() {
     let database = database().await;
@@ -128,11 +131,11 @@ async fn no_function_that_readers_reach_prints_its_plans() {
     assert_eq!(
         names(&mut connection, printing).await,
         ["hookfast_data.body_matches"],
-        "it does look"
+        "the check finds violations"
     );
 }
 
-/// Whoever may connect can hold any advisory lock.
+/// Any role that may connect can hold any advisory lock.
 #[test]
 fn nothing_but_the_migrations_relies_on_an_advisory_lock() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,5 @@
-//! What roles get to see that may only read. What those can hold up that may only connect is in `app::strangers`.
+//! What roles see that may only read. What roles can block that may only connect is tested in
+//! `app::strangers`.
 
 mod catalog;
 mod reader;

@@ -1,4 +1,4 @@
-//! A reader sees no secret, whatever it puts in the way of our functions.
+//! A reader sees no secret, whatever it creates to intercept Hookfast's functions.
 
 use crate::support::postgres::{self, database, server_log};
 use hookfast::domain::RoleNames;
@@ -6,7 +6,7 @@ use hookfast::store::ensure_roles;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
-/// What stands in secret members, beside the PIN 47110815.
+/// The values of secret fields, beside the PIN 47110815.
 const SECRET: &str = "SECRET/MATCHING$ID-42";
 const ENCODED: &str = "SECRET%2FMATCHING%24ID-42";
 
@@ -35,7 +35,7 @@ SELECT hookfast.hold_event(min(e.id::text)::uuid, 'a dispute about SECRET/MATCHI
 SELECT hookfast.pause_handler('shop', 'SECRET/MATCHING$ID-42');
 "#;
 
-/// A reader, and what the server has logged before it came.
+/// A reader, and the server's log from before its session.
 struct Reader {
     connection: PgConnection,
     admin: PgConnection,
@@ -44,7 +44,8 @@ struct Reader {
     _alone: MutexGuard<'static, ()>,
 }
 
-/// These tests share the server's log, and each writes the secret into it at its end, to see that it would be found.
+/// These tests share the server's log, and each writes the secret into it at its end, to prove that
+/// the search finds it.
 static LOG: Mutex<()> = Mutex::const_new(());
 
 impl Reader {
@@ -103,7 +104,7 @@ impl Reader {
             .collect()
     }
 
-    /// Every column of every view, and whatever the functions say.
+    /// Every column of every view, and the results of the functions.
     async fn everything(&mut self) -> Vec<String> {
         let views = self
             .texts("SELECT viewname::text FROM pg_views WHERE schemaname = 'hookfast' ORDER BY 1")
@@ -132,7 +133,7 @@ impl Reader {
         seen
     }
 
-    /// The statements' logged plans hold texts byte by byte, broken into lines anywhere.
+    /// The logged plans of statements contain texts byte by byte, with line breaks anywhere.
     async fn logged(&self) -> String {
         let bytes: Vec<String> = SECRET.bytes().map(|byte| byte.to_string()).collect();
         let logged = server_log().await;
@@ -166,7 +167,8 @@ async fn no_view_and_no_function_shows_a_reader_a_secret() {
             assert!(!line.contains(secret), "{line}");
         }
     }
-    // By a secret it finds nothing, by anything else what it means; operators find it by both.
+    // A reader finds nothing by a secret, and everything by other values; operators find events by
+    // both.
     let found = "SELECT count(*)::text FROM hookfast.find($$TERM$$)";
     for (term, readers, operators) in [
         ("o-1", "3", "3"),
@@ -211,14 +213,14 @@ async fn a_temporary_type_of_a_readers_is_not_taken_for_jsonb() {
     reader.everything().await;
     assert!(
         reader.logged().await.contains(SECRET),
-        "that is how it would come out"
+        "this is how it would appear"
     );
 }
 
 #[tokio::test]
 async fn a_function_of_a_readers_own_is_not_taken_for_the_servers() {
     let mut reader = Reader::new().await;
-    // A better match than the server's own (bytea, name), also where that comes first.
+    // A better match than the server's own (bytea, name), also if that comes first.
     reader
         .run(
             "CREATE FUNCTION theirs.convert_from(body bytea, of text) RETURNS text LANGUAGE plpgsql AS \
@@ -242,7 +244,7 @@ async fn a_function_of_a_readers_own_is_not_taken_for_the_servers() {
     reader.everything().await;
     assert!(
         reader.logged().await.contains(SECRET),
-        "that is how it would come out"
+        "this is how it would appear"
     );
 }
 
@@ -255,7 +257,7 @@ async fn a_plan_that_a_reader_has_printed_holds_no_secret() {
     reader.everything().await;
     let logged = reader.logged().await;
     assert!(logged.contains("PLANNEDSTMT"), "plans are printed");
-    assert!(!logged.contains(SECRET), "a plan holds the secret");
+    assert!(!logged.contains(SECRET), "a plan contains the secret");
     reader
         .admin
         .execute("ALTER FUNCTION hookfast_data.redact_payload RESET debug_print_plan")
@@ -274,6 +276,6 @@ async fn a_plan_that_a_reader_has_printed_holds_no_secret() {
     reader.everything().await;
     assert!(
         reader.logged().await.contains(SECRET),
-        "that is how it would come out"
+        "this is how it would appear"
     );
 }

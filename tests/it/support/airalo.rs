@@ -1,4 +1,4 @@
-//! Airalo's side: signed webhooks, sent and sent again until they are taken.
+//! Airalo's side: signed webhooks, sent repeatedly until they are accepted.
 
 use super::{raw_http::Client, server::AIRALO_SECRET};
 use hookfast::signing::Secret;
@@ -40,7 +40,7 @@ pub(crate) fn request_signed_with(secret: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// One webhook, and its answer.
+/// Sends one webhook, and returns the answer.
 pub(crate) async fn post(address: SocketAddr, body: &[u8]) -> (u16, serde_json::Value) {
     let mut client = Client::connect(address).await;
     client.send(request(body)).await;
@@ -56,8 +56,8 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
-    /// Sends orders `from..to`, each until it gets its 200, whatever happens to the process meanwhile. `addresses` are
-    /// tried in turn, as behind a load balancer.
+    /// Sends orders `from..to`, each until it gets its 200, whatever happens to the process
+    /// meanwhile. `addresses` are tried in turn, as behind a load balancer.
     pub(crate) fn start(
         addresses: Vec<SocketAddr>,
         orders: std::ops::Range<u64>,

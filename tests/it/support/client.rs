@@ -1,4 +1,4 @@
-//! The examples' pulling clients, as real processes.
+//! The pulling clients of the examples, as real processes.
 
 use super::server::Server;
 use std::{
@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A language that a client is there for.
+/// A language with an example client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     Python,
@@ -16,7 +16,8 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// Those that scripts/test has set up; without it, those whose libraries are there from an earlier run.
+    /// The languages that scripts/test has set up; without it, those whose libraries exist from an
+    /// earlier run.
     pub(crate) fn tested() -> Vec<Self> {
         let named = std::env::var("HOOKFAST_TEST_CLIENTS").ok();
         let wanted = |language: &Self| match &named {
@@ -30,7 +31,7 @@ impl Language {
         for language in &languages {
             assert!(
                 language.libraries().exists(),
-                "the libraries of {language:?} are not there: run scripts/test"
+                "the libraries of {language:?} are missing: run scripts/test"
             );
         }
         languages
@@ -104,7 +105,7 @@ pub(crate) fn receivers() -> Vec<&'static str> {
     there
 }
 
-/// A receiver of `examples/receivers`; it ends with the value.
+/// A receiver of `examples/receivers`; it ends when dropped.
 pub(crate) struct Receiver {
     process: Child,
     pub(crate) url: String,
@@ -121,7 +122,7 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
-    /// What it has written on standard error.
+    /// What it has written to standard error.
     pub(crate) fn errors(&self) -> String {
         fs::read_to_string(self.errors.path()).expect("a file")
     }

@@ -1,4 +1,5 @@
-//! What the tests stand on: a real Postgres, a line to it that can be cut, raw HTTP, and waiting.
+//! The helpers of the tests: a real Postgres, a connection to it that can be cut, raw HTTP, and
+//! waiting.
 
 #![allow(dead_code, reason = "each part is there for whichever test needs it")]
 

@@ -1,5 +1,5 @@
-//! Postgres for tests: one fast cluster that all share, a database of its own for each test, and durable clusters
-//! for tests of durability.
+//! Postgres for tests: one fast cluster that all share, a separate database for each test, and
+//! durable clusters for tests of durability.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,10 +18,10 @@ use tokio::{
     sync::OnceCell,
 };
 
-/// What every test's database is a copy of.
+/// The template of every test's database.
 const TEMPLATE: &str = "hookfast_template";
 
-/// Brings the template to the newest schema; each test's database is a copy of it.
+/// Upgrades the template to the newest schema; each test's database is a copy of it.
 async fn migrate_template(url: &str) {
     let database: hookfast::store::Database = url.parse().expect("a database's URL");
     hookfast::store::migrate(&database)
@@ -37,7 +37,8 @@ async fn migrate_template(url: &str) {
         .expect("the indexes");
 }
 
-/// Makes connecting cheap: the password's 4,096 rounds of hashing, which a debug build takes 40 ms for, become one.
+/// Makes connecting cheap: the 4,096 rounds of password hashing, which take a debug build 40 ms,
+/// become one.
 async fn make_connecting_cheap(cluster: &Cluster) {
     let url = url::Url::parse(&cluster.url()).expect("a cluster's URL");
     let password = url.password().expect("a cluster's URL has a password");
@@ -68,7 +69,8 @@ async fn make_connecting_cheap(cluster: &Cluster) {
         .expect("a password of fewer rounds");
 }
 
-/// Where the shared cluster's connections live: each test has a runtime of its own that ends with it.
+/// The runtime of the shared cluster's connections: each test has its own runtime, which ends with
+/// it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
@@ -77,7 +79,8 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     runtime.expect("a runtime for the shared cluster")
 });
 
-/// Started by the first test that needs it. A static is never dropped: the cluster's watcher ends it with the process.
+/// Started by the first test that needs it. A static is never dropped: the cluster's watcher ends
+/// it with the process.
 static SHARED: OnceCell<Shared> = OnceCell::const_new();
 
 struct Shared {
@@ -99,7 +102,8 @@ impl Shared {
 
     async fn start() -> Self {
         let mut options = ClusterOptions::temporary(Durability::Fast);
-        // With a database for each test it would always be busy somewhere, and no test may depend on when it comes.
+        // With a database for each test, autovacuum would always be busy, and no test may depend on
+        // when it runs.
         options
             .settings
             .push(("autovacuum".to_owned(), "off".to_owned()));
@@ -136,7 +140,8 @@ impl Shared {
     }
 }
 
-/// A database of one test's own, with the newest schema. It is dropped with the value, whoever is still connected.
+/// The database of one test, with the newest schema. It is deleted when dropped, even if others are
+/// still connected.
 pub(crate) struct Database {
     name: String,
     url: String,
@@ -164,8 +169,8 @@ impl Database {
 }
 
 impl Database {
-    /// Makes a role that may log in and is in these roles, and nothing else; answers with the URL it connects by. The
-    /// role is of this test alone, and ends with the cluster.
+    /// Creates a role that may only log in and is a member of these roles; returns the URL it
+    /// connects with. The role belongs to this test alone, and ends with the cluster.
     pub(crate) async fn login(&self, name: &str, in_roles: &[&str]) -> String {
         let role = format!("{name}_of_{}", self.name);
         let mut admin = self.connect().await;
@@ -185,7 +190,7 @@ impl Database {
     }
 }
 
-/// What the shared cluster's server has logged up to now.
+/// The server log of the shared cluster up to now.
 pub(crate) async fn server_log() -> String {
     let log = std::fs::read(Shared::get().await.cluster.log_file()).expect("the server's log");
     String::from_utf8_lossy(&log).into_owned()
@@ -200,7 +205,8 @@ impl Drop for Database {
 
 /// A fresh database in the shared cluster.
 ///
-/// The cluster is fast: it may lose commits when Postgres crashes. For that there is [`durable_cluster`].
+/// The cluster is fast: it may lose commits when Postgres crashes. Use [`durable_cluster`] for
+/// tests of durability.
 pub(crate) async fn database() -> Database {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -216,7 +222,7 @@ pub(crate) async fn database() -> Database {
     }
 }
 
-/// A durable cluster of one test's own, with the newest schema in its database `hookfast`.
+/// A durable cluster for one test, with the newest schema in its database `hookfast`.
 pub(crate) async fn durable_cluster() -> Cluster {
     let cluster = Cluster::start(ClusterOptions::temporary(Durability::Durable))
         .await

@@ -1,4 +1,4 @@
-//! A client that sends whatever bytes a test wants, and reads answers with a deadline.
+//! A client that sends arbitrary bytes, and reads answers with a deadline.
 
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 use tokio::{
@@ -46,7 +46,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Asserts a whole problem of that name, and answers with it.
+    /// Asserts a complete problem document of that name, and returns the answer.
     pub(crate) fn problem(&self, status: u16, name: &str) -> serde_json::Value {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(
@@ -110,12 +110,12 @@ impl Client {
             .expect("the connection is open");
     }
 
-    /// The same where the server may have closed already.
+    /// The same if the server may have closed already.
     pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         in_time("send", self.stream.write_all(bytes.as_ref())).await
     }
 
-    /// Says that nothing more comes.
+    /// Ends the sending side.
     pub(crate) async fn finish(&mut self) {
         self.stream
             .shutdown()
@@ -194,7 +194,7 @@ impl Client {
             > 0
     }
 
-    /// Waits until the server closes the connection, and answers with what it still sent.
+    /// Waits until the server closes the connection, and returns the remaining bytes.
     pub(crate) async fn closed(&mut self) -> Vec<u8> {
         in_time("the server closes", async {
             // A reset closes as well.
@@ -209,8 +209,9 @@ impl Client {
         .await
     }
 
-    /// Asserts that the server, after its last answer, lets the rest of the request come instead of resetting the
-    /// connection, which can cost the answer. It need not do so for longer than a second.
+    /// Asserts that the server, after its last answer, reads the rest of the request instead of
+    /// resetting the connection, since a reset can destroy the answer. It need not do so for longer
+    /// than a second.
     pub(crate) async fn is_let_finish(&mut self, answered: Instant) {
         assert_eq!(self.closed().await, b"", "nothing more");
         for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! A real `hookfast` process, started, asked, signalled and killed.
+//! A real `hookfast` process: started, queried, signalled and killed.
 
 use super::{raw_http::Client, wait_until};
 use nix::{
@@ -14,13 +14,13 @@ use std::{
     thread,
 };
 
-/// What signs the webhooks that come in.
+/// The secret that signs incoming webhooks.
 pub(crate) const AIRALO_SECRET: &str = "test-client-secret-0123456789abcdef";
 
-/// What signs the webhooks that go out.
+/// The secret that signs outgoing webhooks.
 pub(crate) const HANDLER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// A running process; killed with the value.
+/// A running process; it is killed when dropped.
 pub(crate) struct Server {
     process: Child,
     log: Arc<Mutex<Vec<String>>>,
@@ -62,7 +62,7 @@ impl Server {
         Self::start(command, Some(folder))
     }
 
-    /// The same, with everything of Hookfast's own in its log.
+    /// The same, with all of Hookfast's own messages in its log.
     pub(crate) fn serve_talkative(database_url: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("hookfast.toml");
@@ -78,13 +78,13 @@ impl Server {
         Self::spawn(command, Some(folder))
     }
 
-    /// Any command that ends up listening, on free ports.
+    /// Any command that finally listens, on free ports.
     pub(crate) fn start(mut command: Command, config: Option<tempfile::TempDir>) -> Self {
         command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET);
         Self::spawn(command, config)
     }
 
-    /// The same, with what it prints in that file.
+    /// The same, with its output in that file.
     pub(crate) fn start_printing(mut command: Command, output: &std::path::Path) -> Self {
         command.env("AIRALO_CLIENT_SECRET", AIRALO_SECRET);
         let output = std::fs::File::create(output).expect("a file");
@@ -96,7 +96,7 @@ impl Server {
         Self::spawn(command, None)
     }
 
-    /// Writes another configuration in the place of the one it was started with.
+    /// Replaces the configuration that it was started with.
     pub(crate) fn configure(&self, config: &str) {
         let folder = self
             ._config
@@ -105,7 +105,7 @@ impl Server {
         std::fs::write(folder.path().join("hookfast.toml"), config).expect("a file");
     }
 
-    /// The same where it has to find a secret by itself.
+    /// The same, if it has to find a secret by itself.
     pub(crate) fn start_without_secret(mut command: Command) -> Self {
         command.env_remove("AIRALO_CLIENT_SECRET");
         Self::spawn(command, None)
@@ -144,7 +144,7 @@ impl Server {
         }
     }
 
-    /// What it has logged so far.
+    /// The log so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("no holder panics").join("\n")
     }
@@ -173,12 +173,12 @@ impl Server {
             .expect("an address")
     }
 
-    /// Where webhooks come in.
+    /// The address for webhooks.
     pub(crate) async fn ingress(&self) -> SocketAddr {
         self.address("HOOKFAST_LISTEN").await
     }
 
-    /// Where it tells about itself.
+    /// The address of the admin server.
     pub(crate) async fn admin(&self) -> SocketAddr {
         self.address("HOOKFAST_ADMIN_LISTEN").await
     }
@@ -229,7 +229,7 @@ impl Drop for Server {
     }
 }
 
-/// The status of a GET; 0 where nobody answers.
+/// The status of a GET; 0 if nothing answers.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> u16 {
     if tokio::net::TcpStream::connect(address).await.is_err() {
         return 0;

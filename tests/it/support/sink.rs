@@ -1,4 +1,4 @@
-//! The receiver behind an http handler, and what it got.
+//! The receiver behind an http handler, and the requests it got.
 
 use super::server::HANDLER_SECRET;
 use hookfast::{
@@ -13,7 +13,7 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// A receiver on a port of its own.
+/// A receiver on a separate port.
 pub(crate) struct Sink {
     pub(crate) address: SocketAddr,
     pub(crate) mode: ModeSwitch,
@@ -43,7 +43,8 @@ impl Sink {
         }
     }
 
-    /// A configuration with one http handler that pushes here. `more` is further lines of its section.
+    /// A configuration with one http handler that pushes to this receiver. `more` contains further
+    /// lines of its section.
     pub(crate) fn config(&self, more: &str) -> String {
         format!(
             "[sources.airalo]\nkind = \"airalo\"\nsecrets = [\"env:AIRALO_CLIENT_SECRET\"]\n\n\
@@ -53,7 +54,7 @@ impl Sink {
         )
     }
 
-    /// How often each event came.
+    /// How often each event arrived.
     pub(crate) fn counts(&self) -> HashMap<String, usize> {
         let mut counts = HashMap::new();
         for one in self.received.lock().expect("no holder panics").iter() {
@@ -62,7 +63,7 @@ impl Sink {
         counts
     }
 
-    /// How many requests came in all.
+    /// How many requests arrived in all.
     pub(crate) fn requests(&self) -> usize {
         self.received.lock().expect("no holder panics").len()
     }

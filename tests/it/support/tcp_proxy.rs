@@ -1,5 +1,5 @@
-//! A line to Postgres that tests can cut, stall, freeze, and break at the worst moment: after the server has got a
-//! statement and before the client has got the answer.
+//! A connection to Postgres that tests can cut, stall, freeze, and break at the worst moment: after
+//! the server has got a statement and before the client has got the answer.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -20,7 +20,8 @@ pub(crate) struct TcpProxy {
     accepting: JoinHandle<()>,
 }
 
-/// Resolves when the break has happened and the server has ended the connection: whatever it did is done by then.
+/// Resolves when the break has happened and the server has ended the connection: all its work is
+/// done by then.
 pub(crate) type Broken = oneshot::Receiver<()>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,9 +36,9 @@ struct Shared {
     line: watch::Sender<Line>,
     /// How many connections have been accepted.
     accepted: AtomicU64,
-    /// The connections up to this number carry nothing any more, ever.
+    /// Connections up to this number never transfer a byte again.
     frozen: AtomicU64,
-    /// And these.
+    /// These connections too.
     frozen_alone: Mutex<HashSet<u64>>,
     plan: Mutex<Option<Plan>>,
 }
@@ -48,7 +49,7 @@ enum Plan {
     AfterServerSent(usize, oneshot::Sender<()>),
 }
 
-/// The message that is waited for: what it holds, and what the start-up message of its connection holds.
+/// The message to wait for: a part of it, and a part of the start-up message of its connection.
 struct Message {
     bytes: Vec<u8>,
     start_up: Vec<u8>,
@@ -63,7 +64,7 @@ impl Message {
     }
 }
 
-/// What becomes of a connection after the message that was waited for.
+/// What happens to a connection after that message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
     Break,
@@ -99,7 +100,7 @@ impl TcpProxy {
         }
     }
 
-    /// The URL with the proxy in the server's place.
+    /// The URL with the proxy instead of the server.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -109,12 +110,12 @@ impl TcpProxy {
         self.shared.line.send_replace(Line::Truncated);
     }
 
-    /// Keeps the connections and carries nothing, in either direction.
+    /// Keeps the connections and transfers nothing, in either direction.
     pub(crate) fn stall(&self) {
         self.shared.line.send_replace(Line::Stalled);
     }
 
-    /// The connections that are open now stay open and never carry a byte again; new ones work.
+    /// The connections that are open now stay open and never transfer a byte again; new ones work.
     pub(crate) fn freeze(&self) {
         self.shared.frozen.store(
             self.shared.accepted.load(Ordering::SeqCst),
@@ -122,13 +123,14 @@ impl TcpProxy {
         );
     }
 
-    /// Carries everything again, also what was held up by [`TcpProxy::stall`].
+    /// Transfers everything again, including what [`TcpProxy::stall`] held back.
     pub(crate) fn open(&self) {
         self.shared.line.send_replace(Line::Open);
     }
 
-    /// Breaks the next connection on which the client sends `bytes` in a message: the server gets that message, and
-    /// all up to the next point where it has to act (`Query` or `Sync`); the client gets not a byte of the answer.
+    /// Breaks the next connection on which the client sends `bytes` in a message: the server gets
+    /// that message, and all up to the next point where it has to act (`Query` or `Sync`); the
+    /// client gets no byte of the answer.
     pub(crate) fn lose_answer_to(&self, bytes: &[u8]) -> Broken {
         let message = Message {
             bytes: bytes.to_vec(),
@@ -137,8 +139,8 @@ impl TcpProxy {
         self.plan(|broken| Plan::AfterClientSent(message, Then::Break, broken))
     }
 
-    /// The same for a connection of that application, but it stays open and never carries a byte again. Resolves when the
-    /// server has the message.
+    /// The same for a connection of that application, but it stays open and never transfers a byte
+    /// again. Resolves when the server has the message.
     pub(crate) fn freeze_answer_to(&self, application: &str, bytes: &[u8]) -> Broken {
         let message = Message {
             bytes: bytes.to_vec(),
@@ -147,7 +149,8 @@ impl TcpProxy {
         self.plan(|frozen| Plan::AfterClientSent(message, Then::Freeze, frozen))
     }
 
-    /// Breaks a connection after the server has sent `count` more bytes in all; the client gets exactly these.
+    /// Breaks a connection after the server has sent `count` more bytes in all; the client gets
+    /// exactly these.
     pub(crate) fn cut_after_server_bytes(&self, count: usize) -> Broken {
         self.plan(|broken| Plan::AfterServerSent(count, broken))
     }
@@ -174,7 +177,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Carries one connection to its end.
+/// Serves one connection to its end.
 async fn carry(mut client: TcpStream, number: u64, shared: &Shared) {
     let mut line = shared.line.subscribe();
     let is_cut = async {
@@ -195,8 +198,8 @@ async fn carry(mut client: TcpStream, number: u64, shared: &Shared) {
             broken = carry_messages(from_client, to_server, number, shared) => broken,
             broken = carry_bytes(from_server, to_client, number, shared) => broken,
         };
-        // The client hears nothing more. Closing the other side now could make the system throw away what the server
-        // has not read yet, so it is let finish first.
+        // The client gets nothing more. Closing the other side now could make the system discard
+        // what the server has not read yet, so the server finishes first.
         let _ = (client.shutdown().await, server.shutdown().await);
         let mut unheard = [0; 4096];
         let drain = async { while server.read(&mut unheard).await.is_ok_and(|count| count > 0) {} };
@@ -213,7 +216,7 @@ async fn carry(mut client: TcpStream, number: u64, shared: &Shared) {
 }
 
 impl Shared {
-    /// Waits while the line is stalled, and for ever where the connection is frozen.
+    /// Waits while the line is stalled, and forever if the connection is frozen.
     async fn is_moving(&self, number: u64) {
         let _ = self
             .line
@@ -256,7 +259,8 @@ impl Shared {
         }
     }
 
-    /// How much of the server's `chunk` goes on to the client, and whom to tell where that is the end.
+    /// How much of the server's `chunk` is passed on to the client, and whom to notify if that is
+    /// the end.
     fn take_plan_for_chunk(&self, chunk: usize) -> (usize, Option<oneshot::Sender<()>>) {
         let mut plan = self.plan.lock().expect("no holder panics");
         match plan.take() {
@@ -273,7 +277,8 @@ impl Shared {
     }
 }
 
-/// From the client to the server, in whole messages. Ends with the connection, or where it is to be broken.
+/// From the client to the server, in whole messages. Ends with the connection, or if it is to be
+/// broken.
 async fn carry_messages(
     mut client: ReadHalf<'_>,
     mut server: WriteHalf<'_>,
@@ -335,8 +340,8 @@ async fn carry_bytes(
     }
 }
 
-/// The length of the whole message that `bytes` begin with: a type (not before the start-up), then a length that
-/// counts itself.
+/// The length of the whole message that `bytes` begin with: a type (not before the start-up), then
+/// a length that includes itself.
 fn message_length(bytes: &[u8], is_started: bool) -> Option<usize> {
     let type_length = usize::from(is_started);
     let length = bytes.get(type_length..type_length + 4)?;

@@ -1,17 +1,18 @@
-//! Waiting for a condition: never for a fixed time.
+//! Waiting for a condition, never for a fixed time.
 
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Long enough for a loaded machine; a test that passes never waits for it.
+/// Long enough for a loaded machine; a test that passes never waits that long.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Waits until `condition` holds, and fails with `what` was waited for where it does not within a minute.
+/// Waits until `condition` holds, and fails with `what` in the message if it does not hold within a
+/// minute.
 pub(crate) async fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool) {
     wait_until_within(DEADLINE, what, condition).await;
 }
 
-/// The same with a deadline of its own.
+/// The same with a given deadline.
 pub(crate) async fn wait_until_within(
     deadline: Duration,
     what: &str,
@@ -21,7 +22,7 @@ pub(crate) async fn wait_until_within(
     while !condition().await {
         assert!(
             started.elapsed() < deadline,
-            "waited {deadline:?} in vain for: {what}"
+            "not within {deadline:?}: {what}"
         );
         sleep(Duration::from_millis(10)).await;
     }

@@ -1,4 +1,5 @@
-//! Every object is defined once, in a file that has its name, and a public view only gets new columns at its end.
+//! Every object is defined once, in a file with its name, and a public view gets new columns only
+//! at its end.
 
 use super::Upgraded;
 use hookfast::store::{ObjectKind, Schema};
@@ -113,7 +114,7 @@ fn no_migration_of_the_baseline_defines_a_function_or_a_view() {
     }
 }
 
-/// A changed parameter would otherwise make a second function of the name, and leave the first.
+/// Otherwise a changed parameter would create a second function of the name, and leave the first.
 #[tokio::test]
 async fn the_database_has_each_function_and_view_once_and_no_other() {
     let mut database = Upgraded::new().await;
@@ -151,8 +152,8 @@ fn lines_of_sql_are_at_most_120_columns_wide() {
     assert!(wide.is_empty(), "{wide:?}");
 }
 
-/// The columns as the last release had them come first, in their order. Until there is one, `columns.txt` is what this
-/// tree has, and may be written again.
+/// The columns of the last release come first, in their order. Before the first release,
+/// `columns.txt` lists the columns of this tree, and may be rewritten.
 #[tokio::test]
 async fn public_views_only_append_columns() {
     let mut database = Upgraded::new().await;

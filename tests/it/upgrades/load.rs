@@ -1,4 +1,4 @@
-//! An upgrade while webhooks come in and are delivered, by the processes of the release before it.
+//! An upgrade while webhooks arrive and the processes of the previous release deliver them.
 
 use super::{Upgraded, later};
 use crate::support::{airalo::Sending, server::Server, sink::Sink, wait_until};
@@ -25,7 +25,7 @@ async fn an_upgrade_under_load_loses_no_webhook_and_the_release_before_runs_on()
     );
     assert!(
         sink.counts().len() < ORDERS as usize,
-        "the load went on meanwhile"
+        "the load continued meanwhile"
     );
     sending.finish().await;
     wait_until("every delivery", async || {
@@ -47,6 +47,6 @@ async fn an_upgrade_under_load_loses_no_webhook_and_the_release_before_runs_on()
     assert_eq!(
         database.comment().await,
         "of the later release",
-        "the release before did not take it back"
+        "the previous release did not revert it"
     );
 }

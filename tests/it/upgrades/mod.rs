@@ -1,4 +1,5 @@
-//! From one release to the next: a synthetic later release, with a migration, a function and a view that have changed.
+//! From one release to the next: a synthetic later release, with a migration, a function and a view
+//! that have changed.
 
 mod definitions;
 mod load;
@@ -22,7 +23,7 @@ const LATER: &str = "ALTER TABLE hookfast_data.events ADD COLUMN later text; \
 const FUNCTION: &str = "functions/hookfast_data/type_matches";
 const VIEW: &str = "views/hookfast/events";
 
-/// What another build of this version has: its own definition of one object.
+/// The schema of another build of this version, with its own definition of one object.
 fn build(path: &str, change: impl Fn(&str) -> String) -> Schema {
     let mut schema = Schema::of_this_program();
     redefine(&mut schema, path, change);
@@ -36,24 +37,21 @@ fn redefine(schema: &mut Schema, path: &str, change: impl Fn(&str) -> String) {
         .find(|object| object.path == path)
         .expect("a file of schema/");
     let definition = change(object.definition);
-    assert_ne!(
-        definition, object.definition,
-        "the change changes something"
-    );
+    assert_ne!(definition, object.definition, "the change has an effect");
     *object = Object {
         definition: definition.leak(),
         ..*object
     };
 }
 
-/// The same text, commented otherwise: what the catalog shows tells which definition is in place.
+/// The same text with another comment: the catalog then shows which definition is in place.
 fn commented<'a>(comment: &'a str) -> impl Fn(&str) -> String + 'a {
     move |definition| {
         format!("{definition}\nCOMMENT ON FUNCTION hookfast_data.type_matches IS '{comment}';")
     }
 }
 
-/// The release after this one.
+/// The next release.
 fn later() -> Schema {
     let mut schema = build(FUNCTION, commented("of the later release"));
     schema.version += 1;
@@ -105,7 +103,7 @@ impl Upgraded {
             .expect(query)
     }
 
-    /// Brings it up to a schema, which may take a while on a machine under load.
+    /// Upgrades it to a schema, which may take a while on a machine under load.
     async fn migrate(&self, schema: &Schema) -> Result<Migrated, MigrateError> {
         migrate_to(&self.of, schema, Duration::from_secs(60)).await
     }

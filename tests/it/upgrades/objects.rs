@@ -1,4 +1,5 @@
-//! Functions and views: only those that have changed are replaced, together or not at all, and by no older program.
+//! Functions and views: only those that have changed are replaced, all together or none, and never
+//! by an older program.
 
 use super::{FUNCTION, Upgraded, VIEW, build, commented, later, redefine};
 use hookfast::store::{MigrateError, Migrated, Schema, check_schema};
@@ -33,7 +34,7 @@ async fn only_what_changed_is_replaced_and_only_once() {
     assert_eq!(
         database.text(before).await,
         others,
-        "the others are as they were"
+        "the others are unchanged"
     );
     assert_eq!(
         database.migrate(&later()).await.expect("nothing to do"),
@@ -98,7 +99,7 @@ async fn of_two_builds_of_one_version_the_later_wins_once() {
     check_schema(&database.of)
         .await
         .expect("the first runs on the functions of the second");
-    // A third build that takes the change back, and has another of its own.
+    // A third build that reverts the change, and has another of its own.
     let third = build(VIEW, |view| {
         format!("{view}COMMENT ON VIEW hookfast.events IS 'third';\n")
     });
@@ -131,7 +132,8 @@ async fn an_object_that_was_dropped_is_created_again() {
         .await;
 }
 
-/// A view of somebody else on top of ours survives what we append, and what cannot be appended changes nothing at all.
+/// A view of an application on one of Hookfast's views survives appended columns, and a change that
+/// cannot be appended changes nothing at all.
 #[tokio::test]
 async fn a_view_only_appends_columns_and_what_depends_on_it_stays() {
     let mut database = Upgraded::new().await;

@@ -1,4 +1,5 @@
-//! Another role than the owner of the schemas migrates and serves: everything still belongs to the owner.
+//! A role other than the owner of the schemas migrates and serves: everything still belongs to the
+//! owner.
 
 use crate::support::postgres;
 use hookfast::store::{
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The days that are made ahead.
+/// The days that are created in advance.
 const DROP_DAYS_AHEAD: &str = "DO $$ DECLARE name text; BEGIN \
     FOR name IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'hookfast_data'::regnamespace AND c.relkind = 'r' \
         AND c.relname ~ '_2[0-9]{7}$' AND right(c.relname, 8) > to_char(now() + interval '5 days', 'YYYYMMDD') \
@@ -32,7 +33,7 @@ struct Owned {
 }
 
 impl Owned {
-    /// The second role is a member of the owner or not.
+    /// Whether the second role is a member of the owner.
     async fn new(is_member: bool) -> Self {
         let database = postgres::database().await;
         let mut admin = database.connect().await;

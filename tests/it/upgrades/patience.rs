@@ -1,4 +1,4 @@
-//! A migration that has to wait for somebody lets everybody else pass.
+//! A migration that has to wait for a lock does not block others.
 
 use super::{Upgraded, later};
 use hookfast::store::{MigrateError, Migrated, migrate_to};
@@ -44,8 +44,8 @@ async fn a_reader_holds_up_a_migration_and_no_event() {
         longest = longest.max(store().await);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    assert!(!migrating.is_finished(), "the reader holds it up");
-    // A migration's wait is 100 ms; the rest is for a machine that has other things to do.
+    assert!(!migrating.is_finished(), "the reader blocks it");
+    // A migration waits for 100 ms; the rest is for a busy machine.
     assert!(
         longest < Duration::from_millis(400),
         "an event took {longest:?}"
@@ -89,7 +89,7 @@ async fn who_is_in_the_way_for_too_long_is_named() {
         .expect("what it says to do helps");
 }
 
-/// A report that reads a view holds up the functions and views too, and is named.
+/// A report that reads a view blocks the functions and views too, and the error names it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_a_view_holds_up_its_replacement_and_is_named() {
     let mut upgraded = Upgraded::new().await;

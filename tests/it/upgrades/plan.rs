@@ -1,14 +1,14 @@
-//! What `hookfast migrate --plan` says of each migration is what it does.
+//! The output of `hookfast migrate --plan` describes each migration correctly.
 
 use super::{FUNCTION, LATER, Upgraded, VIEW, build, commented, later};
 use hookfast::store::{ObjectKind, Planned, Role, Schema, ensure_partitions, plan, planned};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The last migration of the baseline, which finds nothing.
+/// The last migration of the baseline, which runs on an empty database.
 const BASELINE: i64 = 12;
 
-/// So many rows wherever an upgrade finds some.
+/// Rows in every table that an upgrade finds.
 const ROWS: &str = "\
     INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'); \
     INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'http', '{*}', 3, 1); \
@@ -27,7 +27,7 @@ const ROWS: &str = "\
     INSERT INTO hookfast_data.audit_log (action, target) SELECT 'x', 'y' FROM generate_series(1, 100); \
     ANALYZE";
 
-/// What is there before, in tables of the session's own.
+/// The relations that exist before, in temporary tables of the session.
 const BEFORE: &str = "\
     CREATE TEMPORARY TABLE before AS \
     SELECT c.oid, c.relkind, pg_relation_filenode(c.oid) AS file, n.nspname || '.' || coalesce(p.relname, c.relname) AS name, \
@@ -36,7 +36,7 @@ const BEFORE: &str = "\
     LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent \
     WHERE n.nspname IN ('hookfast', 'hookfast_data') AND c.relkind IN ('r', 'p', 'v') AND c.relname <> 'migrations'";
 
-/// The modes from the weakest to the strongest. The first, which every reader takes, is left out.
+/// The modes from the weakest to the strongest, without the first, which every reader takes.
 const MODES: [&str; 7] = [
     "ROW SHARE",
     "ROW EXCLUSIVE",
@@ -53,11 +53,11 @@ const LOCKS: &str = "SELECT DISTINCT b.name, l.mode FROM pg_locks l JOIN before 
 const REWRITES: &str = "SELECT DISTINCT name FROM before \
     WHERE relkind = 'r' AND file IS DISTINCT FROM pg_relation_filenode(oid)";
 
-/// Of what this session has read whole. Where there is one row it does not matter.
+/// Tables that this session has read completely. Tables with one row do not count.
 const SCANS: &str = "SELECT DISTINCT b.name FROM pg_stat_xact_all_tables s JOIN before b ON b.oid = s.relid \
     WHERE s.seq_scan > 0 AND NOT b.only_row";
 
-/// `AccessExclusiveLock` as people write it.
+/// `AccessExclusiveLock` in its SQL spelling.
 fn spoken(mode: &str) -> &'static str {
     let squeezed = |mode: &str| mode.replace(' ', "").to_lowercase();
     let spoken = MODES
@@ -66,7 +66,7 @@ fn spoken(mode: &str) -> &'static str {
     spoken.expect(mode)
 }
 
-/// What a migration does in a transaction that is still open.
+/// The effects of a migration in a transaction that is still open.
 async fn done(connection: &mut PgConnection) -> Planned {
     let mut strongest = BTreeMap::new();
     let held: Vec<(String, String)> = sqlx::query_as(LOCKS)
@@ -99,7 +99,7 @@ async fn done(connection: &mut PgConnection) -> Planned {
     }
 }
 
-/// An entry as it stands in the file.
+/// An entry in the format of the file.
 fn entry(file: &str, says: &str, done: &Planned) -> String {
     let mut text = format!(
         "[\"{file}\"]\nsays = \"\"\"\n{}\"\"\"\n",
@@ -164,10 +164,7 @@ async fn a_plan_says_of_each_migration_what_it_does() {
             database.execute(ROWS).await;
         }
     }
-    assert!(
-        wished.is_empty(),
-        "migrations/plan.toml has to say:\n{wished}"
-    );
+    assert!(wished.is_empty(), "migrations/plan.toml needs:\n{wished}");
     assert!(
         planned.is_empty(),
         "there are no such migrations: {:?}",
@@ -175,7 +172,7 @@ async fn a_plan_says_of_each_migration_what_it_does() {
     );
 }
 
-/// What statements do, in a session of its own, whose counts begin at nothing.
+/// The effects of statements, in a separate session, whose counts start at zero.
 async fn applied(database: &Upgraded, statements: &str) -> Planned {
     let mut connection = database.database.connect().await;
     sqlx::raw_sql(BEFORE)
@@ -192,7 +189,7 @@ async fn applied(database: &Upgraded, statements: &str) -> Planned {
     done
 }
 
-/// What `done` finds is what a migration does to rows that are there: it is not blind.
+/// `done` finds the effects of a migration on existing rows, so the check works.
 #[tokio::test]
 async fn what_a_later_migration_does_is_found() {
     let mut database = Upgraded::new().await;
@@ -211,7 +208,7 @@ async fn what_a_later_migration_does_is_found() {
     );
 }
 
-/// A function locks no table, a view itself alone.
+/// A function locks no table, a view only itself.
 #[tokio::test]
 async fn functions_and_views_lock_what_a_plan_says() {
     let database = Upgraded::new().await;

@@ -1,4 +1,5 @@
-//! A database that an unreleased build made cannot be upgraded: it is refused, and `dev` makes its own again.
+//! A database that an unreleased build made cannot be upgraded: Hookfast rejects it, and `dev`
+//! recreates its own.
 
 use super::Upgraded;
 use crate::support::server::Server;

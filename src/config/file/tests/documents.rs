@@ -8,7 +8,7 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     let plain = Config::parse(&sample()).expect("the sample as it is");
     assert_eq!((plain.sources.len(), plain.handlers.len()), (1, 1));
     let full = Config::parse(&uncommented()).expect("the sample with every setting");
-    // The values that the sample shows as defaults are the defaults.
+    // The values that it shows as defaults are the defaults.
     let default = Config::parse(SOURCE).expect("a source alone");
     assert_eq!(
         (full.limits, full.queue_capacity, full.shutdown_timeout),
@@ -32,7 +32,7 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
         .find(|handler| handler.name.as_str() == "shop")
         .expect("the first sample");
     let default = &with_defaults.handlers[0];
-    // So are those of the API.
+    // The same for the API.
     let api = full
         .sources
         .iter()
@@ -60,7 +60,7 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
 
 #[test]
 fn the_sample_names_every_setting() {
-    // serde knows the keys: its error for a file with an unknown key lists all of them.
+    // serde knows the keys: its error about an unknown key lists all of them.
     let expected = |text: &str| -> Vec<String> {
         let error = Config::parse(text).expect_err("an unknown key").to_string();
         let (_, list) = error

@@ -35,8 +35,8 @@ fn every_problem_is_named_with_its_place() {
     assert!(!error.contains("canary"), "{error}");
 }
 
-/// Mistakes that put a secret in the wrong place. The message has the line, the key and what is
-/// expected.
+/// Mistakes that put a secret in the wrong place. The error has the line, the key and the expected
+/// value.
 #[test]
 fn a_text_that_is_not_a_configuration_is_refused_without_its_values() {
     let handler = |line: &str| format!("{SOURCE}{HANDLER}{line}\n");

@@ -154,7 +154,7 @@ fn rate_breaker_and_filter_are_read() {
 }
 
 #[test]
-fn connections_are_a_setting_of_transactional_handlers_and_concurrency_is_one_of_others() {
+fn connections_are_for_transactional_handlers_and_concurrency_for_the_others() {
     let handler = |kind: &str, setting: &str| {
         let config = Config::parse(&format!(
             "{SOURCE}[handlers.shop]\ntypes = ['*']\n{kind}\n{setting}\n"

@@ -20,7 +20,8 @@ async fn a_conflict_keeps_all_iccids_and_is_flagged() {
     assert_eq!(projection.text(sims).await, "2 1 true");
 }
 
-/// The first order of a request was found without its request, the second one's webhook came: in either order.
+/// The first order of a request was found without its request, and the webhook of the second one
+/// arrived, in either order.
 #[tokio::test]
 async fn a_conflict_tells_the_request_of_what_was_found_without_it() {
     let projection = Projection::new().await;
@@ -76,7 +77,7 @@ async fn a_conflict_tells_the_request_of_what_was_found_without_it() {
     assert_eq!(left, [expected.clone(), expected]);
 }
 
-/// A completed order with a description, by two numbers of its own.
+/// A completed order with a description and its own request and ICCID, made from a number.
 fn described(number: u32) -> Event {
     let (request, iccid) = (format!("r{number}"), format!("89{number:05}"));
     Event::new(
@@ -89,7 +90,7 @@ fn described(number: u32) -> Event {
 
 const DOUBLES: &str = "SELECT count(*) FROM hookfast.airalo_orders WHERE possible_double_purchase AND cardinality(conflict_event_ids) = 1";
 
-/// Neither transaction sees what the other writes, so that they have to wait for each other.
+/// Neither transaction sees the rows of the other, so one has to wait for the other.
 #[tokio::test]
 async fn two_results_of_one_description_at_once_are_flagged() {
     let projection = Projection::new().await;
@@ -116,7 +117,7 @@ async fn two_results_of_one_description_at_once_are_flagged() {
     assert_eq!(projection.text(DOUBLES).await, "2");
 }
 
-/// Each has its own row and flags the other's.
+/// Each result has its own row and flags the row of the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn results_of_one_description_that_come_again_at_once_do_not_deadlock() {
     let projection = Arc::new(Projection::new().await);

@@ -1,4 +1,5 @@
-//! The projection of notifications: the same events give the same rows, in any order and with any repetition.
+//! The projection of notifications: the same events give the same rows, in any order and with any
+//! repetition.
 
 mod conflicts;
 mod repetition;
@@ -11,13 +12,13 @@ use hookfast::sources::{
 };
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-/// Events that are brought in by hand, as the `sql` handler brings them.
+/// Events that the tests project directly, as the `sql` handler does.
 struct Projection {
     pool: PgPool,
     _database: Database,
 }
 
-/// An event: which one of a story, and its body. The later one has the larger id.
+/// An event of a story, and its body. A later event has a larger id.
 struct Event {
     number: u32,
     body: Vec<u8>,
@@ -103,7 +104,7 @@ impl Projection {
             .expect("a text")
     }
 
-    /// All there is.
+    /// The whole projection.
     async fn whole(&self) -> String {
         self.text(
             "SELECT jsonb_build_object(\

@@ -3,7 +3,8 @@
 use super::{Event, Projection};
 use proptest::{prelude::*, test_runner::TestRunner};
 
-/// A story of one request: it failed, was completed, conflicted, was found in Airalo's list; with low data and credit.
+/// A story of one request: it failed, was completed, conflicted, and was found in Airalo's list,
+/// with data and credit notifications.
 fn story() -> Vec<Event> {
     let order = |id: u32, iccid: &str, request: &str| {
         format!(
@@ -20,7 +21,7 @@ fn story() -> Vec<Event> {
         Event::new(2, order(7, "8901", r#","request_id":"r""#)),
         Event::conflict(3, order(8, "8902", r#","request_id":"r""#)),
         Event::conflict(4, order(9, "8903", r#","request_id":"r""#)),
-        // The first, as Airalo's list has it, without the request.
+        // The first order as in Airalo's list, without the request.
         Event::new(5, order(7, "8901", "")),
         Event::new(6, low("75%", 25)),
         Event::new(7, low("90%", 10)),

@@ -41,7 +41,7 @@ async fn each_fixture_leaves_what_it_says() {
             "{name}"
         );
     }
-    // What Airalo's older producer puts under numeric keys is where it belongs.
+    // Values that Airalo's older producer puts under numeric keys are read correctly.
     projection.empty().await;
     projection
         .bring(&Event::new(
@@ -61,7 +61,8 @@ async fn each_fixture_leaves_what_it_says() {
     );
 }
 
-/// Where the documentation and what was seen disagree (contract, section 10), both are read alike.
+/// If the documentation and observed webhooks disagree (contract, section 10), both are read in the
+/// same way.
 #[tokio::test]
 async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
     let projection = Projection::new().await;
@@ -69,7 +70,7 @@ async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
         format!(r#""id":7,"package_id":"p","description":"d","sims":[{{"iccid":"8901"}}]{members}"#)
     };
     let readings = [
-        // Where request_id is: at the root beside data, all at the root, inside data.
+        // The position of request_id: at the root beside data, everything at the root, inside data.
         [
             format!(r#"{{"data":{{{}}},"request_id":"r"}}"#, order("")),
             format!(r#"{{{},"request_id":"r"}}"#, order("")),
@@ -90,7 +91,7 @@ async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
                 order(r#","quantity":" 2 ""#)
             ),
         ],
-        // Prices flat, and under keys whose numbers vary.
+        // Prices at the top level, and under keys whose numbers vary.
         [
             format!(
                 r#"{{"data":{{{}}},"request_id":"r"}}"#,
@@ -120,7 +121,7 @@ async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
         for reading in &readings {
             projection.empty().await;
             projection.bring(&Event::new(1, reading.as_bytes())).await;
-            // Of a number its value counts, not how many zeros it was written with.
+            // The value of a number counts, not its number of zeros.
             left.push(projection.whole().await.replace("24.0", "24"));
         }
         assert!(left[0].contains("8901"), "{}", left[0]);
@@ -183,7 +184,7 @@ async fn what_is_none_of_airalos_leaves_nothing() {
     );
 }
 
-/// What installs an eSIM is for operators.
+/// Only operators see the data that installs an eSIM.
 #[tokio::test]
 async fn readers_see_no_codes() {
     let projection = Projection::new().await;
@@ -219,7 +220,8 @@ async fn readers_see_no_codes() {
     .expect("gone");
 }
 
-/// Postgres holds neither a NUL nor half of a surrogate pair: the order counts, whatever its description says.
+/// Postgres can hold neither a NUL nor half of a surrogate pair. The order is projected whatever
+/// its description contains.
 #[tokio::test]
 async fn an_order_that_postgres_cannot_hold_as_jsonb_is_projected_all_the_same() {
     let projection = Projection::new().await;
@@ -247,7 +249,8 @@ async fn an_order_that_postgres_cannot_hold_as_jsonb_is_projected_all_the_same()
     }
 }
 
-/// Never delivered and absent: what cannot be projected says so, and is a dead letter.
+/// An event that cannot be projected raises an error and becomes a dead letter. Otherwise it would
+/// be delivered and missing.
 #[tokio::test]
 async fn what_cannot_be_projected_is_refused_with_the_reason() {
     let projection = Projection::new().await;
@@ -286,7 +289,8 @@ async fn what_cannot_be_projected_is_refused_with_the_reason() {
             .await,
         "0"
     );
-    // It is what it says, but no JSON that Postgres reads: as a database of another encoding may refuse it.
+    // The type is right, but the body is JSON that Postgres cannot read, as a database with another
+    // encoding may reject it.
     let unreadable = "SELECT hookfast.airalo_project_event(ROW(gen_random_uuid(), 'airalo', 'airalo.order.completed', NULL, 'webhook', now(), \
         'k', NULL, '{}', NULL, '{\"a\":', 1, 1)::hookfast.event)";
     let error = sqlx::raw_sql(unreadable)

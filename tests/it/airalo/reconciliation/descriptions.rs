@@ -7,7 +7,7 @@ use hookfast::{
     dev::airalo_emulator::FaultPlan,
 };
 
-/// The same order made twice, and none of its webhooks came.
+/// The same order was placed twice, and no webhook arrived.
 #[tokio::test]
 async fn two_orders_with_one_description_are_a_possible_double_purchase() {
     let shop = Shop::start(
@@ -43,12 +43,12 @@ async fn two_orders_with_one_description_are_a_possible_double_purchase() {
     );
     assert!(
         reconcile(&shop).await.is_empty(),
-        "what is settled is not looked for again"
+        "a settled order is not looked for again"
     );
     shop.end().await;
 }
 
-/// Two results of one description, which only afterwards somebody says he waited for.
+/// Two results with one description, and only later the application expects one of them.
 #[tokio::test]
 async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
     let shop = Shop::start(at_once(), NEVER).await;
@@ -68,7 +68,7 @@ async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
     assert_eq!(
         shop.text(double).await,
         "false false",
-        "a description may be anything, until it is one to go by"
+        "a description identifies nothing until an order with it is expected"
     );
     shop.execute(&format!(
         "SELECT hookfast.airalo_expect_order('{}', 'shop-1')",
@@ -108,7 +108,7 @@ async fn a_description_is_no_other_orders() {
     shop.until(double, "2 true 1").await;
     shop.end().await;
 
-    // While one is unknown, no second is sent.
+    // While an order is unknown, no second one is sent.
     let faults = FaultPlan {
         broken_answer: 1.0,
         lost: 1.0,

@@ -23,14 +23,14 @@ async fn a_result_that_beats_the_applications_own_row_is_joined_when_that_comes(
     assert_eq!(
         shop.text(&expect).await,
         "completed",
-        "as often as one likes"
+        "the call can be repeated"
     );
     assert_eq!(
         shop.text("SELECT count(*) || ' ' || count(expected_by) FROM hookfast.airalo_orders")
             .await,
         "1 1"
     );
-    // An open transaction that expects keeps no result waiting.
+    // An open transaction that expects an order blocks no result.
     let mut open = shop.pool.begin().await.expect("a transaction");
     let mut state = async |request: &str| {
         let expect =

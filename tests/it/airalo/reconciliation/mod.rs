@@ -1,4 +1,5 @@
-//! Expected orders and missing webhooks: Hookfast looks for an overdue order, and finds it or reports it.
+//! Expected orders and missing webhooks: Hookfast looks for an overdue order, and finds it or
+//! reports it.
 
 mod descriptions;
 mod expected;
@@ -137,7 +138,7 @@ impl Shop {
         placed.map(|placed| placed.request_id)
     }
 
-    /// The same where the description was used before.
+    /// The same for a description that was used before.
     pub(super) async fn place_again(
         &self,
         description: &str,
@@ -186,7 +187,7 @@ pub(super) const NEVER: Duration = Duration::from_secs(3600);
 
 pub(super) const STATE: &str = "SELECT string_agg(description || ' ' || state, ', ' ORDER BY description) FROM hookfast.airalo_orders";
 
-/// At once, as the command does.
+/// Checks now, as the command does.
 pub(super) async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
     let ids = source_ids(&shop.pool).await.expect("the sources");
     let account = Account {

@@ -1,4 +1,5 @@
-//! Overdue orders: Hookfast looks for them in Airalo's list, and raises an alert if they are not there.
+//! Overdue orders: Hookfast looks for them in Airalo's list, and raises an alert if they are not
+//! there.
 
 use super::{NEVER, STATE, Shop, reconcile};
 use crate::{airalo::at_once, support::wait_until};
@@ -18,7 +19,7 @@ async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
         Duration::from_millis(100),
     )
     .await;
-    // Long enough for the answer, or it is looked for without its request.
+    // Long enough for the answer; otherwise the order is looked for without its request.
     let request = shop
         .place("shop-1", Duration::from_secs(1))
         .await
@@ -31,7 +32,7 @@ async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
         shop.text(&event).await,
         format!("api order:{request}:completed api:airalo")
     );
-    // Should it come after all, it is the same.
+    // If the webhook arrives later, it is a duplicate.
     let books = shop.airalo.emulator.state();
     let order = shop
         .client
@@ -94,7 +95,7 @@ async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
     shop.end().await;
 }
 
-/// `airalo.*` takes it as any event of Airalo's.
+/// A handler of `airalo.*` receives the alert like any event of Airalo.
 #[tokio::test]
 async fn a_shops_handler_is_told_that_an_order_is_overdue() {
     let told = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -129,7 +130,7 @@ async fn a_shops_handler_is_told_that_an_order_is_overdue() {
     shop.end().await;
 }
 
-/// Less and less often, and after two weeks no more; it stays overdue.
+/// The checks become less frequent and stop after two weeks. The order stays overdue.
 #[tokio::test]
 async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
     let shop = Shop::start(at_once(), NEVER).await;
@@ -145,11 +146,11 @@ async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
         assert_eq!(
             shop.text(next).await,
             "15",
-            "whoever looks may end before it has looked"
+            "the checking process may end before it has checked"
         );
         shop.execute(looked).await;
         assert_eq!(shop.text(next).await, minutes);
-        assert_eq!(shop.text(take).await, "0", "not before");
+        assert_eq!(shop.text(take).await, "0", "not before the due time");
     }
     shop.execute("UPDATE hookfast_data.airalo_expected SET expected_by = now() - interval '15 days', check_at = now()")
         .await;
@@ -164,7 +165,7 @@ async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
     shop.end().await;
 }
 
-/// What cannot be stored is not said to be known.
+/// A result that cannot be stored does not count as known.
 #[tokio::test]
 async fn a_result_that_cannot_be_stored_is_looked_for_again() {
     let shop = Shop::start(

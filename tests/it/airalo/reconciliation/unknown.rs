@@ -27,7 +27,7 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description()
                 && error.to_string().contains("was not sent again"),
             "{error}"
         );
-        // By the webhook, whose request nobody knew, or by the list.
+        // Found by the webhook, whose request is unknown, or by the list.
         shop.until(STATE, "shop-1 completed").await;
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(shop.text(STATE).await, "shop-1 completed");
@@ -42,13 +42,14 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description()
                 .expect("a list")
                 .len(),
             1,
-            "and ordered once"
+            "the order was sent once"
         );
         shop.end().await;
     }
 }
 
-/// Found in Airalo's list without its request, and then its webhook comes after all: the same order is one event.
+/// The order is found in Airalo's list without its request, and then its webhook arrives: both are
+/// one event.
 #[tokio::test]
 async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_delivery() {
     let deliveries = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -103,7 +104,8 @@ async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_deliv
             "{answer}"
         );
     }
-    // A second order of the request conflicts with the one that was found, and is the same request's.
+    // A second order of the request conflicts with the order that was found, and belongs to the
+    // same request.
     let second = r#"{"id":666,"description":"shop-1","sims":[{"iccid":"8966"}]}"#;
     let (status, answer) =
         crate::support::airalo::post(shop.ingress(), webhook(second).as_bytes()).await;
@@ -126,7 +128,8 @@ async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_deliv
     shop.end().await;
 }
 
-/// The application learned afterwards under which request Airalo took the order: it waits for nothing more.
+/// The application learns later under which request Airalo accepted the order, and then expects
+/// nothing more.
 #[tokio::test]
 async fn an_order_that_was_found_before_its_request_was_known_settles_that_request() {
     let shop = Shop::start(
@@ -164,7 +167,7 @@ async fn an_order_that_was_found_before_its_request_was_known_settles_that_reque
     );
     assert!(
         reconcile(&shop).await.is_empty(),
-        "what is settled is not looked for again"
+        "a settled order is not looked for again"
     );
     shop.end().await;
 }

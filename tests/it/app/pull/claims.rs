@@ -28,7 +28,7 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
         "a crash would not count"
     );
     transaction.rollback().await.expect("rolled back");
-    // Nor where the claim was behind a savepoint.
+    // The same if the claim was behind a savepoint.
     let mut transaction = running.pool.begin().await.expect("a transaction");
     sqlx::raw_sql("SAVEPOINT before")
         .execute(&mut *transaction)
@@ -79,7 +79,7 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
     running.end().await;
 }
 
-/// What came by HTTP is in one lane, what was enqueued in the other.
+/// Webhooks are in one index range of a claim, enqueued events in the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_is_filled_from_both_lanes_and_neither_starves_the_other() {
     let database = database().await;
@@ -107,17 +107,18 @@ async fn a_claim_is_filled_from_both_lanes_and_neither_starves_the_other() {
     assert_eq!(
         claim(&running.pool, 30).await.len(),
         30,
-        "the late lane alone"
+        "the late deliveries alone"
     );
     send(0..10).await;
     assert_eq!(
         claim(&running.pool, 10).await.len(),
         10,
-        "the fresh lane alone"
+        "the fresh deliveries alone"
     );
     running.execute(enqueue).await;
     send(10..40).await;
-    // One at a time, both full: a lane that starves the other would have every one of these.
+    // One at a time, with both ranges full: if one starved the other, all of these would be of one
+    // source.
     let mut lanes = std::collections::HashMap::<String, usize>::new();
     for _ in 0..29 {
         let row = sqlx::query("SELECT source FROM hookfast.claim('shop', 'a test', 1)")

@@ -3,7 +3,7 @@
 use super::{claim, code, complete, expire, running};
 use crate::support::{postgres::database, wait_until};
 
-/// A client that may pull could otherwise settle what another holds, by counting.
+/// Otherwise a client could settle the deliveries of another by counting.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_can_guess_a_lease_and_readers_do_not_see_it() {
     let database = database().await;
@@ -105,7 +105,7 @@ async fn a_lease_that_expired_may_be_prolonged_while_nobody_has_taken_over() {
     running.end().await;
 }
 
-/// Most leases end with nothing left under them.
+/// Most leases end without any delivery left.
 #[tokio::test(flavor = "multi_thread")]
 async fn leases_that_hold_nothing_are_removed_however_many_there_are() {
     let database = database().await;

@@ -26,7 +26,7 @@ async fn running(database: &crate::support::postgres::Database, orders: u64) -> 
     running
 }
 
-/// What a claim answers, as far as these tests look: lease, delivery, attempt.
+/// The columns of a claim that these tests read: lease, delivery, attempt.
 async fn claim(pool: &PgPool, batch: i32) -> Vec<(i64, i64, i32)> {
     let rows = sqlx::query("SELECT * FROM hookfast.claim('shop', 'a test', $1)")
         .bind(batch)

@@ -8,8 +8,9 @@ use crate::{
 use hookfast::domain::{OnDeadLetter, OnInvalidSignature::Reject, Order};
 use std::time::Duration;
 
-/// Two clients, one of which gives keys to new deliveries while the other ends the one before: whatever the two see of
-/// each other, the next of the key is woken, and nothing but a claim looks for it.
+/// Two clients: one gives keys to new deliveries while the other settles the previous one. Whatever
+/// the two see of each other, the next delivery of the key becomes due, and only a claim looks for
+/// it.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_wake_up_between_two_clients_is_lost() {
     const STEPS: i64 = 600;
@@ -34,7 +35,8 @@ async fn no_wake_up_between_two_clients_is_lost() {
     let pool = running.pool.clone();
     tasks.spawn(async move {
         for step in 0..STEPS {
-            // While the one before is being ended, and nothing else of the key is there that could wake it.
+            // Runs while the previous delivery is being settled and no other delivery of the key
+            // could make it due.
             let begun = "SELECT count(*) >= $1 FROM hookfast_data.attempts a FULL JOIN hookfast_data.outbox o ON o.id = a.delivery_id WHERE a.attempt_number = 1 OR o.attempt_number = 1";
             while !sqlx::query_scalar::<_, bool>(begun).bind(step).fetch_one(&pool).await.expect("an answer") {}
             let enqueue = "SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"the only one\"}')";
@@ -80,7 +82,7 @@ async fn no_wake_up_between_two_clients_is_lost() {
     running.end().await;
 }
 
-/// The net under the wake-ups of what is pulled, whose handlers no worker sweeps.
+/// The safety sweep for pull handlers, which no worker sweeps.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_nobody_woke_is_found() {
     let database = database().await;
@@ -104,7 +106,7 @@ async fn a_key_that_nobody_woke_is_found() {
         .await;
     assert!(
         claim(&running.pool, 1).await.is_empty(),
-        "its end woke nobody"
+        "its end made nothing due"
     );
     for handler in hookfast::store::pulled_handlers(&running.pool)
         .await

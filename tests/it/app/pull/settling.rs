@@ -21,11 +21,11 @@ async fn what_is_completed_commits_with_its_work_and_once() {
     assert_eq!(
         claim(&running.pool, 10).await.len(),
         2,
-        "what is held is not claimed again"
+        "a held delivery is not claimed again"
     );
     let row = sqlx::query("SELECT source, type, origin, payload->>'request_id' AS request, headers->>'host' AS host, body = convert_to(payload::text, 'UTF8') IS NOT NULL AS body FROM hookfast.events WHERE type LIKE 'airalo.order%' LIMIT 1").fetch_one(&running.pool).await.expect("a row");
     assert_eq!(row.get::<String, _>("source"), "airalo");
-    // Rolled back: neither the work nor the end.
+    // Rolled back: neither the work nor the completion is stored.
     let mut transaction = running.pool.begin().await.expect("a transaction");
     sqlx::query("INSERT INTO ledger VALUES ($1)")
         .bind(claimed[0].1)
@@ -47,7 +47,7 @@ async fn what_is_completed_commits_with_its_work_and_once() {
     assert_eq!(
         complete(&running.pool, claimed[0]).await,
         Err("HF002".into()),
-        "twice"
+        "completed twice"
     );
     assert_eq!(running.count("SELECT count(*) FROM ledger").await, 3);
     assert_eq!(
@@ -57,7 +57,7 @@ async fn what_is_completed_commits_with_its_work_and_once() {
     running.end().await;
 }
 
-/// From the claim to the end, as the attempts in a process are counted.
+/// From the claim to the end, as for attempts in a process.
 #[tokio::test(flavor = "multi_thread")]
 async fn how_long_clients_take_is_in_the_health_of_their_handler() {
     let database = database().await;
@@ -82,7 +82,7 @@ async fn how_long_clients_take_is_in_the_health_of_their_handler() {
     running.end().await;
 }
 
-/// The process and the functions of clients count into the same counters.
+/// The process and the functions of clients use the same counters.
 #[tokio::test]
 async fn durations_are_counted_by_the_same_bounds_in_sql_as_in_a_process() {
     let database = database().await;
@@ -146,7 +146,8 @@ async fn a_failure_is_tried_again_until_its_tries_are_used_up() {
     running.end().await;
 }
 
-/// As the configuration writes it: a client whose shop is away for minutes must not use up all attempts within seconds.
+/// As the configuration writes it: a client whose shop is unavailable for minutes must not use up
+/// all attempts within seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exponential_delay_grows_with_each_failure() {
     let database = database().await;
@@ -187,7 +188,8 @@ async fn an_exponential_delay_grows_with_each_failure() {
         );
         longest = longest.max(delay);
     }
-    // Each is random between nothing and its bound: that the last five are all this short does not happen by chance.
+    // Each delay is random between zero and its bound. It is very improbable that the last five are
+    // all this short.
     assert!(longest > 10.0, "{longest} s");
     running.end().await;
 }
