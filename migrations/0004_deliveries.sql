@@ -42,7 +42,8 @@ COMMENT ON COLUMN hookfast_data.outbox.attempts_left IS
 COMMENT ON COLUMN hookfast_data.outbox.lost IS
     'How many attempts were lost with their worker or its connection to the database';
 COMMENT ON COLUMN hookfast_data.outbox.due_at IS
-    'When the delivery is due; null if it was never retried or delayed. A claim never changes it';
+    'When the delivery is due; null straight after ingest, or while its ordering key is not known yet. A claim never '
+    'changes it';
 COMMENT ON COLUMN hookfast_data.outbox.lease_id IS 'The lease under which it is running; null if it is not claimed';
 COMMENT ON COLUMN hookfast_data.outbox.ordering_key IS
     'The key that the delivery keeps its order by. Empty: the handler is ordered and the key is not known yet; null: '
