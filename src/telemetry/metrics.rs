@@ -359,7 +359,7 @@ pub enum BreakerChange {
 
 #[cfg(test)]
 mod tests {
-    use super::Metrics;
+    use super::{BreakerChange, Metrics};
     use std::time::Duration;
 
     fn encoded(metrics: &Metrics) -> String {
@@ -411,13 +411,22 @@ mod tests {
     fn every_family_is_in_the_document() {
         let metrics = Metrics::default();
         let document = include_str!("../../docs/METRICS.md");
+        // A family is exported when it has a first value.
+        metrics.webhook("airalo", 401, "wrong_signature", Duration::ZERO);
+        metrics.webhook("airalo", 503, "busy", Duration::ZERO);
+        metrics.evidence_dropped("airalo");
+        metrics.not_json("airalo");
+        metrics.attempt("shop", "delivered");
+        metrics.attempt_took("shop", Duration::ZERO);
+        metrics.stale_outcome("shop");
+        metrics.breaker_changed("shop", BreakerChange::Opened);
         let text = encoded(&metrics);
         let families: Vec<_> = text
             .lines()
             .filter_map(|line| line.strip_prefix("# TYPE "))
             .filter_map(|line| line.split_once(' '))
             .collect();
-        assert!(families.len() >= 12, "{text}");
+        assert_eq!(families.len(), 12, "{text}");
         for (name, kind) in &families {
             let name = match *kind {
                 "counter" => format!("{name}_total"),

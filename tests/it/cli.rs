@@ -401,7 +401,7 @@ async fn reverify_waits_and_says_what_became_of_the_requests() {
     .await;
     let reverify = || {
         text(&hookfast(
-            &["quarantine", "reverify", "--yes"],
+            &["quarantine", "reverify", "--yes", "--why", "a test"],
             &[("DATABASE_URL", database.url())],
         ))
     };

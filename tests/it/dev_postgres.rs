@@ -99,7 +99,7 @@ impl Owner {
     fn spawn(dir: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this binary"));
         command
-            .args(["--exact", "cluster::owner", "--ignored", "--nocapture"])
+            .args(["--exact", "dev_postgres::owner", "--ignored", "--nocapture"])
             .env(OWNED, dir);
         let process = command
             .stdout(Stdio::piped())

@@ -486,7 +486,7 @@ async fn a_proxy_in_the_environment_is_not_asked() {
     child
         .args([
             "--exact",
-            "http_handler::a_proxy_in_the_environment_is_not_asked",
+            "push_handler::a_proxy_in_the_environment_is_not_asked",
         ])
         .env(URL, server.url());
     for name in [

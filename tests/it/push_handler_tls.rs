@@ -67,7 +67,7 @@ async fn a_trusted_certificate_is_taken_for_its_name_only() {
     let output = Command::new(std::env::current_exe().expect("this test's file"))
         .args([
             "--exact",
-            "http_handler_tls::a_trusted_certificate_is_taken_for_its_name_only",
+            "push_handler_tls::a_trusted_certificate_is_taken_for_its_name_only",
         ])
         .env(
             "SSL_CERT_FILE",

@@ -16,6 +16,8 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
                 "%stock",
                 "--payload",
                 "$.data.price > 10",
+                "--why",
+                "a test",
             ][..],
             "would retry 1 dead letter\n",
         ),
@@ -40,10 +42,15 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
                 "shop",
                 "--due-at",
                 "2h",
+                "--why",
+                "a test",
             ],
             "would reschedule 1 delivery\n",
         ),
-        (&["quarantine", "reverify"], "would verify again 3 requests"),
+        (
+            &["quarantine", "reverify", "--why", "a test"],
+            "would verify again 3 requests",
+        ),
         (
             &["quarantine", "discard", "--source", "airalo", "--why", "x"],
             "would discard 3 requests",
@@ -78,11 +85,19 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         "a preview changes nothing"
     );
     story
-        .run(&["dead-letters", "retry", "--all", "--handler", "mail"])
+        .run(&[
+            "dead-letters",
+            "retry",
+            "--all",
+            "--handler",
+            "mail",
+            "--why",
+            "a test",
+        ])
         .ok()
         .complains(&["no dead letters match"]);
     story
-        .run(&["handlers", "resume-all"])
+        .run(&["handlers", "resume-all", "--why", "a test"])
         .ok()
         .complains(&["there is no handler to resume"]);
 
@@ -103,15 +118,31 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         .failed()
         .complains(&["is not a dead letter", "hint: "]);
     story
-        .run(&["dead-letters", "retry", "1"])
+        .run(&["dead-letters", "retry", "1", "--why", "a test"])
         .failed()
         .complains(&["is no dead letter", "hint: It may be pending again"]);
     story
-        .run(&["dead-letters", "retry", &id(0), "--max-attempts", "5000"])
+        .run(&[
+            "dead-letters",
+            "retry",
+            &id(0),
+            "--max-attempts",
+            "5000",
+            "--why",
+            "a test",
+        ])
         .failed()
         .complains(&["max_attempts is 1 to 1000"]);
     story
-        .run(&["dead-letters", "retry", &id(0), "--max-attempts", "5"])
+        .run(&[
+            "dead-letters",
+            "retry",
+            &id(0),
+            "--max-attempts",
+            "5",
+            "--why",
+            "a test",
+        ])
         .ok()
         .says(&["is pending again"]);
     story
@@ -144,11 +175,27 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         .ok()
         .says(&["{\"done\":"]);
     story
-        .run(&["deliveries", "reschedule", "1", "--due-at", "now"])
+        .run(&[
+            "deliveries",
+            "reschedule",
+            "1",
+            "--due-at",
+            "now",
+            "--why",
+            "a test",
+        ])
         .failed()
         .complains(&["is not pending", "hint: "]);
     story
-        .run(&["deliveries", "reschedule", "7", "--due-at", "some day"])
+        .run(&[
+            "deliveries",
+            "reschedule",
+            "7",
+            "--due-at",
+            "some day",
+            "--why",
+            "a test",
+        ])
         .failed()
         .complains(&["some day"]);
     let many = [
@@ -162,10 +209,20 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         "--due-at",
         "2h",
         "--yes",
+        "--why",
+        "a test",
     ];
     story.run(&many).ok().says(&["reschedule: 1 delivery\n"]);
     let retried = story
-        .run(&["dead-letters", "retry", "--all", "--yes", "--json"])
+        .run(&[
+            "dead-letters",
+            "retry",
+            "--all",
+            "--yes",
+            "--json",
+            "--why",
+            "a test",
+        ])
         .ok();
     assert_eq!(retried.rows()[0]["changed"], 1, "{}", retried.out);
     story
@@ -181,12 +238,16 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         .failed()
         .complains(&["neither pending nor a dead letter"]);
     assert_eq!(
-        story.run(&["dead-letters", "retry"]).code,
+        story
+            .run(&["dead-letters", "retry", "--why", "a test"])
+            .code,
         2,
         "one id, or --all"
     );
     assert_eq!(
-        story.run(&["dead-letters", "retry", "1", "--all"]).code,
+        story
+            .run(&["dead-letters", "retry", "1", "--all", "--why", "a test"])
+            .code,
         2,
         "not both"
     );
@@ -214,11 +275,26 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         .ok()
         .says(&["is approved"]);
     story
-        .run(&["quarantine", "reverify", "--source", "none"])
+        .run(&[
+            "quarantine",
+            "reverify",
+            "--source",
+            "none",
+            "--why",
+            "a test",
+        ])
         .failed()
         .complains(&["no source is named none", "hint: "]);
     story
-        .run(&["quarantine", "reverify", "--after", "1h", "--yes"])
+        .run(&[
+            "quarantine",
+            "reverify",
+            "--after",
+            "1h",
+            "--yes",
+            "--why",
+            "a test",
+        ])
         .ok()
         .complains(&[
             "2 requests not verified yet",

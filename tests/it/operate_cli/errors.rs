@@ -38,7 +38,15 @@ async fn operate_cli_errors_say_what_to_do() {
         .failed()
         .complains(&["uuid"]);
     story
-        .run(&["dead-letters", "retry", "--all", "--payload", "$["])
+        .run(&[
+            "dead-letters",
+            "retry",
+            "--all",
+            "--payload",
+            "$[",
+            "--why",
+            "a test",
+        ])
         .failed()
         .complains(&["jsonpath"]);
 

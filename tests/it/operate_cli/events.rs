@@ -109,11 +109,11 @@ async fn operate_cli_tells_of_one_event() {
         .ok()
         .says(&["is held"]);
     story
-        .run(&["events", "unhold", first, "--json"])
+        .run(&["events", "unhold", first, "--json", "--why", "a test"])
         .ok()
         .says(&["{\"done\":"]);
     story
-        .run(&["events", "unhold", first])
+        .run(&["events", "unhold", first, "--why", "a test"])
         .failed()
         .complains(&[
             "is not held",

@@ -61,11 +61,11 @@ async fn operate_cli_handlers_and_replays() {
         .ok()
         .says(&["paused", "stock is counted"]);
     story
-        .run(&["handlers", "resume", "shop", "--json"])
+        .run(&["handlers", "resume", "shop", "--json", "--why", "a test"])
         .ok()
         .says(&["{\"done\":"]);
     story
-        .run(&["handlers", "resume", "none"])
+        .run(&["handlers", "resume", "none", "--why", "a test"])
         .failed()
         .complains(&["no handler is named none", "hint: "]);
     story
@@ -73,7 +73,14 @@ async fn operate_cli_handlers_and_replays() {
         .ok()
         .says(&["pause: 2 handlers"]);
     story
-        .run(&["handlers", "resume-all", "--yes", "--json"])
+        .run(&[
+            "handlers",
+            "resume-all",
+            "--yes",
+            "--json",
+            "--why",
+            "a test",
+        ])
         .ok()
         .says(&["{\"changed\":2}"]);
 
@@ -137,19 +144,19 @@ async fn operate_cli_handlers_and_replays() {
         .failed()
         .complains(&["there is no replay 9"]);
     story
-        .run(&["replays", "pause", "1"])
+        .run(&["replays", "pause", "1", "--why", "a test"])
         .ok()
         .says(&["is paused"]);
     story
-        .run(&["replays", "pause", "1"])
+        .run(&["replays", "pause", "1", "--why", "a test"])
         .failed()
         .complains(&["replay 1 is paused; nothing was changed", "hint: "]);
     story
-        .run(&["replays", "resume", "1"])
+        .run(&["replays", "resume", "1", "--why", "a test"])
         .ok()
         .says(&["resumed"]);
     story
-        .run(&["replays", "cancel", "1", "--json"])
+        .run(&["replays", "cancel", "1", "--json", "--why", "a test"])
         .ok()
         .says(&["{\"done\":"]);
     story

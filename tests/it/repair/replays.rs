@@ -341,10 +341,16 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
         "its deliveries stay pending"
     );
     for what in ["pause", "resume", "cancel"] {
-        desk.refuses("HF006", &format!("SELECT hookfast.{what}_replay({replay})"))
-            .await;
-        desk.refuses("HF004", &format!("SELECT hookfast.{what}_replay(99)"))
-            .await;
+        desk.refuses(
+            "HF006",
+            &format!("SELECT hookfast.{what}_replay({replay}, 'a test')"),
+        )
+        .await;
+        desk.refuses(
+            "HF004",
+            &format!("SELECT hookfast.{what}_replay(99, 'a test')"),
+        )
+        .await;
     }
     let replay = desk.replay_all("'shop', per_second => 1").await;
     desk.execute(&format!(

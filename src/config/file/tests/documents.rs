@@ -1,7 +1,8 @@
 //! The sample configuration and the tables of the documentation.
 
 use super::{API, HANDLER, SOURCE, sample, uncommented};
-use crate::{config::Config, domain::RoleNames};
+use crate::config::Config;
+use crate::domain::RoleNames;
 
 #[test]
 fn the_sample_is_right_as_it_is_and_with_every_setting() {

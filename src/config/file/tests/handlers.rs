@@ -1,10 +1,8 @@
 //! Settings of handlers.
 
 use super::{HANDLER, SOURCE, sample_source};
-use crate::{
-    config::{Config, HandlerKind},
-    domain::{Breaker, OnDeadLetter, Rate},
-};
+use crate::config::{Config, HandlerKind};
+use crate::domain::{Breaker, OnDeadLetter, Rate};
 use std::time::Duration;
 
 #[test]
@@ -141,7 +139,7 @@ fn rate_breaker_and_filter_are_read() {
         ),
         (
             "breaker = { after = 0 }",
-            "[handlers.shop] breaker: a breaker opens after 1",
+            "[handlers.shop] breaker: a breaker opens after at least 1",
         ),
         (
             "breaker = { afer = 1 }",

@@ -115,7 +115,7 @@ fn an_api_is_airalos_and_its_secret_a_reference() {
         ),
         (
             format!("{API}[sources.airalo.api.opt_in]\nsms = 'x'\n"),
-            "[sources.airalo] api.opt_in: 'sms' is no type",
+            "[sources.airalo] api.opt_in: 'sms' is not a notification type",
         ),
     ] {
         let error = Config::parse(&format!("{SOURCE}{setting}"))
