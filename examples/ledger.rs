@@ -3,14 +3,11 @@
 //! `DATABASE_URL=… AIRALO_CLIENT_SECRET=… cargo run --example ledger`, with a table
 //! `ledger (event_id uuid, body jsonb)`.
 
+use hookfast::policy::OnInvalidSignature;
+use hookfast::sources::airalo::Airalo;
 use hookfast::{
-    app::{Builder, Subscription},
-    domain::{Delivery, OnInvalidSignature},
-    handlers::{Failed, TransactionalHandler},
-    ingress::Source,
-    signing::Secret,
-    sources::airalo::Airalo,
-    store::SettlingTransaction,
+    Builder, Delivery, HandlerError, Secret, SettlingTransaction, Source, Subscription,
+    TransactionalHandler,
 };
 use std::{env, sync::Arc};
 
@@ -21,7 +18,7 @@ impl TransactionalHandler for Ledger {
         &self,
         delivery: &Delivery,
         transaction: &mut SettlingTransaction,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), HandlerError> {
         sqlx::query(
             "INSERT INTO ledger (event_id, body) VALUES ($1, convert_from($2, 'UTF8')::jsonb)",
         )

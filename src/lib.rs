@@ -25,22 +25,19 @@
 //! tracing-subscriber = "0.3"
 //! ```
 //!
-//! **1. A source**: the sender, and how its webhooks are verified. [`sources::airalo`] is for
+//! **1. A [`Source`]**: the sender, and how its webhooks are verified. [`sources::airalo`] is for
 //! Airalo's Partner API; [`sources::standard_webhooks`] and [`sources::hmac`] are for most others.
 //! [`sources::SourceKind`] is the trait for your own kind.
 //!
-//! **2. A handler**: what processes an event. It returns its outcome: delivered, retry later, or
+//! **2. A handler**: what processes an event. It returns its [`Outcome`]: delivered, retry later, or
 //! dead.
 //!
-//! **3. A [`Builder`](app::Builder)** that combines them. The app [runs](app::App::run) until its
-//! token is cancelled.
+//! **3. A [`Builder`]** that combines them. The app [runs](App::run) until its token is cancelled.
 //!
 //! ```no_run
-//! use hookfast::app::{Builder, Subscription};
-//! use hookfast::domain::{Delivery, Outcome};
-//! use hookfast::ingress::{OnInvalidSignature, Source};
-//! use hookfast::signing::Secret;
+//! use hookfast::policy::OnInvalidSignature;
 //! use hookfast::sources::airalo::Airalo;
+//! use hookfast::{Builder, CancellationToken, Delivery, Outcome, Secret, Source, Subscription};
 //! use std::sync::Arc;
 //!
 //! /// Runs at least once: `delivery.event.id` is the same on every attempt and identifies repeats.
@@ -56,7 +53,7 @@
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let secret = Secret::new("env:AIRALO_CLIENT_SECRET", std::env::var("AIRALO_CLIENT_SECRET")?.into_bytes())?;
 //!     let airalo = Source::new("airalo".parse()?, Arc::new(Airalo), vec![secret], OnInvalidSignature::Reject)?;
-//!     let stop = hookfast::CancellationToken::new();
+//!     let stop = CancellationToken::new();
 //!     let app = Builder::new(&std::env::var("DATABASE_URL")?)?
 //!         .source(airalo)
 //!         .handler(Subscription::new("print", &["airalo.*"])?, print)
@@ -74,53 +71,86 @@
 //!
 //! # Exactly-once handlers
 //!
-//! A [`TransactionalHandler`](handlers::TransactionalHandler) gets the transaction that settles its
-//! delivery. Its writes in that transaction commit together with the settlement, or not at all.
-//! `examples/ledger.rs` is a complete program with such a handler.
-//! [`Builder::sql_handler`](app::Builder::sql_handler) calls a Postgres function in that
-//! transaction. [`Builder::pull_handler`](app::Builder::pull_handler) is for clients in any
-//! language, which claim deliveries through SQL. `docs/HANDLERS.md` describes both.
+//! A [`TransactionalHandler`] gets the transaction that settles its delivery. Its writes in that
+//! transaction commit together with the settlement, or not at all. `examples/ledger.rs` is a
+//! complete program with such a handler. [`Builder::sql_handler`] calls a Postgres function in that
+//! transaction. [`Builder::pull_handler`] is for clients in any language, which claim deliveries
+//! through SQL. `docs/HANDLERS.md` describes both.
 //!
-//! # Modules
+//! # Items
 //!
 //! | task | items |
 //! |---|---|
-//! | Set a handler's attempts, timeout, order and more | [`domain::HandlerPolicy`], [`domain::RetryPolicy`], [`domain::Order`] |
-//! | Read an event | [`domain::Delivery`], [`domain::Event`] |
-//! | Push to an HTTP endpoint | [`handlers::HttpHandler`] |
-//! | Limit the resources that senders may use | [`domain::IngressLimits`], [`domain::QuarantineLimits`] |
-//! | Read the configuration file of the program | [`config::Config`], [`Builder::from_config`](app::Builder::from_config), [`Reloader`](app::Reloader) |
-//! | Enqueue events in your own transactions | `hookfast.enqueue` in SQL, with [`Builder::sql_source`](app::Builder::sql_source) |
+//! | Set a handler's attempts, timeout, order and more | [`policy::HandlerPolicy`], [`policy::RetryPolicy`], [`policy::Order`] |
+//! | Read an event | [`Delivery`], [`Event`] |
+//! | Push to an HTTP endpoint | [`HttpHandler`] |
+//! | Limit the resources that senders may use | [`policy::IngressLimits`], [`policy::QuarantineLimits`] |
+//! | Read the configuration file of the program | [`Config`], [`Builder::from_config`], [`Reloader`] |
+//! | Enqueue events in your own transactions | `hookfast.enqueue` in SQL, with [`Builder::sql_source`] |
+//! | Order from Airalo exactly once | [`airalo::place_order`] |
 //!
-//! Errors are types. [`app::RunError`] explains why an app could not start or continue, and
-//! [`store::StoreError`] what failed in the database. A handler reports its result with
-//! [`handlers::Failed`] and [`domain::Outcome`]. Each error message contains what happened, what
-//! was not affected, and what to do next.
+//! Errors are types. [`RunError`] explains why an app could not start or continue, and
+//! [`StoreError`] what failed in the database. A handler reports its result with [`HandlerError`]
+//! and [`Outcome`]. Each error message contains what happened, what was not affected, and what to do
+//! next.
 //!
 //! # Testing a handler
 //!
-//! A handler is a function of a [`domain::Delivery`], whose fields are public: create a delivery
-//! and call the handler. For an end-to-end test, start [`dev::postgres::Cluster`] (a private
-//! Postgres), build an app on its URL with an ingress on port 0, and post a body signed with
-//! [`sources::airalo::sign`].
+//! A handler is a function of a [`Delivery`], whose fields are public: create a delivery and call
+//! the handler. For an end-to-end test, start a [`testing::Cluster`] (a private Postgres), build an
+//! app on its URL with an ingress on port 0, and post a body signed with [`sources::airalo::sign`].
 
 pub mod airalo;
-pub mod app;
-mod boot_time;
-pub mod cli;
-pub mod config;
-pub mod dev;
-pub mod domain;
-pub mod handlers;
-mod http_server;
-pub mod ingress;
-mod maintenance;
-pub mod signing;
 pub mod sources;
-pub mod store;
-pub mod telemetry;
-mod throttle;
-pub mod worker;
 
-/// Cancel this token to stop [`app::App::run`].
+mod app;
+mod boot_time;
+mod cli;
+mod config;
+mod dev;
+mod domain;
+mod handlers;
+mod http_server;
+mod ingress;
+mod maintenance;
+mod signing;
+mod store;
+mod telemetry;
+mod throttle;
+mod worker;
+
+pub use app::{App, Builder, Reloader, RunError, Subscription};
+pub use config::Config;
+pub use domain::{Delivery, Event, Outcome};
+pub use handlers::{Handler, HandlerError, HttpHandler, TransactionalHandler};
+pub use ingress::Source;
+pub use signing::Secret;
+pub use store::{SettlingTransaction, StoreError};
+/// Cancel this token to stop [`App::run`].
 pub use tokio_util::sync::CancellationToken;
+
+/// Settings of sources and handlers.
+pub mod policy {
+    pub use crate::domain::{
+        Breaker, Connections, HandlerPolicy, HttpHandlerSettings, IngressLimits, OnDeadLetter,
+        OnInvalidSignature, Order, PayloadFields, PayloadFilter, QuarantineLimits, Rate,
+        RetryPolicy,
+    };
+}
+
+/// A private Postgres for tests.
+pub mod testing {
+    pub use crate::dev::postgres::{Cluster, ClusterError, ClusterOptions, Durability, Home};
+}
+
+/// For the program `hookfast`, its tests and benchmarks. Not part of the interface.
+#[doc(hidden)]
+pub mod internals {
+    macro_rules! everything_of {
+        ($($module:ident)*) => {
+            $(pub mod $module { pub use crate::$module::*; })*
+        };
+    }
+
+    everything_of! { app cli config dev domain handlers ingress signing store telemetry }
+}

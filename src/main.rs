@@ -7,7 +7,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => panic!("the threads of this process cannot be started: {error}"),
     };
-    let code = runtime.block_on(hookfast::cli::run());
+    let code = runtime.block_on(hookfast::internals::cli::run());
     // Dropping the runtime would wait for blocked threads, for example for a name server that does
     // not answer.
     runtime.shutdown_background();

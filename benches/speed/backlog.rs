@@ -9,7 +9,7 @@ use crate::orders::Orders;
 use crate::receiver::{self, Arrivals};
 use crate::server::Server;
 use clap::Parser;
-use hookfast::store::ensure_indexes;
+use hookfast::internals::store::ensure_indexes;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::{
     sync::Arc,

@@ -3,7 +3,7 @@
 use crate::figures::say;
 use crate::usage;
 use anyhow::Context;
-use hookfast::dev::postgres::{Cluster, ClusterOptions, Durability};
+use hookfast::internals::dev::postgres::{Cluster, ClusterOptions, Durability};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use std::{

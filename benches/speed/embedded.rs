@@ -3,15 +3,15 @@
 
 use crate::orders::SECRET;
 use anyhow::Context;
-use hookfast::{
-    app::{Builder, Subscription},
-    domain::{Connections, Delivery, HttpHandlerSettings, OnInvalidSignature, Outcome},
-    handlers::{Failed, HttpHandler, TransactionalHandler},
-    ingress::Source,
-    signing::Secret,
-    sources::airalo::Airalo,
-    store::SettlingTransaction,
+use hookfast::internals::app::{Builder, Subscription};
+use hookfast::internals::domain::{
+    Connections, Delivery, HttpHandlerSettings, OnInvalidSignature, Outcome,
 };
+use hookfast::internals::handlers::{HandlerError, HttpHandler, TransactionalHandler};
+use hookfast::internals::ingress::Source;
+use hookfast::internals::signing::Secret;
+use hookfast::internals::store::SettlingTransaction;
+use hookfast::sources::airalo::Airalo;
 use std::{env, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -51,7 +51,7 @@ pub(crate) enum Kind {
 struct Nothing;
 
 impl TransactionalHandler for Nothing {
-    async fn handle(&self, _: &Delivery, _: &mut SettlingTransaction) -> Result<(), Failed> {
+    async fn handle(&self, _: &Delivery, _: &mut SettlingTransaction) -> Result<(), HandlerError> {
         Ok(())
     }
 }

@@ -95,7 +95,7 @@ impl Kinds {
 
     async fn once(&self, postgres: &Postgres, kind: Kind) -> anyhow::Result<Run> {
         let database = postgres.fresh().await?;
-        hookfast::store::migrate(&database.url.parse()?).await?;
+        hookfast::internals::store::migrate(&database.url.parse()?).await?;
         let mut connection = database.connect().await?;
         connection.execute(FUNCTION).await?;
         let mut arguments = vec!["serve-embedded".to_owned(), "--kind".to_owned(), name(kind)];

@@ -9,7 +9,7 @@ use crate::orders::Orders;
 use crate::receiver;
 use crate::server::Server;
 use clap::Parser;
-use hookfast::store::let_leave;
+use hookfast::internals::store::purge_expired;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use std::{
     sync::Arc,
@@ -210,7 +210,7 @@ async fn leave(
     let begun = Instant::now();
     let (mut days, mut survivors, mut rounds) = (0, 0, 0);
     loop {
-        let left = let_leave(&of, || false).await?;
+        let left = purge_expired(&of, || false).await?;
         (days, survivors, rounds) = (
             days + left.days,
             survivors + left.days_with_survivors,

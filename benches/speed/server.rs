@@ -7,7 +7,7 @@ use crate::{
     usage::{self, Usage},
 };
 use anyhow::{Context, bail};
-use hookfast::signing::standard_webhooks;
+use hookfast::internals::signing::standard_webhooks;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,

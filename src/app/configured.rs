@@ -40,7 +40,7 @@ impl Builder {
     /// can be added. Nothing connects yet.
     ///
     /// ```no_run
-    /// use hookfast::{app::Builder, config::Config};
+    /// use hookfast::{Builder, Config};
     ///
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
     /// let config = Config::load("hookfast.toml".as_ref())?;

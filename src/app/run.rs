@@ -80,6 +80,17 @@ struct Shared {
     announcer: Announcer,
 }
 
+impl Shared {
+    /// Wakes the claimers of all processes. To be called after events have been stored.
+    fn wake_claimers<T>(&self) -> impl Fn(T) + Send + Sync + use<T> {
+        let (wake, announcer) = (self.wake.clone(), self.announcer.clone());
+        move |_| {
+            wake.wake();
+            announcer.announce();
+        }
+    }
+}
+
 impl App {
     pub(super) fn new(mut builder: Builder) -> Self {
         let sources = Arc::new(Sources::new(std::mem::take(&mut builder.sources)));
@@ -144,7 +155,7 @@ impl App {
             tokio::spawn(admin.serve(listener, ended.clone()));
         }
         let (intake, writers) = group_commit(builder.queue_capacity);
-        let (evidence, keeper) = quarantine(builder.quarantine, shared.metrics.clone());
+        let (evidence, quarantine_writer) = quarantine(builder.quarantine, shared.metrics.clone());
         let registration = registration(&builder, &sources);
         let shutdown_timeout = builder.shutdown_timeout;
         let roles = [
@@ -182,7 +193,7 @@ impl App {
             tokio::spawn(write(
                 database.clone(),
                 writers,
-                keeper,
+                quarantine_writer,
                 taken,
                 &opened,
                 &shared,
@@ -197,7 +208,7 @@ impl App {
             heartbeats: shared.heartbeats.clone(),
             readiness: shared.readiness.clone(),
             process: Process {
-                holder: holder(),
+                owner: owner(),
                 roles,
                 handlers,
                 sources: configured,
@@ -341,37 +352,33 @@ fn ingress(
 fn write(
     database: Database,
     writers: Writers,
-    keeper: QuarantineWriter,
-    taken: Arc<Sources>,
+    quarantine_writer: QuarantineWriter,
+    live_sources: Arc<Sources>,
     opened: &Opened,
     shared: &Shared,
     stop: CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
-    let (wake, announcer) = (shared.wake.clone(), shared.announcer.clone());
     let context = WriterContext {
         database: database.clone(),
         clock: opened.clock.clone(),
         sources: opened.sources.clone(),
         readiness: shared.readiness.clone(),
         heartbeats: shared.heartbeats.clone(),
-        stored: Arc::new(move |_| {
-            wake.wake();
-            announcer.announce();
-        }),
+        stored: Arc::new(shared.wake_claimers()),
     };
     let (sources, heartbeats) = (opened.sources.clone(), shared.heartbeats.clone());
     let observer = Arc::new(Counting(shared.metrics.clone()));
-    let readmitter = Reverifier {
+    let reverifier = Reverifier {
         pool: opened.pool.clone(),
-        sources: taken,
+        sources: live_sources,
         context: context.clone(),
         observer,
     };
     async move {
         tokio::join!(
             writers.run(WRITERS, context),
-            keeper.run(database, sources, heartbeats),
-            readmitter.run(stop)
+            quarantine_writer.run(database, sources, heartbeats),
+            reverifier.run(stop)
         );
     }
 }
@@ -383,11 +390,6 @@ fn reconciler(
     opened: &Opened,
     shared: &Shared,
 ) -> Reconciler {
-    let (wake, announcer) = (shared.wake.clone(), shared.announcer.clone());
-    let stored = move |_| {
-        wake.wake();
-        announcer.announce();
-    };
     let accounts = std::mem::take(&mut builder.accounts);
     for account in accounts
         .iter()
@@ -401,7 +403,7 @@ fn reconciler(
         opened.clock.clone(),
         &opened.sources,
         accounts,
-        stored,
+        shared.wake_claimers(),
     )
 }
 
@@ -430,7 +432,7 @@ fn worker_settings(
     WorkerSettings {
         database,
         pool: opened.pool.clone(),
-        holder: holder(),
+        owner: owner(),
         handlers: served.collect(),
         metrics: shared.metrics.clone(),
         heartbeats: shared.heartbeats.clone(),
@@ -440,7 +442,7 @@ fn worker_settings(
     }
 }
 
-fn holder() -> String {
+fn owner() -> String {
     format!("{}:{}", hostname(), std::process::id())
 }
 

@@ -3,7 +3,7 @@
 mod transactional;
 
 pub(crate) use transactional::TransactionalAttempt;
-pub use transactional::{Failed, TransactionalHandler};
+pub use transactional::{HandlerError, TransactionalHandler};
 pub(crate) mod push;
 mod rust;
 

@@ -10,7 +10,7 @@ use std::future::Future;
 /// Any `async fn(Delivery) -> Outcome` is one:
 ///
 /// ```
-/// use hookfast::{domain::{Delivery, Outcome}, handlers::Handler};
+/// use hookfast::{Delivery, Handler, Outcome};
 ///
 /// async fn on_order(delivery: Delivery) -> Outcome {
 ///     match delivery.event.json::<serde_json::Value>() {

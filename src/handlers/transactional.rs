@@ -6,13 +6,13 @@ use crate::store::SettlingTransaction;
 use std::{fmt, future::Future};
 
 /// Why a transactional handler failed. `?` makes one from any error, and the delivery is retried by
-/// the policy. [`Failed::dead`] rejects the event for good.
+/// the policy. [`HandlerError::dead`] rejects the event for good.
 ///
 /// It does not implement `Error`, because it would then have to report its cause twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed(Outcome);
+pub struct HandlerError(Outcome);
 
-impl Failed {
+impl HandlerError {
     /// The attempt failed and is retried by the policy.
     pub fn retry(why: impl fmt::Display) -> Self {
         Self(Outcome::retry(why.to_string()))
@@ -30,7 +30,7 @@ impl Failed {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failed {
+impl<E: std::error::Error> From<E> for HandlerError {
     fn from(error: E) -> Self {
         Self::retry(error)
     }
@@ -46,7 +46,7 @@ pub trait TransactionalHandler: Send + Sync + 'static {
         &self,
         delivery: &Delivery,
         transaction: &mut SettlingTransaction,
-    ) -> impl Future<Output = Result<(), Failed>> + Send;
+    ) -> impl Future<Output = Result<(), HandlerError>> + Send;
 }
 
 /// A transactional attempt as the worker runs it.
@@ -68,7 +68,7 @@ impl<H: TransactionalHandler> TransactionalAttempt for H {
         Box::pin(async move {
             match self.handle(delivery, transaction).await {
                 Ok(()) => Outcome::Delivered,
-                Err(Failed(outcome)) => outcome,
+                Err(HandlerError(outcome)) => outcome,
             }
         })
     }

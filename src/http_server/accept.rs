@@ -54,7 +54,7 @@ pub(crate) async fn serve(
     let shared = Arc::new(Shared {
         router,
         limits,
-        farewells: OverloadResponder::new(full),
+        overload: OverloadResponder::new(full),
         unserved,
         shutdown,
     });
@@ -99,11 +99,11 @@ pub(crate) async fn serve(
             }
             Admission::Full => {
                 (shared.unserved)(Unserved::NoConnectionFree, &[]);
-                if let Some(leave) = shared.farewells.leave() {
+                if let Some(permit) = shared.overload.permit() {
                     tracker.spawn(async move {
                         tokio::select! {
                             () = cut.cancelled() => {}
-                            () = shared.farewells.say(stream, leave) => {}
+                            () = shared.overload.respond(stream, permit) => {}
                         }
                     });
                 }

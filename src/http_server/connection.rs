@@ -7,7 +7,7 @@
 
 use super::{
     Unserved,
-    overload::{Leave, OverloadResponder, PATIENCE},
+    overload::{OverloadResponder, PATIENCE, ResponsePermit},
     phase_timer::{Phase, Watch},
     table::Entry,
     timed_stream::{WatchedBody, WatchedStream},
@@ -65,7 +65,7 @@ impl Default for ConnectionLimits {
 pub(super) struct Shared<F> {
     pub(super) router: Router,
     pub(super) limits: ConnectionLimits,
-    pub(super) farewells: OverloadResponder,
+    pub(super) overload: OverloadResponder,
     /// Called for each request or connection that no handler answers, with the beginning of the
     /// request's head.
     pub(super) unserved: F,
@@ -80,7 +80,7 @@ enum Ended {
     TimedOut,
     /// The connection is closed in favour of another one, and no handler will answer. With a permit
     /// it gets the overload response.
-    Evicted(Option<Leave>),
+    Evicted(Option<ResponsePermit>),
 }
 
 /// Serves the connection until one side ends it or it is closed in favour of another one. Once
@@ -129,19 +129,19 @@ pub(super) async fn run(
                 if evicted_in == Phase::Idle {
                     (shared.unserved)(Unserved::IdleEvicted, &[]);
                 }
-                let leave = shared.farewells.leave();
+                let permit = shared.overload.permit();
                 match watch.phase() {
                     // No request has arrived, or too little of one to be handled.
-                    Phase::Head => break Ended::Evicted(leave),
+                    Phase::Head => break Ended::Evicted(permit),
                     // The request became complete just now.
                     Phase::Handling => {}
                     // The handler sees its body end early and has a moment to answer. An idle
                     // connection ends by itself.
-                    Phase::Body | Phase::Idle | Phase::Closing if leave.is_some() => {}
+                    Phase::Body | Phase::Idle | Phase::Closing if permit.is_some() => {}
                     Phase::Body | Phase::Idle | Phase::Closing => break Ended::Evicted(None),
                 }
                 connection.as_mut().graceful_shutdown();
-                answering = Some((Instant::now() + PATIENCE, leave));
+                answering = Some((Instant::now() + PATIENCE, permit));
             }
             () = sleep_until(look_again) => match &mut answering {
                 Some((until, _)) if watch.phase() == Phase::Handling => *until = Instant::now() + PATIENCE,
@@ -155,8 +155,8 @@ pub(super) async fn run(
     report(&ended, &watch, &parts.read_buf, shared);
     let stream = parts.io.into_inner().into_inner();
     match ended {
-        Ended::Evicted(Some(leave)) if !watch.head().is_empty() => {
-            shared.farewells.say(stream, leave).await
+        Ended::Evicted(Some(permit)) if !watch.head().is_empty() => {
+            shared.overload.respond(stream, permit).await
         }
         Ended::Evicted(_) | Ended::TimedOut => {}
         // During a shutdown the server does not wait for the peer.
@@ -165,8 +165,8 @@ pub(super) async fn run(
             close(
                 stream,
                 &watch,
-                answering.and_then(|(_, leave)| leave),
-                &shared.farewells,
+                answering.and_then(|(_, permit)| permit),
+                &shared.overload,
             )
             .await
         }
@@ -178,16 +178,16 @@ pub(super) async fn run(
 async fn close(
     mut stream: TcpStream,
     watch: &Watch,
-    leave: Option<Leave>,
-    farewells: &OverloadResponder,
+    permit: Option<ResponsePermit>,
+    overload: &OverloadResponder,
 ) {
     watch.closing();
     let mut lingering = pin!(linger(&mut stream));
     tokio::select! {
         () = lingering.as_mut() => {}
         _ = watch.evicted() => {
-            let leave = leave.or_else(|| farewells.leave());
-            if leave.is_some() {
+            let permit = permit.or_else(|| overload.permit());
+            if permit.is_some() {
                 lingering.await;
             }
         }

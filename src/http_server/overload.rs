@@ -24,7 +24,7 @@ pub(super) struct OverloadResponder {
 
 /// The permit for an overload response. A connection that has one may stay open for a moment
 /// although it has lost its entry in the table.
-pub(super) struct Leave(
+pub(super) struct ResponsePermit(
     #[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit,
 );
 
@@ -38,14 +38,14 @@ impl OverloadResponder {
 
     /// Takes a permit. `None` if too many connections are being closed; then this one is dropped
     /// without a response.
-    pub(super) fn leave(&self) -> Option<Leave> {
+    pub(super) fn permit(&self) -> Option<ResponsePermit> {
         Arc::clone(&self.permits)
             .try_acquire_owned()
             .ok()
-            .map(Leave)
+            .map(ResponsePermit)
     }
 
-    pub(super) async fn say(&self, mut stream: TcpStream, _leave: Leave) {
+    pub(super) async fn respond(&self, mut stream: TcpStream, _permit: ResponsePermit) {
         let _ = tokio::time::timeout(PATIENCE, stream.readable()).await;
         // The kernel's buffer accepts the response at once. If it does not, the peer gets none.
         if stream.try_write(&self.wire).is_ok() {

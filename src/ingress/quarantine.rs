@@ -8,7 +8,7 @@ use crate::store::{
     Connection, Database, EvidenceBody, EvidenceBound, NewEvidence, Role, SourceId, StoreError,
 };
 use crate::telemetry::{health::Heartbeats, metrics::Metrics};
-use crate::throttle::{Backoff, throttled};
+use crate::throttle::{Backoff, TokenBucket, throttled};
 use axum::http::HeaderMap;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -105,7 +105,7 @@ impl Waiting {
 }
 
 /// The key is the source, and the reason if the request is answered 401.
-type Buckets = HashMap<(SourceName, Option<Rejection>), Bucket>;
+type Buckets = HashMap<(SourceName, Option<Rejection>), TokenBucket>;
 
 /// Submits requests to the queue before the quarantine. Cheap to clone.
 #[derive(Clone)]
@@ -129,7 +129,7 @@ pub struct QuarantineWriter {
 pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, QuarantineWriter) {
     let (sender, queue) = mpsc::channel(PLACES);
     let bytes = Arc::new(AtomicUsize::new(0));
-    let keeper = QuarantineWriter {
+    let writer = QuarantineWriter {
         queue,
         bytes: bytes.clone(),
         limits,
@@ -143,7 +143,7 @@ pub fn quarantine(limits: QuarantineLimits, metrics: Metrics) -> (Quarantine, Qu
             limits,
             metrics,
         },
-        keeper,
+        writer,
     )
 }
 
@@ -170,11 +170,12 @@ impl Quarantine {
         } else {
             rate
         };
+        let now = Instant::now();
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken
             .entry((source.clone(), refused_for))
-            .or_default()
-            .take(rate, burst, Instant::now())
+            .or_insert_with(|| TokenBucket::new(f64::from(rate), f64::from(burst), now))
+            .try_take(now)
     }
 }
 
@@ -208,21 +209,6 @@ impl Evidence for Quarantine {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
         }
-    }
-}
-
-/// A token bucket.
-#[derive(Default)]
-struct Bucket(Option<(f64, Instant)>);
-
-impl Bucket {
-    fn take(&mut self, per_second: u32, burst: u32, now: Instant) -> bool {
-        let (rate, full) = (f64::from(per_second), f64::from(burst));
-        let (tokens, at) = self.0.unwrap_or((full, now));
-        let tokens = (tokens + now.duration_since(at).as_secs_f64() * rate).min(full);
-        let enough = tokens >= 1.0;
-        self.0 = Some((if enough { tokens - 1.0 } else { tokens }, now));
-        enough
     }
 }
 
@@ -346,13 +332,13 @@ mod tests {
             per_second: 10,
             ..QuarantineLimits::default()
         };
-        let (quarantine, mut keeper) = quarantine(limits, Metrics::default());
+        let (quarantine, mut writer) = quarantine(limits, Metrics::default());
         for n in 0..100 {
             quarantine.offer(rejected(Rejection::MissingSignature, n));
         }
         quarantine.offer(rejected(Rejection::WrongSignature, 0));
         let mut kept = HashMap::new();
-        while let Ok(waiting) = keeper.queue.try_recv() {
+        while let Ok(waiting) = writer.queue.try_recv() {
             *kept.entry(waiting.reason).or_insert(0) += 1;
         }
         assert_eq!(
@@ -362,19 +348,5 @@ mod tests {
                 (Rejection::WrongSignature, 1)
             ])
         );
-    }
-
-    #[test]
-    fn a_bucket_gives_its_rate_and_no_more() {
-        let (mut bucket, start) = (Bucket::default(), Instant::now());
-        let taken = |bucket: &mut Bucket, at| (0..100).filter(|_| bucket.take(10, 10, at)).count();
-        assert_eq!(taken(&mut bucket, start), 10);
-        assert_eq!(taken(&mut bucket, start + Duration::from_millis(500)), 5);
-        assert_eq!(taken(&mut bucket, start + Duration::from_secs(60)), 10);
-        let (mut bucket, taken) = (Bucket::default(), |bucket: &mut Bucket, at| {
-            (0..100).filter(|_| bucket.take(10, 50, at)).count()
-        });
-        assert_eq!(taken(&mut bucket, start), 50, "a burst");
-        assert_eq!(taken(&mut bucket, start + Duration::from_secs(1)), 10);
     }
 }

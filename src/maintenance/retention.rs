@@ -1,7 +1,7 @@
 //! Applies retention once an hour.
 
 use super::Maintenance;
-use crate::store::{Left, let_leave};
+use crate::store::{PurgeReport, purge_expired};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -21,8 +21,8 @@ pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
         .is_some()
     {
         pause = EVERY;
-        match let_leave(&maintenance.database, || stop.is_cancelled()).await {
-            Ok(left) if left == Left::default() => {}
+        match purge_expired(&maintenance.database, || stop.is_cancelled()).await {
+            Ok(left) if left == PurgeReport::default() => {}
             Ok(left) => {
                 tracing::info!(
                     days = left.days,

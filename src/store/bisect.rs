@@ -33,7 +33,7 @@ impl Connection {
     /// Runs a statement for a group. If it fails because of the data of a row, or because of a lock
     /// that another transaction holds, each half is run separately, until the failing row is alone.
     /// An answer is `None` if the connection was lost; the connection cannot be used again then.
-    pub(super) async fn in_parts<G: Group>(&mut self, group: &G) -> Vec<Option<G::Answer>> {
+    pub(super) async fn run_bisecting<G: Group>(&mut self, group: &G) -> Vec<Option<G::Answer>> {
         let mut answers = vec![None; group.len()];
         let mut parts: VecDeque<(Range<usize>, u32)> = VecDeque::from([(0..group.len(), 0)]);
         let (mut hurried, mut lost) = (false, false);

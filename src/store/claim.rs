@@ -93,7 +93,7 @@ pub struct Batch {
     /// The deliveries, now held under the lease.
     pub claimed: Vec<Claimed>,
     /// Which of its limits the claim reached.
-    pub cut: Truncated,
+    pub truncated: Truncated,
     /// Whether there may be more deliveries to claim now.
     pub more: bool,
 }
@@ -130,20 +130,20 @@ impl Connection {
         handler: (HandlerId, &HandlerName),
         lease: LeaseId,
         limits: ClaimLimits,
-        floors: &mut Watermarks,
+        watermarks: &mut Watermarks,
         filter: Option<&PayloadFilter>,
     ) -> Result<Batch, StoreError> {
         let now = Instant::now();
-        let (fresh_floor, due_floor) = floors.for_claim(now);
+        let (fresh_watermark, due_watermark) = watermarks.for_claim(now);
         let rows = within(
             self.deadline(),
             "claim",
             sqlx::query(CLAIM)
                 .bind(lease.0)
                 .bind(handler.0.0)
-                .bind(fresh_floor)
+                .bind(fresh_watermark)
                 .bind(i64::try_from(limits.fresh).unwrap_or(i64::MAX))
-                .bind(due_floor)
+                .bind(due_watermark)
                 .bind(i64::try_from(limits.due).unwrap_or(i64::MAX))
                 .fetch_all(&mut self.inner),
         )
@@ -162,29 +162,29 @@ impl Connection {
         if scan.looked {
             let ids = || fresh().map(|t| t.claim.delivery.0);
             let Scan { xmin, own_xid, .. } = scan;
-            floors.saw_fresh(
+            watermarks.saw_fresh(
                 now,
                 Seen {
                     xmin,
                     own_xid,
                     lowest: ids().min(),
                     highest: ids().max(),
-                    cut: short,
+                    truncated: short,
                 },
             );
             if let (Some(earliest), Some(latest)) = (due().min(), due().max()) {
-                floors.saw_due(earliest, latest);
+                watermarks.saw_due(earliest, latest);
             }
         }
-        let cut = Truncated {
+        let truncated = Truncated {
             fresh: short && limits.fresh > 0,
             due: limits.due > 0 && due().count() >= limits.due,
         };
         let claimed = self.with_events(taken, handler, filter).await?;
         Ok(Batch {
             claimed,
-            cut,
-            more: cut.fresh || cut.due,
+            truncated,
+            more: truncated.fresh || truncated.due,
         })
     }
 

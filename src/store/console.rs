@@ -41,13 +41,13 @@ pub enum ConsoleError {
 
 /// A value that a person typed, with its SQL type.
 #[derive(Clone, Debug)]
-pub struct Bind {
+pub struct SqlArg {
     value: String,
     before: &'static str,
     cast: &'static str,
 }
 
-impl Bind {
+impl SqlArg {
     fn new(value: impl ToString, cast: &'static str) -> Self {
         Self {
             value: value.to_string(),
@@ -124,7 +124,7 @@ struct Statement {
 impl Statement {
     /// Adds a parameter and returns its placeholder, such as `($3::text::uuid)`. All parameters are
     /// sent as text.
-    fn place(&mut self, bind: Bind) -> String {
+    fn place(&mut self, bind: SqlArg) -> String {
         self.binds.push(bind.value);
         format!(
             "({}${}::text::{})",
@@ -137,7 +137,7 @@ impl Statement {
 
 /// A query of a view, with filters.
 #[derive(Clone, Debug)]
-pub struct List {
+pub struct ViewQuery {
     statement: Statement,
     columns: &'static str,
     order: &'static str,
@@ -145,7 +145,7 @@ pub struct List {
     names: Vec<(&'static str, String)>,
 }
 
-impl List {
+impl ViewQuery {
     /// Selects columns of a view, in an order.
     pub fn of(view: &'static str, columns: &'static str, order: &'static str) -> Self {
         let statement = Statement {
@@ -161,7 +161,7 @@ impl List {
         }
     }
 
-    fn and(mut self, bind: Option<Bind>, condition: impl FnOnce(&str) -> String) -> Self {
+    fn and(mut self, bind: Option<SqlArg>, condition: impl FnOnce(&str) -> String) -> Self {
         if let Some(bind) = bind {
             let place = self.statement.place(bind);
             let _ = write!(self.statement.text, " AND {}", condition(&place));
@@ -171,7 +171,7 @@ impl List {
 
     /// Filters by the value of a column. Without a value, this filter and those that follow do
     /// nothing.
-    pub fn is(mut self, column: &'static str, bind: Option<Bind>) -> Self {
+    pub fn is(mut self, column: &'static str, bind: Option<SqlArg>) -> Self {
         if let Some(bind) = &bind
             && ["handler", "source"].contains(&column)
         {
@@ -186,7 +186,7 @@ impl List {
     }
 
     /// Filters by a column that has one of several values, which are separated by commas.
-    pub fn one_of(self, column: &'static str, bind: Option<Bind>) -> Self {
+    pub fn one_of(self, column: &'static str, bind: Option<SqlArg>) -> Self {
         self.and(bind, |place| {
             format!("v.{column} = ANY (string_to_array({place}, ','))")
         })
@@ -194,29 +194,29 @@ impl List {
 
     /// Filters by a column that has one of these ids.
     pub fn ids(self, column: &'static str, ids: &[String]) -> Self {
-        let bind = Bind::new(format!("{{{}}}", ids.join(",")), "uuid[]");
+        let bind = SqlArg::new(format!("{{{}}}", ids.join(",")), "uuid[]");
         self.and(Some(bind), |place| format!("v.{column} = ANY {place}"))
     }
 
     /// Filters by a column that has this value or a larger one.
-    pub fn from(self, column: &'static str, bind: Option<Bind>) -> Self {
+    pub fn from(self, column: &'static str, bind: Option<SqlArg>) -> Self {
         self.and(bind, |place| format!("v.{column} >= {place}"))
     }
 
     /// Filters by a column that has a smaller value.
-    pub fn below(self, column: &'static str, bind: Option<Bind>) -> Self {
+    pub fn below(self, column: &'static str, bind: Option<SqlArg>) -> Self {
         self.and(bind, |place| format!("v.{column} < {place}"))
     }
 
     /// Filters by events with an id of this time or later. This reads no earlier partition.
-    pub fn ids_from(self, column: &'static str, time: Option<Bind>) -> Self {
+    pub fn ids_from(self, column: &'static str, time: Option<SqlArg>) -> Self {
         self.and(time, |place| {
             format!("v.{column} >= hookfast.event_id_at{place}")
         })
     }
 
     /// Filters by events with an id from before this time.
-    pub fn ids_below(self, column: &'static str, time: Option<Bind>) -> Self {
+    pub fn ids_below(self, column: &'static str, time: Option<SqlArg>) -> Self {
         self.and(time, |place| {
             format!("v.{column} < hookfast.event_id_at{place}")
         })
@@ -228,18 +228,18 @@ impl List {
             None | Some("*") => self,
             Some(pattern) => match pattern.strip_suffix(".*") {
                 Some(start) => {
-                    let bind = Bind::text(format!("{start}."));
+                    let bind = SqlArg::text(format!("{start}."));
                     self.and(Some(bind), |place| {
                         format!("starts_with(v.{column}, {place})")
                     })
                 }
-                None => self.is(column, Some(Bind::text(pattern))),
+                None => self.is(column, Some(SqlArg::text(pattern))),
             },
         }
     }
 
     /// Filters by a text that matches a pattern, in which `%` stands for any text.
-    pub fn like(self, column: &'static str, bind: Option<Bind>) -> Self {
+    pub fn like(self, column: &'static str, bind: Option<SqlArg>) -> Self {
         self.and(bind, |place| format!("v.{column} ILIKE {place}"))
     }
 
@@ -254,7 +254,7 @@ impl List {
     fn statement(mut self) -> Statement {
         let limit = self
             .limit
-            .map(|limit| self.statement.place(Bind::number(limit.into())));
+            .map(|limit| self.statement.place(SqlArg::number(limit.into())));
         let limit = limit
             .map(|place| format!(" LIMIT {place}"))
             .unwrap_or_default();
@@ -274,13 +274,13 @@ impl List {
 
 /// A call of a function of schema `hookfast`.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct FunctionCall {
     function: &'static str,
     statement: Statement,
     takes: &'static str,
 }
 
-impl Call {
+impl FunctionCall {
     /// A call that only reads. It needs the role `hookfast_reader`.
     pub fn look(function: &'static str) -> Self {
         Self {
@@ -293,7 +293,7 @@ impl Call {
     /// A call that changes something, with the reason for the audit log. It needs the role
     /// `hookfast_operator`.
     pub fn act(function: &'static str, why: impl ToString) -> Self {
-        Self::write(function).with("why", Some(Bind::text(why)))
+        Self::write(function).with("why", Some(SqlArg::text(why)))
     }
 
     /// A call that writes for an application, which gives no reason.
@@ -305,7 +305,7 @@ impl Call {
     }
 
     /// Adds a named argument. Without a value the function uses its default.
-    pub fn with(mut self, argument: &'static str, bind: Option<Bind>) -> Self {
+    pub fn with(mut self, argument: &'static str, bind: Option<SqlArg>) -> Self {
         if let Some(bind) = bind {
             let place = self.statement.place(bind);
             let comma = if self.statement.text.is_empty() {
@@ -366,7 +366,7 @@ impl Console {
     ///
     /// # Errors
     /// [`ConsoleError`].
-    pub async fn list(&mut self, list: List) -> Result<Vec<Value>, ConsoleError> {
+    pub async fn list(&mut self, list: ViewQuery) -> Result<Vec<Value>, ConsoleError> {
         self.rows(list.statement(), "hookfast_reader").await
     }
 
@@ -374,7 +374,7 @@ impl Console {
     ///
     /// # Errors
     /// [`ConsoleError`].
-    pub async fn call(&mut self, call: Call) -> Result<Vec<Value>, ConsoleError> {
+    pub async fn call(&mut self, call: FunctionCall) -> Result<Vec<Value>, ConsoleError> {
         let takes = call.takes;
         self.rows(call.statement("to_jsonb(r)"), takes).await
     }
@@ -383,7 +383,7 @@ impl Console {
     ///
     /// # Errors
     /// [`ConsoleError`].
-    pub async fn act(&mut self, call: Call) -> Result<(), ConsoleError> {
+    pub async fn act(&mut self, call: FunctionCall) -> Result<(), ConsoleError> {
         let takes = call.takes;
         self.texts(call.statement("NULL::text"), takes)
             .await
@@ -425,7 +425,7 @@ impl Console {
             query.fetch_all(&mut self.connection.inner),
         )
         .await;
-        fetched.map_err(|error| told(error, takes))
+        fetched.map_err(|error| describe(error, takes))
     }
 
     /// Closes the connection to the database.
@@ -448,7 +448,7 @@ fn readable(row: &RawValue) -> Value {
     }
 }
 
-fn told(error: StoreError, takes: &'static str) -> ConsoleError {
+fn describe(error: StoreError, takes: &'static str) -> ConsoleError {
     let Some(refused) = error.answered() else {
         return ConsoleError::Unreachable(error);
     };

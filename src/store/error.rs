@@ -22,7 +22,7 @@ pub enum Fault {
 
 /// A statement that failed, with its name and the cause.
 #[derive(Debug, thiserror::Error)]
-#[error("{statement}: {}", told(cause))]
+#[error("{statement}: {}", describe(cause))]
 pub struct StoreError {
     statement: &'static str,
     cause: sqlx::Error,
@@ -30,7 +30,7 @@ pub struct StoreError {
 
 /// The server's message with its SQLSTATE. sqlx's own text ends with a line of the server's source
 /// code, which is of no use to anybody.
-pub(crate) fn told(error: &sqlx::Error) -> String {
+pub(crate) fn describe(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => match error.code() {
             Some(code) => format!("{} (SQLSTATE {code})", error.message()),

@@ -2,7 +2,7 @@
 
 use super::{
     Database, Role, StoreError,
-    error::told,
+    error::describe,
     locks::{Alone, LongWork},
     server_process::ServerProcess,
 };
@@ -173,7 +173,7 @@ impl Builder<'_> {
             Err(error) => {
                 throttled!(
                     warn,
-                    error = told(&error),
+                    error = describe(&error),
                     name,
                     "an index could not be built; this is tried again"
                 );
@@ -238,7 +238,7 @@ impl Builder<'_> {
             if !matches!(code.as_deref(), Some("55P03" | "40P01")) || self.tries == 0 {
                 throttled!(
                     warn,
-                    error = told(&error),
+                    error = describe(&error),
                     piece,
                     "a piece of an index could not be attached; this is tried again"
                 );

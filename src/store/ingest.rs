@@ -83,7 +83,7 @@ impl Connection {
             let group: Vec<_> = round.rows.iter().map(|&row| &events[row]).collect();
             let statement = if round.linked { INGEST_LINKED } else { INGEST };
             let stored = self
-                .in_parts(&Requests {
+                .run_bisecting(&Requests {
                     events: &group,
                     origin,
                     statement,

@@ -58,7 +58,7 @@ pub use breaker::note_breaker;
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, LongBody, Truncated, event_body};
 pub use clock::{ClockDifference, DatabaseClock};
 pub use connect::{Connection, Database, InvalidUrl, Role};
-pub use console::{Bind, Call, Console, ConsoleError, List};
+pub use console::{Console, ConsoleError, FunctionCall, SqlArg, ViewQuery};
 pub use error::{Fault, StoreError};
 pub use filter::{FilterError, check_filter};
 pub use function::{ResolveError, SqlFunction};
@@ -83,7 +83,7 @@ pub use registry::{
 pub use rescue::{
     Rescued, WorkerLease, release_unknown, rescue, rescue_pulled, wait_for_claims, worker_leases,
 };
-pub use retention::{Left, let_leave, set_retention};
+pub use retention::{PurgeReport, purge_expired, set_retention};
 pub use retire::{discard_retired, retire_handlers, retired_handlers, unconfigured_handlers};
 pub use reverify::{Answered, Asked, Review};
 pub use roles::{Roles, ensure_roles};

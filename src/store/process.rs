@@ -29,7 +29,7 @@ const GONE: &str = "DELETE FROM hookfast_data.processes WHERE owner = $1 OR seen
 #[derive(Clone, Debug)]
 pub struct Process {
     /// The host and the process, as text.
-    pub holder: String,
+    pub owner: String,
     /// The roles of the process: `ingress`, `worker` or both.
     pub roles: Vec<&'static str>,
     /// The handlers of its configuration, if it has the role `worker`.
@@ -50,7 +50,7 @@ impl Process {
         not_ready: Option<&str>,
     ) -> Result<Vec<String>, StoreError> {
         let alive = sqlx::query_scalar(ALIVE)
-            .bind(&self.holder)
+            .bind(&self.owner)
             .bind(&self.roles)
             .bind(env!("CARGO_PKG_VERSION"))
             .bind(not_ready)
@@ -68,7 +68,7 @@ impl Process {
         within(
             POOLED,
             "say goodbye",
-            sqlx::query(GONE).bind(&self.holder).execute(pool),
+            sqlx::query(GONE).bind(&self.owner).execute(pool),
         )
         .await
         .map(drop)

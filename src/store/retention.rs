@@ -5,7 +5,7 @@ use super::{
     Connection, Database, Role, StoreError,
     clock::interval_millis,
     connect::POOLED,
-    error::{told, within},
+    error::{describe, within},
     locks::{Alone, LongWork},
     server_process::ServerProcess,
 };
@@ -36,7 +36,7 @@ const TABLES: [&str; 3] = ["events", "attempts", "search_terms"];
 
 /// The result of one round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Left {
+pub struct PurgeReport {
     /// Days whose partitions were removed.
     pub days: usize,
     /// Days of which some events stay.
@@ -87,18 +87,21 @@ pub async fn set_retention(pool: &PgPool, keep: &Retention) -> Result<(), StoreE
 ///
 /// # Errors
 /// If the database cannot be queried. Data that was deleted before stays deleted.
-pub async fn let_leave(database: &Database, stop: impl Fn() -> bool) -> Result<Left, StoreError> {
+pub async fn purge_expired(
+    database: &Database,
+    stop: impl Fn() -> bool,
+) -> Result<PurgeReport, StoreError> {
     let Some(mut alone) = Alone::with(database, LongWork::Retention).await? else {
-        return Ok(Left::default());
+        return Ok(PurgeReport::default());
     };
     let mut connection = database.connect(Role::General).await?;
     let server = ServerProcess::behind(&mut connection.inner, database).await?;
-    let left = server
+    let report = server
         .wait("retention", round(&mut connection, &mut alone, stop))
         .await;
     connection.close().await;
     alone.end().await;
-    left
+    report
 }
 
 /// Days come first: they free the most space, and rows may take as long as the round. A step that
@@ -107,27 +110,27 @@ async fn round(
     connection: &mut Connection,
     alone: &mut Alone,
     stop: impl Fn() -> bool,
-) -> Result<Left, sqlx::Error> {
+) -> Result<PurgeReport, sqlx::Error> {
     let connection = &mut connection.inner;
     sqlx::raw_sql(SLOW).execute(&mut *connection).await?;
-    let mut left = Left::default();
-    let days = days(connection, alone, &mut left, &stop).await;
-    left.or_later(days, "days of events")?;
+    let mut report = PurgeReport::default();
+    let days = days(connection, alone, &mut report, &stop).await;
+    report.or_later(days, "days of events")?;
     for class in ["keys", "rollups", "dead_letters"] {
-        let rows = rows(connection, alone, class, &mut left, &stop).await;
-        left.or_later(rows, class)?;
+        let rows = rows(connection, alone, class, &mut report, &stop).await;
+        report.or_later(rows, class)?;
     }
-    Ok(left)
+    Ok(report)
 }
 
-impl Left {
+impl PurgeReport {
     /// Counts a failure, unless the connection is lost.
     fn or_later(&mut self, result: Result<(), sqlx::Error>, what: &str) -> Result<(), sqlx::Error> {
         match result {
             Err(error) if matches!(error, sqlx::Error::Database(_)) => {
                 throttled!(
                     error,
-                    error = told(&error),
+                    error = describe(&error),
                     what,
                     "what is old could not go; everything else goes, and this is tried again"
                 );
@@ -142,7 +145,7 @@ impl Left {
 async fn days(
     connection: &mut sqlx::PgConnection,
     alone: &mut Alone,
-    left: &mut Left,
+    report: &mut PurgeReport,
     stop: &impl Fn() -> bool,
 ) -> Result<(), sqlx::Error> {
     if !may_leave(connection, "events").await? {
@@ -156,8 +159,8 @@ async fn days(
         }
         alone.check().await?;
         let (name, suffix): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        let emptied = day(connection, &name, &suffix, left).await;
-        left.or_later(emptied, &name)?;
+        let emptied = day(connection, &name, &suffix, report).await;
+        report.or_later(emptied, &name)?;
     }
     drop_empty(connection).await
 }
@@ -166,18 +169,18 @@ async fn day(
     connection: &mut sqlx::PgConnection,
     day: &str,
     suffix: &str,
-    left: &mut Left,
+    report: &mut PurgeReport,
 ) -> Result<(), sqlx::Error> {
     let empty = sqlx::query_scalar("SELECT hookfast_data.purge_day($1::date)").bind(day);
     match empty.fetch_one(&mut *connection).await? {
-        None => left.days_in_use += 1,
+        None => report.days_in_use += 1,
         Some(0i64) => {
             for table in TABLES {
                 detach(connection, table, suffix).await?;
             }
-            left.days += 1;
+            report.days += 1;
         }
-        Some(_) => left.days_with_survivors += 1,
+        Some(_) => report.days_with_survivors += 1,
     }
     Ok(())
 }
@@ -186,7 +189,7 @@ async fn rows(
     connection: &mut sqlx::PgConnection,
     alone: &mut Alone,
     class: &str,
-    left: &mut Left,
+    report: &mut PurgeReport,
     stop: &impl Fn() -> bool,
 ) -> Result<(), sqlx::Error> {
     let mut since = "-infinity".to_owned();
@@ -200,7 +203,7 @@ async fn rows(
         .bind(&since)
         .fetch_one(&mut *connection)
         .await?;
-        left.rows += rows;
+        report.rows += rows;
         since = upto;
         if rows < BATCH {
             break;
@@ -290,7 +293,7 @@ fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
         Err(error) if matches!(code(&error).as_deref(), Some("55P03" | "57014" | "55000")) => {
             throttled!(
                 info,
-                error = told(&error),
+                error = describe(&error),
                 "a day that is over is still in use; it goes later"
             );
             Ok(())

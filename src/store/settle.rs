@@ -80,7 +80,7 @@ impl Connection {
     /// that cannot be stored does not affect the others. After [`Settled::Lost`] the connection
     /// cannot be used again.
     pub async fn settle(&mut self, settlements: &[Settlement]) -> Vec<Settled> {
-        let answers = self.in_parts(&Outcomes(settlements)).await;
+        let answers = self.run_bisecting(&Outcomes(settlements)).await;
         answers
             .into_iter()
             .map(|answer| answer.unwrap_or(Settled::Lost))

@@ -1,4 +1,4 @@
-//! Computes the floors from which a claim scans, so that it does not read the dead index entries of
+//! Computes the watermarks from which a claim scans, so that it does not read the dead index entries of
 //! settled rows.
 
 use std::{
@@ -6,16 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// After this time an id becomes the floor, even if an idle transaction holds back the snapshots.
+/// After this time an id becomes the watermark, even if an idle transaction holds back the snapshots.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often a claim is made without floors. It finds everything that the floors hide.
+/// How often a claim is made without watermarks. It finds everything that the watermarks hide.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(60);
 
 /// The minimum time between two candidates, which bounds their number.
 const GRAIN: Duration = Duration::from_millis(50);
 
-/// How far the due floor stays behind the latest due time that was claimed, in microseconds. A
+/// How far the due watermark stays behind the latest due time that was claimed, in microseconds. A
 /// statement that sets a due time in the past sets it to the time of the clock, and commits within
 /// this time.
 const DUE_LAG: i64 = 30_000_000;
@@ -33,12 +33,12 @@ pub struct Seen {
     /// The highest delivery id that was claimed.
     pub highest: Option<i64>,
     /// Whether the claim reached its limit. Nothing is known above `highest` then.
-    pub cut: bool,
+    pub truncated: bool,
 }
 
-/// The floors of one handler, for its fresh and its due deliveries.
+/// The watermarks of one handler, for its fresh and its due deliveries.
 ///
-/// The fresh floor is exact. The highest id seen, h, becomes the floor at a later claim, if that
+/// The fresh watermark is exact. The highest id seen, h, becomes the watermark at a later claim, if that
 /// claim's snapshot has no open transaction that could have been open when h was seen. Every writer
 /// takes its transaction id before it takes delivery ids, and the claim that saw h took its own
 /// transaction id afterwards, so nothing below h can still appear. The later claim must also have
@@ -62,7 +62,7 @@ struct Candidate {
 }
 
 impl Watermarks {
-    /// Starts without floors: the first claim is a full scan.
+    /// Starts without watermarks: the first claim is a full scan.
     pub fn new(now: Instant) -> Self {
         Self {
             fresh: 0,
@@ -74,7 +74,7 @@ impl Watermarks {
         }
     }
 
-    /// Returns the floors for a claim made now: the delivery id, and the due time in microseconds,
+    /// Returns the watermarks for a claim made now: the delivery id, and the due time in microseconds,
     /// up to which it does not have to read.
     pub fn for_claim(&mut self, now: Instant) -> (i64, i64) {
         self.full_scan = now >= self.full_scan_at;
@@ -90,7 +90,7 @@ impl Watermarks {
     /// for deliveries: for a paused handler, or under an expired lease, a claim finds nothing in
     /// any case.
     pub fn saw_fresh(&mut self, now: Instant, seen: Seen) {
-        // Deliveries that a full scan finds below the floor were hidden. There may be more of them
+        // Deliveries that a full scan finds below the watermark were hidden. There may be more of them
         // than one claim takes, so the next claims scan there too.
         if let Some(lowest) = seen.lowest.filter(|_| self.full_scan) {
             self.fresh = self.fresh.min(lowest - 1);
@@ -132,7 +132,7 @@ impl Watermarks {
         self.due = self.due.max(latest.saturating_sub(DUE_LAG));
     }
 
-    /// Lowers the due floor, because a transaction committed deliveries that were due at that time,
+    /// Lowers the due watermark, because a transaction committed deliveries that were due at that time,
     /// in microseconds, or later. Any role can send such a notification, with any time. No delivery
     /// is due before 1970, and a claim could not compute with such a time.
     pub fn heard_late(&mut self, due: i64) {
@@ -144,13 +144,13 @@ impl Watermarks {
 mod tests {
     use super::*;
 
-    fn seen(xmin: i64, own_xid: i64, highest: i64, cut: bool) -> Seen {
+    fn seen(xmin: i64, own_xid: i64, highest: i64, truncated: bool) -> Seen {
         Seen {
             xmin,
             own_xid,
             lowest: Some(highest),
             highest: Some(highest),
-            cut,
+            truncated,
         }
     }
 
@@ -159,100 +159,103 @@ mod tests {
     }
 
     #[test]
-    fn an_id_becomes_the_floor_when_nothing_below_it_can_still_appear() {
+    fn an_id_becomes_the_watermark_when_nothing_below_it_can_still_appear() {
         let start = Instant::now();
-        let mut floors = Watermarks::new(start);
-        assert_eq!(floors.for_claim(start).0, 0);
-        floors.saw_fresh(later(start, 1), seen(90, 100, 1000, false));
-        assert_eq!(floors.for_claim(later(start, 2)).0, 0);
-        floors.saw_fresh(
+        let mut watermarks = Watermarks::new(start);
+        assert_eq!(watermarks.for_claim(start).0, 0);
+        watermarks.saw_fresh(later(start, 1), seen(90, 100, 1000, false));
+        assert_eq!(watermarks.for_claim(later(start, 2)).0, 0);
+        watermarks.saw_fresh(
             later(start, 3),
             Seen {
                 xmin: 99,
                 own_xid: 120,
                 lowest: None,
                 highest: None,
-                cut: false,
+                truncated: false,
             },
         );
         assert_eq!(
-            floors.for_claim(later(start, 4)).0,
+            watermarks.for_claim(later(start, 4)).0,
             0,
             "transaction 99 may still commit an id below 1000"
         );
-        floors.saw_fresh(
+        watermarks.saw_fresh(
             later(start, 5),
             Seen {
                 xmin: 100,
                 own_xid: 130,
                 lowest: None,
                 highest: None,
-                cut: false,
+                truncated: false,
             },
         );
-        assert_eq!(floors.for_claim(later(start, 6)).0, 1000);
+        assert_eq!(watermarks.for_claim(later(start, 6)).0, 1000);
     }
 
     #[test]
     fn a_claim_that_its_limit_cut_off_below_proves_nothing() {
         let start = Instant::now();
-        let mut floors = Watermarks::new(start);
-        let _ = floors.for_claim(start);
-        floors.saw_fresh(start, seen(90, 100, 1000, false));
-        floors.saw_fresh(later(start, 100), seen(100, 140, 600, true));
+        let mut watermarks = Watermarks::new(start);
+        let _ = watermarks.for_claim(start);
+        watermarks.saw_fresh(start, seen(90, 100, 1000, false));
+        watermarks.saw_fresh(later(start, 100), seen(100, 140, 600, true));
         assert_eq!(
-            floors.for_claim(later(start, 101)).0,
+            watermarks.for_claim(later(start, 101)).0,
             0,
             "601 to 999 have not been looked at"
         );
-        floors.saw_fresh(later(start, 200), seen(140, 150, 1200, true));
-        assert_eq!(floors.for_claim(later(start, 201)).0, 1000);
+        watermarks.saw_fresh(later(start, 200), seen(140, 150, 1200, true));
+        assert_eq!(watermarks.for_claim(later(start, 201)).0, 1000);
     }
 
     #[test]
     fn an_idle_writer_holds_it_back_for_half_a_minute_only() {
         let start = Instant::now();
-        let mut floors = Watermarks::new(start);
-        let _ = floors.for_claim(start);
-        floors.saw_fresh(start, seen(5, 100, 1000, false));
-        floors.saw_fresh(later(start, 29_000), seen(5, 9000, 2000, false));
-        assert_eq!(floors.for_claim(later(start, 29_001)).0, 0);
-        floors.saw_fresh(later(start, 31_000), seen(5, 9100, 3000, false));
-        assert_eq!(floors.for_claim(later(start, 31_001)).0, 1000);
+        let mut watermarks = Watermarks::new(start);
+        let _ = watermarks.for_claim(start);
+        watermarks.saw_fresh(start, seen(5, 100, 1000, false));
+        watermarks.saw_fresh(later(start, 29_000), seen(5, 9000, 2000, false));
+        assert_eq!(watermarks.for_claim(later(start, 29_001)).0, 0);
+        watermarks.saw_fresh(later(start, 31_000), seen(5, 9100, 3000, false));
+        assert_eq!(watermarks.for_claim(later(start, 31_001)).0, 1000);
     }
 
-    /// Each claim takes some of the hidden deliveries, and the floor must not hide the others for
+    /// Each claim takes some of the hidden deliveries, and the watermark must not hide the others for
     /// another minute.
     #[test]
     fn what_a_full_scan_finds_below_a_floor_lowers_it_until_nothing_is_left() {
         let start = Instant::now();
-        let mut floors = Watermarks::new(start);
-        let _ = floors.for_claim(start);
-        floors.saw_fresh(start, seen(90, 100, 1000, false));
-        floors.saw_fresh(
+        let mut watermarks = Watermarks::new(start);
+        let _ = watermarks.for_claim(start);
+        watermarks.saw_fresh(start, seen(90, 100, 1000, false));
+        watermarks.saw_fresh(
             later(start, 100),
             Seen {
                 xmin: 100,
                 own_xid: 140,
                 lowest: None,
                 highest: None,
-                cut: false,
+                truncated: false,
             },
         );
-        floors.saw_due(500_000_000, 500_000_000);
-        assert_eq!(floors.for_claim(later(start, 200)), (1000, 470_000_000));
-        assert_eq!(floors.for_claim(later(start, 80_000)), (0, 0));
+        watermarks.saw_due(500_000_000, 500_000_000);
+        assert_eq!(watermarks.for_claim(later(start, 200)), (1000, 470_000_000));
+        assert_eq!(watermarks.for_claim(later(start, 80_000)), (0, 0));
         let hidden = Seen {
             xmin: 200,
             own_xid: 210,
             lowest: Some(300),
             highest: Some(331),
-            cut: true,
+            truncated: true,
         };
-        floors.saw_fresh(later(start, 80_001), hidden);
-        floors.saw_due(100_000_000, 120_000_000);
-        assert_eq!(floors.for_claim(later(start, 80_010)), (299, 99_999_999));
-        floors.saw_fresh(
+        watermarks.saw_fresh(later(start, 80_001), hidden);
+        watermarks.saw_due(100_000_000, 120_000_000);
+        assert_eq!(
+            watermarks.for_claim(later(start, 80_010)),
+            (299, 99_999_999)
+        );
+        watermarks.saw_fresh(
             later(start, 80_011),
             Seen {
                 lowest: Some(332),
@@ -261,22 +264,22 @@ mod tests {
             },
         );
         assert_eq!(
-            floors.for_claim(later(start, 80_020)).0,
+            watermarks.for_claim(later(start, 80_020)).0,
             299,
             "it rises again by what was proven only"
         );
-        floors.saw_fresh(later(start, 80_021), seen(220, 230, 1100, false));
-        floors.saw_fresh(
+        watermarks.saw_fresh(later(start, 80_021), seen(220, 230, 1100, false));
+        watermarks.saw_fresh(
             later(start, 80_100),
             Seen {
                 xmin: 230,
                 own_xid: 240,
                 lowest: None,
                 highest: None,
-                cut: false,
+                truncated: false,
             },
         );
-        assert_eq!(floors.for_claim(later(start, 80_200)).0, 1100);
+        assert_eq!(watermarks.for_claim(later(start, 80_200)).0, 1100);
     }
 
     #[test]
@@ -291,28 +294,28 @@ mod tests {
             1,
             i64::MAX,
         ] {
-            let mut floors = Watermarks::new(start);
-            let _ = floors.for_claim(start);
-            floors.saw_due(100_000_000, 100_000_000);
-            floors.heard_late(due);
-            let floor = floors.for_claim(start).1;
-            assert!((0..=70_000_000).contains(&floor), "{due} {floor}");
-            assert!(floor < due.max(1), "what is due at {due} is looked for");
-            floors.saw_due(i64::MIN, i64::MIN);
-            assert_eq!(floors.for_claim(start).1, floor);
+            let mut watermarks = Watermarks::new(start);
+            let _ = watermarks.for_claim(start);
+            watermarks.saw_due(100_000_000, 100_000_000);
+            watermarks.heard_late(due);
+            let watermark = watermarks.for_claim(start).1;
+            assert!((0..=70_000_000).contains(&watermark), "{due} {watermark}");
+            assert!(watermark < due.max(1), "what is due at {due} is looked for");
+            watermarks.saw_due(i64::MIN, i64::MIN);
+            assert_eq!(watermarks.for_claim(start).1, watermark);
         }
     }
 
     #[test]
     fn every_minute_or_so_there_is_no_floor_and_the_due_floor_keeps_its_distance() {
         let start = Instant::now();
-        let mut floors = Watermarks::new(start);
-        let _ = floors.for_claim(start);
-        floors.saw_due(100_000_000, 100_000_000);
-        assert_eq!(floors.for_claim(later(start, 10)).1, 70_000_000);
-        assert_eq!(floors.for_claim(later(start, 73_000)), (0, 0));
+        let mut watermarks = Watermarks::new(start);
+        let _ = watermarks.for_claim(start);
+        watermarks.saw_due(100_000_000, 100_000_000);
+        assert_eq!(watermarks.for_claim(later(start, 10)).1, 70_000_000);
+        assert_eq!(watermarks.for_claim(later(start, 73_000)), (0, 0));
         assert_eq!(
-            floors.for_claim(later(start, 73_010)).1,
+            watermarks.for_claim(later(start, 73_010)).1,
             70_000_000,
             "kept for the claims in between"
         );

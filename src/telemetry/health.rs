@@ -4,7 +4,7 @@
 //! read it.
 //!
 //! ```
-//! use hookfast::telemetry::health::{Heartbeats, Readiness};
+//! use hookfast::internals::telemetry::health::{Heartbeats, Readiness};
 //! use std::time::{Duration, Instant};
 //!
 //! let (heartbeats, readiness) = (Heartbeats::default(), Readiness::default());

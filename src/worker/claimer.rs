@@ -189,7 +189,7 @@ impl Claimer {
             )
             .await?;
         batch.more |= unsequenced;
-        memory.truncated = batch.cut;
+        memory.truncated = batch.truncated;
         lent.give_back(connection);
         Ok(Some(batch))
     }

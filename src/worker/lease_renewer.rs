@@ -28,7 +28,7 @@ pub(super) type ActiveLeases = watch::Receiver<Option<Arc<ActiveLease>>>;
 
 pub(super) struct LeaseRenewer {
     pub(super) database: Database,
-    pub(super) holder: String,
+    pub(super) owner: String,
     pub(super) handlers: Vec<HandlerId>,
     /// The deliveries held for each of the handlers.
     pub(super) in_flight: Vec<InFlight>,
@@ -126,9 +126,9 @@ impl LeaseRenewer {
                 }
                 None => {
                     let lease = connection
-                        .register_lease(&self.holder, &self.handlers, LEASE)
+                        .register_lease(&self.owner, &self.handlers, LEASE)
                         .await?;
-                    tracing::info!(lease = lease.0, holder = self.holder, "lease registered");
+                    tracing::info!(lease = lease.0, owner = self.owner, "lease registered");
                     let lease = match crashed.take() {
                         Some(before) => ActiveLease::after_crash(&before, lease, epoch, sent),
                         None => ActiveLease::new(lease, epoch, sent),

@@ -25,7 +25,6 @@ mod safety_sweeps;
 mod settler;
 mod sightings;
 mod sweeper;
-mod token_bucket;
 mod turn;
 mod wake;
 
@@ -103,7 +102,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) database: Database,
     /// For all statements that have no dedicated connection.
     pub(crate) pool: PgPool,
-    pub(crate) holder: String,
+    pub(crate) owner: String,
     pub(crate) handlers: Vec<HandlerSpec>,
     pub(crate) metrics: Metrics,
     pub(crate) heartbeats: Heartbeats,
@@ -121,7 +120,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     let WorkerSettings {
         database,
         pool,
-        holder,
+        owner,
         handlers,
         metrics,
         heartbeats,
@@ -137,10 +136,10 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
         .into_iter()
         .map(|served| Arc::new(HandlerRuntime::new(served, &database, &pool)))
         .collect();
-    let keeper_stop = CancellationToken::new();
-    let keeper = LeaseRenewer {
+    let renewer_stop = CancellationToken::new();
+    let renewer = LeaseRenewer {
         database: database.clone(),
-        holder,
+        owner,
         handlers: runtimes.iter().map(|runtime| runtime.id).collect(),
         in_flight: runtimes
             .iter()
@@ -148,9 +147,9 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
             .collect(),
         heartbeat: heartbeats.register("lease", STUCK),
         readiness,
-        stop: keeper_stop.clone(),
+        stop: renewer_stop.clone(),
     };
-    let (leases, lease_ended) = keeper.start()?;
+    let (leases, lease_ended) = renewer.start()?;
     // The channel has no bound of its own: each outcome holds a permit of its handler's
     // `unsettled`.
     let (settle, outcomes) = mpsc::unbounded_channel();
@@ -245,7 +244,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     // deliveries of aborted attempts.
     let _ = tokio::time::timeout_at(attempts_end + LAST_SETTLEMENTS, settlers.wait()).await;
     beside.iter().for_each(tokio::task::JoinHandle::abort);
-    keeper_stop.cancel();
+    renewer_stop.cancel();
     // If the lease cannot be given back, it expires.
     let _ = tokio::time::timeout(LEASE_RETURN, lease_ended).await;
     Ok(())

@@ -1,10 +1,8 @@
 //! The admin server: liveness, readiness and metrics.
 
 use crate::support::raw_http::{Client, in_time, request};
-use hookfast::telemetry::{
-    admin::Admin,
-    health::{Heartbeats, Readiness},
-};
+use hookfast::internals::telemetry::admin::Admin;
+use hookfast::internals::telemetry::health::{Heartbeats, Readiness};
 use prometheus_client::{metrics::counter::Counter, registry::Registry};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;

@@ -11,8 +11,8 @@ use bodies::{
     REDELIVERY, SECRET, SIX_HOURS, describe, fixture, headers, raw_fixtures, respelled, secret,
     signed, value, vectors, verify,
 };
-use hookfast::domain::Identity;
-use hookfast::signing::Secret;
+use hookfast::internals::domain::Identity;
+use hookfast::internals::signing::Secret;
 use hookfast::sources::airalo::{Airalo, sample, sample_names, sign};
 use hookfast::sources::{Description, Rejection, SourceKind, VerifiedRequest};
 use serde_json::json;

@@ -214,7 +214,7 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
         "it changed nothing"
     );
     let migrated = hookfast(&["migrate"], &variables);
-    let all = hookfast::store::planned().expect("a plan").len();
+    let all = hookfast::internals::store::planned().expect("a plan").len();
     let applied = format!(" {all} migrations applied");
     assert!(
         migrated.status.success() && text(&migrated).contains(&applied),

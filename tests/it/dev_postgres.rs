@@ -1,7 +1,7 @@
 //! The private Postgres cluster: created, found, taken over, rejected.
 
 use crate::support::{postgres::durable_cluster, wait_until};
-use hookfast::dev::postgres::{Cluster, ClusterError, ClusterOptions, Durability};
+use hookfast::internals::dev::postgres::{Cluster, ClusterError, ClusterOptions, Durability};
 use nix::{
     sys::{
         signal::{Signal, kill},

@@ -2,12 +2,11 @@
 
 use crate::raw_server::{PATIENCE, delivery, error, secret, settings};
 use axum::http::StatusCode;
-use hookfast::{
-    dev::receiver::{Mode, ModeSwitch, Notice, Received, Receiver},
-    domain::{Delivery, DeliveryId, EventId, Outcome},
-    handlers::HttpHandler,
-    signing::{Secret, standard_webhooks::Unverified},
-};
+use hookfast::internals::dev::receiver::{Mode, ModeSwitch, Notice, Received, Receiver};
+use hookfast::internals::domain::{Delivery, DeliveryId, EventId, Outcome};
+use hookfast::internals::handlers::HttpHandler;
+use hookfast::internals::signing::Secret;
+use hookfast::internals::signing::standard_webhooks::Unverified;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,

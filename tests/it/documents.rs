@@ -7,7 +7,7 @@ use crate::support::{
     server::{HANDLER_SECRET, Server},
     wait_until,
 };
-use hookfast::signing::standard_webhooks;
+use hookfast::internals::signing::standard_webhooks;
 use std::{
     fs,
     path::Path,
@@ -128,7 +128,8 @@ async fn the_receiver_in_express_is_right() {
 fn the_configurations_on_the_page_of_the_handlers_are_ones() {
     let page = page("docs/HANDLERS.md");
     for configuration in blocks(&page, "toml") {
-        hookfast::config::Config::parse(configuration).unwrap_or_else(|error| panic!("{error}"));
+        hookfast::internals::config::Config::parse(configuration)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 }
 
@@ -191,8 +192,8 @@ fn examples_name_the_columns_of_functions_that_answer_with_a_sample() {
 async fn the_guide_to_airalo_is_right() {
     let page = page("docs/airalo.md");
     let configuration = blocks(&page, "toml");
-    let config =
-        hookfast::config::Config::parse(configuration[0]).unwrap_or_else(|error| panic!("{error}"));
+    let config = hookfast::internals::config::Config::parse(configuration[0])
+        .unwrap_or_else(|error| panic!("{error}"));
     let api = config.sources[0].api.as_ref().expect("an API");
     assert_eq!((api.opt_in.len(), config.handlers.len()), (3, 2));
     assert!(configuration[0].contains("[sources.airalo]\n"));
@@ -202,7 +203,7 @@ async fn the_guide_to_airalo_is_right() {
         1,
     );
     assert!(
-        hookfast::config::Config::parse(&quarantine).is_ok(),
+        hookfast::internals::config::Config::parse(&quarantine).is_ok(),
         "{quarantine}"
     );
     let database = database().await;

@@ -7,11 +7,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hookfast::{
-    domain::{HttpHandlerSettings, Outcome, Report},
-    handlers::{HttpHandler, InvalidHttpHandler},
-    signing::standard_webhooks,
-};
+use hookfast::internals::domain::{HttpHandlerSettings, Outcome, Report};
+use hookfast::internals::handlers::{HttpHandler, InvalidHttpHandler};
+use hookfast::internals::signing::standard_webhooks;
 use sha2::{Digest, Sha256};
 use std::{
     net::{Ipv4Addr, SocketAddr},

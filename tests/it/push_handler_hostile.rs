@@ -3,10 +3,8 @@
 
 use crate::raw_server::*;
 use futures_util::future::join_all;
-use hookfast::{
-    domain::{HttpHandlerSettings, Outcome},
-    handlers::HttpHandler,
-};
+use hookfast::internals::domain::{HttpHandlerSettings, Outcome};
+use hookfast::internals::handlers::HttpHandler;
 use std::{future::pending, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -5,7 +5,7 @@
 //! -days 36500 …` the certificate.
 
 use crate::raw_server::*;
-use hookfast::domain::Outcome;
+use hookfast::internals::domain::Outcome;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::sync::Arc;
 use tokio::{

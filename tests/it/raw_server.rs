@@ -1,11 +1,11 @@
 //! A receiver made of raw sockets, for answers that no HTTP library would give, and the deliveries
 //! sent to it.
 
-use hookfast::{
-    domain::{Delivery, DeliveryId, Event, EventId, HttpHandlerSettings, Outcome, Report},
-    handlers::HttpHandler,
-    signing::{Secret, standard_webhooks},
+use hookfast::internals::domain::{
+    Delivery, DeliveryId, Event, EventId, HttpHandlerSettings, Outcome, Report,
 };
+use hookfast::internals::handlers::HttpHandler;
+use hookfast::internals::signing::{Secret, standard_webhooks};
 use serde_json::json;
 use std::{
     future::Future,

@@ -3,7 +3,7 @@
 use crate::fleet::Fleet;
 use crate::plan::{Fault, Planned};
 use crate::support::{tcp_proxy::TcpProxy, wait_until};
-use hookfast::dev::postgres::Cluster;
+use hookfast::internals::dev::postgres::Cluster;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,

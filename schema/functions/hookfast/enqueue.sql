@@ -78,8 +78,8 @@ BEGIN
     SELECT h.id, event, h.max_attempts, CASE WHEN h.ordered_by IS NULL THEN now() END,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END
     FROM hookfast_data.handlers h
-    WHERE (h.sources IS NULL OR enqueue.source = ANY (h.sources)) AND h.kind <> 'airalo' AND h.retired_at IS NULL
-        AND EXISTS (SELECT FROM unnest(h.types) AS p WHERE hookfast_data.type_matches(p, event_type));
+    WHERE h.kind <> 'airalo' AND h.retired_at IS NULL
+        AND hookfast_data.subscribes(h.types, h.sources, enqueue.source, event_type);
     -- The indexer of new events could miss this event, since this transaction may commit at any time.
     IF from_source.search_fields <> '{}' THEN
         -- A longer body is marked and not read, like the body of a webhook (src/store/index_events.rs).

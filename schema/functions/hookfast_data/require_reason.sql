@@ -1,9 +1,10 @@
 CREATE OR REPLACE FUNCTION hookfast_data.require_reason(why text) RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     IF coalesce(btrim(why), '') = '' THEN
         RAISE 'why is empty; nothing was changed'
-            USING ERRCODE = '22023', HINT = 'Say it for those who read audit_log later.';
+            USING ERRCODE = '22023', HINT = 'Give a reason for those who read hookfast.audit_log later.';
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.require_reason IS 'Raises an error if no reason is given';

@@ -16,7 +16,7 @@ use crate::sources::{
     Rejection, SourceKind,
     airalo::{self, NotificationType},
 };
-use crate::store::{Bind, List};
+use crate::store::{SqlArg, ViewQuery};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::{process::ExitCode, time::SystemTime};
@@ -116,15 +116,16 @@ async fn opt_ins(account: &Account, findings: &mut Findings) {
 /// secret yet.
 async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Result<()> {
     let refused = || {
-        List::of("quarantine", "*", "last_at DESC").is("source", Some(Bind::text(&account.source)))
+        ViewQuery::of("quarantine", "*", "last_at DESC")
+            .is("source", Some(SqlArg::text(&account.source)))
     };
     // Only a whole body with a signature can be verified. The rest can be from anybody.
     let signed = refused().is(
         "reason",
-        Some(Bind::text(Rejection::WrongSignature.as_str())),
+        Some(SqlArg::text(Rejection::WrongSignature.as_str())),
     );
     let signed = signed
-        .is("is_excerpt", Some(Bind::flag(false)))
+        .is("is_excerpt", Some(SqlArg::flag(false)))
         .limit(TRIED);
     let mut shell = session::open(Output::default()).await?;
     let any = !shell.console.list(refused().limit(1)).await?.is_empty();

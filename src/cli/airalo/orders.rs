@@ -13,7 +13,8 @@ use crate::cli::{
 };
 use crate::domain::SourceName;
 use crate::store::{
-    Bind, Call, Database, DatabaseClock, List, Role, last_order_described, source_ids,
+    Database, DatabaseClock, FunctionCall, Role, SqlArg, ViewQuery, last_order_described,
+    source_ids,
 };
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -157,9 +158,9 @@ impl Order {
 /// package.
 async fn cost(package: &str, quantity: u8) -> anyhow::Result<String> {
     let mut shell = session::open(Output::default()).await?;
-    let last = List::of("airalo_orders", "*", "received_at DESC")
-        .is("package_id", Some(Bind::text(package)))
-        .is("state", Some(Bind::text("completed")))
+    let last = ViewQuery::of("airalo_orders", "*", "received_at DESC")
+        .is("package_id", Some(SqlArg::text(package)))
+        .is("state", Some(SqlArg::text("completed")))
         .limit(1);
     let last = shell.console.list(last).await?.pop();
     shell.done().await?;
@@ -184,16 +185,16 @@ impl Orders {
         if self.remote {
             return self.remote().await;
         }
-        let list = List::of(
+        let list = ViewQuery::of(
             "airalo_orders",
             "*",
             "coalesce(received_at, placed_at) DESC NULLS LAST",
         )
-        .is("state", self.state.map(Bind::text))
-        .is("description", self.description.map(Bind::text))
+        .is("state", self.state.map(SqlArg::text))
+        .is("description", self.description.map(SqlArg::text))
         .is(
             "possible_double_purchase",
-            self.double.then(|| Bind::flag(true)),
+            self.double.then(|| SqlArg::flag(true)),
         )
         .limit(SHOWN + 1);
         let mut shell = session::open(self.output).await?;
@@ -248,14 +249,14 @@ impl Orders {
 
 impl Expect {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let call = Call::write("airalo_expect_order")
-            .with("request_id", Some(Bind::text(&self.request_id)))
-            .with("description", Some(Bind::text(&self.description)))
+        let call = FunctionCall::write("airalo_expect_order")
+            .with("request_id", Some(SqlArg::text(&self.request_id)))
+            .with("description", Some(SqlArg::text(&self.description)))
             .with(
                 "expected_within",
-                Some(Bind::span(format!("{} minutes", self.within))),
+                Some(SqlArg::span(format!("{} minutes", self.within))),
             )
-            .with("source", self.source.map(Bind::text));
+            .with("source", self.source.map(SqlArg::text));
         let done = format!(
             "the result of {} is expected; hookfast airalo orders --description {}",
             self.request_id, self.description

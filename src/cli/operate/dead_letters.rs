@@ -5,7 +5,7 @@ use super::{
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
-use crate::store::{Bind, Call, List};
+use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -137,12 +137,13 @@ impl DeadLetters {
             What::Show(show) => show.run().await,
             What::Retry(retry) => {
                 let call = |function| {
-                    Call::act(function, &retry.why)
-                        .with("max_attempts", retry.max_attempts.map(Bind::small))
+                    FunctionCall::act(function, &retry.why)
+                        .with("max_attempts", retry.max_attempts.map(SqlArg::small))
                 };
                 match retry.which.delivery {
                     Some(delivery) => {
-                        let call = call("retry").with("delivery_id", Some(Bind::number(delivery)));
+                        let call =
+                            call("retry").with("delivery_id", Some(SqlArg::number(delivery)));
                         let done = format!("delivery {delivery} is pending again");
                         session::open(retry.output).await?.act(call, &done).await
                     }
@@ -157,13 +158,15 @@ impl DeadLetters {
             }
             What::Discard(discard) => match discard.which.delivery {
                 Some(delivery) => {
-                    let call = Call::act("discard", discard.why)
-                        .with("delivery_id", Some(Bind::number(delivery)));
+                    let call = FunctionCall::act("discard", discard.why)
+                        .with("delivery_id", Some(SqlArg::number(delivery)));
                     let done = format!("delivery {delivery} is discarded");
                     session::open(discard.output).await?.act(call, &done).await
                 }
                 None => {
-                    let call = discard.which.all(Call::act("discard_all", discard.why));
+                    let call = discard
+                        .which
+                        .all(FunctionCall::act("discard_all", discard.why));
                     let shell = session::open(discard.output).await?;
                     shell
                         .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
@@ -176,11 +179,11 @@ impl DeadLetters {
 
 impl Which {
     /// Adds the filters of --all.
-    fn all(self, call: Call) -> Call {
-        call.with("handler", self.handler.map(Bind::text))
-            .with("type", self.of_type.map(Bind::text))
-            .with("error", self.error.map(Bind::text))
-            .with("payload", self.payload.map(Bind::path))
+    fn all(self, call: FunctionCall) -> FunctionCall {
+        call.with("handler", self.handler.map(SqlArg::text))
+            .with("type", self.of_type.map(SqlArg::text))
+            .with("error", self.error.map(SqlArg::text))
+            .with("payload", self.payload.map(SqlArg::path))
             .with("died_after", self.after.as_ref().map(When::past))
             .with("died_before", self.before.as_ref().map(When::past))
     }
@@ -189,10 +192,10 @@ impl Which {
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = List::of("dead_letters", ALL, "delivery_id DESC")
-            .is("handler", self.handler.map(Bind::text))
+        let list = ViewQuery::of("dead_letters", ALL, "delivery_id DESC")
+            .is("handler", self.handler.map(SqlArg::text))
             .of_type("type", self.of_type.as_deref())
-            .like("last_error", self.error.map(Bind::text))
+            .like("last_error", self.error.map(SqlArg::text))
             .from("died_at", self.between.after())
             .below("died_at", self.between.before())
             .below("delivery_id", self.page.number()?);
@@ -213,8 +216,8 @@ impl Listed {
 impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let letter = List::of("dead_letters", ALL, "delivery_id")
-            .is("delivery_id", Some(Bind::number(self.delivery)));
+        let letter = ViewQuery::of("dead_letters", ALL, "delivery_id")
+            .is("delivery_id", Some(SqlArg::number(self.delivery)));
         let Some(letter) = shell.console.list(letter).await?.pop() else {
             complain(&format!(
                 "delivery {} is not a dead letter\nhint: `hookfast dead-letters` lists them; `hookfast deliveries --event EVENT_ID` shows the deliveries of an event",
@@ -236,14 +239,14 @@ impl Show {
         ];
         shell.print_record(&letter, &members);
         if !shell.json() {
-            let event = letter["event_id"].as_str().map(Bind::id);
-            let attempts = List::of(
+            let event = letter["event_id"].as_str().map(SqlArg::id);
+            let attempts = ViewQuery::of(
                 "attempts",
                 "attempt_number, outcome, finished_at, duration_ms, status, error, error_kind",
                 "attempt_number",
             )
             .is("event_id", event)
-            .is("delivery_id", Some(Bind::number(self.delivery)));
+            .is("delivery_id", Some(SqlArg::number(self.delivery)));
             let rows = shell.console.list(attempts).await?;
             shell.print_below(
                 "attempts",

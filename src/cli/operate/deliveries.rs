@@ -4,7 +4,7 @@ use super::{
     session::{self, Output, Page, Sure},
     time_args::When,
 };
-use crate::store::{Bind, Call, List};
+use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -119,8 +119,8 @@ pub(super) const COLUMNS: [&str; 9] = [
 ];
 
 /// Lists deliveries without `last_error`, which needs a lookup for each row.
-pub(super) fn all() -> List {
-    List::of(
+pub(super) fn all() -> ViewQuery {
+    ViewQuery::of(
         "deliveries",
         "delivery_id, handler, event_id, state, attempts, attempts_left, next_attempt_at, ended_at, ordering_key",
         "delivery_id DESC",
@@ -134,8 +134,8 @@ impl Deliveries {
             What::Reschedule(reschedule) => reschedule.run().await,
             What::Discard(discard) => {
                 let shell = session::open(discard.output).await?;
-                let call = Call::act("discard", discard.why)
-                    .with("delivery_id", Some(Bind::number(discard.delivery)));
+                let call = FunctionCall::act("discard", discard.why)
+                    .with("delivery_id", Some(SqlArg::number(discard.delivery)));
                 shell
                     .act(call, &format!("delivery {} is discarded", discard.delivery))
                     .await
@@ -156,9 +156,9 @@ impl Listed {
             Some(self.state.join(",").replace("open", OPEN))
         };
         let list = all()
-            .is("handler", self.handler.map(Bind::text))
-            .is("event_id", self.event.map(Bind::id))
-            .one_of("state", states.map(Bind::text))
+            .is("handler", self.handler.map(SqlArg::text))
+            .is("event_id", self.event.map(SqlArg::id))
+            .one_of("state", states.map(SqlArg::text))
             .below("delivery_id", self.page.number()?);
         shell
             .page(list, &self.page, "delivery_id", &COLUMNS, "no deliveries")
@@ -170,20 +170,20 @@ impl Reschedule {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let shell = session::open(self.output).await?;
         let call = if self.all {
-            Call::act("reschedule_all", self.why)
+            FunctionCall::act("reschedule_all", self.why)
         } else {
-            Call::act("reschedule", self.why)
+            FunctionCall::act("reschedule", self.why)
         }
         .with("due_at", Some(self.due_at.coming()));
         if let Some(delivery) = self.delivery {
-            let call = call.with("delivery_id", Some(Bind::number(delivery)));
+            let call = call.with("delivery_id", Some(SqlArg::number(delivery)));
             return shell
                 .act(call, &format!("delivery {delivery} is rescheduled"))
                 .await;
         }
         let call = call
-            .with("handler", self.handler.map(Bind::text))
-            .with("type", self.of_type.map(Bind::text));
+            .with("handler", self.handler.map(SqlArg::text))
+            .with("type", self.of_type.map(SqlArg::text));
         shell
             .bulk(call, self.sure, "reschedule", "deliveries", &COLUMNS)
             .await

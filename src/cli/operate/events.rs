@@ -11,7 +11,7 @@ use crate::cli::{
     process::{complain, say},
     table,
 };
-use crate::store::{Bind, Call, List};
+use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -187,7 +187,10 @@ impl Events {
                 let mut shell = session::open(found.output).await?;
                 let rows = shell
                     .console
-                    .call(Call::look("timeline").with("term", Some(Bind::text(&found.text))))
+                    .call(
+                        FunctionCall::look("timeline")
+                            .with("term", Some(SqlArg::text(&found.text))),
+                    )
                     .await?;
                 if rows.is_empty() {
                     return nothing(shell, &found.text).await;
@@ -199,7 +202,10 @@ impl Events {
                 let mut shell = session::open(one.output).await?;
                 let rows = shell
                     .console
-                    .call(Call::look("explain").with("event_id", Some(Bind::id(&one.event))))
+                    .call(
+                        FunctionCall::look("explain")
+                            .with("event_id", Some(SqlArg::id(&one.event))),
+                    )
                     .await?;
                 shell.print(
                     &rows,
@@ -210,16 +216,16 @@ impl Events {
             }
             What::Erase(erase) => erase.run().await,
             What::Hold(hold) => {
-                let call =
-                    Call::act("hold_event", hold.why).with("event_id", Some(Bind::id(&hold.event)));
+                let call = FunctionCall::act("hold_event", hold.why)
+                    .with("event_id", Some(SqlArg::id(&hold.event)));
                 session::open(hold.output)
                     .await?
                     .act(call, &format!("event {} is held", hold.event))
                     .await
             }
             What::Unhold(one) => {
-                let call =
-                    Call::act("unhold_event", one.why).with("event_id", Some(Bind::id(&one.event)));
+                let call = FunctionCall::act("unhold_event", one.why)
+                    .with("event_id", Some(SqlArg::id(&one.event)));
                 session::open(one.output)
                     .await?
                     .act(call, &format!("event {}: hold removed", one.event))
@@ -244,7 +250,7 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
     let mut shell = session::open(found.output).await?;
     let ids = shell
         .console
-        .call(Call::look("find").with("term", Some(Bind::text(&found.text))))
+        .call(FunctionCall::look("find").with("term", Some(SqlArg::text(&found.text))))
         .await?;
     let ids: Vec<String> = ids
         .iter()
@@ -256,7 +262,7 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
     }
     let events = shell
         .console
-        .list(List::of("events", "*", "event_id").ids("event_id", &ids))
+        .list(ViewQuery::of("events", "*", "event_id").ids("event_id", &ids))
         .await?;
     for (i, event) in events.iter().enumerate() {
         if i > 0 && !shell.json() {
@@ -265,7 +271,7 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
         shell.print_record(&shell.with_body(event), &MEMBERS);
         if !shell.json() {
             let of_event =
-                deliveries::all().is("event_id", event["event_id"].as_str().map(Bind::id));
+                deliveries::all().is("event_id", event["event_id"].as_str().map(SqlArg::id));
             let rows = shell.console.list(of_event).await?;
             shell.print_below(
                 "deliveries",
@@ -290,14 +296,14 @@ impl Erase {
         let mut shell = session::open(self.output).await?;
         if let Some(event) = self.event {
             // Erasing cannot be undone, so a single event needs confirmation too.
-            let list = List::of(
+            let list = ViewQuery::of(
                 "events",
                 "event_id, type, idempotency_key, received_at",
                 "event_id",
             );
             let sample = shell
                 .console
-                .list(list.is("event_id", Some(Bind::id(&event))))
+                .list(list.is("event_id", Some(SqlArg::id(&event))))
                 .await?;
             let preview = json!({ "matching": 1, "sample": sample });
             if !sample.is_empty()
@@ -305,16 +311,17 @@ impl Erase {
             {
                 return shell.close(ExitCode::FAILURE).await;
             }
-            let call = Call::act("erase", self.why).with("event_id", Some(Bind::id(&event)));
+            let call =
+                FunctionCall::act("erase", self.why).with("event_id", Some(SqlArg::id(&event)));
             return shell.act(call, &format!("event {event} is erased")).await;
         }
-        let call = Call::act("erase_all", self.why)
-            .with("term", self.term.map(Bind::text))
-            .with("source", self.source.map(Bind::text))
-            .with("type", self.of_type.map(Bind::text))
+        let call = FunctionCall::act("erase_all", self.why)
+            .with("term", self.term.map(SqlArg::text))
+            .with("source", self.source.map(SqlArg::text))
+            .with("type", self.of_type.map(SqlArg::text))
             .with("received_after", self.after.as_ref().map(When::past))
             .with("received_before", self.before.as_ref().map(When::past))
-            .with("payload", self.payload.map(Bind::path));
+            .with("payload", self.payload.map(SqlArg::path));
         shell
             .bulk(call, self.sure, "erase", "events", &COLUMNS)
             .await
@@ -324,16 +331,16 @@ impl Erase {
 impl Replay {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = Call::act("replay", self.why)
-            .with("event_id", Some(Bind::id(&self.event)))
-            .with("handler", Some(Bind::text(&self.handler)))
-            .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)));
+        let call = FunctionCall::act("replay", self.why)
+            .with("event_id", Some(SqlArg::id(&self.event)))
+            .with("handler", Some(SqlArg::text(&self.handler)))
+            .with("new_webhook_id", Some(SqlArg::flag(self.new_webhook_id)));
         let replay = shell.console.call(call).await?.pop().unwrap_or_default();
         let words = format!(
             "event {} is pending for {} again, as replay {replay}",
             self.event, self.handler
         );
-        shell.told(json!({ "replay_id": replay }), &words);
+        shell.report(json!({ "replay_id": replay }), &words);
         if !self.new_webhook_id {
             complain(SAME_WEBHOOK_ID);
         }
@@ -344,12 +351,12 @@ impl Replay {
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = List::of(
+        let list = ViewQuery::of(
             "events",
             "event_id, received_at, source, type, topic, origin, idempotency_key, conflicts_with, verified_by, erased_at",
             "event_id DESC",
         )
-        .is("source", self.source.map(Bind::text))
+        .is("source", self.source.map(SqlArg::text))
         .of_type("type", self.of_type.as_deref())
         .ids_from("event_id", self.between.after())
         .ids_below("event_id", self.between.before())

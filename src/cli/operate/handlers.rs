@@ -5,7 +5,7 @@ use super::{
     session::{self, Output, Sure},
 };
 use crate::cli::{process::complain, words::counted};
-use crate::store::{Bind, Call, List};
+use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -109,13 +109,13 @@ const COLUMNS: [&str; 7] = [
 ];
 const FAILURES: [&str; 5] = ["handler", "error_kind", "count", "last_at", "sample_error"];
 
-fn health() -> List {
-    List::of("handler_health", "*", "handler")
+fn health() -> ViewQuery {
+    ViewQuery::of("handler_health", "*", "handler")
 }
 
-fn failures(handler: Option<String>) -> List {
-    List::of("failures", "*", "count DESC, handler, error_kind")
-        .is("handler", handler.map(Bind::text))
+fn failures(handler: Option<String>) -> ViewQuery {
+    ViewQuery::of("failures", "*", "count DESC, handler, error_kind")
+        .is("handler", handler.map(SqlArg::text))
 }
 
 impl Handlers {
@@ -129,28 +129,28 @@ impl Handlers {
             }
             What::Show(one) => show(one).await,
             What::Pause(pause) => {
-                let call = Call::act("pause_handler", pause.why)
-                    .with("handler", Some(Bind::text(&pause.handler)));
+                let call = FunctionCall::act("pause_handler", pause.why)
+                    .with("handler", Some(SqlArg::text(&pause.handler)));
                 session::open(pause.output)
                     .await?
                     .act(call, &format!("handler {} is paused", pause.handler))
                     .await
             }
             What::Resume(one) => {
-                let call = Call::act("resume_handler", one.why)
-                    .with("handler", Some(Bind::text(&one.handler)));
+                let call = FunctionCall::act("resume_handler", one.why)
+                    .with("handler", Some(SqlArg::text(&one.handler)));
                 session::open(one.output)
                     .await?
                     .act(call, &format!("handler {} resumed", one.handler))
                     .await
             }
             What::PauseAll(all) => {
-                let call = Call::act("pause_all_handlers", all.why);
+                let call = FunctionCall::act("pause_all_handlers", all.why);
                 turn_all(call, all.sure, all.output, "pause", false).await
             }
             What::ResumeAll(all) => {
                 turn_all(
-                    Call::act("resume_all_handlers", all.why),
+                    FunctionCall::act("resume_all_handlers", all.why),
                     all.sure,
                     all.output,
                     "resume",
@@ -174,7 +174,7 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
     let mut shell = session::open(one.output).await?;
     let Some(row) = shell
         .console
-        .list(health().is("handler", Some(Bind::text(&one.handler))))
+        .list(health().is("handler", Some(SqlArg::text(&one.handler))))
         .await?
         .pop()
     else {
@@ -207,8 +207,8 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
     ];
     shell.print_record(&row, &members);
     if !shell.json() {
-        let backlog =
-            List::of("backlog", "*", "handler").is("handler", Some(Bind::text(&one.handler)));
+        let backlog = ViewQuery::of("backlog", "*", "handler")
+            .is("handler", Some(SqlArg::text(&one.handler)));
         let rows = shell.console.list(backlog).await?;
         let columns = [
             "ready",
@@ -228,7 +228,7 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
 
 /// Pauses or resumes all handlers, after a preview and a confirmation.
 async fn turn_all(
-    call: Call,
+    call: FunctionCall,
     sure: Sure,
     output: Output,
     verb: &str,
@@ -237,7 +237,7 @@ async fn turn_all(
     let mut shell = session::open(output).await?;
     let rows = shell
         .console
-        .list(List::of(
+        .list(ViewQuery::of(
             "handler_health",
             "handler, state, ready",
             "handler",
@@ -263,6 +263,6 @@ async fn turn_all(
     }
     let changed = shell.console.call(call).await?.pop().unwrap_or_default();
     let words = format!("{verb}: {}", counted(&changed, "handlers"));
-    shell.told(json!({ "changed": changed }), &words);
+    shell.report(json!({ "changed": changed }), &words);
     shell.done().await
 }

@@ -4,7 +4,7 @@ use super::{
     session::{self, Output, Page},
     time_args::Between,
 };
-use crate::store::{Bind, Call, List};
+use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
 /// List events that have the key of an earlier one and other content, newest first. Each is a
@@ -51,8 +51,8 @@ impl Conflicts {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.act {
             Some(ConflictAct::Acknowledge(Acknowledge { event, why, output })) => {
-                let call =
-                    Call::act("acknowledge_conflict", why).with("event_id", Some(Bind::id(&event)));
+                let call = FunctionCall::act("acknowledge_conflict", why)
+                    .with("event_id", Some(SqlArg::id(&event)));
                 session::open(output)
                     .await?
                     .act(call, &format!("conflict of event {event}: acknowledged"))
@@ -65,12 +65,12 @@ impl Conflicts {
 
 impl ConflictList {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let list = List::of(
+        let list = ViewQuery::of(
             "conflicts",
             "event_id, source, type, received_at, idempotency_key, first_event_id, first_received_at, acknowledged_at, acknowledged_by",
             "event_id DESC",
         )
-        .is("source", self.source.map(Bind::text))
+        .is("source", self.source.map(SqlArg::text))
         .below("event_id", self.page.event());
         let columns = [
             "received_at",
@@ -112,7 +112,7 @@ impl Sources {
         session::open(self.output)
             .await?
             .all(
-                List::of("source_health", "*", "source"),
+                ViewQuery::of("source_health", "*", "source"),
                 &columns,
                 "no sources",
             )
@@ -148,8 +148,8 @@ impl Backlog {
             "paused",
             "retired",
         ];
-        let list = List::of("backlog", "*", "ready DESC, handler")
-            .is("handler", self.handler.map(Bind::text));
+        let list = ViewQuery::of("backlog", "*", "ready DESC, handler")
+            .is("handler", self.handler.map(SqlArg::text));
         session::open(self.output)
             .await?
             .all(list, &columns, "no handlers")
@@ -170,7 +170,7 @@ impl Workers {
         let mut shell = session::open(self.output).await?;
         let workers = shell
             .console
-            .list(List::of("workers", "*", "alive DESC, owner"))
+            .list(ViewQuery::of("workers", "*", "alive DESC, owner"))
             .await?;
         let columns = [
             "owner",
@@ -185,7 +185,7 @@ impl Workers {
         if !shell.json() {
             let processes = shell
                 .console
-                .list(List::of("processes", "*", "alive DESC, owner"))
+                .list(ViewQuery::of("processes", "*", "alive DESC, owner"))
                 .await?;
             let columns = [
                 "owner",
@@ -225,7 +225,7 @@ impl Storage {
         session::open(self.output)
             .await?
             .all(
-                List::of("storage", "*", "bytes DESC"),
+                ViewQuery::of("storage", "*", "bytes DESC"),
                 &columns,
                 "no tables",
             )
@@ -247,7 +247,10 @@ impl Retention {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
         if self.preview {
-            let rows = shell.console.call(Call::look("retention_preview")).await?;
+            let rows = shell
+                .console
+                .call(FunctionCall::look("retention_preview"))
+                .await?;
             shell.print(
                 &rows,
                 &["class", "day", "rows", "stays", "bytes", "purge_at"],
@@ -257,7 +260,7 @@ impl Retention {
         }
         let mut rows = shell
             .console
-            .list(List::of("retention", "*", "class"))
+            .list(ViewQuery::of("retention", "*", "class"))
             .await?;
         if !shell.json() {
             // Null means forever. JSON readers and SQL get the null.
@@ -291,7 +294,7 @@ pub(in crate::cli) struct Alerts {
 impl Alerts {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = List::of("alerts", "*", "event_id DESC")
+        let list = ViewQuery::of("alerts", "*", "event_id DESC")
             .of_type("type", self.of_type.as_deref())
             .ids_from("event_id", self.between.after())
             .ids_below("event_id", self.between.before())
@@ -328,10 +331,10 @@ pub(in crate::cli) struct Audit {
 
 impl Audit {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        let list = List::of("audit_log", "*", "log_id DESC")
-            .is("actor", self.actor.map(Bind::text))
-            .is("action", self.action.map(Bind::text))
-            .is("target", self.target.map(Bind::text))
+        let list = ViewQuery::of("audit_log", "*", "log_id DESC")
+            .is("actor", self.actor.map(SqlArg::text))
+            .is("action", self.action.map(SqlArg::text))
+            .is("target", self.target.map(SqlArg::text))
             .from("at", self.between.after())
             .below("at", self.between.before())
             .below("log_id", self.page.number()?);

@@ -2,7 +2,7 @@
 
 use super::session::Shell;
 use crate::cli::table;
-use crate::store::List;
+use crate::store::ViewQuery;
 
 impl Shell {
     /// The message for an empty list. If the list was filtered by a handler or source that does not
@@ -18,7 +18,7 @@ impl Shell {
             } else {
                 "source_health"
             };
-            let known = self.console.list(List::of(view, kind, kind)).await?;
+            let known = self.console.list(ViewQuery::of(view, kind, kind)).await?;
             let known: Vec<_> = known.iter().filter_map(|row| row[*kind].as_str()).collect();
             if !known.contains(&wanted.as_str()) {
                 let wanted = table::plain(wanted, false);

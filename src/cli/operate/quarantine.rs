@@ -6,7 +6,7 @@ use super::{
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
-use crate::store::{Bind, Call, List};
+use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -110,8 +110,8 @@ impl Quarantine {
             What::Show(one) => one.run().await,
             What::Reverify(reverify) => reverify.run().await,
             What::Approve(approve) => {
-                let call = Call::act("approve_quarantined", approve.why)
-                    .with("quarantine_id", Some(Bind::number(approve.request)));
+                let call = FunctionCall::act("approve_quarantined", approve.why)
+                    .with("quarantine_id", Some(SqlArg::number(approve.request)));
                 let done = format!(
                     "request {} is approved: the ingress stores it as an event within seconds",
                     approve.request
@@ -119,9 +119,9 @@ impl Quarantine {
                 session::open(approve.output).await?.act(call, &done).await
             }
             What::Discard(discard) => {
-                let call = Call::act("discard_quarantined", discard.why)
-                    .with("source", discard.source.map(Bind::text))
-                    .with("reason", discard.reason.map(Bind::text))
+                let call = FunctionCall::act("discard_quarantined", discard.why)
+                    .with("source", discard.source.map(SqlArg::text))
+                    .with("reason", discard.reason.map(SqlArg::text))
                     .with("last_before", discard.before.as_ref().map(When::past));
                 let shell = session::open(discard.output).await?;
                 shell
@@ -136,9 +136,9 @@ impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let shell = session::open(self.output).await?;
         let columns = "quarantine_id, source, reason, count, first_at, last_at, topic, bytes, requested_action, requested_by, last_result";
-        let list = List::of("quarantine", columns, "quarantine_id DESC")
-            .is("source", self.source.map(Bind::text))
-            .is("reason", self.reason.map(Bind::text))
+        let list = ViewQuery::of("quarantine", columns, "quarantine_id DESC")
+            .is("source", self.source.map(SqlArg::text))
+            .is("reason", self.reason.map(SqlArg::text))
             .from("last_at", self.between.after())
             .below("last_at", self.between.before())
             .below("quarantine_id", self.page.number()?);
@@ -157,8 +157,8 @@ impl Listed {
 impl One {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = List::of("quarantine", "*", "quarantine_id")
-            .is("quarantine_id", Some(Bind::number(self.request)));
+        let list = ViewQuery::of("quarantine", "*", "quarantine_id")
+            .is("quarantine_id", Some(SqlArg::number(self.request)));
         let Some(row) = shell.console.list(list).await?.pop() else {
             complain(&format!(
                 "no quarantined request has the id {}\nhint: `hookfast quarantine` lists them; approved and verified requests are events now",

@@ -5,7 +5,7 @@ use super::{
     time_args::Between,
 };
 use crate::cli::process::{complain, say};
-use crate::store::{Bind, Call, List};
+use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use serde_json::Value;
 use std::{process::ExitCode, time::Duration};
 
@@ -118,17 +118,17 @@ const COLUMNS: [&str; 9] = [
     "why",
 ];
 
-fn one(replay: i64) -> List {
-    List::of("replays", "*", "replay_id").is("replay_id", Some(Bind::number(replay)))
+fn one(replay: i64) -> ViewQuery {
+    ViewQuery::of("replays", "*", "replay_id").is("replay_id", Some(SqlArg::number(replay)))
 }
 
 impl Replays {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.what.unwrap_or(What::List(self.list)) {
             What::List(list) => {
-                let all = List::of("replays", "*", "replay_id DESC")
-                    .is("handler", list.handler.map(Bind::text))
-                    .is("state", list.state.map(Bind::text))
+                let all = ViewQuery::of("replays", "*", "replay_id DESC")
+                    .is("handler", list.handler.map(SqlArg::text))
+                    .is("state", list.state.map(SqlArg::text))
                     .below("replay_id", list.page.number()?);
                 session::open(list.output)
                     .await?
@@ -147,15 +147,15 @@ impl Replays {
 
 impl Start {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let call = Call::act("replay_all", self.why)
-            .with("handler", Some(Bind::text(self.handler)))
-            .with("source", self.source.map(Bind::text))
-            .with("type", self.of_type.map(Bind::text))
+        let call = FunctionCall::act("replay_all", self.why)
+            .with("handler", Some(SqlArg::text(self.handler)))
+            .with("source", self.source.map(SqlArg::text))
+            .with("type", self.of_type.map(SqlArg::text))
             .with("received_after", self.between.after())
             .with("received_before", self.between.before())
-            .with("payload", self.payload.map(Bind::path))
-            .with("per_second", self.per_second.map(Bind::small))
-            .with("new_webhook_id", Some(Bind::flag(self.new_webhook_id)));
+            .with("payload", self.payload.map(SqlArg::path))
+            .with("per_second", self.per_second.map(SqlArg::small))
+            .with("new_webhook_id", Some(SqlArg::flag(self.new_webhook_id)));
         let columns = ["received_at", "event_id", "type", "idempotency_key"];
         if !self.new_webhook_id {
             // Before it starts, since it may create many deliveries.
@@ -170,7 +170,8 @@ impl Start {
 
 impl Change {
     async fn run(self, function: &'static str, done: &str) -> anyhow::Result<ExitCode> {
-        let call = Call::act(function, self.why).with("replay_id", Some(Bind::number(self.replay)));
+        let call = FunctionCall::act(function, self.why)
+            .with("replay_id", Some(SqlArg::number(self.replay)));
         session::open(self.output)
             .await?
             .act(call, &format!("replay {} {done}", self.replay))

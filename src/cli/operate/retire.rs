@@ -2,7 +2,7 @@
 
 use super::session::{self, Output, Sure};
 use crate::cli::words::counted;
-use crate::store::{Bind, Call};
+use crate::store::{FunctionCall, SqlArg};
 use std::process::ExitCode;
 
 #[derive(clap::Args)]
@@ -27,11 +27,11 @@ impl Retire {
     /// the answer, so somewhat more deliveries are allowed than were shown.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = Call::act("retire_handler", &self.why)
-            .with("handler", Some(Bind::text(&self.handler)))
+        let call = FunctionCall::act("retire_handler", &self.why)
+            .with("handler", Some(SqlArg::text(&self.handler)))
             .with(
                 "pending",
-                Some(Bind::text(if self.keep { "keep" } else { "discard" })),
+                Some(SqlArg::text(if self.keep { "keep" } else { "discard" })),
             );
         let preview = shell
             .console
@@ -52,7 +52,7 @@ impl Retire {
             return shell.close(ExitCode::FAILURE).await;
         }
         let matching = preview["matching"].as_i64().unwrap_or(0);
-        let at_most = Bind::number(matching + (matching / 10).max(1000));
+        let at_most = SqlArg::number(matching + (matching / 10).max(1000));
         let done = shell
             .console
             .call(call.with("at_most", Some(at_most)))
@@ -70,7 +70,7 @@ impl Retire {
                 words += &format!(", and workers discard the other {}", matching - changed);
             }
         }
-        shell.told(done, &words);
+        shell.report(done, &words);
         shell.done().await
     }
 }

@@ -6,7 +6,7 @@ use super::{
     time_args::When,
 };
 use crate::cli::{process::complain, words::counted};
-use crate::store::{Bind, Call, List};
+use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -47,8 +47,8 @@ struct Outcome {
 impl Reverify {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = Call::act("reverify_quarantined", &self.why)
-            .with("source", self.source.clone().map(Bind::text))
+        let call = FunctionCall::act("reverify_quarantined", &self.why)
+            .with("source", self.source.clone().map(SqlArg::text))
             .with("last_after", self.after.as_ref().map(When::past));
         let rows = self.waiting(&mut shell).await?;
         let before: BTreeSet<i64> = rows
@@ -77,21 +77,21 @@ impl Reverify {
             counted(outcome.accepted, "requests"),
             outcome.refused
         );
-        shell.told(done, &words);
+        shell.report(done, &words);
         hints(&outcome);
         shell.done().await
     }
 
     /// The requests that this command selects.
     async fn waiting(&self, shell: &mut Shell) -> anyhow::Result<Vec<Value>> {
-        let list = List::of(
+        let list = ViewQuery::of(
             "quarantine",
             "quarantine_id, requested_action",
             "quarantine_id",
         )
         // Excerpts cannot be verified again.
-        .is("is_excerpt", Some(Bind::flag(false)))
-        .is("source", self.source.clone().map(Bind::text))
+        .is("is_excerpt", Some(SqlArg::flag(false)))
+        .is("source", self.source.clone().map(SqlArg::text))
         .from("last_at", self.after.as_ref().map(When::past));
         Ok(shell.console.list(list).await?)
     }

@@ -5,7 +5,7 @@ use crate::cli::{
     table,
     words::counted,
 };
-use crate::store::{Bind, Call, Console, Database, List};
+use crate::store::{Console, Database, FunctionCall, SqlArg, ViewQuery};
 use serde_json::Value;
 use std::{
     io::{BufRead, IsTerminal},
@@ -37,12 +37,12 @@ pub(super) struct Page {
 
 impl Page {
     /// The start of the list, by event id.
-    pub(super) fn event(&self) -> Option<Bind> {
-        self.older_than.as_ref().map(Bind::id)
+    pub(super) fn event(&self) -> Option<SqlArg> {
+        self.older_than.as_ref().map(SqlArg::id)
     }
 
     /// The start of the list, by number.
-    pub(super) fn number(&self) -> anyhow::Result<Option<Bind>> {
+    pub(super) fn number(&self) -> anyhow::Result<Option<SqlArg>> {
         let parse = |text: &String| {
             text.parse()
                 .map_err(|_| anyhow::anyhow!("--older-than takes a number here, not '{text}'"))
@@ -52,7 +52,7 @@ impl Page {
             .as_ref()
             .map(parse)
             .transpose()?
-            .map(Bind::number))
+            .map(SqlArg::number))
     }
 }
 
@@ -156,7 +156,7 @@ impl Shell {
     /// member that pages are cut by.
     pub(super) async fn page(
         mut self,
-        list: List,
+        list: ViewQuery,
         page: &Page,
         key: &str,
         columns: &[&str],
@@ -180,7 +180,7 @@ impl Shell {
     /// Prints all rows of a list.
     pub(in crate::cli) async fn all(
         mut self,
-        list: List,
+        list: ViewQuery,
         columns: &[&str],
         none: &str,
     ) -> anyhow::Result<ExitCode> {
@@ -207,14 +207,18 @@ impl Shell {
     }
 
     /// Runs one function, and prints what was done as text or as `{"done": …}`.
-    pub(in crate::cli) async fn act(mut self, call: Call, done: &str) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) async fn act(
+        mut self,
+        call: FunctionCall,
+        done: &str,
+    ) -> anyhow::Result<ExitCode> {
         self.console.act(call).await?;
-        self.told(serde_json::json!({ "done": done }), done);
+        self.report(serde_json::json!({ "done": done }), done);
         self.done().await
     }
 
     /// Prints a result as JSON, or as text.
-    pub(super) fn told(&self, answer: Value, words: &str) {
+    pub(super) fn report(&self, answer: Value, words: &str) {
         say(&if self.output.json {
             answer.to_string()
         } else {
@@ -226,7 +230,7 @@ impl Shell {
     /// were changed.
     pub(super) async fn bulk(
         mut self,
-        call: Call,
+        call: FunctionCall,
         sure: Sure,
         verb: &str,
         what: &str,
@@ -244,7 +248,7 @@ impl Shell {
             ),
             (None, changed) => format!("{verb}: {}", counted(changed.unwrap_or(0), what)),
         };
-        self.told(done, &words);
+        self.report(done, &words);
         self.done().await
     }
 
@@ -253,7 +257,7 @@ impl Shell {
     /// "dead letters".
     pub(super) async fn try_bulk(
         &mut self,
-        call: Call,
+        call: FunctionCall,
         sure: Sure,
         verb: &str,
         what: &str,
@@ -272,7 +276,7 @@ impl Shell {
         if !self.preview_and_ask(&preview, sure, verb, what, columns)? {
             return Ok(Bulk::Declined);
         }
-        let at_most = preview["matching"].as_i64().map(Bind::number);
+        let at_most = preview["matching"].as_i64().map(SqlArg::number);
         let Some(done) = self
             .console
             .call(call.with("at_most", at_most))

@@ -5,7 +5,7 @@ use crate::cli::{
     process::{complain, say},
     table,
 };
-use crate::store::Call;
+use crate::store::FunctionCall;
 use serde_json::{Value, json};
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
@@ -61,7 +61,7 @@ impl Status {
 }
 
 async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
-    let rows = shell.console.call(Call::look("status")).await?;
+    let rows = shell.console.call(FunctionCall::look("status")).await?;
     let bad: Vec<&Value> = rows
         .iter()
         .filter(|row| row["state"] == "critical")

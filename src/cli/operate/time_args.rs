@@ -1,6 +1,6 @@
 //! Parses times as people write them.
 
-use crate::store::Bind;
+use crate::store::SqlArg;
 
 /// A time: `2h` (s, m, h, d, w), or a time that Postgres reads, in UTC unless it has a time zone.
 #[derive(Clone, Debug)]
@@ -20,13 +20,15 @@ impl std::str::FromStr for When {
 
 impl When {
     /// The time, with a span counted back from now.
-    pub(super) fn past(&self) -> Bind {
-        self.span().map_or_else(|| Bind::time(&self.0), Bind::ago)
+    pub(super) fn past(&self) -> SqlArg {
+        self.span()
+            .map_or_else(|| SqlArg::time(&self.0), SqlArg::ago)
     }
 
     /// The time, with a span counted forward from now.
-    pub(super) fn coming(&self) -> Bind {
-        self.span().map_or_else(|| Bind::time(&self.0), Bind::ahead)
+    pub(super) fn coming(&self) -> SqlArg {
+        self.span()
+            .map_or_else(|| SqlArg::time(&self.0), SqlArg::ahead)
     }
 
     /// The span, if it is a number and a unit.
@@ -55,11 +57,11 @@ pub(super) struct Between {
 }
 
 impl Between {
-    pub(super) fn after(&self) -> Option<Bind> {
+    pub(super) fn after(&self) -> Option<SqlArg> {
         self.after.as_ref().map(When::past)
     }
 
-    pub(super) fn before(&self) -> Option<Bind> {
+    pub(super) fn before(&self) -> Option<SqlArg> {
         self.before.as_ref().map(When::past)
     }
 }

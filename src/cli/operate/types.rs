@@ -2,7 +2,7 @@
 
 use super::session::Shell;
 use crate::cli::table;
-use crate::store::List;
+use crate::store::ViewQuery;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ impl Shell {
         view: &'static str,
         none: &str,
         wanted: Option<&str>,
-        list: List,
+        list: ViewQuery,
     ) -> anyhow::Result<String> {
         let Some(wanted) = wanted else {
             return Ok(none.to_owned());
@@ -33,7 +33,7 @@ impl Shell {
         } else {
             "event_id DESC"
         };
-        let newest = List::of(view, "type", order);
+        let newest = ViewQuery::of(view, "type", order);
         let rows = self.console.list(newest.limit(NEWEST)).await?;
         let types: BTreeSet<&str> = rows.iter().filter_map(|row| row["type"].as_str()).collect();
         Ok(hint(none, wanted, &types))

@@ -1,7 +1,7 @@
 //! The reasons why a schema cannot be migrated or used.
 
 use super::VERSION;
-use crate::store::{StoreError, error::told};
+use crate::store::{StoreError, error::describe};
 
 /// Why a schema could not be migrated, or why this program may not run on it.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum MigrateError {
     /// A function or a view could not be replaced.
     #[error(
         "{object} could not be replaced, so no function or view was; tables and data are as they were: {}. If you made an object of that name yourself, rename it and start this again; otherwise run the previous release, and report this",
-        told(.cause)
+        describe(.cause)
     )]
     Object {
         /// The function or the view.
@@ -93,8 +93,8 @@ impl From<sqlx::migrate::MigrateError> for MigrateError {
 fn told_of_migration(error: &sqlx::migrate::MigrateError) -> String {
     use sqlx::migrate::MigrateError as Failed;
     match error {
-        Failed::Execute(error) => told(error),
-        Failed::ExecuteMigration(error, version) => format!("{version}: {}", told(error)),
+        Failed::Execute(error) => describe(error),
+        Failed::ExecuteMigration(error, version) => format!("{version}: {}", describe(error)),
         other => other.to_string(),
     }
 }

@@ -1,6 +1,6 @@
 -- hookfast: claim
 -- Claims at most $4 fresh and $6 due deliveries of one handler, if the lease is alive and the handler is not paused.
--- $1 lease, $2 handler, $3 id floor, $4 maximum of fresh deliveries, $5 due floor (microseconds since 1970),
+-- $1 lease, $2 handler, $3 id watermark, $4 maximum of fresh deliveries, $5 due watermark (microseconds since 1970),
 -- $6 maximum of due deliveries
 WITH lease AS MATERIALIZED (
     -- Locked, so that a claim cannot race the rescue of its own lease and leave deliveries that nobody rescues.

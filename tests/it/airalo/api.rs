@@ -2,11 +2,9 @@
 
 use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{server, wait_until};
-use hookfast::{
-    airalo::client::{ApiError, Client, NewOrder, Outcome, Simulated},
-    dev::airalo_emulator::FaultPlan,
-    sources::airalo::{ClientSettings, NotificationType},
-};
+use hookfast::airalo::client::{ApiError, Client, NewOrder, Outcome, Simulated};
+use hookfast::internals::dev::airalo_emulator::FaultPlan;
+use hookfast::sources::airalo::{ClientSettings, NotificationType};
 use secrecy::SecretString;
 use std::{
     sync::{Arc, Mutex},
@@ -179,8 +177,8 @@ async fn an_order_is_taken_its_result_signed_and_listed() {
     })
     .await;
     let (signature, body) = got.lock().expect("whole")[0].clone();
-    let secret =
-        hookfast::signing::Secret::new("it", server::AIRALO_SECRET.into()).expect("a secret");
+    let secret = hookfast::internals::signing::Secret::new("it", server::AIRALO_SECRET.into())
+        .expect("a secret");
     assert_eq!(signature, hookfast::sources::airalo::sign(&secret, &body).1);
     let text = String::from_utf8(body.clone()).expect("text");
     assert!(

@@ -2,10 +2,11 @@
 
 use super::{Airalo, CLIENT_ID, at_once};
 use crate::support::{postgres, server::AIRALO_SECRET};
-use hookfast::{
-    airalo::client::Client, dev::airalo_emulator::FaultPlan, domain::RoleNames,
-    sources::airalo::ClientSettings, store::ensure_roles,
-};
+use hookfast::airalo::client::Client;
+use hookfast::internals::dev::airalo_emulator::FaultPlan;
+use hookfast::internals::domain::RoleNames;
+use hookfast::internals::store::ensure_roles;
+use hookfast::sources::airalo::ClientSettings;
 use std::process::{Command, Output};
 
 /// Runs a command against a local Airalo in a separate folder without any configuration.
@@ -434,7 +435,7 @@ async fn refused(
     secret: &str,
     is_excerpt: bool,
 ) {
-    let secret = hookfast::signing::Secret::new("it", secret.into()).expect("a secret");
+    let secret = hookfast::internals::signing::Secret::new("it", secret.into()).expect("a secret");
     let (_, signature) = hookfast::sources::airalo::sign(&secret, b"{}");
     sqlx::query(
         "WITH s AS (INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo') \
@@ -462,7 +463,7 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
         ),
         (
             &[("wrong_signature", "another-secret-0123456789", false)],
-            "error  quarantine: the last 1 request with",
+            "error  quarantine: the last 1 request rejected with",
         ),
         // Requests that anyone can send decide nothing.
         (

@@ -5,10 +5,9 @@ use super::{
     reconciliation::{NEVER, STATE, Shop, reconcile},
 };
 use crate::support::{airalo::post, wait_until};
-use hookfast::{
-    airalo::{Found, PlaceError, client::NewOrder, place_order_again},
-    dev::airalo_emulator::FaultPlan,
-};
+use hookfast::airalo::client::NewOrder;
+use hookfast::airalo::{Found, PlaceError, place_order_again};
+use hookfast::internals::dev::airalo_emulator::FaultPlan;
 
 const TYPES: &str = "SELECT string_agg(type, ' ' ORDER BY event_id) FROM hookfast.events WHERE type LIKE 'airalo.order.%'";
 

@@ -9,11 +9,9 @@ mod reconciliation;
 mod state;
 
 use crate::support::server::AIRALO_SECRET;
-use hookfast::{
-    airalo::client::Client,
-    dev::airalo_emulator::{Emulator, EmulatorSettings, FaultPlan},
-    sources::airalo::ClientSettings,
-};
+use hookfast::airalo::client::Client;
+use hookfast::internals::dev::airalo_emulator::{Emulator, EmulatorSettings, FaultPlan};
+use hookfast::sources::airalo::ClientSettings;
 use secrecy::SecretString;
 use std::{net::SocketAddr, time::Duration};
 use tokio::net::TcpListener;

@@ -2,11 +2,9 @@
 
 use super::reconciliation::Shop;
 use crate::support::wait_until_within;
-use hookfast::{
-    app::{Builder, Subscription},
-    dev::airalo_emulator::FaultPlan,
-    domain::Outcome,
-};
+use hookfast::internals::app::{Builder, Subscription};
+use hookfast::internals::dev::airalo_emulator::FaultPlan;
+use hookfast::internals::domain::Outcome;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::task::JoinSet;

@@ -1,7 +1,7 @@
 //! Fixtures, signed requests and other spellings of a body.
 
 use axum::http::{HeaderMap, HeaderValue};
-use hookfast::signing::Secret;
+use hookfast::internals::signing::Secret;
 use hookfast::sources::airalo::{Airalo, SIGNATURE_HEADER, sign};
 use hookfast::sources::{Description, Rejection, SourceKind, Verified, VerifiedRequest};
 use std::time::{Duration, SystemTime};

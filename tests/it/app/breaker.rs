@@ -3,14 +3,11 @@
 use super::{Running, source, subscription};
 use crate::support::{postgres::database, server::HANDLER_SECRET, sink::Sink, wait_until};
 use axum::http::StatusCode;
-use hookfast::{
-    dev::receiver::Mode,
-    domain::{
-        Breaker, Delivery, HttpHandlerSettings, OnInvalidSignature::Reject, Outcome, RetryPolicy,
-    },
-    handlers::HttpHandler,
-    signing::standard_webhooks::parse_secret,
-};
+use hookfast::internals::dev::receiver::Mode;
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Breaker, Delivery, HttpHandlerSettings, Outcome, RetryPolicy};
+use hookfast::internals::handlers::HttpHandler;
+use hookfast::internals::signing::standard_webhooks::parse_secret;
 use std::{
     sync::{
         Arc,

@@ -3,11 +3,10 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
-use hookfast::{
-    domain::{Delivery, OnInvalidSignature::Reject, RetryPolicy},
-    handlers::{Failed, TransactionalHandler},
-    store::SettlingTransaction,
-};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, RetryPolicy};
+use hookfast::internals::handlers::{HandlerError, TransactionalHandler};
+use hookfast::internals::store::SettlingTransaction;
 
 /// `shop.once` breaks its connection at the first attempt, `shop.always` at every one.
 const SHOP: &str = "
@@ -26,7 +25,7 @@ impl TransactionalHandler for BreaksOnce {
         &self,
         delivery: &Delivery,
         transaction: &mut SettlingTransaction,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), HandlerError> {
         let statement = match delivery.attempt {
             1 => "SELECT pg_terminate_backend(pg_backend_pid())",
             _ => "INSERT INTO ledger VALUES ('in_rust', 2)",
@@ -39,7 +38,7 @@ impl TransactionalHandler for BreaksOnce {
 }
 
 /// A subscription whose deliveries have one attempt.
-fn one_try(name: &str) -> hookfast::app::Subscription {
+fn one_try(name: &str) -> hookfast::internals::app::Subscription {
     let mut subscription = subscription(name);
     subscription.types = vec!["airalo.order.*".parse().expect("a pattern")];
     subscription.policy.retry = RetryPolicy::Delays(vec![]);

@@ -3,10 +3,8 @@
 
 use super::{Running, subscription};
 use crate::support::postgres::{Database, database};
-use hookfast::{
-    domain::{Delivery, Outcome},
-    handlers::Handler,
-};
+use hookfast::internals::domain::{Delivery, Outcome};
+use hookfast::internals::handlers::Handler;
 use sqlx::Connection;
 
 /// `shop.slow` waits as long as the test holds the lock; `shop.quick` does nothing.
@@ -35,7 +33,7 @@ async fn enqueue(running: &Running, source: &str, events: u32) {
 }
 
 /// Each handler gets the events of the source of the same name.
-fn from(source: &str) -> hookfast::app::Subscription {
+fn from(source: &str) -> hookfast::internals::app::Subscription {
     let mut subscription = subscription(source);
     subscription.sources = Some(vec![source.parse().expect("a name")]);
     subscription
@@ -52,7 +50,9 @@ async fn shop(database: &Database) -> Running {
             .fold(builder, |builder, source| {
                 builder.sql_source(source.parse().expect("a name"))
             })
-            .source(super::source(hookfast::domain::OnInvalidSignature::Reject))
+            .source(super::source(
+                hookfast::internals::domain::OnInvalidSignature::Reject,
+            ))
             .sql_handler(from("slow"), "shop.slow")
             .sql_handler(from("quick"), "shop.quick")
             .handler(from("plain"), Plain)

@@ -3,7 +3,7 @@
 
 use super::{Running, subscription};
 use crate::support::postgres::database;
-use hookfast::domain::{Delivery, Outcome};
+use hookfast::internals::domain::{Delivery, Outcome};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -16,7 +16,9 @@ async fn good(_: Delivery) -> Outcome {
 async fn running(database: &crate::support::postgres::Database) -> Running {
     Running::start(database, |builder| {
         builder
-            .source(super::source(hookfast::domain::OnInvalidSignature::Reject))
+            .source(super::source(
+                hookfast::internals::domain::OnInvalidSignature::Reject,
+            ))
             .sql_source("orders".parse().expect("a name"))
             .handler(subscription("all"), good)
     })

@@ -3,11 +3,10 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
-use hookfast::{
-    domain::{Connections, Delivery, OnInvalidSignature::Reject},
-    handlers::{Failed, TransactionalHandler},
-    store::SettlingTransaction,
-};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Connections, Delivery};
+use hookfast::internals::handlers::{HandlerError, TransactionalHandler};
+use hookfast::internals::store::SettlingTransaction;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -19,7 +18,7 @@ impl TransactionalHandler for Books {
         &self,
         delivery: &Delivery,
         transaction: &mut SettlingTransaction,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), HandlerError> {
         sqlx::query("INSERT INTO ledger VALUES ($1)")
             .bind(&delivery.event.idempotency_key)
             .execute(transaction.connection())

@@ -2,10 +2,9 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
-use hookfast::{
-    app::{Builder, RunError, Subscription},
-    domain::{Delivery, OnDeadLetter, OnInvalidSignature::Reject, Order, Outcome},
-};
+use hookfast::internals::app::{Builder, RunError, Subscription};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, OnDeadLetter, Order, Outcome};
 use sqlx::Row;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
@@ -139,8 +138,9 @@ async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else()
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut big = filtered("big", "$.data.id < 100");
-        big.policy.retry =
-            hookfast::domain::RetryPolicy::Delays(vec![std::time::Duration::from_millis(1)]);
+        big.policy.retry = hookfast::internals::domain::RetryPolicy::Delays(vec![
+            std::time::Duration::from_millis(1),
+        ]);
         builder
             .source(source(Reject))
             .handler(big, |_| async { Outcome::Delivered })
@@ -342,9 +342,11 @@ async fn a_filter_that_is_no_predicate_stops_the_start_and_registers_nothing() {
         "strict $.a == null && (lax $.b > 2 || exists($.c))",
         "strict exists($.a[*])",
     ] {
-        let checked =
-            hookfast::store::check_filter(&database.pool().await, &good.parse().expect("a filter"))
-                .await;
+        let checked = hookfast::internals::store::check_filter(
+            &database.pool().await,
+            &good.parse().expect("a filter"),
+        )
+        .await;
         // lax and strict apply to the whole path.
         assert_eq!(
             checked.is_ok(),

@@ -2,7 +2,8 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until};
-use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, Outcome};
 use std::{
     sync::{
         Arc, Mutex,

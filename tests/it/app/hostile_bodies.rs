@@ -2,7 +2,8 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until_within};
-use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, Outcome};
 use std::time::Duration;
 
 /// Bodies of every structure, up to the limit of a body.

@@ -22,13 +22,11 @@ mod transactional;
 mod wire;
 
 use crate::support::{postgres::Database, raw_http::Client, server::AIRALO_SECRET, wait_until};
-use hookfast::{
-    app::{Builder, Subscription},
-    domain::{OnInvalidSignature, RetryPolicy},
-    ingress::Source,
-    signing::Secret,
-    sources::airalo::Airalo,
-};
+use hookfast::internals::app::{Builder, Subscription};
+use hookfast::internals::domain::{OnInvalidSignature, RetryPolicy};
+use hookfast::internals::ingress::Source;
+use hookfast::internals::signing::Secret;
+use hookfast::sources::airalo::Airalo;
 use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgRow};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};

@@ -5,10 +5,9 @@ use crate::support::{
     postgres::{self, database},
     wait_until_within,
 };
-use hookfast::{
-    app::{Builder, Subscription},
-    domain::{Delivery, OnDeadLetter, OnInvalidSignature::Reject, Order, Outcome, RetryPolicy},
-};
+use hookfast::internals::app::{Builder, Subscription};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, OnDeadLetter, Order, Outcome, RetryPolicy};
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
@@ -60,7 +59,10 @@ impl Running {
 }
 
 /// Fails about every third attempt; `bad` selects the steps that are rejected for good.
-fn recorder(seen: Arc<Mutex<Seen>>, bad: fn(&Payload) -> bool) -> impl hookfast::handlers::Handler {
+fn recorder(
+    seen: Arc<Mutex<Seen>>,
+    bad: fn(&Payload) -> bool,
+) -> impl hookfast::internals::handlers::Handler {
     move |delivery: Delivery| {
         let seen = seen.clone();
         async move {

@@ -3,7 +3,8 @@
 
 use super::{Running, source, subscription};
 use crate::support::{postgres::database, wait_until};
-use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome, Rate};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, Outcome, Rate};
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},

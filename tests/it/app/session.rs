@@ -3,7 +3,7 @@
 
 use super::{Running, subscription};
 use crate::support::postgres::database;
-use hookfast::domain::Connections;
+use hookfast::internals::domain::Connections;
 use sqlx::{AssertSqlSafe, Row};
 
 /// `untidy` records the state of the session, and leaves one of every kind of state in it.
@@ -74,7 +74,9 @@ impl Shop {
             shop.types = vec!["shop.*".parse().expect("a pattern")];
             shop.policy.connections = Connections::new(1).expect("in range");
             builder
-                .source(super::source(hookfast::domain::OnInvalidSignature::Reject))
+                .source(super::source(
+                    hookfast::internals::domain::OnInvalidSignature::Reject,
+                ))
                 .sql_source("events".parse().expect("a name"))
                 .sql_handler(shop, function)
         })

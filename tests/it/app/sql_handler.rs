@@ -3,10 +3,8 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
-use hookfast::{
-    app::{Builder, RunError},
-    domain::OnInvalidSignature::Reject,
-};
+use hookfast::internals::app::{Builder, RunError};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

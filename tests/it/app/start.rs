@@ -1,7 +1,7 @@
 //! Things that a start does not wait for.
 
 use crate::support::postgres::database;
-use hookfast::app::{Builder, RunError};
+use hookfast::internals::app::{Builder, RunError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

@@ -3,7 +3,8 @@
 
 use super::{Running, source, subscription};
 use crate::support::postgres::{Database, database};
-use hookfast::domain::{Delivery, OnInvalidSignature::Reject, Outcome};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, Outcome};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 

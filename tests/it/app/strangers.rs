@@ -2,10 +2,9 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database, wait_until_within};
-use hookfast::{
-    domain::{Delivery, OnDeadLetter, OnInvalidSignature::Reject, Order, Outcome, RoleNames},
-    store::{self, Role},
-};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, OnDeadLetter, Order, Outcome, RoleNames};
+use hookfast::internals::store::{self, Role};
 use sqlx::{Connection, Executor, PgConnection};
 use std::time::Duration;
 
@@ -181,7 +180,7 @@ async fn no_advisory_lock_holds_anything_up() {
     store::ensure_roles(&of, &RoleNames::default())
         .await
         .expect("granted");
-    store::let_leave(&of, || false).await.expect("a round");
+    store::purge_expired(&of, || false).await.expect("a round");
     running.end().await;
 }
 

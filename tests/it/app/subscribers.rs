@@ -2,13 +2,12 @@
 
 use super::{Running, breaker::http_to, source, subscription};
 use crate::support::{airalo::order, postgres::database, sink::Sink, wait_until};
-use hookfast::{
-    app::Subscription,
-    dev::receiver::Mode,
-    domain::{Delivery, OnInvalidSignature::Reject, Outcome, RetryPolicy},
-    handlers::{Failed, TransactionalHandler},
-    store::SettlingTransaction,
-};
+use hookfast::internals::app::Subscription;
+use hookfast::internals::dev::receiver::Mode;
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{Delivery, Outcome, RetryPolicy};
+use hookfast::internals::handlers::{HandlerError, TransactionalHandler};
+use hookfast::internals::store::SettlingTransaction;
 use std::time::Duration;
 
 struct Books;
@@ -18,7 +17,7 @@ impl TransactionalHandler for Books {
         &self,
         delivery: &Delivery,
         transaction: &mut SettlingTransaction,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), HandlerError> {
         sqlx::query("INSERT INTO public.ledger VALUES ('books', $1)")
             .bind(delivery.event.id.0)
             .execute(transaction.connection())

@@ -2,11 +2,10 @@
 
 use super::{Running, source, subscription};
 use crate::support::{airalo::order, postgres::database};
-use hookfast::{
-    domain::{Delivery, OnInvalidSignature::Reject},
-    handlers::{Failed, TransactionalHandler},
-    store::SettlingTransaction,
-};
+use hookfast::internals::domain::Delivery;
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::handlers::{HandlerError, TransactionalHandler};
+use hookfast::internals::store::SettlingTransaction;
 use std::time::Duration;
 
 /// Books the event, and then ends as its request id specifies.
@@ -17,7 +16,7 @@ impl TransactionalHandler for Books {
         &self,
         delivery: &Delivery,
         transaction: &mut SettlingTransaction,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), HandlerError> {
         sqlx::query("INSERT INTO ledger VALUES ($1, $2)")
             .bind(delivery.event.id.0)
             .bind(delivery.attempt)
@@ -38,7 +37,7 @@ impl TransactionalHandler for Books {
                 .execute(transaction.connection())
                 .await
                 .map(|_| ())?,
-            _ if key.contains("refused") => return Err(Failed::dead("never")),
+            _ if key.contains("refused") => return Err(HandlerError::dead("never")),
             _ => {}
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::support::{
     postgres::database,
     raw_http::Client,
 };
-use hookfast::domain::OnInvalidSignature::{Quarantine, Reject};
+use hookfast::internals::domain::OnInvalidSignature::{Quarantine, Reject};
 use std::time::Duration;
 
 async fn send(running: &Running, bytes: impl AsRef<[u8]>) -> crate::support::raw_http::Answer {
@@ -50,7 +50,7 @@ async fn head_is_200_and_other_methods_paths_and_sizes_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_unread_is_counted_in_the_rollups_by_reason() {
     let database = database().await;
-    let limits = hookfast::domain::IngressLimits {
+    let limits = hookfast::internals::domain::IngressLimits {
         body_time: Duration::from_millis(200),
         ..Default::default()
     };
@@ -232,7 +232,7 @@ async fn a_forged_request_is_401_evidence_and_takes_no_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_quarantine_a_wrong_signature_gets_200_once_kept_and_503_past_the_bound() {
     let database = database().await;
-    let limits = hookfast::domain::QuarantineLimits {
+    let limits = hookfast::internals::domain::QuarantineLimits {
         rows: 2,
         ..Default::default()
     };
@@ -291,7 +291,7 @@ async fn with_quarantine_a_wrong_signature_gets_200_once_kept_and_503_past_the_b
 async fn a_stranger_takes_no_evidence_of_genuine_requests_away() {
     for policy in [Quarantine, Reject] {
         let database = database().await;
-        let limits = hookfast::domain::QuarantineLimits {
+        let limits = hookfast::internals::domain::QuarantineLimits {
             rows: 100,
             bytes: 1 << 20,
             per_second: 10_000,

@@ -10,7 +10,7 @@ use crate::support::{
     tcp_proxy::TcpProxy,
     wait_until, wait_until_within,
 };
-use hookfast::signing::standard_webhooks;
+use hookfast::internals::signing::standard_webhooks;
 use hookfast::sources::airalo::sample;
 use sqlx::AssertSqlSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

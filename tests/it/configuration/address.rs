@@ -1,7 +1,7 @@
 //! `DATABASE_URL` with an IPv6 address.
 
 use super::hookfast;
-use hookfast::dev::postgres::{Cluster, ClusterOptions, Durability};
+use hookfast::internals::dev::postgres::{Cluster, ClusterOptions, Durability};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ipv6_address_stands_in_brackets_in_database_url() {

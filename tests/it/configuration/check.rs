@@ -3,7 +3,7 @@
 
 use super::{File, checked, hookfast};
 use crate::support::{postgres::database, server::HANDLER_SECRET};
-use hookfast::dev::postgres::{Cluster, ClusterOptions, Durability};
+use hookfast::internals::dev::postgres::{Cluster, ClusterOptions, Durability};
 use sqlx::{Connection, PgConnection};
 
 const SECRET: (&str, &str) = ("AIRALO_CLIENT_SECRET", "0123456789abcdef");

@@ -9,7 +9,7 @@ use crate::support::{
     server::Server,
     wait_until,
 };
-use hookfast::signing::standard_webhooks;
+use hookfast::internals::signing::standard_webhooks;
 use nix::sys::signal::Signal;
 use std::{net::SocketAddr, path::Path};
 use tokio::{io::AsyncWriteExt, sync::mpsc};

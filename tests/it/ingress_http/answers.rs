@@ -2,7 +2,8 @@
 
 use super::fakes::{GOOD, SIGNATURE, Server, WRONG, secret};
 use crate::support::raw_http::request;
-use hookfast::{domain::IngressLimits, ingress::Refusal};
+use hookfast::internals::domain::IngressLimits;
+use hookfast::internals::ingress::Refusal;
 
 #[tokio::test]
 async fn a_verified_request_is_stored_and_its_repeat_is_a_duplicate_of_it() {

@@ -7,7 +7,7 @@
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::{request, until};
-use hookfast::domain::IngressLimits;
+use hookfast::internals::domain::IngressLimits;
 use std::{
     net::SocketAddr,
     sync::{

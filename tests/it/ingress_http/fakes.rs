@@ -1,15 +1,15 @@
 //! A server with a fixed signature, and substitutes for the store.
 
 use crate::support::raw_http::{Client, request};
-use hookfast::{
-    domain::{EventId, IdempotencyKey, Identity, IngressLimits, OnInvalidSignature, SourceName},
-    ingress::{
-        Evidence, Ingress, Intake, Observer, Receipt, Refusal, RejectedRequest, Source, Sources,
-        Verdict,
-    },
-    signing::Secret,
-    sources::{Description, Handshake, Rejection, SourceKind, VerifiedRequest},
+use hookfast::internals::domain::{
+    EventId, IdempotencyKey, Identity, IngressLimits, OnInvalidSignature, SourceName,
 };
+use hookfast::internals::ingress::{
+    Evidence, Ingress, Intake, Observer, Receipt, Refusal, RejectedRequest, Source, Sources,
+    Verdict,
+};
+use hookfast::internals::signing::Secret;
+use hookfast::sources::{Description, Handshake, Rejection, SourceKind, VerifiedRequest};
 use std::{
     collections::HashMap,
     net::SocketAddr,

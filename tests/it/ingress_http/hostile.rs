@@ -2,7 +2,7 @@
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::request;
-use hookfast::domain::IngressLimits;
+use hookfast::internals::domain::IngressLimits;
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use super::fakes::{GOOD, Server};
 use crate::support::raw_http::{Client, in_time, request};
-use hookfast::domain::IngressLimits;
+use hookfast::internals::domain::IngressLimits;
 use std::time::{Duration, Instant};
 
 /// More than the share of every body, so that these compete for `bodies_in_flight`.

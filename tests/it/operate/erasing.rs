@@ -108,7 +108,10 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
         counted("term => 'request-2', why => 'asked', at_most => 1").await,
         "1 0 1"
     );
-    assert_eq!(counted("type => '*', at_most => 10").await, "3 1 3");
+    assert_eq!(
+        counted("type => '*', at_most => 10, why => 'asked'").await,
+        "3 1 3"
+    );
     assert!(
         story.text(LEFT).await.starts_with("1:completed 1"),
         "that event is complete"

@@ -2,8 +2,8 @@
 //! not indexed are searched when a person's data is erased.
 
 use super::Story;
-use hookfast::domain::SearchTerms;
-use hookfast::store::EventIndexer;
+use hookfast::internals::domain::SearchTerms;
+use hookfast::internals::store::EventIndexer;
 use sqlx::Connection;
 
 const MARKED: &str = "SELECT string_agg(k.key, ' ') FROM hookfast_data.search_terms t JOIN hookfast_data.idempotency_keys k USING (event_id) WHERE t.term = ''";

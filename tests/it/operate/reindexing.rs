@@ -1,8 +1,8 @@
 //! A search field that a source gets later finds the events that are already stored.
 
 use super::Story;
-use hookfast::domain::PayloadFields;
-use hookfast::store::{EventIndexer, SourceRegistration, register_sources};
+use hookfast::internals::domain::PayloadFields;
+use hookfast::internals::store::{EventIndexer, SourceRegistration, register_sources};
 
 impl Story {
     /// A process starts with these search fields for the source.

@@ -1,7 +1,7 @@
 //! The rows of `status()` in each situation that must not be ok.
 
 use super::Story;
-use hookfast::store::Process;
+use hookfast::internals::store::Process;
 
 impl Story {
     /// The state and the text of a row.

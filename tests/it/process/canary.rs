@@ -10,8 +10,8 @@ use crate::support::{
     wait_until,
 };
 use axum::http::StatusCode;
-use hookfast::app::{Builder, Subscription};
-use hookfast::domain::{Delivery, Outcome, RetryPolicy};
+use hookfast::internals::app::{Builder, Subscription};
+use hookfast::internals::domain::{Delivery, Outcome, RetryPolicy};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use std::{
     net::SocketAddr,

@@ -51,7 +51,8 @@ async fn every_delivery_arrives_although_a_worker_is_killed_under_load() {
     let mut sending = Sending::start(vec![ingress.ingress().await], 0..ORDERS, 16);
     wait_until("some deliveries", async || sink.requests() > 200).await;
     // It hangs now, so that the victim certainly holds deliveries when it dies.
-    sink.mode.set(hookfast::dev::receiver::Mode::Hang);
+    sink.mode
+        .set(hookfast::internals::dev::receiver::Mode::Hang);
     let pool = database.pool().await;
     wait_until("deliveries in flight", async || {
         super::count(
@@ -63,7 +64,7 @@ async fn every_delivery_arrives_although_a_worker_is_killed_under_load() {
     })
     .await;
     victim.kill().await;
-    sink.mode.set(hookfast::dev::receiver::Mode::Ok);
+    sink.mode.set(hookfast::internals::dev::receiver::Mode::Ok);
     let survivor = Server::serve(database.url(), &config, &["--roles", "worker"]);
     survivor.ready().await;
     sending.finish().await;

@@ -230,9 +230,9 @@ async fn an_approved_unsigned_request_becomes_an_event_verified_by_the_operator(
     .await;
     assert!(
         refused
-            .expect_err("it has to say why")
+            .expect_err("it requires a reason")
             .to_string()
-            .contains("has to say why")
+            .contains("why is empty")
     );
     execute(
         &pool,
@@ -309,10 +309,10 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
         .duration_since(SystemTime::UNIX_EPOCH)
         .expect("after 1970")
         .as_secs();
-    let key = hookfast::signing::standard_webhooks::parse_secret("test", HANDLER_SECRET)
+    let key = hookfast::internals::signing::standard_webhooks::parse_secret("test", HANDLER_SECRET)
         .expect("a secret");
     let (id, body) = ("msg_1", br#"{"type": "user.created"}"#);
-    let signature = hookfast::signing::standard_webhooks::sign(&[key], id, now, body);
+    let signature = hookfast::internals::signing::standard_webhooks::sign(&[key], id, now, body);
     let request = format!(
         "POST /webhooks/acme HTTP/1.1\r\nhost: h\r\nwebhook-id: {id}\r\nwebhook-timestamp: {now}\r\nwebhook-signature: {signature}\r\ncontent-length: {}\r\n\r\n",
         body.len()

@@ -61,9 +61,10 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
     let (database, sink) = (database().await, Sink::start().await);
-    sink.mode.set(hookfast::dev::receiver::Mode::Fail(
-        axum::http::StatusCode::BAD_REQUEST,
-    ));
+    sink.mode
+        .set(hookfast::internals::dev::receiver::Mode::Fail(
+            axum::http::StatusCode::BAD_REQUEST,
+        ));
     let told = Sink::start().await;
     let alerts = format!(
         "{}\n[handlers.on_call]\nkind = \"http\"\ntypes = [\"hookfast.*\"]\nurl = \"http://{}/\"\nsecrets = [\"env:HANDLER_SECRET\"]\nallow_private = true\n",

@@ -3,7 +3,7 @@
 
 use super::Desk;
 use crate::support::wait_until;
-use hookfast::store::{Channel, Heard, Listener, SettleOutcome, Watermarks};
+use hookfast::internals::store::{Channel, Heard, Listener, SettleOutcome, Watermarks};
 use std::time::{Duration, Instant};
 
 const DEAD: &str =
@@ -44,7 +44,7 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
     let log = "SELECT string_agg(concat_ws(' ', action, target, details->>'max_attempts', details->>'why'), ', ' ORDER BY log_id) FROM hookfast.audit_log";
     assert_eq!(
         desk.text(log).await,
-        "delivery.retried 1 it is up again, delivery.retried 2 1"
+        "delivery.retried 1 it is up again, delivery.retried 2 1 a test"
     );
     for claim in desk.claim("shop").await {
         assert_eq!(claim.attempt, 4);
@@ -149,7 +149,7 @@ async fn each_filter_counts_alone_and_all_of_them_together() {
             "2",
         ),
         ("handler => 'mail', payload => '$.n < 3'", "none"),
-        ("at_most => 4", "1 2 3 4"),
+        ("at_most => 4, why => 'a test'", "1 2 3 4"),
     ] {
         for all in ["retry_all", "discard_all"] {
             let mut trial = desk.pool.begin().await.expect("a transaction");
@@ -158,7 +158,7 @@ async fn each_filter_counts_alone_and_all_of_them_together() {
                 if filter.starts_with("at_most") {
                     ""
                 } else {
-                    "at_most => 4, "
+                    "at_most => 4, why => 'a test', "
                 }
             );
             let changed: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(changed))
@@ -190,12 +190,14 @@ async fn more_than_were_allowed_are_left_alone() {
     for all in ["retry_all", "discard_all"] {
         desk.refuses(
             "HF005",
-            &format!("SELECT * FROM hookfast.{all}(handler => 'shop', at_most => 2)"),
+            &format!(
+                "SELECT * FROM hookfast.{all}(handler => 'shop', at_most => 2, why => 'a test')"
+            ),
         )
         .await;
         desk.refuses(
             "HF005",
-            &format!("SELECT * FROM hookfast.{all}(at_most => 0)"),
+            &format!("SELECT * FROM hookfast.{all}(at_most => 0, why => 'a test')"),
         )
         .await;
     }
@@ -228,7 +230,9 @@ async fn an_unknown_handler_is_an_error_also_where_nothing_is_dead() {
     for all in ["retry_all", "discard_all"] {
         desk.refuses(
             "HF004",
-            &format!("SELECT * FROM hookfast.{all}(handler => 'shoop', at_most => 9)"),
+            &format!(
+                "SELECT * FROM hookfast.{all}(handler => 'shoop', at_most => 9, why => 'a test')"
+            ),
         )
         .await;
     }
@@ -376,8 +380,8 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
         let mut listener = Listener::connect(&desk.of, Channel::Wake)
             .await
             .expect("a listener");
-        let mut floors = Watermarks::new(Instant::now());
-        let _ = floors.for_claim(Instant::now());
+        let mut watermarks = Watermarks::new(Instant::now());
+        let _ = watermarks.for_claim(Instant::now());
         let mut operator = desk.pool.begin().await.expect("a transaction");
         sqlx::query("SELECT 1")
             .execute(&mut *operator)
@@ -388,10 +392,10 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
         // As if others had been claimed for half a minute.
         let half_a_minute = "SELECT floor(extract(epoch FROM clock_timestamp() + interval '31 seconds') * 1000000)::bigint";
         let ahead = desk.text(half_a_minute).await.parse().expect("a time");
-        floors.saw_due(ahead, ahead);
+        watermarks.saw_due(ahead, ahead);
         operator.commit().await.expect("committed");
         assert!(
-            desk.claim_from("shop", &mut floors).await.is_empty(),
+            desk.claim_from("shop", &mut watermarks).await.is_empty(),
             "{late}: the watermark has passed it"
         );
         let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard())
@@ -400,8 +404,8 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
         let Heard::Late(due) = heard.expect("a connection") else {
             panic!("{late}: workers hear how far to look back")
         };
-        floors.heard_late(due);
-        let found = desk.claim_from("shop", &mut floors).await;
+        watermarks.heard_late(due);
+        let found = desk.claim_from("shop", &mut watermarks).await;
         assert!(!found.is_empty(), "{late}");
         let free =
             "UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now() - interval '1 day'";
@@ -412,8 +416,8 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
 /// Its worker runs the whole time, and does not know it before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
-    use hookfast::app::{Builder, Subscription};
-    use hookfast::domain::{Delivery, OnDeadLetter, Order, Outcome};
+    use hookfast::internals::app::{Builder, Subscription};
+    use hookfast::internals::domain::{Delivery, OnDeadLetter, Order, Outcome};
     let desk = Desk::new().await;
     desk.execute("DELETE FROM hookfast_data.handlers; DELETE FROM hookfast_data.sources")
         .await;

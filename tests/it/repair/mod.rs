@@ -7,7 +7,7 @@ mod replays;
 mod retired;
 
 use crate::support::postgres;
-use hookfast::store::{
+use hookfast::internals::store::{
     Claim, ClaimLimits, HandlerId, LeaseId, Role, SettleOutcome, Settled, Settlement, Watermarks,
 };
 use sqlx::{AssertSqlSafe, PgPool};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// two that are ordered by the payload's `key`: `skips` and `holds`, named after what a dead letter
 /// does.
 struct Desk {
-    of: hookfast::store::Database,
+    of: hookfast::internals::store::Database,
     pool: PgPool,
     /// Event `n` arrived `n` milliseconds after this time.
     base: String,
@@ -156,7 +156,7 @@ impl Desk {
     }
 
     /// The claim of a worker that has claimed before.
-    async fn claim_from(&self, handler: &str, floors: &mut Watermarks) -> Vec<Claim> {
+    async fn claim_from(&self, handler: &str, watermarks: &mut Watermarks) -> Vec<Claim> {
         let id = self
             .text(&format!(
                 "SELECT id FROM hookfast_data.handlers WHERE name = '{handler}'"
@@ -175,7 +175,7 @@ impl Desk {
         };
         let name = handler.parse().expect("a name");
         let batch = connection
-            .claim((id, &name), lease, limits, floors, None)
+            .claim((id, &name), lease, limits, watermarks, None)
             .await
             .expect("a claim");
         batch.claimed.iter().map(|claimed| claimed.claim).collect()
@@ -202,7 +202,7 @@ impl Desk {
             outcome,
             duration: None,
             status: None,
-            error_kind: hookfast::domain::ErrorKind::default(),
+            error_kind: hookfast::internals::domain::ErrorKind::default(),
             error: None,
         };
         let settled = self

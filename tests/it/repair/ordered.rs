@@ -1,7 +1,7 @@
 //! Repairs of the deliveries of ordered handlers keep the order.
 
 use super::Desk;
-use hookfast::store::SettleOutcome::{Delivered, Refused};
+use hookfast::internals::store::SettleOutcome::{Delivered, Refused};
 
 #[tokio::test]
 async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {

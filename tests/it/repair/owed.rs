@@ -1,7 +1,7 @@
 //! Pending deliveries can be discarded or rescheduled, and handlers paused and resumed, one or all.
 
 use super::Desk;
-use hookfast::store::SettleOutcome::{Delivered, Retry};
+use hookfast::internals::store::SettleOutcome::{Delivered, Retry};
 use std::time::Duration;
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.owed(1, "shop").await;
-    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', 'they are down', why => 'a test')")
+    desk.execute("SELECT hookfast.reschedule(1, now() + interval '1 hour', 'they are down')")
         .await;
     assert_eq!(desk.states().await, "1 scheduled");
     assert!(

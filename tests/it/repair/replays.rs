@@ -8,8 +8,13 @@ const STATE: &str = "SELECT concat_ws(' ', state, replayed, matching, percent, e
 impl Desk {
     /// Starts a replay of all matching events, and returns its id.
     async fn replay_all(&self, arguments: &str) -> String {
+        let why = if arguments.contains("why =>") {
+            ""
+        } else {
+            ", why => 'a test'"
+        };
         self.text(&format!(
-            "SELECT replay_id FROM hookfast.replay_all({arguments}, at_most => 1000000, why => 'a test')"
+            "SELECT replay_id FROM hookfast.replay_all({arguments}, at_most => 1000000{why})"
         ))
         .await
     }

@@ -260,14 +260,14 @@ async fn no_act_gives_a_retired_handler_work() {
     let replays = "SELECT string_agg(state, ' ' ORDER BY replay_id) FROM hookfast.replays";
     assert_eq!(desk.text(replays).await, "cancelled cancelled");
     for act in [
-        "retry(2)",
-        "retry_all('shop', at_most => 10)",
+        "retry(2, 'again')",
+        "retry_all('shop', at_most => 10, why => 'a test')",
         &format!("replay({}, 'shop', 'again')", desk.id(1)),
-        "replay_all('shop', at_most => 10)",
+        "replay_all('shop', at_most => 10, why => 'a test')",
         "pause_handler('shop', 'now')",
-        "resume_handler('shop')",
-        "reschedule(1, now())",
-        "reschedule_all('shop', now(), at_most => 10)",
+        "resume_handler('shop', 'again')",
+        "reschedule(1, now(), 'again')",
+        "reschedule_all('shop', now(), at_most => 10, why => 'a test')",
     ] {
         desk.refuses("HF006", &format!("SELECT hookfast.{act}"))
             .await;
@@ -278,7 +278,8 @@ async fn no_act_gives_a_retired_handler_work() {
         "3 3"
     );
     assert_eq!(
-        desk.answer("retry_all(at_most => 10)").await,
+        desk.answer("retry_all(at_most => 10, why => 'a test')")
+            .await,
         "1 1 1",
         "only the other handler's"
     );

@@ -2,8 +2,8 @@
 //! configured it.
 
 use super::{Old, gone};
-use hookfast::domain::Retention;
-use hookfast::store::set_retention;
+use hookfast::internals::domain::Retention;
+use hookfast::internals::store::set_retention;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);

@@ -1,7 +1,7 @@
 //! Days of events: what is purged, what stays, and when.
 
 use super::{Old, gone};
-use hookfast::store::Left;
+use hookfast::internals::store::PurgeReport;
 
 #[tokio::test]
 async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their_tables() {
@@ -10,12 +10,12 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     old.day(89, 3).await;
     assert_eq!(
         old.round().await,
-        Left::default(),
+        PurgeReport::default(),
         "the purge is announced, and nothing is deleted"
     );
     let alerts = "SELECT string_agg((payload->>'class') || ' ' || (payload->>'rows'), ', ' ORDER BY received_at) FROM hookfast.alerts WHERE type = 'hookfast.retention.announced'";
     assert_eq!(old.text(alerts).await, "events 5");
-    assert_eq!(old.round().await, Left::default(), "announced once");
+    assert_eq!(old.round().await, PurgeReport::default(), "announced once");
     assert_eq!(old.text(alerts).await, "events 5");
     assert!(old.keys().await.starts_with("d100-1 d100-2"), "all exist");
     let preview = "SELECT string_agg(rows || ' ' || stays || ' ' || (purge_at > now() + interval '23 hours'), ', ') FROM hookfast.retention_preview() WHERE class = 'events'";
@@ -52,7 +52,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     .await;
     assert_eq!(
         old.round().await,
-        Left::default(),
+        PurgeReport::default(),
         "a shorter retention is announced again"
     );
     assert_eq!(old.text(alerts).await, "events 5, events 3");
@@ -135,7 +135,7 @@ async fn where_everything_is_kept_for_ever_nothing_goes() {
     old.day(1000, 1).await;
     old.execute("UPDATE hookfast_data.retention SET keep = NULL")
         .await;
-    assert_eq!(old.round().await, Left::default());
+    assert_eq!(old.round().await, PurgeReport::default());
     assert_eq!(old.text("SELECT count(*) FROM hookfast.alerts").await, "0");
     assert_eq!(
         old.text("SELECT count(*) FROM hookfast.retention_preview()")

@@ -7,22 +7,22 @@ mod in_use;
 mod retired;
 
 use crate::support::postgres;
-use hookfast::store::{Left, Role, let_leave};
+use hookfast::internals::store::{PurgeReport, Role, purge_expired};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 /// A database with a source, a handler, and a history of old days.
 struct Old {
-    of: hookfast::store::Database,
+    of: hookfast::internals::store::Database,
     pool: PgPool,
     database: postgres::Database,
 }
 
 /// What one round purged.
-fn gone(days: usize, days_with_survivors: usize) -> Left {
-    Left {
+fn gone(days: usize, days_with_survivors: usize) -> PurgeReport {
+    PurgeReport {
         days,
         days_with_survivors,
-        ..Left::default()
+        ..PurgeReport::default()
     }
 }
 
@@ -90,8 +90,8 @@ impl Old {
         .await;
     }
 
-    async fn round(&self) -> Left {
-        let_leave(&self.of, || false).await.expect("a round")
+    async fn round(&self) -> PurgeReport {
+        purge_expired(&self.of, || false).await.expect("a round")
     }
 
     /// The keys of the stored events that are older than yesterday.
@@ -119,7 +119,7 @@ impl Old {
     /// The statement of an ingress, which must not wait for anything here.
     async fn ingest_is_not_held_up(&self) {
         let mut ingest = self.of.connect(Role::Ingest).await.expect("a connection");
-        let clock = hookfast::store::DatabaseClock::default();
+        let clock = hookfast::internals::store::DatabaseClock::default();
         let mut connection = self.of.connect(Role::General).await.expect("a connection");
         clock.measure(&mut connection).await.expect("the time");
         let source: i16 =
@@ -127,10 +127,10 @@ impl Old {
                 .fetch_one(&self.pool)
                 .await
                 .expect("a source");
-        let event = hookfast::store::NewEvent {
+        let event = hookfast::internals::store::NewEvent {
             id: clock.event_id().expect("the time is known"),
-            source: hookfast::store::SourceId(source),
-            key: hookfast::domain::IdempotencyKey::new("of today"),
+            source: hookfast::internals::store::SourceId(source),
+            key: hookfast::internals::domain::IdempotencyKey::new("of today"),
             alias: None,
             fingerprint: None,
             window: None,
@@ -142,7 +142,7 @@ impl Old {
         };
         // Its own lock timeout is a second: a wait would be an error.
         let stored = ingest
-            .ingest(&[event], hookfast::domain::Origin::Webhook)
+            .ingest(&[event], hookfast::internals::domain::Origin::Webhook)
             .await;
         assert!(stored[0].is_ok(), "{stored:?}");
     }

@@ -1,7 +1,7 @@
 //! The cases that the Standard Webhooks libraries test themselves with, and Hookfast's additions.
 
 use super::vectors::{Vector, kind, sample, secret, vectors};
-use hookfast::signing::standard_webhooks::parse_secret;
+use hookfast::internals::signing::standard_webhooks::parse_secret;
 use hookfast::sources::{Rejection, SourceKind, standard_webhooks::StandardWebhooks};
 
 fn vector() -> Vector {

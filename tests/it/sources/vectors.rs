@@ -2,8 +2,9 @@
 //! accept them.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use hookfast::config::Config;
-use hookfast::signing::{Secret, standard_webhooks::parse_secret};
+use hookfast::internals::config::Config;
+use hookfast::internals::signing::Secret;
+use hookfast::internals::signing::standard_webhooks::parse_secret;
 use hookfast::sources::{Rejection, SourceKind, Verified, VerifiedRequest};
 use std::collections::BTreeMap;
 use std::fs;

@@ -6,7 +6,7 @@ use crate::support::{
     raw_http::{Answer, Client, request},
     server::{AIRALO_SECRET, HANDLER_SECRET, Server},
 };
-use hookfast::signing::{Algorithm, Secret, standard_webhooks};
+use hookfast::internals::signing::{Algorithm, Secret, standard_webhooks};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,10 +1,9 @@
 //! An event with two keys is one event, whichever of them is used first.
 
 use super::{Store, verdict, verdicts};
-use hookfast::{
-    domain::{IdempotencyKey, Origin::Webhook},
-    store::{NewEvent, Role},
-};
+use hookfast::internals::domain::IdempotencyKey;
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::store::{NewEvent, Role};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Barrier;
 

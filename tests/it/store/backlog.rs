@@ -1,7 +1,7 @@
 //! No periodic statement costs more because of an unrelated backlog.
 
 use super::Store;
-use hookfast::store::Role;
+use hookfast::internals::store::Role;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
 

@@ -1,8 +1,9 @@
 //! The deliveries that a claim takes, their order, and the data it returns.
 
 use super::{Store, registration, settlement};
-use hookfast::domain::{OnDeadLetter, Order, Origin::Webhook};
-use hookfast::store::{
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::domain::{OnDeadLetter, Order};
+use hookfast::internals::store::{
     Batch, Claim, ClaimLimits, HandlerRegistration, KeySweep, LeaseId, LongBody, NewEvent, Role,
     SettleOutcome, Settled, Watermarks, event_body, pause_gone_handler, register_handlers,
 };
@@ -11,10 +12,16 @@ use std::time::{Duration, Instant};
 impl Store {
     async fn claim_lanes(&self, lease: LeaseId, fresh: usize, due: usize) -> Batch {
         let mut connection = self.connection(Role::Claim).await;
-        let mut floors = Watermarks::new(Instant::now());
+        let mut watermarks = Watermarks::new(Instant::now());
         let limits = ClaimLimits { fresh, due };
         connection
-            .claim((self.handler, &self.name), lease, limits, &mut floors, None)
+            .claim(
+                (self.handler, &self.name),
+                lease,
+                limits,
+                &mut watermarks,
+                None,
+            )
             .await
             .expect("a claim")
     }

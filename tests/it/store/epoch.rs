@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::support::postgres::durable_cluster;
-use hookfast::store::Role;
+use hookfast::internals::store::Role;
 use uuid::Uuid;
 
 async fn token(store: &Store, role: Role) -> Option<Uuid> {

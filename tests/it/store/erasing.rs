@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::support::wait_until;
-use hookfast::store::EventIndexer;
+use hookfast::internals::store::EventIndexer;
 use sqlx::Executor;
 
 /// Two events of a minute ago, the first with a dead letter whose error repeats its payload.

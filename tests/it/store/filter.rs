@@ -1,7 +1,7 @@
 //! The effect of a payload filter on a body, tested with the function that claims use.
 
 use super::Store;
-use hookfast::store::{ClaimLimits, LongBody, NewEvent, Role, Watermarks, event_body};
+use hookfast::internals::store::{ClaimLimits, LongBody, NewEvent, Role, Watermarks, event_body};
 use std::time::Instant;
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
     let long = events[2].id;
     assert!(
         ingest
-            .ingest(&events, hookfast::domain::Origin::Webhook)
+            .ingest(&events, hookfast::internals::domain::Origin::Webhook)
             .await
             .iter()
             .all(Result::is_ok)
@@ -130,13 +130,13 @@ async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
     ] {
         let mut connection = store.connection(Role::Claim).await;
         let limits = ClaimLimits { fresh: 10, due: 10 };
-        let mut floors = Watermarks::new(Instant::now());
+        let mut watermarks = Watermarks::new(Instant::now());
         let batch = connection
             .claim(
                 (store.handler, &store.name),
                 lease,
                 limits,
-                &mut floors,
+                &mut watermarks,
                 filter,
             )
             .await;
@@ -185,13 +185,13 @@ async fn a_filter_that_was_too_slow_for_a_claim_is_left_to_the_attempts() {
             .execute(&store.pool)
             .await
             .expect("replaced");
-        let (limits, mut floors) = (
+        let (limits, mut watermarks) = (
             ClaimLimits { fresh: 10, due: 10 },
             Watermarks::new(Instant::now()),
         );
         let name = (store.handler, &store.name);
         let claimed = connection
-            .claim(name, lease, limits, &mut floors, Some(&filter))
+            .claim(name, lease, limits, &mut watermarks, Some(&filter))
             .await
             .expect("a claim")
             .claimed;
@@ -224,7 +224,7 @@ async fn large_bodies_that_do_not_pass_are_ended_in_parts() {
     let mut ingest = store.connection(Role::Ingest).await;
     assert!(
         ingest
-            .ingest(&events, hookfast::domain::Origin::Webhook)
+            .ingest(&events, hookfast::internals::domain::Origin::Webhook)
             .await
             .iter()
             .all(Result::is_ok)

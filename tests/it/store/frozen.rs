@@ -3,8 +3,8 @@
 
 use super::Store;
 use crate::support::tcp_proxy::TcpProxy;
-use hookfast::domain::Origin;
-use hookfast::store::{
+use hookfast::internals::domain::Origin;
+use hookfast::internals::store::{
     Channel, Database, IngestError, LeaseId, Listener, Role, ensure_indexes, ensure_partitions,
     migrate, source_ids,
 };

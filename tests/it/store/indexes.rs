@@ -2,8 +2,8 @@
 
 use super::{Store, verdicts};
 use crate::support::wait_until;
-use hookfast::domain::Origin::Webhook;
-use hookfast::store::{Role, ensure_indexes, ensure_partitions};
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::store::{Role, ensure_indexes, ensure_partitions};
 use std::time::Duration;
 
 /// The number of indexes without the pieces of those on partitioned tables.

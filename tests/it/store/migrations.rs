@@ -2,8 +2,8 @@
 
 use super::{Store, rescue_expired, verdicts};
 use crate::support::{postgres, server::Server, wait_until};
-use hookfast::domain::Origin::Webhook;
-use hookfast::store::{
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::store::{
     Database, MigrateError, Migrated, Role, Schema, SettleOutcome, Settled, check_schema,
     ensure_partitions, inspect, migrate,
 };

@@ -1,5 +1,6 @@
 //! The store's statements, against a real Postgres.
 
+mod alerts;
 mod aliases;
 mod backlog;
 mod claims;
@@ -7,7 +8,6 @@ mod comments;
 mod epoch;
 mod erasing;
 mod filter;
-mod floor;
 mod frozen;
 mod indexes;
 mod masking;
@@ -25,17 +25,17 @@ mod retirement;
 mod roles;
 mod sessions;
 mod settle;
-mod telling;
 mod verdicts;
+mod watermarks;
 
 use crate::support::postgres::{self, Database};
 use crate::support::wait_until;
 use bytes::Bytes;
-use hookfast::domain::{
+use hookfast::internals::domain::{
     Fingerprint, HandlerName, IdempotencyKey, Origin, PayloadFields, Receipt, RetryPolicy,
     StorableText,
 };
-use hookfast::store::{
+use hookfast::internals::store::{
     Batch, Claim, ClaimLimits, Connection, DatabaseClock, HandlerId, HandlerRegistration,
     IngestError, LeaseId, NewEvent, OutboxSweep, Rescued, Role, SettleOutcome, Settled, Settlement,
     SourceId, SourceRegistration, StoreError, Watermarks, register_handlers, register_sources,
@@ -46,7 +46,7 @@ use std::time::{Duration, Instant};
 
 /// A database with a source and a handler that subscribes to everything.
 struct Store {
-    of: hookfast::store::Database,
+    of: hookfast::internals::store::Database,
     pool: PgPool,
     source: SourceId,
     handler: HandlerId,
@@ -93,7 +93,7 @@ impl Store {
 
     /// In an existing database that has the schema and its partitions.
     async fn at(url: &str) -> Self {
-        let of: hookfast::store::Database = url.parse().expect("a URL");
+        let of: hookfast::internals::store::Database = url.parse().expect("a URL");
         let pool = PgPool::connect(url).await.expect("connections");
         let name = "airalo".parse().expect("a name");
         let registered = SourceRegistration {
@@ -177,14 +177,14 @@ impl Store {
         connection: &mut Connection,
         lease: LeaseId,
         most: usize,
-        floors: &mut Watermarks,
+        watermarks: &mut Watermarks,
     ) -> Batch {
         let limits = ClaimLimits {
             fresh: most,
             due: most,
         };
         connection
-            .claim((self.handler, &self.name), lease, limits, floors, None)
+            .claim((self.handler, &self.name), lease, limits, watermarks, None)
             .await
             .expect("a claim")
     }
@@ -301,7 +301,7 @@ fn settlement(claim: Claim, outcome: SettleOutcome) -> Settlement {
         outcome,
         duration: None,
         status: None,
-        error_kind: hookfast::domain::ErrorKind::default(),
+        error_kind: hookfast::internals::domain::ErrorKind::default(),
         error: Some(StorableText::new("why", 10)),
     }
 }

@@ -1,11 +1,9 @@
 //! The server's queue of notifications is shared by all databases, and any role may fill it.
 
 use super::{Store, verdicts};
-use hookfast::{
-    dev::postgres::{Cluster, ClusterOptions, Durability},
-    domain::Origin::Webhook,
-    store::{Role, ensure_partitions, migrate},
-};
+use hookfast::internals::dev::postgres::{Cluster, ClusterOptions, Durability};
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::store::{Role, ensure_partitions, migrate};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 
 /// The first version with a queue that can be made small enough to be filled in a test.
@@ -36,7 +34,7 @@ async fn events_are_stored_while_a_stranger_keeps_the_notification_queue_full() 
         .settings
         .push(("max_notify_queue_pages".to_owned(), "64".to_owned()));
     let cluster = Cluster::start(options).await.expect("a private Postgres");
-    let database: hookfast::store::Database = cluster.url().parse().expect("a URL");
+    let database: hookfast::internals::store::Database = cluster.url().parse().expect("a URL");
     migrate(&database).await.expect("the migrations");
     ensure_partitions(&PgPool::connect(&cluster.url()).await.expect("connections"))
         .await

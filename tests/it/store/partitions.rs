@@ -1,8 +1,8 @@
 //! Partitions are created in advance, and nothing waits for that.
 
 use super::{Store, verdicts};
-use hookfast::domain::Origin::Webhook;
-use hookfast::store::{Role, ensure_partitions};
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::store::{Role, ensure_partitions};
 use std::time::Duration;
 
 const PARTITIONS: &str = "SELECT count(*) FROM pg_inherits JOIN pg_class p ON p.oid = inhparent \

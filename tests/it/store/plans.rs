@@ -2,7 +2,7 @@
 //! made.
 
 use super::Store;
-use hookfast::store::Role;
+use hookfast::internals::store::Role;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
@@ -140,7 +140,7 @@ async fn claim_and_settle_whether_prepared_on_an_empty_or_on_a_drained_table() {
                 same("release".into()),
             );
             format!(
-                "EXECUTE settle({handlers}, {deliveries}, {attempts}, {leases}, {outcomes}, {zeros}, {zeros}, {nulls}, {nulls}, 5)"
+                "EXECUTE settle({handlers}, {deliveries}, {attempts}, {leases}, {outcomes}, {zeros}, {zeros}, {nulls}, {nulls}, {nulls}, 5)"
             )
         };
         let mut claims = Session::start(&store, Role::Claim, "claim", CLAIM).await;

@@ -1,8 +1,9 @@
 //! A row that the database rejects does not affect the others.
 
 use super::{Store, verdicts};
-use hookfast::domain::{EventId, Origin::Webhook, StorableText};
-use hookfast::store::{Claim, Role, SettleOutcome, Settled, Settlement};
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::domain::{EventId, StorableText};
+use hookfast::internals::store::{Claim, Role, SettleOutcome, Settled, Settlement};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -107,7 +108,7 @@ fn retry(claim: Claim) -> Settlement {
         outcome: SettleOutcome::Retry(Duration::ZERO),
         duration: Some(Duration::from_millis(5)),
         status: Some(500),
-        error_kind: hookfast::domain::ErrorKind::default(),
+        error_kind: hookfast::internals::domain::ErrorKind::default(),
         error: Some(StorableText::new("status 500\0", 100)),
     }
 }

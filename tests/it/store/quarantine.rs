@@ -1,7 +1,7 @@
 //! Identical evidence is counted, and different evidence is bounded.
 
 use super::Store;
-use hookfast::store::{Connection, EvidenceBody, EvidenceBound, NewEvidence, Role};
+use hookfast::internals::store::{Connection, EvidenceBody, EvidenceBound, NewEvidence, Role};
 
 const BOUND: EvidenceBound = EvidenceBound {
     rows: 3,

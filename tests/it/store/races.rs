@@ -1,8 +1,9 @@
 //! Concurrent writers: the verdicts stay the same.
 
 use super::{Store, verdict};
-use hookfast::domain::{Origin::Webhook, Verdict};
-use hookfast::store::Role;
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::domain::Verdict;
+use hookfast::internals::store::Role;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Barrier;
 
@@ -175,7 +176,7 @@ async fn groups_with_their_keys_in_any_order_lose_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_and_a_rescuer_settle_each_delivery_once() {
     use super::rescue_expired;
-    use hookfast::store::{SettleOutcome, Settlement};
+    use hookfast::internals::store::{SettleOutcome, Settlement};
     let store = Arc::new(Store::new().await);
     let orders = store.fill("o", 3000).await;
     let mut workers = tokio::task::JoinSet::new();
@@ -213,11 +214,11 @@ async fn two_workers_and_a_rescuer_settle_each_delivery_once() {
                         outcome: SettleOutcome::Delivered,
                         duration: None,
                         status: None,
-                        error_kind: hookfast::domain::ErrorKind::default(),
+                        error_kind: hookfast::internals::domain::ErrorKind::default(),
                         error: None,
                     })
                     .collect();
-                done += settle.settle(&outcomes).await.iter().filter(|s| **s == hookfast::store::Settled::Done).count();
+                done += settle.settle(&outcomes).await.iter().filter(|s| **s == hookfast::internals::store::Settled::Done).count();
             }
             done
         });

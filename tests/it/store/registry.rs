@@ -1,17 +1,16 @@
 //! Subscriptions, and an audit log row for every change of one.
 
 use super::{Store, attempts, registration, verdicts};
-use hookfast::{
-    domain::{OnInvalidSignature::Reject, Origin::Webhook, PayloadFields, Retention, RoleNames},
-    ingress::{Source, Sources},
-    signing::Secret,
-    sources::airalo::Airalo,
-    store::{
-        HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions,
-        ensure_roles, migrate, pause_gone_handler, register_handlers, register_sources,
-        set_retention,
-    },
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::domain::{PayloadFields, Retention, RoleNames};
+use hookfast::internals::ingress::{Source, Sources};
+use hookfast::internals::signing::Secret;
+use hookfast::internals::store::{
+    HandlerRegistration, Role, SourceRegistration, check_schema, ensure_partitions, ensure_roles,
+    migrate, pause_gone_handler, register_handlers, register_sources, set_retention,
 };
+use hookfast::sources::airalo::Airalo;
 use std::{sync::Arc, time::Duration};
 
 const VERSION: &str = "SELECT version::bigint FROM hookfast_data.subscription_version";
@@ -244,7 +243,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
     let last = "SELECT string_agg(concat_ws(' ', action, target, details->>'why'), ', ' ORDER BY id) FROM hookfast_data.audit_log WHERE id > 1";
     assert_eq!(
         store.text(last).await,
-        "handler.paused shop gone, handler.resumed shop"
+        "handler.paused shop gone, handler.resumed shop a test"
     );
 
     for call in [
@@ -388,7 +387,7 @@ async fn a_start_that_changes_nothing_writes_nothing() {
         register_handlers(pool, &[registration("shop", &["a"])], 3).await?;
         set_retention(pool, &Retention::default()).await?;
         ensure_roles(&store.of, &roles).await?;
-        Ok::<_, hookfast::store::MigrateError>(())
+        Ok::<_, hookfast::internals::store::MigrateError>(())
     };
     start(&store.pool).await.expect("the first start");
     store.execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$").await;

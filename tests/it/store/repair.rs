@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::support::wait_until;
-use hookfast::store::{Role, Watermarks};
+use hookfast::internals::store::{Role, Watermarks};
 use sqlx::{AssertSqlSafe, Executor};
 use std::time::Instant;
 use tokio::task::JoinHandle;
@@ -258,11 +258,11 @@ async fn a_time_long_past_tries_it_at_once() {
         )
         .await;
     let (lease, mut claimer) = (store.lease().await, store.connection(Role::Claim).await);
-    let mut floors = Watermarks::new(Instant::now());
+    let mut watermarks = Watermarks::new(Instant::now());
     for claimed in [1, 0] {
         assert_eq!(
             store
-                .claim(&mut claimer, lease, 10, &mut floors)
+                .claim(&mut claimer, lease, 10, &mut watermarks)
                 .await
                 .claimed
                 .len(),
@@ -276,10 +276,10 @@ async fn a_time_long_past_tries_it_at_once() {
         .execute("SELECT hookfast.reschedule(2, '2020-01-01', why => 'a test'); SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 2, why => 'a test')")
         .await;
     // The content of the notification: its transaction began after this.
-    floors.heard_late(before);
+    watermarks.heard_late(before);
     assert_eq!(
         store
-            .claim(&mut claimer, lease, 10, &mut floors)
+            .claim(&mut claimer, lease, 10, &mut watermarks)
             .await
             .claimed
             .len(),

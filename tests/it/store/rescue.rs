@@ -1,7 +1,9 @@
 //! Deliveries of dead workers are rescued, and those of live workers are not.
 
 use super::{Store, rescue_expired, sweep_orphans};
-use hookfast::store::{Rescued, Role, SettleOutcome, Settled, release_unknown, wait_for_claims};
+use hookfast::internals::store::{
+    Rescued, Role, SettleOutcome, Settled, release_unknown, wait_for_claims,
+};
 use std::time::Duration;
 
 const EXPIRE: &str =

@@ -3,8 +3,10 @@
 
 use super::{Store, registration, verdicts};
 use crate::support::wait_until;
-use hookfast::domain::Origin::Webhook;
-use hookfast::store::{Process, Role, discard_retired, register_handlers, unconfigured_handlers};
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::store::{
+    Process, Role, discard_retired, register_handlers, unconfigured_handlers,
+};
 
 const RETIRE: &str = "SELECT hookfast.retire_handler('shop', 'renamed', at_most => 100)";
 const RETIRED: &str =

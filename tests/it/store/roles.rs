@@ -2,8 +2,8 @@
 
 use super::Store;
 use crate::support::server::Server;
-use hookfast::domain::RoleNames;
-use hookfast::store::{Database, Role, Roles, ensure_partitions, ensure_roles, migrate};
+use hookfast::internals::domain::RoleNames;
+use hookfast::internals::store::{Database, Role, Roles, ensure_partitions, ensure_roles, migrate};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::process::Command;
 

@@ -1,8 +1,8 @@
 //! Hookfast's sessions keep their meaning, whatever the database sets for all of its sessions.
 
 use super::Store;
-use hookfast::store::{
-    Role, SettleOutcome, Settled, Settlement, ensure_indexes, ensure_partitions, let_leave,
+use hookfast::internals::store::{
+    Role, SettleOutcome, Settled, Settlement, ensure_indexes, ensure_partitions, purge_expired,
 };
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -76,7 +76,7 @@ async fn whatever_a_database_sets_events_are_stored_claimed_settled_and_read() {
         claim,
         outcome: SettleOutcome::Delivered,
         status: None,
-        error_kind: hookfast::domain::ErrorKind::default(),
+        error_kind: hookfast::internals::domain::ErrorKind::default(),
         error: None,
         duration: None,
     };
@@ -86,7 +86,7 @@ async fn whatever_a_database_sets_events_are_stored_claimed_settled_and_read() {
     let general = store.of.pool(Role::General, 1);
     ensure_partitions(&general).await.expect("partitions");
     ensure_indexes(&store.of).await.expect("indexes");
-    let_leave(&store.of, || false).await.expect("retention");
+    purge_expired(&store.of, || false).await.expect("retention");
     for query in [
         "SELECT count(*) FROM hookfast.events WHERE payload_error IS NOT NULL",
         "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'",

@@ -1,7 +1,7 @@
 //! The fence, the verdicts of a settlement, and rescue.
 
 use super::{Store, rescue_expired, settlement, sweep_orphans};
-use hookfast::store::{Claim, LeaseId, Role, SettleOutcome, Settled};
+use hookfast::internals::store::{Claim, LeaseId, Role, SettleOutcome, Settled};
 use std::time::Duration;
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn only_the_claim_that_holds_a_delivery_settles_it() {
             ..claim
         },
         Claim {
-            handler: hookfast::store::HandlerId(99),
+            handler: hookfast::internals::store::HandlerId(99),
             ..claim
         },
     ] {

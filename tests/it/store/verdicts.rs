@@ -1,7 +1,8 @@
 //! Stored, duplicate or conflict: in one group, across groups, and after the expiry of a key.
 
 use super::{Store, verdicts};
-use hookfast::{domain::Origin::Webhook, store::Role};
+use hookfast::internals::domain::Origin::Webhook;
+use hookfast::internals::store::Role;
 use std::time::Duration;
 
 #[tokio::test]
@@ -167,7 +168,7 @@ async fn the_same_key_of_two_sources_is_two_events() {
         .execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('other', 'airalo')")
         .await;
     let mut theirs = store.event("k", Some("b"));
-    theirs.source = hookfast::store::SourceId(store.source.0 + 1);
+    theirs.source = hookfast::internals::store::SourceId(store.source.0 + 1);
     let mut ingest = store.connection(Role::Ingest).await;
     assert_eq!(
         verdicts(
@@ -216,7 +217,7 @@ async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
         )
         .await;
     let mut forged = store.event("forged", None);
-    forged.source = hookfast::store::SourceId(store.source.0 + 1);
+    forged.source = hookfast::internals::store::SourceId(store.source.0 + 1);
     let mut ingest = store.connection(Role::Ingest).await;
     assert_eq!(
         verdicts(

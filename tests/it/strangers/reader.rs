@@ -1,8 +1,8 @@
 //! A reader sees no secret, whatever it creates to intercept Hookfast's functions.
 
 use crate::support::postgres::{self, database, server_log};
-use hookfast::domain::RoleNames;
-use hookfast::store::ensure_roles;
+use hookfast::internals::domain::RoleNames;
+use hookfast::internals::store::ensure_roles;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, MutexGuard};
 

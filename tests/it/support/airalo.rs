@@ -1,7 +1,7 @@
 //! Airalo's side: signed webhooks, sent repeatedly until they are accepted.
 
 use super::{raw_http::Client, server::AIRALO_SECRET};
-use hookfast::signing::Secret;
+use hookfast::internals::signing::Secret;
 use hookfast::sources::airalo;
 use std::{
     net::SocketAddr,

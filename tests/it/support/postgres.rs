@@ -3,7 +3,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use hmac::{Hmac, KeyInit, Mac};
-use hookfast::dev::postgres::{Cluster, ClusterOptions, Durability};
+use hookfast::internals::dev::postgres::{Cluster, ClusterOptions, Durability};
 use sha2::{Digest, Sha256};
 use sqlx::{
     AssertSqlSafe, Connection, Executor, PgConnection,
@@ -23,16 +23,16 @@ const TEMPLATE: &str = "hookfast_template";
 
 /// Upgrades the template to the newest schema; each test's database is a copy of it.
 async fn migrate_template(url: &str) {
-    let database: hookfast::store::Database = url.parse().expect("a database's URL");
-    hookfast::store::migrate(&database)
+    let database: hookfast::internals::store::Database = url.parse().expect("a database's URL");
+    hookfast::internals::store::migrate(&database)
         .await
         .expect("the migrations");
-    let pool = database.pool(hookfast::store::Role::General, 1);
-    hookfast::store::ensure_partitions(&pool)
+    let pool = database.pool(hookfast::internals::store::Role::General, 1);
+    hookfast::internals::store::ensure_partitions(&pool)
         .await
         .expect("the partitions");
     pool.close().await;
-    hookfast::store::ensure_indexes(&database)
+    hookfast::internals::store::ensure_indexes(&database)
         .await
         .expect("the indexes");
 }

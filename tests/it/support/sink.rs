@@ -1,10 +1,8 @@
 //! The receiver behind an http handler, and the requests it got.
 
 use super::server::HANDLER_SECRET;
-use hookfast::{
-    dev::receiver::{ModeSwitch, Notice, Received, Receiver},
-    signing::standard_webhooks::parse_secret,
-};
+use hookfast::internals::dev::receiver::{ModeSwitch, Notice, Received, Receiver};
+use hookfast::internals::signing::standard_webhooks::parse_secret;
 use std::{
     collections::HashMap,
     net::SocketAddr,

@@ -2,7 +2,7 @@
 //! at its end.
 
 use super::Upgraded;
-use hookfast::store::{ObjectKind, Schema};
+use hookfast::internals::store::{ObjectKind, Schema};
 use std::{
     collections::BTreeSet,
     fs,

@@ -2,7 +2,7 @@
 
 use super::{Upgraded, later};
 use crate::support::{airalo::Sending, server::Server, sink::Sink, wait_until};
-use hookfast::store::Migrated;
+use hookfast::internals::store::Migrated;
 
 const ORDERS: u64 = 1500;
 

@@ -10,7 +10,7 @@ mod plan;
 mod unreleased;
 
 use crate::support::postgres;
-use hookfast::store::{Database, MigrateError, Migrated, Object, Schema, migrate_to};
+use hookfast::internals::store::{Database, MigrateError, Migrated, Object, Schema, migrate_to};
 use sqlx::{AssertSqlSafe, PgConnection, SqlSafeStr, migrate::Migration, migrate::MigrationType};
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! by an older program.
 
 use super::{FUNCTION, Upgraded, VIEW, build, commented, later, redefine};
-use hookfast::store::{MigrateError, Migrated, Schema, check_schema};
+use hookfast::internals::store::{MigrateError, Migrated, Schema, check_schema};
 
 const NOTHING: Migrated = Migrated {
     migrations: 0,

@@ -2,7 +2,7 @@
 //! owner.
 
 use crate::support::postgres;
-use hookfast::store::{
+use hookfast::internals::store::{
     Database, MigrateError, Object, Role, Schema, check_schema, ensure_indexes, ensure_partitions,
     inspect, migrate, migrate_to,
 };

@@ -1,7 +1,7 @@
 //! A migration that has to wait for a lock does not block others.
 
 use super::{Upgraded, later};
-use hookfast::store::{MigrateError, Migrated, migrate_to};
+use hookfast::internals::store::{MigrateError, Migrated, migrate_to};
 use sqlx::{Connection, PgConnection};
 use std::time::{Duration, Instant};
 

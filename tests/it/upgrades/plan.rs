@@ -1,7 +1,9 @@
 //! The output of `hookfast migrate --plan` describes each migration correctly.
 
 use super::{FUNCTION, LATER, Upgraded, VIEW, build, commented, later};
-use hookfast::store::{ObjectKind, Planned, Role, Schema, ensure_partitions, plan, planned};
+use hookfast::internals::store::{
+    ObjectKind, Planned, Role, Schema, ensure_partitions, plan, planned,
+};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,10 +3,8 @@
 
 use super::Upgraded;
 use crate::support::server::Server;
-use hookfast::{
-    dev::postgres::{Cluster, ClusterOptions},
-    store::{MigrateError, Schema, check_schema, drop_unreleased},
-};
+use hookfast::internals::dev::postgres::{Cluster, ClusterOptions};
+use hookfast::internals::store::{MigrateError, Schema, check_schema, drop_unreleased};
 use sqlx::Connection;
 use std::process::Command;
 

@@ -2,10 +2,8 @@
 
 use super::{NEVER, STATE, Shop, reconcile};
 use crate::{airalo::at_once, support::wait_until};
-use hookfast::{
-    airalo::{Found, PlaceError},
-    dev::airalo_emulator::FaultPlan,
-};
+use hookfast::airalo::{Found, PlaceError};
+use hookfast::internals::dev::airalo_emulator::FaultPlan;
 
 /// The same order was placed twice, and no webhook arrived.
 #[tokio::test]

@@ -8,20 +8,15 @@ mod unknown;
 
 use super::Airalo;
 use crate::support::{postgres, server::AIRALO_SECRET, wait_until};
-use hookfast::{
-    airalo::{
-        Account, PlaceError, Reconciler,
-        client::{Client, NewOrder},
-        place_order, place_order_again,
-    },
-    app::{Builder, Subscription},
-    dev::airalo_emulator::FaultPlan,
-    domain::OnInvalidSignature,
-    ingress::Source,
-    signing::Secret,
-    sources::airalo::{self, ClientSettings},
-    store::{DatabaseClock, source_ids},
-};
+use hookfast::airalo::client::{Client, NewOrder};
+use hookfast::airalo::{Account, PlaceError, Reconciler, place_order, place_order_again};
+use hookfast::internals::app::{Builder, Subscription};
+use hookfast::internals::dev::airalo_emulator::FaultPlan;
+use hookfast::internals::domain::OnInvalidSignature;
+use hookfast::internals::ingress::Source;
+use hookfast::internals::signing::Secret;
+use hookfast::internals::store::{DatabaseClock, source_ids};
+use hookfast::sources::airalo::{self, ClientSettings};
 use sqlx::{AssertSqlSafe, PgPool};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -63,7 +58,7 @@ impl Shop {
         );
         let secret =
             Secret::new("env:AIRALO_CLIENT_SECRET", AIRALO_SECRET.into()).expect("long enough");
-        let name: hookfast::domain::SourceName = "airalo".parse().expect("a name");
+        let name: hookfast::internals::domain::SourceName = "airalo".parse().expect("a name");
         let source = Source::new(
             name.clone(),
             Arc::new(airalo::Airalo),

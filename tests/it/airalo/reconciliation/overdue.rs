@@ -3,7 +3,9 @@
 
 use super::{NEVER, STATE, Shop, reconcile};
 use crate::{airalo::at_once, support::wait_until};
-use hookfast::{airalo::Found, app::Subscription, dev::airalo_emulator::FaultPlan};
+use hookfast::airalo::Found;
+use hookfast::internals::app::Subscription;
+use hookfast::internals::dev::airalo_emulator::FaultPlan;
 use sqlx::AssertSqlSafe;
 use std::{sync::Arc, time::Duration};
 
@@ -100,14 +102,14 @@ async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
 async fn a_shops_handler_is_told_that_an_order_is_overdue() {
     let told = Arc::new(std::sync::Mutex::new(Vec::new()));
     let heard = told.clone();
-    let handler = move |delivery: hookfast::domain::Delivery| {
+    let handler = move |delivery: hookfast::internals::domain::Delivery| {
         let heard = heard.clone();
         async move {
             heard
                 .lock()
                 .expect("whole")
                 .push(delivery.event.event_type.to_string());
-            hookfast::domain::Outcome::Delivered
+            hookfast::internals::domain::Outcome::Delivered
         }
     };
     let shop = Shop::with(at_once(), Duration::from_millis(50), |builder| {

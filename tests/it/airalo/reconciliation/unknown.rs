@@ -2,11 +2,9 @@
 
 use super::{NEVER, STATE, Shop, reconcile};
 use crate::{airalo::at_once, support::wait_until};
-use hookfast::{
-    airalo::{Found, PlaceError},
-    app::Subscription,
-    dev::airalo_emulator::FaultPlan,
-};
+use hookfast::airalo::{Found, PlaceError};
+use hookfast::internals::app::Subscription;
+use hookfast::internals::dev::airalo_emulator::FaultPlan;
 use std::{sync::Arc, time::Duration};
 
 #[tokio::test]
@@ -54,14 +52,14 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description()
 async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_delivery() {
     let deliveries = Arc::new(std::sync::Mutex::new(Vec::new()));
     let received = deliveries.clone();
-    let handler = move |delivery: hookfast::domain::Delivery| {
+    let handler = move |delivery: hookfast::internals::domain::Delivery| {
         let received = received.clone();
         async move {
             received
                 .lock()
                 .expect("whole")
                 .push(delivery.event.event_type.to_string());
-            hookfast::domain::Outcome::Delivered
+            hookfast::internals::domain::Outcome::Delivered
         }
     };
     let faults = FaultPlan {

@@ -5,7 +5,7 @@ use crate::{
     app::{Running, source, subscription},
     support::{airalo::order, postgres::database},
 };
-use hookfast::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::OnInvalidSignature::Reject;
 use sqlx::Row;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -119,7 +119,7 @@ async fn leases_that_hold_nothing_are_removed_however_many_there_are() {
         )
         .await;
     assert_eq!(
-        hookfast::store::rescue_pulled(&running.pool)
+        hookfast::internals::store::rescue_pulled(&running.pool)
             .await
             .expect("looked"),
         []

@@ -7,7 +7,7 @@ mod settling;
 
 use super::{Running, source, subscription};
 use crate::support::airalo::order;
-use hookfast::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::OnInvalidSignature::Reject;
 use sqlx::{PgExecutor, PgPool, Row};
 
 async fn running(database: &crate::support::postgres::Database, orders: u64) -> Running {

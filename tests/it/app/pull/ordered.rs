@@ -5,7 +5,8 @@ use crate::{
     app::{Running, source, subscription},
     support::postgres::database,
 };
-use hookfast::domain::{OnDeadLetter, OnInvalidSignature::Reject, Order};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{OnDeadLetter, Order};
 use std::time::Duration;
 
 /// Two clients: one gives keys to new deliveries while the other settles the previous one. Whatever
@@ -108,11 +109,11 @@ async fn a_key_that_nobody_woke_is_found() {
         claim(&running.pool, 1).await.is_empty(),
         "its end made nothing due"
     );
-    for handler in hookfast::store::pulled_handlers(&running.pool)
+    for handler in hookfast::internals::store::pulled_handlers(&running.pool)
         .await
         .expect("handlers")
     {
-        hookfast::store::KeySweep::new(handler)
+        hookfast::internals::store::KeySweep::new(handler)
             .step(&running.pool)
             .await
             .expect("looked");

@@ -5,7 +5,8 @@ use crate::{
     app::{Running, source, subscription},
     support::{postgres::database, wait_until},
 };
-use hookfast::domain::{OnInvalidSignature::Reject, RetryPolicy};
+use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::RetryPolicy;
 use sqlx::Row;
 use std::time::Duration;
 
@@ -87,7 +88,7 @@ async fn how_long_clients_take_is_in_the_health_of_their_handler() {
 async fn durations_are_counted_by_the_same_bounds_in_sql_as_in_a_process() {
     let database = database().await;
     let pool = database.pool().await;
-    let metrics = hookfast::telemetry::metrics::Metrics::default();
+    let metrics = hookfast::internals::telemetry::metrics::Metrics::default();
     for bound in (0..10).flat_map(|power| [1u64, 2, 5].map(|n| n * 10u64.pow(power))) {
         for millis in [bound - 1, bound, bound + 1] {
             metrics.attempt_took("shop", Duration::from_millis(millis));

@@ -1,7 +1,7 @@
 //! The content of the timeline and the alerts, and what they leave out.
 
 use super::Store;
-use hookfast::store::SettleOutcome;
+use hookfast::internals::store::SettleOutcome;
 
 /// Deliveries, replays and quarantined requests are each numbered from 1.
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::support::wait_until_within;
-use hookfast::store::{Role, SettleOutcome, Settlement, Watermarks};
+use hookfast::internals::store::{Role, SettleOutcome, Settlement, Watermarks};
 use std::{
     collections::HashSet,
     sync::Arc,
@@ -15,15 +15,15 @@ const TAKES_IDS: &str = "WITH key AS (INSERT INTO hookfast_data.idempotency_keys
     INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT $1, hookfast_data.event_id_at(clock_timestamp()), 3 FROM key, generate_series(1, $2)";
 
 #[tokio::test]
-async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
+async fn a_late_commit_below_the_watermark_is_found_without_a_full_scan() {
     for most in [500, 50] {
         let store = Store::new().await;
         let lease = store.lease().await;
         let mut claimer = store.connection(Role::Claim).await;
-        let mut floors = Watermarks::new(Instant::now());
+        let mut watermarks = Watermarks::new(Instant::now());
         assert!(
             store
-                .claim(&mut claimer, lease, most, &mut floors)
+                .claim(&mut claimer, lease, most, &mut watermarks)
                 .await
                 .claimed
                 .is_empty(),
@@ -38,9 +38,9 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
             .await
             .expect("ids are taken");
         let mut found = HashSet::new();
-        let mut claim_some = async |floors: &mut Watermarks, claims: usize| {
+        let mut claim_some = async |watermarks: &mut Watermarks, claims: usize| {
             for _ in 0..claims {
-                let batch = store.claim(&mut claimer, lease, most, floors).await;
+                let batch = store.claim(&mut claimer, lease, most, watermarks).await;
                 found.extend(batch.claimed.iter().map(|c| c.claim.delivery.0));
             }
             found.len()
@@ -48,17 +48,21 @@ async fn a_late_commit_below_the_floor_is_found_without_a_full_scan() {
         // Others commit meanwhile, and are claimed: the watermark tends to rise.
         for i in 0..5 {
             store.fill(&format!("{most}-{i}"), 100).await;
-            claim_some(&mut floors, 12).await;
+            claim_some(&mut watermarks, 12).await;
         }
-        assert_eq!(claim_some(&mut floors, 1).await, 500);
+        assert_eq!(claim_some(&mut watermarks, 1).await, 500);
         late.commit().await.expect("late");
         store.fill(&format!("{most}-after"), 100).await;
-        assert_eq!(claim_some(&mut floors, 20).await, 720, "claims of {most}");
+        assert_eq!(
+            claim_some(&mut watermarks, 20).await,
+            720,
+            "claims of {most}"
+        );
         // The watermark does rise, once the transactions of other tests that were open meanwhile
         // have ended: a claim does not read everything again.
-        wait_until_within(Duration::from_secs(40), "a floor", async || {
-            claim_some(&mut floors, 1).await;
-            floors.for_claim(Instant::now()).0 > 0
+        wait_until_within(Duration::from_secs(40), "a watermark", async || {
+            claim_some(&mut watermarks, 1).await;
+            watermarks.for_claim(Instant::now()).0 > 0
         })
         .await;
     }
@@ -71,8 +75,8 @@ async fn a_younger_transaction_with_lower_ids_is_waited_for() {
     let store = Store::new().await;
     let lease = store.lease().await;
     let mut claimer = store.connection(Role::Claim).await;
-    let mut floors = Watermarks::new(Instant::now());
-    store.claim(&mut claimer, lease, 10, &mut floors).await;
+    let mut watermarks = Watermarks::new(Instant::now());
+    store.claim(&mut claimer, lease, 10, &mut watermarks).await;
     // Other tests' transactions end in the same cluster, so this is repeated a few times.
     for round in 0..20 {
         let (mut older, mut younger) = (
@@ -99,7 +103,7 @@ async fn a_younger_transaction_with_lower_ids_is_waited_for() {
         for expected in [3, 0, 0] {
             assert_eq!(
                 store
-                    .claim(&mut claimer, lease, 10, &mut floors)
+                    .claim(&mut claimer, lease, 10, &mut watermarks)
                     .await
                     .claimed
                     .len(),
@@ -108,7 +112,7 @@ async fn a_younger_transaction_with_lower_ids_is_waited_for() {
         }
         younger.commit().await.expect("the younger one ends");
         let found = store
-            .claim(&mut claimer, lease, 10, &mut floors)
+            .claim(&mut claimer, lease, 10, &mut watermarks)
             .await
             .claimed
             .len();
@@ -154,10 +158,10 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
                 store.connection(Role::Claim).await,
                 store.connection(Role::Settle).await,
             );
-            let (mut floors, mut found, mut idle) =
+            let (mut watermarks, mut found, mut idle) =
                 (Watermarks::new(Instant::now()), Vec::new(), 0);
             while idle < 20 {
-                let batch = store.claim(&mut claim, lease, 7, &mut floors).await;
+                let batch = store.claim(&mut claim, lease, 7, &mut watermarks).await;
                 idle = if batch.claimed.is_empty()
                     && stop.load(std::sync::atomic::Ordering::Relaxed)
                 {
@@ -173,7 +177,7 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
                         outcome: SettleOutcome::EventMissing,
                         duration: None,
                         status: None,
-                        error_kind: hookfast::domain::ErrorKind::default(),
+                        error_kind: hookfast::internals::domain::ErrorKind::default(),
                         error: None,
                     })
                     .collect();
@@ -213,8 +217,8 @@ async fn a_claim_that_did_not_look_raises_no_floor() {
     let store = Store::new().await;
     let lease = store.lease().await;
     let mut claimer = store.connection(Role::Claim).await;
-    let mut floors = Watermarks::new(Instant::now());
-    store.claim(&mut claimer, lease, 500, &mut floors).await;
+    let mut watermarks = Watermarks::new(Instant::now());
+    store.claim(&mut claimer, lease, 500, &mut watermarks).await;
     let mut late = store.pool.begin().await.expect("a transaction");
     sqlx::query(TAKES_IDS)
         .bind(store.handler.0)
@@ -225,7 +229,7 @@ async fn a_claim_that_did_not_look_raises_no_floor() {
     store.fill("newer", 5).await;
     assert_eq!(
         store
-            .claim(&mut claimer, lease, 500, &mut floors)
+            .claim(&mut claimer, lease, 500, &mut watermarks)
             .await
             .claimed
             .len(),
@@ -237,7 +241,7 @@ async fn a_claim_that_did_not_look_raises_no_floor() {
     late.commit().await.expect("while nothing is looked for");
     assert!(
         store
-            .claim(&mut claimer, lease, 500, &mut floors)
+            .claim(&mut claimer, lease, 500, &mut watermarks)
             .await
             .claimed
             .is_empty()
@@ -247,7 +251,7 @@ async fn a_claim_that_did_not_look_raises_no_floor() {
         .await;
     assert_eq!(
         store
-            .claim(&mut claimer, lease, 500, &mut floors)
+            .claim(&mut claimer, lease, 500, &mut watermarks)
             .await
             .claimed
             .len(),
