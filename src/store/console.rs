@@ -3,6 +3,7 @@
 //! Names of views, functions and columns are constants of the program. Everything that a person
 //! typed is sent as a parameter.
 
+use super::catalog::{Caller, Function, View};
 use super::{Connection, Database, Role, StoreError, connect::MARGIN, error::within};
 use serde_json::{Value, value::RawValue};
 use sqlx::{AssertSqlSafe, postgres::PgDatabaseError, types::Json};
@@ -139,29 +140,46 @@ impl Statement {
 #[derive(Clone, Debug)]
 pub struct ViewQuery {
     statement: Statement,
-    columns: &'static str,
-    order: &'static str,
+    view: &'static View,
+    columns: &'static [&'static str],
     limit: Option<u32>,
     names: Vec<(&'static str, String)>,
 }
 
 impl ViewQuery {
-    /// Selects columns of a view, in an order.
-    pub fn of(view: &'static str, columns: &'static str, order: &'static str) -> Self {
+    /// Selects all columns of a view, in the view's order.
+    pub fn of(view: &'static View) -> Self {
         let statement = Statement {
-            text: format!("FROM hookfast.{view} v WHERE true"),
+            text: format!("FROM hookfast.{} v WHERE true", view.name),
             binds: Vec::new(),
         };
         Self {
             statement,
-            columns,
-            order,
+            view,
+            columns: &[],
             limit: None,
             names: Vec::new(),
         }
     }
 
-    fn and(mut self, bind: Option<SqlArg>, condition: impl FnOnce(&str) -> String) -> Self {
+    /// Selects only these columns.
+    pub fn columns(self, columns: &'static [&'static str]) -> Self {
+        columns.iter().for_each(|column| self.check(column));
+        Self { columns, ..self }
+    }
+
+    /// The constants of this program must name columns of the view.
+    fn check(&self, column: &str) {
+        debug_assert!(self.view.has(column), "{}.{column}", self.view.name);
+    }
+
+    fn and(
+        mut self,
+        column: &'static str,
+        bind: Option<SqlArg>,
+        condition: impl FnOnce(&str) -> String,
+    ) -> Self {
+        self.check(column);
         if let Some(bind) = bind {
             let place = self.statement.place(bind);
             let _ = write!(self.statement.text, " AND {}", condition(&place));
@@ -177,7 +195,7 @@ impl ViewQuery {
         {
             self.names.push((column, bind.value.clone()));
         }
-        self.and(bind, |place| format!("v.{column} = {place}"))
+        self.and(column, bind, |place| format!("v.{column} = {place}"))
     }
 
     /// The handlers and sources that are filtered by, each with the column.
@@ -187,7 +205,7 @@ impl ViewQuery {
 
     /// Filters by a column that has one of several values, which are separated by commas.
     pub fn one_of(self, column: &'static str, bind: Option<SqlArg>) -> Self {
-        self.and(bind, |place| {
+        self.and(column, bind, |place| {
             format!("v.{column} = ANY (string_to_array({place}, ','))")
         })
     }
@@ -195,29 +213,31 @@ impl ViewQuery {
     /// Filters by a column that has one of these ids.
     pub fn ids(self, column: &'static str, ids: &[String]) -> Self {
         let bind = SqlArg::new(format!("{{{}}}", ids.join(",")), "uuid[]");
-        self.and(Some(bind), |place| format!("v.{column} = ANY {place}"))
+        self.and(column, Some(bind), |place| {
+            format!("v.{column} = ANY {place}")
+        })
     }
 
     /// Filters by a column that has this value or a larger one.
     pub fn from(self, column: &'static str, bind: Option<SqlArg>) -> Self {
-        self.and(bind, |place| format!("v.{column} >= {place}"))
+        self.and(column, bind, |place| format!("v.{column} >= {place}"))
     }
 
     /// Filters by a column that has a smaller value.
     pub fn below(self, column: &'static str, bind: Option<SqlArg>) -> Self {
-        self.and(bind, |place| format!("v.{column} < {place}"))
+        self.and(column, bind, |place| format!("v.{column} < {place}"))
     }
 
     /// Filters by events with an id of this time or later. This reads no earlier partition.
     pub fn ids_from(self, column: &'static str, time: Option<SqlArg>) -> Self {
-        self.and(time, |place| {
+        self.and(column, time, |place| {
             format!("v.{column} >= hookfast.event_id_at{place}")
         })
     }
 
     /// Filters by events with an id from before this time.
     pub fn ids_below(self, column: &'static str, time: Option<SqlArg>) -> Self {
-        self.and(time, |place| {
+        self.and(column, time, |place| {
             format!("v.{column} < hookfast.event_id_at{place}")
         })
     }
@@ -229,7 +249,7 @@ impl ViewQuery {
             Some(pattern) => match pattern.strip_suffix(".*") {
                 Some(start) => {
                     let bind = SqlArg::text(format!("{start}."));
-                    self.and(Some(bind), |place| {
+                    self.and(column, Some(bind), |place| {
                         format!("starts_with(v.{column}, {place})")
                     })
                 }
@@ -240,7 +260,7 @@ impl ViewQuery {
 
     /// Filters by a text that matches a pattern, in which `%` stands for any text.
     pub fn like(self, column: &'static str, bind: Option<SqlArg>) -> Self {
-        self.and(bind, |place| format!("v.{column} ILIKE {place}"))
+        self.and(column, bind, |place| format!("v.{column} ILIKE {place}"))
     }
 
     /// Limits the number of rows.
@@ -259,14 +279,18 @@ impl ViewQuery {
             .map(|place| format!(" LIMIT {place}"))
             .unwrap_or_default();
         let Self {
+            view,
             columns,
-            order,
             mut statement,
             ..
         } = self;
+        let columns = match columns {
+            [] => "*".to_owned(),
+            columns => columns.join(", "),
+        };
         statement.text = format!(
-            "SELECT to_jsonb(r) FROM (SELECT {columns} {} ORDER BY {order}{limit}) r",
-            statement.text
+            "SELECT to_jsonb(r) FROM (SELECT {columns} {} ORDER BY {}{limit}) r",
+            statement.text, view.order
         );
         statement
     }
@@ -275,37 +299,44 @@ impl ViewQuery {
 /// A call of a function of schema `hookfast`.
 #[derive(Clone, Debug)]
 pub struct FunctionCall {
-    function: &'static str,
+    function: &'static Function,
     statement: Statement,
-    takes: &'static str,
 }
 
 impl FunctionCall {
-    /// A call that only reads. It needs the role `hookfast_reader`.
-    pub fn look(function: &'static str) -> Self {
+    /// A call without a reason: of a function that only reads, or of one for applications.
+    pub fn of(function: &'static Function) -> Self {
+        debug_assert!(function.caller != Caller::Operator, "{}", function.name);
         Self {
             function,
             statement: Statement::default(),
-            takes: "hookfast_reader",
         }
     }
 
-    /// A call that changes something, with the reason for the audit log. It needs the role
-    /// `hookfast_operator`.
-    pub fn act(function: &'static str, why: impl ToString) -> Self {
-        Self::write(function).with("why", Some(SqlArg::text(why)))
+    /// An operator's call, with the reason for the audit log.
+    pub fn act(function: &'static Function, why: impl ToString) -> Self {
+        let call = Self {
+            function,
+            statement: Statement::default(),
+        };
+        call.with("why", Some(SqlArg::text(why)))
     }
 
-    /// A call that writes for an application, which gives no reason.
-    pub fn write(function: &'static str) -> Self {
-        Self {
-            takes: "hookfast_operator",
-            ..Self::look(function)
+    /// The role that the call needs.
+    fn takes(&self) -> &'static str {
+        match self.function.caller {
+            Caller::Reader => "hookfast_reader",
+            Caller::Operator | Caller::Application => "hookfast_operator",
         }
     }
 
     /// Adds a named argument. Without a value the function uses its default.
     pub fn with(mut self, argument: &'static str, bind: Option<SqlArg>) -> Self {
+        debug_assert!(
+            self.function.takes(argument),
+            "{}({argument})",
+            self.function.name
+        );
         if let Some(bind) = bind {
             let place = self.statement.place(bind);
             let comma = if self.statement.text.is_empty() {
@@ -321,7 +352,7 @@ impl FunctionCall {
     fn statement(self, answer: &str) -> Statement {
         let text = format!(
             "SELECT {answer} FROM hookfast.{}({}) r",
-            self.function, self.statement.text
+            self.function.name, self.statement.text
         );
         Statement {
             text,
@@ -375,7 +406,7 @@ impl Console {
     /// # Errors
     /// [`ConsoleError`].
     pub async fn call(&mut self, call: FunctionCall) -> Result<Vec<Value>, ConsoleError> {
-        let takes = call.takes;
+        let takes = call.takes();
         self.rows(call.statement("to_jsonb(r)"), takes).await
     }
 
@@ -384,7 +415,7 @@ impl Console {
     /// # Errors
     /// [`ConsoleError`].
     pub async fn act(&mut self, call: FunctionCall) -> Result<(), ConsoleError> {
-        let takes = call.takes;
+        let takes = call.takes();
         self.texts(call.statement("NULL::text"), takes)
             .await
             .map(drop)

@@ -9,6 +9,7 @@ mod airalo;
 mod background_jobs;
 mod bisect;
 mod breaker;
+pub mod catalog;
 mod claim;
 mod clock;
 mod connect;

@@ -1,19 +1,12 @@
 //! Creates the two database roles for people, reader and operator, and grants them their
 //! privileges.
 
-use super::{Database, Role, StoreError, connect::POOLED, error::within, locks::lock};
+use super::{
+    Database, Role, StoreError, catalog::functions::for_readers, connect::POOLED, error::within,
+    locks::lock,
+};
 use crate::domain::{RoleName, RoleNames};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-
-/// The functions that readers may call. Operators may call every function of the schema.
-const READERS: [&str; 6] = [
-    "event_id_at",
-    "find",
-    "timeline",
-    "explain",
-    "status",
-    "retention_preview",
-];
 
 const IS_SET: &str =
     "SELECT EXISTS (SELECT FROM hookfast_data.settings s WHERE s.name = $1 AND s.value = $2)";
@@ -114,8 +107,9 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
     for (setting, name) in [("reader_role", &reader), ("operator_role", &operator)] {
         revoke_former(&mut transaction, setting, name).await?;
     }
+    let readers = for_readers();
     for (setting, name, callable) in [
-        ("reader_role", &reader, Some(READERS.as_slice())),
+        ("reader_role", &reader, Some(readers.as_slice())),
         ("operator_role", &operator, None),
     ] {
         sqlx::query(SETTING)
@@ -149,8 +143,9 @@ async fn is_anything_lacking(
     [reader, operator]: [&String; 2],
     roles: &Roles,
 ) -> Result<bool, sqlx::Error> {
+    let readers = for_readers();
     for (setting, name, callable) in [
-        ("reader_role", reader, Some(READERS.as_slice())),
+        ("reader_role", reader, Some(readers.as_slice())),
         ("operator_role", operator, None),
     ] {
         let set: bool = sqlx::query_scalar(IS_SET)

@@ -25,6 +25,7 @@ mod repair;
 mod retention;
 mod runbook;
 mod send;
+mod snapshots;
 mod sources;
 mod sql_document;
 mod store;

@@ -16,6 +16,7 @@ use crate::sources::{
     Rejection, SourceKind,
     airalo::{self, NotificationType},
 };
+use crate::store::catalog::views;
 use crate::store::{SqlArg, ViewQuery};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -116,7 +117,8 @@ async fn opt_ins(account: &Account, findings: &mut Findings) {
 /// secret yet.
 async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Result<()> {
     let refused = || {
-        ViewQuery::of("quarantine", "*", "last_at DESC")
+        ViewQuery::of(&views::QUARANTINE)
+            .order("last_at DESC")
             .is("source", Some(SqlArg::text(&account.source)))
     };
     // Only a whole body with a signature can be verified. The rest can be from anybody.

@@ -12,6 +12,7 @@ use crate::cli::{
     table,
 };
 use crate::domain::SourceName;
+use crate::store::catalog::{functions, views};
 use crate::store::{
     Database, DatabaseClock, FunctionCall, Role, SqlArg, ViewQuery, last_order_described,
     source_ids,
@@ -158,7 +159,7 @@ impl Order {
 /// package.
 async fn cost(package: &str, quantity: u8) -> anyhow::Result<String> {
     let mut shell = session::open(Output::default()).await?;
-    let last = ViewQuery::of("airalo_orders", "*", "received_at DESC")
+    let last = ViewQuery::of(&views::AIRALO_ORDERS)
         .is("package_id", Some(SqlArg::text(package)))
         .is("state", Some(SqlArg::text("completed")))
         .limit(1);
@@ -185,18 +186,15 @@ impl Orders {
         if self.remote {
             return self.remote().await;
         }
-        let list = ViewQuery::of(
-            "airalo_orders",
-            "*",
-            "coalesce(received_at, placed_at) DESC NULLS LAST",
-        )
-        .is("state", self.state.map(SqlArg::text))
-        .is("description", self.description.map(SqlArg::text))
-        .is(
-            "possible_double_purchase",
-            self.double.then(|| SqlArg::flag(true)),
-        )
-        .limit(SHOWN + 1);
+        let list = ViewQuery::of(&views::AIRALO_ORDERS)
+            .order("coalesce(received_at, placed_at) DESC NULLS LAST")
+            .is("state", self.state.map(SqlArg::text))
+            .is("description", self.description.map(SqlArg::text))
+            .is(
+                "possible_double_purchase",
+                self.double.then(|| SqlArg::flag(true)),
+            )
+            .limit(SHOWN + 1);
         let mut shell = session::open(self.output).await?;
         let mut rows = shell.console.list(list).await?;
         let more = rows.len() > SHOWN as usize;
@@ -249,7 +247,7 @@ impl Orders {
 
 impl Expect {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let call = FunctionCall::write("airalo_expect_order")
+        let call = FunctionCall::of(&functions::AIRALO_EXPECT_ORDER)
             .with("request_id", Some(SqlArg::text(&self.request_id)))
             .with("description", Some(SqlArg::text(&self.description)))
             .with(

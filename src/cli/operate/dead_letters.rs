@@ -5,6 +5,7 @@ use super::{
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
+use crate::store::catalog::{functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
@@ -120,7 +121,18 @@ struct Discard {
     output: Output,
 }
 
-const ALL: &str = "delivery_id, handler, event_id, attempts, reason, last_error, died_at, type, idempotency_key, ordering_key";
+const ALL: [&str; 10] = [
+    "delivery_id",
+    "handler",
+    "event_id",
+    "attempts",
+    "reason",
+    "last_error",
+    "died_at",
+    "type",
+    "idempotency_key",
+    "ordering_key",
+];
 const COLUMNS: [&str; 6] = [
     "delivery_id",
     "died_at",
@@ -142,13 +154,13 @@ impl DeadLetters {
                 };
                 match retry.which.delivery {
                     Some(delivery) => {
-                        let call =
-                            call("retry").with("delivery_id", Some(SqlArg::number(delivery)));
+                        let call = call(&functions::RETRY)
+                            .with("delivery_id", Some(SqlArg::number(delivery)));
                         let done = format!("delivery {delivery} is pending again");
                         session::open(retry.output).await?.act(call, &done).await
                     }
                     None => {
-                        let call = retry.which.all(call("retry_all"));
+                        let call = retry.which.all(call(&functions::RETRY_ALL));
                         let shell = session::open(retry.output).await?;
                         shell
                             .bulk(call, retry.sure, "retry", "dead letters", &COLUMNS)
@@ -158,7 +170,7 @@ impl DeadLetters {
             }
             What::Discard(discard) => match discard.which.delivery {
                 Some(delivery) => {
-                    let call = FunctionCall::act("discard", discard.why)
+                    let call = FunctionCall::act(&functions::DISCARD, discard.why)
                         .with("delivery_id", Some(SqlArg::number(delivery)));
                     let done = format!("delivery {delivery} is discarded");
                     session::open(discard.output).await?.act(call, &done).await
@@ -166,7 +178,7 @@ impl DeadLetters {
                 None => {
                     let call = discard
                         .which
-                        .all(FunctionCall::act("discard_all", discard.why));
+                        .all(FunctionCall::act(&functions::DISCARD_ALL, discard.why));
                     let shell = session::open(discard.output).await?;
                     shell
                         .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
@@ -192,7 +204,8 @@ impl Which {
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = ViewQuery::of("dead_letters", ALL, "delivery_id DESC")
+        let list = ViewQuery::of(&views::DEAD_LETTERS)
+            .columns(&ALL)
             .is("handler", self.handler.map(SqlArg::text))
             .of_type("type", self.of_type.as_deref())
             .like("last_error", self.error.map(SqlArg::text))
@@ -201,7 +214,7 @@ impl Listed {
             .below("delivery_id", self.page.number()?);
         let none = shell
             .none_of_type(
-                "dead_letters",
+                &views::DEAD_LETTERS,
                 "no dead letters",
                 self.of_type.as_deref(),
                 list.clone(),
@@ -216,7 +229,8 @@ impl Listed {
 impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let letter = ViewQuery::of("dead_letters", ALL, "delivery_id")
+        let letter = ViewQuery::of(&views::DEAD_LETTERS)
+            .columns(&ALL)
             .is("delivery_id", Some(SqlArg::number(self.delivery)));
         let Some(letter) = shell.console.list(letter).await?.pop() else {
             complain(&format!(
@@ -240,13 +254,18 @@ impl Show {
         shell.print_record(&letter, &members);
         if !shell.json() {
             let event = letter["event_id"].as_str().map(SqlArg::id);
-            let attempts = ViewQuery::of(
-                "attempts",
-                "attempt_number, outcome, finished_at, duration_ms, status, error, error_kind",
-                "attempt_number",
-            )
-            .is("event_id", event)
-            .is("delivery_id", Some(SqlArg::number(self.delivery)));
+            let attempts = ViewQuery::of(&views::ATTEMPTS)
+                .columns(&[
+                    "attempt_number",
+                    "outcome",
+                    "finished_at",
+                    "duration_ms",
+                    "status",
+                    "error",
+                    "error_kind",
+                ])
+                .is("event_id", event)
+                .is("delivery_id", Some(SqlArg::number(self.delivery)));
             let rows = shell.console.list(attempts).await?;
             shell.print_below(
                 "attempts",

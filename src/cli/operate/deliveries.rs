@@ -4,6 +4,7 @@ use super::{
     session::{self, Output, Page, Sure},
     time_args::When,
 };
+use crate::store::catalog::{functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
@@ -120,11 +121,17 @@ pub(super) const COLUMNS: [&str; 9] = [
 
 /// Lists deliveries without `last_error`, which needs a lookup for each row.
 pub(super) fn all() -> ViewQuery {
-    ViewQuery::of(
-        "deliveries",
-        "delivery_id, handler, event_id, state, attempts, attempts_left, next_attempt_at, ended_at, ordering_key",
-        "delivery_id DESC",
-    )
+    ViewQuery::of(&views::DELIVERIES).columns(&[
+        "delivery_id",
+        "handler",
+        "event_id",
+        "state",
+        "attempts",
+        "attempts_left",
+        "next_attempt_at",
+        "ended_at",
+        "ordering_key",
+    ])
 }
 
 impl Deliveries {
@@ -134,7 +141,7 @@ impl Deliveries {
             What::Reschedule(reschedule) => reschedule.run().await,
             What::Discard(discard) => {
                 let shell = session::open(discard.output).await?;
-                let call = FunctionCall::act("discard", discard.why)
+                let call = FunctionCall::act(&functions::DISCARD, discard.why)
                     .with("delivery_id", Some(SqlArg::number(discard.delivery)));
                 shell
                     .act(call, &format!("delivery {} is discarded", discard.delivery))
@@ -170,9 +177,9 @@ impl Reschedule {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let shell = session::open(self.output).await?;
         let call = if self.all {
-            FunctionCall::act("reschedule_all", self.why)
+            FunctionCall::act(&functions::RESCHEDULE_ALL, self.why)
         } else {
-            FunctionCall::act("reschedule", self.why)
+            FunctionCall::act(&functions::RESCHEDULE, self.why)
         }
         .with("due_at", Some(self.due_at.coming()));
         if let Some(delivery) = self.delivery {

@@ -11,6 +11,7 @@ use crate::cli::{
     process::{complain, say},
     table,
 };
+use crate::store::catalog::{functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -188,7 +189,7 @@ impl Events {
                 let rows = shell
                     .console
                     .call(
-                        FunctionCall::look("timeline")
+                        FunctionCall::of(&functions::TIMELINE)
                             .with("term", Some(SqlArg::text(&found.text))),
                     )
                     .await?;
@@ -203,7 +204,7 @@ impl Events {
                 let rows = shell
                     .console
                     .call(
-                        FunctionCall::look("explain")
+                        FunctionCall::of(&functions::EXPLAIN)
                             .with("event_id", Some(SqlArg::id(&one.event))),
                     )
                     .await?;
@@ -216,7 +217,7 @@ impl Events {
             }
             What::Erase(erase) => erase.run().await,
             What::Hold(hold) => {
-                let call = FunctionCall::act("hold_event", hold.why)
+                let call = FunctionCall::act(&functions::HOLD_EVENT, hold.why)
                     .with("event_id", Some(SqlArg::id(&hold.event)));
                 session::open(hold.output)
                     .await?
@@ -224,7 +225,7 @@ impl Events {
                     .await
             }
             What::Unhold(one) => {
-                let call = FunctionCall::act("unhold_event", one.why)
+                let call = FunctionCall::act(&functions::UNHOLD_EVENT, one.why)
                     .with("event_id", Some(SqlArg::id(&one.event)));
                 session::open(one.output)
                     .await?
@@ -250,7 +251,7 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
     let mut shell = session::open(found.output).await?;
     let ids = shell
         .console
-        .call(FunctionCall::look("find").with("term", Some(SqlArg::text(&found.text))))
+        .call(FunctionCall::of(&functions::FIND).with("term", Some(SqlArg::text(&found.text))))
         .await?;
     let ids: Vec<String> = ids
         .iter()
@@ -262,7 +263,7 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
     }
     let events = shell
         .console
-        .list(ViewQuery::of("events", "*", "event_id").ids("event_id", &ids))
+        .list(ViewQuery::of(&views::EVENTS).ids("event_id", &ids))
         .await?;
     for (i, event) in events.iter().enumerate() {
         if i > 0 && !shell.json() {
@@ -296,11 +297,12 @@ impl Erase {
         let mut shell = session::open(self.output).await?;
         if let Some(event) = self.event {
             // Erasing cannot be undone, so a single event needs confirmation too.
-            let list = ViewQuery::of(
-                "events",
-                "event_id, type, idempotency_key, received_at",
+            let list = ViewQuery::of(&views::EVENTS).columns(&[
                 "event_id",
-            );
+                "type",
+                "idempotency_key",
+                "received_at",
+            ]);
             let sample = shell
                 .console
                 .list(list.is("event_id", Some(SqlArg::id(&event))))
@@ -311,11 +313,11 @@ impl Erase {
             {
                 return shell.close(ExitCode::FAILURE).await;
             }
-            let call =
-                FunctionCall::act("erase", self.why).with("event_id", Some(SqlArg::id(&event)));
+            let call = FunctionCall::act(&functions::ERASE, self.why)
+                .with("event_id", Some(SqlArg::id(&event)));
             return shell.act(call, &format!("event {event} is erased")).await;
         }
-        let call = FunctionCall::act("erase_all", self.why)
+        let call = FunctionCall::act(&functions::ERASE_ALL, self.why)
             .with("term", self.term.map(SqlArg::text))
             .with("source", self.source.map(SqlArg::text))
             .with("type", self.of_type.map(SqlArg::text))
@@ -331,7 +333,7 @@ impl Erase {
 impl Replay {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = FunctionCall::act("replay", self.why)
+        let call = FunctionCall::act(&functions::REPLAY, self.why)
             .with("event_id", Some(SqlArg::id(&self.event)))
             .with("handler", Some(SqlArg::text(&self.handler)))
             .with("new_webhook_id", Some(SqlArg::flag(self.new_webhook_id)));
@@ -351,18 +353,31 @@ impl Replay {
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = ViewQuery::of(
-            "events",
-            "event_id, received_at, source, type, topic, origin, idempotency_key, conflicts_with, verified_by, erased_at",
-            "event_id DESC",
-        )
-        .is("source", self.source.map(SqlArg::text))
-        .of_type("type", self.of_type.as_deref())
-        .ids_from("event_id", self.between.after())
-        .ids_below("event_id", self.between.before())
-        .below("event_id", self.page.event());
+        let list = ViewQuery::of(&views::EVENTS)
+            .columns(&[
+                "event_id",
+                "received_at",
+                "source",
+                "type",
+                "topic",
+                "origin",
+                "idempotency_key",
+                "conflicts_with",
+                "verified_by",
+                "erased_at",
+            ])
+            .is("source", self.source.map(SqlArg::text))
+            .of_type("type", self.of_type.as_deref())
+            .ids_from("event_id", self.between.after())
+            .ids_below("event_id", self.between.before())
+            .below("event_id", self.page.event());
         let none = shell
-            .none_of_type("events", "no events", self.of_type.as_deref(), list.clone())
+            .none_of_type(
+                &views::EVENTS,
+                "no events",
+                self.of_type.as_deref(),
+                list.clone(),
+            )
             .await?;
         shell
             .page(list, &self.page, "event_id", &COLUMNS, &none)

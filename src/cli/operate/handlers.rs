@@ -5,6 +5,7 @@ use super::{
     session::{self, Output, Sure},
 };
 use crate::cli::{process::complain, words::counted};
+use crate::store::catalog::{functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -110,12 +111,11 @@ const COLUMNS: [&str; 7] = [
 const FAILURES: [&str; 5] = ["handler", "error_kind", "count", "last_at", "sample_error"];
 
 fn health() -> ViewQuery {
-    ViewQuery::of("handler_health", "*", "handler")
+    ViewQuery::of(&views::HANDLER_HEALTH)
 }
 
 fn failures(handler: Option<String>) -> ViewQuery {
-    ViewQuery::of("failures", "*", "count DESC, handler, error_kind")
-        .is("handler", handler.map(SqlArg::text))
+    ViewQuery::of(&views::FAILURES).is("handler", handler.map(SqlArg::text))
 }
 
 impl Handlers {
@@ -129,7 +129,7 @@ impl Handlers {
             }
             What::Show(one) => show(one).await,
             What::Pause(pause) => {
-                let call = FunctionCall::act("pause_handler", pause.why)
+                let call = FunctionCall::act(&functions::PAUSE_HANDLER, pause.why)
                     .with("handler", Some(SqlArg::text(&pause.handler)));
                 session::open(pause.output)
                     .await?
@@ -137,7 +137,7 @@ impl Handlers {
                     .await
             }
             What::Resume(one) => {
-                let call = FunctionCall::act("resume_handler", one.why)
+                let call = FunctionCall::act(&functions::RESUME_HANDLER, one.why)
                     .with("handler", Some(SqlArg::text(&one.handler)));
                 session::open(one.output)
                     .await?
@@ -145,12 +145,12 @@ impl Handlers {
                     .await
             }
             What::PauseAll(all) => {
-                let call = FunctionCall::act("pause_all_handlers", all.why);
+                let call = FunctionCall::act(&functions::PAUSE_ALL_HANDLERS, all.why);
                 turn_all(call, all.sure, all.output, "pause", false).await
             }
             What::ResumeAll(all) => {
                 turn_all(
-                    FunctionCall::act("resume_all_handlers", all.why),
+                    FunctionCall::act(&functions::RESUME_ALL_HANDLERS, all.why),
                     all.sure,
                     all.output,
                     "resume",
@@ -207,8 +207,8 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
     ];
     shell.print_record(&row, &members);
     if !shell.json() {
-        let backlog = ViewQuery::of("backlog", "*", "handler")
-            .is("handler", Some(SqlArg::text(&one.handler)));
+        let backlog =
+            ViewQuery::of(&views::BACKLOG).is("handler", Some(SqlArg::text(&one.handler)));
         let rows = shell.console.list(backlog).await?;
         let columns = [
             "ready",
@@ -237,11 +237,7 @@ async fn turn_all(
     let mut shell = session::open(output).await?;
     let rows = shell
         .console
-        .list(ViewQuery::of(
-            "handler_health",
-            "handler, state, ready",
-            "handler",
-        ))
+        .list(ViewQuery::of(&views::HANDLER_HEALTH).columns(&["handler", "state", "ready"]))
         .await?;
     let affected = |row: &Value| row["state"] != "retired" && (row["state"] == "paused") == paused;
     let sample: Vec<Value> = rows.into_iter().filter(affected).collect();

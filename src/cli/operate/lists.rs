@@ -4,6 +4,7 @@ use super::{
     session::{self, Output, Page},
     time_args::Between,
 };
+use crate::store::catalog::{functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
@@ -51,7 +52,7 @@ impl Conflicts {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.act {
             Some(ConflictAct::Acknowledge(Acknowledge { event, why, output })) => {
-                let call = FunctionCall::act("acknowledge_conflict", why)
+                let call = FunctionCall::act(&functions::ACKNOWLEDGE_CONFLICT, why)
                     .with("event_id", Some(SqlArg::id(&event)));
                 session::open(output)
                     .await?
@@ -65,13 +66,20 @@ impl Conflicts {
 
 impl ConflictList {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let list = ViewQuery::of(
-            "conflicts",
-            "event_id, source, type, received_at, idempotency_key, first_event_id, first_received_at, acknowledged_at, acknowledged_by",
-            "event_id DESC",
-        )
-        .is("source", self.source.map(SqlArg::text))
-        .below("event_id", self.page.event());
+        let list = ViewQuery::of(&views::CONFLICTS)
+            .columns(&[
+                "event_id",
+                "source",
+                "type",
+                "received_at",
+                "idempotency_key",
+                "first_event_id",
+                "first_received_at",
+                "acknowledged_at",
+                "acknowledged_by",
+            ])
+            .is("source", self.source.map(SqlArg::text))
+            .below("event_id", self.page.event());
         let columns = [
             "received_at",
             "event_id",
@@ -111,11 +119,7 @@ impl Sources {
         ];
         session::open(self.output)
             .await?
-            .all(
-                ViewQuery::of("source_health", "*", "source"),
-                &columns,
-                "no sources",
-            )
+            .all(ViewQuery::of(&views::SOURCE_HEALTH), &columns, "no sources")
             .await
     }
 }
@@ -148,8 +152,7 @@ impl Backlog {
             "paused",
             "retired",
         ];
-        let list = ViewQuery::of("backlog", "*", "ready DESC, handler")
-            .is("handler", self.handler.map(SqlArg::text));
+        let list = ViewQuery::of(&views::BACKLOG).is("handler", self.handler.map(SqlArg::text));
         session::open(self.output)
             .await?
             .all(list, &columns, "no handlers")
@@ -168,10 +171,7 @@ pub(in crate::cli) struct Workers {
 impl Workers {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let workers = shell
-            .console
-            .list(ViewQuery::of("workers", "*", "alive DESC, owner"))
-            .await?;
+        let workers = shell.console.list(ViewQuery::of(&views::WORKERS)).await?;
         let columns = [
             "owner",
             "kind",
@@ -183,10 +183,7 @@ impl Workers {
         ];
         shell.print(&workers, &columns, "no workers");
         if !shell.json() {
-            let processes = shell
-                .console
-                .list(ViewQuery::of("processes", "*", "alive DESC, owner"))
-                .await?;
+            let processes = shell.console.list(ViewQuery::of(&views::PROCESSES)).await?;
             let columns = [
                 "owner",
                 "roles",
@@ -224,11 +221,7 @@ impl Storage {
         ];
         session::open(self.output)
             .await?
-            .all(
-                ViewQuery::of("storage", "*", "bytes DESC"),
-                &columns,
-                "no tables",
-            )
+            .all(ViewQuery::of(&views::STORAGE), &columns, "no tables")
             .await
     }
 }
@@ -249,7 +242,7 @@ impl Retention {
         if self.preview {
             let rows = shell
                 .console
-                .call(FunctionCall::look("retention_preview"))
+                .call(FunctionCall::of(&functions::RETENTION_PREVIEW))
                 .await?;
             shell.print(
                 &rows,
@@ -258,10 +251,7 @@ impl Retention {
             );
             return shell.done().await;
         }
-        let mut rows = shell
-            .console
-            .list(ViewQuery::of("retention", "*", "class"))
-            .await?;
+        let mut rows = shell.console.list(ViewQuery::of(&views::RETENTION)).await?;
         if !shell.json() {
             // Null means forever. JSON readers and SQL get the null.
             rows.iter_mut()
@@ -294,14 +284,19 @@ pub(in crate::cli) struct Alerts {
 impl Alerts {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = ViewQuery::of("alerts", "*", "event_id DESC")
+        let list = ViewQuery::of(&views::ALERTS)
             .of_type("type", self.of_type.as_deref())
             .ids_from("event_id", self.between.after())
             .ids_below("event_id", self.between.before())
             .below("event_id", self.page.event());
         let columns = ["received_at", "type", "payload", "message"];
         let none = shell
-            .none_of_type("alerts", "no alerts", self.of_type.as_deref(), list.clone())
+            .none_of_type(
+                &views::ALERTS,
+                "no alerts",
+                self.of_type.as_deref(),
+                list.clone(),
+            )
             .await?;
         shell
             .page(list, &self.page, "event_id", &columns, &none)
@@ -331,7 +326,7 @@ pub(in crate::cli) struct Audit {
 
 impl Audit {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        let list = ViewQuery::of("audit_log", "*", "log_id DESC")
+        let list = ViewQuery::of(&views::AUDIT_LOG)
             .is("actor", self.actor.map(SqlArg::text))
             .is("action", self.action.map(SqlArg::text))
             .is("target", self.target.map(SqlArg::text))

@@ -2,7 +2,7 @@
 
 use super::session::Shell;
 use crate::cli::table;
-use crate::store::ViewQuery;
+use crate::store::{ViewQuery, catalog::views};
 
 impl Shell {
     /// The message for an empty list. If the list was filtered by a handler or source that does not
@@ -13,12 +13,12 @@ impl Shell {
         none: &str,
     ) -> anyhow::Result<String> {
         for (kind, wanted) in names {
-            let view = if *kind == "handler" {
-                "handler_health"
+            let known = if *kind == "handler" {
+                ViewQuery::of(&views::HANDLER_HEALTH).columns(&["handler"])
             } else {
-                "source_health"
+                ViewQuery::of(&views::SOURCE_HEALTH).columns(&["source"])
             };
-            let known = self.console.list(ViewQuery::of(view, kind, kind)).await?;
+            let known = self.console.list(known).await?;
             let known: Vec<_> = known.iter().filter_map(|row| row[*kind].as_str()).collect();
             if !known.contains(&wanted.as_str()) {
                 let wanted = table::plain(wanted, false);

@@ -6,6 +6,7 @@ use super::{
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
+use crate::store::catalog::{functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
@@ -110,7 +111,7 @@ impl Quarantine {
             What::Show(one) => one.run().await,
             What::Reverify(reverify) => reverify.run().await,
             What::Approve(approve) => {
-                let call = FunctionCall::act("approve_quarantined", approve.why)
+                let call = FunctionCall::act(&functions::APPROVE_QUARANTINED, approve.why)
                     .with("quarantine_id", Some(SqlArg::number(approve.request)));
                 let done = format!(
                     "request {} is approved: the ingress stores it as an event within seconds",
@@ -119,7 +120,7 @@ impl Quarantine {
                 session::open(approve.output).await?.act(call, &done).await
             }
             What::Discard(discard) => {
-                let call = FunctionCall::act("discard_quarantined", discard.why)
+                let call = FunctionCall::act(&functions::DISCARD_QUARANTINED, discard.why)
                     .with("source", discard.source.map(SqlArg::text))
                     .with("reason", discard.reason.map(SqlArg::text))
                     .with("last_before", discard.before.as_ref().map(When::past));
@@ -135,8 +136,21 @@ impl Quarantine {
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let shell = session::open(self.output).await?;
-        let columns = "quarantine_id, source, reason, count, first_at, last_at, topic, bytes, requested_action, requested_by, last_result";
-        let list = ViewQuery::of("quarantine", columns, "quarantine_id DESC")
+        let columns = &[
+            "quarantine_id",
+            "source",
+            "reason",
+            "count",
+            "first_at",
+            "last_at",
+            "topic",
+            "bytes",
+            "requested_action",
+            "requested_by",
+            "last_result",
+        ];
+        let list = ViewQuery::of(&views::QUARANTINE)
+            .columns(columns)
             .is("source", self.source.map(SqlArg::text))
             .is("reason", self.reason.map(SqlArg::text))
             .from("last_at", self.between.after())
@@ -157,7 +171,7 @@ impl Listed {
 impl One {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let list = ViewQuery::of("quarantine", "*", "quarantine_id")
+        let list = ViewQuery::of(&views::QUARANTINE)
             .is("quarantine_id", Some(SqlArg::number(self.request)));
         let Some(row) = shell.console.list(list).await?.pop() else {
             complain(&format!(

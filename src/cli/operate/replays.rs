@@ -5,6 +5,7 @@ use super::{
     time_args::Between,
 };
 use crate::cli::process::{complain, say};
+use crate::store::catalog::{Function, functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use serde_json::Value;
 use std::{process::ExitCode, time::Duration};
@@ -119,14 +120,14 @@ const COLUMNS: [&str; 9] = [
 ];
 
 fn one(replay: i64) -> ViewQuery {
-    ViewQuery::of("replays", "*", "replay_id").is("replay_id", Some(SqlArg::number(replay)))
+    ViewQuery::of(&views::REPLAYS).is("replay_id", Some(SqlArg::number(replay)))
 }
 
 impl Replays {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.what.unwrap_or(What::List(self.list)) {
             What::List(list) => {
-                let all = ViewQuery::of("replays", "*", "replay_id DESC")
+                let all = ViewQuery::of(&views::REPLAYS)
                     .is("handler", list.handler.map(SqlArg::text))
                     .is("state", list.state.map(SqlArg::text))
                     .below("replay_id", list.page.number()?);
@@ -137,9 +138,9 @@ impl Replays {
             }
             What::Show(wanted) => wanted.show().await,
             What::Start(start) => start.run().await,
-            What::Pause(wanted) => wanted.run("pause_replay", "is paused").await,
-            What::Resume(wanted) => wanted.run("resume_replay", "resumed").await,
-            What::Cancel(wanted) => wanted.run("cancel_replay", "is cancelled").await,
+            What::Pause(wanted) => wanted.run(&functions::PAUSE_REPLAY, "is paused").await,
+            What::Resume(wanted) => wanted.run(&functions::RESUME_REPLAY, "resumed").await,
+            What::Cancel(wanted) => wanted.run(&functions::CANCEL_REPLAY, "is cancelled").await,
             What::Watch(wanted) => wanted.watch().await,
         }
     }
@@ -147,7 +148,7 @@ impl Replays {
 
 impl Start {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let call = FunctionCall::act("replay_all", self.why)
+        let call = FunctionCall::act(&functions::REPLAY_ALL, self.why)
             .with("handler", Some(SqlArg::text(self.handler)))
             .with("source", self.source.map(SqlArg::text))
             .with("type", self.of_type.map(SqlArg::text))
@@ -169,7 +170,7 @@ impl Start {
 }
 
 impl Change {
-    async fn run(self, function: &'static str, done: &str) -> anyhow::Result<ExitCode> {
+    async fn run(self, function: &'static Function, done: &str) -> anyhow::Result<ExitCode> {
         let call = FunctionCall::act(function, self.why)
             .with("replay_id", Some(SqlArg::number(self.replay)));
         session::open(self.output)

@@ -2,6 +2,7 @@
 
 use super::session::{self, Output, Sure};
 use crate::cli::words::counted;
+use crate::store::catalog::functions;
 use crate::store::{FunctionCall, SqlArg};
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ impl Retire {
     /// the answer, so somewhat more deliveries are allowed than were shown.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = FunctionCall::act("retire_handler", &self.why)
+        let call = FunctionCall::act(&functions::RETIRE_HANDLER, &self.why)
             .with("handler", Some(SqlArg::text(&self.handler)))
             .with(
                 "pending",

@@ -6,6 +6,7 @@ use super::{
     time_args::When,
 };
 use crate::cli::{process::complain, words::counted};
+use crate::store::catalog::{functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use serde_json::Value;
 use std::{
@@ -47,7 +48,7 @@ struct Outcome {
 impl Reverify {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut shell = session::open(self.output).await?;
-        let call = FunctionCall::act("reverify_quarantined", &self.why)
+        let call = FunctionCall::act(&functions::REVERIFY_QUARANTINED, &self.why)
             .with("source", self.source.clone().map(SqlArg::text))
             .with("last_after", self.after.as_ref().map(When::past));
         let rows = self.waiting(&mut shell).await?;
@@ -84,15 +85,12 @@ impl Reverify {
 
     /// The requests that this command selects.
     async fn waiting(&self, shell: &mut Shell) -> anyhow::Result<Vec<Value>> {
-        let list = ViewQuery::of(
-            "quarantine",
-            "quarantine_id, requested_action",
-            "quarantine_id",
-        )
-        // Excerpts cannot be verified again.
-        .is("is_excerpt", Some(SqlArg::flag(false)))
-        .is("source", self.source.clone().map(SqlArg::text))
-        .from("last_at", self.after.as_ref().map(When::past));
+        let list = ViewQuery::of(&views::QUARANTINE)
+            .columns(&["quarantine_id", "requested_action"])
+            // Excerpts cannot be verified again.
+            .is("is_excerpt", Some(SqlArg::flag(false)))
+            .is("source", self.source.clone().map(SqlArg::text))
+            .from("last_at", self.after.as_ref().map(When::past));
         Ok(shell.console.list(list).await?)
     }
 

@@ -6,6 +6,7 @@ use crate::cli::{
     table,
 };
 use crate::store::FunctionCall;
+use crate::store::catalog::functions;
 use serde_json::{Value, json};
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
@@ -61,7 +62,10 @@ impl Status {
 }
 
 async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
-    let rows = shell.console.call(FunctionCall::look("status")).await?;
+    let rows = shell
+        .console
+        .call(FunctionCall::of(&functions::STATUS))
+        .await?;
     let bad: Vec<&Value> = rows
         .iter()
         .filter(|row| row["state"] == "critical")

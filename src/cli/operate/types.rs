@@ -2,7 +2,7 @@
 
 use super::session::Shell;
 use crate::cli::table;
-use crate::store::ViewQuery;
+use crate::store::{ViewQuery, catalog::View};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ impl Shell {
     /// The message for an empty list. If the list was filtered by type, it hints at existing types.
     pub(super) async fn none_of_type(
         &mut self,
-        view: &'static str,
+        view: &'static View,
         none: &str,
         wanted: Option<&str>,
         list: ViewQuery,
@@ -28,12 +28,7 @@ impl Shell {
         if !self.console.list(list.limit(1)).await?.is_empty() {
             return Ok(none.to_owned());
         }
-        let order = if view == "dead_letters" {
-            "delivery_id DESC"
-        } else {
-            "event_id DESC"
-        };
-        let newest = ViewQuery::of(view, "type", order);
+        let newest = ViewQuery::of(view).columns(&["type"]);
         let rows = self.console.list(newest.limit(NEWEST)).await?;
         let types: BTreeSet<&str> = rows.iter().filter_map(|row| row["type"].as_str()).collect();
         Ok(hint(none, wanted, &types))

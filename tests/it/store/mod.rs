@@ -3,6 +3,7 @@
 mod alerts;
 mod aliases;
 mod backlog;
+mod catalog;
 mod claims;
 mod comments;
 mod epoch;

@@ -1,0 +1,435 @@
+//! The functions of schema `hookfast`, with their parameters and who calls them.
+
+use super::{Caller, Function, optional, required};
+
+/// `hookfast.acknowledge_conflict`.
+pub const ACKNOWLEDGE_CONFLICT: Function = Function {
+    name: "acknowledge_conflict",
+    caller: Caller::Operator,
+    parameters: &[required("event_id", "uuid"), required("why", "text")],
+};
+
+/// `hookfast.airalo_expect_order`.
+pub const AIRALO_EXPECT_ORDER: Function = Function {
+    name: "airalo_expect_order",
+    caller: Caller::Application,
+    parameters: &[
+        required("request_id", "text"),
+        required("description", "text"),
+        optional("expected_within", "interval"),
+        optional("source", "text"),
+    ],
+};
+
+/// `hookfast.airalo_forget_order`.
+pub const AIRALO_FORGET_ORDER: Function = Function {
+    name: "airalo_forget_order",
+    caller: Caller::Operator,
+    parameters: &[
+        required("description", "text"),
+        required("why", "text"),
+        optional("source", "text"),
+    ],
+};
+
+/// `hookfast.airalo_project_event`.
+pub const AIRALO_PROJECT_EVENT: Function = Function {
+    name: "airalo_project_event",
+    caller: Caller::Application,
+    parameters: &[required("event", "hookfast.event")],
+};
+
+/// `hookfast.approve_quarantined`.
+pub const APPROVE_QUARANTINED: Function = Function {
+    name: "approve_quarantined",
+    caller: Caller::Operator,
+    parameters: &[required("quarantine_id", "bigint"), required("why", "text")],
+};
+
+/// `hookfast.cancel_replay`.
+pub const CANCEL_REPLAY: Function = Function {
+    name: "cancel_replay",
+    caller: Caller::Operator,
+    parameters: &[required("replay_id", "bigint"), required("why", "text")],
+};
+
+/// `hookfast.claim`.
+pub const CLAIM: Function = Function {
+    name: "claim",
+    caller: Caller::Application,
+    parameters: &[
+        required("handler", "text"),
+        required("owner", "text"),
+        optional("batch", "integer"),
+        optional("lease", "interval"),
+    ],
+};
+
+/// `hookfast.complete`.
+pub const COMPLETE: Function = Function {
+    name: "complete",
+    caller: Caller::Application,
+    parameters: &[
+        required("lease_id", "bigint"),
+        required("delivery_id", "bigint"),
+    ],
+};
+
+/// `hookfast.discard`.
+pub const DISCARD: Function = Function {
+    name: "discard",
+    caller: Caller::Operator,
+    parameters: &[required("delivery_id", "bigint"), required("why", "text")],
+};
+
+/// `hookfast.discard_all`.
+pub const DISCARD_ALL: Function = Function {
+    name: "discard_all",
+    caller: Caller::Operator,
+    parameters: &[
+        optional("handler", "text"),
+        optional("type", "text"),
+        optional("died_after", "timestamptz"),
+        optional("died_before", "timestamptz"),
+        optional("error", "text"),
+        optional("payload", "jsonpath"),
+        optional("why", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.discard_quarantined`.
+pub const DISCARD_QUARANTINED: Function = Function {
+    name: "discard_quarantined",
+    caller: Caller::Operator,
+    parameters: &[
+        optional("source", "text"),
+        optional("reason", "text"),
+        optional("last_before", "timestamptz"),
+        optional("why", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.enqueue`.
+pub const ENQUEUE: Function = Function {
+    name: "enqueue",
+    caller: Caller::Application,
+    parameters: &[
+        required("source", "text"),
+        required("type", "text"),
+        required("payload", "jsonb"),
+        optional("idempotency_key", "text"),
+        optional("headers", "jsonb"),
+        optional("topic", "text"),
+        optional("key_expires_in", "interval"),
+    ],
+};
+
+/// `hookfast.erase`.
+pub const ERASE: Function = Function {
+    name: "erase",
+    caller: Caller::Operator,
+    parameters: &[required("event_id", "uuid"), required("why", "text")],
+};
+
+/// `hookfast.erase_all`.
+pub const ERASE_ALL: Function = Function {
+    name: "erase_all",
+    caller: Caller::Operator,
+    parameters: &[
+        optional("term", "text"),
+        optional("source", "text"),
+        optional("type", "text"),
+        optional("received_after", "timestamptz"),
+        optional("received_before", "timestamptz"),
+        optional("payload", "jsonpath"),
+        optional("why", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.event_id_at`.
+pub const EVENT_ID_AT: Function = Function {
+    name: "event_id_at",
+    caller: Caller::Reader,
+    parameters: &[required("at", "timestamptz")],
+};
+
+/// `hookfast.explain`.
+pub const EXPLAIN: Function = Function {
+    name: "explain",
+    caller: Caller::Reader,
+    parameters: &[required("event_id", "uuid")],
+};
+
+/// `hookfast.extend_lease`.
+pub const EXTEND_LEASE: Function = Function {
+    name: "extend_lease",
+    caller: Caller::Application,
+    parameters: &[
+        required("lease_id", "bigint"),
+        optional("lease", "interval"),
+    ],
+};
+
+/// `hookfast.fail`.
+pub const FAIL: Function = Function {
+    name: "fail",
+    caller: Caller::Application,
+    parameters: &[
+        required("lease_id", "bigint"),
+        required("delivery_id", "bigint"),
+        required("error", "text"),
+        optional("retry_after", "interval"),
+        optional("dead", "boolean"),
+    ],
+};
+
+/// `hookfast.find`.
+pub const FIND: Function = Function {
+    name: "find",
+    caller: Caller::Reader,
+    parameters: &[required("term", "text")],
+};
+
+/// `hookfast.hold_event`.
+pub const HOLD_EVENT: Function = Function {
+    name: "hold_event",
+    caller: Caller::Operator,
+    parameters: &[required("event_id", "uuid"), required("why", "text")],
+};
+
+/// `hookfast.pause_all_handlers`.
+pub const PAUSE_ALL_HANDLERS: Function = Function {
+    name: "pause_all_handlers",
+    caller: Caller::Operator,
+    parameters: &[required("why", "text")],
+};
+
+/// `hookfast.pause_handler`.
+pub const PAUSE_HANDLER: Function = Function {
+    name: "pause_handler",
+    caller: Caller::Operator,
+    parameters: &[required("handler", "text"), required("why", "text")],
+};
+
+/// `hookfast.pause_replay`.
+pub const PAUSE_REPLAY: Function = Function {
+    name: "pause_replay",
+    caller: Caller::Operator,
+    parameters: &[required("replay_id", "bigint"), required("why", "text")],
+};
+
+/// `hookfast.reindex`.
+pub const REINDEX: Function = Function {
+    name: "reindex",
+    caller: Caller::Operator,
+    parameters: &[required("source", "text"), required("why", "text")],
+};
+
+/// `hookfast.replay`.
+pub const REPLAY: Function = Function {
+    name: "replay",
+    caller: Caller::Operator,
+    parameters: &[
+        required("event_id", "uuid"),
+        required("handler", "text"),
+        required("why", "text"),
+        optional("new_webhook_id", "boolean"),
+    ],
+};
+
+/// `hookfast.replay_all`.
+pub const REPLAY_ALL: Function = Function {
+    name: "replay_all",
+    caller: Caller::Operator,
+    parameters: &[
+        required("handler", "text"),
+        optional("source", "text"),
+        optional("type", "text"),
+        optional("received_after", "timestamptz"),
+        optional("received_before", "timestamptz"),
+        optional("payload", "jsonpath"),
+        optional("per_second", "integer"),
+        optional("new_webhook_id", "boolean"),
+        optional("why", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.reschedule`.
+pub const RESCHEDULE: Function = Function {
+    name: "reschedule",
+    caller: Caller::Operator,
+    parameters: &[
+        required("delivery_id", "bigint"),
+        required("due_at", "timestamptz"),
+        required("why", "text"),
+    ],
+};
+
+/// `hookfast.reschedule_all`.
+pub const RESCHEDULE_ALL: Function = Function {
+    name: "reschedule_all",
+    caller: Caller::Operator,
+    parameters: &[
+        required("handler", "text"),
+        required("due_at", "timestamptz"),
+        optional("type", "text"),
+        optional("why", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.resume_all_handlers`.
+pub const RESUME_ALL_HANDLERS: Function = Function {
+    name: "resume_all_handlers",
+    caller: Caller::Operator,
+    parameters: &[required("why", "text")],
+};
+
+/// `hookfast.resume_handler`.
+pub const RESUME_HANDLER: Function = Function {
+    name: "resume_handler",
+    caller: Caller::Operator,
+    parameters: &[required("handler", "text"), required("why", "text")],
+};
+
+/// `hookfast.resume_replay`.
+pub const RESUME_REPLAY: Function = Function {
+    name: "resume_replay",
+    caller: Caller::Operator,
+    parameters: &[required("replay_id", "bigint"), required("why", "text")],
+};
+
+/// `hookfast.retention_preview`.
+pub const RETENTION_PREVIEW: Function = Function {
+    name: "retention_preview",
+    caller: Caller::Reader,
+    parameters: &[],
+};
+
+/// `hookfast.retire_handler`.
+pub const RETIRE_HANDLER: Function = Function {
+    name: "retire_handler",
+    caller: Caller::Operator,
+    parameters: &[
+        required("handler", "text"),
+        required("why", "text"),
+        optional("pending", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.retry`.
+pub const RETRY: Function = Function {
+    name: "retry",
+    caller: Caller::Operator,
+    parameters: &[
+        required("delivery_id", "bigint"),
+        required("why", "text"),
+        optional("max_attempts", "integer"),
+    ],
+};
+
+/// `hookfast.retry_all`.
+pub const RETRY_ALL: Function = Function {
+    name: "retry_all",
+    caller: Caller::Operator,
+    parameters: &[
+        optional("handler", "text"),
+        optional("type", "text"),
+        optional("died_after", "timestamptz"),
+        optional("died_before", "timestamptz"),
+        optional("error", "text"),
+        optional("payload", "jsonpath"),
+        optional("max_attempts", "integer"),
+        optional("why", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.reverify_quarantined`.
+pub const REVERIFY_QUARANTINED: Function = Function {
+    name: "reverify_quarantined",
+    caller: Caller::Operator,
+    parameters: &[
+        optional("source", "text"),
+        optional("last_after", "timestamptz"),
+        optional("why", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.status`.
+pub const STATUS: Function = Function {
+    name: "status",
+    caller: Caller::Reader,
+    parameters: &[],
+};
+
+/// `hookfast.timeline`.
+pub const TIMELINE: Function = Function {
+    name: "timeline",
+    caller: Caller::Reader,
+    parameters: &[required("term", "text")],
+};
+
+/// `hookfast.unhold_event`.
+pub const UNHOLD_EVENT: Function = Function {
+    name: "unhold_event",
+    caller: Caller::Operator,
+    parameters: &[required("event_id", "uuid"), required("why", "text")],
+};
+
+/// Every function.
+pub const ALL: [&Function; 39] = [
+    &ACKNOWLEDGE_CONFLICT,
+    &AIRALO_EXPECT_ORDER,
+    &AIRALO_FORGET_ORDER,
+    &AIRALO_PROJECT_EVENT,
+    &APPROVE_QUARANTINED,
+    &CANCEL_REPLAY,
+    &CLAIM,
+    &COMPLETE,
+    &DISCARD,
+    &DISCARD_ALL,
+    &DISCARD_QUARANTINED,
+    &ENQUEUE,
+    &ERASE,
+    &ERASE_ALL,
+    &EVENT_ID_AT,
+    &EXPLAIN,
+    &EXTEND_LEASE,
+    &FAIL,
+    &FIND,
+    &HOLD_EVENT,
+    &PAUSE_ALL_HANDLERS,
+    &PAUSE_HANDLER,
+    &PAUSE_REPLAY,
+    &REINDEX,
+    &REPLAY,
+    &REPLAY_ALL,
+    &RESCHEDULE,
+    &RESCHEDULE_ALL,
+    &RESUME_ALL_HANDLERS,
+    &RESUME_HANDLER,
+    &RESUME_REPLAY,
+    &RETENTION_PREVIEW,
+    &RETIRE_HANDLER,
+    &RETRY,
+    &RETRY_ALL,
+    &REVERIFY_QUARANTINED,
+    &STATUS,
+    &TIMELINE,
+    &UNHOLD_EVENT,
+];
+
+/// The functions that readers may call. Operators may call all.
+pub fn for_readers() -> Vec<&'static str> {
+    ALL.iter()
+        .filter(|function| function.caller == Caller::Reader)
+        .map(|function| function.name)
+        .collect()
+}

@@ -1,0 +1,92 @@
+//! The public SQL interface as data. The command line reads views and calls functions by it, and a
+//! test compares it with the catalog of Postgres.
+
+pub mod functions;
+pub mod views;
+
+/// A view of schema `hookfast`.
+#[derive(Debug)]
+pub struct View {
+    /// Its name, without the schema.
+    pub name: &'static str,
+    /// The order in which people expect the rows, as an ORDER BY list.
+    pub order: &'static str,
+    /// Its columns, in their order.
+    pub columns: &'static [Column],
+}
+
+/// A column of a view.
+#[derive(Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type, as `format_type` names it.
+    pub sql_type: &'static str,
+}
+
+/// A function of schema `hookfast`.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name, without the schema.
+    pub name: &'static str,
+    /// Who calls it.
+    pub caller: Caller,
+    /// Its input parameters, in their order.
+    pub parameters: &'static [Parameter],
+}
+
+/// Who calls a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Everybody who may read: it changes nothing.
+    Reader,
+    /// An operator: it changes something, and needs a reason for the audit log.
+    Operator,
+    /// An application or a pulling client.
+    Application,
+}
+
+/// An input parameter of a function.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub sql_type: &'static str,
+    /// Whether it has no default.
+    pub is_required: bool,
+}
+
+const fn column(name: &'static str, sql_type: &'static str) -> Column {
+    Column { name, sql_type }
+}
+
+const fn required(name: &'static str, sql_type: &'static str) -> Parameter {
+    Parameter {
+        name,
+        sql_type,
+        is_required: true,
+    }
+}
+
+const fn optional(name: &'static str, sql_type: &'static str) -> Parameter {
+    Parameter {
+        name,
+        sql_type,
+        is_required: false,
+    }
+}
+
+impl View {
+    /// Whether the view has this column.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|known| known.name == column)
+    }
+}
+
+impl Function {
+    /// Whether the function has this parameter.
+    pub fn takes(&self, parameter: &str) -> bool {
+        self.parameters.iter().any(|known| known.name == parameter)
+    }
+}
