@@ -1,6 +1,7 @@
 //! The kind of a failed attempt.
 
-/// Why an attempt failed, as the column `error_kind` groups failures. The error's text is for people.
+/// Why an attempt failed, as the column `error_kind` groups failures. The error's text is for
+/// people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// The handler itself reported an error.

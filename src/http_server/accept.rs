@@ -5,7 +5,7 @@ use super::{
     Problem, Unserved,
     connection::{self, ConnectionLimits, Shared},
     overload::OverloadResponder,
-    phase_timer::Watch,
+    phase_timer::PhaseTimer,
     table::{Admission, ConnectionTable},
 };
 use crate::throttle::throttled;
@@ -78,7 +78,7 @@ pub(crate) async fn serve(
         };
         // A response is one small write. Waiting to fill a packet would only delay it.
         let _ = stream.set_nodelay(true);
-        let admission = table.admit(Watch::new(limits.header_time, limits.idle_time));
+        let admission = table.admit(PhaseTimer::new(limits.header_time, limits.idle_time));
         if !matches!(admission, Admission::Free(_)) {
             throttled!(
                 warn,

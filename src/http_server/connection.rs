@@ -3,12 +3,12 @@
 //!
 //! hyper has one timeout for a request's head, which also runs between requests. 5 s is right for a
 //! head, but breaks proxies that keep connections open for the next request. So this module uses
-//! its own clock ([`Watch`]), and hyper's timeout is off.
+//! its own clock ([`PhaseTimer`]), and hyper's timeout is off.
 
 use super::{
     Unserved,
     overload::{OverloadResponder, PATIENCE, ResponsePermit},
-    phase_timer::{Phase, Watch},
+    phase_timer::{Phase, PhaseTimer},
     table::Entry,
     timed_stream::{WatchedBody, WatchedStream},
 };
@@ -73,7 +73,7 @@ pub(super) struct Shared<F> {
 }
 
 /// How the exchange of requests and responses ended.
-enum Ended {
+enum ConnectionEnd {
     /// One side ended it, or hyper could not parse the peer's bytes.
     Http(Option<hyper::Error>),
     /// A phase took too long.
@@ -120,7 +120,7 @@ pub(super) async fn run(
             .map_or_else(|| watch.look_again(Instant::now()), |(until, _)| *until);
         tokio::select! {
             biased;
-            ended = connection.as_mut() => break Ended::Http(ended.err()),
+            ended = connection.as_mut() => break ConnectionEnd::Http(ended.err()),
             () = shared.shutdown.cancelled(), if !stopping => {
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
@@ -132,21 +132,21 @@ pub(super) async fn run(
                 let permit = shared.overload.permit();
                 match watch.phase() {
                     // No request has arrived, or too little of one to be handled.
-                    Phase::Head => break Ended::Evicted(permit),
+                    Phase::Head => break ConnectionEnd::Evicted(permit),
                     // The request became complete just now.
                     Phase::Handling => {}
                     // The handler sees its body end early and has a moment to answer. An idle
                     // connection ends by itself.
                     Phase::Body | Phase::Idle | Phase::Closing if permit.is_some() => {}
-                    Phase::Body | Phase::Idle | Phase::Closing => break Ended::Evicted(None),
+                    Phase::Body | Phase::Idle | Phase::Closing => break ConnectionEnd::Evicted(None),
                 }
                 connection.as_mut().graceful_shutdown();
                 answering = Some((Instant::now() + PATIENCE, permit));
             }
             () = sleep_until(look_again) => match &mut answering {
                 Some((until, _)) if watch.phase() == Phase::Handling => *until = Instant::now() + PATIENCE,
-                Some(_) => break Ended::Evicted(None),
-                None if watch.is_due(Instant::now()) => break Ended::TimedOut,
+                Some(_) => break ConnectionEnd::Evicted(None),
+                None if watch.is_due(Instant::now()) => break ConnectionEnd::TimedOut,
                 None => {}
             }
         }
@@ -155,13 +155,13 @@ pub(super) async fn run(
     report(&ended, &watch, &parts.read_buf, shared);
     let stream = parts.io.into_inner().into_inner();
     match ended {
-        Ended::Evicted(Some(permit)) if !watch.head().is_empty() => {
+        ConnectionEnd::Evicted(Some(permit)) if !watch.head().is_empty() => {
             shared.overload.respond(stream, permit).await
         }
-        Ended::Evicted(_) | Ended::TimedOut => {}
+        ConnectionEnd::Evicted(_) | ConnectionEnd::TimedOut => {}
         // During a shutdown the server does not wait for the peer.
-        Ended::Http(None) if stopping => {}
-        Ended::Http(_) => {
+        ConnectionEnd::Http(None) if stopping => {}
+        ConnectionEnd::Http(_) => {
             close(
                 stream,
                 &watch,
@@ -177,7 +177,7 @@ pub(super) async fn run(
 /// permit to stay open until the peer has read the response.
 async fn close(
     mut stream: TcpStream,
-    watch: &Watch,
+    watch: &PhaseTimer,
     permit: Option<ResponsePermit>,
     overload: &OverloadResponder,
 ) {
@@ -195,15 +195,20 @@ async fn close(
 }
 
 /// Reports a request that was begun and reached no handler.
-fn report(ended: &Ended, watch: &Watch, unread: &[u8], shared: &Shared<impl Fn(Unserved, &[u8])>) {
+fn report(
+    ended: &ConnectionEnd,
+    watch: &PhaseTimer,
+    unread: &[u8],
+    shared: &Shared<impl Fn(Unserved, &[u8])>,
+) {
     let head = watch.head();
     let unserved = match (ended, watch.phase()) {
-        (Ended::Http(Some(error)), Phase::Head) => {
+        (ConnectionEnd::Http(Some(error)), Phase::Head) => {
             Unserved::by_hyper(error, unread, shared.limits.header_bytes)
         }
-        (Ended::TimedOut, Phase::Head) if !head.is_empty() => Some(Unserved::HeadTooSlow),
-        (Ended::Evicted(_), Phase::Head) if head.is_empty() => Some(Unserved::IdleEvicted),
-        (Ended::Evicted(_), Phase::Head | Phase::Body) => Some(Unserved::RequestEvicted),
+        (ConnectionEnd::TimedOut, Phase::Head) if !head.is_empty() => Some(Unserved::HeadTooSlow),
+        (ConnectionEnd::Evicted(_), Phase::Head) if head.is_empty() => Some(Unserved::IdleEvicted),
+        (ConnectionEnd::Evicted(_), Phase::Head | Phase::Body) => Some(Unserved::RequestEvicted),
         _ => None,
     };
     if let Some(unserved) = unserved {

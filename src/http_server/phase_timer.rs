@@ -54,14 +54,14 @@ struct State {
 
 /// The state that the socket, the service, the connection's driver and the table of connections
 /// share.
-pub(super) struct Watch {
+pub(super) struct PhaseTimer {
     header_time: Duration,
     idle_time: Duration,
     state: Mutex<State>,
     evicted: CancellationToken,
 }
 
-impl Watch {
+impl PhaseTimer {
     /// Starts a new connection. Its first head must be complete within `header_time`, even if the
     /// peer sends nothing.
     pub(super) fn new(header_time: Duration, idle_time: Duration) -> Self {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_head_that_begins_while_idle_has_its_own_short_time() {
-        let watch = Watch::new(HEADER, IDLE);
+        let watch = PhaseTimer::new(HEADER, IDLE);
         let start = Instant::now();
         assert!(
             !watch.is_due(start) && watch.is_due(start + HEADER),
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn only_a_peer_that_is_waited_for_has_a_rank_and_bytes_raise_it() {
-        let watch = Watch::new(HEADER, IDLE);
+        let watch = PhaseTimer::new(HEADER, IDLE);
         let silent = watch.rank(0).expect("its head is awaited");
         watch.bytes_read(&[b'x'; 1000]);
         assert!(watch.rank(0) > Some(silent));

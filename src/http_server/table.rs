@@ -1,6 +1,6 @@
 //! The open connections, and the choice of the one to close if there are too many.
 
-use super::phase_timer::Watch;
+use super::phase_timer::PhaseTimer;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,7 +15,7 @@ pub(super) struct ConnectionTable {
 #[derive(Default)]
 struct Entries {
     last_id: u64,
-    watches: HashMap<u64, Arc<Watch>>,
+    watches: HashMap<u64, Arc<PhaseTimer>>,
 }
 
 impl Entries {
@@ -62,7 +62,7 @@ impl ConnectionTable {
     }
 
     /// Makes an entry for a new connection.
-    pub(super) fn admit(self: &Arc<Self>, watch: Watch) -> Admission {
+    pub(super) fn admit(self: &Arc<Self>, watch: PhaseTimer) -> Admission {
         let mut entries = self.entries();
         let full = entries.watches.len() >= self.limit;
         if full && !entries.evict(0, None) {
@@ -93,7 +93,7 @@ impl ConnectionTable {
 pub(super) struct Entry {
     table: Arc<ConnectionTable>,
     id: u64,
-    pub(super) watch: Arc<Watch>,
+    pub(super) watch: Arc<PhaseTimer>,
 }
 
 impl Entry {
@@ -133,8 +133,8 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn watch() -> Watch {
-        Watch::new(Duration::from_secs(5), Duration::from_secs(75))
+    fn watch() -> PhaseTimer {
+        PhaseTimer::new(Duration::from_secs(5), Duration::from_secs(75))
     }
 
     fn admitted(admission: Admission) -> Entry {

@@ -1,6 +1,6 @@
 //! The socket and the request body of one connection, which report received bytes to its watch.
 
-use super::phase_timer::Watch;
+use super::phase_timer::PhaseTimer;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::{
@@ -22,11 +22,11 @@ const READ_AT_MOST: usize = 8 * 1024 - 1;
 /// A socket that reports read bytes to its watch.
 pub(super) struct WatchedStream {
     stream: TcpStream,
-    watch: Arc<Watch>,
+    watch: Arc<PhaseTimer>,
 }
 
 impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
+    pub(super) fn new(stream: TcpStream, watch: Arc<PhaseTimer>) -> Self {
         Self { stream, watch }
     }
 
@@ -98,11 +98,11 @@ pub(crate) enum BodyError {
 /// evicted, so that the handler can still answer.
 pub(super) struct WatchedBody {
     body: Incoming,
-    watch: Arc<Watch>,
+    watch: Arc<PhaseTimer>,
 }
 
 impl WatchedBody {
-    pub(super) fn new(body: Incoming, watch: Arc<Watch>) -> Self {
+    pub(super) fn new(body: Incoming, watch: Arc<PhaseTimer>) -> Self {
         Self { body, watch }
     }
 }

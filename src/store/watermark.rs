@@ -1,12 +1,13 @@
-//! Computes the watermarks from which a claim scans, so that it does not read the dead index entries of
-//! settled rows.
+//! Computes the watermarks from which a claim scans, so that it does not read the dead index
+//! entries of settled rows.
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-/// After this time an id becomes the watermark, even if an idle transaction holds back the snapshots.
+/// After this time an id becomes the watermark, even if an idle transaction holds back the
+/// snapshots.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a claim is made without watermarks. It finds everything that the watermarks hide.
@@ -38,11 +39,11 @@ pub struct Seen {
 
 /// The watermarks of one handler, for its fresh and its due deliveries.
 ///
-/// The fresh watermark is exact. The highest id seen, h, becomes the watermark at a later claim, if that
-/// claim's snapshot has no open transaction that could have been open when h was seen. Every writer
-/// takes its transaction id before it takes delivery ids, and the claim that saw h took its own
-/// transaction id afterwards, so nothing below h can still appear. The later claim must also have
-/// read everything below h: its limit must not have ended it before.
+/// The fresh watermark is exact. The highest id seen, h, becomes the watermark at a later claim, if
+/// that claim's snapshot has no open transaction that could have been open when h was seen. Every
+/// writer takes its transaction id before it takes delivery ids, and the claim that saw h took its
+/// own transaction id afterwards, so nothing below h can still appear. The later claim must also
+/// have read everything below h: its limit must not have ended it before.
 #[derive(Debug)]
 pub struct Watermarks {
     fresh: i64,
@@ -74,8 +75,8 @@ impl Watermarks {
         }
     }
 
-    /// Returns the watermarks for a claim made now: the delivery id, and the due time in microseconds,
-    /// up to which it does not have to read.
+    /// Returns the watermarks for a claim made now: the delivery id, and the due time in
+    /// microseconds, up to which it does not have to read.
     pub fn for_claim(&mut self, now: Instant) -> (i64, i64) {
         self.full_scan = now >= self.full_scan_at;
         if !self.full_scan {
@@ -90,8 +91,8 @@ impl Watermarks {
     /// for deliveries: for a paused handler, or under an expired lease, a claim finds nothing in
     /// any case.
     pub fn saw_fresh(&mut self, now: Instant, seen: Seen) {
-        // Deliveries that a full scan finds below the watermark were hidden. There may be more of them
-        // than one claim takes, so the next claims scan there too.
+        // Deliveries that a full scan finds below the watermark were hidden. There may be more of
+        // them than one claim takes, so the next claims scan there too.
         if let Some(lowest) = seen.lowest.filter(|_| self.full_scan) {
             self.fresh = self.fresh.min(lowest - 1);
         }
@@ -132,9 +133,9 @@ impl Watermarks {
         self.due = self.due.max(latest.saturating_sub(DUE_LAG));
     }
 
-    /// Lowers the due watermark, because a transaction committed deliveries that were due at that time,
-    /// in microseconds, or later. Any role can send such a notification, with any time. No delivery
-    /// is due before 1970, and a claim could not compute with such a time.
+    /// Lowers the due watermark, because a transaction committed deliveries that were due at that
+    /// time, in microseconds, or later. Any role can send such a notification, with any time. No
+    /// delivery is due before 1970, and a claim could not compute with such a time.
     pub fn heard_late(&mut self, due: i64) {
         self.due = self.due.min(due.saturating_sub(1).max(0));
     }
@@ -221,8 +222,8 @@ mod tests {
         assert_eq!(watermarks.for_claim(later(start, 31_001)).0, 1000);
     }
 
-    /// Each claim takes some of the hidden deliveries, and the watermark must not hide the others for
-    /// another minute.
+    /// Each claim takes some of the hidden deliveries, and the watermark must not hide the others
+    /// for another minute.
     #[test]
     fn what_a_full_scan_finds_below_a_floor_lowers_it_until_nothing_is_left() {
         let start = Instant::now();

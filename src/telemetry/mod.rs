@@ -1,4 +1,5 @@
-//! What a process reports about itself: liveness and readiness, metrics, and the HTTP server for both.
+//! What a process reports about itself: liveness and readiness, metrics, and the HTTP server for
+//! both.
 
 pub mod admin;
 pub mod health;

@@ -1,5 +1,5 @@
-//! `docs/CONFIGURATION.md` has a row for every setting that the sample file shows, with its default. That the sample file
-//! shows every setting is tested beside the parser.
+//! `docs/CONFIGURATION.md` has a row for every setting that the sample file shows, with its
+//! default. That the sample file shows every setting is tested beside the parser.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -16,7 +16,8 @@ fn page(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page")
 }
 
-/// A table as the headings of the reference name it: sources and handlers have names of the reader's choice.
+/// A table as the headings of the reference name it: sources and handlers have names of the
+/// reader's choice.
 fn table(name: &str) -> String {
     let mut parts: Vec<&str> = name.split('.').collect();
     if parts.len() > 1 {
