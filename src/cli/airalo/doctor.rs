@@ -164,7 +164,7 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
     match bodies.iter().find_map(|(row, body)| Some((*row, fits(row, body)?))) {
         Some((row, secret)) => findings.wrong(&format!(
             "quarantine: a rejected request ({}, {}) was signed with {secret}: the server has not read this secret. Send it \
-             SIGHUP or restart it, then verify the rejected requests again: hookfast quarantine reverify",
+             SIGHUP or restart it, then verify the rejected requests again: hookfast quarantine reverify --why REASON",
             row["quarantine_id"], row["last_at"]
         )),
         None => findings.wrong(&format!(
