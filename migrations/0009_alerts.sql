@@ -21,8 +21,9 @@ COMMENT ON COLUMN hookfast_data.alert_types.type IS 'The type of the event';
 COMMENT ON COLUMN hookfast_data.alert_types.message IS 'What the alert means';
 INSERT INTO hookfast_data.alert_types VALUES
     ('hookfast.delivery.dead', 'a delivery is a dead letter: one alert each'),
-    ('hookfast.handler.paused', 'a handler is paused, by an operator or since it answered 410'),
-    ('hookfast.handler.opened', 'a handler''s circuit breaker is open: it is unavailable, and its deliveries wait'),
+    ('hookfast.handler.paused', 'a handler is paused, by an operator or because its receiver answered 410'),
+    ('hookfast.handler.opened',
+        'a handler''s circuit breaker is open: its receiver is unavailable, and its deliveries wait'),
     ('hookfast.handler.unserved', 'a handler''s deliveries have been ready for a minute, and no live worker serves it'),
     ('hookfast.handler.failing', 'a handler''s last attempts failed'),
     ('hookfast.handler.behind', 'a handler''s deliveries have been ready for longer than its behind_after'),
@@ -30,13 +31,14 @@ INSERT INTO hookfast_data.alert_types VALUES
     ('hookfast.source.rejecting', 'most of a source''s requests fail verification'),
     ('hookfast.source.all_rejected',
         'all of a source''s last requests were rejected for 15 minutes or more, and none was genuine since'),
-    ('hookfast.source.unrouted', 'more than a tenth of a source''s events go to no handler'),
+    ('hookfast.source.unrouted', 'more than a tenth of a source''s events match no handler'),
     ('hookfast.resolved', 'a condition that was reported earlier has ended'),
-    ('hookfast.lease.lost', 'a worker or a pulling client went away with deliveries in its hands'),
-    ('hookfast.conflict', 'an event has another''s key and other content: a possible double purchase'),
+    ('hookfast.lease.lost', 'a worker or a pulling client disappeared while it held deliveries'),
+    ('hookfast.conflict',
+        'an event has the key of an earlier event and other content: a possible double purchase'),
     ('hookfast.quarantine.full',
-        'a source''s quarantine takes no more, and its requests with a wrong signature are answered 503'),
-    ('hookfast.retention.announced', 'something is about to be dropped by retention for the first time');
+        'a source''s quarantine accepts no more requests, and requests with a wrong signature get 503'),
+    ('hookfast.retention.announced', 'retention is about to purge a class of data for the first time');
 
 INSERT INTO hookfast_data.sources (name, kind, secret_fields)
 VALUES ('hookfast', 'hookfast', '{why,error,idempotency_key}');

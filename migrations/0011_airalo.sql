@@ -182,6 +182,7 @@ COMMENT ON COLUMN hookfast_data.airalo_expected.last_check_result IS 'The result
 COMMENT ON COLUMN hookfast_data.airalo_expected.overdue_at IS 'When the alert about the overdue order was raised';
 
 INSERT INTO hookfast_data.alert_types VALUES
-    ('airalo.order.overdue', 'the result of an order has not come in time, and Airalo''s list of orders has none');
+    ('airalo.order.overdue',
+        'the result of an order has not arrived in time, and Airalo''s list of orders does not contain it');
 
 INSERT INTO hookfast_data.erase_hooks (function) VALUES ('airalo_erase_events');

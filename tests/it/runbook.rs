@@ -111,7 +111,7 @@ SELECT 1000000, h.id, e.id, 3, 1, 'attempts_exhausted', 'status 500: out of stoc
 FROM hookfast_data.handlers h, hookfast_data.events e WHERE h.name = 'shop' AND e.conflicts_with IS NOT NULL;
 INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, status, lease_id, error, error_kind)
 SELECT d.event_id, d.delivery_id, a.attempt_number, d.handler_id, a.outcome, a.status, 1000, a.error, CASE a.outcome WHEN 'lost' THEN 'lost' ELSE 'status' END FROM hookfast_data.dead_letters d,
-    (VALUES (1, 'lost', NULL::smallint, 'its worker went away'), (2, 'retry', 500, 'status 500: out of stock'), (3, 'dead', 500, 'status 500: out of stock'))
+    (VALUES (1, 'lost', NULL::smallint, 'its worker disappeared'), (2, 'retry', 500, 'status 500: out of stock'), (3, 'dead', 500, 'status 500: out of stock'))
         a (attempt_number, outcome, status, error);
 SELECT hookfast.replay(e.id, 'shop', 'one that is owed') FROM hookfast_data.events e WHERE e.conflicts_with IS NOT NULL;
 

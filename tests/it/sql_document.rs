@@ -181,7 +181,7 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
     (
         "SELECT hookfast.erase(",
         "SELECT string_agg(DISTINCT payload_error, ', ') FROM hookfast.events WHERE erased_at IS NOT NULL",
-        "was erased",
+        "erased by an operator",
     ),
     (
         "hookfast.unhold_event(",

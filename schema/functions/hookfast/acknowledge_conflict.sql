@@ -19,7 +19,7 @@ BEGIN
     IF concerned = '{}' THEN
         RAISE 'event % is neither in conflict nor a possible double purchase; nothing was changed',
             acknowledge_conflict.event_id
-            USING ERRCODE = 'HF004', HINT = 'hookfast.conflicts and hookfast.airalo_orders have those that are.';
+            USING ERRCODE = 'HF004', HINT = 'See hookfast.conflicts and hookfast.airalo_orders.';
     END IF;
     INSERT INTO hookfast_data.acknowledgements (event_id) SELECT unnest(concerned) ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS acknowledged = ROW_COUNT;

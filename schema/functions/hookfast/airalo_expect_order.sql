@@ -11,10 +11,11 @@ BEGIN
         OR coalesce(airalo_expect_order.description, '') = '' OR length(airalo_expect_order.description) > 200
         OR airalo_expect_order.expected_within IS NULL OR airalo_expect_order.expected_within <= interval '0'
     THEN
-        RAISE 'it takes a request_id and a description of at most 200 characters each, and a time; nothing was changed'
+        RAISE 'request_id and description must have 1 to 200 characters, and expected_within must be positive; nothing '
+            'was changed'
             USING ERRCODE = '22023',
-                HINT = 'request_id is what POST /v2/orders-async was answered with, description what the order was '
-                'given: a number of yours.';
+                HINT = 'request_id is in the response of POST /v2/orders-async. description is that of the order: a '
+                'number of your own.';
     END IF;
     INSERT INTO hookfast_data.airalo_expected AS e (source_id, request_id, description, expected_by, check_at)
     VALUES (of_source, airalo_expect_order.request_id, airalo_expect_order.description,

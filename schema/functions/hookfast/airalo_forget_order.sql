@@ -11,8 +11,9 @@ BEGIN
         AND hookfast_data.airalo_state(e.id) IN ('expected', 'unknown');
     GET DIAGNOSTICS forgotten = ROW_COUNT;
     IF forgotten = 0 THEN
-        RAISE 'no order with the description % is waited for; nothing was changed', airalo_forget_order.description
-            USING ERRCODE = 'HF004', HINT = 'hookfast.airalo_orders has those that are expected, overdue or unknown.';
+        RAISE 'no order with the description % is expected; nothing was changed', airalo_forget_order.description
+            USING ERRCODE = 'HF004',
+                HINT = 'See hookfast.airalo_orders for orders that are expected, overdue or unknown.';
     END IF;
     PERFORM hookfast_data.log('airalo.order.forgotten', airalo_forget_order.description,
         jsonb_build_object('count', forgotten, 'why', airalo_forget_order.why));

@@ -7,7 +7,7 @@ DECLARE
     level text;
 BEGIN
     IF of_source IS NULL THEN
-        RAISE 'the source % is not of kind airalo: nothing of this event was written', event.source
+        RAISE 'the source % is not of kind airalo; nothing of this event was written', event.source
             USING ERRCODE = 'HF001', HINT = 'Set the handler''s sources to those of kind airalo.';
     END IF;
     IF event.type !~ '^airalo\.(order\.(completed|failed)|low_data|credit_limit)(\.|$)' OR event.body = '' THEN
@@ -16,8 +16,9 @@ BEGIN
     END IF;
     event.payload := coalesce(event.payload, hookfast_data.readable_jsonb(event.body));
     IF jsonb_typeof(event.payload) IS DISTINCT FROM 'object' THEN
-        RAISE 'the body % is no JSON object that Postgres can read: nothing of it was written', event.event_id
-            USING ERRCODE = 'HF001', HINT = 'The body is in hookfast.events; enter the order by hand.';
+        RAISE 'the body of event % is not a JSON object that Postgres can read; nothing of it was written',
+            event.event_id
+            USING ERRCODE = 'HF001', HINT = 'The body is in hookfast.events. Enter the order by hand.';
     END IF;
     IF event.type ~ '^airalo\.order\.(completed|failed)(\.|$)' THEN
         PERFORM hookfast_data.airalo_project_order(of_source, event);

@@ -5,15 +5,15 @@ BEGIN
     PERFORM FROM hookfast_data.quarantine q WHERE q.id = approve_quarantined.quarantine_id
         AND q.whole_bytes IS NOT NULL FOR UPDATE;
     IF FOUND THEN
-        RAISE 'of quarantined request % only the beginning was kept; nothing was changed',
+        RAISE 'only the beginning of the body of quarantined request % was kept; nothing was changed',
             approve_quarantined.quarantine_id
-            USING ERRCODE = 'HF006', HINT = 'It was answered 401: have the sender send it again.';
+            USING ERRCODE = 'HF006', HINT = 'The sender got 401. Ask the sender to send the request again.';
     END IF;
     UPDATE hookfast_data.quarantine q SET requested_action = 'approve', requested_by = session_user, last_result = NULL
         WHERE q.id = approve_quarantined.quarantine_id;
     IF NOT FOUND THEN
         RAISE 'no quarantined request has the id %; nothing was changed', approve_quarantined.quarantine_id
-            USING ERRCODE = 'HF004', HINT = 'They are in hookfast.quarantine.';
+            USING ERRCODE = 'HF004', HINT = 'See hookfast.quarantine.';
     END IF;
     PERFORM hookfast_data.notify('hookfast_quarantine', '');
     PERFORM hookfast_data.log('quarantine.approve_requested', approve_quarantined.quarantine_id::text,

@@ -28,17 +28,17 @@ BEGIN
                 'once.';
     END IF;
     IF claim.batch IS NULL OR claim.batch < 1 OR claim.batch > 1000 THEN
-        RAISE 'a batch is 1 to 1000 deliveries, not %; nothing was claimed', claim.batch USING ERRCODE = '22023';
+        RAISE 'invalid batch %: it must be 1 to 1000; nothing was claimed', claim.batch USING ERRCODE = '22023';
     END IF;
     IF claim.lease IS NULL OR claim.lease < interval '1 second' OR claim.lease > interval '1 day' THEN
-        RAISE 'a lease lasts 1 second to 1 day, not %; nothing was claimed', claim.lease USING ERRCODE = '22023';
+        RAISE 'invalid lease %: it must be 1 second to 1 day; nothing was claimed', claim.lease USING ERRCODE = '22023';
     END IF;
     IF h.retired_at IS NOT NULL THEN
         RAISE 'handler % was retired at %: %; nothing was claimed', claim.handler, h.retired_at::timestamptz(0),
             h.retired_why
             USING ERRCODE = 'HF006',
-                HINT = 'Start a process with the role worker whose configuration has it, which ends the retirement, or '
-                'stop this client.';
+                HINT = 'To end the retirement, start a process with the role worker whose configuration has the '
+                'handler. Otherwise stop this client.';
     END IF;
     IF h.paused_at IS NOT NULL THEN
         RETURN;

@@ -5,14 +5,14 @@ DECLARE
 BEGIN
     PERFORM hookfast_data.require_reason(discard.why);
     IF hookfast_data.discard_deliveries(ARRAY[discard.delivery_id], discard.why) = 0 THEN
-        SELECT CASE WHEN o.lease_id IS NULL THEN 'is just being changed by somebody else' ELSE 'is running' END
+        SELECT CASE WHEN o.lease_id IS NULL THEN 'is being changed by another transaction' ELSE 'is running' END
             INTO state FROM hookfast_data.handlers h JOIN hookfast_data.outbox o
             ON o.handler_id = h.id AND o.id = discard.delivery_id;
         RAISE 'delivery % %; nothing was changed', discard.delivery_id,
             coalesce(state, 'is neither pending nor a dead letter')
             USING ERRCODE = 'HF006',
-                HINT = 'Its state is in hookfast.deliveries. One that is running can be discarded once its attempt has '
-                'ended.';
+                HINT = 'See its state in hookfast.deliveries. A running delivery can be discarded after its attempt '
+                'has ended.';
     END IF;
     PERFORM hookfast_data.log('delivery.discarded', discard.delivery_id::text, jsonb_build_object('why', discard.why));
 END $$;

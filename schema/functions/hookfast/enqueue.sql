@@ -20,21 +20,21 @@ BEGIN
     IF NOT FOUND OR from_source.kind <> 'sql' THEN
         RAISE 'no source of kind sql is named %; nothing was enqueued', enqueue.source
             USING ERRCODE = 'HF004',
-                HINT = 'Declare it in the configuration as kind = "sql", and start a process once. Other sources are '
-                'fed by their senders.';
+                HINT = 'Declare it in the configuration as kind = "sql", and start a process once. Other sources '
+                'receive their events as webhooks.';
     END IF;
     IF enqueue.type IS NULL OR enqueue.type !~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' OR octet_length(enqueue.type) > 200 THEN
         RAISE 'invalid type %; nothing was enqueued', coalesce(quote_literal(enqueue.type), 'null')
-            USING ERRCODE = '22023', HINT = 'Segments of a-z, 0-9 and _, joined by dots, at most 200 bytes.';
+            USING ERRCODE = '22023', HINT = 'Use segments of a-z, 0-9 and _, joined by dots, at most 200 bytes.';
     END IF;
     IF split_part(enqueue.type, '.', 1) IN ('airalo', 'hookfast') THEN
-        RAISE 'types that begin with % are not an application''s own; % was not enqueued',
+        RAISE 'types that begin with % are reserved for Hookfast; % was not enqueued',
             split_part(enqueue.type, '.', 1), enqueue.type
-            USING ERRCODE = '22023', HINT = 'Begin it with a word of your own.';
+            USING ERRCODE = '22023', HINT = 'Use another first segment.';
     END IF;
     IF body IS NULL THEN
         RAISE 'the payload is null; nothing was enqueued'
-            USING ERRCODE = '22004', HINT = 'A JSON null is written ''null''.';
+            USING ERRCODE = '22004', HINT = 'Pass a JSON null as ''null''.';
     END IF;
     key := CASE WHEN key = '' OR position('#conflict:' IN key) > 0
         THEN 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex') ELSE hookfast_data.bounded_key(key) END;

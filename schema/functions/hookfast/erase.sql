@@ -4,26 +4,27 @@ BEGIN
     PERFORM hookfast_data.require_reason(erase.why), hookfast_data.lock_history_exclusive();
     PERFORM FROM hookfast_data.retention_holds h WHERE h.event_id = erase.event_id;
     IF FOUND THEN
-        RAISE 'event % is held; nothing was changed', erase.event_id
-            USING ERRCODE = 'HF006', HINT =
-                'hookfast.retention_holds says why. Where that is over, hookfast.unhold_event first.';
+        RAISE 'event % is under a retention hold; nothing was changed', erase.event_id
+            USING ERRCODE = 'HF006',
+                HINT = 'See the reason in hookfast.retention_holds. If it no longer applies, call '
+                'hookfast.unhold_event first.';
     END IF;
     PERFORM FROM hookfast_data.outbox o WHERE o.event_id = erase.event_id LIMIT 1;
     IF FOUND THEN
-        RAISE 'event % is still pending to a handler, which needs its payload; nothing was changed', erase.event_id
+        RAISE 'event % has a pending delivery, which needs its payload; nothing was changed', erase.event_id
             USING ERRCODE = 'HF006',
-                HINT = 'hookfast.explain says to whom. Let it be delivered, or discard the delivery first.';
+                HINT = 'hookfast.explain lists its deliveries. Wait for the delivery, or discard it first.';
     END IF;
     PERFORM FROM hookfast_data.dead_letters d JOIN hookfast_data.handlers h ON h.id = d.handler_id
         WHERE d.event_id = erase.event_id AND d.ordering_key IS NOT NULL AND h.on_dead = 'block' LIMIT 1;
     IF FOUND THEN
-        RAISE 'event % is a dead letter that holds back what comes after it; nothing was changed', erase.event_id
+        RAISE 'event % has a dead letter that blocks its ordering key; nothing was changed', erase.event_id
             USING ERRCODE = 'HF006',
-                HINT = 'Its ordering key is a part of its payload. Retry or discard the dead letter first.';
+                HINT = 'The ordering key is a part of the payload. Retry or discard the dead letter first.';
     END IF;
     IF hookfast_data.erase_events(ARRAY[erase.event_id]) = 0 THEN
         RAISE 'no event with the id % has a payload; nothing was changed', erase.event_id
-            USING ERRCODE = 'HF004', HINT = 'It may be erased already, or have left by retention.';
+            USING ERRCODE = 'HF004', HINT = 'The event may have been erased or purged already.';
     END IF;
     PERFORM hookfast_data.log('event.erased', erase.event_id::text, jsonb_build_object('why', erase.why));
 END $$;

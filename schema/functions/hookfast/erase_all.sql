@@ -14,8 +14,8 @@ DECLARE
 BEGIN
     IF num_nonnulls(erase_all.term, erase_all.source, erase_all.type, erase_all.received_after,
         erase_all.received_before, erase_all.payload) = 0 THEN
-        RAISE 'everything there is would match; nothing was changed'
-            USING ERRCODE = '22023', HINT = 'Say which: term, source, type, a time, or payload.';
+        RAISE 'no filter was given, so every event would match; nothing was changed'
+            USING ERRCODE = '22023', HINT = 'Give at least one of term, source, type, a time and payload.';
     END IF;
     PERFORM hookfast_data.check_payload(erase_all.payload);
     -- A dry run takes no lock, so it blocks nobody.

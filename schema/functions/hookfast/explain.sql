@@ -13,7 +13,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE 'no event has the id %', explain.event_id
             USING ERRCODE = 'HF004',
-                HINT = 'Its payload and history may have left by retention. hookfast.find looks by key, order, ICCID.';
+                HINT = 'It may have been purged. hookfast.find finds events by key, order or ICCID.';
     END IF;
     RETURN QUERY
     WITH ours AS MATERIALIZED (
@@ -36,19 +36,19 @@ BEGIN
                     ELSE '; it is kept until the event expires' END
             WHEN o.state IS NOT NULL THEN o.state || coalesce(' by ' || o.running_by, '')
                 || coalesce(' since ' || o.running_since::timestamptz(0), '')
-                || coalesce(', next try at ' || o.next_attempt_at::timestamptz(0), '')
+                || coalesce(', next attempt at ' || o.next_attempt_at::timestamptz(0), '')
                 || ', ' || hookfast_data.counted(o.attempts, 'attempt', 'attempts')
-                || CASE o.state WHEN 'running' THEN ' with this one' ELSE ' so far' END
+                || CASE o.state WHEN 'running' THEN ' including this one' ELSE ' so far' END
             WHEN NOT t.takes
-                THEN 'it takes ' || array_to_string(h.types, ', ')
+                THEN 'it subscribes to ' || array_to_string(h.types, ', ')
                 || CASE WHEN h.sources IS NOT NULL THEN ' of ' || array_to_string(h.sources, ', ')
                     WHEN h.kind = 'airalo' THEN ' of sources of kind airalo' ELSE '' END
             WHEN h.retired_at IS NOT NULL THEN 'it was retired at ' || h.retired_at::timestamptz(0)
             WHEN h.registered_version > happened.subscription_version
-                THEN 'its subscription is of ' || h.registered_at::timestamptz(0)
-                || '; hookfast.replay brings it the event'
-            ELSE 'its subscription took it, but there is neither a delivery nor an attempt; hookfast.replay brings it '
-                'the event' END
+                THEN 'its subscription was registered at ' || h.registered_at::timestamptz(0)
+                || '; hookfast.replay delivers the event to it'
+            ELSE 'it subscribes to the event, but there is neither a delivery nor an attempt; hookfast.replay '
+                'delivers the event to it' END
     FROM hookfast_data.handlers h LEFT JOIN ours o ON o.handler = h.name
     CROSS JOIN LATERAL (SELECT hookfast_data.subscribes(h.types, h.sources, happened.source, happened.type)
         AND (h.kind <> 'airalo' OR happened.source_kind = 'airalo') AS takes) t

@@ -7,12 +7,14 @@ DECLARE
 BEGIN
     IF extend_lease.lease IS NULL OR extend_lease.lease < interval '1 second' OR extend_lease.lease > interval '1 day'
         THEN
-        RAISE 'a lease lasts 1 second to 1 day, not %; nothing was changed', extend_lease.lease USING ERRCODE = '22023';
+        RAISE 'invalid lease %: it must be 1 second to 1 day; nothing was changed', extend_lease.lease
+            USING ERRCODE = '22023';
     END IF;
     UPDATE hookfast_data.leases l SET expires_at = clock_timestamp() + extend_lease.lease
     WHERE l.id = extend_lease.lease_id AND l.kind = 'pull' RETURNING l.expires_at INTO until;
     IF NOT FOUND THEN
-        RAISE 'lease % has expired; its deliveries belong to another client, or are free', extend_lease.lease_id
+        RAISE 'lease % no longer exists, and other clients can claim its deliveries; nothing was changed',
+            extend_lease.lease_id
             USING ERRCODE = 'HF002', HINT = 'Stop the work, roll back, and claim again.';
     END IF;
     RETURN until;

@@ -5,7 +5,7 @@ BEGIN
     PERFORM FROM hookfast_data.events e WHERE e.id = hold_event.event_id;
     IF NOT FOUND THEN
         RAISE 'no event has the id %; nothing was changed', hold_event.event_id
-            USING ERRCODE = 'HF004', HINT = 'hookfast.find looks by key, order, ICCID.';
+            USING ERRCODE = 'HF004', HINT = 'hookfast.find finds events by key, order or ICCID.';
     END IF;
     INSERT INTO hookfast_data.retention_holds (event_id, why) VALUES (hold_event.event_id, hold_event.why)
         ON CONFLICT DO NOTHING;

@@ -10,9 +10,9 @@ BEGIN
         hookfast_data.lock_history_shared();
     SELECT e.erased_at INTO happened FROM hookfast_data.events e WHERE e.id = replay.event_id;
     IF NOT FOUND OR to_handler IS NULL THEN
-        RAISE 'no event has the id %, or no handler was named; nothing was changed', replay.event_id
+        RAISE 'no event has the id %, or handler is null; nothing was changed', replay.event_id
             USING ERRCODE = 'HF004',
-                HINT = 'hookfast.find looks by key, order, ICCID. What has left by retention cannot be replayed.';
+                HINT = 'hookfast.find finds events by key, order or ICCID. Purged events cannot be replayed.';
     END IF;
     IF happened.erased_at IS NOT NULL THEN
         RAISE 'the payload of event % was erased, so it cannot be replayed; nothing was changed', replay.event_id

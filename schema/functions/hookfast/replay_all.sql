@@ -17,7 +17,7 @@ DECLARE
     sampled uuid[];
 BEGIN
     IF to_handler IS NULL OR replay_all.source IS NOT NULL AND of_source IS NULL THEN
-        RAISE 'no handler was named, or no source is named %; nothing was changed',
+        RAISE 'handler is null, or no source is named %; nothing was changed',
             coalesce(replay_all.source, '(none)')
             USING ERRCODE = 'HF004', HINT = 'The names are in hookfast.handler_health and hookfast.source_health.';
     END IF;
@@ -26,7 +26,7 @@ BEGIN
     rate := coalesce(rate, (SELECT greatest(10, least(200, b.per_minute / 120))::integer FROM hookfast.backlog b
         WHERE b.handler = replay_all.handler));
     IF rate NOT BETWEEN 1 AND 10000 THEN
-        RAISE 'a replay makes 1 to 10000 deliveries a second, not %; nothing was changed', rate USING ERRCODE = '22023';
+        RAISE 'invalid per_second %: it must be 1 to 10000; nothing was changed', rate USING ERRCODE = '22023';
     END IF;
     SELECT count(*), (array_agg(m.id))[:5] INTO matching, sampled FROM (
         SELECT e.id FROM hookfast_data.events e

@@ -5,19 +5,19 @@ DECLARE
 BEGIN
     PERFORM hookfast_data.require_reason(reschedule.why);
     IF reschedule.due_at IS NULL OR NOT isfinite(reschedule.due_at) THEN
-        RAISE 'a delivery is rescheduled to a time, not to %; nothing was changed', coalesce(reschedule.due_at::text,
-            'null')
+        RAISE 'invalid due_at %: it must be a finite time; nothing was changed',
+            coalesce(reschedule.due_at::text, 'null')
             USING ERRCODE = '22023';
     END IF;
     SELECT o.handler_id, o.lease_id, o.due_at, o.ordering_key INTO pending FROM hookfast_data.handlers h
     JOIN hookfast_data.outbox o ON o.handler_id = h.id AND o.id = reschedule.delivery_id FOR UPDATE OF o;
     IF NOT FOUND OR pending.lease_id IS NOT NULL OR pending.due_at = 'infinity' OR pending.ordering_key = '' THEN
         RAISE 'delivery % %; nothing was changed', reschedule.delivery_id, CASE WHEN NOT FOUND THEN 'is not pending'
-            WHEN pending.lease_id IS NOT NULL THEN 'is running' ELSE 'waits for its key already' END
+            WHEN pending.lease_id IS NOT NULL THEN 'is running' ELSE 'already waits for its key' END
             USING ERRCODE = 'HF006',
                 HINT =
-                    'Its state is in hookfast.deliveries. Of an ordered handler, reschedule the first of the key: the '
-                'others wait for it.';
+                    'See its state in hookfast.deliveries. If the handler is ordered, reschedule the first delivery of '
+                    'the key: the others wait for it.';
     END IF;
     PERFORM hookfast_data.check_not_retired(pending.handler_id);
     -- Never before this transaction began, since workers look back no further.

@@ -7,7 +7,7 @@ DECLARE
     pending bigint[];
 BEGIN
     IF of_handler IS NULL OR reschedule_all.due_at IS NULL OR NOT isfinite(reschedule_all.due_at) THEN
-        RAISE 'it takes a handler and a time; nothing was changed' USING ERRCODE = '22023';
+        RAISE 'handler is null, or due_at is not a finite time; nothing was changed' USING ERRCODE = '22023';
     END IF;
     PERFORM hookfast_data.check_not_retired(of_handler);
     pending := ARRAY(SELECT o.id FROM hookfast_data.outbox o

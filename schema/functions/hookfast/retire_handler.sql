@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     PERFORM hookfast_data.require_reason(retire_handler.why);
     IF of_handler IS NULL OR retire_handler.pending IS NULL OR retire_handler.pending NOT IN ('discard', 'keep') THEN
-        RAISE 'invalid arguments: no handler was named, or pending is neither discard nor keep; nothing was changed'
+        RAISE 'invalid arguments: handler is null, or pending is neither discard nor keep; nothing was changed'
             USING ERRCODE = '22023';
     END IF;
     IF retire_handler.at_most IS NOT NULL THEN

@@ -9,20 +9,21 @@ BEGIN
     LEFT JOIN LATERAL (SELECT x.erased_at FROM hookfast_data.events x WHERE x.id = d.event_id) e ON true
     WHERE d.delivery_id = retry.delivery_id FOR UPDATE OF d;
     IF NOT FOUND THEN
-        RAISE 'delivery % is no dead letter; nothing was changed', retry.delivery_id
+        RAISE 'delivery % is not a dead letter; nothing was changed', retry.delivery_id
             USING ERRCODE = 'HF006',
                 HINT =
-                    'It may be pending again already, or was discarded: see hookfast.deliveries. To deliver again what '
-                'was delivered, use hookfast.replay.';
+                    'It may be pending again, or was discarded: see hookfast.deliveries. To deliver a delivered event '
+                    'again, use hookfast.replay.';
     END IF;
     PERFORM hookfast_data.check_not_retired(dead.handler_id);
     IF dead.erased_at IS NOT NULL THEN
-        RAISE 'the payload of delivery % was erased, so it cannot be tried again; nothing was changed',
+        RAISE 'the payload of delivery % was erased, so it cannot be retried; nothing was changed',
             retry.delivery_id
-            USING ERRCODE = 'HF007', HINT = 'hookfast.discard ends it.';
+            USING ERRCODE = 'HF007', HINT = 'Use hookfast.discard to end the delivery.';
     END IF;
     IF retry.max_attempts NOT BETWEEN 1 AND 1000 THEN
-        RAISE 'max_attempts is 1 to 1000, not %; nothing was changed', retry.max_attempts USING ERRCODE = '22023';
+        RAISE 'invalid max_attempts %: it must be 1 to 1000; nothing was changed', retry.max_attempts
+            USING ERRCODE = '22023';
     END IF;
     PERFORM hookfast_data.requeue_dead_letters(ARRAY[retry.delivery_id], retry.max_attempts);
     PERFORM hookfast_data.log('delivery.retried', retry.delivery_id::text,

@@ -12,7 +12,8 @@ BEGIN
         hookfast_data.check_not_retired(hookfast_data.handler_id(retry_all.handler)),
         hookfast_data.check_payload(retry_all.payload);
     IF retry_all.max_attempts NOT BETWEEN 1 AND 1000 THEN
-        RAISE 'max_attempts is 1 to 1000, not %; nothing was changed', retry_all.max_attempts USING ERRCODE = '22023';
+        RAISE 'invalid max_attempts %: it must be 1 to 1000; nothing was changed', retry_all.max_attempts
+            USING ERRCODE = '22023';
     END IF;
     SELECT coalesce(array_agg(m.delivery_id) FILTER (WHERE NOT m.erased), '{}') INTO letters
         FROM hookfast_data.matching_dead_letters(

@@ -5,14 +5,14 @@ CREATE OR REPLACE FUNCTION hookfast.status() RETURNS TABLE (area text, subject t
 BEGIN ATOMIC
     SELECT 'intake', 'ingress', CASE WHEN count(*) FILTER (WHERE p.not_ready IS NULL) = 0 THEN 'critical'
         WHEN count(*) FILTER (WHERE p.not_ready IS NOT NULL) > 0 THEN 'warning' ELSE 'ok' END,
-        CASE WHEN count(*) = 0 THEN 'no live process takes webhooks' ELSE count(*) FILTER (WHERE p.not_ready IS NULL)
-            || ' of ' || hookfast_data.counted(count(*), 'live process takes', 'live processes take') || ' webhooks'
-                || coalesce('; ' || min(p.not_ready), '') END
+        CASE WHEN count(*) = 0 THEN 'no live process receives webhooks' ELSE count(*) FILTER (WHERE p.not_ready IS NULL)
+            || ' of ' || hookfast_data.counted(count(*), 'live process receives', 'live processes receive')
+                || ' webhooks' || coalesce('; ' || min(p.not_ready), '') END
     FROM hookfast.processes p WHERE p.alive AND 'ingress' = ANY (p.roles)
     UNION ALL
     SELECT 'intake', 'partitions', CASE WHEN t.newest_day > current_date + 2 THEN 'ok'
         WHEN t.newest_day >= current_date + 1 THEN 'warning' ELSE 'critical' END,
-        coalesce('days are made up to ' || t.newest_day, 'no day is made, so nothing can be stored')
+        coalesce('partitions exist up to ' || t.newest_day, 'there is no partition, so nothing can be stored')
     FROM (SELECT max(x.newest_day) AS newest_day FROM hookfast.storage x WHERE x."table" = 'events') t
     UNION ALL
     SELECT 'source', s.source, CASE WHEN s.state = 'unconfigured' OR s.state = 'ok' AND NOT j.mostly_not_json THEN 'ok'
@@ -23,7 +23,7 @@ BEGIN ATOMIC
             || CASE s.state WHEN 'all_rejected' THEN 'the last '
                 || hookfast_data.counted(s.rejected_in_a_row, 'request was rejected', 'requests were rejected')
                 || ', and none was genuine since; '
-                WHEN 'unconfigured' THEN 'no live process has had it since '
+                WHEN 'unconfigured' THEN 'no live process has had it in its configuration since '
                 || to_char(s.configured_at, 'YYYY-MM-DD HH24:MI') || '; ' ELSE '' END
             || coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', '
             || s.last_hour || ' in the last hour'
@@ -52,7 +52,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'routing', u.source, CASE WHEN sum(u.events) * 10 > max(u.of_events) THEN 'warning' ELSE 'ok' END,
         sum(u.events) || ' of the newest ' || hookfast_data.counted(max(u.of_events), 'event', 'events')
-            || ' of the last hour went to no handler: '
+            || ' of the last hour matched no handler: '
             || left(string_agg(u.type, ', ' ORDER BY u.events DESC, u.type), 200)
     FROM hookfast.unrouted u GROUP BY u.source
     UNION ALL
@@ -73,7 +73,7 @@ BEGIN ATOMIC
     SELECT 'replay', r.replay_id || ' to ' || r.handler, 'ok', r.state || ', ' || r.replayed || ' of ' || r.matching
     FROM hookfast.replays r WHERE r.state IN ('running', 'paused')
     UNION ALL
-    SELECT 'search', x.source, 'ok', 'stored events are indexed again by new search fields, from the newest: '
+    SELECT 'search', x.source, 'ok', 'indexing stored events again by new search fields, newest first: '
         || x.events_read || coalesce(' of about ' || x.events_total, '') || ' read'
         || coalesce(', complete since ' || to_char(x.complete_since, 'YYYY-MM-DD HH24:MI'), '')
     FROM hookfast.reindexes x WHERE x.state <> 'done'

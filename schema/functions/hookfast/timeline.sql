@@ -38,7 +38,7 @@ BEGIN ATOMIC
         CASE d.state WHEN 'dead' THEN hookfast_data.counted(d.attempts, 'attempt', 'attempts')
             ELSE d.state || coalesce(' by ' || d.running_by, '')
                 || coalesce(' since ' || d.running_since::timestamptz(0), '')
-                || coalesce(', next try at ' || d.next_attempt_at::timestamptz(0), '') END
+                || coalesce(', next attempt at ' || d.next_attempt_at::timestamptz(0), '') END
             || coalesce(': ' || d.last_error, '')
     FROM pending d LEFT JOIN events e ON e.event_id = d.event_id
     UNION ALL

@@ -4,8 +4,8 @@ BEGIN
     PERFORM hookfast_data.require_reason(unhold_event.why);
     DELETE FROM hookfast_data.retention_holds h WHERE h.event_id = unhold_event.event_id;
     IF NOT FOUND THEN
-        RAISE 'event % is not held; nothing was changed', unhold_event.event_id
-            USING ERRCODE = 'HF006', HINT = 'Held events are in hookfast.retention_holds.';
+        RAISE 'event % is not under a retention hold; nothing was changed', unhold_event.event_id
+            USING ERRCODE = 'HF006', HINT = 'See hookfast.retention_holds.';
     END IF;
     PERFORM hookfast_data.log('event.unheld', unhold_event.event_id::text,
         jsonb_build_object('why', unhold_event.why));

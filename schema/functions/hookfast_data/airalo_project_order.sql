@@ -15,8 +15,8 @@ BEGIN
     new.order_id := hookfast_data.airalo_order_id(outcome, event.payload);
     IF new.request_id IS NULL AND new.order_id IS NULL THEN
         IF outcome = 'completed' AND jsonb_path_exists(result, '$.sims[*].iccid ? (@ != "" && @ != null)') THEN
-            RAISE 'the order has neither a request_id nor an id: nothing of event % was written', event.event_id
-                USING ERRCODE = 'HF001', HINT = 'Its SIMs are in the body, in hookfast.events.';
+            RAISE 'the order of event % has neither a request_id nor an id; nothing of it was written', event.event_id
+                USING ERRCODE = 'HF001', HINT = 'The body in hookfast.events contains its SIMs.';
         END IF;
         -- The result identifies neither a request, an order nor a SIM, so there is nothing to write.
         RETURN NULL;

@@ -21,15 +21,15 @@ BEGIN
     PERFORM FROM hookfast_data.airalo_expected e WHERE e.source_id = of_source
         AND e.description = airalo_record_sending.description AND e.request_id IS NULL;
     IF FOUND THEN
-        RAISE 'an order with the description % is unknown still: Airalo may have taken it',
+        RAISE 'an order with the description % is still unknown: Airalo may have accepted it',
             airalo_record_sending.description
             USING ERRCODE = 'HF006',
-                HINT =
-                    'Wait until it is found, or hookfast.airalo_forget_order it once you know that it was not taken.';
+                HINT = 'Wait until the order is found, or call hookfast.airalo_forget_order if you know that Airalo '
+                'did not accept it.';
     END IF;
     INSERT INTO hookfast_data.airalo_expected (source_id, description, expected_by, unknown_why, check_at)
     VALUES (of_source, airalo_record_sending.description, now() + airalo_record_sending.expected_within,
-        'the order was sent, and its answer has not come', now() + airalo_record_sending.expected_within)
+        'the order was sent, and no response has arrived', now() + airalo_record_sending.expected_within)
     RETURNING id INTO row_id;
     RETURN row_id;
 END $$;

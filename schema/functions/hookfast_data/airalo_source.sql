@@ -9,7 +9,7 @@ BEGIN
             WHEN cardinality(ids) = 0 THEN 'there is no source of kind airalo'
                 ELSE 'there are several sources of kind airalo' END
             USING ERRCODE = 'HF004',
-                HINT = 'The names are in hookfast.source_health; say which with source => ''…''.';
+                HINT = 'The names are in hookfast.source_health. Choose one with source => ''…''.';
     END IF;
     RETURN ids[1];
 END $$;

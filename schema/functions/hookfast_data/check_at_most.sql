@@ -3,8 +3,9 @@ CREATE OR REPLACE FUNCTION hookfast_data.check_at_most(matching bigint, at_most 
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     IF matching > at_most THEN
-        RAISE '% match, and at most % were allowed; nothing was changed', matching, at_most
-            USING ERRCODE = 'HF005', HINT = 'Look again without at_most, and call it with what you then allow.';
+        RAISE '% match, but at_most is %; nothing was changed', matching, at_most
+            USING ERRCODE = 'HF005',
+                HINT = 'Call the function without at_most to see what matches. Then pass the number that you allow.';
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.check_at_most IS 'Raises an error if more rows match than are allowed';

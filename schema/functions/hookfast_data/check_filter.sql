@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION hookfast_data.check_filter(filter text) RETURNS void
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     IF regexp_replace(filter::jsonpath::text, '^(strict|lax) ', '') !~ '^(\(|!\(|exists \()' THEN
-        RAISE 'this path finds something, but says neither true nor false' USING ERRCODE = '22023';
+        RAISE 'this jsonpath is not a predicate: it returns items instead of true or false'
+            USING ERRCODE = '22023';
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.check_filter IS

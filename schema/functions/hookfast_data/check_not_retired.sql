@@ -8,8 +8,8 @@ BEGIN
     IF FOUND THEN
         RAISE 'handler % was retired at %; nothing was changed', retired.name, retired.retired_at::timestamptz(0)
             USING ERRCODE = 'HF006',
-                HINT = 'A process with the role worker whose configuration has the handler ends the retirement when it '
-                'starts.';
+                HINT = 'To end the retirement, start a process with the role worker whose configuration has the '
+                'handler.';
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.check_not_retired IS 'Raises an error if a handler is retired; null means no handler';

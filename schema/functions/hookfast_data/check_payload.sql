@@ -4,9 +4,9 @@ CREATE OR REPLACE FUNCTION hookfast_data.check_payload(payload jsonpath) RETURNS
 BEGIN
     PERFORM hookfast_data.check_filter(payload::text);
 EXCEPTION WHEN invalid_parameter_value THEN
-    RAISE 'payload is a path that finds something, but says neither true nor false; nothing was changed'
+    RAISE 'payload is not a predicate: it returns items instead of true or false; nothing was changed'
         USING ERRCODE = '22023',
-            HINT = 'Write a predicate: $.data.quantity > 1, or exists($.sims[*] ? (@.iccid starts with "89")).';
+            HINT = 'Write a predicate, such as $.data.quantity > 1 or exists($.sims[*] ? (@.iccid starts with "89")).';
 END $$;
 COMMENT ON FUNCTION hookfast_data.check_payload IS
     'Raises an error if a jsonpath is not a predicate: no payload would match it';

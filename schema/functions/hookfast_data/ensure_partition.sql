@@ -23,10 +23,10 @@ BEGIN
                 hookfast_data.event_id_at((missing.day + 1)::timestamp AT TIME ZONE 'UTC'));
         END LOOP;
     EXCEPTION WHEN object_in_use OR insufficient_privilege THEN
-        RAISE 'there is no partition for the events of %, and it cannot be made here: %; nothing was stored', today,
-            SQLERRM
+        RAISE 'there is no partition for the events of %, and it cannot be created here: %; nothing was stored',
+            today, SQLERRM
             USING ERRCODE = '55000',
-                HINT = '`hookfast migrate` makes the partitions of two weeks, and so does every process.';
+                HINT = 'Run `hookfast migrate`, or start a process: each creates the partitions of two weeks.';
     END;
 END $$;
 COMMENT ON FUNCTION hookfast_data.ensure_partition IS 'Creates the partitions of an event''s day if they are missing';

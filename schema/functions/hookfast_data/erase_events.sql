@@ -13,14 +13,16 @@ BEGIN
     )
     SELECT coalesce(array_agg(g.id), '{}') INTO erased FROM gone g;
     DELETE FROM hookfast_data.search_terms t WHERE t.event_id = ANY (erased);
-    UPDATE hookfast_data.attempts a SET error = 'was erased' WHERE a.event_id = ANY (erased) AND a.error IS NOT NULL;
+    UPDATE hookfast_data.attempts a SET error = 'erased by an operator'
+        WHERE a.event_id = ANY (erased) AND a.error IS NOT NULL;
     -- The ordering key is a value of the payload. A dead letter that blocks its key is not erased (hookfast.erase).
     UPDATE hookfast_data.dead_letters d SET ordering_key = NULL,
-            last_error = CASE WHEN d.last_error IS NOT NULL THEN 'was erased' END
+            last_error = CASE WHEN d.last_error IS NOT NULL THEN 'erased by an operator' END
         WHERE d.event_id = ANY (erased) AND num_nonnulls(d.ordering_key, d.last_error) > 0;
     -- The alert about a dead letter repeats its error.
     UPDATE hookfast_data.events n
-        SET body = convert_to((convert_from(n.body, 'UTF8')::jsonb || '{"error": "was erased"}')::text, 'UTF8')
+        SET body = convert_to((convert_from(n.body, 'UTF8')::jsonb
+            || '{"error": "erased by an operator"}')::text, 'UTF8')
     FROM hookfast_data.attempts a JOIN hookfast_data.sources s ON s.name = 'hookfast'
     JOIN hookfast_data.idempotency_keys k ON k.source_id = s.id
         AND k.key = 'dead:' || a.delivery_id || ':' || a.attempt_number

@@ -50,8 +50,8 @@ BEGIN
             JOIN hookfast_data.search_terms t ON t.term = '' AND t.event_id = e.id
             WHERE hookfast_data.body_matches(e.body, p.pattern));
     ELSIF unread.more THEN
-        RAISE WARNING 'there are many new events that are not indexed yet; of these only the newest 5000, of at most '
-            '64 MiB together, were searched';
+        RAISE WARNING 'many new events are not indexed yet; only the newest 5000 of them, of at most 64 MiB together, '
+            'were searched';
     END IF;
     -- Otherwise a reader could test whether a value is a secret of an event.
     IF NOT unmasked THEN
@@ -73,9 +73,9 @@ BEGIN
     JOIN hookfast_data.idempotency_keys k ON k.source_id = e.source_id
         AND k.key >= e.idempotency_key || '#conflict:' AND k.key < e.idempotency_key || '#conflict;';
     IF NOT FOUND AND NOT everything AND EXISTS (SELECT FROM hookfast_data.search_terms t WHERE t.term = '') THEN
-        RAISE WARNING 'nothing was found, but some events are not indexed as a whole (more than 100 values, or a body '
-            'of more than 1 MiB), and were not searched'
-            USING HINT = 'hookfast.erase_all(term => ...) searches these too, and changes nothing without at_most.';
+        RAISE WARNING 'no event was found, but some events are not completely indexed (more than 100 values, or a body '
+            'of more than 1 MiB) and were not searched'
+            USING HINT = 'hookfast.erase_all(term => ...) searches these too. Without at_most it changes nothing.';
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.find_events IS

@@ -9,17 +9,17 @@ BEGIN
     JOIN hookfast_data.outbox o ON o.handler_id = l.handlers[1] AND o.id = delivery AND o.lease_id = l.id
     WHERE l.id = lease AND l.kind = 'pull' FOR UPDATE OF o;
     IF NOT FOUND THEN
-        RAISE 'delivery % is not held by lease % any more; nothing was changed, and this transaction must not commit '
-            'its work', delivery, lease
+        RAISE 'delivery % is no longer held by lease %; nothing was changed, and this transaction must not commit its '
+            'work', delivery, lease
             USING ERRCODE = 'HF002',
-                HINT = 'The lease ended and another took over, or this delivery was settled before. Roll back and '
-                'claim again.';
+                HINT = 'The lease expired and the delivery was released, or the delivery was already settled. Roll '
+                'back and claim again.';
     END IF;
     -- This is the id of the top-level transaction, so it also matches if the claim was inside a savepoint.
     IF fenced.claimed_in = pg_current_xact_id() THEN
-        RAISE 'delivery % was claimed in this same transaction; nothing was settled', delivery
+        RAISE 'delivery % was claimed in this transaction; nothing was settled', delivery
             USING ERRCODE = 'HF003',
-                HINT = 'Commit the claim before the work begins, or a crash would not count as an attempt.';
+                HINT = 'Commit the claim before the work begins. Otherwise a crash would not count as an attempt.';
     END IF;
     RETURN fenced.held;
 END $$;

@@ -6,7 +6,7 @@ BEGIN
     PERFORM convert_from(body, 'UTF8')::jsonb;
     RETURN NULL;
 EXCEPTION
-    WHEN character_not_in_repertoire OR untranslatable_character THEN RETURN 'holds a NUL, or is not UTF-8';
+    WHEN character_not_in_repertoire OR untranslatable_character THEN RETURN 'contains a NUL, or is not UTF-8';
     WHEN invalid_text_representation THEN RETURN 'is not JSON';
     WHEN OTHERS THEN RETURN 'is JSON that Postgres cannot hold as jsonb';
 END $$;

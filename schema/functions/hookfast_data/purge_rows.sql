@@ -43,7 +43,7 @@ BEGIN
         )
         SELECT count(*), max(g.at) INTO went, upto FROM gone g;
     ELSE
-        RAISE 'no rows leave as %', purge_rows.class;
+        RAISE 'invalid class %; nothing was purged', purge_rows.class;
     END IF;
     IF went > 0 AND purge_rows.class = 'dead_letters' THEN
         PERFORM hookfast_data.log('retention.dead_letters', 'all', jsonb_build_object('dropped', went));

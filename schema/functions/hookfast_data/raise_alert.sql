@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     PERFORM FROM hookfast_data.alert_types n WHERE n.type = raise_alert.type;
     IF NOT FOUND THEN
-        RAISE 'no alert is of type %', raise_alert.type;
+        RAISE 'invalid alert type %', raise_alert.type;
     END IF;
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, expires_at)
     SELECT s.id, bounded, event, now() + interval '90 days' FROM hookfast_data.sources s

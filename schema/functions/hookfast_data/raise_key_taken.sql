@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.raise_key_taken() RETURNS uuid
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     RAISE 'another transaction has just stored an event with one of these keys; nothing was changed'
-        USING ERRCODE = '40001', HINT = 'Send the same again.';
+        USING ERRCODE = '40001', HINT = 'Run the same statement again.';
 END $$;
 COMMENT ON FUNCTION hookfast_data.raise_key_taken IS
     'Raises 40001: a request with two keys met another transaction and must be sent again';

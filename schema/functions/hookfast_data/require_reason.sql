@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.require_reason(why text) RETURNS void
 BEGIN
     IF coalesce(btrim(why), '') = '' THEN
         RAISE 'why is empty; nothing was changed'
-            USING ERRCODE = '22023', HINT = 'Give a reason for those who read hookfast.audit_log later.';
+            USING ERRCODE = '22023', HINT = 'Give a reason. hookfast.audit_log records it.';
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast_data.require_reason IS 'Raises an error if no reason is given';

@@ -31,7 +31,7 @@ BEGIN
             INSERT INTO hookfast_data.dead_letters
                 (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error, replay_id)
             SELECT g.id, g.handler_id, g.event_id, g.attempt_number, g.lost, g.ordering_key, 'lost',
-                'its ' || owner || ' went away ' || g.lost || ' times', g.replay_id
+                'its ' || owner || ' disappeared ' || g.lost || ' times', g.replay_id
             FROM gone g
         ),
         -- An attempt can be stored only if the partition of its day exists. Without one the delivery is rescued all the
@@ -40,7 +40,7 @@ BEGIN
             INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id,
                 error, error_kind)
             SELECT l.event_id, l.id, l.attempt_number, l.handler_id, 'lost', l.lease_id,
-                'its ' || owner || ' went away', 'lost'
+                'its ' || owner || ' disappeared', 'lost'
             FROM (TABLE again UNION ALL TABLE gone) l WHERE hookfast_data.has_attempts_day(l.event_id)
             ON CONFLICT DO NOTHING
         )

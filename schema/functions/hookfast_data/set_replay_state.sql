@@ -7,10 +7,10 @@ BEGIN
     PERFORM hookfast_data.require_reason(set_replay_state.why);
     IF was IS NULL THEN
         RAISE 'there is no replay %; nothing was changed', set_replay_state.replay_id
-            USING ERRCODE = 'HF004', HINT = 'They are in hookfast.replays.';
+            USING ERRCODE = 'HF004', HINT = 'See hookfast.replays.';
     ELSIF was <> ALL (from_states) THEN
         RAISE 'replay % is %; nothing was changed', set_replay_state.replay_id, was
-            USING ERRCODE = 'HF006', HINT = 'They are in hookfast.replays.';
+            USING ERRCODE = 'HF006', HINT = 'See hookfast.replays.';
     END IF;
     UPDATE hookfast_data.replays r SET state = into_state, last_progress_at = clock_timestamp(),
         ended_at = CASE WHEN into_state = 'cancelled' THEN clock_timestamp() END

@@ -16,7 +16,8 @@ SELECT
     CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN hookfast_data.as_jsonb(e.body)
         ELSE hookfast_data.redact_payload(hookfast_data.as_jsonb(e.body), s.secret_fields) END AS payload,
     CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN e.body END AS body,
-    CASE WHEN e.erased_at IS NOT NULL THEN 'was erased' ELSE hookfast_data.payload_error(e.body) END AS payload_error,
+    CASE WHEN e.erased_at IS NOT NULL THEN 'erased by an operator'
+        ELSE hookfast_data.payload_error(e.body) END AS payload_error,
     e.erased_at,
     e.traceparent
 FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id;

@@ -18,13 +18,13 @@ SELECT
                 ELSE coalesce('status ' || h.paused_by_status, 'by an operator') END
         WHEN b.unserved THEN 'no live worker serves it' || CASE WHEN NOT EXISTS (SELECT FROM hookfast_data.processes p
             WHERE h.name = ANY (p.handlers) AND p.seen_at > statement_timestamp() - interval '20 seconds')
-            THEN ', and no live process has it in its configuration: start one that has, or end its subscription with '
-                'hookfast.retire_handler' ELSE '' END
+            THEN ', and no live process has it in its configuration: start one that has it, or end its subscription '
+                'with hookfast.retire_handler' ELSE '' END
         WHEN h.breaker_opened_at IS NOT NULL THEN 'unavailable since ' || h.breaker_opened_at::timestamptz(0)
-            || ', tried again at ' || h.breaker_until::timestamptz(0)
+            || ', next probe at ' || h.breaker_until::timestamptz(0)
         WHEN c.failing IS NOT NULL THEN c.failing
         WHEN c.failed > greatest(10, c.delivered)
-            THEN 'more failed than were delivered in the last hour: see hookfast.failures'
+            THEN 'more attempts failed than succeeded in the last hour: see hookfast.failures'
         WHEN b.oldest_ready_age > h.behind_after
             THEN 'a delivery has been ready for ' || date_trunc('second', b.oldest_ready_age)
                 || ', longer than behind_after (' || h.behind_after || ')'

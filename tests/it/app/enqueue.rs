@@ -188,12 +188,12 @@ async fn what_cannot_be_enqueued_says_why() {
         (
             "SELECT hookfast.enqueue('orders', 'hookfast.dead_letter', '1')",
             "22023",
-            "not an application's own",
+            "are reserved for Hookfast",
         ),
         (
             "SELECT hookfast.enqueue('orders', 'airalo.order.completed', '1')",
             "22023",
-            "not an application's own",
+            "are reserved for Hookfast",
         ),
         (
             "SELECT hookfast.enqueue('orders', 'a', NULL)",

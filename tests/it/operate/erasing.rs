@@ -20,7 +20,7 @@ async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
         .await;
     assert_eq!(
         event,
-        serde_json::json!({"type": "airalo.order.completed", "payload": null, "payload_error": "was erased"})
+        serde_json::json!({"type": "airalo.order.completed", "payload": null, "payload_error": "erased by an operator"})
     );
     assert_eq!(
         story
@@ -32,13 +32,13 @@ async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
         story
             .text("SELECT string_agg(outcome || ' ' || error, ',') FROM hookfast.attempts")
             .await,
-        "dead was erased"
+        "dead erased by an operator"
     );
     assert_eq!(
         story
             .text("SELECT last_error FROM hookfast.dead_letters")
             .await,
-        "was erased"
+        "erased by an operator"
     );
     assert_eq!(
         story

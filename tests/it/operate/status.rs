@@ -273,7 +273,7 @@ async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert()
     );
     let renamed = "UPDATE hookfast_data.events SET type = 'strip.paid' WHERE id IN (SELECT event_of(n) FROM generate_series(1, COUNT) n)";
     story.run(&renamed.replace("COUNT", "10")).await;
-    let said = "ok | 10 of the newest 100 events of the last hour went to no handler: strip.paid";
+    let said = "ok | 10 of the newest 100 events of the last hour matched no handler: strip.paid";
     assert_eq!(story.status("routing", "airalo").await, said);
     assert_eq!(story.raised().await, "nothing");
     story.run(&renamed.replace("COUNT", "11")).await;
@@ -293,7 +293,7 @@ async fn the_reason_stands_first() {
     let story = Story::new().await;
     begins(
         &story.status("handler", "shop").await,
-        "critical | unserved: no live worker serves it, and no live process has it in its configuration: start one that has, or end its subscription with hookfast.retire_handler; 0 ready, ",
+        "critical | unserved: no live worker serves it, and no live process has it in its configuration: start one that has it, or end its subscription with hookfast.retire_handler; 0 ready, ",
     );
     story.served().await;
     story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.pause_handler('crm', 'a deployment')").await;
@@ -380,7 +380,7 @@ async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     for source in ["airalo", "own"] {
         begins(
             &story.status("source", source).await,
-            "ok | unconfigured: no live process has had it since ",
+            "ok | unconfigured: no live process has had it in its configuration since ",
         );
     }
     // Requests that it rejected before it was removed.

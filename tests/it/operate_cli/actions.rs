@@ -120,7 +120,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story
         .run(&["dead-letters", "retry", "1", "--why", "a test"])
         .failed()
-        .complains(&["is no dead letter", "hint: It may be pending again"]);
+        .complains(&["is not a dead letter", "hint: It may be pending again"]);
     story
         .run(&[
             "dead-letters",
@@ -132,7 +132,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
             "a test",
         ])
         .failed()
-        .complains(&["max_attempts is 1 to 1000"]);
+        .complains(&["max_attempts 5000: it must be 1 to 1000"]);
     story
         .run(&[
             "dead-letters",

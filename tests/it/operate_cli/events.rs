@@ -116,8 +116,8 @@ async fn operate_cli_tells_of_one_event() {
         .run(&["events", "unhold", first, "--why", "a test"])
         .failed()
         .complains(&[
-            "is not held",
-            "hint: Held events are in hookfast.retention_holds",
+            "is not under a retention hold",
+            "hint: See hookfast.retention_holds",
         ]);
     story
         .run(&[
@@ -201,7 +201,7 @@ async fn operate_cli_tells_of_one_event() {
     story
         .run(&["events", "erase", "--all", "--why", "x"])
         .failed()
-        .complains(&["everything there is", "hint: Say which"]);
+        .complains(&["every event would match", "hint: Give at least one"]);
     story
         .run(&[&some[..], &["--yes"]].concat())
         .ok()

@@ -8,7 +8,7 @@ async fn operate_cli_status_says_whether_and_where() {
     let story = Story::new().await;
     let trouble = story.run(&["status"]).failed().says(&[
         "intake",
-        "no live process takes webhooks",
+        "no live process receives webhooks",
         "handler",
     ]);
     assert!(

@@ -162,7 +162,7 @@ async fn status_is_right_soon_after_a_start_and_soon_after_an_event() {
         async || {
             said("intake")
                 .await
-                .contains("ok | 1 of 1 live process takes webhooks")
+                .contains("ok | 1 of 1 live process receives webhooks")
         },
     )
     .await;

@@ -254,13 +254,13 @@ async fn a_running_delivery_tells_who_runs_it_and_no_time_of_a_next_try() {
     let explain = "SELECT x.message FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE x.delivery_id = ";
     assert_eq!(
         desk.text(&format!("{explain} 1")).await,
-        "running by a test, 1 attempt with this one"
+        "running by a test, 1 attempt including this one"
     );
     let since = "SELECT 'running by a client since ' || registered_at::timestamptz(0) FROM hookfast_data.leases WHERE kind = 'pull'";
     let since = desk.text(since).await;
     assert_eq!(
         desk.text(&format!("{explain} 2")).await,
-        format!("{since}, 1 attempt with this one")
+        format!("{since}, 1 attempt including this one")
     );
     let timeline = "SELECT message FROM hookfast.timeline('e2') WHERE kind = 'pending'";
     assert_eq!(desk.text(timeline).await, since);

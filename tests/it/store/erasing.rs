@@ -30,7 +30,7 @@ async fn the_alert_of_a_dead_letter_does_not_keep_what_was_erased() {
     let told = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.alerts";
     assert_eq!(store.text(told).await, "status 422: no such 89000001");
     store.execute(ERASE).await;
-    assert_eq!(store.text(told).await, "was erased");
+    assert_eq!(store.text(told).await, "erased by an operator");
     assert_eq!(
         store
             .text("SELECT payload->>'handler' FROM hookfast.alerts")

@@ -190,7 +190,7 @@ async fn an_excerpt_is_neither_verified_again_nor_released() {
         .expect("ours");
     assert_eq!(refused.code().as_deref(), Some("HF006"));
     assert!(
-        refused.message().contains("only the beginning was kept"),
+        refused.message().contains("only the beginning of the body"),
         "{refused}"
     );
 }

@@ -235,6 +235,6 @@ async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
     let explained = "SELECT x.verdict || ': ' || x.message FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE e.source = 'acme' AND x.handler = 'projection'";
     assert_eq!(
         store.text(explained).await,
-        "not subscribed: it takes airalo.* of sources of kind airalo"
+        "not subscribed: it subscribes to airalo.* of sources of kind airalo"
     );
 }

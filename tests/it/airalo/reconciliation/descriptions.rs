@@ -126,7 +126,7 @@ async fn a_description_is_no_other_orders() {
         .await
         .expect_err("it is unknown");
     assert!(
-        matches!(again, PlaceError::NotSent(_)) && again.to_string().contains("is unknown still"),
+        matches!(again, PlaceError::NotSent(_)) && again.to_string().contains("is still unknown"),
         "{again}"
     );
     assert_eq!(
