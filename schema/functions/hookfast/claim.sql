@@ -98,7 +98,7 @@ BEGIN
     -- Planned with these bounds, so that it opens only the days of the batch and does not wait for a lock on another
     -- day.
     RETURN QUERY EXECUTE '
-    WITH held AS (
+    WITH claimed AS (
         UPDATE hookfast_data.outbox o SET lease_id = $1, attempt_number = o.attempt_number + 1
         FROM unnest($2) AS t (id)
         WHERE o.handler_id = $3 AND o.id = t.id
@@ -106,7 +106,7 @@ BEGIN
     )
     SELECT $1, w.id, w.attempt_number, w.event_id, s.name, e.type, e.topic, e.origin, e.received_at, e.idempotency_key,
         e.conflicts_with, e.headers, hookfast_data.as_jsonb(e.body), e.body
-    FROM held w
+    FROM claimed w
     LEFT JOIN LATERAL (SELECT * FROM hookfast_data.events x
         WHERE x.id = w.event_id AND x.id BETWEEN $4 AND $5) e ON true
     LEFT JOIN hookfast_data.sources s ON s.id = e.source_id

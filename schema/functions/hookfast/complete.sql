@@ -2,21 +2,22 @@ CREATE OR REPLACE FUNCTION hookfast.complete(lease_id bigint, delivery_id bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    held hookfast_data.outbox := hookfast_data.lock_pulled_delivery(complete.lease_id, complete.delivery_id);
-    took numeric := (SELECT extract(epoch FROM clock_timestamp() - l.registered_at) * 1000
+    delivery hookfast_data.outbox := hookfast_data.lock_pulled_delivery(complete.lease_id, complete.delivery_id);
+    elapsed_ms numeric := (SELECT extract(epoch FROM clock_timestamp() - l.registered_at) * 1000
         FROM hookfast_data.leases l WHERE l.id = complete.lease_id);
 BEGIN
-    DELETE FROM hookfast_data.outbox o WHERE o.handler_id = held.handler_id AND o.id = held.id;
+    DELETE FROM hookfast_data.outbox o WHERE o.handler_id = delivery.handler_id AND o.id = delivery.id;
     INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms,
         lease_id)
-    SELECT held.event_id, held.id, held.attempt_number, held.handler_id, 'delivered',
-        least(2147483647, took)::integer, complete.lease_id
+    SELECT delivery.event_id, delivery.id, delivery.attempt_number, delivery.handler_id, 'delivered',
+        least(2147483647, elapsed_ms)::integer, complete.lease_id
     ON CONFLICT DO NOTHING;
     INSERT INTO hookfast_data.pending_counts (subject, counter)
     SELECT 'handler:' || h.name, c FROM hookfast_data.handlers h
-    CROSS JOIN unnest(ARRAY['delivered', hookfast_data.duration_counter(took)]) c WHERE h.id = held.handler_id;
-    IF held.ordering_key <> '' THEN
-        PERFORM hookfast_data.make_next_due(held.handler_id, ARRAY[held.ordering_key]);
+    CROSS JOIN unnest(ARRAY['delivered', hookfast_data.duration_counter(elapsed_ms)]) c
+    WHERE h.id = delivery.handler_id;
+    IF delivery.ordering_key <> '' THEN
+        PERFORM hookfast_data.make_next_due(delivery.handler_id, ARRAY[delivery.ordering_key]);
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast.complete IS

@@ -5,9 +5,9 @@ CREATE OR REPLACE FUNCTION hookfast.explain(event_id uuid) RETURNS TABLE (handle
     SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
-    happened record;
+    event record;
 BEGIN
-    SELECT e.type, e.subscription_version, s.name AS source, s.kind AS source_kind INTO happened
+    SELECT e.type, e.subscription_version, s.name AS source, s.kind AS source_kind INTO event
         FROM hookfast_data.events e
     JOIN hookfast_data.sources s ON s.id = e.source_id WHERE e.id = explain.event_id;
     IF NOT FOUND THEN
@@ -23,9 +23,9 @@ BEGIN
     )
     SELECT h.name, CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded', 'retired') THEN o.state
         WHEN o.state IS NOT NULL THEN 'pending'
-            WHEN NOT t.takes THEN 'not subscribed'
+            WHEN NOT t.subscribes THEN 'not subscribed'
             WHEN h.retired_at IS NOT NULL THEN 'retired'
-            WHEN h.registered_version > happened.subscription_version THEN 'subscribed later'
+            WHEN h.registered_version > event.subscription_version THEN 'subscribed later'
             ELSE 'not routed' END,
         o.delivery_id,
         CASE WHEN o.state IN ('delivered', 'dead', 'filtered', 'discarded')
@@ -39,19 +39,19 @@ BEGIN
                 || coalesce(', next attempt at ' || o.next_attempt_at::timestamptz(0), '')
                 || ', ' || hookfast_data.counted(o.attempts, 'attempt', 'attempts')
                 || CASE o.state WHEN 'running' THEN ' including this one' ELSE ' so far' END
-            WHEN NOT t.takes
+            WHEN NOT t.subscribes
                 THEN 'it subscribes to ' || array_to_string(h.types, ', ')
                 || CASE WHEN h.sources IS NOT NULL THEN ' of ' || array_to_string(h.sources, ', ')
                     WHEN h.kind = 'airalo' THEN ' of sources of kind airalo' ELSE '' END
             WHEN h.retired_at IS NOT NULL THEN 'it was retired at ' || h.retired_at::timestamptz(0)
-            WHEN h.registered_version > happened.subscription_version
+            WHEN h.registered_version > event.subscription_version
                 THEN 'its subscription was registered at ' || h.registered_at::timestamptz(0)
                 || '; hookfast.replay delivers the event to it'
             ELSE 'it subscribes to the event, but there is neither a delivery nor an attempt; hookfast.replay '
                 'delivers the event to it' END
     FROM hookfast_data.handlers h LEFT JOIN ours o ON o.handler = h.name
-    CROSS JOIN LATERAL (SELECT hookfast_data.subscribes(h.types, h.sources, happened.source, happened.type)
-        AND (h.kind <> 'airalo' OR happened.source_kind = 'airalo') AS takes) t
+    CROSS JOIN LATERAL (SELECT hookfast_data.subscribes(h.types, h.sources, event.source, event.type)
+        AND (h.kind <> 'airalo' OR event.source_kind = 'airalo') AS subscribes) t
     ORDER BY h.name, o.delivery_id;
 END $$;
 COMMENT ON FUNCTION hookfast.explain IS

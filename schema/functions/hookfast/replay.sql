@@ -3,18 +3,18 @@ CREATE OR REPLACE FUNCTION hookfast.replay(event_id uuid, handler text, why text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     to_handler smallint := hookfast_data.handler_id(replay.handler);
-    happened record;
+    event record;
     replay_id bigint;
 BEGIN
     PERFORM hookfast_data.require_reason(replay.why), hookfast_data.check_not_retired(to_handler),
         hookfast_data.lock_history_shared();
-    SELECT e.erased_at INTO happened FROM hookfast_data.events e WHERE e.id = replay.event_id;
+    SELECT e.erased_at INTO event FROM hookfast_data.events e WHERE e.id = replay.event_id;
     IF NOT FOUND OR to_handler IS NULL THEN
         RAISE 'no event has the id %, or handler is null; nothing was changed', replay.event_id
             USING ERRCODE = 'HF004',
                 HINT = 'hookfast.find finds events by key, order or ICCID. Purged events cannot be replayed.';
     END IF;
-    IF happened.erased_at IS NOT NULL THEN
+    IF event.erased_at IS NOT NULL THEN
         RAISE 'the payload of event % was erased, so it cannot be replayed; nothing was changed', replay.event_id
             USING ERRCODE = 'HF007';
     END IF;

@@ -11,7 +11,7 @@ BEGIN ATOMIC
             e.verified_by, e.erased_at
         FROM found f JOIN hookfast.events e ON e.event_id = f.id
     ),
-    tried AS MATERIALIZED (
+    attempts AS MATERIALIZED (
         SELECT a.* FROM found f JOIN hookfast.attempts a ON a.event_id = f.id
     ),
     pending AS MATERIALIZED (
@@ -31,7 +31,7 @@ BEGIN ATOMIC
     SELECT a.finished_at, a.outcome, a.event_id, e.source, e.type, a.handler, a.delivery_id,
         'attempt ' || a.attempt_number || coalesce(', ' || a.duration_ms || ' ms', '')
             || coalesce(': ' || coalesce(a.error, a.error_kind), '')
-    FROM tried a LEFT JOIN events e ON e.event_id = a.event_id
+    FROM attempts a LEFT JOIN events e ON e.event_id = a.event_id
     UNION ALL
     SELECT coalesce(d.ended_at, statement_timestamp()), CASE d.state WHEN 'dead' THEN 'dead letter' ELSE 'pending' END,
         d.event_id, e.source, e.type, d.handler, d.delivery_id,
@@ -46,7 +46,7 @@ BEGIN ATOMIC
         l.target || ' by ' || l.actor || coalesce(': ' || (l.details->>'why'), '')
     FROM hookfast.audit_log l JOIN (
         SELECT 'event' AS kind, f.id::text AS subject FROM found f
-        UNION SELECT 'delivery', a.delivery_id::text FROM tried a UNION SELECT 'delivery', d.delivery_id::text
+        UNION SELECT 'delivery', a.delivery_id::text FROM attempts a UNION SELECT 'delivery', d.delivery_id::text
             FROM pending d
     ) s ON s.subject = l.target
         -- The target of another row may be a replay or a quarantined request with the same number.

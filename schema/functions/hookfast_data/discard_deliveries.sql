@@ -19,16 +19,16 @@ BEGIN
         ) l WHERE o.handler_id = l.handler_id AND o.id = l.id
         RETURNING o.handler_id, o.id, o.event_id, o.attempt_number, o.ordering_key
     ),
-    gone AS (SELECT * FROM dead UNION ALL SELECT * FROM pending),
-    tried AS (
+    discarded AS (SELECT * FROM dead UNION ALL SELECT * FROM pending),
+    new_attempts AS (
         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error)
-        SELECT g.event_id, g.id, g.attempt_number + 1, g.handler_id, 'discarded', discard_deliveries.why FROM gone g
-        WHERE hookfast_data.has_attempts_day(g.event_id)
+        SELECT d.event_id, d.id, d.attempt_number + 1, d.handler_id, 'discarded', discard_deliveries.why
+        FROM discarded d WHERE hookfast_data.has_attempts_day(d.event_id)
         ON CONFLICT DO NOTHING
     )
-    SELECT count(*), array_agg(g.handler_id) FILTER (WHERE g.ordering_key <> ''),
-        array_agg(g.ordering_key) FILTER (WHERE g.ordering_key <> '')
-    INTO ended, handlers, keys FROM gone g;
+    SELECT count(*), array_agg(d.handler_id) FILTER (WHERE d.ordering_key <> ''),
+        array_agg(d.ordering_key) FILTER (WHERE d.ordering_key <> '')
+    INTO ended, handlers, keys FROM discarded d;
     -- In a separate statement, which sees that they were deleted.
     FOR ordered IN SELECT w.handler_id, array_agg(DISTINCT w.key) AS keys
         FROM unnest(handlers, keys) AS w (handler_id, key) GROUP BY 1 LOOP

@@ -7,11 +7,11 @@ DECLARE
     erased uuid[];
     hook name;
 BEGIN
-    WITH gone AS (
+    WITH updated AS (
         UPDATE hookfast_data.events e SET body = '', headers = '{}', topic = NULL, erased_at = clock_timestamp()
         WHERE e.id = ANY (events) AND e.erased_at IS NULL RETURNING e.id
     )
-    SELECT coalesce(array_agg(g.id), '{}') INTO erased FROM gone g;
+    SELECT coalesce(array_agg(g.id), '{}') INTO erased FROM updated g;
     DELETE FROM hookfast_data.search_terms t WHERE t.event_id = ANY (erased);
     UPDATE hookfast_data.attempts a SET error = 'erased by an operator'
         WHERE a.event_id = ANY (erased) AND a.error IS NOT NULL;

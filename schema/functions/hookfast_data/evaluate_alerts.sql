@@ -3,20 +3,20 @@
 CREATE OR REPLACE FUNCTION hookfast_data.evaluate_alerts() RETURNS bigint
     LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan SET jit = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    told bigint := 0;
-    began record;
+    raised bigint := 0;
+    alert record;
 BEGIN
-    IF NOT hookfast_data.try_lock('watch') THEN
+    IF NOT hookfast_data.try_lock('alerts') THEN
         RETURN 0;
     END IF;
-    FOR began IN
+    FOR alert IN
         WITH pending AS MATERIALIZED (
             SELECT h.name, h.kind, h.behind_after, hookfast_data.oldest_ready(h.id) AS ready_at,
                 NOT EXISTS (SELECT FROM hookfast_data.leases l
                     WHERE l.expires_at > clock_timestamp() AND l.handlers @> ARRAY[h.id]) AS unserved
             FROM hookfast_data.handlers h WHERE h.paused_at IS NULL AND h.retired_at IS NULL
         ),
-        wrong AS MATERIALIZED (
+        conditions AS MATERIALIZED (
             SELECT 'hookfast.handler.paused' AS alert_type, h.name AS subject,
                 jsonb_build_object('handler', h.name, 'since', h.paused_at, 'why', h.paused_why) AS payload
             FROM hookfast_data.handlers h WHERE h.paused_at IS NOT NULL
@@ -70,15 +70,16 @@ BEGIN
             WHERE num_nonnulls(r.no_room, r.too_fast) > 0
         ),
         ended AS (
-            DELETE FROM hookfast_data.active_alerts c WHERE NOT EXISTS (SELECT FROM wrong w
+            DELETE FROM hookfast_data.active_alerts c WHERE NOT EXISTS (SELECT FROM conditions w
                 WHERE w.alert_type = c.alert_type
                 AND w.subject = c.subject)
             RETURNING c.alert_type, c.subject, c.since
         ),
         new AS (
-            INSERT INTO hookfast_data.active_alerts (alert_type, subject) SELECT w.alert_type, w.subject FROM wrong w
+            INSERT INTO hookfast_data.active_alerts (alert_type, subject)
+            SELECT w.alert_type, w.subject FROM conditions w
             -- One cause raises one alert. The other alert follows if the condition outlasts the first.
-            WHERE NOT EXISTS (SELECT FROM wrong x WHERE x.subject = w.subject AND CASE w.alert_type
+            WHERE NOT EXISTS (SELECT FROM conditions x WHERE x.subject = w.subject AND CASE w.alert_type
                 WHEN 'hookfast.handler.failing' THEN x.alert_type = 'hookfast.handler.opened'
                 WHEN 'hookfast.handler.behind' THEN x.alert_type IN ('hookfast.handler.opened',
                     'hookfast.handler.unserved')
@@ -87,7 +88,7 @@ BEGIN
         )
         SELECT n.alert_type, n.alert_type || ':' || n.subject || ':' || extract(epoch FROM n.since) AS key, w.payload
             FROM new n
-            JOIN wrong w ON w.alert_type = n.alert_type AND w.subject = n.subject
+            JOIN conditions w ON w.alert_type = n.alert_type AND w.subject = n.subject
         UNION ALL
         SELECT 'hookfast.resolved', 'resolved:' || e.alert_type || ':' || e.subject || ':' || extract(epoch
             FROM e.since),
@@ -95,12 +96,12 @@ BEGIN
                 CASE WHEN e.alert_type LIKE 'hookfast.handler.%' THEN 'handler' ELSE 'source' END, e.subject)
         FROM ended e
     LOOP
-        PERFORM hookfast_data.raise_alert(began.alert_type, began.key, began.payload);
-        told := told + 1;
+        PERFORM hookfast_data.raise_alert(alert.alert_type, alert.key, alert.payload);
+        raised := raised + 1;
     END LOOP;
     -- Reads lost attempts, because the lease itself is deleted by now. Lost attempts at delivering an alert do not
     -- count, or a handler that crashes on alerts would get another alert each time.
-    FOR began IN
+    FOR alert IN
         SELECT a.lease_id, h.name AS handler, count(*) AS deliveries, max(a.finished_at) AS at
         FROM hookfast_data.attempts a JOIN hookfast_data.handlers h ON h.id = a.handler_id
         -- The duration of an attempt is unknown if its worker died. If only the connection broke, the lease is still
@@ -110,12 +111,12 @@ BEGIN
             AND NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = a.event_id AND e.origin = 'hookfast')
         GROUP BY 1, 2
     LOOP
-        told := told + (hookfast_data.raise_alert('hookfast.lease.lost', 'lease:' || coalesce(began.lease_id, 0) || ':'
-            || began.handler,
-            jsonb_build_object('lease_id', began.lease_id, 'handler', began.handler, 'deliveries', began.deliveries,
-                'at', began.at)) IS NOT NULL)::integer;
+        raised := raised + (hookfast_data.raise_alert('hookfast.lease.lost',
+            'lease:' || coalesce(alert.lease_id, 0) || ':' || alert.handler,
+            jsonb_build_object('lease_id', alert.lease_id, 'handler', alert.handler, 'deliveries', alert.deliveries,
+                'at', alert.at)) IS NOT NULL)::integer;
     END LOOP;
-    RETURN told;
+    RETURN raised;
 END $$;
 COMMENT ON FUNCTION hookfast_data.evaluate_alerts IS
     'Raises alerts about new problems and about problems that have ended; returns how many';

@@ -16,11 +16,11 @@ BEGIN
             WHERE x.expires_at >= since AND x.expires_at < before
             ORDER BY x.expires_at LIMIT most FOR UPDATE SKIP LOCKED
         ),
-        gone AS (
+        deleted AS (
             DELETE FROM hookfast_data.idempotency_keys k USING old o
             WHERE k.source_id = o.source_id AND k.key = o.key RETURNING k.expires_at AS at
         )
-        SELECT count(*), max(g.at) INTO went, upto FROM gone g;
+        SELECT count(*), max(d.at) INTO went, upto FROM deleted d;
     ELSIF purge_rows.class = 'dead_letters' THEN
         WITH old AS MATERIALIZED (
             SELECT x.delivery_id FROM hookfast_data.dead_letters x
@@ -28,20 +28,20 @@ BEGIN
                 AND NOT EXISTS (SELECT FROM hookfast_data.retention_holds h WHERE h.event_id = x.event_id)
             ORDER BY x.died_at LIMIT most FOR UPDATE SKIP LOCKED
         ),
-        gone AS (
+        deleted AS (
             DELETE FROM hookfast_data.dead_letters d USING old o WHERE d.delivery_id = o.delivery_id
             RETURNING d.died_at AS at
         )
-        SELECT count(*), max(g.at) INTO went, upto FROM gone g;
+        SELECT count(*), max(d.at) INTO went, upto FROM deleted d;
     ELSIF purge_rows.class = 'rollups' THEN
         WITH old AS MATERIALIZED (
             SELECT x.ctid AS tid FROM hookfast_data.rollups x WHERE x.minute >= since AND x.minute < before
             ORDER BY x.minute LIMIT most
         ),
-        gone AS (
+        deleted AS (
             DELETE FROM hookfast_data.rollups r USING old o WHERE r.ctid = o.tid RETURNING r.minute AS at
         )
-        SELECT count(*), max(g.at) INTO went, upto FROM gone g;
+        SELECT count(*), max(d.at) INTO went, upto FROM deleted d;
     ELSE
         RAISE 'invalid class %; nothing was purged', purge_rows.class;
     END IF;

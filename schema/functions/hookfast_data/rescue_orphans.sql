@@ -11,36 +11,37 @@ DECLARE
     seen bigint;
     orphans tid[];
     leases bigint[];
-    gone bigint;
-    of_gone tid[];
+    lost_lease bigint;
+    lost_deliveries tid[];
 BEGIN
     -- One snapshot is enough, because a lease is registered before anything is claimed under it.
-    WITH looked_at AS MATERIALIZED (
+    WITH scanned AS MATERIALIZED (
         SELECT o.handler_id, o.id, o.ctid AS tid, o.lease_id FROM hookfast_data.outbox o
         WHERE (o.handler_id, o.id) > (after_handler, cursor_id) ORDER BY o.handler_id, o.id LIMIT looks
     ),
     orphaned AS MATERIALIZED (
-        SELECT l.tid, l.lease_id FROM looked_at l WHERE l.lease_id IS NOT NULL
+        SELECT l.tid, l.lease_id FROM scanned l WHERE l.lease_id IS NOT NULL
             AND NOT EXISTS (SELECT FROM hookfast_data.leases x WHERE x.id = l.lease_id)
     )
     SELECT c.seen, x.handler_id, x.id, ARRAY(SELECT o.tid FROM orphaned o), ARRAY(SELECT o.lease_id FROM orphaned o)
     INTO seen, upto_handler, end_id, orphans, leases
-    FROM (SELECT count(*) AS seen FROM looked_at) c
-    LEFT JOIN (SELECT l.handler_id, l.id FROM looked_at l ORDER BY l.handler_id DESC, l.id DESC LIMIT 1) x ON true;
+    FROM (SELECT count(*) AS seen FROM scanned) c
+    LEFT JOIN (SELECT l.handler_id, l.id FROM scanned l ORDER BY l.handler_id DESC, l.id DESC LIMIT 1) x ON true;
     IF seen < looks THEN
         upto_handler := NULL;
         end_id := NULL;
     END IF;
     RETURN NEXT;
-    FOR gone, of_gone IN
+    FOR lost_lease, lost_deliveries IN
         SELECT t.lease, array_agg(t.tid) FROM unnest(orphans, leases) AS t (tid, lease) GROUP BY t.lease ORDER BY 1
     LOOP
         BEGIN
             RETURN QUERY SELECT upto_handler, end_id, t.handler_id, t.rescued, t.dead, NULL::bigint, NULL
-            FROM hookfast_data.rescue_deliveries(of_gone, array_fill(gone, ARRAY[cardinality(of_gone)]), most_lost) t;
+            FROM hookfast_data.rescue_deliveries(lost_deliveries,
+                array_fill(lost_lease, ARRAY[cardinality(lost_deliveries)]), most_lost) t;
         -- One failure must not keep the sweep from the other deliveries.
         EXCEPTION WHEN OTHERS THEN
-            RETURN QUERY SELECT upto_handler, end_id, NULL::smallint, NULL::bigint, NULL::bigint, gone, SQLERRM;
+            RETURN QUERY SELECT upto_handler, end_id, NULL::smallint, NULL::bigint, NULL::bigint, lost_lease, SQLERRM;
         END;
     END LOOP;
 END $$;

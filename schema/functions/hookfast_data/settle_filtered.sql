@@ -9,8 +9,8 @@ DECLARE
     events uuid[] := ARRAY(SELECT o.event_id FROM unnest(settle_filtered.deliveries) AS t (id)
         JOIN hookfast_data.outbox o ON o.handler_id = settle_filtered.handler AND o.id = t.id ORDER BY o.event_id);
     most_bytes bigint := 4194304;
-    wanted bigint[];
-    unwanted bigint[];
+    passed bigint[];
+    rejected bigint[];
     keys text[];
 BEGIN
     WITH bodies AS MATERIALIZED (
@@ -28,25 +28,25 @@ BEGIN
     )
     SELECT array_agg(j.id ORDER BY j.place) FILTER (WHERE j.passes),
             array_agg(j.id ORDER BY j.place) FILTER (WHERE NOT j.passes)
-        INTO wanted, unwanted FROM judged j;
-    IF unwanted IS NULL THEN
-        RETURN coalesce(wanted, '{}');
+        INTO passed, rejected FROM judged j;
+    IF rejected IS NULL THEN
+        RETURN coalesce(passed, '{}');
     END IF;
-    WITH gone AS (
-        DELETE FROM hookfast_data.outbox o USING unnest(unwanted) AS t (id)
+    WITH deleted AS (
+        DELETE FROM hookfast_data.outbox o USING unnest(rejected) AS t (id)
         WHERE o.handler_id = settle_filtered.handler AND o.id = t.id
         RETURNING o.event_id, o.id, o.attempt_number, o.ordering_key
     ),
-    tried AS (
+    new_attempts AS (
         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome)
-        SELECT g.event_id, g.id, g.attempt_number + 1, settle_filtered.handler, 'filtered' FROM gone g
+        SELECT d.event_id, d.id, d.attempt_number + 1, settle_filtered.handler, 'filtered' FROM deleted d
         ON CONFLICT DO NOTHING
     )
-    SELECT array_agg(DISTINCT g.ordering_key) INTO keys FROM gone g WHERE g.ordering_key <> '';
+    SELECT array_agg(DISTINCT d.ordering_key) INTO keys FROM deleted d WHERE d.ordering_key <> '';
     IF keys IS NOT NULL THEN
         PERFORM hookfast_data.make_next_due(settle_filtered.handler, keys);
     END IF;
-    RETURN coalesce(wanted, '{}');
+    RETURN coalesce(passed, '{}');
 END $$;
 COMMENT ON FUNCTION hookfast_data.settle_filtered IS
     'Settles as filtered those of the caller''s locked deliveries that the payload filter rejects; returns those '

@@ -10,7 +10,7 @@ WITH outcomes AS MATERIALIZED (
             error_kind, ord)
 ),
 -- All rows are locked first, and in one order. Other statements skip locked rows.
-held AS MATERIALIZED (
+locked AS MATERIALIZED (
     SELECT t.*, x.tid,
         CASE WHEN t.outcome = 'retry' AND x.attempts_left <= 1 THEN 'attempts_exhausted'
             WHEN t.outcome = 'lost' AND x.lost + 1 < $11::integer THEN 'lost_again'
@@ -23,44 +23,44 @@ held AS MATERIALIZED (
             FOR UPDATE
         ) x
 ),
-gone AS (
+deleted AS (
     DELETE FROM hookfast_data.outbox o
-    USING (SELECT * FROM held
+    USING (SELECT * FROM locked
         WHERE verdict IN ('delivered', 'filtered', 'attempts_exhausted', 'refused', 'event_missing', 'lost')) h
     WHERE o.ctid = h.tid
     RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt_number,
         o.lost + (h.verdict = 'lost')::integer AS lost, o.ordering_key, o.replay_id,
         h.duration_ms, h.status, h.lease_id, h.error, h.error_kind
 ),
-again AS (
+retried AS (
     UPDATE hookfast_data.outbox o
     SET lease_id = NULL,
         due_at = clock_timestamp() + h.delay_ms * interval '1 millisecond',
         attempts_left = CASE WHEN h.verdict = 'retry' THEN o.attempts_left - 1 ELSE o.attempts_left END,
         lost = CASE WHEN h.verdict = 'lost_again' THEN o.lost + 1 ELSE o.lost END
-    FROM (SELECT * FROM held WHERE verdict IN ('retry', 'waits', 'release', 'lost_again')) h
+    FROM (SELECT * FROM locked WHERE verdict IN ('retry', 'waits', 'release', 'lost_again')) h
     WHERE o.ctid = h.tid
     RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt_number, o.lost, o.ordering_key, o.replay_id,
         h.duration_ms, h.status, h.lease_id, h.error, h.error_kind
 ),
-ended AS MATERIALIZED (SELECT * FROM gone UNION ALL SELECT * FROM again),
-buried AS (
+settled AS MATERIALIZED (SELECT * FROM deleted UNION ALL SELECT * FROM retried),
+new_dead_letters AS (
     INSERT INTO hookfast_data.dead_letters
         (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error, replay_id)
     SELECT id, handler_id, event_id, attempt_number, lost, ordering_key, verdict, error, replay_id
-    FROM ended WHERE verdict IN ('attempts_exhausted', 'refused', 'event_missing', 'lost')
+    FROM settled WHERE verdict IN ('attempts_exhausted', 'refused', 'event_missing', 'lost')
 ),
 -- A claim commits asynchronously, so a crash of the server can bring back the number of an attempt once.
-tried AS (
+new_attempts AS (
     INSERT INTO hookfast_data.attempts
         (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, lease_id, error, error_kind)
     SELECT event_id, id, attempt_number, handler_id,
         CASE WHEN verdict IN ('delivered', 'filtered', 'retry') THEN verdict WHEN verdict = 'waits' THEN 'retry'
             WHEN verdict IN ('lost', 'lost_again') THEN 'lost' ELSE 'dead' END,
         duration_ms, status, lease_id, error, error_kind
-    FROM ended WHERE verdict NOT IN ('release', 'event_missing')
+    FROM settled WHERE verdict NOT IN ('release', 'event_missing')
     ON CONFLICT DO NOTHING
 )
-SELECT NULL::bigint AS ord, NULL::text AS verdict, count(*) AS held FROM held
+SELECT NULL::bigint AS ord, NULL::text AS verdict, count(*) AS locked FROM locked
 UNION ALL
-SELECT ord, verdict, NULL FROM ended
+SELECT ord, verdict, NULL FROM settled
