@@ -38,7 +38,8 @@ INSERT INTO hookfast_data.alert_types VALUES
         'an event has the key of an earlier event and other content: a possible double purchase'),
     ('hookfast.quarantine.full',
         'a source''s quarantine accepts no more requests, and requests with a wrong signature get 503'),
-    ('hookfast.retention.announced', 'retention is about to purge a class of data for the first time');
+    ('hookfast.retention.announced',
+        'retention will soon purge a class of data for the first time, or for the first time since it was shortened');
 
 INSERT INTO hookfast_data.sources (name, kind, secret_fields)
 VALUES ('hookfast', 'hookfast', '{why,error,idempotency_key}');
