@@ -142,6 +142,7 @@ pub struct ViewQuery {
     statement: Statement,
     view: &'static View,
     columns: &'static [&'static str],
+    order: &'static str,
     limit: Option<u32>,
     names: Vec<(&'static str, String)>,
 }
@@ -157,6 +158,7 @@ impl ViewQuery {
             statement,
             view,
             columns: &[],
+            order: view.order,
             limit: None,
             names: Vec::new(),
         }
@@ -166,6 +168,11 @@ impl ViewQuery {
     pub fn columns(self, columns: &'static [&'static str]) -> Self {
         columns.iter().for_each(|column| self.check(column));
         Self { columns, ..self }
+    }
+
+    /// Returns the rows in another order.
+    pub fn order(self, order: &'static str) -> Self {
+        Self { order, ..self }
     }
 
     /// The constants of this program must name columns of the view.
@@ -279,8 +286,8 @@ impl ViewQuery {
             .map(|place| format!(" LIMIT {place}"))
             .unwrap_or_default();
         let Self {
-            view,
             columns,
+            order,
             mut statement,
             ..
         } = self;
@@ -289,8 +296,8 @@ impl ViewQuery {
             columns => columns.join(", "),
         };
         statement.text = format!(
-            "SELECT to_jsonb(r) FROM (SELECT {columns} {} ORDER BY {}{limit}) r",
-            statement.text, view.order
+            "SELECT to_jsonb(r) FROM (SELECT {columns} {} ORDER BY {order}{limit}) r",
+            statement.text
         );
         statement
     }

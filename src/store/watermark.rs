@@ -98,7 +98,7 @@ impl Watermarks {
         }
         while let Some(first) = self.candidates.front() {
             let settled = seen.xmin >= first.xid || now.duration_since(first.at) >= PATIENCE;
-            let looked_at = !seen.cut || seen.highest.is_some_and(|h| first.id <= h);
+            let looked_at = !seen.truncated || seen.highest.is_some_and(|h| first.id <= h);
             if !(settled && looked_at) {
                 break;
             }

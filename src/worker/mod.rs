@@ -29,7 +29,7 @@ mod turn;
 mod wake;
 
 pub(crate) use handler_runtime::{ExecutionMode, InTransaction};
-pub use wake::{Announcer, Wake};
+pub(crate) use wake::{Announcer, Wake};
 
 use crate::domain::{HandlerName, HandlerPolicy};
 use crate::store::{Database, HandlerId};

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 const STEP: Duration = Duration::from_millis(60);
 
 /// The pause is at least this many times as long as the step before it took, so a sweep uses at
-/// most a twentieth of one processor. A step takes longer on a busy server, and then the sweep gets
+/// most a fortieth of one processor. A step takes longer on a busy server, and then the sweep gets
 /// slower.
-const PAUSE_FACTOR: u32 = 19;
+const PAUSE_FACTOR: u32 = 39;
 
 /// The longest pause between two steps, however many workers are live.
 const LONGEST_STEP: Duration = Duration::from_secs(5);

@@ -23,7 +23,7 @@ const NEVER: i64 = i64::MAX;
 
 /// Wakes every claimer of this process when deliveries may be due.
 #[derive(Clone, Debug)]
-pub struct Wake {
+pub(crate) struct Wake {
     work: Arc<watch::Sender<()>>,
     late: Arc<Mutex<Vec<Weak<AtomicI64>>>>,
 }
@@ -46,7 +46,7 @@ impl Default for Wake {
 
 impl Wake {
     /// Wakes all claimers of this process.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.work.send_replace(());
     }
 
@@ -86,16 +86,16 @@ impl Woken {
 /// Wakes the workers of other processes, after the commit and from its own connection. A NOTIFY
 /// inside the ingest transaction reduces the number of commits to a quarter.
 #[derive(Clone, Debug, Default)]
-pub struct Announcer(Arc<Notify>);
+pub(crate) struct Announcer(Arc<Notify>);
 
 impl Announcer {
     /// Requests a NOTIFY, to be called after events were committed.
-    pub fn announce(&self) {
+    pub(crate) fn announce(&self) {
         self.0.notify_one();
     }
 
     /// Sends one NOTIFY for one or several announcements, forever.
-    pub async fn run(self, database: Database) {
+    pub(crate) async fn run(self, database: Database) {
         let mut backoff = Backoff::new(DEBOUNCE, RETRY);
         loop {
             backoff.wait().await;

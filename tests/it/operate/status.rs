@@ -349,7 +349,7 @@ async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
         "source.silent airalo, source.silent own"
     );
     let process = |number: u32, sources: &[&str]| Process {
-        holder: format!("host:{number}"),
+        owner: format!("host:{number}"),
         roles: vec!["ingress"],
         handlers: Vec::new(),
         sources: sources.iter().map(ToString::to_string).collect(),

@@ -16,7 +16,7 @@ const LOGGED: &str = "SELECT string_agg(action || ' ' || (details->>'why'), ', '
 
 fn process() -> Process {
     Process {
-        holder: "host:1".to_owned(),
+        owner: "host:1".to_owned(),
         roles: vec!["worker"],
         handlers: vec!["shop".to_owned()],
         sources: Vec::new(),
