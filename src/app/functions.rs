@@ -53,7 +53,8 @@ async fn find(pool: &PgPool, opened: &mut Opened) -> bool {
                     function: name,
                     ..
                 } = waiting;
-                tracing::info!(%handler, function = name, "the handler's function can be called; the handler is served from now on");
+                tracing::info!(%handler, function = name,
+                    "the handler's function can be called; its deliveries start now");
                 opened.functions.insert(handler, function);
                 continue;
             }

@@ -74,7 +74,7 @@ pub(super) async fn open(registration: &Registration) -> Result<Opened, RunError
             Err(NotOpened::Final(error)) => return Err(error),
         };
         throttled!(warn, %error, database = %registration.database,
-            "the database cannot be reached or written to; webhooks are answered 503, and Hookfast tries again");
+            "the database cannot be reached or written to, retrying; webhooks are answered 503");
         backoff.failed(Instant::now());
         backoff.wait().await;
     }
@@ -126,7 +126,7 @@ async fn try_open(registration: &Registration) -> Result<Opened, NotOpened> {
     let inspection = inspect(database).await?;
     if inspection.read_only {
         return Err(NotOpened::Passing(
-            "the server only reads (a standby, or default_transaction_read_only)".to_owned(),
+            "the server is read-only (a standby, or default_transaction_read_only)".to_owned(),
         ));
     }
     for problem in inspection.problems() {
@@ -199,7 +199,7 @@ async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreE
                 "retired, because the configuration no longer has them; their pending deliveries are kept"
             ),
             Err(error) => {
-                tracing::warn!(%error, "handlers of an earlier start could not be retired; the next start tries again")
+                tracing::warn!(%error, "handlers of an earlier start could not be retired; the next start retries it")
             }
         }
     }
@@ -212,9 +212,9 @@ async fn retire(pool: &PgPool, registration: &Registration) -> Result<(), StoreE
     if !unconfigured.is_empty() {
         tracing::warn!(
             handlers = unconfigured.join(", "),
-            "registered handlers are neither in this configuration nor in that of a live process: their events are stored, \
-             and their deliveries wait. If another process has them, start it; otherwise end their subscriptions: \
-             hookfast handlers retire NAME --why …"
+            "registered handlers are neither in this configuration nor in that of a live process: their events are \
+             stored, and their deliveries wait. If another process serves them, start it; otherwise end their \
+             subscriptions: hookfast handlers retire NAME --why …"
         );
     }
     Ok(())

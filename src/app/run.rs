@@ -136,7 +136,7 @@ impl App {
         } = self;
         shared.readiness.set(
             DATABASE,
-            Err("not connected yet; webhooks get 503 until it is".to_owned()),
+            Err("not connected yet; webhooks get 503 until then".to_owned()),
         );
         let stopping = stop.clone();
         let stopped = tokio::spawn(async move {

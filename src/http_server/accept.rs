@@ -68,7 +68,7 @@ pub(crate) async fn serve(
             Ok(stream) => stream,
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
-                throttled!(warn, %error, "cannot accept connections; those that are open go on, trying again");
+                throttled!(warn, %error, "cannot accept connections, retrying; open connections are not affected");
                 let freed = is_out_of_files(&error) && table.evict_one();
                 tokio::select! {
                     () = shared.shutdown.cancelled() => break,
@@ -83,8 +83,9 @@ pub(crate) async fn serve(
             throttled!(
                 warn,
                 limit = limits.connections,
-                "the limit of connections is reached: one that makes little progress is closed for a new one, and none \
-                 whose request is being handled. A proxy in front that buffers requests keeps slow senders away"
+                "the limit of connections is reached: for a new connection, one that makes little progress is closed, \
+                 but never one whose request is being handled. A proxy in front that buffers requests protects \
+                 against slow senders"
             );
         }
         let (shared, cut) = (Arc::clone(&shared), cut.clone());

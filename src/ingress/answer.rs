@@ -99,8 +99,8 @@ impl Answer {
             StatusCode::UNAUTHORIZED,
             "not-verified",
             "The request could not be verified",
-            "No event was stored, and nothing else is affected. Sign the exact bytes of the body with the secret \
-             this source is configured with, and send it in the source's signature header.",
+            "No event was stored, and nothing else is affected. Sign the exact bytes of the body with the secret of \
+             this source, and send the signature in the source's signature header.",
         );
         let scheme = HeaderValue::from_static("Signature realm=\"webhooks\"");
         Self::problem(
@@ -114,7 +114,7 @@ impl Answer {
         let problem = Problem::new(
             StatusCode::NOT_FOUND,
             "unknown-source",
-            "There is no such source",
+            "Unknown source",
             "Nothing was stored, and nothing else is affected. Send to /webhooks/{source}, with the name of a source \
              from Hookfast's configuration.",
         );
@@ -126,7 +126,7 @@ impl Answer {
         let problem = Problem::new(
             StatusCode::NOT_FOUND,
             "bad-topic",
-            "There is nothing at this address",
+            "Invalid topic",
             "Nothing was stored, and nothing else is affected. The source exists, but what follows it in the address \
              is not a topic. Send to /webhooks/{source} or /webhooks/{source}/{topic}, with one part as the topic.",
         );
@@ -138,8 +138,8 @@ impl Answer {
         let problem = Problem::new(
             StatusCode::NOT_FOUND,
             "unknown-path",
-            "There is nothing here",
-            "Nothing was stored, and nothing else is affected. Webhooks are taken at /webhooks/{source} and \
+            "Unknown address",
+            "Nothing was stored, and nothing else is affected. Webhooks are received at /webhooks/{source} and \
              /webhooks/{source}/{topic}.",
         );
         Self::problem("unknown_path", problem)
@@ -150,9 +150,8 @@ impl Answer {
         let problem = Problem::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "wrong-method",
-            "Webhooks are sent by POST",
-            "Nothing was stored, and nothing else is affected. Send the webhook with POST; HEAD tells whether the \
-             address is right.",
+            "Webhooks must be sent with POST",
+            "Nothing was stored, and nothing else is affected. Send the webhook with POST; HEAD checks the address.",
         );
         Self::problem(
             "wrong_method",
@@ -166,9 +165,9 @@ impl Answer {
             "panicked",
             ours(
                 "internal",
-                "Hookfast failed at this request",
-                "This request was not acknowledged; others are not affected. Send it again: if it was stored after \
-                 all, the repeat is recognised. The operator finds the cause in Hookfast's log.",
+                "Hookfast failed to process this request",
+                "This request was not acknowledged; others are not affected. Send it again: if it was stored, the new \
+                 one is recognised as a duplicate. The operator finds the cause in Hookfast's log.",
                 SOON,
             ),
         )
@@ -185,7 +184,7 @@ pub(super) fn no_connection_free() -> Problem {
     ours(
         "too-many-connections",
         "Too many connections",
-        "As many connections as may be are open, and this request was not read to its end. Nothing of it was stored; \
+        "The limit of connections is reached, and this request was not read completely. Nothing of it was stored; \
          requests on open connections are not affected. Send it again a little later.",
         SOON,
     )
@@ -220,7 +219,7 @@ impl From<Unread> for Answer {
                 Problem::new(
                     StatusCode::BAD_REQUEST,
                     "broken-body",
-                    "The body is not whole",
+                    "The body is incomplete",
                     "It ended before its declared length, or its chunks are malformed. Nothing was stored, and \
                      nothing else is affected. Send the whole request again.",
                 )
@@ -231,9 +230,9 @@ impl From<Unread> for Answer {
                 ours(
                     "evicted",
                     "Other requests need this connection",
-                    "There are more connections, or bodies in memory, than may be, and this request made the least \
-                     progress. Nothing of it was stored; the others are not affected. Send it again a little later, \
-                     without pauses.",
+                    "The limit of connections or of memory for bodies is reached, and this request made the least \
+                     progress. Nothing of it was stored; other requests are not affected. Send it again a little \
+                     later, without pauses.",
                     SOON,
                 )
                 .closing(),
@@ -242,9 +241,9 @@ impl From<Unread> for Answer {
                 "no_room",
                 ours(
                     "no-room",
-                    "Too much is in flight",
-                    "The requests being handled leave no room in memory for this one. Nothing of it was stored; the \
-                     others are not affected. Send it again a little later.",
+                    "Too many requests are in progress",
+                    "The requests in progress use all the memory for bodies. Nothing of this request was stored; \
+                     other requests are not affected. Send it again a little later.",
                     SOON,
                 )
                 .closing(),
@@ -261,8 +260,8 @@ impl From<Refusal> for Answer {
                 ours(
                     "busy",
                     "Too many requests are waiting for the database",
-                    "Nothing of this request was stored; those that wait are not affected. Send it again a little \
-                     later.",
+                    "Nothing of this request was stored; the waiting requests are not affected. Send it again a \
+                     little later.",
                     SOON,
                 ),
             ),
@@ -271,8 +270,8 @@ impl From<Refusal> for Answer {
                 ours(
                     "unavailable",
                     "The database cannot be reached",
-                    "This request could not be confirmed as stored; what was acknowledged before is not affected. \
-                     Send it again: if it was stored after all, the repeat is recognised.",
+                    "This request could not be confirmed as stored; acknowledged requests are not affected. Send it \
+                     again: if it was stored, the new one is recognised as a duplicate.",
                     SOON,
                 ),
             ),

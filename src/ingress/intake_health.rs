@@ -17,7 +17,7 @@ const REFUSED: &str =
     "the database did not store the last requests; webhooks get 503 until it does";
 
 const UNANSWERED: &str =
-    "requests wait for their commit, and the database has answered none for some seconds";
+    "requests wait for their commit, and the database has not responded for some seconds";
 
 /// A commit takes milliseconds. If one is pending and the database has responded to none for this
 /// long, the intake does not work, even if the connection looks healthy.

@@ -200,8 +200,8 @@ impl Evidence for Quarantine {
             && self.queue(Waiting::new(request, Some(answer))).is_ok())
         {
             throttled!(error, %source,
-                "requests with a wrong signature come faster than the quarantine takes them and are answered 503; \
-                 verified requests are not affected");
+                "requests with an invalid signature arrive faster than the quarantine can store them and are answered \
+                 503; verified requests are not affected");
             self.metrics.quarantine_busy(source.as_str());
             return Err(Refusal::Busy);
         }
@@ -229,7 +229,7 @@ impl QuarantineWriter {
                 if let Some(open) = &mut connection
                     && let Err(error) = open.check().await
                 {
-                    throttled!(warn, %error, "a connection for keeping evidence is replaced");
+                    throttled!(warn, %error, "a connection for storing evidence is replaced");
                     connection = None;
                 }
                 continue;
@@ -242,7 +242,7 @@ impl QuarantineWriter {
                 .await;
             match &kept {
                 Err(error) => {
-                    throttled!(warn, %error, "a request that failed verification could not be kept as evidence");
+                    throttled!(warn, %error, "a request that failed verification could not be stored as evidence");
                     connection = None;
                     backoff.failed(Instant::now());
                 }
@@ -253,7 +253,8 @@ impl QuarantineWriter {
                     Ok(true) => Ok(()),
                     Ok(false) => {
                         throttled!(error, source = %waiting.source,
-                            "the quarantine is full: requests with a wrong signature are answered 503 until there is room");
+                            "the quarantine is full: requests with an invalid signature are answered 503 until there \
+                             is room");
                         self.metrics.quarantine_full(waiting.source.as_str());
                         Err(Refusal::Busy)
                     }

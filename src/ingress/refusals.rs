@@ -19,7 +19,7 @@ impl Refusals {
                 source,
                 reason,
                 count,
-                "requests were refused and none of them is stored as an event; if the sender is genuine, see \
+                "requests were rejected and none of them is stored as an event; if the sender is genuine, see \
                  hookfast.source.rejecting in docs/RUNBOOK.md"
             );
         }

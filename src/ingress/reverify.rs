@@ -48,7 +48,7 @@ impl Reverifier {
             let done = match self.batch(&ids, &mut connection).await {
                 Ok(done) => done,
                 Err(error) => {
-                    throttled!(warn, %error, "what is asked of the quarantine waits for the database");
+                    throttled!(warn, %error, "requested actions of the quarantine wait for the database");
                     connection = None;
                     false
                 }
@@ -138,9 +138,9 @@ impl Reverifier {
         let whole =
             i64::try_from(answers.len()) == Ok(BATCH) && !answers.contains(&Answered::Later);
         tracing::info!(
-            looked_at = answers.len(),
+            requests = answers.len(),
             new,
-            "quarantined requests were looked at once more"
+            "quarantined requests were verified again"
         );
         readmission.answer(&answers).await?;
         Ok(whole)

@@ -165,7 +165,7 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
                 warn,
                 source = name,
                 verdict,
-                "a request was answered 503; its sender is asked to repeat it"
+                "a request was answered 503; its sender should send it again"
             );
         }
         if source.is_some() && answer.is_refused() {
@@ -180,7 +180,7 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
         tracing::debug!(
             source = name(source),
             reason,
-            "ended without an answer of ours"
+            "a request or connection ended without a response"
         );
         if let Some(source) = source {
             self.refusals.warn(source.name().as_str(), reason);

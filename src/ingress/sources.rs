@@ -10,7 +10,8 @@ use std::{collections::HashMap, fmt, sync::Arc};
 /// A source has no secret, so its requests cannot be verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the source '{0}' has no secret, so nothing sent to it could be verified; other sources are not affected. Give it at least one secret"
+    "the source '{0}' has no secret, so no request to it could be verified; other sources are not affected. Configure \
+     at least one secret"
 )]
 pub struct NoSecret(pub SourceName);
 

@@ -265,7 +265,7 @@ impl Writer {
                 return;
             };
             self.backoff.failed(Instant::now());
-            throttled!(warn, %error, "no connection for storing requests; requests are answered 503, and this is tried again");
+            throttled!(warn, %error, "no connection for storing requests, retrying; requests are answered 503");
             if !self.health.is_connected()
                 && let Ok(mut queue) = self.queue.try_lock()
             {

@@ -71,7 +71,8 @@ impl Maintenance {
         );
         self.add_counts().await;
         if let Err(error) = self.process.has_ended(&self.pool).await {
-            tracing::warn!(%error, "the database does not know that this process has ended; it shows as gone in 20 s");
+            tracing::warn!(%error,
+                "the end of this process could not be recorded; the process counts as gone after 20 s");
         }
     }
 
@@ -90,9 +91,9 @@ impl Maintenance {
                 // Logged once while it lasts, because it lasts until someone sets a clock.
                 if difference.is_large() && !clock_is_off {
                     tracing::warn!(
-                        "{difference}. Events have the database's time; requests that senders sign with a time are refused \
-                         as stale once it is more than their tolerance (5 minutes), and so may be what handlers are sent. \
-                         Have both clocks set by NTP"
+                        "{difference}. Events have the database's time. If the difference exceeds the tolerance (5 \
+                         minutes), requests with a signed time are rejected as stale, and receivers may reject \
+                         deliveries. Synchronize both clocks with NTP"
                     );
                 }
                 clock_is_off = difference.is_large();
@@ -101,7 +102,7 @@ impl Maintenance {
                 match ensure_partitions(&self.pool).await {
                     Ok(_) => partitions_at = Instant::now() + PARTITIONS_EVERY,
                     Err(error) => {
-                        throttled!(error, %error, "partitions could not be made ahead; this is tried again")
+                        throttled!(error, %error, "partitions could not be created ahead, retrying")
                     }
                 }
             }
@@ -146,7 +147,8 @@ impl Maintenance {
         match add_rollups(&self.pool, &counts).await {
             Ok(()) => self.readiness.set(DATABASE, Ok(())),
             Err(error) => {
-                throttled!(warn, %error, counts = counts.len(), "counts could not be added to the rollups and are left out");
+                throttled!(warn, %error, counts = counts.len(),
+                    "counts could not be added to the rollups and are lost");
                 self.readiness.set(
                     DATABASE,
                     Err("the database does not answer; requests get 503 until it does".to_owned()),
@@ -161,7 +163,7 @@ impl Maintenance {
             .collect();
         let not_ready = (!reasons.is_empty()).then(|| reasons.join("; "));
         if let Err(error) = fold_counts(&self.pool).await {
-            throttled!(warn, %error, "the counts of SQL clients are not in the rollups yet; this is tried again");
+            throttled!(warn, %error, "the counts of SQL clients could not be added to the rollups, retrying");
         }
         match self
             .process
@@ -175,7 +177,7 @@ impl Maintenance {
                  that arrived while they were retired are not delivered to them; hookfast.replay_all delivers those"
             ),
             Err(error) => {
-                throttled!(warn, %error, "the database does not know for now that this process lives; this is tried again")
+                throttled!(warn, %error, "the heartbeat of this process could not be recorded, retrying")
             }
         }
         unmet
@@ -186,7 +188,7 @@ impl Maintenance {
 async fn keep_indexes(database: &Database) {
     loop {
         if let Err(error) = ensure_indexes(database).await {
-            throttled!(warn, %error, "not every index could be built; nothing is wrong without, and this is tried again");
+            throttled!(warn, %error, "not every index could be built, retrying; results stay correct without them");
         }
         tokio::time::sleep(PARTITIONS_EVERY).await;
     }

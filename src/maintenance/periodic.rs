@@ -41,7 +41,7 @@ const WATCH: Duration = Duration::from_secs(10);
 macro_rules! or_later {
     ($step:expr, $later:literal) => {
         $step.unwrap_or_else(|error| {
-            throttled!(warn, %error, concat!($later, "; nothing else is affected, and this is tried again"));
+            throttled!(warn, %error, concat!($later, ", retrying; nothing else is affected"));
             false
         })
     };
@@ -83,10 +83,16 @@ pub(super) async fn index(maintenance: &Maintenance, stop: &CancellationToken) {
     loop {
         heartbeat.tick();
         let step = new.step(&maintenance.pool).await;
-        let mut more = or_later!(step, "new events are found by their payload later");
+        let mut more = or_later!(
+            step,
+            "new events could not be indexed for the search by payload"
+        );
         if !more {
             let step = older.step(&maintenance.pool).await;
-            more = or_later!(step, "stored events are found by new search fields later");
+            more = or_later!(
+                step,
+                "stored events could not be indexed by new search fields"
+            );
         }
         if ends(stop, pauses.after(more)).await {
             break;
@@ -103,11 +109,11 @@ pub(super) async fn alerts(maintenance: &Maintenance, stop: &CancellationToken) 
         let conflicts = announce_conflicts(&maintenance.pool, ALERTS)
             .await
             .map(|raised| raised > 0);
-        let conflicts = or_later!(conflicts, "conflicts are announced later");
+        let conflicts = or_later!(conflicts, "conflicts could not be announced");
         let dead = announce_dead(&maintenance.pool, ALERTS)
             .await
             .map(|raised| raised > 0);
-        let dead = or_later!(dead, "dead letters are announced later");
+        let dead = or_later!(dead, "dead letters could not be announced");
         if ends(stop, pauses.after(conflicts || dead)).await {
             break;
         }
@@ -124,7 +130,7 @@ pub(super) async fn replays(maintenance: &Maintenance, stop: &CancellationToken)
             .map(|(running, _)| running > 0);
         if ends(
             stop,
-            if or_later!(running, "replays continue later") {
+            if or_later!(running, "replays could not be advanced") {
                 REPLAY
             } else {
                 IDLE
@@ -147,7 +153,7 @@ pub(super) async fn retired(maintenance: &Maintenance, stop: &CancellationToken)
             .map(|discarded| discarded > 0);
         let more = or_later!(
             step,
-            "pending deliveries of retired handlers are discarded later"
+            "pending deliveries of retired handlers could not be discarded"
         );
         if ends(stop, if more { MORE } else { RETIRED }).await {
             break;

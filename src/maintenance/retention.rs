@@ -33,7 +33,7 @@ pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
                 if left.days_in_use > 0 {
                     tracing::warn!(
                         days = left.days_in_use,
-                        "days that are over are in use and could not go; this is tried again in a minute"
+                        "expired days are in use and could not be purged, retrying in a minute"
                     );
                 }
                 if left.days_in_use > 0 || left.failed > 0 {
@@ -41,7 +41,7 @@ pub(super) async fn run(maintenance: &Maintenance, stop: &CancellationToken) {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "what is old could not go; nothing else is affected, and this is tried again")
+                tracing::error!(%error, "expired data could not be purged, retrying; nothing else is affected")
             }
         }
     }

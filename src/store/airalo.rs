@@ -45,7 +45,7 @@ impl fmt::Display for DescribedOrder {
         write!(f, "ordered at {} ", rfc3339(self.at))?;
         match &self.request_id {
             Some(id) => write!(f, "(request {id})"),
-            None => f.write_str("(Airalo's answer is not known)"),
+            None => f.write_str("(Airalo's response is not known)"),
         }
     }
 }
@@ -76,7 +76,7 @@ pub async fn last_order_described(
         };
         row.map(read).transpose()
     };
-    within(POOLED, "look for orders with a description", asked).await
+    within(POOLED, "find orders with a description", asked).await
 }
 
 /// An expected or unknown order that is due for a check in Airalo's list.
@@ -109,7 +109,7 @@ pub async fn take_due_orders(
         .bind(sources)
         .bind(most)
         .fetch_all(pool);
-    let rows = within(POOLED, "read which orders are overdue", statement).await?;
+    let rows = within(POOLED, "list overdue orders", statement).await?;
     let read = |row: &PgRow| {
         let micros: i64 = row.try_get("placed_at")?;
         Ok(ExpectedOrder {
@@ -123,7 +123,7 @@ pub async fn take_due_orders(
     rows.iter()
         .map(read)
         .collect::<Result<_, _>>()
-        .map_err(StoreError::unreadable("read which orders are overdue"))
+        .map_err(StoreError::unreadable("list overdue orders"))
 }
 
 /// Schedules the next check of an order. The pause doubles with every check, up to six hours. The
@@ -140,7 +140,7 @@ pub async fn order_was_looked_for(
         sqlx::query("SELECT hookfast_data.airalo_looked_for($1, $2 * interval '1 millisecond')")
             .bind(order);
     let statement = statement.bind(interval_millis(pause)).execute(pool);
-    within(POOLED, "schedule the next look for an order", statement)
+    within(POOLED, "schedule the next check of an order", statement)
         .await
         .map(drop)
 }
@@ -153,7 +153,7 @@ pub async fn order_was_looked_for(
 pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreError> {
     let made = within(
         POOLED,
-        "look for orders at once",
+        "schedule checks of orders now",
         sqlx::query(ALL_DUE).bind(source).execute(pool),
     )
     .await;
@@ -168,13 +168,9 @@ pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(
     let statement = sqlx::query("SELECT hookfast_data.airalo_mark_missing($1, $2)")
         .bind(order)
         .bind(says);
-    within(
-        POOLED,
-        "tell that an order is overdue",
-        statement.execute(pool),
-    )
-    .await
-    .map(drop)
+    within(POOLED, "report an overdue order", statement.execute(pool))
+        .await
+        .map(drop)
 }
 
 /// Records which request an order is the result of, if its event did not contain the request id.
@@ -193,7 +189,7 @@ pub async fn order_is_of_request(
         .bind(request_id)
         .bind(order_id)
         .execute(pool);
-    within(POOLED, "write down which request an order is of", linking)
+    within(POOLED, "record the request of an order", linking)
         .await
         .map(drop)
 }
@@ -207,7 +203,7 @@ pub async fn orders_of_other_requests(
     order: i64,
 ) -> Result<Vec<String>, StoreError> {
     let statement = sqlx::query_scalar(OTHERS).bind(order).fetch_all(pool);
-    within(POOLED, "read which orders are of other requests", statement).await
+    within(POOLED, "list orders of other requests", statement).await
 }
 
 /// Records an order that is about to be sent. It is unknown until [`order_was_placed`] or
@@ -224,7 +220,7 @@ pub async fn order_is_sent(
     let placing = place(source, description, expected_within, false);
     within(
         POOLED,
-        "write down an order",
+        "record an order",
         placing.try_map(|row: PgRow| row.try_get(0)).fetch_one(pool),
     )
     .await
@@ -244,7 +240,7 @@ pub async fn order_is_sent_again(
     let placing = place(source, description, expected_within, true);
     within(
         POOLED,
-        "write down an order",
+        "record an order",
         placing.try_map(|row: PgRow| row.try_get(0)).fetch_one(pool),
     )
     .await
@@ -279,7 +275,7 @@ pub async fn order_was_placed(
         .bind(request_id);
     within(
         POOLED,
-        "write down that an order was taken",
+        "record that an order was accepted",
         statement.execute(pool),
     )
     .await
@@ -295,7 +291,7 @@ pub async fn order_was_refused(pool: &PgPool, order: i64) -> Result<(), StoreErr
         sqlx::query("DELETE FROM hookfast_data.airalo_expected WHERE id = $1").bind(order);
     within(
         POOLED,
-        "write down that an order was refused",
+        "record that an order was rejected",
         statement.execute(pool),
     )
     .await
@@ -313,7 +309,7 @@ pub async fn order_is_unknown(pool: &PgPool, order: i64, why: &str) -> Result<()
             .bind(why);
     within(
         POOLED,
-        "write down that an order is unknown",
+        "record that an order is unknown",
         statement.execute(pool),
     )
     .await

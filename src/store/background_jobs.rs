@@ -98,7 +98,7 @@ pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
     for replay in &running {
         match step(
             pool,
-            "step a replay",
+            "advance a replay",
             "SELECT hookfast_data.advance_replay($1)",
             Some(*replay),
         )
@@ -106,7 +106,8 @@ pub async fn step_replays(pool: &PgPool) -> Result<(usize, i64), StoreError> {
         {
             Ok(deliveries) => made += deliveries,
             Err(error) => {
-                throttled!(warn, %error, replay, "a replay could not go on; others do, and this is tried again")
+                throttled!(warn, %error, replay,
+                    "a replay could not be advanced, retrying; other replays are not affected")
             }
         }
     }

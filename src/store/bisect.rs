@@ -53,12 +53,14 @@ impl Connection {
             };
             match error.fault() {
                 Fault::Lost => {
-                    throttled!(warn, %error, rows = group.len(), "a group was not stored and is tried again: the database is away, answers no more, or takes no writes");
+                    throttled!(warn, %error, rows = group.len(),
+                        "a group was not stored, retrying: the database is unavailable, does not respond, or accepts \
+                         no writes");
                     lost = true;
                     break;
                 }
                 Fault::Contended if tries < CONTENDED_TRIES => {
-                    tracing::debug!(%error, tries, "a group is sent again");
+                    tracing::debug!(%error, tries, "sending a group again");
                     parts.push_front((part, tries + 1));
                     continue;
                 }
@@ -87,7 +89,7 @@ impl Connection {
             && !lost
             && let Err(error) = self.set_lock_timeout(None).await
         {
-            throttled!(warn, %error, "a connection keeps its short lock time-out");
+            throttled!(warn, %error, "the short lock timeout of a connection could not be removed");
         }
         answers
     }

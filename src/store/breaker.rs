@@ -29,7 +29,7 @@ pub async fn note_breaker(
             .bind(interval_millis(pause)),
         None => sqlx::query(CLOSED).bind(handler.0),
     };
-    within(POOLED, "note a breaker", statement.execute(pool))
+    within(POOLED, "record a circuit breaker", statement.execute(pool))
         .await
         .map(drop)
 }

@@ -339,7 +339,7 @@ async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let silent = || {
         sqlx::Error::Io(io::Error::new(
             io::ErrorKind::TimedOut,
-            "a connection answered no more",
+            "a connection no longer responds",
         ))
     };
     tokio::time::timeout(PING_TIMEOUT, connection.ping())

@@ -22,7 +22,9 @@ pub enum ConsoleError {
     Older(String),
     /// The role lacks a privilege.
     #[error(
-        "{message}; nothing was changed\nhint: to look takes the role hookfast_reader, to act hookfast_operator; this takes {takes}. Have it granted: GRANT {takes} TO …, or use the names that your configuration gives them"
+        "{message}; nothing was changed\nhint: reading requires the role hookfast_reader, changing requires \
+         hookfast_operator; this command requires {takes}. Have it granted (GRANT {takes} TO …). If your \
+         configuration gives the roles other names, use those"
     )]
     Forbidden {
         /// The server's message.
@@ -459,7 +461,7 @@ impl Console {
         }
         let fetched = within(
             PATIENCE + MARGIN,
-            "ask",
+            "run an operator's statement",
             query.fetch_all(&mut self.connection.inner),
         )
         .await;

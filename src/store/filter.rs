@@ -12,7 +12,8 @@ pub enum FilterError {
     Store(#[from] StoreError),
     /// Postgres rejects the filter.
     #[error(
-        "the payload filter '{filter}' cannot be used ({reason}); nothing was started. Write a jsonpath predicate, as $.data.quantity > 1, and exists(…) around a path that only finds something"
+        "the payload filter '{filter}' is invalid ({reason}); nothing was started. Write a jsonpath predicate, such \
+         as $.data.quantity > 1, and put exists(…) around a path that is not a predicate"
     )]
     Invalid {
         /// The filter as configured.

@@ -118,7 +118,7 @@ impl SettlingTransaction {
         let called = process.watch(call.execute(connection)).await;
         match called {
             Ok(done) if done.rows_affected() == 1 => Outcome::Delivered,
-            Ok(_) => Outcome::dead("the event is gone: its retention has passed"),
+            Ok(_) => Outcome::dead("the event no longer exists: its retention has passed"),
             Err(sqlx::Error::Database(error)) => match (error.code().as_deref(), self.overrun()) {
                 (Some(REFUSED), _) => Outcome::dead(raised(error.message(), &*error)),
                 (Some(CANCELLED), Some(limit)) => {

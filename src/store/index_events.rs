@@ -83,7 +83,8 @@ impl EventIndexer {
             }
             Err(error) if !may_be_an_event(&error) => return Err(error),
             Err(error) if self.most > 1 => {
-                throttled!(warn, %error, events = self.most, "events could not be indexed; half of them are tried next");
+                throttled!(warn, %error, events = self.most,
+                    "events could not be indexed; retrying with half of them");
                 self.most /= 2;
             }
             Err(error) => self.pass_over(pool, error).await?,
@@ -97,16 +98,12 @@ impl EventIndexer {
             Reads::New => "SELECT hookfast_data.skip_event($1)",
             Reads::Older => "SELECT hookfast_data.skip_older_event($1)",
         });
-        let event: Option<Uuid> = within(
-            POOLED,
-            "pass over an event",
-            passing.bind(why).fetch_one(pool),
-        )
-        .await?;
+        let event: Option<Uuid> =
+            within(POOLED, "skip an event", passing.bind(why).fetch_one(pool)).await?;
         if let Some(event) = event {
             tracing::error!(
                 %error, %event,
-                "an event cannot be indexed and is passed over; hookfast.find does not find it by its payload"
+                "an event cannot be indexed and is skipped; hookfast.find does not find it by its payload"
             );
         }
         Ok(())

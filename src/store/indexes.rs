@@ -175,7 +175,7 @@ impl Builder<'_> {
                     warn,
                     error = describe(&error),
                     name,
-                    "an index could not be built; this is tried again"
+                    "an index could not be built, retrying"
                 );
                 self.failed = Some(error);
                 return false;
@@ -240,7 +240,7 @@ impl Builder<'_> {
                     warn,
                     error = describe(&error),
                     piece,
-                    "a piece of an index could not be attached; this is tried again"
+                    "an index of a partition could not be attached, retrying"
                 );
                 self.failed = Some(error);
                 return;

@@ -47,10 +47,11 @@ impl Inspection {
         let when = |wrong: bool, text: &str| wrong.then(|| text.to_owned());
         let found = [
             when(version < 15, &format!("Postgres {version} is too old; Hookfast needs 15 or later")),
-            when(self.in_recovery, "the server is a standby and only reads: point DATABASE_URL at the primary"),
+            when(self.in_recovery, "the server is a standby and read-only: point DATABASE_URL at the primary"),
             when(
                 self.read_only && !self.in_recovery,
-                "transactions only read (default_transaction_read_only), so nothing can be stored: turn it off, and look whether the disk is full",
+                "transactions are read-only (default_transaction_read_only), so nothing can be stored: turn it off, \
+                 and check whether the disk is full",
             ),
             when(
                 self.encoding != "UTF8",
@@ -65,12 +66,15 @@ impl Inspection {
             ),
             self.foreign_owner.as_ref().map(|owner| {
                 format!(
-                    "the schemas belong to {owner}, and this role does not have its rights: partitions of the coming days cannot be made, and intake will stop within two weeks. Connect as {owner}, or GRANT {owner} TO this role"
+                    "the schemas belong to {owner}, and this role does not have its rights: partitions for the next \
+                     days cannot be created, and intake will stop within two weeks. Connect as {owner}, or GRANT \
+                     {owner} TO this role"
                 )
             }),
             when(
                 !self.settings_arrive,
-                "our start-up settings do not arrive, so a pooler is in between: a 200 could then mean an asynchronous commit. Connect directly",
+                "the server does not receive Hookfast's startup settings, so there is a pooler in between: a 200 \
+                 could then mean an asynchronous commit. Connect directly",
             ),
         ];
         let not_durable = self.not_durable.iter().map(|setting| {
@@ -92,7 +96,8 @@ impl Inspection {
     /// Warns about a property that is not a problem but should be changed.
     pub fn superuser_warning(&self) -> Option<&'static str> {
         self.superuser.then_some(
-            "the role is a superuser, which Hookfast never needs: a stolen password would reach the whole server. Give it a role of its own",
+            "the role is a superuser, which Hookfast never needs: a stolen password would give access to the whole \
+             server. Give Hookfast a role of its own",
         )
     }
 }

@@ -23,7 +23,7 @@ impl Connection {
     pub async fn sequence(&mut self, handler: HandlerId) -> Result<bool, StoreError> {
         let sequenced: Option<i64> = within(
             self.deadline(),
-            "sequence",
+            "assign ordering keys",
             sqlx::query_scalar("SELECT hookfast_data.assign_ordering_keys($1, $2)")
                 .bind(handler.0)
                 .bind(BATCH)
@@ -42,7 +42,7 @@ impl Connection {
 pub async fn wake_keys(pool: &PgPool, handler: HandlerId, keys: &[&str]) -> Result<(), StoreError> {
     within(
         POOLED,
-        "wake",
+        "make ordered deliveries due",
         sqlx::query("SELECT hookfast_data.make_next_due($1, $2)")
             .bind(handler.0)
             .bind(keys)

@@ -56,7 +56,12 @@ impl Process {
             .bind(not_ready)
             .bind(&self.handlers)
             .bind(&self.sources);
-        within(POOLED, "say that a process lives", alive.fetch_one(pool)).await
+        within(
+            POOLED,
+            "record the heartbeat of a process",
+            alive.fetch_one(pool),
+        )
+        .await
     }
 
     /// Removes the record of the process, which has stopped, and records that are older than seven
@@ -67,7 +72,7 @@ impl Process {
     pub async fn has_ended(&self, pool: &PgPool) -> Result<(), StoreError> {
         within(
             POOLED,
-            "say goodbye",
+            "remove a process",
             sqlx::query(GONE).bind(&self.owner).execute(pool),
         )
         .await

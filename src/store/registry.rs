@@ -161,7 +161,7 @@ pub async fn register_handlers(
         let (id, outdated) = within(POOLED, "register a handler", registering).await?;
         if outdated {
             tracing::warn!(handler = %handler.name, config_version,
-                "the registry has this handler from a newer configuration: its subscription was left as it is");
+                "a newer configuration has registered this handler: its subscription was not changed");
         }
         ids.insert(handler.name.clone(), id);
     }

@@ -43,7 +43,7 @@ pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
     for _ in 0..PULLED_ROUNDS {
         let rows = within(
             POOLED,
-            "rescue pulled",
+            "rescue pulled deliveries",
             sqlx::query(
                 "SELECT handler_id, rescued, dead, ended FROM hookfast_data.rescue_pulled(NULL, interval '0', $1)",
             )
@@ -54,7 +54,8 @@ pub async fn rescue_pulled(pool: &PgPool) -> Result<Vec<Rescued>, StoreError> {
         let mut ended: i64 = 0;
         for row in &rows {
             let read = read(row).and_then(|found| Ok((found, row.try_get::<i64, _>("ended")?)));
-            let (found, leases) = read.map_err(StoreError::unreadable("rescue pulled"))?;
+            let (found, leases) =
+                read.map_err(StoreError::unreadable("rescue pulled deliveries"))?;
             ended += leases;
             rescued.extend(Some(found).filter(|found| found.rescued > 0));
         }
@@ -123,7 +124,7 @@ pub async fn rescue(pool: &PgPool, leases: &[WorkerLease]) -> Result<Vec<Rescued
 fn by_itself(lease: i64, rescued: Result<(), StoreError>) -> Result<(), StoreError> {
     match rescued {
         Err(error) if error.fault() != Fault::Lost => {
-            throttled!(error, %error, lease, "the deliveries of a dead worker could not be taken over; this is tried again");
+            throttled!(error, %error, lease, "the deliveries of a dead worker could not be rescued, retrying");
             Ok(())
         }
         ended => ended,
@@ -183,7 +184,7 @@ async fn rescue_batch(
             .collect::<Result<Vec<_>, _>>()
             .map(Some)
     };
-    within(POOLED, "rescue", run).await
+    within(POOLED, "rescue deliveries", run).await
 }
 
 /// Releases the deliveries of `handler` that are held under `lease` and are not among `known`,
@@ -208,7 +209,7 @@ pub async fn release_unknown(
         .bind(handler.0);
     within(
         POOLED,
-        "release unknown",
+        "release unknown deliveries",
         release.bind(known).fetch_one(pool),
     )
     .await
@@ -236,7 +237,7 @@ impl Connection {
     pub async fn delete_lease(&mut self, lease: LeaseId) -> Result<(), StoreError> {
         let deadline = self.deadline();
         let delete = sqlx::query("DELETE FROM hookfast_data.leases WHERE id = $1").bind(lease.0);
-        within(deadline, "delete lease", delete.execute(&mut self.inner))
+        within(deadline, "delete a lease", delete.execute(&mut self.inner))
             .await
             .map(drop)
     }
@@ -267,7 +268,7 @@ impl Connection {
             transaction.commit().await?;
             Ok(released)
         };
-        within(deadline, "abandon", run).await
+        within(deadline, "abandon a lease", run).await
     }
 }
 

@@ -132,7 +132,7 @@ impl PurgeReport {
                     error,
                     error = describe(&error),
                     what,
-                    "what is old could not go; everything else goes, and this is tried again"
+                    "expired data could not be purged, retrying; other data is purged"
                 );
                 self.failed += 1;
                 Ok(())
@@ -294,7 +294,7 @@ fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
             throttled!(
                 info,
                 error = describe(&error),
-                "a day that is over is still in use; it goes later"
+                "an expired day is still in use; it is purged later"
             );
             Ok(())
         }

@@ -64,7 +64,7 @@ impl Review {
             let asked = rows.iter().map(read).collect::<Result<_, _>>()?;
             Ok(Self { transaction, asked })
         };
-        within(POOLED, "read what is asked of the quarantine", run).await
+        within(POOLED, "list requested actions of the quarantine", run).await
     }
 
     /// Records the result of each request, in the order of `asked`, with an entry for each source
@@ -90,7 +90,7 @@ impl Review {
                 .await?;
             self.transaction.commit().await
         };
-        within(POOLED, "answer what is asked of the quarantine", run).await
+        within(POOLED, "record results of quarantine actions", run).await
     }
 }
 

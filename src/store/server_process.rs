@@ -111,7 +111,7 @@ impl ServerProcess {
             tokio::time::sleep(LOOK_EVERY).await;
             let Ok(state) = self.state().await else {
                 if reached.elapsed() >= OUT_OF_REACH {
-                    return "the server cannot be reached any more, so the connection was dropped";
+                    return "the server can no longer be reached, so the connection was dropped";
                 }
                 continue;
             };
@@ -122,7 +122,7 @@ impl ServerProcess {
             {
                 Some((_, since)) if since.elapsed() >= IDLE => {
                     self.end().await;
-                    return "the server had finished and its answer did not arrive, so the connection was dropped";
+                    return "the server had finished, but its response did not arrive, so the connection was dropped";
                 }
                 Some(unchanged) => idle = Some(unchanged),
                 None => idle = Some((state, Instant::now())),
@@ -143,7 +143,7 @@ impl ServerProcess {
     pub(super) async fn end(&self) {
         let ended: Result<Option<bool>, StoreError> = self.ask(END).await;
         if let Err(error) = ended {
-            throttled!(warn, %error, pid = self.pid, "a server process that lost its connection was not ended");
+            throttled!(warn, %error, pid = self.pid, "a server process that lost its connection could not be ended");
         }
     }
 
@@ -155,6 +155,6 @@ impl ServerProcess {
             .bind(self.pid)
             .bind(&self.started)
             .fetch_optional(&self.pool);
-        within(POOLED, "ask for the server's process", ask).await
+        within(POOLED, "query the server's process", ask).await
     }
 }

@@ -42,7 +42,8 @@ impl OutboxSweep {
                     error,
                     error,
                     lease,
-                    "deliveries whose lease is gone could not be taken over; others are, and this is tried again"
+                    "deliveries whose lease no longer exists could not be rescued, retrying; other deliveries are not \
+                     affected"
                 );
             }
         }

@@ -179,7 +179,7 @@ impl SettlingTransaction {
                 Err(error)
             }
             Err(error) => {
-                throttled!(warn, %error, "a settling transaction could not be rolled back; the server does it");
+                throttled!(warn, %error, "a settling transaction could not be rolled back; the server rolls it back");
                 Ok(())
             }
             Ok(()) => Ok(()),

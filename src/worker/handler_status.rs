@@ -12,7 +12,8 @@ pub(super) async fn note(runtime: &HandlerRuntime, shared: &Shared, change: Chan
     let (change, pause) = match change {
         Change::Opened(pause) => {
             tracing::warn!(handler = %runtime.name, ?pause,
-                "the handler is unavailable and left alone; its deliveries wait and use up no tries, one is tried after the pause");
+                "the handler is unavailable, so its circuit breaker opened; its deliveries wait and use up no \
+                 attempts, and one delivery probes the handler after the pause");
             (BreakerChange::Opened, Some(pause))
         }
         Change::StaysOpen(pause) => {
@@ -20,13 +21,15 @@ pub(super) async fn note(runtime: &HandlerRuntime, shared: &Shared, change: Chan
             (BreakerChange::ProbeFailed, Some(pause))
         }
         Change::Closed => {
-            tracing::info!(handler = %runtime.name, "the handler answers again, and gets everything that waits");
+            tracing::info!(handler = %runtime.name,
+                "the handler is available again, so its circuit breaker closed; its waiting deliveries are dispatched");
             (BreakerChange::Closed, None)
         }
     };
     shared.metrics.breaker_changed(&runtime.label, change);
     if let Err(error) = note_breaker(&shared.pool, runtime.id, pause).await {
-        throttled!(warn, %error, handler = %runtime.name, "the registry does not show the breaker's change");
+        throttled!(warn, %error, handler = %runtime.name,
+            "a change of the circuit breaker could not be recorded in the registry");
     }
 }
 
@@ -40,9 +43,12 @@ pub(super) async fn pause(
     let why = StorableText::error(why);
     match pause_gone_handler(&shared.pool, &runtime.name, why.as_str(), status).await {
         Ok(()) => tracing::error!(handler = %runtime.name,
-            "the handler reports that its endpoint is gone, and is paused; its deliveries wait. The reason is in hookfast.handler_health. When it is back: SELECT hookfast.resume_handler('{}', why => 'it is back')", runtime.name),
+            "the handler reports that its endpoint is gone, so it was paused; its deliveries wait. The reason is in \
+             hookfast.handler_health. When the endpoint is back: SELECT hookfast.resume_handler('{}', why => 'it is \
+             back')", runtime.name),
         Err(error) => {
-            throttled!(error, %error, handler = %runtime.name, "a handler that says it is gone could not be paused")
+            throttled!(error, %error, handler = %runtime.name,
+                "a handler that reports that its endpoint is gone could not be paused")
         }
     }
 }

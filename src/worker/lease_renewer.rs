@@ -77,7 +77,7 @@ impl LeaseRenewer {
             self.heartbeat.tick();
             self.readiness.set(
                 CONDITION,
-                Err("this worker's lease cannot be renewed; nothing new is started".to_owned()),
+                Err("this worker's lease cannot be renewed; no new attempt is started".to_owned()),
             );
             throttled!(warn, %error, "lease renewal failed, retrying; no attempt is started once the lease may have expired");
             backoff.failed(Instant::now());
@@ -106,7 +106,7 @@ impl LeaseRenewer {
                     } else {
                         tracing::warn!(
                             lease = lease.id.0,
-                            "this worker's lease is gone: others have taken over what it held"
+                            "this worker's lease no longer exists: other workers have rescued its deliveries"
                         );
                         end(publish);
                         continue;
@@ -117,7 +117,7 @@ impl LeaseRenewer {
                     // issued again.
                     tracing::warn!(
                         lease = lease.id.0,
-                        "the database crashed: this worker drops its claims and begins anew"
+                        "the database crashed: this worker drops its claims and registers a new lease"
                     );
                     end(publish);
                     *crashed = Some(lease.clone());

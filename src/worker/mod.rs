@@ -235,7 +235,7 @@ pub(crate) async fn run(settings: WorkerSettings, stop: CancellationToken) -> st
     {
         tracing::warn!(
             attempts = attempts.len(),
-            "attempts did not end within the grace time and are given up; they will be tried again"
+            "attempts did not end within the shutdown timeout and were aborted; their deliveries will be retried"
         );
     }
     drop(shared);

@@ -11,7 +11,8 @@ pub(super) async fn make_next_due(pool: &PgPool, wake: &Wake, handler: HandlerId
     match wake_keys(pool, handler, keys).await {
         Ok(()) => wake.wake(),
         Err(error) => {
-            throttled!(warn, %error, "the next of an ordering key is not due yet; a sweep finds it")
+            throttled!(warn, %error,
+                "the next delivery of an ordering key could not be made due; a sweep makes it due later")
         }
     }
 }

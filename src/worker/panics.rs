@@ -25,7 +25,7 @@ pub(super) fn keep_messages_out_of_the_log() {
         set_hook(Box::new(move |panic| match HANDLER.try_with(Clone::clone) {
             Ok(handler) => {
                 let at = panic.location().map(ToString::to_string).unwrap_or_default();
-                throttled!(error, %handler, at, "a handler panicked; what it said is in the attempt's error");
+                throttled!(error, %handler, at, "a handler panicked; its message is in the attempt's error");
             }
             Err(_) => before(panic),
         }));

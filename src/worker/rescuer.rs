@@ -57,7 +57,7 @@ impl Rescuer {
         match rescued {
             Ok(rescued) => report(&rescued, &self.metrics, &self.wake),
             Err(error) => {
-                throttled!(warn, %error, "looking for deliveries of dead workers failed; this is tried again")
+                throttled!(warn, %error, "rescuing the deliveries of dead workers failed, retrying")
             }
         }
     }
@@ -75,7 +75,7 @@ pub(super) fn report(rescued: &[Rescued], metrics: &Metrics, wake: &Wake) {
             handler = handler.0,
             rescued,
             dead,
-            "deliveries of a dead worker were taken over"
+            "rescued deliveries of a dead worker"
         );
         metrics.rescued(rescued.unsigned_abs());
     }

@@ -140,7 +140,7 @@ impl<'a> Attempt<'a> {
             // This process lacks a resource, so the delivery does not lose an attempt.
             Execution::NotBegun(error) => {
                 throttled!(warn, %error, handler = %self.runtime.name,
-                    "a settling transaction could not begin; its delivery is released and uses up no attempt");
+                    "a settling transaction could not begin; the delivery is released and uses up no attempt");
                 AttemptEnd::Settle(self.release_later().await)
             }
         }
@@ -152,7 +152,7 @@ impl<'a> Attempt<'a> {
         let Some(delivery) = &self.claimed.delivery else {
             return Err(Settlement {
                 error: Some(StorableText::error(
-                    "the event's payload is gone: its retention has passed",
+                    "the event's payload no longer exists: its retention has passed",
                 )),
                 ..self.settlement(SettleOutcome::EventMissing)
             });

@@ -32,7 +32,8 @@ impl SafetySweeps {
         if self.runtime.circuit.is_some()
             && let Err(error) = note_breaker(&self.pool, self.runtime.id, None).await
         {
-            throttled!(warn, %error, handler = %self.runtime.name, "the registry may show a breaker as open that is not");
+            throttled!(warn, %error, handler = %self.runtime.name,
+                "the registry may show the circuit breaker as open although it is closed");
         }
     }
 

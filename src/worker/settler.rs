@@ -190,7 +190,7 @@ impl Settler {
                 }
                 Settled::Stale => {
                     throttled!(info, delivery = %pending.settlement.claim.delivery, handler = %pending.handler,
-                        "a settlement came late: another worker has taken over, nothing was changed");
+                        "a late outcome was discarded: another worker has rescued the delivery; nothing was changed");
                     self.metrics.stale_outcome(&pending.handler);
                     pending.held.settled();
                 }

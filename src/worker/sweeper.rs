@@ -39,7 +39,7 @@ pub(super) async fn outbox(pool: PgPool, metrics: Metrics, wake: Wake, heartbeat
                 more
             }
             Err(error) => {
-                throttled!(warn, %error, "looking for deliveries whose lease is gone failed; this is tried again");
+                throttled!(warn, %error, "sweep of deliveries without a lease failed, retrying");
                 true
             }
         };
@@ -79,14 +79,14 @@ pub(super) async fn keys(
             match pulled_handlers(&pool).await {
                 Ok(pulled) => turn.extend(pulled),
                 Err(error) => {
-                    throttled!(warn, %error, "ordering keys of pulled handlers cannot be looked at for now; this is tried again");
+                    throttled!(warn, %error, "sweep of the ordering keys of pulled handlers failed, retrying");
                     all_at = None;
                 }
             }
         }
         for handler in turn {
             if let Err(error) = keys_of(&pool, handler, &mut pace, &wake, &heartbeat).await {
-                throttled!(warn, %error, handler = handler.0, "ordering keys cannot be looked at for now; this is tried again");
+                throttled!(warn, %error, handler = handler.0, "sweep of ordering keys failed, retrying");
                 all_at = None;
             }
         }
@@ -110,11 +110,7 @@ async fn keys_of(
         if changed > 0 {
             // For some of them the regular wake-up is in progress: the previous delivery has just
             // been settled.
-            tracing::debug!(
-                changed,
-                handler = handler.0,
-                "deliveries that waited for nothing are due"
-            );
+            tracing::debug!(changed, handler = handler.0, "made parked deliveries due");
             wake.wake();
         }
         if !more {

@@ -118,7 +118,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
         &[("DATABASE_URL", fast.url()), secret],
     );
     assert!(
-        !checked.status.success() && text(&checked).contains("transactions only read"),
+        !checked.status.success() && text(&checked).contains("transactions are read-only"),
         "{}",
         text(&checked)
     );

@@ -250,7 +250,7 @@ async fn endless_headers_are_refused() {
             endless("HTTP/1.1 200 OK\r\nx-first: ", part.repeat(1000)).await;
         let report = deliver(&handler(server.url())).await;
         assert!(
-            error(&report).starts_with("answer refused: ") && report.status.is_none(),
+            error(&report).starts_with("response too large: ") && report.status.is_none(),
             "{report:?}"
         );
         let taken = taken(&mut written).await;

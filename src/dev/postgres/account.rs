@@ -42,7 +42,7 @@ impl Account {
 
     /// The account for existing files: if we are root, their owner.
     pub(super) fn for_owner_of(path: &Path) -> Result<Self, ClusterError> {
-        let found = fs::symlink_metadata(path).doing(|| format!("look at {}", path.display()))?;
+        let found = fs::symlink_metadata(path).doing(|| format!("inspect {}", path.display()))?;
         let (uid, gid) = (Uid::from_raw(found.uid()), Gid::from_raw(found.gid()));
         if uid == geteuid() && !uid.is_root() {
             Ok(Self { become_user: None })

@@ -26,12 +26,12 @@ impl Binaries {
             .map(PathBuf::from)
         {
             let problem = match version_in(&dir) {
-                None => "it holds no working initdb and postgres".to_owned(),
+                None => "it contains no working initdb and postgres".to_owned(),
                 Some(major) if !fits(major, wanted) => match wanted {
                     Some(wanted) => {
-                        format!("that is Postgres {major} and the data was made by {wanted}")
+                        format!("it contains Postgres {major}, and the data was made by {wanted}")
                     }
-                    None => format!("that is Postgres {major}"),
+                    None => format!("it contains Postgres {major}"),
                 },
                 Some(major) => return Ok(Self { dir, major }),
             };

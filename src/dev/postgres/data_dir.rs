@@ -203,7 +203,7 @@ fn make_dir(dir: &Path) -> Result<PathBuf, ClusterError> {
     let dir = dir
         .canonicalize()
         .doing(|| format!("find {}", dir.display()))?;
-    let found = fs::metadata(&dir).doing(|| format!("look at {}", dir.display()))?;
+    let found = fs::metadata(&dir).doing(|| format!("inspect {}", dir.display()))?;
     if found.uid() != geteuid().as_raw() && !geteuid().is_root() {
         return Err(ClusterError::NotOurs {
             path: dir,
@@ -227,7 +227,7 @@ fn make_dir(dir: &Path) -> Result<PathBuf, ClusterError> {
 /// The account that can work in `dir`: its owner, or, if we are root, an unprivileged user who can
 /// pass through. `None` if that user cannot reach it.
 fn enterable(dir: &Path) -> Result<Option<Account>, ClusterError> {
-    let (data, looked_at) = (dir.join("pg"), || format!("look at {}", dir.display()));
+    let (data, looked_at) = (dir.join("pg"), || format!("inspect {}", dir.display()));
     let owner = fs::metadata(dir).doing(looked_at)?.uid();
     let exists = data.try_exists().doing(looked_at)?;
     let account = if exists {
@@ -299,12 +299,12 @@ fn check_named(file: &Path, place: &Path) -> Result<Account, ClusterError> {
         })
     };
     match fs::symlink_metadata(place) {
-        Err(error) => return bad(&format!("that cannot be read ({error})")),
+        Err(error) => return bad(&format!("it cannot be read ({error})")),
         Ok(found) if !place.is_absolute() || !found.is_dir() => {
-            return bad("that is not a directory");
+            return bad("it is not a directory");
         }
         Ok(found) if found.uid() != geteuid().as_raw() => {
-            return bad("that belongs to another user");
+            return bad("it belongs to another user");
         }
         Ok(found) if found.mode() & 0o067 != 0 => return bad("other users can access it"),
         Ok(_) => {}
@@ -312,7 +312,7 @@ fn check_named(file: &Path, place: &Path) -> Result<Account, ClusterError> {
     let data = place.join("pg");
     let exists = data
         .try_exists()
-        .doing(|| format!("look at {}", place.display()))?;
+        .doing(|| format!("inspect {}", place.display()))?;
     let account = if exists {
         Account::for_owner_of(&data)?
     } else {

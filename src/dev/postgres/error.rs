@@ -87,8 +87,8 @@ pub enum ClusterError {
     },
     /// `pg.location` names something that cannot be our cluster.
     #[error(
-        "{file} says that the database is in {place}, but {problem}. Nothing was changed: correct it, or remove \
-         {file} to begin with an empty database"
+        "{file} names {place} as the directory of the database, but {problem}. Nothing was changed: correct it, or \
+         remove {file} to begin with an empty database"
     )]
     BadLocation {
         /// The path of the `pg.location` file.

@@ -31,7 +31,7 @@ pub(super) fn ensure(
 ) -> Result<SecretString, ClusterError> {
     remove_unfinished(place.root());
     let password_file = place.password_file();
-    if fs::exists(place.data()).doing(|| format!("look at {}", place.data().display()))? {
+    if fs::exists(place.data()).doing(|| format!("inspect {}", place.data().display()))? {
         return match fs::read_to_string(&password_file) {
             Ok(kept) => Ok(kept.trim_end().into()),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(ClusterError::NoPassword {

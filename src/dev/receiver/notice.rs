@@ -74,7 +74,7 @@ impl fmt::Display for Received {
         )?;
         write!(f, "  {} bytes", self.body.len())?;
         if self.repeat {
-            f.write_str("  repeat: already done, nothing to do")
+            f.write_str("  duplicate: already processed, nothing to do")
         } else {
             Ok(())
         }
@@ -144,7 +144,7 @@ mod tests {
         assert!(
             received
                 .to_string()
-                .ends_with("repeat: already done, nothing to do")
+                .ends_with("duplicate: already processed, nothing to do")
         );
         assert!(
             Notice::Refused(Unverified::Wrong)

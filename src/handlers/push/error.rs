@@ -49,22 +49,20 @@ pub(super) fn describe(
         if hyper.is_parse_too_large() {
             return (
                 ErrorKind::ResponseTooLarge,
-                format!("answer refused: {target} answered with more headers than are read"),
+                format!("response too large: {target} sent more headers than Hookfast reads"),
             );
         }
         if hyper.is_parse() {
             return (
                 ErrorKind::InvalidResponse,
-                format!(
-                    "not http: {target} answered with something that is not HTTP/1.1 ({cause})"
-                ),
+                format!("not http: the response of {target} is not HTTP/1.1 ({cause})"),
             );
         }
     }
     if is_broken(error) {
         return (
             ErrorKind::ConnectionBroken,
-            format!("connection broken: {target} closed the connection before it answered"),
+            format!("connection broken: {target} closed the connection before it responded"),
         );
     }
     (

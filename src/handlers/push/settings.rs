@@ -18,12 +18,12 @@ pub enum InvalidHttpHandler {
     Url(#[from] url::ParseError),
     /// The URL has another scheme or no host, or the client cannot send to it.
     #[error(
-        "the handler's url cannot be posted to; it begins with https:// or http:// and names a host"
+        "the handler's url cannot be posted to; it must begin with https:// or http:// and name a host"
     )]
     NotHttp,
     /// The URL holds a user or a password.
     #[error(
-        "the handler's url holds a user or a password; send them as an 'authorization' header instead"
+        "the handler's url contains a user or a password; send them as an 'authorization' header instead"
     )]
     Userinfo,
     /// The host is an address of a private network.

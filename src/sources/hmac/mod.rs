@@ -260,16 +260,20 @@ impl SourceKind for HmacSource {
                     "{setting}: the signature does not cover {place}: anybody with one signed request can send it again with another value there."
                 );
                 advice.push(match self.0.known_sender_of(place) {
-                    Some(sender) => Advice::Note(format!("{what} {sender} says it nowhere else")),
+                    Some(sender) => {
+                        Advice::Note(format!("{what} {sender} sends this value nowhere else"))
+                    }
                     None => Advice::Warning(format!(
-                        "{what} Take it from the body if the sender names it there"
+                        "{what} Read it from the body if the sender also sends it there"
                     )),
                 });
             }
         }
         advice.extend(Advice::of_window(self.0.window, self.0.tolerance()));
         if self.0.key.is_empty() && self.0.id_header.is_none() && self.0.tolerance().is_none() {
-            let text = "key: there is none, so the hash of the body is the idempotency key, for 3 days, and the sender signs no time: a copy of an old request is a new event after that. Name a member of the body that identifies the event";
+            let text = "key: none is configured, so the hash of the body is the idempotency key, for 3 days, and the \
+                sender signs no time: a copy of an old request is a new event after that. Name a member of the body \
+                that identifies the event";
             advice.push(Advice::Warning(text.to_owned()));
         }
         if self.0.algorithm == Algorithm::InsecureSha1 {

@@ -82,10 +82,10 @@ impl FromStr for WhatRepeats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum InvalidSettings {
     /// A time is signed, but no setting says where it is.
-    #[error("signed has {{timestamp}}: say where it is, by timestamp_header or by list.timestamp")]
+    #[error("signed has {{timestamp}}: name its place with timestamp_header or list.timestamp")]
     TimestampNowhere,
     /// Two settings say where the time is.
-    #[error("timestamp_header and list.timestamp both say where the time is; leave one out")]
+    #[error("timestamp_header and list.timestamp both name the place of the time; leave one out")]
     TimestampTwice,
     /// The time is not signed, so anybody could change it.
     #[error(
@@ -101,7 +101,7 @@ pub enum InvalidSettings {
     #[error("tolerance must be greater than zero")]
     NoTolerance,
     /// An id is signed, but no setting says where it is.
-    #[error("signed has {{id}}: say where it is, by id_header")]
+    #[error("signed has {{id}}: name its place with id_header")]
     IdNowhere,
     /// The id is not signed, so anybody could change it.
     #[error(

@@ -21,7 +21,7 @@ enum Piece {
 
 /// The text is not a valid template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{template}' does not say what is signed: {problem}")]
+#[error("'{template}' is an invalid template of the signed text: {problem}")]
 pub struct InvalidTemplate {
     template: String,
     problem: &'static str,
@@ -57,7 +57,7 @@ fn pieces(template: &str) -> Result<Vec<Piece>, &'static str> {
             "body" => Piece::Body,
             "timestamp" => Piece::Timestamp,
             "id" => Piece::Id,
-            _ => return Err("only body, timestamp and id may stand in braces"),
+            _ => return Err("only body, timestamp and id are allowed in braces"),
         });
         rest = after;
     }
@@ -93,7 +93,7 @@ fn check(pieces: &[Piece]) -> Result<(), &'static str> {
             .any(|piece| literal(Some(piece)).is_none())
         {
             return Err(
-                "{id} needs a text between it and its neighbour, or the end of one part is not known",
+                "{id} needs a text between it and its neighbour; otherwise the end of one part is unknown",
             );
         }
     }
@@ -104,7 +104,7 @@ fn check(pieces: &[Piece]) -> Result<(), &'static str> {
         let begins_with_digit =
             literal(after).is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()));
         if begins_with_digit || (body < timestamp && ends_in_digit) {
-            return Err("a digit beside {timestamp} could be taken for a part of it");
+            return Err("a digit beside {timestamp} could be read as a part of it");
         }
     }
     Ok(())

@@ -360,7 +360,7 @@ fn what_is_outside_the_signature_is_warned_of() {
         ..settings("{body}")
     });
     assert!(
-        matches!(&said[..], [Advice::Note(text)] if text.ends_with("GitHub says it nowhere else")),
+        matches!(&said[..], [Advice::Note(text)] if text.ends_with("GitHub sends this value nowhere else")),
         "{said:?}"
     );
     assert!(matches!(

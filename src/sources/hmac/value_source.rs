@@ -18,7 +18,7 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlace {
     /// The text after `header:` is not a header's name.
-    #[error("'{0}' is not a header's name; a header is written header:x-name")]
+    #[error("'{0}' is not a header name; a header is written header:x-name")]
     Header(String),
     /// The text is not a JSON pointer.
     #[error("{0}; a header is written header:x-name")]

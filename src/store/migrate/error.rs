@@ -10,11 +10,13 @@ pub enum MigrateError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A migration failed and was rolled back.
-    #[error("a migration failed, and was rolled back; the ones before it stand: {}", told_of_migration(.0))]
+    #[error("a migration failed and was rolled back; earlier migrations stay applied: {}", told_of_migration(.0))]
     Migration(sqlx::migrate::MigrateError),
     /// A function or a view could not be replaced.
     #[error(
-        "{object} could not be replaced, so no function or view was; tables and data are as they were: {}. If you made an object of that name yourself, rename it and start this again; otherwise run the previous release, and report this",
+        "{object} could not be replaced, so no function or view was replaced; tables and data are unchanged: {}. If \
+         you created an object of that name yourself, rename it and start again; otherwise run the previous release, \
+         and report this",
         describe(.cause)
     )]
     Object {
@@ -25,7 +27,9 @@ pub enum MigrateError {
     },
     /// The schema was made by a build that was never released.
     #[error(
-        "the schema was made by an unreleased build of hookfast (migration {version} is another), and cannot be upgraded; nothing was changed. Use an empty database, or delete all its events with DROP SCHEMA hookfast, hookfast_data CASCADE, then start this again"
+        "the schema was made by an unreleased build of hookfast (migration {version} differs), and cannot be \
+         upgraded; nothing was changed. Use an empty database, or delete all its events with DROP SCHEMA hookfast, \
+         hookfast_data CASCADE, then start again"
     )]
     Unreleased {
         /// The first migration that differs.
@@ -33,12 +37,15 @@ pub enum MigrateError {
     },
     /// The program's own plan of the migrations cannot be parsed.
     #[error(
-        "this program's own plan of its migrations cannot be read ({0}); nothing was changed. Run another build"
+        "the migration plan of this program cannot be read ({0}); nothing was changed. Run another build"
     )]
     Plan(#[from] toml::de::Error),
     /// A migration did not get its locks in time.
     #[error(
-        "a migration did not get its locks in {seconds} s, since somebody holds our tables; it was rolled back, the ones before it stand, and nobody was held up for longer than a moment. They have been held for longest by: {holders}. End that transaction (SELECT pg_terminate_backend(PID)), and start this again"
+        "a migration did not get its locks in {seconds} s, because other transactions hold locks on Hookfast's \
+         tables; it was rolled back, earlier migrations stay applied, and other sessions waited only for a moment. \
+         The oldest transactions with such locks: {holders}. End them (SELECT pg_terminate_backend(PID)), and start \
+         again"
     )]
     Blocked {
         /// For how many seconds the migration was tried.
@@ -56,7 +63,9 @@ pub enum MigrateError {
     },
     /// Migrations are pending, and the server is read-only.
     #[error(
-        "the database lacks migrations of this program, and the server only reads (a standby, or default_transaction_read_only); nothing was changed. Point DATABASE_URL at the primary, or wait until it is writable"
+        "the database lacks migrations of this program, and the server is read-only (a standby, or \
+         default_transaction_read_only); nothing was changed. Point DATABASE_URL at the primary, or wait until it is \
+         writable"
     )]
     ReadOnly,
     /// Migrations are pending, and their objects would belong to the wrong role.
@@ -74,7 +83,8 @@ pub enum MigrateError {
     Pending,
     /// The schema needs a newer program.
     #[error(
-        "the database's schema {schema} asks for a program of version {oldest} at least, and this one is {VERSION}; nothing was changed. Run a newer hookfast"
+        "the database's schema {schema} requires version {oldest} of this program or a later one, and this is \
+         {VERSION}; nothing was changed. Run a newer hookfast"
     )]
     TooOld {
         /// The version of the schema.

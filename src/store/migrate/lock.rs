@@ -41,12 +41,12 @@ pub(super) async fn wait(connection: &mut PgConnection) -> Result<(), StoreError
                 .bind(LOCK)
                 .fetch_optional(&mut *connection);
             let holder: Option<String> =
-                within(POOLED, "ask who holds the lock on the migrations", ask).await?;
+                within(POOLED, "find the holder of the migration lock", ask).await?;
             let holder = holder.as_deref().unwrap_or("a process that has just ended");
             tracing::warn!(
                 holder,
-                "another session holds the lock on the migrations, and nothing starts before it is released; \
-                 if it is no process of Hookfast, end it with pg_terminate_backend"
+                "another session holds the lock on the migrations, and this process waits until the lock is released; \
+                 if the session does not belong to Hookfast, end it with pg_terminate_backend"
             );
         }
         tokio::time::sleep(POLL).await;

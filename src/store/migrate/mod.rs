@@ -164,6 +164,6 @@ async fn may_write(connection: &mut PgConnection) -> Result<(), MigrateError> {
     }
     let out_of_reach = sqlx::query_scalar(OWNER_OUT_OF_REACH).fetch_optional(connection);
     let out_of_reach: Option<String> =
-        within(POOLED, "look for the owner of the schemas", out_of_reach).await?;
+        within(POOLED, "find the owner of the schemas", out_of_reach).await?;
     out_of_reach.map_or(Ok(()), |owner| Err(MigrateError::NotOwner { owner }))
 }

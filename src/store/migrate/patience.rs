@@ -57,7 +57,7 @@ impl Patience {
             return Err(error);
         }
         let holders = sqlx::query_scalar(HOLDERS).fetch_one(connection);
-        let holders: String = within(POOLED, "ask who holds our tables", holders).await?;
+        let holders: String = within(POOLED, "find the holders of table locks", holders).await?;
         if self.began.elapsed() + PAUSE > self.most {
             return Err(MigrateError::Blocked {
                 seconds: self.began.elapsed().as_secs(),
@@ -68,7 +68,7 @@ impl Patience {
             self.logged = Some(Instant::now());
             tracing::warn!(
                 holders,
-                "a migration waits for whoever holds our tables; ingest goes on meanwhile"
+                "a migration waits for transactions that hold locks on Hookfast's tables; ingest continues"
             );
         }
         tokio::time::sleep(PAUSE).await;

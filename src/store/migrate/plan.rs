@@ -98,10 +98,10 @@ async fn of_connection(
             .fetch_one(&mut *connection);
         objects.push(Replaced {
             object,
-            exists: within(POOLED, "look for functions and views", exists).await?,
+            exists: within(POOLED, "find functions and views", exists).await?,
         });
     }
-    let indexes = within(POOLED, "look for indexes", missing_indexes(connection)).await?;
+    let indexes = within(POOLED, "find indexes", missing_indexes(connection)).await?;
     Ok(Plan {
         migrations,
         objects,

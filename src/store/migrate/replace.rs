@@ -68,7 +68,7 @@ async fn changed(
     if superseded || version > schema.version {
         tracing::debug!(
             version,
-            "a later build has applied its functions and views; this one runs on them"
+            "a later build has applied its functions and views; this process uses them"
         );
         return Ok(Vec::new());
     }

@@ -48,8 +48,8 @@ impl Admin {
             StatusCode::SERVICE_UNAVAILABLE,
             "too-many-connections",
             "Too many connections",
-            "As many connections to the admin server as may be are open; this one was not served. Intake and \
-             deliveries are not affected. Close the others, or try again.",
+            "The limit of connections to the admin server is reached; this one was not served. Intake and deliveries \
+             are not affected. Close other connections, or try again.",
         );
         let full = full.retry_after(Duration::from_secs(2));
         http_server::serve(
@@ -87,9 +87,9 @@ async fn health(State(admin): State<Admin>) -> Response {
     let problem = Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "stuck",
-        "A loop of this process does not tick",
-        "The loops under 'stuck' have made no round for longer than they may. What is committed is not affected: \
-         another worker takes over what this one holds. Look into the log, then restart this process.",
+        "A loop of this process is stuck",
+        "The loops listed under 'stuck' have made no progress within their time limits. Committed data is not \
+         affected: another worker rescues the deliveries of this one. Check the log, then restart this process.",
     );
     problem.member("stuck", stuck).into_response()
 }
@@ -107,8 +107,8 @@ async fn ready(State(admin): State<Admin>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE,
         "not-ready",
         "This process is not ready",
-        "The conditions under 'not_ready' do not hold. What is committed is not affected. The process goes on by \
-         itself once they do; send requests elsewhere until then.",
+        "The conditions listed under 'not_ready' are not met. Committed data is not affected. The process becomes \
+         ready without a restart once they are met; send requests elsewhere until then.",
     );
     problem.member("not_ready", unmet).into_response()
 }
@@ -116,12 +116,12 @@ async fn ready(State(admin): State<Admin>) -> Response {
 async fn metrics(State(admin): State<Admin>) -> Response {
     let mut body = String::new();
     if let Err(error) = text::encode(&mut body, &admin.metrics) {
-        throttled!(error, %error, "the metrics could not be written down");
+        throttled!(error, %error, "the metrics could not be encoded");
         let problem = Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "metrics",
-            "The metrics could not be written down",
-            "This is an error in Hookfast; its log says more. Nothing else is affected.",
+            "The metrics could not be encoded",
+            "This is an error in Hookfast; its log has the cause. Nothing else is affected.",
         );
         return problem.into_response();
     }
@@ -136,8 +136,8 @@ async fn unknown_path() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "unknown-path",
-        "There is nothing here",
-        "The admin server knows /healthz, /readyz and /metrics. Webhooks are taken at the other address.",
+        "Unknown address",
+        "The admin server serves /healthz, /readyz and /metrics. Webhooks are received at the other address.",
     )
 }
 
@@ -145,9 +145,9 @@ async fn wrong_method(method: Method) -> Problem {
     let problem = Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "wrong-method",
-        "This can only be read",
-        "Ask with GET or HEAD; nothing was changed.",
+        "This address is read-only",
+        "Use GET or HEAD; nothing was changed.",
     );
-    tracing::debug!(%method, "a method the admin server does not take");
+    tracing::debug!(%method, "a method that the admin server does not support");
     problem.header(header::ALLOW, HeaderValue::from_static("GET, HEAD"))
 }

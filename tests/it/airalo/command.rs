@@ -195,7 +195,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
             "{text}"
         );
         assert!(
-            text.contains("Airalo's answer is not known") && !text.contains("would order"),
+            text.contains("Airalo's response is not known") && !text.contains("would order"),
             "{text}"
         );
     }

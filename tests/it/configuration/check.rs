@@ -35,7 +35,7 @@ async fn check_refuses_what_serve_would_refuse() {
         ),
         (
             "kind = 'pull'\ntypes = ['*']\nfilter = '$.a'",
-            "the payload filter '$.a' cannot be used",
+            "the payload filter '$.a' is invalid",
         ),
     ] {
         let config = File::new(&format!("{AIRALO}[handlers.shop]\n{handler}\n"));

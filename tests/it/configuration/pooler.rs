@@ -71,7 +71,8 @@ async fn a_pooler_that_drops_our_settings_is_named() {
     let address = pooler(server).await;
     url.set_host(Some("127.0.0.1")).expect("a host");
     url.set_port(Some(address.port())).expect("a port");
-    let said = "our start-up settings do not arrive, so a pooler is in between";
+    let said =
+        "the server does not receive Hookfast's startup settings, so there is a pooler in between";
     let environment = [
         ("DATABASE_URL", url.as_str()),
         ("AIRALO_CLIENT_SECRET", AIRALO_SECRET),

@@ -73,7 +73,9 @@ async fn operate_cli_errors_say_what_to_do() {
     run(&limited, &["events"]).ok();
     let refused = run(&limited, &["handlers", "pause", "shop", "--why", "x"]).failed();
     assert!(
-        refused.err.contains("this takes hookfast_operator"),
+        refused
+            .err
+            .contains("this command requires hookfast_operator"),
         "{}",
         refused.err
     );

@@ -320,7 +320,7 @@ async fn a_function_that_the_role_may_not_execute_is_waited_for_too() {
         .logged(&format!("Have the owner of the function run: {grant}"))
         .await;
     run(grant).await;
-    server.logged("is served from now on").await;
+    server.logged("its deliveries start now").await;
     stop(server).await;
 }
 

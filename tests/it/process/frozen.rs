@@ -172,7 +172,7 @@ async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() 
     };
     wait_until("the next one", async || seen(2i64).await).await;
     // The outcome of the first delivery is settled, and found to be settled already.
-    server.logged("a settlement came late").await;
+    server.logged("a late outcome was discarded").await;
     all_settled(&pool).await;
     assert!(seen(2).await);
 }
@@ -232,7 +232,7 @@ async fn a_frozen_answer_of_a_function_is_not_waited_for_as_long_as_its_handler(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_commit_is_not_waited_for_as_long_as_its_handler() {
-    a_frozen_answer_holds_up_no_delivery(b"COMMIT\0", "a settlement came late").await;
+    a_frozen_answer_holds_up_no_delivery(b"COMMIT\0", "a late outcome was discarded").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

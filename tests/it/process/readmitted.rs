@@ -220,7 +220,7 @@ async fn an_approved_unsigned_request_becomes_an_event_verified_by_the_operator(
     .await;
     // It was answered 200, so its sender sees no problem.
     server
-        .logged("requests were refused and none of them is stored as an event")
+        .logged("requests were rejected and none of them is stored as an event")
         .await;
     assert!(server.log().contains("wrong_signature"), "{}", server.log());
     let refused = sqlx::query(

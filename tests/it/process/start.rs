@@ -35,7 +35,7 @@ async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
     );
 
     let server = Server::serve(&cluster.url(), CONFIG, &[]);
-    server.logged("the server only reads").await;
+    server.logged("the server is read-only").await;
     let body = sample("order.completed").expect("a sample");
     assert_eq!(post(server.ingress().await, body).await.0, 503);
     let mut migrate = Command::new(env!("CARGO_BIN_EXE_hookfast"));

@@ -46,7 +46,7 @@ async fn a_late_settle_changes_nothing() {
     stopped.signal(Signal::SIGCONT);
     // It detects that its lease is lost and gets a new one. Only then has all of its old work
     // ended.
-    stopped.logged("lease is gone").await;
+    stopped.logged("this worker's lease no longer exists").await;
     wait_until("its new lease", async || {
         count(
             &pool,

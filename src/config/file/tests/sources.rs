@@ -35,11 +35,11 @@ fn a_setting_of_one_kind_is_no_setting_of_another() {
         ),
         (
             slack.replace("{body}", "{url}"),
-            "[sources.slack] signed: 'v0:{timestamp}:{url}' does not say what is signed",
+            "[sources.slack] signed: 'v0:{timestamp}:{url}' is an invalid template of the signed text",
         ),
         (
             slack.replace("timestamp_header", "id_header"),
-            "[sources.slack]: signed has {timestamp}: say where it is",
+            "[sources.slack]: signed has {timestamp}: name its place",
         ),
         (
             slack.replace("/event_id", "event_id"),
