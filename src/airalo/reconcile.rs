@@ -117,7 +117,7 @@ impl Reconciler {
             .is_some()
         {
             match self.round().await {
-                Ok(findings) => findings.iter().for_each(tell),
+                Ok(findings) => findings.iter().for_each(log_finding),
                 Err(error) => {
                     throttled!(warn, %error, "reconciliation failed, retrying")
                 }
@@ -217,7 +217,10 @@ impl Reconciler {
                 .request_id
                 .is_none()
                 .then(|| awaited_key(order, &listed.outcome));
-            match self.bring_in(id, account, body, awaited, connection).await {
+            match self
+                .store_result(id, account, body, awaited, connection)
+                .await
+            {
                 Some(true) => new += 1,
                 // The result may have been stored before the request id was known.
                 Some(false) => {
@@ -252,7 +255,7 @@ impl Reconciler {
     }
 
     /// Returns whether the event is new, or `None` if it could not be stored.
-    async fn bring_in(
+    async fn store_result(
         &self,
         source: SourceId,
         account: &Account,
@@ -283,7 +286,7 @@ impl Reconciler {
     }
 }
 
-fn tell(finding: &Finding) {
+fn log_finding(finding: &Finding) {
     let Finding {
         source,
         request_id,

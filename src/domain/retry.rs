@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(
             policy.delay(40, 0.0),
             Duration::from_secs(18 * 3600),
-            "a budget raised by an operator goes on"
+            "attempts that an operator added repeat the last delay"
         );
     }
 
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(none.check(), Err(InvalidRetry));
         assert!(
             RetryPolicy::Delays(vec![]).check().is_ok(),
-            "one try and no second"
+            "one attempt and no retry"
         );
     }
 

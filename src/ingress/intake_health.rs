@@ -32,7 +32,7 @@ struct State {
     /// The number of writers with a connection.
     connected: usize,
     /// When each pending call to the database began.
-    asked: Vec<Instant>,
+    pending: Vec<Instant>,
     /// When the database last responded.
     answered: Instant,
     /// Whether the last group was stored, except for requests that the database rejected.
@@ -40,12 +40,12 @@ struct State {
 }
 
 /// A pending call to the database.
-pub(super) struct Asked(Instant);
+pub(super) struct PendingCall(Instant);
 
 impl State {
-    fn waits_no_more(&mut self, Asked(asked): Asked) {
-        if let Some(i) = self.asked.iter().position(|other| *other == asked) {
-            self.asked.swap_remove(i);
+    fn remove_pending(&mut self, PendingCall(call): PendingCall) {
+        if let Some(i) = self.pending.iter().position(|other| *other == call) {
+            self.pending.swap_remove(i);
         }
     }
 }
@@ -54,7 +54,7 @@ impl IntakeHealth {
     pub(super) fn new() -> Self {
         Self(Mutex::new(State {
             connected: 0,
-            asked: Vec::new(),
+            pending: Vec::new(),
             answered: Instant::now(),
             stores: true,
         }))
@@ -82,38 +82,38 @@ impl IntakeHealth {
     }
 
     /// Records that a writer waits for the database.
-    pub(super) fn ask(&self, now: Instant) -> Asked {
-        self.state().asked.push(now);
-        Asked(now)
+    pub(super) fn call_started(&self, now: Instant) -> PendingCall {
+        self.state().pending.push(now);
+        PendingCall(now)
     }
 
     /// Records that the database stored a group, or that it responded to a check.
-    pub(super) fn answered(&self, asked: Asked, now: Instant) {
+    pub(super) fn answered(&self, call: PendingCall, now: Instant) {
         let mut state = self.state();
-        state.waits_no_more(asked);
+        state.remove_pending(call);
         (state.stores, state.answered) = (true, now);
     }
 
     /// Records that a group was not stored, even on a new connection.
-    pub(super) fn refused(&self, asked: Asked) {
+    pub(super) fn refused(&self, call: PendingCall) {
         let mut state = self.state();
-        state.waits_no_more(asked);
+        state.remove_pending(call);
         state.stores = false;
     }
 
     /// Records that one connection got no response. That implies nothing about the others.
-    pub(super) fn unanswered(&self, asked: Asked) {
-        self.state().waits_no_more(asked);
+    pub(super) fn unanswered(&self, call: PendingCall) {
+        self.state().remove_pending(call);
     }
 
     /// Whether requests are stored now, or why not.
     fn verdict(&self, now: Instant) -> Result<(), &'static str> {
         let state = self.state();
         let oldest = state
-            .asked
+            .pending
             .iter()
             .min()
-            .map(|asked| now.saturating_duration_since(*asked));
+            .map(|call| now.saturating_duration_since(*call));
         let silent = now.saturating_duration_since(state.answered);
         match oldest {
             _ if state.connected == 0 => Err(NOT_CONNECTED),
@@ -140,7 +140,10 @@ mod tests {
         health.connected();
         health.connected();
         assert_eq!(health.verdict(after(60)), Ok(()), "nobody waits");
-        let (one, other) = (health.ask(after(60)), health.ask(after(61)));
+        let (one, other) = (
+            health.call_started(after(60)),
+            health.call_started(after(61)),
+        );
         assert_eq!(health.verdict(after(62)), Ok(()));
         assert_eq!(health.verdict(after(63)), Err(UNANSWERED));
         health.answered(other, after(64));
@@ -151,7 +154,7 @@ mod tests {
         );
         health.refused(one);
         assert_eq!(health.verdict(after(66)), Err(REFUSED));
-        let again = health.ask(after(67));
+        let again = health.call_started(after(67));
         health.answered(again, after(67));
         assert_eq!(health.verdict(after(90)), Ok(()));
         health.disconnected();

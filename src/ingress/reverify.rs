@@ -1,5 +1,5 @@
-//! Processes the quarantined requests for which an operator asked: verifies them again with the
-//! secrets that are configured now, or accepts them on the operator's word.
+//! Processes the quarantined requests for which an operator requested an action: verifies them again
+//! with the secrets that are configured now, or accepts them on the operator's word.
 //!
 //! Each request is stored by the same statement as a webhook, and its quarantine row is deleted
 //! only after that. After a crash in between it is a duplicate of itself, because its idempotency
@@ -9,8 +9,8 @@ use super::{Observer, Sources, WriterContext, headers};
 use crate::domain::{Origin, SourceName};
 use crate::sources::{Verified, VerifiedRequest};
 use crate::store::{
-    Answered, Asked, Channel, Connection, IngestError, Listener, NewEvent, Review, Role, SourceId,
-    StoreError,
+    Channel, Connection, IngestError, Listener, NewEvent, Review, ReviewRequest, ReviewResult,
+    Role, SourceId, StoreError,
 };
 use crate::throttle::throttled;
 use sqlx::PgPool;
@@ -86,8 +86,8 @@ impl Reverifier {
             .filter(|(_, name)| self.sources.get(name.as_str()).is_some())
             .map(|(id, _)| *id)
             .collect();
-        let readmission = Review::begin(&self.pool, &served, BATCH).await?;
-        if readmission.asked.is_empty() {
+        let review = Review::begin(&self.pool, &served, BATCH).await?;
+        if review.requests.is_empty() {
             return Ok(false);
         }
         let connection = match connection {
@@ -98,10 +98,10 @@ impl Reverifier {
                 connection.insert(opened)
             }
         };
-        let judged: Vec<_> = readmission
-            .asked
+        let judged: Vec<_> = review
+            .requests
             .iter()
-            .map(|asked| self.judge(asked, &ids[&asked.source]))
+            .map(|quarantined| self.judge(quarantined, &ids[&quarantined.source]))
             .collect();
         let events: Vec<_> = judged
             .iter()
@@ -111,68 +111,77 @@ impl Reverifier {
             .ingest(&events, Origin::Quarantine)
             .await
             .into_iter();
-        let answers: Vec<_> = judged
+        let results: Vec<_> = judged
             .iter()
             .map(|judged| match judged {
-                Err(answered) => *answered,
+                Err(result) => *result,
                 Ok(_) => match stored.next() {
-                    Some(Ok(receipt)) => Answered::Admitted(receipt.verdict.as_str()),
-                    Some(Err(IngestError::Refused)) => Answered::Refused("refused_by_the_database"),
-                    _ => Answered::Later,
+                    Some(Ok(receipt)) => ReviewResult::Admitted(receipt.verdict.as_str()),
+                    Some(Err(IngestError::Refused)) => {
+                        ReviewResult::Refused("refused_by_the_database")
+                    }
+                    _ => ReviewResult::Later,
                 },
             })
             .collect();
-        let new = answers
+        let new = results
             .iter()
-            .filter(|a| matches!(a, Answered::Admitted("stored" | "conflict")))
+            .filter(|a| matches!(a, ReviewResult::Admitted("stored" | "conflict")))
             .count();
         if new > 0 {
             (self.context.stored)(new);
         }
-        for (asked, answered) in readmission.asked.iter().zip(&answers) {
-            if let Answered::Admitted(verdict) = *answered {
+        for (quarantined, result) in review.requests.iter().zip(&results) {
+            if let ReviewResult::Admitted(verdict) = *result {
                 self.observer
-                    .readmitted(ids[&asked.source].as_str(), verdict);
+                    .readmitted(ids[&quarantined.source].as_str(), verdict);
             }
         }
         let whole =
-            i64::try_from(answers.len()) == Ok(BATCH) && !answers.contains(&Answered::Later);
+            i64::try_from(results.len()) == Ok(BATCH) && !results.contains(&ReviewResult::Later);
         tracing::info!(
-            requests = answers.len(),
+            requests = results.len(),
             new,
             "quarantined requests were verified again"
         );
-        readmission.answer(&answers).await?;
+        review.record(&results).await?;
         Ok(whole)
     }
 
     /// Returns the event of a request, or the reason why it is none.
-    fn judge(&self, asked: &Asked, source: &SourceName) -> Result<NewEvent, Answered> {
+    fn judge(
+        &self,
+        quarantined: &ReviewRequest,
+        source: &SourceName,
+    ) -> Result<NewEvent, ReviewResult> {
         let Some(of) = self.sources.get(source.as_str()) else {
-            return Err(Answered::Later);
+            return Err(ReviewResult::Later);
         };
-        let (received, topic) = (headers::from_json(&asked.headers), asked.topic.as_deref());
-        let verified = match &asked.vouched_by {
+        let (received, topic) = (
+            headers::from_json(&quarantined.headers),
+            quarantined.topic.as_deref(),
+        );
+        let verified = match &quarantined.vouched_by {
             Some(operator) => {
-                VerifiedRequest::vouched(of.kind(), operator, topic, &received, &asked.body)
+                VerifiedRequest::vouched(of.kind(), operator, topic, &received, &quarantined.body)
             }
             // Verified as of the time it was received: a signature that covers its time would be
             // too old by now.
             None => VerifiedRequest::verify(
                 of.kind(),
                 &of.secrets(),
-                asked.first_at,
+                quarantined.first_at,
                 topic,
                 &received,
-                &asked.body,
+                &quarantined.body,
             )
-            .map_err(|rejection| Answered::Refused(rejection.as_str()))?,
+            .map_err(|rejection| ReviewResult::Refused(rejection.as_str()))?,
         };
         match verified {
-            Verified::Handshake(_) => Err(Answered::Admitted("handshake")),
+            Verified::Handshake(_) => Err(ReviewResult::Admitted("handshake")),
             Verified::Event(request) => Ok(NewEvent {
-                id: self.context.clock.event_id().ok_or(Answered::Later)?,
-                source: asked.source,
+                id: self.context.clock.event_id().ok_or(ReviewResult::Later)?,
+                source: quarantined.source,
                 key: request.identity.key,
                 alias: request.identity.alias,
                 fingerprint: request.identity.fingerprint,
@@ -180,7 +189,7 @@ impl Reverifier {
                 event_type: request.event_type,
                 topic: request.topic,
                 verified_by: Some(request.verified_by),
-                headers: asked.headers.to_string(),
+                headers: quarantined.headers.to_string(),
                 body: request.body,
             }),
         }

@@ -37,7 +37,7 @@ pub(super) struct Shared<I, E> {
     pub(super) bodies: Arc<MemoryBudget>,
     pub(super) headers: Arc<MemoryBudget>,
     pub(super) refusals: Refusals,
-    pub(super) not_json_told: Mutex<HashSet<String>>,
+    pub(super) not_json_warned: Mutex<HashSet<String>>,
 }
 
 pub(super) fn router<I: Intake, E: Evidence>(shared: Arc<Shared<I, E>>) -> Router {
@@ -132,11 +132,11 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     fn not_json(&self, source: &Source) {
         let name = source.name().as_str();
         self.observer.not_json(name);
-        let mut told = self
-            .not_json_told
+        let mut warned = self
+            .not_json_warned
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if told.insert(name.to_owned()) {
+        if warned.insert(name.to_owned()) {
             tracing::warn!(
                 source = name,
                 "a verified body is not JSON, so its payload is null and its type is less exact; choose application/json in \

@@ -40,7 +40,7 @@ impl<I: Intake, E: Evidence> Ingress<I, E> {
                 bodies,
                 headers,
                 refusals: Refusals::default(),
-                not_json_told: Mutex::default(),
+                not_json_warned: Mutex::default(),
             }),
         }
     }

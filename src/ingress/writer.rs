@@ -140,7 +140,7 @@ impl Writer {
     }
 
     async fn commit(&mut self, group: Vec<Waiting>) {
-        let asked = self.health.ask(Instant::now());
+        let call = self.health.call_started(Instant::now());
         // A sender that has disconnected gets no response, but its request is stored nevertheless.
         let answers = match self.try_commit(&group).await {
             // A broken connection is often noticed only by its use, so this tries again on a new
@@ -150,14 +150,14 @@ impl Writer {
             answers => answers,
         };
         let Some(answers) = answers else {
-            self.health.refused(asked);
+            self.health.refused(call);
             self.backoff.failed(Instant::now());
             for waiting in group {
                 let _ = waiting.answer.send(Err(Refusal::Unavailable));
             }
             return;
         };
-        self.health.answered(asked, Instant::now());
+        self.health.answered(call, Instant::now());
         self.backoff.succeeded();
         let stored = answers
             .iter()
@@ -218,19 +218,19 @@ impl Writer {
         let Some(connection) = &mut self.connection else {
             return;
         };
-        let asked = self.health.ask(Instant::now());
+        let call = self.health.call_started(Instant::now());
         let checked = match self.health.stores() {
             true => connection.check().await,
             false => connection.check_storing().await,
         };
         match checked {
             Ok(()) => {
-                self.health.answered(asked, Instant::now());
+                self.health.answered(call, Instant::now());
                 self.backoff.succeeded();
             }
             Err(error) => {
                 throttled!(warn, %error, "a connection for storing requests is replaced");
-                self.health.unanswered(asked);
+                self.health.unanswered(call);
                 self.lose_connection();
                 self.backoff.failed(Instant::now());
             }

@@ -26,7 +26,7 @@ pub(super) trait Group: Sync {
     ) -> impl Future<Output = Result<Vec<Self::Answer>, StoreError>> + Send;
 
     /// The answer for a row that failed in a statement of its own.
-    fn alone(&self, row: usize, error: &StoreError) -> Self::Answer;
+    fn single_failure(&self, row: usize, error: &StoreError) -> Self::Answer;
 }
 
 impl Connection {
@@ -78,7 +78,7 @@ impl Connection {
                 _ => {}
             }
             if part.len() == 1 {
-                answers[part.start] = Some(group.alone(part.start, &error));
+                answers[part.start] = Some(group.single_failure(part.start, &error));
                 continue;
             }
             let middle = part.start + part.len() / 2;

@@ -87,12 +87,12 @@ impl EventIndexer {
                     "events could not be indexed; retrying with half of them");
                 self.most /= 2;
             }
-            Err(error) => self.pass_over(pool, error).await?,
+            Err(error) => self.skip_event(pool, error).await?,
         }
         Ok(true)
     }
 
-    async fn pass_over(&self, pool: &PgPool, error: StoreError) -> Result<(), StoreError> {
+    async fn skip_event(&self, pool: &PgPool, error: StoreError) -> Result<(), StoreError> {
         let why = format!("SQLSTATE {}", error.sqlstate().unwrap_or_default());
         let passing = sqlx::query_scalar(match self.reads {
             Reads::New => "SELECT hookfast_data.skip_event($1)",

@@ -176,7 +176,7 @@ impl Group for Requests<'_> {
         Ok(receipts.into_iter().map(Ok).collect())
     }
 
-    fn alone(&self, row: usize, error: &StoreError) -> Self::Answer {
+    fn single_failure(&self, row: usize, error: &StoreError) -> Self::Answer {
         let event = self.events[row];
         throttled!(error, %error, source = event.source.0, key = event.key.as_str(), "a request cannot be stored");
         Err(if error.fault() == Fault::Data {

@@ -86,7 +86,7 @@ pub use rescue::{
 };
 pub use retention::{PurgeReport, purge_expired, set_retention};
 pub use retire::{discard_retired, retire_handlers, retired_handlers, unconfigured_handlers};
-pub use reverify::{Answered, Asked, Review};
+pub use reverify::{Review, ReviewRequest, ReviewResult};
 pub use roles::{Roles, ensure_roles};
 pub use rollups::add_rollups;
 pub(crate) use session::Sessions;

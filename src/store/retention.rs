@@ -148,7 +148,7 @@ async fn days(
     report: &mut PurgeReport,
     stop: &impl Fn() -> bool,
 ) -> Result<(), sqlx::Error> {
-    if !may_leave(connection, "events").await? {
+    if !may_purge(connection, "events").await? {
         return Ok(());
     }
     let days =
@@ -193,7 +193,7 @@ async fn rows(
     stop: &impl Fn() -> bool,
 ) -> Result<(), sqlx::Error> {
     let mut since = "-infinity".to_owned();
-    while may_leave(connection, class).await? && !stop() {
+    while may_purge(connection, class).await? && !stop() {
         alone.check().await?;
         let (rows, upto): (i64, String) = sqlx::query_as(
             "SELECT went, upto::text FROM hookfast_data.purge_rows($1, $2, $3::timestamptz)",
@@ -212,7 +212,7 @@ async fn rows(
     Ok(())
 }
 
-async fn may_leave(connection: &mut sqlx::PgConnection, class: &str) -> Result<bool, sqlx::Error> {
+async fn may_purge(connection: &mut sqlx::PgConnection, class: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT hookfast_data.purge_allowed($1)")
         .bind(class)
         .fetch_one(connection)
@@ -252,7 +252,7 @@ async fn detach(
     sqlx::raw_sql("SET lock_timeout = '100ms'")
         .execute(&mut *connection)
         .await?;
-    in_use_is_later(detached.map(drop))
+    retry_if_in_use(detached.map(drop))
 }
 
 /// Detached partitions that are older than the retention of events. Only an empty one is dropped:
@@ -275,7 +275,7 @@ async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Err
             .await?
         {
             let statement = format!("DROP TABLE hookfast_data.{day}");
-            in_use_is_later(
+            retry_if_in_use(
                 sqlx::raw_sql(AssertSqlSafe(statement))
                     .execute(&mut *connection)
                     .await
@@ -288,7 +288,7 @@ async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Err
 
 /// A lock that was not available, or a statement that took too long, is tried again in a later
 /// round.
-fn in_use_is_later(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
+fn retry_if_in_use(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
     match result {
         Err(error) if matches!(code(&error).as_deref(), Some("55P03" | "57014" | "55000")) => {
             throttled!(

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 /// In the order of arrival. Each row is locked until its result is committed, so that two processes
 /// do not handle it.
-const ASKED: &str = include_str!("sql/review_requests.sql");
-const ANSWERED: &str = include_str!("sql/review_results.sql");
+const REVIEW_REQUESTS: &str = include_str!("sql/review_requests.sql");
+const REVIEW_RESULTS: &str = include_str!("sql/review_results.sql");
 
 /// A quarantined request, with the action that an operator requested.
 #[derive(Debug)]
-pub struct Asked {
+pub struct ReviewRequest {
     /// The id of its row.
     pub id: i64,
     /// The source that the request claims to come from.
@@ -31,20 +31,21 @@ pub struct Asked {
 
 /// The result for a quarantined request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answered {
+pub enum ReviewResult {
     /// The request is an event now, or was one before; the word says which. Its row is deleted.
     Admitted(&'static str),
     /// The request is not an event, for this reason. Its row stays.
     Refused(&'static str),
-    /// The request could not be decided now, and is tried again.
+    /// The request could not be decided now; Hookfast retries it.
     Later,
 }
 
-/// Quarantined requests that are locked until they are answered. Dropping this changes nothing.
+/// Quarantined requests that are locked until their results are recorded. Dropping this changes
+/// nothing.
 pub struct Review {
     transaction: Transaction<'static, Postgres>,
     /// The locked requests, with the requested actions.
-    pub asked: Vec<Asked>,
+    pub requests: Vec<ReviewRequest>,
 }
 
 impl Review {
@@ -56,34 +57,42 @@ impl Review {
         let run = async {
             let mut transaction = pool.begin().await?;
             let sources: Vec<_> = sources.iter().map(|source| source.0).collect();
-            let rows = sqlx::query(ASKED)
+            let rows = sqlx::query(REVIEW_REQUESTS)
                 .bind(sources)
                 .bind(most)
                 .fetch_all(&mut *transaction)
                 .await?;
-            let asked = rows.iter().map(read).collect::<Result<_, _>>()?;
-            Ok(Self { transaction, asked })
+            let requests = rows.iter().map(read).collect::<Result<_, _>>()?;
+            Ok(Self {
+                transaction,
+                requests,
+            })
         };
         within(POOLED, "list requested actions of the quarantine", run).await
     }
 
-    /// Records the result of each request, in the order of `asked`, with an entry for each source
-    /// in the audit log.
+    /// Records the result of each request, in the order of `requests`, with an entry for each
+    /// source in the audit log.
     ///
     /// # Errors
     /// If the statement fails. Nothing was changed, and the actions are still requested.
-    pub async fn answer(mut self, answers: &[Answered]) -> Result<(), StoreError> {
-        let words: Vec<_> = answers
+    pub async fn record(mut self, results: &[ReviewResult]) -> Result<(), StoreError> {
+        let words: Vec<_> = results
             .iter()
-            .map(|answer| match answer {
-                Answered::Admitted(verdict) => (Some("admitted"), *verdict),
-                Answered::Refused(reason) => (Some("refused"), *reason),
-                Answered::Later => (None, ""),
+            .map(|result| match result {
+                ReviewResult::Admitted(verdict) => (Some("admitted"), *verdict),
+                ReviewResult::Refused(reason) => (Some("refused"), *reason),
+                ReviewResult::Later => (None, ""),
             })
             .collect();
         let run = async {
-            sqlx::query(ANSWERED)
-                .bind(self.asked.iter().map(|asked| asked.id).collect::<Vec<_>>())
+            sqlx::query(REVIEW_RESULTS)
+                .bind(
+                    self.requests
+                        .iter()
+                        .map(|request| request.id)
+                        .collect::<Vec<_>>(),
+                )
                 .bind(words.iter().map(|(what, _)| *what).collect::<Vec<_>>())
                 .bind(words.iter().map(|(_, word)| *word).collect::<Vec<_>>())
                 .execute(&mut *self.transaction)
@@ -94,11 +103,11 @@ impl Review {
     }
 }
 
-fn read(row: &PgRow) -> Result<Asked, sqlx::Error> {
+fn read(row: &PgRow) -> Result<ReviewRequest, sqlx::Error> {
     let micros: i64 = row.try_get("first_at")?;
     let released: bool = row.try_get("released")?;
     let by: String = row.try_get("requested_by")?;
-    Ok(Asked {
+    Ok(ReviewRequest {
         id: row.try_get("id")?,
         source: SourceId(row.try_get("source_id")?),
         vouched_by: released.then_some(by),

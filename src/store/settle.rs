@@ -139,7 +139,7 @@ impl Group for Outcomes<'_> {
         }
     }
 
-    fn alone(&self, row: usize, error: &StoreError) -> Settled {
+    fn single_failure(&self, row: usize, error: &StoreError) -> Settled {
         match error.fault() {
             Fault::LockTimeout | Fault::Contended => Settled::Busy,
             _ => {

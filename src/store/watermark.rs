@@ -98,8 +98,8 @@ impl Watermarks {
         }
         while let Some(first) = self.candidates.front() {
             let settled = seen.xmin >= first.xid || now.duration_since(first.at) >= PATIENCE;
-            let looked_at = !seen.truncated || seen.highest.is_some_and(|h| first.id <= h);
-            if !(settled && looked_at) {
+            let scanned = !seen.truncated || seen.highest.is_some_and(|h| first.id <= h);
+            if !(settled && scanned) {
                 break;
             }
             self.fresh = self.fresh.max(first.id);

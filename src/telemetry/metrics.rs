@@ -133,7 +133,7 @@ impl Default for Metrics {
             ),
             stale_outcomes: all.add(
                 "stale_outcomes",
-                "Outcomes that were discarded because another worker had taken over",
+                "Outcomes that were discarded because another worker had rescued the delivery",
                 Family::default(),
             ),
             breaker_changes: all.add(
@@ -143,7 +143,7 @@ impl Default for Metrics {
             ),
             rescued_deliveries: all.add(
                 "rescued_deliveries",
-                "Deliveries taken over from dead workers",
+                "Deliveries rescued from dead workers",
                 Counter::default(),
             ),
             clock_difference: all.add_seconds(

@@ -32,10 +32,10 @@ impl Rescuer {
                 continue;
             };
             let rescued = self.rescue_workers(&own).await;
-            self.tell(rescued);
+            self.report_result(rescued);
             if own.may_judge(BootTime::now()) {
                 let rescued = rescue_pulled(&self.pool).await;
-                self.tell(rescued);
+                self.report_result(rescued);
             }
         }
     }
@@ -53,7 +53,7 @@ impl Rescuer {
 
     /// Reports the result of one rescue. Each rescue is reported by itself, so that the failure of
     /// one does not hide what the other took over.
-    fn tell(&self, rescued: Result<Vec<Rescued>, StoreError>) {
+    fn report_result(&self, rescued: Result<Vec<Rescued>, StoreError>) {
         match rescued {
             Ok(rescued) => report(&rescued, &self.metrics, &self.wake),
             Err(error) => {

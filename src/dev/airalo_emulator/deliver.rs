@@ -15,13 +15,13 @@ pub(super) async fn fulfil(airalo: Arc<Inner>, request: usize, wanted: Wanted, f
     let stop = airalo.stop.clone();
     stop.run_until_cancelled(async {
         tokio::time::sleep(fate.delay).await;
-        tell(&airalo, request, &wanted, fate).await;
+        deliver(&airalo, request, &wanted, fate).await;
     })
     .await;
     airalo.state().requests[request].done = true;
 }
 
-async fn tell(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
+async fn deliver(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
     let mut body = make(airalo, request, wanted, fate);
     if fate.lost {
         airalo.state().requests[request].lost = true;

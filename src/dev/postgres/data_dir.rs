@@ -227,9 +227,9 @@ fn make_dir(dir: &Path) -> Result<PathBuf, ClusterError> {
 /// The account that can work in `dir`: its owner, or, if we are root, an unprivileged user who can
 /// pass through. `None` if that user cannot reach it.
 fn enterable(dir: &Path) -> Result<Option<Account>, ClusterError> {
-    let (data, looked_at) = (dir.join("pg"), || format!("inspect {}", dir.display()));
-    let owner = fs::metadata(dir).doing(looked_at)?.uid();
-    let exists = data.try_exists().doing(looked_at)?;
+    let (data, inspecting) = (dir.join("pg"), || format!("inspect {}", dir.display()));
+    let owner = fs::metadata(dir).doing(inspecting)?.uid();
+    let exists = data.try_exists().doing(inspecting)?;
     let account = if exists {
         Account::for_owner_of(&data)?
     } else if owner != 0 {

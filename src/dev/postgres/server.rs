@@ -110,7 +110,7 @@ impl Server {
         let child = command
             .spawn()
             .doing(|| format!("run {}", program.display()))?;
-        let told = watcher
+        let notified = watcher
             .watch(child.id())
             .doing(|| "notify the watcher of Postgres".to_owned());
         let mut server = Self {
@@ -119,7 +119,7 @@ impl Server {
             port,
             _place: Arc::clone(place),
         };
-        told?;
+        notified?;
         server.wait_until_ready(&data).map_err(|problem| {
             let log = log_path.clone();
             ClusterError::DidNotStart {

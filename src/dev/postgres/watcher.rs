@@ -34,18 +34,18 @@ impl Watcher {
 
     /// Names the process to watch.
     pub(super) fn watch(&mut self, postmaster: u32) -> io::Result<()> {
-        self.tell(&postmaster.to_string())
+        self.send_line(&postmaster.to_string())
     }
 
     /// Ends the watcher after Postgres has ended.
     pub(super) fn dismiss(&mut self) {
         // This fails only if the watcher has already ended.
-        let _ = self.tell("ended");
+        let _ = self.send_line("ended");
         self.child.stdin = None;
         let _ = self.child.wait();
     }
 
-    fn tell(&mut self, line: &str) -> io::Result<()> {
+    fn send_line(&mut self, line: &str) -> io::Result<()> {
         let pipe = self.child.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         pipe.write_all(format!("{line}\n").as_bytes())
     }

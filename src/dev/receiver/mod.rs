@@ -35,18 +35,18 @@ pub struct Receiver {
     secrets: Vec<Secret>,
     mode: ModeSwitch,
     accepted: Mutex<Accepted>,
-    tell: Box<dyn Fn(Notice) + Send + Sync>,
+    on_notice: Box<dyn Fn(Notice) + Send + Sync>,
 }
 
 impl Receiver {
-    /// Makes a receiver that accepts signatures of these secrets. It calls `tell` for every
-    /// webhook, also for a forged one, before it sends the response. `tell` should not block.
-    pub fn new(secrets: Vec<Secret>, tell: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+    /// Makes a receiver that accepts signatures of these secrets. It calls `on_notice` for every
+    /// webhook, also for a forged one, before it sends the response. `on_notice` should not block.
+    pub fn new(secrets: Vec<Secret>, on_notice: impl Fn(Notice) + Send + Sync + 'static) -> Self {
         Self {
             secrets,
             mode: ModeSwitch::new(),
             accepted: Mutex::default(),
-            tell: Box::new(tell),
+            on_notice: Box::new(on_notice),
         }
     }
 
@@ -76,11 +76,11 @@ impl Receiver {
         let received = match verified {
             Ok(_) => self.note(headers, body, mode),
             Err(why) => {
-                (self.tell)(Notice::Refused(why));
+                (self.on_notice)(Notice::Refused(why));
                 return Err(why);
             }
         };
-        (self.tell)(Notice::Received(received));
+        (self.on_notice)(Notice::Received(received));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ mod value_source;
 pub use form::{Encoding, Form, InvalidList, ListForm, UnknownEncoding};
 pub use settings::{HmacSettings, InvalidSettings, UnknownWord, WhatRepeats};
 pub use template::{InvalidTemplate, Template};
-pub use value_source::{InvalidPlace, Place};
+pub use value_source::{InvalidValueSource, ValueSource};
 
 use super::{Advice, Description, Handshake, Rejection, SourceKind, classify, joined::joined};
 use crate::domain::{Fingerprint, IdempotencyKey, Identity, Pointer};
@@ -202,7 +202,7 @@ impl SourceKind for HmacSource {
         );
         let mut headers = HeaderMap::new();
         for place in &settings.key {
-            if let Place::Header(name) = place {
+            if let ValueSource::Header(name) = place {
                 headers.insert(name.clone(), id.parse().ok()?);
             }
         }
@@ -245,9 +245,9 @@ impl SourceKind for HmacSource {
     }
 
     fn key_members(&self) -> Vec<Pointer> {
-        let member = |place: &Place| match place {
-            Place::Body(pointer) => Some(pointer.clone()),
-            Place::Header(_) => None,
+        let member = |place: &ValueSource| match place {
+            ValueSource::Body(pointer) => Some(pointer.clone()),
+            ValueSource::Header(_) => None,
         };
         self.0.key.iter().filter_map(member).collect()
     }

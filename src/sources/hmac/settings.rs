@@ -1,6 +1,6 @@
 //! Settings of the kind `hmac`: how a sender signs, and which values identify its events.
 
-use super::{Encoding, Form, Place, Template};
+use super::{Encoding, Form, Template, ValueSource};
 use crate::signing::Algorithm;
 use crate::sources::{HandshakeKind, TypePrefix};
 use axum::http::HeaderName;
@@ -36,11 +36,11 @@ pub struct HmacSettings {
     /// The largest difference between a signed time and now, in either direction. Default 5 min.
     pub tolerance: Option<Duration>,
     /// The values that make up the type. A missing one is left out.
-    pub types: Vec<Place>,
+    pub types: Vec<ValueSource>,
     /// The prefix of all types.
     pub type_prefix: Option<TypePrefix>,
     /// The values that make up the idempotency key. All must be there.
-    pub key: Vec<Place>,
+    pub key: Vec<ValueSource>,
     /// How long a key is valid; `None` is forever.
     pub window: Option<Duration>,
     /// What a repeated request has in common with the first.
@@ -164,8 +164,8 @@ impl HmacSettings {
     }
 
     /// The known sender that names this value only in a header that it does not sign.
-    pub(super) fn known_sender_of(&self, place: &Place) -> Option<&'static str> {
-        let Place::Header(name) = place else {
+    pub(super) fn known_sender_of(&self, place: &ValueSource) -> Option<&'static str> {
+        let ValueSource::Header(name) = place else {
             return None;
         };
         let is_known = |(_, signature, prefix): &&(&str, &str, &str)| {
@@ -175,10 +175,10 @@ impl HmacSettings {
     }
 
     /// Whether the signature covers this value.
-    pub(super) fn is_signed(&self, place: &Place) -> bool {
+    pub(super) fn is_signed(&self, place: &ValueSource) -> bool {
         match place {
-            Place::Body(_) => true,
-            Place::Header(name) => [&self.timestamp_header, &self.id_header]
+            ValueSource::Body(_) => true,
+            ValueSource::Header(name) => [&self.timestamp_header, &self.id_header]
                 .into_iter()
                 .flatten()
                 .any(|n| n == name),

@@ -64,7 +64,7 @@ fn refused(source: &HmacSource, values: &[(&'static str, &str)], now: u64) -> Op
         .err()
 }
 
-fn places(texts: &[&str]) -> Vec<Place> {
+fn places(texts: &[&str]) -> Vec<ValueSource> {
     texts
         .iter()
         .map(|text| text.parse().expect("a place"))

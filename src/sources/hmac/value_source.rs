@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 /// The location of a value in a request, written as a JSON pointer into the body (`/data/id`) or as
 /// a header (`header:x-topic`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ValueSource {
     /// A member of the body, which is signed.
     Body(Pointer),
     /// The header with this name.
@@ -16,7 +16,7 @@ pub enum Place {
 
 /// The text does not name a location.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPlace {
+pub enum InvalidValueSource {
     /// The text after `header:` is not a header's name.
     #[error("'{0}' is not a header name; a header is written header:x-name")]
     Header(String),
@@ -25,21 +25,22 @@ pub enum InvalidPlace {
     Pointer(#[from] InvalidPointer),
 }
 
-impl FromStr for Place {
-    type Err = InvalidPlace;
+impl FromStr for ValueSource {
+    type Err = InvalidValueSource;
 
-    fn from_str(text: &str) -> Result<Self, InvalidPlace> {
+    fn from_str(text: &str) -> Result<Self, InvalidValueSource> {
         match text.strip_prefix("header:") {
-            Some(name) => Ok(Self::Header(
-                name.parse()
-                    .map_err(|_| InvalidPlace::Header(name.to_owned()))?,
-            )),
+            Some(name) => {
+                Ok(Self::Header(name.parse().map_err(|_| {
+                    InvalidValueSource::Header(name.to_owned())
+                })?))
+            }
             None => Ok(Self::Body(text.parse()?)),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Body(pointer) => write!(f, "{pointer}"),
@@ -48,7 +49,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl ValueSource {
     /// Reads the value: a string that is not blank, or a number as written.
     pub(super) fn read(&self, headers: &HeaderMap, body: &[u8]) -> Option<String> {
         match self {
@@ -83,7 +84,7 @@ mod tests {
         );
         let read = |place: &str| {
             place
-                .parse::<Place>()
+                .parse::<ValueSource>()
                 .expect(place)
                 .read(&headers, br#"{"a":{"id":5}}"#)
         };
@@ -99,10 +100,13 @@ mod tests {
             assert_eq!(read(nothing), None, "{nothing}");
         }
         for wrong in ["", "x-topic", "header:", "header:x topic", "body:/a"] {
-            assert!(wrong.parse::<Place>().is_err(), "{wrong}");
+            assert!(wrong.parse::<ValueSource>().is_err(), "{wrong}");
         }
         assert_eq!(
-            "header:X-A".parse::<Place>().expect("a place").to_string(),
+            "header:X-A"
+                .parse::<ValueSource>()
+                .expect("a place")
+                .to_string(),
             "header:x-a"
         );
     }

@@ -10,7 +10,7 @@ pub enum MigrateError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A migration failed and was rolled back.
-    #[error("a migration failed and was rolled back; earlier migrations stay applied: {}", told_of_migration(.0))]
+    #[error("a migration failed and was rolled back; earlier migrations stay applied: {}", describe_migration(.0))]
     Migration(sqlx::migrate::MigrateError),
     /// A function or a view could not be replaced.
     #[error(
@@ -100,7 +100,7 @@ impl From<sqlx::migrate::MigrateError> for MigrateError {
     }
 }
 
-fn told_of_migration(error: &sqlx::migrate::MigrateError) -> String {
+fn describe_migration(error: &sqlx::migrate::MigrateError) -> String {
     use sqlx::migrate::MigrateError as Failed;
     match error {
         Failed::Execute(error) => describe(error),
@@ -112,7 +112,7 @@ fn told_of_migration(error: &sqlx::migrate::MigrateError) -> String {
 impl MigrateError {
     /// Whether a lock timeout or a deadlock is the cause. Nothing was changed then, and the same
     /// may succeed later.
-    pub(super) fn is_in_the_way(&self) -> bool {
+    pub(super) fn is_lock_conflict(&self) -> bool {
         use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
         let (Self::Migration(Execute(error) | ExecuteMigration(error, _))
         | Self::Object { cause: error, .. }) = self

@@ -126,12 +126,12 @@ async fn run(
         let Err(error) = numbered::apply(connection, &server, schema).await else {
             break;
         };
-        patience.stand_back(connection, error).await?;
+        patience.pause(connection, error).await?;
     }
     let objects = loop {
         match replace::apply(connection, &server, schema).await {
             Ok(objects) => break objects,
-            Err(error) => patience.stand_back(connection, error).await?,
+            Err(error) => patience.pause(connection, error).await?,
         }
     };
     Ok(Migrated {

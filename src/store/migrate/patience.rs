@@ -48,12 +48,12 @@ impl Patience {
     /// # Errors
     /// The error itself if a retry does not help, and [`MigrateError::Blocked`] if the time is
     /// over.
-    pub(super) async fn stand_back(
+    pub(super) async fn pause(
         &mut self,
         connection: &mut PgConnection,
         error: MigrateError,
     ) -> Result<(), MigrateError> {
-        if !error.is_in_the_way() {
+        if !error.is_lock_conflict() {
             return Err(error);
         }
         let holders = sqlx::query_scalar(HOLDERS).fetch_one(connection);

@@ -79,7 +79,7 @@ async fn of_connection(
 ) -> Result<Plan, MigrateError> {
     let mut planned = planned()?;
     let nothing = || Planned {
-        says: "It says nothing of itself.".to_owned(),
+        says: "No description.".to_owned(),
         ..Planned::default()
     };
     let migrations = numbered::pending(connection, schema)
