@@ -13,7 +13,9 @@ use std::{collections::BTreeMap, fmt::Write, time::Duration};
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// The database could not be queried.
-    #[error("cannot query the database, and nothing is known to have changed: {0}")]
+    #[error(
+        "cannot query the database, and nothing is known to have changed: {0}\nhint: check that it is running and that DATABASE_URL is correct; `hookfast check` says more"
+    )]
     Unreachable(StoreError),
     /// The database lacks the view, function or column, or has another one.
     #[error(
