@@ -8,10 +8,21 @@ mod help;
 mod lists;
 mod status;
 
-use crate::support::postgres::{self, database};
+use crate::support::{
+    postgres::{self, database},
+    wait_until,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
-use std::process::{Command, Stdio};
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+};
+use tempfile::NamedTempFile;
 
 /// A database with a story: events of orders, delivered, pending, dead and in conflict, and
 /// requests in quarantine.
@@ -97,6 +108,7 @@ impl Story {
             ),
             ("order-3", "order.failed", "not json"),
         ] {
+            // Ids order events by the millisecond, so each event needs a millisecond of its own.
             story
                 .execute(&format!(
                     "WITH made AS (INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
@@ -163,21 +175,89 @@ impl Story {
     }
 }
 
-fn run(url: &str, arguments: &[&str]) -> Ran {
+fn command(url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
     for name in ["HOOKFAST_CONFIG", "RUST_LOG", "COLUMNS"] {
         command.env_remove(name);
     }
-    let output = command
+    command
         .args(arguments)
         .env("DATABASE_URL", url)
-        .stdin(Stdio::null())
-        .output()
-        .expect("it runs");
+        .stdin(Stdio::null());
+    command
+}
+
+fn run(url: &str, arguments: &[&str]) -> Ran {
+    let output = command(url, arguments).output().expect("it runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     Ran {
         code: output.status.code().expect("a code"),
         out: text(output.stdout),
         err: text(output.stderr),
     }
+}
+
+/// A command that is still running. Its output goes to files, which can be read at any time. It is
+/// killed when dropped.
+struct RunningCommand {
+    process: Child,
+    stdout: NamedTempFile,
+    stderr: NamedTempFile,
+}
+
+impl RunningCommand {
+    fn start(url: &str, arguments: &[&str]) -> Self {
+        let file = || NamedTempFile::new().expect("a file");
+        let (stdout, stderr) = (file(), file());
+        let process = command(url, arguments)
+            .stdout(stdout.reopen().expect("a file"))
+            .stderr(stderr.reopen().expect("a file"))
+            .spawn()
+            .expect("it runs");
+        Self {
+            process,
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Waits until it has printed a text this many times.
+    async fn printed(&self, text: &str, times: usize) {
+        wait_until(&format!("{text:?} printed {times} times"), async || {
+            content(&self.stdout).matches(text).count() >= times
+        })
+        .await;
+    }
+
+    /// Sends it the signal of Ctrl-C.
+    fn interrupt(&self) {
+        let id = Pid::from_raw(self.process.id().try_into().expect("a process id"));
+        kill(id, Signal::SIGINT).expect("sent");
+    }
+
+    /// Waits for its end.
+    async fn ended(mut self) -> Ran {
+        let mut ended = None;
+        wait_until("the end of the command", async || {
+            ended = self.process.try_wait().expect("it is ours");
+            ended.is_some()
+        })
+        .await;
+        Ran {
+            code: ended.expect("just seen").code().expect("a code"),
+            out: content(&self.stdout),
+            err: content(&self.stderr),
+        }
+    }
+}
+
+impl Drop for RunningCommand {
+    fn drop(&mut self) {
+        let _ = (self.process.kill(), self.process.wait());
+    }
+}
+
+fn content(file: &NamedTempFile) -> String {
+    let bytes = fs::read(file.path()).expect("a file");
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -344,15 +344,17 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_was_sent_once() {
             .await
             .expect_err("no answer");
         assert!(error.is_unknown(), "{error:?}");
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(
+        let requests = || {
             airalo.emulator.state()["requests"]
                 .as_array()
                 .expect("a list")
-                .len(),
-            1,
-            "{error:?}"
-        );
+                .len()
+        };
+        wait_until("the order to be completed", async || {
+            requests() > 0 && airalo.emulator.is_quiet()
+        })
+        .await;
+        assert_eq!(requests(), 1, "{error:?}");
     }
 }
 

@@ -64,6 +64,7 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
         left = running
             .count("SELECT count(*) FROM hookfast_data.outbox")
             .await;
+        // Every sample is checked, until the outbox is empty.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let started = started.lock().expect("no panic").clone();

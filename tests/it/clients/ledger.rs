@@ -187,6 +187,7 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
         applications.spawn(enqueue(pool.clone(), application));
     }
     for _ in 0..KILLS {
+        // Each process is killed at a random time, whatever it does then.
         tokio::time::sleep(Duration::from_millis(rand::random_range(100..700))).await;
         let victim = rand::random_range(0..parts.len());
         running[victim].kill().await;

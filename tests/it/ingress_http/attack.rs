@@ -155,6 +155,7 @@ async fn genuine_requests_get_through_idle_slow_and_large_attackers() {
             lost.push((size, status));
         }
         server.intake.forget();
+        // The pace of the genuine sender.
         sleep(Duration::from_millis(20)).await;
     }
     let attempts = sent.load(Ordering::Relaxed);

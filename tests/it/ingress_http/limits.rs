@@ -150,6 +150,7 @@ async fn a_body_below_the_least_rate_is_408_long_before_its_time() {
         async {
             for _ in 0..10 {
                 steady.send([b'x'; 100]).await;
+                // 125 bytes a second, a little more than the minimum rate.
                 tokio::time::sleep(Duration::from_millis(800)).await;
             }
         },

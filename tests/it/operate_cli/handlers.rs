@@ -1,6 +1,6 @@
 //! Commands about handlers and replays.
 
-use super::{Story, run};
+use super::{RunningCommand, Story};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operate_cli_handlers_and_replays() {
@@ -164,15 +164,12 @@ async fn operate_cli_handlers_and_replays() {
         .failed()
         .says(&["cancelled"]);
     story.run(&["replays", "watch", "9"]).failed();
-    let watched = {
-        let url = story.database.url().to_owned();
-        tokio::task::spawn_blocking(move || run(&url, &["replays", "watch", "2"]))
-    };
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let watching = RunningCommand::start(story.database.url(), &["replays", "watch", "2"]);
+    watching.printed("running, 0 of 2", 1).await;
     story.execute("UPDATE hookfast_data.replays SET state = 'done', replayed = 2, ended_at = now() WHERE id = 2").await;
-    watched
+    watching
+        .ended()
         .await
-        .expect("it ran")
         .ok()
         .says(&["running, 0 of 2", "done, 2 of 2 (100 %)"]);
     story

@@ -1,7 +1,6 @@
 //! The command `status`.
 
-use super::Story;
-use std::process::{Command, Stdio};
+use super::{RunningCommand, Story};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operate_cli_status_says_whether_and_where() {
@@ -38,19 +37,8 @@ async fn operate_cli_status_says_whether_and_where() {
         "ok"
     );
 
-    let mut watching = Command::new(env!("CARGO_BIN_EXE_hookfast"));
-    watching
-        .args(["status", "--watch"])
-        .env("DATABASE_URL", story.database.url())
-        .stdout(Stdio::piped());
-    let watching = watching.spawn().expect("it runs");
-    tokio::time::sleep(std::time::Duration::from_millis(3500)).await;
-    let id = nix::unistd::Pid::from_raw(watching.id().try_into().expect("a process id"));
-    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).expect("sent");
-    let watched = watching.wait_with_output().expect("it ends");
-    let out = String::from_utf8_lossy(&watched.stdout).into_owned();
-    assert!(
-        watched.status.success() && out.matches("OK: ").count() >= 2,
-        "{out}"
-    );
+    let watching = RunningCommand::start(story.database.url(), &["status", "--watch"]);
+    watching.printed("OK: ", 2).await;
+    watching.interrupt();
+    watching.ended().await.ok();
 }

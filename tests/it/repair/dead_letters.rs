@@ -383,11 +383,14 @@ async fn what_commits_late_is_found_although_workers_have_looked_further() {
         let mut watermarks = Watermarks::new(Instant::now());
         let _ = watermarks.for_claim(Instant::now());
         let mut operator = desk.pool.begin().await.expect("a transaction");
-        sqlx::query("SELECT 1")
-            .execute(&mut *operator)
-            .await
-            .expect("it has begun");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        wait_until("a transaction that is 20 ms old", async || {
+            let is_old = "SELECT clock_timestamp() - now() > interval '20 ms'";
+            sqlx::query_scalar::<_, bool>(is_old)
+                .fetch_one(&mut *operator)
+                .await
+                .expect("an answer")
+        })
+        .await;
         sqlx::query(late).execute(&mut *operator).await.expect(late);
         // As if others had been claimed for half a minute.
         let half_a_minute = "SELECT floor(extract(epoch FROM clock_timestamp() + interval '31 seconds') * 1000000)::bigint";
@@ -421,8 +424,8 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
     let desk = Desk::new().await;
     desk.execute("DELETE FROM hookfast_data.handlers; DELETE FROM hookfast_data.sources")
         .await;
-    let refuse_first = |delivery: Delivery| async move {
-        if delivery.attempt == 1 {
+    let refuse_first_step = |delivery: Delivery| async move {
+        if delivery.attempt == 1 && delivery.event.event_type.to_string() == "step" {
             Outcome::dead("not yet")
         } else {
             Outcome::Delivered
@@ -436,12 +439,12 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
         ("skips", Some(OnDeadLetter::Skip)),
         ("holds", Some(OnDeadLetter::Block)),
     ] {
-        let mut subscription = Subscription::new(name, &["step"]).expect("a name");
+        let mut subscription = Subscription::new(name, &["step", "later"]).expect("a name");
         subscription.policy.order = on_dead.map(|on_dead| Order {
             by: "/key".parse().expect("a path"),
             on_dead,
         });
-        builder = builder.handler(subscription, refuse_first);
+        builder = builder.handler(subscription, refuse_first_step);
     }
     let stop = tokio_util::sync::CancellationToken::new();
     let (app, stopping) = (builder.build(), stop.clone());
@@ -460,15 +463,17 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
         .execute(&mut *operator)
         .await
         .expect("retried");
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    operator.commit().await.expect("committed");
-    let committed = Instant::now();
-    wait_until("all three", async || {
-        desk.text("SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'")
-            .await
-            == "3"
+    // The worker claims for each handler before the commit.
+    desk.execute("SELECT hookfast.enqueue('steps', 'later', '{\"key\": \"b\"}')")
+        .await;
+    let delivered = "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered'";
+    wait_until("the later event, delivered to all three", async || {
+        desk.text(delivered).await == "3"
     })
     .await;
+    operator.commit().await.expect("committed");
+    let committed = Instant::now();
+    wait_until("all three", async || desk.text(delivered).await == "6").await;
     assert!(
         committed.elapsed() < Duration::from_secs(8),
         "{:?}: before the sweep that finds missed deliveries",

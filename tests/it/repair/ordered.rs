@@ -1,7 +1,9 @@
 //! Repairs of the deliveries of ordered handlers keep the order.
 
 use super::Desk;
+use crate::support::wait_until;
 use hookfast::internals::store::SettleOutcome::{Delivered, Refused};
+use std::cell::Cell;
 
 #[tokio::test]
 async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
@@ -151,9 +153,17 @@ async fn a_retry_behind_one_that_is_just_ending_is_not_forgotten() {
         .execute(&mut *operator)
         .await
         .expect("retried");
-    let settling = desk.settle(running, Delivered);
+    let settled = Cell::new(false);
+    let settling = async {
+        desk.settle(running, Delivered).await;
+        settled.set(true);
+    };
     let committing = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        wait_until("the settlement to end or to wait for a lock", async || {
+            settled.get()
+                || desk.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await != "0"
+        })
+        .await;
         operator.commit().await.expect("committed");
     };
     tokio::join!(settling, committing);

@@ -291,7 +291,13 @@ async fn a_time_long_past_tries_it_at_once() {
 async fn a_replay_ends_where_it_began_whatever_comes_meanwhile() {
     let store = Store::new().await;
     store.fill("o", 3).await;
-    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    // A replay ends at the current millisecond, so none of these events may be of that millisecond.
+    wait_until("the next millisecond", async || {
+        let newest =
+            "SELECT count(*) FROM hookfast_data.events WHERE id >= hookfast.event_id_at(clock_timestamp())";
+        store.count(newest).await == 0
+    })
+    .await;
     store.execute("DELETE FROM hookfast_data.outbox; SELECT hookfast.replay_all('shop', received_before => now() + interval '1 day', per_second => 10, at_most => 3, why => 'a test')").await;
     store.fill("live", 3).await;
     store.execute("UPDATE hookfast_data.replays SET last_progress_at = last_progress_at - interval '5 seconds'; SELECT hookfast_data.advance_replay(id) FROM hookfast_data.replays").await;

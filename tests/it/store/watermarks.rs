@@ -138,6 +138,7 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
                     .execute(&mut *transaction)
                     .await
                     .expect("ids");
+                // The transactions overlap, and do not commit in the order of their ids.
                 tokio::time::sleep(Duration::from_millis((writer * 37 + round * 53) % 300)).await;
                 // Some roll back: their ids never appear.
                 if (writer + round) % 7 == 0 {

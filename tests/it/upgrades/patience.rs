@@ -39,6 +39,7 @@ async fn a_reader_holds_up_a_migration_and_no_event() {
     let of = upgraded.of.clone();
     let migrating =
         tokio::spawn(async move { migrate_to(&of, &later(), Duration::from_secs(60)).await });
+    // A fixed time, since the delay of every event in it is measured.
     let (began, mut longest) = (Instant::now(), Duration::ZERO);
     while began.elapsed() < Duration::from_secs(4) {
         longest = longest.max(store().await);

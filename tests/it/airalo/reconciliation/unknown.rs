@@ -27,7 +27,12 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description()
         );
         // Found by the webhook, whose request is unknown, or by the list.
         shop.until(STATE, "shop-1 completed").await;
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        wait_until("every webhook to be sent", async || {
+            shop.airalo.emulator.is_quiet()
+        })
+        .await;
+        shop.until("SELECT count(*) FROM hookfast_data.outbox", "0")
+            .await;
         assert_eq!(shop.text(STATE).await, "shop-1 completed");
         assert_eq!(
             shop.text("SELECT bool_or(possible_double_purchase) FROM hookfast.airalo_orders")
