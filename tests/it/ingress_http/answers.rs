@@ -188,7 +188,7 @@ async fn head_is_answered_without_signature_and_store_and_everything_else_is_405
 async fn other_addresses_are_404_and_never_a_redirect() {
     let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
-    for (path, name) in [
+    let addresses = [
         ("/webhooks/nobody", "unknown-source"),
         ("/webhooks/nobody/orders", "unknown-source"),
         ("/webhooks/FIXED", "unknown-source"),
@@ -203,7 +203,8 @@ async fn other_addresses_are_404_and_never_a_redirect() {
         ("/webhooks//fixed", "unknown-source"),
         ("/Webhooks/fixed", "unknown-path"),
         ("*", "unknown-path"),
-    ] {
+    ];
+    for (path, name) in addresses {
         for method in ["POST", "GET", "HEAD"] {
             client.send(request(method, path, &[GOOD], b"")).await;
             if method == "HEAD" {
@@ -218,6 +219,7 @@ async fn other_addresses_are_404_and_never_a_redirect() {
         .await;
     client.answer().await.problem(404, "unknown-path");
     let seen = server.seen.answers.lock().expect("not poisoned").clone();
+    assert_eq!(seen.len(), 3 * addresses.len() + 1, "{seen:?}");
     assert!(
         seen.iter().all(|(source, _, _)| source == "-"),
         "no label from outside: {seen:?}"

@@ -212,11 +212,14 @@ async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
         .password()
         .expect("a password")
         .to_owned();
+    let mut names = Vec::new();
     for entry in fs::read_dir(folder.path().join(".hookfast")).expect("the folder") {
-        let file = entry.expect("an entry").path();
+        let entry = entry.expect("an entry");
+        let file = entry.path();
         let content = fs::read(&file)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default();
+        names.push(entry.file_name());
         for secret in [AIRALO_SECRET, HANDLER_SECRET, &password] {
             assert!(
                 !content.contains(secret),
@@ -225,6 +228,7 @@ async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
             );
         }
     }
+    assert!(names.contains(&"dev.env".into()), "{names:?}");
     assert!(!folder.printed().contains(&password));
     for (arguments, name) in [
         (&["send", "order.completed"][..], "AIRALO_CLIENT_SECRET"),

@@ -46,7 +46,9 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
         desk.text(log).await,
         "delivery.retried 1 it is up again, delivery.retried 2 1 a test"
     );
-    for claim in desk.claim("shop").await {
+    let claims = desk.claim("shop").await;
+    assert_eq!(claims.len(), 2);
+    for claim in claims {
         assert_eq!(claim.attempt, 4);
         let outcome = SettleOutcome::Retry(Duration::ZERO);
         desk.settle(

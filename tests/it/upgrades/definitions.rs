@@ -47,6 +47,9 @@ fn every_file_of_the_schema_is_in_the_list() {
     );
 }
 
+/// Why everybody may call a function, if they may use its schema.
+const NO_REVOKE: &str = "-- No REVOKE: ";
+
 /// A statement ends with a semicolon at the end of a line, outside of a body.
 fn statements(definition: &str) -> Vec<String> {
     let (mut statements, mut statement, mut inside) = (Vec::new(), String::new(), false);
@@ -69,7 +72,9 @@ fn statements(definition: &str) -> Vec<String> {
 
 #[test]
 fn a_file_defines_the_object_that_it_is_named_after_and_nothing_else() {
-    for object in Schema::of_this_program().objects {
+    let objects = Schema::of_this_program().objects;
+    assert!(objects.len() > 100, "{}", objects.len());
+    for object in objects {
         let (name, statements) = (object.name(), statements(object.definition));
         let kind = match object.kind() {
             ObjectKind::Function => "FUNCTION",
@@ -97,6 +102,19 @@ fn a_file_defines_the_object_that_it_is_named_after_and_nothing_else() {
             "{}: {statements:?}",
             object.path
         );
+        let is_revoked = statements.len() > 2;
+        let says_why_not = object
+            .definition
+            .lines()
+            .any(|line| line.starts_with(NO_REVOKE));
+        match object.kind() {
+            ObjectKind::Function => assert_ne!(
+                is_revoked, says_why_not,
+                "{}: Postgres lets everybody call a new function. End the file with {}, or with {NO_REVOKE}and the reason",
+                object.path, begins[2]
+            ),
+            ObjectKind::View => assert!(!says_why_not, "{}", object.path),
+        }
     }
 }
 
