@@ -103,10 +103,7 @@ fn errors_of_commands_say_what_happened_and_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("broken.toml"), BROKEN).expect("written");
     fs::write(folder.path().join("key.toml"), "[ingres]\n").expect("written");
-    let unreachable = [(
-        "DATABASE_URL",
-        "postgres://hookfast@127.0.0.1:1/shop",
-    )];
+    let unreachable = [("DATABASE_URL", "postgres://hookfast@127.0.0.1:1/shop")];
     let none: [(&str, &str); 0] = [];
     let mut page = String::new();
     for (arguments, variables) in [

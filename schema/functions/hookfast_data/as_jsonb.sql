@@ -8,3 +8,4 @@ EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION hookfast_data.as_jsonb IS 'A body as jsonb, or null if Postgres cannot hold it as jsonb';
+-- No REVOKE: readers call it through a view.

@@ -4,3 +4,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.can_see_secrets(who name) RETURNS boole
         OR EXISTS (SELECT FROM hookfast_data.settings s JOIN pg_roles r ON r.rolname = s.value
             WHERE s.name = 'operator_role' AND pg_has_role(who, r.oid, 'USAGE'));
 COMMENT ON FUNCTION hookfast_data.can_see_secrets IS 'Whether a role may see secrets: operators and the owner may';
+-- No REVOKE: readers call it through a view.

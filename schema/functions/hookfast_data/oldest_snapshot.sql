@@ -14,3 +14,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.oldest_snapshot() RETURNS TABLE (age bi
 $$;
 COMMENT ON FUNCTION hookfast_data.oldest_snapshot IS
     'The session that has prevented the removal of dead rows for longest, and for how many transactions';
+-- No REVOKE: readers call it through a view.

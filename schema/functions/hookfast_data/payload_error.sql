@@ -12,3 +12,4 @@ EXCEPTION
 END $$;
 COMMENT ON FUNCTION hookfast_data.payload_error IS
     'Why a body is not shown as jsonb, in a few words that quote none of it; null if it is shown';
+-- No REVOKE: readers call it through a view.

@@ -30,3 +30,4 @@ EXCEPTION WHEN OTHERS THEN
     RETURN '"***"';
 END $$;
 COMMENT ON FUNCTION hookfast_data.redact_payload IS 'A payload as readers see it';
+-- No REVOKE: readers call it through a view.

@@ -8,3 +8,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.retry_delay(retry jsonb, failures integ
             * (1 + 0.2 * random())
     END;
 COMMENT ON FUNCTION hookfast_data.retry_delay IS 'The delay after the n-th failure by a retry policy';
+-- No REVOKE: it only computes from its arguments.

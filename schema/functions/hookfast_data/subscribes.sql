@@ -8,3 +8,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.subscribes(types text[], sources text[]
         ELSE (sources IS NULL OR source = ANY (sources))
             AND EXISTS (SELECT FROM unnest(types) AS p WHERE hookfast_data.type_matches(p, type)) END;
 COMMENT ON FUNCTION hookfast_data.subscribes IS 'Whether a subscription includes events of a source and type';
+-- No REVOKE: readers call it through a view.

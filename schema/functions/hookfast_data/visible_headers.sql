@@ -7,3 +7,4 @@ CREATE OR REPLACE FUNCTION hookfast_data.visible_headers(headers jsonb) RETURNS 
         'content-type', 'content-length', 'content-encoding', 'date', 'user-agent', 'webhook-id', 'webhook-timestamp',
         'x-github-event', 'x-github-delivery', 'x-shopify-topic', 'x-shopify-webhook-id', 'x-slack-request-timestamp'));
 COMMENT ON FUNCTION hookfast_data.visible_headers IS 'The headers that readers see';
+-- No REVOKE: readers call it through a view.

@@ -23,3 +23,4 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 COMMENT ON FUNCTION hookfast_data.visible_key IS
     'An idempotency key, ordering key or search term as readers see it: *** if it contains a secret';
+-- No REVOKE: readers call it through a view.
