@@ -7,11 +7,12 @@ use crate::config::{Config, HandlerKind};
 use crate::domain::{HandlerName, SourceName};
 use crate::handlers::HttpHandler;
 use crate::ingress::Sources;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 /// The parts of a running process that hold secrets, by the names in the configuration.
@@ -117,7 +118,7 @@ impl Reloader {
     /// did not exist at startup are skipped; they need a restart, like every other setting.
     pub fn reload(&self, config: &Config) -> Reloaded {
         let done = self.replace(config);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         let new = Seen::of(config);
         let mut reloaded = Reloaded {
             secrets: Vec::new(),

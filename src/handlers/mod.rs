@@ -1,21 +1,17 @@
 //! Handlers: the traits that a program implements, and the kinds that Hookfast provides.
 
-mod transactional;
-
-pub(crate) use transactional::TransactionalAttempt;
-pub use transactional::{HandlerError, TransactionalHandler};
 pub(crate) mod push;
 mod rust;
+mod transactional;
 
 pub use push::{AddressRefused, HttpHandler, InvalidHttpHandler};
 pub use rust::Handler;
 pub(crate) use rust::RustHandler;
+pub(crate) use transactional::TransactionalAttempt;
+pub use transactional::{HandlerError, TransactionalHandler};
 
 use crate::domain::{Delivery, Report};
-use std::{future::Future, pin::Pin};
-
-/// A boxed future, so that the worker can store handlers of different kinds together.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use futures_util::future::BoxFuture;
 
 /// One attempt as the worker runs it. The worker handles timeouts and panics.
 pub(crate) trait Attempt: Send + Sync + 'static {

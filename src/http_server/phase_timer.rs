@@ -2,8 +2,8 @@
 //! connections that may be closed.
 
 use super::Pace;
+use parking_lot::{Mutex, MutexGuard};
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Waker},
     time::Duration,
 };
@@ -84,7 +84,7 @@ impl PhaseTimer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn enter(&self, phase: Phase, time: Option<Duration>) {

@@ -1,10 +1,8 @@
 //! The open connections, and the choice of the one to close if there are too many.
 
 use super::phase_timer::PhaseTimer;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{collections::HashMap, sync::Arc};
 
 /// The open connections, up to a limit.
 pub(super) struct ConnectionTable {
@@ -58,7 +56,7 @@ impl ConnectionTable {
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 
     /// Makes an entry for a new connection.

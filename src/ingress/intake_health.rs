@@ -1,10 +1,8 @@
 //! Whether requests are being stored, for the readiness of the ingress.
 
 use crate::telemetry::health::Readiness;
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 /// The readiness condition: requests can be stored.
 pub(crate) const INTAKE: &str = "intake";
@@ -61,7 +59,7 @@ impl IntakeHealth {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(super) fn is_connected(&self) -> bool {

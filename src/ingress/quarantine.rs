@@ -11,11 +11,12 @@ use crate::telemetry::{health::Heartbeats, metrics::Metrics};
 use crate::throttle::{Backoff, TokenBucket, throttled};
 use axum::http::HeaderMap;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -171,7 +172,7 @@ impl Quarantine {
             rate
         };
         let now = Instant::now();
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock();
         taken
             .entry((source.clone(), refused_for))
             .or_insert_with(|| TokenBucket::new(f64::from(rate), f64::from(burst), now))

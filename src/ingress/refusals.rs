@@ -1,11 +1,8 @@
 //! Logs refused requests, at most one line in ten seconds for each source and reason.
 
 use crate::throttle::LogThrottle;
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Instant,
-};
+use parking_lot::Mutex;
+use std::{collections::HashMap, time::Instant};
 
 /// The log throttles by source and reason. Both are bounded sets.
 #[derive(Default)]
@@ -27,7 +24,7 @@ impl Refusals {
 
     /// The number of refused requests since the last line, including this one, if a line is due.
     fn count(&self, source: &str, reason: &'static str, now: Instant) -> Option<u64> {
-        let mut throttles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut throttles = self.0.lock();
         let throttle = throttles
             .entry((source.to_owned(), reason))
             .or_insert_with(LogThrottle::new);

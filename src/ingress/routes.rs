@@ -20,10 +20,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use std::{
     collections::HashSet,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 
@@ -132,10 +133,7 @@ impl<I: Intake, E: Evidence> Shared<I, E> {
     fn not_json(&self, source: &Source) {
         let name = source.name().as_str();
         self.observer.not_json(name);
-        let mut warned = self
-            .not_json_warned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut warned = self.not_json_warned.lock();
         if warned.insert(name.to_owned()) {
             tracing::warn!(
                 source = name,

@@ -10,7 +10,8 @@ use super::{
 use crate::domain::IngressLimits;
 use crate::http_server::{self, Unserved};
 use axum::Router;
-use std::sync::{Arc, Mutex};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

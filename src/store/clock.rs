@@ -3,9 +3,10 @@
 use super::{Connection, StoreError, error::within};
 use crate::boot_time::BootTime;
 use crate::domain::EventId;
+use parking_lot::Mutex;
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -88,18 +89,12 @@ impl DatabaseClock {
     }
 
     fn set(&self, database: Duration, here: BootTime) {
-        *self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = Some((database, here));
+        *self.0.lock() = Some((database, here));
     }
 
     /// The database's time since 1970; `None` before the first measurement.
     pub fn now(&self) -> Option<Duration> {
-        let measured = *self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let measured = *self.0.lock();
         measured.map(|(database, here)| database + here.elapsed())
     }
 

@@ -18,9 +18,10 @@
 //! assert!(readiness.unmet().is_empty());
 //! ```
 
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -125,7 +126,7 @@ impl Readiness {
 
 /// A poisoned lock is used nevertheless: a panic while it was held leaves no partial change.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 #[cfg(test)]

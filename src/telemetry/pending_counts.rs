@@ -1,11 +1,8 @@
 //! Counts on their way into the table `rollups`, from which SQL shows the same numbers as
 //! `/metrics`.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// The counters for durations of attempts, each with its upper bound in milliseconds.
 const DURATIONS: [(u128, &str); 18] = [
@@ -69,7 +66,7 @@ impl PendingCounts {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<(Subject, &'static str), u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

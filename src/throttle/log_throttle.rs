@@ -1,10 +1,8 @@
 //! Limits a log line that a lasting fault would repeat to one in ten seconds, with a count of the
 //! omitted ones.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use parking_lot::Mutex;
+use std::time::{Duration, Instant};
 
 /// The shortest time between two lines.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -29,7 +27,7 @@ impl LogThrottle {
     /// The number of lines omitted since the last one, if a line is due. Otherwise `None`, and this
     /// one is counted as omitted.
     pub(crate) fn pass(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         if state
             .last
             .is_some_and(|last| now.saturating_duration_since(last) < PERIOD)

@@ -2,9 +2,10 @@
 //! settled, and the uncertainty whether the outbox has more of them under its lease.
 
 use crate::domain::DeliveryId;
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 /// The deliveries of one handler that this process holds.
@@ -88,7 +89,7 @@ impl InFlight {
     }
 
     fn all(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

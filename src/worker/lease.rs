@@ -3,7 +3,8 @@
 
 use crate::boot_time::BootTime;
 use crate::store::LeaseId;
-use std::{sync::Mutex, time::Duration};
+use parking_lot::Mutex;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -63,10 +64,8 @@ impl ActiveLease {
         }
     }
 
-    fn renewals(&self) -> std::sync::MutexGuard<'_, Renewals> {
-        self.renewals
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn renewals(&self) -> parking_lot::MutexGuard<'_, Renewals> {
+        self.renewals.lock()
     }
 
     /// Records a renewal that was sent at `sent`.

@@ -3,9 +3,10 @@
 
 use crate::store::{Channel, Database, Heard, Listener, Role};
 use crate::throttle::Backoff;
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Weak,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant},
@@ -72,7 +73,7 @@ impl Wake {
     }
 
     fn claimers(&self) -> MutexGuard<'_, Vec<Weak<AtomicI64>>> {
-        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+        self.late.lock()
     }
 }
 

@@ -1,10 +1,8 @@
 //! Simulated faults. Each has a probability between 0 and 1, and all are drawn from one seed.
 
+use parking_lot::Mutex;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 /// The faults that the emulator simulates, with their probabilities.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +75,7 @@ impl FaultInjector {
 
     /// Draws the faults of an order. Some package ids always cause the fault that they name.
     pub(super) fn fate(&self, faults: &FaultPlan, package_id: &str) -> Fate {
-        let mut random = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut random = self.0.lock();
         let mut happens = |probability: f64| random.random::<f64>() < probability;
         let answer = match (
             happens(faults.slow_answer),

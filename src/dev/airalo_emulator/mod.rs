@@ -17,10 +17,11 @@ use crate::airalo::written;
 use crate::handlers::plain_client;
 use crate::signing::{Secret, WeakSecret};
 use faults::FaultInjector;
+use parking_lot::{Mutex, MutexGuard};
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::net::TcpListener;
@@ -125,7 +126,7 @@ impl Emulator {
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, EmulatorState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -19,11 +19,8 @@ use axum::{
     http::{HeaderMap, Method, StatusCode},
 };
 use notice::Accepted;
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
-};
+use parking_lot::Mutex;
+use std::{io, sync::Arc, time::SystemTime};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +91,7 @@ impl Receiver {
         };
         let id = text(standard_webhooks::ID);
         // The lock guards only a set, which a panic cannot leave half changed.
-        let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut accepted = self.accepted.lock();
         let repeat = if mode == Mode::Ok {
             !accepted.insert(&id)
         } else {
