@@ -2,7 +2,7 @@
 //! sent to it.
 
 use hookfast::internals::domain::{
-    Delivery, DeliveryId, Event, EventId, HttpHandlerSettings, Outcome, Report,
+    Delivery, DeliveryId, ErrorKind, Event, EventId, HttpHandlerSettings, Outcome, Report,
 };
 use hookfast::internals::handlers::HttpHandler;
 use hookfast::internals::signing::{Secret, standard_webhooks};
@@ -202,7 +202,25 @@ pub(crate) async fn deliver(handler: &HttpHandler) -> Report {
     report
 }
 
+/// How the texts of errors without a response begin, with the kind of each.
+const KINDS: [(&str, ErrorKind); 9] = [
+    ("timed out after ", ErrorKind::Timeout),
+    ("address refused: ", ErrorKind::AddressBlocked),
+    ("name not found: ", ErrorKind::NameResolution),
+    ("tls failed: ", ErrorKind::Tls),
+    ("connection refused: ", ErrorKind::ConnectionRefused),
+    ("connection failed: ", ErrorKind::ConnectionFailed),
+    ("connection broken: ", ErrorKind::ConnectionBroken),
+    ("answer refused: ", ErrorKind::ResponseTooLarge),
+    ("not http: ", ErrorKind::InvalidResponse),
+];
+
+/// The error text of an attempt. An error without a response has the kind that its text names.
 pub(crate) fn error(report: &Report) -> &str {
+    if let (Outcome::Retry { error, kind, .. }, None) = (&report.outcome, report.status) {
+        let named = KINDS.iter().find(|(start, _)| error.starts_with(start));
+        assert_eq!(Some(*kind), named.map(|(_, kind)| *kind), "{error}");
+    }
     match &report.outcome {
         Outcome::Delivered => "",
         Outcome::Retry { error, .. } | Outcome::Dead { error } | Outcome::Gone { error } => error,

@@ -53,6 +53,11 @@ async fn one_that_panics_hangs_fails_or_answers_garbage_waits_alone() {
         running.text(reasons).await,
         "garbage:attempts_exhausted:4 hangs:attempts_exhausted:4 panics:attempts_exhausted:4 refuses:refused:1"
     );
+    let kinds = "SELECT string_agg(DISTINCT handler || ':' || coalesce(error_kind, 'none'), ' ' ORDER BY handler || ':' || coalesce(error_kind, 'none')) FROM hookfast.attempts";
+    assert_eq!(
+        running.text(kinds).await,
+        "garbage:handler good:none hangs:timeout panics:panic refuses:handler"
+    );
     let error = |handler: &'static str| {
         sqlx::query_scalar::<_, String>(
             "SELECT min(error) FROM hookfast.attempts WHERE handler = $1",
