@@ -6,15 +6,19 @@ mod days;
 mod in_use;
 mod retired;
 
-use crate::support::postgres;
+use crate::support::world::{Handler, Source, World};
 use hookfast::internals::store::{PurgeReport, Role, purge_expired};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use std::ops::Deref;
 
 /// A database with a source, a handler, and a history of old days.
-struct Old {
-    of: hookfast::internals::store::Database,
-    pool: PgPool,
-    database: postgres::Database,
+struct Old(World);
+
+impl Deref for Old {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.0
+    }
 }
 
 /// What one round purged.
@@ -28,32 +32,18 @@ fn gone(days: usize, days_with_survivors: usize) -> PurgeReport {
 
 impl Old {
     async fn new() -> Self {
-        let database = postgres::database().await;
-        let (of, pool) = (
-            database.url().parse().expect("a URL"),
-            database.pool().await,
-        );
-        let old = Self { of, pool, database };
-        old.execute(
-            "INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('airalo', 'airalo', '{term}'); \
-             INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'rust', '{airalo.*}', 3, 0)",
+        let airalo = Source {
+            search_fields: "{term}",
+            ..Source::new("airalo", "airalo")
+        };
+        let shop = Handler::new("shop", "rust", "{airalo.*}");
+        Self(
+            World::builder()
+                .sources([airalo])
+                .handlers([shop])
+                .build()
+                .await,
         )
-        .await;
-        old
-    }
-
-    async fn execute(&self, statements: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
-            .execute(&self.pool)
-            .await
-            .expect(statements);
-    }
-
-    async fn text(&self, query: &str) -> String {
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({query})::text")))
-            .fetch_one(&self.pool)
-            .await
-            .expect(query)
     }
 
     /// A day in the past, with a number of delivered events; their keys are `d{ago}-{n}`.
@@ -110,10 +100,6 @@ impl Old {
                     AND to_date(right(c.relname, 8), 'YYYYMMDD') < current_date - 2",
         )
         .await
-    }
-
-    async fn connect(&self) -> PgConnection {
-        self.database.connect().await
     }
 
     /// The statement of an ingress, which must not wait for anything here.

@@ -1,5 +1,5 @@
-//! The helpers of the tests: a real Postgres, a connection to it that can be cut, raw HTTP, and
-//! waiting.
+//! The helpers of the tests: a real Postgres with sources and handlers, a connection to it that can
+//! be cut, raw HTTP, and waiting.
 
 #![allow(dead_code, reason = "each part is there for whichever test needs it")]
 
@@ -11,5 +11,6 @@ pub(crate) mod server;
 pub(crate) mod sink;
 pub(crate) mod tcp_proxy;
 mod wait;
+pub(crate) mod world;
 
 pub(crate) use wait::{wait_until, wait_until_within};
