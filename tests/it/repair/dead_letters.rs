@@ -110,7 +110,7 @@ async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
     );
     assert_eq!(desk.text(DEAD).await, "2", "erased events are left out");
     desk.execute("SELECT hookfast.discard(2, 'erased')").await;
-    assert_eq!(desk.text(DEAD).await, "none");
+    assert_eq!(desk.text(DEAD).await, "null");
 }
 
 #[tokio::test]
@@ -433,7 +433,7 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
             Outcome::Delivered
         }
     };
-    let mut builder = Builder::new(desk.database.url())
+    let mut builder = Builder::new(desk.url())
         .expect("a URL")
         .sql_source("steps".parse().expect("a name"));
     for (name, on_dead) in [

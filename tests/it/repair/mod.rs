@@ -6,78 +6,63 @@ mod owed;
 mod replays;
 mod retired;
 
-use crate::support::postgres;
+use crate::support::world::{Handler, Source, World};
 use hookfast::internals::store::{
     Claim, ClaimLimits, HandlerId, LeaseId, Role, SettleOutcome, Settled, Settlement, Watermarks,
 };
-use sqlx::{AssertSqlSafe, PgPool};
-use std::time::{Duration, Instant};
+use std::{
+    ops::Deref,
+    time::{Duration, Instant},
+};
 
 /// A database with two sources, two unordered handlers (`shop` has three attempts, `mail` five) and
 /// two that are ordered by the payload's `key`: `skips` and `holds`, named after what a dead letter
 /// does.
 struct Desk {
-    of: hookfast::internals::store::Database,
-    pool: PgPool,
     /// Event `n` arrived `n` milliseconds after this time.
     base: String,
-    database: postgres::Database,
+    world: World,
+}
+
+impl Deref for Desk {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
 }
 
 impl Desk {
     async fn new() -> Self {
-        let database = postgres::database().await;
-        let (of, pool) = (
-            database.url().parse().expect("a URL"),
-            database.pool().await,
-        );
-        let mut desk = Self {
-            of,
-            pool,
-            base: String::new(),
-            database,
-        };
-        desk.execute(
-            "INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'), ('other', 'sql'); \
-             INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, ordered_by, on_dead) VALUES \
-                ('shop', 'rust', '{*}', 3, 0, NULL, 'skip'), ('mail', 'rust', '{*}', 5, 0, NULL, 'skip'), \
-                ('skips', 'rust', '{*}', 3, 0, '{key}', 'skip'), ('holds', 'rust', '{*}', 3, 0, '{key}', 'block'); \
-             ALTER TABLE hookfast_data.outbox ALTER COLUMN id RESTART WITH 1000000",
-        )
-        .await;
+        let handler = |name| Handler::new(name, "rust", "{*}");
+        let world = World::builder()
+            .sources([Source::new("airalo", "airalo"), Source::new("other", "sql")])
+            .handlers([
+                handler("shop"),
+                Handler {
+                    max_attempts: 5,
+                    ..handler("mail")
+                },
+                Handler {
+                    ordered_by: Some("{key}"),
+                    ..handler("skips")
+                },
+                Handler {
+                    ordered_by: Some("{key}"),
+                    on_dead: "block",
+                    ..handler("holds")
+                },
+            ])
+            .build()
+            .await;
+        world
+            .execute("ALTER TABLE hookfast_data.outbox ALTER COLUMN id RESTART WITH 1000000")
+            .await;
         // Never yesterday, which may have no partition.
-        desk.base = desk
+        let base = world
             .text("greatest(clock_timestamp() - interval '2 seconds', date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')")
             .await;
-        desk
-    }
-
-    async fn execute(&self, statements: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
-            .execute(&self.pool)
-            .await
-            .expect(statements);
-    }
-
-    async fn text(&self, expression: &str) -> String {
-        let query = format!("SELECT coalesce(({expression})::text, 'none')");
-        sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_one(&self.pool)
-            .await
-            .expect(expression)
-    }
-
-    /// The SQLSTATE of a statement that is rejected.
-    async fn refused(&self, statement: &str) -> String {
-        let refused = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
-            .execute(&self.pool)
-            .await;
-        let error = refused.expect_err(statement);
-        error
-            .as_database_error()
-            .and_then(|error| error.code())
-            .expect("a SQLSTATE")
-            .into_owned()
+        Self { base, world }
     }
 
     /// When event `n` arrived, as SQL.

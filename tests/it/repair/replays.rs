@@ -394,13 +394,13 @@ async fn only_what_matches_and_was_not_erased_comes() {
             ),
             "6",
         ),
-        (format!(", received_before => {}", desk.at(1)), "none"),
+        (format!(", received_before => {}", desk.at(1)), "null"),
     ] {
         desk.replay_all(&format!("'shop', per_second => 100{filter}"))
             .await;
         desk.step(60.0).await;
         assert_eq!(desk.text(REPLAYED).await, expected, "{filter}");
-        let many = if expected == "none" {
+        let many = if expected == "null" {
             0
         } else {
             expected.split(' ').count()
