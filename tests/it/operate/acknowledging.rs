@@ -16,7 +16,7 @@ fn conflict(n: u32) -> String {
 async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
     let story = Story::new().await;
     story
-        .run(&format!(
+        .execute(&format!(
             "SELECT order_came(1); {}; {}",
             conflict(2),
             conflict(3)
@@ -27,7 +27,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
         "conflict 2 conflicts in the last seven days: see hookfast.conflicts"
     );
     story
-        .run("SELECT hookfast.acknowledge_conflict(event_of(2), 'refund asked')")
+        .execute("SELECT hookfast.acknowledge_conflict(event_of(2), 'refund asked')")
         .await;
     assert_eq!(
         story.text(OPEN).await,
@@ -35,7 +35,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
     );
     // By the first event: all events that conflict with it.
     story
-        .run("SELECT hookfast.acknowledge_conflict(event_of(1), 'refund asked')")
+        .execute("SELECT hookfast.acknowledge_conflict(event_of(1), 'refund asked')")
         .await;
     assert_eq!(story.text(OPEN).await, "nothing");
     assert_eq!(
@@ -49,7 +49,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
         story.text(logged).await,
         "event.acknowledged 1 refund asked, event.acknowledged 1 refund asked"
     );
-    story.run(&conflict(4)).await;
+    story.execute(&conflict(4)).await;
     assert_eq!(
         story.text(OPEN).await,
         "conflict 1 conflict in the last seven days: see hookfast.conflicts"
@@ -60,32 +60,32 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
 async fn a_double_purchase_is_acknowledged_by_any_of_its_orders() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(n) FROM generate_series(1, 4) n")
+        .execute("SELECT order_came(n) FROM generate_series(1, 4) n")
         .await;
     // As the projection flags completed orders with one description: each has the others.
     let double = "INSERT INTO hookfast_data.airalo_orders (source_id, request_id, state, rank, description, event_id, received_at, conflicts) \
         SELECT s.id, 'r' || n, 'completed', 3, 'shop-1', event_of(n), now(), ARRAY(SELECT event_of(o) FROM generate_series(1, LAST) o WHERE o <> n) \
         FROM hookfast_data.sources s, generate_series(1, LAST) n WHERE s.name = 'airalo' \
         ON CONFLICT (source_id, request_id) DO UPDATE SET conflicts = excluded.conflicts";
-    story.run(&double.replace("LAST", "2")).await;
+    story.execute(&double.replace("LAST", "2")).await;
     assert_eq!(
         story.text(OPEN).await,
         "order 2 possible double purchases: see hookfast.airalo_orders"
     );
     story
-        .run("SELECT hookfast.acknowledge_conflict(event_of(2), 'one was refunded')")
+        .execute("SELECT hookfast.acknowledge_conflict(event_of(2), 'one was refunded')")
         .await;
     assert_eq!(story.text(OPEN).await, "nothing");
     let orders = "SELECT string_agg(concat_ws(' ', request_id, possible_double_purchase, acknowledged_at IS NOT NULL), ', ' ORDER BY request_id) FROM hookfast.airalo_orders";
     assert_eq!(story.text(orders).await, "r1 t t, r2 t t");
     // A third order with that description is another double purchase.
-    story.run(&double.replace("LAST", "3")).await;
+    story.execute(&double.replace("LAST", "3")).await;
     assert_eq!(
         story.text(OPEN).await,
         "order 2 possible double purchases: see hookfast.airalo_orders"
     );
     story
-        .run("SELECT hookfast.acknowledge_conflict(event_of(3), 'this one too')")
+        .execute("SELECT hookfast.acknowledge_conflict(event_of(3), 'this one too')")
         .await;
     assert_eq!(story.text(OPEN).await, "nothing");
 }
@@ -94,7 +94,7 @@ async fn a_double_purchase_is_acknowledged_by_any_of_its_orders() {
 async fn only_what_is_in_conflict_is_acknowledged_and_with_a_reason() {
     let story = Story::new().await;
     story
-        .run(&format!(
+        .execute(&format!(
             "SELECT order_came(1), order_came(5); {}",
             conflict(2)
         ))

@@ -10,7 +10,7 @@ impl Story {
     }
 
     async fn watch(&self) -> String {
-        self.run("SELECT hookfast_data.evaluate_alerts()").await;
+        self.execute("SELECT hookfast_data.evaluate_alerts()").await;
         self.told().await
     }
 }
@@ -19,7 +19,7 @@ impl Story {
 async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_raise_none() {
     let story = Story::new().await;
     story
-        .run(
+        .execute(
             "INSERT INTO hookfast_data.handlers (name, kind, types, sources, max_attempts, registered_version) VALUES ('all', 'http', '{*}', NULL, 3, 0), \
                 ('on_call', 'http', '{hookfast.*}', NULL, 3, 0), ('by_source', 'http', '{*}', '{hookfast}', 3, 0), ('lost_only', 'http', '{hookfast.lease.lost}', NULL, 3, 0), ('shop_only', 'http', '{hookfast.*}', '{airalo}', 3, 0); \
              SELECT order_came(n) FROM generate_series(1, 3) n; SELECT died(n) FROM generate_series(1, 3) n",
@@ -49,7 +49,7 @@ async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_r
     );
     let owed = "SELECT string_agg(n, ', ' ORDER BY n) FROM (SELECT h.name || ' ' || count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id GROUP BY h.name) x (n)";
     assert_eq!(story.text(owed).await, "by_source 3, on_call 3");
-    story.run("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'refused' FROM hookfast_data.outbox").await;
+    story.execute("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'refused' FROM hookfast_data.outbox").await;
     assert_eq!(
         story
             .text("SELECT hookfast_data.alert_dead_letters(100)")
@@ -62,22 +62,22 @@ async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_r
         "a failed alert delivery raises no alert"
     );
     // The same delivery dies a second time: that is another alert.
-    story.run("SELECT hookfast.retry(1001, why => 'a test'); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
+    story.execute("SELECT hookfast.retry(1001, why => 'a test'); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
     assert_eq!(story.told().await.split(", ").count(), 4);
 }
 
 #[tokio::test]
 async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    story.execute("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     assert_eq!(story.watch().await, "nothing");
     story
-        .run("SELECT hookfast.pause_handler('shop', 'x')")
+        .execute("SELECT hookfast.pause_handler('shop', 'x')")
         .await;
     assert_eq!(story.watch().await, "handler.paused shop");
     assert_eq!(story.watch().await, "handler.paused shop", "once");
     story
-        .run("SELECT hookfast.resume_handler('shop', why => 'a test')")
+        .execute("SELECT hookfast.resume_handler('shop', why => 'a test')")
         .await;
     assert_eq!(story.watch().await, "handler.paused shop, resolved shop");
     assert_eq!(
@@ -90,34 +90,34 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
         "the end is reported once as well"
     );
     story
-        .run("SELECT hookfast.pause_handler('shop', 'x')")
+        .execute("SELECT hookfast.pause_handler('shop', 'x')")
         .await;
     assert_eq!(
         story.watch().await,
         "handler.paused shop, handler.paused shop, resolved shop",
         "reported again"
     );
-    story.run("SELECT hookfast.resume_handler('shop', why => 'a test'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
+    story.execute("SELECT hookfast.resume_handler('shop', why => 'a test'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
     assert!(story.watch().await.starts_with("handler.opened crm, "));
 
-    story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_came(1, minutes_ago => 10), order_came(2, minutes_ago => 0); SELECT owed(2)").await;
+    story.execute("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_came(1, minutes_ago => 10), order_came(2, minutes_ago => 0); SELECT owed(2)").await;
     assert_eq!(story.watch().await, "resolved crm", "a worker serves it");
     story
-        .run("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 second'")
+        .execute("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 second'")
         .await;
     assert_eq!(
         story.watch().await,
         "resolved crm",
         "for a moment no worker does, as in a deployment"
     );
-    story.run("SELECT owed(1)").await;
+    story.execute("SELECT owed(1)").await;
     story
-        .run("DELETE FROM hookfast_data.outbox WHERE id = 1002")
+        .execute("DELETE FROM hookfast_data.outbox WHERE id = 1002")
         .await;
     assert_eq!(story.watch().await, "handler.unserved shop, resolved crm");
     // When a worker serves it again, only the delay remains.
     story
-        .run("UPDATE hookfast_data.leases SET expires_at = now() + interval '1 hour'")
+        .execute("UPDATE hookfast_data.leases SET expires_at = now() + interval '1 hour'")
         .await;
     let resolved = "handler.behind shop, handler.unserved shop, resolved crm, resolved shop";
     assert_eq!(story.watch().await, resolved);
@@ -131,12 +131,12 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
             "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()) - interval '{ago}', 'source:{subject}', '{counter}', {value}) ON CONFLICT (minute, subject, counter) DO UPDATE SET value = excluded.value;"
         )
     };
-    story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('night', 'airalo'), ('forged', 'airalo'), ('young', 'airalo')").await;
+    story.execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('night', 'airalo'), ('forged', 'airalo'), ('young', 'airalo')").await;
     for day in 1..=14 {
         // Half an hour ago, on each of these days, airalo was busy. The other source is busy at
         // another time.
         story
-            .run(&came(
+            .execute(&came(
                 "airalo",
                 "stored",
                 &format!("{day} days 30 minutes"),
@@ -144,7 +144,7 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
             ))
             .await;
         story
-            .run(&came(
+            .execute(&came(
                 "night",
                 "stored",
                 &format!("{day} days 5 hours"),
@@ -153,9 +153,11 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
             .await;
     }
     for source in ["airalo", "night", "young"] {
-        story.run(&came(source, "stored", "2 hours", 5)).await;
+        story.execute(&came(source, "stored", "2 hours", 5)).await;
     }
-    story.run(&came("forged", "stored", "1 minute", 5)).await;
+    story
+        .execute(&came("forged", "stored", "1 minute", 5))
+        .await;
     assert_eq!(story.watch().await, "source.silent airalo");
     let health =
         story.row("SELECT state, last_hour, usual_hour FROM hookfast.source_health WHERE source = 'airalo'").await;
@@ -164,12 +166,14 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
         serde_json::json!({"state": "silent", "last_hour": 0, "usual_hour": 40.0})
     );
     story
-        .run(&came("forged", "wrong_signature", "1 minute", 20))
+        .execute(&came("forged", "wrong_signature", "1 minute", 20))
         .await;
     story
-        .run(&came("night", "quarantine_full", "1 minute", 1))
+        .execute(&came("night", "quarantine_full", "1 minute", 1))
         .await;
-    story.run(&came("airalo", "stored", "0 minutes", 1)).await;
+    story
+        .execute(&came("airalo", "stored", "0 minutes", 1))
+        .await;
     assert_eq!(
         story.watch().await,
         "quarantine.full night, resolved airalo, source.rejecting forged, source.silent airalo"
@@ -186,9 +190,9 @@ async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
 #[tokio::test]
 async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    story.execute("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     assert_eq!(story.watch().await, "nothing");
-    story.run("INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', 'quarantine_busy', 7)").await;
+    story.execute("INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', 'quarantine_busy', 7)").await;
     assert_eq!(story.watch().await, "quarantine.full airalo");
     let payload = story
         .row("SELECT payload FROM hookfast.alerts WHERE type = 'hookfast.quarantine.full'")
@@ -203,7 +207,7 @@ async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert(
 async fn lost_leases_and_conflicts_are_told() {
     let story = Story::new().await;
     story
-        .run(
+        .execute(
             "SELECT order_came(n) FROM generate_series(1, 2) n; \
              INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id, error_kind) SELECT event_of(n), n, 1, h.id, 'lost', 77, 'lost' FROM hookfast_data.handlers h, generate_series(1, 2) n WHERE h.name = 'shop'; \
              UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2); SELECT hookfast_data.alert_conflicts(10)",
@@ -215,7 +219,7 @@ async fn lost_leases_and_conflicts_are_told() {
         story.text("SELECT payload->>'deliveries' FROM hookfast.alerts WHERE type = 'hookfast.lease.lost'").await,
         "2"
     );
-    story.run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); SELECT hookfast.enqueue('own', 'own.paid', '1', 'k'), hookfast.enqueue('own', 'own.paid', '2', 'k')").await;
+    story.execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); SELECT hookfast.enqueue('own', 'own.paid', '1', 'k'), hookfast.enqueue('own', 'own.paid', '2', 'k')").await;
     assert_eq!(
         story.told().await,
         "conflict airalo, conflict own, lease.lost shop"
@@ -225,7 +229,7 @@ async fn lost_leases_and_conflicts_are_told() {
 #[tokio::test]
 async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
+    story.execute("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     let counted = |counter: &str, n: u32| {
         format!(
             "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()), 'source:airalo', '{counter}', {n})"
@@ -239,7 +243,7 @@ async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
         "wrong_method",
         "here",
     ] {
-        story.run(&counted(ours, 100)).await;
+        story.execute(&counted(ours, 100)).await;
     }
     assert_eq!(story.watch().await, "nothing");
     let reasons = [
@@ -254,7 +258,7 @@ async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
         "address_too_long",
     ];
     for reason in reasons {
-        story.run(&counted(reason, 2)).await;
+        story.execute(&counted(reason, 2)).await;
     }
     assert_eq!(story.watch().await, "source.rejecting airalo");
     let shown = "SELECT rejected_last_hour AS n, (SELECT count(*) FROM jsonb_object_keys(rejects_by_reason)) AS reasons \

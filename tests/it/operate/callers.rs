@@ -65,15 +65,15 @@ async fn answers(connection: &mut PgConnection) -> Vec<Result<String, String>> {
 #[tokio::test]
 async fn every_function_answers_the_same_whatever_its_caller_has_set() {
     let story = Story::new().await;
-    story.run(WORLD).await;
-    let usual = answers(&mut story.database.connect().await).await;
+    story.execute(WORLD).await;
+    let usual = answers(&mut story.connect().await).await;
     assert!(usual.iter().all(Result::is_ok), "{usual:?}");
     assert_eq!(
         usual[..5],
         ["1", "1", "1", "1", "0"].map(|found| Ok(found.to_owned()))
     );
     for setting in SETTINGS {
-        let mut caller = story.database.connect().await;
+        let mut caller = story.connect().await;
         sqlx::raw_sql(AssertSqlSafe(format!("SET {setting}")))
             .execute(&mut caller)
             .await

@@ -8,11 +8,11 @@ const LEFT: &str = "SELECT string_agg(concat_ws(' ', replace(idempotency_key, 'o
 async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(1); SELECT died(1, 'status 500: no place for request-1')")
+        .execute("SELECT order_came(1); SELECT died(1, 'status 500: no place for request-1')")
         .await;
     assert_eq!(story.index().await, "1");
     story
-        .run("SELECT hookfast.erase(event_of(1), 'the customer asked')")
+        .execute("SELECT hookfast.erase(event_of(1), 'the customer asked')")
         .await;
     assert_eq!(story.text(LEFT).await, "1:completed 0 {} t");
     let event = story
@@ -59,7 +59,7 @@ async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
 async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(n, n) FROM generate_series(1, 5) n; SELECT owed(1)")
+        .execute("SELECT order_came(n, n) FROM generate_series(1, 5) n; SELECT owed(1)")
         .await;
     assert_eq!(
         story
@@ -129,7 +129,9 @@ async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
 #[tokio::test]
 async fn nobody_acts_without_saying_why() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1); SELECT died(1, 'x')").await;
+    story
+        .execute("SELECT order_came(1); SELECT died(1, 'x')")
+        .await;
     for act in [
         "pause_handler('shop', W)",
         "pause_all_handlers(W)",
@@ -154,7 +156,7 @@ async fn nobody_acts_without_saying_why() {
 async fn a_hold_is_kept_and_ended() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')")
+        .execute("SELECT order_came(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')")
         .await;
     assert_eq!(
         story.text("SELECT why FROM hookfast.retention_holds").await,
@@ -175,7 +177,7 @@ async fn a_hold_is_kept_and_ended() {
     let all = "SELECT concat_ws(' ', matching, still_pending, held, changed) FROM hookfast.erase_all(type => '*', at_most => 9, why => 'a test')";
     assert_eq!(story.text(all).await, "0 0 1 0");
     story
-        .run("SELECT hookfast.unhold_event(event_of(1), why => 'a test')")
+        .execute("SELECT hookfast.unhold_event(event_of(1), why => 'a test')")
         .await;
     assert_eq!(story.text(all).await, "1 0 0 1");
     assert_eq!(
@@ -229,7 +231,7 @@ SELECT hookfast_data.alert_dead_letters(10);
 #[tokio::test]
 async fn nothing_of_an_erased_payload_is_left_in_any_table() {
     let story = Story::new().await;
-    story.run(EVERYWHERE).await;
+    story.execute(EVERYWHERE).await;
     let before = tables_with(&story, "Jane-Doe-77").await;
     for table in ["attempts", "dead_letters", "events", "search_terms"] {
         assert!(
@@ -238,7 +240,7 @@ async fn nothing_of_an_erased_payload_is_left_in_any_table() {
         );
     }
     let owed = "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
-    story.run(owed).await;
+    story.execute(owed).await;
     let erased = "SELECT changed FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 1)";
     assert_eq!(story.text(erased).await, "1");
     assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);
@@ -256,9 +258,9 @@ async fn nothing_of_an_erased_payload_is_left_in_any_table() {
 #[tokio::test]
 async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
     let story = Story::new().await;
-    story.run(EVERYWHERE).await;
+    story.execute(EVERYWHERE).await;
     story
-        .run(
+        .execute(
             "UPDATE hookfast_data.handlers SET on_dead = 'block' WHERE name = 'books'; \
             SELECT hookfast.discard(delivery_id, 'x') FROM hookfast.deliveries WHERE state <> 'dead'",
         )
@@ -273,7 +275,9 @@ async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
     let all = "SELECT concat_ws(' ', matching, still_pending, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 9)";
     assert_eq!(story.text(all).await, "0 1 0");
     story
-        .run("SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.dead_letters")
+        .execute(
+            "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.dead_letters",
+        )
         .await;
     assert_eq!(story.text(all).await, "1 0 1");
     assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);

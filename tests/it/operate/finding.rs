@@ -15,7 +15,7 @@ impl Story {
 async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_was_read() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(n) FROM generate_series(1, 3) n")
+        .execute("SELECT order_came(n) FROM generate_series(1, 3) n")
         .await;
     let event = story.text("SELECT event_of(2)").await;
     let terms = [
@@ -37,7 +37,7 @@ async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_w
         assert_eq!(story.find(nothing).await, "none", "{nothing}");
     }
     story
-        .run(
+        .execute(
             "INSERT INTO hookfast_data.events (id, source_id, subscription_version, conflicts_with, type, origin, idempotency_key, headers, body) \
                 SELECT hookfast_data.new_event_id(), source_id, 1, id, type || '.conflict', 'webhook', idempotency_key || '#conflict:x', '{}', '{\"no\": \"terms\"}' FROM hookfast_data.events WHERE id = event_of(2); \
              INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM hookfast_data.events WHERE conflicts_with IS NOT NULL",
@@ -55,8 +55,8 @@ async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_w
 #[tokio::test]
 async fn an_event_that_commits_late_is_not_passed_over() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1)").await;
-    let mut late = story.database.connect().await;
+    story.execute("SELECT order_came(1)").await;
+    let mut late = story.connect().await;
     late.execute("SET application_name = 'hookfast ingest'")
         .await
         .expect("set");
@@ -64,7 +64,9 @@ async fn an_event_that_commits_late_is_not_passed_over() {
     open.execute("SELECT order_came(2)")
         .await
         .expect("stored, not committed");
-    story.run("SELECT order_came(3, minutes_ago => 0)").await;
+    story
+        .execute("SELECT order_came(3, minutes_ago => 0)")
+        .await;
     assert_eq!(
         story.index().await,
         "1",
@@ -88,8 +90,8 @@ async fn an_event_that_commits_late_is_not_passed_over() {
 #[tokio::test]
 async fn what_is_enqueued_is_found_at_once() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
-    story.run("SELECT hookfast.enqueue('own', 'own.paid', '{\"order\": \"o-17\", \"deep\": [{\"ORDER\": 18}]}', 'key-17')").await;
+    story.execute("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
+    story.execute("SELECT hookfast.enqueue('own', 'own.paid', '{\"order\": \"o-17\", \"deep\": [{\"ORDER\": 18}]}', 'key-17')").await;
     for term in ["o-17", "18"] {
         assert_eq!(
             story
@@ -106,9 +108,9 @@ async fn what_is_enqueued_is_found_at_once() {
 #[tokio::test]
 async fn a_timeline_tells_everything_in_order() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour', why => 'a test')").await;
+    story.execute("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour', why => 'a test')").await;
     story
-        .run("SELECT order_came(2); SELECT delivered(2); SELECT order_came(3); SELECT died(3)")
+        .execute("SELECT order_came(2); SELECT delivered(2); SELECT order_came(3); SELECT died(3)")
         .await;
     let told = |n: u32| {
         format!(
@@ -138,7 +140,7 @@ async fn a_timeline_tells_everything_in_order() {
 async fn each_handler_has_its_verdict() {
     let story = Story::new().await;
     story
-        .run(
+        .execute(
             "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, sources) VALUES \
                 ('d_delivered', 'http', '{*}', 3, 0, NULL), ('e_dead', 'http', '{*}', 3, 0, NULL), ('f_owed', 'http', '{*}', 3, 0, NULL), \
                 ('g_other_type', 'http', '{airalo.low_data.*}', 3, 0, NULL), ('h_other_source', 'http', '{*}', 3, 0, '{acme}'), ('i_later', 'http', '{*}', 3, 5, NULL), \

@@ -19,7 +19,7 @@ impl Story {
 
     /// An order with that payload instead of its own.
     async fn came_with(&self, n: u32, payload: &str) {
-        self.run(&format!("SELECT order_came({n}); UPDATE hookfast_data.events SET body = convert_to({payload}, 'UTF8') WHERE id = event_of({n})"))
+        self.execute(&format!("SELECT order_came({n}); UPDATE hookfast_data.events SET body = convert_to({payload}, 'UTF8') WHERE id = event_of({n})"))
             .await;
     }
 
@@ -35,10 +35,10 @@ impl Story {
 async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(n) FROM generate_series(1, 7) n")
+        .execute("SELECT order_came(n) FROM generate_series(1, 7) n")
         .await;
     story
-        .run("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> 'request-3')")
+        .execute("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> 'request-3')")
         .await;
     assert_eq!(story.index().await, "7", "the third is found by its mark");
     assert_eq!(story.text(MARKED).await, "order:request-3:completed");
@@ -50,7 +50,9 @@ async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
     let log = "SELECT details->>'why' FROM hookfast_data.audit_log WHERE action = 'event.not_indexed' AND target = event_of(3)::text";
     assert_eq!(story.text(log).await, "SQLSTATE 23514");
     assert_eq!(story.erasable("request-3").await, "1");
-    story.run("SELECT order_came(8, minutes_ago => 2)").await;
+    story
+        .execute("SELECT order_came(8, minutes_ago => 2)")
+        .await;
     assert_eq!(story.index().await, "8", "the indexer continues");
 }
 
@@ -92,7 +94,7 @@ async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with
         "0"
     );
     story
-        .run("SELECT hookfast.erase_all(term => 'card 1', why => 'asked', at_most => 3)")
+        .execute("SELECT hookfast.erase_all(term => 'card 1', why => 'asked', at_most => 3)")
         .await;
     assert_eq!(
         story
@@ -105,7 +107,7 @@ async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with
 #[tokio::test]
 async fn what_is_enqueued_with_too_much_is_marked_at_once() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
+    story.execute("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
     for (n, payload) in [
         (
             1,
@@ -122,7 +124,7 @@ async fn what_is_enqueued_with_too_much_is_marked_at_once() {
         (4, "SELECT '{\"order\": 7777}'::jsonb"),
     ] {
         story
-            .run(&format!(
+            .execute(&format!(
                 "SELECT hookfast.enqueue('own', 'own.paid', ({payload}), 'key-{n}')"
             ))
             .await;
@@ -137,7 +139,7 @@ async fn what_is_enqueued_with_too_much_is_marked_at_once() {
 #[tokio::test]
 async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
     let story = Story::new().await;
-    story.run("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{id}')").await;
+    story.execute("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{id}')").await;
     let nested = |levels: usize, open: &str, close: &str, inner: &str| {
         format!("(repeat('{open}', {levels}) || {inner} || repeat('{close}', {levels}))::jsonb")
     };
@@ -155,7 +157,7 @@ async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
         ("usual", "'{\"id\": \"only-here\"}'".to_owned(), false),
     ] {
         story
-            .run(&format!(
+            .execute(&format!(
                 "SET LOCAL statement_timeout = '5s'; SELECT hookfast.enqueue('own', 'own.{name}', {payload})"
             ))
             .await;
@@ -181,7 +183,7 @@ async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
 async fn who_erases_finds_what_is_not_indexed_yet_however_much_that_is() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(n) FROM generate_series(1, 5003) n")
+        .execute("SELECT order_came(n) FROM generate_series(1, 5003) n")
         .await;
     assert_eq!(
         story
@@ -202,8 +204,8 @@ async fn who_erases_finds_what_is_not_indexed_yet_however_much_that_is() {
 #[tokio::test]
 async fn conflicts_are_announced_while_the_indexer_is_busy() {
     let story = Story::new().await;
-    story.run("SELECT order_came(n) FROM generate_series(1, 4) n; UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id IN (event_of(2), event_of(3))").await;
-    let mut connection = story.database.connect().await;
+    story.execute("SELECT order_came(n) FROM generate_series(1, 4) n; UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id IN (event_of(2), event_of(3))").await;
+    let mut connection = story.connect().await;
     let mut indexing = connection.begin().await.expect("a transaction");
     sqlx::query("SELECT FROM hookfast_data.next_events(1, 1, 1)")
         .execute(&mut *indexing)

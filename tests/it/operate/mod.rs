@@ -9,21 +9,25 @@ mod indexing;
 mod reindexing;
 mod status;
 
-use crate::support::postgres;
+use crate::support::world::{Handler, Source, World};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
+use std::ops::Deref;
 
 /// A database with a source, two handlers, and the events that a test adds.
-struct Story {
-    pool: PgPool,
-    database: postgres::Database,
+struct Story(World);
+
+impl Deref for Story {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.0
+    }
 }
 
 /// SQL helpers of a test's database, which add events some minutes in the past. Orders are
 /// numbered; delivery n of order n is 1000 + n.
-const WORLD: &str = r#"
-INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields) VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{lpa}');
-INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('crm', 'http', '{airalo.order.*}', 7, 0);
+const HELPERS: &str = r#"
 CREATE FUNCTION public.order_came(n integer, quantity integer DEFAULT 1, minutes_ago integer DEFAULT 10) RETURNS uuid LANGUAGE sql AS $$
     WITH made AS (
         INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, headers, body)
@@ -50,29 +54,23 @@ $$;
 
 impl Story {
     async fn new() -> Self {
-        let database = postgres::database().await;
-        let story = Self {
-            pool: database.pool().await,
-            database,
+        let airalo = Source {
+            search_fields: "{code,iccid,id,request_id}",
+            secret_fields: "{lpa}",
+            ..Source::new("airalo", "airalo")
         };
-        story.run(WORLD).await;
-        story
-    }
-
-    async fn run(&self, statements: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
-            .execute(&self.pool)
-            .await
-            .expect(statements);
-    }
-
-    async fn text(&self, query: &str) -> String {
-        let text: Option<String> =
-            sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({query})::text")))
-                .fetch_one(&self.pool)
-                .await
-                .expect(query);
-        text.unwrap_or_else(|| "null".to_owned())
+        let shop = Handler::new("shop", "http", "{airalo.*}");
+        let crm = Handler {
+            max_attempts: 7,
+            ..Handler::new("crm", "http", "{airalo.order.*}")
+        };
+        let world = World::builder()
+            .sources([airalo])
+            .handlers([shop, crm])
+            .build()
+            .await;
+        world.execute(HELPERS).await;
+        Self(world)
     }
 
     /// One row, as JSON.
@@ -85,13 +83,10 @@ impl Story {
         .expect(query)
     }
 
-    /// The SQLSTATE with which a statement is rejected.
+    /// The SQLSTATE with which a statement is rejected. The message says that nothing was changed,
+    /// or that there is no such event.
     async fn refused(&self, statement: &str) -> String {
-        let error = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
-            .execute(&self.pool)
-            .await
-            .expect_err(statement);
-        let error = error.into_database_error().expect("from the database");
+        let error = self.error(statement).await;
         assert!(
             error.message().ends_with("nothing was changed")
                 || error.message().contains("no event has the id"),

@@ -44,7 +44,7 @@ const JOB: &str =
 async fn a_search_field_that_is_added_finds_stored_events_once_they_are_indexed_again() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(n, 4710 + n) FROM generate_series(1, 9) n")
+        .execute("SELECT order_came(n, 4710 + n) FROM generate_series(1, 9) n")
         .await;
     assert_eq!(story.index().await, "9");
     story.registered(&FIELDS).await;
@@ -85,7 +85,7 @@ async fn a_search_field_that_is_added_finds_stored_events_once_they_are_indexed_
 #[tokio::test]
 async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was() {
     let story = Story::new().await;
-    story.run("SELECT order_came(n, 100000 + n) FROM generate_series(1, 1200) n; ANALYZE hookfast_data.events").await;
+    story.execute("SELECT order_came(n, 100000 + n) FROM generate_series(1, 1200) n; ANALYZE hookfast_data.events").await;
     story.index().await;
     story.registered(&MORE).await;
     assert!(
@@ -131,11 +131,11 @@ async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was
 async fn an_event_that_cannot_be_indexed_again_is_marked_and_passed_over() {
     let story = Story::new().await;
     story
-        .run("SELECT order_came(n, 4710 + n) FROM generate_series(1, 7) n")
+        .execute("SELECT order_came(n, 4710 + n) FROM generate_series(1, 7) n")
         .await;
     story.index().await;
     story
-        .run("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> '4713')")
+        .execute("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> '4713')")
         .await;
     story.registered(&MORE).await;
     story.reindex_to_the_end().await;
@@ -149,7 +149,7 @@ async fn an_event_that_cannot_be_indexed_again_is_marked_and_passed_over() {
 #[tokio::test]
 async fn nothing_is_indexed_again_while_somebody_erases() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1, 4711)").await;
+    story.execute("SELECT order_came(1, 4711)").await;
     story.index().await;
     story.registered(&MORE).await;
     let mut erasing = story.pool.begin().await.expect("a transaction");
@@ -176,7 +176,7 @@ async fn nothing_is_indexed_again_while_somebody_erases() {
 #[tokio::test]
 async fn an_operator_can_have_a_source_indexed_again() {
     let story = Story::new().await;
-    story.run("SELECT order_came(1)").await;
+    story.execute("SELECT order_came(1)").await;
     assert_eq!(
         story
             .refused("SELECT hookfast.reindex('nobody', 'x')")
@@ -188,7 +188,7 @@ async fn an_operator_can_have_a_source_indexed_again() {
         "22023"
     );
     story
-        .run("SELECT hookfast.reindex('airalo', 'events were passed over')")
+        .execute("SELECT hookfast.reindex('airalo', 'events were passed over')")
         .await;
     story.reindex_to_the_end().await;
     assert_eq!(

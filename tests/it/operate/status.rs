@@ -14,7 +14,7 @@ impl Story {
 
     /// Adds counts of a source or handler in a minute in the past.
     async fn counted(&self, subject: &str, counter: &str, minutes_ago: u32, value: u32) {
-        self.run(&format!(
+        self.execute(&format!(
             "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) \
              VALUES (date_trunc('minute', now()) - interval '{minutes_ago} minutes', '{subject}', '{counter}', {value}) \
              ON CONFLICT (minute, subject, counter) DO UPDATE SET value = rollups.value + excluded.value"
@@ -24,7 +24,7 @@ impl Story {
 
     /// The types and subjects of the alerts that one evaluation raises.
     async fn raised(&self) -> String {
-        self.run("DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT hookfast_data.evaluate_alerts()")
+        self.execute("DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT hookfast_data.evaluate_alerts()")
             .await;
         self.text(
             "SELECT coalesce(string_agg(concat_ws(' ', replace(type, 'hookfast.', ''), replace(payload->>'type', \
@@ -37,7 +37,7 @@ impl Story {
 
     /// A live worker serves all handlers.
     async fn served(&self) {
-        self.run(
+        self.execute(
             "INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) \
              SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers",
         )
@@ -62,7 +62,7 @@ async fn three_refusals_without_a_genuine_request_since_warn_at_any_traffic() {
         "critical | rejecting: ",
     );
     story
-        .run("DELETE FROM hookfast_data.rollups WHERE counter = 'wrong_signature'")
+        .execute("DELETE FROM hookfast_data.rollups WHERE counter = 'wrong_signature'")
         .await;
     story
         .counted("source:airalo", "wrong_signature", 6, 9)
@@ -150,24 +150,24 @@ async fn a_handler_that_fails_now_warns_whatever_it_delivered_in_the_hour() {
 async fn a_backlog_older_than_behind_after_warns_and_raises_an_alert() {
     let story = Story::new().await;
     story.served().await;
-    story.run("SELECT order_came(1, minutes_ago => 4), order_came(2, minutes_ago => 7); SELECT owed(1)").await;
+    story.execute("SELECT order_came(1, minutes_ago => 4), order_came(2, minutes_ago => 7); SELECT owed(1)").await;
     begins(
         &story.status("handler", "shop").await,
         "ok | 1 ready (oldest 00:04:0",
     );
     assert_eq!(story.raised().await, "nothing");
     story
-        .run("UPDATE hookfast_data.handlers SET behind_after = '2 minutes' WHERE name = 'shop'")
+        .execute("UPDATE hookfast_data.handlers SET behind_after = '2 minutes' WHERE name = 'shop'")
         .await;
     begins(
         &story.status("handler", "shop").await,
         "warning | behind: a delivery has been ready for 00:04:0",
     );
     assert_eq!(story.raised().await, "handler.behind shop");
-    story.run("DELETE FROM hookfast_data.outbox").await;
+    story.execute("DELETE FROM hookfast_data.outbox").await;
     assert_eq!(story.raised().await, "resolved handler.behind shop");
     // A retry counts from its due time.
-    story.run("SELECT owed(2, now() - interval '1 minute', 'crm'), owed(1, now() - interval '6 minutes')").await;
+    story.execute("SELECT owed(2, now() - interval '1 minute', 'crm'), owed(1, now() - interval '6 minutes')").await;
     begins(
         &story.status("handler", "crm").await,
         "ok | 1 ready (oldest 00:01:0",
@@ -185,16 +185,16 @@ async fn an_open_breaker_is_one_alert_and_not_three() {
     let story = Story::new().await;
     story.served().await;
     story
-        .run("UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'shop'")
+        .execute("UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'shop'")
         .await;
-    story.run("SELECT order_came(1); SELECT owed(1)").await;
+    story.execute("SELECT order_came(1); SELECT owed(1)").await;
     story.counted("handler:shop", "retry", 2, 20).await;
     begins(
         &story.status("handler", "shop").await,
         "critical | open: unavailable since ",
     );
     assert_eq!(story.raised().await, "handler.opened shop");
-    story.run("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.outbox").await;
+    story.execute("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.outbox").await;
     story.counted("handler:shop", "delivered", 1, 1).await;
     assert_eq!(story.raised().await, "resolved handler.opened shop");
 }
@@ -230,7 +230,7 @@ async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
         "0"
     );
     story
-        .run(
+        .execute(
             "SELECT order_came(n) FROM generate_series(1, 3) n; \
              UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2); \
              INSERT INTO hookfast_data.airalo_orders (source_id, request_id, description, state, rank, event_id, received_at, conflicts) \
@@ -263,7 +263,7 @@ async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert()
     let story = Story::new().await;
     story.served().await;
     story
-        .run("SELECT order_came(n) FROM generate_series(1, 100) n")
+        .execute("SELECT order_came(n) FROM generate_series(1, 100) n")
         .await;
     assert_eq!(
         story
@@ -272,18 +272,18 @@ async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert()
         "0"
     );
     let renamed = "UPDATE hookfast_data.events SET type = 'strip.paid' WHERE id IN (SELECT event_of(n) FROM generate_series(1, COUNT) n)";
-    story.run(&renamed.replace("COUNT", "10")).await;
+    story.execute(&renamed.replace("COUNT", "10")).await;
     let said = "ok | 10 of the newest 100 events of the last hour matched no handler: strip.paid";
     assert_eq!(story.status("routing", "airalo").await, said);
     assert_eq!(story.raised().await, "nothing");
-    story.run(&renamed.replace("COUNT", "11")).await;
+    story.execute(&renamed.replace("COUNT", "11")).await;
     begins(
         &story.status("routing", "airalo").await,
         "warning | 11 of the newest 100 ",
     );
     assert_eq!(story.raised().await, "source.unrouted airalo");
     story
-        .run("UPDATE hookfast_data.handlers SET types = '{*}' WHERE name = 'crm'")
+        .execute("UPDATE hookfast_data.handlers SET types = '{*}' WHERE name = 'crm'")
         .await;
     assert_eq!(story.raised().await, "resolved source.unrouted airalo");
 }
@@ -296,7 +296,7 @@ async fn the_reason_stands_first() {
         "critical | unserved: no live worker serves it, and no live process has it in its configuration: start one that has it, or end its subscription with hookfast.retire_handler; 0 ready, ",
     );
     story.served().await;
-    story.run("SELECT order_came(1); SELECT died(1); SELECT hookfast.pause_handler('crm', 'a deployment')").await;
+    story.execute("SELECT order_came(1); SELECT died(1); SELECT hookfast.pause_handler('crm', 'a deployment')").await;
     begins(
         &story.status("handler", "shop").await,
         "warning | 1 dead letter; 0 ready, ",
@@ -334,7 +334,7 @@ async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
 async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     let story = Story::new().await;
     story
-        .run("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql')")
+        .execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql')")
         .await;
     for source in ["source:airalo", "source:own"] {
         for day in 1..=14 {
@@ -362,7 +362,7 @@ async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     );
     before.has_ended(&story.pool).await.expect("ended");
     story
-        .run("UPDATE hookfast_data.sources SET configured_at = now() - interval '9 minutes'")
+        .execute("UPDATE hookfast_data.sources SET configured_at = now() - interval '9 minutes'")
         .await;
     renamed.is_alive(&story.pool, None).await.expect("alive");
     begins(
@@ -371,7 +371,7 @@ async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
     );
 
     story
-        .run("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'")
+        .execute("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'")
         .await;
     assert_eq!(
         story.raised().await,
@@ -394,6 +394,6 @@ async fn a_source_that_no_live_process_has_is_unconfigured_and_not_silent() {
 
     before.is_alive(&story.pool, None).await.expect("alive");
     begins(&story.status("source", "own").await, "critical | silent: ");
-    story.run("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'; DELETE FROM hookfast_data.processes").await;
+    story.execute("UPDATE hookfast_data.sources SET configured_at = now() - interval '11 minutes'; DELETE FROM hookfast_data.processes").await;
     begins(&story.status("source", "own").await, "critical | silent: ");
 }
