@@ -9,26 +9,31 @@ mod lists;
 mod status;
 
 use crate::support::{
-    postgres::{self, database},
     wait_until,
+    world::{Handler, Source, World},
 };
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgPool};
 use std::{
     fs,
+    ops::Deref,
     process::{Child, Command, Stdio},
 };
 use tempfile::NamedTempFile;
 
 /// A database with a story: events of orders, delivered, pending, dead and in conflict, and
 /// requests in quarantine.
-struct Story {
-    database: postgres::Database,
-    pool: PgPool,
+struct Story(World);
+
+impl Deref for Story {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.0
+    }
 }
 
 /// The result of a command.
@@ -83,18 +88,17 @@ impl Ran {
 
 impl Story {
     async fn new() -> Self {
-        let database = database().await;
-        let story = Self {
-            pool: database.pool().await,
-            database,
+        let airalo = Source {
+            search_fields: "{iccid}",
+            ..Source::new("airalo", "airalo")
         };
-        story
-            .execute(
-                "INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('airalo', 'airalo', '{iccid}'); \
-                 INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) \
-                    VALUES ('shop', 'rust', '{airalo.*}', 3, 0), ('mail', 'rust', '{airalo.*}', 3, 0)",
-            )
+        let handlers = ["shop", "mail"].map(|name| Handler::new(name, "rust", "{airalo.*}"));
+        let world = World::builder()
+            .sources([airalo])
+            .handlers(handlers)
+            .build()
             .await;
+        let story = Self(world);
         for (key, kind, body) in [
             (
                 "order-1",
@@ -138,20 +142,6 @@ impl Story {
         story
     }
 
-    async fn execute(&self, statements: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
-            .execute(&self.pool)
-            .await
-            .expect(statements);
-    }
-
-    async fn text(&self, query: &str) -> String {
-        sqlx::query_scalar(AssertSqlSafe(format!("SELECT ({query})::text")))
-            .fetch_one(&self.pool)
-            .await
-            .expect(query)
-    }
-
     async fn event(&self, key: &str) -> String {
         self.text(&format!(
             "SELECT id FROM hookfast_data.events WHERE idempotency_key = '{key}'"
@@ -171,7 +161,7 @@ impl Story {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
-        run(self.database.url(), arguments)
+        run(self.url(), arguments)
     }
 }
 

@@ -17,7 +17,7 @@ async fn operate_cli_errors_say_what_to_do() {
     run("mysql://u@127.0.0.1/d", &["status"])
         .failed()
         .complains(&["begins with mysql:", "needs Postgres"]);
-    let away = story.database.url().replace("/test_", "/no_such_database_");
+    let away = story.url().replace("/test_", "/no_such_database_");
     let refused = run(&away, &["status"]).failed();
     assert!(
         refused.err.contains("does not exist (SQLSTATE 3D000)"),
@@ -53,15 +53,8 @@ async fn operate_cli_errors_say_what_to_do() {
     // As a role without any rights, and as one that may only read.
     let role = format!("cli_{}", story.text("SELECT current_database()").await);
     story.execute(&format!("CREATE ROLE {role} NOLOGIN")).await;
-    let separator = if story.database.url().contains('?') {
-        '&'
-    } else {
-        '?'
-    };
-    let limited = format!(
-        "{}{separator}options=-c%20role%3D{role}",
-        story.database.url()
-    );
+    let separator = if story.url().contains('?') { '&' } else { '?' };
+    let limited = format!("{}{separator}options=-c%20role%3D{role}", story.url());
     run(&limited, &["events"])
         .failed()
         .complains(&["permission denied", "hookfast_reader"]);

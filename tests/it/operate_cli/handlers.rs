@@ -164,7 +164,7 @@ async fn operate_cli_handlers_and_replays() {
         .failed()
         .says(&["cancelled"]);
     story.run(&["replays", "watch", "9"]).failed();
-    let watching = RunningCommand::start(story.database.url(), &["replays", "watch", "2"]);
+    let watching = RunningCommand::start(story.url(), &["replays", "watch", "2"]);
     watching.printed("running, 0 of 2", 1).await;
     story.execute("UPDATE hookfast_data.replays SET state = 'done', replayed = 2, ended_at = now() WHERE id = 2").await;
     watching

@@ -37,7 +37,7 @@ async fn operate_cli_status_says_whether_and_where() {
         "ok"
     );
 
-    let watching = RunningCommand::start(story.database.url(), &["status", "--watch"]);
+    let watching = RunningCommand::start(story.url(), &["status", "--watch"]);
     watching.printed("OK: ", 2).await;
     watching.interrupt();
     watching.ended().await.ok();
