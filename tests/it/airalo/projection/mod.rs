@@ -5,17 +5,23 @@ mod conflicts;
 mod repetition;
 mod results;
 
-use crate::support::postgres::{self, Database};
+use crate::support::world::{Source, World};
 use hookfast::sources::{
     SourceKind,
     airalo::{Airalo, sample},
 };
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::PgConnection;
+use std::ops::Deref;
 
 /// Events that the tests project directly, as the `sql` handler does.
-struct Projection {
-    pool: PgPool,
-    _database: Database,
+struct Projection(World);
+
+impl Deref for Projection {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.0
+    }
 }
 
 /// An event of a story, and its body. A later event has a larger id.
@@ -45,18 +51,8 @@ impl Event {
 
 impl Projection {
     async fn new() -> Self {
-        let database = postgres::database().await;
-        let pool = database.pool().await;
-        sqlx::raw_sql(
-            "INSERT INTO hookfast_data.sources (name, kind) VALUES ('airalo', 'airalo'), ('second', 'airalo')",
-        )
-        .execute(&pool)
-        .await
-        .expect("sources");
-        Self {
-            pool,
-            _database: database,
-        }
+        let sources = ["airalo", "second"].map(|name| Source::new(name, "airalo"));
+        Self(World::builder().sources(sources).build().await)
     }
 
     async fn bring(&self, event: &Event) {
@@ -96,14 +92,6 @@ impl Projection {
         .map(drop)
     }
 
-    async fn text(&self, query: &str) -> String {
-        let query = format!("SELECT coalesce(({query})::text, 'null')");
-        sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_one(&self.pool)
-            .await
-            .expect("a text")
-    }
-
     /// The whole projection.
     async fn whole(&self) -> String {
         self.text(
@@ -117,10 +105,8 @@ impl Projection {
     }
 
     async fn empty(&self) {
-        sqlx::raw_sql("TRUNCATE hookfast_data.airalo_sims, hookfast_data.airalo_orders, hookfast_data.airalo_low_data, hookfast_data.airalo_credit")
-            .execute(&self.pool)
-            .await
-            .expect("emptied");
+        self.execute("TRUNCATE hookfast_data.airalo_sims, hookfast_data.airalo_orders, hookfast_data.airalo_low_data, hookfast_data.airalo_credit")
+            .await;
     }
 }
 
