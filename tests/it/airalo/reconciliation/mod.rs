@@ -7,7 +7,7 @@ mod overdue;
 mod unknown;
 
 use super::Airalo;
-use crate::support::{postgres, server::AIRALO_SECRET, wait_until};
+use crate::support::{server::AIRALO_SECRET, wait_until, world::World};
 use hookfast::airalo::client::{Client, NewOrder};
 use hookfast::airalo::{Account, PlaceError, Reconciler, place_order, place_order_again};
 use hookfast::internals::app::{Builder, Subscription};
@@ -17,8 +17,7 @@ use hookfast::internals::ingress::Source;
 use hookfast::internals::signing::Secret;
 use hookfast::internals::store::{DatabaseClock, source_ids};
 use hookfast::sources::airalo::{self, ClientSettings};
-use sqlx::{AssertSqlSafe, PgPool};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -26,12 +25,18 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Shop {
     pub(super) airalo: Airalo,
     pub(super) client: Arc<Client>,
-    pub(super) pool: PgPool,
     pub(super) webhook_url: String,
-    url: String,
     stop: CancellationToken,
     task: JoinHandle<()>,
-    _database: postgres::Database,
+    world: World,
+}
+
+impl Deref for Shop {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
 }
 
 impl Shop {
@@ -50,7 +55,7 @@ impl Shop {
             ..airalo.settings()
         };
         let client = Arc::new(Client::new(settings).expect("an address"));
-        let database = postgres::database().await;
+        let world = World::builder().build().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let webhook_url = format!(
             "http://{}/webhooks/airalo",
@@ -65,7 +70,7 @@ impl Shop {
             vec![secret],
             OnInvalidSignature::Reject,
         );
-        let builder = Builder::new(database.url())
+        let builder = Builder::new(world.url())
             .expect("a URL")
             .ingress(listener)
             .shutdown_timeout(Duration::from_secs(5))
@@ -79,16 +84,13 @@ impl Shop {
         let (app, stop) = (declare(builder).build(), CancellationToken::new());
         let stopping = stop.clone();
         let task = tokio::spawn(async move { app.run(stopping).await.expect("it runs") });
-        let pool = database.pool().await;
         let shop = Self {
             airalo,
             client,
-            pool,
             webhook_url,
-            url: database.url().to_owned(),
             stop,
             task,
-            _database: database,
+            world,
         };
         let ready = br#"{"level":"90%","iccid":"start","package_name":"p"}"#;
         wait_until("the ingress", async || {
@@ -150,21 +152,6 @@ impl Shop {
         placed.map(|placed| placed.request_id)
     }
 
-    pub(super) async fn text(&self, query: &str) -> String {
-        let query = format!("SELECT coalesce(({query})::text, 'null')");
-        sqlx::query_scalar(AssertSqlSafe(query))
-            .fetch_one(&self.pool)
-            .await
-            .expect("a text")
-    }
-
-    pub(super) async fn execute(&self, statement: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&self.pool)
-            .await
-            .expect("a statement");
-    }
-
     pub(super) async fn until(&self, query: &str, expected: &str) {
         wait_until(&format!("{query} = {expected}"), async || {
             self.text(query).await == expected
@@ -190,7 +177,7 @@ pub(super) async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
         client: shop.client.clone(),
         every: NEVER,
     };
-    let database = shop.url.parse().expect("a URL");
+    let database = shop.url().parse().expect("a URL");
     let reconciler = Reconciler::new(
         shop.pool.clone(),
         database,
