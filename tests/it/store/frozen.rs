@@ -11,7 +11,7 @@ use hookfast::internals::store::{
 use std::time::{Duration, Instant};
 
 async fn line_to(store: &Store) -> (TcpProxy, Database) {
-    let line = TcpProxy::start(store.database.as_ref().expect("its own").url()).await;
+    let line = TcpProxy::start(store.url()).await;
     let database = line.url().parse().expect("a URL");
     (line, database)
 }

@@ -29,8 +29,7 @@ mod settle;
 mod verdicts;
 mod watermarks;
 
-use crate::support::postgres::{self, Database};
-use crate::support::wait_until;
+use crate::support::{wait_until, world::World};
 use bytes::Bytes;
 use hookfast::internals::domain::{
     Fingerprint, HandlerName, IdempotencyKey, Origin, PayloadFields, Receipt, RetryPolicy,
@@ -43,18 +42,26 @@ use hookfast::internals::store::{
     rescue, worker_leases,
 };
 use sqlx::{PgConnection, PgPool, Row};
-use std::time::{Duration, Instant};
+use std::{
+    ops::Deref,
+    time::{Duration, Instant},
+};
 
 /// A database with a source and a handler that subscribes to everything.
 struct Store {
-    of: hookfast::internals::store::Database,
-    pool: PgPool,
     source: SourceId,
     handler: HandlerId,
     name: HandlerName,
     clock: DatabaseClock,
-    // Dropped last.
-    database: Option<Database>,
+    world: World,
+}
+
+impl Deref for Store {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
 }
 
 /// Many attempts, one directly after the other.
@@ -86,44 +93,41 @@ fn registration(name: &str, types: &[&str]) -> HandlerRegistration {
 
 impl Store {
     async fn new() -> Self {
-        let database = postgres::database().await;
-        let mut store = Self::at(database.url()).await;
-        store.database = Some(database);
-        store
+        Self::in_world(World::builder().build().await).await
     }
 
     /// In an existing database that has the schema and its partitions.
     async fn at(url: &str) -> Self {
-        let of: hookfast::internals::store::Database = url.parse().expect("a URL");
-        let pool = PgPool::connect(url).await.expect("connections");
+        Self::in_world(World::existing(url).await).await
+    }
+
+    async fn in_world(world: World) -> Self {
         let name = "airalo".parse().expect("a name");
         let registered = SourceRegistration {
             name,
             kind: "airalo",
             fields: PayloadFields::default(),
         };
-        let sources = register_sources(&pool, &[registered])
+        let sources = register_sources(&world.pool, &[registered])
             .await
             .expect("registered");
         let shop = registration("shop", &["*"]);
         let name = shop.name.clone();
-        let handlers = register_handlers(&pool, &[shop], 0)
+        let handlers = register_handlers(&world.pool, &[shop], 0)
             .await
             .expect("registered");
         let clock = DatabaseClock::default();
         clock
-            .measure(&mut of.connect(Role::General).await.expect("a connection"))
+            .measure(&mut world.of.connect(Role::General).await.expect("a connection"))
             .await
             .expect("the time");
         let source = *sources.values().next().expect("one");
         Self {
-            of,
-            pool,
             source,
             handler: handlers[&name],
             name,
             clock,
-            database: None,
+            world,
         }
     }
 
@@ -251,25 +255,12 @@ impl Store {
             .await[0]
     }
 
-    async fn count(&self, query: &'static str) -> i64 {
-        sqlx::query_scalar(query)
-            .fetch_one(&self.pool)
-            .await
-            .expect("a number")
-    }
-
+    /// The text in the first row of a query.
     async fn text(&self, query: &'static str) -> String {
         sqlx::query_scalar(query)
             .fetch_one(&self.pool)
             .await
             .expect("a text")
-    }
-
-    async fn execute(&self, statement: &'static str) {
-        sqlx::raw_sql(statement)
-            .execute(&self.pool)
-            .await
-            .expect("a statement");
     }
 }
 

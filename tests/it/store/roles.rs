@@ -23,7 +23,7 @@ struct Limited {
 impl Limited {
     async fn new(attribute: &str) -> Self {
         let store = Store::new().await;
-        let database = store.database.as_ref().expect("its own");
+        let database = store.database();
         let mut url = url::Url::parse(database.url()).expect("a URL");
         let name = url.path()[1..].to_owned();
         let (reader, operator) = (format!("Readers-of_{name}"), format!("operators_of_{name}"));

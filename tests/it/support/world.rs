@@ -117,6 +117,11 @@ impl World {
         }
     }
 
+    /// The database that was created for this world.
+    pub(crate) fn database(&self) -> &Database {
+        self.database.as_ref().expect("its own database")
+    }
+
     /// The URL of the database, with the password.
     pub(crate) fn url(&self) -> &str {
         &self.url
