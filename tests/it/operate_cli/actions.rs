@@ -269,7 +269,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story
         .run(&["quarantine", "approve", &request, "--why", ""])
         .failed()
-        .complains(&["has to say why"]);
+        .complains(&["why is empty"]);
     story
         .run(&["quarantine", "approve", &request, "--why", "they called"])
         .ok()

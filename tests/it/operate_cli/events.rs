@@ -213,5 +213,5 @@ async fn operate_cli_tells_of_one_event() {
     story
         .run(&["events", "erase", third, "--why", "x", "--yes"])
         .failed()
-        .complains(&["still pending", "hookfast.explain"]);
+        .complains(&["has a pending delivery", "hookfast.explain"]);
 }

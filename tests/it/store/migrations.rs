@@ -255,7 +255,7 @@ async fn a_role_that_may_create_in_its_database_needs_nothing_more() {
         let problems = inspect(&of).await.expect("an answer").problems();
         problems.iter().any(|problem| problem.contains("CREATE"))
     };
-    assert!(lacks_create().await, "the schema is missing");
+    assert!(lacks_create().await, "the privilege is missing");
     let name = url::Url::parse(empty.database.url()).expect("a URL").path()[1..].to_owned();
     empty
         .execute(&format!("GRANT CREATE ON DATABASE {name} TO {role}"))
@@ -293,7 +293,7 @@ async fn a_role_that_may_create_in_its_database_needs_nothing_more() {
         migrate(&of).await.expect("nothing to do"),
         Migrated::default()
     );
-    assert!(!lacks_create().await, "the schema exists");
+    assert!(!lacks_create().await, "it is not needed any more");
 }
 
 #[tokio::test]

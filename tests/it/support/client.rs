@@ -75,8 +75,8 @@ impl Language {
 }
 
 /// Whether the examples in a language are tested. `HOOKFAST_TEST_CLIENTS` is the list of languages
-/// that scripts/test has set up, or `all`, and each of them must be there. Without it, the tests use
-/// what an earlier run has set up, and say what they skip.
+/// that scripts/test has set up, or `all`, and each of them must be set up. Without it, the tests
+/// use what an earlier run has set up, and say what they skip.
 fn is_tested(language: &str, is_set_up: bool) -> bool {
     let named = std::env::var("HOOKFAST_TEST_CLIENTS").ok();
     let is_named = named

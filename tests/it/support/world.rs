@@ -14,7 +14,7 @@ pub(crate) struct World {
     database: Option<Database>,
 }
 
-/// A row of `hookfast_data.sources`. Arrays are in the notation of Postgres, such as `{code,iccid}`.
+/// A row of `hookfast_data.sources`. Arrays are in the notation of Postgres: `{code,iccid}`.
 pub(crate) struct Source {
     pub(crate) name: &'static str,
     pub(crate) kind: &'static str,
