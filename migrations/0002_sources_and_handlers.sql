@@ -45,6 +45,7 @@ CREATE TABLE hookfast_data.handlers (
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     paused_at timestamptz,
     paused_why text,
+    paused_as_gone boolean NOT NULL DEFAULT false,
     paused_by_status smallint,
     retry jsonb NOT NULL DEFAULT
         '{"delays_ms": [5000, 30000, 120000, 600000, 1800000, 3600000, 7200000, 14400000, 21600000, 43200000, '
@@ -76,8 +77,10 @@ COMMENT ON COLUMN hookfast_data.handlers.registered_version IS 'The subscription
 COMMENT ON COLUMN hookfast_data.handlers.registered_at IS 'When the current subscription was registered';
 COMMENT ON COLUMN hookfast_data.handlers.paused_at IS 'Since when the handler is paused; webhooks are still stored';
 COMMENT ON COLUMN hookfast_data.handlers.paused_why IS 'The reason of the pause';
+COMMENT ON COLUMN hookfast_data.handlers.paused_as_gone IS
+    'Whether a worker paused the handler because it reported that it is gone, and not an operator';
 COMMENT ON COLUMN hookfast_data.handlers.paused_by_status IS
-    'The HTTP status with which its receiver reported that it is gone; null if an operator paused it';
+    'The HTTP status with which the receiver reported that it is gone; null if it has none';
 COMMENT ON COLUMN hookfast_data.handlers.retry IS
     'The retry policy: {"delays_ms": […]} or {"base_ms", "max_ms", "max_attempts"}';
 COMMENT ON COLUMN hookfast_data.handlers.ordered_by IS

@@ -119,9 +119,11 @@ mod telemetry;
 mod throttle;
 mod worker;
 
-pub use app::{App, Builder, Reloader, RunError, Subscription};
+pub use app::{App, Builder, Change, Reloaded, Reloader, RunError, Subscription};
 pub use config::Config;
-pub use domain::{Delivery, Event, Outcome};
+pub use domain::{
+    Delivery, DeliveryId, ErrorKind, Event, EventId, HandlerName, Outcome, SourceName, TypePattern,
+};
 pub use handlers::{Handler, HandlerError, HttpHandler, TransactionalHandler};
 pub use ingress::Source;
 pub use signing::Secret;
@@ -133,8 +135,8 @@ pub use tokio_util::sync::CancellationToken;
 pub mod policy {
     pub use crate::domain::{
         Breaker, Connections, HandlerPolicy, HttpHandlerSettings, IngressLimits, OnDeadLetter,
-        OnInvalidSignature, Order, PayloadFields, PayloadFilter, QuarantineLimits, Rate,
-        RetryPolicy,
+        OnInvalidSignature, Order, PayloadFields, PayloadFilter, QuarantineLimits, Rate, Retention,
+        RetryPolicy, RoleNames,
     };
 }
 

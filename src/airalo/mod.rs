@@ -8,6 +8,7 @@ mod reconcile;
 use crate::domain::rfc3339;
 use std::time::SystemTime;
 
+pub use crate::store::DescribedOrder;
 pub use order::{PlaceError, place_order, place_order_again};
 pub use reconcile::{Account, Finding, Found, Reconciler};
 

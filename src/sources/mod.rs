@@ -15,12 +15,13 @@ mod json;
 pub mod standard_webhooks;
 mod verified;
 
+pub use crate::domain::{EventType, Fingerprint, IdempotencyKey, Identity, Pointer};
 pub use classify::{InvalidPrefix, TypePrefix};
 pub use handshake::{Handshake, HandshakeKind, UnknownHandshake};
 pub(crate) use verified::LONGEST_TOPIC;
 pub use verified::{Verified, VerifiedRequest};
 
-use crate::domain::{EventType, Identity, PayloadFields, Pointer};
+use crate::domain::PayloadFields;
 use crate::signing::Secret;
 use axum::http::{HeaderMap, HeaderName};
 use std::time::{Duration, SystemTime};

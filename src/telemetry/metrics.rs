@@ -71,6 +71,7 @@ fn durations() -> Histogram {
 #[derive(Clone)]
 pub struct Metrics {
     webhooks: Family<WebhookLabels, Counter>,
+    accepted_later: Family<WebhookLabels, Counter>,
     rejections: Family<RejectionLabels, Counter>,
     turned_away: Family<ReasonLabels, Counter>,
     ack_duration: Durations<SourceLabels>,
@@ -94,6 +95,11 @@ impl Default for Metrics {
             webhooks: all.add(
                 "webhooks",
                 "Requests of senders, by their result",
+                Family::default(),
+            ),
+            accepted_later: all.add(
+                "accepted_later",
+                "Quarantined requests that became events, or duplicates of events",
                 Family::default(),
             ),
             rejections: all.add(
@@ -205,14 +211,28 @@ impl Metrics {
 
     /// Counts a request or connection that ended without a response of the ingress.
     pub fn unserved(&self, source: &str, reason: &'static str) {
-        self.count_webhook(source, "rejected");
-        self.rejection(source, reason);
+        match reason {
+            // An idle connection was closed for another one: this is not a request.
+            "idle_evicted" => {}
+            "turned_away" | "evicted" => {
+                self.count_webhook(source, "turned_away");
+                self.turned_away(reason);
+            }
+            _ => {
+                self.count_webhook(source, "rejected");
+                self.rejection(source, reason);
+            }
+        }
         self.pending.add("source", source, reason, 1);
     }
 
     /// Counts a quarantined request that became an event, or the duplicate of one.
     pub fn accepted_later(&self, source: &str, verdict: &'static str) {
-        self.count_webhook(source, verdict);
+        let labels = WebhookLabels {
+            source: source.to_owned(),
+            result: verdict,
+        };
+        self.accepted_later.get_or_create(&labels).inc();
         self.pending.add("source", source, verdict, 1);
     }
 
@@ -222,15 +242,15 @@ impl Metrics {
         self.pending.add("source", source, reason, 1);
     }
 
-    /// Counts a request with a wrong signature that got 503 because the quarantine is full.
+    /// Counts a request with a wrong signature that the full quarantine cannot keep. The request is
+    /// also counted with its response.
     pub fn quarantine_full(&self, source: &str) {
-        self.turned_away("quarantine_full");
         self.pending.add("source", source, "quarantine_full", 1);
     }
 
-    /// Counts a request with a wrong signature that got 503 because too many of them arrive.
+    /// Counts a request with a wrong signature for which the quarantine is too slow. The request is
+    /// also counted with its response.
     pub fn quarantine_busy(&self, source: &str) {
-        self.turned_away("quarantine_busy");
         self.pending.add("source", source, "quarantine_busy", 1);
     }
 
@@ -414,6 +434,7 @@ mod tests {
         // A family is exported when it has a first value.
         metrics.webhook("airalo", 401, "wrong_signature", Duration::ZERO);
         metrics.webhook("airalo", 503, "busy", Duration::ZERO);
+        metrics.accepted_later("airalo", "stored");
         metrics.evidence_dropped("airalo");
         metrics.not_json("airalo");
         metrics.attempt("shop", "delivered");
@@ -426,7 +447,7 @@ mod tests {
             .filter_map(|line| line.strip_prefix("# TYPE "))
             .filter_map(|line| line.split_once(' '))
             .collect();
-        assert_eq!(families.len(), 12, "{text}");
+        assert_eq!(families.len(), 13, "{text}");
         for (name, kind) in &families {
             let name = match *kind {
                 "counter" => format!("{name}_total"),

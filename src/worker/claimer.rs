@@ -14,7 +14,7 @@ use super::{
     wake::{Wake, Woken},
 };
 use crate::boot_time::BootTime;
-use crate::store::{Batch, ClaimLimits, Database, LeaseId, StoreError, Truncated, Watermarks};
+use crate::store::{Batch, Database, LeaseId, StoreError, Truncated, Watermarks};
 use crate::telemetry::health::Heartbeat;
 use crate::throttle::throttled;
 use std::{
@@ -138,14 +138,15 @@ impl Claimer {
             return Ok(Next::Pause(RETRY));
         }
         let most = slots.num_permits().min(admission.most);
-        let limits = lanes.limits(most, self.runtime.ordered(), memory.truncated);
         let connection = self.connection.clone();
         let mut connection = match connection.lend().await {
             Ok(connection) => connection,
             Err(pause) => return Ok(Next::Pause(pause.min(POLL))),
         };
         let claiming = self.runtime.in_flight.claiming();
-        let claimed = self.claim(&mut connection, &lease, limits, memory).await;
+        let claimed = self
+            .claim(&mut connection, &lease, most, lanes, memory)
+            .await;
         connection.record(&claimed);
         drop(connection);
         let Some(batch) = claimed? else {
@@ -168,7 +169,8 @@ impl Claimer {
         &self,
         lent: &mut Lent<'_>,
         lease: &ActiveLease,
-        limits: ClaimLimits,
+        most: usize,
+        lanes: &mut Lanes,
         memory: &mut Memory,
     ) -> Result<Option<Batch>, StoreError> {
         let Some(mut connection) = lent.open(&self.database, lease).await? else {
@@ -177,6 +179,8 @@ impl Claimer {
         if memory.lease != Some(lease.id) {
             *memory = Memory::new(Some(lease.id));
         }
+        // Not before it is certain that a claim is sent: each claim is another lane's turn.
+        let limits = lanes.limits(most, self.runtime.ordered(), memory.truncated);
         let unsequenced = self.runtime.ordered() && connection.sequence(self.runtime.id).await?;
         let name = (self.runtime.id, &self.runtime.name);
         let mut batch = connection

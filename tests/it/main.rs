@@ -11,6 +11,7 @@ mod configuration;
 mod dev_postgres;
 mod dev_receiver;
 mod documents;
+mod embedding;
 mod harness;
 mod history_plans;
 mod ingress_http;

@@ -203,7 +203,7 @@ pub(crate) async fn deliver(handler: &HttpHandler) -> Report {
 }
 
 /// How the texts of errors without a response begin, with the kind of each.
-const KINDS: [(&str, ErrorKind); 9] = [
+const KINDS: [(&str, ErrorKind); 10] = [
     ("timed out after ", ErrorKind::Timeout),
     ("address refused: ", ErrorKind::AddressBlocked),
     ("name not found: ", ErrorKind::NameResolution),
@@ -211,8 +211,9 @@ const KINDS: [(&str, ErrorKind); 9] = [
     ("connection refused: ", ErrorKind::ConnectionRefused),
     ("connection failed: ", ErrorKind::ConnectionFailed),
     ("connection broken: ", ErrorKind::ConnectionBroken),
-    ("answer refused: ", ErrorKind::ResponseTooLarge),
+    ("response too large: ", ErrorKind::ResponseTooLarge),
     ("not http: ", ErrorKind::InvalidResponse),
+    ("request failed: ", ErrorKind::Request),
 ];
 
 /// The error text of an attempt. An error without a response has the kind that its text names.

@@ -2,7 +2,8 @@ CREATE OR REPLACE FUNCTION hookfast.resume_handler(handler text, why text) RETUR
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM hookfast_data.require_reason(resume_handler.why);
-    UPDATE hookfast_data.handlers h SET paused_at = NULL, paused_why = NULL, paused_by_status = NULL
+    UPDATE hookfast_data.handlers h SET paused_at = NULL, paused_why = NULL, paused_as_gone = false,
+        paused_by_status = NULL
     WHERE h.name = resume_handler.handler AND h.paused_at IS NOT NULL;
     IF NOT FOUND THEN
         PERFORM hookfast_data.check_not_retired(hookfast_data.handler_id(resume_handler.handler));

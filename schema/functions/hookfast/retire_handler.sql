@@ -35,7 +35,8 @@ BEGIN
             WHERE EXISTS (SELECT FROM hookfast_data.handlers h WHERE h.id = of_handler AND h.retired_at IS NULL);
         UPDATE hookfast_data.handlers h SET retired_at = coalesce(h.retired_at, clock_timestamp()),
             retired_why = retire_handler.why, retired_pending = retire_handler.pending,
-            paused_at = NULL, paused_why = NULL, paused_by_status = NULL, breaker_opened_at = NULL, breaker_until = NULL
+            paused_at = NULL, paused_why = NULL, paused_as_gone = false,
+            paused_by_status = NULL, breaker_opened_at = NULL, breaker_until = NULL
         WHERE h.id = of_handler;
         UPDATE hookfast_data.replays r SET state = 'cancelled', ended_at = clock_timestamp()
             WHERE r.handler_id = of_handler AND r.state IN ('running', 'paused');

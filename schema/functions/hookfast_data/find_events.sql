@@ -80,5 +80,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast_data.find_events IS
     'Finds the events of a term and the events that conflict with them; with everything, events that are not indexed '
-    'too, however long that takes. No REVOKE: readers call it through hookfast.find, and cannot call functions of '
-    'this schema by name';
+    'too, however long that takes';
+-- No REVOKE: readers call it through hookfast.find, and cannot call functions of this schema by name.

@@ -1,4 +1,5 @@
--- Reads the first entries of three indexes. No REVOKE: readers call it through the view hookfast.handler_health.
+-- Reads the first entries of three indexes.
+-- No REVOKE: readers call it through the view hookfast.handler_health.
 CREATE OR REPLACE FUNCTION hookfast_data.oldest_ready(handler smallint) RETURNS timestamptz
     LANGUAGE sql STABLE SECURITY DEFINER SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
     SET search_path = pg_catalog, pg_temp SET debug_print_parse = off SET debug_print_rewritten = off

@@ -15,7 +15,9 @@ SELECT
             || CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN ': ' || h.retired_why ELSE '' END
         WHEN h.paused_at IS NOT NULL THEN 'since ' || h.paused_at::timestamptz(0) || ': '
             || CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN h.paused_why
-                ELSE coalesce('status ' || h.paused_by_status, 'by an operator') END
+                WHEN h.paused_as_gone
+                    THEN coalesce('status ' || h.paused_by_status, 'the handler reported that it is gone')
+                ELSE 'by an operator' END
         WHEN b.unserved THEN 'no live worker serves it' || CASE WHEN NOT EXISTS (SELECT FROM hookfast_data.processes p
             WHERE h.name = ANY (p.handlers) AND p.seen_at > statement_timestamp() - interval '20 seconds')
             THEN ', and no live process has it in its configuration: start one that has it, or end its subscription '

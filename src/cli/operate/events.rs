@@ -263,7 +263,11 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
     }
     let events = shell
         .console
-        .list(ViewQuery::of(&views::EVENTS).ids("event_id", &ids))
+        .list(
+            ViewQuery::of(&views::EVENTS)
+                .order("event_id")
+                .ids("event_id", &ids),
+        )
         .await?;
     for (i, event) in events.iter().enumerate() {
         if i > 0 && !shell.json() {

@@ -89,8 +89,8 @@ pub const DISCARD_ALL: Function = Function {
     parameters: &[
         optional("handler", "text"),
         optional("type", "text"),
-        optional("died_after", "timestamptz"),
-        optional("died_before", "timestamptz"),
+        optional("died_after", "timestamp with time zone"),
+        optional("died_before", "timestamp with time zone"),
         optional("error", "text"),
         optional("payload", "jsonpath"),
         optional("why", "text"),
@@ -105,7 +105,7 @@ pub const DISCARD_QUARANTINED: Function = Function {
     parameters: &[
         optional("source", "text"),
         optional("reason", "text"),
-        optional("last_before", "timestamptz"),
+        optional("last_before", "timestamp with time zone"),
         optional("why", "text"),
         optional("at_most", "bigint"),
     ],
@@ -141,8 +141,8 @@ pub const ERASE_ALL: Function = Function {
         optional("term", "text"),
         optional("source", "text"),
         optional("type", "text"),
-        optional("received_after", "timestamptz"),
-        optional("received_before", "timestamptz"),
+        optional("received_after", "timestamp with time zone"),
+        optional("received_before", "timestamp with time zone"),
         optional("payload", "jsonpath"),
         optional("why", "text"),
         optional("at_most", "bigint"),
@@ -153,7 +153,7 @@ pub const ERASE_ALL: Function = Function {
 pub const EVENT_ID_AT: Function = Function {
     name: "event_id_at",
     caller: Caller::Reader,
-    parameters: &[required("at", "timestamptz")],
+    parameters: &[required("at", "timestamp with time zone")],
 };
 
 /// `hookfast.explain`.
@@ -248,8 +248,8 @@ pub const REPLAY_ALL: Function = Function {
         required("handler", "text"),
         optional("source", "text"),
         optional("type", "text"),
-        optional("received_after", "timestamptz"),
-        optional("received_before", "timestamptz"),
+        optional("received_after", "timestamp with time zone"),
+        optional("received_before", "timestamp with time zone"),
         optional("payload", "jsonpath"),
         optional("per_second", "integer"),
         optional("new_webhook_id", "boolean"),
@@ -264,7 +264,7 @@ pub const RESCHEDULE: Function = Function {
     caller: Caller::Operator,
     parameters: &[
         required("delivery_id", "bigint"),
-        required("due_at", "timestamptz"),
+        required("due_at", "timestamp with time zone"),
         required("why", "text"),
     ],
 };
@@ -275,7 +275,7 @@ pub const RESCHEDULE_ALL: Function = Function {
     caller: Caller::Operator,
     parameters: &[
         required("handler", "text"),
-        required("due_at", "timestamptz"),
+        required("due_at", "timestamp with time zone"),
         optional("type", "text"),
         optional("why", "text"),
         optional("at_most", "bigint"),
@@ -340,8 +340,8 @@ pub const RETRY_ALL: Function = Function {
     parameters: &[
         optional("handler", "text"),
         optional("type", "text"),
-        optional("died_after", "timestamptz"),
-        optional("died_before", "timestamptz"),
+        optional("died_after", "timestamp with time zone"),
+        optional("died_before", "timestamp with time zone"),
         optional("error", "text"),
         optional("payload", "jsonpath"),
         optional("max_attempts", "integer"),
@@ -356,7 +356,7 @@ pub const REVERIFY_QUARANTINED: Function = Function {
     caller: Caller::Operator,
     parameters: &[
         optional("source", "text"),
-        optional("last_after", "timestamptz"),
+        optional("last_after", "timestamp with time zone"),
         optional("why", "text"),
         optional("at_most", "bigint"),
     ],

@@ -470,7 +470,7 @@ pub const STORAGE: View = View {
 /// `hookfast.unrouted`.
 pub const UNROUTED: View = View {
     name: "unrouted",
-    order: "count DESC",
+    order: "events DESC, source, type",
     columns: &[
         column("source", "text"),
         column("type", "text"),

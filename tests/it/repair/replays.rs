@@ -310,7 +310,10 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
         "SELECT hookfast.pause_replay({replay}, why => 'a test')"
     ))
     .await;
-    assert_eq!(desk.logged().await, format!("replay.paused {replay} {{}}"));
+    assert_eq!(
+        desk.logged().await,
+        format!("replay.paused {replay} {{\"why\": \"a test\"}}")
+    );
     assert_eq!(desk.step(60.0).await, 0);
     assert_eq!(desk.text(STATE).await, "paused 5 20 25 f");
     desk.refuses(
@@ -322,7 +325,10 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
         "SELECT hookfast.resume_replay({replay}, why => 'a test')"
     ))
     .await;
-    assert_eq!(desk.logged().await, format!("replay.resumed {replay} {{}}"));
+    assert_eq!(
+        desk.logged().await,
+        format!("replay.resumed {replay} {{\"why\": \"a test\"}}")
+    );
     assert_eq!(
         desk.text("SELECT hookfast_data.advance_replay(1)").await,
         "0",
@@ -336,7 +342,7 @@ async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
     .await;
     assert_eq!(
         desk.logged().await,
-        format!("replay.cancelled {replay} {{}}")
+        format!("replay.cancelled {replay} {{\"why\": \"a test\"}}")
     );
     assert_eq!(desk.text(STATE).await, "cancelled 7 20 35 t");
     assert_eq!(desk.step(60.0).await, 0);

@@ -8,7 +8,8 @@ const COLUMNS: &str = "SELECT c.relname || '.' || a.attname || ' ' || format_typ
     WHERE c.relnamespace = 'hookfast'::regnamespace AND c.relkind = 'v' ORDER BY c.relname COLLATE \"C\", a.attnum";
 
 /// Input parameters come first in all functions; those with a default are the last ones.
-const PARAMETERS: &str = "SELECT p.proname || '.' || coalesce(p.proargnames[i], '') || ' ' || format_type(t, NULL) \
+const PARAMETERS: &str = "SELECT p.proname || '.' || coalesce(p.proargnames[i], '') || ' ' \
+    || CASE t WHEN 'hookfast.event'::regtype THEN 'hookfast.event' ELSE format_type(t, NULL) END \
     || CASE WHEN i > p.pronargs - p.pronargdefaults THEN ' DEFAULT' ELSE '' END \
     FROM pg_proc p CROSS JOIN LATERAL unnest(p.proargtypes) WITH ORDINALITY AS a (t, i) \
     WHERE p.pronamespace = 'hookfast'::regnamespace ORDER BY p.proname COLLATE \"C\", i";
@@ -29,6 +30,16 @@ async fn the_catalogue_has_every_view_column_function_and_parameter() {
         })
         .collect();
     assert!(known.len() > 200);
+    for view in views::ALL {
+        let ordered = format!(
+            "SELECT FROM hookfast.{} ORDER BY {} LIMIT 0",
+            view.name, view.order
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(ordered.as_str()))
+            .execute(&pool)
+            .await
+            .expect(&ordered);
+    }
     assert_eq!(listed, known);
 
     let known: Vec<String> = sqlx::query_scalar(PARAMETERS)

@@ -228,17 +228,17 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
             .expect("paused");
     }
     let paused =
-        "SELECT concat_ws(' ', paused_at IS NOT NULL, paused_why) FROM hookfast_data.handlers";
+        "SELECT concat_ws(' ', paused_at IS NOT NULL, paused_why, paused_as_gone, paused_by_status) FROM hookfast_data.handlers";
     assert_eq!(
         (store.text(paused).await.as_str(), store.count(LOG).await),
-        ("t gone", lines + 1)
+        ("t gone t 410", lines + 1)
     );
     store
         .execute("SELECT hookfast.resume_handler('shop', why => 'a test'); SELECT hookfast.resume_handler('shop', why => 'a test')")
         .await;
     assert_eq!(
         (store.text(paused).await.as_str(), store.count(LOG).await),
-        ("f", lines + 2)
+        ("f f", lines + 2)
     );
     let last = "SELECT string_agg(concat_ws(' ', action, target, details->>'why'), ', ' ORDER BY id) FROM hookfast_data.audit_log WHERE id > 1";
     assert_eq!(
