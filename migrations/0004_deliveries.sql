@@ -97,7 +97,7 @@ CREATE TABLE hookfast_data.dead_letters (
     attempt_number integer NOT NULL,
     lost smallint NOT NULL,
     ordering_key text COLLATE "C",
-    reason text NOT NULL CHECK (reason IN ('attempts_exhausted', 'refused', 'lost', 'event_missing')),
+    reason text NOT NULL CHECK (reason IN ('attempts_exhausted', 'rejected', 'lost', 'event_missing')),
     last_error text,
     died_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     replay_id bigint,
@@ -115,7 +115,7 @@ COMMENT ON COLUMN hookfast_data.dead_letters.lost IS
     'How many attempts were lost with their worker or its connection to the database';
 COMMENT ON COLUMN hookfast_data.dead_letters.ordering_key IS 'The key that the delivery keeps its order by';
 COMMENT ON COLUMN hookfast_data.dead_letters.reason IS
-    'attempts_exhausted, refused (by the handler), lost (with its worker or the connection, too often), '
+    'attempts_exhausted, rejected (by the handler), lost (with its worker or the connection, too often), '
     'event_missing (its payload no longer exists)';
 COMMENT ON COLUMN hookfast_data.dead_letters.last_error IS 'The last error';
 COMMENT ON COLUMN hookfast_data.dead_letters.died_at IS 'When the delivery became a dead letter';

@@ -104,7 +104,7 @@ async fn send(
         Err(error) => {
             // If the record stayed, reconciliation would look for an order that does not exist.
             let _ = order_was_refused(pool, row).await;
-            Err(PlaceError::Refused(error))
+            Err(PlaceError::Rejected(error))
         }
     }
 }

@@ -105,7 +105,7 @@ fn described(plan: &Plan) -> String {
         let _ = writeln!(
             text,
             "{file}\n    {}",
-            planned.says.trim().replace('\n', "\n    ")
+            planned.description.trim().replace('\n', "\n    ")
         );
         let _ = writeln!(text, "    locks:    {}", listed(locks));
         let _ = writeln!(

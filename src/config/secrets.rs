@@ -5,10 +5,10 @@ use std::{env, fmt, fs, path::PathBuf, str::FromStr};
 
 /// A reference to a secret. Every command reads secrets through it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretRef(Place);
+pub struct SecretRef(SecretSource);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Place {
+enum SecretSource {
     Environment(String),
     File(PathBuf),
 }
@@ -51,9 +51,9 @@ impl FromStr for SecretRef {
     fn from_str(text: &str) -> Result<Self, NotAReference> {
         let place = match text.split_once(':') {
             Some(("env", name)) if !name.is_empty() && !name.contains(['=', '\0']) => {
-                Place::Environment(name.to_owned())
+                SecretSource::Environment(name.to_owned())
             }
-            Some(("file", path)) if !path.is_empty() => Place::File(path.into()),
+            Some(("file", path)) if !path.is_empty() => SecretSource::File(path.into()),
             _ => return Err(NotAReference),
         };
         Ok(Self(place))
@@ -63,12 +63,12 @@ impl FromStr for SecretRef {
 impl SecretRef {
     /// References the environment variable of that name.
     pub fn environment(name: &str) -> Self {
-        Self(Place::Environment(name.to_owned()))
+        Self(SecretSource::Environment(name.to_owned()))
     }
 
     /// Whether it references the environment, which a process keeps as it was at startup.
     pub fn is_environment(&self) -> bool {
-        matches!(self.0, Place::Environment(_))
+        matches!(self.0, SecretSource::Environment(_))
     }
 
     /// Reads the secret without the newlines at its end: editors, shells and secret stores add
@@ -78,8 +78,8 @@ impl SecretRef {
     /// [`SecretError`] if there is no secret.
     pub fn read(&self) -> Result<String, SecretError> {
         let text = match &self.0 {
-            Place::Environment(name) => env::var(name).unwrap_or_default(),
-            Place::File(path) => fs::read_to_string(path)
+            SecretSource::Environment(name) => env::var(name).unwrap_or_default(),
+            SecretSource::File(path) => fs::read_to_string(path)
                 .map_err(|error| SecretError::File(self.to_string(), error))?,
         };
         let secret = text.trim_end_matches(['\r', '\n']);
@@ -93,8 +93,8 @@ impl SecretRef {
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::Environment(name) => write!(f, "env:{name}"),
-            Place::File(path) => write!(f, "file:{}", path.display()),
+            SecretSource::Environment(name) => write!(f, "env:{name}"),
+            SecretSource::File(path) => write!(f, "file:{}", path.display()),
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum Outcome {
     /// The receiver says that it is gone forever. The handler is paused, and the delivery waits
     /// without using up an attempt, so that a bad deployment does not turn a backlog into dead
     /// letters.
-    Gone {
+    EndpointGone {
         /// The receiver's response.
         error: String,
     },
@@ -121,7 +121,7 @@ impl Report {
             Outcome::Delivered => None,
             _ if self.status.is_some() => Some(ErrorKind::Status),
             Outcome::Retry { kind, .. } => Some(*kind),
-            Outcome::Dead { .. } | Outcome::Gone { .. } => Some(ErrorKind::Handler),
+            Outcome::Dead { .. } | Outcome::EndpointGone { .. } => Some(ErrorKind::Handler),
         }
     }
 }

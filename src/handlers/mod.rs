@@ -4,7 +4,7 @@ pub(crate) mod push;
 mod rust;
 mod transactional;
 
-pub use push::{AddressRefused, HttpHandler, InvalidHttpHandler};
+pub use push::{AddressBlocked, HttpHandler, InvalidHttpHandler};
 pub use rust::Handler;
 pub(crate) use rust::RustHandler;
 pub(crate) use transactional::TransactionalAttempt;

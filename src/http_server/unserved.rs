@@ -29,7 +29,7 @@ impl Unserved {
     /// The name in rollups and in metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::NoConnectionFree => "turned_away",
+            Self::NoConnectionFree => "no_connection",
             Self::IdleEvicted => "idle_evicted",
             Self::RequestEvicted => "evicted",
             Self::HeadTooSlow => "headers_too_slow",

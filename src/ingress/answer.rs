@@ -61,7 +61,7 @@ impl Answer {
     /// The response to HEAD.
     pub(super) fn here() -> Self {
         Self {
-            verdict: "here",
+            verdict: "address_check",
             kind: Kind::Here,
         }
     }
@@ -284,10 +284,10 @@ impl From<Refusal> for Answer {
                     SOON,
                 ),
             ),
-            Refusal::Refused => Self::problem(
-                "refused",
+            Refusal::InvalidData => Self::problem(
+                "invalid_data",
                 ours(
-                    "refused",
+                    "invalid-data",
                     "The database refuses this request's data",
                     "Nothing of this request was stored; others are not affected. The operator finds the cause in \
                      Hookfast's log.",

@@ -20,7 +20,7 @@ pub enum Refusal {
     KeyHeld,
     /// The database rejects the data of this one request.
     #[error("the database refuses this request's data")]
-    Refused,
+    InvalidData,
 }
 
 /// Stores verified requests.

@@ -116,9 +116,9 @@ impl Reverifier {
             .map(|judged| match judged {
                 Err(result) => *result,
                 Ok(_) => match stored.next() {
-                    Some(Ok(receipt)) => ReviewResult::Admitted(receipt.verdict.as_str()),
-                    Some(Err(IngestError::Refused)) => {
-                        ReviewResult::Refused("refused_by_the_database")
+                    Some(Ok(receipt)) => ReviewResult::Accepted(receipt.verdict.as_str()),
+                    Some(Err(IngestError::InvalidData)) => {
+                        ReviewResult::Rejected("refused_by_the_database")
                     }
                     _ => ReviewResult::Later,
                 },
@@ -126,13 +126,13 @@ impl Reverifier {
             .collect();
         let new = results
             .iter()
-            .filter(|a| matches!(a, ReviewResult::Admitted("stored" | "conflict")))
+            .filter(|a| matches!(a, ReviewResult::Accepted("stored" | "conflict")))
             .count();
         if new > 0 {
             (self.context.stored)(new);
         }
         for (quarantined, result) in review.requests.iter().zip(&results) {
-            if let ReviewResult::Admitted(verdict) = *result {
+            if let ReviewResult::Accepted(verdict) = *result {
                 self.observer
                     .readmitted(ids[&quarantined.source].as_str(), verdict);
             }
@@ -175,10 +175,10 @@ impl Reverifier {
                 &received,
                 &quarantined.body,
             )
-            .map_err(|rejection| ReviewResult::Refused(rejection.as_str()))?,
+            .map_err(|rejection| ReviewResult::Rejected(rejection.as_str()))?,
         };
         match verified {
-            Verified::Handshake(_) => Err(ReviewResult::Admitted("handshake")),
+            Verified::Handshake(_) => Err(ReviewResult::Accepted("handshake")),
             Verified::Event(request) => Ok(NewEvent {
                 id: self.context.clock.event_id().ok_or(ReviewResult::Later)?,
                 source: quarantined.source,

@@ -193,7 +193,7 @@ impl Writer {
         }
         // An id outside the partitions is rejected like any other data. The database's clock may
         // have been set, so it is measured again.
-        if answers.contains(&Err(IngestError::Refused))
+        if answers.contains(&Err(IngestError::InvalidData))
             && self.context.clock.measure(connection).await.is_err()
         {
             self.lose_connection();
@@ -201,7 +201,7 @@ impl Writer {
         let refusal = |e| match e {
             IngestError::Lost => Refusal::Unavailable,
             IngestError::KeyHeld => Refusal::KeyHeld,
-            IngestError::Refused => Refusal::Refused,
+            IngestError::InvalidData => Refusal::InvalidData,
         };
         Some(
             answers

@@ -6,7 +6,7 @@ use crate::throttle::throttled;
 use std::{collections::VecDeque, ops::Range, time::Duration};
 
 /// How often a part is sent again after a deadlock before it is bisected.
-const CONTENDED_TRIES: u32 = 5;
+const CONTENDED_ATTEMPTS: u32 = 5;
 
 /// The lock timeout of each part while a group is bisected because another transaction holds one of
 /// its rows.
@@ -37,7 +37,7 @@ impl Connection {
         let mut answers = vec![None; group.len()];
         let mut parts: VecDeque<(Range<usize>, u32)> = VecDeque::from([(0..group.len(), 0)]);
         let (mut hurried, mut lost) = (false, false);
-        while let Some((part, tries)) = parts.pop_front() {
+        while let Some((part, attempts)) = parts.pop_front() {
             if part.is_empty() {
                 continue;
             }
@@ -59,9 +59,9 @@ impl Connection {
                     lost = true;
                     break;
                 }
-                Fault::Contended if tries < CONTENDED_TRIES => {
-                    tracing::debug!(%error, tries, "sending a group again");
-                    parts.push_front((part, tries + 1));
+                Fault::Contended if attempts < CONTENDED_ATTEMPTS => {
+                    tracing::debug!(%error, attempts, "sending a group again");
+                    parts.push_front((part, attempts + 1));
                     continue;
                 }
                 Fault::LockTimeout if !hurried && part.len() > 1 => {

@@ -292,7 +292,7 @@ pub enum LongBody {
     /// The handler's payload filter rejects the event.
     Filtered,
     /// The event no longer exists.
-    Gone,
+    EventMissing,
     /// The payload filter exceeded its time limit; with the error message.
     TooSlow(String),
 }
@@ -339,7 +339,7 @@ pub async fn event_body(
     Ok(match body {
         Some(Some(body)) => LongBody::Passes(body.into()),
         Some(None) => LongBody::Filtered,
-        None => LongBody::Gone,
+        None => LongBody::EventMissing,
     })
 }
 

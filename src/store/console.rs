@@ -36,7 +36,7 @@ pub enum ConsoleError {
     },
     /// The server rejected the statement.
     #[error("{message}{}", hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default())]
-    Refused {
+    Rejected {
         /// The server's message.
         message: String,
         /// The server's hint, if it gave one.
@@ -502,7 +502,7 @@ fn describe(error: StoreError, takes: &'static str) -> ConsoleError {
             let hint = refused
                 .try_downcast_ref::<PgDatabaseError>()
                 .and_then(PgDatabaseError::hint);
-            ConsoleError::Refused {
+            ConsoleError::Rejected {
                 message,
                 hint: hint.map(str::to_owned),
             }

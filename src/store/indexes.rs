@@ -11,10 +11,10 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use std::time::{Duration, Instant};
 
 /// Readers and writers of a partition queue behind the lock that attaches a piece. So a try waits
-/// for the lock no longer than this. A round has `TRIES` retries in all, which are `PAUSE` apart;
+/// for the lock no longer than this. A round has `MAX_ATTEMPTS` retries in all, which are `PAUSE` apart;
 /// the next round attaches the remaining pieces.
 const ATTACH_TIMEOUT: &str = "100ms";
-const TRIES: u32 = 50;
+const MAX_ATTEMPTS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A build that took longer than this is logged.
@@ -115,7 +115,7 @@ async fn build(connection: &mut PgConnection, alone: &mut Alone) -> Result<usize
     let mut builder = Builder {
         connection,
         alone,
-        tries: TRIES,
+        attempts: MAX_ATTEMPTS,
         built: 0,
         failed: None,
     };
@@ -133,7 +133,7 @@ struct Builder<'c> {
     connection: &'c mut PgConnection,
     alone: &'c mut Alone,
     /// How many more times attaching a piece may fail.
-    tries: u32,
+    attempts: u32,
     built: usize,
     failed: Option<sqlx::Error>,
 }
@@ -235,7 +235,7 @@ impl Builder<'_> {
             let attached: Result<(), sqlx::Error> = attaching.await;
             let Err(error) = attached else { return };
             let code = error.as_database_error().and_then(|error| error.code());
-            if !matches!(code.as_deref(), Some("55P03" | "40P01")) || self.tries == 0 {
+            if !matches!(code.as_deref(), Some("55P03" | "40P01")) || self.attempts == 0 {
                 throttled!(
                     warn,
                     error = describe(&error),
@@ -245,7 +245,7 @@ impl Builder<'_> {
                 self.failed = Some(error);
                 return;
             }
-            self.tries -= 1;
+            self.attempts -= 1;
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -65,7 +65,7 @@ pub enum IngestError {
     /// An open transaction holds the key of the request, or repeatedly conflicted with this one.
     KeyHeld,
     /// The database rejects the data of this request.
-    Refused,
+    InvalidData,
 }
 
 impl Connection {
@@ -180,7 +180,7 @@ impl Group for Requests<'_> {
         let event = self.events[row];
         throttled!(error, %error, source = event.source.0, key = event.key.as_str(), "a request cannot be stored");
         Err(if error.fault() == Fault::Data {
-            IngestError::Refused
+            IngestError::InvalidData
         } else {
             IngestError::KeyHeld
         })

@@ -14,7 +14,7 @@ const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '100ms'";
 const MAKE: &str = "SELECT hookfast_data.create_partition($1, $2, $3::uuid, $4::uuid)";
 
 /// How often a partition is retried, and after which pause, before it is left to the next round.
-const TRIES: u32 = 50;
+const MAX_ATTEMPTS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Every day without an attached partition, for each of the tables, with its bounds. The days begin
@@ -81,7 +81,7 @@ async fn make(
     lower: &str,
     upper: &str,
 ) -> Result<(), sqlx::Error> {
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
         let mut transaction = connection.begin().await?;
         let making = async {
@@ -100,8 +100,8 @@ async fn make(
         };
         transaction.rollback().await?;
         match code(&error).as_deref() {
-            Some("55P03" | "40P01") if tries < TRIES => {
-                tries += 1;
+            Some("55P03" | "40P01") if attempts < MAX_ATTEMPTS => {
+                attempts += 1;
                 tokio::time::sleep(PAUSE).await;
             }
             _ => return Err(error),

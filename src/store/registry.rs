@@ -86,7 +86,7 @@ const REGISTER_SOURCE: &str = "WITH renewed AS ( \
     SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM renewed) ON CONFLICT (name) DO NOTHING";
 
 /// How often a registration is tried if other processes register at the same time.
-const TRIES: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 /// Registers the sources, and returns their ids. A source that is registered already is only read.
 ///
@@ -109,7 +109,7 @@ async fn register_source(
     source: &SourceRegistration,
 ) -> Result<SourceId, sqlx::Error> {
     let (secret, search) = (source.fields.secret(), source.fields.search());
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         let known: Option<(i16, bool)> = sqlx::query_as(KNOWN_SOURCE)
             .bind(source.name.as_str())
             .bind(source.kind)
@@ -208,7 +208,7 @@ async fn register_handler(
                     .clamp(1, 10 * 365 * 86_400_000),
             )
     };
-    for _ in 0..TRIES {
+    for _ in 0..MAX_ATTEMPTS {
         if let Some(row) = bound(KNOWN_HANDLER).fetch_optional(pool).await? {
             let (id, outdated, same): (i16, bool, bool) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);

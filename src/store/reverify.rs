@@ -33,9 +33,9 @@ pub struct ReviewRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReviewResult {
     /// The request is an event now, or was one before; the word says which. Its row is deleted.
-    Admitted(&'static str),
+    Accepted(&'static str),
     /// The request is not an event, for this reason. Its row stays.
-    Refused(&'static str),
+    Rejected(&'static str),
     /// The request could not be decided now; Hookfast retries it.
     Later,
 }
@@ -80,8 +80,8 @@ impl Review {
         let words: Vec<_> = results
             .iter()
             .map(|result| match result {
-                ReviewResult::Admitted(verdict) => (Some("admitted"), *verdict),
-                ReviewResult::Refused(reason) => (Some("refused"), *reason),
+                ReviewResult::Accepted(verdict) => (Some("accepted"), *verdict),
+                ReviewResult::Rejected(reason) => (Some("rejected"), *reason),
                 ReviewResult::Later => (None, ""),
             })
             .collect();

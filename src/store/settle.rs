@@ -12,7 +12,7 @@ use std::{ops::Range, time::Duration};
 const SETTLE: &str = include_str!("sql/settle.sql");
 
 /// How often the statement is sent again for rows that another transaction changed meanwhile.
-const CHANGED_TRIES: u32 = 5;
+const CHANGED_ATTEMPTS: u32 = 5;
 
 /// The outcome of an attempt, as it is settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum SettleOutcome {
     /// has not used up an attempt.
     Waits(Duration),
     /// The handler rejected the delivery for good.
-    Refused,
+    Rejected,
     /// The event no longer exists.
     EventMissing,
     /// The attempt did not start. The delivery is due again after this time, as if it had not been
@@ -67,7 +67,7 @@ pub enum Settled {
     /// The claim no longer holds the delivery. Nothing was changed.
     Stale,
     /// The database rejects the data of this outcome. Nothing was changed.
-    Refused,
+    InvalidData,
     /// Another transaction holds the row of the delivery for long. Nothing was changed; try again.
     Busy,
     /// The connection is lost. It is not known whether the outcome is stored, and it is safe to
@@ -105,7 +105,7 @@ impl Group for Outcomes<'_> {
         let group = &self.0[part];
         let mut answers = vec![Settled::Stale; group.len()];
         let mut open: Vec<usize> = (0..group.len()).collect();
-        let mut tries = 0;
+        let mut attempts = 0;
         loop {
             let part: Vec<&Settlement> = open.iter().map(|&i| &group[i]).collect();
             let rows = statement(connection, &part).await?;
@@ -121,7 +121,7 @@ impl Group for Outcomes<'_> {
                     .and_then(|i| open.get(i).copied());
                 let Some(i) = i else { continue };
                 answers[i] = match verdict.as_deref() {
-                    Some("attempts_exhausted" | "refused" | "event_missing" | "lost") => {
+                    Some("attempts_exhausted" | "rejected" | "event_missing" | "lost") => {
                         Settled::Dead
                     }
                     _ => Settled::Done,
@@ -131,8 +131,8 @@ impl Group for Outcomes<'_> {
             // If another transaction changed a row while this statement waited for its lock, the
             // row counts as held, but its new version is not in the snapshot of this statement. The
             // next statement sees it.
-            tries += 1;
-            if ended.len() >= held || tries > CHANGED_TRIES {
+            attempts += 1;
+            if ended.len() >= held || attempts > CHANGED_ATTEMPTS {
                 return Ok(answers);
             }
             open.retain(|i| !ended.contains(i));
@@ -145,7 +145,7 @@ impl Group for Outcomes<'_> {
             _ => {
                 let delivery = self.0[row].claim.delivery;
                 throttled!(error, %error, %delivery, "an outcome cannot be stored");
-                Settled::Refused
+                Settled::InvalidData
             }
         }
     }
@@ -213,7 +213,7 @@ fn error_kind(settlement: &Settlement) -> Option<ErrorKind> {
         | SettleOutcome::Filtered
         | SettleOutcome::EventMissing
         | SettleOutcome::Release(_) => None,
-        SettleOutcome::Retry(_) | SettleOutcome::Waits(_) | SettleOutcome::Refused => {
+        SettleOutcome::Retry(_) | SettleOutcome::Waits(_) | SettleOutcome::Rejected => {
             Some(settlement.error_kind)
         }
         SettleOutcome::Lost(_) => Some(ErrorKind::Lost),
@@ -227,7 +227,7 @@ fn words(outcome: &SettleOutcome) -> (&'static str, i64) {
         SettleOutcome::Filtered => ("filtered", 0),
         SettleOutcome::Retry(after) => ("retry", delay(after)),
         SettleOutcome::Waits(after) => ("waits", delay(after)),
-        SettleOutcome::Refused => ("refused", 0),
+        SettleOutcome::Rejected => ("rejected", 0),
         SettleOutcome::EventMissing => ("event_missing", 0),
         SettleOutcome::Release(after) => ("release", delay(after)),
         SettleOutcome::Lost(after) => ("lost", delay(after)),

@@ -214,7 +214,7 @@ impl Metrics {
         match reason {
             // An idle connection was closed for another one: this is not a request.
             "idle_evicted" => {}
-            "turned_away" | "evicted" => {
+            "no_connection" | "evicted" => {
                 self.count_webhook(source, "turned_away");
                 self.turned_away(reason);
             }

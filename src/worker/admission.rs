@@ -38,7 +38,7 @@ impl AdmissionControl {
     }
 
     /// How many deliveries may be claimed now, or how long to wait before the next claim.
-    pub(super) fn ask(&mut self, now: Instant) -> Result<Admission, Duration> {
+    pub(super) fn admit(&mut self, now: Instant) -> Result<Admission, Duration> {
         let most = self
             .bucket
             .as_mut()

@@ -95,9 +95,9 @@ impl Circuit {
             Outcome::Retry {
                 unavailable: true, ..
             } => *run = run.saturating_add(1),
-            // These outcomes concern one event, or (`Gone`) pause the handler. They neither count
+            // These outcomes concern one event, or (`EndpointGone`) pause the handler. They neither count
             // as unavailable nor end the run.
-            Outcome::Retry { .. } | Outcome::Dead { .. } | Outcome::Gone { .. } => {}
+            Outcome::Retry { .. } | Outcome::Dead { .. } | Outcome::EndpointGone { .. } => {}
         }
         // `Breaker::never` has `u32::MAX` here, and `run` can reach that number.
         if *run < self.breaker.after || self.breaker.after == u32::MAX {

@@ -5,7 +5,7 @@ use super::{
     Shared,
     admission::{Admission, AdmissionControl},
     claim_connection::{ClaimConnection, Lent, RETRY},
-    claim_lanes::Lanes,
+    claim_split::ClaimSplit,
     handler_runtime::HandlerRuntime,
     lease::ActiveLease,
     lease_renewer::ActiveLeases,
@@ -83,7 +83,7 @@ impl Claimer {
     async fn claim_until_stopped(&mut self) {
         let mut wake = self.wake.subscribe();
         let mut memory = Memory::new(None);
-        let mut lanes = Lanes::default();
+        let mut split = ClaimSplit::default();
         let is_ordered = self.runtime.ordered();
         let stop = self.shared.stop.clone();
         stop.run_until_cancelled(self.sweeps.clear_breaker()).await;
@@ -96,13 +96,13 @@ impl Claimer {
             self.heartbeat.tick();
             stop.run_until_cancelled(self.sweeps.reconcile_if_due())
                 .await;
-            match self.round(&mut memory, &mut lanes).await {
+            match self.round(&mut memory, &mut split).await {
                 Ok(Next::ClaimSoon) => {
-                    lanes.found();
+                    split.found();
                     self.rest(PACE).await;
                 }
                 Ok(Next::Pause(pause)) => self.rest(pause).await,
-                Ok(Next::Idle { slots }) if lanes.other_is_next(slots, is_ordered) => {
+                Ok(Next::Idle { slots }) if split.other_kind_is_next(slots, is_ordered) => {
                     self.rest(PACE).await;
                 }
                 Ok(Next::Idle { .. }) => {
@@ -119,13 +119,17 @@ impl Claimer {
     }
 
     /// Claims once, if there are slots, a lease, and nothing that forbids it.
-    async fn round(&mut self, memory: &mut Memory, lanes: &mut Lanes) -> Result<Next, StoreError> {
+    async fn round(
+        &mut self,
+        memory: &mut Memory,
+        split: &mut ClaimSplit,
+    ) -> Result<Next, StoreError> {
         let stop = self.shared.stop.clone();
         let Some(slots) = stop.run_until_cancelled(self.slots()).await.flatten() else {
             return Ok(Next::Pause(Duration::ZERO));
         };
         // Checked after the wait for a slot, because a breaker may have opened during it.
-        let admission = match self.admission.ask(Instant::now()) {
+        let admission = match self.admission.admit(Instant::now()) {
             Ok(admission) => admission,
             Err(wait) => return Ok(Next::Pause(wait.min(POLL))),
         };
@@ -145,7 +149,7 @@ impl Claimer {
         };
         let claiming = self.runtime.in_flight.claiming();
         let claimed = self
-            .claim(&mut connection, &lease, most, lanes, memory)
+            .claim(&mut connection, &lease, most, split, memory)
             .await;
         connection.record(&claimed);
         drop(connection);
@@ -170,7 +174,7 @@ impl Claimer {
         lent: &mut Lent<'_>,
         lease: &ActiveLease,
         most: usize,
-        lanes: &mut Lanes,
+        split: &mut ClaimSplit,
         memory: &mut Memory,
     ) -> Result<Option<Batch>, StoreError> {
         let Some(mut connection) = lent.open(&self.database, lease).await? else {
@@ -179,8 +183,8 @@ impl Claimer {
         if memory.lease != Some(lease.id) {
             *memory = Memory::new(Some(lease.id));
         }
-        // Not before it is certain that a claim is sent: each claim is another lane's turn.
-        let limits = lanes.limits(most, self.runtime.ordered(), memory.truncated);
+        // Not before it is certain that a claim is sent: each claim is another kind's turn.
+        let limits = split.limits(most, self.runtime.ordered(), memory.truncated);
         let unsequenced = self.runtime.ordered() && connection.sequence(self.runtime.id).await?;
         let name = (self.runtime.id, &self.runtime.name);
         let mut batch = connection

@@ -8,7 +8,7 @@
 mod admission;
 mod breaker;
 mod claim_connection;
-mod claim_lanes;
+mod claim_split;
 mod claimer;
 mod execution;
 mod handler_runtime;
@@ -18,7 +18,7 @@ mod lease;
 mod lease_renewer;
 mod ordering;
 mod panics;
-mod reconciliation;
+mod reconcile_schedule;
 mod rescuer;
 mod runner;
 mod safety_sweeps;

@@ -199,7 +199,7 @@ impl<'a> Attempt<'a> {
                 Ok(delivery)
             }
             Ok(LongBody::Filtered) => Err(self.settlement(SettleOutcome::Filtered)),
-            Ok(LongBody::Gone) => Err(self.settlement(SettleOutcome::EventMissing)),
+            Ok(LongBody::EventMissing) => Err(self.settlement(SettleOutcome::EventMissing)),
             // It would take as long the next time. As a failed attempt it ends as a visible dead
             // letter.
             Ok(LongBody::TooSlow(error)) => {
@@ -227,7 +227,7 @@ impl<'a> Attempt<'a> {
                 note(self.runtime, self.shared, change).await;
             }
         }
-        if let Outcome::Gone { error } = &report.outcome {
+        if let Outcome::EndpointGone { error } = &report.outcome {
             pause(self.runtime, self.shared, error, report.status).await;
         }
     }
@@ -237,8 +237,8 @@ impl<'a> Attempt<'a> {
         let error_kind = report.error_kind().unwrap_or_default();
         let (outcome, error) = match report.outcome {
             Outcome::Delivered => (SettleOutcome::Delivered, None),
-            Outcome::Dead { error } => (SettleOutcome::Refused, Some(error)),
-            Outcome::Gone { error } => (SettleOutcome::Waits(GONE_WAITS), Some(error)),
+            Outcome::Dead { error } => (SettleOutcome::Rejected, Some(error)),
+            Outcome::EndpointGone { error } => (SettleOutcome::Waits(GONE_WAITS), Some(error)),
             Outcome::Retry { error, after, .. } => {
                 let retry = &self.runtime.policy.retry;
                 let delay = retry.delay(self.failures(), rand::random());

@@ -3,7 +3,7 @@
 
 use super::{
     claim_connection::RETRY, handler_runtime::HandlerRuntime, lease_renewer::ActiveLeases,
-    reconciliation::ReconcileSchedule,
+    reconcile_schedule::ReconcileSchedule,
 };
 use crate::store::{StoreError, note_breaker, release_unknown, wait_for_claims};
 use crate::throttle::throttled;

@@ -172,7 +172,7 @@ impl Settler {
             match answer {
                 Settled::Lost => again.push(pending),
                 Settled::Busy => busy.push(pending),
-                Settled::Refused => {
+                Settled::InvalidData => {
                     let release = SettleOutcome::Release(REFUSED_WAITS);
                     if pending.settlement.outcome != release {
                         pending.settlement.outcome = release;
@@ -225,7 +225,7 @@ fn counter(outcome: &SettleOutcome) -> &'static str {
         SettleOutcome::Delivered => "delivered",
         SettleOutcome::Filtered => "filtered",
         SettleOutcome::Retry(_) | SettleOutcome::Waits(_) => "retry",
-        SettleOutcome::Refused | SettleOutcome::EventMissing => "dead",
+        SettleOutcome::Rejected | SettleOutcome::EventMissing => "dead",
         SettleOutcome::Release(_) => "released",
         SettleOutcome::Lost(_) => "lost",
     }

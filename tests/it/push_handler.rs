@@ -232,7 +232,7 @@ async fn every_answer_has_its_meaning() {
         let as_expected = match status {
             200..=299 => matches!(report.outcome, Outcome::Delivered),
             404 | 422 => matches!(report.outcome, Outcome::Dead { .. }),
-            410 => matches!(report.outcome, Outcome::Gone { .. }),
+            410 => matches!(report.outcome, Outcome::EndpointGone { .. }),
             _ => matches!(report.outcome, Outcome::Retry { after: None, .. }),
         };
         assert!(as_expected, "{status}: {report:?}");
@@ -396,7 +396,7 @@ async fn the_own_network_is_refused_unless_allowed() {
     let report =
         deliver(&HttpHandler::new(guarded).expect("a name is judged when it is resolved")).await;
     assert!(
-        error(&report).starts_with("address refused: localhost is "),
+        error(&report).starts_with("address blocked: localhost is "),
         "{report:?}"
     );
     assert!(

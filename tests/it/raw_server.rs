@@ -205,7 +205,7 @@ pub(crate) async fn deliver(handler: &HttpHandler) -> Report {
 /// How the texts of errors without a response begin, with the kind of each.
 const KINDS: [(&str, ErrorKind); 10] = [
     ("timed out after ", ErrorKind::Timeout),
-    ("address refused: ", ErrorKind::AddressBlocked),
+    ("address blocked: ", ErrorKind::AddressBlocked),
     ("name not found: ", ErrorKind::NameResolution),
     ("tls failed: ", ErrorKind::Tls),
     ("connection refused: ", ErrorKind::ConnectionRefused),
@@ -224,6 +224,8 @@ pub(crate) fn error(report: &Report) -> &str {
     }
     match &report.outcome {
         Outcome::Delivered => "",
-        Outcome::Retry { error, .. } | Outcome::Dead { error } | Outcome::Gone { error } => error,
+        Outcome::Retry { error, .. }
+        | Outcome::Dead { error }
+        | Outcome::EndpointGone { error } => error,
     }
 }

@@ -47,7 +47,7 @@ const FALSIFIED: [(&str, &[Failure]); 10] = [
     ),
     (
         "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason)
-         SELECT DISTINCT ON (delivery_id) delivery_id, handler_id, event_id, attempt_number, 0, 'refused'
+         SELECT DISTINCT ON (delivery_id) delivery_id, handler_id, event_id, attempt_number, 0, 'rejected'
          FROM hookfast_data.attempts WHERE event_id = $1::uuid",
         &[Failure::DeadLetter],
     ),

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION hookfast.fail(
 DECLARE
     delivery hookfast_data.outbox := hookfast_data.lock_pulled_delivery(fail.lease_id, fail.delivery_id);
     handler hookfast_data.handlers := (SELECT h FROM hookfast_data.handlers h WHERE h.id = delivery.handler_id);
-    dead_reason text := CASE WHEN fail.dead THEN 'refused'
+    dead_reason text := CASE WHEN fail.dead THEN 'rejected'
         WHEN delivery.attempts_left <= 1 THEN 'attempts_exhausted' END;
     failures integer := greatest(1, handler.max_attempts - delivery.attempts_left + 1);
     elapsed_ms numeric := (SELECT extract(epoch FROM clock_timestamp() - l.registered_at) * 1000

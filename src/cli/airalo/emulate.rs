@@ -33,7 +33,7 @@ pub(super) struct Emulate {
     retry_every: u64,
     /// Maximum number of attempts to send a webhook
     #[arg(long, default_value_t = 20)]
-    tries: u32,
+    max_attempts: u32,
     /// Limit tokens to three and simulated webhooks to five per minute, as Airalo does
     #[arg(long)]
     limits: bool,
@@ -96,7 +96,7 @@ impl Emulate {
             client_id: self.client_id.clone(),
             client_secret: SecretString::from(secret),
             retry_every: Duration::from_millis(self.retry_every),
-            tries: self.tries,
+            max_attempts: self.max_attempts,
             limits: self.limits.then_some(Duration::from_secs(60)),
             faults,
         })?;

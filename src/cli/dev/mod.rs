@@ -193,7 +193,7 @@ impl Dev {
             client_id: EMULATED.to_owned(),
             client_secret: client_secret.clone(),
             retry_every: Duration::from_secs(2),
-            tries: 20,
+            max_attempts: 20,
             limits: None,
             faults: FaultPlan::default(),
         })?;

@@ -21,7 +21,8 @@ pub(in crate::cli) struct Handlers {
 
 #[derive(clap::Subcommand)]
 enum What {
-    /// List all handlers: ok, failing, open (circuit breaker), unserved, paused or retired.
+    /// List all handlers with their state: ok, slow, behind, failing, open (circuit breaker),
+    /// unserved, paused or retired.
     List(Output),
     /// Show a handler with its subscription, its backlog and its failures of the last day.
     Show(One),
@@ -60,9 +61,9 @@ struct Pause {
 
 #[derive(clap::Args)]
 struct Resume {
-    /// The handler.
+    /// Name of the handler
     handler: String,
-    /// The reason, for the audit log.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -82,7 +83,7 @@ struct PauseAll {
 
 #[derive(clap::Args)]
 struct ResumeAll {
-    /// The reason, for the audit log.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]

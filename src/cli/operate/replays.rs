@@ -66,10 +66,10 @@ struct One {
 
 #[derive(clap::Args)]
 struct Change {
-    /// The replay.
+    /// ID of the replay
     #[arg(value_name = "REPLAY_ID")]
     replay: i64,
-    /// The reason, for the audit log.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]

@@ -29,7 +29,7 @@ pub(super) struct Reverify {
     /// 12:00 (UTC)
     #[arg(long, value_name = "TIME")]
     after: Option<When>,
-    /// The reason, for the audit log.
+    /// Reason, recorded in the audit log
     #[arg(long)]
     why: String,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(super) struct Reverify {
 /// The results so far.
 struct Outcome {
     accepted: usize,
-    refused: usize,
+    rejected: usize,
     pending: usize,
 }
 
@@ -68,15 +68,15 @@ impl Reverify {
         let outcome = self.wait(&mut shell, &before).await?;
         for (name, count) in [
             ("accepted", outcome.accepted),
-            ("refused", outcome.refused),
+            ("rejected", outcome.rejected),
             ("pending", outcome.pending),
         ] {
             done[name] = count.into();
         }
         let words = format!(
-            "verified again: {} accepted, {} refused",
+            "verified again: {} accepted, {} rejected",
             counted(outcome.accepted, "requests"),
-            outcome.refused
+            outcome.rejected
         );
         shell.report(done, &words);
         hints(&outcome);
@@ -94,7 +94,7 @@ impl Reverify {
         Ok(shell.console.list(list).await?)
     }
 
-    /// Waits for the results. An accepted request is no longer in the quarantine; a refused one no
+    /// Waits for the results. An accepted request is no longer in the quarantine; a rejected one no
     /// longer has a requested action.
     async fn wait(&self, shell: &mut Shell, before: &BTreeSet<i64>) -> anyhow::Result<Outcome> {
         let begun = Instant::now();
@@ -112,7 +112,7 @@ impl Reverify {
                 let accepted = before.len() - ours.len();
                 return Ok(Outcome {
                     accepted,
-                    refused: ours.len() - pending,
+                    rejected: ours.len() - pending,
                     pending,
                 });
             }
@@ -133,7 +133,7 @@ fn hints(outcome: &Outcome) {
             PATIENCE.as_secs()
         ));
     }
-    if outcome.refused > 0 {
+    if outcome.rejected > 0 {
         complain(
             "hint: `hookfast quarantine` shows the reason. After a change of the secret, the ingress has to read it first: SIGHUP for file:…, a restart for env:…",
         );

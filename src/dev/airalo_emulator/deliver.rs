@@ -28,7 +28,7 @@ async fn deliver(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
         return;
     }
     let mut again = fate.new_order;
-    for _ in 0..airalo.settings.tries {
+    for _ in 0..airalo.settings.max_attempts {
         let taken = post(airalo, &wanted.webhook_url, &body).await;
         if taken {
             airalo.state().requests[request].taken += 1;

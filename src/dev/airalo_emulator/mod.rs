@@ -37,7 +37,7 @@ pub struct EmulatorSettings {
     /// The time between two attempts to send a webhook. Airalo's documentation says 15 minutes.
     pub retry_every: Duration,
     /// The maximum number of attempts to send a webhook.
-    pub tries: u32,
+    pub max_attempts: u32,
     /// The period in which at most three tokens and five simulated webhooks are allowed, or `None`
     /// for no limit. Airalo's period is a minute.
     pub limits: Option<Duration>,

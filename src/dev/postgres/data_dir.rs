@@ -21,7 +21,7 @@ const LONGEST_SOCKET: usize = 100;
 /// It holds `pg` (the data), `password`, `port`, `postgres.log`, `s` (sockets), `lock`, and
 /// `init-…` while `initdb` runs.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct DataDir {
     pub(super) account: Account,
     root: PathBuf,
     sockets: PathBuf,
@@ -29,8 +29,8 @@ pub(super) struct Place {
     _locks: Vec<Lock>,
 }
 
-impl Place {
-    /// The place that belongs to `dir`, created if it is missing. It stays locked until the value
+impl DataDir {
+    /// The data_dir that belongs to `dir`, created if it is missing. It stays locked until the value
     /// is dropped.
     pub(super) fn of_dir(dir: &Path) -> Result<Self, ClusterError> {
         let dir = make_dir(dir)?;
@@ -60,7 +60,7 @@ impl Place {
             }
         };
         if root != dir {
-            // A copied `pg.location` names the same place a second time, so the place has its own
+            // A copied `pg.location` names the same data_dir a second time, so the data_dir has its own
             // lock.
             locks.push(Lock::take(&root)?);
         }
@@ -73,7 +73,7 @@ impl Place {
         })
     }
 
-    /// A place that is removed together with the cluster.
+    /// A data_dir that is removed together with the cluster.
     pub(super) fn temporary(durability: Durability) -> Result<Self, ClusterError> {
         let account = Account::for_new_data()?;
         let in_memory = Path::new("/dev/shm");
@@ -143,7 +143,7 @@ impl Place {
         leftovers
     }
 
-    /// The requested directory. A temporary place has none.
+    /// The requested directory. A temporary data_dir has none.
     pub(super) fn asked_for(&self) -> Option<&Path> {
         self.asked_for.as_deref()
     }
@@ -174,7 +174,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for DataDir {
     fn drop(&mut self) {
         if !self.sockets.starts_with(&self.root) {
             self.remove_sockets();
@@ -288,19 +288,19 @@ fn new_elsewhere(account: Account) -> Result<PathBuf, ClusterError> {
     })
 }
 
-/// Checks that the place named in `pg.location` is one that we created, and returns the account
+/// Checks that the data_dir named in `pg.location` is one that we created, and returns the account
 /// that runs Postgres there.
-fn check_named(file: &Path, place: &Path) -> Result<Account, ClusterError> {
+fn check_named(file: &Path, data_dir: &Path) -> Result<Account, ClusterError> {
     let bad = |problem: &str| {
         Err(ClusterError::BadLocation {
             file: file.to_owned(),
-            place: place.to_owned(),
+            data_dir: data_dir.to_owned(),
             problem: problem.to_owned(),
         })
     };
-    match fs::symlink_metadata(place) {
+    match fs::symlink_metadata(data_dir) {
         Err(error) => return bad(&format!("it cannot be read ({error})")),
-        Ok(found) if !place.is_absolute() || !found.is_dir() => {
+        Ok(found) if !data_dir.is_absolute() || !found.is_dir() => {
             return bad("it is not a directory");
         }
         Ok(found) if found.uid() != geteuid().as_raw() => {
@@ -309,16 +309,16 @@ fn check_named(file: &Path, place: &Path) -> Result<Account, ClusterError> {
         Ok(found) if found.mode() & 0o067 != 0 => return bad("other users can access it"),
         Ok(_) => {}
     }
-    let data = place.join("pg");
+    let data = data_dir.join("pg");
     let exists = data
         .try_exists()
-        .doing(|| format!("inspect {}", place.display()))?;
+        .doing(|| format!("inspect {}", data_dir.display()))?;
     let account = if exists {
         Account::for_owner_of(&data)?
     } else {
         Account::for_new_data()?
     };
-    if account.can_enter(place) {
+    if account.can_enter(data_dir) {
         Ok(account)
     } else {
         bad("the user Postgres runs as cannot enter it")
@@ -335,7 +335,7 @@ fn has_room(dir: &Path) -> bool {
     })
 }
 
-/// The socket directory: in the place, or in `/tmp` while Postgres runs, if that path is not
+/// The socket directory: in the data_dir, or in `/tmp` while Postgres runs, if that path is not
 /// usable.
 fn sockets_for(root: &Path) -> PathBuf {
     let near = root.join("s");

@@ -87,18 +87,18 @@ pub enum ClusterError {
     },
     /// `pg.location` names something that cannot be our cluster.
     #[error(
-        "{file} names {place} as the directory of the database, but {problem}. Nothing was changed: correct it, or \
+        "{file} names {data_dir} as the directory of the database, but {problem}. Nothing was changed: correct it, or \
          remove {file} to begin with an empty database"
     )]
     BadLocation {
         /// The path of the `pg.location` file.
         file: PathBuf,
         /// The directory that the file names.
-        place: PathBuf,
+        data_dir: PathBuf,
         /// What is wrong with that directory.
         problem: String,
     },
-    /// The user that Postgres runs as cannot reach its data, and no other place is usable.
+    /// The user that Postgres runs as cannot reach its data, and no other data_dir is usable.
     #[error(
         "the user Postgres runs as (uid {uid}) cannot enter {dir}; nothing was changed. Let that user enter the \
          directories above it (chmod o+x), or choose another directory"
@@ -122,11 +122,11 @@ pub enum ClusterError {
     },
     /// `initdb` failed.
     #[error(
-        "initdb could not create a database in {place}; an incomplete one is not kept. Its output: {output}"
+        "initdb could not create a database in {data_dir}; an incomplete one is not kept. Its output: {output}"
     )]
     Initdb {
         /// The directory in which `initdb` ran.
-        place: PathBuf,
+        data_dir: PathBuf,
         /// The last lines of its output.
         output: String,
     },

@@ -2,7 +2,7 @@
 //! complete.
 
 use super::{
-    ClusterError, Durability, USER, binaries::Binaries, data_dir::Place, error::Doing, files,
+    ClusterError, Durability, USER, binaries::Binaries, data_dir::DataDir, error::Doing, files,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{
@@ -25,17 +25,17 @@ const UNFINISHED: &str = "init-";
 
 /// Makes the data directory if there is none. Returns the password of [`USER`].
 pub(super) fn ensure(
-    place: &Place,
+    data_dir: &DataDir,
     binaries: &Binaries,
     durability: Durability,
 ) -> Result<SecretString, ClusterError> {
-    remove_unfinished(place.root());
-    let password_file = place.password_file();
-    if fs::exists(place.data()).doing(|| format!("inspect {}", place.data().display()))? {
+    remove_unfinished(data_dir.root());
+    let password_file = data_dir.password_file();
+    if fs::exists(data_dir.data()).doing(|| format!("inspect {}", data_dir.data().display()))? {
         return match fs::read_to_string(&password_file) {
             Ok(kept) => Ok(kept.trim_end().into()),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(ClusterError::NoPassword {
-                data: place.data(),
+                data: data_dir.data(),
                 file: password_file,
             }),
             Err(source) => Err(ClusterError::Io {
@@ -45,16 +45,16 @@ pub(super) fn ensure(
         };
     }
     let password = SecretString::from(hex::encode(rand::random::<[u8; 16]>()));
-    let unfinished = files::new_private_dir(place.root(), UNFINISHED)
-        .doing(|| format!("make a directory in {}", place.root().display()))?;
-    let made = make(place, binaries, durability, &password, &unfinished);
+    let unfinished = files::new_private_dir(data_dir.root(), UNFINISHED)
+        .doing(|| format!("make a directory in {}", data_dir.root().display()))?;
+    let made = make(data_dir, binaries, durability, &password, &unfinished);
     // Best effort: the next start removes the rest.
     let _ = fs::remove_dir_all(&unfinished);
     made.map(|()| password)
 }
 
 fn make(
-    place: &Place,
+    data_dir: &DataDir,
     binaries: &Binaries,
     durability: Durability,
     password: &SecretString,
@@ -63,9 +63,9 @@ fn make(
     let (data, password_copy) = (unfinished.join("pg"), unfinished.join("password"));
     files::write_private(&password_copy, password.expose_secret())
         .doing(|| format!("write {}", password_copy.display()))?;
-    place.account.own(&password_copy)?;
-    place.account.own(unfinished)?;
-    let mut initdb = place.account.command(binaries.program("initdb"));
+    data_dir.account.own(&password_copy)?;
+    data_dir.account.own(unfinished)?;
+    let mut initdb = data_dir.account.command(binaries.program("initdb"));
     initdb
         .arg("--pgdata")
         .arg(&data)
@@ -93,19 +93,19 @@ fn make(
         let said = [output.stdout, output.stderr].concat();
         let output = super::tail(&String::from_utf8_lossy(&said)).to_owned();
         return Err(ClusterError::Initdb {
-            place: place.root().to_owned(),
+            data_dir: data_dir.root().to_owned(),
             output,
         });
     }
     // The password is written first, because data without its password is useless.
-    let password_file = place.password_file();
+    let password_file = data_dir.password_file();
     files::write_private(&password_file, password.expose_secret())
         .doing(|| format!("write {}", password_file.display()))?;
-    fs::rename(&data, place.data()).doing(|| format!("rename {}", data.display()))?;
+    fs::rename(&data, data_dir.data()).doing(|| format!("rename {}", data.display()))?;
     if durability == Durability::Durable {
-        File::open(place.root())
+        File::open(data_dir.root())
             .and_then(|root| root.sync_all())
-            .doing(|| format!("sync {}", place.root().display()))?;
+            .doing(|| format!("sync {}", data_dir.root().display()))?;
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub use error::ClusterError;
 pub use options::{ClusterOptions, Durability, Home};
 
 use binaries::Binaries;
-use data_dir::Place;
+use data_dir::DataDir;
 use error::Doing;
 use nix::sys::signal::Signal;
 use port::Port;
@@ -52,7 +52,7 @@ pub struct Cluster {
     password: SecretString,
     binaries: Binaries,
     options: ClusterOptions,
-    place: Arc<Place>,
+    data_dir: Arc<DataDir>,
 }
 
 impl Cluster {
@@ -68,15 +68,15 @@ impl Cluster {
     }
 
     fn launch(options: ClusterOptions) -> Result<Self, ClusterError> {
-        let place = Arc::new(match &options.home {
-            Home::Dir(dir) => Place::of_dir(dir)?,
-            Home::Temporary => Place::temporary(options.durability)?,
+        let data_dir = Arc::new(match &options.home {
+            Home::Dir(dir) => DataDir::of_dir(dir)?,
+            Home::Temporary => DataDir::temporary(options.durability)?,
         });
-        let data = place.data();
+        let data = data_dir.data();
         let made_by = initdb::made_by(&data)?;
         let binaries = Binaries::find(made_by.map(|major| (major, data.as_path())))?;
-        let password = initdb::ensure(&place, &binaries, options.durability)?;
-        let (server, moved_from) = start_on_last_port(&place, &binaries, &options)?;
+        let password = initdb::ensure(&data_dir, &binaries, options.durability)?;
+        let (server, moved_from) = start_on_last_port(&data_dir, &binaries, &options)?;
         let port = server.port();
         let cluster = Self {
             server: Some(server),
@@ -85,7 +85,7 @@ impl Cluster {
             password,
             binaries,
             options,
-            place,
+            data_dir,
         };
         if let Some(file) = cluster.url_file() {
             files::write_private(&file, &format!("{}\n", cluster.url()))
@@ -128,7 +128,7 @@ impl Cluster {
             }
         };
         answered.await.map_err(|source| ClusterError::NoAnswer {
-            log: self.place.log(),
+            log: self.data_dir.log(),
             source,
         })
     }
@@ -145,7 +145,9 @@ impl Cluster {
     /// The file with the URL while the cluster runs, for people and scripts: `database-url` in the
     /// requested directory.
     fn url_file(&self) -> Option<PathBuf> {
-        self.place.asked_for().map(|dir| dir.join("database-url"))
+        self.data_dir
+            .asked_for()
+            .map(|dir| dir.join("database-url"))
     }
 
     /// The port on 127.0.0.1. It stays the same through [`Cluster::restart`]. If the directory is
@@ -166,23 +168,23 @@ impl Cluster {
         let Ok(url) = url::Url::parse(url) else {
             return false;
         };
-        let password = Place::read_password(dir);
+        let password = DataDir::read_password(dir);
         url.username() == USER && password.is_some() && url.password() == password.as_deref()
     }
 
     /// The directory of the Unix socket. Only root and the user that Postgres runs as can enter it.
     pub fn socket_dir(&self) -> &Path {
-        self.place.sockets()
+        self.data_dir.sockets()
     }
 
     /// The data directory of the cluster.
     pub fn data_dir(&self) -> PathBuf {
-        self.place.data()
+        self.data_dir.data()
     }
 
     /// The file that Postgres logs to.
     pub fn log_file(&self) -> PathBuf {
-        self.place.log()
+        self.data_dir.log()
     }
 
     /// The directory with `postgres`, and on most systems `psql`.
@@ -232,14 +234,14 @@ impl Cluster {
     /// The same as [`Cluster::start`]. The restart can then be tried again.
     pub async fn restart(&mut self) -> Result<(), ClusterError> {
         let (running, port) = (self.server.take(), Port::Fixed(self.port));
-        let (place, binaries, options) = (
-            Arc::clone(&self.place),
+        let (data_dir, binaries, options) = (
+            Arc::clone(&self.data_dir),
             self.binaries.clone(),
             self.options.clone(),
         );
         let server = blocking(move || {
             drop(running);
-            Server::start(&place, &binaries, &options, port)
+            Server::start(&data_dir, &binaries, &options, port)
         })
         .await?;
         self.server = Some(server);
@@ -250,21 +252,21 @@ impl Cluster {
 /// Starts on the port of the previous start, if the directory is kept and the port is free. Also
 /// returns that port if it is not free.
 fn start_on_last_port(
-    place: &Arc<Place>,
+    data_dir: &Arc<DataDir>,
     binaries: &Binaries,
     options: &ClusterOptions,
 ) -> Result<(Server, Option<u16>), ClusterError> {
-    let file = place.port_file();
+    let file = data_dir.port_file();
     let last: Option<u16> = fs::read_to_string(&file)
         .ok()
         .and_then(|text| text.trim().parse().ok());
     let server = Server::start(
-        place,
+        data_dir,
         binaries,
         options,
         last.map_or(Port::Any, Port::Preferred),
     )?;
-    if last != Some(server.port()) && place.asked_for().is_some() {
+    if last != Some(server.port()) && data_dir.asked_for().is_some() {
         files::write_private(&file, &format!("{}\n", server.port()))
             .doing(|| format!("write {}", file.display()))?;
     }
@@ -285,7 +287,7 @@ impl fmt::Debug for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cluster")
             .field("port", &self.port)
-            .field("data", &self.place.data())
+            .field("data", &self.data_dir.data())
             .field("durability", &self.options.durability)
             .finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 use super::{
     ClusterError, ClusterOptions,
     binaries::Binaries,
-    data_dir::Place,
+    data_dir::DataDir,
     error::Doing,
     files,
     port::Port,
@@ -34,7 +34,7 @@ const STOP: Duration = Duration::from_secs(10);
 
 /// The maximum number of repeated starts: a port can be lost in a race, and the orphans of a killed
 /// postmaster take a moment to end.
-const TRIES: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 /// A log larger than this, in bytes, is renamed at the next start.
 const LARGEST_LOG: u64 = 16 << 20;
@@ -46,27 +46,27 @@ pub(super) struct Server {
     watcher: Watcher,
     port: u16,
     // Its locks are held until this Postgres has ended.
-    _place: Arc<Place>,
+    _data_dir: Arc<DataDir>,
 }
 
 impl Server {
-    /// Starts Postgres in `place` and waits until it is ready.
+    /// Starts Postgres in `data_dir` and waits until it is ready.
     pub(super) fn start(
-        place: &Arc<Place>,
+        data_dir: &Arc<DataDir>,
         binaries: &Binaries,
         options: &ClusterOptions,
         wanted: Port,
     ) -> Result<Self, ClusterError> {
-        let stale = takeover::end_predecessor(&place.data())?;
+        let stale = takeover::end_predecessor(&data_dir.data())?;
         let (begun, mut tried) = (Instant::now(), 0);
         loop {
-            place.make_sockets()?;
+            data_dir.make_sockets()?;
             let port = wanted
                 .choose(tried)
                 .doing(|| "find a free port".to_owned())?;
-            match Self::launch(place, binaries, options, port, stale) {
+            match Self::launch(data_dir, binaries, options, port, stale) {
                 Err(ClusterError::DidNotStart { problem, .. })
-                    if tried < TRIES && begun.elapsed() < START =>
+                    if attempts < MAX_ATTEMPTS && begun.elapsed() < START =>
                 {
                     tracing::debug!(%problem, "starting Postgres again");
                     #[allow(
@@ -82,20 +82,24 @@ impl Server {
     }
 
     fn launch(
-        place: &Arc<Place>,
+        data_dir: &Arc<DataDir>,
         binaries: &Binaries,
         options: &ClusterOptions,
         port: u16,
         stale: Option<i32>,
     ) -> Result<Self, ClusterError> {
-        let (data, log_path, program) = (place.data(), place.log(), binaries.program("postgres"));
+        let (data, log_path, program) = (
+            data_dir.data(),
+            data_dir.log(),
+            binaries.program("postgres"),
+        );
         let (log, log_start) =
             open_log(&log_path).doing(|| format!("open {}", log_path.display()))?;
-        let mut command = place.account.command(&program);
+        let mut command = data_dir.account.command(&program);
         command
             .arg("-D")
             .arg(&data)
-            .args(settings(place, options, port))
+            .args(settings(data_dir, options, port))
             .current_dir(&data);
         if let Some(pid) = stale {
             // Postgres takes any living process with the pid of the pid file for its predecessor,
@@ -105,7 +109,7 @@ impl Server {
         }
         // A process group of its own, so that Ctrl-C at the terminal reaches us and not Postgres.
         command.process_group(0).stderr(log);
-        let mut watcher = Watcher::start(place.account, &data, &place.leftovers())
+        let mut watcher = Watcher::start(data_dir.account, &data, &data_dir.leftovers())
             .doing(|| "start the watcher of Postgres".to_owned())?;
         let child = command
             .spawn()
@@ -117,7 +121,7 @@ impl Server {
             child,
             watcher,
             port,
-            _place: Arc::clone(place),
+            _data_dir: Arc::clone(data_dir),
         };
         notified?;
         server.wait_until_ready(&data).map_err(|problem| {
@@ -191,13 +195,13 @@ impl Drop for Server {
 
 /// All settings are given on the command line, so that a cluster made by an earlier version runs
 /// with the current settings.
-fn settings(place: &Place, options: &ClusterOptions, port: u16) -> Vec<String> {
+fn settings(data_dir: &DataDir, options: &ClusterOptions, port: u16) -> Vec<String> {
     let ours = [
         ("listen_addresses", "127.0.0.1".to_owned()),
         ("port", port.to_string()),
         (
             "unix_socket_directories",
-            place.sockets().display().to_string(),
+            data_dir.sockets().display().to_string(),
         ),
         ("unix_socket_permissions", "0700".to_owned()),
         ("password_encryption", "scram-sha-256".to_owned()),

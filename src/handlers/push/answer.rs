@@ -41,7 +41,7 @@ fn outcome(status: StatusCode, body: &[u8], after: Option<Duration>, dead_on: &[
     if dead_on.contains(&status.as_u16()) {
         Outcome::Dead { error }
     } else if status == StatusCode::GONE {
-        Outcome::Gone { error }
+        Outcome::EndpointGone { error }
     } else {
         // A 4xx or a redirect concerns this one event. A 5xx concerns the receiver.
         Outcome::Retry {
@@ -149,7 +149,7 @@ mod tests {
         }
         assert_eq!(
             of(410, b"moved away"),
-            Outcome::Gone {
+            Outcome::EndpointGone {
                 error: "status 410: moved away".into()
             }
         );

@@ -2,7 +2,7 @@
 
 use super::{
     client::{causes, innermost, is_broken},
-    guard::AddressRefused,
+    guard::AddressBlocked,
 };
 use crate::domain::{ErrorKind, seconds};
 use std::{error::Error, io, time::Duration};
@@ -13,7 +13,7 @@ pub(super) fn describe(
     target: &str,
     connect_timeout: Duration,
 ) -> (ErrorKind, String) {
-    if let Some(refused) = find::<AddressRefused>(error) {
+    if let Some(refused) = find::<AddressBlocked>(error) {
         return (ErrorKind::AddressBlocked, refused.to_string());
     }
     let cause = innermost(error);

@@ -13,10 +13,10 @@ use std::net::{IpAddr, SocketAddr};
 /// The handler must not reach this address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "address refused: {host} is {address} ({why}), which is not a public address, so nothing is sent to it. If this \
+    "address blocked: {host} is {address} ({why}), which is not a public address, so nothing is sent to it. If this \
      is intended, set allow_private = true for this handler"
 )]
-pub struct AddressRefused {
+pub struct AddressBlocked {
     host: String,
     address: IpAddr,
     why: &'static str,
@@ -25,10 +25,10 @@ pub struct AddressRefused {
 /// Checks a literal host.
 ///
 /// # Errors
-/// [`AddressRefused`] if the address is not public.
-pub(super) fn check_literal(address: IpAddr) -> Result<(), AddressRefused> {
+/// [`AddressBlocked`] if the address is not public.
+pub(super) fn check_literal(address: IpAddr) -> Result<(), AddressBlocked> {
     match special_purpose(address) {
-        Some(why) => Err(AddressRefused {
+        Some(why) => Err(AddressBlocked {
             host: "the URL's host".to_owned(),
             address,
             why,
@@ -59,7 +59,7 @@ impl Resolve for GuardedResolver {
 }
 
 /// The public addresses of a name. An error if there are addresses but none is public.
-fn public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, AddressRefused> {
+fn public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, AddressBlocked> {
     let refused = found
         .iter()
         .find_map(|address| Some((address.ip(), special_purpose(address.ip())?)));
@@ -68,7 +68,7 @@ fn public(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Address
         .filter(|address| special_purpose(address.ip()).is_none())
         .collect();
     match refused {
-        Some((address, why)) if allowed.is_empty() => Err(AddressRefused {
+        Some((address, why)) if allowed.is_empty() => Err(AddressBlocked {
             host: host.to_owned(),
             address,
             why,

@@ -12,7 +12,7 @@ mod guard;
 pub(crate) mod request;
 mod settings;
 
-pub use guard::AddressRefused;
+pub use guard::AddressBlocked;
 pub use settings::InvalidHttpHandler;
 
 use super::{Attempt, BoxFuture};

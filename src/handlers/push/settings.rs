@@ -1,6 +1,6 @@
 //! Checks an http handler's settings before anything is sent.
 
-use super::guard::{self, AddressRefused};
+use super::guard::{self, AddressBlocked};
 
 use reqwest::{
     Url,
@@ -28,7 +28,7 @@ pub enum InvalidHttpHandler {
     Userinfo,
     /// The host is an address of a private network.
     #[error(transparent)]
-    Address(#[from] AddressRefused),
+    Address(#[from] AddressBlocked),
     /// There is no secret to sign with.
     #[error(
         "the handler has no secret to sign with; make one with: echo \"whsec_$(openssl rand -base64 32)\""
@@ -244,7 +244,7 @@ mod tests {
         ] {
             let error = refused(&format!("http://{host}:8080/hook"));
             assert!(
-                error.contains("address refused") && error.contains("allow_private"),
+                error.contains("address blocked") && error.contains("allow_private"),
                 "{host}: {error}"
             );
             assert!(

@@ -20,7 +20,7 @@ const PLAN: &str = include_str!("../../../migrations/plan.toml");
 #[serde(deny_unknown_fields)]
 pub struct Planned {
     /// The changes that the migration makes, and the work that waits meanwhile.
-    pub says: String,
+    pub description: String,
     /// Tables and views that existed before, with the strongest lock that the migration takes on
     /// each. ACCESS SHARE, which every reader takes, is left out. The lock of a partition is listed
     /// as the lock of its table.
@@ -79,15 +79,15 @@ async fn of_connection(
 ) -> Result<Plan, MigrateError> {
     let mut planned = planned()?;
     let nothing = || Planned {
-        says: "No description.".to_owned(),
+        description: "No description.".to_owned(),
         ..Planned::default()
     };
     let migrations = numbered::pending(connection, schema)
         .await?
         .into_iter()
         .map(|file| {
-            let says = planned.remove(&file).unwrap_or_else(nothing);
-            (file, says)
+            let description = planned.remove(&file).unwrap_or_else(nothing);
+            (file, description)
         });
     let migrations = migrations.collect();
     let mut objects = Vec::new();

@@ -1,7 +1,7 @@
 -- hookfast: settle
 -- Settles a group of outcomes. A delivery is settled only if the claim that made the outcome still holds it.
 -- $1 handler ids, $2 delivery ids, $3 attempt numbers, $4 leases, $5 outcomes (delivered, filtered, retry, waits,
--- refused, event_missing, release, lost), $6 delays in milliseconds, $7 durations in milliseconds, $8 statuses,
+-- rejected, event_missing, release, lost), $6 delays in milliseconds, $7 durations in milliseconds, $8 statuses,
 -- $9 errors, $10 kinds of error, $11 after how many lost attempts a delivery is dead
 WITH outcomes AS MATERIALIZED (
     SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[], $5::text[], $6::bigint[],
@@ -26,7 +26,7 @@ locked AS MATERIALIZED (
 deleted AS (
     DELETE FROM hookfast_data.outbox o
     USING (SELECT * FROM locked
-        WHERE verdict IN ('delivered', 'filtered', 'attempts_exhausted', 'refused', 'event_missing', 'lost')) h
+        WHERE verdict IN ('delivered', 'filtered', 'attempts_exhausted', 'rejected', 'event_missing', 'lost')) h
     WHERE o.ctid = h.tid
     RETURNING h.ord, h.verdict, o.event_id, o.id, o.handler_id, o.attempt_number,
         o.lost + (h.verdict = 'lost')::integer AS lost, o.ordering_key, o.replay_id,
@@ -48,7 +48,7 @@ new_dead_letters AS (
     INSERT INTO hookfast_data.dead_letters
         (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error, replay_id)
     SELECT id, handler_id, event_id, attempt_number, lost, ordering_key, verdict, error, replay_id
-    FROM settled WHERE verdict IN ('attempts_exhausted', 'refused', 'event_missing', 'lost')
+    FROM settled WHERE verdict IN ('attempts_exhausted', 'rejected', 'event_missing', 'lost')
 ),
 -- A claim commits asynchronously, so a crash of the server can bring back the number of an attempt once.
 new_attempts AS (

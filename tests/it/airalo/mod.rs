@@ -36,7 +36,7 @@ impl Airalo {
             client_id: CLIENT_ID.to_owned(),
             client_secret: SecretString::from(AIRALO_SECRET),
             retry_every: Duration::from_millis(20),
-            tries: 20,
+            max_attempts: 20,
             limits: None,
             faults: at_once(),
         };

@@ -210,7 +210,7 @@ async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
                 let gone = says.load(Ordering::Relaxed);
                 async move {
                     if gone {
-                        Outcome::Gone {
+                        Outcome::EndpointGone {
                             error: "status 410".into(),
                         }
                     } else {

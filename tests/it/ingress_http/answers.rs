@@ -272,7 +272,7 @@ async fn our_own_trouble_is_503_with_retry_after_and_what_is_stored_after_it_cou
         (Refusal::Busy, "busy"),
         (Refusal::Unavailable, "unavailable"),
         (Refusal::KeyHeld, "key-held"),
-        (Refusal::Refused, "refused"),
+        (Refusal::InvalidData, "invalid-data"),
     ] {
         server.intake.refuse(Some(refusal));
         client

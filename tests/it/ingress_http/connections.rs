@@ -257,7 +257,7 @@ async fn a_request_that_is_being_stored_is_never_closed_for_another() {
     third.is_let_finish(tokio::time::Instant::now()).await;
     let mut silent = server.connect().await;
     silent.answer().await.problem(503, "too-many-connections");
-    assert_eq!(server.seen.unserved_for("-", "turned_away"), 2);
+    assert_eq!(server.seen.unserved_for("-", "no_connection"), 2);
 
     server.intake.open_gate();
     for client in &mut handled {

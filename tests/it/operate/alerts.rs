@@ -49,7 +49,7 @@ async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_r
     );
     let owed = "SELECT string_agg(n, ', ' ORDER BY n) FROM (SELECT h.name || ' ' || count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id GROUP BY h.name) x (n)";
     assert_eq!(story.text(owed).await, "by_source 3, on_call 3");
-    story.execute("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'refused' FROM hookfast_data.outbox").await;
+    story.execute("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'rejected' FROM hookfast_data.outbox").await;
     assert_eq!(
         story
             .text("SELECT hookfast_data.alert_dead_letters(100)")
@@ -241,7 +241,9 @@ async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
         "unavailable",
         "evicted",
         "wrong_method",
-        "here",
+        "address_check",
+        "no_connection",
+        "invalid_data",
     ] {
         story.execute(&counted(ours, 100)).await;
     }

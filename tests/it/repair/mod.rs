@@ -106,7 +106,7 @@ impl Desk {
     async fn dead(&self, n: u32, handler: &str, error: &str) {
         self.execute(&format!(
             "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error) \
-                SELECT {n}, h.id, e.id, 3, 0, hookfast_data.ordering_key(e.body, h.ordered_by), 'refused', '{error}' \
+                SELECT {n}, h.id, e.id, 3, 0, hookfast_data.ordering_key(e.body, h.ordered_by), 'rejected', '{error}' \
                 FROM hookfast_data.handlers h, hookfast_data.events e WHERE h.name = '{handler}' AND e.id = {}; \
              INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error, error_kind) \
                 SELECT event_id, delivery_id, 3, handler_id, 'dead', last_error, CASE WHEN last_error LIKE 'timed out%' THEN 'timeout' ELSE 'handler' END FROM hookfast_data.dead_letters WHERE delivery_id = {n}",

@@ -39,7 +39,7 @@ async fn dead_letters_stay_for_ever_unless_the_operator_says_otherwise() {
     old.day(100, 2).await;
     old.execute(
         "INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, died_at) \
-            SELECT row_number() OVER (), h.id, e.id, 3, 0, 'refused', now() - interval '99 days' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key LIKE 'd100-%'",
+            SELECT row_number() OVER (), h.id, e.id, 3, 0, 'rejected', now() - interval '99 days' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key LIKE 'd100-%'",
     )
     .await;
     old.announced().await;

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 /// The first two events are dead letters and the last one is pending; none of the others stays.
 const SURVIVORS: &str = "\
     INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) \
-        SELECT row_number() OVER (), h.id, e.id, 3, 0, 'refused' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key <= 'd100-2'; \
+        SELECT row_number() OVER (), h.id, e.id, 3, 0, 'rejected' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key <= 'd100-2'; \
     INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left) \
         SELECT h.id, 77, e.id, 3 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-9'";
 

@@ -72,7 +72,7 @@ async fn pending_dead_held_conflicting_and_replayed_events_are_kept_until_releas
         "INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) \
             SELECT h.id, e.id, 3 FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-1'; \
          INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) \
-            SELECT 77, h.id, e.id, 3, 0, 'refused' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-2'; \
+            SELECT 77, h.id, e.id, 3, 0, 'rejected' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'd100-2'; \
          SELECT hookfast.hold_event(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-3'; \
          UPDATE hookfast_data.events SET conflicts_with = (SELECT id FROM hookfast_data.events WHERE idempotency_key = 'd100-4') WHERE idempotency_key = 'd95-1'; \
          SELECT hookfast.replay_all('shop', received_after => received_at, received_before => received_at + interval '1 millisecond', at_most => 5, why => 'a test') \

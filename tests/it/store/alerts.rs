@@ -11,7 +11,7 @@ async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
     let claims = store.claim_all(store.lease().await, 1).await;
     assert_eq!(claims.len(), 1);
     assert_eq!(claims[0].delivery.0, 1);
-    store.settle(claims[0], SettleOutcome::Refused).await;
+    store.settle(claims[0], SettleOutcome::Rejected).await;
     store
         .execute(
             "INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \

@@ -118,7 +118,7 @@ async fn the_view_tells_what_the_workers_act_on() {
         .await;
     assert_eq!(store.state().await, "ready");
     assert_eq!(
-        store.settle(claim().await, SettleOutcome::Refused).await,
+        store.settle(claim().await, SettleOutcome::Rejected).await,
         Settled::Dead
     );
     assert_eq!(
@@ -265,7 +265,7 @@ async fn a_delivery_whose_event_is_gone_is_claimed_seen_and_buried() {
         event_body(&store.pool, gone[0].event_id, None)
             .await
             .expect("an answer"),
-        LongBody::Gone
+        LongBody::EventMissing
     );
     assert_eq!(
         store

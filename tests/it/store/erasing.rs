@@ -14,7 +14,7 @@ SELECT (left(hookfast_data.event_id_at(now() - interval '1 minute')::text, 35) |
 INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, error, status, error_kind)
 SELECT e.id, 7, 3, h.id, 'dead', 'status 422: no such 89000001', 422, 'status' FROM hookfast_data.events e, hookfast_data.handlers h WHERE e.idempotency_key = 'k1';
 INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error)
-SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt_number, 0, 'refused', a.error FROM hookfast_data.attempts a;
+SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt_number, 0, 'rejected', a.error FROM hookfast_data.attempts a;
 "#;
 
 const ERASE: &str =

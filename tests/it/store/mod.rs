@@ -301,7 +301,7 @@ fn settlement(claim: Claim, outcome: SettleOutcome) -> Settlement {
 fn verdict(answer: &Result<Receipt, IngestError>) -> &'static str {
     match answer {
         Ok(receipt) => receipt.verdict.as_str(),
-        Err(IngestError::Refused) => "refused",
+        Err(IngestError::InvalidData) => "refused",
         Err(IngestError::KeyHeld) => "key held",
         Err(IngestError::Lost) => "lost",
     }

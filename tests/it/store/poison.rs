@@ -93,7 +93,10 @@ async fn an_outcome_that_cannot_be_stored_among_two_hundred() {
     let settled = store.connection(Role::Settle).await.settle(&outcomes).await;
     assert_eq!(settled.iter().filter(|s| **s == Settled::Done).count(), 200);
     assert_eq!(
-        settled.iter().filter(|s| **s == Settled::Refused).count(),
+        settled
+            .iter()
+            .filter(|s| **s == Settled::InvalidData)
+            .count(),
         1
     );
     assert_eq!(

@@ -227,8 +227,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
             .await
             .expect("paused");
     }
-    let paused =
-        "SELECT concat_ws(' ', paused_at IS NOT NULL, paused_why, paused_as_gone, paused_by_status) FROM hookfast_data.handlers";
+    let paused = "SELECT concat_ws(' ', paused_at IS NOT NULL, paused_why, paused_as_gone, paused_by_status) FROM hookfast_data.handlers";
     assert_eq!(
         (store.text(paused).await.as_str(), store.count(LOG).await),
         ("t gone t 410", lines + 1)

@@ -20,7 +20,7 @@ async fn one_key(third: &'static str) -> Store {
              UPDATE hookfast_data.events SET body = '{\"key\": \"k\"}'; \
              UPDATE hookfast_data.outbox SET ordering_key = 'k', due_at = 'infinity'; \
              INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason) \
-                SELECT id, handler_id, event_id, 1, 0, 'k', 'refused' FROM hookfast_data.outbox WHERE id < 3; \
+                SELECT id, handler_id, event_id, 1, 0, 'k', 'rejected' FROM hookfast_data.outbox WHERE id < 3; \
              DELETE FROM hookfast_data.outbox WHERE id < 3",
         )
         .await;

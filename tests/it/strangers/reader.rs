@@ -26,7 +26,7 @@ INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handl
 WITH dead AS (DELETE FROM hookfast_data.outbox o USING hookfast_data.handlers h WHERE h.id = o.handler_id AND h.name = 'shop'
     AND o.id = (SELECT min(x.id) FROM hookfast_data.outbox x WHERE x.handler_id = h.id) RETURNING o.*)
 INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error)
-    SELECT d.id, d.handler_id, d.event_id, 1, 0, d.ordering_key, 'refused', 'refused SECRET/MATCHING$ID-42' FROM dead d;
+    SELECT d.id, d.handler_id, d.event_id, 1, 0, d.ordering_key, 'rejected', 'refused SECRET/MATCHING$ID-42' FROM dead d;
 SELECT hookfast_data.alert_dead_letters(10);
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body)
     SELECT s.id, sha256('x'), 'wrong_signature', '{"x": "SECRET/MATCHING$ID-42"}', 'SECRET/MATCHING$ID-42' FROM hookfast_data.sources s WHERE s.name = 'own';

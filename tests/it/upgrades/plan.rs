@@ -21,7 +21,7 @@ const ROWS: &str = "\
     INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left) SELECT 1, id, 3 FROM hookfast_data.events; \
     INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) \
         SELECT id, 1, 1, 1, 'delivered' FROM hookfast_data.events; \
-    INSERT INTO hookfast_data.dead_letters SELECT row_number() OVER (), 1, id, 1, 0, NULL, 'refused' FROM hookfast_data.events; \
+    INSERT INTO hookfast_data.dead_letters SELECT row_number() OVER (), 1, id, 1, 0, NULL, 'rejected' FROM hookfast_data.events; \
     INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) VALUES ('worker', 'host:1', '{1}', now()); \
     INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
         SELECT 1, sha256(n::text::bytea), 'x', '{}', '' FROM generate_series(1, 100) n; \
@@ -94,7 +94,7 @@ async fn done(connection: &mut PgConnection) -> Planned {
         .expect("the scans");
     let set = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
     Planned {
-        says: String::new(),
+        description: String::new(),
         locks,
         rewrites: set(rewrites),
         scans: set(scans),
@@ -102,10 +102,14 @@ async fn done(connection: &mut PgConnection) -> Planned {
 }
 
 /// An entry in the format of the file.
-fn entry(file: &str, says: &str, done: &Planned) -> String {
+fn entry(file: &str, description: &str, done: &Planned) -> String {
     let mut text = format!(
-        "[\"{file}\"]\nsays = \"\"\"\n{}\"\"\"\n",
-        if says.is_empty() { "…\n" } else { says }
+        "[\"{file}\"]\ndescription = \"\"\"\n{}\"\"\"\n",
+        if description.is_empty() {
+            "…\n"
+        } else {
+            description
+        }
     );
     for (name, tables) in [("rewrites", &done.rewrites), ("scans", &done.scans)] {
         if !tables.is_empty() {
@@ -144,17 +148,17 @@ async fn a_plan_says_of_each_migration_what_it_does() {
         );
         let done = applied(&database, migration.sql.as_str()).await;
         let said = planned.remove(&file);
-        let says = said
+        let description = said
             .as_ref()
-            .map_or(String::new(), |said| said.says.clone());
-        if says.trim().len() < 20
+            .map_or(String::new(), |said| said.description.clone());
+        if description.trim().len() < 20
             || said
                 != Some(Planned {
-                    says: says.clone(),
+                    description: description.clone(),
                     ..done.clone()
                 })
         {
-            wished += &format!("\n{}", entry(&file, &says, &done));
+            wished += &format!("\n{}", entry(&file, &description, &done));
         }
         if migration.version == BASELINE {
             for object in Schema::of_this_program().objects {

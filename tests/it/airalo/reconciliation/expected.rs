@@ -64,7 +64,7 @@ async fn an_order_that_is_refused_is_not_awaited() {
     let refused = place_order(&shop.pool, &shop.client, "airalo", &order, NEVER)
         .await
         .expect_err("refused");
-    assert!(matches!(refused, PlaceError::Refused(_)), "{refused}");
+    assert!(matches!(refused, PlaceError::Rejected(_)), "{refused}");
     assert_eq!(
         shop.text("SELECT count(*) FROM hookfast_data.airalo_expected")
             .await,

@@ -4,13 +4,13 @@ use crate::store::{ClaimLimits, Truncated};
 
 /// Whose turn it is, from one claim to the next.
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
+pub(super) struct ClaimSplit {
     odd: bool,
-    /// The last claim had a single slot, so it covered only one lane, and found nothing there.
-    one_is_empty: bool,
+    /// The last claim had a single slot, so it covered only one kind, and found nothing there.
+    one_kind_is_empty: bool,
 }
 
-impl Lanes {
+impl ClaimSplit {
     /// The limits of the next claim.
     pub(super) fn limits(
         &mut self,
@@ -31,14 +31,14 @@ impl Lanes {
 
     /// Records a claim that found deliveries.
     pub(super) fn found(&mut self) {
-        self.one_is_empty = false;
+        self.one_kind_is_empty = false;
     }
 
-    /// Records a claim that found nothing more. Returns whether the other lane has to be claimed
+    /// Records a claim that found nothing more. Returns whether the other kind has to be claimed
     /// from before the claimer idles.
-    pub(super) fn other_is_next(&mut self, slots: usize, is_ordered: bool) -> bool {
-        self.one_is_empty = slots == 1 && !is_ordered && !self.one_is_empty;
-        self.one_is_empty
+    pub(super) fn other_kind_is_next(&mut self, slots: usize, is_ordered: bool) -> bool {
+        self.one_kind_is_empty = slots == 1 && !is_ordered && !self.one_kind_is_empty;
+        self.one_kind_is_empty
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
     use super::{Truncated, share};
 
     #[test]
-    fn both_lanes_get_their_turn_of_a_single_place() {
+    fn both_kinds_get_their_turn_of_a_single_slot() {
         for (fresh, due) in [(false, false), (true, false), (false, true), (true, true)] {
             for slots in 1..10 {
                 let cut = Truncated { fresh, due };
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_that_is_empty_leaves_its_places_to_the_other() {
+    fn a_kind_that_is_empty_leaves_its_slots_to_the_other() {
         let limits = |fresh, due| {
             let limits = share(64, false, Truncated { fresh, due });
             (limits.fresh, limits.due)
