@@ -28,7 +28,7 @@ INSERT INTO hookfast_data.alert_types VALUES
     ('hookfast.handler.failing', 'a handler''s last attempts failed'),
     ('hookfast.handler.behind', 'a handler''s deliveries have been ready for longer than its behind_after'),
     ('hookfast.source.silent', 'a source has sent nothing for longer than is usual at this time of the day'),
-    ('hookfast.source.rejecting', 'most of a source''s requests fail verification'),
+    ('hookfast.source.rejecting', 'most of a source''s requests are rejected'),
     ('hookfast.source.all_rejected',
         'all of a source''s last requests were rejected for 15 minutes or more, and none was genuine since'),
     ('hookfast.source.unrouted', 'more than a tenth of a source''s events match no handler'),

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The shortest and the longest wait before the database is tried again.
+/// The shortest and the longest wait before the connection is retried.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Connections for queries outside the hot path.

@@ -45,9 +45,9 @@ pub enum RunError {
     /// The schema does not fit this program, or migrations could not be applied.
     #[error(transparent)]
     Schema(MigrateError),
-    /// The server refuses a statement, and waiting does not fix it.
+    /// The server rejects a statement, and waiting does not fix it.
     #[error(
-        "the database refuses a statement that this program needs ({0}); nothing was claimed or stored. Grant its role the missing privileges (CREATE on the database, once), or run the program that fits this schema"
+        "the database rejects a statement that this program needs ({0}); nothing was claimed or stored. Grant its role the missing privileges (CREATE on the database, once), or run the program that fits this schema"
     )]
     Database(StoreError),
     /// A handler's function is missing, or this role may not execute it.

@@ -124,7 +124,7 @@ fn described(plan: &Plan) -> String {
         text.push_str("nothing to do: every migration of this program is applied\n");
     } else {
         text.push_str(
-            "A migration waits for a lock for 100 ms at a time and lets other transactions pass before it tries again, so\n\
+            "A migration waits for a lock for 100 ms at a time and lets other transactions pass before Hookfast retries it, so\n\
              ingest never waits longer than that and the time of the migration's own work, above.\n",
         );
     }

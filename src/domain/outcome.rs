@@ -28,7 +28,7 @@ pub enum Outcome {
         /// The error message.
         error: String,
     },
-    /// The receiver says that it is gone forever. The handler is paused, and the delivery waits
+    /// The receiver reports that its endpoint is gone. The handler is paused, and the delivery waits
     /// without using up an attempt, so that a bad deployment does not turn a backlog into dead
     /// letters.
     EndpointGone {

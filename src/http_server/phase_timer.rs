@@ -180,7 +180,7 @@ impl PhaseTimer {
         (!waits_for_us && state.body_bytes >= holding).then_some(rank)
     }
 
-    /// Tells the driver and the reader of the body that the connection is closed in favour of
+    /// Notifies the driver and the reader of the body that the connection is closed in favour of
     /// another one.
     pub(super) fn evict(&self) {
         let mut state = self.state();

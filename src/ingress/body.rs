@@ -154,8 +154,8 @@ impl AsRef<[u8]> for Kept {
     }
 }
 
-/// Whether a body begins like a JSON object or array. This is enough to tell it from a form or a
-/// compressed body.
+/// Whether a body begins like a JSON object or array. This is enough to distinguish it from
+/// a form or a compressed body.
 pub(super) fn may_be_json(body: &[u8]) -> bool {
     matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }

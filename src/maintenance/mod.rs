@@ -72,7 +72,7 @@ impl Maintenance {
         self.add_counts().await;
         if let Err(error) = self.process.has_ended(&self.pool).await {
             tracing::warn!(%error,
-                "the end of this process could not be recorded; the process counts as gone after 20 s");
+                "the end of this process could not be recorded; the process is listed as alive for up to 20 s");
         }
     }
 

@@ -78,7 +78,7 @@ pub struct InvalidSecret {
     problem: &'static str,
 }
 
-/// Why a request was not verified. A sender is not told the reason.
+/// Why a request was not verified. The sender does not receive the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unverified {
     /// One of the three headers is missing.

@@ -27,7 +27,7 @@ use axum::http::{HeaderMap, HeaderName};
 use std::time::{Duration, SystemTime};
 
 /// Why a request was not verified: a fixed set, so that it can be a label of a metric. The sender
-/// is not told the reason.
+/// does not receive the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rejection {
     /// The signature's header, or a header that is signed with the body, is missing.
@@ -152,7 +152,7 @@ impl Advice {
     fn of_window(window: Option<Duration>, tolerance: Option<Duration>) -> Option<Self> {
         let text = match (window?, tolerance) {
             (_, None) => {
-                "window: keys expire, and the sender signs no time: a copy of an old request is a new event once its key has expired. Leave window out; docs/SQL.md says how much space keys need"
+                "window: keys expire, and the sender signs no time: a copy of an old request is a new event once its key has expired. Leave window out; docs/SQL.md has the space that keys need"
             }
             (window, Some(tolerance)) if window < 2 * tolerance => {
                 "window: keys expire while the signed time is still accepted, so a copy of a request can be a new event. Set window to at least twice the tolerance"

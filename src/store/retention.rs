@@ -41,11 +41,11 @@ pub struct PurgeReport {
     pub days: usize,
     /// Days of which some events stay.
     pub days_with_survivors: usize,
-    /// Days that were in use. They are tried again.
+    /// Days that were in use. They are retried.
     pub days_in_use: usize,
     /// Deleted rows of other classes.
     pub rows: i64,
-    /// Days and classes that failed. They are tried again.
+    /// Days and classes that failed. They are retried.
     pub failed: usize,
 }
 
@@ -105,7 +105,7 @@ pub async fn purge_expired(
 }
 
 /// Days come first: they free the most space, and rows may take as long as the round. A step that
-/// fails is tried again in the next round, and does not stop the others.
+/// fails is retried in the next round, and does not stop the others.
 async fn round(
     connection: &mut Connection,
     alone: &mut Alone,
@@ -286,7 +286,7 @@ async fn drop_empty(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Err
     Ok(())
 }
 
-/// A lock that was not available, or a statement that took too long, is tried again in a later
+/// A lock that was not available, or a statement that took too long, is retried in a later
 /// round.
 fn retry_if_in_use(result: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
     match result {

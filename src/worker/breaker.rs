@@ -84,7 +84,7 @@ impl Circuit {
     }
 
     /// Records the outcome of an attempt that is not a probe. An open breaker ignores it: the
-    /// attempt began before the breaker opened and says nothing about the handler's present state.
+    /// attempt began before the breaker opened and is no evidence of the handler's present state.
     pub(super) fn ended(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
         let mut state = self.state();
         let State::Closed { run } = &mut *state else {

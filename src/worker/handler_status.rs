@@ -1,5 +1,4 @@
-//! Records for people what concerns a handler as a whole: changes of its circuit breaker, and its
-//! pause if it is gone.
+//! Records changes of a handler's circuit breaker, and pauses a handler whose endpoint is gone.
 
 use super::{Shared, breaker::Change, handler_runtime::HandlerRuntime};
 use crate::domain::StorableText;

@@ -14,8 +14,8 @@ pub(super) struct InFlight(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// How many attempts hold each delivery. A delivery that was released, or whose lease is gone,
-    /// can be claimed again before its earlier attempt has been dropped.
+    /// How many attempts hold each delivery. A delivery that was released, or whose lease no longer
+    /// exists, can be claimed again before its earlier attempt has been dropped.
     known: HashMap<DeliveryId, u32>,
     uncertainty: Uncertainty,
 }

@@ -96,7 +96,7 @@ pub(super) async fn run(
     let _ = shared.settle.send(pending);
 }
 
-/// What an attempt leaves to do.
+/// The work that remains after an attempt.
 enum AttemptEnd {
     /// Nothing: the settling transaction settled it.
     Settled,
@@ -214,7 +214,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Counts the attempt, tells the circuit breaker, and pauses a handler that is gone.
+    /// Counts the attempt, reports it to the circuit breaker, and pauses a handler whose endpoint
+    /// is gone.
     async fn observe(&self, report: &Report, probe: Option<Probe>, took: Duration) {
         self.shared.metrics.attempt_took(&self.runtime.label, took);
         if let Some(circuit) = &self.runtime.circuit {

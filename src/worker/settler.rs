@@ -122,7 +122,7 @@ impl Settler {
         mut group: Vec<PendingSettlement>,
         busy: &mut Vec<PendingSettlement>,
     ) -> Vec<PendingSettlement> {
-        // Other workers have taken over the deliveries under a lease that is gone.
+        // Other workers have taken over the deliveries under a lease that no longer exists.
         group.retain(|pending| {
             let gone = pending.lease.lost.is_cancelled();
             if gone {

@@ -1,5 +1,5 @@
 //! When a claimed delivery may run: its share of the handler's concurrency, memory for a long body,
-//! and no company if it was lost before.
+//! and exclusive execution if it was lost twice.
 
 use super::handler_runtime::{HandlerRuntime, LONG_BODIES};
 use crate::store::Claimed;

@@ -73,7 +73,7 @@ BEGIN
         key,
         left(enqueue.topic, 200), coalesce(enqueue.headers, '{}'), body);
     -- This transaction may commit late. The deliveries are due from its start, so that all deliveries of one
-    -- transaction share one notification. It is sent at the commit and tells the workers how far back to look.
+    -- transaction share one notification. It is sent at the commit and contains how far back the workers search.
     INSERT INTO hookfast_data.outbox (handler_id, event_id, attempts_left, due_at, ordering_key)
     SELECT h.id, event, h.max_attempts, CASE WHEN h.ordered_by IS NULL THEN now() END,
         CASE WHEN h.ordered_by IS NOT NULL THEN '' END

@@ -1,4 +1,4 @@
--- The days that ended longer ago than the retention of events, with the number of events that would stay.
+-- The days that ended longer ago than the retention of events.
 CREATE OR REPLACE FUNCTION hookfast_data.expired_days() RETURNS TABLE (day date, lower uuid, upper uuid)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET debug_print_parse = off
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$

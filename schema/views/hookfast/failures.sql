@@ -9,7 +9,7 @@ SELECT
     (array_agg(f.error ORDER BY f.finished_at DESC))[1] AS sample_error
 FROM hookfast.attempts f
 WHERE f.outcome IN ('retry', 'dead', 'lost') AND f.finished_at > statement_timestamp() - interval '1 day'
--- A handler's own errors are told apart by their first words, as far as the reader may see them.
+-- A handler's own errors are distinguished by their first words, as far as the reader may see them.
 GROUP BY f.handler, f.error_kind,
     CASE WHEN f.error_kind = 'handler' THEN left(split_part(f.error, ':', 1), 60) END;
 COMMENT ON VIEW hookfast.failures IS

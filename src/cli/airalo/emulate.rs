@@ -28,7 +28,7 @@ pub(super) struct Emulate {
     /// ID of the partner
     #[arg(long, env = "AIRALO_CLIENT_ID", default_value = "emulated")]
     client_id: String,
-    /// Milliseconds until a failed webhook is sent again. Airalo's documentation says 15 minutes
+    /// Milliseconds until a failed webhook is sent again. Airalo documents 15 minutes
     #[arg(long, value_name = "MS", default_value_t = 2000)]
     retry_every: u64,
     /// Maximum number of attempts to send a webhook

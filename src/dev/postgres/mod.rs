@@ -231,7 +231,7 @@ impl Cluster {
     /// Starts Postgres again on the same port. If it runs, it is stopped first.
     ///
     /// # Errors
-    /// The same as [`Cluster::start`]. The restart can then be tried again.
+    /// The same as [`Cluster::start`]. The restart can then be retried.
     pub async fn restart(&mut self) -> Result<(), ClusterError> {
         let (running, port) = (self.server.take(), Port::Fixed(self.port));
         let (data_dir, binaries, options) = (

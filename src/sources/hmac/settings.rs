@@ -81,10 +81,10 @@ impl FromStr for WhatRepeats {
 /// Settings that contradict each other. Each message names the setting as in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum InvalidSettings {
-    /// A time is signed, but no setting says where it is.
+    /// A time is signed, but no setting names its header.
     #[error("signed has {{timestamp}}: name its place with timestamp_header or list.timestamp")]
     TimestampNowhere,
-    /// Two settings say where the time is.
+    /// Two settings name the header of the time.
     #[error("timestamp_header and list.timestamp both name the place of the time; leave one out")]
     TimestampTwice,
     /// The time is not signed, so anybody could change it.
@@ -100,7 +100,7 @@ pub enum InvalidSettings {
     /// The tolerance is zero, so no time is within it.
     #[error("tolerance must be greater than zero")]
     NoTolerance,
-    /// An id is signed, but no setting says where it is.
+    /// An id is signed, but no setting names its header.
     #[error("signed has {{id}}: name its place with id_header")]
     IdNowhere,
     /// The id is not signed, so anybody could change it.
