@@ -364,7 +364,7 @@ fn row_8_an_order_that_was_run_again_is_the_same_key_with_other_content() {
 }
 
 #[test]
-fn row_9_what_may_legitimately_repeat_holds_for_six_hours_and_orders_for_ever() {
+fn row_9_notification_keys_expire_after_six_hours_and_order_keys_never() {
     for file in raw_fixtures() {
         let expected = if file.contains("order") {
             None

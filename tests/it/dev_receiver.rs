@@ -73,7 +73,7 @@ fn attempt(delivery: &Delivery, attempt: i32) -> Delivery {
 }
 
 #[tokio::test]
-async fn it_tells_what_came_and_knows_a_repeat() {
+async fn it_prints_deliveries_and_recognizes_repeats() {
     let mut running = Running::start(vec![secret(9), secret(1)]).await;
     let (handler, delivery) = (running.handler(), delivery(b"\0 body \xff"));
     running.mode.set(Mode::Fail(StatusCode::IM_A_TEAPOT));

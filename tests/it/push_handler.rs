@@ -418,7 +418,7 @@ async fn the_own_network_is_refused_unless_allowed() {
 }
 
 #[tokio::test]
-async fn where_there_is_nobody_the_error_says_so() {
+async fn a_missing_receiver_is_named_in_the_error() {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .expect("a port")

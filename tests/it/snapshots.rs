@@ -1,5 +1,5 @@
 //! Texts that people read: the help of every command, which is docs/CLI.md, and errors of commands.
-//! `HOOKFAST_UPDATE_SNAPSHOTS=1 cargo test --test it -- snapshots` writes the files anew.
+//! `HOOKFAST_UPDATE_SNAPSHOTS=1 cargo test --test it -- snapshots` rewrites the files.
 
 use std::{
     fmt::Write,

@@ -410,7 +410,7 @@ async fn an_order_whose_connection_breaks_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_for_once_and_anew_where_it_is_refused() {
+async fn a_rejected_token_is_requested_again() {
     let airalo = Airalo::with(|settings| settings.limits = Some(Duration::from_secs(60))).await;
     let client = airalo.client();
     let asked = futures_util::future::join_all(

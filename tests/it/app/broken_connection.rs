@@ -46,7 +46,7 @@ fn one_try(name: &str) -> hookfast::internals::app::Subscription {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_breaks_uses_up_no_try() {
+async fn a_connection_that_breaks_uses_up_no_attempt() {
     let database = database().await;
     sqlx::raw_sql(SHOP)
         .execute(&mut database.connect().await)

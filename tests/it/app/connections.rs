@@ -61,7 +61,7 @@ async fn shop(database: &Database) -> Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_handler_takes_no_connection_and_no_try_from_another() {
+async fn a_slow_handler_takes_no_connection_and_no_attempt_from_another() {
     let database = database().await;
     let running = shop(&database).await;
     let mut blocker = database.connect().await;
@@ -119,7 +119,7 @@ async fn new_connections_only_read(running: &Running) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_whose_transaction_could_not_begin_costs_no_try() {
+async fn an_attempt_whose_transaction_could_not_begin_costs_no_attempt() {
     let database = database().await;
     let running = shop(&database).await;
     new_connections_only_read(&running).await;

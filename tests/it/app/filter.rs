@@ -184,7 +184,7 @@ async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filtered_delivery_lets_the_next_of_its_key_go_on() {
+async fn a_filtered_delivery_releases_the_next_of_its_key() {
     let database = database().await;
     let seen: Arc<Mutex<Vec<i64>>> = Arc::default();
     let noted = seen.clone();

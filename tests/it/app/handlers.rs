@@ -199,7 +199,7 @@ async fn a_paused_handler_gets_nothing_until_it_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_says_it_is_gone_is_paused_and_loses_no_try() {
+async fn a_410_pauses_the_handler_and_uses_no_attempt() {
     let database = database().await;
     let gone = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let says = gone.clone();

@@ -62,7 +62,7 @@ async fn a_huge_declared_length_is_413_before_a_byte_of_it() {
 }
 
 #[tokio::test]
-async fn a_sender_that_goes_on_sending_still_gets_to_read_its_413() {
+async fn a_sender_that_continues_sending_still_gets_to_read_its_413() {
     let server = Server::start(small()).await;
     let mut client = server.connect().await;
     client.send(head("content-length: 4000000")).await;
@@ -252,7 +252,7 @@ async fn a_declared_length_takes_no_memory_before_its_bytes_are_there() {
 }
 
 #[tokio::test]
-async fn the_unfinished_large_body_with_the_least_progress_gives_way_to_one_that_goes_on() {
+async fn the_unfinished_large_body_with_the_least_progress_gives_way_to_one_that_continues() {
     let server = Server::start(large()).await;
     let mut stalled = server.connect().await;
     stalled.send(head("content-length: 100000")).await;

@@ -2,21 +2,21 @@
 
 use super::Story;
 
-const TOLD: &str = "SELECT coalesce(string_agg(replace(type, 'hookfast.', '') || coalesce(' ' || coalesce(payload->>'handler', payload->>'source', payload->>'class'), ''), ', ' ORDER BY type, event_id), 'nothing') FROM hookfast.alerts";
+const REPORTED: &str = "SELECT coalesce(string_agg(replace(type, 'hookfast.', '') || coalesce(' ' || coalesce(payload->>'handler', payload->>'source', payload->>'class'), ''), ', ' ORDER BY type, event_id), 'nothing') FROM hookfast.alerts";
 
 impl Story {
-    async fn told(&self) -> String {
-        self.text(TOLD).await
+    async fn reported(&self) -> String {
+        self.text(REPORTED).await
     }
 
     async fn watch(&self) -> String {
         self.execute("SELECT hookfast_data.evaluate_alerts()").await;
-        self.told().await
+        self.reported().await
     }
 }
 
 #[tokio::test]
-async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_raise_none() {
+async fn each_dead_letter_is_reported_once_to_those_who_named_alerts_and_dead_ones_raise_none() {
     let story = Story::new().await;
     story
         .execute(
@@ -44,7 +44,7 @@ async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_r
         "0"
     );
     assert_eq!(
-        story.told().await,
+        story.reported().await,
         "delivery.dead shop, delivery.dead shop, delivery.dead shop"
     );
     let owed = "SELECT string_agg(n, ', ' ORDER BY n) FROM (SELECT h.name || ' ' || count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id GROUP BY h.name) x (n)";
@@ -57,17 +57,17 @@ async fn each_dead_letter_is_told_once_to_those_who_named_alerts_and_dead_ones_r
         "6"
     );
     assert_eq!(
-        story.told().await.split(", ").count(),
+        story.reported().await.split(", ").count(),
         3,
         "a failed alert delivery raises no alert"
     );
     // The same delivery dies a second time: that is another alert.
     story.execute("SELECT hookfast.retry(1001, why => 'a test'); DELETE FROM hookfast_data.outbox WHERE id = 1001; INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT 1001, id, event_of(1), 6, 0, 'attempts_exhausted' FROM hookfast_data.handlers WHERE name = 'shop'; SELECT hookfast_data.alert_dead_letters(10)").await;
-    assert_eq!(story.told().await.split(", ").count(), 4);
+    assert_eq!(story.reported().await.split(", ").count(), 4);
 }
 
 #[tokio::test]
-async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() {
+async fn a_condition_is_reported_when_it_begins_and_again_only_after_it_has_ended() {
     let story = Story::new().await;
     story.execute("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     assert_eq!(story.watch().await, "nothing");
@@ -124,7 +124,7 @@ async fn a_condition_is_told_when_it_begins_and_again_only_after_it_has_ended() 
 }
 
 #[tokio::test]
-async fn a_source_that_is_silent_or_rejects_is_told_and_a_quiet_night_is_not() {
+async fn a_source_that_is_silent_or_rejects_is_reported_and_a_quiet_night_is_not() {
     let story = Story::new().await;
     let came = |subject: &str, counter: &str, ago: &str, value: u32| {
         format!(
@@ -204,7 +204,7 @@ async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert(
 }
 
 #[tokio::test]
-async fn lost_leases_and_conflicts_are_told() {
+async fn lost_leases_and_conflicts_are_reported() {
     let story = Story::new().await;
     story
         .execute(
@@ -221,13 +221,13 @@ async fn lost_leases_and_conflicts_are_told() {
     );
     story.execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('own', 'sql'); SELECT hookfast.enqueue('own', 'own.paid', '1', 'k'), hookfast.enqueue('own', 'own.paid', '2', 'k')").await;
     assert_eq!(
-        story.told().await,
+        story.reported().await,
         "conflict airalo, conflict own, lease.lost shop"
     );
 }
 
 #[tokio::test]
-async fn a_source_whose_requests_are_refused_unread_is_told_with_the_reasons() {
+async fn a_source_whose_requests_are_rejected_unread_is_reported_with_the_reasons() {
     let story = Story::new().await;
     story.execute("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     let counted = |counter: &str, n: u32| {

@@ -56,7 +56,7 @@ async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
 }
 
 #[tokio::test]
-async fn what_is_owed_needs_its_payload_and_many_are_counted_first() {
+async fn pending_events_are_not_erased() {
     let story = Story::new().await;
     story
         .execute("SELECT order_came(n, n) FROM generate_series(1, 5) n; SELECT owed(1)")

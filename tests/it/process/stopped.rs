@@ -10,7 +10,7 @@ use crate::support::{
 use nix::sys::signal::Signal;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_settle_changes_nothing() {
+async fn a_late_outcome_is_discarded() {
     let (database, gate) = (database().await, Gate::start().await);
     let pool = database.pool().await;
     let config = gate.config("");

@@ -50,7 +50,7 @@ async fn a_worker_whose_commits_do_not_return_runs_ahead_no_further_than_its_bou
     )
     .execute(&mut connection)
     .await
-    .expect("it goes on");
+    .expect("it continues");
     wait_until("outcomes that wait", async || sink.requests() >= 512).await;
     // It has slots and time for far more than the bound, if nothing stops it.
     let watched = Instant::now();

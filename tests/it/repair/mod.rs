@@ -2,7 +2,7 @@
 
 mod dead_letters;
 mod ordered;
-mod owed;
+mod pending;
 mod replays;
 mod retired;
 

@@ -48,7 +48,7 @@ fn list(numbers: impl IntoIterator<Item = u32>) -> String {
 }
 
 #[tokio::test]
-async fn one_event_is_delivered_again_also_to_who_was_not_there() {
+async fn a_replay_also_reaches_a_later_handler() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     let replay = desk
@@ -239,7 +239,7 @@ async fn a_step_that_looks_at_more_than_it_takes_neither_skips_nor_repeats() {
 }
 
 #[tokio::test]
-async fn a_step_asks_a_filter_of_so_many_bytes_and_the_next_goes_on() {
+async fn a_replay_step_bounds_the_filtered_bytes() {
     let desk = Desk::new().await;
     desk.events(1..=12, 1).await;
     desk.execute("UPDATE hookfast_data.events SET body = convert_to(jsonb_build_object('of', idempotency_key, 'x', repeat('x', 1048576))::text, 'UTF8')").await;
@@ -296,7 +296,7 @@ async fn two_who_step_at_once_make_it_once() {
 }
 
 #[tokio::test]
-async fn it_is_paused_goes_on_where_it_stopped_and_is_cancelled_for_good() {
+async fn a_replay_can_be_paused_resumed_and_cancelled() {
     let desk = Desk::new().await;
     desk.events(1..=20, 1).await;
     let replay = desk.replay_all("'shop', per_second => 1").await;

@@ -34,7 +34,7 @@ async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
 }
 
 #[tokio::test]
-async fn dead_letters_stay_for_ever_unless_the_operator_says_otherwise() {
+async fn dead_letters_are_kept_forever_by_default() {
     let old = Old::new().await;
     old.day(100, 2).await;
     old.execute(

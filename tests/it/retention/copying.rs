@@ -63,7 +63,7 @@ async fn nobody_waits(old: &Old) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copying_a_day_locks_nobody_out_and_what_comes_meanwhile_stays() {
+async fn copying_a_day_blocks_nobody_and_keeps_concurrent_rows() {
     let old = Old::new().await;
     old.day(100, 9).await;
     old.execute(SURVIVORS).await;
@@ -130,7 +130,7 @@ async fn handlers_of_new_events_do_not_wait_for_who_locks_an_old_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_whose_event_is_in_conflict_meanwhile_comes_again() {
+async fn a_day_with_a_new_conflict_is_purged_in_a_later_round() {
     let old = Old::new().await;
     old.day(100, 2).await;
     let mut connection = old.connect().await;

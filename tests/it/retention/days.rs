@@ -130,7 +130,7 @@ async fn pending_dead_held_conflicting_and_replayed_events_are_kept_until_releas
 }
 
 #[tokio::test]
-async fn where_everything_is_kept_for_ever_nothing_goes() {
+async fn nothing_is_purged_if_everything_is_kept_forever() {
     let old = Old::new().await;
     old.day(1000, 1).await;
     old.execute("UPDATE hookfast_data.retention SET keep = NULL")

@@ -66,7 +66,7 @@ async fn a_replay_does_not_slip_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_is_waited_for_and_ingest_waits_for_nobody() {
+async fn purging_waits_for_readers_and_ingest_waits_for_neither() {
     let old = Old::new().await;
     old.day(100, 2).await;
     old.announced().await;

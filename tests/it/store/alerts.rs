@@ -5,7 +5,7 @@ use hookfast::internals::store::SettleOutcome;
 
 /// Deliveries, replays and quarantined requests are each numbered from 1.
 #[tokio::test]
-async fn a_timeline_tells_nothing_of_what_has_the_same_number() {
+async fn a_timeline_ignores_other_objects_with_the_same_number() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     let claims = store.claim_all(store.lease().await, 1).await;

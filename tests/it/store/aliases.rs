@@ -246,7 +246,7 @@ async fn expired_keys_are_taken_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn found_and_told_at_once_it_is_one_event_five_hundred_times() {
+async fn reconciliation_and_webhook_at_once_make_one_event() {
     let store = Arc::new(Store::new().await);
     let barrier = Arc::new(Barrier::new(3));
     let racer = |make: fn(&Store, usize) -> NewEvent| {

@@ -249,7 +249,7 @@ async fn large_bodies_get_their_ordering_keys_in_parts() {
 }
 
 #[tokio::test]
-async fn a_delivery_whose_event_is_gone_is_claimed_seen_and_buried() {
+async fn a_missing_event_makes_its_delivery_a_dead_letter() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     store

@@ -9,12 +9,12 @@ const BOUND: EvidenceBound = EvidenceBound {
 };
 const KEPT: &str = "SELECT coalesce(string_agg(convert_from(substring(body, 1, 1), 'UTF8') || count, ' ' ORDER BY quarantine_id), 'nothing') FROM hookfast.quarantine";
 
-struct Keeper {
+struct Fixture {
     store: Store,
     connection: Connection,
 }
 
-impl Keeper {
+impl Fixture {
     async fn new() -> Self {
         let store = Store::new().await;
         let connection = store.connection(Role::Quarantine).await;
@@ -64,41 +64,41 @@ impl Keeper {
 #[tokio::test]
 async fn identical_ones_are_one_row_with_a_count() {
     for answered in [false, true] {
-        let mut keeper = Keeper::new().await;
+        let mut fixture = Fixture::new().await;
         for letter in *b"aabaab" {
-            assert!(keeper.keep(letter, 10, answered).await);
+            assert!(fixture.keep(letter, 10, answered).await);
         }
-        assert_eq!(keeper.kept().await, "a4 b2");
+        assert_eq!(fixture.kept().await, "a4 b2");
         let times = "SELECT count(*) FROM hookfast.quarantine WHERE last_at > first_at";
-        assert_eq!(keeper.store.count(times).await, 2);
+        assert_eq!(fixture.store.count(times).await, 2);
     }
 }
 
 #[tokio::test]
 async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
-    let mut keeper = Keeper::new().await;
+    let mut fixture = Fixture::new().await;
     for letter in *b"abacde" {
-        assert!(keeper.keep(letter, 10, false).await);
+        assert!(fixture.keep(letter, 10, false).await);
     }
-    assert_eq!(keeper.kept().await, "c1 d1 e1", "at most three rows");
-    keeper.keep(b'f', 985, false).await;
+    assert_eq!(fixture.kept().await, "c1 d1 e1", "at most three rows");
+    fixture.keep(b'f', 985, false).await;
     assert_eq!(
-        keeper.kept().await,
+        fixture.kept().await,
         "d1 e1",
         "at most a thousand bytes, and small ones stay instead of a large one"
     );
-    keeper.keep(b'g', 980, false).await;
-    assert_eq!(keeper.kept().await, "d1 e1 g1");
-    keeper
+    fixture.keep(b'g', 980, false).await;
+    assert_eq!(fixture.kept().await, "d1 e1 g1");
+    fixture
         .store
         .execute("SELECT hookfast.reverify_quarantined(at_most => 3, why => 'a test')")
         .await;
     for letter in *b"hijk" {
-        keeper.keep(letter, 10, false).await;
+        fixture.keep(letter, 10, false).await;
     }
     let asked = "SELECT string_agg(convert_from(substring(body, 1, 1), 'UTF8'), '' ORDER BY 1) FROM hookfast.quarantine WHERE requested_action IS NOT NULL";
     assert_eq!(
-        keeper.store.text(asked).await,
+        fixture.store.text(asked).await,
         "deg",
         "requests with a requested action wait for its result"
     );
@@ -106,12 +106,12 @@ async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
 
 #[tokio::test]
 async fn no_reason_takes_the_room_of_another() {
-    let mut keeper = Keeper::new().await;
+    let mut fixture = Fixture::new().await;
     for letter in *b"abc" {
-        assert!(keeper.keep(letter, 10, false).await);
+        assert!(fixture.keep(letter, 10, false).await);
     }
     for letter in *b"stuvwxyz" {
-        keeper
+        fixture
             .keep_as(
                 "missing_signature",
                 letter,
@@ -119,70 +119,76 @@ async fn no_reason_takes_the_room_of_another() {
             )
             .await;
     }
-    assert_eq!(keeper.kept().await, "a1 b1 c1 x1 y1 z1");
+    assert_eq!(fixture.kept().await, "a1 b1 c1 x1 y1 z1");
 }
 
 #[tokio::test]
 async fn what_was_answered_200_is_never_evicted_and_has_its_own_bounds() {
-    let mut keeper = Keeper::new().await;
+    let mut fixture = Fixture::new().await;
     for letter in *b"abc" {
-        assert!(keeper.keep(letter, 10, true).await);
+        assert!(fixture.keep(letter, 10, true).await);
     }
-    assert!(!keeper.keep(b'd', 10, true).await, "three rows");
+    assert!(!fixture.keep(b'd', 10, true).await, "three rows");
     assert!(
-        keeper.keep(b'b', 10, true).await,
+        fixture.keep(b'b', 10, true).await,
         "known requests are still counted"
     );
     for letter in *b"stuvwxyz" {
         assert!(
-            keeper.keep(letter, 10, false).await,
+            fixture.keep(letter, 10, false).await,
             "requests answered 401 have their own bound"
         );
     }
-    assert_eq!(keeper.kept().await, "a1 b2 c1 x1 y1 z1");
-    keeper
+    assert_eq!(fixture.kept().await, "a1 b2 c1 x1 y1 z1");
+    fixture
         .store
         .execute("DELETE FROM hookfast_data.quarantine WHERE responded_ok AND count = 1")
         .await;
-    assert!(!keeper.keep(b'd', 991, true).await, "a thousand bytes");
-    assert!(keeper.keep(b'd', 990, true).await);
-    assert_eq!(keeper.kept().await, "b2 x1 y1 z1 d1");
+    assert!(!fixture.keep(b'd', 991, true).await, "a thousand bytes");
+    assert!(fixture.keep(b'd', 990, true).await);
+    assert_eq!(fixture.kept().await, "b2 x1 y1 z1 d1");
 }
 
 #[tokio::test]
 async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
-    let mut keeper = Keeper::new().await;
-    assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
+    let mut fixture = Fixture::new().await;
+    assert!(fixture.keep_excerpt(b'a').await && fixture.keep(b'b', 10, false).await);
     let state = "SELECT string_agg(concat_ws(' ', count, responded_ok, is_excerpt, bytes, octet_length(body)), ', ' ORDER BY quarantine_id) FROM hookfast.quarantine";
     assert_eq!(
-        keeper.store.text(state).await,
+        fixture.store.text(state).await,
         "1 f t 100000 10, 1 f f 10 10"
     );
-    assert!(keeper.keep(b'a', 500, true).await);
-    assert_eq!(keeper.store.text(state).await, "2 t f 500 500, 1 f f 10 10");
+    assert!(fixture.keep(b'a', 500, true).await);
+    assert_eq!(
+        fixture.store.text(state).await,
+        "2 t f 500 500, 1 f f 10 10"
+    );
     assert!(
-        !keeper.keep(b'b', 501, true).await,
+        !fixture.keep(b'b', 501, true).await,
         "without room nothing is promised"
     );
-    assert_eq!(keeper.store.text(state).await, "2 t f 500 500, 1 f f 10 10");
+    assert_eq!(
+        fixture.store.text(state).await,
+        "2 t f 500 500, 1 f f 10 10"
+    );
     // It keeps its status, however it is answered later.
-    assert!(keeper.keep(b'a', 500, false).await);
+    assert!(fixture.keep(b'a', 500, false).await);
     for letter in *b"stuvwxyz" {
-        assert!(keeper.keep(letter, 10, false).await);
+        assert!(fixture.keep(letter, 10, false).await);
     }
-    assert_eq!(keeper.kept().await, "a3 x1 y1 z1");
+    assert_eq!(fixture.kept().await, "a3 x1 y1 z1");
 }
 
 #[tokio::test]
 async fn an_excerpt_is_neither_verified_again_nor_released() {
-    let mut keeper = Keeper::new().await;
-    assert!(keeper.keep_excerpt(b'a').await && keeper.keep(b'b', 10, false).await);
+    let mut fixture = Fixture::new().await;
+    assert!(fixture.keep_excerpt(b'a').await && fixture.keep(b'b', 10, false).await);
     let changed = "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10, why => 'a test')";
-    assert_eq!(keeper.store.text(changed).await, "1 1");
+    assert_eq!(fixture.store.text(changed).await, "1 1");
     let answers = "SELECT string_agg(coalesce(last_result, requested_action), ' ' ORDER BY quarantine_id) FROM hookfast.quarantine";
-    assert_eq!(keeper.store.text(answers).await, "excerpt reverify");
+    assert_eq!(fixture.store.text(answers).await, "excerpt reverify");
     let refused = sqlx::query("SELECT hookfast.approve_quarantined(1, 'genuine')")
-        .execute(&keeper.store.pool)
+        .execute(&fixture.store.pool)
         .await;
     let refused = refused
         .expect_err("refused")
@@ -197,12 +203,12 @@ async fn an_excerpt_is_neither_verified_again_nor_released() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
-    let keeper = Keeper::new().await;
+    let fixture = Fixture::new().await;
     let mut keepers = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let (mut connection, source) = (
-            keeper.store.connection(Role::Quarantine).await,
-            keeper.store.source,
+            fixture.store.connection(Role::Quarantine).await,
+            fixture.store.source,
         );
         keepers.spawn(async move {
             for i in 0..25u8 {
@@ -229,9 +235,9 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
         });
     }
     keepers.join_all().await;
-    assert_eq!(keeper.kept().await.split(' ').count(), 5);
+    assert_eq!(fixture.kept().await.split(' ').count(), 5);
     assert_eq!(
-        keeper
+        fixture
             .store
             .count("SELECT sum(count)::bigint FROM hookfast.quarantine")
             .await,
@@ -243,24 +249,24 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
 /// not lose them.
 #[tokio::test]
 async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
-    let mut keeper = Keeper::new().await;
+    let mut fixture = Fixture::new().await;
     for letter in *b"ab" {
-        assert!(keeper.keep(letter, 10, false).await);
+        assert!(fixture.keep(letter, 10, false).await);
     }
-    keeper
+    fixture
         .store
         .execute("SELECT hookfast.approve_quarantined(1, 'genuine')")
         .await;
-    assert!(keeper.keep(b'c', 10, false).await);
+    assert!(fixture.keep(b'c', 10, false).await);
     let matching = "SELECT matching FROM hookfast.discard_quarantined()";
-    assert_eq!(keeper.store.count(matching).await, 2);
+    assert_eq!(fixture.store.count(matching).await, 2);
     // The request is made between the preview and the change.
-    let mut asking = keeper.store.pool.begin().await.expect("a transaction");
+    let mut asking = fixture.store.pool.begin().await.expect("a transaction");
     sqlx::query("SELECT hookfast.approve_quarantined(2, 'genuine')")
         .execute(&mut *asking)
         .await
         .expect("asked");
-    let pool = keeper.store.pool.clone();
+    let pool = fixture.store.pool.clone();
     let discarding = tokio::spawn(async move {
         let discard =
             "SELECT changed FROM hookfast.discard_quarantined(why => 'forged', at_most => 2)";
@@ -271,10 +277,10 @@ async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
     });
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     crate::support::wait_until("the other one", async || {
-        discarding.is_finished() || keeper.store.count(waits).await > 0
+        discarding.is_finished() || fixture.store.count(waits).await > 0
     })
     .await;
     asking.commit().await.expect("committed");
     assert_eq!(discarding.await.expect("it ends"), 1);
-    assert_eq!(keeper.kept().await, "a1 b1");
+    assert_eq!(fixture.kept().await, "a1 b1");
 }

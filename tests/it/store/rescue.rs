@@ -50,7 +50,7 @@ async fn a_lease_that_is_renewed_is_not_rescued_even_after_it_had_expired() {
 }
 
 #[tokio::test]
-async fn everything_of_a_dead_worker_comes_back_however_much_it_is() {
+async fn all_deliveries_of_a_dead_worker_are_rescued() {
     let store = Store::new().await;
     store.fill("o", 2100).await;
     let (dead, alive) = (store.lease().await, store.lease().await);

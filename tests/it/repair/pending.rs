@@ -27,7 +27,7 @@ async fn what_waits_can_be_discarded_and_what_runs_cannot() {
 }
 
 #[tokio::test]
-async fn a_discarded_first_of_a_key_lets_the_next_one_go() {
+async fn discarding_the_first_of_a_key_releases_the_next() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     for n in 1..=3 {
@@ -199,7 +199,7 @@ async fn all_of_a_handler_are_scheduled_where_somebody_said_how_many() {
 }
 
 #[tokio::test]
-async fn every_handler_is_paused_and_goes_on_again() {
+async fn all_handlers_are_paused_and_resumed() {
     let desk = Desk::new().await;
     desk.events(1..=1, 1).await;
     desk.owed(1, "shop").await;
@@ -235,7 +235,7 @@ async fn every_handler_is_paused_and_goes_on_again() {
 }
 
 #[tokio::test]
-async fn a_running_delivery_tells_who_runs_it_and_no_time_of_a_next_try() {
+async fn a_running_delivery_shows_its_worker_and_no_next_attempt() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.owed(1, "shop").await;

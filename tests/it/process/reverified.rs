@@ -60,7 +60,7 @@ fn body(n: u64) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_wrong_secret_every_genuine_request_is_let_in_once() {
+async fn after_a_wrong_secret_every_genuine_request_is_accepted_once() {
     let (database, sink, folder) = (
         database().await,
         Sink::start().await,
