@@ -17,7 +17,7 @@ const PACKAGES: &str = "Packages that decide the result of an order:
   emulated-new-order  its webhook is sent, and then again as another order with other SIMs
   emulated-duplicate  its webhook is sent twice
   emulated-failed     fails, and its webhook reports the failure
-Packages that Airalo's sandbox refuses (such as test-out-of-stock-7days-1gb) are refused; any other completes.";
+Packages that Airalo's sandbox rejects (such as test-out-of-stock-7days-1gb) are rejected; any other completes.";
 
 #[derive(clap::Args)]
 #[command(after_help = PACKAGES)]

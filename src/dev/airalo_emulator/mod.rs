@@ -34,7 +34,7 @@ pub struct EmulatorSettings {
     pub client_id: String,
     /// The client secret of the partner. It also signs the webhooks.
     pub client_secret: SecretString,
-    /// The time between two attempts to send a webhook. Airalo's documentation says 15 minutes.
+    /// The time between two attempts to send a webhook. Airalo documents 15 minutes.
     pub retry_every: Duration,
     /// The maximum number of attempts to send a webhook.
     pub max_attempts: u32,

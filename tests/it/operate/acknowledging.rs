@@ -27,7 +27,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
         "conflict 2 conflicts in the last seven days: see hookfast.conflicts"
     );
     story
-        .execute("SELECT hookfast.acknowledge_conflict(event_of(2), 'refund asked')")
+        .execute("SELECT hookfast.acknowledge_conflict(event_of(2), 'refund requested')")
         .await;
     assert_eq!(
         story.text(OPEN).await,
@@ -35,7 +35,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
     );
     // By the first event: all events that conflict with it.
     story
-        .execute("SELECT hookfast.acknowledge_conflict(event_of(1), 'refund asked')")
+        .execute("SELECT hookfast.acknowledge_conflict(event_of(1), 'refund requested')")
         .await;
     assert_eq!(story.text(OPEN).await, "nothing");
     assert_eq!(
@@ -47,7 +47,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
     let logged = "SELECT string_agg(action || ' ' || (details->>'conflicts') || ' ' || (details->>'why'), ', ' ORDER BY log_id) FROM hookfast.audit_log";
     assert_eq!(
         story.text(logged).await,
-        "event.acknowledged 1 refund asked, event.acknowledged 1 refund asked"
+        "event.acknowledged 1 refund requested, event.acknowledged 1 refund requested"
     );
     story.execute(&conflict(4)).await;
     assert_eq!(

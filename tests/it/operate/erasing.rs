@@ -12,7 +12,7 @@ async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
         .await;
     assert_eq!(story.index().await, "1");
     story
-        .execute("SELECT hookfast.erase(event_of(1), 'the customer asked')")
+        .execute("SELECT hookfast.erase(event_of(1), 'requested by the customer')")
         .await;
     assert_eq!(story.text(LEFT).await, "1:completed 0 {} t");
     let event = story
