@@ -28,9 +28,9 @@ pub enum Outcome {
         /// The error message.
         error: String,
     },
-    /// The receiver reports that its endpoint is gone. The handler is paused, and the delivery waits
-    /// without using up an attempt, so that a bad deployment does not turn a backlog into dead
-    /// letters.
+    /// The receiver reports that its endpoint is gone. The handler is paused, and the delivery
+    /// waits without using up an attempt, so that a bad deployment does not turn a backlog into
+    /// dead letters.
     EndpointGone {
         /// The receiver's response.
         error: String,

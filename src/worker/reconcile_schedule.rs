@@ -17,8 +17,8 @@ const NET_EVERY: Duration = Duration::from_secs(600);
 /// A claim that failed may have been committed, and this process does not know which deliveries it
 /// took. So the comparison is due at once, and again when the claim cannot be running any more.
 /// Deliveries that were dropped without a settlement are compared only later: most of them belong
-/// to a lease that no longer exists, and a delivery whose outcome the database rejects must not become free
-/// at once.
+/// to a lease that no longer exists, and a delivery whose outcome the database rejects must not
+/// become free at once.
 #[derive(Debug)]
 pub(super) struct ReconcileSchedule {
     now: bool,

@@ -165,7 +165,7 @@ mod tests {
                 ..
             } = of(again, b"")
             else {
-                panic!("{again} is tried again")
+                panic!("{again} is retried")
             };
             assert!(
                 error.starts_with(&format!("status {again}")) && after == wait,
