@@ -116,7 +116,7 @@ impl HmacSource {
             self.0
                 .key
                 .iter()
-                .map(|place| place.read(headers, body))
+                .map(|location| location.read(headers, body))
                 .collect::<Option<_>>()?
         };
         Some(IdempotencyKey::new(&joined(&parts)))
@@ -201,8 +201,8 @@ impl SourceKind for HmacSource {
                 .parts(body, timestamp.as_bytes(), id.as_bytes()),
         );
         let mut headers = HeaderMap::new();
-        for place in &settings.key {
-            if let ValueSource::Header(name) = place {
+        for location in &settings.key {
+            if let ValueSource::Header(name) = location {
                 headers.insert(name.clone(), id.parse().ok()?);
             }
         }
@@ -232,7 +232,7 @@ impl SourceKind for HmacSource {
             .0
             .types
             .iter()
-            .filter_map(|place| place.read(headers, body))
+            .filter_map(|location| location.read(headers, body))
             .collect();
         Description {
             event_type: classify::event_type(self.0.type_prefix.as_ref(), Self::NAME, &words),
@@ -245,7 +245,7 @@ impl SourceKind for HmacSource {
     }
 
     fn key_members(&self) -> Vec<Pointer> {
-        let member = |place: &ValueSource| match place {
+        let member = |location: &ValueSource| match location {
             ValueSource::Body(pointer) => Some(pointer.clone()),
             ValueSource::Header(_) => None,
         };
@@ -254,12 +254,15 @@ impl SourceKind for HmacSource {
 
     fn advice(&self) -> Vec<Advice> {
         let mut advice = Vec::new();
-        for (setting, places) in [("type", &self.0.types), ("key", &self.0.key)] {
-            for place in places.iter().filter(|place| !self.0.is_signed(place)) {
+        for (setting, locations) in [("type", &self.0.types), ("key", &self.0.key)] {
+            for location in locations
+                .iter()
+                .filter(|location| !self.0.is_signed(location))
+            {
                 let what = format!(
-                    "{setting}: the signature does not cover {place}: anybody with one signed request can send it again with another value there."
+                    "{setting}: the signature does not cover {location}: anybody with one signed request can send it again with another value there."
                 );
-                advice.push(match self.0.known_sender_of(place) {
+                advice.push(match self.0.known_sender_of(location) {
                     Some(sender) => {
                         Advice::Note(format!("{what} {sender} sends this value nowhere else"))
                     }

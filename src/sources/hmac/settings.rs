@@ -82,10 +82,10 @@ impl FromStr for WhatRepeats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum InvalidSettings {
     /// A time is signed, but no setting names its header.
-    #[error("signed has {{timestamp}}: name its place with timestamp_header or list.timestamp")]
+    #[error("signed has {{timestamp}}: set timestamp_header or list.timestamp")]
     TimestampNowhere,
     /// Two settings name the header of the time.
-    #[error("timestamp_header and list.timestamp both name the place of the time; leave one out")]
+    #[error("timestamp_header and list.timestamp both name the header of the time; leave one out")]
     TimestampTwice,
     /// The time is not signed, so anybody could change it.
     #[error(
@@ -101,7 +101,7 @@ pub enum InvalidSettings {
     #[error("tolerance must be greater than zero")]
     NoTolerance,
     /// An id is signed, but no setting names its header.
-    #[error("signed has {{id}}: name its place with id_header")]
+    #[error("signed has {{id}}: set id_header")]
     IdNowhere,
     /// The id is not signed, so anybody could change it.
     #[error(
@@ -164,8 +164,8 @@ impl HmacSettings {
     }
 
     /// The known sender that names this value only in a header that it does not sign.
-    pub(super) fn known_sender_of(&self, place: &ValueSource) -> Option<&'static str> {
-        let ValueSource::Header(name) = place else {
+    pub(super) fn known_sender_of(&self, location: &ValueSource) -> Option<&'static str> {
+        let ValueSource::Header(name) = location else {
             return None;
         };
         let is_known = |(_, signature, prefix): &&(&str, &str, &str)| {
@@ -175,8 +175,8 @@ impl HmacSettings {
     }
 
     /// Whether the signature covers this value.
-    pub(super) fn is_signed(&self, place: &ValueSource) -> bool {
-        match place {
+    pub(super) fn is_signed(&self, location: &ValueSource) -> bool {
+        match location {
             ValueSource::Body(_) => true,
             ValueSource::Header(name) => [&self.timestamp_header, &self.id_header]
                 .into_iter()

@@ -64,10 +64,10 @@ fn refused(source: &HmacSource, values: &[(&'static str, &str)], now: u64) -> Op
         .err()
 }
 
-fn places(texts: &[&str]) -> Vec<ValueSource> {
+fn locations(texts: &[&str]) -> Vec<ValueSource> {
     texts
         .iter()
-        .map(|text| text.parse().expect("a place"))
+        .map(|text| text.parse().expect("a location"))
         .collect()
 }
 
@@ -256,7 +256,7 @@ fn a_request_goes_by_what_it_names_or_by_its_body() {
     let body = r#"{"id":7,"at":{"id":"x:y"}}"#;
     let hashed = Some("sha256:".to_owned());
     let keyed = |key: &[&str]| HmacSettings {
-        key: places(key),
+        key: locations(key),
         ..settings("{body}")
     };
     assert_eq!(
@@ -315,13 +315,13 @@ fn what_is_outside_the_signature_is_warned_of() {
     };
     assert_eq!(
         warned(HmacSettings {
-            types: places(&["/type"]),
-            key: places(&["/id"]),
+            types: locations(&["/type"]),
+            key: locations(&["/id"]),
             ..settings("{body}")
         }),
         [""; 0]
     );
-    let signed = places(&["header:x-id", "header:x-time"]);
+    let signed = locations(&["header:x-id", "header:x-time"]);
     assert_eq!(
         warned(HmacSettings {
             key: signed,
@@ -331,8 +331,8 @@ fn what_is_outside_the_signature_is_warned_of() {
     );
     let said = warned(HmacSettings {
         algorithm: Algorithm::InsecureSha1,
-        types: places(&["header:x-topic"]),
-        key: places(&["/id", "header:x-signature"]),
+        types: locations(&["header:x-topic"]),
+        key: locations(&["/id", "header:x-signature"]),
         ..settings("{body}")
     });
     let begins: Vec<_> = said
@@ -350,9 +350,9 @@ fn what_is_outside_the_signature_is_warned_of() {
     );
     assert!(begins[2].starts_with("algorithm: SHA-1"), "{said:?}");
     // GitHub names the type nowhere else, so there is only a note.
-    let types = places(&["header:x-github-event"]);
+    let types = locations(&["header:x-github-event"]);
     let header = HeaderName::from_static("x-hub-signature-256");
-    let key = places(&["/id"]);
+    let key = locations(&["/id"]);
     let said = advised(HmacSettings {
         header,
         types: types.clone(),
@@ -375,7 +375,7 @@ fn what_is_outside_the_signature_is_warned_of() {
 
 #[test]
 fn keys_that_expire_are_warned_of_where_a_copy_of_an_old_request_is_accepted() {
-    let key = places(&["/id"]);
+    let key = locations(&["/id"]);
     let days = Some(Duration::from_secs(90 * 24 * 3600));
     let warned = |settings: HmacSettings| {
         let said = source(settings).advice();
@@ -438,9 +438,9 @@ fn any_settings() -> impl Strategy<Value = HmacSettings> {
             ][algorithm],
             timestamp_header: name("x-time", timestamp && !list),
             id_header: name("x-id", template.signs_id()),
-            types: places(&["/type", "header:x-topic"]),
+            types: locations(&["/type", "header:x-topic"]),
             key: if keyed {
-                places(&["/id", "header:x-topic"])
+                locations(&["/id", "header:x-topic"])
             } else {
                 vec![]
             },

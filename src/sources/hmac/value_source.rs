@@ -82,10 +82,10 @@ mod tests {
             "x-raw",
             axum::http::HeaderValue::from_bytes(b"\xff").expect("a value"),
         );
-        let read = |place: &str| {
-            place
+        let read = |location: &str| {
+            location
                 .parse::<ValueSource>()
-                .expect(place)
+                .expect(location)
                 .read(&headers, br#"{"a":{"id":5}}"#)
         };
         assert_eq!(read("header:X-Topic").as_deref(), Some("orders/create"));
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(
             "header:X-A"
                 .parse::<ValueSource>()
-                .expect("a place")
+                .expect("a location")
                 .to_string(),
             "header:x-a"
         );

@@ -39,7 +39,7 @@ fn a_setting_of_one_kind_is_no_setting_of_another() {
         ),
         (
             slack.replace("timestamp_header", "id_header"),
-            "[sources.slack]: signed has {timestamp}: name its place",
+            "[sources.slack]: signed has {timestamp}: set timestamp_header",
         ),
         (
             slack.replace("/event_id", "event_id"),
