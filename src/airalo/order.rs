@@ -22,7 +22,7 @@ pub enum PlaceError {
     Used(String, DescribedOrder),
     /// Airalo rejected the order.
     #[error(transparent)]
-    Refused(ApiError),
+    Rejected(ApiError),
     /// Airalo may have accepted the order.
     #[error(
         "{0}. The order '{1}' is unknown: it was not sent again, and must not be. Hookfast looks for it in Airalo's list of \

@@ -66,7 +66,7 @@ impl Server {
                 .doing(|| "find a free port".to_owned())?;
             match Self::launch(data_dir, binaries, options, port, stale) {
                 Err(ClusterError::DidNotStart { problem, .. })
-                    if attempts < MAX_ATTEMPTS && begun.elapsed() < START =>
+                    if tried < MAX_ATTEMPTS && begun.elapsed() < START =>
                 {
                     tracing::debug!(%problem, "starting Postgres again");
                     #[allow(

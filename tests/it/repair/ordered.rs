@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::support::wait_until;
-use hookfast::internals::store::SettleOutcome::{Delivered, Refused};
+use hookfast::internals::store::SettleOutcome::{Delivered, Rejected};
 use std::cell::Cell;
 
 #[tokio::test]
@@ -12,7 +12,8 @@ async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
     for n in 1..=4 {
         desk.owed(n, "holds").await;
     }
-    desk.settle(desk.claim_one("holds", 1).await, Refused).await;
+    desk.settle(desk.claim_one("holds", 1).await, Rejected)
+        .await;
     desk.execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers")
         .await;
     assert_eq!(
@@ -37,7 +38,8 @@ async fn after_the_dead_letter_of_a_held_key_is_discarded_the_next_one_is_due() 
         for n in 1..=3 {
             desk.owed(n, "holds").await;
         }
-        desk.settle(desk.claim_one("holds", 1).await, Refused).await;
+        desk.settle(desk.claim_one("holds", 1).await, Rejected)
+            .await;
         assert!(desk.claim("holds").await.is_empty());
         desk.execute(all).await;
         desk.deliver("holds", &[2, 3]).await;
@@ -52,7 +54,8 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
     for n in 1..=3 {
         desk.owed(n, "skips").await;
     }
-    desk.settle(desk.claim_one("skips", 1).await, Refused).await;
+    desk.settle(desk.claim_one("skips", 1).await, Rejected)
+        .await;
     // 2 is due.
     desk.execute("SELECT hookfast.retry(1, why => 'a test')")
         .await;
@@ -63,7 +66,8 @@ async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
         .await;
     assert_eq!(desk.states().await, "1 waiting, 2 running, 3 waiting");
     desk.settle(running, Delivered).await;
-    desk.settle(desk.claim_one("skips", 1).await, Refused).await;
+    desk.settle(desk.claim_one("skips", 1).await, Rejected)
+        .await;
     // 3 is running.
     let running = desk.claim_one("skips", 3).await;
     desk.execute("SELECT hookfast.retry(1, why => 'a test')")
