@@ -407,7 +407,7 @@ async fn reverify_waits_and_says_what_became_of_the_requests() {
     };
     let too_early = reverify();
     assert!(
-        too_early.contains("0 requests accepted, 2 refused") && too_early.contains("SIGHUP"),
+        too_early.contains("0 requests accepted, 2 rejected") && too_early.contains("SIGHUP"),
         "{too_early}"
     );
     std::fs::write(&file, crate::support::server::AIRALO_SECRET).expect("written");
@@ -422,7 +422,7 @@ async fn reverify_waits_and_says_what_became_of_the_requests() {
     let said = reverify();
     // The last request may have been rejected once, before the new secret was read.
     assert!(
-        said.contains("accepted, 1 refused") && !said.contains("0 requests accepted"),
+        said.contains("accepted, 1 rejected") && !said.contains("0 requests accepted"),
         "{said}"
     );
 }

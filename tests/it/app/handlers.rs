@@ -51,7 +51,7 @@ async fn one_that_panics_hangs_fails_or_answers_garbage_waits_alone() {
     let reasons = "SELECT string_agg(DISTINCT handler || ':' || reason || ':' || attempts, ' ' ORDER BY handler || ':' || reason || ':' || attempts) FROM hookfast.dead_letters";
     assert_eq!(
         running.text(reasons).await,
-        "garbage:attempts_exhausted:4 hangs:attempts_exhausted:4 panics:attempts_exhausted:4 refuses:refused:1"
+        "garbage:attempts_exhausted:4 hangs:attempts_exhausted:4 panics:attempts_exhausted:4 refuses:rejected:1"
     );
     let kinds = "SELECT string_agg(DISTINCT handler || ':' || coalesce(error_kind, 'none'), ' ' ORDER BY handler || ':' || coalesce(error_kind, 'none')) FROM hookfast.attempts";
     assert_eq!(

@@ -72,7 +72,7 @@ async fn effects_happen_once_however_the_first_attempt_ended() {
     let unqualified = |text: String| text.replace("(hookfast.event)", "(event)");
     let dead = unqualified(running.text(dead).await);
     assert!(
-        dead.starts_with("refused: never: at: PL/pgSQL function shop.\"on webhook\"(event) line"),
+        dead.starts_with("rejected: never: at: PL/pgSQL function shop.\"on webhook\"(event) line"),
         "{dead}"
     );
     let why = "SELECT string_agg(error, '; ' ORDER BY error) FROM hookfast.attempts WHERE outcome = 'retry'";

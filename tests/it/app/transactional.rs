@@ -97,7 +97,7 @@ async fn effects_happen_once_however_the_first_attempt_ended() {
         running
             .text("SELECT string_agg(reason, ',') FROM hookfast.dead_letters")
             .await,
-        "refused"
+        "rejected"
     );
     let history = "SELECT string_agg(outcome, ',' ORDER BY attempt_number) FROM hookfast.attempts a JOIN hookfast.events e USING (event_id) WHERE e.idempotency_key LIKE 'order:deferred%'";
     assert_eq!(running.text(history).await, "retry,delivered");

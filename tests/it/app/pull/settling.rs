@@ -133,7 +133,7 @@ async fn a_failure_is_tried_again_until_its_tries_are_used_up() {
     let dead = "SELECT string_agg(reason || ':' || last_error || ':' || attempts, ' ' ORDER BY reason) FROM hookfast.dead_letters";
     assert_eq!(
         running.text(dead).await,
-        "attempts_exhausted:the shop is closed:4 refused:never:1"
+        "attempts_exhausted:the shop is closed:4 rejected:never:1"
     );
     let waited = "SELECT hookfast_data.retry_delay('{\"delays_ms\": [1000, 60000]}', 7) BETWEEN interval '60 s' AND interval '72 s' \
         AND hookfast_data.retry_delay('{\"delays_ms\": []}', 1) = interval '0' \
