@@ -129,7 +129,7 @@ async fn the_view_tells_what_the_workers_act_on() {
         store
             .text("SELECT concat_ws(' ', reason, attempts, last_error) FROM hookfast.dead_letters")
             .await,
-        "refused 2 why"
+        "rejected 2 why"
     );
     let history = "SELECT string_agg(concat_ws(' ', attempt_number, handler, outcome, error), ', ' ORDER BY attempt_number) FROM hookfast.attempts";
     assert_eq!(
