@@ -6,6 +6,7 @@ use crate::support::{
     airalo::{order, request},
     postgres::database,
     raw_http::Client,
+    wait_until,
 };
 use hookfast::internals::domain::OnInvalidSignature::{Quarantine, Reject};
 use std::time::Duration;
@@ -331,7 +332,19 @@ async fn a_stranger_takes_no_evidence_of_genuine_requests_away() {
                 401
             );
         }
-        running.until("SELECT count(*) FROM hookfast.quarantine WHERE is_excerpt AND bytes = 1000000 AND octet_length(body) = 4096 AND whole_sha256 = encode(sha256(repeat('p', 1000000)::bytea), 'hex')", 1).await;
+        // Evidence of a 401 is best effort: on a busy machine the last request may find no room in
+        // the queue, so it is sent until it is kept.
+        let excerpt = "SELECT count(*) FROM hookfast.quarantine WHERE is_excerpt AND bytes = 1000000 AND octet_length(body) = 4096 AND whole_sha256 = encode(sha256(repeat('p', 1000000)::bytea), 'hex')";
+        wait_until("an excerpt", async || {
+            assert_eq!(
+                send(&running, unsigned(&vec![b'p'; 1_000_000]))
+                    .await
+                    .status,
+                401
+            );
+            running.count(excerpt).await == 1
+        })
+        .await;
         assert_eq!(running.count(kept).await, 10);
         assert_eq!(
             running
