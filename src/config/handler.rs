@@ -14,11 +14,11 @@ pub struct HandlerConfig {
     pub sources: Option<Vec<SourceName>>,
     /// Attempts, timeouts, order and limits of the handler's deliveries.
     pub policy: HandlerPolicy,
-    /// What runs the attempts, with the settings of the kind.
+    /// An endpoint, a Postgres function, Airalo's projection or clients that pull.
     pub kind: HandlerKind,
 }
 
-/// What runs the attempts of a handler.
+/// The kind of a handler, with its settings.
 #[derive(Debug)]
 pub enum HandlerKind {
     /// An HTTP endpoint.

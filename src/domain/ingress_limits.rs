@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Limits of the ingress. A request over a limit gets an error response at once.
 ///
-/// With the defaults the ingress takes at most about 210 MB, whatever is sent to it: 64 MiB for
+/// With the defaults the ingress takes at most about 210 MB for every kind of traffic: 64 MiB for
 /// large bodies, 16 MiB for large headers, and for each of 1,024 connections 64 KiB for a small
 /// body, 16 KiB for headers and a read buffer of up to 32 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

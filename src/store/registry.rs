@@ -236,7 +236,7 @@ pub async fn pause_gone_handler(
     within(
         POOLED,
         "pause a handler",
-        sqlx::query("SELECT hookfast_data.pause_gone_handler($1, $2, $3)")
+        sqlx::query("SELECT hookfast_data.pause_handler($1, $2, true, $3)")
             .bind(handler.as_str())
             .bind(why)
             .bind(status.and_then(|status| i16::try_from(status).ok()))

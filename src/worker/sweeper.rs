@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 /// together take one step in this time.
 const STEP: Duration = Duration::from_millis(60);
 
-/// The pause is at least this many times as long as the step before it took, so a sweep uses at
-/// most a fortieth of one processor. A step takes longer on a busy server, and then the sweep gets
-/// slower.
+/// The pause is this many times as long as the step before it took, multiplied by the number of
+/// live workers, so together they use about a fortieth of one processor. They use more only if this
+/// pause would be longer than [`LONGEST_STEP`]: one worker with steps over 128 ms, or ten with steps
+/// over 13 ms. A step takes longer on a busy server, and then the sweep gets slower.
 const PAUSE_FACTOR: u32 = 39;
 
 /// The longest pause between two steps, however many workers are live.
@@ -146,8 +147,14 @@ impl Pace {
             self.workers = live_workers(pool).await.unwrap_or(self.workers);
             self.counted = Some(Instant::now());
         }
-        (STEP.max(took * PAUSE_FACTOR) * self.workers).min(LONGEST_STEP)
+        pause_after(took, self.workers)
     }
+}
+
+/// The pause after a step, with this number of live workers.
+fn pause_after(took: Duration, workers: u32) -> Duration {
+    let pause = STEP.max(took.saturating_mul(PAUSE_FACTOR));
+    pause.saturating_mul(workers).min(LONGEST_STEP)
 }
 
 /// Waits up to a fifth longer, so that the workers do not run in lockstep.
@@ -159,5 +166,37 @@ async fn rest(pause: Duration, heartbeat: &Heartbeat) {
         tokio::time::sleep(part).await;
         left -= part;
         heartbeat.tick();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_workers_together_use_a_fortieth_of_a_processor_until_the_pause_is_the_longest() {
+        for (workers, longest_ms) in [(1, 128), (10, 12), (40, 3)] {
+            for took in (0..=200).map(Duration::from_millis) {
+                let paused_enough = pause_after(took, workers) >= took * 39 * workers;
+                let short = took <= Duration::from_millis(longest_ms);
+                assert_eq!(paused_enough, short, "{took:?} {workers}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_follows_within_five_seconds_and_not_before_60_ms() {
+        for took in [
+            Duration::ZERO,
+            Duration::from_millis(20),
+            Duration::from_secs(60),
+            Duration::MAX,
+        ] {
+            for workers in [1, 2, 40, u32::MAX] {
+                let pause = pause_after(took, workers);
+                assert!(STEP <= pause && pause <= LONGEST_STEP, "{took:?} {workers}");
+            }
+        }
+        assert_eq!(pause_after(Duration::ZERO, 3), STEP * 3);
     }
 }

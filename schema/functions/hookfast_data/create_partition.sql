@@ -1,8 +1,8 @@
 -- Creates the table first and then attaches it, because ATTACH blocks no reader and no writer. CREATE … PARTITION OF
 -- would make all ingest wait behind the oldest reader. Whether the table is attached is read from the system caches,
 -- which show what another transaction has just committed at every isolation level. It is not enough that the table
--- exists: an administrator may have detached it. The table belongs to the owner of this function, whoever calls it,
--- because functions that run with the owner's rights use it.
+-- exists: an administrator may have detached it. The table belongs to the owner of this function and not to the
+-- caller, because functions that run with the owner's rights use it.
 CREATE OR REPLACE FUNCTION hookfast_data.create_partition(parent text, partition text, lower uuid, upper uuid)
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET client_min_messages = error SET search_path = pg_catalog, pg_temp AS $$

@@ -133,24 +133,26 @@ impl Quarantine {
     }
 }
 
+/// The columns that the list reads; `show` adds headers and body.
+const MEMBERS: [&str; 11] = [
+    "quarantine_id",
+    "source",
+    "reason",
+    "count",
+    "first_at",
+    "last_at",
+    "topic",
+    "bytes",
+    "requested_action",
+    "requested_by",
+    "last_result",
+];
+
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let shell = session::open(self.output).await?;
-        let columns = &[
-            "quarantine_id",
-            "source",
-            "reason",
-            "count",
-            "first_at",
-            "last_at",
-            "topic",
-            "bytes",
-            "requested_action",
-            "requested_by",
-            "last_result",
-        ];
         let list = ViewQuery::of(&views::QUARANTINE)
-            .columns(columns)
+            .columns(&MEMBERS)
             .is("source", self.source.map(SqlArg::text))
             .is("reason", self.reason.map(SqlArg::text))
             .from("last_at", self.between.after())
@@ -180,21 +182,7 @@ impl One {
             ));
             return shell.close(ExitCode::FAILURE).await;
         };
-        let members = [
-            "quarantine_id",
-            "source",
-            "reason",
-            "count",
-            "first_at",
-            "last_at",
-            "topic",
-            "bytes",
-            "requested_action",
-            "requested_by",
-            "last_result",
-            "headers",
-            "body",
-        ];
+        let members = [&MEMBERS[..], &["headers", "body"]].concat();
         shell.print_record(&shell.with_body(&row), &members);
         shell.done().await
     }

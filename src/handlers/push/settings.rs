@@ -249,7 +249,7 @@ mod tests {
             );
             assert!(
                 Target::parse(&format!("http://{host}:8080/hook"), true).is_ok(),
-                "{host} where it is allowed"
+                "{host} with allow_private"
             );
         }
     }

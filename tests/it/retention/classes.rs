@@ -15,7 +15,7 @@ async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
         "INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id, expires_at) \
             SELECT s.id, 'expired-' || n, gen_random_uuid(), now() - interval '2 days' FROM hookfast_data.sources s, generate_series(1, 2500) n WHERE s.name = 'airalo'; \
          INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id, expires_at) \
-            SELECT s.id, k.key, gen_random_uuid(), k.at FROM hookfast_data.sources s, (VALUES ('for ever', NULL), ('just expired', now() - interval '1 hour'), ('holds', now() + interval '1 hour')) k (key, at) WHERE s.name = 'airalo'; \
+            SELECT s.id, k.key, gen_random_uuid(), k.at FROM hookfast_data.sources s, (VALUES ('forever', NULL), ('just expired', now() - interval '1 hour'), ('holds', now() + interval '1 hour')) k (key, at) WHERE s.name = 'airalo'; \
          INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (now() - interval '91 days', 'a', 'b', 1), (now() - interval '89 days', 'a', 'b', 1)",
     )
     .await;
@@ -25,7 +25,7 @@ async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
     old.announced().await;
     assert_eq!(old.round().await.rows, 2501);
     let left = "SELECT string_agg(key, ', ' ORDER BY key) FROM hookfast_data.idempotency_keys k JOIN hookfast_data.sources s ON s.id = k.source_id WHERE s.name = 'airalo'";
-    assert_eq!(old.text(left).await, "for ever, holds, just expired");
+    assert_eq!(old.text(left).await, "forever, holds, just expired");
     assert_eq!(
         old.text("SELECT count(*) FROM hookfast_data.rollups").await,
         "1"

@@ -1,6 +1,7 @@
 //! The catalogue of the public SQL interface in Rust, compared with the catalog of Postgres.
 
 use crate::support::postgres::database;
+use hookfast::ErrorKind;
 use hookfast::internals::store::catalog::{Caller, functions, views};
 
 const COLUMNS: &str = "SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) \
@@ -87,4 +88,21 @@ fn every_act_of_an_operator_needs_a_reason() {
         acts += usize::from(is_act);
     }
     assert!(acts > 20, "{acts}");
+}
+
+/// With a kind that the constraint does not allow, no such attempt could be settled.
+#[tokio::test]
+async fn an_attempt_may_have_every_kind_of_error_and_no_other() {
+    let database = database().await;
+    let allowed: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT m[1] COLLATE \"C\" FROM pg_constraint c, \
+             regexp_matches(pg_get_constraintdef(c.oid), '''([a-z_]+)''', 'g') m \
+         WHERE c.conname = 'attempts_error_kind_check' AND c.conrelid = 'hookfast_data.attempts'::regclass ORDER BY 1",
+    )
+    .fetch_all(&database.pool().await)
+    .await
+    .expect("the constraint");
+    let mut known = ErrorKind::ALL.map(ErrorKind::as_str);
+    known.sort_unstable();
+    assert_eq!(allowed, known);
 }

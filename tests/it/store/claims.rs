@@ -326,7 +326,7 @@ async fn a_delay_of_any_length_can_be_stored() {
         store.connection(Role::Settle).await.settle(&outcomes).await,
         [Settled::Done; 2]
     );
-    let mut event = store.event("for ever", None);
+    let mut event = store.event("forever", None);
     event.window = Some(Duration::MAX);
     assert!(
         store

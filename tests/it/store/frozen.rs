@@ -77,7 +77,7 @@ async fn a_quiet_listener_finds_out_that_its_connection_is_frozen() {
     line.freeze();
     let heard = tokio::time::timeout(Duration::from_secs(25), listener.heard())
         .await
-        .expect("not for ever");
+        .expect("not forever");
     heard.expect_err("the connection is dead");
 }
 

@@ -118,6 +118,7 @@ impl Limited {
         assert_eq!(shown, r#"{"n": 1, "matching_id": "***"}"#);
         let shown = self.ask(&operator, payload).await.expect("it reads");
         assert!(shown.contains("secret"), "{shown}");
+        self.pauses_are_explained(&reader, &operator).await;
         let unmasked = "SELECT hookfast_data.can_see_secrets(current_user)::text";
         self.admin
             .execute("GRANT USAGE ON SCHEMA hookfast_data TO PUBLIC")
@@ -129,6 +130,24 @@ impl Limited {
             Ok("true"),
             "the database has its name"
         );
+    }
+
+    /// The reason of a pause may quote the receiver. A reader sees who paused the handler, and an
+    /// operator the reason.
+    async fn pauses_are_explained(&mut self, reader: &str, operator: &str) {
+        let pauses = "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) \
+            SELECT n, 'http', '{x}', 1, 1 FROM unnest('{gone,said-so,stopped}'::text[]) n; \
+            SELECT hookfast_data.pause_handler('gone', 'says 410', true, 410::smallint), \
+                hookfast_data.pause_handler('said-so', 'says so', true, NULL), \
+                hookfast.pause_handler('stopped', 'for a deploy')";
+        self.admin.execute(pauses).await.expect("paused");
+        let why = "SELECT string_agg(regexp_replace(why, '^since [^a-z]*: ', ''), ', ' ORDER BY handler) \
+            FROM hookfast.handler_health";
+        let seen = self.ask(reader, why).await;
+        let expected = "status 410, the handler reported that it is gone, by an operator";
+        assert_eq!(seen.as_deref(), Ok(expected));
+        let seen = self.ask(operator, why).await;
+        assert_eq!(seen.as_deref(), Ok("says 410, says so, for a deploy"));
     }
 
     async fn end(mut self) {

@@ -71,7 +71,7 @@ async fn no_wake_up_between_two_clients_is_lost() {
     };
     tokio::time::timeout(Duration::from_secs(60), all)
         .await
-        .expect("every step is done, none waits for ever");
+        .expect("all steps are done and none waits forever");
     let out_of_order = "SELECT count(*) FROM (SELECT delivery_id < lag(delivery_id) OVER (ORDER BY at) AS back FROM ledger) x WHERE back";
     assert_eq!(
         (
