@@ -268,19 +268,9 @@ impl Reconciler {
         let Verified::Event(request) = fetched else {
             return None;
         };
-        let event = NewEvent {
-            id: self.clock.event_id()?,
-            source,
-            key: request.identity.key,
-            alias: request.identity.alias.or(awaited),
-            fingerprint: request.identity.fingerprint,
-            window: request.identity.window,
-            event_type: request.event_type,
-            topic: None,
-            verified_by: Some(request.verified_by),
-            headers: "{}".to_owned(),
-            body: request.body,
-        };
+        let mut event =
+            NewEvent::from_verified(self.clock.event_id()?, source, &request, "{}".to_owned());
+        event.alias = event.alias.or(awaited);
         let receipt = connection.ingest(&[event], Origin::Api).await.pop()?.ok()?;
         Some(receipt.verdict != Verdict::Duplicate)
     }

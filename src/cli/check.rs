@@ -3,7 +3,8 @@
 use super::{
     ConfigFile,
     declare::config,
-    process::{chain, database_url_here, say},
+    findings::{Finding, print_findings},
+    process::{chain, database_url_here},
     words::counted,
 };
 use crate::app::{Builder, ConnectionNeed};
@@ -22,14 +23,6 @@ pub(super) struct Check {
     file: ConfigFile,
 }
 
-/// A result of a check, worst last.
-enum Finding {
-    Good(String),
-    Note(String),
-    Warning(String),
-    Wrong(String),
-}
-
 impl Check {
     /// Exits with 1 if there is an error.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
@@ -41,25 +34,9 @@ impl Check {
                 findings.extend(database_findings(&database, needs.as_deref()).await);
                 findings.extend(handler_findings(&database, builder).await);
             }
-            Err(error) => findings.push(Finding::Wrong(error.to_string())),
+            Err(error) => findings.push(Finding::Error(error.to_string())),
         }
-        let mut wrong = 0;
-        for finding in &findings {
-            match finding {
-                Finding::Good(text) => say(&format!("ok     {text}")),
-                Finding::Note(text) => say(&format!("note   {text}")),
-                Finding::Warning(text) => say(&format!("warn   {text}")),
-                Finding::Wrong(text) => {
-                    wrong += 1;
-                    say(&format!("error  {text}"));
-                }
-            }
-        }
-        Ok(if wrong == 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(print_findings(&findings))
     }
 
     fn configuration(&self) -> (Vec<Finding>, Option<Config>) {
@@ -70,7 +47,7 @@ impl Check {
                     error
                         .to_string()
                         .lines()
-                        .map(|line| Finding::Wrong(line.to_owned()))
+                        .map(|line| Finding::Error(line.to_owned()))
                         .collect(),
                     None,
                 );
@@ -82,12 +59,12 @@ impl Check {
         );
         // The database does not matter here: nothing connects.
         let mut findings = match Builder::from_config("postgres://localhost/none", &config) {
-            Ok(_) => vec![Finding::Good(format!(
+            Ok(_) => vec![Finding::Ok(format!(
                 "configuration: {}, {}",
                 counted(sources, "sources"),
                 counted(handlers, "handlers")
             ))],
-            Err(error) => vec![Finding::Wrong(format!(
+            Err(error) => vec![Finding::Error(format!(
                 "configuration: {}",
                 chain(&error.into())
             ))],
@@ -113,7 +90,7 @@ async fn handler_findings(database: &Database, builder: Option<Builder>) -> Vec<
                 .problems()
                 .await
                 .into_iter()
-                .map(Finding::Wrong);
+                .map(Finding::Error);
             problems
                 .chain(registered_findings(database, &configured).await)
                 .collect()
@@ -167,7 +144,7 @@ async fn database_findings(database: &Database, needs: Option<&[ConnectionNeed]>
             findings
         }
         Err(error) => {
-            return vec![Finding::Wrong(format!(
+            return vec![Finding::Error(format!(
                 "{database} cannot be queried ({error}). Check that it is running, that the URL is correct, and that this is a direct connection: a pooler may refuse our start-up settings"
             ))];
         }
@@ -181,11 +158,11 @@ async fn database_findings(database: &Database, needs: Option<&[ConnectionNeed]>
         )));
     }
     findings.push(match check_schema(database).await {
-        Ok(()) => Finding::Good("schema: fits this program".into()),
+        Ok(()) => Finding::Ok("schema: fits this program".into()),
         Err(MigrateError::Pending) => Finding::Note(
             "schema: migrations are pending; `hookfast migrate` applies them, and so does `hookfast serve`".into(),
         ),
-        Err(error) => Finding::Wrong(format!("schema: {error}")),
+        Err(error) => Finding::Error(format!("schema: {error}")),
     });
     findings
 }
@@ -199,10 +176,10 @@ async fn clock_difference(database: &Database) -> Option<ClockDifference> {
 
 fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
     let version = inspection.version / 10_000;
-    let mut findings = vec![Finding::Good(format!(
+    let mut findings = vec![Finding::Ok(format!(
         "database: {database}, Postgres {version}"
     ))];
-    findings.extend(inspection.problems().into_iter().map(Finding::Wrong));
+    findings.extend(inspection.problems().into_iter().map(Finding::Error));
     findings.extend(
         inspection
             .superuser_warning()
@@ -216,7 +193,7 @@ fn judge(database: &Database, inspection: &Inspection) -> Vec<Finding> {
             .map(|objects| Finding::Warning(objects.warning())),
     );
     findings.push(if inspection.synchronous_standby {
-        Finding::Good("commits wait for a synchronous standby: a webhook answered 200 survives a failover".into())
+        Finding::Ok("commits wait for a synchronous standby: a webhook answered 200 survives a failover".into())
     } else {
         Finding::Note("no synchronous standby: a webhook answered 200 survives a crash of the server, but not the loss of its disk".into())
     });
@@ -238,7 +215,7 @@ fn connections(needs: &[ConnectionNeed], limits: &ConnectionLimits) -> Finding {
     );
     let remedy = "Raise the limit, or lower `connections` of handlers";
     if sum > limit {
-        Finding::Wrong(format!(
+        Finding::Error(format!(
             "{text}, so deliveries would wait for connections. {remedy}"
         ))
     } else if 2 * sum > limit {
@@ -246,7 +223,7 @@ fn connections(needs: &[ConnectionNeed], limits: &ConnectionLimits) -> Finding {
             "{text}, which is too few for a second process, for example during a deployment. {remedy}"
         ))
     } else {
-        Finding::Good(text)
+        Finding::Ok(text)
     }
 }
 
@@ -272,15 +249,15 @@ mod tests {
             )
         };
         let parts = "one process opens up to 10 (2 for claims, 8 for handler 'shop')";
-        assert!(matches!(found(20, None, None), Finding::Good(text) if text.contains(parts)));
+        assert!(matches!(found(20, None, None), Finding::Ok(text) if text.contains(parts)));
         assert!(
             matches!(found(100, Some(19), Some(50)), Finding::Warning(text) if text.contains("role's") && text.contains("19"))
         );
         assert!(
-            matches!(found(100, Some(19), Some(9)), Finding::Wrong(text) if text.contains("database's") && text.contains('9'))
+            matches!(found(100, Some(19), Some(9)), Finding::Error(text) if text.contains("database's") && text.contains('9'))
         );
         assert!(
-            matches!(found(9, None, None), Finding::Wrong(text) if text.contains("max_connections"))
+            matches!(found(9, None, None), Finding::Error(text) if text.contains("max_connections"))
         );
     }
 }

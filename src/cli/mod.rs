@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod declare;
 mod dev;
+mod findings;
 mod folder;
 mod listen;
 mod logging;

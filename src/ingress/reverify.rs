@@ -179,19 +179,12 @@ impl Reverifier {
         };
         match verified {
             Verified::Handshake(_) => Err(ReviewResult::Accepted("handshake")),
-            Verified::Event(request) => Ok(NewEvent {
-                id: self.context.clock.event_id().ok_or(ReviewResult::Later)?,
-                source: quarantined.source,
-                key: request.identity.key,
-                alias: request.identity.alias,
-                fingerprint: request.identity.fingerprint,
-                window: request.identity.window,
-                event_type: request.event_type,
-                topic: request.topic,
-                verified_by: Some(request.verified_by),
-                headers: quarantined.headers.to_string(),
-                body: request.body,
-            }),
+            Verified::Event(request) => Ok(NewEvent::from_verified(
+                self.context.clock.event_id().ok_or(ReviewResult::Later)?,
+                quarantined.source,
+                &request,
+                quarantined.headers.to_string(),
+            )),
         }
     }
 }

@@ -297,18 +297,10 @@ async fn gather(queue: Arc<Mutex<Queue>>) -> Option<(OwnedMutexGuard<Queue>, Vec
 }
 
 fn new_event(context: &WriterContext, waiting: &Waiting) -> Option<NewEvent> {
-    let request = &waiting.request;
-    Some(NewEvent {
-        id: context.clock.event_id()?,
-        source: *context.sources.get(&waiting.source)?,
-        key: request.identity.key.clone(),
-        alias: request.identity.alias.clone(),
-        fingerprint: request.identity.fingerprint.clone(),
-        window: request.identity.window,
-        event_type: request.event_type.clone(),
-        topic: request.topic.clone(),
-        verified_by: Some(request.verified_by.clone()),
-        headers: waiting.headers.clone(),
-        body: request.body.clone(),
-    })
+    Some(NewEvent::from_verified(
+        context.clock.event_id()?,
+        *context.sources.get(&waiting.source)?,
+        &waiting.request,
+        waiting.headers.clone(),
+    ))
 }

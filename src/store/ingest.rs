@@ -8,6 +8,7 @@ use super::{
 use crate::domain::{
     EventId, EventType, Fingerprint, IdempotencyKey, Origin, Receipt, StorableText, Verdict,
 };
+use crate::sources::VerifiedRequest;
 use crate::throttle::throttled;
 use bytes::Bytes;
 use sqlx::{Row, postgres::PgRow};
@@ -55,6 +56,30 @@ pub struct NewEvent {
     pub headers: String,
     /// The exact body of the request.
     pub body: Bytes,
+}
+
+impl NewEvent {
+    /// The event of a verified request, with the headers to store as a JSON object.
+    pub fn from_verified(
+        id: EventId,
+        source: SourceId,
+        request: &VerifiedRequest,
+        headers: String,
+    ) -> Self {
+        Self {
+            id,
+            source,
+            key: request.identity.key.clone(),
+            alias: request.identity.alias.clone(),
+            fingerprint: request.identity.fingerprint.clone(),
+            window: request.identity.window,
+            event_type: request.event_type.clone(),
+            topic: request.topic.clone(),
+            verified_by: Some(request.verified_by.clone()),
+            headers,
+            body: request.body.clone(),
+        }
+    }
 }
 
 /// Why one request of a group was not stored.

@@ -7,8 +7,9 @@ use super::{
 use crate::airalo::client::ApiError;
 use crate::cli::{
     dev::{self, AIRALO_SECRET},
+    findings::{Finding, print_findings},
     operate::session::{self, Output},
-    process::{chain, say},
+    process::chain,
     words::counted,
 };
 use crate::signing::Secret;
@@ -31,51 +32,34 @@ pub(super) struct Doctor {
     account: AccountArguments,
 }
 
-/// Prints the findings and counts the errors.
-struct Findings {
-    wrong: usize,
-}
-
-impl Findings {
-    fn good(&self, text: &str) {
-        say(&format!("ok     {text}"));
-    }
-
-    fn note(&self, text: &str) {
-        say(&format!("note   {text}"));
-    }
-
-    fn wrong(&mut self, text: &str) {
-        self.wrong += 1;
-        say(&format!("error  {text}"));
-    }
-}
-
 impl Doctor {
     /// Exits with 1 if anything is wrong.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let account = self.account.open()?;
-        let mut findings = Findings { wrong: 0 };
+        let mut findings = Vec::new();
         match account.client.check_credentials().await {
             Ok(()) => {
-                findings.good("credentials: Airalo issued a token");
+                findings.push(Finding::Ok("credentials: Airalo issued a token".to_owned()));
                 opt_ins(&account, &mut findings).await;
             }
-            Err(error @ ApiError::Unauthorized) => findings.wrong(&format!("credentials: {error}")),
-            Err(error) => findings.wrong(&format!("credentials: no token received: {error}")),
+            Err(error @ ApiError::Unauthorized) => {
+                findings.push(Finding::Error(format!("credentials: {error}")))
+            }
+            Err(error) => findings.push(Finding::Error(format!(
+                "credentials: no token received: {error}"
+            ))),
         }
         if let Err(error) = quarantined(&account, &mut findings).await {
-            findings.note(&format!("quarantine: not checked: {}", chain(&error)));
+            findings.push(Finding::Note(format!(
+                "quarantine: not checked: {}",
+                chain(&error)
+            )));
         }
-        Ok(if findings.wrong == 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(print_findings(&findings))
     }
 }
 
-async fn opt_ins(account: &Account, findings: &mut Findings) {
+async fn opt_ins(account: &Account, findings: &mut Vec<Finding>) {
     for kind in NotificationType::ALL {
         let wanted = account
             .api
@@ -84,29 +68,29 @@ async fn opt_ins(account: &Account, findings: &mut Findings) {
         let setting = match account.client.setting(kind).await {
             Ok(setting) => setting,
             Err(error) => {
-                findings.wrong(&format!("{kind}: {error}"));
+                findings.push(Finding::Error(format!("{kind}: {error}")));
                 continue;
             }
         };
         match (setting, wanted) {
             (None, Some(wanted)) => {
-                findings.wrong(&format!("{kind}: not opted in; hookfast airalo opt-in {kind} --url {wanted}"));
+                findings.push(Finding::Error(format!("{kind}: not opted in; hookfast airalo opt-in {kind} --url {wanted}")));
             }
-            (None, None) if kind == NotificationType::AsyncOrders => findings.wrong(&format!(
+            (None, None) if kind == NotificationType::AsyncOrders => findings.push(Finding::Error(format!(
                 "{kind}: not opted in, so results of orders are not sent; hookfast airalo opt-in {kind} --url https://…/webhooks/airalo/{kind}"
-            )),
-            (None, None) => findings.note(&format!("{kind}: not opted in")),
+            ))),
+            (None, None) => findings.push(Finding::Note(format!("{kind}: not opted in"))),
             (Some(setting), wanted) => {
                 if wanted.is_some_and(|wanted| *wanted != setting.contact_point) {
-                    findings.wrong(&format!("{kind}: goes to {}, which differs from the configuration", setting.contact_point));
+                    findings.push(Finding::Error(format!("{kind}: goes to {}, which differs from the configuration", setting.contact_point)));
                 }
                 if kind.is_email() {
-                    findings.good(&format!("{kind}: goes to {}", setting.contact_point));
+                    findings.push(Finding::Ok(format!("{kind}: goes to {}", setting.contact_point)));
                     continue;
                 }
                 match head(&setting.contact_point).await {
-                    Ok(()) => findings.good(&format!("{kind}: goes to {}, which answers HEAD from here", setting.contact_point)),
-                    Err(error) => findings.wrong(&format!("{kind}: {}", chain(&error))),
+                    Ok(()) => findings.push(Finding::Ok(format!("{kind}: goes to {}, which answers HEAD from here", setting.contact_point))),
+                    Err(error) => findings.push(Finding::Error(format!("{kind}: {}", chain(&error)))),
                 }
             }
         }
@@ -115,7 +99,7 @@ async fn opt_ins(account: &Account, findings: &mut Findings) {
 
 /// Checks whether one of our secrets made a rejected signature. If so, the server has not read that
 /// secret yet.
-async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Result<()> {
+async fn quarantined(account: &Account, findings: &mut Vec<Finding>) -> anyhow::Result<()> {
     let refused = || {
         ViewQuery::of(&views::QUARANTINE)
             .order("last_at DESC")
@@ -134,14 +118,14 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
     let signed = shell.console.list(signed).await?;
     shell.done().await?;
     if !any {
-        findings.good("quarantine: no request was rejected");
+        findings.push(Finding::Ok(
+            "quarantine: no request was rejected".to_owned(),
+        ));
         return Ok(());
     }
     let Some(last) = signed.first() else {
-        findings.note(
-            "quarantine: requests were rejected, and none can be verified again: they have no usable signature, or their body \
-             was too long to be kept whole. hookfast quarantine shows them",
-        );
+        findings.push(Finding::Note("quarantine: requests were rejected, and none can be verified again: they have no usable signature, or their body \
+             was too long to be kept whole. hookfast quarantine shows them".to_owned()));
         return Ok(());
     };
     let bodies: Vec<_> = signed
@@ -149,9 +133,10 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
         .filter_map(|row| Some((row, body(row)?)))
         .collect();
     if bodies.is_empty() {
-        findings.note(
-            "quarantine: requests were rejected; only operators can check whether a secret matches",
-        );
+        findings.push(Finding::Note(
+            "quarantine: requests were rejected; only operators can check whether a secret matches"
+                .to_owned(),
+        ));
         return Ok(());
     }
     let secrets = secrets(account)?;
@@ -162,18 +147,18 @@ async fn quarantined(account: &Account, findings: &mut Findings) -> anyhow::Resu
         Some(secret.label().to_owned())
     };
     match bodies.iter().find_map(|(row, body)| Some((*row, fits(row, body)?))) {
-        Some((row, secret)) => findings.wrong(&format!(
+        Some((row, secret)) => findings.push(Finding::Error(format!(
             "quarantine: a rejected request ({}, {}) was signed with {secret}: the server has not read this secret. Send it \
              SIGHUP or restart it, then verify the rejected requests again: hookfast quarantine reverify --why REASON",
             row["quarantine_id"], row["last_at"]
-        )),
-        None => findings.wrong(&format!(
+        ))),
+        None => findings.push(Finding::Error(format!(
             "quarantine: the last {} rejected with a signature (the newest: {}, {}) were signed with none of our \
              secrets. Compare client_secret with the partner portal; if it is correct, somebody else sent them",
             counted(bodies.len(), "requests"),
             last["quarantine_id"],
             last["last_at"]
-        )),
+        ))),
     }
     Ok(())
 }

@@ -187,11 +187,6 @@ impl Cluster {
         self.data_dir.log()
     }
 
-    /// The directory with `postgres`, and on most systems `psql`.
-    pub fn bin_dir(&self) -> &Path {
-        &self.binaries.dir
-    }
-
     /// Whether Postgres runs. False after [`Cluster::stop_immediate`], or if Postgres ended by
     /// itself.
     pub fn is_running(&mut self) -> bool {

@@ -459,11 +459,11 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
         // The newest request is the last one.
         (
             &[("wrong_signature", AIRALO_SECRET, false)][..],
-            "error  quarantine: a rejected request (",
+            "error    quarantine: a rejected request (",
         ),
         (
             &[("wrong_signature", "another-secret-0123456789", false)],
-            "error  quarantine: the last 1 request rejected with",
+            "error    quarantine: the last 1 request rejected with",
         ),
         // Requests that anyone can send decide nothing.
         (
@@ -482,12 +482,12 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
         ),
         (
             &[("missing_signature", "x-0123456789abcdef", false)],
-            "note   quarantine: requests were rejected, and none can be",
+            "note     quarantine: requests were rejected, and none can be",
         ),
         // A part of a body matches no signature.
         (
             &[("wrong_signature", "x-0123456789abcdef", true)],
-            "note   quarantine: requests were rejected, and none can be",
+            "note     quarantine: requests were rejected, and none can be",
         ),
     ] {
         let database = postgres::database().await;
@@ -497,8 +497,8 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
         let (done, text) = hookfast(&airalo, Some(database.url()), &["doctor"]).await;
         assert!(!done && text.contains(says), "{says} is not in: {text}");
         assert!(
-            text.contains("ok     credentials")
-                && text.contains("error  async_orders: not opted in"),
+            text.contains("ok       credentials")
+                && text.contains("error    async_orders: not opted in"),
             "{text}"
         );
     }

@@ -32,7 +32,7 @@ async fn an_ipv6_address_stands_in_brackets_in_database_url() {
     let port = url.port().expect("a port");
     assert!(
         said.contains(&format!(
-            "ok     database: postgres://hookfast@[::1]:{port}/"
+            "ok       database: postgres://hookfast@[::1]:{port}/"
         )),
         "{said}"
     );

@@ -11,7 +11,7 @@ const AIRALO: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_
 
 fn warnings(said: &str) -> Vec<&str> {
     said.lines()
-        .filter(|line| line.starts_with("warn"))
+        .filter(|line| line.starts_with("warning"))
         .collect()
 }
 
@@ -51,7 +51,7 @@ async fn check_refuses_what_serve_would_refuse() {
         );
         let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
         assert!(
-            !passed && said.contains(&format!("error  {refused}")),
+            !passed && said.contains(&format!("error    {refused}")),
             "{refused} is not in:\n{said}"
         );
     }
@@ -65,7 +65,7 @@ async fn check_refuses_what_serve_would_refuse() {
     ));
     let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
     assert!(
-        said.contains("note   handlers: ") && !said.contains("there is no function"),
+        said.contains("note     handlers: ") && !said.contains("there is no function"),
         "{said}"
     );
 }
@@ -113,7 +113,7 @@ async fn a_function_that_the_role_may_not_execute_is_named_with_the_grant() {
             "handler 'shop': this role may not execute \"the shop\".books(hookfast.event)";
         let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
         assert!(
-            !passed && said.contains(&format!("error  {problem}")) && said.contains(&grant),
+            !passed && said.contains(&format!("error    {problem}")) && said.contains(&grant),
             "{grant}: {said}"
         );
         let (served, said) = hookfast(
@@ -289,7 +289,7 @@ async fn a_role_that_is_superuser_is_named() {
         .await
         .expect("gone");
     assert!(
-        said.contains("ok     database") && !said.contains("superuser"),
+        said.contains("ok       database") && !said.contains("superuser"),
         "{said}"
     );
 }
@@ -313,7 +313,7 @@ async fn check_names_registered_handlers_that_no_configuration_has_and_retired_o
     let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
     let named = |start: &str| said.lines().any(|line| line.starts_with(start));
     assert!(
-        named("warn   handlers: former, later are registered, and neither"),
+        named("warning  handlers: former, later are registered, and neither"),
         "{said}"
     );
     assert!(
@@ -321,7 +321,7 @@ async fn check_names_registered_handlers_that_no_configuration_has_and_retired_o
         "{said}"
     );
     assert!(
-        named("note   handlers: shop is retired; `hookfast serve`"),
+        named("note     handlers: shop is retired; `hookfast serve`"),
         "{said}"
     );
 }

@@ -104,7 +104,8 @@ fn headers_of_the_connection_and_our_own_cannot_be_forwarded() {
                 ("HANDLER_SECRET", HANDLER_SECRET),
             ],
         );
-        let expected = format!("error  configuration: handler 'shop': forward_headers: '{name}' ");
+        let expected =
+            format!("error    configuration: handler 'shop': forward_headers: '{name}' ");
         assert!(said.contains(&expected), "{expected} is not in:\n{said}");
     }
 }

@@ -79,7 +79,7 @@ async fn a_pooler_that_drops_our_settings_is_named() {
     ];
     let (passed, checked) = hookfast(&["check"], &environment);
     assert!(
-        !passed && checked.contains(&format!("error  {said}")),
+        !passed && checked.contains(&format!("error    {said}")),
         "{checked}"
     );
     let (_, direct) = hookfast(
@@ -87,7 +87,7 @@ async fn a_pooler_that_drops_our_settings_is_named() {
         &[("DATABASE_URL", database.url()), environment[1]],
     );
     assert!(
-        direct.contains("ok     database") && !direct.contains(said),
+        direct.contains("ok       database") && !direct.contains(said),
         "{direct}"
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));

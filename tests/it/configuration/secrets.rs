@@ -97,7 +97,7 @@ async fn check_and_the_start_name_a_secret_with_something_around_it() {
     ] {
         let line = said
             .lines()
-            .find(|line| line.starts_with("warn") && line.contains(name));
+            .find(|line| line.starts_with("warning") && line.contains(name));
         assert!(
             line.is_some_and(|line| line.contains(what)),
             "{name}, {what}:\n{said}"

@@ -2,6 +2,20 @@
 
 use super::Story;
 
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_one_term_are_shown_oldest_first() {
+    let story = Story::new().await;
+    story
+        .execute(
+            "UPDATE hookfast_data.events SET body = '{\"data\": {\"iccid\": \"8988\"}}' \
+             WHERE idempotency_key IN ('order-2', 'order-3')",
+        )
+        .await;
+    let shown = story.run(&["events", "show", "8988", "--json"]).ok().rows();
+    let keys: Vec<_> = shown.iter().map(|row| &row["idempotency_key"]).collect();
+    assert_eq!(keys, ["order-1", "order-2", "order-3"]);
+}
+
 /// More than the program can read, and less than Postgres can.
 #[tokio::test(flavor = "multi_thread")]
 async fn operate_cli_shows_an_event_whatever_its_payload_is() {

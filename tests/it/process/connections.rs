@@ -124,7 +124,7 @@ async fn check_compares_the_connections_with_what_role_and_database_allow() {
         ),
         (
             "ALTER DATABASE hookfast CONNECTION LIMIT 50",
-            "warn",
+            "warning",
             "the database's CONNECTION LIMIT allows 50",
         ),
         (

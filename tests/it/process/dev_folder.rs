@@ -366,7 +366,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
         .output()
         .expect("it runs");
     for part in [
-        "ok     database: ",
+        "ok       database: ",
         "handler 'books': there is no function shop.on_webhook",
     ] {
         assert!(

@@ -24,6 +24,7 @@ mod repair;
 mod rescue;
 mod retirement;
 mod roles;
+mod routing;
 mod sessions;
 mod settle;
 mod verdicts;
