@@ -6,7 +6,8 @@ CREATE TABLE hookfast_data.audit_log (
     actor text NOT NULL DEFAULT session_user,
     action text NOT NULL,
     target text NOT NULL,
-    details jsonb NOT NULL DEFAULT '{}'
+    details jsonb NOT NULL DEFAULT '{}',
+    on_behalf_of text
 );
 COMMENT ON TABLE hookfast_data.audit_log IS 'Changes by operators and by processes with the role worker';
 COMMENT ON COLUMN hookfast_data.audit_log.id IS 'In order of insertion';
@@ -15,6 +16,8 @@ COMMENT ON COLUMN hookfast_data.audit_log.actor IS 'The database user who made t
 COMMENT ON COLUMN hookfast_data.audit_log.action IS 'The action, such as handler.registered';
 COMMENT ON COLUMN hookfast_data.audit_log.target IS 'The target of the action, such as a handler''s name';
 COMMENT ON COLUMN hookfast_data.audit_log.details IS 'The reason and the details of the change';
+COMMENT ON COLUMN hookfast_data.audit_log.on_behalf_of IS
+    'The person whose request it was, as the actor''s program says: the console names its visitor';
 
 CREATE TABLE hookfast_data.replays (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

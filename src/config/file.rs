@@ -8,7 +8,7 @@ mod source;
 mod toml_error;
 
 use super::{Config, units};
-use crate::domain::{IngressLimits, QuarantineLimits, RoleNames};
+use crate::domain::{GrantedRole, IngressLimits, QuarantineLimits, RoleNames};
 use handler::{Handler, handler};
 use retention::{Keep, retention};
 use serde::Deserialize;
@@ -67,7 +67,9 @@ struct Worker {
 #[serde(deny_unknown_fields, default)]
 struct Roles {
     reader: Option<String>,
+    support: Option<String>,
     operator: Option<String>,
+    console: Option<String>,
 }
 
 /// Problems, each with the setting it is about.
@@ -228,13 +230,19 @@ fn roles(roles: &Roles, problems: &mut Problems) -> RoleNames {
     };
     let names = RoleNames {
         reader: parsed("reader", roles.reader.as_deref()),
+        support: parsed("support", roles.support.as_deref()),
         operator: parsed("operator", roles.operator.as_deref()),
+        console: parsed("console", roles.console.as_deref()),
     };
-    if names.reader.is_some() && names.reader == names.operator {
-        problems.0.push(
-            "[roles]: reader and operator are one role; readers would have the privileges of operators"
-                .to_owned(),
-        );
+    for (n, role) in GrantedRole::ALL.into_iter().enumerate() {
+        let same = |other: &GrantedRole| {
+            names.get(role).is_some() && names.get(role) == names.get(*other)
+        };
+        if let Some(other) = GrantedRole::ALL[n + 1..].iter().copied().find(same) {
+            problems.0.push(format!(
+                "[roles]: {role} and {other} are one role; each would have the privileges of the other"
+            ));
+        }
     }
     names
 }

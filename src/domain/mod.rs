@@ -51,7 +51,7 @@ pub use receipt::{Receipt, Verdict};
 pub use retention::Retention;
 pub use retry::{InvalidRetry, RetryPolicy};
 pub(crate) use rfc3339::rfc3339;
-pub use roles::RoleNames;
+pub use roles::{GrantedRole, RoleNames};
 pub use search_terms::SearchTerms;
 pub(crate) use special_purpose::special_purpose;
 pub(crate) use stored_headers::header_values;

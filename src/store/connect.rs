@@ -44,6 +44,8 @@ pub enum Role {
     Transaction,
     /// Quarantines requests that failed verification.
     Quarantine,
+    /// Reads and acts for a visitor of the console.
+    Console,
     /// Does everything that is not hot: migrations, partitions, registry, rescue and rollups.
     General,
 }
@@ -57,6 +59,7 @@ impl Role {
             Self::Lease => "hookfast lease",
             Self::Transaction => "hookfast transaction",
             Self::Quarantine => "hookfast quarantine",
+            Self::Console => "hookfast console",
             Self::General => "hookfast",
         }
     }
@@ -68,7 +71,7 @@ impl Role {
         match self {
             Self::Lease => (seconds(4), seconds(5)),
             Self::Ingest | Self::Quarantine => (seconds(6), seconds(8)),
-            Self::Claim => (seconds(10), seconds(10) + MARGIN),
+            Self::Claim | Self::Console => (seconds(10), seconds(10) + MARGIN),
             Self::Settle | Self::Transaction | Self::General => (seconds(30), seconds(30) + MARGIN),
         }
     }

@@ -61,6 +61,22 @@ impl SqlArg {
         }
     }
 
+    pub(super) fn into_value(self) -> String {
+        self.value
+    }
+
+    fn place(&self, number: usize) -> String {
+        format!("({}${number}::text::{})", self.before, self.cast)
+    }
+
+    fn literal(&self) -> String {
+        let quoted = quoted(&self.value);
+        match self.cast {
+            "text" if self.before.is_empty() => quoted,
+            cast => format!("({}{quoted}::{cast})", self.before),
+        }
+    }
+
     /// Makes a `text` parameter.
     pub fn text(value: impl ToString) -> Self {
         Self::new(value, "text")
@@ -120,30 +136,47 @@ impl SqlArg {
     }
 }
 
+/// A statement of the program, with the values that a person typed as parameters.
 #[derive(Clone, Debug, Default)]
-struct Statement {
-    text: String,
-    binds: Vec<String>,
+pub(super) struct SqlStatement {
+    pub(super) text: String,
+    pub(super) binds: Vec<SqlArg>,
 }
 
-impl Statement {
+impl SqlStatement {
     /// Adds a parameter and returns its placeholder, such as `($3::text::uuid)`. All parameters are
     /// sent as text.
     fn place(&mut self, bind: SqlArg) -> String {
-        self.binds.push(bind.value);
-        format!(
-            "({}${}::text::{})",
-            bind.before,
-            self.binds.len(),
-            bind.cast
-        )
+        let place = bind.place(self.binds.len() + 1);
+        self.binds.push(bind);
+        place
+    }
+
+    /// The statement as a person runs it in psql, with the values as literals.
+    pub(super) fn shown(&self) -> String {
+        let mut shown = self.text.clone();
+        // The last first, since $1 is also the beginning of $10.
+        for (n, bind) in self.binds.iter().enumerate().rev() {
+            shown = shown.replace(&bind.place(n + 1), &bind.literal());
+        }
+        shown + ";"
+    }
+}
+
+/// A text as a literal of SQL.
+fn quoted(text: &str) -> String {
+    let doubled = text.replace('\'', "''");
+    if doubled.contains('\\') {
+        format!("E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
     }
 }
 
 /// A query of a view, with filters.
 #[derive(Clone, Debug)]
 pub struct ViewQuery {
-    statement: Statement,
+    statement: SqlStatement,
     view: &'static View,
     columns: &'static [&'static str],
     order: &'static str,
@@ -154,7 +187,7 @@ pub struct ViewQuery {
 impl ViewQuery {
     /// Selects all columns of a view, in the view's order.
     pub fn of(view: &'static View) -> Self {
-        let statement = Statement {
+        let statement = SqlStatement {
             text: format!("FROM hookfast.{} v WHERE true", view.name),
             binds: Vec::new(),
         };
@@ -234,6 +267,11 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("v.{column} >= {place}"))
     }
 
+    /// Filters by a column that has a larger value.
+    pub fn above(self, column: &'static str, bind: Option<SqlArg>) -> Self {
+        self.and(column, bind, |place| format!("v.{column} > {place}"))
+    }
+
     /// Filters by a column that has a smaller value.
     pub fn below(self, column: &'static str, bind: Option<SqlArg>) -> Self {
         self.and(column, bind, |place| format!("v.{column} < {place}"))
@@ -282,7 +320,7 @@ impl ViewQuery {
         }
     }
 
-    fn statement(mut self) -> Statement {
+    pub(super) fn statement(mut self) -> SqlStatement {
         let limit = self
             .limit
             .map(|limit| self.statement.place(SqlArg::number(limit.into())));
@@ -311,16 +349,16 @@ impl ViewQuery {
 #[derive(Clone, Debug)]
 pub struct FunctionCall {
     function: &'static Function,
-    statement: Statement,
+    statement: SqlStatement,
 }
 
 impl FunctionCall {
     /// A call without a reason: of a function that only reads, or of one for applications.
     pub fn of(function: &'static Function) -> Self {
-        debug_assert!(function.caller != Caller::Operator, "{}", function.name);
+        debug_assert!(!function.caller.needs_reason(), "{}", function.name);
         Self {
             function,
-            statement: Statement::default(),
+            statement: SqlStatement::default(),
         }
     }
 
@@ -328,7 +366,7 @@ impl FunctionCall {
     pub fn act(function: &'static Function, why: impl ToString) -> Self {
         let call = Self {
             function,
-            statement: Statement::default(),
+            statement: SqlStatement::default(),
         };
         call.with("why", Some(SqlArg::text(why)))
     }
@@ -336,8 +374,10 @@ impl FunctionCall {
     /// The role that the call needs.
     fn takes(&self) -> &'static str {
         match self.function.caller {
-            Caller::Reader => "hookfast_reader",
+            Caller::Reader | Caller::Person => "hookfast_reader",
+            Caller::Support => "hookfast_support",
             Caller::Operator | Caller::Application => "hookfast_operator",
+            Caller::Console => "hookfast_console",
         }
     }
 
@@ -360,12 +400,12 @@ impl FunctionCall {
         self
     }
 
-    fn statement(self, answer: &str) -> Statement {
+    pub(super) fn statement(self, answer: &str) -> SqlStatement {
         let text = format!(
             "SELECT {answer} FROM hookfast.{}({}) r",
             self.function.name, self.statement.text
         );
-        Statement {
+        SqlStatement {
             text,
             binds: self.statement.binds,
         }
@@ -396,7 +436,7 @@ impl Console {
             "SELECT set_config('statement_timeout', '{}', false)",
             PATIENCE.as_millis()
         );
-        let patient = Statement {
+        let patient = SqlStatement {
             text,
             binds: vec![],
         };
@@ -434,7 +474,7 @@ impl Console {
 
     async fn rows(
         &mut self,
-        statement: Statement,
+        statement: SqlStatement,
         takes: &'static str,
     ) -> Result<Vec<Value>, ConsoleError> {
         let rows: Vec<Json<Box<RawValue>>> = self.fetch(statement, takes).await?;
@@ -443,7 +483,7 @@ impl Console {
 
     async fn texts(
         &mut self,
-        statement: Statement,
+        statement: SqlStatement,
         takes: &'static str,
     ) -> Result<Vec<Option<String>>, ConsoleError> {
         self.fetch(statement, takes).await
@@ -451,7 +491,7 @@ impl Console {
 
     async fn fetch<T>(
         &mut self,
-        statement: Statement,
+        statement: SqlStatement,
         takes: &'static str,
     ) -> Result<Vec<T>, ConsoleError>
     where
@@ -459,7 +499,7 @@ impl Console {
     {
         let mut query = sqlx::query_scalar(AssertSqlSafe(statement.text));
         for bind in statement.binds {
-            query = query.bind(bind);
+            query = query.bind(bind.into_value());
         }
         let fetched = within(
             PATIENCE + MARGIN,

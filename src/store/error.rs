@@ -1,6 +1,7 @@
 //! Classifies failed statements, and gives every statement a deadline in this process.
 
 use futures_util::FutureExt as _;
+use sqlx::postgres::PgDatabaseError;
 use std::{io, time::Duration};
 
 /// The kind of a failure, which decides how to continue.
@@ -102,6 +103,24 @@ impl StoreError {
 
     pub(super) fn sqlstate(&self) -> Option<String> {
         self.answered()?.code().map(std::borrow::Cow::into_owned)
+    }
+
+    /// The server's message; the whole error if the server did not answer.
+    pub(super) fn message(&self) -> String {
+        match self.answered() {
+            Some(answer) => answer.message().to_owned(),
+            None => self.to_string(),
+        }
+    }
+
+    /// The SQLSTATE, message and hint of a statement that the server rejected.
+    pub(super) fn rejection(&self) -> Option<(String, String, Option<String>)> {
+        let answer = self.answered().filter(|_| self.is_refused())?;
+        let hint = answer
+            .try_downcast_ref::<PgDatabaseError>()
+            .and_then(PgDatabaseError::hint);
+        let code = answer.code().unwrap_or_default().into_owned();
+        Some((code, answer.message().to_owned(), hint.map(str::to_owned)))
     }
 
     /// Whether the role lacks a privilege.

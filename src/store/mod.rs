@@ -44,6 +44,7 @@ mod session_settings;
 mod settle;
 mod sweep;
 mod transaction;
+mod visitor;
 mod watermark;
 
 pub use airalo::{
@@ -93,4 +94,5 @@ pub(crate) use session::Sessions;
 pub use settle::{SettleOutcome, Settled, Settlement};
 pub use sweep::{KeySweep, OutboxSweep, live_workers, pulled_handlers};
 pub use transaction::SettlingTransaction;
+pub use visitor::{AsVisitor, SecretHash, VisitError, Visitor, Visitors, Work};
 pub use watermark::Watermarks;

@@ -1,11 +1,13 @@
-//! Creates the two database roles for people, reader and operator, and grants them their
-//! privileges.
+//! Creates the database roles for people and for the console, and grants them their privileges.
 
 use super::{
-    Database, Role, StoreError, catalog::functions::for_readers, connect::POOLED, error::within,
+    Database, Role, StoreError,
+    catalog::{Caller, functions::of_callers},
+    connect::POOLED,
+    error::within,
     locks::lock,
 };
-use crate::domain::{RoleName, RoleNames};
+use crate::domain::{GrantedRole, RoleName, RoleNames};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 const IS_SET: &str =
@@ -23,19 +25,19 @@ const SETTING: &str = "INSERT INTO hookfast_data.settings AS s (name, value) VAL
     ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE s.value <> excluded.value";
 
 /// The privileges that a role lacks, each as the object of a GRANT: $1 the role, $2 the functions
-/// that it may call, or null for all.
+/// that it may call, $3 whether it may read the views.
 const LACKS: &str = "\
     SELECT 'USAGE ON SCHEMA hookfast' WHERE NOT has_schema_privilege($1, 'hookfast', 'USAGE') \
     UNION ALL \
     SELECT 'SELECT ON ' || string_agg(c.oid::regclass::text, ', ') FROM pg_catalog.pg_class c \
-    WHERE c.relnamespace = 'hookfast'::regnamespace AND c.relkind IN ('v', 'm') \
+    WHERE $3 AND c.relnamespace = 'hookfast'::regnamespace AND c.relkind IN ('v', 'm') \
         AND NOT has_table_privilege($1, c.oid, 'SELECT') HAVING count(*) > 0 \
     UNION ALL \
     SELECT 'EXECUTE ON FUNCTION ' || string_agg(p.oid::regprocedure::text, ', ') FROM pg_catalog.pg_proc p \
-    WHERE p.pronamespace = 'hookfast'::regnamespace AND p.prokind = 'f' AND ($2::text[] IS NULL OR p.proname = ANY ($2)) \
+    WHERE p.pronamespace = 'hookfast'::regnamespace AND p.prokind = 'f' AND p.proname = ANY ($2::text[]) \
         AND NOT has_function_privilege($1, p.oid, 'EXECUTE') HAVING count(*) > 0";
 
-/// The state of the two roles.
+/// The state of the roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roles {
     /// Roles that were created now.
@@ -57,7 +59,7 @@ impl Roles {
     }
 }
 
-/// Creates both roles if this role may do so, and grants each the privileges that it lacks. Roles
+/// Creates the roles if this role may do so, and grants each the privileges that it lacks. Roles
 /// belong to the cluster, and several databases may use them; the grants belong to this database.
 ///
 /// # Errors
@@ -70,32 +72,53 @@ pub async fn ensure_roles(database: &Database, names: &RoleNames) -> Result<Role
     ensured
 }
 
+/// What a role may do: its name, the functions that it may call, and whether it may read the views.
+struct Grant {
+    role: GrantedRole,
+    name: String,
+    callable: Vec<&'static str>,
+}
+
+impl Grant {
+    fn new(role: GrantedRole, name: String) -> Self {
+        use Caller::{Application, Console, Operator, Person, Reader, Support};
+        let callers: &[Caller] = match role {
+            GrantedRole::Reader => &[Reader, Person],
+            GrantedRole::Support => &[Reader, Person, Support],
+            GrantedRole::Operator => &[Reader, Person, Support, Operator, Application],
+            GrantedRole::Console => &[Console],
+        };
+        Self {
+            role,
+            name,
+            callable: of_callers(callers),
+        }
+    }
+
+    async fn lacks(&self, connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+        sqlx::query_scalar(LACKS)
+            .bind(&self.name)
+            .bind(&self.callable)
+            .bind(self.role != GrantedRole::Console)
+            .fetch_all(connection)
+            .await
+    }
+}
+
 async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Roles, sqlx::Error> {
-    let reader = chosen(
-        connection,
-        "reader_role",
-        names.reader.as_ref(),
-        RoleNames::READER,
-    )
-    .await?;
-    let operator = chosen(
-        connection,
-        "operator_role",
-        names.operator.as_ref(),
-        RoleNames::OPERATOR,
-    )
-    .await?;
-    let mut roles = Roles::default();
-    for name in [&reader, &operator] {
-        match create(connection, name).await? {
+    let (mut roles, mut grants) = (Roles::default(), Vec::new());
+    for role in GrantedRole::ALL {
+        let name = chosen(connection, role, names.get(role)).await?;
+        match create(connection, &name).await? {
             Found::There => {}
             Found::Created => roles.created.push(name.clone()),
             Found::Missing => roles.missing.push(name.clone()),
         }
+        grants.push(Grant::new(role, name));
     }
-    if !is_anything_lacking(connection, [&reader, &operator], &roles).await? {
-        roles.granted = [reader, operator]
-            .into_iter()
+    if !is_anything_lacking(connection, &grants, &roles).await? {
+        let granted = grants.into_iter().map(|grant| grant.name);
+        roles.granted = granted
             .filter(|name| !roles.missing.contains(name))
             .collect();
         return Ok(roles);
@@ -103,35 +126,26 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
     // Two processes that grant at the same time would conflict on the same catalog rows.
     let mut transaction = connection.begin().await?;
     lock(&mut transaction, "roles").await?;
-    // Before any grant: the former name of one role may be the name of the other now.
-    for (setting, name) in [("reader_role", &reader), ("operator_role", &operator)] {
-        revoke_former(&mut transaction, setting, name).await?;
+    // Before any grant: the former name of one role may be the name of another now.
+    for grant in &grants {
+        revoke_former(&mut transaction, grant.role.setting(), &grant.name).await?;
     }
-    let readers = for_readers();
-    for (setting, name, callable) in [
-        ("reader_role", &reader, Some(readers.as_slice())),
-        ("operator_role", &operator, None),
-    ] {
+    for grant in grants {
         sqlx::query(SETTING)
-            .bind(setting)
-            .bind(name)
+            .bind(grant.role.setting())
+            .bind(&grant.name)
             .execute(&mut *transaction)
             .await?;
-        if roles.missing.contains(name) {
+        if roles.missing.contains(&grant.name) {
             continue;
         }
-        let lacks: Vec<String> = sqlx::query_scalar(LACKS)
-            .bind(name)
-            .bind(callable)
-            .fetch_all(&mut *transaction)
-            .await?;
-        for grant in lacks {
-            let grant = format!("GRANT {grant} TO {}", quoted(name));
-            sqlx::raw_sql(AssertSqlSafe(grant))
+        for lacking in grant.lacks(&mut transaction).await? {
+            let statement = format!("GRANT {lacking} TO {}", quoted(&grant.name));
+            sqlx::raw_sql(AssertSqlSafe(statement))
                 .execute(&mut *transaction)
                 .await?;
         }
-        roles.granted.push(name.clone());
+        roles.granted.push(grant.name);
     }
     transaction.commit().await?;
     Ok(roles)
@@ -140,29 +154,18 @@ async fn ensure(connection: &mut PgConnection, names: &RoleNames) -> Result<Role
 /// Only reads, because taking the lock writes: a start that changes nothing writes nothing.
 async fn is_anything_lacking(
     connection: &mut PgConnection,
-    [reader, operator]: [&String; 2],
+    grants: &[Grant],
     roles: &Roles,
 ) -> Result<bool, sqlx::Error> {
-    let readers = for_readers();
-    for (setting, name, callable) in [
-        ("reader_role", reader, Some(readers.as_slice())),
-        ("operator_role", operator, None),
-    ] {
+    for grant in grants {
         let set: bool = sqlx::query_scalar(IS_SET)
-            .bind(setting)
-            .bind(name)
+            .bind(grant.role.setting())
+            .bind(&grant.name)
             .fetch_one(&mut *connection)
             .await?;
-        if !set {
+        let is_missing = roles.missing.contains(&grant.name);
+        if !set || !is_missing && !grant.lacks(connection).await?.is_empty() {
             return Ok(true);
-        }
-        if !roles.missing.contains(name) {
-            let lacks = sqlx::query_scalar::<_, String>(LACKS)
-                .bind(name)
-                .bind(callable);
-            if !lacks.fetch_all(&mut *connection).await?.is_empty() {
-                return Ok(true);
-            }
         }
     }
     Ok(false)
@@ -209,19 +212,18 @@ async fn revoke_former(
 /// no names.
 async fn chosen(
     connection: &mut PgConnection,
-    setting: &str,
+    role: GrantedRole,
     configured: Option<&RoleName>,
-    default: &str,
 ) -> Result<String, sqlx::Error> {
     if let Some(name) = configured {
         return Ok(name.to_string());
     }
     let set = sqlx::query_scalar("SELECT value FROM hookfast_data.settings WHERE name = $1")
-        .bind(setting);
+        .bind(role.setting());
     Ok(set
         .fetch_optional(connection)
         .await?
-        .unwrap_or_else(|| default.to_owned()))
+        .unwrap_or_else(|| role.default_name().to_owned()))
 }
 
 enum Found {

@@ -57,6 +57,7 @@ impl Role {
         match self {
             Self::Ingest | Self::Quarantine | Self::Claim => Some(Duration::from_secs(1)),
             Self::Settle => Some(Duration::from_millis(200)),
+            Self::Console => Some(Duration::from_secs(5)),
             Self::Lease | Self::Transaction | Self::General => None,
         }
     }

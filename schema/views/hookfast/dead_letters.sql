@@ -9,7 +9,7 @@ SELECT
     d.died_at,
     (SELECT e.type FROM hookfast_data.events e WHERE e.id = d.event_id) AS type,
     (SELECT e.idempotency_key FROM hookfast.events e WHERE e.event_id = d.event_id) AS idempotency_key,
-    CASE WHEN d.ordering_key IS NULL OR (SELECT hookfast_data.can_see_secrets(current_user)) THEN d.ordering_key
+    CASE WHEN d.ordering_key IS NULL OR (SELECT hookfast_data.can_see_payload_secrets(current_user)) THEN d.ordering_key
         ELSE (SELECT hookfast_data.visible_key(d.ordering_key, hookfast_data.as_jsonb(e.body), s.secret_fields)
             FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
             WHERE e.id = d.event_id) END AS ordering_key

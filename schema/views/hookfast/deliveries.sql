@@ -14,7 +14,7 @@ SELECT
     CASE WHEN o.lease_id IS NULL AND h.retired_at IS NULL THEN nullif(o.due_at, 'infinity') END AS next_attempt_at,
     NULL::timestamptz AS ended_at,
     CASE WHEN o.ordering_key IS NULL OR o.ordering_key = '' THEN NULL
-        WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN o.ordering_key
+        WHEN (SELECT hookfast_data.can_see_payload_secrets(current_user)) THEN o.ordering_key
         ELSE (SELECT hookfast_data.visible_key(o.ordering_key, hookfast_data.as_jsonb(e.body), s.secret_fields)
             FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
             WHERE e.id = o.event_id) END AS ordering_key,
@@ -37,7 +37,7 @@ SELECT
     0,
     NULL,
     d.died_at,
-    CASE WHEN d.ordering_key IS NULL OR (SELECT hookfast_data.can_see_secrets(current_user)) THEN d.ordering_key
+    CASE WHEN d.ordering_key IS NULL OR (SELECT hookfast_data.can_see_payload_secrets(current_user)) THEN d.ordering_key
         ELSE (SELECT hookfast_data.visible_key(d.ordering_key, hookfast_data.as_jsonb(e.body), s.secret_fields)
             FROM hookfast_data.events e JOIN hookfast_data.sources s ON s.id = e.source_id
             WHERE e.id = d.event_id) END,

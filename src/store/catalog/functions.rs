@@ -9,6 +9,17 @@ pub const ACKNOWLEDGE_CONFLICT: Function = Function {
     parameters: &[required("event_id", "uuid"), required("why", "text")],
 };
 
+/// `hookfast.airalo_check_order`.
+pub const AIRALO_CHECK_ORDER: Function = Function {
+    name: "airalo_check_order",
+    caller: Caller::Support,
+    parameters: &[
+        required("description", "text"),
+        required("why", "text"),
+        optional("source", "text"),
+    ],
+};
+
 /// `hookfast.airalo_expect_order`.
 pub const AIRALO_EXPECT_ORDER: Function = Function {
     name: "airalo_expect_order",
@@ -72,6 +83,43 @@ pub const COMPLETE: Function = Function {
     parameters: &[
         required("lease_id", "bigint"),
         required("delivery_id", "bigint"),
+    ],
+};
+
+/// `hookfast.console_logout`.
+pub const CONSOLE_LOGOUT: Function = Function {
+    name: "console_logout",
+    caller: Caller::Console,
+    parameters: &[
+        required("session_sha256", "bytea"),
+    ],
+};
+
+/// `hookfast.console_redeem`.
+pub const CONSOLE_REDEEM: Function = Function {
+    name: "console_redeem",
+    caller: Caller::Console,
+    parameters: &[
+        required("ticket_sha256", "bytea"),
+        required("session_sha256", "bytea"),
+    ],
+};
+
+/// `hookfast.console_session`.
+pub const CONSOLE_SESSION: Function = Function {
+    name: "console_session",
+    caller: Caller::Console,
+    parameters: &[
+        required("session_sha256", "bytea"),
+    ],
+};
+
+/// `hookfast.console_ticket`.
+pub const CONSOLE_TICKET: Function = Function {
+    name: "console_ticket",
+    caller: Caller::Person,
+    parameters: &[
+        optional("role", "text"),
     ],
 };
 
@@ -231,7 +279,7 @@ pub const REINDEX: Function = Function {
 /// `hookfast.replay`.
 pub const REPLAY: Function = Function {
     name: "replay",
-    caller: Caller::Operator,
+    caller: Caller::Support,
     parameters: &[
         required("event_id", "uuid"),
         required("handler", "text"),
@@ -350,6 +398,16 @@ pub const RETRY_ALL: Function = Function {
     ],
 };
 
+/// `hookfast.reveal`.
+pub const REVEAL: Function = Function {
+    name: "reveal",
+    caller: Caller::Support,
+    parameters: &[
+        required("event_id", "uuid"),
+        required("why", "text"),
+    ],
+};
+
 /// `hookfast.reverify_quarantined`.
 pub const REVERIFY_QUARANTINED: Function = Function {
     name: "reverify_quarantined",
@@ -359,6 +417,16 @@ pub const REVERIFY_QUARANTINED: Function = Function {
         optional("last_after", "timestamp with time zone"),
         optional("why", "text"),
         optional("at_most", "bigint"),
+    ],
+};
+
+/// `hookfast.revoke_access`.
+pub const REVOKE_ACCESS: Function = Function {
+    name: "revoke_access",
+    caller: Caller::Person,
+    parameters: &[
+        required("access_id", "bigint"),
+        required("why", "text"),
     ],
 };
 
@@ -384,8 +452,9 @@ pub const UNHOLD_EVENT: Function = Function {
 };
 
 /// Every function.
-pub const ALL: [&Function; 39] = [
+pub const ALL: [&Function; 46] = [
     &ACKNOWLEDGE_CONFLICT,
+    &AIRALO_CHECK_ORDER,
     &AIRALO_EXPECT_ORDER,
     &AIRALO_FORGET_ORDER,
     &AIRALO_PROJECT_EVENT,
@@ -393,6 +462,10 @@ pub const ALL: [&Function; 39] = [
     &CANCEL_REPLAY,
     &CLAIM,
     &COMPLETE,
+    &CONSOLE_LOGOUT,
+    &CONSOLE_REDEEM,
+    &CONSOLE_SESSION,
+    &CONSOLE_TICKET,
     &DISCARD,
     &DISCARD_ALL,
     &DISCARD_QUARANTINED,
@@ -420,16 +493,18 @@ pub const ALL: [&Function; 39] = [
     &RETIRE_HANDLER,
     &RETRY,
     &RETRY_ALL,
+    &REVEAL,
     &REVERIFY_QUARANTINED,
+    &REVOKE_ACCESS,
     &STATUS,
     &TIMELINE,
     &UNHOLD_EVENT,
 ];
 
-/// The functions that readers may call. Operators may call all.
-pub fn for_readers() -> Vec<&'static str> {
+/// The names of the functions that these callers call.
+pub fn of_callers(callers: &[Caller]) -> Vec<&'static str> {
     ALL.iter()
-        .filter(|function| function.caller == Caller::Reader)
+        .filter(|function| callers.contains(&function.caller))
         .map(|function| function.name)
         .collect()
 }

@@ -40,10 +40,17 @@ pub struct Function {
 pub enum Caller {
     /// Everybody who may read: it changes nothing.
     Reader,
+    /// Everybody who may read: it changes the caller's own access to the console, and nothing else.
+    Person,
+    /// The support desk, and operators: it changes or reveals something of one event or order, and
+    /// needs a reason for the audit log.
+    Support,
     /// An operator: it changes something, and needs a reason for the audit log.
     Operator,
     /// An application or a pulling client.
     Application,
+    /// The console's login, and nobody else.
+    Console,
 }
 
 /// An input parameter of a function.
@@ -74,6 +81,13 @@ const fn optional(name: &'static str, sql_type: &'static str) -> Parameter {
         name,
         sql_type,
         is_required: false,
+    }
+}
+
+impl Caller {
+    /// Whether its functions take the reason for the audit log.
+    pub fn needs_reason(self) -> bool {
+        matches!(self, Self::Support | Self::Operator)
     }
 }
 

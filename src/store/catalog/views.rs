@@ -2,6 +2,25 @@
 
 use super::{View, column};
 
+/// `hookfast.access`.
+pub const ACCESS: View = View {
+    name: "access",
+    order: "access_id DESC",
+    columns: &[
+        column("access_id", "bigint"),
+        column("person", "text"),
+        column("role", "text"),
+        column("state", "text"),
+        column("issued_at", "timestamp with time zone"),
+        column("redeemed_at", "timestamp with time zone"),
+        column("seen_at", "timestamp with time zone"),
+        column("acts_until", "timestamp with time zone"),
+        column("expires_at", "timestamp with time zone"),
+        column("ended_at", "timestamp with time zone"),
+        column("ended_because", "text"),
+    ],
+};
+
 /// `hookfast.airalo_credit`.
 pub const AIRALO_CREDIT: View = View {
     name: "airalo_credit",
@@ -137,6 +156,7 @@ pub const AUDIT_LOG: View = View {
         column("action", "text"),
         column("target", "text"),
         column("details", "jsonb"),
+        column("on_behalf_of", "text"),
     ],
 };
 
@@ -179,6 +199,19 @@ pub const CONFLICTS: View = View {
         column("first_payload", "jsonb"),
         column("acknowledged_at", "timestamp with time zone"),
         column("acknowledged_by", "text"),
+    ],
+};
+
+/// `hookfast.counts`.
+pub const COUNTS: View = View {
+    name: "counts",
+    order: "minute DESC, kind, name, counter",
+    columns: &[
+        column("minute", "timestamp with time zone"),
+        column("kind", "text"),
+        column("name", "text"),
+        column("counter", "text"),
+        column("value", "bigint"),
     ],
 };
 
@@ -496,7 +529,8 @@ pub const WORKERS: View = View {
 };
 
 /// Every view.
-pub const ALL: [&View; 26] = [
+pub const ALL: [&View; 28] = [
+    &ACCESS,
     &AIRALO_CREDIT,
     &AIRALO_LOW_DATA,
     &AIRALO_ORDERS,
@@ -506,6 +540,7 @@ pub const ALL: [&View; 26] = [
     &AUDIT_LOG,
     &BACKLOG,
     &CONFLICTS,
+    &COUNTS,
     &DEAD_LETTERS,
     &DELIVERIES,
     &DURATIONS,

@@ -301,8 +301,8 @@ async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
         .await
         .expect("a name");
     let names = RoleNames {
-        reader: None,
         operator: Some(operator.parse().expect("a role's name")),
+        ..RoleNames::default()
     };
     ensure_roles(&database.url().parse().expect("a URL"), &names)
         .await

@@ -374,10 +374,7 @@ async fn a_start_that_changes_nothing_writes_nothing() {
         kind: "hmac",
         fields: PayloadFields::default(),
     };
-    let roles = RoleNames {
-        reader: None,
-        operator: None,
-    };
+    let roles = RoleNames::default();
     let start = async |pool: &sqlx::PgPool| {
         migrate(&store.of).await?;
         check_schema(&store.of).await?;

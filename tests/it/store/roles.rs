@@ -47,6 +47,8 @@ impl Limited {
         let names = RoleNames {
             reader: role(&reader),
             operator: role(&operator),
+            support: role(&format!("support_of_{name}")),
+            console: role(&format!("console_of_{name}")),
         };
         Self {
             admin,
@@ -236,6 +238,7 @@ async fn a_role_that_is_replaced_loses_its_rights() {
     let names = RoleNames {
         reader: role(&reader),
         operator: role(&other),
+        ..RoleNames::default()
     };
     ensure_roles(&limited.of, &names).await.expect("granted");
     ensure_roles(&limited.of, &RoleNames::default())
@@ -262,6 +265,7 @@ async fn a_role_that_is_replaced_loses_its_rights() {
     let names = RoleNames {
         reader: role(&other),
         operator: role(&reader),
+        ..RoleNames::default()
     };
     ensure_roles(&limited.of, &names).await.expect("granted");
     let refused = limited.ask(&other, pause).await.expect_err("it only reads");

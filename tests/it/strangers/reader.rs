@@ -62,6 +62,7 @@ impl Reader {
         let names = RoleNames {
             reader: name(&role),
             operator: name(&operator),
+            ..RoleNames::default()
         };
         ensure_roles(&database.url().parse().expect("a URL"), &names)
             .await

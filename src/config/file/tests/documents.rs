@@ -2,7 +2,7 @@
 
 use super::{API, HANDLER, SOURCE, sample, uncommented};
 use crate::config::Config;
-use crate::domain::RoleNames;
+use crate::domain::GrantedRole;
 
 #[test]
 fn the_sample_is_right_as_it_is_and_with_every_setting() {
@@ -21,10 +21,9 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     );
     assert_eq!(full.quarantine, default.quarantine);
     let role = |name: &str| Some(name.parse().expect("a role"));
-    assert_eq!(
-        (full.roles.reader, full.roles.operator),
-        (role(RoleNames::READER), role(RoleNames::OPERATOR))
-    );
+    for granted in GrantedRole::ALL {
+        assert_eq!(full.roles.get(granted).cloned(), role(granted.default_name()));
+    }
     let with_defaults =
         Config::parse(&format!("{SOURCE}{HANDLER}")).expect("a handler with its defaults");
     let shown = full
