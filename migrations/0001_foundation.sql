@@ -55,9 +55,9 @@ COMMENT ON COLUMN hookfast_data.server_epoch.only_row IS 'Always true: the table
 COMMENT ON COLUMN hookfast_data.server_epoch.token IS 'The token that workers compare';
 
 CREATE TABLE hookfast_data.settings (
-    name text PRIMARY KEY CHECK (name IN ('reader_role', 'operator_role')),
+    name text PRIMARY KEY CHECK (name IN ('reader_role', 'support_role', 'operator_role', 'console_role')),
     value text NOT NULL
 );
 COMMENT ON TABLE hookfast_data.settings IS 'Configuration values that functions of the database need';
-COMMENT ON COLUMN hookfast_data.settings.name IS 'reader_role or operator_role';
+COMMENT ON COLUMN hookfast_data.settings.name IS 'reader_role, support_role, operator_role or console_role';
 COMMENT ON COLUMN hookfast_data.settings.value IS 'The value of the setting';

@@ -4,6 +4,7 @@ mod address;
 mod airalo;
 mod check;
 mod completions;
+mod console;
 mod declare;
 mod dev;
 mod findings;
@@ -78,6 +79,8 @@ enum Command {
     Storage(operate::Storage),
     /// Show and preview retention.
     Retention(operate::Retention),
+    /// Serve the console, the pages for a browser; or print a link to log in.
+    Console(console::ConsoleCommand),
     /// List alerts: dead letters, paused handlers, silent sources and more.
     Alerts(operate::Alerts),
     /// List changes by operators and processes.
@@ -131,6 +134,7 @@ pub async fn run() -> ExitCode {
         Command::Workers(workers) => workers.run().await,
         Command::Storage(storage) => storage.run().await,
         Command::Retention(retention) => retention.run().await,
+        Command::Console(console) => console.run().await,
         Command::Alerts(alerts) => alerts.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::Airalo(airalo) => airalo.run().await,

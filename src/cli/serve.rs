@@ -3,10 +3,13 @@
 use super::{
     ConfigFile,
     address::listen_address,
+    console,
     declare::{bind, config, declare, reload_on_hangup},
-    process::{database_url, raise_file_limit, stop_on_signal},
+    process::{database_url, raise_file_limit, stop_on_signal, variable},
 };
-use anyhow::bail;
+use crate::console::Console;
+use crate::store::Database;
+use anyhow::{Context, bail};
 use std::{net::SocketAddr, process::ExitCode};
 
 #[derive(clap::Args)]
@@ -21,6 +24,9 @@ pub(super) struct Serve {
     no_migrate: bool,
     #[command(flatten)]
     addresses: Addresses,
+    /// Address of the console, if this process has the role console
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "HOOKFAST_CONSOLE_LISTEN", default_value = console::DEFAULT)]
+    console_listen: SocketAddr,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -29,6 +35,8 @@ enum Role {
     Ingress,
     /// Run deliveries
     Worker,
+    /// Serve the console, at HOOKFAST_CONSOLE_LISTEN, with the login of HOOKFAST_CONSOLE_DATABASE_URL
+    Console,
 }
 
 #[derive(clap::Args)]
@@ -47,7 +55,7 @@ impl Serve {
         let declared = declare(&database_url()?, &config)?;
         if self.roles.is_empty() {
             bail!(
-                "--roles names no role, so nothing was started; it takes ingress, worker or both"
+                "--roles names no role, so nothing was started; it takes ingress, worker and console"
             );
         }
         let mut builder = declared
@@ -58,10 +66,26 @@ impl Serve {
             raise_file_limit(config.limits.connections);
             builder = builder.ingress(bind(self.addresses.listen, "HOOKFAST_LISTEN").await?);
         }
+        let stop = stop_on_signal()?;
+        if self.roles.contains(&Role::Console) {
+            let settings = console::settings(&config, self.console_listen)?;
+            let database: Database = console_url()?.parse()?;
+            let listener = bind(self.console_listen, "HOOKFAST_CONSOLE_LISTEN").await?;
+            tokio::spawn(Console::new(&database, settings).serve(listener, stop.clone()));
+        }
         let mut app = builder.build();
         reload_on_hangup(&mut app, self.file.config, None)?;
-        app.run(stop_on_signal()?).await?;
+        app.run(stop).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The console has a login of its own: with that of the ingress or the worker, a visitor's request
+/// would begin with the rights of the owner.
+fn console_url() -> anyhow::Result<String> {
+    variable("HOOKFAST_CONSOLE_DATABASE_URL").context(
+        "HOOKFAST_CONSOLE_DATABASE_URL is not set, so nothing was started. The console needs a login of its own: set it to \
+         postgres://USER:PASSWORD@HOST:PORT/DATABASE, or leave the role console out",
+    )
 }

@@ -8,12 +8,13 @@ mod source;
 mod toml_error;
 
 use super::{Config, units};
-use crate::domain::{GrantedRole, IngressLimits, QuarantineLimits, RoleNames};
+use crate::domain::{ConsoleConfig, GrantedRole, IngressLimits, QuarantineLimits, RoleNames};
 use handler::{Handler, handler};
 use retention::{Keep, retention};
 use serde::Deserialize;
 use source::{Source, sources};
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use url::Url;
 
 /// The same as `Builder`'s default.
 const GRACE: Duration = Duration::from_secs(25);
@@ -32,6 +33,7 @@ struct File {
     worker: Worker,
     retention: Keep,
     roles: Roles,
+    console: Console,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,6 +72,13 @@ struct Roles {
     support: Option<String>,
     operator: Option<String>,
     console: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Console {
+    url: Option<String>,
+    roles: Vec<String>,
 }
 
 /// Problems, each with the setting it is about.
@@ -163,6 +172,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
             GRACE,
         ),
         roles: roles(&file.roles, &mut problems),
+        console: console(&file.console, &mut problems),
         fixed: fixed::digest(text),
     };
     if problems.0.is_empty() {
@@ -245,6 +255,29 @@ fn roles(roles: &Roles, problems: &mut Problems) -> RoleNames {
         }
     }
     names
+}
+
+fn console(console: &Console, problems: &mut Problems) -> ConsoleConfig {
+    let url: Option<Url> = console
+        .url
+        .as_deref()
+        .and_then(|url| problems.parsed("[console] url", url));
+    let is_site = |url: &Url| {
+        ["http", "https"].contains(&url.scheme()) && url.path() == "/" && url.query().is_none()
+    };
+    if url.as_ref().is_some_and(|url| !is_site(url)) {
+        problems.0.push(
+            "[console] url: it must be http:// or https:// with a host and no path, such as https://hooks.example.com"
+                .to_owned(),
+        );
+    }
+    let roles = console.roles.iter();
+    ConsoleConfig {
+        url,
+        roles: roles
+            .filter_map(|name| problems.parsed("[console] roles", name))
+            .collect(),
+    }
 }
 
 fn quarantine(quarantine: &Quarantine, problems: &mut Problems) -> QuarantineLimits {

@@ -18,6 +18,7 @@ pub use secrets::{NotAReference, SecretError, SecretRef, SecretRefs};
 pub(crate) use used::UsedSecret;
 
 use crate::domain::{
+    ConsoleConfig,
     IngressLimits, OnInvalidSignature, PayloadFields, QuarantineLimits, Retention, RoleNames,
     SourceName,
 };
@@ -49,6 +50,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// The database roles for people.
     pub roles: RoleNames,
+    /// The console.
+    pub console: ConsoleConfig,
     /// The digest of everything except the references of secrets and the headers, which a reload
     /// can replace.
     pub(crate) fixed: [u8; 32],

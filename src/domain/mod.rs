@@ -1,5 +1,6 @@
 //! The terms of the system as types. The module is pure: it uses no clock, socket or database.
 
+mod console;
 mod breaker;
 mod connections;
 mod delivery;
@@ -51,6 +52,7 @@ pub use receipt::{Receipt, Verdict};
 pub use retention::Retention;
 pub use retry::{InvalidRetry, RetryPolicy};
 pub(crate) use rfc3339::rfc3339;
+pub use console::ConsoleConfig;
 pub use roles::{GrantedRole, RoleNames};
 pub use search_terms::SearchTerms;
 pub(crate) use special_purpose::special_purpose;

@@ -1,5 +1,6 @@
 //! `hookfast dev`.
 
+mod console;
 mod database;
 mod greeting;
 mod notes;
@@ -54,6 +55,9 @@ pub(super) struct Dev {
     /// emulate`)
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, num_args = 0..=1, default_missing_value = "127.0.0.1:9400", conflicts_with = "config")]
     airalo: Option<SocketAddr>,
+    /// Address of the console
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "HOOKFAST_CONSOLE_LISTEN", default_value = crate::cli::console::DEFAULT)]
+    console_listen: SocketAddr,
     /// URL that deliveries are pushed to if there is no configuration file. `hookfast listen`
     /// listens there
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090/")]
@@ -64,7 +68,7 @@ impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let terminal = Terminal::of_process();
         let given = secret_variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
-        let open = [self.addresses.listen, self.addresses.admin_listen]
+        let open = [self.addresses.listen, self.addresses.admin_listen, self.console_listen]
             .iter()
             .any(|a| !a.ip().is_loopback());
         if open && !given {
@@ -120,6 +124,7 @@ impl Dev {
         let builder = builder.declared_before(former);
         let admin = bind(self.addresses.admin_listen, "HOOKFAST_ADMIN_LISTEN").await?;
         let ingress = bind(self.addresses.listen, "HOOKFAST_LISTEN").await?;
+        let console = bind(self.console_listen, "HOOKFAST_CONSOLE_LISTEN").await?;
         let address = reachable(ingress.local_addr()?);
         notes.add(URL, format!("http://{address}"))?;
         notes.add(
@@ -136,6 +141,7 @@ impl Dev {
                 say(&greeting::without_file(address, &self.forward));
             }
         }
+        tokio::spawn(console::run(url.to_owned(), console, stop.clone()));
         // Here people write a function after the start, so its handler waits for it.
         let mut app = builder
             .admin(admin)

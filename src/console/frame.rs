@@ -1,0 +1,160 @@
+//! What is around every page: navigation with its counts, the exceptions, the intake strip, who the
+//! visitor is, and as of when.
+
+use super::{
+    assets,
+    problem::PageError,
+    request::PageRequest,
+    row::Timestamp,
+    summary::{Exception, Summary},
+    view::{number, state, strip::Strip},
+};
+use crate::domain::GrantedRole;
+use crate::store::AsVisitor;
+use std::sync::Arc;
+
+/// The pages of the navigation.
+const PAGES: [(&str, &str); 8] = [
+    ("/", "Now"),
+    ("/find", "Find"),
+    ("/orders", "Orders"),
+    ("/events", "Events"),
+    ("/handlers", "Handlers"),
+    ("/dead", "Dead letters"),
+    ("/alerts", "Alerts"),
+    ("/sources", "Sources"),
+];
+
+/// Those that are at the bottom of a phone. The others are behind "More".
+const ON_PHONES: [&str; 4] = ["/", "/find", "/orders", "/dead"];
+
+/// A link of the navigation.
+pub(super) struct NavItem {
+    pub(super) href: &'static str,
+    pub(super) label: &'static str,
+    pub(super) current: bool,
+    pub(super) badge: Option<Badge>,
+}
+
+/// A count of what needs attention, beside a link.
+pub(super) struct Badge {
+    pub(super) kind: &'static str,
+    pub(super) count: String,
+    /// What is counted, for screen readers.
+    pub(super) of: &'static str,
+}
+
+/// The frame of one page.
+pub(super) struct Frame {
+    pub(super) title: String,
+    /// The verdict, in the title of the tab: `◆ shop fails`.
+    pub(super) verdict: String,
+    pub(super) theme: Option<&'static str>,
+    /// How often the page is read again, in seconds.
+    pub(super) refresh: Option<u32>,
+    pub(super) term: String,
+    pub(super) as_of: Timestamp,
+    pub(super) person: String,
+    pub(super) role: String,
+    /// Whether the session has only the reader's role now, and a new ticket would give more.
+    pub(super) is_lapsed: bool,
+    pub(super) nav: Vec<NavItem>,
+    pub(super) exceptions: Vec<Exception>,
+    pub(super) strip: Option<Strip>,
+    /// The statements that filled the page.
+    pub(super) ran: Vec<String>,
+    pub(super) summary: Arc<Summary>,
+}
+
+impl Frame {
+    /// Reads what the frame shows. To be called after the page's own statements: those are shown as
+    /// what filled the page.
+    pub(super) async fn of(
+        request: &PageRequest,
+        visit: &mut AsVisitor,
+        page: &'static str,
+        title: impl Into<String>,
+    ) -> Result<Self, PageError> {
+        let ran = visit.ran().to_vec();
+        let summary = request.console.shared.summaries.of(visit).await?;
+        let nav = PAGES.map(|(href, label)| NavItem {
+            href,
+            label,
+            current: href == page,
+            badge: badge(href, &summary),
+        });
+        let as_of = Timestamp(visit.as_of);
+        let visitor = &visit.visitor;
+        let worst = summary.exceptions.first();
+        Ok(Self {
+            title: title.into(),
+            verdict: worst.map_or_else(String::new, |worst| {
+                format!("{}{}", state::glyph(worst.mark), worst.text)
+            }),
+            theme: request.theme,
+            refresh: None,
+            term: String::new(),
+            as_of,
+            person: visitor.person.clone(),
+            role: visitor.role.clone(),
+            is_lapsed: visitor.acts_until < as_of.0 && visitor.role != GrantedRole::Reader.default_name(),
+            nav: nav.into(),
+            exceptions: summary.exceptions.clone(),
+            strip: (page != "/").then(|| Strip::thin(&summary.minutes, minute_address)),
+            ran,
+            summary,
+        })
+    }
+
+    /// Reads the page again every so many seconds.
+    pub(super) fn refreshed(mut self, seconds: u32) -> Self {
+        self.refresh = Some(seconds);
+        self
+    }
+
+    pub(super) fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+
+    /// Its shape says the verdict too.
+    pub(super) fn icon(&self) -> String {
+        assets::address(match self.exceptions.first().map(|worst| worst.mark) {
+            Some("critical") => "icon-critical.svg",
+            Some("warning") => "icon-warning.svg",
+            _ => "icon.svg",
+        })
+    }
+
+    pub(super) fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    pub(super) fn is_at(&self, href: &str) -> bool {
+        self.nav.iter().any(|item| item.href == href && item.current)
+    }
+
+    pub(super) fn badge(&self, href: &str) -> Option<&Badge> {
+        self.nav.iter().find(|item| item.href == href)?.badge.as_ref()
+    }
+
+    pub(super) fn more(&self) -> impl Iterator<Item = &NavItem> {
+        self.nav.iter().filter(|item| !ON_PHONES.contains(&item.href))
+    }
+}
+
+/// The events of a minute.
+pub(super) fn minute_address(start: i64) -> String {
+    format!("/events?minute={start}")
+}
+
+fn badge(href: &str, summary: &Summary) -> Option<Badge> {
+    let (count, kind, of) = match href {
+        "/orders" => (summary.orders, "warning", "need attention"),
+        "/handlers" => (summary.handlers, "critical", "not working"),
+        "/dead" => (summary.dead_letters, "", "dead letters"),
+        "/alerts" => (summary.alerts, "warning", "open"),
+        "/sources" => (summary.sources, "warning", "need attention"),
+        _ => return None,
+    };
+    (count > 0).then(|| Badge { kind, count: number::capped(count, 9_999), of })
+}

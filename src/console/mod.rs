@@ -1,0 +1,93 @@
+//! The console: pages for a browser, with the rights that Postgres gives the visitor.
+//!
+//! ```text
+//! request → guard (host, origin, cookie) → AsVisitor (session, role) → page (rows → template)
+//! ```
+//!
+//! A page is its address: it keeps no state in the browser. GET and HEAD change nothing. Everything
+//! works without JavaScript; `assets/console.js` only refreshes pages and adds shortcuts.
+
+mod assets;
+mod frame;
+mod guard;
+mod login;
+mod now;
+mod page;
+mod problem;
+mod request;
+mod row;
+mod settings;
+mod summary;
+mod view;
+
+pub use settings::ConsoleSettings;
+
+use crate::http_server::{self, ConnectionLimits, Problem};
+use crate::store::{Database, Visitors};
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware,
+    routing::{get, post},
+};
+use login::LoginAttempts;
+use std::{sync::Arc, time::Duration};
+use summary::Summaries;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// The console of one database.
+#[derive(Clone)]
+pub struct Console {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    visitors: Visitors,
+    settings: ConsoleSettings,
+    summaries: Summaries,
+    login_attempts: LoginAttempts,
+}
+
+impl Console {
+    /// It connects with the first request. `database` has the login of the console.
+    pub fn new(database: &Database, settings: ConsoleSettings) -> Self {
+        let shared = Shared {
+            visitors: Visitors::new(database, &settings.role),
+            settings,
+            summaries: Summaries::default(),
+            login_attempts: LoginAttempts::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Serves until `shutdown` is cancelled and the requests in flight are answered.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+        let full = Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-connections",
+            "Too many connections",
+            "The limit of connections to the console is reached; this one was not served. Intake and deliveries are not \
+             affected. Close other tabs, or try again.",
+        )
+        .retry_after(Duration::from_secs(2));
+        let limits = ConnectionLimits {
+            connections: 256,
+            ..ConnectionLimits::default()
+        };
+        http_server::serve(listener, self.router(), limits, full, |_, _| {}, shutdown).await;
+    }
+
+    fn router(self) -> Router {
+        Router::new()
+            .route("/", get(now::now))
+            .route("/login", get(login::form).post(login::redeem))
+            .route("/logout", post(login::log_out))
+            .route("/assets/{hash}/{name}", get(assets::serve))
+            .fallback(problem::unknown_page)
+            .layer(middleware::from_fn_with_state(self.clone(), guard::guard))
+            .with_state(self)
+    }
+}

@@ -1,0 +1,288 @@
+//! Now: is intake safe, is work moving, what needs attention.
+
+use super::{
+    frame::{Frame, minute_address},
+    page::written,
+    problem::PageError,
+    request::PageRequest,
+    row::Timestamp,
+    summary::{HandlerRow, SourceRow},
+    view::{number, short, state, strip::Strip},
+};
+use crate::store::catalog::{functions, views};
+use crate::store::{AsVisitor, FunctionCall, SqlArg, ViewQuery, Work};
+use askama::Template;
+use axum::response::Response;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "now.html")]
+struct NowPage {
+    frame: Frame,
+    /// The whole verdict in one sentence, with the name of what fails.
+    kind: &'static str,
+    headline: String,
+    /// What is not affected.
+    lede: String,
+    strip: Strip,
+    areas: [Area; 3],
+    handlers: Vec<HandlerRow>,
+    sources: Vec<SourceRow>,
+    failures: Vec<Failure>,
+    unrouted: Vec<Unrouted>,
+    changes: Vec<Change>,
+    steps: Vec<SetupStep>,
+}
+
+/// One of the three verdicts.
+struct Area {
+    name: &'static str,
+    kind: &'static str,
+    sentence: String,
+    detail: String,
+}
+
+/// A row of `hookfast.status()`.
+#[derive(Deserialize)]
+struct StatusRow {
+    area: String,
+    subject: String,
+    state: String,
+    message: String,
+}
+
+/// A row of `hookfast.failures`.
+#[derive(Deserialize)]
+struct Failure {
+    handler: String,
+    error_kind: Option<String>,
+    count: i64,
+    first_at: Timestamp,
+    last_at: Timestamp,
+    sample_event_id: String,
+    sample_error: Option<String>,
+}
+
+/// A row of `hookfast.unrouted`.
+#[derive(Deserialize)]
+struct Unrouted {
+    source: String,
+    r#type: String,
+    events: i64,
+}
+
+/// A row of `hookfast.audit_log`.
+#[derive(Deserialize)]
+struct Change {
+    at: Timestamp,
+    actor: String,
+    on_behalf_of: Option<String>,
+    action: String,
+    target: String,
+}
+
+/// A step of a fresh installation, which ticks itself.
+struct SetupStep {
+    text: &'static str,
+    is_done: bool,
+}
+
+impl HandlerRow {
+    fn oldest(&self) -> String {
+        self.oldest_ready_age.map(|age| age.text()).unwrap_or_default()
+    }
+
+    fn rate(&self) -> String {
+        format!("{:.0}", self.per_minute)
+    }
+
+    fn median(&self) -> String {
+        self.median_ms.map(|ms| format!("{ms:.0} ms")).unwrap_or_default()
+    }
+
+    fn p95(&self) -> String {
+        self.p95_ms.map(|ms| format!("{ms:.0} ms")).unwrap_or_default()
+    }
+}
+
+impl SourceRow {
+    fn last(&self, now: Timestamp) -> String {
+        match self.last_event_at {
+            Some(at) => format!("last event {}", at.age(now)),
+            None => "no event yet".to_owned(),
+        }
+    }
+}
+
+impl Failure {
+    /// The newest error if the visitor may see it, else its kind.
+    fn error(&self) -> &str {
+        self.sample_error.as_deref().or(self.error_kind.as_deref()).unwrap_or_default()
+    }
+
+    fn address(&self) -> String {
+        format!("/events/{}", self.sample_event_id)
+    }
+}
+
+impl SetupStep {
+    fn kind(&self) -> &'static str {
+        if self.is_done { "ok" } else { "none" }
+    }
+
+    fn word(&self) -> &'static str {
+        if self.is_done { "done" } else { "not yet" }
+    }
+}
+
+impl Change {
+    fn by(&self) -> String {
+        match &self.on_behalf_of {
+            Some(person) => format!("{person} ({})", self.actor),
+            None => self.actor.clone(),
+        }
+    }
+}
+
+pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
+    let mut visit = request.visit(Work::Page).await?;
+    let status: Vec<StatusRow> = visit.call(FunctionCall::of(&functions::STATUS)).await?;
+    let failures = visit.rows(failures()).await?;
+    let unrouted = visit.rows(ViewQuery::of(&views::UNROUTED)).await?;
+    let changes: Vec<Change> = visit.rows(changes()).await?;
+    let has_events = has_events(&mut visit).await?;
+    let frame = Frame::of(&request, &mut visit, "/", "Now").await?.refreshed(5);
+    visit.finish().await?;
+    let summary = frame.summary.clone();
+    let (kind, headline) = headline(&status);
+    written(&NowPage {
+        kind,
+        headline,
+        lede: lede(&summary.handler_rows),
+        strip: Strip::full(&summary.minutes, minute_address),
+        areas: areas(&status, &summary.handler_rows),
+        handlers: summary.handler_rows.clone(),
+        sources: summary.source_rows.iter().filter(|source| source.kind != "hookfast").cloned().collect(),
+        failures,
+        unrouted,
+        changes,
+        steps: if has_events { Vec::new() } else { steps(&summary.source_rows) },
+        frame,
+    })
+}
+
+fn failures() -> ViewQuery {
+    ViewQuery::of(&views::FAILURES).limit(10)
+}
+
+fn changes() -> ViewQuery {
+    ViewQuery::of(&views::AUDIT_LOG)
+        .columns(&["at", "actor", "on_behalf_of", "action", "target"])
+        .from("at", Some(SqlArg::ago("6 hours")))
+        .limit(20)
+}
+
+async fn has_events(visit: &mut AsVisitor) -> Result<bool, PageError> {
+    #[derive(Deserialize)]
+    struct Any {}
+    let any: Vec<Any> = visit.rows(ViewQuery::of(&views::EVENTS).columns(&["event_id"]).limit(1)).await?;
+    Ok(!any.is_empty())
+}
+
+fn steps(sources: &[SourceRow]) -> Vec<SetupStep> {
+    let is_rejected = sources.iter().any(|source| source.rejected_last_hour > 0 || source.quarantined > 0);
+    [
+        ("A source is configured", sources.iter().any(|source| source.kind != "hookfast")),
+        ("A request reaches it", is_rejected),
+        ("A signature is verified", false),
+        ("An event is stored", false),
+        ("A handler has it", false),
+    ]
+    .map(|(text, is_done)| SetupStep { text, is_done })
+    .into()
+}
+
+fn worst<'a>(rows: impl Iterator<Item = &'a StatusRow> + Clone) -> &'static str {
+    let has = |state: &str| rows.clone().any(|row| row.state == state);
+    match (has("critical"), has("warning")) {
+        (true, _) => "critical",
+        (false, true) => "warning",
+        (false, false) => "ok",
+    }
+}
+
+fn headline(status: &[StatusRow]) -> (&'static str, String) {
+    let of = |area: &'static str| status.iter().filter(move |row| row.area == area);
+    let intake = worst(of("intake"));
+    let bad: Vec<_> = status.iter().filter(|row| row.state == "critical" && row.area != "intake").collect();
+    let intake_text = if intake == "critical" { "Webhooks are not received" } else { "Intake is safe" };
+    match (intake, bad.as_slice()) {
+        ("critical", _) => ("critical", format!("{intake_text}: {}.", first(of("intake"), "critical"))),
+        (_, []) => match status.iter().filter(|row| row.state == "warning").count() {
+            0 => ("ok", format!("{intake_text}. Work is moving.")),
+            1 => ("warning", format!("{intake_text}. One thing needs a look.")),
+            some => ("warning", format!("{intake_text}. {some} things need a look.")),
+        },
+        (_, [one]) => ("critical", format!("{intake_text}. {} {} needs you.", one.area, one.subject)),
+        (_, more) => ("critical", format!("{intake_text}. {} and {} more need you.", more[0].subject, more.len() - 1)),
+    }
+}
+
+fn first<'a>(mut rows: impl Iterator<Item = &'a StatusRow>, state: &str) -> String {
+    rows.find(|row| row.state == state).map_or_else(String::new, |row| row.message.clone())
+}
+
+/// What is not lost, and who waits.
+fn lede(handlers: &[HandlerRow]) -> String {
+    let waiting: Vec<_> = handlers.iter().filter(|row| row.ready > 0 && !["ok", "retired"].contains(&row.state.as_str())).collect();
+    let safe = "Every webhook that was answered 200 is stored.";
+    match waiting.as_slice() {
+        [] => safe.to_owned(),
+        [one] => {
+            let oldest = one.oldest_ready_age.map(|age| format!(", the oldest for {}", age.text())).unwrap_or_default();
+            format!("{safe} {} for {}{oldest}.", number::counted(one.ready, "delivery waits", "deliveries wait"), one.handler)
+        }
+        some => {
+            let ready = some.iter().map(|row| row.ready).sum();
+            format!("{safe} {} for {} handlers.", number::counted(ready, "delivery waits", "deliveries wait"), some.len())
+        }
+    }
+}
+
+fn areas(status: &[StatusRow], handlers: &[HandlerRow]) -> [Area; 3] {
+    let of = |area: &'static str| status.iter().filter(move |row| row.area == area);
+    let intake = Area {
+        name: "Intake",
+        kind: worst(status.iter().filter(|row| ["intake", "source"].contains(&row.area.as_str()))),
+        sentence: of("intake").find(|row| row.subject == "ingress").map_or_else(String::new, |row| row.message.clone()),
+        detail: of("source").find(|row| row.state != "ok").map_or_else(
+            || number::counted(of("source").count() as i64, "source", "sources"),
+            |row| format!("{}: {}", row.subject, row.message),
+        ),
+    };
+    let live = handlers.iter().filter(|row| row.state != "retired");
+    let (total, broken) = (live.clone().count() as i64, live.clone().filter(|row| row.state != "ok").count());
+    let per_minute: f64 = live.clone().map(|row| row.per_minute).sum();
+    let ready = live.map(|row| row.ready).sum();
+    let work = Area {
+        name: "Work",
+        kind: worst(of("handler")),
+        sentence: match broken {
+            0 => format!("{} and working", number::counted(total, "handler", "handlers")),
+            some => format!("{some} of {} not working normally", number::counted(total, "handler", "handlers")),
+        },
+        detail: format!("{per_minute:.0} deliveries a minute, {} ready", number::grouped(ready)),
+    };
+    let rest = status.iter().filter(|row| !["intake", "source", "handler", "replay", "search"].contains(&row.area.as_str()));
+    let odd = rest.clone().filter(|row| row.state != "ok");
+    let attention = Area {
+        name: "Attention",
+        kind: worst(rest.clone()),
+        sentence: odd.clone().next().map_or_else(|| "nothing else".to_owned(), |row| row.message.clone()),
+        detail: match odd.count() {
+            0 | 1 => String::new(),
+            more => format!("and {} more", more - 1),
+        },
+    };
+    [intake, work, attention]
+}

@@ -1,0 +1,246 @@
+//! What every page shows about the whole system. It is read once for all visitors of a role, and
+//! kept for some seconds: fifty open tabs cost little more than one.
+
+use super::{problem::PageError, row::Timestamp, view::strip::Minute};
+use crate::store::catalog::views;
+use crate::store::{AsVisitor, SqlArg, ViewQuery};
+use parking_lot::Mutex;
+use serde::Deserialize;
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How long a summary is shown without being read again.
+const FRESH: Duration = Duration::from_secs(3);
+
+/// The minutes of the intake strip.
+const MINUTES: i64 = 60;
+
+/// Something that is not as it should be, or that people have to know on every page.
+#[derive(Clone)]
+pub(super) struct Exception {
+    pub(super) kind: &'static str,
+    pub(super) mark: &'static str,
+    pub(super) text: String,
+    pub(super) href: String,
+}
+
+/// The summary.
+#[derive(Default)]
+pub(super) struct Summary {
+    pub(super) exceptions: Vec<Exception>,
+    pub(super) minutes: Vec<Minute>,
+    pub(super) orders: i64,
+    pub(super) handlers: i64,
+    pub(super) dead_letters: i64,
+    pub(super) alerts: i64,
+    pub(super) sources: i64,
+    pub(super) handler_rows: Vec<HandlerRow>,
+    pub(super) source_rows: Vec<SourceRow>,
+}
+
+/// A row of `hookfast.handler_health`.
+#[derive(Clone, Deserialize)]
+pub(super) struct HandlerRow {
+    pub(super) handler: String,
+    pub(super) kind: String,
+    pub(super) state: String,
+    pub(super) why: Option<String>,
+    pub(super) ready: i64,
+    pub(super) oldest_ready_age: Option<super::row::Span>,
+    pub(super) per_minute: f64,
+    pub(super) served_by: i64,
+    pub(super) delivered_last_hour: i64,
+    pub(super) failed_last_hour: i64,
+    pub(super) dead_letters: i64,
+    pub(super) median_ms: Option<f64>,
+    pub(super) p95_ms: Option<f64>,
+}
+
+/// A row of `hookfast.source_health`.
+#[derive(Clone, Deserialize)]
+pub(super) struct SourceRow {
+    pub(super) source: String,
+    pub(super) kind: String,
+    pub(super) state: String,
+    pub(super) last_event_at: Option<Timestamp>,
+    pub(super) last_hour: i64,
+    pub(super) duplicates_last_hour: i64,
+    pub(super) conflicts_last_hour: i64,
+    pub(super) rejected_last_hour: i64,
+    pub(super) quarantined: i64,
+}
+
+/// Summaries by role, since roles see different things.
+#[derive(Default)]
+pub(super) struct Summaries(Mutex<HashMap<String, (Instant, Arc<Summary>)>>);
+
+impl Summaries {
+    pub(super) async fn of(&self, visit: &mut AsVisitor) -> Result<Arc<Summary>, PageError> {
+        let role = visit.visitor.role.clone();
+        if let Some((read, summary)) = self.0.lock().get(&role)
+            && read.elapsed() < FRESH
+        {
+            return Ok(summary.clone());
+        }
+        let summary = Arc::new(read(visit).await?);
+        self.0.lock().insert(role, (Instant::now(), summary.clone()));
+        Ok(summary)
+    }
+}
+
+async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
+    let handler_rows: Vec<HandlerRow> = visit.rows(ViewQuery::of(&views::HANDLER_HEALTH).columns(&[
+        "handler", "kind", "state", "why", "ready", "oldest_ready_age", "per_minute", "served_by",
+        "delivered_last_hour", "failed_last_hour", "dead_letters", "median_ms", "p95_ms",
+    ])).await?;
+    let source_rows: Vec<SourceRow> = visit.rows(ViewQuery::of(&views::SOURCE_HEALTH).columns(&[
+        "source", "kind", "state", "last_event_at", "last_hour", "duplicates_last_hour", "conflicts_last_hour",
+        "rejected_last_hour", "quarantined",
+    ])).await?;
+    let order_rows: Vec<OrderRow> = visit.rows(ViewQuery::of(&views::ORDER_HEALTH)).await?;
+    let replays: Vec<ReplayRow> = visit.rows(ViewQuery::of(&views::REPLAYS)
+        .columns(&["replay_id", "handler", "state", "matching", "replayed"])
+        .one_of("state", Some(SqlArg::text("running,paused")))
+        .limit(20)).await?;
+    let counts: Vec<CountRow> = visit.rows(ViewQuery::of(&views::COUNTS)
+        .from("minute", Some(SqlArg::ago("61 minutes")))
+        .one_of("counter", Some(SqlArg::text([COUNTED.as_slice(), &REJECTIONS].concat().join(","))))).await?;
+    let mut exceptions: Vec<_> = handler_rows.iter().filter_map(of_handler).collect();
+    exceptions.extend(source_rows.iter().filter_map(of_source));
+    exceptions.extend(replays.iter().map(|replay| Exception {
+        kind: "",
+        mark: "",
+        text: format!(
+            "replay {} to {}: {}, {} of {}",
+            replay.replay_id, replay.handler, replay.state, replay.replayed, replay.matching
+        ),
+        href: format!("/events?replay={}", replay.replay_id),
+    }));
+    exceptions.sort_by_key(|exception| match exception.mark {
+        "critical" => 0,
+        "warning" => 1,
+        "paused" => 2,
+        _ => 3,
+    });
+    Ok(Summary {
+        minutes: minutes(&counts, visit.as_of / 60_000_000),
+        orders: order_rows.iter().map(|row| row.overdue + row.unknown + row.possible_double_purchases).sum(),
+        handlers: count(&handler_rows, |row| ["open", "unserved", "failing"].contains(&row.state.as_str())),
+        dead_letters: handler_rows.iter().map(|row| row.dead_letters).sum(),
+        alerts: 0,
+        sources: count(&source_rows, |row| !["ok", "unconfigured"].contains(&row.state.as_str())),
+        exceptions,
+        handler_rows,
+        source_rows,
+    })
+}
+
+fn count<T>(rows: &[T], holds: impl Fn(&T) -> bool) -> i64 {
+    rows.iter().map(|row| i64::from(holds(row))).sum()
+}
+
+#[derive(Deserialize)]
+struct OrderRow {
+    overdue: i64,
+    unknown: i64,
+    possible_double_purchases: i64,
+}
+
+#[derive(Deserialize)]
+struct ReplayRow {
+    replay_id: i64,
+    handler: String,
+    state: String,
+    matching: i64,
+    replayed: i64,
+}
+
+#[derive(Deserialize)]
+struct CountRow {
+    minute: Timestamp,
+    kind: String,
+    counter: String,
+    value: i64,
+}
+
+fn of_handler(row: &HandlerRow) -> Option<Exception> {
+    let mark = match row.state.as_str() {
+        "ok" | "retired" => return None,
+        "paused" => "paused",
+        "slow" | "behind" => "warning",
+        _ => "critical",
+    };
+    let why = row.why.as_ref().map(|why| format!(" {why}")).unwrap_or_default();
+    Some(Exception {
+        kind: if mark == "paused" { "warning" } else { mark },
+        mark,
+        text: format!("{}: {}{why}", row.handler, row.state),
+        href: format!("/handlers/{}", row.handler),
+    })
+}
+
+fn of_source(row: &SourceRow) -> Option<Exception> {
+    let text = match row.state.as_str() {
+        "silent" => "silent",
+        "rejecting" => "most requests are rejected",
+        "all_rejected" => "all recent requests were rejected",
+        _ => return None,
+    };
+    Some(Exception {
+        kind: "warning",
+        mark: "warning",
+        text: format!("{}: {text}", row.source),
+        href: format!("/sources/{}", row.source),
+    })
+}
+
+/// The last sixty minutes, the newest last, from the rollups.
+fn minutes(counts: &[CountRow], now: i64) -> Vec<Minute> {
+    let first = now - MINUTES + 1;
+    let mut minutes: Vec<_> = (first..=now)
+        .map(|minute| Minute { start: minute * 60, ..Minute::default() })
+        .collect();
+    for row in counts {
+        let Some(minute) = usize::try_from(row.minute.0 / 60_000_000 - first).ok().and_then(|n| minutes.get_mut(n)) else {
+            continue;
+        };
+        let value = u64::try_from(row.value).unwrap_or_default();
+        let counted = match (row.kind.as_str(), row.counter.as_str()) {
+            ("source", "stored" | "conflict") => &mut minute.stored,
+            ("source", "duplicate") => &mut minute.duplicate,
+            ("source", counter) if REJECTIONS.contains(&counter) => &mut minute.rejected,
+            ("handler", "delivered" | "filtered") => &mut minute.delivered,
+            ("handler", "retry" | "lost") => &mut minute.retried,
+            ("handler", "dead") => &mut minute.dead,
+            _ => continue,
+        };
+        *counted += value;
+    }
+    minutes
+}
+
+/// The counters of requests that were rejected.
+const REJECTIONS: [&str; 14] = [
+    "missing_signature",
+    "malformed_signature",
+    "unsupported_signature",
+    "stale_signature",
+    "wrong_signature",
+    "too_large",
+    "too_slow",
+    "broken_body",
+    "bad_topic",
+    "malformed",
+    "too_many_headers",
+    "headers_too_large",
+    "headers_too_slow",
+    "address_too_long",
+];
+
+/// The other counters of the strip.
+const COUNTED: [&str; 8] = [
+    "stored", "conflict", "duplicate", "delivered", "filtered", "retry", "lost", "dead",
+];
