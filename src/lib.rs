@@ -107,6 +107,7 @@ mod app;
 mod boot_time;
 mod cli;
 mod config;
+mod console;
 mod dev;
 mod domain;
 mod handlers;
