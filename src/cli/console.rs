@@ -40,7 +40,12 @@ struct Link {
     #[arg(long = "as", value_name = "ROLE")]
     role: Option<String>,
     /// Address of the console
-    #[arg(long, value_name = "URL", env = "HOOKFAST_CONSOLE_URL", default_value = "http://127.0.0.1:8082")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "HOOKFAST_CONSOLE_URL",
+        default_value = "http://127.0.0.1:8082"
+    )]
     url: url::Url,
 }
 
@@ -55,7 +60,9 @@ impl ConsoleCommand {
         let listener = bind(self.listen, "HOOKFAST_CONSOLE_LISTEN").await?;
         let address = reachable(listener.local_addr()?);
         tracing::info!(%database, "console on http://{address}/");
-        Console::new(&database, settings).serve(listener, stop_on_signal()?).await;
+        Console::new(&database, settings)
+            .serve(listener, stop_on_signal()?)
+            .await;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
@@ -71,10 +78,14 @@ pub(super) fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Co
              the https address under which browsers reach it, or listen at a loopback address"
         );
     }
-    let role = config.roles.get(GrantedRole::Console).map(ToString::to_string);
+    let role = config
+        .roles
+        .get(GrantedRole::Console)
+        .map(ToString::to_string);
     Ok(ConsoleSettings {
         role: role.unwrap_or_else(|| GrantedRole::Console.default_name().to_owned()),
         url,
+        is_development: false,
     })
 }
 
@@ -96,7 +107,10 @@ pub(super) async fn link(
 ) -> anyhow::Result<String> {
     let call = FunctionCall::of(&functions::CONSOLE_TICKET).with("role", role.map(SqlArg::text));
     let rows = console.call(call).await?;
-    let ticket = rows.first().and_then(|row| row.as_str()).context("the database returned no ticket")?;
+    let ticket = rows
+        .first()
+        .and_then(|row| row.as_str())
+        .context("the database returned no ticket")?;
     let mut link = url.join("/login")?;
     link.query_pairs_mut().append_pair("ticket", ticket);
     Ok(link.into())

@@ -245,9 +245,8 @@ fn roles(roles: &Roles, problems: &mut Problems) -> RoleNames {
         console: parsed("console", roles.console.as_deref()),
     };
     for (n, role) in GrantedRole::ALL.into_iter().enumerate() {
-        let same = |other: &GrantedRole| {
-            names.get(role).is_some() && names.get(role) == names.get(*other)
-        };
+        let same =
+            |other: &GrantedRole| names.get(role).is_some() && names.get(role) == names.get(*other);
         if let Some(other) = GrantedRole::ALL[n + 1..].iter().copied().find(same) {
             problems.0.push(format!(
                 "[roles]: {role} and {other} are one role; each would have the privileges of the other"

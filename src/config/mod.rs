@@ -18,9 +18,8 @@ pub use secrets::{NotAReference, SecretError, SecretRef, SecretRefs};
 pub(crate) use used::UsedSecret;
 
 use crate::domain::{
-    ConsoleConfig,
-    IngressLimits, OnInvalidSignature, PayloadFields, QuarantineLimits, Retention, RoleNames,
-    SourceName,
+    ConsoleConfig, IngressLimits, OnInvalidSignature, PayloadFields, QuarantineLimits, Retention,
+    RoleNames, SourceName,
 };
 use crate::signing::Secret;
 use crate::sources::SourceKind;

@@ -36,7 +36,16 @@ static ASSETS: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
         all.update(bytes);
     }
     let hash = hex::encode(&all.finalize()[..8]);
-    let asset = |(name, kind, bytes)| (name, Asset { hash: hash.clone(), kind, bytes });
+    let asset = |(name, kind, bytes)| {
+        (
+            name,
+            Asset {
+                hash: hash.clone(),
+                kind,
+                bytes,
+            },
+        )
+    };
     files.into_iter().map(asset).collect()
 });
 

@@ -97,13 +97,34 @@ impl Frame {
             as_of,
             person: visitor.person.clone(),
             role: visitor.role.clone(),
-            is_lapsed: visitor.acts_until < as_of.0 && visitor.role != GrantedRole::Reader.default_name(),
+            is_lapsed: visitor.acts_until < as_of.0
+                && visitor.role != GrantedRole::Reader.default_name(),
             nav: nav.into(),
             exceptions: summary.exceptions.clone(),
             strip: (page != "/").then(|| Strip::thin(&summary.minutes, minute_address)),
             ran,
             summary,
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn sample() -> Self {
+        Self {
+            title: "Design".to_owned(),
+            verdict: String::new(),
+            theme: None,
+            refresh: None,
+            term: String::new(),
+            as_of: Timestamp(0),
+            person: "mira".to_owned(),
+            role: "operator".to_owned(),
+            is_lapsed: false,
+            nav: Vec::new(),
+            exceptions: Vec::new(),
+            strip: None,
+            ran: Vec::new(),
+            summary: Arc::default(),
+        }
     }
 
     /// Reads the page again every so many seconds.
@@ -130,15 +151,23 @@ impl Frame {
     }
 
     pub(super) fn is_at(&self, href: &str) -> bool {
-        self.nav.iter().any(|item| item.href == href && item.current)
+        self.nav
+            .iter()
+            .any(|item| item.href == href && item.current)
     }
 
     pub(super) fn badge(&self, href: &str) -> Option<&Badge> {
-        self.nav.iter().find(|item| item.href == href)?.badge.as_ref()
+        self.nav
+            .iter()
+            .find(|item| item.href == href)?
+            .badge
+            .as_ref()
     }
 
     pub(super) fn more(&self) -> impl Iterator<Item = &NavItem> {
-        self.nav.iter().filter(|item| !ON_PHONES.contains(&item.href))
+        self.nav
+            .iter()
+            .filter(|item| !ON_PHONES.contains(&item.href))
     }
 }
 
@@ -156,5 +185,9 @@ fn badge(href: &str, summary: &Summary) -> Option<Badge> {
         "/sources" => (summary.sources, "warning", "need attention"),
         _ => return None,
     };
-    (count > 0).then(|| Badge { kind, count: number::capped(count, 9_999), of })
+    (count > 0).then(|| Badge {
+        kind,
+        count: number::capped(count, 9_999),
+        of,
+    })
 }

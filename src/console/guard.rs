@@ -18,8 +18,14 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
     (HeaderName::from_static("x-frame-options"), "DENY"),
 ];
 
@@ -32,7 +38,11 @@ enum Suspicion {
     Site,
 }
 
-pub(super) async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(console): State<Console>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = match suspicion(&console, &request) {
         None => next.run(request).await,
         Some(Suspicion::Host) => problem::message(
@@ -48,7 +58,9 @@ pub(super) async fn guard(State(console): State<Console>, request: Request, next
         ),
     };
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
         .headers_mut()

@@ -35,7 +35,12 @@ struct LoginPage {
 /// The form. A ticket in the address is only shown: a preview of the link does not redeem it.
 pub(super) async fn form(request: PageRequest) -> Result<Response, PageError> {
     let (ticket, next) = (request.parameter("ticket"), request.parameter("next"));
-    page(&request, ticket.unwrap_or_default(), &next.unwrap_or_default(), "")
+    page(
+        &request,
+        ticket.unwrap_or_default(),
+        &next.unwrap_or_default(),
+        "",
+    )
 }
 
 fn page(
@@ -56,7 +61,8 @@ fn page(
 
 /// An address of this console; the page Now for any other.
 fn local(next: &str) -> &str {
-    let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
+    let is_path =
+        next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
     if is_path { next } else { "/" }
 }
 
@@ -64,7 +70,10 @@ pub(super) async fn redeem(request: PageRequest, body: Body) -> Result<Response,
     let form = to_bytes(body, FORM_BYTES).await.unwrap_or_default();
     let value = |name: &str| {
         let mut pairs = form_urlencoded::parse(&form);
-        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+        pairs
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
     };
     let next = value("next");
     let attempts = &request.console.shared.login_attempts;
@@ -75,12 +84,19 @@ pub(super) async fn redeem(request: PageRequest, body: Body) -> Result<Response,
             "Too many tickets that do not exist were sent in the last minute, so this one was not tried; it is still good. \
              Sessions go on. Try again in a minute.",
         );
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         return Ok(response);
     }
     let key = URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 32]>());
     let ticket = value("ticket");
-    let redeemed = request.console.shared.visitors.redeem(hash(ticket.trim()), hash(&key)).await;
+    let redeemed = request
+        .console
+        .shared
+        .visitors
+        .redeem(hash(ticket.trim()), hash(&key))
+        .await;
     let Some(person) = redeemed? else {
         let mut response = page(&request, String::new(), &next, UNKNOWN)?;
         *response.status_mut() = StatusCode::UNAUTHORIZED;
@@ -93,7 +109,8 @@ pub(super) async fn redeem(request: PageRequest, body: Body) -> Result<Response,
     Ok(response)
 }
 
-const UNKNOWN: &str = "This ticket is not known, was used, or is older than ten minutes. Nobody was logged in.";
+const UNKNOWN: &str =
+    "This ticket is not known, was used, or is older than ten minutes. Nobody was logged in.";
 
 pub(super) async fn log_out(request: PageRequest) -> Result<Response, PageError> {
     if let Some(session) = request.session() {
@@ -122,7 +139,11 @@ impl LoginAttempts {
     const EVERY_MINUTE: u32 = 60;
 
     fn take(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / 60;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs()
+            / 60;
         if self.minute.swap(now, Ordering::Relaxed) != now {
             self.made.store(0, Ordering::Relaxed);
         }
@@ -130,7 +151,11 @@ impl LoginAttempts {
     }
 
     fn give_back(&self) {
-        let _ = self.made.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| made.checked_sub(1));
+        let _ = self
+            .made
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |made| {
+                made.checked_sub(1)
+            });
     }
 }
 
@@ -141,7 +166,14 @@ mod tests {
     #[test]
     fn a_login_leads_to_this_console_only() {
         assert_eq!(local("/dead?handler=shop"), "/dead?handler=shop");
-        for elsewhere in ["", "//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a\r\nb"] {
+        for elsewhere in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "evil",
+            "/a\r\nb",
+        ] {
             assert_eq!(local(elsewhere), "/", "{elsewhere}");
         }
     }

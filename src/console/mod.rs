@@ -8,6 +8,7 @@
 //! works without JavaScript; `assets/console.js` only refreshes pages and adds shortcuts.
 
 mod assets;
+mod design;
 mod frame;
 mod guard;
 mod login;
@@ -81,7 +82,11 @@ impl Console {
     }
 
     fn router(self) -> Router {
-        Router::new()
+        let development = match self.shared.settings.is_development {
+            true => Router::new().route("/design", get(design::design)),
+            false => Router::new(),
+        };
+        development
             .route("/", get(now::now))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))

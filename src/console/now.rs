@@ -89,7 +89,9 @@ struct SetupStep {
 
 impl HandlerRow {
     fn oldest(&self) -> String {
-        self.oldest_ready_age.map(|age| age.text()).unwrap_or_default()
+        self.oldest_ready_age
+            .map(|age| age.text())
+            .unwrap_or_default()
     }
 
     fn rate(&self) -> String {
@@ -97,11 +99,15 @@ impl HandlerRow {
     }
 
     fn median(&self) -> String {
-        self.median_ms.map(|ms| format!("{ms:.0} ms")).unwrap_or_default()
+        self.median_ms
+            .map(|ms| format!("{ms:.0} ms"))
+            .unwrap_or_default()
     }
 
     fn p95(&self) -> String {
-        self.p95_ms.map(|ms| format!("{ms:.0} ms")).unwrap_or_default()
+        self.p95_ms
+            .map(|ms| format!("{ms:.0} ms"))
+            .unwrap_or_default()
     }
 }
 
@@ -117,7 +123,10 @@ impl SourceRow {
 impl Failure {
     /// The newest error if the visitor may see it, else its kind.
     fn error(&self) -> &str {
-        self.sample_error.as_deref().or(self.error_kind.as_deref()).unwrap_or_default()
+        self.sample_error
+            .as_deref()
+            .or(self.error_kind.as_deref())
+            .unwrap_or_default()
     }
 
     fn address(&self) -> String {
@@ -151,7 +160,9 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
     let unrouted = visit.rows(ViewQuery::of(&views::UNROUTED)).await?;
     let changes: Vec<Change> = visit.rows(changes()).await?;
     let has_events = has_events(&mut visit).await?;
-    let frame = Frame::of(&request, &mut visit, "/", "Now").await?.refreshed(5);
+    let frame = Frame::of(&request, &mut visit, "/", "Now")
+        .await?
+        .refreshed(5);
     visit.finish().await?;
     let summary = frame.summary.clone();
     let (kind, headline) = headline(&status);
@@ -162,11 +173,20 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
         strip: Strip::full(&summary.minutes, minute_address),
         areas: areas(&status, &summary.handler_rows),
         handlers: summary.handler_rows.clone(),
-        sources: summary.source_rows.iter().filter(|source| source.kind != "hookfast").cloned().collect(),
+        sources: summary
+            .source_rows
+            .iter()
+            .filter(|source| source.kind != "hookfast")
+            .cloned()
+            .collect(),
         failures,
         unrouted,
         changes,
-        steps: if has_events { Vec::new() } else { steps(&summary.source_rows) },
+        steps: if has_events {
+            Vec::new()
+        } else {
+            steps(&summary.source_rows)
+        },
         frame,
     })
 }
@@ -185,14 +205,25 @@ fn changes() -> ViewQuery {
 async fn has_events(visit: &mut AsVisitor) -> Result<bool, PageError> {
     #[derive(Deserialize)]
     struct Any {}
-    let any: Vec<Any> = visit.rows(ViewQuery::of(&views::EVENTS).columns(&["event_id"]).limit(1)).await?;
+    let any: Vec<Any> = visit
+        .rows(
+            ViewQuery::of(&views::EVENTS)
+                .columns(&["event_id"])
+                .limit(1),
+        )
+        .await?;
     Ok(!any.is_empty())
 }
 
 fn steps(sources: &[SourceRow]) -> Vec<SetupStep> {
-    let is_rejected = sources.iter().any(|source| source.rejected_last_hour > 0 || source.quarantined > 0);
+    let is_rejected = sources
+        .iter()
+        .any(|source| source.rejected_last_hour > 0 || source.quarantined > 0);
     [
-        ("A source is configured", sources.iter().any(|source| source.kind != "hookfast")),
+        (
+            "A source is configured",
+            sources.iter().any(|source| source.kind != "hookfast"),
+        ),
         ("A request reaches it", is_rejected),
         ("A signature is verified", false),
         ("An event is stored", false),
@@ -214,37 +245,75 @@ fn worst<'a>(rows: impl Iterator<Item = &'a StatusRow> + Clone) -> &'static str 
 fn headline(status: &[StatusRow]) -> (&'static str, String) {
     let of = |area: &'static str| status.iter().filter(move |row| row.area == area);
     let intake = worst(of("intake"));
-    let bad: Vec<_> = status.iter().filter(|row| row.state == "critical" && row.area != "intake").collect();
-    let intake_text = if intake == "critical" { "Webhooks are not received" } else { "Intake is safe" };
+    let bad: Vec<_> = status
+        .iter()
+        .filter(|row| row.state == "critical" && row.area != "intake")
+        .collect();
+    let intake_text = if intake == "critical" {
+        "Webhooks are not received"
+    } else {
+        "Intake is safe"
+    };
     match (intake, bad.as_slice()) {
-        ("critical", _) => ("critical", format!("{intake_text}: {}.", first(of("intake"), "critical"))),
+        ("critical", _) => (
+            "critical",
+            format!("{intake_text}: {}.", first(of("intake"), "critical")),
+        ),
         (_, []) => match status.iter().filter(|row| row.state == "warning").count() {
             0 => ("ok", format!("{intake_text}. Work is moving.")),
             1 => ("warning", format!("{intake_text}. One thing needs a look.")),
-            some => ("warning", format!("{intake_text}. {some} things need a look.")),
+            some => (
+                "warning",
+                format!("{intake_text}. {some} things need a look."),
+            ),
         },
-        (_, [one]) => ("critical", format!("{intake_text}. {} {} needs you.", one.area, one.subject)),
-        (_, more) => ("critical", format!("{intake_text}. {} and {} more need you.", more[0].subject, more.len() - 1)),
+        (_, [one]) => (
+            "critical",
+            format!("{intake_text}. {} {} needs you.", one.area, one.subject),
+        ),
+        (_, more) => (
+            "critical",
+            format!(
+                "{intake_text}. {} and {} more need you.",
+                more[0].subject,
+                more.len() - 1
+            ),
+        ),
     }
 }
 
 fn first<'a>(mut rows: impl Iterator<Item = &'a StatusRow>, state: &str) -> String {
-    rows.find(|row| row.state == state).map_or_else(String::new, |row| row.message.clone())
+    rows.find(|row| row.state == state)
+        .map_or_else(String::new, |row| row.message.clone())
 }
 
 /// What is not lost, and who waits.
 fn lede(handlers: &[HandlerRow]) -> String {
-    let waiting: Vec<_> = handlers.iter().filter(|row| row.ready > 0 && !["ok", "retired"].contains(&row.state.as_str())).collect();
+    let waiting: Vec<_> = handlers
+        .iter()
+        .filter(|row| row.ready > 0 && !["ok", "retired"].contains(&row.state.as_str()))
+        .collect();
     let safe = "Every webhook that was answered 200 is stored.";
     match waiting.as_slice() {
         [] => safe.to_owned(),
         [one] => {
-            let oldest = one.oldest_ready_age.map(|age| format!(", the oldest for {}", age.text())).unwrap_or_default();
-            format!("{safe} {} for {}{oldest}.", number::counted(one.ready, "delivery waits", "deliveries wait"), one.handler)
+            let oldest = one
+                .oldest_ready_age
+                .map(|age| format!(", the oldest for {}", age.text()))
+                .unwrap_or_default();
+            format!(
+                "{safe} {} for {}{oldest}.",
+                number::counted(one.ready, "delivery waits", "deliveries wait"),
+                one.handler
+            )
         }
         some => {
             let ready = some.iter().map(|row| row.ready).sum();
-            format!("{safe} {} for {} handlers.", number::counted(ready, "delivery waits", "deliveries wait"), some.len())
+            format!(
+                "{safe} {} for {} handlers.",
+                number::counted(ready, "delivery waits", "deliveries wait"),
+                some.len()
+            )
         }
     }
 }
@@ -253,32 +322,55 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow]) -> [Area; 3] {
     let of = |area: &'static str| status.iter().filter(move |row| row.area == area);
     let intake = Area {
         name: "Intake",
-        kind: worst(status.iter().filter(|row| ["intake", "source"].contains(&row.area.as_str()))),
-        sentence: of("intake").find(|row| row.subject == "ingress").map_or_else(String::new, |row| row.message.clone()),
+        kind: worst(
+            status
+                .iter()
+                .filter(|row| ["intake", "source"].contains(&row.area.as_str())),
+        ),
+        sentence: of("intake")
+            .find(|row| row.subject == "ingress")
+            .map_or_else(String::new, |row| row.message.clone()),
         detail: of("source").find(|row| row.state != "ok").map_or_else(
             || number::counted(of("source").count() as i64, "source", "sources"),
             |row| format!("{}: {}", row.subject, row.message),
         ),
     };
     let live = handlers.iter().filter(|row| row.state != "retired");
-    let (total, broken) = (live.clone().count() as i64, live.clone().filter(|row| row.state != "ok").count());
+    let (total, broken) = (
+        live.clone().count() as i64,
+        live.clone().filter(|row| row.state != "ok").count(),
+    );
     let per_minute: f64 = live.clone().map(|row| row.per_minute).sum();
     let ready = live.map(|row| row.ready).sum();
     let work = Area {
         name: "Work",
         kind: worst(of("handler")),
         sentence: match broken {
-            0 => format!("{} and working", number::counted(total, "handler", "handlers")),
-            some => format!("{some} of {} not working normally", number::counted(total, "handler", "handlers")),
+            0 => format!(
+                "{} and working",
+                number::counted(total, "handler", "handlers")
+            ),
+            some => format!(
+                "{some} of {} not working normally",
+                number::counted(total, "handler", "handlers")
+            ),
         },
-        detail: format!("{per_minute:.0} deliveries a minute, {} ready", number::grouped(ready)),
+        detail: format!(
+            "{per_minute:.0} deliveries a minute, {} ready",
+            number::grouped(ready)
+        ),
     };
-    let rest = status.iter().filter(|row| !["intake", "source", "handler", "replay", "search"].contains(&row.area.as_str()));
+    let rest = status.iter().filter(|row| {
+        !["intake", "source", "handler", "replay", "search"].contains(&row.area.as_str())
+    });
     let odd = rest.clone().filter(|row| row.state != "ok");
     let attention = Area {
         name: "Attention",
         kind: worst(rest.clone()),
-        sentence: odd.clone().next().map_or_else(|| "nothing else".to_owned(), |row| row.message.clone()),
+        sentence: odd
+            .clone()
+            .next()
+            .map_or_else(|| "nothing else".to_owned(), |row| row.message.clone()),
         detail: match odd.count() {
             0 | 1 => String::new(),
             more => format!("and {} more", more - 1),

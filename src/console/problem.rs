@@ -23,7 +23,11 @@ pub(super) enum PageError {
 
 impl PageError {
     pub(super) fn login(uri: &Uri) -> Self {
-        Self::Login(uri.path_and_query().map_or("/", |path| path.as_str()).to_owned())
+        Self::Login(
+            uri.path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned(),
+        )
     }
 
     pub(super) fn of(error: VisitError, uri: &Uri) -> Self {
@@ -59,7 +63,12 @@ struct ProblemPage<'a> {
 }
 
 fn page(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {
-    let page = ProblemPage { title, text, hint, stylesheet: super::assets::address("console.css") };
+    let page = ProblemPage {
+        title,
+        text,
+        hint,
+        stylesheet: super::assets::address("console.css"),
+    };
     let body = page.render().unwrap_or_else(|_| title.to_owned());
     (status, Html(body)).into_response()
 }
@@ -99,12 +108,20 @@ impl IntoResponse for PageError {
 
 fn failed(error: &VisitError) -> Response {
     match error {
-        VisitError::NoSession => message(StatusCode::UNAUTHORIZED, "No session", "Log in with a ticket."),
+        VisitError::NoSession => message(
+            StatusCode::UNAUTHORIZED,
+            "No session",
+            "Log in with a ticket.",
+        ),
         VisitError::RoleNotGranted(role) => page(
             StatusCode::FORBIDDEN,
             "The console may not take your role",
-            &format!("The console's login is no member of the role {role}, so the page was not read and nothing was changed."),
-            &format!("Have it granted: GRANT {role} TO the console's login; `hookfast check` prints the statement."),
+            &format!(
+                "The console's login is no member of the role {role}, so the page was not read and nothing was changed."
+            ),
+            &format!(
+                "Have it granted: GRANT {role} TO the console's login; `hookfast check` prints the statement."
+            ),
         ),
         VisitError::Forbidden(reason) => page(
             StatusCode::FORBIDDEN,
@@ -115,7 +132,10 @@ fn failed(error: &VisitError) -> Response {
         VisitError::TooSlow(limit) => page(
             StatusCode::GATEWAY_TIMEOUT,
             "This took too long",
-            &format!("The database had {} to answer, and did not. Nothing was changed. Intake and deliveries are not affected.", seconds(*limit)),
+            &format!(
+                "The database had {} to answer, and did not. Nothing was changed. Intake and deliveries are not affected.",
+                seconds(*limit)
+            ),
             "Choose a shorter time or another filter. psql has no such limit: the statement is on the page before.",
         ),
         VisitError::Rejected { message, hint, .. } => page(
@@ -134,7 +154,9 @@ fn failed(error: &VisitError) -> Response {
                 "Check that Postgres runs and accepts connections, that the console's DATABASE_URL is right, and what the \
                  log of hookfast says.",
             );
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             response
         }
     }

@@ -28,9 +28,16 @@ impl FromRequestParts<Console> for PageRequest {
 
     async fn from_request_parts(parts: &mut Parts, state: &Console) -> Result<Self, Infallible> {
         let State(console) = State::<Console>::from_request_parts(parts, state).await?;
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
         let host = host.unwrap_or_default().to_owned();
-        let name = if console.shared.settings.is_secure(&host) { SECURE_COOKIE } else { COOKIE };
+        let name = if console.shared.settings.is_secure(&host) {
+            SECURE_COOKIE
+        } else {
+            COOKIE
+        };
         Ok(Self {
             session: cookie(&parts.headers, name).map(|key| hash(&key)),
             theme: match cookie(&parts.headers, "hookfast-theme").as_deref() {

@@ -49,10 +49,18 @@ fn parse(text: &str) -> Option<i64> {
     let local = text.strip_suffix("+00:00").or(text.strip_suffix('Z'))?;
     let (date, clock) = local.split_once('T')?;
     let mut parts = date.splitn(3, '-').map(str::parse::<i64>);
-    let (year, month, day) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    let (year, month, day) = (
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+    );
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
     let mut parts = clock.splitn(3, ':').map(str::parse::<i64>);
-    let (hour, minute, second) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    let (hour, minute, second) = (
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+    );
     let micros: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
     // Howard Hinnant's days_from_civil. A year begins in March.
     let year = if month <= 2 { year - 1 } else { year };
@@ -97,7 +105,9 @@ fn span(text: &str) -> Option<i64> {
             for part in clock.splitn(3, ':') {
                 seconds = seconds * 60 + part.parse::<i64>().ok()?;
             }
-            micros += sign * (seconds * 1_000_000 + format!("{fraction:0<6}").get(..6)?.parse::<i64>().ok()?);
+            micros += sign
+                * (seconds * 1_000_000
+                    + format!("{fraction:0<6}").get(..6)?.parse::<i64>().ok()?);
         } else {
             let days = match words.next()? {
                 "day" | "days" => 1,
@@ -117,14 +127,30 @@ mod tests {
 
     #[test]
     fn times_are_read_as_they_are_written() {
-        for text in ["1970-01-01T00:00:00.000Z", "2000-02-29T23:59:59.123Z", "2026-11-28T12:03:04.412Z", "1969-12-31T23:59:59.999Z"] {
+        for text in [
+            "1970-01-01T00:00:00.000Z",
+            "2000-02-29T23:59:59.123Z",
+            "2026-11-28T12:03:04.412Z",
+            "1969-12-31T23:59:59.999Z",
+        ] {
             let micros = parse(text).expect(text);
             assert_eq!(time::iso(micros), text);
             assert_eq!(parse(&text.replace('Z', "+00:00")), Some(micros));
         }
-        assert_eq!(parse("2026-11-28T12:03:04+00:00"), Some(1_795_867_384_000_000));
-        assert_eq!(parse("2026-11-28T12:03:04.5+00:00"), Some(1_795_867_384_500_000));
-        for text in ["", "2026-11-28T12:03:04+01:00", "2026-11-28", "x-y-zTa:b:c+00:00"] {
+        assert_eq!(
+            parse("2026-11-28T12:03:04+00:00"),
+            Some(1_795_867_384_000_000)
+        );
+        assert_eq!(
+            parse("2026-11-28T12:03:04.5+00:00"),
+            Some(1_795_867_384_500_000)
+        );
+        for text in [
+            "",
+            "2026-11-28T12:03:04+01:00",
+            "2026-11-28",
+            "x-y-zTa:b:c+00:00",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -10,6 +10,8 @@ pub struct ConsoleSettings {
     pub role: String,
     /// The address under which browsers reach it, if that is not a loopback address.
     pub url: Option<Url>,
+    /// Whether it also has the page `/design`, which shows every component.
+    pub is_development: bool,
 }
 
 impl ConsoleSettings {
@@ -64,20 +66,36 @@ mod tests {
         ConsoleSettings {
             role: "hookfast_console".to_owned(),
             url: url.map(|url| url.parse().expect("a URL")),
+            is_development: false,
         }
     }
 
     #[test]
     fn only_loopback_names_and_the_configured_host_are_hosts() {
         let local = settings(None);
-        for host in ["localhost", "localhost:8082", "127.0.0.1:1", "[::1]:8082", "127.0.0.2", "LOCALHOST:1"] {
+        for host in [
+            "localhost",
+            "localhost:8082",
+            "127.0.0.1:1",
+            "[::1]:8082",
+            "127.0.0.2",
+            "LOCALHOST:1",
+        ] {
             assert!(local.is_host(host), "{host}");
         }
         let public = settings(Some("https://hooks.example.com/"));
         assert!(public.is_host("hooks.example.com"));
         for host in [
-            "", "evil.example", "localhost.evil.example", "localhost:80@evil.example", "evil.example#localhost",
-            "127.0.0.1.evil.example", "localhost/", "hooks.example.com:8443", "hooks.example.com.", "10.0.0.1",
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "localhost:80@evil.example",
+            "evil.example#localhost",
+            "127.0.0.1.evil.example",
+            "localhost/",
+            "hooks.example.com:8443",
+            "hooks.example.com.",
+            "10.0.0.1",
             "[::ffff:10.0.0.1]",
         ] {
             assert!(!public.is_host(host), "{host}");

@@ -86,28 +86,65 @@ impl Summaries {
             return Ok(summary.clone());
         }
         let summary = Arc::new(read(visit).await?);
-        self.0.lock().insert(role, (Instant::now(), summary.clone()));
+        self.0
+            .lock()
+            .insert(role, (Instant::now(), summary.clone()));
         Ok(summary)
     }
 }
 
 async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
-    let handler_rows: Vec<HandlerRow> = visit.rows(ViewQuery::of(&views::HANDLER_HEALTH).columns(&[
-        "handler", "kind", "state", "why", "ready", "oldest_ready_age", "per_minute", "served_by",
-        "delivered_last_hour", "failed_last_hour", "dead_letters", "median_ms", "p95_ms",
-    ])).await?;
-    let source_rows: Vec<SourceRow> = visit.rows(ViewQuery::of(&views::SOURCE_HEALTH).columns(&[
-        "source", "kind", "state", "last_event_at", "last_hour", "duplicates_last_hour", "conflicts_last_hour",
-        "rejected_last_hour", "quarantined",
-    ])).await?;
+    let handler_rows: Vec<HandlerRow> = visit
+        .rows(ViewQuery::of(&views::HANDLER_HEALTH).columns(&[
+            "handler",
+            "kind",
+            "state",
+            "why",
+            "ready",
+            "oldest_ready_age",
+            "per_minute",
+            "served_by",
+            "delivered_last_hour",
+            "failed_last_hour",
+            "dead_letters",
+            "median_ms",
+            "p95_ms",
+        ]))
+        .await?;
+    let source_rows: Vec<SourceRow> = visit
+        .rows(ViewQuery::of(&views::SOURCE_HEALTH).columns(&[
+            "source",
+            "kind",
+            "state",
+            "last_event_at",
+            "last_hour",
+            "duplicates_last_hour",
+            "conflicts_last_hour",
+            "rejected_last_hour",
+            "quarantined",
+        ]))
+        .await?;
     let order_rows: Vec<OrderRow> = visit.rows(ViewQuery::of(&views::ORDER_HEALTH)).await?;
-    let replays: Vec<ReplayRow> = visit.rows(ViewQuery::of(&views::REPLAYS)
-        .columns(&["replay_id", "handler", "state", "matching", "replayed"])
-        .one_of("state", Some(SqlArg::text("running,paused")))
-        .limit(20)).await?;
-    let counts: Vec<CountRow> = visit.rows(ViewQuery::of(&views::COUNTS)
-        .from("minute", Some(SqlArg::ago("61 minutes")))
-        .one_of("counter", Some(SqlArg::text([COUNTED.as_slice(), &REJECTIONS].concat().join(","))))).await?;
+    let replays: Vec<ReplayRow> = visit
+        .rows(
+            ViewQuery::of(&views::REPLAYS)
+                .columns(&["replay_id", "handler", "state", "matching", "replayed"])
+                .one_of("state", Some(SqlArg::text("running,paused")))
+                .limit(20),
+        )
+        .await?;
+    let counts: Vec<CountRow> = visit
+        .rows(
+            ViewQuery::of(&views::COUNTS)
+                .from("minute", Some(SqlArg::ago("61 minutes")))
+                .one_of(
+                    "counter",
+                    Some(SqlArg::text(
+                        [COUNTED.as_slice(), &REJECTIONS].concat().join(","),
+                    )),
+                ),
+        )
+        .await?;
     let mut exceptions: Vec<_> = handler_rows.iter().filter_map(of_handler).collect();
     exceptions.extend(source_rows.iter().filter_map(of_source));
     exceptions.extend(replays.iter().map(|replay| Exception {
@@ -127,11 +164,18 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
     });
     Ok(Summary {
         minutes: minutes(&counts, visit.as_of / 60_000_000),
-        orders: order_rows.iter().map(|row| row.overdue + row.unknown + row.possible_double_purchases).sum(),
-        handlers: count(&handler_rows, |row| ["open", "unserved", "failing"].contains(&row.state.as_str())),
+        orders: order_rows
+            .iter()
+            .map(|row| row.overdue + row.unknown + row.possible_double_purchases)
+            .sum(),
+        handlers: count(&handler_rows, |row| {
+            ["open", "unserved", "failing"].contains(&row.state.as_str())
+        }),
         dead_letters: handler_rows.iter().map(|row| row.dead_letters).sum(),
         alerts: 0,
-        sources: count(&source_rows, |row| !["ok", "unconfigured"].contains(&row.state.as_str())),
+        sources: count(&source_rows, |row| {
+            !["ok", "unconfigured"].contains(&row.state.as_str())
+        }),
         exceptions,
         handler_rows,
         source_rows,
@@ -173,7 +217,11 @@ fn of_handler(row: &HandlerRow) -> Option<Exception> {
         "slow" | "behind" => "warning",
         _ => "critical",
     };
-    let why = row.why.as_ref().map(|why| format!(" {why}")).unwrap_or_default();
+    let why = row
+        .why
+        .as_ref()
+        .map(|why| format!(" {why}"))
+        .unwrap_or_default();
     Some(Exception {
         kind: if mark == "paused" { "warning" } else { mark },
         mark,
@@ -201,10 +249,16 @@ fn of_source(row: &SourceRow) -> Option<Exception> {
 fn minutes(counts: &[CountRow], now: i64) -> Vec<Minute> {
     let first = now - MINUTES + 1;
     let mut minutes: Vec<_> = (first..=now)
-        .map(|minute| Minute { start: minute * 60, ..Minute::default() })
+        .map(|minute| Minute {
+            start: minute * 60,
+            ..Minute::default()
+        })
         .collect();
     for row in counts {
-        let Some(minute) = usize::try_from(row.minute.0 / 60_000_000 - first).ok().and_then(|n| minutes.get_mut(n)) else {
+        let Some(minute) = usize::try_from(row.minute.0 / 60_000_000 - first)
+            .ok()
+            .and_then(|n| minutes.get_mut(n))
+        else {
             continue;
         };
         let value = u64::try_from(row.value).unwrap_or_default();
@@ -242,5 +296,12 @@ const REJECTIONS: [&str; 14] = [
 
 /// The other counters of the strip.
 const COUNTED: [&str; 8] = [
-    "stored", "conflict", "duplicate", "delivered", "filtered", "retry", "lost", "dead",
+    "stored",
+    "conflict",
+    "duplicate",
+    "delivered",
+    "filtered",
+    "retry",
+    "lost",
+    "dead",
 ];

@@ -1,8 +1,8 @@
 //! The terms of the system as types. The module is pure: it uses no clock, socket or database.
 
-mod console;
 mod breaker;
 mod connections;
+mod console;
 mod delivery;
 mod error_kind;
 mod event;
@@ -31,6 +31,7 @@ mod text;
 
 pub use breaker::{Breaker, InvalidBreaker};
 pub use connections::{Connections, InvalidConnections};
+pub use console::ConsoleConfig;
 pub use delivery::{Delivery, DeliveryId};
 pub use error_kind::ErrorKind;
 pub use event::{Event, EventId, Origin};
@@ -52,7 +53,6 @@ pub use receipt::{Receipt, Verdict};
 pub use retention::Retention;
 pub use retry::{InvalidRetry, RetryPolicy};
 pub(crate) use rfc3339::rfc3339;
-pub use console::ConsoleConfig;
 pub use roles::{GrantedRole, RoleNames};
 pub use search_terms::SearchTerms;
 pub(crate) use special_purpose::special_purpose;

@@ -140,6 +140,8 @@ impl SqlArg {
 #[derive(Clone, Debug, Default)]
 pub(super) struct SqlStatement {
     pub(super) text: String,
+    /// The same statement without the conversion of its rows to JSON.
+    plain: String,
     pub(super) binds: Vec<SqlArg>,
 }
 
@@ -154,7 +156,7 @@ impl SqlStatement {
 
     /// The statement as a person runs it in psql, with the values as literals.
     pub(super) fn shown(&self) -> String {
-        let mut shown = self.text.clone();
+        let mut shown = self.plain.clone();
         // The last first, since $1 is also the beginning of $10.
         for (n, bind) in self.binds.iter().enumerate().rev() {
             shown = shown.replace(&bind.place(n + 1), &bind.literal());
@@ -189,7 +191,7 @@ impl ViewQuery {
     pub fn of(view: &'static View) -> Self {
         let statement = SqlStatement {
             text: format!("FROM hookfast.{} v WHERE true", view.name),
-            binds: Vec::new(),
+            ..SqlStatement::default()
         };
         Self {
             statement,
@@ -337,10 +339,15 @@ impl ViewQuery {
             [] => "*".to_owned(),
             columns => columns.join(", "),
         };
-        statement.text = format!(
-            "SELECT to_jsonb(r) FROM (SELECT {columns} {} ORDER BY {order}{limit}) r",
+        let select = format!(
+            "SELECT {columns} {} ORDER BY {order}{limit}",
             statement.text
         );
+        statement.plain =
+            select
+                .replacen(" WHERE true AND", " WHERE", 1)
+                .replacen(" WHERE true", "", 1);
+        statement.text = format!("SELECT to_jsonb(r) FROM ({select}) r");
         statement
     }
 }
@@ -406,6 +413,7 @@ impl FunctionCall {
             self.function.name, self.statement.text
         );
         SqlStatement {
+            plain: text.replacen(&format!("SELECT {answer}"), "SELECT *", 1),
             text,
             binds: self.statement.binds,
         }
@@ -438,7 +446,7 @@ impl Console {
         );
         let patient = SqlStatement {
             text,
-            binds: vec![],
+            ..SqlStatement::default()
         };
         console.texts(patient, "hookfast_reader").await?;
         Ok(console)

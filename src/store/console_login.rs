@@ -57,7 +57,11 @@ pub async fn make_console_login(
 
 /// From Postgres 16 on, a membership says by itself whether it is inherited.
 fn grant(role: &str, login: &str, version: i32) -> String {
-    let options = if version >= 160_000 { " WITH INHERIT FALSE, SET TRUE" } else { "" };
+    let options = if version >= 160_000 {
+        " WITH INHERIT FALSE, SET TRUE"
+    } else {
+        ""
+    };
     format!("GRANT {} TO {login}{options}; ", quoted(role))
 }
 

@@ -7,8 +7,8 @@ use crate::cli::{
 };
 use crate::console::{Console, ConsoleSettings};
 use crate::domain::GrantedRole;
-use crate::throttle::throttled;
 use crate::store::{self, Database, make_console_login};
+use crate::throttle::throttled;
 use anyhow::Context;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::RngExt as _;
@@ -25,7 +25,9 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// Serves the console once the database has its roles. Without the console everything else works.
 pub(super) async fn run(url: String, listener: TcpListener, stop: CancellationToken) {
-    let served = stop.run_until_cancelled(serve(&url, listener, stop.clone())).await;
+    let served = stop
+        .run_until_cancelled(serve(&url, listener, stop.clone()))
+        .await;
     if let Some(Err(error)) = served {
         tracing::warn!("no console: {}", chain(&error));
     }
@@ -44,8 +46,14 @@ async fn serve(url: &str, listener: TcpListener, stop: CancellationToken) -> any
         tokio::time::sleep(AGAIN).await;
     }
     let mut of_console: Url = url.parse()?;
-    of_console.set_username(LOGIN).ok().context("DATABASE_URL has no host")?;
-    of_console.set_password(Some(&password)).ok().context("DATABASE_URL has no host")?;
+    of_console
+        .set_username(LOGIN)
+        .ok()
+        .context("DATABASE_URL has no host")?;
+    of_console
+        .set_password(Some(&password))
+        .ok()
+        .context("DATABASE_URL has no host")?;
     let address: Url = format!("http://{}/", reachable(listener.local_addr()?)).parse()?;
     let mut operator = store::Console::open(&owner).await?;
     let link = link(&mut operator, &address, None).await?;
@@ -54,7 +62,10 @@ async fn serve(url: &str, listener: TcpListener, stop: CancellationToken) -> any
     let settings = ConsoleSettings {
         role: GrantedRole::Console.default_name().to_owned(),
         url: None,
+        is_development: true,
     };
-    Console::new(&of_console.as_str().parse()?, settings).serve(listener, stop).await;
+    Console::new(&of_console.as_str().parse()?, settings)
+        .serve(listener, stop)
+        .await;
     Ok(())
 }

@@ -68,9 +68,13 @@ impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let terminal = Terminal::of_process();
         let given = secret_variable(AIRALO_SECRET).is_some() || self.file.config.is_some();
-        let open = [self.addresses.listen, self.addresses.admin_listen, self.console_listen]
-            .iter()
-            .any(|a| !a.ip().is_loopback());
+        let open = [
+            self.addresses.listen,
+            self.addresses.admin_listen,
+            self.console_listen,
+        ]
+        .iter()
+        .any(|a| !a.ip().is_loopback());
         if open && !given {
             bail!(
                 "`hookfast dev` listens beyond this machine only with your own secret, so nothing was started. Set {AIRALO_SECRET}, or use loopback addresses"

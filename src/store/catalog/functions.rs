@@ -90,9 +90,7 @@ pub const COMPLETE: Function = Function {
 pub const CONSOLE_LOGOUT: Function = Function {
     name: "console_logout",
     caller: Caller::Console,
-    parameters: &[
-        required("session_sha256", "bytea"),
-    ],
+    parameters: &[required("session_sha256", "bytea")],
 };
 
 /// `hookfast.console_redeem`.
@@ -109,18 +107,14 @@ pub const CONSOLE_REDEEM: Function = Function {
 pub const CONSOLE_SESSION: Function = Function {
     name: "console_session",
     caller: Caller::Console,
-    parameters: &[
-        required("session_sha256", "bytea"),
-    ],
+    parameters: &[required("session_sha256", "bytea")],
 };
 
 /// `hookfast.console_ticket`.
 pub const CONSOLE_TICKET: Function = Function {
     name: "console_ticket",
     caller: Caller::Person,
-    parameters: &[
-        optional("role", "text"),
-    ],
+    parameters: &[optional("role", "text")],
 };
 
 /// `hookfast.discard`.
@@ -402,10 +396,7 @@ pub const RETRY_ALL: Function = Function {
 pub const REVEAL: Function = Function {
     name: "reveal",
     caller: Caller::Support,
-    parameters: &[
-        required("event_id", "uuid"),
-        required("why", "text"),
-    ],
+    parameters: &[required("event_id", "uuid"), required("why", "text")],
 };
 
 /// `hookfast.reverify_quarantined`.
@@ -424,10 +415,7 @@ pub const REVERIFY_QUARANTINED: Function = Function {
 pub const REVOKE_ACCESS: Function = Function {
     name: "revoke_access",
     caller: Caller::Person,
-    parameters: &[
-        required("access_id", "bigint"),
-        required("why", "text"),
-    ],
+    parameters: &[required("access_id", "bigint"), required("why", "text")],
 };
 
 /// `hookfast.status`.

@@ -22,7 +22,10 @@ fn the_sample_is_right_as_it_is_and_with_every_setting() {
     assert_eq!(full.quarantine, default.quarantine);
     let role = |name: &str| Some(name.parse().expect("a role"));
     for granted in GrantedRole::ALL {
-        assert_eq!(full.roles.get(granted).cloned(), role(granted.default_name()));
+        assert_eq!(
+            full.roles.get(granted).cloned(),
+            role(granted.default_name())
+        );
     }
     let with_defaults =
         Config::parse(&format!("{SOURCE}{HANDLER}")).expect("a handler with its defaults");

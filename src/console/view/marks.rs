@@ -1,0 +1,181 @@
+//! Marks for characters that deceive: what turns the direction of text, takes no room or controls a
+//! terminal.
+//!
+//! A sender chooses what payloads, headers and types contain. Each such character is shown as its
+//! number in a box, so that two texts that look alike are alike.
+
+use std::borrow::Cow;
+
+/// A part of a text: plain, or one character that is shown as a mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run<'a> {
+    text: Cow<'a, str>,
+    /// What the character does, for people. Empty if the run is plain.
+    name: &'static str,
+}
+
+impl Run<'_> {
+    pub(crate) fn is_mark(&self) -> bool {
+        !self.name.is_empty()
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The plain text, or the number of the character: `U+202E`.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// What happens to line breaks and tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Breaks {
+    /// They stay: the text is shown with its lines.
+    Keep,
+    /// They are marks: the text is one line.
+    Mark,
+}
+
+/// Why a character is shown as a mark, or `None` if it is shown as it is.
+pub(crate) fn name(character: char) -> Option<&'static str> {
+    Some(match character {
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}' => {
+            "changes the direction of text"
+        }
+        '\u{200b}'..='\u{200d}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{206a}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{180e}'
+        | '\u{34f}' => "takes no room",
+        '\u{ad}' => "soft hyphen, mostly invisible",
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => "looks like a space",
+        '\u{2028}' | '\u{2029}' => "breaks the line",
+        '\u{fff9}'..='\u{fffb}' => "annotation, mostly invisible",
+        // The variation selector of emoji stays: it is in half of them.
+        '\u{fe00}'..='\u{fe0e}' | '\u{e0100}'..='\u{e01ef}' => "variation selector, can hide text",
+        '\u{e0000}'..='\u{e007f}' => "tag, can hide text",
+        c if c.is_control() => "control character",
+        _ => return None,
+    })
+}
+
+/// Splits a text. Plain runs are as long as possible.
+pub(crate) fn runs(text: &str, breaks: Breaks) -> Vec<Run<'_>> {
+    let mut runs = Vec::new();
+    let mut plain_from = 0;
+    for (at, character) in text.char_indices() {
+        if breaks == Breaks::Keep && matches!(character, '\n' | '\t') {
+            continue;
+        }
+        let Some(name) = name(character) else {
+            continue;
+        };
+        push_plain(&mut runs, &text[plain_from..at]);
+        let number = format!("U+{:04X}", u32::from(character));
+        runs.push(Run {
+            text: number.into(),
+            name,
+        });
+        plain_from = at + character.len_utf8();
+    }
+    push_plain(&mut runs, &text[plain_from..]);
+    runs
+}
+
+/// Splits bytes that need not be UTF-8. Each byte that belongs to no character is a mark: `0xFF`.
+pub(crate) fn runs_of_bytes(bytes: &[u8], breaks: Breaks) -> Vec<Run<'_>> {
+    let mut all = Vec::new();
+    for chunk in bytes.utf8_chunks() {
+        all.extend(runs(chunk.valid(), breaks));
+        all.extend(chunk.invalid().iter().map(|byte| Run {
+            text: format!("0x{byte:02X}").into(),
+            name: "byte that is not UTF-8",
+        }));
+    }
+    all
+}
+
+fn push_plain<'a>(runs: &mut Vec<Run<'a>>, text: &'a str) {
+    if !text.is_empty() {
+        runs.push(Run {
+            text: text.into(),
+            name: "",
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shown(text: &str) -> Vec<String> {
+        runs(text, Breaks::Mark)
+            .iter()
+            .map(|run| run.text().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn deceptive_characters_are_marks() {
+        assert_eq!(
+            shown("invoice\u{202e}fdp.exe"),
+            ["invoice", "U+202E", "fdp.exe"]
+        );
+        assert_eq!(shown("a\u{200b}b\u{feff}"), ["a", "U+200B", "b", "U+FEFF"]);
+        assert_eq!(
+            shown("\u{e0041}\u{1b}[31m\u{85}"),
+            ["U+E0041", "U+001B", "[31m", "U+0085"]
+        );
+        for range in [
+            0x202a..=0x202e,
+            0x2066..=0x2069,
+            0x200b..=0x200f,
+            0x2060..=0x2064,
+            0xe0000..=0xe007f,
+            0..=0x1f,
+        ] {
+            for number in range {
+                let character = char::from_u32(number).expect("a character");
+                assert!(name(character).is_some(), "U+{number:04X}");
+            }
+        }
+    }
+
+    #[test]
+    fn languages_and_emoji_are_plain() {
+        for text in ["Grüße", "سلام", "日本語", "❤\u{fe0f}", "a b", "…", "नमस्ते"]
+        {
+            assert_eq!(shown(text), [text]);
+        }
+    }
+
+    #[test]
+    fn line_breaks_stay_if_wanted() {
+        assert_eq!(runs("a\n\tb", Breaks::Keep).len(), 1);
+        assert_eq!(shown("a\nb"), ["a", "U+000A", "b"]);
+        assert_eq!(runs("a\r\n", Breaks::Keep).len(), 3);
+        assert!(runs("", Breaks::Keep).is_empty());
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_marks() {
+        let texts: Vec<_> = runs_of_bytes(b"ok\xff\xfe\xc3\xa4", Breaks::Mark);
+        let texts: Vec<_> = texts.iter().map(Run::text).collect();
+        assert_eq!(texts, ["ok", "0xFF", "0xFE", "ä"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_plain_run_has_a_deceptive_character(text in any::<String>()) {
+            let runs = runs(&text, Breaks::Mark);
+            prop_assert!(runs.iter().filter(|run| !run.is_mark()).all(|run| run.text().chars().all(|c| name(c).is_none())));
+            let marks = text.chars().filter(|c| name(*c).is_some()).count();
+            prop_assert_eq!(runs.iter().filter(|run| run.is_mark()).count(), marks);
+        }
+    }
+}

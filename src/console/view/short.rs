@@ -1,0 +1,45 @@
+//! Ids, shortened in the middle: their beginnings have the time and their ends the chance, and
+//! people compare both.
+
+/// At most `most` characters. Cuts between characters and not bytes, since keys are texts of
+/// strangers.
+pub(crate) fn middle(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most || most < 3 {
+        return text.to_owned();
+    }
+    let tail = (most - 1) / 2;
+    let head = most - 1 - tail;
+    let mut short: String = text.chars().take(head).collect();
+    short.push('…');
+    short.extend(text.chars().skip(length - tail));
+    short
+}
+
+/// A UUID, or any id of a list: `01a2216f…cdc63e`.
+pub(crate) fn id(text: &str) -> String {
+    middle(text, 15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ends_stay() {
+        assert_eq!(
+            id("01a2216f-ac13-755d-9aa7-441aa8cdc63e"),
+            "01a2216…8cdc63e"
+        );
+        assert_eq!(middle("order:3NhR3gKm", 20), "order:3NhR3gKm");
+        assert_eq!(middle("abcdef", 5), "ab…ef");
+        assert_eq!(middle("abcdef", 4), "ab…f");
+    }
+
+    #[test]
+    fn characters_are_not_cut() {
+        assert_eq!(middle("ääääääää", 5), "ää…ää");
+        assert_eq!(middle("", 5), "");
+        assert_eq!(middle("abc", 0), "abc");
+    }
+}

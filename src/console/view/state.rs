@@ -1,0 +1,60 @@
+//! The shape and the colour of each state, in one table, so that a word looks the same on every
+//! page.
+
+/// The kind of mark of a state of a handler, a delivery, an order, a source or an area of the
+/// status: `ok`, `warning`, `critical`, `paused`, `waiting` or `none`. A word that is not in the
+/// table gets no alarming colour.
+pub(crate) fn kind(state: &str) -> &'static str {
+    match state {
+        "ok" | "delivered" | "completed" | "verified" | "stored" | "resolved" | "done" => "ok",
+        "warning" | "slow" | "behind" | "retrying" | "overdue" | "silent" | "rejected"
+        | "muted" => "warning",
+        "critical" | "failing" | "open" | "unserved" | "dead" | "lost" | "failed" | "unknown"
+        | "conflict" => "critical",
+        "paused" | "blocked" => "paused",
+        "ready" | "running" | "scheduled" | "waiting" | "pending" | "expected" => "waiting",
+        _ => "none",
+    }
+}
+
+/// The same shapes as text, for titles of pages, which have neither shapes nor colours.
+pub(crate) fn glyph(kind: &str) -> &'static str {
+    match kind {
+        "critical" => "◆ ",
+        "warning" => "▲ ",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_of_the_glossary_has_a_mark() {
+        for (state, expected) in [
+            ("ready", "waiting"),
+            ("running", "waiting"),
+            ("retrying", "warning"),
+            ("scheduled", "waiting"),
+            ("waiting", "waiting"),
+            ("paused", "paused"),
+            ("retired", "none"),
+            ("delivered", "ok"),
+            ("filtered", "none"),
+            ("dead", "critical"),
+            ("discarded", "none"),
+            ("unserved", "critical"),
+            ("not subscribed", "none"),
+        ] {
+            assert_eq!(kind(state), expected, "{state}");
+        }
+    }
+
+    #[test]
+    fn titles_begin_with_the_shape_of_trouble_only() {
+        assert_eq!(glyph("critical"), "◆ ");
+        assert_eq!(glyph("warning"), "▲ ");
+        assert_eq!(glyph("ok"), "");
+    }
+}
