@@ -156,7 +156,7 @@ mod tests {
     use super::may_match;
 
     #[test]
-    fn a_pattern_may_match_what_begins_as_it_does() {
+    fn a_pattern_may_match_types_with_its_prefix() {
         for (pattern, prefix, expected) in [
             ("*", Some("stripe"), true),
             ("*", None, true),

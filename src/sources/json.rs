@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_finds_what_it_points_to_as_it_is_written() {
+    fn a_pointer_finds_its_value_as_it_is_written() {
         let body = r#" {"a":{"b":[1,{"c":"x\u0041"},-0.50],"":"empty","a/b~":"odd"}, "n":12345678901234567890123, "t":true, "s":" "} "#;
         for (pointer, expected) in [
             ("/a/b/0", Some("1")),

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_says_how_much_and_in_which_direction() {
+    fn a_clock_difference_has_an_amount_and_a_direction() {
         let apart = |here, database| {
             let difference =
                 ClockDifference::between(Duration::from_secs(here), Duration::from_secs(database));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_has_a_larger_id() {
+    fn later_events_have_larger_ids() {
         let clock = DatabaseClock::default();
         clock.set(Duration::from_secs(1_000_000), BootTime::now());
         let mut last = clock.event_id().expect("measured");

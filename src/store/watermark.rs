@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_becomes_the_watermark_when_nothing_below_it_can_still_appear() {
+    fn an_id_becomes_the_watermark_when_no_lower_one_can_still_appear() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         assert_eq!(watermarks.for_claim(start).0, 0);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_its_limit_cut_off_below_proves_nothing() {
+    fn a_claim_that_its_limit_truncated_proves_nothing() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         let _ = watermarks.for_claim(start);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_writer_holds_it_back_for_half_a_minute_only() {
+    fn an_idle_writer_delays_the_watermark_by_half_a_minute_at_most() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         let _ = watermarks.for_claim(start);
@@ -225,7 +225,7 @@ mod tests {
     /// Each claim takes some of the hidden deliveries, and the watermark must not hide the others
     /// for another minute.
     #[test]
-    fn what_a_full_scan_finds_below_a_floor_lowers_it_until_nothing_is_left() {
+    fn deliveries_that_a_full_scan_finds_lower_the_watermark_until_none_is_left() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         let _ = watermarks.for_claim(start);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn no_due_time_that_is_heard_or_seen_makes_a_floor_that_a_claim_cannot_compute_with() {
+    fn every_due_time_makes_a_watermark_that_a_claim_can_compute_with() {
         let start = Instant::now();
         for due in [
             i64::MIN,
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn every_minute_or_so_there_is_no_floor_and_the_due_floor_keeps_its_distance() {
+    fn a_full_scan_runs_each_minute_and_the_due_watermark_keeps_its_distance() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         let _ = watermarks.for_claim(start);

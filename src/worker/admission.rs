@@ -135,7 +135,7 @@ mod tests {
         /// A caller that waits as long as `ready` returns may start one. In the long run it gets
         /// all that the rate allows.
         #[test]
-        fn waiting_is_never_in_vain(per_second in 0.01f64..20_000.0) {
+        fn a_wait_is_never_too_short(per_second in 0.01f64..20_000.0) {
             let start = Instant::now();
             let mut bucket = bucket(per_second, start);
             let mut now = start;

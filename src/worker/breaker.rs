@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_never_opens_never_does() {
+    fn a_breaker_that_is_set_to_never_open_stays_closed() {
         let circuit = Circuit {
             breaker: Breaker::never(),
             state: Mutex::new(State::Closed { run: u32::MAX - 1 }),

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_starts_near_the_end_of_a_lease_and_nobody_judges_after_a_gap() {
+    fn no_attempt_starts_near_the_end_of_a_lease_and_no_rescue_after_a_gap() {
         let start = BootTime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let lease = ActiveLease::new(LeaseId(1), Uuid::nil(), start);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_of_the_server_takes_the_judgement_only_if_it_was_away_for_long() {
+    fn a_crash_of_the_server_prevents_rescues_only_after_a_long_outage() {
         let start = BootTime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let before = ActiveLease::new(LeaseId(1), Uuid::nil(), start);

@@ -76,7 +76,7 @@ mod tests {
     };
 
     #[test]
-    fn a_failed_claim_is_looked_for_at_once_and_when_it_cannot_be_running_any_more() {
+    fn a_failed_claim_is_compared_at_once_and_after_it_cannot_run_any_more() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = ReconcileSchedule::new(start);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_failure_postpones_the_second_look_and_not_the_first() {
+    fn a_later_failure_postpones_the_second_comparison_and_not_the_first() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = ReconcileSchedule::new(start);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_let_go_is_looked_for_later_only() {
+    fn a_dropped_delivery_is_compared_later_only() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = ReconcileSchedule::new(start);

@@ -147,7 +147,7 @@ mod tests {
     use super::Wake;
 
     #[test]
-    fn every_claimer_hears_the_earliest_of_what_came_late_once() {
+    fn every_claimer_gets_the_earliest_late_delivery_once() {
         let wake = Wake::default();
         let (one, two) = (wake.subscribe(), wake.subscribe());
         wake.late(7);

@@ -49,7 +49,7 @@ fn every_published_vector_verifies_and_is_made_alike() {
 }
 
 #[test]
-fn row_2_each_fixture_is_verified_and_told_apart() {
+fn row_2_each_fixture_is_verified_and_classified() {
     let table = [
         (
             "webhook/async_order_success.observed-2024.raw.json",
@@ -185,7 +185,7 @@ fn row_3_hex_of_either_case_and_blanks_around_it_are_accepted() {
 }
 
 #[test]
-fn row_4_a_missing_malformed_or_wrong_signature_is_refused_as_such() {
+fn row_4_a_missing_malformed_or_wrong_signature_has_its_own_reason() {
     use Rejection::{
         MalformedSignature as Malformed, MissingSignature as Missing, WrongSignature as Wrong,
     };
@@ -266,7 +266,7 @@ impl SourceKind for TimedStream {
 }
 
 #[test]
-fn row_4_nothing_is_looked_into_before_it_is_verified() {
+fn row_4_no_request_is_described_before_it_is_verified() {
     let (kind, secrets, now) = (
         TimedStream(AtomicUsize::new(0)),
         [secret()],
@@ -409,7 +409,7 @@ fn row_10_unknown_fields_shifted_numeric_keys_and_a_quantity_in_text_change_noth
 }
 
 #[test]
-fn row_11_what_is_not_understood_is_stored_as_unknown() {
+fn row_11_unrecognized_events_are_stored_as_unknown() {
     let deep_order = format!(
         r#"{{"request_id":"x","reason":"y","deep":{}{}}}"#,
         "[".repeat(200),
@@ -520,7 +520,7 @@ fn row_15_while_two_secrets_are_live_either_is_accepted_and_named() {
 }
 
 #[test]
-fn every_sample_is_what_its_name_says() {
+fn every_sample_matches_its_name() {
     for name in sample_names() {
         let body = sample(name).expect("listed");
         assert_eq!(body.last(), Some(&b'}'), "{name}: contains no line end");

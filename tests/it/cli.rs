@@ -37,7 +37,7 @@ fn text(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_says_what_is_wrong_and_what_to_do() {
+async fn check_reports_problems_with_hints() {
     let database = durable_cluster().await;
     let url = &*database.url();
     let folder = tempfile::tempdir().expect("a folder");
@@ -126,7 +126,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
 
 /// sqlx logs an unknown parameter with its value.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parameter_of_the_url_that_nobody_knows_is_ignored_and_its_value_is_not_logged() {
+async fn an_unknown_parameter_of_the_url_is_ignored_and_its_value_not_logged() {
     let database = database().await;
     let url = format!(
         "{}?sslpassword=canary&application_name=ours",
@@ -141,7 +141,7 @@ async fn a_parameter_of_the_url_that_nobody_knows_is_ignored_and_its_value_is_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn serve_does_not_start_on_what_it_cannot_keep() {
+async fn serve_does_not_start_if_it_cannot_keep_its_guarantees() {
     let short = hookfast(
         &["serve"],
         &[
@@ -236,7 +236,7 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn samples_are_sent_and_taken_and_nothing_secret_is_logged() {
+async fn samples_are_sent_and_received_and_no_secret_is_logged() {
     let (database, sink) = (database().await, Sink::start().await);
     let server = Server::serve(database.url(), &sink.config(""), &[]);
     server.ready().await;
@@ -341,7 +341,7 @@ async fn an_alert_is_logged_with_its_type_and_subject() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_may_leave_out_its_host_or_name_it() {
+async fn an_address_may_omit_its_host_or_name_it() {
     let database = database().await;
     for listen in ["localhost:0", ":0"] {
         let folder = tempfile::tempdir().expect("a folder");
@@ -365,7 +365,7 @@ async fn an_address_may_leave_out_its_host_or_name_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reverify_waits_and_says_what_became_of_the_requests() {
+async fn reverify_waits_and_reports_the_results_of_the_requests() {
     let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
     let file = folder.path().join("secret");
     std::fs::write(&file, "another-secret-0123456789\n").expect("written");

@@ -162,7 +162,7 @@ async fn owner() {
 }
 
 #[tokio::test]
-async fn a_cluster_starts_answers_stops_and_is_there_again() {
+async fn a_cluster_starts_answers_stops_and_starts_again() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
     let mut cluster = start(&dir).await;
@@ -206,7 +206,7 @@ async fn a_cluster_starts_answers_stops_and_is_there_again() {
 }
 
 #[tokio::test]
-async fn what_is_private_is_private() {
+async fn files_of_the_cluster_are_private() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
     let cluster = start(&dir).await;
@@ -293,7 +293,7 @@ async fn postgres_ends_with_its_killed_owner_and_the_next_takes_over() {
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn a_postgres_that_nobody_watches_any_more_is_taken_over() {
+async fn a_postgres_without_an_owner_is_taken_over() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
     let mut owner = Owner::start(dir.to_str().expect("UTF-8")).await;
@@ -326,7 +326,7 @@ fn watcher_of(data: &Path) -> Pid {
 }
 
 #[tokio::test]
-async fn a_temporary_cluster_leaves_nothing() {
+async fn a_temporary_cluster_leaves_no_files() {
     let mut owner = Owner::start("temporary").await;
     let place = owner
         .data
@@ -419,7 +419,7 @@ async fn a_half_made_cluster_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_pid_that_belongs_to_somebody_else_now_is_no_obstacle() {
+async fn a_reused_pid_is_no_obstacle() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
     let cluster = start(&dir).await;
@@ -514,7 +514,7 @@ async fn a_directory_of_other_things_is_not_closed_to_others() {
 /// A lock, a password or a location that another user created there would be mistaken for
 /// Hookfast's.
 #[tokio::test]
-async fn a_directory_that_others_can_write_to_is_not_used_with_what_is_in_it() {
+async fn the_contents_of_a_directory_that_others_can_write_to_are_not_used() {
     let folder = folder(0o777);
     fs::write(folder.path().join("lock"), "").expect("a file");
     let error = Cluster::start(options(folder.path()))

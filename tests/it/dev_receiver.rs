@@ -128,7 +128,7 @@ async fn it_prints_deliveries_and_recognizes_repeats() {
 }
 
 #[tokio::test]
-async fn without_a_good_signature_it_answers_401() {
+async fn without_a_valid_signature_it_answers_401() {
     let mut running = Running::start(vec![secret(2)]).await;
     let report = running.handler().deliver(&delivery("{}")).await;
     assert_eq!(report.status, Some(401));

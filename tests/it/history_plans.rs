@@ -78,7 +78,7 @@ fn whole_scans(node: &Value, found: &mut Vec<(String, f64)>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_question_reads_the_history() {
+async fn no_query_of_an_operator_reads_the_history() {
     let database = database().await;
     let mut connection = database.connect().await;
     a_history(&mut connection).await;

@@ -201,7 +201,7 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
 ];
 
 #[tokio::test]
-async fn every_example_runs_and_does_what_the_page_says() {
+async fn every_example_runs_with_the_documented_result() {
     let (page, mut story) = (page(), Story::new().await);
     let examples: Vec<_> = page
         .split("```sql\n")

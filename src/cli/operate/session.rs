@@ -400,7 +400,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_page_is_the_same_command_from_where_this_one_ends() {
+    fn the_next_page_is_the_same_command_from_the_end_of_this_one() {
         let next = |command: &str| next_page(command.split('|').map(str::to_owned), "42");
         assert_eq!(next("deliveries"), "hookfast deliveries --older-than 42");
         assert_eq!(

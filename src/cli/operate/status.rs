@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_says_whether_and_where() {
+    fn the_first_line_names_the_level_and_the_areas() {
         assert_eq!(headline(&[]), "OK: intake is safe and work is moving");
         let bad = [
             json!({"area": "source", "subject": "airalo"}),

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hint_names_those_that_are_alike_or_else_all() {
+    fn the_hint_names_similar_types_or_else_all() {
         let types = BTreeSet::from([
             "stripe.invoice.paid",
             "stripe.invoice.voided",

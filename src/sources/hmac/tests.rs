@@ -72,7 +72,7 @@ fn locations(texts: &[&str]) -> Vec<ValueSource> {
 }
 
 #[test]
-fn what_is_signed_verifies_within_its_time_and_each_reason_is_its_own() {
+fn signed_requests_verify_in_time_and_each_failure_has_its_reason() {
     let source = source(whole("{id}.{timestamp}.{body}"));
     let good = hex_of(&secret("a", 1), "m.1000.b");
     let request = |id: &'static str, time: &'static str, signature: &str| {
@@ -128,7 +128,7 @@ fn what_is_signed_verifies_within_its_time_and_each_reason_is_its_own() {
 }
 
 #[test]
-fn while_a_secret_is_replaced_either_side_may_be_ahead() {
+fn either_side_may_switch_first_to_a_new_secret() {
     let form = Form::List(ListForm::new("v1", Some("t"), ',').expect("good names"));
     let source = source(HmacSettings {
         form,
@@ -151,7 +151,7 @@ fn while_a_secret_is_replaced_either_side_may_be_ahead() {
 }
 
 #[test]
-fn settings_that_contradict_each_other_are_none() {
+fn contradictory_settings_are_rejected() {
     use InvalidSettings as Wrong;
     let name = |name| Some(HeaderName::from_static(name));
     let list = |timestamp| Form::List(ListForm::new("v1", timestamp, ',').expect("good names"));
@@ -235,7 +235,7 @@ fn settings_that_contradict_each_other_are_none() {
 }
 
 #[test]
-fn a_request_goes_by_what_it_names_or_by_its_body() {
+fn a_request_is_identified_by_its_key_or_by_its_body() {
     let hour = Duration::from_secs(3600);
     let of = |settings: HmacSettings, body: &str| {
         let headers = headers(&[("x-id", "m:1"), ("x-topic", "orders/create")]);
@@ -304,7 +304,7 @@ fn a_request_goes_by_what_it_names_or_by_its_body() {
 }
 
 #[test]
-fn what_is_outside_the_signature_is_warned_of() {
+fn unsigned_parts_raise_a_warning() {
     let advised = |settings: HmacSettings| source(settings).advice();
     let warned = |settings: HmacSettings| {
         let text = |advice| match advice {
@@ -374,7 +374,7 @@ fn what_is_outside_the_signature_is_warned_of() {
 }
 
 #[test]
-fn keys_that_expire_are_warned_of_where_a_copy_of_an_old_request_is_accepted() {
+fn expiring_keys_raise_a_warning_if_an_old_copy_would_be_accepted() {
     let key = locations(&["/id"]);
     let days = Some(Duration::from_secs(90 * 24 * 3600));
     let warned = |settings: HmacSettings| {
@@ -451,7 +451,7 @@ fn any_settings() -> impl Strategy<Value = HmacSettings> {
 
 proptest! {
     #[test]
-    fn what_is_signed_verifies_and_nothing_else_does(
+    fn only_signed_requests_verify(
         settings in any_settings(), id in "[a-z0-9]{1,20}", time in 1u64..1 << 40, body: Vec<u8>, at_byte: prop::sample::Index,
     ) {
         let (source, secrets) = (source(settings.clone()), [secret("a", 1)]);
@@ -472,7 +472,7 @@ proptest! {
     }
 
     #[test]
-    fn garbage_is_an_answer(
+    fn garbage_is_a_failure_and_no_panic(
         settings in any_settings(), values in prop::collection::vec(prop::collection::vec(32u8..=255, 0..90), 4), body: Vec<u8>, now: u32,
     ) {
         let mut headers = HeaderMap::new();

@@ -56,7 +56,7 @@ async fn receiver(head: u16, post: u16) -> (String, Arc<Mutex<Vec<(String, Vec<u
 }
 
 #[tokio::test]
-async fn an_opt_in_wants_200_to_head_and_is_seen_and_ended() {
+async fn an_opt_in_needs_200_to_head_and_can_be_read_and_ended() {
     let airalo = Airalo::start(at_once()).await;
     let client = airalo.client();
     for bad in [301, 401, 404, 405, 204, 500] {
@@ -112,7 +112,7 @@ async fn an_opt_in_wants_200_to_head_and_is_seen_and_ended() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_said_and_never_printed() {
+async fn wrong_credentials_are_reported_and_never_printed() {
     let airalo = Airalo::start(at_once()).await;
     let wrong = ClientSettings {
         client_secret: SecretString::from("canary-0123456789abcdef"),
@@ -152,7 +152,7 @@ async fn wrong_credentials_are_said_and_never_printed() {
 }
 
 #[tokio::test]
-async fn an_order_is_taken_its_result_signed_and_listed() {
+async fn an_order_is_accepted_and_its_result_signed_and_listed() {
     let airalo = Airalo::start(at_once()).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
     let not_opted_in = client
@@ -442,7 +442,7 @@ async fn a_rejected_token_is_requested_again() {
 }
 
 #[tokio::test]
-async fn what_is_asked_too_often_waits_as_long_as_airalo_says() {
+async fn a_rate_limited_call_waits_as_long_as_airalo_requests() {
     let airalo = Airalo::with(|settings| settings.limits = Some(Duration::from_secs(2))).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
     client
@@ -464,7 +464,7 @@ async fn what_is_asked_too_often_waits_as_long_as_airalo_says() {
 }
 
 #[tokio::test]
-async fn the_simulator_sends_what_it_is_told_to_whom() {
+async fn the_simulator_sends_each_type_to_the_given_url() {
     let airalo = Airalo::start(at_once()).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
     let error = client

@@ -43,7 +43,7 @@ async fn hookfast(
 }
 
 #[tokio::test]
-async fn an_opt_in_looks_first_and_says_what_is_wrong() {
+async fn an_opt_in_checks_the_url_first_and_reports_the_problem() {
     let airalo = Airalo::start(at_once()).await;
     for (arguments, says) in [
         (
@@ -127,7 +127,7 @@ async fn an_opt_in_looks_first_and_says_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn an_order_is_asked_for_written_down_and_sent_once() {
+async fn an_order_is_confirmed_recorded_and_sent_once() {
     let airalo = Airalo::start(FaultPlan {
         broken_answer: 1.0,
         ..at_once()
@@ -293,7 +293,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
 }
 
 #[tokio::test]
-async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
+async fn an_operators_role_gets_an_error_naming_the_role_that_may_order() {
     let airalo = Airalo::start(at_once()).await;
     let database = postgres::database().await;
     let operator: String = sqlx::query_scalar("SELECT 'operators_of_' || current_database()")
@@ -333,7 +333,7 @@ async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
 }
 
 #[tokio::test]
-async fn the_client_secret_goes_in_clear_text_to_this_machine_only() {
+async fn the_client_secret_is_sent_in_clear_text_to_this_machine_only() {
     let airalo = Airalo::start(at_once()).await;
     let to = |base_url: &str| ClientSettings {
         base_url: base_url.to_owned(),
@@ -453,7 +453,7 @@ async fn refused(
 }
 
 #[tokio::test]
-async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
+async fn the_doctor_distinguishes_an_unread_secret_from_a_wrong_one() {
     let airalo = Airalo::start(at_once()).await;
     for (requests, says) in [
         // The newest request is the last one.

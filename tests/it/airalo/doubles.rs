@@ -151,7 +151,7 @@ async fn of_two_orders_with_one_description_placed_at_once_one_is_sent() {
 
 /// The transaction of the first order is not committed when the second order begins.
 #[tokio::test]
-async fn who_places_the_same_order_waits_for_the_other_and_is_refused() {
+async fn a_second_placing_of_one_order_waits_for_the_first_and_is_refused() {
     let shop = Shop::start(at_once(), NEVER).await;
     let place =
         "SELECT hookfast_data.airalo_record_sending('airalo', 'shop-1', interval '1 hour', false)";

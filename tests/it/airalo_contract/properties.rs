@@ -182,7 +182,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_are_described_and_refused_without_a_signature(body: Vec<u8>, signature: Vec<u8>) {
+    fn any_bytes_are_described_and_rejected_without_a_signature(body: Vec<u8>, signature: Vec<u8>) {
         assert_storable(&body)?;
         prop_assert_eq!(verify(&Default::default(), &body).map(|_| ()), Err(Rejection::MissingSignature));
         if axum::http::HeaderValue::from_bytes(&signature).is_ok() {
@@ -215,7 +215,7 @@ proptest! {
     }
 
     #[test]
-    fn a_signed_body_with_one_byte_changed_added_or_removed_is_refused(
+    fn a_signed_body_with_one_byte_changed_added_or_removed_is_rejected(
         body in vec(any::<u8>(), 1..300), at: prop::sample::Index, change in 1u8..,
     ) {
         let headers = signed(&body);
@@ -231,7 +231,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_different_never_has_the_same_key((a, b) in prop_oneof![(said(), said()), cut_twice()]) {
+    fn different_events_never_have_the_same_key((a, b) in prop_oneof![(said(), said()), cut_twice()]) {
         let key = |said: &Said| assert_storable(said.body().to_string().as_bytes()).map(|d| d.identity.key);
         prop_assert_eq!(a == b, key(&a)? == key(&b)?, "{:?} {:?}", key(&a)?, key(&b)?);
     }

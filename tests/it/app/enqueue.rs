@@ -38,7 +38,7 @@ async fn enqueue(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rolled_back_transaction_leaves_nothing_and_a_committed_one_everything() {
+async fn only_a_committed_transaction_enqueues_its_events() {
     let database = database().await;
     let running = running(&database).await;
     let mut rolled_back = running.pool.begin().await.expect("a transaction");
@@ -161,7 +161,7 @@ async fn headers_that_cannot_be_read_cost_no_delivery_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_enqueued_says_why() {
+async fn a_rejected_enqueue_has_a_reason() {
     let database = database().await;
     let running = running(&database).await;
     for (statement, code, says) in [

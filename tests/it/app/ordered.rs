@@ -110,7 +110,7 @@ async fn two(
 
 const OWED: &str = "SELECT count(*) FROM hookfast_data.outbox";
 
-async fn until_nothing_is_owed(running: &Running) {
+async fn until_nothing_is_pending(running: &Running) {
     wait_until_within(Duration::from_secs(60), "nothing pending", async || {
         running.count(OWED).await == 0
     })
@@ -134,7 +134,7 @@ async fn each_key_keeps_its_order_over_retries_and_two_workers() {
                 .await;
         }
     }
-    until_nothing_is_owed(&one).await;
+    until_nothing_is_pending(&one).await;
     one.end().await;
     other.end().await;
     let seen = seen.lock().expect("no panic");
@@ -145,7 +145,7 @@ async fn each_key_keeps_its_order_over_retries_and_two_workers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blocked_key_with_many_behind_it_stops_nobody_else() {
+async fn a_blocked_key_with_many_deliveries_blocks_no_other_key() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut shop = ordered("shop", OnDeadLetter::Skip);
@@ -184,7 +184,7 @@ async fn a_blocked_key_with_many_behind_it_stops_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_skipped_or_holds_its_key() {
+async fn a_dead_letter_is_skipped_or_blocks_its_key() {
     let database = database().await;
     let seen = [(); 2].map(|()| Arc::new(Mutex::new(Seen::default())));
     let bad = |step: &Payload| step.key == "b" && step.n == 2;
@@ -267,7 +267,7 @@ async fn a_handler_may_begin_and_cease_to_keep_order() {
         declare(builder).handler(unordered, recorder(seen.clone(), |_| false))
     })
     .await;
-    until_nothing_is_owed(&running).await;
+    until_nothing_is_pending(&running).await;
     let mut steps = seen.lock().expect("no panic").done["a"].clone();
     steps.sort_unstable();
     assert_eq!(steps, (0..10).collect::<Vec<_>>());

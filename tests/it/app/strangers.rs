@@ -74,7 +74,7 @@ async fn no_notification_keeps_a_delivery_from_its_handler() {
 /// Any role may hold any advisory lock: those that Hookfast once used, and the numbers of all
 /// handlers.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_advisory_lock_holds_anything_up() {
+async fn no_advisory_lock_blocks_any_work() {
     let database = database().await;
     let url = database.login("nobody", &[]).await;
     let mut nobody = PgConnection::connect(&url).await.expect("it may connect");

@@ -145,7 +145,7 @@ async fn books(pool: &PgPool) -> Vec<(String, i64, i64)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_killed() {
+async fn each_kind_handles_each_event_once_and_in_order_while_all_is_killed() {
     let languages = Language::tested();
     let database = database().await;
     let pool = database.pool().await;

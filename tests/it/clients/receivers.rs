@@ -22,7 +22,7 @@ const ALERTS: &str =
 const DELIVERED: &str = "SELECT count(*)::text FROM hookfast.deliveries WHERE state = 'delivered'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_language_takes_an_order_verified_and_once() {
+async fn each_language_verifies_an_order_and_handles_it_once() {
     for language in receivers() {
         let database = database().await;
         let pool = database.pool().await;
@@ -185,7 +185,7 @@ async fn every_part_of_the_database_url_is_read() {
 /// Hookfast retries a request that the receiver could not process, so the receiver has to notice
 /// the failure and reconnect.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_whose_connections_have_died_silently_takes_the_next_webhook() {
+async fn a_receiver_with_silently_dead_connections_handles_the_next_webhook() {
     for language in receivers() {
         let database = database().await;
         let pool = database.pool().await;
@@ -267,7 +267,7 @@ async fn status_of(address: std::net::SocketAddr, request: &[u8]) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_sender_of_ours_sends_gets_4xx_and_leaves_no_trace() {
+async fn invalid_requests_get_4xx_and_are_not_recorded() {
     for language in receivers() {
         let database = database().await;
         let receiver = Receiver::start(language, database.url()).await;

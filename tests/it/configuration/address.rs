@@ -4,7 +4,7 @@ use super::hookfast;
 use hookfast::internals::dev::postgres::{Cluster, ClusterOptions, Durability};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ipv6_address_stands_in_brackets_in_database_url() {
+async fn an_ipv6_address_is_in_brackets_in_database_url() {
     let mut options = ClusterOptions::temporary(Durability::Fast);
     options
         .settings

@@ -16,7 +16,7 @@ fn warnings(said: &str) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_refuses_what_serve_would_refuse() {
+async fn check_rejects_every_configuration_that_serve_rejects() {
     let database = database().await;
     let addresses = [
         ("HOOKFAST_LISTEN", "127.0.0.1:0"),

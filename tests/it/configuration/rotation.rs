@@ -44,7 +44,7 @@ fn has(log: &str, secret: &str, change: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_is_added_to_the_list_counts_after_sighup_and_a_removed_one_no_more() {
+async fn an_added_secret_is_valid_after_sighup_and_a_removed_one_is_not() {
     let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
     let path = |name: &str| folder.path().join(name);
     let label = |name: &str| format!("file:{}", path(name).display());
@@ -107,7 +107,7 @@ async fn a_secret_that_is_added_to_the_list_counts_after_sighup_and_a_removed_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_replaced_while_it_runs_is_named_and_nothing_is_lost() {
+async fn settings_that_need_a_restart_are_named_and_nothing_is_lost() {
     let database = database().await;
     let environment = [("OLD", OLD)];
     let server = Server::serve_with(database.url(), &config(&["env:OLD"], ""), &environment);

@@ -15,7 +15,7 @@ fn short_heads() -> IngressLimits {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed_in_time() {
+async fn a_silent_connection_is_closed_in_time() {
     let server = Server::start(short_heads()).await;
     let (mut client, start) = (server.connect().await, Instant::now());
     assert_eq!(client.closed().await, b"");
@@ -23,7 +23,7 @@ async fn a_connection_that_says_nothing_is_closed_in_time() {
 }
 
 #[tokio::test]
-async fn half_a_head_is_closed_in_time_and_bytes_now_and_then_do_not_prolong_it() {
+async fn half_a_head_is_closed_in_time_and_single_bytes_do_not_extend_it() {
     let server = Server::start(short_heads()).await;
     for half in [
         "P",
@@ -47,7 +47,7 @@ async fn half_a_head_is_closed_in_time_and_bytes_now_and_then_do_not_prolong_it(
 }
 
 #[tokio::test]
-async fn between_requests_the_longer_time_holds_but_a_begun_head_has_the_short_one() {
+async fn the_idle_timeout_applies_between_requests_and_the_head_timeout_after() {
     let server = Server::start(short_heads()).await;
     let mut client = server.connect().await;
     for _ in 0..2 {
@@ -107,7 +107,7 @@ async fn a_connection_is_reused_and_http_1_0_is_closed() {
 }
 
 #[tokio::test]
-async fn a_sender_that_closes_its_side_still_gets_its_answer() {
+async fn a_sender_that_closes_its_side_still_gets_its_response() {
     let server = Server::start(IngressLimits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
@@ -121,7 +121,7 @@ async fn a_sender_that_closes_its_side_still_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn resets_at_any_point_harm_nobody() {
+async fn resets_at_any_point_affect_no_other_request() {
     let server = Server::start(IngressLimits::default()).await;
     let whole = request("POST", "/webhooks/fixed", &[GOOD], &[1; 2000]);
     for n in 0..200 {
@@ -267,7 +267,7 @@ async fn a_request_that_is_being_stored_is_never_closed_for_another() {
 }
 
 #[tokio::test]
-async fn a_connection_that_reads_no_answer_or_lingers_has_no_claim_to_its_place() {
+async fn a_connection_that_reads_no_response_or_lingers_may_be_evicted() {
     let server = Server::start(IngressLimits {
         connections: 1,
         ..IngressLimits::default()
@@ -326,7 +326,7 @@ async fn a_flood_of_connections_is_closed_and_forgotten() {
 }
 
 #[tokio::test]
-async fn slow_bodies_closed_for_others_are_counted_for_their_source_each() {
+async fn slow_bodies_closed_for_others_are_each_counted_for_their_source() {
     let server = Server::start(IngressLimits {
         connections: 100,
         ..IngressLimits::default()

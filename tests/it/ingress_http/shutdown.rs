@@ -15,7 +15,7 @@ async fn nobody_listens(server: &Server) {
 }
 
 #[tokio::test]
-async fn requests_in_flight_are_answered_and_new_ones_refused() {
+async fn requests_in_flight_are_answered_and_new_ones_rejected() {
     let mut server = Server::start(IngressLimits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
@@ -59,7 +59,7 @@ async fn requests_in_flight_are_answered_and_new_ones_refused() {
 }
 
 #[tokio::test]
-async fn connections_without_a_request_do_not_hold_it_up() {
+async fn connections_without_a_request_do_not_delay_it() {
     let limits = IngressLimits {
         header_time: Duration::from_millis(300),
         ..IngressLimits::default()

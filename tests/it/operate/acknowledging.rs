@@ -13,7 +13,7 @@ fn conflict(n: u32) -> String {
 }
 
 #[tokio::test]
-async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
+async fn only_unacknowledged_conflicts_are_reported() {
     let story = Story::new().await;
     story
         .execute(&format!(
@@ -91,7 +91,7 @@ async fn a_double_purchase_is_acknowledged_by_any_of_its_orders() {
 }
 
 #[tokio::test]
-async fn only_what_is_in_conflict_is_acknowledged_and_with_a_reason() {
+async fn only_a_conflict_is_acknowledged_and_with_a_reason() {
     let story = Story::new().await;
     story
         .execute(&format!(

@@ -16,7 +16,7 @@ impl Story {
 }
 
 #[tokio::test]
-async fn each_dead_letter_is_reported_once_to_those_who_named_alerts_and_dead_ones_raise_none() {
+async fn each_dead_letter_raises_one_alert_and_dead_alerts_raise_none() {
     let story = Story::new().await;
     story
         .execute(
@@ -188,7 +188,7 @@ async fn a_source_that_is_silent_or_rejects_is_reported_and_a_quiet_night_is_not
 
 /// The quarantine has room, and their senders still get 503.
 #[tokio::test]
-async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert() {
+async fn wrong_signatures_too_fast_for_the_quarantine_raise_its_alert() {
     let story = Story::new().await;
     story.execute("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     assert_eq!(story.watch().await, "nothing");

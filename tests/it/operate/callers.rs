@@ -63,7 +63,7 @@ async fn answers(connection: &mut PgConnection) -> Vec<Result<String, String>> {
 }
 
 #[tokio::test]
-async fn every_function_answers_the_same_whatever_its_caller_has_set() {
+async fn every_function_returns_the_same_whatever_its_caller_has_set() {
     let story = Story::new().await;
     story.execute(WORLD).await;
     let usual = answers(&mut story.connect().await).await;

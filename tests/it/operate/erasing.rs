@@ -5,7 +5,7 @@ use super::Story;
 const LEFT: &str = "SELECT string_agg(concat_ws(' ', replace(idempotency_key, 'order:request-', ''), length(body), headers, erased_at IS NOT NULL), ', ' ORDER BY id) FROM hookfast_data.events";
 
 #[tokio::test]
-async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
+async fn payload_headers_terms_and_texts_are_erased_and_key_type_and_history_kept() {
     let story = Story::new().await;
     story
         .execute("SELECT order_came(1); SELECT died(1, 'status 500: no place for request-1')")
@@ -127,7 +127,7 @@ async fn pending_events_are_not_erased() {
 
 /// Functions that require a reason report that, instead of an error of the table.
 #[tokio::test]
-async fn nobody_acts_without_saying_why() {
+async fn every_act_without_a_reason_fails() {
     let story = Story::new().await;
     story
         .execute("SELECT order_came(1); SELECT died(1, 'x')")
@@ -153,7 +153,7 @@ async fn nobody_acts_without_saying_why() {
 }
 
 #[tokio::test]
-async fn a_hold_is_kept_and_ended() {
+async fn a_retention_hold_is_set_and_removed() {
     let story = Story::new().await;
     story
         .execute("SELECT order_came(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')")
@@ -229,7 +229,7 @@ SELECT hookfast_data.alert_dead_letters(10);
 "#;
 
 #[tokio::test]
-async fn nothing_of_an_erased_payload_is_left_in_any_table() {
+async fn no_table_keeps_any_part_of_an_erased_payload() {
     let story = Story::new().await;
     story.execute(EVERYWHERE).await;
     let before = tables_with(&story, "Jane-Doe-77").await;
@@ -256,7 +256,7 @@ async fn nothing_of_an_erased_payload_is_left_in_any_table() {
 /// An erased dead letter would no longer block its key, and the next delivery would overtake it
 /// without a decision.
 #[tokio::test]
-async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
+async fn a_dead_letter_that_blocks_its_key_is_erased_once_it_is_discarded() {
     let story = Story::new().await;
     story.execute(EVERYWHERE).await;
     story

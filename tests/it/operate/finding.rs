@@ -12,7 +12,7 @@ impl Story {
 }
 
 #[tokio::test]
-async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_was_read() {
+async fn an_order_is_found_by_any_of_its_values_before_and_after_indexing() {
     let story = Story::new().await;
     story
         .execute("SELECT order_came(n) FROM generate_series(1, 3) n")
@@ -53,7 +53,7 @@ async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_w
 }
 
 #[tokio::test]
-async fn an_event_that_commits_late_is_not_passed_over() {
+async fn an_event_that_commits_late_is_not_skipped() {
     let story = Story::new().await;
     story.execute("SELECT order_came(1)").await;
     let mut late = story.connect().await;
@@ -88,7 +88,7 @@ async fn an_event_that_commits_late_is_not_passed_over() {
 }
 
 #[tokio::test]
-async fn what_is_enqueued_is_found_at_once() {
+async fn an_enqueued_event_is_found_at_once() {
     let story = Story::new().await;
     story.execute("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
     story.execute("SELECT hookfast.enqueue('own', 'own.paid', '{\"order\": \"o-17\", \"deep\": [{\"ORDER\": 18}]}', 'key-17')").await;
@@ -106,7 +106,7 @@ async fn what_is_enqueued_is_found_at_once() {
 }
 
 #[tokio::test]
-async fn a_timeline_tells_everything_in_order() {
+async fn a_timeline_lists_everything_in_order() {
     let story = Story::new().await;
     story.execute("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour', why => 'a test')").await;
     story

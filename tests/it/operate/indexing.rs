@@ -32,7 +32,7 @@ impl Story {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
+async fn only_an_event_that_cannot_be_indexed_is_skipped() {
     let story = Story::new().await;
     story
         .execute("SELECT order_came(n) FROM generate_series(1, 7) n")
@@ -57,7 +57,7 @@ async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with_it() {
+async fn a_partly_indexed_event_is_erased_together_with_its_mark() {
     let story = Story::new().await;
     story
         .came_with(
@@ -105,7 +105,7 @@ async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with
 }
 
 #[tokio::test]
-async fn what_is_enqueued_with_too_much_is_marked_at_once() {
+async fn an_enqueued_event_with_too_many_values_is_marked_at_once() {
     let story = Story::new().await;
     story.execute("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
     for (n, payload) in [
@@ -180,7 +180,7 @@ async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
 }
 
 #[tokio::test]
-async fn who_erases_finds_what_is_not_indexed_yet_however_much_that_is() {
+async fn erasing_finds_unindexed_events_however_many_they_are() {
     let story = Story::new().await;
     story
         .execute("SELECT order_came(n) FROM generate_series(1, 5003) n")

@@ -83,7 +83,7 @@ async fn a_search_field_that_is_added_finds_stored_events_once_they_are_indexed_
 }
 
 #[tokio::test]
-async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was() {
+async fn indexing_again_starts_at_the_newest_and_continues_in_steps() {
     let story = Story::new().await;
     story.execute("SELECT order_came(n, 100000 + n) FROM generate_series(1, 1200) n; ANALYZE hookfast_data.events").await;
     story.index().await;
@@ -128,7 +128,7 @@ async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_indexed_again_is_marked_and_passed_over() {
+async fn an_event_that_cannot_be_indexed_again_is_marked_and_skipped() {
     let story = Story::new().await;
     story
         .execute("SELECT order_came(n, 4710 + n) FROM generate_series(1, 7) n")
@@ -147,7 +147,7 @@ async fn an_event_that_cannot_be_indexed_again_is_marked_and_passed_over() {
 }
 
 #[tokio::test]
-async fn nothing_is_indexed_again_while_somebody_erases() {
+async fn no_event_is_indexed_again_during_an_erasing() {
     let story = Story::new().await;
     story.execute("SELECT order_came(1, 4711)").await;
     story.index().await;

@@ -259,7 +259,7 @@ async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
 }
 
 #[tokio::test]
-async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert() {
+async fn events_without_a_handler_are_shown_and_above_a_tenth_raise_an_alert() {
     let story = Story::new().await;
     story.served().await;
     story
@@ -289,7 +289,7 @@ async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert()
 }
 
 #[tokio::test]
-async fn the_reason_stands_first() {
+async fn the_reason_is_listed_first() {
     let story = Story::new().await;
     begins(
         &story.status("handler", "shop").await,
@@ -311,7 +311,7 @@ async fn the_reason_stands_first() {
 
 /// GitHub's preselected content type is a form.
 #[tokio::test]
-async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
+async fn a_source_whose_bodies_are_mostly_not_json_warns_with_a_hint() {
     let story = Story::new().await;
     story.counted("source:airalo", "stored", 5, 10).await;
     story.counted("source:airalo", "not_json", 5, 5).await;

@@ -3,7 +3,7 @@
 use super::Story;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operate_cli_acts_on_one_and_asks_before_many() {
+async fn operate_cli_changes_one_and_confirms_before_many() {
     let story = Story::new().await;
     let before = story.everything().await;
     for (arguments, words) in [

@@ -46,7 +46,7 @@ async fn operate_cli_shows_an_event_whatever_its_payload_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operate_cli_tells_of_one_event() {
+async fn operate_cli_shows_one_event() {
     let story = Story::new().await;
     let (first, third) = (
         &*story.event("order-1").await,

@@ -179,7 +179,7 @@ async fn operate_cli_handlers_and_replays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_is_retired_after_a_preview_and_refused_while_it_is_served() {
+async fn a_handler_is_retired_after_a_preview_and_never_while_it_is_served() {
     let story = Story::new().await;
     let before = story.everything().await;
     let retire = ["handlers", "retire", "shop", "--why", "renamed"];

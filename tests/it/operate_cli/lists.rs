@@ -3,7 +3,7 @@
 use super::Story;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operate_cli_lists_are_tables_and_json_and_say_when_they_are_empty() {
+async fn operate_cli_lists_are_tables_and_json_with_a_text_if_empty() {
     let story = Story::new().await;
     for (noun, title, rows) in [
         ("events", "event id", 3),

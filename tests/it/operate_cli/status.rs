@@ -3,7 +3,7 @@
 use super::{RunningCommand, Story};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operate_cli_status_says_whether_and_where() {
+async fn operate_cli_status_names_the_level_and_the_areas() {
     let story = Story::new().await;
     let trouble = story.run(&["status"]).failed().says(&[
         "intake",

@@ -53,7 +53,7 @@ fn checked(url: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_opens_no_more_connections_than_check_says() {
+async fn a_process_opens_no_more_connections_than_check_reports() {
     let cluster = durable_cluster().await;
     let said = checked(&cluster.url());
     assert!(

@@ -35,7 +35,7 @@ fn port(folder: &Path) -> SocketAddr {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_ends_with_its_postgres_however_it_ends_and_starts_again_on_what_is_left() {
+async fn it_ends_with_its_postgres_and_starts_again_on_the_same_data() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut first = dev(folder.path());
     first.ready().await;

@@ -86,7 +86,7 @@ async fn stop(mut server: Server) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_postgres_keeps_its_port_and_takes_another_where_that_is_taken() {
+async fn its_postgres_keeps_its_port_and_uses_another_if_it_is_in_use() {
     let folder = Folder::new();
     stop(folder.dev(&[], &[]).await).await;
     let first = folder.dev(&[], &[]).await;
@@ -195,7 +195,7 @@ async fn the_commands_of_its_folder_find_its_database_and_its_addresses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
+async fn no_value_of_its_environment_is_written_to_disk() {
     let (folder, database) = (Folder::new(), database().await);
     let environment = [
         ("DATABASE_URL", database.url()),
@@ -412,7 +412,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back_with_it() {
+async fn handlers_without_a_configuration_are_retired_until_it_returns() {
     let folder = Folder::new();
     let config = |handler: &str| {
         let text = format!(

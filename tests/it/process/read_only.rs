@@ -37,7 +37,7 @@ async fn ten_seconds_of_trouble(server: &Server, pool: &PgPool) -> (usize, i64) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_only_database_is_left_in_peace_and_settles_once_writable() {
+async fn a_read_only_database_gets_no_writes_and_settles_once_writable() {
     let (cluster, gate) = (durable_cluster().await, Gate::start().await);
     let pool = PgPool::connect(&cluster.url()).await.expect("a connection");
     let server = Server::serve(&cluster.url(), &gate.config(""), &[]);

@@ -59,7 +59,7 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
+async fn the_alert_of_a_dead_letter_reaches_its_subscribers() {
     let (database, sink) = (database().await, Sink::start().await);
     sink.mode
         .set(hookfast::internals::dev::receiver::Mode::Fail(

@@ -247,7 +247,7 @@ async fn an_approved_unsigned_request_becomes_an_event_verified_by_the_operator(
 
 /// No genuine request has to arrive for it: the rejected one was genuine.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
+async fn a_source_is_healthy_again_after_its_rejected_requests_were_accepted() {
     let (database, sink, folder) = (
         database().await,
         Sink::start().await,
@@ -295,7 +295,7 @@ async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
 
 /// A signature that covers the time is verified as of its arrival.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
+async fn a_request_signed_an_hour_ago_is_not_stale_when_reverified() {
     let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
     let secret = folder.path().join("secret");
     fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaTT").expect("written");

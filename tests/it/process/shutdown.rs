@@ -11,7 +11,7 @@ use crate::support::{
 use nix::sys::signal::Signal;
 
 #[tokio::test]
-async fn sigterm_finishes_what_runs_and_releases_the_rest() {
+async fn sigterm_finishes_running_attempts_and_releases_the_rest() {
     let (database, gate) = (database().await, Gate::start().await);
     let pool = database.pool().await;
     let mut server = Server::serve(database.url(), &gate.config("concurrency = 2"), &[]);

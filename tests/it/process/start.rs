@@ -18,7 +18,7 @@ const CONFIG: &str =
     "[sources.airalo]\nkind = \"airalo\"\nsecrets = [\"env:AIRALO_CLIENT_SECRET\"]\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
+async fn on_a_standby_it_waits_and_accepts_webhooks_once_that_is_promoted() {
     let mut cluster = durable_cluster().await;
     // A first start registers everything.
     let mut before = Server::serve(&cluster.url(), CONFIG, &[]);
@@ -60,7 +60,7 @@ async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
 
 /// As after an upgrade of the program while the disk is full.
 #[tokio::test(flavor = "multi_thread")]
-async fn with_migrations_pending_it_waits_for_a_database_that_only_reads() {
+async fn with_migrations_pending_it_waits_for_a_read_only_database() {
     let database = database().await;
     let mut connection = database.connect().await;
     let mut run = async |statement: &str| {

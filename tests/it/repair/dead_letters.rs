@@ -29,7 +29,7 @@ async fn four() -> Desk {
 }
 
 #[tokio::test]
-async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
+async fn a_retry_is_the_same_delivery_and_its_attempts_continue() {
     let desk = four().await;
     desk.execute("SELECT hookfast.retry(1, why => 'it is up again')")
         .await;
@@ -74,7 +74,7 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_go_on() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
+async fn an_impossible_retry_fails_and_changes_nothing() {
     let desk = four().await;
     desk.refuses("HF006", "SELECT hookfast.retry(99, why => 'a test')")
         .await;
@@ -114,7 +114,7 @@ async fn what_cannot_be_retried_is_refused_and_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn without_at_most_nothing_is_changed_and_it_says_how_many_with_a_sample() {
+async fn without_at_most_it_returns_the_count_and_a_sample_and_changes_nothing() {
     let desk = four().await;
     desk.events(5..=8, 9).await;
     for n in 5..=8 {
@@ -187,7 +187,7 @@ async fn each_filter_counts_alone_and_all_of_them_together() {
 }
 
 #[tokio::test]
-async fn more_than_were_allowed_are_left_alone() {
+async fn more_than_at_most_are_not_changed() {
     let desk = four().await;
     for all in ["retry_all", "discard_all"] {
         desk.refuses(
@@ -218,7 +218,7 @@ async fn more_than_were_allowed_are_left_alone() {
 }
 
 #[tokio::test]
-async fn an_unknown_handler_is_an_error_also_where_nothing_is_dead() {
+async fn an_unknown_handler_is_an_error_even_without_dead_letters() {
     let desk = Desk::new().await;
     for all in ["retry_all", "discard_all"] {
         desk.refuses(
@@ -241,7 +241,7 @@ async fn an_unknown_handler_is_an_error_also_where_nothing_is_dead() {
 }
 
 #[tokio::test]
-async fn what_is_rolled_back_never_was() {
+async fn a_rolled_back_act_changes_nothing() {
     let desk = four().await;
     let before = desk.everything().await;
     for statement in [
@@ -256,7 +256,7 @@ async fn what_is_rolled_back_never_was() {
 }
 
 #[tokio::test]
-async fn what_was_discarded_has_ended_and_says_so() {
+async fn a_discarded_delivery_has_ended_and_is_listed_as_discarded() {
     let desk = four().await;
     desk.execute("SELECT hookfast.discard(1, 'the customer has left')")
         .await;
@@ -297,7 +297,7 @@ async fn what_was_discarded_has_ended_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_discard_is_no_attempt_that_anybody_made() {
+async fn a_discard_is_not_an_attempt() {
     let desk = four().await;
     desk.owed(1, "mail").await;
     desk.execute("DELETE FROM hookfast_data.dead_letters WHERE delivery_id = 1")
@@ -369,7 +369,7 @@ async fn two_operators_who_retry_the_same_do_it_once() {
 /// The workers' watermark has passed it by the time it commits: the notification tells them how far
 /// to look back.
 #[tokio::test]
-async fn what_commits_late_is_found_although_workers_have_looked_further() {
+async fn a_late_commit_is_found_below_the_watermark_of_the_workers() {
     let desk = four().await;
     desk.execute("SELECT hookfast_data.requeue_dead_letters('{2}', NULL)")
         .await;

@@ -6,7 +6,7 @@ use hookfast::internals::store::SettleOutcome::{Delivered, Rejected};
 use std::cell::Cell;
 
 #[tokio::test]
-async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
+async fn a_blocked_key_waits_and_continues_in_order_after_the_retry() {
     let desk = Desk::new().await;
     desk.events(1..=4, 1).await;
     for n in 1..=4 {
@@ -27,7 +27,7 @@ async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
 }
 
 #[tokio::test]
-async fn after_the_dead_letter_of_a_held_key_is_discarded_the_next_one_is_due() {
+async fn discarding_the_dead_letter_of_a_blocked_key_makes_the_next_one_due() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     for all in [
@@ -48,7 +48,7 @@ async fn after_the_dead_letter_of_a_held_key_is_discarded_the_next_one_is_due() 
 }
 
 #[tokio::test]
-async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
+async fn a_retry_waits_for_running_and_due_deliveries_of_its_key() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     for n in 1..=3 {

@@ -5,7 +5,7 @@ use hookfast::internals::store::SettleOutcome::{Delivered, Retry};
 use std::time::Duration;
 
 #[tokio::test]
-async fn what_waits_can_be_discarded_and_what_runs_cannot() {
+async fn waiting_deliveries_can_be_discarded_and_running_ones_cannot() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     desk.owed(1, "shop").await;
@@ -42,7 +42,7 @@ async fn discarding_the_first_of_a_key_releases_the_next() {
 }
 
 #[tokio::test]
-async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
+async fn a_scheduled_delivery_waits_and_now_runs_it_at_once() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.owed(1, "shop").await;
@@ -86,7 +86,7 @@ async fn a_scheduled_delivery_waits_and_now_tries_it_at_once() {
 
 /// Workers look back no further than the start of the transaction.
 #[tokio::test]
-async fn a_time_that_is_past_is_now() {
+async fn a_past_time_means_now() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     for (n, reschedule) in [
@@ -140,7 +140,7 @@ async fn a_waiting_delivery_cannot_be_rescheduled_and_the_first_of_a_key_delays_
 }
 
 #[tokio::test]
-async fn all_of_a_handler_are_scheduled_where_somebody_said_how_many() {
+async fn all_deliveries_of_a_handler_are_rescheduled_up_to_at_most() {
     let desk = Desk::new().await;
     desk.events(1..=6, 1).await;
     desk.event(7, "other", "level", "{}").await;

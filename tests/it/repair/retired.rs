@@ -43,7 +43,7 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn it_is_previewed_and_then_discards_what_is_pending_and_gets_nothing_new() {
+async fn retiring_is_previewed_discards_pending_deliveries_and_stops_new_ones() {
     let desk = Desk::new().await;
     desk.events(1..=8, 2).await;
     for n in 1..=7 {
@@ -115,7 +115,7 @@ async fn it_is_previewed_and_then_discards_what_is_pending_and_gets_nothing_new(
 }
 
 #[tokio::test]
-async fn what_is_kept_is_shown_and_not_run_and_can_be_discarded_later() {
+async fn kept_deliveries_are_shown_not_run_and_can_be_discarded_later() {
     let desk = Desk::new().await;
     desk.events(1..=6, 1).await;
     for n in 1..=3 {
@@ -192,7 +192,7 @@ async fn very_many_are_discarded_step_by_step() {
 }
 
 #[tokio::test]
-async fn it_is_refused_while_a_worker_a_process_or_a_client_has_the_handler() {
+async fn retiring_fails_while_a_worker_process_or_client_has_the_handler() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.owed(1, "shop").await;

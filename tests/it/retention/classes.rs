@@ -9,7 +9,7 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 #[tokio::test]
-async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
+async fn expired_keys_and_old_counts_are_purged_a_day_after_the_alert() {
     let old = Old::new().await;
     old.execute(
         "INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id, expires_at) \

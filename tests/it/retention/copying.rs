@@ -43,7 +43,7 @@ async fn locks(old: &Old, of: &mut PgConnection) -> String {
 }
 
 /// A handler's queries, each with at most 100 ms of waiting for a lock.
-async fn nobody_waits(old: &Old) {
+async fn no_session_waits(old: &Old) {
     let mut hot = old.connect().await;
     hot.execute("SET lock_timeout = '100ms'")
         .await
@@ -63,7 +63,7 @@ async fn nobody_waits(old: &Old) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copying_a_day_blocks_nobody_and_keeps_concurrent_rows() {
+async fn copying_a_day_blocks_no_writer_and_keeps_concurrent_rows() {
     let old = Old::new().await;
     old.day(100, 9).await;
     old.execute(SURVIVORS).await;
@@ -80,7 +80,7 @@ async fn copying_a_day_blocks_nobody_and_keeps_concurrent_rows() {
         "AccessShareLock",
         "only DDL waits for it"
     );
-    nobody_waits(&old).await;
+    no_session_waits(&old).await;
     // A delivery of that day ends, and an operator discards a dead one of it.
     old.execute(
         "SET lock_timeout = '100ms'; DELETE FROM hookfast_data.outbox WHERE id = 77; \
@@ -111,7 +111,7 @@ async fn copying_a_day_blocks_nobody_and_keeps_concurrent_rows() {
 
 /// The last step, while another session locks a day.
 #[tokio::test(flavor = "multi_thread")]
-async fn handlers_of_new_events_do_not_wait_for_who_locks_an_old_day() {
+async fn handlers_of_new_events_do_not_wait_for_a_lock_on_an_old_day() {
     let old = Old::new().await;
     old.day(100, 9).await;
     old.execute(TODAY).await;
@@ -125,8 +125,8 @@ async fn handlers_of_new_events_do_not_wait_for_who_locks_an_old_day() {
         )))
         .await
         .expect("locked");
-    nobody_waits(&old).await;
-    old.ingest_is_not_held_up().await;
+    no_session_waits(&old).await;
+    old.ingest_is_not_blocked().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +153,7 @@ async fn a_day_with_a_new_conflict_is_purged_in_a_later_round() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mark_of_what_is_not_indexed_stays_with_its_event() {
+async fn the_mark_of_an_unindexed_event_stays_with_it() {
     let old = Old::new().await;
     old.day(100, 2).await;
     old.execute("INSERT INTO hookfast_data.search_terms SELECT '', id FROM hookfast_data.events; SELECT hookfast.hold_event(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-2'").await;
@@ -167,7 +167,7 @@ async fn a_mark_of_what_is_not_indexed_stays_with_its_event() {
 }
 
 #[tokio::test]
-async fn a_day_that_fails_keeps_no_other_from_going() {
+async fn a_day_that_fails_does_not_stop_the_purge_of_others() {
     let old = Old::new().await;
     old.day(100, 1).await;
     old.day(99, 1).await;
@@ -187,7 +187,7 @@ async fn a_day_that_fails_keeps_no_other_from_going() {
 }
 
 #[tokio::test]
-async fn rows_are_taken_from_where_the_statement_before_ended() {
+async fn rows_are_copied_from_the_end_of_the_statement_before() {
     let old = Old::new().await;
     let key = |name: &str, hours: u32| {
         format!(

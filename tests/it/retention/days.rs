@@ -4,7 +4,7 @@ use super::{Old, gone};
 use hookfast::internals::store::PurgeReport;
 
 #[tokio::test]
-async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their_tables() {
+async fn the_first_purge_is_announced_a_day_ahead_and_drops_all_tables_of_a_day() {
     let old = Old::new().await;
     old.day(100, 5).await;
     old.day(89, 3).await;

@@ -5,7 +5,7 @@ use crate::support::wait_until;
 use sqlx::{AssertSqlSafe, Connection};
 
 #[tokio::test]
-async fn a_replay_does_not_slip_in_between() {
+async fn no_replay_starts_between_check_and_purge() {
     let old = Old::new().await;
     old.day(100, 2).await;
     old.announced().await;
@@ -78,7 +78,7 @@ async fn purging_waits_for_readers_and_ingest_waits_for_neither() {
         .expect("a long report");
     let left = old.round().await;
     assert_eq!((left.days, left.days_in_use), (0, 1));
-    old.ingest_is_not_held_up().await;
+    old.ingest_is_not_blocked().await;
     assert_eq!(old.keys().await, "d100-1 d100-2", "nothing is half deleted");
     reader.commit().await.expect("the report ends");
     assert_eq!(old.round().await, gone(1, 0));

@@ -4,7 +4,7 @@
 use super::{Old, gone};
 
 #[tokio::test]
-async fn pending_deliveries_of_a_retired_handler_go_with_their_events() {
+async fn pending_deliveries_of_a_retired_handler_are_purged_with_their_events() {
     let old = Old::new().await;
     old.day(100, 6).await;
     old.day(99, 2).await;

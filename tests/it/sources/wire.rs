@@ -76,7 +76,7 @@ async fn slack(address: SocketAddr, body: &[u8]) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn configured_sources_take_their_webhooks_and_slacks_question_is_answered() {
+async fn configured_sources_accept_their_webhooks_and_slacks_challenge() {
     let database = database().await;
     let server = Server::serve(database.url(), &config(), &["--roles", "ingress"]);
     server.ready().await;

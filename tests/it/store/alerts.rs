@@ -54,7 +54,7 @@ async fn a_lost_alert_raises_no_alert() {
 
 /// 200 characters may be 800 bytes, and keys with the same beginning are still different.
 #[tokio::test]
-async fn a_long_key_of_an_alert_is_told_once_whatever_its_letters_are() {
+async fn a_long_key_of_an_alert_is_reported_once_whatever_its_letters_are() {
     let store = Store::new().await;
     let raise = "SELECT count(hookfast_data.raise_alert('hookfast.conflict', repeat('\u{1f980}', 200) || n, '{}')) FROM generate_series(1, 2) n";
     assert_eq!(store.count(raise).await, 2);

@@ -190,7 +190,7 @@ async fn a_conflict_is_found_by_every_key_it_has_to_do_with() {
 /// The second order of a request was found by its id before its webhook arrived: it is already
 /// stored.
 #[tokio::test]
-async fn what_is_known_by_its_alias_is_no_conflict_of_its_key() {
+async fn an_event_known_by_its_alias_is_no_conflict_of_its_key() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     let found = [
@@ -213,7 +213,7 @@ async fn what_is_known_by_its_alias_is_no_conflict_of_its_key() {
 }
 
 #[tokio::test]
-async fn expired_keys_are_taken_together() {
+async fn expired_keys_are_reused_together() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     let windowed = |fingerprint| NewEvent {
@@ -307,7 +307,7 @@ async fn reconciliation_and_webhook_at_once_make_one_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn groups_with_two_keys_in_any_order_lose_nobody() {
+async fn groups_with_two_keys_in_any_order_lose_no_request() {
     let store = Arc::new(Store::new().await);
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..4usize {

@@ -43,7 +43,7 @@ fn ids(batch: &Batch) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn the_oldest_come_first_in_both_lanes_and_neither_starves_the_other() {
+async fn fresh_and_due_are_claimed_oldest_first_and_neither_starves() {
     let store = Store::new().await;
     store.fill("o", 10).await;
     store
@@ -69,7 +69,7 @@ async fn the_oldest_come_first_in_both_lanes_and_neither_starves_the_other() {
 }
 
 #[tokio::test]
-async fn what_is_not_due_yet_or_is_another_handlers_is_left_alone() {
+async fn deliveries_that_are_not_due_or_of_another_handler_are_not_claimed() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     store.execute("UPDATE hookfast_data.outbox SET due_at = 'infinity' WHERE id = 1; UPDATE hookfast_data.outbox SET handler_id = 99 WHERE id = 2").await;
@@ -80,7 +80,7 @@ async fn what_is_not_due_yet_or_is_another_handlers_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_paused_handler_is_owed_and_gets_nothing() {
+async fn a_paused_handler_keeps_its_deliveries_pending() {
     let store = Store::new().await;
     store.fill("before", 1).await;
     pause_gone_handler(&store.pool, &store.name, "it is gone", Some(410))
@@ -101,7 +101,7 @@ async fn a_paused_handler_is_owed_and_gets_nothing() {
 }
 
 #[tokio::test]
-async fn the_view_tells_what_the_workers_act_on() {
+async fn the_view_shows_the_state_that_workers_act_on() {
     let store = Store::new().await;
     store.fill("o", 1).await;
     let lease = store.lease().await;
@@ -139,7 +139,7 @@ async fn the_view_tells_what_the_workers_act_on() {
 }
 
 #[tokio::test]
-async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() {
+async fn a_claim_returns_the_event_and_a_long_body_is_fetched_separately() {
     let store = Store::new().await;
     let (mut short, mut long) = (store.event("short", None), store.event("long", Some("b")));
     short.headers = r#"{"x-a": "1"}"#.to_owned();
@@ -345,7 +345,7 @@ async fn a_delay_of_any_length_can_be_stored() {
 /// In a rolling deployment the process of the previous release claims in no order. It does not get
 /// deliveries that were ordered since.
 #[tokio::test]
-async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
+async fn an_unordered_claim_does_not_claim_parked_deliveries() {
     let store = Store::new().await;
     store.fill("before", 2).await;
     store
@@ -360,7 +360,7 @@ async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_key_is_free_once_its_handler_is_not_ordered_any_more() {
+async fn parked_deliveries_are_due_once_their_handler_is_not_ordered_any_more() {
     let store = Store::new().await;
     store
         .execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'")

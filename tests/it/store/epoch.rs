@@ -13,7 +13,7 @@ async fn token(store: &Store, role: Role) -> Option<Uuid> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_outlives_a_clean_restart_and_no_crash() {
+async fn the_epoch_survives_a_clean_restart_and_no_crash() {
     let mut cluster = durable_cluster().await;
     let store = Store::at(&cluster.url()).await;
     let first = token(&store, Role::Lease).await;

@@ -40,7 +40,7 @@ async fn a_request_that_cannot_be_stored_among_two_hundred() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_somebody_holds_costs_only_its_own_request() {
+async fn a_locked_key_costs_only_its_own_request() {
     let store = Store::new().await;
     let mut holder = store.pool.begin().await.expect("a transaction");
     sqlx::query(

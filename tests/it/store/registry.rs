@@ -206,7 +206,7 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
 /// The insert of events depends on the row of the subscription version: without it nothing may be
 /// reported as stored.
 #[tokio::test]
-async fn without_its_registry_nothing_is_answered_as_stored() {
+async fn without_its_registry_no_event_is_reported_as_stored() {
     let store = Store::new().await;
     store
         .execute("DELETE FROM hookfast_data.subscription_version")
@@ -315,7 +315,7 @@ async fn a_sources_fields_are_those_of_its_kind_and_of_its_last_declaration() {
 
 /// The ids are small, and each start of each process registers everything.
 #[tokio::test]
-async fn starts_take_no_number_of_a_sequence() {
+async fn starts_use_no_value_of_a_sequence() {
     let store = Store::new().await;
     let source = |search: &str| SourceRegistration {
         name: "airalo".parse().expect("a name"),

@@ -298,7 +298,7 @@ async fn a_role_that_is_replaced_loses_its_rights() {
 
 /// Nothing fails, and the message contains the statements to run.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_says_what_to_run() {
+async fn a_role_without_the_right_gets_the_statements_to_run() {
     let mut limited = Limited::new("NOCREATEROLE").await;
     let run = format!(
         "CREATE ROLE \"{}\" NOLOGIN;\nCREATE ROLE \"{}\" NOLOGIN;",

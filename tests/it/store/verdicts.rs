@@ -69,7 +69,7 @@ async fn in_one_group_each_request_gets_its_own_verdict() {
 }
 
 #[tokio::test]
-async fn a_key_whose_window_has_passed_is_taken_anew() {
+async fn a_key_whose_window_has_passed_is_used_again() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     let windowed = |fingerprint| {

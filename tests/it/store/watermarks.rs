@@ -214,7 +214,7 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
 
 /// A claim of a paused handler finds nothing in any case, so it proves nothing.
 #[tokio::test]
-async fn a_claim_that_did_not_look_raises_no_floor() {
+async fn a_claim_of_a_paused_handler_raises_no_watermark() {
     let store = Store::new().await;
     let lease = store.lease().await;
     let mut claimer = store.connection(Role::Claim).await;

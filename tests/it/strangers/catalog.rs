@@ -80,7 +80,7 @@ async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() 
 /// A body that is text is parsed in the caller's session, where a backslash in a string may have
 /// another meaning.
 #[tokio::test]
-async fn every_function_with_a_backslash_says_that_it_is_one() {
+async fn every_function_with_a_backslash_sets_standard_conforming_strings() {
     let database = database().await;
     let mut connection = database.connect().await;
     let without = "SELECT o.name FROM ours o WHERE NOT o.parsed AND strpos(o.prosrc, '\\') > 0 \

@@ -189,7 +189,7 @@ async fn no_view_and_no_function_shows_a_reader_a_secret() {
 }
 
 #[tokio::test]
-async fn a_temporary_type_of_a_readers_is_not_taken_for_jsonb() {
+async fn a_temporary_type_of_a_reader_is_not_mistaken_for_jsonb() {
     let mut reader = Reader::new().await;
     reader
         .run(
@@ -219,7 +219,7 @@ async fn a_temporary_type_of_a_readers_is_not_taken_for_jsonb() {
 }
 
 #[tokio::test]
-async fn a_function_of_a_readers_own_is_not_taken_for_the_servers() {
+async fn a_function_of_a_reader_is_not_mistaken_for_the_servers() {
     let mut reader = Reader::new().await;
     // A better match than the server's own (bytea, name), also if that comes first.
     reader
@@ -250,7 +250,7 @@ async fn a_function_of_a_readers_own_is_not_taken_for_the_servers() {
 }
 
 #[tokio::test]
-async fn a_plan_that_a_reader_has_printed_holds_no_secret() {
+async fn a_plan_that_a_reader_prints_contains_no_secret() {
     let mut reader = Reader::new().await;
     reader
         .run("SET debug_print_parse = on; SET debug_print_rewritten = on; SET debug_print_plan = on; SET client_min_messages = log")

@@ -130,7 +130,7 @@ fn entry(file: &str, description: &str, done: &Planned) -> String {
 }
 
 #[tokio::test]
-async fn a_plan_says_of_each_migration_what_it_does() {
+async fn a_plan_describes_each_migration() {
     let mut database = Upgraded::new().await;
     database
         .execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE")
@@ -197,7 +197,7 @@ async fn applied(database: &Upgraded, statements: &str) -> Planned {
 
 /// `done` finds the effects of a migration on existing rows, so the check works.
 #[tokio::test]
-async fn what_a_later_migration_does_is_found() {
+async fn the_effects_of_a_later_migration_are_found() {
     let mut database = Upgraded::new().await;
     database.execute(ROWS).await;
     let found = applied(&database, LATER).await;
@@ -216,7 +216,7 @@ async fn what_a_later_migration_does_is_found() {
 
 /// A function locks no table, a view only itself.
 #[tokio::test]
-async fn functions_and_views_lock_what_a_plan_says() {
+async fn functions_and_views_take_the_locks_of_the_plan() {
     let database = Upgraded::new().await;
     let mut both = build(FUNCTION, commented("changed"));
     super::redefine(&mut both, VIEW, |view| {

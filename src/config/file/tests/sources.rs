@@ -183,7 +183,7 @@ fn types_begin_with_the_name_of_their_source_by_default() {
 }
 
 #[test]
-fn the_source_of_our_own_alerts_is_nobody_elses() {
+fn the_name_of_the_alert_source_is_reserved() {
     for kind in ["kind = 'sql'", "kind = 'airalo'\nsecrets = ['env:S']"] {
         let error = Config::parse(&format!("{SOURCE}[sources.hookfast]\n{kind}\n"))
             .expect_err("taken")

@@ -48,7 +48,7 @@ async fn two_orders_with_one_description_are_a_possible_double_purchase() {
 
 /// Two results with one description, and only later the application expects one of them.
 #[tokio::test]
-async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
+async fn doubles_are_found_if_the_application_registers_its_order_late() {
     let shop = Shop::start(at_once(), NEVER).await;
     let mut requests = Vec::new();
     for _ in 0..2 {
@@ -79,7 +79,7 @@ async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
 }
 
 #[tokio::test]
-async fn a_description_is_no_other_orders() {
+async fn a_description_does_not_match_other_orders() {
     let shop = Shop::start(at_once(), NEVER).await;
     let first = shop.place("shop-1", NEVER).await.expect("taken");
     shop.until(STATE, "shop-1 completed").await;

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 const OVERDUE: &str = "SELECT count(*) FROM hookfast.alerts WHERE type = 'airalo.order.overdue'";
 
 #[tokio::test]
-async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
+async fn a_missing_webhook_is_found_in_airalos_list() {
     let shop = Shop::start(
         FaultPlan {
             lost: 1.0,
@@ -60,7 +60,7 @@ async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
 }
 
 #[tokio::test]
-async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
+async fn an_order_that_airalo_does_not_have_raises_one_alert_and_can_be_forgotten() {
     let shop = Shop::start(at_once(), Duration::from_millis(50)).await;
     shop.execute(
         "SELECT hookfast.airalo_expect_order('nobody-knows-this-request', 'shop-9', interval '1 millisecond')",
@@ -99,7 +99,7 @@ async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
 
 /// A handler of `airalo.*` receives the alert like any event of Airalo.
 #[tokio::test]
-async fn a_shops_handler_is_told_that_an_order_is_overdue() {
+async fn a_shops_handler_receives_the_alert_of_an_overdue_order() {
     let told = Arc::new(std::sync::Mutex::new(Vec::new()));
     let heard = told.clone();
     let handler = move |delivery: hookfast::internals::domain::Delivery| {
@@ -134,7 +134,7 @@ async fn a_shops_handler_is_told_that_an_order_is_overdue() {
 
 /// The checks become less frequent and stop after two weeks. The order stays overdue.
 #[tokio::test]
-async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
+async fn a_missing_order_is_searched_less_and_less_often_for_two_weeks() {
     let shop = Shop::start(at_once(), NEVER).await;
     shop.execute("SELECT hookfast.airalo_expect_order('a-request', 'shop-9')")
         .await;
@@ -169,7 +169,7 @@ async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
 
 /// A result that cannot be stored does not count as known.
 #[tokio::test]
-async fn a_result_that_cannot_be_stored_is_looked_for_again() {
+async fn a_result_that_cannot_be_stored_is_searched_again() {
     let shop = Shop::start(
         FaultPlan {
             lost: 1.0,

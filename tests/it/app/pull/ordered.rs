@@ -85,7 +85,7 @@ async fn no_wake_up_between_two_clients_is_lost() {
 
 /// The safety sweep for pull handlers, which no worker sweeps.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_nobody_woke_is_found() {
+async fn a_key_without_a_wake_up_is_found() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
