@@ -160,7 +160,7 @@ impl PhaseTimer {
 
     /// When to check the time limit again: at the end of the phase, or before a phase that begins
     /// meanwhile could end.
-    pub(super) fn look_again(&self, now: Instant) -> Instant {
+    pub(super) fn next_check(&self, now: Instant) -> Instant {
         let soonest = now + self.header_time.min(self.idle_time);
         self.state()
             .until
@@ -231,7 +231,7 @@ mod tests {
         watch.answered();
         assert!(!watch.is_due(start + HEADER) && watch.is_due(Instant::now() + IDLE));
         assert!(
-            watch.look_again(start) <= start + HEADER,
+            watch.next_check(start) <= start + HEADER,
             "a head may begin any time"
         );
 

@@ -81,7 +81,7 @@ pub(super) fn event_type(
     };
     let name = if usable { named } else { unknown() };
     name.parse()
-        .expect("only legal segments are left, none of them is empty, and the length was looked at")
+        .expect("only legal segments are left, none of them is empty, and the length was checked")
 }
 
 fn is_reserved(name: &str) -> bool {

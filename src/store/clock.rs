@@ -68,7 +68,7 @@ impl DatabaseClock {
         &self,
         connection: &mut Connection,
     ) -> Result<ClockDifference, StoreError> {
-        let asked = BootTime::now();
+        let sent_at = BootTime::now();
         let micros: i64 = within(
             connection.deadline(),
             "measure the clock",
@@ -78,9 +78,9 @@ impl DatabaseClock {
             .fetch_one(&mut connection.inner),
         )
         .await?;
-        let since = asked.elapsed() / 2;
+        let since = sent_at.elapsed() / 2;
         let database = Duration::from_micros(micros.max(0).unsigned_abs());
-        self.set(database, asked + since);
+        self.set(database, sent_at + since);
         let here = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()

@@ -136,7 +136,7 @@ impl Watermarks {
     /// Lowers the due watermark, because a transaction committed deliveries that were due at that
     /// time, in microseconds, or later. Any role can send such a notification, with any time. No
     /// delivery is due before 1970, and a claim could not compute with such a time.
-    pub fn heard_late(&mut self, due: i64) {
+    pub fn lower_due(&mut self, due: i64) {
         self.due = self.due.min(due.saturating_sub(1).max(0));
     }
 }
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(
             watermarks.for_claim(later(start, 101)).0,
             0,
-            "601 to 999 have not been looked at"
+            "601 to 999 have not been read"
         );
         watermarks.saw_fresh(later(start, 200), seen(140, 150, 1200, true));
         assert_eq!(watermarks.for_claim(later(start, 201)).0, 1000);
@@ -298,10 +298,10 @@ mod tests {
             let mut watermarks = Watermarks::new(start);
             let _ = watermarks.for_claim(start);
             watermarks.saw_due(100_000_000, 100_000_000);
-            watermarks.heard_late(due);
+            watermarks.lower_due(due);
             let watermark = watermarks.for_claim(start).1;
             assert!((0..=70_000_000).contains(&watermark), "{due} {watermark}");
-            assert!(watermark < due.max(1), "what is due at {due} is looked for");
+            assert!(watermark < due.max(1), "deliveries due at {due} are found");
             watermarks.saw_due(i64::MIN, i64::MIN);
             assert_eq!(watermarks.for_claim(start).1, watermark);
         }

@@ -149,7 +149,7 @@ impl Drop for Owner {
 /// Not a test: the process that the tests kill.
 #[tokio::test]
 #[ignore = "run by other tests, as a process of its own"]
-#[allow(clippy::print_stdout, reason = "this is how it tells the test")]
+#[allow(clippy::print_stdout, reason = "the test reads this line")]
 async fn owner() {
     let dir = std::env::var(OWNED).expect("set by the test that starts this process");
     let options = match dir.as_str() {

@@ -26,9 +26,9 @@ struct Running {
 
 impl Running {
     async fn start(secrets: Vec<Secret>) -> Self {
-        let (tell, notices) = mpsc::unbounded_channel();
+        let (sender, notices) = mpsc::unbounded_channel();
         let receiver = Receiver::new(secrets, move |notice| {
-            let _ = tell.send(notice);
+            let _ = sender.send(notice);
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (addr, mode, stop) = (

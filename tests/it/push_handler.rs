@@ -22,12 +22,12 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A server that answers 200 and passes on the requests.
 async fn recording() -> (RawServer, mpsc::UnboundedReceiver<RawRequest>) {
-    let (tell, requests) = mpsc::unbounded_channel();
+    let (sender, requests) = mpsc::unbounded_channel();
     let server = RawServer::start(move |_, mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
             while let Some(request) = read_request(&mut stream).await {
-                tell.send(request).expect("the test listens");
+                sender.send(request).expect("the test listens");
                 stream
                     .write_all(OK.as_bytes())
                     .await

@@ -30,9 +30,9 @@ async fn endless(
     beginning: &'static str,
     part: Vec<u8>,
 ) -> (RawServer, mpsc::UnboundedReceiver<usize>) {
-    let (tell, written) = mpsc::unbounded_channel();
+    let (sender, written) = mpsc::unbounded_channel();
     let server = RawServer::start(move |_, mut stream| {
-        let (tell, part) = (tell.clone(), part.clone());
+        let (sender, part) = (sender.clone(), part.clone());
         async move {
             read_request(&mut stream).await;
             let mut sent = 0;
@@ -41,7 +41,7 @@ async fn endless(
                     sent += n;
                 }
             }
-            let _ = tell.send(sent);
+            let _ = sender.send(sent);
         }
     })
     .await;

@@ -51,7 +51,7 @@ impl Token {
         {
             return Ok(kept.token.clone());
         }
-        let given: Given = ask(client, &by).await?.json()?;
+        let given: Given = request_token(client, &by).await?.json()?;
         let life = given
             .data
             .expires_in
@@ -68,7 +68,7 @@ impl Token {
     }
 
     /// Drops a rejected token, unless another call has already replaced it.
-    pub(super) async fn refused(&self, token: &SecretString) {
+    pub(super) async fn drop_rejected(&self, token: &SecretString) {
         let mut kept = self.0.lock().await;
         if kept
             .as_ref()
@@ -87,7 +87,7 @@ pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, ApiError> {
     Ok(value)
 }
 
-async fn ask(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
+async fn request_token(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
     let mut waits = 0;
     loop {
         let url = client

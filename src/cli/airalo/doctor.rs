@@ -113,10 +113,10 @@ async fn quarantined(account: &Account, findings: &mut Vec<Finding>) -> anyhow::
     let signed = signed
         .is("is_excerpt", Some(SqlArg::flag(false)))
         .limit(TRIED);
-    let mut shell = session::open(Output::default()).await?;
-    let any = !shell.console.list(refused().limit(1)).await?.is_empty();
-    let signed = shell.console.list(signed).await?;
-    shell.done().await?;
+    let mut session = session::open(Output::default()).await?;
+    let any = !session.console.list(refused().limit(1)).await?.is_empty();
+    let signed = session.console.list(signed).await?;
+    session.done().await?;
     if !any {
         findings.push(Finding::Ok(
             "quarantine: no request was rejected".to_owned(),

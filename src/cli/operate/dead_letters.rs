@@ -161,8 +161,8 @@ impl DeadLetters {
                     }
                     None => {
                         let call = retry.which.all(call(&functions::RETRY_ALL));
-                        let shell = session::open(retry.output).await?;
-                        shell
+                        let session = session::open(retry.output).await?;
+                        session
                             .bulk(call, retry.sure, "retry", "dead letters", &COLUMNS)
                             .await
                     }
@@ -179,8 +179,8 @@ impl DeadLetters {
                     let call = discard
                         .which
                         .all(FunctionCall::act(&functions::DISCARD_ALL, discard.why));
-                    let shell = session::open(discard.output).await?;
-                    shell
+                    let session = session::open(discard.output).await?;
+                    session
                         .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
                         .await
                 }
@@ -203,7 +203,7 @@ impl Which {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::DEAD_LETTERS)
             .columns(&ALL)
             .is("handler", self.handler.map(SqlArg::text))
@@ -212,7 +212,7 @@ impl Listed {
             .from("died_at", self.between.after())
             .below("died_at", self.between.before())
             .below("delivery_id", self.page.number()?);
-        let none = shell
+        let none = session
             .none_of_type(
                 &views::DEAD_LETTERS,
                 "no dead letters",
@@ -220,7 +220,7 @@ impl Listed {
                 list.clone(),
             )
             .await?;
-        shell
+        session
             .page(list, &self.page, "delivery_id", &COLUMNS, &none)
             .await
     }
@@ -228,16 +228,16 @@ impl Listed {
 
 impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let letter = ViewQuery::of(&views::DEAD_LETTERS)
             .columns(&ALL)
             .is("delivery_id", Some(SqlArg::number(self.delivery)));
-        let Some(letter) = shell.console.list(letter).await?.pop() else {
+        let Some(letter) = session.console.list(letter).await?.pop() else {
             complain(&format!(
                 "delivery {} is not a dead letter\nhint: `hookfast dead-letters` lists them; `hookfast deliveries --event EVENT_ID` shows the deliveries of an event",
                 self.delivery
             ));
-            return shell.close(ExitCode::FAILURE).await;
+            return session.close(ExitCode::FAILURE).await;
         };
         let members = [
             "delivery_id",
@@ -251,8 +251,8 @@ impl Show {
             "reason",
             "last_error",
         ];
-        shell.print_record(&letter, &members);
-        if !shell.json() {
+        session.print_record(&letter, &members);
+        if !session.json() {
             let event = letter["event_id"].as_str().map(SqlArg::id);
             let attempts = ViewQuery::of(&views::ATTEMPTS)
                 .columns(&[
@@ -266,8 +266,8 @@ impl Show {
                 ])
                 .is("event_id", event)
                 .is("delivery_id", Some(SqlArg::number(self.delivery)));
-            let rows = shell.console.list(attempts).await?;
-            shell.print_below(
+            let rows = session.console.list(attempts).await?;
+            session.print_below(
                 "attempts",
                 &rows,
                 &[
@@ -281,6 +281,6 @@ impl Show {
                 ],
             );
         }
-        shell.done().await
+        session.done().await
     }
 }

@@ -140,10 +140,10 @@ impl Deliveries {
             What::List(list) => list.run().await,
             What::Reschedule(reschedule) => reschedule.run().await,
             What::Discard(discard) => {
-                let shell = session::open(discard.output).await?;
+                let session = session::open(discard.output).await?;
                 let call = FunctionCall::act(&functions::DISCARD, discard.why)
                     .with("delivery_id", Some(SqlArg::number(discard.delivery)));
-                shell
+                session
                     .act(call, &format!("delivery {} is discarded", discard.delivery))
                     .await
             }
@@ -153,9 +153,9 @@ impl Deliveries {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = session::open(self.output).await?;
-        let asked = |state: &str| self.state.iter().any(|asked| asked == state);
-        let states = if asked("all") || self.state.is_empty() && self.event.is_some() {
+        let session = session::open(self.output).await?;
+        let wants = |state: &str| self.state.iter().any(|wanted| wanted == state);
+        let states = if wants("all") || self.state.is_empty() && self.event.is_some() {
             None
         } else if self.state.is_empty() {
             Some(OPEN.to_owned())
@@ -167,7 +167,7 @@ impl Listed {
             .is("event_id", self.event.map(SqlArg::id))
             .one_of("state", states.map(SqlArg::text))
             .below("delivery_id", self.page.number()?);
-        shell
+        session
             .page(list, &self.page, "delivery_id", &COLUMNS, "no deliveries")
             .await
     }
@@ -175,7 +175,7 @@ impl Listed {
 
 impl Reschedule {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = session::open(self.output).await?;
+        let session = session::open(self.output).await?;
         let call = if self.all {
             FunctionCall::act(&functions::RESCHEDULE_ALL, self.why)
         } else {
@@ -184,14 +184,14 @@ impl Reschedule {
         .with("due_at", Some(self.due_at.coming()));
         if let Some(delivery) = self.delivery {
             let call = call.with("delivery_id", Some(SqlArg::number(delivery)));
-            return shell
+            return session
                 .act(call, &format!("delivery {delivery} is rescheduled"))
                 .await;
         }
         let call = call
             .with("handler", self.handler.map(SqlArg::text))
             .with("type", self.of_type.map(SqlArg::text));
-        shell
+        session
             .bulk(call, self.sure, "reschedule", "deliveries", &COLUMNS)
             .await
     }

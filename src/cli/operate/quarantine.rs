@@ -124,8 +124,8 @@ impl Quarantine {
                     .with("source", discard.source.map(SqlArg::text))
                     .with("reason", discard.reason.map(SqlArg::text))
                     .with("last_before", discard.before.as_ref().map(When::past));
-                let shell = session::open(discard.output).await?;
-                shell
+                let session = session::open(discard.output).await?;
+                session
                     .bulk(call, discard.sure, "discard", "requests", &COLUMNS)
                     .await
             }
@@ -150,7 +150,7 @@ const MEMBERS: [&str; 11] = [
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = session::open(self.output).await?;
+        let session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::QUARANTINE)
             .columns(&MEMBERS)
             .is("source", self.source.map(SqlArg::text))
@@ -158,7 +158,7 @@ impl Listed {
             .from("last_at", self.between.after())
             .below("last_at", self.between.before())
             .below("quarantine_id", self.page.number()?);
-        shell
+        session
             .page(
                 list,
                 &self.page,
@@ -172,18 +172,18 @@ impl Listed {
 
 impl One {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::QUARANTINE)
             .is("quarantine_id", Some(SqlArg::number(self.request)));
-        let Some(row) = shell.console.list(list).await?.pop() else {
+        let Some(row) = session.console.list(list).await?.pop() else {
             complain(&format!(
                 "no quarantined request has the id {}\nhint: `hookfast quarantine` lists them; approved and verified requests are events now",
                 self.request
             ));
-            return shell.close(ExitCode::FAILURE).await;
+            return session.close(ExitCode::FAILURE).await;
         };
         let members = [&MEMBERS[..], &["headers", "body"]].concat();
-        shell.print_record(&shell.with_body(&row), &members);
-        shell.done().await
+        session.print_record(&session.with_body(&row), &members);
+        session.done().await
     }
 }

@@ -182,10 +182,10 @@ impl Change {
 
 impl One {
     async fn show(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
-        let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {
+        let mut session = session::open(self.output).await?;
+        let Some(row) = session.console.list(one(self.replay)).await?.pop() else {
             complain(&self.missing());
-            return shell.close(ExitCode::FAILURE).await;
+            return session.close(ExitCode::FAILURE).await;
         };
         let members = [
             "replay_id",
@@ -206,23 +206,23 @@ impl One {
             "last_progress_at",
             "ended_at",
         ];
-        shell.print_record(&row, &members);
-        shell.done().await
+        session.print_record(&row, &members);
+        session.done().await
     }
 
     /// Prints a line whenever the replay has changed.
     async fn watch(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let mut last = String::new();
         loop {
-            let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {
+            let Some(row) = session.console.list(one(self.replay)).await?.pop() else {
                 complain(&self.missing());
-                return shell.close(ExitCode::FAILURE).await;
+                return session.close(ExitCode::FAILURE).await;
             };
             let state = row["state"].as_str().unwrap_or_default();
             let line = progress(&row);
             if line != last {
-                say(&if shell.json() {
+                say(&if session.json() {
                     row.to_string()
                 } else {
                     line.clone()
@@ -230,8 +230,8 @@ impl One {
                 last = line;
             }
             match state {
-                "done" => return shell.done().await,
-                "cancelled" => return shell.close(ExitCode::FAILURE).await,
+                "done" => return session.done().await,
+                "cancelled" => return session.close(ExitCode::FAILURE).await,
                 _ => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }

@@ -27,14 +27,14 @@ impl Retire {
     /// Shows the pending deliveries and asks for confirmation. Events may arrive while it waits for
     /// the answer, so somewhat more deliveries are allowed than were shown.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let call = FunctionCall::act(&functions::RETIRE_HANDLER, &self.why)
             .with("handler", Some(SqlArg::text(&self.handler)))
             .with(
                 "pending",
                 Some(SqlArg::text(if self.keep { "keep" } else { "discard" })),
             );
-        let preview = shell
+        let preview = session
             .console
             .call(call.clone())
             .await?
@@ -49,12 +49,12 @@ impl Retire {
             format!("retire handler {} and discard", self.handler)
         };
         let columns = ["delivery_id", "event_id", "attempts"];
-        if !shell.preview_and_ask(&preview, self.sure, &verb, "pending deliveries", &columns)? {
-            return shell.close(ExitCode::FAILURE).await;
+        if !session.preview_and_ask(&preview, self.sure, &verb, "pending deliveries", &columns)? {
+            return session.close(ExitCode::FAILURE).await;
         }
         let matching = preview["matching"].as_i64().unwrap_or(0);
         let at_most = SqlArg::number(matching + (matching / 10).max(1000));
-        let done = shell
+        let done = session
             .console
             .call(call.with("at_most", Some(at_most)))
             .await?
@@ -71,7 +71,7 @@ impl Retire {
                 words += &format!(", and workers discard the other {}", matching - changed);
             }
         }
-        shell.report(done, &words);
-        shell.done().await
+        session.report(done, &words);
+        session.done().await
     }
 }

@@ -74,14 +74,14 @@ pub(super) enum Bulk {
 }
 
 /// A connection to the database, and how to print.
-pub(in crate::cli) struct Shell {
+pub(in crate::cli) struct Session {
     pub(in crate::cli) console: Console,
     output: Output,
 }
 
-pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Shell> {
+pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Session> {
     let database: Database = database_url_here()?.parse()?;
-    Ok(Shell {
+    Ok(Session {
         console: Console::open(&database).await?,
         output,
     })
@@ -102,7 +102,7 @@ fn width_of(output: &impl IsTerminal) -> Option<usize> {
     columns.filter(|columns| *columns >= 20).or(Some(120))
 }
 
-impl Shell {
+impl Session {
     pub(super) fn json(&self) -> bool {
         self.output.json
     }
@@ -190,7 +190,7 @@ impl Shell {
         self.done().await
     }
 
-    /// Like [`Shell::print`]; if there are no rows, it also names a handler or source that does not
+    /// Like [`Session::print`]; if there are no rows, it also names a handler or source that does not
     /// exist.
     async fn print_all(
         &mut self,
@@ -226,7 +226,7 @@ impl Shell {
         });
     }
 
-    /// Previews, confirms and runs a bulk function like [`Shell::try_bulk`], and prints how many
+    /// Previews, confirms and runs a bulk function like [`Session::try_bulk`], and prints how many
     /// were changed.
     pub(super) async fn bulk(
         mut self,
@@ -269,7 +269,7 @@ impl Shell {
         if preview["matching"] == 0 {
             complain(&format!(
                 "no {what} match{}; nothing was changed",
-                left_alone(&preview)
+                skipped(&preview)
             ));
             return Ok(Bulk::Nothing);
         }
@@ -301,7 +301,7 @@ impl Shell {
         complain(&format!(
             "would {verb} {}{}",
             counted(matching, what),
-            left_alone(preview)
+            skipped(preview)
         ));
         if let Some(sample) = preview["sample"]
             .as_array()
@@ -336,7 +336,7 @@ fn readable(bytes: &str) -> String {
 }
 
 /// Rows that are not changed because they are still needed.
-fn left_alone(preview: &Value) -> String {
+fn skipped(preview: &Value) -> String {
     let alone = [("still_pending", "still pending"), ("held", "held")].map(|(column, says)| {
         let count = preview[column].as_u64().filter(|count| *count > 0)?;
         Some(format!("{count} {says}"))

@@ -158,7 +158,7 @@ async fn an_order_is_accepted_and_its_result_signed_and_listed() {
     let not_opted_in = client
         .order_async(&order("a", None))
         .await
-        .expect_err("nowhere to tell it");
+        .expect_err("no receiver is opted in");
     assert!(
         matches!(&not_opted_in, ApiError::Refused { code: None, reason, .. } if reason.contains("not opted in")),
         "{not_opted_in}"
@@ -185,13 +185,13 @@ async fn an_order_is_accepted_and_its_result_signed_and_listed() {
         text.contains(r"order 1\/\u00e9"),
         "as PHP writes it: {text}"
     );
-    let hookfast::sources::airalo::Notification::OrderCompleted(told) =
+    let hookfast::sources::airalo::Notification::OrderCompleted(webhook) =
         hookfast::sources::airalo::Notification::read(&body)
     else {
         panic!("{text}")
     };
     assert_eq!(
-        (told.request_id.as_deref(), told.sims.len()),
+        (webhook.request_id.as_deref(), webhook.sims.len()),
         (Some(placed.request_id.as_str()), 2)
     );
     for listed in [
@@ -205,7 +205,7 @@ async fn an_order_is_accepted_and_its_result_signed_and_listed() {
         assert_eq!(listed.len(), 1);
         assert_eq!(
             (Some(listed[0].id.as_str()), &listed[0].outcome),
-            (told.id.as_deref(), &Outcome::Completed)
+            (webhook.id.as_deref(), &Outcome::Completed)
         );
     }
     assert!(
@@ -218,11 +218,11 @@ async fn an_order_is_accepted_and_its_result_signed_and_listed() {
     );
     assert_eq!(
         client
-            .order(told.id.as_deref().expect("an id"))
+            .order(webhook.id.as_deref().expect("an id"))
             .await
             .expect("one")
             .code,
-        told.code
+        webhook.code
     );
     assert_eq!(
         client.order("1/../2").await.expect_err("none"),
@@ -507,7 +507,9 @@ async fn the_simulator_sends_each_type_to_the_given_url() {
 }
 
 /// A server that answers each path with a configured response, and counts the tokens.
-async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<Mutex<usize>>) {
+async fn answers(
+    responses: &'static [(&'static str, &'static str)],
+) -> (Client, Arc<Mutex<usize>>) {
     let tokens = Arc::new(Mutex::new(0));
     let counted = tokens.clone();
     let answer = move |uri: axum::http::Uri| {
@@ -516,7 +518,8 @@ async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<
             if uri.path() == "/v2/token" {
                 *counted.lock().expect("whole") += 1;
             }
-            told.iter()
+            responses
+                .iter()
                 .find(|(path, _)| *path == uri.path())
                 .map_or("{}", |(_, body)| body)
         }
@@ -543,7 +546,7 @@ async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute
         r#"{"data":{"notification":{"type":"webhook_credit_limit","contact_point":"u"}}}"#;
     const NONE: &str = r#"{"data":{"notification":null},"meta":{"message":"success"}}"#;
     let kind = NotificationType::WebhookCreditLimit;
-    for (told, asked, levels) in [
+    for (responses, requested, levels) in [
         (
             &[("/v2/token", YEAR), ("/v2/notifications/opt-in", WITH)],
             1,
@@ -561,7 +564,7 @@ async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute
             None,
         ),
     ] {
-        let (client, tokens) = answers(told).await;
+        let (client, tokens) = answers(responses).await;
         for _ in 0..3 {
             let setting = client
                 .setting(kind)
@@ -570,7 +573,7 @@ async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute
                 .expect("a setting");
             assert_eq!(setting.levels.map(|levels| levels.len()), levels);
         }
-        assert_eq!(*tokens.lock().expect("whole"), asked);
+        assert_eq!(*tokens.lock().expect("whole"), requested);
         // An answer about another type does not answer the question about this one.
         assert_eq!(
             client

@@ -108,11 +108,11 @@ async fn two(
     [one, other]
 }
 
-const OWED: &str = "SELECT count(*) FROM hookfast_data.outbox";
+const PENDING: &str = "SELECT count(*) FROM hookfast_data.outbox";
 
 async fn until_nothing_is_pending(running: &Running) {
     wait_until_within(Duration::from_secs(60), "nothing pending", async || {
-        running.count(OWED).await == 0
+        running.count(PENDING).await == 0
     })
     .await;
 }
@@ -205,14 +205,14 @@ async fn a_dead_letter_is_skipped_or_blocks_its_key() {
     running
         .until("SELECT count(*) FROM hookfast.dead_letters", 2)
         .await;
-    running.until(OWED, 2).await;
+    running.until(PENDING, 2).await;
     // Deliveries behind the dead letter wait too, even after a sweep.
     running.steps("b", 5, 5).await;
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'holds' AND state = 'waiting' AND ordering_key = 'b'", 3).await;
     running
         .execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers")
         .await;
-    running.until(OWED, 3).await;
+    running.until(PENDING, 3).await;
     let done = |seen: &Mutex<Seen>, key: &str| seen.lock().expect("no panic").done[key].clone();
     assert_eq!(
         (done(&seen[0], "a"), done(&seen[1], "a")),

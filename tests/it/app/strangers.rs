@@ -123,9 +123,9 @@ async fn no_advisory_lock_blocks_any_work() {
         running.count(dead).await == 3
     })
     .await;
-    let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead'";
+    let alerts = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead'";
     wait_until_within(SOON, "the alert of them", async || {
-        running.count(told).await == 3
+        running.count(alerts).await == 3
     })
     .await;
     running.execute("SET lock_timeout = '5s'; SELECT * FROM hookfast.retry_all(why => 'a test', at_most => 10)").await;
@@ -136,12 +136,12 @@ async fn no_advisory_lock_blocks_any_work() {
     running
         .execute("SELECT hookfast.pause_handler('shop', 'a test')")
         .await;
-    let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.handler.paused'";
+    let alerts = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.handler.paused'";
     wait_until_within(SOON, "the alert of the pause", async || {
         running
             .execute("SELECT hookfast_data.evaluate_alerts()")
             .await;
-        running.count(told).await == 1
+        running.count(alerts).await == 1
     })
     .await;
     assert!(

@@ -198,10 +198,10 @@ async fn each_kind_handles_each_event_once_and_in_order_while_all_is_killed() {
         application.expect("an application");
     }
     // Deliveries that no client pulls here stay pending.
-    let owed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
+    let pending = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
         WHERE EXISTS (SELECT FROM hookfast.attempts a WHERE a.handler = h.name)";
     wait_until_within(Duration::from_secs(240), "nothing pending", async || {
-        count(&pool, owed).await == 0
+        count(&pool, pending).await == 0
     })
     .await;
 

@@ -31,12 +31,12 @@ fn signed_by_stripe(time: &str, body: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stripes_signature_verifies_behind_an_http_handler() {
-    let (tell, mut requests) = mpsc::unbounded_channel();
+    let (sender, mut requests) = mpsc::unbounded_channel();
     let receiver = RawServer::start(move |_, mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
             while let Some(request) = read_request(&mut stream).await {
-                tell.send(request).expect("the test listens");
+                sender.send(request).expect("the test listens");
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
                 stream.write_all(answer).await.expect("the handler reads");
             }

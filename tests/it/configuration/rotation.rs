@@ -148,12 +148,12 @@ async fn settings_that_need_a_restart_are_named_and_nothing_is_lost() {
 /// The secrets of the handler itself, and references in its headers.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_http_handler_signs_with_the_new_secret_and_sends_the_new_header() {
-    let (tell, mut requests) = mpsc::unbounded_channel();
+    let (sender, mut requests) = mpsc::unbounded_channel();
     let receiver = RawServer::start(move |_, mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
             while let Some(request) = read_request(&mut stream).await {
-                tell.send(request).expect("the test listens");
+                sender.send(request).expect("the test listens");
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
                 stream.write_all(answer).await.expect("the handler reads");
             }

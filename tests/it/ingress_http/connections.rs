@@ -202,7 +202,7 @@ async fn at_the_limit_a_slow_body_gets_503_and_a_slow_head_too() {
     let answer = slow.answer().await;
     answer.problem(503, "evicted");
     assert_eq!(answer.header("connection"), Some("close"));
-    slow.is_let_finish(tokio::time::Instant::now()).await;
+    slow.may_finish(tokio::time::Instant::now()).await;
     let seen = server.seen.answers.lock().expect("not poisoned").clone();
     assert!(
         seen.contains(&("fixed".to_owned(), 503, "evicted")),
@@ -254,7 +254,7 @@ async fn a_request_that_is_being_stored_is_never_closed_for_another() {
     let answer = third.answer().await;
     answer.problem(503, "too-many-connections");
     assert_eq!(answer.header("connection"), Some("close"));
-    third.is_let_finish(tokio::time::Instant::now()).await;
+    third.may_finish(tokio::time::Instant::now()).await;
     let mut silent = server.connect().await;
     silent.answer().await.problem(503, "too-many-connections");
     assert_eq!(server.seen.unserved_for("-", "no_connection"), 2);

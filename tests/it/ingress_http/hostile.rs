@@ -270,6 +270,6 @@ async fn an_unread_body_does_not_cost_the_response() {
             .send(request(method, path, &[], &vec![0; 300_000]))
             .await;
         assert_eq!(client.answer().await.status, status, "{method} {path}");
-        client.is_let_finish(Instant::now()).await;
+        client.may_finish(Instant::now()).await;
     }
 }

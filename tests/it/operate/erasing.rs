@@ -8,7 +8,7 @@ const LEFT: &str = "SELECT string_agg(concat_ws(' ', replace(idempotency_key, 'o
 async fn payload_headers_terms_and_texts_are_erased_and_key_type_and_history_kept() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(1); SELECT died(1, 'status 500: no place for request-1')")
+        .execute("SELECT order_arrived(1); SELECT died(1, 'status 500: no place for request-1')")
         .await;
     assert_eq!(story.index().await, "1");
     story
@@ -59,7 +59,7 @@ async fn payload_headers_terms_and_texts_are_erased_and_key_type_and_history_kep
 async fn pending_events_are_not_erased() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(n, n) FROM generate_series(1, 5) n; SELECT owed(1)")
+        .execute("SELECT order_arrived(n, n) FROM generate_series(1, 5) n; SELECT pending(1)")
         .await;
     assert_eq!(
         story
@@ -130,7 +130,7 @@ async fn pending_events_are_not_erased() {
 async fn every_act_without_a_reason_fails() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(1); SELECT died(1, 'x')")
+        .execute("SELECT order_arrived(1); SELECT died(1, 'x')")
         .await;
     for act in [
         "pause_handler('shop', W)",
@@ -156,7 +156,7 @@ async fn every_act_without_a_reason_fails() {
 async fn a_retention_hold_is_set_and_removed() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')")
+        .execute("SELECT order_arrived(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')")
         .await;
     assert_eq!(
         story.text("SELECT why FROM hookfast.retention_holds").await,
@@ -239,8 +239,8 @@ async fn no_table_keeps_any_part_of_an_erased_payload() {
             "{table} is not of {before:?}"
         );
     }
-    let owed = "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
-    story.execute(owed).await;
+    let discard = "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
+    story.execute(discard).await;
     let erased = "SELECT changed FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 1)";
     assert_eq!(story.text(erased).await, "1");
     assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);

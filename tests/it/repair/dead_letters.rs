@@ -3,7 +3,7 @@
 
 use super::Desk;
 use crate::support::wait_until;
-use hookfast::internals::store::{Channel, Heard, Listener, SettleOutcome, Watermarks};
+use hookfast::internals::store::{Channel, Listener, SettleOutcome, WakeUp, Watermarks};
 use std::time::{Duration, Instant};
 
 const DEAD: &str =
@@ -35,9 +35,9 @@ async fn a_retry_is_the_same_delivery_and_its_attempts_continue() {
         .await;
     desk.execute("SELECT hookfast.retry(2, max_attempts => 1, why => 'a test')")
         .await;
-    let owed = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, attempts_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
+    let pending = "SELECT string_agg(concat_ws(' ', delivery_id, state, attempts, attempts_left), ', ' ORDER BY delivery_id) FROM hookfast.deliveries WHERE state <> 'dead'";
     assert_eq!(
-        desk.text(owed).await,
+        desk.text(pending).await,
         "1 ready 3 3, 2 ready 3 1",
         "the handler's attempts, or the given number"
     );
@@ -299,7 +299,7 @@ async fn a_discarded_delivery_has_ended_and_is_listed_as_discarded() {
 #[tokio::test]
 async fn a_discard_is_not_an_attempt() {
     let desk = four().await;
-    desk.owed(1, "mail").await;
+    desk.pending(1, "mail").await;
     desk.execute("DELETE FROM hookfast_data.dead_letters WHERE delivery_id = 1")
         .await;
     desk.execute(
@@ -366,7 +366,7 @@ async fn two_operators_who_retry_the_same_do_it_once() {
     assert_eq!(desk.text(twice).await, "4", "each delivery is in one place");
 }
 
-/// The workers' watermark has passed it by the time it commits: the notification tells them how far
+/// The workers' watermark has passed it by the time it commits: the notification contains how far
 /// to look back.
 #[tokio::test]
 async fn a_late_commit_is_found_below_the_watermark_of_the_workers() {
@@ -403,13 +403,13 @@ async fn a_late_commit_is_found_below_the_watermark_of_the_workers() {
             desk.claim_from("shop", &mut watermarks).await.is_empty(),
             "{late}: the watermark has passed it"
         );
-        let heard = tokio::time::timeout(Duration::from_secs(10), listener.heard())
+        let wake_up = tokio::time::timeout(Duration::from_secs(10), listener.next())
             .await
             .expect("a wake-up");
-        let Heard::Late(due) = heard.expect("a connection") else {
-            panic!("{late}: workers hear how far to look back")
+        let WakeUp::Late(due) = wake_up.expect("a connection") else {
+            panic!("{late}: the notification contains how far workers must look back")
         };
-        watermarks.heard_late(due);
+        watermarks.lower_due(due);
         let found = desk.claim_from("shop", &mut watermarks).await;
         assert!(!found.is_empty(), "{late}");
         let free =

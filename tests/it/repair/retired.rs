@@ -47,7 +47,7 @@ async fn retiring_is_previewed_discards_pending_deliveries_and_stops_new_ones() 
     let desk = Desk::new().await;
     desk.events(1..=8, 2).await;
     for n in 1..=7 {
-        desk.owed(n, if n <= 3 { "shop" } else { "skips" }).await;
+        desk.pending(n, if n <= 3 { "shop" } else { "skips" }).await;
     }
     assert_eq!(desk.enqueued().await, "holds mail shop skips");
     let before = desk.everything().await;
@@ -97,8 +97,8 @@ async fn retiring_is_previewed_discards_pending_deliveries_and_stops_new_ones() 
             .await
             .starts_with("1 discarded, 2 discarded, 3 discarded, 4 ready")
     );
-    let told = "SELECT DISTINCT a.error FROM hookfast.attempts a WHERE a.outcome = 'discarded'";
-    assert_eq!(desk.text(told).await, "its handler was retired: renamed");
+    let errors = "SELECT DISTINCT a.error FROM hookfast.attempts a WHERE a.outcome = 'discarded'";
+    assert_eq!(desk.text(errors).await, "its handler was retired: renamed");
     assert_eq!(
         desk.answer("retire_handler('skips', 'renamed', at_most => 5)")
             .await,
@@ -119,7 +119,7 @@ async fn kept_deliveries_are_shown_not_run_and_can_be_discarded_later() {
     let desk = Desk::new().await;
     desk.events(1..=6, 1).await;
     for n in 1..=3 {
-        desk.owed(n, "skips").await;
+        desk.pending(n, "skips").await;
     }
     desk.execute("SELECT hookfast.pause_handler('skips', 'until it is decided')")
         .await;
@@ -195,7 +195,7 @@ async fn very_many_are_discarded_step_by_step() {
 async fn retiring_fails_while_a_worker_process_or_client_has_the_handler() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
-    desk.owed(1, "shop").await;
+    desk.pending(1, "shop").await;
     desk.claim_one("shop", 1).await;
     desk.refuses("HF006", RETIRE).await;
     let why = desk
@@ -222,7 +222,7 @@ async fn retiring_fails_while_a_worker_process_or_client_has_the_handler() {
 
     desk.execute("UPDATE hookfast_data.handlers SET kind = 'pull' WHERE name = 'mail'")
         .await;
-    desk.owed(2, "mail").await;
+    desk.pending(2, "mail").await;
     desk.execute("SELECT hookfast.claim('mail', 'a client')")
         .await;
     desk.refuses(
@@ -248,7 +248,7 @@ async fn retiring_fails_while_a_worker_process_or_client_has_the_handler() {
 async fn no_act_gives_a_retired_handler_work() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
-    desk.owed(1, "shop").await;
+    desk.pending(1, "shop").await;
     desk.dead(2, "shop", "status 500").await;
     desk.dead(3, "mail", "status 500").await;
     desk.execute(

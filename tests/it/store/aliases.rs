@@ -12,7 +12,7 @@ const KEYS: &str = "SELECT string_agg(k.key || '=' || coalesce(e.place::text, 'n
     FROM hookfast_data.idempotency_keys k \
     LEFT JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM hookfast_data.events) e ON e.id = k.event_id";
 const EVENTS: &str = "SELECT count(*) FROM hookfast.events";
-const OWED: &str = "SELECT count(*) FROM hookfast_data.outbox";
+const PENDING: &str = "SELECT count(*) FROM hookfast_data.outbox";
 /// Keys that refer to no event.
 const LOOSE: &str = "SELECT count(*) FROM hookfast_data.idempotency_keys k \
     WHERE NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = k.event_id)";
@@ -63,7 +63,10 @@ async fn an_event_is_known_by_either_key_whichever_was_first() {
         );
     }
     assert_eq!(store.text(KEYS).await, "id:1=1 id:2=2 r1=1 r2=2");
-    assert_eq!((store.count(EVENTS).await, store.count(OWED).await), (2, 2));
+    assert_eq!(
+        (store.count(EVENTS).await, store.count(PENDING).await),
+        (2, 2)
+    );
 }
 
 #[tokio::test]
@@ -98,7 +101,7 @@ async fn in_one_batch_too_both_keys_are_one_event() {
     assert_eq!(
         (
             store.count(EVENTS).await,
-            store.count(OWED).await,
+            store.count(PENDING).await,
             store.count(LOOSE).await
         ),
         (3, 3, 0)
@@ -201,12 +204,12 @@ async fn an_event_known_by_its_alias_is_no_conflict_of_its_key() {
         verdicts(&ingest.ingest(&found, Webhook).await),
         ["stored", "stored"]
     );
-    let told = [
+    let webhooks = [
         store.linked("r", "id:1", Some("a")),
         store.linked("r", "id:2", Some("b")),
     ];
     assert_eq!(
-        verdicts(&ingest.ingest(&told, Webhook).await),
+        verdicts(&ingest.ingest(&webhooks, Webhook).await),
         ["duplicate", "duplicate"]
     );
     assert_eq!(store.text(KEYS).await, "id:1=1 id:2=2 r=1 r#conflict:b=2");
@@ -264,7 +267,7 @@ async fn reconciliation_and_webhook_at_once_make_one_event() {
     };
     // Of the two names of one order, sometimes one and sometimes the other sorts first.
     let found = racer(|store, i| store.event(&format!("id:{i}"), Some("a")));
-    let told = racer(|store, i| {
+    let both = racer(|store, i| {
         store.linked(
             &format!("{}:{i}", if i % 2 == 0 { "a" } else { "z" }),
             &format!("id:{i}"),
@@ -277,13 +280,13 @@ async fn reconciliation_and_webhook_at_once_make_one_event() {
             Some("a"),
         )
     });
-    let (found, told, again) = (
+    let (found, both, again) = (
         found.await.expect("ended"),
-        told.await.expect("ended"),
+        both.await.expect("ended"),
         again.await.expect("ended"),
     );
     for round in 0..500 {
-        let three = [found[round], told[round], again[round]];
+        let three = [found[round], both[round], again[round]];
         assert!(
             three
                 .iter()
@@ -294,16 +297,16 @@ async fn reconciliation_and_webhook_at_once_make_one_event() {
         // one with both.
         let stored = three.iter().filter(|verdict| **verdict == "stored").count();
         assert!(
-            stored == 1 || stored == 2 && told[round] == "duplicate",
+            stored == 1 || stored == 2 && both[round] == "duplicate",
             "round {round}: {three:?}"
         );
     }
     assert!(
-        found.contains(&"stored") && told.contains(&"stored"),
+        found.contains(&"stored") && both.contains(&"stored"),
         "each was first at times"
     );
     assert_eq!(store.count(LOOSE).await, 0);
-    assert_eq!(store.count(EVENTS).await, store.count(OWED).await);
+    assert_eq!(store.count(EVENTS).await, store.count(PENDING).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -343,5 +346,5 @@ async fn groups_with_two_keys_in_any_order_lose_no_request() {
     }
     assert_eq!(store.count(LOOSE).await, 0);
     assert_eq!(store.count(EVENTS).await, 800, "each result once");
-    assert_eq!(store.count(OWED).await, 800);
+    assert_eq!(store.count(PENDING).await, 800);
 }

@@ -27,10 +27,10 @@ async fn the_alert_of_a_dead_letter_does_not_keep_erased_text() {
     store
         .execute("SELECT hookfast_data.alert_dead_letters(10)")
         .await;
-    let told = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.alerts";
-    assert_eq!(store.text(told).await, "status 422: no such 89000001");
+    let errors = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.alerts";
+    assert_eq!(store.text(errors).await, "status 422: no such 89000001");
     store.execute(ERASE).await;
-    assert_eq!(store.text(told).await, "erased by an operator");
+    assert_eq!(store.text(errors).await, "erased by an operator");
     assert_eq!(
         store
             .text("SELECT payload->>'handler' FROM hookfast.alerts")

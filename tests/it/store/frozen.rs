@@ -75,10 +75,10 @@ async fn a_quiet_listener_finds_out_that_its_connection_is_frozen() {
         .await
         .expect("it listens");
     line.freeze();
-    let heard = tokio::time::timeout(Duration::from_secs(25), listener.heard())
+    let received = tokio::time::timeout(Duration::from_secs(25), listener.next())
         .await
         .expect("not forever");
-    heard.expect_err("the connection is dead");
+    received.expect_err("the connection is dead");
 }
 
 /// Such work has no deadline; the server reports that it does not work on it any more.

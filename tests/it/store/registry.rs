@@ -193,9 +193,9 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
         verdicts(&ingest.ingest(&group, Webhook).await),
         ["stored", "conflict", "duplicate"]
     );
-    let owed = "SELECT string_agg(concat_ws(' ', d.handler, e.idempotency_key, d.attempts_left), ', ' ORDER BY d.delivery_id) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
+    let pending = "SELECT string_agg(concat_ws(' ', d.handler, e.idempotency_key, d.attempts_left), ', ' ORDER BY d.delivery_id) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
     assert_eq!(
-        store.text(owed).await,
+        store.text(pending).await,
         "results k 3, conflicts k#conflict:b 3"
     );
     let versions =

@@ -276,7 +276,7 @@ async fn a_time_long_past_makes_it_due_at_once() {
         .execute("SELECT hookfast.reschedule(2, '2020-01-01', why => 'a test'); SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 2, why => 'a test')")
         .await;
     // The content of the notification: its transaction began after this.
-    watermarks.heard_late(before);
+    watermarks.lower_due(before);
     assert_eq!(
         store
             .claim(&mut claimer, lease, 10, &mut watermarks)

@@ -249,7 +249,7 @@ async fn a_lost_claim_in_progress_blocks_nothing_and_is_found_afterwards() {
     let release = async || {
         release_unknown(&store.pool, lease, store.handler, &[known])
             .await
-            .expect("looked")
+            .expect("searched")
     };
     let mut claiming = store.pool.begin().await.expect("a transaction");
     assert_eq!(store.claim_by_hand(&mut claiming, lease).await, 4);
@@ -287,7 +287,7 @@ async fn the_search_for_lost_claims_waits_for_no_lock_on_the_lease() {
     let released = tokio::time::timeout(Duration::from_secs(5), release)
         .await
         .expect("it waits for nobody");
-    assert_eq!(released.expect("looked"), 2);
+    assert_eq!(released.expect("searched"), 2);
 }
 
 /// The search for the deliveries of a lease ends after a bounded number of unclaimed deliveries.
@@ -302,7 +302,7 @@ async fn a_delivery_hidden_behind_a_backlog_becomes_an_orphan_and_is_found() {
     assert_eq!(
         release_unknown(&store.pool, lease, store.handler, &[])
             .await
-            .expect("looked"),
+            .expect("searched"),
         0
     );
     store.execute(EXPIRE).await;

@@ -58,9 +58,10 @@ async fn in_one_group_each_request_gets_its_own_verdict() {
         "k=airalo.order.completed k#conflict:b=airalo.order.completed.conflict! k#conflict:c=airalo.order.completed.conflict! \
          k#conflict:d=airalo.order.completed.conflict! other=airalo.order.completed"
     );
-    let owed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast.events USING (event_id)";
+    let pending =
+        "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast.events USING (event_id)";
     assert_eq!(
-        store.count(owed).await,
+        store.count(pending).await,
         5,
         "each event, including a conflict, has a delivery to the handler"
     );

@@ -239,7 +239,7 @@ async fn a_claim_of_a_paused_handler_raises_no_watermark() {
     store
         .execute("SELECT hookfast.pause_handler('shop', 'a test')")
         .await;
-    late.commit().await.expect("while nothing is looked for");
+    late.commit().await.expect("while no search runs");
     assert!(
         store
             .claim(&mut claimer, lease, 500, &mut watermarks)

@@ -55,7 +55,7 @@ impl Language {
                 (command, None)
             }
             Self::Node => {
-                // Modules are looked for beside the file.
+                // Node searches modules beside the file.
                 let folder = tempfile::tempdir().expect("a folder");
                 let program = folder.path().join("worker.mjs");
                 fs::copy(examples.join("node/worker.mjs"), &program).expect("copied");
@@ -203,7 +203,7 @@ fn free_port() -> u16 {
     listener.expect("a port").port()
 }
 
-/// A folder with that program of the examples: modules are looked for beside the file.
+/// A folder with that program of the examples: Node searches modules beside the file.
 fn beside_node_libraries(program: &str) -> tempfile::TempDir {
     let (root, beside) = (
         Path::new(env!("CARGO_MANIFEST_DIR")),

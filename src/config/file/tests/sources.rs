@@ -193,6 +193,6 @@ fn the_name_of_the_alert_source_is_reserved() {
             "{error}"
         );
     }
-    let told = format!("{SOURCE}{HANDLER}sources = ['hookfast']\n");
-    Config::parse(&told).expect("a handler may want only them");
+    let subscribed = format!("{SOURCE}{HANDLER}sources = ['hookfast']\n");
+    Config::parse(&subscribed).expect("a handler may want only them");
 }

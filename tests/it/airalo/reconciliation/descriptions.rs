@@ -41,7 +41,7 @@ async fn two_orders_with_one_description_are_a_possible_double_purchase() {
     );
     assert!(
         reconcile(&shop).await.is_empty(),
-        "a settled order is not looked for again"
+        "a settled order is not searched again"
     );
     shop.end().await;
 }

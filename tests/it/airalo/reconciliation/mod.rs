@@ -186,5 +186,5 @@ pub(super) async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
         vec![account],
         |_| {},
     );
-    reconciler.look_now("airalo").await.expect("looked")
+    reconciler.reconcile_now("airalo").await.expect("searched")
 }

@@ -21,7 +21,7 @@ async fn a_missing_webhook_is_found_in_airalos_list() {
         Duration::from_millis(100),
     )
     .await;
-    // Long enough for the answer; otherwise the order is looked for without its request.
+    // Long enough for the answer; otherwise the order is searched without its request.
     let request = shop
         .place("shop-1", Duration::from_secs(1))
         .await
@@ -100,13 +100,12 @@ async fn an_order_that_airalo_does_not_have_raises_one_alert_and_can_be_forgotte
 /// A handler of `airalo.*` receives the alert like any event of Airalo.
 #[tokio::test]
 async fn a_shops_handler_receives_the_alert_of_an_overdue_order() {
-    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let heard = told.clone();
+    let received = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sink = received.clone();
     let handler = move |delivery: hookfast::internals::domain::Delivery| {
-        let heard = heard.clone();
+        let sink = sink.clone();
         async move {
-            heard
-                .lock()
+            sink.lock()
                 .expect("whole")
                 .push(delivery.event.event_type.to_string());
             hookfast::internals::domain::Outcome::Delivered
@@ -124,7 +123,8 @@ async fn a_shops_handler_receives_the_alert_of_an_overdue_order() {
     )
     .await;
     wait_until("the alerts", async || {
-        told.lock()
+        received
+            .lock()
             .expect("whole")
             .contains(&"airalo.order.overdue".to_owned())
     })
@@ -141,7 +141,7 @@ async fn a_missing_order_is_searched_less_and_less_often_for_two_weeks() {
     let look = "WITH due AS (UPDATE hookfast_data.airalo_expected SET check_at = now() RETURNING source_id) SELECT count(*) FROM due";
     let take = "SELECT count(*) FROM hookfast_data.airalo_claim_due_checks(ARRAY(SELECT id FROM hookfast_data.sources), 9)";
     let next = "SELECT round(extract(epoch FROM check_at - clock_timestamp()) / 60) FROM hookfast_data.airalo_expected";
-    let looked = "SELECT hookfast_data.airalo_looked_for(id, interval '1 minute') FROM hookfast_data.airalo_expected";
+    let checked = "SELECT hookfast_data.airalo_schedule_check(id, interval '1 minute') FROM hookfast_data.airalo_expected";
     for minutes in ["1", "2", "4", "8"] {
         shop.execute(look).await;
         assert_eq!(shop.text(take).await, "1");
@@ -150,14 +150,14 @@ async fn a_missing_order_is_searched_less_and_less_often_for_two_weeks() {
             "15",
             "the checking process may end before it has checked"
         );
-        shop.execute(looked).await;
+        shop.execute(checked).await;
         assert_eq!(shop.text(next).await, minutes);
         assert_eq!(shop.text(take).await, "0", "not before the due time");
     }
     shop.execute("UPDATE hookfast_data.airalo_expected SET expected_by = now() - interval '15 days', check_at = now()")
         .await;
     assert_eq!(shop.text(take).await, "1");
-    shop.execute(looked).await;
+    shop.execute(checked).await;
     assert_eq!(
         shop.text("SELECT check_at FROM hookfast_data.airalo_expected")
             .await,

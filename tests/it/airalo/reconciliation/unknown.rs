@@ -170,7 +170,7 @@ async fn an_order_that_was_found_before_its_request_was_known_settles_that_reque
     );
     assert!(
         reconcile(&shop).await.is_empty(),
-        "a settled order is not looked for again"
+        "a settled order is not searched again"
     );
     shop.end().await;
 }

@@ -121,7 +121,7 @@ async fn empty_leases_are_deleted_however_many_there_are() {
     assert_eq!(
         hookfast::internals::store::rescue_pulled(&running.pool)
             .await
-            .expect("looked"),
+            .expect("searched"),
         []
     );
     assert_eq!(

@@ -116,7 +116,7 @@ async fn a_key_without_a_wake_up_is_found() {
         hookfast::internals::store::KeySweep::new(handler)
             .step(&running.pool)
             .await
-            .expect("looked");
+            .expect("searched");
     }
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
     running.end().await;
