@@ -27,7 +27,7 @@ impl Config {
             .collect();
         for source in &self.sources {
             let place = |text: &String| format!("[sources.{}] {text}", source.name);
-            advice.extend(source.kind.advice().iter().map(|said| match said {
+            advice.extend(source.kind.advice().iter().map(|advice| match advice {
                 Advice::Note(text) => Advice::Note(place(text)),
                 Advice::Warning(text) => Advice::Warning(place(text)),
             }));

@@ -220,13 +220,13 @@ mod tests {
         let start = Instant::now();
         assert!(
             !watch.is_due(start) && watch.is_due(start + HEADER),
-            "a connection that says nothing"
+            "a silent connection"
         );
 
         watch.request(false);
         assert!(
             !watch.is_due(start + 100 * IDLE),
-            "while it is handled the peer keeps nobody waiting"
+            "while it is handled the peer does not delay the server"
         );
         watch.answered();
         assert!(!watch.is_due(start + HEADER) && watch.is_due(Instant::now() + IDLE));

@@ -148,7 +148,7 @@ impl Reverifier {
         Ok(whole)
     }
 
-    /// Returns the event of a request, or the reason why it is none.
+    /// Returns the event of a request, or the reason why it is not an event.
     fn judge(
         &self,
         quarantined: &ReviewRequest,

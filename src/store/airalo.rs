@@ -165,10 +165,10 @@ pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreEr
 ///
 /// # Errors
 /// If the database cannot be queried.
-pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(), StoreError> {
+pub async fn order_is_missing(pool: &PgPool, order: i64, reason: &str) -> Result<(), StoreError> {
     let statement = sqlx::query("SELECT hookfast_data.airalo_mark_missing($1, $2)")
         .bind(order)
-        .bind(says);
+        .bind(reason);
     within(POOLED, "report an overdue order", statement.execute(pool))
         .await
         .map(drop)

@@ -87,7 +87,7 @@ impl Watermarks {
         (0, 0)
     }
 
-    /// Learns from the fresh deliveries of a claim. Do not call it for a claim that did not look
+    /// Learns from the fresh deliveries of a claim. Do not call it for a claim that did not scan
     /// for deliveries: for a paused handler, or under an expired lease, a claim finds nothing in
     /// any case.
     pub fn saw_fresh(&mut self, now: Instant, seen: Seen) {

@@ -50,7 +50,7 @@ pub(super) struct Claiming {
 }
 
 impl InFlight {
-    /// To be called before a claim is sent. It leaves a doubt unless the claim is answered.
+    /// To be called before a claim is sent. It leaves an uncertainty unless the claim is answered.
     pub(super) fn claiming(&self) -> Claiming {
         Claiming {
             of: self.clone(),
@@ -71,7 +71,7 @@ impl InFlight {
         self.all().known.keys().copied().collect()
     }
 
-    /// Takes the uncertainty that have arisen since the last call.
+    /// Takes the uncertainty that has arisen since the last call.
     pub(super) fn take_uncertainty(&self) -> Uncertainty {
         std::mem::take(&mut self.all().uncertainty)
     }

@@ -443,7 +443,7 @@ fn row_11_unrecognized_events_are_stored_as_unknown() {
         r#"{"message":"Surpassed 80% of the credit limit balance"}"#,
         r#"{"message":"Surpassed 80% of the credit limit balance","remaining":"plenty"}"#,
         r#"{"message":80,"remaining":1}"#,
-        // Bodies that resemble a kind but are none: an answer of the API, and the word "success".
+        // Bodies that resemble a kind and are not of it: an answer of the API, and the word "success".
         r#"{"data":{"request_id":"3NhR3gKmqCWK7IWppurpDX3Cg","accepted_at":"2024-07-11 15:26:02"},"meta":{"message":"success"}}"#,
         r#"{"data":{"type":"sim","remaining":1},"meta":{"message":"success"}}"#,
         &deep_order,
@@ -459,7 +459,7 @@ fn row_11_unrecognized_events_are_stored_as_unknown() {
     let mut keys = Vec::new();
     for body in bodies {
         let shown = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
-        let request = verify(&signed(&body), &body).expect("never refused for what it says");
+        let request = verify(&signed(&body), &body).expect("never rejected for its content");
         assert_eq!(request.event_type.as_str(), "airalo.unknown", "{shown}");
         assert_eq!(request.identity.window, Some(SIX_HOURS), "{shown}");
         assert_eq!(request.identity.fingerprint, None, "{shown}");

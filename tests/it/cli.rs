@@ -82,11 +82,11 @@ async fn check_reports_problems_with_hints() {
         &[("DATABASE_URL", "postgres://127.0.0.1:1/none"), secret],
     );
     assert_eq!(checked.status.code(), Some(1));
-    let said = text(&checked);
+    let reported = text(&checked);
     assert!(
-        said.contains("unknown field `secret`")
-            && said.contains("127.0.0.1:1/none cannot be queried"),
-        "{said}"
+        reported.contains("unknown field `secret`")
+            && reported.contains("127.0.0.1:1/none cannot be queried"),
+        "{reported}"
     );
     // The tests' usual cluster would lose commits in a crash, and the check reports that.
     write(good);
@@ -133,10 +133,12 @@ async fn an_unknown_parameter_of_the_url_is_ignored_and_its_value_not_logged() {
         database.url()
     );
     let migrated = hookfast(&["migrate"], &[("DATABASE_URL", &url)]);
-    let said = text(&migrated);
+    let reported = text(&migrated);
     assert!(
-        migrated.status.success() && said.contains("sslpassword") && !said.contains("canary"),
-        "{said}"
+        migrated.status.success()
+            && reported.contains("sslpassword")
+            && !reported.contains("canary"),
+        "{reported}"
     );
 }
 
@@ -178,7 +180,7 @@ async fn serve_does_not_start_if_it_cannot_keep_its_guarantees() {
     sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
         .execute(&mut database.connect().await)
         .await
-        .expect("gone");
+        .expect("dropped");
     let addresses = [
         ("HOOKFAST_LISTEN", "127.0.0.1:0"),
         ("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0"),
@@ -197,7 +199,7 @@ async fn serve_does_not_start_if_it_cannot_keep_its_guarantees() {
         text(&pending)
     );
     let planned = hookfast(&["migrate", "--plan"], &variables);
-    let said = text(&planned);
+    let reported = text(&planned);
     for part in [
         "_foundation.sql",
         "hookfast_data.sources (SHARE ROW EXCLUSIVE)",
@@ -205,8 +207,8 @@ async fn serve_does_not_start_if_it_cannot_keep_its_guarantees() {
         "outbox_event on outbox",
     ] {
         assert!(
-            planned.status.success() && said.contains(part),
-            "{part} is not in: {said}"
+            planned.status.success() && reported.contains(part),
+            "{part} is not in: {reported}"
         );
     }
     assert!(
@@ -297,7 +299,7 @@ async fn the_log_of_a_start_ends_with_ready_and_of_a_stop_with_stopped() {
     sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
         .execute(&mut database.connect().await)
         .await
-        .expect("gone");
+        .expect("dropped");
     let mut server = Server::serve_with(database.url(), &sink.config(""), &[]);
     server.logged("ready").await;
     let admin = server.admin().await;
@@ -419,11 +421,11 @@ async fn reverify_waits_and_reports_the_results_of_the_requests() {
             == 200
     })
     .await;
-    let said = reverify();
+    let reported = reverify();
     // The last request may have been rejected once, before the new secret was read.
     assert!(
-        said.contains("accepted, 1 rejected") && !said.contains("0 requests accepted"),
-        "{said}"
+        reported.contains("accepted, 1 rejected") && !reported.contains("0 requests accepted"),
+        "{reported}"
     );
 }
 

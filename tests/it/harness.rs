@@ -129,7 +129,7 @@ async fn a_cut_proxy_resets_all_connections_until_it_is_open_again() {
     proxy.open();
     PgConnection::connect(proxy.url())
         .await
-        .expect("a connection through the mended line");
+        .expect("a connection through the restored proxy");
 }
 
 #[tokio::test]

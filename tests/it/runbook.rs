@@ -148,7 +148,7 @@ impl Ids {
         sqlx::raw_sql(STORY)
             .execute(&mut connection)
             .await
-            .expect("the story");
+            .expect("the example data");
         let mut one = async |query: &'static str| -> String {
             sqlx::query_scalar(query)
                 .fetch_one(&mut connection)

@@ -185,12 +185,12 @@ async fn an_ambiguous_source_is_not_guessed() {
     let receiver = Receiver::start().await;
     for arguments in [&["body.json"][..], &["body.json", "--source", "none"]] {
         let refused = receiver.send(arguments).await;
-        let said = text(&refused);
+        let printed = text(&refused);
         assert!(
             !refused.status.success()
-                && said.contains("nothing was sent")
-                && said.contains("github"),
-            "{said}"
+                && printed.contains("nothing was sent")
+                && printed.contains("github"),
+            "{printed}"
         );
     }
     let mut alone = Command::new(env!("CARGO_BIN_EXE_hookfast"));
@@ -198,9 +198,9 @@ async fn an_ambiguous_source_is_not_guessed() {
         .args(["send", "body.json", "--source", "stripe"])
         .current_dir(&receiver.folder)
         .env_remove("HOOKFAST_CONFIG");
-    let said = text(&alone.output().expect("it runs"));
+    let printed = text(&alone.output().expect("it runs"));
     assert!(
-        said.contains("[sources.stripe]") && said.contains("--config"),
-        "{said}"
+        printed.contains("[sources.stripe]") && printed.contains("--config"),
+        "{printed}"
     );
 }

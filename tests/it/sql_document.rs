@@ -52,7 +52,7 @@ impl Story {
         connection
             .execute(AssertSqlSafe(STORY.to_owned()))
             .await
-            .expect("the story");
+            .expect("the example data");
         let mut story = Self {
             connection,
             ids: BTreeMap::new(),

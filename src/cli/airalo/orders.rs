@@ -6,7 +6,7 @@ use crate::airalo::{
     client::{NewOrder, Outcome},
     place_order, place_order_again,
 };
-use crate::cli::operate::session::{self, Output, Sure};
+use crate::cli::operate::session::{self, Confirmation, Output};
 use crate::cli::{
     process::{complain, database_url_here, say},
     table,
@@ -41,7 +41,7 @@ pub(super) struct Order {
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     within: u32,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     account: AccountArguments,
 }
@@ -131,7 +131,7 @@ impl Order {
             self.quantity, self.package
         ));
         complain(&cost(&self.package, self.quantity).await?);
-        if !session::agreed(self.sure)? {
+        if !session::confirmed(self.confirmation)? {
             return Ok(ExitCode::FAILURE);
         }
         let order = NewOrder {
@@ -293,7 +293,7 @@ impl Reconcile {
         pool.close().await;
         let mut missing = 0;
         for finding in &findings {
-            let says = match &finding.found {
+            let message = match &finding.found {
                 Found::Results { orders, new: 0 } => {
                     format!("already known: {}", orders.join(", "))
                 }
@@ -305,7 +305,7 @@ impl Reconcile {
                     why.clone()
                 }
             };
-            say(&format!("{}: {says}", finding.description));
+            say(&format!("{}: {message}", finding.description));
         }
         say(&format!(
             "searched for {}, {missing} not found",

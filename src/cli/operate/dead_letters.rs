@@ -1,7 +1,7 @@
 //! `hookfast dead-letters`.
 
 use super::{
-    session::{self, Output, Page, Sure},
+    session::{self, Confirmation, Output, Page},
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
@@ -13,13 +13,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct DeadLetters {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List dead letters, newest first.
     List(Listed),
     /// Show a dead letter with its last error and its attempts.
@@ -103,7 +103,7 @@ struct Retry {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -116,7 +116,7 @@ struct Discard {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -144,10 +144,10 @@ const COLUMNS: [&str; 6] = [
 
 impl DeadLetters {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => list.run().await,
-            What::Show(show) => show.run().await,
-            What::Retry(retry) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => list.run().await,
+            Action::Show(show) => show.run().await,
+            Action::Retry(retry) => {
                 let call = |function| {
                     FunctionCall::act(function, &retry.why)
                         .with("max_attempts", retry.max_attempts.map(SqlArg::small))
@@ -163,12 +163,12 @@ impl DeadLetters {
                         let call = retry.which.all(call(&functions::RETRY_ALL));
                         let session = session::open(retry.output).await?;
                         session
-                            .bulk(call, retry.sure, "retry", "dead letters", &COLUMNS)
+                            .bulk(call, retry.confirmation, "retry", "dead letters", &COLUMNS)
                             .await
                     }
                 }
             }
-            What::Discard(discard) => match discard.which.delivery {
+            Action::Discard(discard) => match discard.which.delivery {
                 Some(delivery) => {
                     let call = FunctionCall::act(&functions::DISCARD, discard.why)
                         .with("delivery_id", Some(SqlArg::number(delivery)));
@@ -181,7 +181,13 @@ impl DeadLetters {
                         .all(FunctionCall::act(&functions::DISCARD_ALL, discard.why));
                     let session = session::open(discard.output).await?;
                     session
-                        .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
+                        .bulk(
+                            call,
+                            discard.confirmation,
+                            "discard",
+                            "dead letters",
+                            &COLUMNS,
+                        )
                         .await
                 }
             },

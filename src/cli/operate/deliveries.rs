@@ -1,7 +1,7 @@
 //! `hookfast deliveries`.
 
 use super::{
-    session::{self, Output, Page, Sure},
+    session::{self, Confirmation, Output, Page},
     time_args::When,
 };
 use crate::store::catalog::{functions, views};
@@ -12,13 +12,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Deliveries {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List deliveries, newest first: pending and dead ones, unless --state or --event selects
     /// others.
     List(Listed),
@@ -90,7 +90,7 @@ struct Reschedule {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -136,10 +136,10 @@ pub(super) fn all() -> ViewQuery {
 
 impl Deliveries {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => list.run().await,
-            What::Reschedule(reschedule) => reschedule.run().await,
-            What::Discard(discard) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => list.run().await,
+            Action::Reschedule(reschedule) => reschedule.run().await,
+            Action::Discard(discard) => {
                 let session = session::open(discard.output).await?;
                 let call = FunctionCall::act(&functions::DISCARD, discard.why)
                     .with("delivery_id", Some(SqlArg::number(discard.delivery)));
@@ -192,7 +192,13 @@ impl Reschedule {
             .with("handler", self.handler.map(SqlArg::text))
             .with("type", self.of_type.map(SqlArg::text));
         session
-            .bulk(call, self.sure, "reschedule", "deliveries", &COLUMNS)
+            .bulk(
+                call,
+                self.confirmation,
+                "reschedule",
+                "deliveries",
+                &COLUMNS,
+            )
             .await
     }
 }

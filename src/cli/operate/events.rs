@@ -3,7 +3,7 @@
 use super::{
     deliveries,
     replays::SAME_WEBHOOK_ID,
-    session::{self, Output, Page, Session, Sure},
+    session::{self, Confirmation, Output, Page, Session},
     time_args::{Between, When},
     timeline,
 };
@@ -20,13 +20,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Events {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List events, newest first.
     List(Listed),
     /// Show whole events with their deliveries, by id, idempotency key, order number, ICCID or
@@ -113,7 +113,7 @@ struct Erase {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -181,10 +181,10 @@ struct Listed {
 
 impl Events {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => list.run().await,
-            What::Show(found) => show(found).await,
-            What::Timeline(found) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => list.run().await,
+            Action::Show(found) => show(found).await,
+            Action::Timeline(found) => {
                 let mut session = session::open(found.output).await?;
                 let rows = session
                     .console
@@ -199,7 +199,7 @@ impl Events {
                 timeline::print(&session, rows);
                 session.done().await
             }
-            What::Explain(one) => {
+            Action::Explain(one) => {
                 let mut session = session::open(one.output).await?;
                 let rows = session
                     .console
@@ -215,8 +215,8 @@ impl Events {
                 );
                 session.done().await
             }
-            What::Erase(erase) => erase.run().await,
-            What::Hold(hold) => {
+            Action::Erase(erase) => erase.run().await,
+            Action::Hold(hold) => {
                 let call = FunctionCall::act(&functions::HOLD_EVENT, hold.why)
                     .with("event_id", Some(SqlArg::id(&hold.event)));
                 session::open(hold.output)
@@ -224,7 +224,7 @@ impl Events {
                     .act(call, &format!("event {} is held", hold.event))
                     .await
             }
-            What::Unhold(one) => {
+            Action::Unhold(one) => {
                 let call = FunctionCall::act(&functions::UNHOLD_EVENT, one.why)
                     .with("event_id", Some(SqlArg::id(&one.event)));
                 session::open(one.output)
@@ -232,7 +232,7 @@ impl Events {
                     .act(call, &format!("event {}: hold removed", one.event))
                     .await
             }
-            What::Replay(replay) => replay.run().await,
+            Action::Replay(replay) => replay.run().await,
         }
     }
 }
@@ -313,7 +313,13 @@ impl Erase {
                 .await?;
             let preview = json!({ "matching": 1, "sample": sample });
             if !sample.is_empty()
-                && !session.preview_and_ask(&preview, self.sure, "erase", "events", &COLUMNS)?
+                && !session.preview_and_confirm(
+                    &preview,
+                    self.confirmation,
+                    "erase",
+                    "events",
+                    &COLUMNS,
+                )?
             {
                 return session.close(ExitCode::FAILURE).await;
             }
@@ -329,7 +335,7 @@ impl Erase {
             .with("received_before", self.before.as_ref().map(When::past))
             .with("payload", self.payload.map(SqlArg::path));
         session
-            .bulk(call, self.sure, "erase", "events", &COLUMNS)
+            .bulk(call, self.confirmation, "erase", "events", &COLUMNS)
             .await
     }
 }

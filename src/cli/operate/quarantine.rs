@@ -2,7 +2,7 @@
 
 use super::{
     reverify::Reverify,
-    session::{self, Output, Page, Sure},
+    session::{self, Confirmation, Output, Page},
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
@@ -14,13 +14,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Quarantine {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List quarantined requests, newest first. Identical requests are one row, with a count.
     List(Listed),
     /// Show a request with its headers and its body (the body for operators only).
@@ -87,7 +87,7 @@ struct Discard {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -106,11 +106,11 @@ pub(super) const COLUMNS: [&str; 9] = [
 
 impl Quarantine {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => list.run().await,
-            What::Show(one) => one.run().await,
-            What::Reverify(reverify) => reverify.run().await,
-            What::Approve(approve) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => list.run().await,
+            Action::Show(one) => one.run().await,
+            Action::Reverify(reverify) => reverify.run().await,
+            Action::Approve(approve) => {
                 let call = FunctionCall::act(&functions::APPROVE_QUARANTINED, approve.why)
                     .with("quarantine_id", Some(SqlArg::number(approve.request)));
                 let done = format!(
@@ -119,14 +119,14 @@ impl Quarantine {
                 );
                 session::open(approve.output).await?.act(call, &done).await
             }
-            What::Discard(discard) => {
+            Action::Discard(discard) => {
                 let call = FunctionCall::act(&functions::DISCARD_QUARANTINED, discard.why)
                     .with("source", discard.source.map(SqlArg::text))
                     .with("reason", discard.reason.map(SqlArg::text))
                     .with("last_before", discard.before.as_ref().map(When::past));
                 let session = session::open(discard.output).await?;
                 session
-                    .bulk(call, discard.sure, "discard", "requests", &COLUMNS)
+                    .bulk(call, discard.confirmation, "discard", "requests", &COLUMNS)
                     .await
             }
         }

@@ -1,7 +1,7 @@
 //! `hookfast replays`.
 
 use super::{
-    session::{self, Output, Page, Sure},
+    session::{self, Confirmation, Output, Page},
     time_args::Between,
 };
 use crate::cli::process::{complain, say};
@@ -17,13 +17,13 @@ pub(super) const SAME_WEBHOOK_ID: &str = "receivers see the same webhook-id as b
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Replays {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List replays, newest first, with their progress.
     List(Listed),
     /// Show a replay, with what it replays and why.
@@ -102,7 +102,7 @@ struct Start {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -125,8 +125,8 @@ fn one(replay: i64) -> ViewQuery {
 
 impl Replays {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => {
                 let all = ViewQuery::of(&views::REPLAYS)
                     .is("handler", list.handler.map(SqlArg::text))
                     .is("state", list.state.map(SqlArg::text))
@@ -136,12 +136,12 @@ impl Replays {
                     .page(all, &list.page, "replay_id", &COLUMNS, "no replays")
                     .await
             }
-            What::Show(wanted) => wanted.show().await,
-            What::Start(start) => start.run().await,
-            What::Pause(wanted) => wanted.run(&functions::PAUSE_REPLAY, "is paused").await,
-            What::Resume(wanted) => wanted.run(&functions::RESUME_REPLAY, "resumed").await,
-            What::Cancel(wanted) => wanted.run(&functions::CANCEL_REPLAY, "is cancelled").await,
-            What::Watch(wanted) => wanted.watch().await,
+            Action::Show(wanted) => wanted.show().await,
+            Action::Start(start) => start.run().await,
+            Action::Pause(wanted) => wanted.run(&functions::PAUSE_REPLAY, "is paused").await,
+            Action::Resume(wanted) => wanted.run(&functions::RESUME_REPLAY, "resumed").await,
+            Action::Cancel(wanted) => wanted.run(&functions::CANCEL_REPLAY, "is cancelled").await,
+            Action::Watch(wanted) => wanted.watch().await,
         }
     }
 }
@@ -164,7 +164,7 @@ impl Start {
         }
         session::open(self.output)
             .await?
-            .bulk(call, self.sure, "replay", "events", &columns)
+            .bulk(call, self.confirmation, "replay", "events", &columns)
             .await
     }
 }

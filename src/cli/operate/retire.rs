@@ -1,6 +1,6 @@
 //! `hookfast handlers retire`.
 
-use super::session::{self, Output, Sure};
+use super::session::{self, Confirmation, Output};
 use crate::cli::words::counted;
 use crate::store::catalog::functions;
 use crate::store::{FunctionCall, SqlArg};
@@ -18,7 +18,7 @@ pub(super) struct Retire {
     #[arg(long)]
     keep: bool,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -49,7 +49,13 @@ impl Retire {
             format!("retire handler {} and discard", self.handler)
         };
         let columns = ["delivery_id", "event_id", "attempts"];
-        if !session.preview_and_ask(&preview, self.sure, &verb, "pending deliveries", &columns)? {
+        if !session.preview_and_confirm(
+            &preview,
+            self.confirmation,
+            &verb,
+            "pending deliveries",
+            &columns,
+        )? {
             return session.close(ExitCode::FAILURE).await;
         }
         let matching = preview["matching"].as_i64().unwrap_or(0);

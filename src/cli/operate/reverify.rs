@@ -2,7 +2,7 @@
 
 use super::{
     quarantine::COLUMNS,
-    session::{self, Bulk, Output, Session, Sure},
+    session::{self, Bulk, Confirmation, Output, Session},
     time_args::When,
 };
 use crate::cli::{process::complain, words::counted};
@@ -33,7 +33,7 @@ pub(super) struct Reverify {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -58,7 +58,7 @@ impl Reverify {
             .filter_map(id)
             .collect();
         let mut done = match session
-            .try_bulk(call, self.sure, "verify again", "requests", &COLUMNS)
+            .try_bulk(call, self.confirmation, "reverify", "requests", &COLUMNS)
             .await?
         {
             Bulk::Nothing => return session.done().await,
@@ -74,7 +74,7 @@ impl Reverify {
             done[name] = count.into();
         }
         let words = format!(
-            "verified again: {} accepted, {} rejected",
+            "reverified: {} accepted, {} rejected",
             counted(outcome.accepted, "requests"),
             outcome.rejected
         );

@@ -57,7 +57,7 @@ impl Page {
 }
 
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
-pub(in crate::cli) struct Sure {
+pub(in crate::cli) struct Confirmation {
     /// Do it without confirmation; required without a terminal
     #[arg(long)]
     pub(super) yes: bool,
@@ -231,12 +231,15 @@ impl Session {
     pub(super) async fn bulk(
         mut self,
         call: FunctionCall,
-        sure: Sure,
+        confirmation: Confirmation,
         verb: &str,
         what: &str,
         columns: &[&str],
     ) -> anyhow::Result<ExitCode> {
-        let done = match self.try_bulk(call, sure, verb, what, columns).await? {
+        let done = match self
+            .try_bulk(call, confirmation, verb, what, columns)
+            .await?
+        {
             Bulk::Nothing => return self.done().await,
             Bulk::Declined => return self.close(ExitCode::FAILURE).await,
             Bulk::Done(done) => done,
@@ -258,7 +261,7 @@ impl Session {
     pub(super) async fn try_bulk(
         &mut self,
         call: FunctionCall,
-        sure: Sure,
+        confirmation: Confirmation,
         verb: &str,
         what: &str,
         columns: &[&str],
@@ -273,7 +276,7 @@ impl Session {
             ));
             return Ok(Bulk::Nothing);
         }
-        if !self.preview_and_ask(&preview, sure, verb, what, columns)? {
+        if !self.preview_and_confirm(&preview, confirmation, verb, what, columns)? {
             return Ok(Bulk::Declined);
         }
         let at_most = preview["matching"].as_i64().map(SqlArg::number);
@@ -289,10 +292,10 @@ impl Session {
     }
 
     /// Prints how many would be changed, with a sample, and asks for confirmation.
-    pub(super) fn preview_and_ask(
+    pub(super) fn preview_and_confirm(
         &self,
         preview: &Value,
-        sure: Sure,
+        confirmation: Confirmation,
         verb: &str,
         what: &str,
         columns: &[&str],
@@ -312,7 +315,7 @@ impl Session {
                 complain(&format!("… and {} more", matching - sample.len() as u64));
             }
         }
-        agreed(sure)
+        confirmed(confirmation)
     }
 
     pub(in crate::cli) async fn done(self) -> anyhow::Result<ExitCode> {
@@ -337,9 +340,9 @@ fn readable(bytes: &str) -> String {
 
 /// Rows that are not changed because they are still needed.
 fn skipped(preview: &Value) -> String {
-    let alone = [("still_pending", "still pending"), ("held", "held")].map(|(column, says)| {
+    let alone = [("still_pending", "still pending"), ("held", "held")].map(|(column, words)| {
         let count = preview[column].as_u64().filter(|count| *count > 0)?;
-        Some(format!("{count} {says}"))
+        Some(format!("{count} {words}"))
     });
     let alone: Vec<_> = alone.into_iter().flatten().collect();
     if alone.is_empty() {
@@ -350,8 +353,8 @@ fn skipped(preview: &Value) -> String {
 }
 
 /// Asks for confirmation on a terminal. Without one, the answer is no.
-pub(in crate::cli) fn agreed(sure: Sure) -> anyhow::Result<bool> {
-    if sure.yes {
+pub(in crate::cli) fn confirmed(confirmation: Confirmation) -> anyhow::Result<bool> {
+    if confirmation.yes {
         return Ok(true);
     }
     let input = std::io::stdin();

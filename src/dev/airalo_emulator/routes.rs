@@ -389,7 +389,7 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
             description,
             orders: Vec::new(),
             lost: false,
-            taken: 0,
+            accepted: 0,
             done: false,
         });
         state.requests.len() - 1

@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn the_first_suitable_postgres_is_used_and_an_older_one_is_named() {
         let found = choose(dirs(&["/none", "/pg/14", "/pg/16", "/pg/17"]), None, probe)
-            .expect("two will do");
+            .expect("two are suitable");
         assert_eq!(
             found,
             Binaries {

@@ -195,7 +195,7 @@ impl Cluster {
             .is_some_and(|server| !server.has_ended())
     }
 
-    /// Stops Postgres in good order: connections are closed, and committed data is on disk.
+    /// Stops Postgres cleanly: connections are closed, and committed data is on disk.
     ///
     /// # Errors
     /// [`ClusterError::Interrupted`] if the runtime is shutting down. Postgres ends in any case.

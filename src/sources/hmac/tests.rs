@@ -20,7 +20,7 @@ fn settings(signed: &str) -> HmacSettings {
         type_prefix: None,
         key: vec![],
         window: None,
-        repeats: WhatRepeats::Body,
+        repeats: RepeatedPart::Body,
         handshake: None,
     }
 }
@@ -268,7 +268,7 @@ fn a_request_is_identified_by_its_key_or_by_its_body() {
         ("x%3Ay:orders/create".to_owned(), None, hashed.clone())
     );
     let weak = HmacSettings {
-        repeats: WhatRepeats::Nothing,
+        repeats: RepeatedPart::Nothing,
         window: Some(hour),
         ..keyed(&["/id"])
     };
@@ -329,17 +329,17 @@ fn unsigned_parts_raise_a_warning() {
         }),
         [""; 0]
     );
-    let said = warned(HmacSettings {
+    let advice = warned(HmacSettings {
         algorithm: Algorithm::InsecureSha1,
         types: locations(&["header:x-topic"]),
         key: locations(&["/id", "header:x-signature"]),
         ..settings("{body}")
     });
-    let begins: Vec<_> = said
+    let begins: Vec<_> = advice
         .iter()
         .map(|text| text.split(": anybody").next().unwrap_or_default())
         .collect();
-    assert_eq!(begins.len(), 3, "{said:?}");
+    assert_eq!(begins.len(), 3, "{advice:?}");
     assert_eq!(
         begins[0],
         "type: the signature does not cover header:x-topic"
@@ -348,20 +348,20 @@ fn unsigned_parts_raise_a_warning() {
         begins[1],
         "key: the signature does not cover header:x-signature"
     );
-    assert!(begins[2].starts_with("algorithm: SHA-1"), "{said:?}");
+    assert!(begins[2].starts_with("algorithm: SHA-1"), "{advice:?}");
     // GitHub names the type nowhere else, so there is only a note.
     let types = locations(&["header:x-github-event"]);
     let header = HeaderName::from_static("x-hub-signature-256");
     let key = locations(&["/id"]);
-    let said = advised(HmacSettings {
+    let advice = advised(HmacSettings {
         header,
         types: types.clone(),
         key: key.clone(),
         ..settings("{body}")
     });
     assert!(
-        matches!(&said[..], [Advice::Note(text)] if text.ends_with("GitHub sends this value nowhere else")),
-        "{said:?}"
+        matches!(&advice[..], [Advice::Note(text)] if text.ends_with("GitHub sends this value nowhere else")),
+        "{advice:?}"
     );
     assert!(matches!(
         &advised(HmacSettings {
@@ -378,8 +378,8 @@ fn expiring_keys_raise_a_warning_if_an_old_copy_would_be_accepted() {
     let key = locations(&["/id"]);
     let days = Some(Duration::from_secs(90 * 24 * 3600));
     let warned = |settings: HmacSettings| {
-        let said = source(settings).advice();
-        said.iter().any(|advice| matches!(advice, Advice::Warning(text) if text.contains("is a new event") || text.contains("be a new event")))
+        let advice = source(settings).advice();
+        advice.iter().any(|one| matches!(one, Advice::Warning(text) if text.contains("is a new event") || text.contains("be a new event")))
     };
     assert!(warned(HmacSettings {
         window: days,

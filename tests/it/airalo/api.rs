@@ -74,7 +74,7 @@ async fn an_opt_in_needs_200_to_head_and_can_be_read_and_ended() {
         client
             .setting(NotificationType::AsyncOrders)
             .await
-            .expect("asked"),
+            .expect("queried"),
         None
     );
     let (url, _) = receiver(200, 200).await;
@@ -84,29 +84,29 @@ async fn an_opt_in_needs_200_to_head_and_can_be_read_and_ended() {
         } else {
             &url
         };
-        let setting = client.opt_in(kind, to).await.expect("taken");
+        let setting = client.opt_in(kind, to).await.expect("accepted");
         assert_eq!(
             (setting.kind.as_str(), setting.contact_point.as_str()),
             (kind.as_str(), to)
         );
-        assert_eq!(client.setting(kind).await.expect("asked"), Some(setting));
+        assert_eq!(client.setting(kind).await.expect("queried"), Some(setting));
     }
     client
         .opt_out(NotificationType::WebhookLowData)
         .await
-        .expect("taken");
+        .expect("accepted");
     assert_eq!(
         client
             .setting(NotificationType::WebhookLowData)
             .await
-            .expect("asked"),
+            .expect("queried"),
         None
     );
     assert!(
         client
             .setting(NotificationType::AsyncOrders)
             .await
-            .expect("asked")
+            .expect("queried")
             .is_some()
     );
 }
@@ -140,7 +140,7 @@ async fn wrong_credentials_are_reported_and_never_printed() {
         .expect("an address")
         .check_credentials()
         .await
-        .expect_err("nobody there");
+        .expect_err("no server listens");
     assert!(matches!(error, ApiError::NotSent(_)), "{error}");
     assert!(
         Client::new(ClientSettings {
@@ -166,11 +166,11 @@ async fn an_order_is_accepted_and_its_result_signed_and_listed() {
     client
         .opt_in(NotificationType::AsyncOrders, &url)
         .await
-        .expect("taken");
+        .expect("accepted");
     let placed = client
         .order_async(&order("order 1/é", None))
         .await
-        .expect("taken");
+        .expect("accepted");
     assert_eq!(placed.request_id.len(), 25);
     wait_until("the result", async || {
         !got.lock().expect("whole").is_empty()
@@ -238,7 +238,7 @@ async fn lists_are_read_to_their_end() {
         client
             .order_async(&order("the same", Some(&url)))
             .await
-            .expect("taken");
+            .expect("accepted");
     }
     wait_until("all", async || airalo.emulator.is_quiet()).await;
     assert_eq!(
@@ -438,7 +438,7 @@ async fn a_rejected_token_is_requested_again() {
     client
         .setting(NotificationType::AsyncOrders)
         .await
-        .expect("a question is asked again");
+        .expect("a read is repeated");
 }
 
 #[tokio::test]
@@ -448,7 +448,7 @@ async fn a_rate_limited_call_waits_as_long_as_airalo_requests() {
     client
         .opt_in(NotificationType::WebhookLowData, &url)
         .await
-        .expect("taken");
+        .expect("accepted");
     let begun = std::time::Instant::now();
     for _ in 0..6 {
         client
@@ -470,7 +470,7 @@ async fn the_simulator_sends_each_type_to_the_given_url() {
     let error = client
         .simulate(Simulated::LowData("data_90"), None, None)
         .await
-        .expect_err("nobody opted in");
+        .expect_err("no opt-in exists");
     assert!(
         error.to_string().contains("User is not opted in"),
         "{error}"
@@ -502,7 +502,7 @@ async fn the_simulator_sends_each_type_to_the_given_url() {
     let error = client
         .simulate(Simulated::AsyncOrder, None, Some(&broken))
         .await
-        .expect_err("not taken");
+        .expect_err("not accepted");
     assert!(error.to_string().contains("Could not push data"), "{error}");
 }
 

@@ -45,7 +45,7 @@ async fn hookfast(
 #[tokio::test]
 async fn an_opt_in_checks_the_url_first_and_reports_the_problem() {
     let airalo = Airalo::start(at_once()).await;
-    for (arguments, says) in [
+    for (arguments, expected) in [
         (
             vec!["opt-in", "async_orders", "--url", "http://127.0.0.1:1/x"],
             "does not answer HEAD",
@@ -85,7 +85,7 @@ async fn an_opt_in_checks_the_url_first_and_reports_the_problem() {
             &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
         )
         .await;
-        assert!(!done && text.contains(says), "{arguments:?}: {text}");
+        assert!(!done && text.contains(expected), "{arguments:?}: {text}");
     }
     assert!(
         airalo.emulator.state()["opt_ins"]
@@ -105,12 +105,13 @@ async fn an_opt_in_checks_the_url_first_and_reports_the_problem() {
     )
     .await;
     assert!(
-        done && text.contains("email_credit_limit goes to partner@example.com"),
+        done && text.contains("email_credit_limit is sent to partner@example.com"),
         "{text}"
     );
     let (done, text) = hookfast(&airalo, None, &["status", "--json"]).await;
     assert!(
-        done && text.contains(r#""goes_to":"partner@example.com""#) && text.lines().count() == 5,
+        done && text.contains(r#""contact_point":"partner@example.com""#)
+            && text.lines().count() == 5,
         "{text}"
     );
     assert!(
@@ -399,10 +400,10 @@ async fn newlines_at_the_end_belong_to_no_credentials_of_the_commands() {
         let run = tokio::task::spawn_blocking(move || command.output().expect("it runs"))
             .await
             .expect("it ends");
-        let said = String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned();
+        let printed = String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned();
         assert!(
-            run.status.success() && said.contains("async_orders"),
-            "{reference}: {said}"
+            run.status.success() && printed.contains("async_orders"),
+            "{reference}: {printed}"
         );
     }
 }
@@ -455,7 +456,7 @@ async fn refused(
 #[tokio::test]
 async fn the_doctor_distinguishes_an_unread_secret_from_a_wrong_one() {
     let airalo = Airalo::start(at_once()).await;
-    for (requests, says) in [
+    for (requests, expected) in [
         // The newest request is the last one.
         (
             &[("wrong_signature", AIRALO_SECRET, false)][..],
@@ -495,7 +496,10 @@ async fn the_doctor_distinguishes_an_unread_secret_from_a_wrong_one() {
             refused(&mut database.connect().await, reason, secret, *is_excerpt).await;
         }
         let (done, text) = hookfast(&airalo, Some(database.url()), &["doctor"]).await;
-        assert!(!done && text.contains(says), "{says} is not in: {text}");
+        assert!(
+            !done && text.contains(expected),
+            "{expected} is not in: {text}"
+        );
         assert!(
             text.contains("ok       credentials")
                 && text.contains("error    async_orders: not opted in"),

@@ -55,7 +55,7 @@ async fn ours(shop: &Shop) -> Orders {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says() {
+async fn a_thousand_orders_under_all_faults_match_the_emulators_state() {
     let faults = FaultPlan {
         failed: 0.1,
         duplicate: 0.15,
@@ -167,7 +167,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
     assert_eq!(
         shop.text(events).await,
         completed.to_string(),
-        "an event for each order in Airalo's books"
+        "an event for each of Airalo's orders"
     );
     let deliveries = "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM hookfast.deliveries WHERE handler = 'shop'";
     let handled = shop.text(deliveries).await;

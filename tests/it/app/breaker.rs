@@ -119,7 +119,7 @@ async fn unstarted_claimed_deliveries_are_released_without_an_attempt() {
                 let gate = through.clone();
                 async move {
                     gate.acquire().await.expect("open").forget();
-                    Outcome::unavailable("nobody is there")
+                    Outcome::unavailable("receiver unavailable")
                 }
             })
     })
@@ -136,7 +136,7 @@ async fn unstarted_claimed_deliveries_are_released_without_an_attempt() {
     running.until(released, 1).await;
     running
         .until(
-            "SELECT count(*) FROM hookfast.attempts WHERE error = 'nobody is there'",
+            "SELECT count(*) FROM hookfast.attempts WHERE error = 'receiver unavailable'",
             1,
         )
         .await;

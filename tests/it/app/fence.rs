@@ -85,7 +85,7 @@ async fn a_delivery_rescued_before_its_start_is_not_run() {
     let taken: Vec<String> = sqlx::query_scalar(take)
         .fetch_all(&running.pool)
         .await
-        .expect("taken");
+        .expect("accepted");
     let ran = match &taken[..] {
         [taken] if taken == "first" => "second",
         [taken] if taken == "second" => "first",
@@ -104,7 +104,7 @@ async fn a_delivery_rescued_before_its_start_is_not_run() {
     sqlx::query("UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now()")
         .execute(&running.pool)
         .await
-        .expect("given back");
+        .expect("released");
     gate.add_permits(1);
     running.until(DELIVERED, 3).await;
     assert_eq!(running.text(LEDGER).await, "first second third");

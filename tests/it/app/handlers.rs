@@ -131,7 +131,7 @@ async fn bodies_of_any_length_are_delivered_unchanged() {
         let found = got
             .iter()
             .find(|delivery| delivery.event.body == body[..])
-            .expect("it came as it was sent");
+            .expect("it arrived unchanged");
         let stored: Vec<u8> =
             sqlx::query_scalar("SELECT body FROM hookfast.events WHERE event_id = $1")
                 .bind(found.event.id.0)
@@ -202,12 +202,12 @@ async fn a_paused_handler_gets_nothing_until_it_is_resumed() {
 async fn a_410_pauses_the_handler_and_uses_no_attempt() {
     let database = database().await;
     let gone = Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let says = gone.clone();
+    let is_gone = gone.clone();
     let running = Running::start(&database, |builder| {
         builder
             .source(source(Reject))
             .handler(subscription("gone"), move |_: Delivery| {
-                let gone = says.load(Ordering::Relaxed);
+                let gone = is_gone.load(Ordering::Relaxed);
                 async move {
                     if gone {
                         Outcome::EndpointGone {

@@ -167,7 +167,12 @@ async fn a_blocked_key_with_many_deliveries_blocks_no_other_key() {
     let free =
         "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered' AND handler = 'shop'";
     let done = async || running.count(free).await == 500;
-    wait_until_within(Duration::from_secs(60), "what other keys have", done).await;
+    wait_until_within(
+        Duration::from_secs(60),
+        "the deliveries of other keys",
+        done,
+    )
+    .await;
     running
         .until(
             "SELECT count(*) FROM hookfast.deliveries WHERE state = 'waiting'",

@@ -129,7 +129,7 @@ async fn no_advisory_lock_blocks_any_work() {
     })
     .await;
     running.execute("SET lock_timeout = '5s'; SELECT * FROM hookfast.retry_all(why => 'a test', at_most => 10)").await;
-    wait_until_within(SOON, "what was retried", async || {
+    wait_until_within(SOON, "the retried delivery", async || {
         running.count(DELIVERED).await == 3
     })
     .await;

@@ -139,7 +139,7 @@ async fn books(pool: &PgPool) -> Vec<(String, i64, i64)> {
     let mut books: Vec<_> = sqlx::query_as(query)
         .fetch_all(pool)
         .await
-        .expect("the books");
+        .expect("the booked rows");
     books.sort();
     books
 }

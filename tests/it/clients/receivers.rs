@@ -127,9 +127,9 @@ async fn each_language_verifies_an_order_and_handles_it_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_part_of_the_database_url_is_read() {
     let Ok(postgres) = tokio::net::TcpListener::bind("[::1]:0").await else {
-        #[allow(clippy::print_stderr, reason = "a test that is left out says so")]
+        #[allow(clippy::print_stderr, reason = "a skipped test reports it")]
         {
-            eprintln!("left out: this machine has no ::1");
+            eprintln!("skipped: this machine has no ::1");
         }
         return;
     };
@@ -175,7 +175,7 @@ async fn every_part_of_the_database_url_is_read() {
         client
             .write_all(b"R\0\0\0\x08\0\0\0\x03")
             .await
-            .expect("asked");
+            .expect("queried");
         let mut password = [0; 11];
         client.read_exact(&mut password).await.expect("a password");
         assert_eq!(&password, b"p\0\0\0\x0aa+b+c\0", "{language}");
@@ -314,7 +314,7 @@ async fn invalid_requests_get_4xx_and_are_not_recorded() {
                 raw(&[("content-length", &length)], body),
             ),
             (
-                "a time that is none",
+                "an invalid time",
                 raw(
                     &[
                         ("webhook-id", "odd"),

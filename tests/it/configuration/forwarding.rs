@@ -97,7 +97,7 @@ fn headers_of_the_connection_and_our_own_cannot_be_forwarded() {
             "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n[handlers.shop]\nkind = 'http'\n\
              types = ['*']\nurl = 'https://shop.example.com/'\nsecrets = ['env:HANDLER_SECRET']\nforward_headers = ['{name}']\n"
         );
-        let said = checked(
+        let printed = checked(
             &config,
             &[
                 ("AIRALO_CLIENT_SECRET", "0123456789abcdef"),
@@ -106,6 +106,9 @@ fn headers_of_the_connection_and_our_own_cannot_be_forwarded() {
         );
         let expected =
             format!("error    configuration: handler 'shop': forward_headers: '{name}' ");
-        assert!(said.contains(&expected), "{expected} is not in:\n{said}");
+        assert!(
+            printed.contains(&expected),
+            "{expected} is not in:\n{printed}"
+        );
     }
 }

@@ -122,7 +122,7 @@ async fn settings_that_need_a_restart_are_named_and_nothing_is_lost() {
     ));
     assert!(reloaded(&server).await.contains("needs a restart"));
     // A reference that cannot be read, and a file that does not exist.
-    for (text, said) in [
+    for (text, printed) in [
         (
             config(&["env:OLD", "env:NOT_THERE"], ""),
             "env:NOT_THERE is not set",
@@ -136,9 +136,9 @@ async fn settings_that_need_a_restart_are_named_and_nothing_is_lost() {
         let before = server.log().len();
         server.configure(&text);
         server.signal(Signal::SIGHUP);
-        wait_until(said, async || {
+        wait_until(printed, async || {
             let log = server.log();
-            log[before..].contains(said) && log[before..].contains("stay in use")
+            log[before..].contains(printed) && log[before..].contains("stay in use")
         })
         .await;
         assert_eq!(status(ingress, OLD, 1).await, 200);

@@ -310,11 +310,11 @@ async fn a_flood_of_connections_is_closed_and_forgotten() {
     }
     server.is_well().await;
     for mut client in flood {
-        let said = client.closed().await;
+        let printed = client.closed().await;
         assert!(
-            said.is_empty() || said.starts_with(b"HTTP/1.1 503 "),
+            printed.is_empty() || printed.starts_with(b"HTTP/1.1 503 "),
             "{}",
-            String::from_utf8_lossy(&said)
+            String::from_utf8_lossy(&printed)
         );
     }
     let closed = server.seen.unserved_for("-", "idle_evicted");
@@ -344,11 +344,11 @@ async fn slow_bodies_closed_for_others_are_each_counted_for_their_source() {
     }
     let _newer = futures_util::future::join_all((0..100).map(|_| server.connect())).await;
     for client in &mut slow {
-        let said = client.closed().await;
+        let printed = client.closed().await;
         assert!(
-            said.is_empty() || said.starts_with(b"HTTP/1.1 503 "),
+            printed.is_empty() || printed.starts_with(b"HTTP/1.1 503 "),
             "{}",
-            String::from_utf8_lossy(&said)
+            String::from_utf8_lossy(&printed)
         );
     }
     let answered = server

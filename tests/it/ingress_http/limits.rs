@@ -276,7 +276,7 @@ async fn the_large_body_with_the_least_progress_is_evicted_for_another() {
             }
         }
     };
-    in_time("the stalled body is given up", other_takes_over).await;
+    in_time("the stalled body is evicted", other_takes_over).await;
     stalled.answer().await.problem(503, "evicted");
 }
 

@@ -105,11 +105,11 @@ async fn pending_events_are_not_erased() {
         "nothing has changed"
     );
     assert_eq!(
-        counted("term => 'request-2', why => 'asked', at_most => 1").await,
+        counted("term => 'request-2', why => 'a request', at_most => 1").await,
         "1 0 1"
     );
     assert_eq!(
-        counted("type => '*', at_most => 10, why => 'asked'").await,
+        counted("type => '*', at_most => 10, why => 'a request'").await,
         "3 1 3"
     );
     assert!(
@@ -241,7 +241,7 @@ async fn no_table_keeps_any_part_of_an_erased_payload() {
     }
     let discard = "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
     story.execute(discard).await;
-    let erased = "SELECT changed FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 1)";
+    let erased = "SELECT changed FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'a request', at_most => 1)";
     assert_eq!(story.text(erased).await, "1");
     assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);
     assert_eq!(
@@ -268,11 +268,11 @@ async fn a_dead_letter_that_blocks_its_key_is_erased_once_it_is_discarded() {
     let event = "(SELECT event_id FROM hookfast.dead_letters)";
     assert_eq!(
         story
-            .refused(&format!("SELECT hookfast.erase({event}, 'asked')"))
+            .refused(&format!("SELECT hookfast.erase({event}, 'a request')"))
             .await,
         "HF006"
     );
-    let all = "SELECT concat_ws(' ', matching, still_pending, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 9)";
+    let all = "SELECT concat_ws(' ', matching, still_pending, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'a request', at_most => 9)";
     assert_eq!(story.text(all).await, "0 1 0");
     story
         .execute(

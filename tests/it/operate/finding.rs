@@ -130,11 +130,12 @@ async fn a_timeline_lists_everything_in_order() {
         "null",
         "nothing about an event that never arrived"
     );
-    let says = "SELECT message FROM hookfast.timeline('request-1') WHERE kind = 'delivery.retried'";
+    let message =
+        "SELECT message FROM hookfast.timeline('request-1') WHERE kind = 'delivery.retried'";
     assert!(
-        story.text(says).await.ends_with("it is back"),
+        story.text(message).await.ends_with("it is back"),
         "{}",
-        story.text(says).await
+        story.text(message).await
     );
 }
 

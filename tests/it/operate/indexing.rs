@@ -94,7 +94,7 @@ async fn a_partly_indexed_event_is_erased_together_with_its_mark() {
         "0"
     );
     story
-        .execute("SELECT hookfast.erase_all(term => 'card 1', why => 'asked', at_most => 3)")
+        .execute("SELECT hookfast.erase_all(term => 'card 1', why => 'a request', at_most => 3)")
         .await;
     assert_eq!(
         story

@@ -100,10 +100,10 @@ async fn indexing_again_starts_at_the_newest_and_continues_in_steps() {
     );
     assert_eq!(story.text(JOB).await, "airalo running 500");
     let row = "SELECT message FROM hookfast.status() WHERE area = 'search' AND subject = 'airalo' AND state = 'ok'";
-    let says = story.text(row).await;
+    let message = story.text(row).await;
     assert!(
-        says.contains("500 of about 1200 read, complete since 20"),
-        "{says}"
+        message.contains("500 of about 1200 read, complete since 20"),
+        "{message}"
     );
     // Another process, or the same after a restart.
     assert!(
@@ -153,7 +153,7 @@ async fn no_event_is_indexed_again_during_an_erasing() {
     story.index().await;
     story.registered(&MORE).await;
     let mut erasing = story.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast.erase(event_of(1), 'asked')")
+    sqlx::query("SELECT hookfast.erase(event_of(1), 'a request')")
         .execute(&mut *erasing)
         .await
         .expect("erased");

@@ -275,8 +275,9 @@ async fn events_without_a_handler_are_shown_and_above_a_tenth_raise_an_alert() {
     );
     let renamed = "UPDATE hookfast_data.events SET type = 'strip.paid' WHERE id IN (SELECT event_of(n) FROM generate_series(1, COUNT) n)";
     story.execute(&renamed.replace("COUNT", "10")).await;
-    let said = "ok | 10 of the newest 100 events of the last hour matched no handler: strip.paid";
-    assert_eq!(story.status("routing", "airalo").await, said);
+    let printed =
+        "ok | 10 of the newest 100 events of the last hour matched no handler: strip.paid";
+    assert_eq!(story.status("routing", "airalo").await, printed);
     assert_eq!(story.raised().await, "nothing");
     story.execute(&renamed.replace("COUNT", "11")).await;
     begins(

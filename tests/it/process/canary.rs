@@ -361,6 +361,6 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         )))
         .execute(&pool)
         .await
-        .expect("gone");
+        .expect("dropped");
     }
 }

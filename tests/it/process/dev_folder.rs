@@ -60,7 +60,7 @@ impl Folder {
     }
 
     fn printed(&self) -> String {
-        fs::read_to_string(self.path().join("printed")).expect("what it printed")
+        fs::read_to_string(self.path().join("printed")).expect("its output")
     }
 
     fn url(&self) -> String {
@@ -237,13 +237,13 @@ async fn no_value_of_its_environment_is_written_to_disk() {
         (&["listen"], "HOOKFAST_LISTEN_SECRET"),
         (&["events"], "DATABASE_URL"),
     ] {
-        let said = text(&folder.run(arguments));
+        let shown = text(&folder.run(arguments));
         assert!(
-            said.contains("not written to disk")
-                && said
+            shown.contains("not written to disk")
+                && shown
                     .to_lowercase()
                     .contains(&format!("set {name}").to_lowercase()),
-            "{said}"
+            "{shown}"
         );
     }
     stop(server).await;
@@ -256,14 +256,14 @@ async fn a_folder_that_others_can_write_to_is_refused_before_anything_is_written
     fs::create_dir(&inside).expect("made");
     let refused = |word: &str| {
         let mut dev = folder.command(&["dev", "--listen", ":0", "--admin-listen", ":0"]);
-        let said = dev
+        let shown = dev
             .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
             .output()
             .expect("it runs");
         assert!(
-            !said.status.success() && text(&said).contains(word),
+            !shown.status.success() && text(&shown).contains(word),
             "{}",
-            text(&said)
+            text(&shown)
         );
         assert_eq!(fs::read_dir(&inside).expect("it is there").count(), 0);
         assert!(
@@ -393,7 +393,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
             .await
             .expect("a number")
     };
-    wait_until("the function's work on what came before it", async || {
+    wait_until("the function's work on earlier events", async || {
         done().await == 1
     })
     .await;
@@ -403,7 +403,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
     )
     .await;
     assert_eq!(status, 200);
-    wait_until("the function's work on what came after it", async || {
+    wait_until("the function's work on later events", async || {
         done().await == 2
     })
     .await;
@@ -420,7 +420,7 @@ async fn handlers_without_a_configuration_are_retired_until_it_returns() {
         );
         fs::write(folder.path().join("hookfast.toml"), text).expect("written");
     };
-    let said = async |query: &str| -> String {
+    let value = async |query: &str| -> String {
         let mut connection = sqlx::PgConnection::connect(&folder.url())
             .await
             .expect("a connection");
@@ -434,7 +434,7 @@ async fn handlers_without_a_configuration_are_retired_until_it_returns() {
     let arguments = ["--config", "hookfast.toml"];
     config("stock");
     let first = folder.dev(&arguments, &[]).await;
-    said("SELECT hookfast.enqueue('shop', 'shop.paid', '{}')").await;
+    value("SELECT hookfast.enqueue('shop', 'shop.paid', '{}')").await;
     let other = "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('program', 'rust', '{*}', 3, 0)";
     let mut connection = sqlx::PgConnection::connect(&folder.url())
         .await
@@ -448,11 +448,11 @@ async fn handlers_without_a_configuration_are_retired_until_it_returns() {
     config("warehouse");
     let second = folder.dev(&arguments, &[]).await;
     assert_eq!(
-        said(handlers).await,
+        value(handlers).await,
         "program unserved, stock retired, warehouse ok"
     );
     assert_eq!(
-        said("SELECT state FROM hookfast.deliveries").await,
+        value("SELECT state FROM hookfast.deliveries").await,
         "retired",
         "it stays"
     );
@@ -464,11 +464,11 @@ async fn handlers_without_a_configuration_are_retired_until_it_returns() {
     config("stock");
     let third = folder.dev(&arguments, &[]).await;
     assert_eq!(
-        said(handlers).await,
+        value(handlers).await,
         "program unserved, stock ok, warehouse retired"
     );
     assert_eq!(
-        said("SELECT count(*) FROM hookfast.claim('stock', 'a client')").await,
+        value("SELECT count(*) FROM hookfast.claim('stock', 'a client')").await,
         "1"
     );
     stop(third).await;

@@ -44,7 +44,7 @@ async fn execute(pool: &PgPool, statement: &'static str) {
 }
 
 async fn no_action_is_requested(pool: &PgPool) {
-    wait_until("everything that was asked to be answered", async || {
+    wait_until("the results of all requested actions", async || {
         count(
             pool,
             "SELECT count(*) FROM hookfast_data.quarantine WHERE requested_action IS NOT NULL",

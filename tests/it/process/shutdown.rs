@@ -39,7 +39,7 @@ async fn sigterm_finishes_running_attempts_and_releases_the_rest() {
 
     server.signal(Signal::SIGTERM);
     server.logged("stopping").await;
-    wait_until("what was not started is free", async || {
+    wait_until("the release of unstarted deliveries", async || {
         count(
             &pool,
             "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL",

@@ -97,8 +97,11 @@ async fn an_impossible_retry_fails_and_changes_nothing() {
         "SELECT * FROM hookfast.retry_all(max_attempts => 0, at_most => 9, why => 'a test')",
     )
     .await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2)))
-        .await;
+    desk.execute(&format!(
+        "SELECT hookfast.erase({}, 'a request')",
+        desk.id(2)
+    ))
+    .await;
     desk.refuses("HF007", "SELECT hookfast.retry(2, why => 'a test')")
         .await;
     assert_eq!(
@@ -108,7 +111,7 @@ async fn an_impossible_retry_fails_and_changes_nothing() {
         .await,
         "(2,2)"
     );
-    assert_eq!(desk.text(DEAD).await, "2", "erased events are left out");
+    assert_eq!(desk.text(DEAD).await, "2", "erased events are excluded");
     desk.execute("SELECT hookfast.discard(2, 'erased')").await;
     assert_eq!(desk.text(DEAD).await, "null");
 }
@@ -482,5 +485,5 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
         committed.elapsed()
     );
     stop.cancel();
-    task.await.expect("it ends in good order");
+    task.await.expect("it ends normally");
 }

@@ -157,7 +157,7 @@ async fn all_deliveries_of_a_handler_are_rescheduled_up_to_at_most() {
     assert_eq!(
         desk.text(&preview).await,
         "6 0 5 2 ready",
-        "running deliveries are left out"
+        "running deliveries are excluded"
     );
     assert_eq!(desk.everything().await, before);
     desk.refuses(

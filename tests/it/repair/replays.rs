@@ -108,8 +108,11 @@ async fn a_replay_also_reaches_a_later_handler() {
         &format!("SELECT hookfast.replay({}, 'shop', 'none')", desk.id(99)),
     )
     .await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2)))
-        .await;
+    desk.execute(&format!(
+        "SELECT hookfast.erase({}, 'a request')",
+        desk.id(2)
+    ))
+    .await;
     desk.refuses(
         "HF007",
         &format!("SELECT hookfast.replay({}, 'shop', 'none')", desk.id(2)),
@@ -382,8 +385,11 @@ async fn only_matching_events_that_were_not_erased_are_replayed() {
             .await;
     }
     desk.event(9, "airalo", "order.done", "no JSON").await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(7)))
-        .await;
+    desk.execute(&format!(
+        "SELECT hookfast.erase({}, 'a request')",
+        desk.id(7)
+    ))
+    .await;
     for (filter, expected) in [
         (String::new(), "1 2 3 4 5 6 8 9"),
         (", source => 'airalo'".to_owned(), "1 3 5 9"),
@@ -428,7 +434,7 @@ async fn only_matching_events_that_were_not_erased_are_replayed() {
     assert_eq!(
         desk.text(REPLAYED).await,
         "2 3 4 5 6 8 9",
-        "events erased since are left out"
+        "events erased since are excluded"
     );
 }
 

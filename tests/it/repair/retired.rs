@@ -110,8 +110,8 @@ async fn retiring_is_previewed_discards_pending_deliveries_and_stops_new_ones() 
     let last = "SELECT (string_to_array($$EXPLAINED$$, ' '))[10]"
         .replace("EXPLAINED", &desk.explained("shop").await);
     assert_eq!(desk.text(&last).await, "retired");
-    let says = "SELECT count(*) FROM hookfast.status() WHERE area = 'handler' AND subject IN ('shop', 'skips')";
-    assert_eq!(desk.text(says).await, "0", "nothing of it is left");
+    let message = "SELECT count(*) FROM hookfast.status() WHERE area = 'handler' AND subject IN ('shop', 'skips')";
+    assert_eq!(desk.text(message).await, "0", "it is not listed");
 }
 
 #[tokio::test]
@@ -134,12 +134,12 @@ async fn kept_deliveries_are_shown_not_run_and_can_be_discarded_later() {
         desk.explained("skips").await,
         "retired retired retired retired retired retired"
     );
-    let says = "SELECT state || ' | ' || message FROM hookfast.status() WHERE subject = 'skips'";
-    let says = desk.text(says).await;
+    let message = "SELECT state || ' | ' || message FROM hookfast.status() WHERE subject = 'skips'";
+    let message = desk.text(message).await;
     assert!(
-        says.starts_with("ok | retired: since 2")
-            && says.contains(": renamed; 3 pending deliveries not run;"),
-        "{says}"
+        message.starts_with("ok | retired: since 2")
+            && message.contains(": renamed; 3 pending deliveries not run;"),
+        "{message}"
     );
     let timeline = "SELECT string_agg(kind || ' ' || message, ', ') FROM hookfast.timeline('e1') WHERE handler = 'skips'";
     desk.execute("INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM hookfast_data.events WHERE idempotency_key = 'e1'").await;
@@ -150,7 +150,7 @@ async fn kept_deliveries_are_shown_not_run_and_can_be_discarded_later() {
         "workers do not run them"
     );
     assert_eq!(
-        desk.answer("retire_handler('skips', 'nobody wants it', at_most => 3)")
+        desk.answer("retire_handler('skips', 'no longer needed', at_most => 3)")
             .await,
         "3 3 3"
     );
@@ -287,7 +287,7 @@ async fn no_act_gives_a_retired_handler_work() {
     desk.execute("UPDATE hookfast_data.replays SET state = 'running', ended_at = NULL, last_progress_at = now() - interval '9 seconds' WHERE id = 1").await;
     assert_eq!(desk.text("hookfast_data.advance_replay(1)").await, "0");
     assert_eq!(desk.text(replays).await, "cancelled cancelled");
-    desk.execute("SELECT hookfast.discard(2, 'nobody wants it')")
+    desk.execute("SELECT hookfast.discard(2, 'no longer needed')")
         .await;
 }
 

@@ -1,7 +1,7 @@
 //! Data that is purged row by row: expired keys, counts, and dead letters if the operator
 //! configured it.
 
-use super::{Old, gone};
+use super::{Old, purged};
 use hookfast::internals::domain::Retention;
 use hookfast::internals::store::set_retention;
 use std::time::Duration;
@@ -71,7 +71,7 @@ async fn dead_letters_are_kept_forever_by_default() {
     assert_eq!((left.rows, left.days), (2, 0), "the days are purged first");
     assert_eq!(
         old.round().await,
-        gone(1, 0),
+        purged(1, 0),
         "then their day has nothing left either"
     );
     assert_eq!(

@@ -1,6 +1,6 @@
 //! A day is copied before anything has to wait for it.
 
-use super::{Old, gone};
+use super::{Old, purged};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The first two events are dead letters and the last one is pending; none of the others stays.
@@ -92,7 +92,7 @@ async fn copying_a_day_blocks_no_writer_and_keeps_concurrent_rows() {
     let done: bool = sqlx::query_scalar(PUT_BACK)
         .fetch_one(&mut *emptying)
         .await
-        .expect("put back");
+        .expect("restored");
     assert!(done);
     assert!(
         locks(&old, &mut emptying)
@@ -148,7 +148,7 @@ async fn a_day_with_a_new_conflict_is_purged_in_a_later_round() {
     assert!(!done);
     emptying.rollback().await.expect("rolled back");
     old.announced().await;
-    assert_eq!(old.round().await, gone(0, 1));
+    assert_eq!(old.round().await, purged(0, 1));
     assert_eq!(old.keys().await, "d100-2");
 }
 
@@ -158,7 +158,7 @@ async fn the_mark_of_an_unindexed_event_stays_with_it() {
     old.day(100, 2).await;
     old.execute("INSERT INTO hookfast_data.search_terms SELECT '', id FROM hookfast_data.events; SELECT hookfast.hold_event(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-2'").await;
     old.announced().await;
-    assert_eq!(old.round().await, gone(0, 1));
+    assert_eq!(old.round().await, purged(0, 1));
     assert_eq!(
         old.text("SELECT string_agg(term, '|' ORDER BY term) FROM hookfast_data.search_terms")
             .await,
@@ -196,21 +196,21 @@ async fn rows_are_copied_from_the_end_of_the_statement_before() {
     };
     old.execute(&(key("a", 90) + &key("b", 80) + &key("c", 70)))
         .await;
-    let leave = async |since: &str| {
-        let leave = format!(
-            "SELECT went || ' ' || extract(epoch FROM date_trunc('hour', now()) - upto)::integer / 3600 FROM hookfast_data.purge_rows('keys', 2, {since})"
+    let purge = async |since: &str| {
+        let statement = format!(
+            "SELECT purged || ' ' || extract(epoch FROM date_trunc('hour', now()) - upto)::integer / 3600 FROM hookfast_data.purge_rows('keys', 2, {since})"
         );
-        old.text(&leave).await
+        old.text(&statement).await
     };
-    assert_eq!(leave("now() - interval '1000 days'").await, "2 80");
+    assert_eq!(purge("now() - interval '1000 days'").await, "2 80");
     old.execute(&key("older", 95)).await;
     let since = "date_trunc('hour', now()) - interval '80 hours'";
     assert_eq!(
-        leave(since).await,
+        purge(since).await,
         "1 70",
         "the older day is left to the next round"
     );
-    assert_eq!(leave(since).await, "0 80");
+    assert_eq!(purge(since).await, "0 80");
     assert_eq!(
         old.text("SELECT string_agg(key, ' ') FROM hookfast_data.idempotency_keys")
             .await,

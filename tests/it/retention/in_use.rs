@@ -1,6 +1,6 @@
 //! Retention while readers and replays run, and after interruptions.
 
-use super::{Old, gone};
+use super::{Old, purged};
 use crate::support::wait_until;
 use sqlx::{AssertSqlSafe, Connection};
 
@@ -12,7 +12,7 @@ async fn no_replay_starts_between_check_and_purge() {
     let mut operator = old.connect().await;
     let mut replaying = operator.begin().await.expect("a transaction");
     sqlx::query(
-        "SELECT hookfast.replay(event_id, 'shop', 'once more') FROM hookfast.events WHERE idempotency_key = 'd100-1'",
+        "SELECT hookfast.replay(event_id, 'shop', 'again') FROM hookfast.events WHERE idempotency_key = 'd100-1'",
     )
     .execute(&mut *replaying)
     .await
@@ -24,7 +24,7 @@ async fn no_replay_starts_between_check_and_purge() {
         "it is not touched as long as that transaction is open"
     );
     replaying.commit().await.expect("committed");
-    assert_eq!(old.round().await, gone(0, 1));
+    assert_eq!(old.round().await, purged(0, 1));
     assert_eq!(
         old.keys().await,
         "d100-1",
@@ -81,7 +81,7 @@ async fn purging_waits_for_readers_and_ingest_waits_for_neither() {
     old.ingest_is_not_blocked().await;
     assert_eq!(old.keys().await, "d100-1 d100-2", "nothing is half deleted");
     reader.commit().await.expect("the report ends");
-    assert_eq!(old.round().await, gone(1, 0));
+    assert_eq!(old.round().await, purged(1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ impl Deref for Old {
 }
 
 /// What one round purged.
-fn gone(days: usize, days_with_survivors: usize) -> PurgeReport {
+fn purged(days: usize, days_with_survivors: usize) -> PurgeReport {
     PurgeReport {
         days,
         days_with_survivors,

@@ -190,7 +190,7 @@ fn a_signed_timestamp_is_valid_for_five_minutes() {
 
 #[test]
 fn each_sample_is_classified_and_identified_as_expected() {
-    let said = |file: &str, nth: usize| {
+    let printed = |file: &str, nth: usize| {
         let event = vectors(file)[nth].event(&*source_of(file));
         let fingerprint = event.identity.fingerprint.is_some();
         (
@@ -260,7 +260,7 @@ fn each_sample_is_classified_and_identified_as_expected() {
         ),
     ] {
         assert_eq!(
-            said(file, nth),
+            printed(file, nth),
             (event_type.to_owned(), key.to_owned(), fingerprint),
             "{file} {nth}"
         );
@@ -296,7 +296,7 @@ fn slacks_challenge_is_answered_only_if_it_is_signed() {
 
 #[test]
 fn the_samples_note_unsigned_parts_and_give_no_pointless_warning() {
-    let said = |name| {
+    let printed = |name| {
         let advice = kind(&sample(name)).advice();
         let notes = advice
             .iter()
@@ -304,9 +304,9 @@ fn the_samples_note_unsigned_parts_and_give_no_pointless_warning() {
             .count();
         (notes, advice.len() - notes)
     };
-    assert_eq!(["github", "shopify"].map(said), [(2, 0); 2]);
+    assert_eq!(["github", "shopify"].map(printed), [(2, 0); 2]);
     assert_eq!(
-        ["slack", "stripe", "acme", "clerk", "partner"].map(said),
+        ["slack", "stripe", "acme", "clerk", "partner"].map(printed),
         [(0, 0); 5]
     );
 }

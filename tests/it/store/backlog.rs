@@ -139,10 +139,13 @@ async fn background_statements_do_not_read_a_backlog_of_360_000() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let said =
+    let printed =
         "SELECT message FROM hookfast.status() WHERE area = 'handler' AND subject = 'paused'";
-    let said = store.text(said).await;
-    assert!(said.contains("; at least 10000 ready (oldest "), "{said}");
+    let printed = store.text(printed).await;
+    assert!(
+        printed.contains("; at least 10000 ready (oldest "),
+        "{printed}"
+    );
     assert_eq!(
         store
             .count("SELECT ready FROM hookfast.backlog WHERE handler = 'paused'")

@@ -28,7 +28,7 @@ async fn the_epoch_survives_a_clean_restart_and_no_crash() {
     assert_eq!(
         token(&store, Role::Ingest).await,
         None,
-        "the others do not ask"
+        "the others do not query it"
     );
 
     cluster.restart().await.expect("a clean restart");

@@ -18,7 +18,7 @@ SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt_number, 0, 'rejected',
 "#;
 
 const ERASE: &str =
-    "SELECT hookfast.erase(id, 'asked for') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
+    "SELECT hookfast.erase(id, 'a request') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
 
 #[tokio::test]
 async fn the_alert_of_a_dead_letter_does_not_keep_erased_text() {

@@ -178,7 +178,7 @@ async fn a_filter_that_is_too_slow_for_a_claim_is_evaluated_by_the_attempts() {
         LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN ";
     for body in [
         "PERFORM pg_sleep(20); RETURN true; END $$",
-        "RAISE 'it is asked'; END $$",
+        "RAISE 'it is evaluated'; END $$",
     ] {
         let replace = sqlx::AssertSqlSafe(format!("{replaced}{body}"));
         sqlx::raw_sql(replace)

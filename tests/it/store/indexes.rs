@@ -159,7 +159,7 @@ async fn several_processes_at_once_build_each_once() {
 }
 
 /// A build waits for writers; later sessions do not wait for the build. A reader delays the
-/// attachment of pieces, and that blocks nobody either.
+/// attachment of pieces, and that blocks no other session either.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_build_does_not_block_ingest() {
     let store = database_in_use().await;

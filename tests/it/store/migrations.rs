@@ -166,7 +166,7 @@ async fn a_failed_migration_is_rolled_back_and_the_next_process_repeats_it() {
         .await;
     let failed = migrate(&empty.of)
         .await
-        .expect_err("something is in the way");
+        .expect_err("another object has the name");
     assert!(matches!(failed, MigrateError::Migration(_)), "{failed}");
     assert!(
         failed.to_string().contains("rollups"),
@@ -210,7 +210,7 @@ async fn a_program_runs_on_a_newer_schema_that_supports_it() {
     assert_eq!(
         migrate(&empty.of)
             .await
-            .expect("one release back still starts"),
+            .expect("the previous release still starts"),
         Migrated::default()
     );
     check_schema(&empty.of).await.expect("and runs");
@@ -219,7 +219,7 @@ async fn a_program_runs_on_a_newer_schema_that_supports_it() {
         .await;
     let too_old = check_schema(&empty.of)
         .await
-        .expect_err("two releases back");
+        .expect_err("two releases before");
     assert!(
         matches!(
             too_old,

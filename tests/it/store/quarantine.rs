@@ -265,7 +265,7 @@ async fn requests_with_a_pending_operator_action_are_not_discarded() {
     sqlx::query("SELECT hookfast.approve_quarantined(2, 'genuine')")
         .execute(&mut *asking)
         .await
-        .expect("asked");
+        .expect("queried");
     let pool = fixture.store.pool.clone();
     let discarding = tokio::spawn(async move {
         let discard =

@@ -252,7 +252,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
         let error = sqlx::query(call)
             .execute(&store.pool)
             .await
-            .expect_err("nobody has that name");
+            .expect_err("no handler has that name");
         let error = error.into_database_error().expect("from the database");
         assert_eq!(
             error.message(),

@@ -1,4 +1,4 @@
-//! Repairs beside other work: order is kept, previews block nobody, and work is found at once.
+//! Repairs beside other work: order is kept, previews block nothing, and work is found at once.
 
 use super::Store;
 use crate::support::wait_until;

@@ -30,7 +30,7 @@ async fn a_lease_that_is_renewed_is_not_rescued_even_after_it_had_expired() {
             .renew_lease(lease, Duration::from_secs(60))
             .await
             .expect("renewed"),
-        "nobody has rescued it yet"
+        "it has not been rescued yet"
     );
     assert!(store.rescue().await.is_empty());
     assert_eq!(
@@ -100,7 +100,7 @@ async fn a_worker_that_stops_releases_its_deliveries_without_an_attempt() {
         (1, 1),
         "the lease stays while it holds a delivery"
     );
-    settling.rollback().await.expect("it gave up");
+    settling.rollback().await.expect("it timed out");
     assert_eq!(keeper.abandon_lease(lease).await.expect("abandoned"), 1);
     assert_eq!((store.count(HELD).await, store.count(LEASES).await), (0, 0));
     assert!(
@@ -254,7 +254,7 @@ async fn a_lost_claim_in_progress_blocks_nothing_and_is_found_afterwards() {
     let mut claiming = store.pool.begin().await.expect("a transaction");
     assert_eq!(store.claim_by_hand(&mut claiming, lease).await, 4);
     let look = tokio::time::timeout(Duration::from_secs(5), release()).await;
-    assert_eq!(look.expect("it waits for nobody"), 0);
+    assert_eq!(look.expect("it waits for no lock"), 0);
     // The last search of a process that ends does wait.
     let pool = store.pool.clone();
     let waiting = tokio::spawn(async move { wait_for_claims(&pool, lease).await });
@@ -286,7 +286,7 @@ async fn the_search_for_lost_claims_waits_for_no_lock_on_the_lease() {
     let release = release_unknown(&store.pool, lease, store.handler, &[]);
     let released = tokio::time::timeout(Duration::from_secs(5), release)
         .await
-        .expect("it waits for nobody");
+        .expect("it waits for no lock");
     assert_eq!(released.expect("searched"), 2);
 }
 

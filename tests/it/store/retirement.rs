@@ -80,7 +80,7 @@ async fn a_process_that_starts_while_its_handler_is_retired_subscribes_it_again(
         .expect("retired");
     register_handlers(&store.pool, &[registration("shop", &["*"])], 0)
         .await
-        .expect("it is not held up");
+        .expect("it is not blocked");
     assert!(
         process()
             .is_alive(&store.pool, None)

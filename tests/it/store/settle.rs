@@ -90,7 +90,7 @@ async fn each_outcome_sets_the_state_of_the_delivery() {
     assert_eq!(
         store.text(history).await,
         "2retry 3retry 4retry 5dead",
-        "a release leaves no attempt"
+        "a release records no attempt"
     );
 }
 
@@ -259,7 +259,7 @@ async fn rescue_waits_for_no_lock_and_the_sweep_finds_orphans() {
         2,
         "the delivery that is being settled is skipped"
     );
-    settling.rollback().await.expect("it gave up");
+    settling.rollback().await.expect("it timed out");
     store.execute("DELETE FROM hookfast_data.leases").await;
     assert!(
         rescue_expired(&store.pool)

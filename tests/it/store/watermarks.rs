@@ -118,7 +118,7 @@ async fn a_younger_transaction_with_lower_ids_is_waited_for() {
             .len();
         assert_eq!(
             found, 3,
-            "round {round}: they are below what was claimed before"
+            "round {round}: they are below the deliveries claimed before"
         );
     }
 }
@@ -142,7 +142,7 @@ async fn whatever_the_writers_do_each_delivery_is_claimed_once() {
                 tokio::time::sleep(Duration::from_millis((writer * 37 + round * 53) % 300)).await;
                 // Some roll back: their ids never appear.
                 if (writer + round) % 7 == 0 {
-                    transaction.rollback().await.expect("gone");
+                    transaction.rollback().await.expect("rolled back");
                 } else {
                     transaction.commit().await.expect("there");
                 }

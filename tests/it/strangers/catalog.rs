@@ -54,7 +54,7 @@ async fn every_function_has_a_search_path_of_its_own_or_was_parsed_at_creation()
 }
 
 /// Functions that run with the owner's rights use every table, so each table has to belong to the
-/// owner, whoever calls.
+/// owner, not of the caller.
 #[tokio::test]
 async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() {
     let database = database().await;

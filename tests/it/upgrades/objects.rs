@@ -124,7 +124,7 @@ async fn an_object_that_was_dropped_is_created_again() {
         database
             .migrate(&Schema::of_this_program())
             .await
-            .expect("mended"),
+            .expect("repaired"),
         replaced(2)
     );
     database

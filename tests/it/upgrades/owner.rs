@@ -204,10 +204,10 @@ async fn objects_of_another_owner_are_reported_with_the_statements_that_repair_i
         )
         .await;
     let warning = owned.warning().await.expect("a warning");
-    let (said, repair) = warning.split_once("run: ").expect("what to run");
+    let (printed, repair) = warning.split_once("run: ").expect("the statements to run");
     assert!(
-        said.contains(&format!("the schemas to {}", owned.owner)),
-        "{said}"
+        printed.contains(&format!("the schemas to {}", owned.owner)),
+        "{printed}"
     );
     assert_eq!(repair.split("; ").count(), 5, "{repair}");
     owned.execute(repair).await;

@@ -87,7 +87,7 @@ async fn a_session_that_blocks_too_long_is_named() {
         .await;
     migrate_to(&upgraded.of, &later(), patience)
         .await
-        .expect("what it says to do helps");
+        .expect("the hint works");
 }
 
 /// A report that reads a view blocks the functions and views too, and the error names it.

@@ -147,12 +147,12 @@ async fn a_plan_describes_each_migration() {
             migration.description.replace(' ', "_")
         );
         let done = applied(&database, migration.sql.as_str()).await;
-        let said = planned.remove(&file);
-        let description = said
+        let printed = planned.remove(&file);
+        let description = printed
             .as_ref()
-            .map_or(String::new(), |said| said.description.clone());
+            .map_or(String::new(), |printed| printed.description.clone());
         if description.trim().len() < 20
-            || said
+            || printed
                 != Some(Planned {
                     description: description.clone(),
                     ..done.clone()
@@ -184,7 +184,7 @@ async fn applied(database: &Upgraded, statements: &str) -> Planned {
     sqlx::raw_sql(BEFORE)
         .execute(&mut connection)
         .await
-        .expect("what is there");
+        .expect("the existing rows");
     let mut transaction = connection.begin().await.expect("a transaction");
     sqlx::raw_sql(AssertSqlSafe(statements))
         .execute(&mut *transaction)

@@ -186,7 +186,7 @@ fn types_begin_with_the_name_of_their_source_by_default() {
 fn the_name_of_the_alert_source_is_reserved() {
     for kind in ["kind = 'sql'", "kind = 'airalo'\nsecrets = ['env:S']"] {
         let error = Config::parse(&format!("{SOURCE}[sources.hookfast]\n{kind}\n"))
-            .expect_err("taken")
+            .expect_err("accepted")
             .to_string();
         assert!(
             error.contains("[sources.hookfast]: this name is reserved for Hookfast's own events"),

@@ -217,7 +217,7 @@ async fn readers_see_no_codes() {
     )))
     .execute(&projection.pool)
     .await
-    .expect("gone");
+    .expect("dropped");
 }
 
 /// Postgres can hold neither a NUL nor half of a surrogate pair. The order is projected whatever

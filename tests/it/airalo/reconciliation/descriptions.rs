@@ -16,11 +16,11 @@ async fn two_orders_with_one_description_are_a_possible_double_purchase() {
         NEVER,
     )
     .await;
-    shop.place("shop-1", NEVER).await.expect("taken");
+    shop.place("shop-1", NEVER).await.expect("accepted");
     shop.client
         .order_async(&shop.order("shop-1"))
         .await
-        .expect("taken, though it should not have been sent");
+        .expect("accepted, although it should not have been sent");
     wait_until("both", async || shop.airalo.emulator.is_quiet()).await;
     let findings = reconcile(&shop).await;
     assert!(
@@ -56,7 +56,7 @@ async fn doubles_are_found_if_the_application_registers_its_order_late() {
             shop.client
                 .order_async(&shop.order("shop-1"))
                 .await
-                .expect("taken")
+                .expect("accepted")
                 .request_id,
         );
     }
@@ -81,7 +81,7 @@ async fn doubles_are_found_if_the_application_registers_its_order_late() {
 #[tokio::test]
 async fn a_description_does_not_match_other_orders() {
     let shop = Shop::start(at_once(), NEVER).await;
-    let first = shop.place("shop-1", NEVER).await.expect("taken");
+    let first = shop.place("shop-1", NEVER).await.expect("accepted");
     shop.until(STATE, "shop-1 completed").await;
     let refused = shop
         .place("shop-1", NEVER)

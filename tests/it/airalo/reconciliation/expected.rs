@@ -12,7 +12,7 @@ async fn a_result_that_precedes_its_expected_order_is_joined_with_it() {
         .client
         .order_async(&shop.order("shop-1"))
         .await
-        .expect("taken");
+        .expect("accepted");
     shop.until("SELECT state FROM hookfast.airalo_orders", "completed")
         .await;
     let expect = format!(
@@ -42,7 +42,7 @@ async fn a_result_that_precedes_its_expected_order_is_joined_with_it() {
         .client
         .order_async(&shop.order("shop-2"))
         .await
-        .expect("taken");
+        .expect("accepted");
     assert!(["expected", "completed"].contains(&state(&second.request_id).await.as_str()));
     shop.until(
         "SELECT count(*) FROM hookfast.airalo_orders WHERE state = 'completed'",
@@ -76,12 +76,12 @@ async fn a_refused_order_is_not_expected() {
 #[tokio::test]
 async fn erasing_removes_the_sims_from_the_projection() {
     let shop = Shop::start(at_once(), NEVER).await;
-    shop.place("shop-1", NEVER).await.expect("taken");
+    shop.place("shop-1", NEVER).await.expect("accepted");
     shop.until("SELECT count(*) FROM hookfast.airalo_sims", "1")
         .await;
     shop.until("SELECT count(*) FROM hookfast_data.outbox", "0")
         .await;
-    let erase = "SELECT changed FROM hookfast.erase_all(term => (SELECT iccid FROM hookfast.airalo_sims), why => 'asked', at_most => 1)";
+    let erase = "SELECT changed FROM hookfast.erase_all(term => (SELECT iccid FROM hookfast.airalo_sims), why => 'a request', at_most => 1)";
     assert_eq!(shop.text(erase).await, "1");
     assert_eq!(
         shop.text("SELECT count(*) FROM hookfast.airalo_sims").await,

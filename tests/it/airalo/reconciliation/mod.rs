@@ -161,7 +161,7 @@ impl Shop {
 
     pub(super) async fn end(self) {
         self.stop.cancel();
-        self.task.await.expect("it ends in good order");
+        self.task.await.expect("it ends normally");
     }
 }
 

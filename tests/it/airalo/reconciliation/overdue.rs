@@ -25,7 +25,7 @@ async fn a_missing_webhook_is_found_in_airalos_list() {
     let request = shop
         .place("shop-1", Duration::from_secs(1))
         .await
-        .expect("taken");
+        .expect("accepted");
     shop.until(STATE, "shop-1 completed").await;
     let event = format!(
         "SELECT origin || ' ' || idempotency_key || ' ' || verified_by FROM hookfast.events WHERE type = 'airalo.order.completed' AND idempotency_key LIKE '%{request}%'"
@@ -178,7 +178,7 @@ async fn a_result_that_cannot_be_stored_is_searched_again() {
         NEVER,
     )
     .await;
-    let request = shop.place("shop-1", NEVER).await.expect("taken");
+    let request = shop.place("shop-1", NEVER).await.expect("accepted");
     wait_until("the order", async || shop.airalo.emulator.is_quiet()).await;
     let mut holder = shop.pool.begin().await.expect("a transaction");
     let key = format!(
@@ -194,7 +194,7 @@ async fn a_result_that_cannot_be_stored_is_searched_again() {
         matches!(&findings[0].found, Found::Nothing(why) if why.contains("cannot be stored")),
         "{findings:?}"
     );
-    holder.rollback().await.expect("let go");
+    holder.rollback().await.expect("released");
     assert!(matches!(
         &reconcile(&shop).await[0].found,
         Found::Results { new: 1, .. }

@@ -119,14 +119,16 @@ async fn a_claim_is_filled_from_fresh_and_due_and_neither_starves() {
     send(10..40).await;
     // One at a time, with both ranges full: if one starved the other, all of these would be of one
     // source.
-    let mut lanes = std::collections::HashMap::<String, usize>::new();
+    let mut by_source = std::collections::HashMap::<String, usize>::new();
     for _ in 0..29 {
         let row = sqlx::query("SELECT source FROM hookfast.claim('shop', 'a test', 1)")
             .fetch_one(&running.pool)
             .await;
-        *lanes.entry(row.expect("one").get("source")).or_default() += 1;
+        *by_source
+            .entry(row.expect("one").get("source"))
+            .or_default() += 1;
     }
-    assert!(lanes.len() == 2, "{lanes:?}");
+    assert!(by_source.len() == 2, "{by_source:?}");
     assert_eq!(
         claim(&running.pool, 100).await.len(),
         60 - 29,

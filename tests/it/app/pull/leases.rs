@@ -99,7 +99,7 @@ async fn an_expired_lease_may_be_extended_until_it_is_rescued() {
         .bind(claimed.0)
         .fetch_one(&running.pool)
         .await
-        .expect("prolonged");
+        .expect("extended");
     assert!(prolonged);
     complete(&running.pool, claimed).await.expect("held");
     running.end().await;
