@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::support::server::Server;
-use hookfast::internals::domain::RoleNames;
+use hookfast::internals::domain::{GrantedRole, RoleNames};
 use hookfast::internals::store::{Database, Role, Roles, ensure_partitions, ensure_roles, migrate};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::process::Command;
@@ -185,7 +185,7 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
     );
     assert_eq!(
         made.iter().map(|roles| roles.created.len()).sum::<usize>(),
-        2,
+        4,
         "{made:?}"
     );
     limited.it_is_granted().await;
@@ -306,10 +306,11 @@ async fn a_role_that_is_replaced_loses_its_rights() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_without_the_right_gets_the_statements_to_run() {
     let mut limited = Limited::new("NOCREATEROLE").await;
-    let run = format!(
-        "CREATE ROLE \"{}\" NOLOGIN;\nCREATE ROLE \"{}\" NOLOGIN;",
-        limited.reader, limited.operator
-    );
+    let all = GrantedRole::ALL.map(|role| limited.names.get(role).expect("a name").to_string());
+    let run = all
+        .each_ref()
+        .map(|name| format!("CREATE ROLE \"{name}\" NOLOGIN;"))
+        .join("\n");
     let roles = ensure_roles(&limited.of, &limited.names)
         .await
         .expect("no failure");
@@ -318,9 +319,9 @@ async fn a_role_without_the_right_gets_the_statements_to_run() {
         (0, Some(&run))
     );
 
+    let [reader, support, operator, console] = all;
     let names = format!(
-        "[roles]\nreader = '{}'\noperator = '{}'\n",
-        limited.reader, limited.operator
+        "[roles]\nreader = '{reader}'\nsupport = '{support}'\noperator = '{operator}'\nconsole = '{console}'\n"
     );
     let config = format!(
         "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n{names}"
