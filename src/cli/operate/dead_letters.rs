@@ -1,7 +1,7 @@
 //! `hookfast dead-letters`.
 
 use super::{
-    session::{self, Output, Page, Sure},
+    session::{self, Output, Page, Sample, Sure},
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
@@ -142,6 +142,12 @@ const COLUMNS: [&str; 6] = [
     "last_error",
 ];
 
+/// The dead letters that a preview shows.
+fn sample() -> Sample {
+    let rows = ViewQuery::of(&views::DEAD_LETTERS).columns(&ALL);
+    Sample::new(rows, "delivery_id", &COLUMNS)
+}
+
 impl DeadLetters {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.what.unwrap_or(What::List(self.list)) {
@@ -163,7 +169,7 @@ impl DeadLetters {
                         let call = retry.which.all(call(&functions::RETRY_ALL));
                         let shell = session::open(retry.output).await?;
                         shell
-                            .bulk(call, retry.sure, "retry", "dead letters", &COLUMNS)
+                            .bulk(call, retry.sure, "retry", "dead letters", sample())
                             .await
                     }
                 }
@@ -181,7 +187,7 @@ impl DeadLetters {
                         .all(FunctionCall::act(&functions::DISCARD_ALL, discard.why));
                     let shell = session::open(discard.output).await?;
                     shell
-                        .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
+                        .bulk(call, discard.sure, "discard", "dead letters", sample())
                         .await
                 }
             },

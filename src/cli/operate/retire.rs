@@ -1,6 +1,9 @@
 //! `hookfast handlers retire`.
 
-use super::session::{self, Output, Sure};
+use super::{
+    deliveries,
+    session::{self, Output, Sample, Sure},
+};
 use crate::cli::words::counted;
 use crate::store::catalog::functions;
 use crate::store::{FunctionCall, SqlArg};
@@ -34,12 +37,10 @@ impl Retire {
                 "pending",
                 Some(SqlArg::text(if self.keep { "keep" } else { "discard" })),
             );
-        let preview = shell
-            .console
-            .call(call.clone())
-            .await?
-            .pop()
-            .unwrap_or_default();
+        let columns = &["delivery_id", "event_id", "attempts"];
+        let rows = deliveries::pending(Some(&self.handler)).columns(columns);
+        let sample = Sample::new(rows, "delivery_id", columns);
+        let preview = shell.preview(call.clone(), &sample).await?;
         let verb = if self.keep {
             format!(
                 "retire handler {} and keep (without running them)",
@@ -48,18 +49,13 @@ impl Retire {
         } else {
             format!("retire handler {} and discard", self.handler)
         };
-        let columns = ["delivery_id", "event_id", "attempts"];
-        if !shell.preview_and_ask(&preview, self.sure, &verb, "pending deliveries", &columns)? {
+        if !shell.preview_and_ask(&preview, self.sure, &verb, "pending deliveries", columns)? {
             return shell.close(ExitCode::FAILURE).await;
         }
         let matching = preview["matching"].as_i64().unwrap_or(0);
         let at_most = SqlArg::number(matching + (matching / 10).max(1000));
-        let done = shell
-            .console
-            .call(call.with("at_most", Some(at_most)))
-            .await?
-            .pop()
-            .unwrap_or_default();
+        let call = call.with("at_most", Some(at_most));
+        let done = shell.call_with_sample(call, &preview).await?;
         let count = |member: &str| done[member].as_i64().unwrap_or(0);
         let (matching, changed) = (count("matching"), count("changed"));
         let mut words = format!("handler {} is retired", self.handler);

@@ -1,7 +1,7 @@
 //! `hookfast quarantine reverify`.
 
 use super::{
-    quarantine::COLUMNS,
+    quarantine,
     session::{self, Bulk, Output, Shell, Sure},
     time_args::When,
 };
@@ -58,7 +58,13 @@ impl Reverify {
             .filter_map(id)
             .collect();
         let mut done = match shell
-            .try_bulk(call, self.sure, "verify again", "requests", &COLUMNS)
+            .try_bulk(
+                call,
+                self.sure,
+                "verify again",
+                "requests",
+                quarantine::sample(),
+            )
             .await?
         {
             Bulk::Nothing => return shell.done().await,

@@ -8,7 +8,7 @@ const RETIRE: &str = "SELECT hookfast.retire_handler('shop', 'renamed', at_most 
 impl Desk {
     /// The result of a function with a preview: matching, changed, and the size of the sample.
     async fn answer(&self, call: &str) -> String {
-        self.text(&format!("SELECT concat_ws(' ', matching, changed, jsonb_array_length(sample)) FROM hookfast.{call}"))
+        self.text(&format!("SELECT concat_ws(' ', matching, changed, cardinality(sample_ids)) FROM hookfast.{call}"))
             .await
     }
 
