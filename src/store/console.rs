@@ -258,7 +258,11 @@ impl ViewQuery {
 
     /// Filters by a column that has one of these ids.
     pub fn ids(self, column: &'static str, ids: &[String]) -> Self {
-        let bind = SqlArg::new(format!("{{{}}}", ids.join(",")), "uuid[]");
+        let cast = match self.view.type_of(column) {
+            Some("bigint") => "bigint[]",
+            _ => "uuid[]",
+        };
+        let bind = SqlArg::new(format!("{{{}}}", ids.join(",")), cast);
         self.and(column, Some(bind), |place| {
             format!("v.{column} = ANY {place}")
         })

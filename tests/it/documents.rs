@@ -162,8 +162,8 @@ async fn commands_are_known(page: &str) {
     }
 }
 
-/// Their column `sample` is a long JSON array: all columns together make one line of hundreds of
-/// letters in psql.
+/// Their column `sample_ids` is long: all columns together make one line of hundreds of letters in
+/// psql.
 #[test]
 fn examples_name_the_columns_of_functions_that_return_a_sample() {
     for name in [

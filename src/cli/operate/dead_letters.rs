@@ -1,7 +1,7 @@
 //! `hookfast dead-letters`.
 
 use super::{
-    session::{self, Confirmation, Output, Page},
+    session::{self, Confirmation, Output, Page, Sample},
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
@@ -142,6 +142,12 @@ const COLUMNS: [&str; 6] = [
     "last_error",
 ];
 
+/// The dead letters that a preview shows.
+fn sample() -> Sample {
+    let rows = ViewQuery::of(&views::DEAD_LETTERS).columns(&ALL);
+    Sample::new(rows, "delivery_id", &COLUMNS)
+}
+
 impl DeadLetters {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.action.unwrap_or(Action::List(self.list)) {
@@ -163,7 +169,7 @@ impl DeadLetters {
                         let call = retry.which.all(call(&functions::RETRY_ALL));
                         let session = session::open(retry.output).await?;
                         session
-                            .bulk(call, retry.confirmation, "retry", "dead letters", &COLUMNS)
+                            .bulk(call, retry.confirmation, "retry", "dead letters", sample())
                             .await
                     }
                 }
@@ -186,7 +192,7 @@ impl DeadLetters {
                             discard.confirmation,
                             "discard",
                             "dead letters",
-                            &COLUMNS,
+                            sample(),
                         )
                         .await
                 }

@@ -1,7 +1,7 @@
 //! `hookfast deliveries`.
 
 use super::{
-    session::{self, Confirmation, Output, Page},
+    session::{self, Confirmation, Output, Page, Sample},
     time_args::When,
 };
 use crate::store::catalog::{functions, views};
@@ -134,6 +134,26 @@ pub(super) fn all() -> ViewQuery {
     ])
 }
 
+/// The pending deliveries of a handler that a preview shows. The view finds them by these filters
+/// without reading the history.
+pub(super) fn pending(handler: Option<&str>) -> ViewQuery {
+    ViewQuery::of(&views::DELIVERIES)
+        .columns(&[
+            "delivery_id",
+            "event_id",
+            "state",
+            "attempts",
+            "next_attempt_at",
+        ])
+        .is("handler", handler.map(SqlArg::text))
+        .one_of(
+            "state",
+            Some(SqlArg::text(
+                "ready,running,retrying,scheduled,waiting,paused,retired",
+            )),
+        )
+}
+
 impl Deliveries {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.action.unwrap_or(Action::List(self.list)) {
@@ -189,16 +209,11 @@ impl Reschedule {
                 .await;
         }
         let call = call
-            .with("handler", self.handler.map(SqlArg::text))
+            .with("handler", self.handler.as_ref().map(SqlArg::text))
             .with("type", self.of_type.map(SqlArg::text));
+        let sample = Sample::new(pending(self.handler.as_deref()), "delivery_id", &COLUMNS);
         session
-            .bulk(
-                call,
-                self.confirmation,
-                "reschedule",
-                "deliveries",
-                &COLUMNS,
-            )
+            .bulk(call, self.confirmation, "reschedule", "deliveries", sample)
             .await
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     deliveries,
     replays::SAME_WEBHOOK_ID,
-    session::{self, Confirmation, Output, Page, Session},
+    session::{self, Confirmation, Output, Page, Sample, Session},
     time_args::{Between, When},
     timeline,
 };
@@ -163,6 +163,15 @@ const COLUMNS: [&str; 7] = [
     "erased_at",
 ];
 
+fn brief() -> ViewQuery {
+    ViewQuery::of(&views::EVENTS).columns(&["event_id", "type", "idempotency_key", "received_at"])
+}
+
+/// The events that a preview shows.
+pub(super) fn sample() -> Sample {
+    Sample::new(brief(), "event_id", &COLUMNS)
+}
+
 #[derive(clap::Args)]
 struct Listed {
     /// Only this source
@@ -301,16 +310,8 @@ impl Erase {
         let mut session = session::open(self.output).await?;
         if let Some(event) = self.event {
             // Erasing cannot be undone, so a single event needs confirmation too.
-            let list = ViewQuery::of(&views::EVENTS).columns(&[
-                "event_id",
-                "type",
-                "idempotency_key",
-                "received_at",
-            ]);
-            let sample = session
-                .console
-                .list(list.is("event_id", Some(SqlArg::id(&event))))
-                .await?;
+            let list = brief().is("event_id", Some(SqlArg::id(&event)));
+            let sample = session.console.list(list).await?;
             let preview = json!({ "matching": 1, "sample": sample });
             if !sample.is_empty()
                 && !session.preview_and_confirm(
@@ -335,7 +336,7 @@ impl Erase {
             .with("received_before", self.before.as_ref().map(When::past))
             .with("payload", self.payload.map(SqlArg::path));
         session
-            .bulk(call, self.confirmation, "erase", "events", &COLUMNS)
+            .bulk(call, self.confirmation, "erase", "events", sample())
             .await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     reverify::Reverify,
-    session::{self, Confirmation, Output, Page},
+    session::{self, Confirmation, Output, Page, Sample},
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
@@ -92,7 +92,7 @@ struct Discard {
     output: Output,
 }
 
-pub(super) const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 9] = [
     "quarantine_id",
     "source",
     "reason",
@@ -103,6 +103,19 @@ pub(super) const COLUMNS: [&str; 9] = [
     "requested_action",
     "last_result",
 ];
+
+/// The requests that a preview shows.
+pub(super) fn sample() -> Sample {
+    let rows = ViewQuery::of(&views::QUARANTINE).columns(&[
+        "quarantine_id",
+        "source",
+        "reason",
+        "count",
+        "first_at",
+        "bytes",
+    ]);
+    Sample::new(rows, "quarantine_id", &COLUMNS)
+}
 
 impl Quarantine {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
@@ -126,7 +139,7 @@ impl Quarantine {
                     .with("last_before", discard.before.as_ref().map(When::past));
                 let session = session::open(discard.output).await?;
                 session
-                    .bulk(call, discard.confirmation, "discard", "requests", &COLUMNS)
+                    .bulk(call, discard.confirmation, "discard", "requests", sample())
                     .await
             }
         }

@@ -1,6 +1,7 @@
 //! `hookfast replays`.
 
 use super::{
+    events,
     session::{self, Confirmation, Output, Page},
     time_args::Between,
 };
@@ -157,14 +158,19 @@ impl Start {
             .with("payload", self.payload.map(SqlArg::path))
             .with("per_second", self.per_second.map(SqlArg::small))
             .with("new_webhook_id", Some(SqlArg::flag(self.new_webhook_id)));
-        let columns = ["received_at", "event_id", "type", "idempotency_key"];
         if !self.new_webhook_id {
             // Before it starts, since it may create many deliveries.
             complain(SAME_WEBHOOK_ID);
         }
         session::open(self.output)
             .await?
-            .bulk(call, self.confirmation, "replay", "events", &columns)
+            .bulk(
+                call,
+                self.confirmation,
+                "replay",
+                "events",
+                events::sample(),
+            )
             .await
     }
 }

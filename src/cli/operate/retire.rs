@@ -1,6 +1,9 @@
 //! `hookfast handlers retire`.
 
-use super::session::{self, Confirmation, Output};
+use super::{
+    deliveries,
+    session::{self, Confirmation, Output, Sample},
+};
 use crate::cli::words::counted;
 use crate::store::catalog::functions;
 use crate::store::{FunctionCall, SqlArg};
@@ -34,12 +37,10 @@ impl Retire {
                 "pending",
                 Some(SqlArg::text(if self.keep { "keep" } else { "discard" })),
             );
-        let preview = session
-            .console
-            .call(call.clone())
-            .await?
-            .pop()
-            .unwrap_or_default();
+        let columns = &["delivery_id", "event_id", "attempts"];
+        let rows = deliveries::pending(Some(&self.handler)).columns(columns);
+        let sample = Sample::new(rows, "delivery_id", columns);
+        let preview = session.preview(call.clone(), &sample).await?;
         let verb = if self.keep {
             format!(
                 "retire handler {} and keep (without running them)",
@@ -48,24 +49,19 @@ impl Retire {
         } else {
             format!("retire handler {} and discard", self.handler)
         };
-        let columns = ["delivery_id", "event_id", "attempts"];
         if !session.preview_and_confirm(
             &preview,
             self.confirmation,
             &verb,
             "pending deliveries",
-            &columns,
+            columns,
         )? {
             return session.close(ExitCode::FAILURE).await;
         }
         let matching = preview["matching"].as_i64().unwrap_or(0);
         let at_most = SqlArg::number(matching + (matching / 10).max(1000));
-        let done = session
-            .console
-            .call(call.with("at_most", Some(at_most)))
-            .await?
-            .pop()
-            .unwrap_or_default();
+        let call = call.with("at_most", Some(at_most));
+        let done = session.call_with_sample(call, &preview).await?;
         let count = |member: &str| done[member].as_i64().unwrap_or(0);
         let (matching, changed) = (count("matching"), count("changed"));
         let mut words = format!("handler {} is retired", self.handler);

@@ -1,7 +1,7 @@
 //! `hookfast quarantine reverify`.
 
 use super::{
-    quarantine::COLUMNS,
+    quarantine,
     session::{self, Bulk, Confirmation, Output, Session},
     time_args::When,
 };
@@ -58,7 +58,13 @@ impl Reverify {
             .filter_map(id)
             .collect();
         let mut done = match session
-            .try_bulk(call, self.confirmation, "reverify", "requests", &COLUMNS)
+            .try_bulk(
+                call,
+                self.confirmation,
+                "reverify",
+                "requests",
+                quarantine::sample(),
+            )
             .await?
         {
             Bulk::Nothing => return session.done().await,

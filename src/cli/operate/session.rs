@@ -73,6 +73,22 @@ pub(super) enum Bulk {
     Done(Value),
 }
 
+/// How a preview shows some of the rows that a function would change. The function returns only
+/// their ids. They are read through a view, which hides from readers what they may not see.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    rows: ViewQuery,
+    id: &'static str,
+    columns: &'static [&'static str],
+}
+
+impl Sample {
+    /// The rows of a query with these ids, as a table of these columns.
+    pub(super) fn new(rows: ViewQuery, id: &'static str, columns: &'static [&'static str]) -> Self {
+        Self { rows, id, columns }
+    }
+}
+
 /// A connection to the database, and how to print.
 pub(in crate::cli) struct Session {
     pub(in crate::cli) console: Console,
@@ -234,10 +250,10 @@ impl Session {
         confirmation: Confirmation,
         verb: &str,
         what: &str,
-        columns: &[&str],
+        sample: Sample,
     ) -> anyhow::Result<ExitCode> {
         let done = match self
-            .try_bulk(call, confirmation, verb, what, columns)
+            .try_bulk(call, confirmation, verb, what, sample)
             .await?
         {
             Bulk::Nothing => return self.done().await,
@@ -264,11 +280,9 @@ impl Session {
         confirmation: Confirmation,
         verb: &str,
         what: &str,
-        columns: &[&str],
+        sample: Sample,
     ) -> anyhow::Result<Bulk> {
-        let Some(preview) = self.console.call(call.clone()).await?.pop() else {
-            anyhow::bail!("the function returned no row")
-        };
+        let preview = self.preview(call.clone(), &sample).await?;
         if preview["matching"] == 0 {
             complain(&format!(
                 "no {what} match{}; nothing was changed",
@@ -276,19 +290,47 @@ impl Session {
             ));
             return Ok(Bulk::Nothing);
         }
-        if !self.preview_and_confirm(&preview, confirmation, verb, what, columns)? {
+        if !self.preview_and_confirm(&preview, confirmation, verb, what, sample.columns)? {
             return Ok(Bulk::Declined);
         }
         let at_most = preview["matching"].as_i64().map(SqlArg::number);
-        let Some(done) = self
-            .console
-            .call(call.with("at_most", at_most))
-            .await?
-            .pop()
-        else {
-            anyhow::bail!("the function returned no row")
-        };
-        Ok(Bulk::Done(done))
+        let call = call.with("at_most", at_most);
+        Ok(Bulk::Done(self.call_with_sample(call, &preview).await?))
+    }
+
+    /// Calls a bulk function without `at_most`, and reads the sample that it names.
+    pub(super) async fn preview(
+        &mut self,
+        call: FunctionCall,
+        sample: &Sample,
+    ) -> anyhow::Result<Value> {
+        let mut preview = self.one_row(call).await?;
+        let ids: Vec<String> = preview["sample_ids"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+            .collect();
+        let rows = sample.rows.clone().ids(sample.id, &ids).order(sample.id);
+        preview["sample"] = self.console.list(rows).await?.into();
+        Ok(without_ids(preview))
+    }
+
+    /// Calls a bulk function with `at_most`. Its result has the sample of the preview, since the
+    /// views may no longer have these rows.
+    pub(super) async fn call_with_sample(
+        &mut self,
+        call: FunctionCall,
+        preview: &Value,
+    ) -> anyhow::Result<Value> {
+        let mut done = self.one_row(call).await?;
+        done["sample"] = preview["sample"].clone();
+        Ok(without_ids(done))
+    }
+
+    async fn one_row(&mut self, call: FunctionCall) -> anyhow::Result<Value> {
+        let row = self.console.call(call).await?.pop();
+        row.ok_or_else(|| anyhow::anyhow!("the function returned no row"))
     }
 
     /// Prints how many would be changed, with a sample, and asks for confirmation.
@@ -326,6 +368,14 @@ impl Session {
         self.console.close().await;
         Ok(code)
     }
+}
+
+/// The result of a bulk function without the ids of its sample, whose rows it contains.
+fn without_ids(mut result: Value) -> Value {
+    if let Some(members) = result.as_object_mut() {
+        members.remove("sample_ids");
+    }
+    result
 }
 
 /// Decodes the bytes in Postgres's JSON to text if they are text.

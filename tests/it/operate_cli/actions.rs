@@ -1,12 +1,12 @@
 //! Commands that change one row at once, and confirm before they change many.
 
-use super::Story;
+use super::{Story, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operate_cli_changes_one_and_confirms_before_many() {
     let story = Story::new().await;
     let before = story.everything().await;
-    for (arguments, words) in [
+    for (arguments, words, sampled) in [
         (
             &[
                 "dead-letters",
@@ -20,6 +20,7 @@ async fn operate_cli_changes_one_and_confirms_before_many() {
                 "a test",
             ][..],
             "would retry 1 dead letter\n",
+            "no stock",
         ),
         (
             &[
@@ -32,6 +33,7 @@ async fn operate_cli_changes_one_and_confirms_before_many() {
                 "x",
             ],
             "would discard 2 dead letters",
+            "900003",
         ),
         (
             &[
@@ -46,18 +48,22 @@ async fn operate_cli_changes_one_and_confirms_before_many() {
                 "a test",
             ],
             "would reschedule 1 delivery\n",
+            "ready",
         ),
         (
             &["quarantine", "reverify", "--why", "a test"],
             "would reverify 3 requests",
+            "wrong_signature",
         ),
         (
             &["quarantine", "discard", "--source", "airalo", "--why", "x"],
             "would discard 3 requests",
+            "wrong_signature",
         ),
         (
             &["handlers", "pause-all", "--why", "x"],
             "would pause 2 handlers",
+            "mail",
         ),
         (
             &[
@@ -71,12 +77,14 @@ async fn operate_cli_changes_one_and_confirms_before_many() {
                 "x",
             ],
             "would replay 2 events",
+            "order-2",
         ),
     ] {
-        let ran = story
-            .run(arguments)
-            .failed()
-            .complains(&[words, "not a terminal", "--yes"]);
+        let ran =
+            story
+                .run(arguments)
+                .failed()
+                .complains(&[words, sampled, "not a terminal", "--yes"]);
         assert_eq!(ran.out, "");
     }
     assert_eq!(
@@ -316,4 +324,45 @@ async fn operate_cli_changes_one_and_confirms_before_many() {
         ])
         .ok()
         .contains(&["\"changed\":3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_shows_what_the_view_shows_and_nothing_else_of_a_row() {
+    let story = Story::new().await;
+    let discard = [
+        "dead-letters",
+        "discard",
+        "--all",
+        "--error",
+        "%stock",
+        "--why",
+        "a test",
+    ];
+    story
+        .run(&discard)
+        .failed()
+        .complains(&["would discard 2 dead letters", "900001", "no stock"]);
+    let rita = story.database().login("rita", &[]).await;
+    let role = "rita_of_' || current_database()";
+    story
+        .execute(&format!(
+            "DO $$ BEGIN EXECUTE 'GRANT USAGE ON SCHEMA hookfast TO {role}; \
+             EXECUTE 'GRANT SELECT ON hookfast.dead_letters TO {role}; \
+             EXECUTE 'GRANT EXECUTE ON FUNCTION hookfast.discard_all TO {role}; END $$"
+        ))
+        .await;
+    let masked = run(&rita, &discard)
+        .failed()
+        .complains(&["would discard 2 dead letters", "900001"]);
+    assert!(!masked.err.contains("stock"), "{}", masked.err);
+    let done = story
+        .run(&[&discard[..], &["--yes", "--json"]].concat())
+        .ok()
+        .rows();
+    assert_eq!(done[0]["changed"], 2);
+    assert_eq!(
+        done[0]["sample"][1]["last_error"], "status 500: no stock",
+        "the rows as they were before: {done:?}"
+    );
+    assert!(done[0]["sample_ids"].is_null(), "{done:?}");
 }

@@ -152,11 +152,11 @@ async fn all_deliveries_of_a_handler_are_rescheduled_up_to_at_most() {
     let before = desk.everything().await;
     let until = "now() + interval '1 hour'";
     let preview = format!(
-        "SELECT concat_ws(' ', matching, changed, jsonb_array_length(sample), sample->0->>'delivery_id', sample->0->>'state') FROM hookfast.reschedule_all('shop', {until})"
+        "SELECT concat_ws(' ', matching, changed, cardinality(sample_ids), sample_ids) FROM hookfast.reschedule_all('shop', {until})"
     );
     assert_eq!(
         desk.text(&preview).await,
-        "6 0 5 2 ready",
+        "6 0 5 {2,3,4,5,6}",
         "running deliveries are excluded"
     );
     assert_eq!(desk.everything().await, before);

@@ -125,7 +125,7 @@ async fn without_at_most_a_replay_returns_the_count_and_does_not_start() {
     let desk = Desk::new().await;
     desk.events(1..=9, 1).await;
     let before = desk.everything().await;
-    let preview = "SELECT concat_ws(' ', coalesce(replay_id::text, 'no replay'), matching, (SELECT string_agg(s->>'idempotency_key', ',') FROM jsonb_array_elements(sample) s)) FROM hookfast.replay_all('shop')";
+    let preview = "SELECT concat_ws(' ', coalesce(replay_id::text, 'no replay'), matching, (SELECT string_agg(e.idempotency_key, ',' ORDER BY e.event_id) FROM hookfast.events e WHERE e.event_id = ANY (sample_ids))) FROM hookfast.replay_all('shop')";
     assert_eq!(desk.text(preview).await, "no replay 9 e1,e2,e3,e4,e5");
     assert_eq!(desk.everything().await, before);
     desk.refuses(

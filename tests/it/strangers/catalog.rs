@@ -135,6 +135,30 @@ async fn no_function_that_readers_reach_prints_its_plans() {
     );
 }
 
+/// A role may have been granted any of them alone. The functions that these call are covered, since
+/// a setting of a function applies until it returns.
+#[tokio::test]
+async fn no_public_function_with_the_rights_of_the_owner_prints_its_plans() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    let owners = "SELECT o.name FROM ours o JOIN pg_proc p USING (oid) WHERE p.prosecdef AND o.name LIKE 'hookfast.%'";
+    let printing = format!(
+        "{owners} AND NOT o.settings \
+         @> '{{debug_print_parse=off,debug_print_rewritten=off,debug_print_plan=off}}' ORDER BY 1"
+    );
+    assert!(names(&mut connection, owners).await.len() > 30);
+    assert_eq!(names(&mut connection, &printing).await, [""; 0]);
+    connection
+        .execute("ALTER FUNCTION hookfast.discard RESET debug_print_plan")
+        .await
+        .expect("altered");
+    assert_eq!(
+        names(&mut connection, &printing).await,
+        ["hookfast.discard"],
+        "the check finds violations"
+    );
+}
+
 /// Any role that may connect can hold any advisory lock.
 #[test]
 fn nothing_but_the_migrations_relies_on_an_advisory_lock() {
