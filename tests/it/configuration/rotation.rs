@@ -11,7 +11,8 @@ use crate::support::{
 };
 use hookfast::internals::signing::standard_webhooks;
 use nix::sys::signal::Signal;
-use std::{net::SocketAddr, path::Path};
+use sqlx::Executor;
+use std::{net::SocketAddr, path::Path, time::Duration};
 use tokio::{io::AsyncWriteExt, sync::mpsc};
 
 const OLD: &str = "the-old-secret-0123456789";
@@ -143,6 +144,55 @@ async fn settings_that_need_a_restart_are_named_and_nothing_is_lost() {
         .await;
         assert_eq!(status(ingress, OLD, 1).await, 200);
     }
+}
+
+/// The credentials of the API, which reconciliation uses.
+#[tokio::test(flavor = "multi_thread")]
+async fn reconciliation_calls_with_the_new_credentials() {
+    let (tell, mut requests) = mpsc::unbounded_channel();
+    let api = RawServer::start(move |_, mut stream| {
+        let tell = tell.clone();
+        async move {
+            while let Some(request) = read_request(&mut stream).await {
+                let _ = tell.send(String::from_utf8_lossy(&request.body).into_owned());
+                let answer = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer).await.expect("the client reads");
+            }
+        }
+    })
+    .await;
+    let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, OLD).expect("written");
+    let account = format!(
+        "[sources.airalo.api]\nclient_id = 'env:PARTNER'\nclient_secret = 'file:{}'\nbase_url = 'http://{}'\nreconcile_every = '1s'\n",
+        secret.display(),
+        api.addr
+    );
+    let server = Server::serve_with(
+        database.url(),
+        &config(&["env:OLD"], &account),
+        &[("OLD", OLD), ("PARTNER", "partner")],
+    );
+    server.ready().await;
+    let expect =
+        "SELECT hookfast.airalo_expect_order('request', 'shop-1', interval '1 microsecond')";
+    database
+        .connect()
+        .await
+        .execute(expect)
+        .await
+        .expect("expected");
+    let mut until = async |secret: &str| {
+        while !requests.recv().await.expect("a request").contains(secret) {}
+    };
+    until(OLD).await;
+    std::fs::write(&secret, NEW).expect("written");
+    let log = reloaded(&server).await;
+    assert!(has(&log, "secret", "changed"), "{log}");
+    tokio::time::timeout(Duration::from_secs(60), until(NEW))
+        .await
+        .expect("a request with the new secret");
 }
 
 /// The secrets of the handler itself, and references in its headers.

@@ -21,7 +21,7 @@ async fn each_dead_letter_raises_one_alert_and_dead_alerts_raise_none() {
     story
         .execute(
             "INSERT INTO hookfast_data.handlers (name, kind, types, sources, max_attempts, registered_version) VALUES ('all', 'http', '{*}', NULL, 3, 0), \
-                ('on_call', 'http', '{hookfast.*}', NULL, 3, 0), ('by_source', 'http', '{*}', '{hookfast}', 3, 0), ('lost_only', 'http', '{hookfast.lease.lost}', NULL, 3, 0), ('shop_only', 'http', '{hookfast.*}', '{airalo}', 3, 0); \
+                ('on_call', 'http', '{hookfast.*}', NULL, 3, 0), ('projection', 'airalo', '{hookfast.*}', NULL, 3, 0), ('by_source', 'http', '{*}', '{hookfast}', 3, 0), ('lost_only', 'http', '{hookfast.lease.lost}', NULL, 3, 0), ('shop_only', 'http', '{hookfast.*}', '{airalo}', 3, 0); \
              SELECT order_arrived(n) FROM generate_series(1, 3) n; SELECT died(n) FROM generate_series(1, 3) n",
         )
         .await;

@@ -109,6 +109,34 @@ async fn copying_a_day_blocks_no_writer_and_keeps_concurrent_rows() {
     assert_eq!(old.text(terms).await, "term-d100-1 term-d100-2 term-d100-9");
 }
 
+/// The purge as a whole. The last step begins when everything is copied, and records the locks that
+/// are held by then.
+#[tokio::test]
+async fn purging_a_day_locks_it_only_after_the_copy() {
+    let old = Old::new().await;
+    old.day(100, 9).await;
+    old.execute(SURVIVORS).await;
+    old.execute(
+        "CREATE TABLE public.held (modes text); \
+         ALTER FUNCTION hookfast_data.restore_retained_rows RENAME TO last_step; \
+         CREATE FUNCTION hookfast_data.restore_retained_rows(suffix text, lower uuid, upper uuid, copied_since uuid) \
+            RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN \
+            INSERT INTO public.held SELECT string_agg(DISTINCT l.mode, ' ') FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                WHERE l.pid = pg_backend_pid() AND l.granted AND c.relname ~ '_[0-9]{8}$'; \
+            RETURN hookfast_data.last_step(suffix, lower, upper, copied_since); END $$",
+    )
+    .await;
+    old.announced().await;
+    assert_eq!(old.round().await, gone(0, 1));
+    assert_eq!(old.keys().await, "d100-1 d100-2 d100-9");
+    assert_eq!(
+        old.text("SELECT string_agg(modes, ', ') FROM public.held")
+            .await,
+        "AccessShareLock",
+        "only DDL waits for it"
+    );
+}
+
 /// The last step, while another session locks a day.
 #[tokio::test(flavor = "multi_thread")]
 async fn handlers_of_new_events_do_not_wait_for_a_lock_on_an_old_day() {

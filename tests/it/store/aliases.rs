@@ -1,6 +1,7 @@
 //! An event with two keys is one event, whichever of them is used first.
 
 use super::{Store, verdict, verdicts};
+use crate::support::wait_until;
 use hookfast::internals::domain::IdempotencyKey;
 use hookfast::internals::domain::Origin::Webhook;
 use hookfast::internals::store::{NewEvent, Role};
@@ -312,9 +313,14 @@ async fn reconciliation_and_webhook_at_once_make_one_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_with_two_keys_in_any_order_lose_no_request() {
     let store = Arc::new(Store::new().await);
+    // Sooner than the lock timeout, which would hide a deadlock.
+    store
+        .execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = 20', current_database()); END $$")
+        .await;
+    let barrier = Arc::new(Barrier::new(4));
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..4usize {
-        let store = store.clone();
+        let (store, barrier) = (store.clone(), barrier.clone());
         writers.spawn(async move {
             let mut ingest = store.connection(Role::Ingest).await;
             for round in 0..10usize {
@@ -336,6 +342,7 @@ async fn groups_with_two_keys_in_any_order_lose_no_request() {
                 if writer % 2 == 0 {
                     group.reverse();
                 }
+                barrier.wait().await;
                 let answers = ingest.ingest(&group, Webhook).await;
                 assert!(answers.iter().all(Result::is_ok), "{answers:?}");
             }
@@ -347,4 +354,15 @@ async fn groups_with_two_keys_in_any_order_lose_no_request() {
     assert_eq!(store.count(LOOSE).await, 0);
     assert_eq!(store.count(EVENTS).await, 800, "each result once");
     assert_eq!(store.count(PENDING).await, 800);
+    // A server process reports its deadlocks by its end.
+    wait_until("the connections of the writers to end", async || {
+        store.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hookfast ingest'").await == 0
+    })
+    .await;
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(
+        store.count(deadlocks).await,
+        0,
+        "every writer takes the keys in the same order"
+    );
 }

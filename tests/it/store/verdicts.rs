@@ -212,9 +212,9 @@ async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
     store
         .execute(
             "DELETE FROM hookfast_data.handlers; \
-             INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks'); \
+             INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks'), ('own', 'sql'); \
              INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES \
-                ('projection', 'airalo', '{airalo.*}', 3, 1), ('shop', 'http', '{airalo.*}', 3, 1)",
+                ('projection', 'airalo', '{airalo.*}', 3, 1), ('every', 'airalo', '{*}', 3, 1), ('shop', 'http', '{airalo.*,own.*}', 3, 1)",
         )
         .await;
     let mut forged = store.event("forged", None);
@@ -228,10 +228,13 @@ async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
         ),
         ["stored", "stored"]
     );
+    store
+        .execute("SELECT hookfast.enqueue('own', 'own.paid', '{}')")
+        .await;
     let deliveries = "SELECT string_agg(e.source || ' ' || d.handler, ', ' ORDER BY e.source, d.handler) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
     assert_eq!(
         store.text(deliveries).await,
-        "acme shop, airalo projection, airalo shop"
+        "acme shop, airalo every, airalo projection, airalo shop, own shop"
     );
     let explained = "SELECT x.verdict || ': ' || x.message FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE e.source = 'acme' AND x.handler = 'projection'";
     assert_eq!(
