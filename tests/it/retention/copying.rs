@@ -127,7 +127,7 @@ async fn purging_a_day_locks_it_only_after_the_copy() {
     )
     .await;
     old.announced().await;
-    assert_eq!(old.round().await, gone(0, 1));
+    assert_eq!(old.round().await, purged(0, 1));
     assert_eq!(old.keys().await, "d100-1 d100-2 d100-9");
     assert_eq!(
         old.text("SELECT string_agg(modes, ', ') FROM public.held")
