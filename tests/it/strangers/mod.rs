@@ -1,6 +1,7 @@
 //! What roles see that may only read. What roles can block that may only connect is tested in
 //! `app::strangers`.
 
+mod calls;
 mod canary;
 mod catalog;
 mod reader;
