@@ -9,8 +9,13 @@
 
 mod assets;
 mod design;
+mod event;
+mod event_row;
+mod events;
+mod find;
 mod frame;
 mod guard;
+mod link;
 mod login;
 mod now;
 mod page;
@@ -88,6 +93,10 @@ impl Console {
         };
         development
             .route("/", get(now::now))
+            .route("/events", get(events::page))
+            .route("/events/{id}", get(event::page))
+            .route("/events/{id}/body", get(event::body))
+            .route("/find", get(find::page))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))

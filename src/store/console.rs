@@ -183,6 +183,7 @@ pub struct ViewQuery {
     columns: &'static [&'static str],
     order: &'static str,
     limit: Option<u32>,
+    skip: Option<u32>,
     names: Vec<(&'static str, String)>,
 }
 
@@ -199,6 +200,7 @@ impl ViewQuery {
             columns: &[],
             order: view.order,
             limit: None,
+            skip: None,
             names: Vec::new(),
         }
     }
@@ -318,6 +320,30 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("v.{column} ILIKE {place}"))
     }
 
+    /// Filters by a payload that matches a jsonpath predicate.
+    pub fn matches(self, column: &'static str, predicate: Option<SqlArg>) -> Self {
+        self.and(column, predicate, |place| format!("v.{column} @@ {place}"))
+    }
+
+    /// Applies the filters that follow only to the first rows that the filters so far select, in the
+    /// order so far. This bounds what a rare value costs.
+    pub fn among(mut self, rows: u32) -> Self {
+        let place = self.statement.place(SqlArg::number(rows.into()));
+        self.statement.text = format!(
+            "FROM (SELECT * {} ORDER BY {} LIMIT {place}) v WHERE true",
+            self.statement.text, self.order
+        );
+        self
+    }
+
+    /// Leaves out the first rows.
+    pub fn skip(self, rows: u32) -> Self {
+        Self {
+            skip: Some(rows),
+            ..self
+        }
+    }
+
     /// Limits the number of rows.
     pub fn limit(self, limit: u32) -> Self {
         Self {
@@ -330,9 +356,13 @@ impl ViewQuery {
         let limit = self
             .limit
             .map(|limit| self.statement.place(SqlArg::number(limit.into())));
-        let limit = limit
+        let mut limit = limit
             .map(|place| format!(" LIMIT {place}"))
             .unwrap_or_default();
+        if let Some(rows) = self.skip {
+            let place = self.statement.place(SqlArg::number(rows.into()));
+            let _ = write!(limit, " OFFSET {place}");
+        }
         let Self {
             columns,
             order,
@@ -347,10 +377,9 @@ impl ViewQuery {
             "SELECT {columns} {} ORDER BY {order}{limit}",
             statement.text
         );
-        statement.plain =
-            select
-                .replacen(" WHERE true AND", " WHERE", 1)
-                .replacen(" WHERE true", "", 1);
+        statement.plain = select
+            .replace(" WHERE true AND", " WHERE")
+            .replace(" WHERE true", "");
         statement.text = format!("SELECT to_jsonb(r) FROM ({select}) r");
         statement
     }

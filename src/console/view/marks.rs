@@ -85,6 +85,15 @@ pub(crate) fn runs(text: &str, breaks: Breaks) -> Vec<Run<'_>> {
     runs
 }
 
+/// As [`runs`], for a text that does not live as long as the page.
+pub(crate) fn owned(text: &str, breaks: Breaks) -> Vec<Run<'static>> {
+    let owned = |run: Run<'_>| Run {
+        text: run.text.into_owned().into(),
+        name: run.name,
+    };
+    runs(text, breaks).into_iter().map(owned).collect()
+}
+
 /// Splits bytes that need not be UTF-8. Each byte that belongs to no character is a mark: `0xFF`.
 pub(crate) fn runs_of_bytes(bytes: &[u8], breaks: Breaks) -> Vec<Run<'_>> {
     let mut all = Vec::new();
