@@ -7,7 +7,10 @@
 //! A page is its address: it keeps no state in the browser. GET and HEAD change nothing. Everything
 //! works without JavaScript; `assets/console.js` only refreshes pages and adds shortcuts.
 
+mod address;
+mod alerts;
 mod assets;
+mod dead_letters;
 mod design;
 mod event;
 mod event_row;
@@ -15,8 +18,11 @@ mod events;
 mod find;
 mod frame;
 mod guard;
+mod handler;
+mod handlers;
 mod link;
 mod login;
+mod moment;
 mod now;
 mod page;
 mod problem;
@@ -97,6 +103,11 @@ impl Console {
             .route("/events/{id}", get(event::page))
             .route("/events/{id}/body", get(event::body))
             .route("/find", get(find::page))
+            .route("/handlers", get(handlers::page))
+            .route("/handlers/{name}", get(handler::page))
+            .route("/dead", get(dead_letters::page))
+            .route("/alerts", get(alerts::page))
+            .route("/alerts/{event_id}", get(alerts::one))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))

@@ -7,7 +7,7 @@ use super::catalog::{Caller, Function, View};
 use super::{Connection, Database, Role, StoreError, connect::MARGIN, error::within};
 use serde_json::{Value, value::RawValue};
 use sqlx::{AssertSqlSafe, postgres::PgDatabaseError, types::Json};
-use std::{collections::BTreeMap, fmt::Write, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write, time::Duration};
 
 /// A statement that failed, as a message for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +184,7 @@ pub struct ViewQuery {
     order: &'static str,
     limit: Option<u32>,
     skip: Option<u32>,
+    cut: Option<(&'static str, u16)>,
     names: Vec<(&'static str, String)>,
 }
 
@@ -201,6 +202,7 @@ impl ViewQuery {
             order: view.order,
             limit: None,
             skip: None,
+            cut: None,
             names: Vec::new(),
         }
     }
@@ -285,6 +287,49 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("v.{column} < {place}"))
     }
 
+    /// Filters by a boolean column.
+    pub fn holds(mut self, column: &'static str) -> Self {
+        self.check(column);
+        let _ = write!(self.statement.text, " AND v.{column}");
+        self
+    }
+
+    /// Filters by a boolean column that is false.
+    pub fn fails(mut self, column: &'static str) -> Self {
+        self.check(column);
+        let _ = write!(self.statement.text, " AND NOT v.{column}");
+        self
+    }
+
+    /// Filters by an array column that contains this value.
+    pub fn contains(self, column: &'static str, bind: Option<SqlArg>) -> Self {
+        self.and(column, bind, |place| format!("{place} = ANY (v.{column})"))
+    }
+
+    /// Continues a descending list after the row that has these values in two columns, of which no
+    /// two rows have the same.
+    pub fn after_row(mut self, columns: [&'static str; 2], values: Option<[SqlArg; 2]>) -> Self {
+        columns.iter().for_each(|column| self.check(column));
+        if let Some(values) = values {
+            let [first, second] = values.map(|value| self.statement.place(value));
+            let [a, b] = columns;
+            let _ = write!(
+                self.statement.text,
+                " AND (v.{a}, v.{b}) < ({first}, {second})"
+            );
+        }
+        self
+    }
+
+    /// Selects only the first characters of a text column, because the whole text is long.
+    pub fn cut(self, column: &'static str, characters: u16) -> Self {
+        self.check(column);
+        Self {
+            cut: Some((column, characters)),
+            ..self
+        }
+    }
+
     /// Filters by events with an id of this time or later. This reads no earlier partition.
     pub fn ids_from(self, column: &'static str, time: Option<SqlArg>) -> Self {
         self.and(column, time, |place| {
@@ -363,16 +408,24 @@ impl ViewQuery {
             let place = self.statement.place(SqlArg::number(rows.into()));
             let _ = write!(limit, " OFFSET {place}");
         }
+        let columns = match self.columns {
+            [] => "*".to_owned(),
+            columns => columns
+                .iter()
+                .map(|&column| match self.cut {
+                    Some((cut, characters)) if cut == column => {
+                        format!("left({column}, {characters}) AS {column}").into()
+                    }
+                    _ => Cow::Borrowed(column),
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
         let Self {
-            columns,
             order,
             mut statement,
             ..
         } = self;
-        let columns = match columns {
-            [] => "*".to_owned(),
-            columns => columns.join(", "),
-        };
         let select = format!(
             "SELECT {columns} {} ORDER BY {order}{limit}",
             statement.text
