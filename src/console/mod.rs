@@ -13,11 +13,13 @@ mod frame;
 mod guard;
 mod login;
 mod now;
+mod orders;
 mod page;
 mod problem;
 mod request;
 mod row;
 mod settings;
+mod sources;
 mod summary;
 mod view;
 
@@ -88,6 +90,12 @@ impl Console {
         };
         development
             .route("/", get(now::now))
+            .route("/orders", get(orders::page))
+            .route("/orders/{source}", get(orders::by_parameter))
+            .route("/orders/{source}/{request_id}", get(orders::by_request))
+            .route("/quarantine/{id}", get(sources::quarantined))
+            .route("/sources", get(sources::page))
+            .route("/sources/{name}", get(sources::source))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))
