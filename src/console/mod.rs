@@ -24,11 +24,13 @@ mod link;
 mod login;
 mod moment;
 mod now;
+mod orders;
 mod page;
 mod problem;
 mod request;
 mod row;
 mod settings;
+mod sources;
 mod summary;
 mod view;
 
@@ -108,6 +110,12 @@ impl Console {
             .route("/dead", get(dead_letters::page))
             .route("/alerts", get(alerts::page))
             .route("/alerts/{event_id}", get(alerts::one))
+            .route("/orders", get(orders::page))
+            .route("/orders/{source}", get(orders::by_parameter))
+            .route("/orders/{source}/{request_id}", get(orders::by_request))
+            .route("/quarantine/{id}", get(sources::quarantined))
+            .route("/sources", get(sources::page))
+            .route("/sources/{name}", get(sources::source))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))

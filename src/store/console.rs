@@ -182,6 +182,7 @@ pub struct ViewQuery {
     view: &'static View,
     columns: &'static [&'static str],
     order: &'static str,
+    group: &'static str,
     limit: Option<u32>,
     skip: Option<u32>,
     cut: Option<(&'static str, u16)>,
@@ -200,6 +201,7 @@ impl ViewQuery {
             view,
             columns: &[],
             order: view.order,
+            group: "",
             limit: None,
             skip: None,
             cut: None,
@@ -211,6 +213,15 @@ impl ViewQuery {
     pub fn columns(self, columns: &'static [&'static str]) -> Self {
         columns.iter().for_each(|column| self.check(column));
         Self { columns, ..self }
+    }
+
+    /// Selects these expressions, one row for each value of the expressions `by`.
+    pub fn grouped(self, expressions: &'static [&'static str], by: &'static str) -> Self {
+        Self {
+            columns: expressions,
+            group: by,
+            ..self
+        }
     }
 
     /// Returns the rows in another order.
@@ -288,6 +299,7 @@ impl ViewQuery {
     }
 
     /// Filters by a boolean column.
+    /// Filters by a boolean column that is true.
     pub fn holds(mut self, column: &'static str) -> Self {
         self.check(column);
         let _ = write!(self.statement.text, " AND v.{column}");
@@ -317,6 +329,23 @@ impl ViewQuery {
                 self.statement.text,
                 " AND (v.{a}, v.{b}) < ({first}, {second})"
             );
+    /// Filters by a column without a value.
+    pub fn is_null(mut self, column: &'static str) -> Self {
+        self.check(column);
+        let _ = write!(self.statement.text, " AND v.{column} IS NULL");
+        self
+    }
+
+    /// Filters by rows whose key is smaller than that of the last row of a page. `key` lists
+    /// expressions of the view's columns, which together are unique.
+    pub fn key_below(mut self, key: &'static str, last: Option<Vec<SqlArg>>) -> Self {
+        if let Some(last) = last {
+            let places: Vec<_> = last
+                .into_iter()
+                .map(|value| self.statement.place(value))
+                .collect();
+            let places = places.join(", ");
+            let _ = write!(self.statement.text, " AND ({key}) < ({places})");
         }
         self
     }
@@ -423,11 +452,20 @@ impl ViewQuery {
         };
         let Self {
             order,
+            group,
             mut statement,
             ..
         } = self;
+        let columns = match columns {
+            [] => "*".to_owned(),
+            columns => columns.join(", "),
+        };
+        let group = match group {
+            "" => String::new(),
+            by => format!(" GROUP BY {by}"),
+        };
         let select = format!(
-            "SELECT {columns} {} ORDER BY {order}{limit}",
+            "SELECT {columns} {}{group} ORDER BY {order}{limit}",
             statement.text
         );
         statement.plain = select

@@ -107,6 +107,17 @@ pub(crate) fn runs_of_bytes(bytes: &[u8], breaks: Breaks) -> Vec<Run<'_>> {
     all
 }
 
+/// A text as one line for sentences, in which marks are numbers: `invoice[U+202E]fdp`.
+pub(crate) fn plain(text: &str) -> String {
+    runs(text, Breaks::Mark)
+        .iter()
+        .map(|run| match run.is_mark() {
+            true => format!("[{}]", run.text()),
+            false => run.text().to_owned(),
+        })
+        .collect()
+}
+
 fn push_plain<'a>(runs: &mut Vec<Run<'a>>, text: &'a str) {
     if !text.is_empty() {
         runs.push(Run {
@@ -153,6 +164,11 @@ mod tests {
                 assert!(name(character).is_some(), "U+{number:04X}");
             }
         }
+    }
+
+    #[test]
+    fn sentences_have_one_line() {
+        assert_eq!(plain("a\nb\u{202e}c"), "a[U+000A]b[U+202E]c");
     }
 
     #[test]
