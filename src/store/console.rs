@@ -298,7 +298,6 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("v.{column} < {place}"))
     }
 
-    /// Filters by a boolean column.
     /// Filters by a boolean column that is true.
     pub fn holds(mut self, column: &'static str) -> Self {
         self.check(column);
@@ -329,6 +328,10 @@ impl ViewQuery {
                 self.statement.text,
                 " AND (v.{a}, v.{b}) < ({first}, {second})"
             );
+        }
+        self
+    }
+
     /// Filters by a column without a value.
     pub fn is_null(mut self, column: &'static str) -> Self {
         self.check(column);
@@ -456,10 +459,6 @@ impl ViewQuery {
             mut statement,
             ..
         } = self;
-        let columns = match columns {
-            [] => "*".to_owned(),
-            columns => columns.join(", "),
-        };
         let group = match group {
             "" => String::new(),
             by => format!(" GROUP BY {by}"),
