@@ -1,7 +1,7 @@
 //! Alerts: what Hookfast reported, whether it goes on, and what to do about it.
 
 use super::{
-    address::{Address, Choice, segment},
+    address::{Address, Choice, is_id, segment},
     frame::Frame,
     page::written,
     problem::PageError,
@@ -142,7 +142,7 @@ impl AlertsPage {
 
     /// What the type means, with the times of this one.
     fn sentence(&self, alert: &Alert) -> String {
-        let message = first_upper(&alert.row.message);
+        let message = short::capital(&alert.row.message);
         let now = self.frame.as_of;
         match (alert.state, alert.row.resolved_at) {
             ("open", _) => format!(
@@ -154,13 +154,6 @@ impl AlertsPage {
             _ => format!("{message}."),
         }
     }
-}
-
-fn first_upper(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
-    })
 }
 
 fn is_condition(alert_type: &str) -> bool {
@@ -306,15 +299,6 @@ fn of_tab(query: ViewQuery, tab: &str) -> ViewQuery {
         "reported" => query.one_of("type", types(OCCURRENCES)),
         _ => query,
     }
-}
-
-/// Whether a text of an address is a UUID.
-fn is_id(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }
 
 #[cfg(test)]

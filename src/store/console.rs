@@ -283,6 +283,15 @@ impl ViewQuery {
         })
     }
 
+    /// Filters by a column that has one of these numbers.
+    pub fn numbers(self, column: &'static str, numbers: impl Iterator<Item = i64>) -> Self {
+        let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
+        let bind = SqlArg::new(format!("{{{}}}", numbers.join(",")), "bigint[]");
+        self.and(column, Some(bind), |place| {
+            format!("v.{column} = ANY {place}")
+        })
+    }
+
     /// Filters by a column that has this value or a larger one.
     pub fn from(self, column: &'static str, bind: Option<SqlArg>) -> Self {
         self.and(column, bind, |place| format!("v.{column} >= {place}"))

@@ -19,10 +19,25 @@ pub(super) struct GroupRow {
     reason: String,
     last_error: Option<String>,
     died_at: Timestamp,
+    pub(super) delivery_id: i64,
 }
 
 impl GroupRow {
-    pub(super) const COLUMNS: [&str; 4] = ["handler", "reason", "last_error", "died_at"];
+    pub(super) const COLUMNS: [&str; 5] =
+        ["handler", "reason", "last_error", "died_at", "delivery_id"];
+}
+
+/// The rows behind a cursor. `None` if the cursor is behind all of them.
+pub(super) fn after<'a>(rows: &'a [GroupRow], cursor: Option<&str>) -> Option<&'a [GroupRow]> {
+    let position = cursor.and_then(|cursor| {
+        let (died_at, delivery) = cursor.split_once('.')?;
+        Some((died_at.parse::<i64>().ok()?, delivery.parse::<i64>().ok()?))
+    });
+    let Some(position) = position else {
+        return Some(rows);
+    };
+    let at = rows.partition_point(|row| (row.died_at.0, row.delivery_id) >= position);
+    rows.get(at..).filter(|rest| !rest.is_empty())
 }
 
 /// Dead letters of one handler, that died of one reason and one kind of error.
@@ -127,7 +142,22 @@ mod tests {
             reason: reason.to_owned(),
             last_error: error.map(str::to_owned),
             died_at: Timestamp(died_at),
+            delivery_id: died_at,
         }
+    }
+
+    #[test]
+    fn a_page_begins_behind_its_cursor() {
+        let rows = [9, 7, 3].map(|at| row("shop", "rejected", None, at));
+        let of = |cursor| {
+            after(&rows, cursor)
+                .map(|rows| rows.iter().map(|row| row.delivery_id).collect::<Vec<_>>())
+        };
+        assert_eq!(of(None), Some(vec![9, 7, 3]));
+        assert_eq!(of(Some("9.9")), Some(vec![7, 3]));
+        assert_eq!(of(Some("8.1")), Some(vec![7, 3]));
+        assert_eq!(of(Some("x")), Some(vec![9, 7, 3]));
+        assert_eq!(of(Some("3.3")), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod groups;
 use super::{
     address::{Address, segment},
     frame::Frame,
+    handler::deliveries::after_death,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -62,11 +63,10 @@ struct DeadLetter {
     last_error: Option<String>,
     died_at: Timestamp,
     r#type: Option<String>,
-    idempotency_key: Option<String>,
 }
 
 impl DeadLetter {
-    const COLUMNS: [&str; 9] = [
+    const COLUMNS: [&str; 8] = [
         "delivery_id",
         "handler",
         "event_id",
@@ -75,7 +75,6 @@ impl DeadLetter {
         "last_error",
         "died_at",
         "type",
-        "idempotency_key",
     ];
 
     fn event(&self) -> String {
@@ -84,13 +83,6 @@ impl DeadLetter {
 
     fn handler_page(&self) -> String {
         format!("/handlers/{}", segment(&self.handler))
-    }
-
-    fn key(&self) -> Vec<Run<'_>> {
-        marks::runs(
-            self.idempotency_key.as_deref().unwrap_or_default(),
-            Breaks::Mark,
-        )
     }
 
     fn error(&self) -> Vec<Run<'_>> {
@@ -118,6 +110,10 @@ impl DeadLettersPage {
             (false, 1) => "1 matches these filters".to_owned(),
             (false, _) => format!("{count} match these filters"),
         }
+    }
+
+    fn without_reason(&self) -> String {
+        self.filters.address_without("reason").into_string()
     }
 
     fn position(&self) -> String {
@@ -170,6 +166,8 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     })
 }
 
+/// Reads the beginning of everything that matches, which is grouped, and the rows of the page. Those
+/// are among them but for late pages, so that what no index finds is looked for once.
 async fn read(
     visit: &mut AsVisitor,
     filters: &Filters,
@@ -182,29 +180,30 @@ async fn read(
         .cut("last_error", groups::HEAD)
         .order(order)
         .limit(COUNTED + 1);
-    let rows = filters
-        .query()
+    let groups: Vec<GroupRow> = visit.rows(groups).await?;
+    let rows = ViewQuery::of(&views::DEAD_LETTERS)
         .columns(&DeadLetter::COLUMNS)
-        .after_row(["died_at", "delivery_id"], cursor.and_then(split))
         .order(order)
         .limit(PAGE as u32 + 1);
-    Ok((visit.rows(groups).await?, visit.rows(rows).await?))
-}
-
-/// The time and the delivery of a cursor. What is no cursor begins at the beginning.
-fn split(cursor: &str) -> Option<[SqlArg; 2]> {
-    let (died_at, delivery) = cursor.split_once('.')?;
-    let died_at = Timestamp(died_at.parse().ok()?);
-    let delivery = delivery.parse().ok()?;
-    Some([
-        SqlArg::time(super::moment::exact(died_at)),
-        SqlArg::number(delivery),
-    ])
+    let rows = match groups::after(&groups, cursor) {
+        Some(after) if after.len() > PAGE || groups.len() <= COUNTED as usize => {
+            let ids = after.iter().take(PAGE + 1).map(|row| row.delivery_id);
+            rows.numbers("delivery_id", ids)
+        }
+        _ => filters
+            .narrow(rows)
+            .after_row(["died_at", "delivery_id"], cursor.and_then(after_death)),
+    };
+    Ok((groups, visit.rows(rows).await?))
 }
 
 impl Filters {
     fn query(&self) -> ViewQuery {
-        ViewQuery::of(&views::DEAD_LETTERS)
+        self.narrow(ViewQuery::of(&views::DEAD_LETTERS))
+    }
+
+    fn narrow(&self, query: ViewQuery) -> ViewQuery {
+        query
             .is("handler", self.handler.as_deref().map(SqlArg::text))
             .is("reason", self.reason.as_deref().map(SqlArg::text))
             .of_type("type", self.r#type.as_deref())

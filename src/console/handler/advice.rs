@@ -38,8 +38,8 @@ pub(super) fn of(state: &str, kind: &str, is_configured: bool) -> &'static str {
              for. Deliveries wait and are not lost."
         }
         ("unserved", _) => {
-            "Start a worker that has it in its configuration. If no configuration has it any more, retire it. \
-             Deliveries wait and are not lost."
+            "If no configuration has it any more, because it was renamed or removed, retire it. Deliveries wait and are \
+             not lost."
         }
         ("paused", _) => {
             "Its deliveries wait and use up no attempts, and webhooks are still received. Resume it when the reason \

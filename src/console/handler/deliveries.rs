@@ -1,13 +1,17 @@
 //! The deliveries of a handler by state, fifty at a time.
 
 use super::super::{
-    address::{Address, Choice, segment},
+    address::{Address, Choice, is_id, segment},
     frame::Frame,
     handlers::if_in_time,
+    moment,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
-    view::marks::{self, Breaks, Run},
+    view::{
+        marks::{self, Breaks, Run},
+        number,
+    },
 };
 use crate::store::catalog::views;
 use crate::store::{SqlArg, ViewQuery};
@@ -43,18 +47,21 @@ pub(super) struct Deliveries {
     pub(super) next: String,
 }
 
-/// A row of `hookfast.deliveries`.
+/// A row of `hookfast.deliveries`, of `hookfast.dead_letters` or of `hookfast.attempts`.
 #[derive(Deserialize)]
 pub(super) struct DeliveryRow {
     pub(super) delivery_id: i64,
     pub(super) event_id: String,
+    #[serde(alias = "attempt_number")]
     pub(super) attempts: i32,
     pub(super) attempts_left: Option<i32>,
     pub(super) next_attempt_at: Option<Timestamp>,
+    #[serde(alias = "died_at", alias = "finished_at")]
     pub(super) ended_at: Option<Timestamp>,
     pub(super) ordering_key: Option<String>,
     pub(super) last_error: Option<String>,
     pub(super) running_by: Option<String>,
+    pub(super) duration_ms: Option<i64>,
 }
 
 impl DeliveryRow {
@@ -75,6 +82,21 @@ impl DeliveryRow {
         marks::runs(note.unwrap_or_default(), Breaks::Mark)
     }
 
+    pub(super) fn duration(&self) -> String {
+        self.duration_ms
+            .map(|ms| format!("{} ms", number::grouped(ms)))
+            .unwrap_or_default()
+    }
+
+    /// The address of the next rows names this one.
+    fn cursor(&self, state: &str) -> String {
+        match (state, self.ended_at) {
+            ("dead", Some(at)) => format!("{}.{}", at.0, self.delivery_id),
+            ("delivered", _) => format!("{}.{}", self.event_id, self.delivery_id),
+            _ => self.delivery_id.to_string(),
+        }
+    }
+
     pub(super) fn act(&self, function: &str) -> String {
         Address::of(format!("/act/{function}"))
             .with("delivery_id", Some(&self.delivery_id.to_string()))
@@ -85,6 +107,10 @@ impl DeliveryRow {
 impl Deliveries {
     pub(super) fn is_first(&self) -> bool {
         self.first.is_empty()
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        is_pending(self.state)
     }
 
     /// What the time of a row means.
@@ -109,6 +135,7 @@ pub(super) async fn read(
     request: &PageRequest,
     frame: &mut Frame,
     handler: &str,
+    is_counted: bool,
 ) -> Result<Deliveries, PageError> {
     let state = (request.parameter("state"))
         .and_then(|state| STATES.into_iter().find(|known| *known == state))
@@ -117,8 +144,13 @@ pub(super) async fn read(
         .and_then(|window| WINDOWS.into_iter().find(|(known, _)| *known == window))
         .unwrap_or(WINDOWS[0]);
     let cursor = request.parameter("cursor");
-    let query = query(handler, state, interval, cursor.as_deref());
-    let mut rows: Option<Vec<DeliveryRow>> = if_in_time(request, frame, query).await?;
+    // What takes too long to be counted takes too long to be listed.
+    let mut rows: Option<Vec<DeliveryRow>> = if is_pending(state) && !is_counted {
+        None
+    } else {
+        let query = query(handler, state, interval, cursor.as_deref());
+        if_in_time(request, frame, query).await?
+    };
     let has_more = rows.as_ref().is_some_and(|rows| rows.len() > PAGE);
     if let Some(rows) = &mut rows {
         rows.truncate(PAGE);
@@ -131,10 +163,7 @@ pub(super) async fn read(
     let kept = (state == "delivered").then_some(window);
     let next = match rows.as_ref().and_then(|rows| rows.last()) {
         Some(last) if has_more => address(state, kept)
-            .with(
-                "cursor",
-                Some(&format!("{}.{}", last.event_id, last.delivery_id)),
-            )
+            .with("cursor", Some(&last.cursor(state)))
             .into_string(),
         _ => String::new(),
     };
@@ -165,48 +194,73 @@ pub(super) async fn read(
     })
 }
 
-fn query(handler: &str, state: &str, interval: &str, cursor: Option<&str>) -> ViewQuery {
-    let cursor = cursor.and_then(split);
-    let query = ViewQuery::of(&views::DELIVERIES)
-        .columns(&[
-            "delivery_id",
-            "event_id",
-            "attempts",
-            "attempts_left",
-            "next_attempt_at",
-            "ended_at",
-            "ordering_key",
-            "last_error",
-            "running_by",
-        ])
-        .is("handler", Some(SqlArg::text(handler)))
-        .is("state", Some(SqlArg::text(state)))
-        .limit(PAGE as u32 + 1);
-    match state {
-        // In the order of their primary key, which begins with the event.
-        "delivered" => query
-            .ids_from("event_id", Some(SqlArg::ago(interval)))
-            .after_row(
-                ["event_id", "delivery_id"],
-                cursor.map(|(event, delivery)| [SqlArg::id(event), SqlArg::number(delivery)]),
-            )
-            .order("event_id DESC, delivery_id DESC"),
-        _ => query.below(
-            "delivery_id",
-            cursor.map(|(_, delivery)| SqlArg::number(delivery)),
-        ),
-    }
+fn is_pending(state: &str) -> bool {
+    !["dead", "delivered"].contains(&state)
 }
 
-/// The event and the delivery of a cursor. What is no cursor begins at the beginning.
-fn split(cursor: &str) -> Option<(&str, i64)> {
+fn query(handler: &str, state: &str, interval: &str, cursor: Option<&str>) -> ViewQuery {
+    let query = match state {
+        "dead" => ViewQuery::of(&views::DEAD_LETTERS)
+            .columns(&[
+                "delivery_id",
+                "event_id",
+                "attempts",
+                "died_at",
+                "last_error",
+            ])
+            .after_row(["died_at", "delivery_id"], cursor.and_then(after_death))
+            .order("died_at DESC, delivery_id DESC"),
+        // In the order of their primary key, which begins with the event.
+        "delivered" => ViewQuery::of(&views::ATTEMPTS)
+            .columns(&[
+                "delivery_id",
+                "event_id",
+                "attempt_number",
+                "finished_at",
+                "duration_ms",
+            ])
+            .is("outcome", Some(SqlArg::text(state)))
+            .ids_from("event_id", Some(SqlArg::ago(interval)))
+            .after_row(["event_id", "delivery_id"], cursor.and_then(after_event))
+            .order("event_id DESC, delivery_id DESC"),
+        _ => ViewQuery::of(&views::DELIVERIES)
+            .columns(&[
+                "delivery_id",
+                "event_id",
+                "attempts",
+                "attempts_left",
+                "next_attempt_at",
+                "ordering_key",
+                "last_error",
+                "running_by",
+            ])
+            .is("state", Some(SqlArg::text(state)))
+            .below("delivery_id", cursor.and_then(after_delivery)),
+    };
+    query
+        .is("handler", Some(SqlArg::text(handler)))
+        .limit(PAGE as u32 + 1)
+}
+
+// What is no cursor begins at the beginning.
+
+fn after_delivery(cursor: &str) -> Option<SqlArg> {
+    Some(SqlArg::number(cursor.parse().ok()?))
+}
+
+/// The time of its death and the delivery.
+pub(in super::super) fn after_death(cursor: &str) -> Option<[SqlArg; 2]> {
+    let (died_at, delivery) = cursor.split_once('.')?;
+    let died_at = Timestamp(died_at.parse().ok()?);
+    Some([
+        SqlArg::time(moment::exact(died_at)),
+        SqlArg::number(delivery.parse().ok()?),
+    ])
+}
+
+fn after_event(cursor: &str) -> Option<[SqlArg; 2]> {
     let (event, delivery) = cursor.split_once('.')?;
-    let is_id = event.len() == 36
-        && event.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
-    is_id.then_some((event, delivery.parse().ok()?))
+    (is_id(event)).then_some([SqlArg::id(event), SqlArg::number(delivery.parse().ok()?)])
 }
 
 #[cfg(test)]
@@ -216,7 +270,7 @@ mod tests {
     #[test]
     fn cursors_are_checked() {
         let event = "01a2216f-ac13-755d-9aa7-441aa8cdc63e";
-        assert_eq!(split(&format!("{event}.7")), Some((event, 7)));
+        assert!(after_event(&format!("{event}.7")).is_some());
         for invalid in [
             "",
             "7",
@@ -224,7 +278,11 @@ mod tests {
             &format!("{event}.x"),
             &format!("{event}-.7"),
         ] {
-            assert_eq!(split(invalid), None, "{invalid}");
+            assert!(after_event(invalid).is_none(), "{invalid}");
         }
+        assert!(after_death("1795867384412345.17").is_some());
+        assert!(after_death("1795867384412345").is_none());
+        assert!(after_delivery("17").is_some());
+        assert!(after_delivery("17; DROP").is_none());
     }
 }

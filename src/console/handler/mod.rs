@@ -1,7 +1,7 @@
 //! Handler: why one is in its state, what waits for it, what fails, who serves it.
 
 mod advice;
-mod deliveries;
+pub(super) mod deliveries;
 mod rows;
 
 use super::{
@@ -149,11 +149,12 @@ pub(super) async fn page(
                 .is("handler", handler()),
         )
         .await?;
-    let Some(health) = health.into_iter().next() else {
+    let Some(mut health) = health.into_iter().next() else {
         return Err(PageError::Missing(format!(
             "No handler is named “{name}”. The page Handlers lists all of them."
         )));
     };
+    health.why = health.why.as_deref().map(short::capital);
     let failures = visit
         .rows(
             ViewQuery::of(&views::FAILURES)
@@ -186,7 +187,7 @@ pub(super) async fn page(
         .columns(&BacklogRow::COLUMNS)
         .is("handler", handler());
     let backlog: Option<Vec<BacklogRow>> = if_in_time(&request, &mut frame, backlog).await?;
-    let deliveries = deliveries::read(&request, &mut frame, &name).await?;
+    let deliveries = deliveries::read(&request, &mut frame, &name, backlog.is_some()).await?;
     let is_configured = processes.iter().any(|process| process.alive);
     written(&HandlerPage {
         advice: advice::of(&health.state, &health.kind, is_configured),
