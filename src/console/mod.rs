@@ -7,6 +7,8 @@
 //! A page is its address: it keeps no state in the browser. GET and HEAD change nothing. Everything
 //! works without JavaScript; `assets/console.js` only refreshes pages and adds shortcuts.
 
+mod access;
+mod acts;
 mod assets;
 mod design;
 mod frame;
@@ -48,6 +50,7 @@ struct Shared {
     settings: ConsoleSettings,
     summaries: Summaries,
     login_attempts: LoginAttempts,
+    once: acts::Once,
 }
 
 impl Console {
@@ -58,6 +61,7 @@ impl Console {
             settings,
             summaries: Summaries::default(),
             login_attempts: LoginAttempts::default(),
+            once: acts::Once::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -88,6 +92,9 @@ impl Console {
         };
         development
             .route("/", get(now::now))
+            .route("/access", get(access::access))
+            .route("/act/{function}", get(acts::preview).post(acts::act))
+            .route("/done/{function}", get(acts::done))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))
