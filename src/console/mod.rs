@@ -93,7 +93,7 @@ impl Console {
         development
             .route("/", get(now::now))
             .route("/access", get(access::access))
-            .route("/act/{function}", get(acts::preview).post(acts::act))
+            .route("/act/{function}", get(acts::show).post(acts::act))
             .route("/done/{function}", get(acts::done))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))

@@ -75,7 +75,7 @@ impl LogLine {
 
     fn by(&self) -> String {
         match &self.on_behalf_of {
-            Some(person) => format!("{person} (by {})", self.actor),
+            Some(person) => format!("{person}, through {}", self.actor),
             None => self.actor.clone(),
         }
     }
@@ -366,7 +366,7 @@ mod tests {
         let act = |name| table::of(name).expect("an act");
         assert_eq!(
             headline(act("retry_all"), 1_400, true, false),
-            ("ok", "1,400 dead letters pending again.".to_owned())
+            ("ok", "1,400 dead letters retried.".to_owned())
         );
         assert_eq!(headline(act("retry"), 1, true, true).0, "warning");
         assert_eq!(headline(act("resume_handler"), 1, false, false).0, "none");

@@ -11,8 +11,11 @@
 
 mod arguments;
 mod done;
+mod fields;
 mod form;
+mod note;
 mod once;
+mod preview;
 mod reveal;
 mod rows;
 mod run;
@@ -34,7 +37,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use form::Given;
+use note::Given;
 use run::{Failure, Form};
 use table::{Act, Answer};
 
@@ -50,7 +53,7 @@ fn find(function: &str) -> Result<&'static Act, PageError> {
 }
 
 /// The page of an act.
-pub(super) async fn preview(
+pub(super) async fn show(
     request: PageRequest,
     Path(function): Path<String>,
 ) -> Result<Response, PageError> {

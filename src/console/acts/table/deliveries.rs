@@ -141,7 +141,7 @@ pub(super) const ACTS: [Act; 16] = [
         button: "Retry",
         sentence: "Makes all dead letters that match pending again. They are the same deliveries: receivers see the same \
             webhook-id.",
-        done: "pending again",
+        done: "retried",
         undo: Undo::By("They can be discarded before their next attempt."),
         typed: Typed::Number,
         answer: bulk("dead letter", "dead letters", Some("died_before")),
@@ -235,7 +235,7 @@ pub(super) const ACTS: [Act; 16] = [
         button: "Replay",
         sentence: "Delivers all that match, as a job: oldest first, with a rate, beside live traffic. Receivers see the same \
             webhook-ids unless new_webhook_id is set.",
-        done: "in a replay",
+        done: "to be replayed",
         undo: Undo::By(
             "The replay can be paused or cancelled. Deliveries that it made stay pending.",
         ),
@@ -343,7 +343,7 @@ pub(super) const ACTS: [Act; 16] = [
         button: "Retire",
         sentence: "Ends the subscription of a handler that no configuration has any more. Its pending deliveries are discarded, \
             or kept until their events expire.",
-        done: "of the retired handler are discarded or kept",
+        done: "discarded now, and the handler is retired",
         is_danger: true,
         undo: Undo::Never,
         typed: Typed::Value("handler"),

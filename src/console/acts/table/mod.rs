@@ -14,8 +14,8 @@ pub(crate) struct Act {
     pub(crate) button: &'static str,
     /// What it does. docs/SQL.md says the same.
     pub(crate) sentence: &'static str,
-    /// What the page of proof says. A bulk act has the number before it: `dead letters are pending
-    /// again`.
+    /// What the page of proof says. With a number before it if the act is one on many: `14 dead
+    /// letters retried`.
     pub(crate) done: &'static str,
     /// Whether its button is that of something that destroys.
     pub(crate) is_danger: bool,

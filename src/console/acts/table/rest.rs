@@ -213,7 +213,7 @@ pub(super) const ACTS: [Act; 13] = [
         button: "Verify",
         sentence: "Verifies quarantined requests again, with the secrets that are configured now. Each genuine one becomes an \
             event, once; the others stay, with the reason.",
-        done: "being verified again",
+        done: "to be verified again",
         typed: Typed::Number,
         answer: bulk("quarantined request", "quarantined requests", None),
         subject: Some(QUARANTINED),
