@@ -115,29 +115,6 @@ pub(super) async fn page(
     let matching = found.preview.as_ref().map(|preview| preview.matching);
     let why = value(&pairs, "why").unwrap_or_default().to_owned();
     let shown_why = if why.is_empty() { "…" } else { &why };
-    let mut hidden: Vec<_> = arguments
-        .iter()
-        .map(|argument| Hidden {
-            name: argument.parameter.name,
-            value: argument.text.clone(),
-        })
-        .collect();
-    if arguments.bound(Some(&until)).is_some() {
-        hidden.push(Hidden {
-            name: "until",
-            value: until.clone(),
-        });
-    }
-    if let Some(matching) = matching {
-        hidden.push(Hidden {
-            name: "at_most",
-            value: matching.to_string(),
-        });
-    }
-    hidden.push(Hidden {
-        name: "form",
-        value: URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 16]>()),
-    });
     let is_shown = is_complete && !was_rejected && (act.bulk().is_none() || matching.is_some());
     let statement = match is_shown {
         true => run::call(act, &arguments, shown_why, Some(&until), matching).shown(),
@@ -164,7 +141,7 @@ pub(super) async fn page(
         missing_in: found.missing_in,
         preview: found.preview,
         statement,
-        hidden,
+        hidden: hidden(&arguments, &until, matching),
         why,
         invalid,
         typed: typed.unwrap_or_default(),
@@ -176,6 +153,34 @@ pub(super) async fn page(
         .as_ref()
         .map_or(StatusCode::OK, |note| note.status);
     Ok((status, written(&page)?).into_response())
+}
+
+/// What the form sends besides what is typed: what the preview was about, and a number of its own.
+fn hidden(arguments: &Arguments, until: &str, matching: Option<i64>) -> Vec<Hidden> {
+    let mut hidden: Vec<_> = arguments
+        .iter()
+        .map(|argument| Hidden {
+            name: argument.parameter.name,
+            value: argument.text.clone(),
+        })
+        .collect();
+    if arguments.bound(Some(until)).is_some() {
+        hidden.push(Hidden {
+            name: "until",
+            value: until.to_owned(),
+        });
+    }
+    if let Some(matching) = matching {
+        hidden.push(Hidden {
+            name: "at_most",
+            value: matching.to_string(),
+        });
+    }
+    hidden.push(Hidden {
+        name: "form",
+        value: URL_SAFE_NO_PAD.encode(rand::rng().random::<[u8; 16]>()),
+    });
+    hidden
 }
 
 fn filter(act: &Act, arguments: &Arguments, argument: &Argument) -> Filter {
