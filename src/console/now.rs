@@ -268,7 +268,11 @@ fn headline(status: &[StatusRow]) -> Headline {
             after: String::new(),
         };
     };
-    let state = first.message.split([':', ';', ',']).next().unwrap_or_default();
+    let state = first
+        .message
+        .split([':', ';', ','])
+        .next()
+        .unwrap_or_default();
     Headline {
         kind,
         before: "Intake is safe. ",
