@@ -5,11 +5,13 @@
 //! `HtmlSafe`: their output is escaped already, and `{{ strip }}` needs no filter that turns
 //! escaping off.
 
+pub(crate) mod address;
 pub(crate) mod json_text;
 pub(crate) mod marks;
 pub(crate) mod number;
 pub(crate) mod path;
 pub(crate) mod payload;
+pub(crate) mod runbook;
 pub(crate) mod shell;
 pub(crate) mod short;
 pub(crate) mod sql_literal;
