@@ -2,6 +2,7 @@
 
 mod access;
 mod acts;
+mod events;
 mod guard;
 mod login;
 mod tickets;
