@@ -89,17 +89,17 @@ struct Quarantined {
 
 impl Group {
     fn words(&self) -> &'static str {
-        advice::of(&self.reason).words
+        advice::for_reason(&self.reason).words
     }
 
     fn meaning(&self) -> &'static str {
-        advice::of(&self.reason).meaning
+        advice::for_reason(&self.reason).meaning
     }
 }
 
 impl Quarantined {
     fn words(&self) -> &'static str {
-        advice::of(&self.reason).words
+        advice::for_reason(&self.reason).words
     }
 
     fn size(&self) -> String {
