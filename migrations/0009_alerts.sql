@@ -4,6 +4,7 @@ CREATE TABLE hookfast_data.active_alerts (
     alert_type text NOT NULL,
     subject text NOT NULL,
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    event_id uuid,
     PRIMARY KEY (alert_type, subject)
 );
 COMMENT ON TABLE hookfast_data.active_alerts IS
@@ -11,6 +12,7 @@ COMMENT ON TABLE hookfast_data.active_alerts IS
 COMMENT ON COLUMN hookfast_data.active_alerts.alert_type IS 'The type of the alert';
 COMMENT ON COLUMN hookfast_data.active_alerts.subject IS 'The handler or source of the alert';
 COMMENT ON COLUMN hookfast_data.active_alerts.since IS 'When the condition began';
+COMMENT ON COLUMN hookfast_data.active_alerts.event_id IS 'The alert; null until the same transaction has raised it';
 
 CREATE TABLE hookfast_data.alert_types (
     type text PRIMARY KEY,

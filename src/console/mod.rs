@@ -7,11 +7,24 @@
 //! A page is its address: it keeps no state in the browser. GET and HEAD change nothing. Everything
 //! works without JavaScript; `assets/console.js` only refreshes pages and adds shortcuts.
 
+mod access;
+mod acts;
+mod address;
+mod alerts;
 mod assets;
+mod dead_letters;
 mod design;
+mod event;
+mod event_row;
+mod events;
+mod find;
 mod frame;
 mod guard;
+mod handler;
+mod handlers;
+mod link;
 mod login;
+mod moment;
 mod now;
 mod orders;
 mod page;
@@ -50,6 +63,7 @@ struct Shared {
     settings: ConsoleSettings,
     summaries: Summaries,
     login_attempts: LoginAttempts,
+    once: acts::Once,
 }
 
 impl Console {
@@ -60,6 +74,7 @@ impl Console {
             settings,
             summaries: Summaries::default(),
             login_attempts: LoginAttempts::default(),
+            once: acts::Once::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -90,6 +105,15 @@ impl Console {
         };
         development
             .route("/", get(now::now))
+            .route("/events", get(events::page))
+            .route("/events/{id}", get(event::page))
+            .route("/events/{id}/body", get(event::body))
+            .route("/find", get(find::page))
+            .route("/handlers", get(handlers::page))
+            .route("/handlers/{name}", get(handler::page))
+            .route("/dead", get(dead_letters::page))
+            .route("/alerts", get(alerts::page))
+            .route("/alerts/{event_id}", get(alerts::one))
             .route("/orders", get(orders::page))
             .route("/orders/{source}", get(orders::by_parameter))
             .route("/orders/{source}/{request_id}", get(orders::by_request))
@@ -97,6 +121,9 @@ impl Console {
             .route("/quarantine/{id}/body", get(sources::quarantined_body))
             .route("/sources", get(sources::page))
             .route("/sources/{name}", get(sources::source))
+            .route("/access", get(access::access))
+            .route("/act/{function}", get(acts::show).post(acts::act))
+            .route("/done/{function}", get(acts::done))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))

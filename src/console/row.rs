@@ -40,7 +40,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 /// Parses `2026-11-29T01:28:59.386447+00:00`, as Postgres writes it in a session whose zone is UTC.
 /// `infinity` and `-infinity` are the ends of the range.
-fn parse(text: &str) -> Option<i64> {
+pub(super) fn parse(text: &str) -> Option<i64> {
     match text {
         "infinity" => return Some(i64::MAX),
         "-infinity" => return Some(i64::MIN),

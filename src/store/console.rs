@@ -7,7 +7,7 @@ use super::catalog::{Caller, Function, View};
 use super::{Connection, Database, Role, StoreError, connect::MARGIN, error::within};
 use serde_json::{Value, value::RawValue};
 use sqlx::{AssertSqlSafe, postgres::PgDatabaseError, types::Json};
-use std::{collections::BTreeMap, fmt::Write, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write, time::Duration};
 
 /// A statement that failed, as a message for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +184,8 @@ pub struct ViewQuery {
     order: &'static str,
     group: &'static str,
     limit: Option<u32>,
+    skip: Option<u32>,
+    cut: Option<(&'static str, u16)>,
     names: Vec<(&'static str, String)>,
 }
 
@@ -201,6 +203,8 @@ impl ViewQuery {
             order: view.order,
             group: "",
             limit: None,
+            skip: None,
+            cut: None,
             names: Vec::new(),
         }
     }
@@ -269,7 +273,29 @@ impl ViewQuery {
 
     /// Filters by a column that has one of these ids.
     pub fn ids(self, column: &'static str, ids: &[String]) -> Self {
-        let bind = SqlArg::new(format!("{{{}}}", ids.join(",")), "uuid[]");
+        let cast = match self.view.type_of(column) {
+            Some("bigint") => "bigint[]",
+            _ => "uuid[]",
+        };
+        let bind = SqlArg::new(format!("{{{}}}", ids.join(",")), cast);
+        self.and(column, Some(bind), |place| {
+            format!("v.{column} = ANY {place}")
+        })
+    }
+
+    /// Filters by a column that has one of these numbers.
+    pub fn numbers(self, column: &'static str, numbers: impl Iterator<Item = i64>) -> Self {
+        let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
+        let bind = SqlArg::new(format!("{{{}}}", numbers.join(",")), "bigint[]");
+        self.and(column, Some(bind), |place| {
+            format!("v.{column} = ANY {place}")
+        })
+    }
+
+    /// Filters by a column that has one of these numbers.
+    pub fn numbers(self, column: &'static str, numbers: &[i64]) -> Self {
+        let numbers: Vec<_> = numbers.iter().map(i64::to_string).collect();
+        let bind = SqlArg::new(format!("{{{}}}", numbers.join(",")), "bigint[]");
         self.and(column, Some(bind), |place| {
             format!("v.{column} = ANY {place}")
         })
@@ -297,6 +323,33 @@ impl ViewQuery {
         self
     }
 
+    /// Filters by a boolean column that is false.
+    pub fn fails(mut self, column: &'static str) -> Self {
+        self.check(column);
+        let _ = write!(self.statement.text, " AND NOT v.{column}");
+        self
+    }
+
+    /// Filters by an array column that contains this value.
+    pub fn contains(self, column: &'static str, bind: Option<SqlArg>) -> Self {
+        self.and(column, bind, |place| format!("{place} = ANY (v.{column})"))
+    }
+
+    /// Continues a descending list after the row that has these values in two columns, of which no
+    /// two rows have the same.
+    pub fn after_row(mut self, columns: [&'static str; 2], values: Option<[SqlArg; 2]>) -> Self {
+        columns.iter().for_each(|column| self.check(column));
+        if let Some(values) = values {
+            let [first, second] = values.map(|value| self.statement.place(value));
+            let [a, b] = columns;
+            let _ = write!(
+                self.statement.text,
+                " AND (v.{a}, v.{b}) < ({first}, {second})"
+            );
+        }
+        self
+    }
+
     /// Filters by a column without a value.
     pub fn is_null(mut self, column: &'static str) -> Self {
         self.check(column);
@@ -316,6 +369,15 @@ impl ViewQuery {
             let _ = write!(self.statement.text, " AND ({key}) < ({places})");
         }
         self
+    }
+
+    /// Selects only the first characters of a text column, because the whole text is long.
+    pub fn cut(self, column: &'static str, characters: u16) -> Self {
+        self.check(column);
+        Self {
+            cut: Some((column, characters)),
+            ..self
+        }
     }
 
     /// Filters by events with an id of this time or later. This reads no earlier partition.
@@ -353,6 +415,30 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("v.{column} ILIKE {place}"))
     }
 
+    /// Filters by a payload that matches a jsonpath predicate.
+    pub fn matches(self, column: &'static str, predicate: Option<SqlArg>) -> Self {
+        self.and(column, predicate, |place| format!("v.{column} @@ {place}"))
+    }
+
+    /// Applies the filters that follow only to the first rows that the filters so far select, in the
+    /// order so far. This bounds what a rare value costs.
+    pub fn among(mut self, rows: u32) -> Self {
+        let place = self.statement.place(SqlArg::number(rows.into()));
+        self.statement.text = format!(
+            "FROM (SELECT * {} ORDER BY {} LIMIT {place}) v WHERE true",
+            self.statement.text, self.order
+        );
+        self
+    }
+
+    /// Leaves out the first rows.
+    pub fn skip(self, rows: u32) -> Self {
+        Self {
+            skip: Some(rows),
+            ..self
+        }
+    }
+
     /// Limits the number of rows.
     pub fn limit(self, limit: u32) -> Self {
         Self {
@@ -361,24 +447,41 @@ impl ViewQuery {
         }
     }
 
+    /// The query as a person runs it in psql.
+    pub fn shown(self) -> String {
+        self.statement().shown()
+    }
+
     pub(super) fn statement(mut self) -> SqlStatement {
         let limit = self
             .limit
             .map(|limit| self.statement.place(SqlArg::number(limit.into())));
-        let limit = limit
+        let mut limit = limit
             .map(|place| format!(" LIMIT {place}"))
             .unwrap_or_default();
+        if let Some(rows) = self.skip {
+            let place = self.statement.place(SqlArg::number(rows.into()));
+            let _ = write!(limit, " OFFSET {place}");
+        }
+        let columns = match self.columns {
+            [] => "*".to_owned(),
+            columns => columns
+                .iter()
+                .map(|&column| match self.cut {
+                    Some((cut, characters)) if cut == column => {
+                        format!("left({column}, {characters}) AS {column}").into()
+                    }
+                    _ => Cow::Borrowed(column),
+                })
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
         let Self {
-            columns,
             order,
             group,
             mut statement,
             ..
         } = self;
-        let columns = match columns {
-            [] => "*".to_owned(),
-            columns => columns.join(", "),
-        };
         let group = match group {
             "" => String::new(),
             by => format!(" GROUP BY {by}"),
@@ -387,10 +490,9 @@ impl ViewQuery {
             "SELECT {columns} {}{group} ORDER BY {order}{limit}",
             statement.text
         );
-        statement.plain =
-            select
-                .replacen(" WHERE true AND", " WHERE", 1)
-                .replacen(" WHERE true", "", 1);
+        statement.plain = select
+            .replace(" WHERE true AND", " WHERE")
+            .replace(" WHERE true", "");
         statement.text = format!("SELECT to_jsonb(r) FROM ({select}) r");
         statement
     }
@@ -407,6 +509,15 @@ impl FunctionCall {
     /// A call without a reason: of a function that only reads, or of one for applications.
     pub fn of(function: &'static Function) -> Self {
         debug_assert!(!function.caller.needs_reason(), "{}", function.name);
+        Self {
+            function,
+            statement: SqlStatement::default(),
+        }
+    }
+
+    /// A call without a reason: of a function that changes nothing without `at_most`.
+    pub fn preview(function: &'static Function) -> Self {
+        debug_assert!(function.takes("at_most"), "{}", function.name);
         Self {
             function,
             statement: SqlStatement::default(),
@@ -449,6 +560,11 @@ impl FunctionCall {
             let _ = write!(self.statement.text, "{comma}{argument} => {place}");
         }
         self
+    }
+
+    /// The call as a person runs it in psql.
+    pub fn shown(self) -> String {
+        self.statement("to_jsonb(r)").shown()
     }
 
     pub(super) fn statement(self, answer: &str) -> SqlStatement {

@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.evaluate_alerts() RETURNS bigint
 DECLARE
     raised bigint := 0;
     alert record;
+    event uuid;
 BEGIN
     IF NOT hookfast_data.try_lock('alerts') THEN
         RETURN 0;
@@ -86,17 +87,20 @@ BEGIN
                 WHEN 'hookfast.source.all_rejected' THEN x.alert_type = 'hookfast.source.rejecting' ELSE false END)
             ON CONFLICT DO NOTHING RETURNING alert_type, subject, since
         )
-        SELECT n.alert_type, n.alert_type || ':' || n.subject || ':' || extract(epoch FROM n.since) AS key, w.payload
+        SELECT n.alert_type, n.subject, n.alert_type || ':' || n.subject || ':' || extract(epoch FROM n.since) AS key,
+            w.payload
             FROM new n
             JOIN conditions w ON w.alert_type = n.alert_type AND w.subject = n.subject
         UNION ALL
-        SELECT 'hookfast.resolved', 'resolved:' || e.alert_type || ':' || e.subject || ':' || extract(epoch
+        SELECT 'hookfast.resolved', NULL, 'resolved:' || e.alert_type || ':' || e.subject || ':' || extract(epoch
             FROM e.since),
             jsonb_build_object('type', e.alert_type, 'since', e.since,
                 CASE WHEN e.alert_type LIKE 'hookfast.handler.%' THEN 'handler' ELSE 'source' END, e.subject)
         FROM ended e
     LOOP
-        PERFORM hookfast_data.raise_alert(alert.alert_type, alert.key, alert.payload);
+        event := hookfast_data.raise_alert(alert.alert_type, alert.key, alert.payload);
+        UPDATE hookfast_data.active_alerts c SET event_id = event
+            WHERE c.alert_type = alert.alert_type AND c.subject = alert.subject;
         raised := raised + 1;
     END LOOP;
     -- Reads lost attempts, because the lease itself is deleted by now. Lost attempts at delivering an alert do not

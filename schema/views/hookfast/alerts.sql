@@ -4,8 +4,16 @@ SELECT
     e.type,
     e.received_at,
     n.message,
-    e.payload
+    e.payload,
+    a.event_id IS NOT NULL AS is_open,
+    -- The key of the alert about the end has the key of this one. A query for open alerts begins at active_alerts.
+    CASE WHEN a.event_id IS NULL THEN (SELECT hookfast_data.event_id_time(k.event_id)
+        FROM hookfast_data.events x JOIN hookfast_data.idempotency_keys k ON k.source_id = x.source_id
+            AND k.key = 'resolved:' || x.idempotency_key
+        WHERE x.id = e.event_id) END AS resolved_at
 FROM hookfast.events e JOIN hookfast_data.alert_types n ON n.type = e.type
+LEFT JOIN hookfast_data.active_alerts a ON a.event_id = e.event_id
 WHERE e.origin = 'hookfast';
 COMMENT ON VIEW hookfast.alerts IS
-    'Hookfast''s own events that an operator should know about. Subscribe a handler to hookfast.* to receive them';
+    'Hookfast''s own events that an operator should know about, and whether the condition that each reported goes on. '
+    'Subscribe a handler to hookfast.* to receive them';

@@ -11,6 +11,7 @@ pub(crate) mod marks;
 pub(crate) mod number;
 pub(crate) mod path;
 pub(crate) mod payload;
+pub(crate) mod runbook;
 pub(crate) mod shell;
 pub(crate) mod short;
 pub(crate) mod sql_literal;

@@ -21,6 +21,14 @@ pub(crate) fn id(text: &str) -> String {
     middle(text, 15)
 }
 
+/// A text as the beginning of a sentence.
+pub(crate) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +42,13 @@ mod tests {
         assert_eq!(middle("order:3NhR3gKm", 20), "order:3NhR3gKm");
         assert_eq!(middle("abcdef", 5), "ab…ef");
         assert_eq!(middle("abcdef", 4), "ab…f");
+    }
+
+    #[test]
+    fn sentences_begin_with_a_capital() {
+        assert_eq!(capital("no live worker"), "No live worker");
+        assert_eq!(capital("é"), "É");
+        assert_eq!(capital(""), "");
     }
 
     #[test]

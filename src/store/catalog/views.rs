@@ -124,6 +124,8 @@ pub const ALERTS: View = View {
         column("received_at", "timestamp with time zone"),
         column("message", "text"),
         column("payload", "jsonb"),
+        column("is_open", "boolean"),
+        column("resolved_at", "timestamp with time zone"),
     ],
 };
 

@@ -1,0 +1,72 @@
+//! Addresses of pages with parameters.
+
+use url::form_urlencoded;
+
+/// An address, to which parameters are added.
+#[derive(Clone, Debug)]
+pub(super) struct Address(String);
+
+impl Address {
+    /// `path` is a constant of the program, or made by [`segment`].
+    pub(super) fn of(path: impl Into<String>) -> Self {
+        Self(path.into())
+    }
+
+    /// Adds a parameter, unless its value is absent or empty.
+    pub(super) fn with(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            self.0.push(if self.0.contains('?') { '&' } else { '?' });
+            self.0.push_str(name);
+            self.0.push('=');
+            self.0
+                .extend(form_urlencoded::byte_serialize(value.as_bytes()));
+        }
+        self
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// A name as the last part of a path: a space is `%20` there, and not `+`.
+pub(super) fn segment(name: &str) -> String {
+    form_urlencoded::byte_serialize(name.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
+}
+
+/// Whether a text of an address is a UUID.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// A choice: a tab, or a part of a window.
+pub(super) struct Choice {
+    pub(super) href: String,
+    pub(super) label: String,
+    pub(super) current: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_encoded() {
+        let address = Address::of("/dead")
+            .with("handler", Some("shop"))
+            .with("type", None)
+            .with("reason", Some(""))
+            .with("error", Some("status 5%&x=<\u{202e}"));
+        assert_eq!(
+            address.into_string(),
+            "/dead?handler=shop&error=status+5%25%26x%3D%3C%E2%80%AE"
+        );
+        assert_eq!(segment("a b/c?d#e"), "a%20b%2Fc%3Fd%23e");
+    }
+}

@@ -1,0 +1,370 @@
+//! Alerts: what Hookfast reported, whether it goes on, and what to do about it.
+
+use super::{
+    address::{Address, Choice, is_id, segment},
+    frame::Frame,
+    page::written,
+    problem::PageError,
+    request::PageRequest,
+    row::Timestamp,
+    view::{
+        marks::{self, Breaks, Run},
+        runbook::{self, Block, Names, Part},
+        short, state,
+    },
+};
+use crate::store::catalog::views;
+use crate::store::{SqlArg, ViewQuery, Work};
+use askama::Template;
+use axum::{extract::Path, response::Response};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// Each has its section of the runbook, so they are few.
+const PAGE: usize = 20;
+
+/// The types that report a condition, which ends.
+const CONDITIONS: &str = "hookfast.handler.paused,hookfast.handler.opened,hookfast.handler.unserved,\
+    hookfast.handler.failing,hookfast.handler.behind,hookfast.source.silent,hookfast.source.rejecting,\
+    hookfast.source.all_rejected,hookfast.source.unrouted,hookfast.quarantine.full";
+
+/// The types that report something that happened, and does not end.
+const OCCURRENCES: &str = "hookfast.delivery.dead,hookfast.lease.lost,hookfast.conflict,\
+    hookfast.retention.announced,airalo.order.overdue";
+
+const TABS: [(&str, &str); 4] = [
+    ("open", "open"),
+    ("resolved", "resolved"),
+    ("reported", "single events"),
+    ("all", "all"),
+];
+
+/// The windows by when they were raised, with the interval for Postgres.
+const WINDOWS: [(&str, Option<&str>); 5] = [
+    ("1h", Some("1 hour")),
+    ("24h", Some("24 hours")),
+    ("7d", Some("7 days")),
+    ("30d", Some("30 days")),
+    ("all", None),
+];
+
+#[derive(Template)]
+#[template(path = "alerts.html")]
+struct AlertsPage {
+    frame: Frame,
+    /// Whether the page is about one alert.
+    is_one: bool,
+    alerts: Vec<Alert>,
+    tab: &'static str,
+    tabs: Vec<Choice>,
+    windows: Vec<Choice>,
+    first: String,
+    next: String,
+}
+
+/// A row of `hookfast.alerts`.
+#[derive(Deserialize)]
+struct AlertRow {
+    event_id: String,
+    r#type: String,
+    received_at: Timestamp,
+    message: String,
+    payload: Option<Box<RawValue>>,
+    is_open: bool,
+    resolved_at: Option<Timestamp>,
+}
+
+/// An alert with its section of the runbook.
+struct Alert {
+    row: AlertRow,
+    subject: String,
+    state: &'static str,
+    facts: Vec<Fact>,
+    runbook: Vec<Part>,
+}
+
+/// A member of the payload.
+struct Fact {
+    name: String,
+    text: String,
+    /// The page about it.
+    href: String,
+}
+
+impl Fact {
+    fn runs(&self) -> Vec<Run<'_>> {
+        marks::runs(&self.text, Breaks::Mark)
+    }
+
+    fn is_masked(&self) -> bool {
+        self.text == "***"
+    }
+}
+
+impl Alert {
+    fn of(row: AlertRow) -> Self {
+        let facts = facts(row.payload.as_deref());
+        let names = names(&facts);
+        let subject = ["handler", "source", "description", "class"]
+            .into_iter()
+            .find_map(|name| value(&facts, name))
+            .unwrap_or_default();
+        Self {
+            state: match (row.is_open, is_condition(&row.r#type)) {
+                (true, _) => "open",
+                (false, true) => "resolved",
+                (false, false) => "reported",
+            },
+            subject,
+            runbook: runbook::section(&row.r#type, &names),
+            facts,
+            row,
+        }
+    }
+
+    fn address(&self) -> String {
+        format!("/alerts/{}", self.row.event_id)
+    }
+
+    fn subject(&self) -> Vec<Run<'_>> {
+        marks::runs(&self.subject, Breaks::Mark)
+    }
+}
+
+impl AlertsPage {
+    fn kind(&self, word: &str) -> &'static str {
+        match word {
+            "open" => "critical",
+            other => state::kind(other),
+        }
+    }
+
+    /// What the type means, with the times of this one.
+    fn sentence(&self, alert: &Alert) -> String {
+        let message = short::capital(&alert.row.message);
+        let now = self.frame.as_of;
+        match (alert.state, alert.row.resolved_at) {
+            ("open", _) => format!(
+                "{message}. It was reported {} and goes on.",
+                alert.row.received_at.age(now)
+            ),
+            ("resolved", Some(at)) => format!("{message}. It ended {}.", at.age(now)),
+            ("resolved", None) => format!("{message}. It has ended."),
+            _ => format!("{message}."),
+        }
+    }
+}
+
+fn is_condition(alert_type: &str) -> bool {
+    CONDITIONS.split(',').any(|known| known == alert_type)
+}
+
+fn facts(payload: Option<&RawValue>) -> Vec<Fact> {
+    let members: BTreeMap<String, Box<RawValue>> = payload
+        .and_then(|payload| serde_json::from_str(payload.get()).ok())
+        .unwrap_or_default();
+    members
+        .into_iter()
+        .map(|(name, value)| {
+            // Numbers and lists stay as they are written.
+            let text = serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned());
+            let href = match name.as_str() {
+                "handler" => format!("/handlers/{}", segment(&text)),
+                "source" => format!("/sources/{}", segment(&text)),
+                "event_id" | "first_event_id" => format!("/events/{}", segment(&text)),
+                _ => String::new(),
+            };
+            Fact { name, text, href }
+        })
+        .collect()
+}
+
+fn value(facts: &[Fact], name: &str) -> Option<String> {
+    let fact = facts.iter().find(|fact| fact.name == name)?;
+    (!fact.is_masked()).then(|| fact.text.clone())
+}
+
+fn names(facts: &[Fact]) -> Names {
+    Names {
+        handler: value(facts, "handler"),
+        source: value(facts, "source"),
+        event_id: value(facts, "event_id"),
+        delivery_id: value(facts, "delivery_id").and_then(|id| id.parse().ok()),
+        description: value(facts, "description"),
+    }
+}
+
+pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
+    let tab = (request.parameter("state"))
+        .and_then(|tab| TABS.into_iter().find(|(known, _)| *known == tab))
+        .map_or(TABS[0].0, |(tab, _)| tab);
+    let (window, interval) = (request.parameter("window"))
+        .and_then(|window| WINDOWS.into_iter().find(|(known, _)| *known == window))
+        .unwrap_or(WINDOWS[if tab == "open" { 4 } else { 1 }]);
+    let cursor = request.parameter("cursor").filter(|cursor| is_id(cursor));
+    let mut visit = request.visit(Work::Page).await?;
+    let query = of_tab(ViewQuery::of(&views::ALERTS), tab)
+        .ids_from("event_id", interval.map(SqlArg::ago))
+        .below("event_id", cursor.as_ref().map(SqlArg::id))
+        .limit(PAGE as u32 + 1);
+    let mut rows: Vec<AlertRow> = visit.rows(query).await?;
+    let frame = Frame::of(&request, &mut visit, "/alerts", "Alerts").await?;
+    visit.finish().await?;
+    let has_more = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    let address = |tab: &str, window: &str| {
+        Address::of("/alerts")
+            .with("state", Some(tab))
+            .with("window", (tab != "open").then_some(window))
+    };
+    let next = match rows.last() {
+        Some(last) if has_more => address(tab, window)
+            .with("cursor", Some(&last.event_id))
+            .into_string(),
+        _ => String::new(),
+    };
+    let tab_window = if tab == "open" { "" } else { window };
+    written(&AlertsPage {
+        frame,
+        is_one: false,
+        alerts: rows.into_iter().map(Alert::of).collect(),
+        tab,
+        tabs: (TABS.into_iter())
+            .map(|(choice, label)| Choice {
+                href: address(choice, tab_window).into_string(),
+                label: label.to_owned(),
+                current: choice == tab,
+            })
+            .collect(),
+        windows: (WINDOWS.into_iter())
+            .filter(|_| tab != "open")
+            .map(|(choice, _)| Choice {
+                href: address(tab, choice).into_string(),
+                label: choice.to_owned(),
+                current: choice == window,
+            })
+            .collect(),
+        first: match cursor {
+            Some(_) => address(tab, window).into_string(),
+            None => String::new(),
+        },
+        next,
+    })
+}
+
+/// The page of one alert.
+pub(super) async fn one(
+    Path(event_id): Path<String>,
+    request: PageRequest,
+) -> Result<Response, PageError> {
+    let missing = || {
+        PageError::Missing(
+            "No alert has this id. Retention may have purged it: the page Alerts lists those that are stored."
+                .to_owned(),
+        )
+    };
+    if !is_id(&event_id) {
+        return Err(missing());
+    }
+    let mut visit = request.visit(Work::Page).await?;
+    let query = ViewQuery::of(&views::ALERTS).is("event_id", Some(SqlArg::id(&event_id)));
+    let rows: Vec<AlertRow> = visit.rows(query).await?;
+    let Some(row) = rows.into_iter().next() else {
+        return Err(missing());
+    };
+    let title = format!("Alert {}", row.r#type);
+    let frame = Frame::of(&request, &mut visit, "/alerts", title).await?;
+    visit.finish().await?;
+    written(&AlertsPage {
+        frame,
+        is_one: true,
+        alerts: vec![Alert::of(row)],
+        tab: "",
+        tabs: Vec::new(),
+        windows: Vec::new(),
+        first: String::new(),
+        next: String::new(),
+    })
+}
+
+fn of_tab(query: ViewQuery, tab: &str) -> ViewQuery {
+    let types = |types: &str| Some(SqlArg::text(types));
+    match tab {
+        // No index has this order, so the few open alerts are found first.
+        "open" => query
+            .holds("is_open")
+            .order("received_at DESC, event_id DESC"),
+        "resolved" => query.one_of("type", types(CONDITIONS)).fails("is_open"),
+        "reported" => query.one_of("type", types(OCCURRENCES)),
+        _ => query,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(alert_type: &str, payload: &str) -> Alert {
+        Alert::of(AlertRow {
+            event_id: "01a2216f-ac13-755d-9aa7-441aa8cdc63e".to_owned(),
+            r#type: alert_type.to_owned(),
+            received_at: Timestamp(0),
+            message: String::new(),
+            payload: Some(RawValue::from_string(payload.to_owned()).expect("JSON")),
+            is_open: false,
+            resolved_at: None,
+        })
+    }
+
+    #[test]
+    fn each_type_of_the_runbook_is_a_condition_or_an_occurrence() {
+        let runbook = include_str!("../../docs/RUNBOOK.md");
+        let mut types: Vec<_> = runbook
+            .split("\n## ")
+            .skip(1)
+            .filter_map(|section| section.lines().next())
+            .filter(|alert_type| *alert_type != "hookfast.resolved")
+            .collect();
+        let mut known: Vec<_> = CONDITIONS
+            .split(',')
+            .chain(OCCURRENCES.split(','))
+            .collect();
+        types.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(known, types);
+    }
+
+    #[test]
+    fn members_of_the_payload_are_facts_with_links() {
+        let alert = alert(
+            "hookfast.delivery.dead",
+            r#"{"handler": "shop", "delivery_id": 1970670598291982290, "error": "***", "types": ["a", "b"]}"#,
+        );
+        assert_eq!(alert.subject, "shop");
+        assert_eq!(alert.state, "reported");
+        let facts: Vec<_> = alert
+            .facts
+            .iter()
+            .map(|fact| (fact.name.as_str(), fact.text.as_str(), fact.href.as_str()))
+            .collect();
+        assert_eq!(
+            facts,
+            [
+                ("delivery_id", "1970670598291982290", ""),
+                ("error", "***", ""),
+                ("handler", "shop", "/handlers/shop"),
+                ("types", r#"["a", "b"]"#, ""),
+            ]
+        );
+        assert!(alert.facts[1].is_masked());
+        assert_eq!(alert.runbook.len(), 4);
+    }
+
+    #[test]
+    fn a_condition_that_is_not_open_is_resolved() {
+        let alert = alert("hookfast.handler.failing", "{}");
+        assert_eq!(alert.state, "resolved");
+        assert_eq!(alert.subject, "");
+    }
+}

@@ -1,0 +1,187 @@
+//! Rows of the page, named after the columns of the views.
+
+use super::super::{
+    handlers::{milliseconds, rate, up_to},
+    row::{Span, Timestamp},
+    view::marks::{self, Breaks, Run},
+};
+use serde::Deserialize;
+
+/// A row of `hookfast.handler_health`.
+#[derive(Deserialize)]
+pub(super) struct HealthRow {
+    pub(super) handler: String,
+    pub(super) kind: String,
+    pub(super) state: String,
+    pub(super) why: Option<String>,
+    pub(super) delivered_last_hour: i64,
+    pub(super) failed_last_hour: i64,
+    pub(super) dead_last_hour: i64,
+    pub(super) dead_letters: i64,
+    pub(super) ready: i64,
+    pub(super) oldest_ready_age: Option<Span>,
+    pub(super) per_minute: f64,
+    pub(super) types: Vec<String>,
+    pub(super) sources: Option<Vec<String>>,
+    pub(super) ordered: bool,
+    pub(super) max_attempts: i32,
+    pub(super) behind_after: Option<Span>,
+    pub(super) median_ms: Option<f64>,
+    pub(super) p95_ms: Option<f64>,
+    pub(super) retired: i64,
+}
+
+impl HealthRow {
+    pub(super) const COLUMNS: [&str; 19] = [
+        "handler",
+        "kind",
+        "state",
+        "why",
+        "delivered_last_hour",
+        "failed_last_hour",
+        "dead_last_hour",
+        "dead_letters",
+        "ready",
+        "oldest_ready_age",
+        "per_minute",
+        "types",
+        "sources",
+        "ordered",
+        "max_attempts",
+        "behind_after",
+        "median_ms",
+        "p95_ms",
+        "retired",
+    ];
+
+    pub(super) fn why(&self) -> Vec<Run<'_>> {
+        marks::runs(self.why.as_deref().unwrap_or_default(), Breaks::Mark)
+    }
+
+    pub(super) fn ready(&self) -> String {
+        up_to(self.ready)
+    }
+
+    pub(super) fn kept(&self) -> String {
+        up_to(self.retired)
+    }
+
+    pub(super) fn rate(&self) -> String {
+        rate(self.per_minute)
+    }
+
+    pub(super) fn median(&self) -> String {
+        milliseconds(self.median_ms)
+    }
+
+    pub(super) fn p95(&self) -> String {
+        milliseconds(self.p95_ms)
+    }
+
+    pub(super) fn oldest(&self) -> String {
+        self.oldest_ready_age
+            .map_or_else(|| "none".to_owned(), Span::text)
+    }
+}
+
+/// A row of `hookfast.backlog`.
+#[derive(Deserialize)]
+pub(super) struct BacklogRow {
+    pub(super) running: i64,
+    pub(super) waiting: i64,
+    pub(super) later: i64,
+    pub(super) due_in_5_minutes: i64,
+    pub(super) due_in_30_minutes: i64,
+    pub(super) due_in_120_minutes: i64,
+}
+
+impl BacklogRow {
+    pub(super) const COLUMNS: [&str; 6] = [
+        "running",
+        "waiting",
+        "later",
+        "due_in_5_minutes",
+        "due_in_30_minutes",
+        "due_in_120_minutes",
+    ];
+}
+
+/// A row of `hookfast.failures`.
+#[derive(Deserialize)]
+pub(super) struct Failure {
+    pub(super) error_kind: Option<String>,
+    pub(super) count: i64,
+    pub(super) first_at: Timestamp,
+    pub(super) last_at: Timestamp,
+    pub(super) sample_event_id: String,
+    pub(super) sample_error: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn kind(&self) -> &str {
+        self.error_kind.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn error(&self) -> Vec<Run<'_>> {
+        marks::runs(
+            self.sample_error.as_deref().unwrap_or_default(),
+            Breaks::Mark,
+        )
+    }
+
+    pub(super) fn event(&self) -> String {
+        format!("/events/{}", self.sample_event_id)
+    }
+}
+
+/// A row of `hookfast.workers`.
+#[derive(Deserialize)]
+pub(super) struct Worker {
+    pub(super) owner: String,
+    pub(super) kind: String,
+    pub(super) registered_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+    pub(super) alive: bool,
+    pub(super) running: i64,
+}
+
+impl Worker {
+    pub(super) const COLUMNS: [&str; 6] = [
+        "owner",
+        "kind",
+        "registered_at",
+        "expires_at",
+        "alive",
+        "running",
+    ];
+}
+
+/// A row of `hookfast.processes`.
+#[derive(Deserialize)]
+pub(super) struct Process {
+    pub(super) owner: String,
+    pub(super) version: String,
+    pub(super) started_at: Timestamp,
+    pub(super) seen_at: Timestamp,
+    pub(super) alive: bool,
+    pub(super) not_ready: Option<String>,
+}
+
+impl Process {
+    pub(super) const COLUMNS: [&str; 6] = [
+        "owner",
+        "version",
+        "started_at",
+        "seen_at",
+        "alive",
+        "not_ready",
+    ];
+
+    pub(super) fn state(&self) -> (&'static str, &str) {
+        match (self.alive, &self.not_ready) {
+            (true, None) => ("ok", "ready"),
+            (true, Some(why)) => ("warning", why),
+            (false, _) => ("critical", "not seen"),
+        }
+    }
+}

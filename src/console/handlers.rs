@@ -1,0 +1,266 @@
+//! Handlers: the state of each, and how much it does.
+
+use super::{
+    address::{Address, segment},
+    frame::Frame,
+    page::written,
+    problem::PageError,
+    request::PageRequest,
+    row::Span,
+    view::{
+        marks::{self, Breaks, Run},
+        number, state,
+    },
+};
+use crate::store::catalog::{functions, views};
+use crate::store::{ViewQuery, VisitError, Work};
+use askama::Template;
+use axum::response::Response;
+use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::HashMap;
+
+#[derive(Template)]
+#[template(path = "handlers.html")]
+struct HandlersPage {
+    frame: Frame,
+    rows: Vec<HandlerRow>,
+    /// The deliveries that each runs; `None` if the backlog is too large to be counted for a page.
+    busy: Option<HashMap<String, i64>>,
+    can_pause: bool,
+    can_resume: bool,
+    can_pause_all: bool,
+    can_resume_all: bool,
+}
+
+/// A row of `hookfast.handler_health`.
+#[derive(Deserialize)]
+struct HandlerRow {
+    handler: String,
+    kind: String,
+    state: String,
+    why: Option<String>,
+    delivered_last_hour: i64,
+    failed_last_hour: i64,
+    dead_letters: i64,
+    ready: i64,
+    oldest_ready_age: Option<Span>,
+    per_minute: f64,
+    median_ms: Option<f64>,
+    p95_ms: Option<f64>,
+}
+
+/// A row of `hookfast.backlog`.
+#[derive(Deserialize)]
+struct BusyRow {
+    handler: String,
+    running: i64,
+}
+
+impl HandlerRow {
+    fn address(&self) -> String {
+        format!("/handlers/{}", segment(&self.handler))
+    }
+
+    fn why(&self) -> Vec<Run<'_>> {
+        marks::runs(self.why.as_deref().unwrap_or_default(), Breaks::Mark)
+    }
+
+    fn dead(&self) -> String {
+        Address::of("/dead")
+            .with("handler", Some(&self.handler))
+            .into_string()
+    }
+
+    fn act(&self, function: &str) -> String {
+        Address::of(format!("/act/{function}"))
+            .with("handler", Some(&self.handler))
+            .into_string()
+    }
+
+    fn ready(&self) -> String {
+        up_to(self.ready)
+    }
+
+    fn rate(&self) -> String {
+        rate(self.per_minute)
+    }
+
+    fn median(&self) -> String {
+        milliseconds(self.median_ms)
+    }
+
+    fn p95(&self) -> String {
+        milliseconds(self.p95_ms)
+    }
+
+    fn oldest(&self) -> String {
+        self.oldest_ready_age.map(Span::text).unwrap_or_default()
+    }
+}
+
+impl HandlersPage {
+    fn busy(&self, handler: &str) -> String {
+        match &self.busy {
+            Some(busy) => number::unless_zero(busy.get(handler).copied().unwrap_or_default()),
+            None => "?".to_owned(),
+        }
+    }
+
+    fn is_any_paused(&self) -> bool {
+        self.rows.iter().any(|row| row.state == "paused")
+    }
+
+    fn summary(&self) -> String {
+        summary(self.rows.iter().map(|row| row.state.as_str()))
+    }
+}
+
+pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
+    let mut visit = request.visit(Work::Page).await?;
+    let mut rows: Vec<HandlerRow> = visit
+        .rows(ViewQuery::of(&views::HANDLER_HEALTH).columns(&[
+            "handler",
+            "kind",
+            "state",
+            "why",
+            "delivered_last_hour",
+            "failed_last_hour",
+            "dead_letters",
+            "ready",
+            "oldest_ready_age",
+            "per_minute",
+            "median_ms",
+            "p95_ms",
+        ]))
+        .await?;
+    let mut frame = Frame::of(&request, &mut visit, "/handlers", "Handlers").await?;
+    let may = |function| visit.visitor.may(function);
+    let (can_pause, can_resume, can_pause_all, can_resume_all) = (
+        may(&functions::PAUSE_HANDLER),
+        may(&functions::RESUME_HANDLER),
+        may(&functions::PAUSE_ALL_HANDLERS),
+        may(&functions::RESUME_ALL_HANDLERS),
+    );
+    visit.finish().await?;
+    let backlog = ViewQuery::of(&views::BACKLOG).columns(&["handler", "running"]);
+    let busy: Option<Vec<BusyRow>> = if_in_time(&request, &mut frame, backlog).await?;
+    rows.sort_by_key(|row| rank(&row.state));
+    written(&HandlersPage {
+        frame,
+        rows,
+        busy: busy.map(|rows| {
+            rows.into_iter()
+                .map(|row| (row.handler, row.running))
+                .collect()
+        }),
+        can_pause,
+        can_resume,
+        can_pause_all,
+        can_resume_all,
+    })
+}
+
+/// Rows that a page can do without, in a transaction of their own: `None` if they take too long.
+pub(super) async fn if_in_time<T: DeserializeOwned>(
+    request: &PageRequest,
+    frame: &mut Frame,
+    query: ViewQuery,
+) -> Result<Option<Vec<T>>, PageError> {
+    let mut visit = request.visit(Work::Page).await?;
+    let rows = visit.rows(query).await;
+    frame.ran.extend_from_slice(visit.ran());
+    match rows {
+        Ok(rows) => {
+            visit.finish().await?;
+            Ok(Some(rows))
+        }
+        Err(VisitError::TooSlow(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `handler_health` counts up to 10,000.
+pub(super) fn up_to(count: i64) -> String {
+    match count {
+        0 => String::new(),
+        10_000.. => "10,000+".to_owned(),
+        _ => number::grouped(count),
+    }
+}
+
+pub(super) fn milliseconds(duration: Option<f64>) -> String {
+    duration
+        .map(|ms| format!("{} ms", number::grouped(ms.round() as i64)))
+        .unwrap_or_default()
+}
+
+pub(super) fn rate(per_minute: f64) -> String {
+    match per_minute {
+        0.0 => String::new(),
+        ..10.0 => format!("{per_minute:.1}"),
+        _ => number::grouped(per_minute.round() as i64),
+    }
+}
+
+/// What needs somebody is first.
+fn rank(state: &str) -> u8 {
+    match (state, state::kind(state)) {
+        ("retired", _) => 4,
+        (_, "critical") => 0,
+        (_, "warning") => 1,
+        (_, "paused") => 2,
+        _ => 3,
+    }
+}
+
+fn summary<'a>(states: impl Iterator<Item = &'a str> + Clone) -> String {
+    let live = states.clone().filter(|state| *state != "retired");
+    let (total, working) = (
+        live.clone().count() as i64,
+        live.filter(|state| ["ok", "slow", "behind"].contains(state))
+            .count() as i64,
+    );
+    match (total, total - working) {
+        (0, _) => String::new(),
+        (total, 0) => format!(
+            "{}, all of them deliver.",
+            number::counted(total, "handler", "handlers")
+        ),
+        (total, not) => format!(
+            "{not} of {} not delivering normally. Events for these handlers are stored, and their deliveries wait.",
+            number::counted(total, "handler", "handlers")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_somebody_is_first() {
+        let mut states = ["ok", "retired", "paused", "behind", "failing", "unserved"];
+        states.sort_by_key(|state| rank(state));
+        assert_eq!(
+            states,
+            ["failing", "unserved", "behind", "paused", "ok", "retired"]
+        );
+    }
+
+    #[test]
+    fn the_summary_counts_handlers_that_do_not_deliver() {
+        let of = |states: &[&str]| summary(states.iter().copied());
+        assert_eq!(of(&["retired"]), "");
+        assert_eq!(of(&["ok", "slow"]), "2 handlers, all of them deliver.");
+        assert!(of(&["ok", "open", "paused", "retired"]).starts_with("2 of 3 handlers not"));
+    }
+
+    #[test]
+    fn rates_and_durations_are_short() {
+        assert_eq!(rate(0.0), "");
+        assert_eq!(rate(2.4), "2.4");
+        assert_eq!(rate(1234.4), "1,234");
+        assert_eq!(milliseconds(Some(1500.0)), "1,500 ms");
+        assert_eq!(milliseconds(None), "");
+    }
+}
