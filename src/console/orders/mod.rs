@@ -9,13 +9,13 @@ mod verdict;
 pub(super) use order::{by_parameter, by_request};
 
 use super::{
+    address::{self, Choice},
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run},
         number, short, state,
     },
@@ -59,13 +59,6 @@ struct OrdersPage {
     credit: Vec<Credit>,
     older: String,
     has_source: bool,
-}
-
-/// A tab or a segment.
-struct Choice {
-    href: String,
-    label: String,
-    current: bool,
 }
 
 /// A row of `hookfast.order_health`.

@@ -1,13 +1,13 @@
 //! One order: its path from the shop to Airalo and back, its SIMs, and whether the shop has them.
 
 use super::super::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run, plain},
         path::{Act, EventPath},
         short, state,

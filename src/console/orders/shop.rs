@@ -1,9 +1,9 @@
 //! Whether the handlers of the shop have the result of an order, and what can be done.
 
 use super::super::{
+    address,
     row::Timestamp,
     view::{
-        address,
         marks::plain,
         path::{Act, Branch},
         short, state,
@@ -113,7 +113,7 @@ pub(super) fn branch(
         _ => None,
     };
     Branch {
-        href: address::segment(&row.handler).map_or_else(
+        href: address::named_segment(&row.handler).map_or_else(
             || "/handlers".to_owned(),
             |name| format!("/handlers/{name}"),
         ),

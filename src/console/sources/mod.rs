@@ -11,12 +11,13 @@ pub(super) use {
 };
 
 use super::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::{Span, Timestamp},
-    view::{address, number, state, time},
+    view::{number, state, time},
 };
 use crate::store::catalog::views;
 use crate::store::{ViewQuery, Work};
@@ -83,7 +84,7 @@ struct Verdict {
 
 impl HealthRow {
     fn address(&self) -> String {
-        address::segment(&self.source).map_or_else(
+        address::named_segment(&self.source).map_or_else(
             || "/sources".to_owned(),
             |source| format!("/sources/{source}"),
         )

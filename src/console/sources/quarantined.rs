@@ -1,13 +1,13 @@
 //! One quarantined request: why it failed and what to do, and what it contains.
 
 use super::super::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run},
         number,
         path::{EventPath, Reached, Step},
@@ -80,7 +80,7 @@ struct Quarantined {
 
 impl Quarantined {
     fn source_address(&self) -> String {
-        address::segment(&self.source).map_or_else(
+        address::named_segment(&self.source).map_or_else(
             || "/sources".to_owned(),
             |source| format!("/sources/{source}"),
         )

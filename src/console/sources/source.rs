@@ -1,13 +1,13 @@
 //! One source: its health and what to do, its last 24 hours, its secrets, and its quarantine.
 
 use super::super::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run},
         number, short,
     },
