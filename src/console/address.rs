@@ -36,6 +36,26 @@ pub(super) fn segment(name: &str) -> String {
         .replace('+', "%20")
 }
 
+/// As [`segment`], or `None` for a name that a browser takes for a relative path.
+pub(super) fn named_segment(name: &str) -> Option<String> {
+    (!["", ".", ".."].contains(&name)).then(|| segment(name))
+}
+
+/// A page with its parameters. Those that are empty are left out.
+pub(super) fn page(path: &str, parameters: &[(&str, &str)]) -> String {
+    let address = parameters
+        .iter()
+        .fold(Address::of(path), |address, (name, value)| {
+            address.with(name, Some(value))
+        });
+    address.into_string()
+}
+
+/// The page that previews an act.
+pub(super) fn act(function: &str, parameters: &[(&str, &str)]) -> String {
+    page(&format!("/act/{function}"), parameters)
+}
+
 /// Whether a text of an address is a UUID.
 pub(super) fn is_id(text: &str) -> bool {
     text.len() == 36
@@ -68,5 +88,11 @@ mod tests {
             "/dead?handler=shop&error=status+5%25%26x%3D%3C%E2%80%AE"
         );
         assert_eq!(segment("a b/c?d#e"), "a%20b%2Fc%3Fd%23e");
+        assert_eq!(named_segment("a+b").as_deref(), Some("a%2Bb"));
+        assert_eq!(named_segment(".."), None);
+        assert_eq!(
+            act("replay", &[("event_id", "1"), ("handler", "a&b=c")]),
+            "/act/replay?event_id=1&handler=a%26b%3Dc"
+        );
     }
 }
